@@ -1,0 +1,42 @@
+/* bounds.h: every maximum of the program, with its unit and reason. */
+#ifndef AF_BOUNDS_H
+#define AF_BOUNDS_H
+
+#include <stdint.h>
+
+#define AF_US_NS INT64_C(1000)
+#define AF_MS_NS INT64_C(1000000)
+#define AF_S_NS INT64_C(1000000000)
+
+/* JSON. */
+#define AF_JSON_DEPTH_MAX 100              /* levels: deeper data is a bug or an attack */
+#define AF_JSON_BYTES_MAX (16u << 20)      /* a text that is read: the platform passes 8 MiB */
+#define AF_BUF_BYTES_MAX (512u << 20)      /* any buffer: far beyond what one message may be */
+
+/* Scripts. */
+#define AF_SCRIPT_INSTRUCTIONS_MAX INT64_C(100000000) /* VM instructions a delivery: about 1 s */
+#define AF_SCRIPT_HOOK_INSTRUCTIONS 1000              /* between two looks at the cap */
+#define AF_SCRIPT_GROWTH_BYTES_MAX (64u << 20)        /* memory that one delivery may add */
+#define AF_SCRIPT_STATE_BYTES_MAX (INT64_C(20) << 30) /* all parties that share a state */
+#define AF_SCRIPT_ENTER_MAX 100                       /* states entered in a row */
+#define AF_SCRIPT_FILE_BYTES_MAX (4u << 20)           /* a flow file */
+
+/* Parties. */
+#define AF_PARTY_DATA_BYTES_MAX (16u << 20)  /* data as JSON; large things belong in files */
+#define AF_PARTY_DATA_BYTES_WARN (256u << 10)
+#define AF_PARTY_DEFERRED_MAX 100000         /* events: a party that defers more is stuck */
+#define AF_PARTY_SEEN_MAX 500000             /* uuids remembered at least, for deduplication */
+#define AF_PARTIES_MAX 2000000               /* of one simulated run */
+
+/* Times. */
+#define AF_TIME_MAX_NS (INT64_C(31536000) * AF_S_NS) /* a year: any delay or deadline */
+#define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000      /* a run that does not move is in a loop */
+#define AF_SIM_RUNS_MAX 100000000
+
+/* Files kept by a mock run. */
+#define AF_FILE_BYTES_MAX (INT64_C(1) << 30)
+
+/* Traces that are read: a line holds one event with its content, and party data. */
+#define AF_TRACE_LINE_BYTES_MAX (64u << 20)
+
+#endif

@@ -1,0 +1,32 @@
+/* log.h: messages to people, on standard error.
+ *
+ * One line a message, `afrun: warning: …`, coloured where the terminal wants it. What a flow's party
+ * logs goes through af_log_party(), with its virtual or real time. Nothing here enters a trace. */
+#ifndef AF_LOG_H
+#define AF_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum af_log_level { AF_LOG_ERROR, AF_LOG_WARNING, AF_LOG_INFO, AF_LOG_DEBUG };
+enum af_color_mode { AF_COLOR_AUTO, AF_COLOR_ALWAYS, AF_COLOR_NEVER };
+
+/* What is shown: level and all below it. The default is AF_LOG_INFO. */
+void af_log_set_level(enum af_log_level level);
+bool af_log_shows(enum af_log_level level);
+
+/* AUTO: coloured where the file is a terminal and NO_COLOR is not set. */
+void af_log_set_color(enum af_color_mode mode);
+bool af_log_color(int fd);
+
+void af_log(enum af_log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A party's own line: `  0.021  participant-1  text`. Control characters but tab are shown as
+ * escapes, so that a flow cannot play with the terminal. len bytes of text. */
+void af_log_party(int64_t time_ns, const char *party, const char *text, uint64_t len);
+
+/* `text` with its control characters shown as escapes, to a stream (FILE * as void *). */
+void af_log_write_safe(void *stream, const char *text, uint64_t len);
+
+#endif

@@ -1,0 +1,24 @@
+/* mem.h: memory that is always there.
+ *
+ * Out of memory ends the process with a message: every driver is crash-safe, so there is nothing
+ * better to do. Sizes that a peer or a script chose are checked against bounds.h before they come
+ * here. Results are freed with free(). */
+#ifndef AF_MEM_H
+#define AF_MEM_H
+
+#include <stddef.h>
+
+/* Like malloc, calloc and realloc, but never NULL (a size of 0 counts as 1). */
+void *af_mem_alloc(size_t size_bytes);
+void *af_mem_zero(size_t count, size_t size_bytes);
+void *af_mem_grow(void *old, size_t size_bytes);
+
+/* Copies of a string and of a range of bytes; a 0 byte follows both. */
+char *af_mem_string(const char *text);
+char *af_mem_copy(const void *bytes, size_t len);
+
+/* Makes room for at least `need` items in the array *items of *cap items of size_bytes each, by
+ * doubling. */
+void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes);
+
+#endif
