@@ -51,9 +51,18 @@ enum af_json_token {
 };
 
 struct af_json_key {
-    const char *text; /* in the input, or in `unescaped` (then text is NULL and start its offset) */
-    size_t start;
-    size_t len;
+    uint32_t start; /* of its text, in the input or in `unescaped` */
+    uint32_t len;
+    uint32_t hash; /* only in an object with so many keys that they are found by a table */
+    bool is_unescaped;
+};
+
+struct af_json_level {
+    uint32_t first_key;    /* of this object, in `keys` */
+    uint32_t first_slot;   /* of its table, in `slots` */
+    uint32_t slot_count;   /* of its table: a power of two, 0 while it has none */
+    uint32_t unescaped_len; /* when it began */
+    char close;            /* '}' or ']' */
 };
 
 /* Fields above the line are for the caller to read after a token, those below are the reader's. */
@@ -67,25 +76,27 @@ struct af_json_reader {
     int depth;           /* of objects and arrays open now */
     /* ---- */
     const char *start, *at, *end;
-    unsigned char expect;                    /* what may come next */
-    unsigned char kinds[AF_JSON_DEPTH_MAX]; /* '{' or '[' of each open level */
-    uint32_t first_key[AF_JSON_DEPTH_MAX]; /* of each open object, in keys */
-    struct af_json_key *keys;                /* of all open objects: to find one that comes twice */
+    unsigned char expect;                           /* what may come next */
+    struct af_json_level levels[AF_JSON_DEPTH_MAX]; /* of each open object or array */
+    struct af_json_key *keys;                       /* of all open objects: to find one twice */
     size_t key_count, key_cap;
-    struct af_buf unescaped;
+    uint32_t *slots; /* tables of open objects with many keys, one after the other */
+    size_t slot_count, slot_cap;
+    struct af_buf unescaped; /* keys of open objects, then a string that had escapes */
+    size_t kept_len;         /* of the keys in it */
 };
 
 /* Starts to read text (borrowed until af_json_reader_release()). A text longer than
  * AF_JSON_BYTES_MAX gives AF_JSON_ERROR at the first token. A released reader may be started again;
- * af_json_reader_restart() keeps its memory. */
+ * af_json_reader_restart() keeps its memory, and is for one that was started before or is zeroed. */
 void af_json_reader_init(struct af_json_reader *reader, const char *text, size_t len);
 void af_json_reader_restart(struct af_json_reader *reader, const char *text, size_t len);
 void af_json_reader_release(struct af_json_reader *reader);
 
 enum af_json_token af_json_next(struct af_json_reader *reader);
 
-/* Passes over the rest of the value whose first token was `first` (for a scalar: nothing).
- * Returns false on an error. */
+/* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a key:
+ * its value). What is passed over is read as strictly as anything. Returns false on an error. */
 bool af_json_skip(struct af_json_reader *reader, enum af_json_token first);
 
 #endif
