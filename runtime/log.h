@@ -1,7 +1,8 @@
 /* log.h: messages to people, on standard error.
  *
- * One line a message, `afrun: warning: …`, coloured where the terminal wants it. What a flow's party
- * logs goes through af_log_party(), with its virtual or real time. Nothing here enters a trace. */
+ * One line a message, `afrun: warning: …`, coloured where the terminal wants it. What a flow's
+ * party logs goes through af_log_party(), with its virtual or real time. Nothing here enters a
+ * trace. */
 #ifndef AF_LOG_H
 #define AF_LOG_H
 
@@ -19,14 +20,17 @@ bool af_log_shows(enum af_log_level level);
 void af_log_set_color(enum af_color_mode mode);
 bool af_log_color(int fd);
 
-void af_log(enum af_log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void af_log(enum af_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A party's own line: `  0.021  participant-1  text`. Control characters but tab are shown as
- * escapes, so that a flow cannot play with the terminal. len bytes of text. */
+/* A party's own line: `  0.021  participant-1  text`, shown where AF_LOG_INFO is. Control
+ * characters but tab, and what is no UTF-8, are shown as escapes, so that a flow cannot play with
+ * the terminal. len bytes of text. */
 void af_log_party(int64_t time_ns, const char *party, const char *text, uint64_t len);
 
 /* `text` with its control characters shown as escapes, to a stream (FILE * as void *). */
 void af_log_write_safe(void *stream, const char *text, uint64_t len);
+
+/* For progress.c: whether its line stands at the foot of the terminal; a message wipes it first. */
+void af_log_set_foot(bool shown);
 
 #endif
