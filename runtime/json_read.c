@@ -65,108 +65,16 @@ static enum af_json_token take(struct af_json_reader *reader, const char *at,
 
 /* ---- Strings. ---- */
 
-static bool read_hex4(const char *at, const char *end, uint32_t *code)
+/* Reads on a string that has escapes or is wrong: `first` is behind its quote. */
+static const char *read_escaped(struct af_json_reader *reader, const char *first)
 {
-    *code = 0;
-    if (end - at < 4)
-        return false;
-    for (int i = 0; i < 4; i++) {
-        unsigned char c = (unsigned char)at[i];
-        uint32_t digit = c >= '0' && c <= '9'   ? c - (uint32_t)'0'
-                         : c >= 'a' && c <= 'f' ? c - (uint32_t)'a' + 10
-                         : c >= 'A' && c <= 'F' ? c - (uint32_t)'A' + 10
-                                                : 16;
-        if (digit == 16)
-            return false;
-        *code = *code << 4 | digit;
-    }
-    return true;
-}
-
-static void append_utf8(struct af_buf *buf, uint32_t code)
-{
-    char bytes[4];
-    size_t len = 0;
-    if (code < 0x80) {
-        bytes[len++] = (char)code;
-    } else if (code < 0x800) {
-        bytes[len++] = (char)(0xC0 | code >> 6);
-        bytes[len++] = (char)(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-        bytes[len++] = (char)(0xE0 | code >> 12);
-        bytes[len++] = (char)(0x80 | (code >> 6 & 0x3F));
-        bytes[len++] = (char)(0x80 | (code & 0x3F));
-    } else {
-        bytes[len++] = (char)(0xF0 | code >> 18);
-        bytes[len++] = (char)(0x80 | (code >> 12 & 0x3F));
-        bytes[len++] = (char)(0x80 | (code >> 6 & 0x3F));
-        bytes[len++] = (char)(0x80 | (code & 0x3F));
-    }
-    af_buf_append(buf, bytes, len);
-}
-
-/* Decodes the \u escape, or the two of a pair, at *at. Returns NULL, or what is wrong. */
-static const char *read_unicode_escape(struct af_buf *to, const char **at, const char *end)
-{
-    uint32_t code, low;
-    if (!read_hex4(*at + 2, end, &code))
-        return "\\u needs four hexadecimal digits";
-    *at += 6;
-    if (code >= 0xD800 && code <= 0xDFFF) {
-        bool is_pair = code < 0xDC00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' &&
-                       read_hex4(*at + 2, end, &low) && low >= 0xDC00 && low <= 0xDFFF;
-        if (!is_pair)
-            return "half a surrogate pair";
-        *at += 6;
-        code = 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00));
-    }
-    append_utf8(to, code);
-    return NULL;
-}
-
-/* Decodes the escape at *at, a '\'. Returns NULL, or what is wrong with it. */
-static const char *read_escape(struct af_buf *to, const char **at, const char *end)
-{
-    static const char meanings[128] = {
-        ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-        ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
-    };
-    unsigned char c = end - *at >= 2 ? (unsigned char)(*at)[1] : 0;
-    if (c == 'u')
-        return read_unicode_escape(to, at, end);
-    if (c >= 128 || meanings[c] == '\0')
-        return "no such escape";
-    af_buf_append_char(to, meanings[c]);
-    *at += 2;
-    return NULL;
-}
-
-/* Reads on a string that has escapes or is wrong: `first` is behind its quote, `at` where it stops
- * being plain. Returns where it goes on, or NULL after failing. */
-static const char *read_escaped(struct af_json_reader *reader, const char *first, const char *at)
-{
+    const char *wrong = NULL;
     struct af_buf *to = &reader->unescaped;
     to->len = reader->kept_len;
-    for (;;) {
-        af_buf_append(to, first, (size_t)(at - first));
-        const char *wrong = NULL;
-        const char *here = at;
-        if (at == reader->end)
-            wrong = "a string without its closing quote";
-        else if (*at == '"')
-            break;
-        else if (*at == '\\')
-            wrong = read_escape(to, &at, reader->end);
-        else if ((unsigned char)*at < 0x20)
-            wrong = "a control character in a string";
-        else
-            wrong = "invalid UTF-8 in a string";
-        if (wrong != NULL) {
-            fail(reader, here, wrong);
-            return NULL;
-        }
-        first = at;
-        at = af_json_plain_end(at, reader->end);
+    const char *at = af_json_unescape(to, first, reader->end, &wrong);
+    if (wrong != NULL) {
+        fail(reader, at, wrong);
+        return NULL;
     }
     assert(!to->full); /* it is never longer than the text */
     reader->string = to->data + reader->kept_len;
@@ -183,7 +91,7 @@ static inline const char *read_string(struct af_json_reader *reader, const char 
     at = af_json_plain_end(first, reader->end);
     *is_unescaped = at == reader->end || *at != '"';
     if (*is_unescaped)
-        return read_escaped(reader, first, at);
+        return read_escaped(reader, first);
     reader->string = first;
     reader->string_len = (size_t)(at - first);
     return at + 1;
