@@ -37,7 +37,21 @@ local function is_list(t, opts)
   return t[1] ~= nil or opts.is_list and opts.is_list(t)
 end
 
-local function write(value, opts, out, depth)
+local write
+
+--- Writes the parts of a list or an object, each on a line of its own where there is an indent.
+local function write_parts(parts, open, close, opts, out, depth)
+  local gap = opts.indent and "\n" .. opts.indent:rep(opts.depth - depth + 1) or ""
+  for i, part in ipairs(parts) do
+    out[#out + 1] = (i == 1 and open or ",") .. gap
+    if part.key then out[#out + 1] = quote(tostring(part.key)) .. (opts.indent and ": " or ":") end
+    write(part.value, opts, out, depth - 1)
+  end
+  if #parts == 0 then out[#out + 1] = open end
+  out[#out + 1] = (#parts > 0 and opts.indent and gap:sub(1, -#opts.indent - 1) or "") .. close
+end
+
+function write(value, opts, out, depth)
   local kind = type(value)
   if value == nil or value == opts.null then
     out[#out + 1] = "null"
@@ -50,29 +64,29 @@ local function write(value, opts, out, depth)
   elseif depth == 0 then
     out[#out + 1] = '"…"'
   elseif is_list(value, opts) then
-    for i, item in ipairs(value) do
-      out[#out + 1] = i == 1 and "[" or ","
-      write(item, opts, out, depth - 1)
-    end
-    out[#out + 1] = #value == 0 and "[]" or "]"
+    local parts = {}
+    for i, item in ipairs(value) do parts[i] = { value = item } end
+    write_parts(parts, "[", "]", opts, out, depth)
   else
-    local keys = sorted_keys(value)
-    for i, key in ipairs(keys) do
-      out[#out + 1] = i == 1 and "{" or ","
-      out[#out + 1] = quote(tostring(key)) .. ":"
-      write(value[key], opts, out, depth - 1)
-    end
-    out[#out + 1] = #keys == 0 and "{}" or "}"
+    local parts = {}
+    for i, key in ipairs(sorted_keys(value)) do parts[i] = { key = key, value = value[key] } end
+    write_parts(parts, "{", "}", opts, out, depth)
   end
 end
 
 local MAX_DEPTH <const> = 100
 
---- Writes a value as compact JSON.
+---@class tool.chart.Codec  what decoding made of JSON
+---@field null any
+---@field is_list (fun(t: table): boolean)?  tells [] from {}
+
+--- Writes a value as JSON, compact, or over several lines where an indent is given.
 ---@param value any
----@param opts {null: any, is_list: (fun(t: table): boolean)?}  what decoding made of null and []
+---@param codec tool.chart.Codec
+---@param indent string?
 ---@return string
-function json.encode(value, opts)
+function json.encode(value, codec, indent)
+  local opts = { null = codec.null, is_list = codec.is_list, indent = indent, depth = MAX_DEPTH }
   local out = {}
   write(value, opts, out, MAX_DEPTH)
   return table.concat(out)

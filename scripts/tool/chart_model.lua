@@ -112,6 +112,11 @@ local function arrow(b, record, mark, level)
   })
 end
 
+--- One contract at one of its receivers.
+local function copy_key(b, record)
+  return (text_of(b, record.uuid) or "?") .. "\0" .. (text_of(b, record.party) or "?")
+end
+
 --- The row in which the same contract has just reached the same party, if the last row is it.
 local function just_arrived(b, record)
   local last = b.rows[#b.rows]
@@ -167,7 +172,7 @@ function on.send(b, record)
 end
 
 function on.deliver(b, record)
-  local key = json.encode({ record.uuid, record.party }, b.codec)
+  local key = copy_key(b, record)
   if b.deferred[key] then
     b.deferred[key] = nil
     note(b, record, "takes up deferred " .. (text_of(b, record.type) or "?"))
@@ -177,13 +182,13 @@ function on.deliver(b, record)
 end
 
 function on.defer(b, record)
-  b.deferred[json.encode({ record.uuid, record.party }, b.codec)] = true
+  b.deferred[copy_key(b, record)] = true
   arrival(b, record, "deferred")
 end
 
 function on.ignore(b, record) arrival(b, record, "ignored", "quiet") end
 function on.late(b, record) arrival(b, record, "late", "quiet") end
-function on.repeated(b, record) arrival(b, record, "again, not delivered", "quiet") end
+function on.repeated(b, record) arrival(b, record, "repeated", "quiet") end
 
 function on.drop(b, record)
   arrow(b, record, record.why == "lost" and "receiver lost" or "dropped", "fault")

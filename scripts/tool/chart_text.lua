@@ -83,8 +83,9 @@ end
 
 --- The full text belongs below if the chart had to cut it.
 local function explain(d, short, full)
-  if short ~= full and not d.explained[short] then
-    d.explained[short] = full
+  local key = short .. "\0" .. full
+  if short ~= full and not d.explained[key] then
+    d.explained[key] = true
     d.legend[#d.legend + 1] = { short = short, full = full }
   end
   return short
@@ -145,8 +146,13 @@ local function hidden_ends(d, row)
   return " " .. table.concat(who, " ")
 end
 
+--- What to say of an arrow besides its type. That it was dropped is seen at its end.
+local function arrow_mark(row)
+  return row.mark and row.mark ~= "dropped" and " (" .. row.mark .. ")" or ""
+end
+
 local function arrow_label(d, row, room)
-  local mark = (row.mark and " (" .. row.mark .. ")" or "") .. hidden_ends(d, row)
+  local mark = arrow_mark(row) .. hidden_ends(d, row)
   local name = d.clean(row.type)
   if cells.width(name .. mark) <= room then return name .. mark end
   return label_for(d, name, room), mark
@@ -156,7 +162,7 @@ end
 local function draw_loop(d, line, lane, row)
   local style = type_style(d, row)
   local lost = (row.kind == "drop" or row.kind == "in_flight") and " " .. d.marks.lost or ""
-  local mark = row.mark and " (" .. row.mark .. ")" or ""
+  local mark = arrow_mark(row)
   local label = d.marks.loop .. " " .. d.clean(row.type) .. mark .. lost .. hidden_ends(d, row)
   local room = d.width - lane.col + 1
   if cells.width(label) > room and lane.col - d.left > room then
@@ -212,16 +218,16 @@ local function draw_note(d, row)
   elseif row.life and row.life[row.party] == "down" or row.kind == "lost" then
     words = d.names[row.party] .. " " .. words
   end
-  local mark = d.marks[row.level]
+  local mark, style = d.marks[row.level], row.kind == "deliver" and type_style(d, row) or row.level
   local right_room, left_room = d.width - lane.col - 1, lane.col - d.left - 2
   local width = cells.width(words)
   local shown
   if width <= right_room or right_room >= left_room then
     shown = cells.cut(words, right_room, d.marks.more)
-    line:put(lane.col, mark .. " " .. shown, row.level)
+    line:put(lane.col, mark .. " " .. shown, style)
   else
     shown = cells.cut(words, left_room, d.marks.more)
-    line:put(lane.col - cells.width(shown) - 1, shown .. " " .. mark, row.level)
+    line:put(lane.col - cells.width(shown) - 1, shown .. " " .. mark, style)
   end
   if shown ~= words and (row.level == "bad" or row.level == "good") then
     d.cut_notes[#d.cut_notes + 1] = { row = row, words = words }
@@ -292,9 +298,13 @@ local function draw_names(d)
 end
 
 local function write_wrapped(d, words, indent, style)
-  for i, part in ipairs(cells.wrap(words, d.width - indent)) do
+  local lines = cells.wrap(words, d.width - indent)
+  for i = 1, math.min(#lines, MAX_LINE_WRAPS) do
     local line = new_line(d)
-    line:put(i == 1 and 1 or indent + 1, part, style)
+    line:put(i == 1 and 1 or indent + 1, lines[i], style)
+    if i == MAX_LINE_WRAPS and #lines > i then
+      line:put(math.min(line.last + 1, d.width), d.marks.more, style)
+    end
     emit(d, line)
   end
 end
@@ -318,7 +328,7 @@ local function wanted_spacing(d, items, parties)
   for _, item in ipairs(items) do
     local row = item.row
     if row.shape == "arrow" then
-      want(cells.width(d.clean(row.type)) + (row.mark and cells.width(row.mark) + 3 or 0) + 5)
+      want(cells.width(d.clean(row.type)) + cells.width(arrow_mark(row)) + 5)
     end
     for _, state in ipairs(row.states or {}) do
       want((cells.width(d.clean(state)) + 6) // 2)
