@@ -228,8 +228,8 @@ function line:text(colours)
   if not colours then return table.concat(self, "", 1, last) end
   local out, style = {}, nil
   for col = 1, last do
-    local wanted = self[col] ~= " " and self[-col] or nil
-    if wanted ~= style then
+    local wanted = self[-col]
+    if self[col] ~= " " and wanted ~= style then
       if style then out[#out + 1] = "\27[0m" end
       if wanted then out[#out + 1] = "\27[" .. colours[wanted] .. "m" end
       style = wanted

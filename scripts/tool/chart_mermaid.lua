@@ -11,9 +11,6 @@ local mermaid = {}
 
 local MAX_LABEL_CELLS <const> = 80
 
-local drawing = {}
-drawing.__index = drawing
-
 local function by_number(char)
   return ("#%d;"):format(char:byte())
 end
@@ -25,7 +22,7 @@ end
 
 local function label(s)
   s = cells.cut(cells.clean(s), MAX_LABEL_CELLS, "…")
-  s = s:gsub("[^%w %.,_=/()%[%]\128-\255-]", by_number):gsub("%-%-+", function(dashes)
+  s = s:gsub("[^%w %.,!_=/()%[%]\128-\255-]", by_number):gsub("%-%-+", function(dashes)
     return ("#45;"):rep(#dashes)
   end)
   s = s:gsub("%f[%w]%a+%f[^%w]", guard_end)
@@ -56,7 +53,7 @@ local function draw_arrow(d, row)
   say(d, d.alias[row.from], ARROWS[row.kind] or "->>", d.alias[row.party], ": ", label(words))
 end
 
-local MARKS <const> = { bad = "✗ ", fault = "! ", good = "✓ " }
+local MARKS <const> = { bad = "✗ ", fault = "! ", good = "✓ ", timer = "◷ " }
 
 local function draw_gap(d, gap)
   wide_note(d, "… " .. view.gap_text(gap) .. " …")
@@ -91,10 +88,10 @@ end
 ---@param choice table  of view.choose
 ---@return string
 function mermaid.draw(model, choice)
-  local d = setmetatable({
+  local d = {
     out = { "sequenceDiagram" }, alias = {}, parties = choice.parties,
     clock = view.clock(choice.items), timed = model.end_t > 0,
-  }, drawing)
+  }
   for i, party in ipairs(choice.parties) do
     d.alias[party.id] = "p" .. i
     say(d, "participant p", i, " as ", label(party.id))

@@ -97,7 +97,8 @@ page.script = [[
     scroll.scrollTop = top;
     shownZoom.textContent = Math.round(zoom * 100) + " %";
   }
-  const middle = (factor) => setZoom(zoom * factor, scroll.clientWidth / 2, scroll.clientHeight / 2);
+  const middle = (factor) =>
+    setZoom(zoom * factor, scroll.clientWidth / 2, scroll.clientHeight / 2);
   const actions = {
     "in": () => middle(1.25),
     "out": () => middle(0.8),
@@ -110,7 +111,8 @@ page.script = [[
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const box = scroll.getBoundingClientRect();
-    setZoom(zoom * Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
+    const factor = Math.exp(-event.deltaY / 400);
+    setZoom(zoom * factor, event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
 
   let drag = null;
@@ -147,9 +149,14 @@ page.script = [[
     if (box.right < port.left + 16) scroll.scrollLeft -= port.left + 16 - box.right;
     else if (box.left > port.right - 16) scroll.scrollLeft += box.left - port.right + 16;
   }
+  function skipped(row) {
+    const classes = row.node.classList;
+    return classes.contains("off") || classes.contains("bare") || !row.words
+      || row.node.dataset.kind === "start";
+  }
   function step(by) {
     let at = selected ? list.indexOf(selected) + by : by > 0 ? 0 : list.length - 1;
-    while (list[at] && (list[at].node.classList.contains("off") || !list[at].words)) at += by;
+    while (list[at] && skipped(list[at])) at += by;
     if (!list[at]) return;
     pinned = true;
     show(list[at]);
@@ -172,8 +179,8 @@ page.script = [[
     const off = { party: new Set(), type: new Set() };
     for (const box of boxes) if (!box.checked) off[box.name].add(box.value);
     for (const row of list) {
-      row.node.classList.toggle("off", off.party.has(row.party) || off.party.has(row.from)
-        || off.type.has(row.type));
+      row.node.classList.toggle("off", off.party.has(row.party) || off.party.has(row.from));
+      row.node.classList.toggle("bare", off.type.has(row.type));
     }
     for (const lane of lanes) lane.classList.toggle("faded", off.party.has(lane.dataset.party));
   }

@@ -5,13 +5,15 @@
 
 return [[
 .af{--bg:#ffffff;--ink:#1b1f24;--soft:#6b7480;--line:#c3cad3;--rule:#e6e9ee;--box:#f3f5f8;
---bad:#c4162a;--fault:#d2462b;--good:#1a7f45;--state:#eef2ff;--stateink:#27348b;
+--bad:#c4162a;--fault:#d2462b;--good:#1a7f45;--timer:#a34e00;
+--state:#eef2ff;--stateink:#27348b;
 --t0:#0969c3;--t1:#0f7b52;--t2:#9a6200;--t3:#7b3fbf;--t4:#007a87;--t5:#5b5fc7;--t6:#6b5b00;
 --t7:#8a3f7c;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Noto Sans CJK SC",
 "PingFang SC","Microsoft YaHei",sans-serif;font-size:12px;background:var(--bg)}
 @media (prefers-color-scheme:dark){.af{--bg:#12161c;--ink:#e4e8ee;--soft:#8d97a5;--line:#47515e;
---rule:#252c36;--box:#1c222b;--bad:#ff6b74;--fault:#ff8f70;--good:#57c785;--state:#232b52;
---stateink:#c3ccff;--t0:#6cb6ff;--t1:#56c596;--t2:#e0ad4d;--t3:#c79bff;--t4:#4fc3d0;--t5:#a3a7ff;
+--rule:#252c36;--box:#1c222b;--bad:#ff6b74;--fault:#ff8f70;--good:#57c785;--timer:#f0b35a;
+--state:#232b52;--stateink:#c3ccff;
+--t0:#6cb6ff;--t1:#56c596;--t2:#e0ad4d;--t3:#c79bff;--t4:#4fc3d0;--t5:#a3a7ff;
 --t6:#cdbb55;--t7:#e29ad4}}
 .af text{fill:var(--ink)}
 .af .bg{fill:var(--bg)}
@@ -27,7 +29,7 @@ return [[
 .af .row{--c:var(--ink)}
 .af .t0{--c:var(--t0)}.af .t1{--c:var(--t1)}.af .t2{--c:var(--t2)}.af .t3{--c:var(--t3)}
 .af .t4{--c:var(--t4)}.af .t5{--c:var(--t5)}.af .t6{--c:var(--t6)}.af .t7{--c:var(--t7)}
-.af .quiet{--c:var(--soft)}.af .good{--c:var(--good)}
+.af .quiet{--c:var(--soft)}.af .good{--c:var(--good)}.af .timer{--c:var(--timer)}
 .af .fault{--c:var(--fault)}.af .bad{--c:var(--bad)}
 .af .arrow{fill:none;stroke:var(--c);stroke-width:1.6;stroke-linejoin:round}
 .af .quiet .arrow{stroke-width:1.2}
@@ -53,6 +55,6 @@ paint-order:stroke}
 .af .row.sel .label{text-decoration:underline}
 .af .row.sel .note rect,.af .row.sel .state rect{stroke:var(--c);stroke-width:2;stroke-opacity:1}
 .af .row.sel .dot{stroke:var(--c);stroke-width:5;stroke-opacity:.35}
-.af .off{display:none}
+.af .off,.af .bare>:not(.state){display:none}
 .af .faded{opacity:.25}
 ]]

@@ -21,10 +21,7 @@ local MAX_CONTENT_CHARS <const> = 2000
 local MAX_TITLE_BYTES <const> = 4 * MAX_CONTENT_CHARS -- before cutting by characters
 local TYPE_COLOURS <const> = 8
 
-local text, number = xml.text, xml.number
-
-local drawing = {}
-drawing.__index = drawing
+local text, number, clean = xml.text, xml.number, cells.clean
 
 local function put(d, ...)
   for _, part in ipairs { ... } do d.out[#d.out + 1] = part end
@@ -62,8 +59,8 @@ end
 local function title_of(d, row)
   local lines = {}
   if row.shape == "arrow" then
-    lines[1] = ("%s%s: %s → %s"):format(row.type, row.mark and " (" .. row.mark .. ")" or "",
-      row.from, row.party)
+    lines[1] = ("%s%s: %s → %s"):format(clean(row.type), row.mark and " (" .. row.mark .. ")" or "",
+      clean(row.from), clean(row.party))
     if row.sent_t then
       lines[2] = ("sent %s, %s %s"):format(view.duration(row.sent_t),
         row.kind == "drop" and "dropped" or row.kind == "in_flight" and "still under way at"
@@ -71,12 +68,12 @@ local function title_of(d, row)
     else
       lines[2] = "at " .. view.duration(row.t)
     end
-    if row.uuid then lines[#lines + 1] = "uuid " .. row.uuid end
+    if row.uuid then lines[#lines + 1] = "uuid " .. clean(row.uuid) end
   else
-    lines[1] = row.party and row.party .. ": " .. row.text or row.text
+    lines[1] = clean(row.party and row.party .. ": " .. row.text or row.text)
     lines[2] = "at " .. view.duration(row.t)
   end
-  for _, state in ipairs(row.states or {}) do lines[#lines + 1] = "enters " .. state end
+  for _, state in ipairs(row.states or {}) do lines[#lines + 1] = "enters " .. clean(state) end
   if row.content ~= nil then lines[#lines + 1] = pretty_content(d, row.content) end
   for i, line in ipairs(lines) do lines[i] = line:sub(1, MAX_TITLE_BYTES) end
   return "<title>" .. text(table.concat(lines, "\n")) .. "</title>"
@@ -259,7 +256,7 @@ local function draw_names(d, top)
 end
 
 local function new_drawing(model, choice)
-  local d = setmetatable({ model = model, out = {}, content_text = {} }, drawing)
+  local d = { model = model, out = {}, content_text = {} }
   d.shape = geometry.lay_out(choice, model)
   d.type_class, d.types = learn_types(choice.items)
   return d
@@ -312,8 +309,7 @@ function svg.words(model, choice)
     foot[#foot + 1] = view.plural(choice.hidden_rows, "row") .. " hidden by the filter"
   end
   if choice.silent > 0 then
-    foot[#foot + 1] = ("%s %s without a part in this"):format(view.count(choice.silent),
-      choice.silent == 1 and "party" or "parties")
+    foot[#foot + 1] = view.silent_text(choice.silent)
   end
   return title, foot
 end
@@ -343,8 +339,8 @@ function svg.draw(model, choice)
     ('<g transform="translate(0 %s)">\n'):format(number(names_top)), parts.names, "</g>\n",
   }
   if repeated > 0 then
-    out[#out + 1] = ('<g transform="translate(0 %s)">\n'):format(number(body_top + parts.height + 8))
-      .. parts.names .. "</g>\n"
+    out[#out + 1] = ('<g transform="translate(0 %s)">\n%s</g>\n'):format(
+      number(body_top + parts.height + 8), parts.names)
   end
   for i, line in ipairs(foot) do
     out[#out + 1] = ('<text class="%s" x="16" y="%s">%s</text>\n'):format(i == 1 and "" or "soft",

@@ -7,38 +7,33 @@
 --- All widths are in cells. Nothing is ever wider than `width`.
 
 local cells = require "tool.chart_cells"
-local names = require "tool.chart_names"
+local lanes = require "tool.chart_lanes"
 local view = require "tool.chart_view"
 
 local text = {}
 
-local MIN_LANE <const> = 10
-local MAX_LANE <const> = 26
+local OTHERS <const> = lanes.OTHERS
+local label_for, arrow_mark = lanes.label_for, lanes.arrow_mark
+
 local LONG_CHART_LINES <const> = 40 -- beyond it the names are repeated at the foot
 local MAX_LINE_WRAPS <const> = 6
 
 local UNICODE <const> = {
   life = "│", down = "┊", gone = " ", run = "─", cross = "┼", from_right = "├", from_left = "┤",
   right = "►", left = "◄", lost = "x", loop = "↺", bad = "✗", fault = "!", good = "✓",
-  quiet = "·", plain = "•", rule = "─", more = "…", unknown = "?",
+  timer = "◷", quiet = "·", plain = "•", rule = "─", more = "…", unknown = "?",
 }
 local ASCII <const> = {
   life = "|", down = ":", gone = " ", run = "-", cross = "+", from_right = "|", from_left = "|",
   right = ">", left = "<", lost = "x", loop = "@", bad = "X", fault = "!", good = "*",
-  quiet = ".", plain = "*", rule = "-", more = "~", unknown = "?",
+  timer = "%", quiet = ".", plain = "*", rule = "-", more = "~", unknown = "?",
 }
 
 local COLOURS <const> = {
-  bad = "1;31", fault = "31", good = "32", quiet = "2", plain = "0", life = "2", name = "1",
-  state = "1", title = "1", t0 = "36", t1 = "32", t2 = "33", t3 = "35", t4 = "34", t5 = "96",
-  t6 = "93", t7 = "95",
+  bad = "1;31", fault = "31", good = "32", timer = "33", quiet = "2", plain = "0", life = "2",
+  name = "1", state = "1", title = "1", t0 = "36", t1 = "32", t2 = "33", t3 = "35", t4 = "34",
+  t5 = "96", t6 = "93", t7 = "95",
 }
-local TYPE_COLOURS <const> = 8
-
-local OTHERS <const> = {} -- stands for the parties without a lifeline
-
-local drawing = {}
-drawing.__index = drawing
 
 local function emit(d, line)
   d.out[#d.out + 1] = line:text(d.colours)
@@ -79,24 +74,6 @@ local function put_centred(d, line, col, label, style)
   local width = cells.width(label)
   local start = math.max(d.left + 1, math.min(col - width // 2, d.width - width + 1))
   line:put(start, label, style)
-end
-
---- The full text belongs below if the chart had to cut it.
-local function explain(d, short, full)
-  local key = short .. "\0" .. full
-  if short ~= full and not d.explained[key] then
-    d.explained[key] = true
-    d.legend[#d.legend + 1] = { short = short, full = full }
-  end
-  return short
-end
-
---- As much of a label as fits: all of it, else the unique short one.
-local function label_for(d, full, room)
-  if cells.width(full) <= room then return full end
-  local short = d.short[full]
-  if short and cells.width(short) <= room then return explain(d, short, full) end
-  return cells.cut(short and explain(d, short, full) or full, room, d.marks.more)
 end
 
 --- Writes states, [like this], on as few lines as they need without touching each other.
@@ -146,9 +123,8 @@ local function hidden_ends(d, row)
   return " " .. table.concat(who, " ")
 end
 
---- What to say of an arrow besides its type. That it was dropped is seen at its end.
-local function arrow_mark(row)
-  return row.mark and row.mark ~= "dropped" and " (" .. row.mark .. ")" or ""
+local function arrow_head(d, row, head)
+  return row.kind == "drop" and d.marks.lost or row.kind == "in_flight" and d.marks.unknown or head
 end
 
 local function arrow_label(d, row, room)
@@ -161,7 +137,8 @@ end
 --- A party to itself, and between two of the others.
 local function draw_loop(d, line, lane, row)
   local style = type_style(d, row)
-  local lost = (row.kind == "drop" or row.kind == "in_flight") and " " .. d.marks.lost or ""
+  local head = arrow_head(d, row, "")
+  local lost = head ~= "" and " " .. head or ""
   local mark = arrow_mark(row)
   local label = d.marks.loop .. " " .. d.clean(row.type) .. mark .. lost .. hidden_ends(d, row)
   local room = d.width - lane.col + 1
@@ -192,9 +169,7 @@ local function draw_arrow(d, row)
   end
   local tail = right and marks.from_right or marks.from_left
   line:put(from.col, d.life[from.key] and marks.run or tail, style)
-  local head = right and marks.right or marks.left
-  if row.kind == "drop" then head = marks.lost end
-  if row.kind == "in_flight" then head = marks.unknown end
+  local head = arrow_head(d, row, right and marks.right or marks.left)
   line:put(right and high or low, head, style)
   local label, rest = arrow_label(d, row, high - low - 1)
   local start = low + (right and 0 or 1) + (high - low - cells.width(label)) // 2
@@ -202,7 +177,8 @@ local function draw_arrow(d, row)
   if rest and rest ~= "" then
     emit(d, line)
     line = life_line(d)
-    put_centred(d, line, (low + high) // 2, cells.cut(rest:sub(2), 2 * d.spacing, marks.more), style)
+    rest = cells.cut(rest:sub(2), 2 * d.spacing, marks.more)
+    put_centred(d, line, (low + high) // 2, rest, style)
   end
   return line
 end
@@ -320,77 +296,6 @@ local function draw_legend(d)
   end
 end
 
---- The widest label of each sort; how far apart lifelines would like to be.
-local function wanted_spacing(d, items, parties)
-  local most = MIN_LANE
-  local function want(width) most = math.max(most, width) end
-  for _, party in ipairs(parties) do want(cells.width(d.clean(party.id)) + 2) end
-  for _, item in ipairs(items) do
-    local row = item.row
-    if row.shape == "arrow" then
-      want(cells.width(d.clean(row.type)) + cells.width(arrow_mark(row)) + 5)
-    end
-    for _, state in ipairs(row.states or {}) do
-      want((cells.width(d.clean(state)) + 6) // 2)
-    end
-    for _, entry in ipairs(row.entries or {}) do want(cells.width(d.clean(entry.state)) + 3) end
-  end
-  return math.min(most, MAX_LANE)
-end
-
---- Places the lifelines: equally far apart, a last one for those that have none of their own.
-local function lay_out(d, choice)
-  local room = d.width - d.left
-  local most = math.max(1, room // MIN_LANE)
-  local shown = choice.parties
-  if #shown > most then
-    shown = view.fitting(shown, math.max(1, most - 1))
-  end
-  d.hidden = #choice.parties - #shown
-  local count = #shown + (d.hidden > 0 and 1 or 0)
-  d.spacing = math.min(wanted_spacing(d, choice.items, shown), room // math.max(1, count))
-  local list = {}
-  for i, party in ipairs(shown) do list[i] = d.clean(party.id) end
-  local short = names.shorten(list, d.spacing - 1, d.marks.more)
-  d.lanes, d.lane_by_id, d.lane_at, d.names = {}, {}, {}, {}
-  local function add_lane(key, name, role)
-    local col = d.left + #d.lanes * d.spacing + (d.spacing + 1) // 2
-    local lane = { key = key, name = name, role = role, col = col }
-    d.lanes[#d.lanes + 1] = lane
-    d.lane_by_id[key], d.lane_at[col] = lane, lane
-  end
-  for i, party in ipairs(shown) do
-    d.names[party.id] = explain(d, short[list[i]], list[i])
-    local role = party.role and d.clean(party.role)
-    if role and list[i]:sub(1, #role) == role then role = nil end
-    add_lane(party.id, d.names[party.id], role)
-  end
-  if d.hidden > 0 then
-    add_lane(OTHERS, cells.cut(d.marks.more .. view.count(d.hidden) .. " others", d.spacing - 1,
-      d.marks.more))
-  end
-end
-
---- Gives each type a colour in the order of first appearance, and a short name.
-local function learn_labels(d, items)
-  local list, states, styles, number = {}, {}, {}, 0
-  for _, item in ipairs(items) do
-    local row = item.row
-    if row.shape == "arrow" and not styles[row.type] then
-      styles[row.type] = "t" .. number % TYPE_COLOURS
-      number = number + 1
-      list[#list + 1] = d.clean(row.type)
-    end
-    for _, state in ipairs(row.states or {}) do states[#states + 1] = d.clean(state) end
-    for _, entry in ipairs(row.entries or {}) do states[#states + 1] = d.clean(entry.state) end
-  end
-  d.type_styles = styles
-  d.short = names.shorten(states, math.max(4, 2 * d.spacing - 5), d.marks.more)
-  for full, short in pairs(names.shorten(list, math.max(4, d.spacing - 4), d.marks.more)) do
-    d.short[full] = short
-  end
-end
-
 local function title_of(model)
   local words = model.flow
   if model.version then words = words .. " version " .. model.version end
@@ -403,9 +308,7 @@ local function draw_foot(d, model, choice)
     write_wrapped(d, view.plural(choice.hidden_rows, "row") .. " hidden by the filter", 2, "quiet")
   end
   if choice.silent > 0 then
-    local noun = choice.silent == 1 and "party" or "parties"
-    write_wrapped(d, ("%s %s without a part in this"):format(view.count(choice.silent), noun), 2,
-      "quiet")
+    write_wrapped(d, view.silent_text(choice.silent), 2, "quiet")
   end
   draw_legend(d)
   d.out[#d.out + 1] = ""
@@ -421,7 +324,7 @@ end
 ---@return string
 function text.draw(model, choice, opts)
   local known = {}
-  local d = setmetatable({
+  local d = {
     width = math.max(opts.width or 80, 20), marks = opts.ascii and ASCII or UNICODE,
     colours = opts.color and COLOURS or nil, out = {}, life = {}, legend = {}, explained = {},
     cut_notes = {}, clock = view.clock(choice.items),
@@ -433,7 +336,7 @@ function text.draw(model, choice, opts)
       end
       return clean
     end,
-  }, drawing)
+  }
   d.left = 0
   if model.end_t > 0 then
     d.time_width = 0
@@ -442,8 +345,7 @@ function text.draw(model, choice, opts)
     end
     d.left = d.time_width + 1
   end
-  lay_out(d, choice)
-  learn_labels(d, choice.items)
+  lanes.lay_out(d, choice)
   write_wrapped(d, d.clean(title_of(model)), 2, "title")
   d.out[#d.out + 1] = ""
   draw_names(d)

@@ -82,6 +82,14 @@ function view.plural(n, noun)
   return ("%s %s%s"):format(view.count(n), noun, n == 1 and "" or "s")
 end
 
+--- Says how many parties are not drawn because nothing drawn is theirs.
+---@param n integer
+---@return string
+function view.silent_text(n)
+  return ("%s %s no part in what is shown"):format(view.count(n),
+    n == 1 and "party has" or "parties have")
+end
+
 --- What a gap says.
 ---@param gap tool.chart.Row
 ---@return string
