@@ -139,7 +139,7 @@ static const char completion_head[] =
     "_afrun()\n"
     "{\n"
     "    local cur=${COMP_WORDS[COMP_CWORD]} opt=${COMP_WORDS[COMP_CWORD-1]}\n"
-    "    local commands= names= kind= command word i\n"
+    "    local commands='' names='' kind='' command word i\n"
     "    COMPREPLY=()\n"
     "    if [[ $cur == = ]]; then\n"
     "        cur=\n"
