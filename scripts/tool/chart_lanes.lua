@@ -9,7 +9,7 @@ local lanes = {
 }
 
 local MIN_LANE <const> = 10
-local MAX_LANE <const> = 26
+local MAX_LANE <const> = 40
 local TYPE_COLOURS <const> = 8
 
 --- The full text belongs below if the chart had to cut it.
@@ -34,13 +34,14 @@ function lanes.label_for(d, full, room)
   return cells.cut(short and explain(d, short, full) or full, room, d.marks.more)
 end
 
-local SEEN_AT_THE_END <const> = { dropped = true, ["in flight"] = true }
+-- The arrow's end, or the row below it, says it already.
+local SEEN <const> = { dropped = true, ["in flight"] = true, unexpected = true }
 
 --- What to say of an arrow besides its type.
 ---@param row tool.chart.Row
 ---@return string
 function lanes.arrow_mark(row)
-  return row.mark and not SEEN_AT_THE_END[row.mark] and " (" .. row.mark .. ")" or ""
+  return row.mark and not SEEN[row.mark] and " (" .. row.mark .. ")" or ""
 end
 
 --- The widest label of each sort; how far apart lifelines would like to be.
@@ -88,8 +89,8 @@ local function place(d, choice)
     add_lane(party.id, d.names[party.id], role)
   end
   if d.hidden > 0 then
-    local name = ("%s%s others"):format(d.marks.more, view.count(d.hidden))
-    add_lane(lanes.OTHERS, cells.cut(name, d.spacing - 1, d.marks.more))
+    local number = "+" .. view.count(d.hidden)
+    add_lane(lanes.OTHERS, #number + 5 < d.spacing and number .. " more" or number)
   end
 end
 

@@ -171,8 +171,9 @@ end
 function on.unexpected(b, record)
   arrival(b, record, "unexpected", "bad")
   local text = "unexpected " .. (text_of(b, record.type) or "?")
-  if record.state then text = text .. " in " .. text_of(b, record.state) end
-  if record.why then text = text .. ": " .. text_of(b, record.why) end
+  local state, why = text_of(b, record.state), text_of(b, record.why)
+  if state then text = text .. " in " .. state end
+  if why then text = text .. ": " .. why end
   note(b, record, text, "bad")
 end
 
@@ -219,9 +220,14 @@ end
 function on.launch(b, record) note(b, record, "launches the task", "quiet") end
 function on.dataset(b, record) note(b, record, "tells the dataset's state", "quiet") end
 
+--- The line of the script, where there is one.
+local function where(b, record)
+  local number = text_of(b, record.line)
+  return number and (" (line %s)"):format(number) or ""
+end
+
 function on.wait(b, record)
-  local where = record.line and (" (line %s)"):format(text_of(b, record.line)) or ""
-  note(b, record, "waits for " .. (text_of(b, record.call) or "?") .. where, "quiet")
+  note(b, record, "waits for " .. (text_of(b, record.call) or "?") .. where(b, record), "quiet")
 end
 
 function on.crash(b, record) note(b, record, "crashed", "fault", "down") end
@@ -264,8 +270,7 @@ function on.stuck(b, record)
   local waits = {}
   for i, what in ipairs(list_of(record.waits_for)) do waits[i] = text_of(b, what) or "?" end
   if #waits > 0 then text = text .. ", waits for " .. table.concat(waits, ", ") end
-  if record.line then text = text .. (" (line %s)"):format(text_of(b, record.line)) end
-  note(b, record, text, "bad")
+  note(b, record, text .. where(b, record), "bad")
 end
 
 on["end"] = function(b, record)

@@ -26,7 +26,7 @@ local UNICODE <const> = {
 local ASCII <const> = {
   life = "|", down = ":", gone = " ", run = "-", cross = "+", from_right = "|", from_left = "|",
   right = ">", left = "<", lost = "x", loop = "@", bad = "X", fault = "!", good = "*",
-  timer = "%", quiet = ".", plain = "*", rule = "-", more = "~", unknown = "?",
+  timer = "T", quiet = ".", plain = "*", rule = "-", more = "~", unknown = "?",
 }
 
 local COLOURS <const> = {
