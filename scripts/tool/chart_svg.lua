@@ -135,8 +135,7 @@ local function draw_arrow(d, item)
   local x1, x2, y = d.shape.lane[row.from].x, d.shape.lane[row.party].x, item.y
   local direction = x2 > x1 and 1 or -1
   local stop = x2
-  if row.kind == "drop" then stop = x2 - 16 * direction end
-  if row.kind == "in_flight" then stop = x1 + (x2 - x1) / 2 end
+  if row.kind == "drop" or row.kind == "in_flight" then stop = x2 - 16 * direction end
   local level = math.min(width + 16, math.abs(stop - x1) * 0.8)
   local bend = stop - level * direction
   local y1 = math.min(item.sent_y or y, y)
