@@ -26,7 +26,8 @@
 bool af_json_write_string(struct af_buf *buf, const char *text, size_t len);
 void af_json_write_integer(struct af_buf *buf, int64_t value);
 
-/* Returns false, having appended nothing, for NaN and infinities. */
+/* Of the roundings of value to 1, 2, … 17 digits, writes the first that reads back the same.
+ * Returns false, having appended nothing, for NaN and infinities. */
 bool af_json_write_double(struct af_buf *buf, double value);
 
 /* Whether the bytes are valid UTF-8 as JSON wants it. */

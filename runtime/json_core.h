@@ -47,7 +47,7 @@ static inline size_t af_json_utf8_len(const char *at, const char *end)
         bool is_surrogate = high >= 0xD800 >> 6 && high <= 0xDFFF >> 6;
         return high >= 0x800 >> 6 && !is_surrogate ? 3 : 0;
     }
-    if (s[0] > 0xF4 || left < 4 || (s[3] & 0xC0) != 0x80)
+    if (left < 4 || (s[3] & 0xC0) != 0x80)
         return 0;
     return high >= 0x10000 >> 12 && high <= 0x10FFFF >> 12 ? 4 : 0;
 }

@@ -50,7 +50,7 @@ static const char *read_unicode_escape(struct af_buf *to, const char **at, const
         return "\\u needs four hexadecimal digits";
     const char *next = *at + 6;
     if (code >= 0xD800 && code <= 0xDFFF) {
-        bool is_pair = code < 0xDC00 && end - next >= 6 && next[0] == '\\' && next[1] == 'u' &&
+        bool is_pair = code < 0xDC00 && end - next >= 2 && next[0] == '\\' && next[1] == 'u' &&
                        read_hex4(next + 2, end, &low) && low >= 0xDC00 && low <= 0xDFFF;
         if (!is_pair)
             return "half a surrogate pair";

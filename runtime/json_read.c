@@ -134,14 +134,13 @@ static enum af_json_token convert_double(struct af_json_reader *reader, const ch
 }
 
 /* Reads on a number first… that has a fraction or an exponent from `at`; `digits` are those before.
- * A whole number below 2^53 times or over a power of ten that a double holds exactly is one
- * operation, rounded as it should be; anything else is left to the C library. */
+ * A whole number up to 2^53 over a power of ten, both of which a double holds exactly, is one
+ * division, rounded as it should be; anything else is left to the C library. */
 static enum af_json_token read_double(struct af_json_reader *reader, const char *first,
                                       const char *at, uint64_t digits)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const double powers[] = {1,   1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,
+                                    1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
     const char *end = reader->end;
     const char *from = at;
     ptrdiff_t decimals = 0;
@@ -151,8 +150,9 @@ static enum af_json_token read_double(struct af_json_reader *reader, const char 
             return fail(reader, from + 1, "expected a digit");
         decimals = at - from - 1;
     }
-    bool is_simple = at - first <= 19 && digits <= UINT64_C(1) << DBL_MANT_DIG && decimals <= 22 &&
-                     FLT_EVAL_METHOD == 0;
+    /* In 19 bytes there are no digits that overflow, and no more than 17 decimals. */
+    bool is_simple =
+        at - first <= 19 && digits <= UINT64_C(1) << DBL_MANT_DIG && FLT_EVAL_METHOD == 0;
     if (at < end && (*at == 'e' || *at == 'E')) {
         uint64_t exponent = 0;
         is_simple = false;

@@ -171,7 +171,8 @@ static inline const char *oracle_compare_written(struct af_json_reader *reader,
         difference = "jansson reads what was written as something else";
     if (difference == NULL &&
         (!oracle_copy(reader, written->data, written->len, &again, &has_nul_key) ||
-         again.len != written->len || memcmp(again.data, written->data, again.len) != 0))
+         again.len != written->len ||
+         memcmp(af_buf_text(&again), af_buf_text(written), again.len) != 0))
         difference = "what was written is written differently again";
     json_decref(back);
     af_buf_release(&again);

@@ -219,6 +219,19 @@ static void test_numbers(void **state)
         assert_string_equal(tokens_of(rows[i][0]), rows[i][1]);
 }
 
+/* The C library, which reads some of them, would not stop there. */
+static void test_a_number_ends_with_the_text(void **state)
+{
+    (void)state;
+    af_json_reader_restart(&reader, "2.5e10", 5);
+    assert_int_equal(af_json_next(&reader), AF_JSON_DOUBLE);
+    assert_true(reader.number == 25);
+    af_json_reader_restart(&reader, "12", 1);
+    assert_int_equal(af_json_next(&reader), AF_JSON_INTEGER);
+    assert_int_equal(reader.integer, 1);
+    assert_int_equal(af_json_next(&reader), AF_JSON_END);
+}
+
 static void test_integers_come_back(void **state)
 {
     (void)state;
@@ -312,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_json),
         cmocka_unit_test(test_a_raw_nul_is_not_json),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_a_number_ends_with_the_text),
         cmocka_unit_test(test_integers_come_back),
         cmocka_unit_test(test_doubles_are_written_short),
         cmocka_unit_test(test_what_is_no_number_is_not_written),

@@ -288,6 +288,35 @@ static void test_a_restarted_reader_is_like_a_new_one(void **state)
     af_json_reader_release(&other);
 }
 
+/* What belongs to an object goes with it, and what a text left goes with the next: else a reader
+ * that is kept for years grows. */
+static void test_memory_is_that_of_what_is_open(void **state)
+{
+    (void)state;
+    struct af_json_reader other;
+    af_buf_clear(&buf);
+    append_keys(30, "{\"\\u0061\":0}");
+    af_buf_append_string(&buf, ",\"\\u0062\":0");
+    af_json_reader_init(&other, buf.data, buf.len);
+    for (int i = 0; i < 2000; i++) {
+        af_json_reader_restart(&other, buf.data, buf.len);
+        while (af_json_next(&other) > AF_JSON_END)
+            continue;
+    }
+    af_buf_append_string(&buf, ",\"z\":[");
+    for (int i = 0; i < 2000; i++) {
+        append_keys(30, "{\"\\u0061\":0}");
+        af_buf_append_string(&buf, "},");
+    }
+    af_buf_append_string(&buf, "0]}");
+    af_json_reader_restart(&other, buf.data, buf.len);
+    assert_true(af_json_skip(&other, af_json_next(&other)));
+    assert_true(other.key_cap <= 64);
+    assert_true(other.slot_cap <= 256);
+    assert_true(other.unescaped.cap <= 64);
+    af_json_reader_release(&other);
+}
+
 static void test_a_released_reader_can_be_started_again(void **state)
 {
     (void)state;
@@ -328,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_an_end_or_error_stays),
         cmocka_unit_test(test_offsets_are_those_of_the_tokens),
         cmocka_unit_test(test_a_restarted_reader_is_like_a_new_one),
+        cmocka_unit_test(test_memory_is_that_of_what_is_open),
         cmocka_unit_test(test_a_released_reader_can_be_started_again),
     };
     return cmocka_run_group_tests(tests, NULL, release);
