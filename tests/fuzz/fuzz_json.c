@@ -1,8 +1,5 @@
 /* fuzz_json.c: whatever the bytes, we and jansson must agree; see ../lib/json_oracle.h.
- *
- *     clang -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all … tests/fuzz/fuzz_json.c
- * \ runtime/json_*.c runtime/rng.c runtime/buf.c runtime/mem.c -ljansson fuzz_json
- * -max_total_time=600 build/fuzz-corpus tests/fuzz/corpus/json */
+ * `make fuzz` starts from the texts in corpus/json; json.dict has words to try. */
 #include "../lib/json_oracle.h"
 
 #include <stdio.h>

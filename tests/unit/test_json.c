@@ -126,6 +126,15 @@ static void test_what_is_not_json(void **state)
         {"[]]", "[ ] !something follows the value@2"},
         {"{} // comment", "{ } !something follows the value@3"},
         {"/**/1", "!expected a value@0"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_string_equal(tokens_of(rows[i][0]), rows[i][1]);
+}
+
+static void test_what_is_no_string_or_key(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
         {"\"a", "!a string without its closing quote@2"},
         {"\"a\\", "!no such escape@2"},
         {"\"a\\\"", "!a string without its closing quote@4"},
@@ -323,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_json),
         cmocka_unit_test(test_what_is_not_json),
+        cmocka_unit_test(test_what_is_no_string_or_key),
         cmocka_unit_test(test_a_raw_nul_is_not_json),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_a_number_ends_with_the_text),
