@@ -1,56 +1,52 @@
-# `make help` lists what can be made. MODE=release|sanitize (they share no folder); V=1 shows commands.
-MODE  ?= release
-JOBS  ?= 2
+# `make help` lists what can be made. MODE=release|sanitize (they share no folder), V=1 shows commands.
+MODE   ?= release
+JOBS   ?= 2
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
-MAKEFLAGS += --jobs=$(JOBS) --no-builtin-rules
-Q     := $(if $(V),,@)
+FUZZ   ?= *# which fuzzers
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --jobs=$(JOBS)
+endif
+MAKEFLAGS += --no-builtin-rules
 BUILD := build/$(MODE)
+Q     := $(if $(V),,@)
 
 FLAGS_release  := -O2 -g
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
-FLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-CC_fuzz := clang
-CC      := $(or $(CC_$(MODE)),gcc)
-LUA     := lua5.4
-CFLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -ffp-contract=off \
-           -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
-           $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lua5.4 2>/dev/null))
-LIBS    := -llua5.4 -l:liblua5.4-cjson.a -llua5.4 -lev -lsodium -lm
+FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link
+CC     := $(if $(filter fuzz,$(MODE)),clang,gcc)
+CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror \
+           -ffp-contract=off \
+          -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
+          $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lua5.4 2>/dev/null))
+LIBS   := -l:liblua5.4-cjson.a -llua5.4 -lev -lsodium -lm
+LINK    = $(Q)echo "  LD $@"; $(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
-SRC     := $(wildcard runtime/*.c bindings/*.c)
-OBJ     := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embedded.o
-SCRIPTS := $(wildcard scripts/af/*.lua) $(filter-out %/embed.lua,$(wildcard scripts/tool/*.lua))
+OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c bindings/*.c) embedded.c)
+SCRIPTS := $(filter-out %/embed.lua,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
 UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
+units: $(UNITS)
+.PHONY: all units deps demo test test-long bench fuzz run-fuzzers lint install clean help
 .SECONDARY:
-.PHONY: all units fuzzers deps demo test test-long bench fuzz lint install clean help
 
-# Tests link with the archive, so each takes what it needs and no more.
+# All but main.o goes by an archive, so that a test takes what it needs and no more.
 $(BUILD)/afrun: $(BUILD)/runtime/main.o $(BUILD)/libafrun.a
-	@echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	$(LINK)
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a
+	$(LINK) -lcmocka -ljansson
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
+	$(LINK) -fsanitize=fuzzer -ljansson
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
-	@rm -f $@
-	@ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	@echo "  CC $@"
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/embedded.o: $(BUILD)/embedded.c
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
-	@mkdir -p $(@D)
-	$(Q)$(LUA) $< scripts $@ $(SCRIPTS)
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a
-	@echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka -ljansson
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) -ljansson
-units: $(UNITS)
-fuzzers: $(FUZZERS)
+	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 
 deps: ## install the Debian packages that are missing
 	@tests/lib/deps.sh
@@ -66,9 +62,10 @@ test test-long: ## build and test both modes, with small counts or the full ones
 bench: ## measure
 	@$(MAKE) MODE=release all
 	@for bench in tests/bench/*.sh; do AFRUN=build/release/afrun bash $$bench || exit; done
-fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer
-	@$(MAKE) MODE=fuzz fuzzers
-	@tests/lib/fuzz.sh $(FUZZ_SECONDS)
+fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer (FUZZ=json: that one)
+	@$(MAKE) MODE=fuzz run-fuzzers
+run-fuzzers: $(FUZZERS)
+	@tests/lib/fuzz.sh $(FUZZ_SECONDS) $^
 lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/lint.sh
 install: all ## install the program and its completion below PREFIX
@@ -78,6 +75,6 @@ install: all ## install the program and its completion below PREFIX
 clean: ## remove what was built
 	rm -rf build
 help: ## list what can be made
-	@sed -n 's/^\([a-z][a-z -]*\):.*## /make \1\t/p' Makefile
+	@sed -n 's/^\([a-z][a-z -]*\):.*## /make \1\t/p' Makefile | expand -t 24
 
 -include $(OBJ:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)

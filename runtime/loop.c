@@ -194,6 +194,13 @@ void af_loop_unwatch(struct af_loop *loop, int fd)
     loop->driver->unwatch(loop, fd);
 }
 
+int64_t af_loop_next_ns(const struct af_loop *loop)
+{
+    if (atomic_load_explicit(&loop->posted, memory_order_acquire))
+        return af_loop_now_ns(loop);
+    return loop->count == 0 ? -1 : loop->heap[0].due_ns;
+}
+
 bool af_loop_step(struct af_loop *loop)
 {
     assert(!loop->stepping); /* not from a callback */

@@ -54,6 +54,9 @@ void af_loop_unwatch(struct af_loop *loop, int fd);
  * thread, and from a callback. */
 void af_loop_post(struct af_loop *loop, af_loop_fn *fn, void *arg);
 
+/* When the next timer is due as loop time, now if posts wait; -1: neither is there. */
+int64_t af_loop_next_ns(const struct af_loop *loop);
+
 /* Runs what is due next: all posts, or the next timer (virtual: after jumping to it; real: after
  * waiting for it, or for a descriptor). Returns false when nothing is left to wait for. */
 bool af_loop_step(struct af_loop *loop);

@@ -1,4 +1,4 @@
-/* trace.h: a run as JSON Lines.
+/* trace.h: a run as JSON Lines. What is written here is read by `afrun chart` and `afrun replay`.
  *
  * The first line is the header, every other line one record. Keys stand in the order given here; a
  * key in brackets is left out where it does not apply. Times `t` are integers: nanoseconds of virtual
@@ -17,7 +17,7 @@
  *   defer       party, from, type, uuid                   kept for a later state
  *   ignore      party, from, type, uuid
  *   late        party, from, type, uuid                   the party had ended
- *   unexpected  party, from, type, uuid, state, why       dead-lettered; state as in "state"
+ *   unexpected  party, from, type, uuid, why              dead-lettered
  *   timer       party, timer, due                         armed ("after" or a deadline's name)
  *   timeout     party, timer                              it fired
  *   state       party, state, entered, data_hash, [data]  a transaction is committed which entered a
@@ -42,6 +42,47 @@
 #ifndef AF_TRACE_H
 #define AF_TRACE_H
 
+#include "rng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #define AF_TRACE_VERSION 1
+
+struct af_contract;
+struct af_trace;
+
+/* Is given each line, without its newline. */
+typedef void af_trace_line_fn(void *arg, const char *line, size_t len);
+
+/* A trace that gives its lines to fn(arg, …); with_data: party data as they are, not only a hash. */
+struct af_trace *af_trace_new(af_trace_line_fn *fn, void *arg, bool with_data);
+void af_trace_free(struct af_trace *trace);
+bool af_trace_with_data(const struct af_trace *trace);
+
+/* A record: begun, filled field by field in the order of the calls, ended. `trace` may be NULL
+ * everywhere: then nothing happens. The header has no time and no kind (NULL). */
+void af_trace_begin(struct af_trace *trace, int64_t now_ns, const char *kind);
+void af_trace_string(struct af_trace *trace, const char *name, const char *text);
+void af_trace_text(struct af_trace *trace, const char *name, const char *text, size_t len);
+void af_trace_integer(struct af_trace *trace, const char *name, int64_t value);
+void af_trace_bool(struct af_trace *trace, const char *name, bool value);
+void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid);
+
+/* A field that is JSON already. */
+void af_trace_json(struct af_trace *trace, const char *name, const char *json, size_t len);
+
+/* data_hash, and data where they are wanted. */
+void af_trace_data(struct af_trace *trace, const char *data, size_t len);
+void af_trace_end(struct af_trace *trace);
+
+/* A whole record about a contract: party, from, type, uuid, and why unless NULL. */
+void af_trace_contract(struct af_trace *trace, int64_t now_ns, const char *kind, const char *party,
+                       const struct af_contract *contract, const char *why);
+
+/* A whole record of a party and one text: {"t","kind","party", name: text}. */
+void af_trace_party(struct af_trace *trace, int64_t now_ns, const char *kind, const char *party,
+                    const char *name, const char *text);
 
 #endif

@@ -1,0 +1,16 @@
+/* embedded.h: the library scripts, compiled into the program (made by scripts/tool/embed.lua). */
+#ifndef AF_EMBEDDED_H
+#define AF_EMBEDDED_H
+
+#include <stddef.h>
+
+struct af_embedded {
+    const char *name; /* as in require(): "af.event" */
+    const unsigned char *bytes;
+    size_t len;
+};
+
+extern const struct af_embedded af_embedded_scripts[];
+extern const size_t af_embedded_count;
+
+#endif

@@ -1,0 +1,244 @@
+/* lua_coro.c: the one place where Lua runs on, and where it waits.
+ *
+ * A delivery has a thread of its own; it is found again by the thread's extra space, which a coroutine
+ * of the script's own does not have, so that waiting there can be refused in clear words. */
+#include "lua_script.h"
+
+#include "bounds.h"
+#include "lua_json.h"
+#include "mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct af_delivery *af_delivery_new(struct af_script_party *party)
+{
+    struct af_script *script = party->script;
+    struct af_delivery *delivery = script->free_deliveries;
+    if (delivery == NULL) {
+        lua_State *L = script->vm->L;
+        delivery = af_mem_zero(1, sizeof *delivery);
+        delivery->coro.thread = lua_newthread(L);
+        delivery->coro.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        memcpy(lua_getextraspace(delivery->coro.thread), &delivery, sizeof delivery);
+        af_vm_hook(delivery->coro.thread);
+    } else {
+        script->free_deliveries = delivery->next_free;
+    }
+    delivery->party = party;
+    delivery->rng_seeded = false;
+    delivery->uuid_count = 0;
+    delivery->waiting_call = 0;
+    delivery->answered = false;
+    delivery->coro.gated = false;
+    delivery->coro.state = AF_CORO_IDLE;
+    party->delivery = delivery;
+    return delivery;
+}
+
+static void clear_texts(struct af_delivery *delivery)
+{
+    free(delivery->result);
+    free(delivery->traceback);
+    free(delivery->reply_failure);
+    delivery->result = delivery->traceback = delivery->reply_failure = NULL;
+}
+
+/* A thread that raised, or still waits, is not used again: its stack may be anything. */
+void af_delivery_release(struct af_delivery *delivery)
+{
+    struct af_script *script = delivery->party->script;
+    bool reusable = delivery->coro.state == AF_CORO_IDLE || delivery->coro.state == AF_CORO_RETURNED;
+    clear_texts(delivery);
+    delivery->party->delivery = NULL;
+    if (reusable) {
+        lua_settop(delivery->coro.thread, 0);
+        delivery->next_free = script->free_deliveries;
+        script->free_deliveries = delivery;
+        return;
+    }
+    luaL_unref(script->vm->L, LUA_REGISTRYINDEX, delivery->coro.ref);
+    free(delivery->effects.sends);
+    free(delivery->effects.targets);
+    free(delivery->effects.deadlines);
+    free(delivery->effects.logs);
+    af_buf_release(&delivery->effects.bytes);
+    af_buf_release(&delivery->reply);
+    af_buf_release(&delivery->reply_bytes);
+    free(delivery);
+}
+
+struct af_delivery *af_coro_current(lua_State *L)
+{
+    struct af_delivery *delivery;
+    memcpy(&delivery, lua_getextraspace(L), sizeof delivery);
+    return delivery;
+}
+
+struct af_delivery *af_delivery_running(lua_State *L)
+{
+    return af_vm_of(L)->delivery;
+}
+
+/* Makes the error on the thread's top a text, with a traceback; needs memory, so runs protected. */
+static int l_describe_error(lua_State *L)
+{
+    lua_State *thread = lua_touserdata(L, 1);
+    struct af_delivery *delivery = lua_touserdata(L, 2);
+    lua_xmove(thread, L, 1);
+    const char *text = af_vm_error_text(L, thread);
+    delivery->result = af_mem_string(text);
+    luaL_traceback(L, thread, NULL, 0);
+    delivery->traceback = af_mem_string(lua_tostring(L, -1));
+    return 0;
+}
+
+static void describe_error(struct af_delivery *delivery)
+{
+    struct af_vm *vm = delivery->party->script->vm;
+    clear_texts(delivery);
+    af_vm_end(vm);
+    lua_pushcfunction(vm->L, l_describe_error);
+    lua_pushlightuserdata(vm->L, delivery->coro.thread);
+    lua_pushlightuserdata(vm->L, delivery);
+    if (lua_pcall(vm->L, 2, 0, 0) != LUA_OK) {
+        lua_pop(vm->L, 1);
+        if (delivery->result == NULL)
+            delivery->result = af_mem_string("an error that cannot be told");
+    }
+}
+
+enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
+{
+    struct af_vm *vm = delivery->party->script->vm;
+    struct af_coro *coro = &delivery->coro;
+    struct af_delivery *outer = vm->delivery;
+    struct af_script_party *outer_party = vm->running;
+    int nresults = 0;
+    vm->delivery = delivery;
+    vm->running = delivery->party;
+    if (coro->state == AF_CORO_WAITS) {
+        af_vm_begin(vm);
+        if (!af_script_is_sequential(delivery->party)) /* the cap is for the whole delivery */
+            vm->instructions_left = delivery->instructions_left;
+    }
+    int status = lua_resume(coro->thread, NULL, nargs, &nresults);
+    if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_MEMORY;
+    if (status == LUA_YIELD && (delivery->waiting_call != 0 || coro->gated)) {
+        lua_pop(coro->thread, nresults);
+        delivery->instructions_left = vm->instructions_left;
+        coro->state = AF_CORO_WAITS;
+    } else if (status == LUA_OK && vm->capped == AF_CAP_NONE) {
+        coro->state = AF_CORO_RETURNED;
+    } else {
+        if (status == LUA_YIELD)
+            lua_pushliteral(coro->thread,
+                            "coroutine.yield() outside of a coroutine of the script's own");
+        else if (status == LUA_OK)
+            lua_pushliteral(coro->thread, "stopped");
+        describe_error(delivery);
+        coro->state = AF_CORO_RAISED;
+    }
+    vm->delivery = outer;
+    vm->running = outer_party;
+    return coro->state;
+}
+
+/* ---- Calls to the owner. ---- */
+
+/* Pushes what the owner answered, or raises its failure. */
+static int call_answered(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    struct af_delivery *delivery = af_delivery_running(L);
+    const char *why;
+    delivery->waiting_call = 0;
+    delivery->answered = false;
+    if (delivery->reply_failure != NULL) {
+        luaL_where(L, 1);
+        lua_pushstring(L, delivery->reply_failure);
+        free(delivery->reply_failure);
+        delivery->reply_failure = NULL;
+        lua_concat(L, 2);
+        return lua_error(L);
+    }
+    if (!af_lua_json_read(L, af_buf_text(&delivery->reply), delivery->reply.len, &why))
+        return luaL_error(L, "the host's answer is %s", why);
+    lua_pushlstring(L, af_buf_text(&delivery->reply_bytes), delivery->reply_bytes.len);
+    return 2;
+}
+
+static int call_owner(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    struct af_script *script = af_vm_of(L)->script;
+    if (af_script_gate(L, lua_tostring(L, 1)))
+        return lua_yieldk(L, 0, 0, call_owner);
+    struct af_delivery *delivery = af_delivery_running(L);
+    if (script->call == NULL)
+        return luaL_error(L, "%s: there is no host to ask", lua_tostring(L, 1));
+    lua_settop(L, 3);
+    af_lua_json_push(L, 2, "request");
+    struct af_script_call call = {++script->next_call, luaL_checkstring(L, 1), NULL, 0, NULL, 0};
+    call.request = lua_tolstring(L, -1, &call.request_len);
+    if (lua_isstring(L, 3))
+        call.bytes = lua_tolstring(L, 3, &call.bytes_len);
+    delivery->waiting_call = call.id;
+    delivery->answered = false;
+    script->call(script->owner, delivery->party, &call);
+    if (delivery->answered)
+        return call_answered(L, LUA_OK, 0);
+    if (af_coro_current(L) != delivery || !lua_isyieldable(L)) {
+        delivery->waiting_call = 0;
+        return luaL_error(L, "%s: cannot wait here: not in the party's own coroutine",
+                          lua_tostring(L, 1));
+    }
+    return lua_yieldk(L, 0, 0, call_answered);
+}
+
+int af_host_call(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    lua_settop(L, 3);
+    return call_owner(L, LUA_OK, 0);
+}
+
+bool af_script_gate(lua_State *L, const char *what)
+{
+    struct af_vm *vm = af_vm_of(L);
+    struct af_delivery *delivery = vm->delivery;
+    if (vm->script == NULL || vm->script->phase == AF_PHASE_RUN)
+        return false;
+    if (delivery == NULL || vm->script->phase == AF_PHASE_INSTANTIATE)
+        luaL_error(L, "%s: not to be had while a flow is loaded; use it in a handler", what);
+    if (af_coro_current(L) != delivery || !lua_isyieldable(L))
+        luaL_error(L, "%s: cannot wait here: not in the party's own coroutine", what);
+    delivery->coro.gated = true;
+    return true;
+}
+
+void af_script_answer(struct af_script_party *party, uint64_t call_id,
+                      const struct af_answer *answer)
+{
+    struct af_delivery *delivery = party->delivery;
+    if (delivery == NULL || delivery->waiting_call != call_id || call_id == 0)
+        return; /* withdrawn meanwhile */
+    af_buf_clear(&delivery->reply);
+    af_buf_clear(&delivery->reply_bytes);
+    if (answer->reply != NULL)
+        af_buf_append(&delivery->reply, answer->reply, answer->reply_len);
+    else
+        af_buf_append_string(&delivery->reply, "null");
+    af_buf_append(&delivery->reply_bytes, answer->bytes, answer->bytes_len);
+    if (answer->failure != NULL)
+        delivery->reply_failure = af_mem_string(answer->failure);
+    delivery->answered = true;
+    if (af_script_is_sequential(party))
+        delivery->now_ns = answer->now_ns;
+    if (delivery->coro.state == AF_CORO_WAITS)
+        af_deliver_go_on(delivery);
+}

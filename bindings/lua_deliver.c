@@ -1,0 +1,542 @@
+/* lua_deliver.c: one delivery: a transaction.
+ *
+ *   START      data(party), then the first state is entered
+ *   HANDLER    the handler of the input
+ *   ENTER      enter(party) of the state that was named, which may name another
+ *   SECONDS    the state's `after = { function(party) … }`
+ *   COMMIT     data are checked and kept; purity is checked; the owner is told the effects
+ *
+ * Each call may wait; the delivery then stands in its stage until the owner answers. If anything
+ * raises, party.data is what was last committed, and the effects hold nothing but the error. */
+#include "lua_script.h"
+
+#include "bounds.h"
+#include "lua_host.h"
+#include "lua_json.h"
+#include "mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum stage { STAGE_CALL, STAGE_DATA, STAGE_SECONDS, STAGE_SEQUENTIAL };
+
+static struct af_buf snapshot; /* the data of the commit that is being made */
+
+static const struct af_flow_role *role_of(const struct af_script_party *party)
+{
+    return &party->script->flow->roles[party->role];
+}
+
+static void clear_effects(struct af_effects *effects, bool keep_logs)
+{
+    effects->send_count = effects->target_count = effects->deadline_count = 0;
+    effects->entered = effects->data_changed = false;
+    effects->after_ns = -1;
+    effects->progress = -1;
+    effects->outcome = AF_OUTCOME_NONE;
+    effects->text = effects->traceback = NULL;
+    if (!keep_logs) {
+        effects->log_count = 0;
+        af_buf_clear(&effects->bytes);
+    }
+}
+
+/* ---- The end of a delivery. ---- */
+
+static void set_visible_state(lua_State *L, const struct af_script_party *party, int state)
+{
+    af_kit_push(L, party, AF_KIT_FIELDS);
+    if (state >= 0)
+        lua_pushstring(L, role_of(party)->states[state].name);
+    else
+        lua_pushnil(L);
+    lua_setfield(L, -2, "state");
+    lua_pop(L, 1);
+}
+
+static int l_roll_back(lua_State *L)
+{
+    struct af_script_party *party = lua_touserdata(L, 1);
+    struct af_failure why = AF_FAILURE_INIT;
+    size_t len;
+    const char *data = af_script_party_data(party, &len);
+    char *copy = af_mem_copy(data, len);
+    set_visible_state(L, party, party->state);
+    if (af_script_party_restore(party, party->state, copy, len, &why) != 0)
+        lua_pushstring(L, why.why);
+    free(copy);
+    return 0;
+}
+
+static void finish(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    af_script_done_fn *done = delivery->done;
+    void *arg = delivery->arg;
+    af_vm_end(party->script->vm);
+    party->delivery = NULL; /* the owner may deliver the next from within done */
+    done(arg, party, &delivery->effects);
+    struct af_delivery *next = party->delivery;
+    af_delivery_release(delivery);
+    party->delivery = next;
+}
+
+/* Ends the delivery with an error: its text stands in delivery->result. */
+static void raised(struct af_delivery *delivery)
+{
+    lua_State *L = delivery->party->script->vm->L;
+    af_vm_end(delivery->party->script->vm);
+    if (!af_script_is_sequential(delivery->party)) {
+        lua_pushcfunction(L, l_roll_back);
+        lua_pushlightuserdata(L, delivery->party);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+            lua_pop(L, 1);
+    }
+    clear_effects(&delivery->effects, true);
+    delivery->effects.outcome = AF_OUTCOME_RAISED;
+    delivery->effects.text = delivery->result;
+    delivery->effects.traceback = delivery->traceback;
+    finish(delivery);
+}
+
+static void raise_text(struct af_delivery *delivery, const char *text)
+{
+    free(delivery->result);
+    delivery->result = af_mem_string(text);
+    raised(delivery);
+}
+
+/* ---- Commit. ---- */
+
+static int l_commit(lua_State *L)
+{
+    struct af_delivery *delivery = lua_touserdata(L, 1);
+    struct af_script_party *party = delivery->party;
+    const char *why;
+    bool rebuild;
+    af_kit_push(L, party, AF_KIT_PARTY);
+    lua_pushliteral(L, "data");
+    if (lua_rawget(L, -2) != LUA_TTABLE)
+        return luaL_error(L, "data: must be a table, is %s", luaL_typename(L, -1));
+    af_buf_clear(&snapshot);
+    if (!af_lua_json_write(L, -1, "data", AF_PARTY_DATA_BYTES_MAX, &snapshot, &rebuild, &why))
+        return luaL_error(L, "%s", why);
+    if (rebuild) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "data");
+        if (!af_lua_json_read(L, snapshot.data, snapshot.len, &why))
+            return luaL_error(L, "data: %s", why);
+        lua_rawset(L, -3);
+    }
+    return 0;
+}
+
+static void keep_snapshot(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    bool same = party->data != NULL && party->data_len == snapshot.len &&
+                memcmp(party->data, snapshot.data, snapshot.len) == 0;
+    delivery->effects.data_changed = !same;
+    if (!same) {
+        if (party->data == NULL || party->data_len != snapshot.len)
+            party->data = af_mem_grow(party->data, snapshot.len + 1);
+        memcpy(party->data, snapshot.data, snapshot.len);
+        party->data[snapshot.len] = '\0';
+        party->data_len = snapshot.len;
+    }
+    party->state = delivery->new_state;
+}
+
+/* The place of the function that was called, for errors that are found after it returned. */
+static void add_place(struct af_delivery *delivery, char *text, size_t size, const char *message)
+{
+    lua_State *L = delivery->party->script->vm->L;
+    lua_Debug info;
+    int top = lua_gettop(L);
+    af_kit_push(L, delivery->party, AF_KIT_FUNCTIONS);
+    if (delivery->called_slot > 0 &&
+        lua_rawgeti(L, -1, delivery->called_slot) == LUA_TFUNCTION) {
+        lua_getinfo(L, ">S", &info);
+        snprintf(text, size, "%s:%d: %s", info.short_src, info.linedefined, message);
+    } else {
+        snprintf(text, size, "%s: %s", delivery->party->script->file.name, message);
+    }
+    lua_settop(L, top);
+}
+
+static void commit(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    lua_State *L = party->script->vm->L;
+    char text[AF_FAILURE_TEXT_MAX];
+    lua_pushcfunction(L, l_commit);
+    lua_pushlightuserdata(L, delivery);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        add_place(delivery, text, sizeof text, af_vm_error_text(L, NULL));
+        lua_pop(L, 1);
+        raise_text(delivery, text);
+        return;
+    }
+    if (!af_pure_explaining() && !af_pure_holds(L, party)) {
+        af_pure_explain(delivery, text, sizeof text);
+        raise_text(delivery, text);
+        return;
+    }
+    keep_snapshot(delivery);
+    finish(delivery);
+}
+
+/* ---- The stages. ---- */
+
+static void go_on(struct af_delivery *delivery);
+
+/* Puts the function of a slot and the party on the thread. */
+static void push_call(struct af_delivery *delivery, int slot)
+{
+    lua_State *thread = delivery->coro.thread;
+    lua_settop(thread, 0);
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, delivery->party->kit_ref);
+    lua_rawgeti(thread, 1, AF_KIT_FUNCTIONS);
+    lua_rawgeti(thread, 2, slot);
+    lua_rawgeti(thread, 1, AF_KIT_PARTY);
+    lua_replace(thread, 1);
+    lua_replace(thread, 2); /* party, function */
+    lua_insert(thread, 1);  /* function, party */
+    delivery->called_slot = slot;
+}
+
+static void call(struct af_delivery *delivery, int stage, int slot)
+{
+    push_call(delivery, slot);
+    delivery->stage = stage;
+    if (af_coro_resume(delivery, 1) != AF_CORO_WAITS)
+        go_on(delivery);
+}
+
+/* All states are entered: starts the new state's `after`, and commits. */
+static void settle(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    const struct af_plan_role *plan = &party->script->plan[party->role];
+    struct af_effects *effects = &delivery->effects;
+    if (!effects->entered || effects->outcome != AF_OUTCOME_NONE) {
+        commit(delivery);
+        return;
+    }
+    const struct af_plan_state *state = &plan->states[delivery->new_state];
+    effects->after_ns = state->after_ns;
+    if (state->after_seconds_slot > 0)
+        call(delivery, STAGE_SECONDS, state->after_seconds_slot);
+    else
+        commit(delivery);
+}
+
+static void follow(struct af_delivery *delivery, struct af_target target);
+
+/* Enters a state of the party's role. */
+static void enter(struct af_delivery *delivery, int state)
+{
+    struct af_script_party *party = delivery->party;
+    lua_State *L = party->script->vm->L;
+    delivery->new_state = state;
+    delivery->effects.entered = true;
+    if (++delivery->entered_count > AF_SCRIPT_ENTER_MAX) {
+        char text[200];
+        snprintf(text, sizeof text, "%s: more than 100 states were entered in a row, the last '%s'",
+                 party->script->file.name, role_of(party)->states[state].name);
+        raise_text(delivery, text);
+        return;
+    }
+    set_visible_state(L, party, state);
+    struct af_target target = party->script->plan[party->role].states[state].enter;
+    if (target.slot > 0 || target.next >= 0)
+        follow(delivery, target);
+    else
+        settle(delivery);
+}
+
+/* Calls what a target names, or enters the state that it names. */
+static void follow(struct af_delivery *delivery, struct af_target target)
+{
+    if (target.slot > 0)
+        call(delivery, STAGE_CALL, target.slot);
+    else
+        enter(delivery, target.next);
+}
+
+/* A handler or enter() has returned: the result stands at index 1 of the thread. */
+static void returned(struct af_delivery *delivery)
+{
+    lua_State *thread = delivery->coro.thread;
+    struct af_script_party *party = delivery->party;
+    char text[AF_FAILURE_TEXT_MAX], message[400];
+    const char *outcome_text;
+    if (lua_gettop(thread) == 0 || lua_isnil(thread, 1)) {
+        settle(delivery);
+        return;
+    }
+    if (lua_type(thread, 1) == LUA_TSTRING) {
+        const char *name = lua_tostring(thread, 1);
+        int state = af_flow_find_state(role_of(party), name);
+        if (state >= 0) {
+            enter(delivery, state);
+            return;
+        }
+        snprintf(message, sizeof message, "returned '%.60s', which is no state of role '%s'", name,
+                 role_of(party)->name);
+    } else {
+        int outcome = af_host_outcome(thread, 1, &outcome_text);
+        if (outcome != AF_OUTCOME_NONE) {
+            free(delivery->result);
+            delivery->result = af_mem_string(outcome_text);
+            delivery->effects.outcome = (enum af_outcome)outcome;
+            delivery->effects.text = delivery->result;
+            settle(delivery);
+            return;
+        }
+        snprintf(message, sizeof message,
+                 "a handler returns the next state's name, nothing, af.done() or af.fail(); got a %s",
+                 luaL_typename(thread, 1));
+    }
+    add_place(delivery, text, sizeof text, message);
+    raise_text(delivery, text);
+}
+
+static void seconds_returned(struct af_delivery *delivery)
+{
+    lua_State *thread = delivery->coro.thread;
+    lua_Number seconds = lua_gettop(thread) > 0 ? lua_tonumber(thread, 1) : -1;
+    if (lua_gettop(thread) == 0 || lua_type(thread, 1) != LUA_TNUMBER || !(seconds >= 0) ||
+        seconds > (lua_Number)(AF_TIME_MAX_NS / AF_S_NS)) {
+        char text[300];
+        add_place(delivery, text, sizeof text, "after: expected 0 to 31536000 seconds");
+        raise_text(delivery, text);
+        return;
+    }
+    delivery->effects.after_ns = (int64_t)llround(seconds * 1e9);
+    commit(delivery);
+}
+
+/* data(party) has returned the first data. */
+static void data_returned(struct af_delivery *delivery)
+{
+    lua_State *thread = delivery->coro.thread;
+    struct af_script_party *party = delivery->party;
+    if (lua_gettop(thread) == 0 || !lua_istable(thread, 1)) {
+        char text[300];
+        add_place(delivery, text, sizeof text, "data: must return a table");
+        raise_text(delivery, text);
+        return;
+    }
+    lua_settop(thread, 1);
+    af_kit_push(thread, party, AF_KIT_PARTY);
+    lua_pushliteral(thread, "data");
+    lua_pushvalue(thread, 1);
+    lua_rawset(thread, 2);
+    lua_settop(thread, 0);
+    enter(delivery, party->script->plan[party->role].start);
+}
+
+static void sequential_returned(struct af_delivery *delivery)
+{
+    delivery->effects.outcome = AF_OUTCOME_DONE;
+    lua_State *thread = delivery->coro.thread;
+    const char *text;
+    if (lua_gettop(thread) > 0) {
+        int outcome = af_host_outcome(thread, 1, &text);
+        if (outcome != AF_OUTCOME_NONE) {
+            delivery->effects.outcome = (enum af_outcome)outcome;
+            delivery->result = af_mem_string(text);
+        }
+    }
+    delivery->effects.text = delivery->result;
+    finish(delivery);
+}
+
+/* What a stage's call came to. */
+static void go_on(struct af_delivery *delivery)
+{
+    if (delivery->coro.state == AF_CORO_RAISED) {
+        raised(delivery);
+        return;
+    }
+    switch ((enum stage)delivery->stage) {
+    case STAGE_CALL:
+        returned(delivery);
+        break;
+    case STAGE_DATA:
+        data_returned(delivery);
+        break;
+    case STAGE_SECONDS:
+        seconds_returned(delivery);
+        break;
+    case STAGE_SEQUENTIAL:
+        sequential_returned(delivery);
+        break;
+    }
+}
+
+void af_deliver_go_on(struct af_delivery *delivery)
+{
+    if (af_coro_resume(delivery, 0) != AF_CORO_WAITS)
+        go_on(delivery);
+}
+
+/* ---- Inputs. ---- */
+
+static void deliver_start(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    const struct af_plan_role *plan = &party->script->plan[party->role];
+    if (plan->data_slot > 0)
+        call(delivery, STAGE_DATA, plan->data_slot);
+    else
+        enter(delivery, plan->start);
+}
+
+/* Pushes the event for the handler; protected, as it needs memory and may run an override. */
+static int l_push_event(lua_State *L)
+{
+    struct af_delivery *delivery = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->party->script->classes_ref);
+    lua_rawgeti(L, -1, delivery->input.event + 1);
+    const char *why =
+        af_event_read(L, -1, delivery->input.content, delivery->input.content_len);
+    if (why == NULL)
+        return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+static void deliver_event(struct af_delivery *delivery, struct af_target target)
+{
+    struct af_script_party *party = delivery->party;
+    lua_State *thread = delivery->coro.thread;
+    struct af_vm *vm = party->script->vm;
+    push_call(delivery, target.slot > 0 ? target.slot : 1);
+    struct af_script_party *outer = vm->running;
+    vm->running = party;
+    lua_pushcfunction(thread, l_push_event);
+    lua_pushlightuserdata(thread, delivery);
+    int status = lua_pcall(thread, 1, 2, 0);
+    vm->running = outer;
+    if (status != LUA_OK || lua_isnil(thread, 3)) {
+        const char *why = af_vm_error_text(thread, NULL);
+        clear_effects(&delivery->effects, false);
+        delivery->result = af_mem_string(why);
+        delivery->effects.outcome = AF_OUTCOME_INVALID;
+        delivery->effects.text = delivery->result;
+        finish(delivery);
+        return;
+    }
+    if (target.slot == 0) {
+        enter(delivery, target.next);
+        return;
+    }
+    lua_settop(thread, 3);
+    if (delivery->input.from != NULL)
+        lua_pushstring(thread, delivery->input.from);
+    else
+        lua_pushnil(thread);
+    delivery->stage = STAGE_CALL;
+    if (af_coro_resume(delivery, 3) != AF_CORO_WAITS)
+        go_on(delivery);
+}
+
+static void deliver_deadline(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    const struct af_flow_state *state = &role_of(party)->states[party->state];
+    for (size_t i = 0; i < state->timeout_count; i++) {
+        if (strcmp(state->timeouts[i], delivery->input.deadline) == 0) {
+            follow(delivery, party->script->plan[party->role].states[party->state].timeouts[i]);
+            return;
+        }
+    }
+    assert(!"a deadline that the state does not name");
+}
+
+/* A sequential script goes on from where its load stopped, or, a role's function, begins. */
+static void deliver_sequential(struct af_delivery *delivery)
+{
+    struct af_script *script = delivery->party->script;
+    delivery->stage = STAGE_SEQUENTIAL;
+    if (delivery->coro.gated) {
+        delivery->coro.gated = false;
+        if (af_coro_resume(delivery, 0) != AF_CORO_WAITS)
+            go_on(delivery);
+    } else if (script->flow == NULL) {
+        go_on(delivery); /* it ended while it was loaded */
+    } else {
+        call(delivery, STAGE_SEQUENTIAL, 1);
+    }
+}
+
+/* Tells what a script printed while it was loaded. */
+static void tell_kept_lines(struct af_delivery *delivery)
+{
+    struct af_script *script = delivery->party->script;
+    struct af_effects *effects = &delivery->effects;
+    for (size_t i = 0; i < effects->log_count; i++) {
+        struct af_script_call call = {0, "log", "null", 4, effects->bytes.data +
+                                      effects->logs[i].start, effects->logs[i].len};
+        if (script->call != NULL)
+            script->call(script->owner, delivery->party, &call);
+    }
+}
+
+void af_script_deliver(struct af_script_party *party, const struct af_input *input,
+                       af_script_done_fn *done, void *arg)
+{
+    struct af_delivery *delivery = party->delivery;
+    bool begun = delivery != NULL; /* a script's own load */
+    if (begun)
+        tell_kept_lines(delivery);
+    else
+        delivery = af_delivery_new(party);
+    clear_effects(&delivery->effects, false);
+    af_vm_begin(party->script->vm);
+    delivery->input = *input;
+    delivery->done = done;
+    delivery->arg = arg;
+    delivery->now_ns = input->now_ns;
+    delivery->new_state = party->state;
+    delivery->entered_count = 0;
+    delivery->called_slot = 0;
+    if (!begun)
+        delivery->stage = 0;
+    if (af_script_is_sequential(party)) {
+        deliver_sequential(delivery);
+        return;
+    }
+    const struct af_plan_role *plan = &party->script->plan[party->role];
+    switch (input->kind) {
+    case AF_INPUT_START:
+        deliver_start(delivery);
+        break;
+    case AF_INPUT_EVENT:
+        deliver_event(delivery, plan->states[party->state].events[input->event]);
+        break;
+    case AF_INPUT_AFTER:
+        follow(delivery, plan->states[party->state].after);
+        break;
+    case AF_INPUT_DEADLINE:
+        deliver_deadline(delivery);
+        break;
+    }
+}
+
+void af_script_withdraw(struct af_script_party *party)
+{
+    if (party->delivery == NULL)
+        return;
+    af_delivery_release(party->delivery);
+    lua_pushcfunction(party->script->vm->L, l_roll_back);
+    lua_pushlightuserdata(party->script->vm->L, party);
+    if (lua_pcall(party->script->vm->L, 1, 0, 0) != LUA_OK)
+        lua_pop(party->script->vm->L, 1);
+}

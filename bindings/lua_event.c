@@ -1,0 +1,476 @@
+/* lua_event.c: see lua_event.h. */
+#include "lua_event.h"
+
+#include "lua_json.h"
+#include "lua_script.h"
+#include "lua_vm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const metatable_name = "af.event_type";
+static const char key_class; /* in an event's metatable: its class */
+
+static char error_text[640];
+static struct af_json_reader reader; /* kept, so that its memory is too */
+
+struct af_event_class *af_event_class_at(lua_State *L, int index)
+{
+    return luaL_testudata(L, index, metatable_name);
+}
+
+const char *af_event_type_of_class(lua_State *L, int index)
+{
+    const struct af_event_class *class = af_event_class_at(L, index);
+    return class == NULL ? NULL : class->type;
+}
+
+/* Pushes the class of the event at index; false, having pushed nothing, if it is no event. */
+static bool push_class(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return false;
+    if (lua_rawgetp(L, -1, &key_class) != LUA_TUSERDATA) {
+        lua_pop(L, 2);
+        return false;
+    }
+    lua_remove(L, -2);
+    return true;
+}
+
+struct af_event_class *af_event_class_of(lua_State *L, int index)
+{
+    if (!push_class(L, index))
+        return NULL;
+    struct af_event_class *class = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return class;
+}
+
+/* ---- Events. ---- */
+
+/* event.field */
+static int l_event_index(lua_State *L)
+{
+    lua_rawgetp(L, 1, &af_key_fields);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    return 1;
+}
+
+static int l_event_newindex(lua_State *L)
+{
+    const struct af_event_class *class = af_event_class_of(L, 1);
+    return luaL_error(L, "event '%s' cannot be changed: writing field '%s'; build a new one",
+                      class->type, luaL_tolstring(L, 2, NULL));
+}
+
+/* Makes an event of the fields on the top, which it replaces. */
+static void wrap_fields(lua_State *L, int class_index)
+{
+    const struct af_event_class *class = lua_touserdata(L, class_index);
+    lua_pushliteral(L, "type");
+    lua_pushlstring(L, class->type, class->type_len);
+    lua_rawset(L, -3);
+    lua_createtable(L, 0, 1);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, &af_key_fields);
+    lua_getiuservalue(L, class_index, 2);
+    lua_setmetatable(L, -2);
+}
+
+/* Sync { … }: an event, or an error that names field and value. */
+static int l_class_call(lua_State *L)
+{
+    const struct af_event_class *class = lua_touserdata(L, 1);
+    struct af_type_error error;
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2)) {
+        lua_newtable(L);
+        lua_replace(L, 2);
+    }
+    if (lua_istable(L, 2)) { /* an event of this type, or what was kept of one, may be copied */
+        bool event = lua_rawgetp(L, 2, &af_key_fields) == LUA_TTABLE;
+        if (!event)
+            lua_pop(L, 1);
+        lua_pushliteral(L, "type");
+        lua_rawget(L, event ? 3 : 2);
+        bool same = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), class->type) == 0;
+        lua_pop(L, 1);
+        if (same) {
+            lua_newtable(L);
+            for (lua_pushnil(L); lua_next(L, event ? 3 : 2) != 0;) {
+                lua_pushvalue(L, -2);
+                lua_insert(L, -2);
+                lua_rawset(L, event ? 4 : 3);
+            }
+            lua_pushnil(L);
+            lua_setfield(L, -2, "type");
+            lua_replace(L, 2);
+        }
+        lua_settop(L, 2);
+    }
+    if (!af_type_build(L, class->record, 2, &error)) {
+        char text[600];
+        return luaL_error(L, "event '%s': %s", class->type,
+                          af_type_error_text(&error, "field", text, sizeof text));
+    }
+    wrap_fields(L, 1);
+    return 1;
+}
+
+/* Sync:is(value): an event of this type, or plain data that was one. */
+static int l_class_is(lua_State *L)
+{
+    const struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
+    bool is = false;
+    if (lua_istable(L, 2)) {
+        if (lua_rawgetp(L, 2, &af_key_fields) == LUA_TTABLE)
+            lua_replace(L, 2);
+        lua_settop(L, 2);
+        lua_pushliteral(L, "type");
+        is = lua_rawget(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, -1), class->type) == 0;
+    }
+    lua_pushboolean(L, is);
+    return 1;
+}
+
+/* ---- On the wire. ---- */
+
+/* What Event.event_to_contract(event) does unless overridden: a table as it goes out. */
+static int l_to_contract(lua_State *L)
+{
+    const struct af_event_class *class = af_event_class_of(L, 1);
+    struct af_type_error error;
+    char text[600];
+    struct af_buf json = AF_BUF_EMPTY;
+    if (class == NULL)
+        return luaL_argerror(L, 1, "expected an event");
+    lua_rawgetp(L, 1, &af_key_fields);
+    bool ok = af_type_write(L, class->record, lua_gettop(L), class->first, &json, &error);
+    if (ok)
+        lua_pushlstring(L, json.data, json.len);
+    af_buf_release(&json);
+    const char *why;
+    size_t len;
+    if (!ok)
+        return luaL_error(L, "event '%s': %s", class->type,
+                          af_type_error_text(&error, "field", text, sizeof text));
+    const char *content = lua_tolstring(L, -1, &len);
+    if (!af_lua_json_read(L, content, len, &why))
+        return luaL_error(L, "event '%s': %s", class->type, why);
+    return 1;
+}
+
+static const char *read_plain(lua_State *L, int class_index, const char *content, size_t len)
+{
+    const struct af_event_class *class = lua_touserdata(L, class_index);
+    struct af_type_error error;
+    char text[600];
+    af_json_reader_restart(&reader, content, len);
+    bool ok = af_type_read(L, class->record, &reader, af_json_next(&reader), &error);
+    if (ok && af_json_next(&reader) != AF_JSON_END) {
+        lua_pop(L, 1);
+        ok = false;
+        error.path[0] = '\0';
+        snprintf(error.text, sizeof error.text, "not JSON: %s", reader.message);
+    }
+    if (ok) {
+        wrap_fields(L, class_index);
+        return NULL;
+    }
+    snprintf(error_text, sizeof error_text, "event '%s': %s", class->type,
+             af_type_error_text(&error, "field", text, sizeof text));
+    return error_text;
+}
+
+/* Event.contract_to_event(table) unless overridden. Upvalue: the class. Raises if it does not fit. */
+static int l_from_contract(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    int class_index = lua_gettop(L);
+    af_lua_json_push(L, 1, "contract");
+    size_t len;
+    const char *content = lua_tolstring(L, -1, &len);
+    const char *why = read_plain(L, class_index, content, len);
+    if (why != NULL)
+        return luaL_error(L, "%s", why);
+    return 1;
+}
+
+/* Pushes what the running instance has set as `name` of the class; false, having pushed nothing, if
+ * nothing. */
+static bool push_override(lua_State *L, int class_index, const char *name)
+{
+    class_index = lua_absindex(L, class_index);
+    int top = lua_gettop(L);
+    if (!af_script_push_overrides(L, false))
+        return false;
+    lua_pushvalue(L, class_index);
+    if (lua_rawget(L, -2) == LUA_TTABLE && lua_getfield(L, -1, name) == LUA_TFUNCTION) {
+        lua_replace(L, top + 1);
+        lua_settop(L, top + 1);
+        return true;
+    }
+    lua_settop(L, top);
+    return false;
+}
+
+void af_event_write(lua_State *L, int index, struct af_buf *out)
+{
+    struct af_type_error error;
+    char text[600];
+    index = lua_absindex(L, index);
+    int top = lua_gettop(L);
+    if (!push_class(L, index))
+        luaL_error(L, "expected an event, got %s", luaL_typename(L, index));
+    const struct af_event_class *class = lua_touserdata(L, -1);
+    if (class->overridden && push_override(L, -1, "event_to_contract")) {
+        lua_pushvalue(L, index);
+        lua_call(L, 1, 1);
+        if (!lua_istable(L, -1))
+            luaL_error(L, "event '%s': event_to_contract must return a table", class->type);
+        lua_pushlstring(L, class->type, class->type_len);
+        lua_setfield(L, -2, "type");
+        const char *why;
+        if (!af_lua_json_write(L, -1, "contract", (size_t)-1 / 2, out, NULL, &why))
+            luaL_error(L, "event '%s': %s", class->type, why);
+    } else {
+        lua_settop(L, top);
+        lua_rawgetp(L, index, &af_key_fields);
+        if (!af_type_write(L, class->record, lua_gettop(L), class->first, out, &error))
+            luaL_error(L, "event '%s': %s", class->type,
+                       af_type_error_text(&error, "field", text, sizeof text));
+    }
+    lua_settop(L, top);
+}
+
+const char *af_event_read(lua_State *L, int class_index, const char *content, size_t len)
+{
+    class_index = lua_absindex(L, class_index);
+    const struct af_event_class *class = lua_touserdata(L, class_index);
+    if (!class->overridden)
+        return read_plain(L, class_index, content, len);
+    int top = lua_gettop(L);
+    if (!push_override(L, class_index, "contract_to_event")) {
+        lua_settop(L, top);
+        return read_plain(L, class_index, content, len);
+    }
+    const char *why;
+    if (!af_lua_json_read(L, content, len, &why)) {
+        lua_settop(L, top);
+        return why;
+    }
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        snprintf(error_text, sizeof error_text, "event '%s': %s", class->type,
+                 af_vm_error_text(L, NULL));
+        af_vm_check_cap(L);
+        lua_settop(L, top);
+        return error_text;
+    }
+    if (af_event_class_of(L, -1) != class) {
+        lua_settop(L, top);
+        snprintf(error_text, sizeof error_text,
+                 "event '%s': contract_to_event did not return such an event", class->type);
+        return error_text;
+    }
+    return NULL;
+}
+
+/* ---- Classes. ---- */
+
+static int l_class_index(lua_State *L)
+{
+    const struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (strcmp(name, "TYPE") == 0) {
+        lua_pushlstring(L, class->type, class->type_len);
+    } else if (strcmp(name, "is") == 0) {
+        lua_pushcfunction(L, l_class_is);
+    } else if (strcmp(name, "event_to_contract") == 0 || strcmp(name, "contract_to_event") == 0) {
+        if (class->overridden && push_override(L, 1, name))
+            return 1;
+        lua_pushvalue(L, 1);
+        lua_pushcclosure(L, name[0] == 'e' ? l_to_contract : l_from_contract, 1);
+    } else {
+        lua_pushnil(L);
+    }
+    return 1;
+}
+
+/* Sync.event_to_contract = function … : kept with the instance that runs, for classes are shared. */
+static int l_class_newindex(lua_State *L)
+{
+    struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    if (strcmp(name, "event_to_contract") != 0 && strcmp(name, "contract_to_event") != 0)
+        return luaL_error(L,
+                          "event type '%s': field '%s' cannot be set; only event_to_contract and "
+                          "contract_to_event can be overridden",
+                          class->type, name);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    if (!af_script_push_overrides(L, true))
+        return luaL_error(L, "event type '%s' is read-only while a handler runs: set '%s' where it "
+                             "is declared", class->type, name);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_pushvalue(L, 3);
+    lua_setfield(L, -2, name);
+    class->overridden = true;
+    return 0;
+}
+
+static int l_class_tostring(lua_State *L)
+{
+    const struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
+    lua_pushfstring(L, "event type %s", class->type);
+    return 1;
+}
+
+/* Pushes the metatable of a class's events. tostring: from host.set_event_tostring(). */
+static void push_event_metatable(lua_State *L, int class_index)
+{
+    lua_createtable(L, 0, 8);
+    lua_pushcfunction(L, l_event_index);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_event_newindex);
+    lua_setfield(L, -2, "__newindex");
+    luaL_getmetatable(L, metatable_name);
+    lua_getfield(L, -1, "event_tostring");
+    lua_setfield(L, -3, "__tostring");
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, -2, &af_key_lock);
+    lua_pushvalue(L, class_index);
+    lua_rawsetp(L, -2, &key_class);
+}
+
+/* host.event(type, record, predefined, line) → class. The class of the same place in the chunk, if the
+ * instance is not the first. Raises if the names differ: the chunk did not do the same again. */
+static int l_event(lua_State *L)
+{
+    size_t len;
+    const char *type = luaL_checklstring(L, 1, &len);
+    const struct af_type *record = af_type_at(L, 2);
+    luaL_argcheck(L, record != NULL && record->kind == AF_TYPE_RECORD, 2, "expected a record type");
+    bool predefined = lua_toboolean(L, 3);
+    if (!predefined && af_script_push_declared(L)) {
+        struct af_event_class *known = af_event_class_at(L, -1);
+        if (strcmp(known->type, type) != 0)
+            return luaL_error(L, "event '%s' was '%s' when the file was loaded first; a flow must "
+                                 "load the same way each time", type, known->type);
+        return 1;
+    }
+    struct af_event_class *class = lua_newuserdatauv(L, sizeof *class, 2);
+    int self = lua_gettop(L);
+    memset(class, 0, sizeof *class);
+    luaL_setmetatable(L, metatable_name);
+    lua_createtable(L, 3, 0);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, 2);
+    struct af_buf first = AF_BUF_EMPTY;
+    af_buf_append_string(&first, "\"type\":");
+    af_json_write_string(&first, type, len);
+    lua_pushlstring(L, first.data, first.len);
+    af_buf_release(&first);
+    class->first = lua_tostring(L, -1);
+    lua_rawseti(L, -2, 3);
+    lua_setiuservalue(L, self, 1);
+    push_event_metatable(L, self);
+    lua_setiuservalue(L, self, 2);
+    class->type = type;
+    class->type_len = len;
+    class->record = record;
+    class->predefined = predefined;
+    class->flow_index = -1;
+    class->line = (int)luaL_optinteger(L, 4, 0);
+    if (!predefined)
+        af_script_note_declared(L, self);
+    lua_settop(L, self);
+    return 1;
+}
+
+/* host.event_class(value) → the class that it is, or of the event that it is, or nil */
+static int l_event_class(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (af_event_class_at(L, 1) != NULL)
+        return 1;
+    if (!push_class(L, 1))
+        lua_pushnil(L);
+    return 1;
+}
+
+/* host.is_event_class(value) → boolean */
+static int l_is_event_class(lua_State *L)
+{
+    lua_pushboolean(L, af_event_class_at(L, 1) != NULL);
+    return 1;
+}
+
+/* host.event_read(class, content) → event | nil, why */
+static int l_event_read(lua_State *L)
+{
+    size_t len;
+    luaL_checkudata(L, 1, metatable_name);
+    const char *content = luaL_checklstring(L, 2, &len);
+    const char *why = af_event_read(L, 1, content, len);
+    if (why == NULL)
+        return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+/* host.event_write(event) → content */
+static int l_event_write(lua_State *L)
+{
+    static struct af_buf out;
+    af_buf_clear(&out);
+    af_event_write(L, 1, &out);
+    lua_pushlstring(L, out.data, out.len);
+    return 1;
+}
+
+static int l_set_event_tostring(lua_State *L)
+{
+    luaL_getmetatable(L, metatable_name);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "event_tostring");
+    return 0;
+}
+
+void af_event_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"event", l_event},
+        {"event_class", l_event_class},
+        {"is_event_class", l_is_event_class},
+        {"event_read", l_event_read},
+        {"event_write", l_event_write},
+        {"set_event_tostring", l_set_event_tostring},
+        {NULL, NULL},
+    };
+    luaL_newmetatable(L, metatable_name);
+    static const luaL_Reg metamethods[] = {{"__call", l_class_call},
+                                           {"__index", l_class_index},
+                                           {"__newindex", l_class_newindex},
+                                           {"__tostring", l_class_tostring},
+                                           {NULL, NULL}};
+    luaL_setfuncs(L, metamethods, 0);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,342 @@
+/* lua_host.c: see lua_host.h. */
+#include "lua_host.h"
+
+#include "bounds.h"
+#include "version.h"
+#include "lua_json.h"
+#include "lua_script.h"
+#include "mem.h"
+
+#include <math.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const outcome_metatable = "af.outcome";
+
+/* ---- Chance: of the delivery that runs, keyed by the party's seed and the input. ---- */
+
+static struct af_rng *chance(lua_State *L)
+{
+    struct af_delivery *delivery = af_delivery_running(L);
+    if (delivery == NULL)
+        luaL_error(L, "chance, uuids and time are not to be had while a flow is loaded; use them in "
+                      "a handler");
+    if (!delivery->rng_seeded) {
+        struct af_hash key = delivery->input.key;
+        af_rng_init_keyed(&delivery->rng,
+                          af_hash_bytes(delivery->party->seed, &key, sizeof key));
+        delivery->rng_seeded = true;
+    }
+    return &delivery->rng;
+}
+
+static int draw(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    if (af_script_gate(L, "chance"))
+        return lua_yieldk(L, 0, 0, draw);
+    struct af_rng *rng = chance(L);
+    lua_Integer low = 1, high;
+    switch (lua_gettop(L)) {
+    case 0:
+        lua_pushnumber(L, af_rng_unit(rng));
+        return 1;
+    case 1:
+        high = luaL_checkinteger(L, 1);
+        if (high == 0) {
+            lua_pushinteger(L, (lua_Integer)af_rng_next(rng));
+            return 1;
+        }
+        break;
+    case 2:
+        low = luaL_checkinteger(L, 1);
+        high = luaL_checkinteger(L, 2);
+        break;
+    default:
+        return luaL_error(L, "wrong number of arguments");
+    }
+    luaL_argcheck(L, low <= high, lua_gettop(L), "interval is empty");
+    uint64_t span = (uint64_t)high - (uint64_t)low + 1;
+    uint64_t drawn = span == 0 ? af_rng_next(rng) : af_rng_below(rng, span);
+    lua_pushinteger(L, (lua_Integer)((uint64_t)low + drawn));
+    return 1;
+}
+
+static int l_random(lua_State *L)
+{
+    return draw(L, LUA_OK, 0);
+}
+
+static int l_randomseed(lua_State *L)
+{
+    return luaL_error(L, "math.randomseed: the run's seed is the only source of chance");
+}
+
+void af_host_set_chance(lua_State *L)
+{
+    lua_pushcfunction(L, l_random);
+    lua_setfield(L, -2, "random");
+    lua_pushcfunction(L, l_randomseed);
+    lua_setfield(L, -2, "randomseed");
+}
+
+/* The next uuid of the delivery that runs: the same, if its input is delivered again. */
+static struct af_hash next_uuid(lua_State *L)
+{
+    chance(L); /* raises while a flow is loaded */
+    struct af_delivery *delivery = af_delivery_running(L);
+    uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
+    return af_hash_bytes(delivery->party->seed, key, sizeof key);
+}
+
+static int push_uuid(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    if (af_script_gate(L, "uuids"))
+        return lua_yieldk(L, 0, 0, push_uuid);
+    char text[AF_UUID_TEXT_BYTES];
+    af_uuid_format(next_uuid(L), text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static int l_uuid(lua_State *L)
+{
+    return push_uuid(L, LUA_OK, 0);
+}
+
+/* host.hex(bytes_count): that many random bytes in hexadecimal: session ids. */
+static int push_hex(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    if (af_script_gate(L, "uuids"))
+        return lua_yieldk(L, 0, 0, push_hex);
+    struct af_hash hash = next_uuid(L);
+    char text[33];
+    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.a,
+             (unsigned long long)hash.b);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static int l_session_id(lua_State *L)
+{
+    return push_hex(L, LUA_OK, 0);
+}
+
+/* ---- Time. ---- */
+
+static int push_now(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    if (af_script_gate(L, "time"))
+        return lua_yieldk(L, 0, 0, push_now);
+    chance(L);
+    lua_pushnumber(L, (lua_Number)af_delivery_running(L)->now_ns / 1e9);
+    return 1;
+}
+
+static int l_now(lua_State *L)
+{
+    return push_now(L, LUA_OK, 0);
+}
+
+/* ---- Logs. ---- */
+
+/* Keeps the line with the effects: it is told when the transaction is. */
+static void keep_line(struct af_effects *effects, const char *text, size_t len)
+{
+    af_mem_reserve(&effects->logs, &effects->log_cap, effects->log_count + 1,
+                   sizeof *effects->logs);
+    effects->logs[effects->log_count++] = (struct af_text){effects->bytes.len, len};
+    af_buf_append(&effects->bytes, text, len);
+}
+
+/* A sequential script's line is told at once. */
+static void tell_line(struct af_script *script, struct af_script_party *party, const char *text,
+                      size_t len)
+{
+    struct af_script_call call = {0, "log", "null", 4, text, len};
+    if (script->call != NULL)
+        script->call(script->owner, party, &call);
+}
+
+int af_host_log(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    struct af_delivery *delivery = af_delivery_running(L);
+    size_t len;
+    const char *text = lua_tolstring(L, -1, &len);
+    if (delivery == NULL || script == NULL)
+        return 0; /* a flow that prints while it is instantiated again: once was enough */
+    bool flow = script->flow != NULL && !script->flow->roles[delivery->party->role].sequential;
+    if (flow || script->phase == AF_PHASE_FIRST_LOAD)
+        keep_line(&delivery->effects, text, len);
+    else
+        tell_line(script, delivery->party, text, len);
+    return 0;
+}
+
+static int l_log(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    return af_host_log(L);
+}
+
+/* ---- Outcomes. ---- */
+
+struct outcome {
+    int kind;
+};
+
+static int push_outcome(lua_State *L, int kind)
+{
+    struct outcome *outcome = lua_newuserdatauv(L, sizeof *outcome, 1);
+    outcome->kind = kind;
+    luaL_setmetatable(L, outcome_metatable);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
+}
+
+/* host.done(result): what a handler returns to end its party well. Raises if JSON cannot hold it. */
+static int l_done(lua_State *L)
+{
+    lua_settop(L, 1);
+    af_lua_json_push(L, 1, "result");
+    return push_outcome(L, AF_OUTCOME_DONE);
+}
+
+static int l_fail(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    af_sandbox_tostring(L, 1, NULL);
+    return push_outcome(L, AF_OUTCOME_FAILED);
+}
+
+int af_host_outcome(lua_State *L, int index, const char **text)
+{
+    const struct outcome *outcome = luaL_testudata(L, index, outcome_metatable);
+    if (outcome == NULL)
+        return AF_OUTCOME_NONE;
+    lua_getiuservalue(L, index, 1);
+    *text = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return outcome->kind;
+}
+
+/* ---- Others. ---- */
+
+/* host.sha256(bytes) → hexadecimal */
+static int l_sha256(lua_State *L)
+{
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 1, &len);
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char text[2 * sizeof digest + 1];
+    crypto_hash_sha256(digest, (const unsigned char *)bytes, len);
+    sodium_bin2hex(text, sizeof text, digest, sizeof digest);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* host.caller_line(level): the line of the script's code at this level, 0 if unknown. */
+static int l_caller_line(lua_State *L)
+{
+    lua_Debug activation;
+    if (lua_getstack(L, (int)luaL_checkinteger(L, 1), &activation) == 0)
+        return 0;
+    lua_getinfo(L, "l", &activation);
+    lua_pushinteger(L, activation.currentline);
+    return 1;
+}
+
+/* host.line(function) → the line where it is defined */
+static int l_line(lua_State *L)
+{
+    lua_Debug info;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_getinfo(L, ">S", &info);
+    lua_pushinteger(L, info.linedefined);
+    return 1;
+}
+
+/* host.is_empty(table) → boolean */
+static int l_is_empty(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    lua_pushboolean(L, lua_next(L, 1) == 0);
+    return 1;
+}
+
+/* host.argument(type, text) → value: strings as they are, the rest as JSON; a text that is no JSON
+ * stays a text, for the type to refuse. */
+static int l_argument(lua_State *L)
+{
+    const struct af_type *type = af_type_at(L, 1);
+    size_t len;
+    const char *why;
+    const char *text = luaL_checklstring(L, 2, &len);
+    luaL_argcheck(L, type != NULL, 1, "expected a type");
+    bool raw = type->kind == AF_TYPE_STRING || type->kind == AF_TYPE_BYTES ||
+               type->kind == AF_TYPE_ONE_OF;
+    if (raw || !af_lua_json_read(L, text, len, &why))
+        lua_pushvalue(L, 2);
+    return 1;
+}
+
+/* host.build(type, value, word) → value, validated; an error calls its path `word`. */
+static int l_build(lua_State *L)
+{
+    const struct af_type *type = af_type_at(L, 1);
+    struct af_type_error error;
+    char text[600];
+    luaL_argcheck(L, type != NULL, 1, "expected a type");
+    if (af_type_build(L, type, 2, &error))
+        return 1;
+    lua_pushstring(L, af_type_error_text(&error, luaL_checkstring(L, 3), text, sizeof text));
+    return lua_error(L);
+}
+
+/* host.lock(table, name) → a read-only view */
+static int l_lock(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const char *name = luaL_checkstring(L, 2);
+    lua_pushvalue(L, 1);
+    af_vm_lock(L, name);
+    return 1;
+}
+
+void af_host_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"uuid", l_uuid},     {"session_id", l_session_id},
+        {"now", l_now},       {"log", l_log},
+        {"done", l_done},     {"fail", l_fail},
+        {"sha256", l_sha256}, {"caller_line", l_caller_line},
+        {"line", l_line},     {"lock", l_lock},
+        {"call", af_host_call}, {"is_empty", l_is_empty},
+        {"argument", l_argument}, {"build", l_build},
+        {NULL, NULL},
+    };
+    luaL_newmetatable(L, outcome_metatable);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+    luaL_setfuncs(L, functions, 0);
+    lua_pushliteral(L, AF_VERSION);
+    lua_setfield(L, -2, "version");
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+}

@@ -1,0 +1,429 @@
+/* lua_instance.c: a party's own copy of what the chunk makes.
+ *
+ * The chunk is compiled once. To make an instance, a new environment is joined to it (a closure's
+ * upvalues can be exchanged) and it is run again: its locals, globals and functions are then the
+ * instance's alone, while its code is shared. */
+#include "lua_script.h"
+
+#include "bounds.h"
+#include "failure.h"
+#include "lua_host.h"
+#include "lua_json.h"
+#include "mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct af_script_party *af_instance_new(struct af_script *script, uint32_t member, uint32_t role,
+                                        struct af_hash seed)
+{
+    struct af_script_party *party = af_mem_zero(1, sizeof *party);
+    party->script = script;
+    party->member = member;
+    party->role = role;
+    party->seed = seed;
+    party->kit_ref = party->numbers_ref = LUA_NOREF;
+    party->state = -1;
+    return party;
+}
+
+void af_instance_free(struct af_script_party *party)
+{
+    if (party == NULL)
+        return;
+    lua_State *L = party->script->vm->L;
+    if (party->delivery != NULL)
+        af_delivery_release(party->delivery);
+    luaL_unref(L, LUA_REGISTRYINDEX, party->kit_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, party->numbers_ref);
+    free(party->cells);
+    free(party->data);
+    free(party);
+}
+
+void af_instance_make_kit(lua_State *L, struct af_script_party *party)
+{
+    lua_createtable(L, AF_KIT_OVERRIDES, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "_G");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->script->environment_ref);
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, -2, AF_KIT_ENV);
+    party->kit_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void af_instance_join(lua_State *L, const struct af_script_party *party)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->script->cell_ref);
+    af_kit_push(L, party, AF_KIT_ENV);
+    lua_call(L, 1, 1); /* a closure over a new cell that holds the environment */
+    lua_upvaluejoin(L, -2, 1, -1, 1);
+    lua_pop(L, 1);
+}
+
+/* Takes the functions of the party's role out of the table given to af.flow(). */
+static void keep_functions(lua_State *L, struct af_script_party *party)
+{
+    struct af_script *script = party->script;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    af_vm_require(L, "af.flow");
+    lua_getfield(L, -1, "extract");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->definition_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->plan_ref);
+    lua_pushinteger(L, (lua_Integer)party->role + 1);
+    lua_call(L, 3, 1);
+    lua_rawseti(L, -3, AF_KIT_FUNCTIONS);
+    lua_pop(L, 2);
+}
+
+void af_instance_run(lua_State *L, struct af_script_party *party)
+{
+    struct af_script *script = party->script;
+    enum af_phase phase = script->phase;
+    struct af_script_party *outer = script->vm->running;
+    af_instance_make_kit(L, party);
+    script->phase = AF_PHASE_INSTANTIATE;
+    script->declared_next = 0;
+    script->flow_declared = false;
+    script->vm->running = party;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->chunk_ref);
+    af_instance_join(L, party);
+    int status = lua_pcall(L, 0, 0, 0);
+    script->phase = phase;
+    script->vm->running = outer;
+    if (status != LUA_OK)
+        lua_error(L);
+    if (!script->flow_declared)
+        luaL_error(L, "%s: the flow did not load the same way again", script->file.name);
+    keep_functions(L, party);
+}
+
+static int l_party_newindex(lua_State *L)
+{
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    if (strcmp(name, "data") != 0)
+        return luaL_error(L, "party is read-only: writing field '%s'; keep it in party.data", name);
+    lua_rawset(L, 1);
+    return 0;
+}
+
+void af_instance_make_party(lua_State *L, struct af_script_party *party)
+{
+    struct af_script *script = party->script;
+    const struct af_script_member *member = &script->members[party->member];
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    lua_createtable(L, 0, 1); /* party, with data in it */
+    lua_newtable(L);
+    lua_setfield(L, -2, "data");
+    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 3); /* its fields */
+    lua_pushstring(L, member->id);
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, script->flow != NULL ? script->flow->roles[party->role].name : "script");
+    lua_setfield(L, -2, "role");
+    lua_rawgeti(L, LUA_REGISTRYINDEX,
+                af_script_is_sequential(party) ? script->sequential_methods_ref
+                                               : script->methods_ref);
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -5, AF_KIT_FIELDS);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_party_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, -2, &af_key_lock);
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, -2, AF_KIT_PARTY);
+    lua_pop(L, 1);
+}
+
+/* ---- Parties, as script.h has them. ---- */
+
+static int l_make(lua_State *L)
+{
+    struct af_script_party *party = lua_touserdata(L, 1);
+    af_instance_run(L, party);
+    af_instance_make_party(L, party);
+    af_pure_note(L, party);
+    return 0;
+}
+
+struct af_script_party *af_script_party_new(struct af_script *script, uint32_t member,
+                                            struct af_hash seed, void *user,
+                                            struct af_failure *why)
+{
+    lua_State *L = script->vm->L;
+    struct af_script_party *party;
+    if (script->flow == NULL) {
+        party = script->main; /* its chunk stands at its first call already */
+        script->main = NULL;
+        if (party == NULL) {
+            af_failure_set(why, AF_FAILURE_FLOW, script->file.name, "a script runs once a load");
+            return NULL;
+        }
+        party->seed = seed;
+        party->member = member;
+        party->user = user;
+        return party;
+    }
+    party = af_instance_new(script, member, script->members[member].role, seed);
+    party->user = user;
+    af_vm_begin(script->vm);
+    lua_pushcfunction(L, l_make);
+    lua_pushlightuserdata(L, party);
+    int status = lua_pcall(L, 1, 0, 0);
+    if (status != LUA_OK) {
+        af_script_fail(why, AF_FAILURE_USAGE, script->name, af_vm_error_text(L, NULL));
+        lua_pop(L, 1);
+        af_instance_free(party);
+        party = NULL;
+    }
+    af_vm_end(script->vm);
+    return party;
+}
+
+void af_script_party_free(struct af_script_party *party)
+{
+    af_instance_free(party);
+}
+
+void *af_script_party_user(const struct af_script_party *party)
+{
+    return party->user;
+}
+
+bool af_script_party_sequential(const struct af_script_party *party)
+{
+    return af_script_is_sequential(party);
+}
+
+int af_script_party_state(const struct af_script_party *party)
+{
+    return party->state;
+}
+
+const char *af_script_party_data(const struct af_script_party *party, size_t *len)
+{
+    *len = party->data == NULL ? 2 : party->data_len;
+    return party->data == NULL ? "{}" : party->data;
+}
+
+struct restore {
+    struct af_script_party *party;
+    const char *data;
+    size_t len;
+    int state;
+};
+
+static int l_restore(lua_State *L)
+{
+    const struct restore *restore = lua_touserdata(L, 1);
+    struct af_script_party *party = restore->party;
+    const char *why;
+    if (!af_lua_json_read(L, restore->data, restore->len, &why))
+        return luaL_error(L, "the data are %s", why);
+    if (!lua_istable(L, -1))
+        return luaL_error(L, "the data are no JSON object");
+    af_kit_push(L, party, AF_KIT_PARTY);
+    lua_insert(L, -2);
+    lua_pushliteral(L, "data");
+    lua_insert(L, -2);
+    lua_rawset(L, -3);
+    if (restore->state >= 0) {
+        af_kit_push(L, party, AF_KIT_FIELDS);
+        lua_pushstring(L,
+                       party->script->flow->roles[party->role].states[restore->state].name);
+        lua_setfield(L, -2, "state");
+    }
+    return 0;
+}
+
+int af_script_party_restore(struct af_script_party *party, int state, const char *data, size_t len,
+                            struct af_failure *why)
+{
+    struct af_script *script = party->script;
+    lua_State *L = script->vm->L;
+    const struct af_flow_role *role = &script->flow->roles[party->role];
+    if (state < -1 || state >= (int)role->state_count)
+        return af_failure_set(why, AF_FAILURE_FLOW, script->members[party->member].id,
+                              "role '%s' has no such state", role->name);
+    struct restore restore = {party, data, len, state};
+    lua_pushcfunction(L, l_restore);
+    lua_pushlightuserdata(L, &restore);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        af_failure_set(why, AF_FAILURE_FLOW, script->members[party->member].id, "%s",
+                       af_vm_error_text(L, NULL));
+        lua_pop(L, 1);
+        return -1;
+    }
+    char *copy = af_mem_copy(data, len);
+    free(party->data);
+    party->data = copy;
+    party->data_len = len;
+    party->state = state;
+    return 0;
+}
+
+const char *af_script_party_where(struct af_script_party *party)
+{
+    static char text[160];
+    text[0] = '\0';
+    if (party->delivery == NULL || party->delivery->coro.state != AF_CORO_WAITS)
+        return text;
+    lua_Debug activation;
+    lua_State *thread = party->delivery->coro.thread;
+    for (int level = 0; lua_getstack(thread, level, &activation); level++) {
+        lua_getinfo(thread, "Sl", &activation);
+        if (activation.currentline > 0 && activation.source[0] == '@' &&
+            strncmp(activation.source, "@af/", 4) != 0) {
+            snprintf(text, sizeof text, "%s:%d", activation.short_src, activation.currentline);
+            break;
+        }
+    }
+    return text;
+}
+
+/* ---- What the chunk asks while it runs. ---- */
+
+bool af_script_push_overrides(lua_State *L, bool create)
+{
+    struct af_vm *vm = af_vm_of(L);
+    struct af_script_party *party = vm->running;
+    if (party == NULL || party->kit_ref == LUA_NOREF)
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    if (lua_rawgeti(L, -1, AF_KIT_OVERRIDES) == LUA_TTABLE &&
+        (!create || vm->script->phase != AF_PHASE_RUN || vm->script->flow == NULL)) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 1);
+    if (!create || (vm->script->phase == AF_PHASE_RUN && vm->script->flow != NULL)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, AF_KIT_OVERRIDES);
+    lua_remove(L, -2);
+    return true;
+}
+
+bool af_script_push_declared(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || script->phase != AF_PHASE_INSTANTIATE)
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->declared_ref);
+    if (lua_rawgeti(L, -1, ++script->declared_next) != LUA_TUSERDATA)
+        luaL_error(L, "an event was not declared when the file was loaded first; a flow must load "
+                      "the same way each time");
+    lua_remove(L, -2);
+    return true;
+}
+
+void af_script_note_declared(lua_State *L, int index)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || script->phase != AF_PHASE_FIRST_LOAD)
+        return;
+    lua_pushvalue(L, index);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->declared_ref);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, ++script->declared_next);
+    lua_pop(L, 1);
+}
+
+/* ---- Modules. ---- */
+
+/* A dotted name of plain words, as a path below the script's folder. */
+static bool module_path(const struct af_script *script, const char *name, bool folder, char *path,
+                        size_t size)
+{
+    size_t at = (size_t)snprintf(path, size, "%s/", script->folder);
+    for (const char *c = name; *c != '\0'; c++) {
+        bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                    (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
+        bool join = *c == '.' && c > name && c[-1] != '.' && c[1] != '\0';
+        if ((!word && !join) || at + 16 > size)
+            return false;
+        path[at++] = join ? '/' : *c;
+    }
+    snprintf(path + at, size - at, folder ? "/init.lua" : ".lua");
+    return at > strlen(script->folder) + 1;
+}
+
+/* Pushes the compiled chunk of a module beside the script, compiling it once. Raises. */
+static void push_module_chunk(lua_State *L, struct af_script *script, const char *name)
+{
+    char path[4096];
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->modules_ref);
+    if (lua_getfield(L, -1, name) == LUA_TFUNCTION) {
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf source = AF_BUF_EMPTY;
+    bool found = false;
+    for (int folder = 0; folder < 2 && !found; folder++)
+        found = module_path(script, name, folder == 1, path, sizeof path) &&
+                af_script_read_file(path, &source, NULL) == 0;
+    if (!found)
+        luaL_error(L, "module '%s' is neither beside %s nor part of the library", name,
+                   script->file.name);
+    lua_pushfstring(L, "@%s", path + strlen(script->folder) + 1);
+    int status = af_script_compile(L, &source, lua_tostring(L, -1), &why);
+    af_buf_release(&source);
+    if (status != 0)
+        luaL_error(L, "%s: %s", why.what, why.why);
+    lua_remove(L, -2);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, name);
+    lua_remove(L, -2);
+}
+
+int af_script_require(lua_State *L)
+{
+    struct af_vm *vm = af_vm_of(L);
+    struct af_script *script = vm->script;
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    if (strcmp(name, "cjson") == 0 || strcmp(name, "af") == 0) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_globals);
+        lua_getfield(L, -1, name);
+        return 1;
+    }
+    if (strncmp(name, "af.", 3) == 0 || script == NULL || vm->running == NULL)
+        return luaL_error(L, "module '%s' is not for scripts; use require \"af\"", name);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm->running->kit_ref);
+    if (lua_rawgeti(L, -1, AF_KIT_MODULES) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, AF_KIT_MODULES);
+    }
+    int modules = lua_gettop(L);
+    if (lua_getfield(L, modules, name) != LUA_TNIL) {
+        if (lua_touserdata(L, -1) == (const void *)script)
+            return luaL_error(L, "module '%s' requires itself", name);
+        return 1;
+    }
+    lua_pushlightuserdata(L, script); /* marks that it is being loaded */
+    lua_setfield(L, modules, name);
+    push_module_chunk(L, script, name);
+    af_instance_join(L, vm->running);
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushboolean(L, 1);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, modules, name);
+    return 1;
+}

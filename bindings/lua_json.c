@@ -1,0 +1,401 @@
+/* lua_json.c: see lua_json.h.
+ *
+ * Writing is one pass over each table in Lua's own order, which notes where each member's text
+ * stands; if the keys did not come sorted, the pieces are put in order afterwards. */
+#include "lua_json.h"
+
+#include "bounds.h"
+#include "failure.h"
+#include "lua_script.h"
+#include "lua_vm.h"
+#include "mem.h"
+#include "pointer_set.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct member {
+    const char *key; /* NULL: an integer key */
+    size_t key_len;
+    lua_Integer i;
+    size_t start, end; /* of its text in out */
+};
+
+/* A table that is being written, and where in it the writer is. */
+struct frame {
+    const struct frame *parent;
+    const void *table;
+    const char *key;
+    size_t key_len;
+    lua_Integer i;
+};
+
+struct writer {
+    lua_State *L;
+    struct af_buf *out;
+    size_t max_bytes;
+    const char *name;
+    bool rebuild;
+    int depth;
+};
+
+/* Memory that is kept between calls: nothing is lost if Lua raises for want of memory. */
+static struct member *members;
+static size_t member_count, member_cap;
+static struct af_buf sorted;
+static char error_text[AF_FAILURE_TEXT_MAX];
+static struct af_json_reader shared_reader;
+
+static struct af_pointer_set seen; /* the tables that were written in this call */
+
+/* ---- Errors. ---- */
+
+static void append_path(struct af_buf *path, const struct frame *frame)
+{
+    if (frame == NULL)
+        return;
+    append_path(path, frame->parent);
+    if (frame->key == NULL) {
+        af_buf_printf(path, "[%lld]", (long long)frame->i);
+        return;
+    }
+    bool plain = frame->key_len > 0 && frame->key_len <= 40;
+    for (size_t i = 0; plain && i < frame->key_len; i++) {
+        char c = frame->key[i];
+        plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                (i > 0 && c >= '0' && c <= '9');
+    }
+    if (plain)
+        af_buf_printf(path, ".%.*s", (int)frame->key_len, frame->key);
+    else
+        af_buf_printf(path, "[\"%.*s\"]", (int)(frame->key_len > 40 ? 40 : frame->key_len),
+                      frame->key);
+}
+
+static bool refuse(const struct writer *w, const struct frame *frame, const char *why)
+{
+    struct af_buf path = AF_BUF_EMPTY;
+    append_path(&path, frame);
+    snprintf(error_text, sizeof error_text, "%s%s: %s", w->name, af_buf_text(&path), why);
+    af_buf_release(&path);
+    return false;
+}
+
+/* ---- Writing. ---- */
+
+static bool write_value(struct writer *w, int index, const struct frame *frame);
+
+static int compare_members(const void *left, const void *right)
+{
+    const struct member *a = left, *b = right;
+    if (a->key == NULL || b->key == NULL)
+        return a->i < b->i ? -1 : a->i > b->i;
+    size_t len = a->key_len < b->key_len ? a->key_len : b->key_len;
+    int order = memcmp(a->key, b->key, len);
+    if (order != 0)
+        return order;
+    return a->key_len < b->key_len ? -1 : a->key_len > b->key_len;
+}
+
+/* Puts the texts of the members from `first` on in order of their keys. */
+static void sort_members(struct writer *w, size_t first)
+{
+    size_t count = member_count - first;
+    size_t start = members[first].start;
+    qsort(members + first, count, sizeof *members, compare_members);
+    af_buf_clear(&sorted);
+    for (size_t i = first; i < member_count; i++) {
+        if (i > first)
+            af_buf_append_char(&sorted, ',');
+        af_buf_append(&sorted, w->out->data + members[i].start, members[i].end - members[i].start);
+    }
+    memcpy(w->out->data + start, sorted.data, sorted.len);
+}
+
+/* The members have integer keys that are not 1..n: says which is the first beyond a gap. */
+static bool refuse_sparse(struct writer *w, size_t first, const struct frame *parent)
+{
+    qsort(members + first, member_count - first, sizeof *members, compare_members);
+    lua_Integer expected = 1;
+    size_t at = first;
+    while (at < member_count && members[at].i == expected) {
+        at++;
+        expected++;
+    }
+    struct frame here = {parent, NULL, NULL, 0, members[at].i};
+    char why[160];
+    snprintf(why, sizeof why, "a sparse list cannot be kept; use tostring(%lld) as the key",
+             (long long)members[at].i);
+    return refuse(w, &here, why);
+}
+
+/* Notes the key at the stack's top but one. Returns false for a kind that JSON has not. */
+static bool note_member(struct writer *w, struct member *member)
+{
+    lua_State *L = w->L;
+    *member = (struct member){NULL, 0, 0, w->out->len, 0};
+    if (lua_type(L, -2) == LUA_TSTRING) {
+        member->key = lua_tolstring(L, -2, &member->key_len);
+        return true;
+    }
+    if (!lua_isinteger(L, -2))
+        return false;
+    member->i = lua_tointeger(L, -2);
+    return true;
+}
+
+/* Writes the members of the table at index. */
+static bool write_members(struct writer *w, int index, struct frame *frame, bool *is_list)
+{
+    lua_State *L = w->L;
+    size_t first = member_count;
+    bool texts = false, integers = false, ordered = true;
+    struct member previous = {NULL, 0, 0, 0, 0};
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        struct member member;
+        if (member_count > first)
+            af_buf_append_char(w->out, ',');
+        if (!note_member(w, &member)) {
+            char why[120];
+            snprintf(why, sizeof why, "a key that is a %s cannot be kept; use strings or 1..n",
+                     lua_type(L, -2) == LUA_TNUMBER ? "fraction" : luaL_typename(L, -2));
+            return refuse(w, frame->parent, why);
+        }
+        frame->key = member.key;
+        frame->key_len = member.key_len;
+        frame->i = member.i;
+        if (member.key != NULL) {
+            texts = true;
+            if (!af_json_write_string(w->out, member.key, member.key_len))
+                return refuse(w, frame->parent, "a key that is not valid UTF-8 cannot be kept");
+            af_buf_append_char(w->out, ':');
+        } else {
+            integers = true;
+        }
+        if (member.key != NULL && previous.key != NULL)
+            ordered = ordered && compare_members(&previous, &member) < 0;
+        else if (member.key == NULL)
+            ordered = ordered && member.i == (lua_Integer)(member_count - first) + 1;
+        if (!write_value(w, lua_gettop(L), frame))
+            return false;
+        lua_pop(L, 1);
+        member.end = w->out->len;
+        previous = member;
+        af_mem_reserve(&members, &member_cap, member_count + 1, sizeof *members);
+        members[member_count++] = member;
+    }
+    if (texts && integers)
+        return refuse(w, frame->parent,
+                      "a table with both list items and named fields cannot be kept; use two tables");
+    if (!ordered) {
+        if (integers) { /* the hash part of a table has them in any order */
+            lua_Integer max = 0, min = 1;
+            for (size_t i = first; i < member_count; i++) {
+                max = members[i].i > max ? members[i].i : max;
+                min = members[i].i < min ? members[i].i : min;
+            }
+            if (min < 1 || max != (lua_Integer)(member_count - first))
+                return refuse_sparse(w, first, frame->parent);
+        }
+        sort_members(w, first);
+    }
+    member_count = first;
+    *is_list = integers;
+    return true;
+}
+
+static bool write_table(struct writer *w, int index, const struct frame *parent)
+{
+    lua_State *L = w->L;
+    if (++w->depth > AF_JSON_DEPTH_MAX)
+        return refuse(w, parent, "deeper than 100 levels; keep it flatter");
+    if (!lua_checkstack(L, 8))
+        return refuse(w, parent, "too deep");
+    int top = lua_gettop(L);
+    if (lua_getmetatable(L, index)) {
+        lua_rawgetp(L, index, &af_key_fields);
+        if (!lua_istable(L, -1))
+            return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
+        index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
+        w->rebuild = true;
+    }
+    struct frame frame = {parent, lua_topointer(L, index), NULL, 0, 0};
+    for (const struct frame *up = parent; up != NULL; up = up->parent)
+        if (up->table == frame.table)
+            return refuse(w, parent, "a table that contains itself cannot be kept");
+    if (!af_pointer_set_add(&seen, frame.table))
+        w->rebuild = true;
+    size_t start = w->out->len;
+    af_buf_append_char(w->out, '[');
+    bool is_list = false;
+    if (!write_members(w, index, &frame, &is_list))
+        return false;
+    af_buf_append_char(w->out, is_list ? ']' : '}');
+    if (!is_list)
+        w->out->data[start] = '{';
+    if (w->out->len > w->max_bytes)
+        return refuse(w, NULL, "larger than 16 MiB; large things belong in files, by URL");
+    lua_settop(L, top);
+    w->depth--;
+    return true;
+}
+
+static bool write_value(struct writer *w, int index, const struct frame *frame)
+{
+    lua_State *L = w->L;
+    switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN:
+        af_buf_append_string(w->out, lua_toboolean(L, index) ? "true" : "false");
+        return true;
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, index)) {
+            af_json_write_integer(w->out, lua_tointeger(L, index));
+            return true;
+        }
+        if (!af_json_write_double(w->out, lua_tonumber(L, index)))
+            return refuse(w, frame, "NaN or an infinity cannot be kept");
+        return true;
+    case LUA_TSTRING: {
+        size_t len;
+        const char *text = lua_tolstring(L, index, &len);
+        if (len > w->max_bytes)
+            return refuse(w, frame, "larger than 16 MiB; large things belong in files, by URL");
+        if (!af_json_write_string(w->out, text, len))
+            return refuse(w, frame,
+                          "a string that is not valid UTF-8 cannot be kept; declare af.bytes in "
+                          "events, or keep it as hexadecimal");
+        return true;
+    }
+    case LUA_TTABLE:
+        return write_table(w, index, frame);
+    case LUA_TNIL:
+    case LUA_TLIGHTUSERDATA:
+        af_buf_append_string(w->out, "null");
+        return true;
+    default: {
+        char why[120];
+        const char *kind = luaL_typename(L, index);
+        if (af_event_type_of_class(L, index) != NULL)
+            kind = "n event type";
+        snprintf(why, sizeof why, "a%s%s cannot be kept; keep plain values",
+                 kind[0] == 'n' ? "" : " ", kind);
+        return refuse(w, frame, why);
+    }
+    }
+}
+
+bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_bytes,
+                       struct af_buf *out, bool *rebuild, const char **error)
+{
+    int top = lua_gettop(L);
+    size_t start = out->len;
+    struct writer w = {L, out, start + max_bytes, name, false, 0};
+    af_pointer_set_clear(&seen);
+    member_count = 0;
+    bool ok = write_value(&w, lua_absindex(L, index), NULL);
+    if (ok && out->full)
+        ok = refuse(&w, NULL, "too large");
+    lua_settop(L, top);
+    if (rebuild != NULL)
+        *rebuild = w.rebuild;
+    if (!ok) {
+        out->len = start;
+        *error = error_text;
+    }
+    return ok;
+}
+
+void af_lua_json_push(lua_State *L, int index, const char *name)
+{
+    static struct af_buf text;
+    const char *error;
+    af_buf_clear(&text);
+    if (!af_lua_json_write(L, index, name, AF_PARTY_DATA_BYTES_MAX, &text, NULL, &error))
+        luaL_error(L, "%s", error);
+    lua_pushlstring(L, af_buf_text(&text), text.len);
+}
+
+/* ---- Reading. ---- */
+
+static bool read_object(lua_State *L, struct af_json_reader *reader)
+{
+    lua_createtable(L, 0, 4);
+    for (;;) {
+        enum af_json_token token = af_json_next(reader);
+        if (token == AF_JSON_OBJECT_END)
+            return true;
+        if (token != AF_JSON_KEY)
+            return false;
+        lua_pushlstring(L, reader->string, reader->string_len);
+        if (!af_lua_json_read_value(L, reader, af_json_next(reader)))
+            return false;
+        lua_rawset(L, -3);
+    }
+}
+
+static bool read_list(lua_State *L, struct af_json_reader *reader)
+{
+    lua_createtable(L, 4, 0);
+    for (lua_Integer i = 1;; i++) {
+        enum af_json_token token = af_json_next(reader);
+        if (token == AF_JSON_ARRAY_END)
+            return true;
+        if (!af_lua_json_read_value(L, reader, token))
+            return false;
+        lua_rawseti(L, -2, i);
+    }
+}
+
+bool af_lua_json_read_value(lua_State *L, struct af_json_reader *reader, enum af_json_token token)
+{
+    int top = lua_gettop(L);
+    bool ok = true;
+    luaL_checkstack(L, 8, "JSON");
+    switch (token) {
+    case AF_JSON_OBJECT_BEGIN:
+        ok = read_object(L, reader);
+        break;
+    case AF_JSON_ARRAY_BEGIN:
+        ok = read_list(L, reader);
+        break;
+    case AF_JSON_STRING:
+        lua_pushlstring(L, reader->string, reader->string_len);
+        break;
+    case AF_JSON_INTEGER:
+        lua_pushinteger(L, reader->integer);
+        break;
+    case AF_JSON_DOUBLE:
+        lua_pushnumber(L, reader->number);
+        break;
+    case AF_JSON_TRUE:
+    case AF_JSON_FALSE:
+        lua_pushboolean(L, token == AF_JSON_TRUE);
+        break;
+    case AF_JSON_NULL:
+        lua_pushlightuserdata(L, NULL);
+        break;
+    default:
+        ok = false;
+    }
+    if (!ok)
+        lua_settop(L, top);
+    return ok;
+}
+
+bool af_lua_json_read(lua_State *L, const char *text, size_t len, const char **error)
+{
+    struct af_json_reader *reader = &shared_reader;
+    int top = lua_gettop(L);
+    af_json_reader_restart(reader, text, len);
+    if (af_lua_json_read_value(L, reader, af_json_next(reader)) &&
+        af_json_next(reader) == AF_JSON_END)
+        return true;
+    lua_settop(L, top);
+    snprintf(error_text, sizeof error_text, "not JSON: %s at byte %zu", reader->message,
+             reader->offset + 1);
+    *error = error_text;
+    return false;
+}

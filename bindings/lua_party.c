@@ -1,0 +1,261 @@
+/* lua_party.c: what a handler does with its party: sends, nodes, deadlines. All of it goes into the
+ * delivery's effects; the rest of the party's methods are Lua (scripts/af/party.lua). */
+#include "lua_script.h"
+
+#include "bounds.h"
+#include "lua_host.h"
+#include "mem.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const titles[] = {"task_inside", "task_file_upload", "task_finish", NULL};
+
+/* The delivery of a flow's handler; raises where none runs. */
+static struct af_delivery *handler_delivery(lua_State *L, const char *what)
+{
+    struct af_delivery *delivery = af_delivery_running(L);
+    if (delivery == NULL || af_script_is_sequential(delivery->party))
+        luaL_error(L, "%s: only in a flow's handler", what);
+    return delivery;
+}
+
+/* Checks that argument 1 is the running party: a call with '.' for ':' is a common slip. */
+static void check_self(lua_State *L, const struct af_delivery *delivery, const char *name)
+{
+    af_kit_push(L, delivery->party, AF_KIT_PARTY);
+    if (!lua_rawequal(L, 1, -1))
+        luaL_error(L, "party:%s: call it with a colon, on the handler's own party", name);
+    lua_pop(L, 1);
+}
+
+/* ---- Targets. ---- */
+
+static void add_target(struct af_effects *effects, struct af_send *send, uint32_t member)
+{
+    for (size_t i = 0; i < send->target_count; i++)
+        if (effects->targets[send->first_target + i] == member)
+            return;
+    af_mem_reserve(&effects->targets, &effects->target_cap, effects->target_count + 1,
+                   sizeof *effects->targets);
+    effects->targets[effects->target_count++] = member;
+    send->target_count++;
+}
+
+static void add_everyone(struct af_effects *effects, struct af_send *send,
+                         const struct af_script *script, uint32_t but)
+{
+    af_mem_reserve(&effects->targets, &effects->target_cap,
+                   effects->target_count + script->member_count, sizeof *effects->targets);
+    for (uint32_t i = 0; i < script->member_count; i++) {
+        if (i == but)
+            continue;
+        effects->targets[effects->target_count++] = i;
+        send->target_count++;
+    }
+}
+
+/* The member whose id is at index. Raises if it is none of the task. */
+static uint32_t find_member(lua_State *L, const struct af_script *script, int index)
+{
+    if (lua_type(L, index) != LUA_TSTRING)
+        luaL_error(L, "send: a target is a node's ID or a list of them, got a %s",
+                   luaL_typename(L, index));
+    lua_pushvalue(L, index);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->members_ref);
+    lua_insert(L, -2);
+    if (lua_rawget(L, -2) == LUA_TNIL)
+        luaL_error(L, "send: '%s' is no node of the task", lua_tostring(L, index));
+    uint32_t member = (uint32_t)(lua_tointeger(L, -1) - 1);
+    lua_pop(L, 2);
+    return member;
+}
+
+static bool is_everyone(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), "*") == 0;
+}
+
+static void read_targets(lua_State *L, int index, const struct af_script *script,
+                         struct af_effects *effects, struct af_send *send)
+{
+    if (is_everyone(L, index)) {
+        add_everyone(effects, send, script, UINT32_MAX);
+    } else if (lua_istable(L, index)) {
+        lua_Integer count = luaL_len(L, index);
+        for (lua_Integer i = 1; i <= count; i++) {
+            lua_geti(L, index, i);
+            if (is_everyone(L, -1))
+                luaL_error(L, "send: a list of targets must not contain EVERYONE; send to EVERYONE "
+                              "alone");
+            add_target(effects, send, find_member(L, script, lua_gettop(L)));
+            lua_pop(L, 1);
+        }
+    } else {
+        add_target(effects, send, find_member(L, script, index));
+    }
+}
+
+/* ---- Sends. ---- */
+
+/* Puts the event at event_index in the form of its class: what was kept of one in data too. */
+static void to_event(lua_State *L, const struct af_script *script, int event_index)
+{
+    if (af_event_class_of(L, event_index) != NULL)
+        return;
+    size_t len = 0;
+    const char *type = NULL;
+    if (lua_istable(L, event_index)) {
+        lua_pushliteral(L, "type");
+        if (lua_rawget(L, event_index) == LUA_TSTRING)
+            type = lua_tolstring(L, -1, &len);
+        lua_pop(L, 1);
+    }
+    int event = type == NULL ? -1 : af_flow_find_event(script->flow, type, len);
+    if (event < 0)
+        luaL_error(L, "send: expected an event, got a %s", luaL_typename(L, event_index));
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->classes_ref);
+    lua_rawgeti(L, -1, event + 1);
+    lua_pushvalue(L, event_index);
+    lua_call(L, 1, 1);
+    lua_replace(L, event_index);
+    lua_pop(L, 1);
+}
+
+/* Adds a send of the event at event_index; targets are at targets_index, 0: all other nodes. */
+static struct af_hash add_send(lua_State *L, struct af_delivery *delivery, int targets_index,
+                               int event_index, const char *title)
+{
+    struct af_script_party *party = delivery->party;
+    struct af_effects *effects = &delivery->effects;
+    struct af_send send = {0};
+    to_event(L, party->script, event_index);
+    send.first_target = effects->target_count;
+    if (targets_index == 0)
+        add_everyone(effects, &send, party->script, party->member);
+    else
+        read_targets(L, targets_index, party->script, effects, &send);
+    send.content = effects->bytes.len;
+    af_event_write(L, event_index, &effects->bytes);
+    send.content_len = effects->bytes.len - send.content;
+    send.type = af_event_class_of(L, event_index)->type;
+    send.title = title;
+    uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
+    send.uuid = af_hash_bytes(party->seed, key, sizeof key);
+    if (send.target_count == 0)
+        return send.uuid;
+    af_mem_reserve(&effects->sends, &effects->send_cap, effects->send_count + 1,
+                   sizeof *effects->sends);
+    effects->sends[effects->send_count++] = send;
+    return send.uuid;
+}
+
+/* party:send(targets, event) */
+static int l_send(lua_State *L)
+{
+    struct af_delivery *delivery = handler_delivery(L, "party:send");
+    lua_settop(L, 3);
+    check_self(L, delivery, "send");
+    add_send(L, delivery, 2, 3, titles[0]);
+    return 0;
+}
+
+/* party:broadcast(event): to every other node of the task */
+static int l_broadcast(lua_State *L)
+{
+    struct af_delivery *delivery = handler_delivery(L, "party:broadcast");
+    lua_settop(L, 2);
+    check_self(L, delivery, "broadcast");
+    add_send(L, delivery, 0, 2, titles[0]);
+    return 0;
+}
+
+/* host.send(targets, event, title) → uuid: a contractor's send within a handler. Raises. */
+static int l_host_send(lua_State *L)
+{
+    struct af_delivery *delivery = handler_delivery(L, "new_contract");
+    const char *title = titles[luaL_checkoption(L, 3, "task_inside", titles)];
+    char text[AF_UUID_TEXT_BYTES];
+    lua_settop(L, 2);
+    af_uuid_format(add_send(L, delivery, 1, 2, title), text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* host.in_handler() → boolean: sends are effects there */
+static int l_in_handler(lua_State *L)
+{
+    struct af_delivery *delivery = af_delivery_running(L);
+    lua_pushboolean(L, delivery != NULL && !af_script_is_sequential(delivery->party) &&
+                           af_vm_of(L)->script->phase == AF_PHASE_RUN);
+    return 1;
+}
+
+/* ---- Nodes, deadlines, progress. ---- */
+
+/* party:nodes([role]) → a new list of IDs */
+static int l_nodes(lua_State *L)
+{
+    struct af_delivery *delivery = af_delivery_running(L);
+    if (delivery == NULL)
+        return luaL_error(L, "party:nodes: only while a party runs");
+    const struct af_script *script = delivery->party->script;
+    int role = -1;
+    if (!lua_isnoneornil(L, 2)) {
+        const char *name = luaL_checkstring(L, 2);
+        role = script->flow == NULL ? -1 : af_flow_find_role(script->flow, name);
+        if (role < 0)
+            return luaL_error(L, "party:nodes: the flow has no role '%s'", name);
+    }
+    lua_newtable(L);
+    lua_Integer count = 0;
+    for (size_t i = 0; i < script->member_count; i++) {
+        if (role >= 0 && script->members[i].role != (uint32_t)role)
+            continue;
+        lua_pushstring(L, script->members[i].id);
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
+/* party:deadline(name, seconds | nil) */
+static int l_deadline(lua_State *L)
+{
+    struct af_delivery *delivery = handler_delivery(L, "party:deadline");
+    check_self(L, delivery, "deadline");
+    size_t len;
+    const char *name = luaL_checklstring(L, 2, &len);
+    struct af_deadline deadline = {0, -1};
+    if (!lua_isnoneornil(L, 3)) {
+        lua_Number seconds = luaL_checknumber(L, 3);
+        if (!(seconds >= 0) || seconds > (lua_Number)(AF_TIME_MAX_NS / AF_S_NS))
+            return luaL_error(L, "party:deadline: expected 0 to 31536000 seconds");
+        deadline.delay_ns = (int64_t)llround(seconds * 1e9);
+    }
+    struct af_effects *effects = &delivery->effects;
+    deadline.name = effects->bytes.len;
+    af_buf_append(&effects->bytes, name, len + 1);
+    af_mem_reserve(&effects->deadlines, &effects->deadline_cap, effects->deadline_count + 1,
+                   sizeof *effects->deadlines);
+    effects->deadlines[effects->deadline_count++] = deadline;
+    return 0;
+}
+
+/* host.progress(percent): in a handler */
+static int l_progress(lua_State *L)
+{
+    struct af_delivery *delivery = handler_delivery(L, "report_progress");
+    delivery->effects.progress = (int)luaL_checkinteger(L, 1);
+    return 0;
+}
+
+void af_party_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"party_send", l_send},         {"party_broadcast", l_broadcast},
+        {"party_nodes", l_nodes},       {"party_deadline", l_deadline},
+        {"send", l_host_send},          {"in_handler", l_in_handler},
+        {"progress", l_progress},       {NULL, NULL},
+    };
+    luaL_setfuncs(L, functions, 0);
+}

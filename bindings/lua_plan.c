@@ -1,0 +1,210 @@
+/* lua_plan.c: a flow's plan, read once from the table that scripts/af/flow.lua made of it into C
+ * structures: af_flow (what owners may know) and af_plan_role (where the functions stand). Indices
+ * count from 1 in the table, from 0 here; slots count from 1 in both. */
+#include "lua_script.h"
+
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static lua_Integer integer_field(lua_State *L, int index, const char *name, lua_Integer absent)
+{
+    lua_getfield(L, index, name);
+    lua_Integer value = luaL_optinteger(L, -1, absent);
+    lua_pop(L, 1);
+    return value;
+}
+
+static bool boolean_field(lua_State *L, int index, const char *name)
+{
+    lua_getfield(L, index, name);
+    bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static const char *string_field(lua_State *L, int index, const char *name)
+{
+    lua_getfield(L, index, name);
+    const char *text = af_mem_string(luaL_checkstring(L, -1));
+    lua_pop(L, 1);
+    return text;
+}
+
+/* The target that the table on the top describes; it is popped. */
+static struct af_target take_target(lua_State *L)
+{
+    struct af_target target = {0, -1};
+    if (lua_istable(L, -1)) {
+        target.slot = (int)integer_field(L, lua_gettop(L), "slot", 0);
+        target.next = (int)integer_field(L, lua_gettop(L), "next", 0) - 1;
+    }
+    lua_pop(L, 1);
+    return target;
+}
+
+static struct af_target target_field(lua_State *L, int index, const char *name)
+{
+    lua_getfield(L, index, name);
+    return take_target(L);
+}
+
+static void read_rows(lua_State *L, size_t event_count, struct af_flow_state *state,
+                      struct af_plan_state *plan)
+{
+    int at = lua_gettop(L);
+    state->events = af_mem_zero(event_count, 1);
+    plan->events = af_mem_zero(event_count, sizeof *plan->events);
+    lua_getfield(L, at, "rows");
+    for (size_t i = 0; i < event_count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        state->events[i] = (uint8_t)integer_field(L, lua_gettop(L), "kind", 0);
+        plan->events[i] = take_target(L);
+    }
+    lua_pop(L, 1);
+    lua_getfield(L, at, "timeouts");
+    state->timeout_count = lua_rawlen(L, -1);
+    state->timeouts = af_mem_zero(state->timeout_count, sizeof *state->timeouts);
+    plan->timeouts = af_mem_zero(state->timeout_count, sizeof *plan->timeouts);
+    for (size_t i = 0; i < state->timeout_count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        state->timeouts[i] = string_field(L, lua_gettop(L), "name");
+        plan->timeouts[i] = take_target(L);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_state(lua_State *L, size_t event_count, struct af_flow_state *state,
+                       struct af_plan_state *plan)
+{
+    int at = lua_gettop(L);
+    state->name = string_field(L, at, "name");
+    state->line = (int)integer_field(L, at, "line", 0);
+    state->may_end = boolean_field(L, at, "may_end");
+    read_rows(L, event_count, state, plan);
+    plan->enter = target_field(L, at, "enter");
+    plan->after = target_field(L, at, "after");
+    plan->after_ns = integer_field(L, at, "after_ns", -1);
+    plan->after_seconds_slot = (int)integer_field(L, at, "after_seconds_slot", 0);
+    state->has_after = plan->after.slot > 0 || plan->after.next >= 0;
+}
+
+static void read_role(lua_State *L, size_t event_count, struct af_flow_role *role,
+                      struct af_plan_role *plan)
+{
+    int at = lua_gettop(L);
+    role->name = string_field(L, at, "name");
+    role->line = (int)integer_field(L, at, "line", 0);
+    role->sequential = boolean_field(L, at, "sequential");
+    role->mock_count = (size_t)integer_field(L, at, "mock", 1);
+    plan->data_slot = (int)integer_field(L, at, "data_slot", 0);
+    plan->start = (int)integer_field(L, at, "start", 0) - 1;
+    lua_getfield(L, at, "states");
+    role->state_count = lua_rawlen(L, -1);
+    role->states = af_mem_zero(role->state_count, sizeof *role->states);
+    plan->states = af_mem_zero(role->state_count, sizeof *plan->states);
+    for (size_t i = 0; i < role->state_count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        read_state(L, event_count, &role->states[i], &plan->states[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* The flow's event types; the classes themselves are kept in a list for decoding. */
+static void read_events(lua_State *L, int at, struct af_script *script, struct af_flow *flow)
+{
+    lua_getfield(L, at, "events");
+    flow->event_count = lua_rawlen(L, -1);
+    flow->events = af_mem_zero(flow->event_count, sizeof *flow->events);
+    for (size_t i = 0; i < flow->event_count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        struct af_event_class *class = af_event_class_at(L, -1);
+        class->flow_index = (int)i;
+        flow->events[i] = (struct af_flow_event){class->type, class->type_len, class->predefined};
+        lua_pop(L, 1);
+    }
+    script->classes_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void af_plan_read(lua_State *L, struct af_script *script)
+{
+    int at = lua_gettop(L);
+    struct af_flow *flow = script->flow = af_mem_zero(1, sizeof *flow);
+    flow->name = string_field(L, at, "name");
+    flow->version = integer_field(L, at, "version", 1);
+    flow->report_failure = boolean_field(L, at, "report_failure");
+    flow->has_invariants = boolean_field(L, at, "has_invariants");
+    read_events(L, at, script, flow);
+    lua_getfield(L, at, "roles");
+    flow->role_count = lua_rawlen(L, -1);
+    flow->roles = af_mem_zero(flow->role_count, sizeof *flow->roles);
+    script->plan = af_mem_zero(flow->role_count, sizeof *script->plan);
+    for (size_t i = 0; i < flow->role_count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        read_role(L, flow->event_count, &flow->roles[i], &script->plan[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void free_text(const char *text)
+{
+    free((char *)text);
+}
+
+static void free_role(struct af_flow_role *role, struct af_plan_role *plan)
+{
+    for (size_t i = 0; i < role->state_count; i++) {
+        struct af_flow_state *state = &role->states[i];
+        for (size_t k = 0; k < state->timeout_count; k++)
+            free_text(state->timeouts[k]);
+        free_text(state->name);
+        free(state->timeouts);
+        free(state->events);
+        free(plan->states[i].events);
+        free(plan->states[i].timeouts);
+    }
+    free_text(role->name);
+    free(role->states);
+    free(plan->states);
+}
+
+void af_plan_free(struct af_script *script)
+{
+    struct af_flow *flow = script->flow;
+    if (flow == NULL)
+        return;
+    for (size_t i = 0; i < flow->role_count; i++)
+        free_role(&flow->roles[i], &script->plan[i]);
+    free_text(flow->name);
+    free(flow->roles);
+    free(flow->events);
+    free(flow);
+    free(script->plan);
+}
+
+int af_flow_find_event(const struct af_flow *flow, const char *type, size_t len)
+{
+    for (size_t i = 0; i < flow->event_count; i++)
+        if (flow->events[i].type_len == len && memcmp(flow->events[i].type, type, len) == 0)
+            return (int)i;
+    return -1;
+}
+
+int af_flow_find_role(const struct af_flow *flow, const char *name)
+{
+    for (size_t i = 0; i < flow->role_count; i++)
+        if (strcmp(flow->roles[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+int af_flow_find_state(const struct af_flow_role *role, const char *name)
+{
+    for (size_t i = 0; i < role->state_count; i++)
+        if (strcmp(role->states[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}

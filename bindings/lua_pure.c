@@ -1,0 +1,317 @@
+/* lua_pure.c: what a handler must leave as it is.
+ *
+ * A handler depends on (party, event, from) alone, so whatever it changes elsewhere would be lost in
+ * a crash. What it could change is what its functions reach: upvalues, the globals of the instance, and
+ * tables reached from those. Upvalues are compared one by one; a table by a fingerprint of all that is
+ * in it. Most flows reach no table, then this costs a few comparisons. */
+#include "lua_script.h"
+
+#include "lua_host.h"
+#include "mem.h"
+#include "pointer_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct af_pointer_set met;
+
+/* ---- Fingerprints: the same for the same content, whatever the order in a table. ---- */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t x = (a ^ (b + 0x9E3779B97F4A7C15u + (a << 6) + (a >> 2))) * 0xFF51AFD7ED558CCDu;
+    return x ^ (x >> 32);
+}
+
+static uint64_t fingerprint(lua_State *L, int index);
+
+static uint64_t fingerprint_table(lua_State *L, int index)
+{
+    const void *table = lua_topointer(L, index);
+    uint64_t sum = 17;
+    if (af_vm_is_locked(L, index) || !lua_checkstack(L, 8))
+        return (uint64_t)(uintptr_t)table;
+    if (!af_pointer_set_add(&met, table))
+        return 23;
+    index = lua_absindex(L, index);
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
+        sum += mix(fingerprint(L, -2), fingerprint(L, -1));
+    if (lua_getmetatable(L, index)) {
+        sum = mix(sum, fingerprint(L, -1));
+        lua_pop(L, 1);
+    }
+    return sum;
+}
+
+static uint64_t fingerprint(lua_State *L, int index)
+{
+    size_t len;
+    const char *text;
+    lua_Number number;
+    uint64_t bits;
+    switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN:
+        return (uint64_t)lua_toboolean(L, index) + 3;
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, index))
+            return mix(5, (uint64_t)lua_tointeger(L, index));
+        number = lua_tonumber(L, index);
+        memcpy(&bits, &number, sizeof bits);
+        return mix(7, bits);
+    case LUA_TSTRING:
+        text = lua_tolstring(L, index, &len);
+        return af_hash_bytes((struct af_hash){1, 2}, text, len).a;
+    case LUA_TTABLE:
+        return fingerprint_table(L, lua_absindex(L, index));
+    default:
+        return (uint64_t)(uintptr_t)lua_topointer(L, index) + (uint64_t)lua_type(L, index);
+    }
+}
+
+static uint64_t fingerprint_root(lua_State *L, int index)
+{
+    af_pointer_set_clear(&met);
+    return fingerprint(L, index);
+}
+
+/* ---- Noting. ---- */
+
+static struct af_pointer_set noted; /* upvalues, functions and tables that were seen while noting */
+
+static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot);
+
+static bool is_library(lua_State *L, int index)
+{
+    lua_Debug info;
+    if (lua_iscfunction(L, index))
+        return true;
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">S", &info);
+    return strncmp(info.source, "@af/", 4) == 0;
+}
+
+/* Finds the functions of the script's own in a value; each gets a slot behind the handlers. */
+static void note_value(lua_State *L, struct af_script_party *party, int functions, int index)
+{
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 12, "too deep");
+    if (lua_isfunction(L, index)) {
+        if (!af_pointer_set_add(&noted, lua_topointer(L, index)) || is_library(L, index))
+            return;
+        int slot = (int)lua_rawlen(L, functions) + 1;
+        lua_pushvalue(L, index);
+        lua_rawseti(L, functions, slot);
+        note_function(L, party, functions, slot);
+    } else if (lua_istable(L, index) && !af_vm_is_locked(L, index)) {
+        if (!af_pointer_set_add(&noted, lua_topointer(L, index)))
+            return;
+        for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
+            note_value(L, party, functions, lua_gettop(L));
+        if (lua_getmetatable(L, index)) {
+            note_value(L, party, functions, lua_gettop(L));
+            lua_pop(L, 1);
+        }
+    }
+}
+
+static struct af_cell describe(lua_State *L, int index, int slot, int upvalue)
+{
+    struct af_cell cell = {slot, upvalue, lua_type(L, index), lua_topointer(L, index), 0, 0};
+    if (cell.type == LUA_TNUMBER)
+        cell.number = lua_tonumber(L, index);
+    else if (cell.type == LUA_TBOOLEAN)
+        cell.number = lua_toboolean(L, index);
+    else if (cell.type == LUA_TTABLE && !af_vm_is_locked(L, index))
+        cell.fingerprint = fingerprint_root(L, index);
+    return cell;
+}
+
+static bool is_same(lua_State *L, int index, const struct af_cell *cell)
+{
+    if (lua_type(L, index) != cell->type)
+        return false;
+    if (cell->type == LUA_TNUMBER)
+        return lua_tonumber(L, index) == cell->number;
+    if (cell->type == LUA_TBOOLEAN)
+        return lua_toboolean(L, index) == (int)cell->number;
+    if (lua_topointer(L, index) != cell->at)
+        return false;
+    return cell->fingerprint == 0 || fingerprint_root(L, index) == cell->fingerprint;
+}
+
+static void add_cell(struct af_script_party *party, struct af_cell cell)
+{
+    af_mem_reserve(&party->cells, &party->cell_cap, party->cell_count + 1, sizeof *party->cells);
+    party->cells[party->cell_count++] = cell;
+}
+
+static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot)
+{
+    luaL_checkstack(L, 12, "too deep");
+    lua_rawgeti(L, functions, slot);
+    int function = lua_gettop(L);
+    for (int i = 1; lua_getupvalue(L, function, i) != NULL; i++) {
+        if (af_pointer_set_add(&noted, lua_upvalueid(L, function, i))) {
+            note_value(L, party, functions, lua_gettop(L));
+            add_cell(party, describe(L, lua_gettop(L), slot, i));
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+void af_pure_note(lua_State *L, struct af_script_party *party)
+{
+    af_pointer_set_clear(&noted);
+    party->cell_count = 0;
+    if (af_script_is_sequential(party))
+        return;
+    af_kit_push(L, party, AF_KIT_FUNCTIONS);
+    int functions = lua_gettop(L);
+    int count = (int)lua_rawlen(L, functions);
+    for (int slot = 1; slot <= count; slot++) {
+        lua_rawgeti(L, functions, slot);
+        if (lua_isfunction(L, -1) && af_pointer_set_add(&noted, lua_topointer(L, -1)))
+            note_function(L, party, functions, slot);
+        lua_pop(L, 1);
+    }
+    lua_settop(L, functions - 1);
+}
+
+/* ---- Comparing. ---- */
+
+/* The first cell that is not as it was; its name, as the script has it, in *name. */
+static const struct af_cell *find_change(lua_State *L, struct af_script_party *party,
+                                         const char **name)
+{
+    if (party->cell_count == 0)
+        return NULL;
+    int top = lua_gettop(L);
+    int slot = 0;
+    const struct af_cell *changed = NULL;
+    af_kit_push(L, party, AF_KIT_FUNCTIONS);
+    lua_pushnil(L);
+    for (size_t i = 0; i < party->cell_count && changed == NULL; i++) {
+        const struct af_cell *cell = &party->cells[i];
+        if (cell->slot != slot) {
+            lua_rawgeti(L, top + 1, cell->slot);
+            lua_replace(L, top + 2);
+            slot = cell->slot;
+        }
+        *name = lua_getupvalue(L, top + 2, cell->upvalue);
+        if (!is_same(L, -1, cell))
+            changed = cell;
+        lua_pop(L, 1);
+    }
+    lua_settop(L, top);
+    return changed;
+}
+
+bool af_pure_holds(lua_State *L, struct af_script_party *party)
+{
+    const char *name;
+    return find_change(L, party, &name) == NULL;
+}
+
+/* ---- Explaining. ---- */
+
+static struct explanation {
+    struct af_script_party *party; /* a fresh instance, NULL: nothing is being explained */
+    int last_line;
+    char file[80];
+    char name[80];
+    bool found;
+} explanation;
+
+bool af_pure_explaining(void)
+{
+    return explanation.party != NULL;
+}
+
+/* A global is a field of the environment: which one changed, if it is new. */
+static void name_global(lua_State *L, char *name, size_t size)
+{
+    af_kit_push(L, explanation.party, AF_KIT_ENV);
+    lua_Integer count = af_sandbox_sorted_keys(L, lua_gettop(L));
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, -1, i);
+        if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "_G") != 0)
+            snprintf(name, size, "global '%s'", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
+static void line_hook(lua_State *L, lua_Debug *activation)
+{
+    const char *name;
+    if (explanation.found)
+        luaL_error(L, "explained");
+    const struct af_cell *changed = find_change(L, explanation.party, &name);
+    if (changed != NULL) {
+        explanation.found = true;
+        if (strcmp(name, "_ENV") == 0)
+            name_global(L, explanation.name, sizeof explanation.name);
+        else
+            snprintf(explanation.name, sizeof explanation.name, "%s '%s'",
+                     changed->fingerprint != 0 ? "the table" : "the variable", name);
+        return;
+    }
+    lua_getinfo(L, "Sl", activation);
+    if (strncmp(activation->source, "@af/", 4) != 0) {
+        explanation.last_line = activation->currentline;
+        snprintf(explanation.file, sizeof explanation.file, "%s", activation->short_src);
+    }
+}
+
+static void explained(void *arg, struct af_script_party *party, const struct af_effects *effects)
+{
+    (void)arg;
+    (void)party;
+    (void)effects;
+}
+
+void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
+{
+    struct af_script_party *party = delivery->party;
+    struct af_script *script = party->script;
+    struct af_failure why = AF_FAILURE_INIT;
+    af_script_call_fn *call = script->call;
+    size_t len;
+    const char *data = af_script_party_data(party, &len);
+    struct af_script_party *fresh =
+        af_script_party_new(script, party->member, party->seed, NULL, &why);
+    memset(&explanation, 0, sizeof explanation);
+    if (fresh != NULL &&
+        (party->state < 0 ||
+         af_script_party_restore(fresh, party->state, data, len, &why) == 0)) {
+        explanation.party = fresh;
+        script->call = NULL; /* the outside is not asked again */
+        struct af_delivery *again = af_delivery_new(fresh);
+        lua_State *thread = again->coro.thread;
+        lua_pushthread(thread); /* on the main stack it outlives the delivery */
+        lua_xmove(thread, script->vm->L, 1);
+        af_delivery_release(again); /* the next delivery takes it */
+        lua_sethook(thread, line_hook, LUA_MASKLINE, 0);
+        af_script_deliver(fresh, &delivery->input, explained, NULL);
+        af_vm_hook(thread);
+        lua_pop(script->vm->L, 1);
+        script->call = call;
+        if (!explanation.found) { /* on the handler's last line */
+            const char *name = NULL;
+            const struct af_cell *changed = find_change(script->vm->L, fresh, &name);
+            if (changed != NULL)
+                snprintf(explanation.name, sizeof explanation.name, "%s '%s'",
+                         changed->fingerprint != 0 ? "the table" : "the variable", name);
+        }
+    }
+    af_script_party_free(fresh);
+    explanation.party = NULL;
+    snprintf(text, size,
+             "%s:%d: a handler changes %s, which is outside of party.data and would be lost in a "
+             "crash; keep it in party.data",
+             explanation.file[0] != '\0' ? explanation.file : script->file.name,
+             explanation.last_line,
+             explanation.name[0] != '\0' ? explanation.name : "something");
+}

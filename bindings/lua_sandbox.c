@@ -1,0 +1,575 @@
+/* lua_sandbox.c: what a script sees as globals.
+ *
+ * An allow list: nothing is there that is not named here. What would differ from process to process
+ * (the order of tables, addresses, chance, time) comes from the host instead; what could reach the
+ * host (files, bytecode, finalizers, weak tables) is absent; shared tables are seen through locked
+ * proxies. An error that tells that a cap was reached passes every pcall(). */
+#include "lua_vm.h"
+
+#include "lua_host.h"
+#include "lua_json.h"
+#include "lua_script.h"
+
+#include <assert.h>
+#include <lua-cjson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The order of keys. ---- */
+
+struct sort_key {
+    int rank; /* numbers, strings, booleans, event types */
+    bool integer;
+    lua_Integer i;
+    lua_Number n;
+    const char *text;
+    size_t len;
+    lua_Integer position; /* in the list of keys as found */
+};
+
+enum { RANK_NUMBER, RANK_STRING, RANK_BOOLEAN, RANK_EVENT_TYPE };
+
+static int compare_text(const struct sort_key *a, const struct sort_key *b)
+{
+    size_t len = a->len < b->len ? a->len : b->len;
+    int order = memcmp(a->text, b->text, len);
+    if (order != 0)
+        return order;
+    return a->len < b->len ? -1 : a->len > b->len;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct sort_key *a = left, *b = right;
+    if (a->rank != b->rank)
+        return a->rank - b->rank;
+    if (a->rank == RANK_STRING || a->rank == RANK_EVENT_TYPE)
+        return compare_text(a, b);
+    if (a->integer && b->integer)
+        return a->i < b->i ? -1 : a->i > b->i;
+    if (a->n < b->n || a->n > b->n)
+        return a->n < b->n ? -1 : 1;
+    return a->integer - b->integer;
+}
+
+/* Describes the key on the top of the stack. Raises for a kind that has no order. */
+static void describe_key(lua_State *L, struct sort_key *key)
+{
+    switch (lua_type(L, -1)) {
+    case LUA_TNUMBER:
+        key->rank = RANK_NUMBER;
+        key->integer = lua_isinteger(L, -1);
+        key->i = key->integer ? lua_tointeger(L, -1) : 0;
+        key->n = lua_tonumber(L, -1);
+        return;
+    case LUA_TSTRING:
+        key->rank = RANK_STRING;
+        key->text = lua_tolstring(L, -1, &key->len);
+        return;
+    case LUA_TBOOLEAN:
+        key->rank = RANK_BOOLEAN;
+        key->integer = true;
+        key->i = lua_toboolean(L, -1);
+        return;
+    default:
+        key->rank = RANK_EVENT_TYPE;
+        key->text = af_event_type_of_class(L, -1);
+        if (key->text == NULL)
+            luaL_error(L,
+                       "pairs: a key is a %s, which has no order; use numbers, strings, booleans or "
+                       "event types as keys",
+                       luaL_typename(L, -1));
+        key->len = strlen(key->text);
+    }
+}
+
+/* Whether the keys of the table are 1..n: the number n, else -1. */
+static lua_Integer sequence_length(lua_State *L, int index)
+{
+    lua_Integer len = (lua_Integer)lua_rawlen(L, index);
+    lua_Integer count = 0;
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        lua_pop(L, 1);
+        if (++count > len || !lua_isinteger(L, -1)) {
+            lua_pop(L, 1);
+            return -1;
+        }
+        lua_Integer key = lua_tointeger(L, -1);
+        if (key < 1 || key > len) {
+            lua_pop(L, 1);
+            return -1;
+        }
+    }
+    return count == len ? len : -1;
+}
+
+lua_Integer af_sandbox_sorted_keys(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 8, "too many nested pairs()");
+    lua_Integer count = 0;
+    lua_newtable(L);
+    int found = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, found, ++count);
+    }
+    struct sort_key *keys =
+        lua_newuserdatauv(L, (size_t)(count == 0 ? 1 : count) * sizeof *keys, 0);
+    memset(keys, 0, (size_t)count * sizeof *keys);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_rawgeti(L, found, i + 1);
+        describe_key(L, &keys[i]);
+        keys[i].position = i + 1;
+        lua_pop(L, 1);
+    }
+    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+    lua_createtable(L, count < 1000000 ? (int)count : 0, 0);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_rawgeti(L, found, keys[i].position);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_replace(L, found);
+    lua_settop(L, found);
+    return count;
+}
+
+/* ---- pairs and next. ---- */
+
+/* Upvalues: the list of keys, how many were given, how many there are. */
+static int next_sorted(lua_State *L)
+{
+    lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
+    lua_Integer count = lua_tointeger(L, lua_upvalueindex(3));
+    while (at < count) {
+        lua_rawgeti(L, lua_upvalueindex(1), ++at);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, 1) != LUA_TNIL) {
+            lua_pushinteger(L, at);
+            lua_replace(L, lua_upvalueindex(2));
+            return 2;
+        }
+        lua_pop(L, 2); /* it was removed meanwhile */
+    }
+    lua_pushnil(L);
+    return 1;
+}
+
+/* For a table whose keys are 1..n: the control variable tells where it is. Upvalue: n. */
+static int next_in_sequence(lua_State *L)
+{
+    lua_Integer at = lua_isnil(L, 2) ? 0 : lua_tointeger(L, 2);
+    lua_Integer count = lua_tointeger(L, lua_upvalueindex(1));
+    while (at < count) {
+        if (lua_rawgeti(L, 1, ++at) != LUA_TNIL) {
+            lua_pushinteger(L, at);
+            lua_insert(L, -2);
+            return 2;
+        }
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+    return 1;
+}
+
+static int raw_pairs(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    lua_Integer len = sequence_length(L, index);
+    if (len >= 0) {
+        lua_pushinteger(L, len);
+        lua_pushcclosure(L, next_in_sequence, 1);
+    } else {
+        lua_Integer count = af_sandbox_sorted_keys(L, index);
+        lua_pushinteger(L, 0);
+        lua_pushinteger(L, count);
+        lua_pushcclosure(L, next_sorted, 3);
+    }
+    lua_pushvalue(L, index);
+    lua_pushnil(L);
+    return 3;
+}
+
+static int l_pairs(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (luaL_getmetafield(L, 1, "__pairs") != LUA_TNIL) {
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 3);
+        return 3;
+    }
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (lua_getmetatable(L, 1)) { /* an event: its fields */
+        bool locked = lua_rawgetp(L, -1, &af_key_lock) != LUA_TNIL;
+        lua_pop(L, 2);
+        if (locked && lua_rawgetp(L, 1, &af_key_fields) == LUA_TTABLE)
+            return raw_pairs(L, -1);
+        if (locked && luaL_getmetafield(L, 1, "__index") == LUA_TTABLE)
+            return raw_pairs(L, -1);
+    }
+    return raw_pairs(L, 1);
+}
+
+static int l_next(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!lua_isnoneornil(L, 2))
+        return luaL_error(L, "next(t, key) is not here, its order would change from process to "
+                             "process; use pairs(t)");
+    lua_settop(L, 1);
+    if (lua_rawgetp(L, 1, &af_key_fields) == LUA_TTABLE)
+        lua_replace(L, 1);
+    lua_settop(L, 1);
+    lua_Integer count = af_sandbox_sorted_keys(L, 1);
+    if (count == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_rawgeti(L, 2, 1);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 1);
+    return 2;
+}
+
+/* ---- Text without addresses. ---- */
+
+/* The number of an object in the running instance, counted as they are first shown. */
+static lua_Integer object_number(lua_State *L, int index)
+{
+    struct af_vm *vm = af_vm_of(L);
+    int *ref = vm->running != NULL ? &vm->running->numbers_ref : &vm->numbers_ref;
+    if (*ref == LUA_NOREF) {
+        lua_newtable(L);
+        lua_newtable(L);
+        lua_pushliteral(L, "k");
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+        lua_pushinteger(L, 0);
+        lua_rawseti(L, -2, 0);
+        *ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, *ref);
+    lua_pushvalue(L, index);
+    if (lua_rawget(L, -2) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_rawgeti(L, -1, 0);
+        lua_Integer number = lua_tointeger(L, -1) + 1;
+        lua_pop(L, 1);
+        lua_pushinteger(L, number);
+        lua_rawseti(L, -2, 0);
+        lua_pushvalue(L, index);
+        lua_pushinteger(L, number);
+        lua_rawset(L, -3);
+        lua_pushinteger(L, number);
+    }
+    lua_Integer number = lua_tointeger(L, -1);
+    lua_pop(L, 2);
+    return number;
+}
+
+const char *af_sandbox_tostring(lua_State *L, int index, size_t *len)
+{
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 8, "too deep");
+    if (luaL_callmeta(L, index, "__tostring")) {
+        if (!lua_isstring(L, -1))
+            luaL_error(L, "'__tostring' must return a string");
+        return lua_tolstring(L, -1, len);
+    }
+    switch (lua_type(L, index)) {
+    case LUA_TNIL:
+    case LUA_TBOOLEAN:
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+        return luaL_tolstring(L, index, len);
+    case LUA_TLIGHTUSERDATA:
+        lua_pushliteral(L, "null"); /* af.null is the only one that scripts can hold */
+        break;
+    default: {
+        const char *kind = luaL_typename(L, index);
+        int named = luaL_getmetafield(L, index, "__name");
+        if (named == LUA_TSTRING)
+            kind = lua_tostring(L, -1);
+        lua_pushfstring(L, "%s: %d", kind, (int)object_number(L, index));
+        if (named != LUA_TNIL)
+            lua_remove(L, -2);
+    }
+    }
+    return lua_tolstring(L, -1, len);
+}
+
+static int l_tostring(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    af_sandbox_tostring(L, 1, NULL);
+    return 1;
+}
+
+/* string.format of the standard library, but that it shows no addresses. Upvalue: that one. */
+static int l_format(lua_State *L)
+{
+    size_t len;
+    const char *format = luaL_checklstring(L, 1, &len);
+    for (const char *at = format, *end = format + len; at < end; at++) {
+        if (*at != '%')
+            continue;
+        at++;
+        while (at < end && strchr("-+ #0123456789.", *at) != NULL && *at != '\0')
+            at++;
+        if (at < end && *at == 'p')
+            return luaL_error(L, "string.format: '%%p' would show an address");
+    }
+    int top = lua_gettop(L);
+    for (int i = 2; i <= top; i++) {
+        if (lua_type(L, i) > LUA_TSTRING || lua_type(L, i) == LUA_TLIGHTUSERDATA) {
+            af_sandbox_tostring(L, i, NULL);
+            lua_replace(L, i);
+            lua_settop(L, top);
+        }
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, top, 1);
+    return 1;
+}
+
+static int l_print(lua_State *L)
+{
+    int count = lua_gettop(L);
+    for (int i = 1; i <= count; i++) {
+        af_sandbox_tostring(L, i, NULL);
+        lua_replace(L, i);
+    }
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1)
+            luaL_addchar(&text, '\t');
+        size_t len;
+        const char *part = lua_tolstring(L, i, &len);
+        luaL_addlstring(&text, part, len);
+    }
+    luaL_pushresult(&text);
+    return af_host_log(L);
+}
+
+/* ---- Errors that a script may catch, and those that it may not. ---- */
+
+static int call_over(lua_State *L, int status, lua_KContext skip)
+{
+    struct af_vm *vm = af_vm_of(L);
+    if (status == LUA_OK || status == LUA_YIELD) {
+        af_vm_check_cap(L);
+        return lua_gettop(L) - (int)skip;
+    }
+    bool no_memory = status == LUA_ERRMEM;
+    if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0)
+        no_memory = true; /* passed on by coroutine.wrap() */
+    if (no_memory && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_MEMORY;
+    af_vm_check_cap(L);
+    lua_pushboolean(L, 0);
+    lua_pushvalue(L, -2);
+    return 2;
+}
+
+static int l_pcall(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, 1);
+    lua_insert(L, 1);
+    return call_over(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, call_over), 0);
+}
+
+static int l_xpcall(lua_State *L)
+{
+    int count = lua_gettop(L);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushboolean(L, 1);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, 3, 2); /* f, handler, true, f, arguments */
+    return call_over(L, lua_pcallk(L, count - 2, LUA_MULTRET, 2, 2, call_over), 2);
+}
+
+/* A function of the standard library, after which a cap is passed on. Upvalue: that function. */
+static int l_checked(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    af_vm_check_cap(L);
+    return lua_gettop(L);
+}
+
+/* ---- Tables. ---- */
+
+static int l_setmetatable(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!lua_isnil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        static const char *const refused[] = {"__gc", "__mode"};
+        for (size_t i = 0; i < 2; i++) {
+            lua_pushstring(L, refused[i]);
+            if (lua_rawget(L, 2) != LUA_TNIL)
+                return luaL_error(L, "setmetatable: '%s' is refused: it would make the run depend "
+                                     "on when garbage is collected", refused[i]);
+            lua_pop(L, 1);
+        }
+    }
+    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+        return luaL_error(L, "cannot change a protected metatable");
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+static int l_rawset(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    luaL_checkany(L, 3);
+    if (af_vm_is_locked(L, 1))
+        return luaL_error(L, "rawset: the table is read-only");
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+/* ---- cjson: lua-cjson's decoder and null, with an encoder that sorts keys. ---- */
+
+static int l_cjson_encode(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    af_lua_json_push(L, 1, "value");
+    return 1;
+}
+
+static void push_cjson(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushcfunction(L, luaopen_cjson);
+    lua_call(L, 0, 1);
+    static const char *const kept[] = {"decode", "null", "_NAME", "_VERSION"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        lua_getfield(L, -1, kept[i]);
+        lua_setfield(L, -3, kept[i]);
+    }
+    lua_pop(L, 1);
+    lua_pushcfunction(L, l_cjson_encode);
+    lua_setfield(L, -2, "encode");
+}
+
+/* ---- The list. ---- */
+
+static const char *const base_names[] = {"assert", "error",  "getmetatable", "ipairs",
+                                         "rawequal", "rawget", "rawlen",       "select",
+                                         "tonumber", "type",   "_VERSION"};
+
+static const luaL_Reg own_functions[] = {
+    {"pairs", l_pairs},       {"next", l_next},
+    {"tostring", l_tostring}, {"print", l_print},
+    {"pcall", l_pcall},       {"xpcall", l_xpcall},
+    {"rawset", l_rawset},     {"setmetatable", l_setmetatable},
+    {"require", af_script_require}, {NULL, NULL},
+};
+
+static void copy_library(lua_State *L, const char *name)
+{
+    lua_newtable(L);
+    lua_getglobal(L, name);
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -5);
+    }
+    lua_pop(L, 1);
+}
+
+/* Replaces the field of the table on top by a closure of fn over the old value. */
+static void wrap_field(lua_State *L, const char *name, lua_CFunction fn)
+{
+    lua_getfield(L, -1, name);
+    assert(!lua_isnil(L, -1));
+    lua_pushcclosure(L, fn, 1);
+    lua_setfield(L, -2, name);
+}
+
+static void drop_field(lua_State *L, const char *name)
+{
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+}
+
+/* "text":method() finds what string.method is, and getmetatable("") gives false. */
+static void set_string_metatable(lua_State *L)
+{
+    lua_pushliteral(L, "");
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
+
+void af_sandbox_open(lua_State *L)
+{
+    static const luaL_Reg libraries[] = {
+        {LUA_GNAME, luaopen_base},        {LUA_STRLIBNAME, luaopen_string},
+        {LUA_TABLIBNAME, luaopen_table},  {LUA_MATHLIBNAME, luaopen_math},
+        {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine},
+    };
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
+        luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
+        lua_pop(L, 1);
+    }
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof base_names / sizeof base_names[0]; i++) {
+        lua_getglobal(L, base_names[i]);
+        lua_setfield(L, -2, base_names[i]);
+    }
+    luaL_setfuncs(L, own_functions, 0);
+
+    copy_library(L, "string");
+    drop_field(L, "dump");
+    wrap_field(L, "format", l_format);
+    set_string_metatable(L);
+    af_vm_lock(L, "string");
+    lua_setfield(L, -2, "string");
+
+    copy_library(L, "coroutine");
+    wrap_field(L, "resume", l_checked);
+    wrap_field(L, "close", l_checked);
+    af_vm_lock(L, "coroutine");
+    lua_setfield(L, -2, "coroutine");
+
+    copy_library(L, "math");
+    af_host_set_chance(L);
+    af_vm_lock(L, "math");
+    lua_setfield(L, -2, "math");
+
+    copy_library(L, "utf8");
+    af_vm_lock(L, "utf8");
+    lua_setfield(L, -2, "utf8");
+
+    push_cjson(L);
+    af_vm_lock(L, "cjson");
+    lua_setfield(L, -2, "cjson");
+
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_globals);
+
+    copy_library(L, "table");
+    af_vm_require(L, "af.sort");
+    lua_setfield(L, -2, "sort");
+    af_vm_lock(L, "table");
+    lua_setfield(L, -2, "table");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,448 @@
+/* lua_script.c: a file becomes a script: see script.h. */
+#include "lua_script.h"
+
+#include "bounds.h"
+#include "failure.h"
+#include "json.h"
+#include "log.h"
+#include "lua_host.h"
+#include "lua_json.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- Reading and compiling. ---- */
+
+int af_script_read_file(const char *path, struct af_buf *source, struct af_failure *why)
+{
+    struct stat info;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
+    int result = 0;
+    if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
+        result = af_failure_set(why, AF_FAILURE_USAGE, path, "is not a file");
+    else if (info.st_size > AF_SCRIPT_FILE_BYTES_MAX)
+        result = af_failure_set(why, AF_FAILURE_USAGE, path,
+                                "is larger than 4 MiB, too large for a script");
+    char piece[65536];
+    size_t got;
+    while (result == 0 && (got = fread(piece, 1, sizeof piece, file)) > 0) {
+        af_buf_append(source, piece, got);
+        if (source->len > AF_SCRIPT_FILE_BYTES_MAX)
+            result = af_failure_set(why, AF_FAILURE_USAGE, path, "is too large for a script");
+    }
+    if (result == 0 && ferror(file))
+        result = af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
+    fclose(file);
+    return result;
+}
+
+int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
+                      struct af_failure *why)
+{
+    const char *text = af_buf_text(source);
+    size_t len = source->len;
+    if (len > 0 && text[0] == '\x1b')
+        return af_failure_set(why, AF_FAILURE_USAGE, chunk_name + 1,
+                              "is bytecode; a script must be text");
+    if (memchr(text, '\0', len) != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, chunk_name + 1,
+                              "holds a zero byte; a script must be text");
+    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        text += 3;
+        len -= 3;
+    }
+    if (len > 0 && text[0] == '#') { /* #!/usr/bin/env afrun */
+        const char *newline = memchr(text, '\n', len);
+        size_t skipped = newline == NULL ? len : (size_t)(newline - text);
+        text += skipped;
+        len -= skipped;
+    }
+    if (luaL_loadbufferx(L, text, len, chunk_name, "t") == LUA_OK)
+        return 0;
+    af_script_fail(why, AF_FAILURE_USAGE, chunk_name + 1, af_vm_error_text(L, NULL));
+    lua_pop(L, 1);
+    return -1;
+}
+
+static void hash_source(const struct af_buf *source, char text[65])
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(digest, (const unsigned char *)af_buf_text(source), source->len);
+    sodium_bin2hex(text, 65, digest, sizeof digest);
+}
+
+int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char *name,
+                   const char *text)
+{
+    char what[200];
+    const char *line = strstr(text, ".lua:");
+    const char *end = line == NULL ? NULL : strstr(line + 5, ": ");
+    if (end == NULL || (size_t)(end - text) >= sizeof what || memchr(text, ' ', (size_t)(end - text)))
+        return af_failure_set(why, kind, name, "%s", text);
+    snprintf(what, sizeof what, "%.*s", (int)(end - text), text);
+    return af_failure_set(why, kind, what, "%s", end + 2);
+}
+
+/* ---- The library. ---- */
+
+/* host.declare_flow(definition): what af.flow() ends in. */
+static int l_declare_flow(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (script == NULL || script->phase == AF_PHASE_RUN)
+        return luaL_error(L, "af.flow: a flow is made where its file is loaded, not in a handler");
+    if (script->flow_declared)
+        return luaL_error(L, "af.flow: a file describes one flow");
+    script->flow_declared = true;
+    lua_settop(L, 1);
+    if (script->definition_ref == LUA_NOREF)
+        script->definition_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    else
+        lua_rawseti(L, LUA_REGISTRYINDEX, script->definition_ref);
+    lua_pushlightuserdata(L, script);
+    return 1;
+}
+
+static const char cell_source[] = "local environment = ... return function() return environment end";
+
+/* A metatable that shows the field `name` of the table on top. */
+static int ref_methods(lua_State *L, const char *name)
+{
+    lua_createtable(L, 0, 1);
+    lua_getfield(L, -2, name);
+    lua_setfield(L, -2, "__index");
+    return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Loads the library, and what all instances of this script share. */
+static int l_open(lua_State *L)
+{
+    struct af_script *script = lua_touserdata(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_host);
+    af_type_open(L);
+    af_event_open(L);
+    af_host_open(L);
+    af_party_open(L);
+    lua_pushcfunction(L, l_declare_flow);
+    lua_setfield(L, -2, "declare_flow");
+    lua_pop(L, 1);
+
+    luaL_loadbufferx(L, cell_source, sizeof cell_source - 1, "=cell", "t");
+    script->cell_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    script->modules_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    script->declared_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_globals);
+    af_vm_require(L, "af.init");
+    af_vm_lock(L, "af");
+    lua_setfield(L, -2, "af");
+
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    script->environment_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    af_vm_require(L, "af.party");
+    script->methods_ref = ref_methods(L, "methods");
+    script->sequential_methods_ref = ref_methods(L, "sequential_methods");
+    return 0;
+}
+
+/* ---- Loading. ---- */
+
+/* Makes the plan of the flow that the chunk has declared. */
+static int l_plan(lua_State *L)
+{
+    struct af_script *script = lua_touserdata(L, 1);
+    af_vm_require(L, "af.flow");
+    lua_getfield(L, -1, "plan");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->definition_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->declared_ref);
+    lua_call(L, 2, 1);
+    lua_pushvalue(L, -1);
+    script->plan_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    af_plan_read(L, script);
+    return 0;
+}
+
+static int l_make_main(lua_State *L)
+{
+    struct af_script *script = lua_touserdata(L, 1);
+    struct af_script_party *party = script->main;
+    af_instance_make_kit(L, party);
+    struct af_delivery *delivery = af_delivery_new(party);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->chunk_ref);
+    af_instance_join(L, party);
+    lua_xmove(L, delivery->coro.thread, 1);
+    return 0;
+}
+
+/* Tells what a flow printed while it was loaded. */
+static void tell_prints(const struct af_script *script, const struct af_effects *effects)
+{
+    for (size_t i = 0; i < effects->log_count; i++)
+        af_log(AF_LOG_INFO, "%s: %.*s", script->file.name, (int)effects->logs[i].len,
+               effects->bytes.data + effects->logs[i].start);
+}
+
+/* Runs a protected C function over the script. */
+static int run_protected(struct af_script *script, lua_CFunction fn, struct af_failure *why)
+{
+    lua_State *L = script->vm->L;
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, script);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return 0;
+    af_script_fail(why, AF_FAILURE_USAGE, script->name, af_vm_error_text(L, NULL));
+    lua_pop(L, 1);
+    return -1;
+}
+
+/* Runs the chunk for the first time: to the flow that it returns, or to its first call. */
+static int run_first(struct af_script *script, struct af_failure *why)
+{
+    if (run_protected(script, l_make_main, why) != 0)
+        return -1;
+    struct af_delivery *delivery = script->main->delivery;
+    script->phase = AF_PHASE_FIRST_LOAD;
+    delivery->stage = 0;
+    enum af_coro_state state = af_coro_resume(delivery, 0);
+    af_vm_end(script->vm);
+    if (state == AF_CORO_RAISED)
+        return af_script_fail(why, AF_FAILURE_USAGE, script->name, delivery->result);
+    lua_State *thread = delivery->coro.thread;
+    bool flow = state == AF_CORO_RETURNED && lua_touserdata(thread, 1) == (const void *)script;
+    if (script->flow_declared && !flow)
+        return af_failure_set(why, AF_FAILURE_USAGE, script->name,
+                              "af.flow{…} is called but not returned; write `return af.flow {…}`");
+    if (flow) {
+        tell_prints(script, &delivery->effects);
+        delivery->effects.log_count = 0;
+        af_buf_clear(&delivery->effects.bytes);
+        af_delivery_release(delivery);
+        if (run_protected(script, l_plan, why) != 0)
+            return -1;
+    }
+    script->phase = AF_PHASE_RUN;
+    return 0;
+}
+
+static int load(struct af_script *script, const char *path, struct af_failure *why)
+{
+    struct af_buf source = AF_BUF_EMPTY;
+    int result = af_script_read_file(path, &source, why);
+    if (result == 0) {
+        hash_source(&source, script->file.hash);
+        lua_pushfstring(script->vm->L, "@%s", script->file.name);
+        result = af_script_compile(script->vm->L, &source, lua_tostring(script->vm->L, -1), why);
+    }
+    if (result == 0)
+        script->chunk_ref = luaL_ref(script->vm->L, LUA_REGISTRYINDEX);
+    lua_settop(script->vm->L, 0);
+    af_buf_release(&source);
+    if (result == 0)
+        result = run_protected(script, l_open, why);
+    if (result == 0)
+        result = run_first(script, why);
+    return result;
+}
+
+struct af_script *af_script_load(const char *path, struct af_failure *why)
+{
+    struct af_vm *vm = af_vm_new(why);
+    if (vm == NULL)
+        return NULL;
+    struct af_script *script = af_mem_zero(1, sizeof *script);
+    const char *slash = strrchr(path, '/');
+    script->vm = vm;
+    vm->script = script;
+    script->name = af_mem_string(slash == NULL ? path : slash + 1);
+    script->folder = slash == NULL ? af_mem_string(".") : af_mem_copy(path, (size_t)(slash - path));
+    script->file.name = script->name;
+    script->phase = AF_PHASE_RUN;
+    script->chunk_ref = script->definition_ref = script->plan_ref = script->classes_ref =
+        script->members_ref = LUA_NOREF;
+    script->main = af_instance_new(script, 0, 0, (struct af_hash){0, 0});
+    if (load(script, path, why) != 0) {
+        af_script_free(script);
+        return NULL;
+    }
+    return script;
+}
+
+static void free_members(struct af_script *script)
+{
+    for (size_t i = 0; i < script->member_count; i++)
+        free((char *)script->members[i].id);
+    free(script->members);
+    script->members = NULL;
+    script->member_count = 0;
+}
+
+void af_script_free(struct af_script *script)
+{
+    if (script == NULL)
+        return;
+    af_world_free(script);
+    af_instance_free(script->main);
+    while (script->free_deliveries != NULL) {
+        struct af_delivery *delivery = script->free_deliveries;
+        script->free_deliveries = delivery->next_free;
+        free(delivery->effects.sends);
+        free(delivery->effects.targets);
+        free(delivery->effects.deadlines);
+        free(delivery->effects.logs);
+        af_buf_release(&delivery->effects.bytes);
+        af_buf_release(&delivery->reply);
+        af_buf_release(&delivery->reply_bytes);
+        free(delivery);
+    }
+    af_vm_free(script->vm);
+    af_plan_free(script);
+    free_members(script);
+    free(script->task_id);
+    free(script->name);
+    free(script->folder);
+    free(script);
+}
+
+const struct af_flow *af_script_flow(const struct af_script *script)
+{
+    return script->flow;
+}
+
+const struct af_script_file *af_script_file(const struct af_script *script)
+{
+    return &script->file;
+}
+
+void af_script_set_owner(struct af_script *script, af_script_call_fn *call, void *owner)
+{
+    script->call = call;
+    script->owner = owner;
+}
+
+/* ---- The task. ---- */
+
+struct set_task {
+    struct af_script *script;
+    const struct af_script_arg *args;
+    size_t arg_count;
+};
+
+/* Keeps the members for looking up, and the arguments once they are validated. */
+static int l_set_task(lua_State *L)
+{
+    const struct set_task *task = lua_touserdata(L, 1);
+    struct af_script *script = task->script;
+    lua_createtable(L, 0, script->member_count < 10000000 ? (int)script->member_count : 0);
+    for (size_t i = 0; i < script->member_count; i++) {
+        lua_pushinteger(L, (lua_Integer)i + 1);
+        lua_setfield(L, -2, script->members[i].id);
+    }
+    luaL_unref(L, LUA_REGISTRYINDEX, script->members_ref);
+    script->members_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    af_vm_require(L, "af.party");
+    lua_getfield(L, -1, "set_task");
+    lua_pushstring(L, script->task_id);
+    if (script->flow == NULL) {
+        if (task->arg_count > 0)
+            return luaL_error(L, "--arg: a sequential script takes no arguments");
+        lua_call(L, 1, 0);
+        return 0;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->classes_ref);
+    af_vm_require(L, "af.flow");
+    lua_getfield(L, -1, "arguments");
+    lua_remove(L, -2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->plan_ref);
+    lua_createtable(L, (int)task->arg_count, 0);
+    for (size_t i = 0; i < task->arg_count; i++) {
+        lua_createtable(L, 2, 0);
+        lua_pushstring(L, task->args[i].name);
+        lua_rawseti(L, -2, 1);
+        lua_pushstring(L, task->args[i].value);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_call(L, 2, 1);
+    lua_call(L, 3, 0); /* set_task(task_id, events, args) */
+    return 0;
+}
+
+int af_script_set_task(struct af_script *script, const char *task_id,
+                       const struct af_script_member *members, size_t member_count,
+                       const struct af_script_arg *args, size_t arg_count, struct af_failure *why)
+{
+    free_members(script);
+    free(script->task_id);
+    script->task_id = af_mem_string(task_id);
+    script->members = af_mem_zero(member_count, sizeof *script->members);
+    script->member_count = member_count;
+    for (size_t i = 0; i < member_count; i++)
+        script->members[i] =
+            (struct af_script_member){af_mem_string(members[i].id), members[i].role};
+    struct set_task task = {script, args, arg_count};
+    lua_State *L = script->vm->L;
+    lua_pushcfunction(L, l_set_task);
+    lua_pushlightuserdata(L, &task);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return 0;
+    af_script_fail(why, AF_FAILURE_USAGE, script->name, af_vm_error_text(L, NULL));
+    lua_pop(L, 1);
+    return -1;
+}
+
+const struct af_script_member *af_script_members(const struct af_script *script, size_t *count)
+{
+    *count = script->member_count;
+    return script->members;
+}
+
+/* ---- Validating alone. ---- */
+
+struct validation {
+    struct af_script *script;
+    int event;
+    const char *content;
+    size_t len;
+    char text[640];
+};
+
+static int l_validate(lua_State *L)
+{
+    struct validation *v = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, v->script->classes_ref);
+    lua_rawgeti(L, -1, v->event + 1);
+    const char *why = af_event_read(L, -1, v->content, v->len);
+    snprintf(v->text, sizeof v->text, "%s", why == NULL ? "" : why);
+    return 0;
+}
+
+int af_script_validate(struct af_script *script, int event, const char *content, size_t len,
+                       struct af_failure *why)
+{
+    struct validation v = {script, event, content, len, ""};
+    lua_State *L = script->vm->L;
+    lua_pushcfunction(L, l_validate);
+    lua_pushlightuserdata(L, &v);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        snprintf(v.text, sizeof v.text, "%s", af_vm_error_text(L, NULL));
+        lua_pop(L, 1);
+    }
+    if (v.text[0] == '\0')
+        return 0;
+    return af_failure_set(why, AF_FAILURE_FLOW, "", "%s", v.text);
+}

@@ -1,0 +1,263 @@
+/* lua_script.h: what the files that implement script.h share.
+ *
+ *   lua_script.c    a file: loading, its plan, the task
+ *   lua_plan.c      a flow's plan: what the library found in it, as C structures
+ *   lua_instance.c  a party: its copy of the chunk, its party object, its snapshot
+ *   lua_deliver.c   a delivery: handler, enter, after, commit
+ *   lua_coro.c      the one place where Lua runs on, and where it waits
+ *   lua_pure.c      what a handler must not have changed
+ *   lua_party.c     the methods of the party object
+ *   lua_world.c     invariants
+ */
+#ifndef AF_LUA_SCRIPT_H
+#define AF_LUA_SCRIPT_H
+
+#include "failure.h"
+#include "lua_event.h"
+#include "lua_vm.h"
+#include "script.h"
+
+struct af_delivery;
+
+enum af_phase {
+    AF_PHASE_FIRST_LOAD,  /* the chunk runs for the first time: is it a flow? */
+    AF_PHASE_INSTANTIATE, /* it runs again, for a party */
+    AF_PHASE_RUN,
+};
+
+/* Where a handler stands in the list of an instance's functions (from 1), or else the state that it
+ * names; both are absent (0 and -1) where there is none. */
+struct af_target {
+    int slot;
+    int next;
+};
+
+struct af_plan_state {
+    struct af_target *events; /* by event index */
+    struct af_target enter, after;
+    int64_t after_ns;    /* if it is a constant, else … */
+    int after_seconds_slot;
+    struct af_target *timeouts;
+};
+
+struct af_plan_role {
+    int data_slot;
+    int start;
+    struct af_plan_state *states;
+};
+
+struct af_script {
+    struct af_vm *vm;
+    struct af_script_file file;
+    char *name, *folder;
+    enum af_phase phase;
+    struct af_flow *flow; /* NULL: a sequential script */
+    struct af_plan_role *plan;
+    int chunk_ref, modules_ref, declared_ref, plan_ref, classes_ref;
+    int cell_ref;         /* a function that makes a new upvalue for an environment */
+    lua_Integer declared_next;
+    bool flow_declared;   /* af.flow() was called by the chunk that runs now */
+    int definition_ref;   /* … with this table */
+    struct af_script_party *main; /* the first instance: the script itself, or that of invariants */
+
+    char *task_id;
+    struct af_script_member *members;
+    size_t member_count;
+    int members_ref; /* id → index + 1 */
+    int methods_ref; /* metatables: what every party object shows */
+    int sequential_methods_ref;
+    int environment_ref; /* the metatable of all environments: the globals */
+
+    af_script_call_fn *call;
+    void *owner;
+    uint64_t next_call;
+    struct af_delivery *free_deliveries;
+
+    struct af_world *world;
+};
+
+/* A closure's upvalue as it was after loading. */
+struct af_cell {
+    int slot;       /* in the list of functions that purity watches */
+    int upvalue;    /* from 1 */
+    int type;       /* a Lua type */
+    const void *at; /* lua_topointer() */
+    lua_Number number;
+    uint64_t fingerprint; /* of a table, all that can be reached from it */
+};
+
+struct af_script_party {
+    struct af_script *script;
+    void *user;
+    uint32_t member;
+    uint32_t role;
+    struct af_hash seed;
+    int kit_ref;
+    int numbers_ref; /* see af_vm.numbers_ref */
+    int state;
+    char *data; /* committed, canonical JSON */
+    size_t data_len;
+    struct af_delivery *delivery; /* the one under way */
+    struct af_cell *cells;        /* what a handler must leave as it is */
+    size_t cell_count, cell_cap;
+};
+
+static inline bool af_script_is_sequential(const struct af_script_party *party)
+{
+    return party->script->flow == NULL || party->script->flow->roles[party->role].sequential;
+}
+
+/* The parts of a party in its kit, a table. */
+enum { AF_KIT_ENV = 1, AF_KIT_PARTY, AF_KIT_FUNCTIONS, AF_KIT_FIELDS, AF_KIT_OVERRIDES, AF_KIT_MODULES };
+
+static inline void af_kit_push(lua_State *L, const struct af_script_party *party, int part)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    lua_rawgeti(L, -1, part);
+    lua_remove(L, -2);
+}
+
+/* ---- lua_script.c ---- */
+
+/* Reads a script's file into source. Returns 0, or -1 with *why (may be NULL) filled. */
+int af_script_read_file(const char *path, struct af_buf *source, struct af_failure *why);
+
+/* Pushes the compiled chunk of a source; chunk_name starts with '@'. Returns 0, or -1 with *why filled,
+ * having pushed nothing. */
+int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
+                      struct af_failure *why);
+
+/* Fills *why from an error's text, whose file:line becomes the `what`; else that is `name`. Returns
+ * -1. */
+int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char *name,
+                   const char *text);
+
+/* ---- lua_coro.c ---- */
+
+enum af_coro_state { AF_CORO_IDLE, AF_CORO_WAITS, AF_CORO_RETURNED, AF_CORO_RAISED };
+
+struct af_coro {
+    lua_State *thread; /* anchored in the registry by ref */
+    int ref;
+    enum af_coro_state state;
+    bool gated; /* waits only because the script is still being loaded */
+};
+
+/* One delivery: the input, the thread on which it runs, and the effects so far. */
+struct af_delivery {
+    struct af_coro coro;
+    struct af_delivery *next_free;
+    struct af_script_party *party;
+    struct af_input input;
+    struct af_effects effects;
+    int stage;
+    int new_state;
+    int entered_count;
+    int called_slot; /* the function that runs now */
+    af_script_done_fn *done;
+    void *arg;
+    struct af_rng rng; /* chance of this delivery, seeded at its first draw */
+    bool rng_seeded;
+    uint64_t uuid_count;
+    int64_t now_ns;
+    int64_t instructions_left; /* while it waits */
+    uint64_t waiting_call;     /* 0: none */
+    bool answered;
+    struct af_buf reply, reply_bytes;
+    char *reply_failure;
+    char *result; /* what effects.text points to */
+    char *traceback;
+};
+
+struct af_delivery *af_delivery_new(struct af_script_party *party);
+void af_delivery_release(struct af_delivery *delivery);
+
+/* Runs the function on the delivery's thread with nargs arguments, on until it returns, raises or
+ * waits. The program's only lua_resume(). After RETURNED and RAISED the results, or the error's text,
+ * stand on the thread. */
+enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs);
+
+/* The delivery of the thread L, if it is a party's own; else NULL. */
+struct af_delivery *af_coro_current(lua_State *L);
+
+/* The delivery whose code runs now on any thread of the vm, or NULL while a file is loaded. */
+struct af_delivery *af_delivery_running(lua_State *L);
+
+/* host.call(name, request, bytes) → reply, bytes: a call to the owner, which may wait. Raises. */
+int af_host_call(lua_State *L);
+
+/* Called first by whatever needs the outside: lets a sequential script's load end here. If it returns
+ * true the caller must `return lua_yieldk(L, 0, 0, k)`, k doing its work over. Raises where a flow
+ * is loaded. */
+bool af_script_gate(lua_State *L, const char *what);
+
+/* ---- lua_deliver.c ---- */
+
+/* Goes on with a delivery whose call was answered. */
+void af_deliver_go_on(struct af_delivery *delivery);
+
+/* ---- lua_instance.c ---- */
+
+struct af_script_party *af_instance_new(struct af_script *script, uint32_t member, uint32_t role,
+                                        struct af_hash seed);
+void af_instance_free(struct af_script_party *party);
+
+/* Makes the instance's kit, with a new environment in it. */
+void af_instance_make_kit(lua_State *L, struct af_script_party *party);
+
+/* Joins the instance's environment to the chunk on the top of the stack. */
+void af_instance_join(lua_State *L, const struct af_script_party *party);
+
+/* Runs the chunk for the instance and keeps its functions. Raises. */
+void af_instance_run(lua_State *L, struct af_script_party *party);
+
+/* Makes the party object. Raises for want of memory. */
+void af_instance_make_party(lua_State *L, struct af_script_party *party);
+
+/* require() of a script's. Raises. */
+int af_script_require(lua_State *L);
+
+/* ---- lua_plan.c ---- */
+
+/* Reads the plan (made by scripts/af/flow.lua) on the top of the stack. Raises. */
+void af_plan_read(lua_State *L, struct af_script *script);
+void af_plan_free(struct af_script *script);
+
+/* ---- lua_pure.c ---- */
+
+/* Notes what the instance's functions can reach outside of party.data. */
+void af_pure_note(lua_State *L, struct af_script_party *party);
+
+/* Whether it is still as it was noted. */
+bool af_pure_holds(lua_State *L, struct af_script_party *party);
+
+/* Runs the delivery's input again, in a fresh instance under a line hook, to find the variable and the
+ * line. Writes what a handler did wrong to text. */
+void af_pure_explain(struct af_delivery *delivery, char *text, size_t size);
+
+/* Whether that is what runs now: its commits are not checked again. */
+bool af_pure_explaining(void);
+
+/* ---- lua_party.c ---- */
+
+void af_party_open(lua_State *L);
+
+/* ---- lua_world.c ---- */
+
+void af_world_free(struct af_script *script);
+
+/* ---- lua_event.c asks ---- */
+
+/* The type of the event class at index, NULL if it is none. */
+const char *af_event_type_of_class(lua_State *L, int index);
+
+/* Pushes the overrides of the instance that runs; false where there are none (with create: where
+ * none may be made, because a handler runs). */
+bool af_script_push_overrides(lua_State *L, bool create);
+
+/* Pushes the class declared at this place when the chunk was first run; false if this is that run, or a
+ * sequential script. */
+bool af_script_push_declared(lua_State *L);
+void af_script_note_declared(lua_State *L, int index);
+
+#endif

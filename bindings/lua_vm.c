@@ -1,0 +1,378 @@
+/* lua_vm.c: see lua_vm.h. */
+#include "lua_vm.h"
+
+#include "bounds.h"
+#include "embedded.h"
+#include "failure.h"
+#include "mem.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char af_key_lock = 0;
+const char af_key_fields = 0;
+const char af_key_globals = 0;
+const char af_key_host = 0;
+const char af_key_loaded = 0;
+
+static volatile sig_atomic_t interrupted;
+static lua_State *volatile executing; /* the thread that last began to run, for af_vm_abandon() */
+
+/* ---- Memory. ---- */
+
+static void *limited_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes)
+{
+    struct af_vm *vm = ud;
+    if (block == NULL)
+        old_bytes = 0; /* Lua tells the kind of the object there */
+    if (new_bytes == 0) {
+        vm->used_bytes -= old_bytes;
+        free(block);
+        return NULL;
+    }
+    if (new_bytes > old_bytes && new_bytes - old_bytes > vm->limit_bytes - vm->used_bytes)
+        return NULL;
+    void *grown = af_mem_grow(block, new_bytes);
+    vm->used_bytes = vm->used_bytes - old_bytes + new_bytes;
+    return grown;
+}
+
+/* ---- Instructions. ---- */
+
+const char *af_vm_cap_reason(const struct af_vm *vm)
+{
+    switch (vm->capped) {
+    case AF_CAP_INSTRUCTIONS:
+        return "ran for more than 100,000,000 instructions without an end";
+    case AF_CAP_MEMORY:
+        return "used more than 64 MiB of memory in one step";
+    case AF_CAP_INTERRUPTED:
+        return "interrupted";
+    case AF_CAP_NONE:
+        break;
+    }
+    return NULL;
+}
+
+void af_vm_check_cap(lua_State *L)
+{
+    const char *reason = af_vm_cap_reason(af_vm_of(L));
+    if (reason != NULL)
+        luaL_error(L, "%s", reason);
+}
+
+/* Once a cap is reached every further instruction of the thread raises: a pcall() in a loop of the
+ * script's own would otherwise eat the error for ever. */
+static void count_hook(lua_State *L, lua_Debug *activation)
+{
+    (void)activation;
+    struct af_vm *vm = af_vm_of(L);
+    executing = L;
+    vm->instructions_left -= AF_SCRIPT_HOOK_INSTRUCTIONS;
+    if (interrupted)
+        vm->capped = AF_CAP_INTERRUPTED;
+    else if (vm->instructions_left < 0 && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_INSTRUCTIONS;
+    if (vm->capped == AF_CAP_NONE)
+        return;
+    lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
+    af_vm_check_cap(L);
+}
+
+void af_vm_hook(lua_State *thread)
+{
+    lua_sethook(thread, count_hook, LUA_MASKCOUNT, AF_SCRIPT_HOOK_INSTRUCTIONS);
+}
+
+void af_vm_begin(struct af_vm *vm)
+{
+    size_t state_max = (size_t)AF_SCRIPT_STATE_BYTES_MAX;
+    vm->capped = AF_CAP_NONE;
+    vm->instructions_left = AF_SCRIPT_INSTRUCTIONS_MAX;
+    vm->limit_bytes = vm->used_bytes < state_max - AF_SCRIPT_GROWTH_BYTES_MAX
+                          ? vm->used_bytes + AF_SCRIPT_GROWTH_BYTES_MAX
+                          : state_max;
+}
+
+void af_vm_end(struct af_vm *vm)
+{
+    vm->limit_bytes = SIZE_MAX; /* what the host does between two deliveries is its own affair */
+}
+
+void af_vm_interrupt(void)
+{
+    interrupted = 1;
+}
+
+bool af_vm_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+void af_vm_abandon(void)
+{
+    lua_State *L = executing;
+    lua_Debug activation;
+    char text[256];
+    int len = snprintf(text, sizeof text, "afrun: interrupted\n");
+    for (int level = 0; L != NULL && lua_getstack(L, level, &activation); level++) {
+        lua_getinfo(L, "Sl", &activation);
+        if (activation.currentline > 0) {
+            len = snprintf(text, sizeof text, "afrun: %s:%d: interrupted\n", activation.short_src,
+                           activation.currentline);
+            break;
+        }
+    }
+    if (len > 0 && write(STDERR_FILENO, text, (size_t)len) < 0)
+        _exit(130);
+    _exit(130);
+}
+
+/* ---- Errors. ---- */
+
+/* The first place in a script on the stack of a thread, as file:line. */
+static bool push_where(lua_State *L, lua_State *thread)
+{
+    lua_Debug activation;
+    for (int level = 0; lua_getstack(thread, level, &activation); level++) {
+        lua_getinfo(thread, "Sl", &activation);
+        if (activation.currentline > 0 && activation.short_src[0] != '[') {
+            lua_pushfstring(L, "%s:%d: ", activation.short_src, activation.currentline);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_position(const char *text)
+{
+    const char *colon = strstr(text, ".lua:");
+    return colon != NULL && colon[5] >= '0' && colon[5] <= '9' && strchr(text, ' ') > colon;
+}
+
+const char *af_vm_error_text(lua_State *L, lua_State *where)
+{
+    const char *reason = af_vm_cap_reason(af_vm_of(L));
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (reason != NULL && (text == NULL || strstr(text, reason) == NULL))
+        text = reason;
+    if (text == NULL) {
+        lua_pushfstring(L, "the error is %s value, not a text",
+                        lua_type(L, -1) == LUA_TNIL ? "a nil" : luaL_typename(L, -1));
+        lua_replace(L, -2);
+        text = lua_tostring(L, -1);
+    } else if (text == reason) {
+        lua_pushstring(L, reason);
+        lua_replace(L, -2);
+        text = lua_tostring(L, -1);
+    }
+    if (where != NULL && !has_position(text) && push_where(L, where)) {
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        text = lua_tostring(L, -1);
+    }
+    return text;
+}
+
+/* ---- Library scripts. ---- */
+
+static bool push_from_folder(lua_State *L, const char *name)
+{
+    const char *folder = getenv("AFRUN_SCRIPTS");
+    if (folder == NULL || folder[0] == '\0')
+        return false;
+    luaL_gsub(L, name, ".", "/");
+    const char *path = lua_pushfstring(L, "%s/%s.lua", folder, lua_tostring(L, -1));
+    if (access(path, R_OK) != 0) {
+        lua_pop(L, 2);
+        return false;
+    }
+    if (luaL_loadfilex(L, path, "t") != LUA_OK)
+        lua_error(L);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return true;
+}
+
+static const struct af_embedded *find_embedded(const char *name)
+{
+    for (size_t i = 0; i < af_embedded_count; i++)
+        if (strcmp(af_embedded_scripts[i].name, name) == 0)
+            return &af_embedded_scripts[i];
+    return NULL;
+}
+
+bool af_vm_has_embedded(const char *name)
+{
+    return find_embedded(name) != NULL;
+}
+
+void af_vm_push_embedded(lua_State *L, const char *name)
+{
+    if (push_from_folder(L, name))
+        return;
+    const struct af_embedded *script = find_embedded(name);
+    if (script == NULL)
+        luaL_error(L, "module '%s' is not part of the library", name);
+    if (luaL_loadbufferx(L, (const char *)script->bytes, script->len, name, "b") != LUA_OK)
+        lua_error(L);
+}
+
+/* require() of the library scripts themselves. */
+static int l_library_require(lua_State *L)
+{
+    af_vm_require(L, luaL_checkstring(L, 1));
+    return 1;
+}
+
+/* Library scripts have an environment of their own: Lua's standard functions as they are (trusted,
+ * and never given to a flow), the host's functions as `host`, and this require(). */
+static void push_library_environment(lua_State *L)
+{
+    lua_newtable(L);
+    static const char *const given[] = {
+        "string",  "table",    "math",     "utf8",         "coroutine",    "assert", "error",
+        "ipairs",  "rawequal", "rawget",   "rawlen",       "rawset",       "select", "type",
+        "tonumber", "next",    "getmetatable", "setmetatable", "pcall"};
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+        lua_getglobal(L, given[i]);
+        lua_setfield(L, -2, given[i]);
+    }
+    static const char *const sandboxed[] = {"pairs", "tostring", "print"};
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_globals);
+    for (size_t i = 0; lua_istable(L, -1) && i < sizeof sandboxed / sizeof sandboxed[0]; i++) {
+        lua_getfield(L, -1, sandboxed[i]);
+        lua_setfield(L, -3, sandboxed[i]);
+    }
+    lua_pop(L, 1);
+    lua_pushcfunction(L, l_library_require);
+    lua_setfield(L, -2, "require");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_host);
+    lua_setfield(L, -2, "host");
+}
+
+void af_vm_require(lua_State *L, const char *name)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_loaded) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        push_library_environment(L);
+        lua_setfield(L, -2, "");
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_loaded);
+    }
+    if (lua_getfield(L, -1, name) != LUA_TNIL) {
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    af_vm_push_embedded(L, name);
+    lua_getfield(L, -2, "");
+    if (lua_setupvalue(L, -2, 1) == NULL)
+        lua_pop(L, 1);
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, name);
+    lua_remove(L, -2);
+}
+
+/* ---- Locked tables. ---- */
+
+static int l_refuse_write(lua_State *L)
+{
+    const char *name = lua_tostring(L, lua_upvalueindex(1));
+    if (lua_type(L, 2) == LUA_TSTRING)
+        return luaL_error(L, "'%s' cannot be changed: writing field '%s'", name, lua_tostring(L, 2));
+    return luaL_error(L, "'%s' cannot be changed", name);
+}
+
+static int l_locked_length(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)lua_rawlen(L, lua_upvalueindex(1)));
+    return 1;
+}
+
+void af_vm_lock(lua_State *L, const char *name)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 6);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, -3);
+    lua_pushcclosure(L, l_locked_length, 1);
+    lua_setfield(L, -2, "__len");
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, l_refuse_write, 1);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, -2, &af_key_lock);
+    if (luaL_getmetafield(L, -3, "__call") != LUA_TNIL)
+        lua_setfield(L, -2, "__call");
+    lua_setmetatable(L, -2);
+    lua_remove(L, -2);
+}
+
+bool af_vm_is_locked(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    bool locked = lua_rawgetp(L, -1, &af_key_lock) != LUA_TNIL;
+    lua_pop(L, 2);
+    return locked;
+}
+
+/* ---- Life. ---- */
+
+static int l_open(lua_State *L)
+{
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_host);
+    af_sandbox_open(L);
+    return 0;
+}
+
+static int panic(lua_State *L)
+{
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "unknown";
+    fprintf(stderr, "afrun: bug: an error outside of any protected call: %s\n", text);
+    return 0; /* Lua calls abort() */
+}
+
+struct af_vm *af_vm_new(struct af_failure *why)
+{
+    struct af_vm *vm = af_mem_zero(1, sizeof *vm);
+    vm->limit_bytes = SIZE_MAX;
+    vm->numbers_ref = LUA_NOREF;
+    vm->L = lua_newstate(limited_alloc, vm);
+    if (vm->L == NULL) {
+        af_failure_set(why, AF_FAILURE_FLOW, "script", "no memory for a Lua state");
+        free(vm);
+        return NULL;
+    }
+    lua_atpanic(vm->L, panic);
+    void *none = NULL;
+    memcpy(lua_getextraspace(vm->L), &none, sizeof none); /* new threads copy it: not ours */
+    lua_pushcfunction(vm->L, l_open);
+    if (lua_pcall(vm->L, 0, 0, 0) != LUA_OK) {
+        af_failure_set(why, AF_FAILURE_FLOW, "script", "%s", af_vm_error_text(vm->L, NULL));
+        af_vm_free(vm);
+        return NULL;
+    }
+    return vm;
+}
+
+void af_vm_free(struct af_vm *vm)
+{
+    if (vm == NULL)
+        return;
+    if (executing != NULL)
+        executing = NULL;
+    lua_close(vm->L);
+    free(vm);
+}

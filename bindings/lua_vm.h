@@ -1,0 +1,107 @@
+/* lua_vm.h: a Lua state that scripts cannot harm.
+ *
+ * One vm is one lua_State with an allocator that counts and refuses, a count hook that stops what runs
+ * too long, and the library scripts that were compiled into the program. What is the sandbox's (the
+ * globals that a script sees) is in lua_sandbox.c.
+ *
+ * Only bindings/ includes lua.h, and nothing outside bindings/ includes this file. */
+#ifndef AF_LUA_VM_H
+#define AF_LUA_VM_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_failure;
+struct af_script;
+struct af_script_party;
+struct af_delivery;
+
+enum af_cap { AF_CAP_NONE, AF_CAP_INSTRUCTIONS, AF_CAP_MEMORY, AF_CAP_INTERRUPTED };
+
+struct af_vm {
+    lua_State *L;
+    size_t used_bytes;
+    size_t limit_bytes; /* now */
+    int64_t instructions_left;
+    enum af_cap capped; /* set once a delivery has reached a cap: it cannot be caught */
+    struct af_script *script;        /* whose state this is; NULL in a tool's */
+    struct af_script_party *running; /* the party whose code runs now, or NULL */
+    struct af_delivery *delivery;    /* the one that runs now, or NULL */
+    int numbers_ref; /* what tostring() has shown where no instance runs */
+};
+
+/* A state with the sandbox's globals, or NULL with *why filled. The library `af` is not yet loaded. */
+struct af_vm *af_vm_new(struct af_failure *why);
+void af_vm_free(struct af_vm *vm);
+
+/* The vm of a state. */
+static inline struct af_vm *af_vm_of(lua_State *L)
+{
+    void *vm;
+    lua_getallocf(L, &vm);
+    return vm;
+}
+
+/* Between these a script runs under its caps. */
+void af_vm_begin(struct af_vm *vm);
+void af_vm_end(struct af_vm *vm);
+
+/* Puts the count hook on a thread, new or used. */
+void af_vm_hook(lua_State *thread);
+
+/* Raises, if a cap was reached: what passes errors on must call it. */
+void af_vm_check_cap(lua_State *L);
+
+/* The reason for a cap, in words, or NULL. */
+const char *af_vm_cap_reason(const struct af_vm *vm);
+
+/* Asks the script that runs, in any vm, to stop; from a signal handler. */
+void af_vm_interrupt(void);
+bool af_vm_interrupted(void);
+
+/* Writes where the script stands to standard error and ends the process with status 130: for a
+ * signal handler, when af_vm_interrupt() was not obeyed (a loop inside a C function). */
+void af_vm_abandon(void);
+
+/* Pushes the chunk of an embedded library script ("af.init"), or one from $AFRUN_SCRIPTS; raises if
+ * there is none of that name. */
+void af_vm_push_embedded(lua_State *L, const char *name);
+
+/* Pushes what the library script `name` returns, running it once per vm. Raises. */
+void af_vm_require(lua_State *L, const char *name);
+bool af_vm_has_embedded(const char *name);
+
+/* The message of an error value at the top of a stack as a plain string, which replaces it. Runs no
+ * script code. With where (a thread whose stack still stands), file and line come first if the
+ * message has none. */
+const char *af_vm_error_text(lua_State *L, lua_State *where);
+
+/* Keys of the registry and of metatables: their addresses. */
+extern const char af_key_lock;    /* in a metatable: rawset() refuses its tables */
+extern const char af_key_fields;  /* in an event: its fields */
+extern const char af_key_globals; /* registry: what scripts see as globals */
+extern const char af_key_host;    /* registry: the table of functions that C gives to library scripts */
+extern const char af_key_loaded;  /* registry: library scripts that were run */
+
+/* Replaces the table on the top by a read-only view of it; `name` is told when it is written to. */
+void af_vm_lock(lua_State *L, const char *name);
+
+/* Whether the value is a table that is locked (a proxy, an event, a party). */
+bool af_vm_is_locked(lua_State *L, int index);
+
+/* Builds the globals (lua_sandbox.c). Raises. */
+void af_sandbox_open(lua_State *L);
+
+/* What tostring() gives (lua_sandbox.c). Pushes it; raises if a __tostring does. */
+const char *af_sandbox_tostring(lua_State *L, int index, size_t *len);
+
+/* Pushes a list of the keys of the table at index in the order of pairs(); returns their number.
+ * Raises for a key that has no order. */
+lua_Integer af_sandbox_sorted_keys(lua_State *L, int index);
+
+#endif

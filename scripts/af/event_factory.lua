@@ -1,0 +1,69 @@
+--- Which event types a contractor understands: type name → event type.
+
+local predefined = require "af.predefined_events"
+
+local factory = {}
+
+local methods = {}
+
+local function make(events)
+  return setmetatable({ events = events }, { __index = methods })
+end
+
+---A factory with more event types. Of two with one name the later one counts.
+---@param list table  event types
+---@param options? { keep?: boolean }  keep = false: without those that were there
+function methods:extend(list, options)
+  if type(list) ~= "table" then
+    error("extend: expected a list of event types, got a " .. type(list), 2)
+  end
+  local events = {}
+  if options == nil or options.keep ~= false then
+    for name, class in pairs(self.events) do
+      events[name] = class
+    end
+  end
+  for i, class in ipairs(list) do
+    if not host.is_event_class(class) then
+      error(("extend: item %d is not an event type (made by af.event)"):format(i), 2)
+    end
+    events[class.TYPE] = class
+  end
+  return make(events)
+end
+
+---The event that a contract's content describes, or nil and why not.
+---@param kind string?  its type
+---@param content string  JSON
+function methods:read(kind, content)
+  local class = kind and self.events[kind]
+  if class == nil then
+    return nil, ("event type '%s' is not registered"):format(tostring(kind))
+  end
+  return host.event_read(class, content)
+end
+
+---@param contract table  a contract's content
+---@return table event  raises if it is none that is registered, or does not validate
+function methods:contract_to_event(contract)
+  local class = type(contract) == "table" and self.events[contract.type]
+  if not class then
+    error("event type '" .. tostring(type(contract) == "table" and contract.type) ..
+      "' is not registered", 2)
+  end
+  return class.contract_to_event(contract)
+end
+
+---@param event table
+---@return table contract
+function methods:event_to_contract(event)
+  return host.event_class(event).event_to_contract(event)
+end
+
+local events = {}
+for _, class in pairs(predefined) do
+  events[class.TYPE] = class
+end
+factory.TaskMessageEventFactory = make(events)
+
+return factory

@@ -1,0 +1,53 @@
+--- Files that leave a node, and come back: af.content(), af.download(), and what uploads share.
+
+local files = {}
+
+local content_mark = {}
+
+---Bytes in memory, to be uploaded as a file.
+---@param bytes string
+function files.content(bytes)
+  if type(bytes) ~= "string" then
+    error("af.content: expected a string of bytes, got a " .. type(bytes), 2)
+  end
+  return host.lock({ bytes = bytes, mark = content_mark }, "content")
+end
+
+---Uploads a path or af.content(bytes); returns its URL.
+function files.upload(task, source, persistent, name, level)
+  local bytes
+  if type(source) == "table" and source.mark == content_mark then
+    bytes, source = source.bytes, nil
+  elseif type(source) ~= "string" or source == "" then
+    error("upload_file: expected a path or af.content(bytes), got " .. tostring(source), level + 1)
+  end
+  if name ~= nil and type(name) ~= "string" then
+    error("upload_file: upload_name must be a string", level + 1)
+  end
+  local reply = host.call("upload", {
+    task = task, path = source, persistent = persistent and true or false, name = name,
+  }, bytes)
+  return reply.url
+end
+
+---Reads back what a URL names.
+---@param url string
+---@param options? { path?: string, sha256?: string, max_bytes?: integer }
+---@return string bytes  or the path that it was written to
+function files.download(url, options)
+  options = options or {}
+  if type(url) ~= "string" then
+    error("af.download: expected a URL, got a " .. type(url), 2)
+  end
+  for name in pairs(options) do
+    if name ~= "path" and name ~= "sha256" and name ~= "max_bytes" then
+      error(("af.download: '%s' is not an option of it"):format(tostring(name)), 2)
+    end
+  end
+  local _, bytes = host.call("download", {
+    url = url, path = options.path, sha256 = options.sha256, max_bytes = options.max_bytes,
+  })
+  return options.path or bytes
+end
+
+return files

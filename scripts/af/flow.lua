@@ -1,0 +1,406 @@
+--- Flows: what af.flow{…} describes, checked once and laid out as a plan.
+---
+--- The plan holds names, lines and numbers only, so it is made once for a file; of each party's own
+--- run of the file extract() takes the functions, in the order that the plan gave them.
+
+local predefined = require "af.predefined_events"
+local types = require "af.types"
+
+local flow = {}
+
+local HANDLED, DEFERRED, IGNORED = 1, 2, 3
+
+local flow_keys = {
+  name = "string", version = "number", args = "table", mock = "table", roles = "table",
+  invariants = "table", report_failure = "boolean", migrate = "function", initiator = "string",
+}
+local role_keys = { data = true, start = true, states = true }
+local state_keys = {
+  enter = true, after = true, defer = true, ignore = true, timeout = true, may_end = true,
+}
+
+---Raises a mistake in the description, with the place in it. Level 0: the place is said in words.
+local function wrong(place, format, ...)
+  error(("%s: %s"):format(place, format:format(...)), 0)
+end
+
+local function sorted_names(map)
+  local names = {}
+  for name in pairs(map) do
+    names[#names + 1] = tostring(name)
+  end
+  return table.concat(names, ", ")
+end
+
+local function event_name(key)
+  return host.is_event_class(key) and key.TYPE or nil
+end
+
+---Declares the flow of this file. Returns what the file must return.
+---@param definition table  see the description of flows
+function flow.flow(definition)
+  if type(definition) ~= "table" then
+    error("af.flow: expected a table, got a " .. type(definition), 2)
+  end
+  return host.declare_flow(definition)
+end
+
+-- What a handler's place may hold: a function, or a state's name. --------------------------------
+
+---@class Layout  one role while it is laid out
+---@field role table  its plan
+---@field index table<string, integer>  state names → their number
+
+---Notes a function's path, returns its slot.
+local function add_slot(layout, ...)
+  local paths = layout.role.paths
+  paths[#paths + 1] = { ... }
+  return #paths
+end
+
+local function target(layout, place, value, ...)
+  if type(value) == "function" then
+    return { slot = add_slot(layout, ...), line = host.line(value) }
+  elseif type(value) == "string" then
+    local next_state = layout.index[value]
+    if next_state == nil then
+      wrong(place, "names the unknown state '%s'; the role has %s", value,
+        sorted_names(layout.index))
+    end
+    return { next = next_state }
+  end
+  wrong(place, "expected a function or a state's name, got a %s", type(value))
+end
+
+-- States. ----------------------------------------------------------------------------------------
+
+local function set_row(rows, place, class, row)
+  local known = rows[class.TYPE]
+  if known ~= nil then
+    if known.class ~= class then
+      wrong(place, "two event types are named '%s'", class.TYPE)
+    end
+    wrong(place, "event '%s' is both %s and %s", class.TYPE, known.how, row.how)
+  end
+  row.class = class
+  rows[class.TYPE] = row
+end
+
+local function read_list(rows, place, name, list, kind)
+  if type(list) ~= "table" then
+    wrong(place, "'%s' must be a list of event types, got a %s", name, type(list))
+  end
+  for key, class in pairs(list) do
+    if math.type(key) ~= "integer" or not host.is_event_class(class) then
+      wrong(place, "'%s' must be a list of event types; %s is not one", name, tostring(class))
+    end
+    set_row(rows, place, class, { kind = kind, how = kind == DEFERRED and "deferred" or "ignored" })
+  end
+end
+
+local function read_after(layout, place, name, after, state)
+  if type(after) ~= "table" or after[1] == nil or after[2] == nil then
+    wrong(place, "'after' must be { seconds, handler or \"state\" }")
+  end
+  if type(after[1]) == "function" then
+    state.after_seconds_slot = add_slot(layout, name, "after", 1)
+  elseif type(after[1]) == "number" and after[1] >= 0 and after[1] <= 31536000 then
+    state.after_ns = math.floor(after[1] * 1e9 + 0.5)
+  else
+    wrong(place, "'after' needs 0 to 31536000 seconds, or a function that gives them")
+  end
+  state.after = target(layout, place .. ", 'after'", after[2], name, "after", 2)
+end
+
+local function read_timeouts(layout, place, name, timeouts, state)
+  if type(timeouts) ~= "table" then
+    wrong(place, "'timeout' must be { name = handler }")
+  end
+  for deadline, value in pairs(timeouts) do
+    if type(deadline) ~= "string" then
+      wrong(place, "'timeout' must be { name = handler }; %s is no name", tostring(deadline))
+    end
+    local row = target(layout, ("%s, timeout '%s'"):format(place, deadline), value, name, "timeout",
+      deadline)
+    row.name = deadline
+    state.timeouts[#state.timeouts + 1] = row
+  end
+end
+
+local function read_state(layout, place, name, definition)
+  if type(definition) ~= "table" then
+    wrong(place, "must be a table, got a %s", type(definition))
+  end
+  local state = { name = name, rows = {}, timeouts = {}, may_end = definition.may_end == true }
+  local line
+  for key, value in pairs(definition) do
+    local class = event_name(key)
+    if class ~= nil then
+      local row = target(layout, ("%s, event '%s'"):format(place, class), value, name, "event", key)
+      row.kind, row.how = HANDLED, "handled"
+      if row.line and (line == nil or row.line < line) then
+        line = row.line
+      end
+      set_row(state.rows, place, key, row)
+    elseif not state_keys[key] then
+      wrong(place, "key '%s' is neither an event type nor one of %s", tostring(key),
+        sorted_names(state_keys))
+    end
+  end
+  if definition.may_end ~= nil and type(definition.may_end) ~= "boolean" then
+    wrong(place, "'may_end' must be true or false")
+  end
+  if definition.defer ~= nil then
+    read_list(state.rows, place, "defer", definition.defer, DEFERRED)
+  end
+  if definition.ignore ~= nil then
+    read_list(state.rows, place, "ignore", definition.ignore, IGNORED)
+  end
+  if definition.enter ~= nil then
+    state.enter = target(layout, place .. ", 'enter'", definition.enter, name, "enter")
+    line = line or state.enter.line
+  end
+  if definition.after ~= nil then
+    read_after(layout, place, name, definition.after, state)
+    line = line or state.after.line
+  end
+  if definition.timeout ~= nil then
+    read_timeouts(layout, place, name, definition.timeout, state)
+  end
+  state.line = line
+  return state
+end
+
+-- Roles. -----------------------------------------------------------------------------------------
+
+local function read_role(name, definition)
+  local place = ("role '%s'"):format(name)
+  local role = { name = name, states = {}, paths = {} }
+  if type(definition) == "function" then
+    role.sequential, role.line = true, host.line(definition)
+    role.paths[1] = { "role" }
+    return role
+  elseif type(definition) ~= "table" then
+    wrong(place, "must be a table with states, or a function; got a %s", type(definition))
+  end
+  for key in pairs(definition) do
+    if not role_keys[key] then
+      wrong(place, "key '%s' is none of %s", tostring(key), sorted_names(role_keys))
+    end
+  end
+  if type(definition.states) ~= "table" or host.is_empty(definition.states) then
+    wrong(place, "has no states")
+  end
+  local layout = { role = role, index = {} }
+  local names = {}
+  for state_name in pairs(definition.states) do
+    if type(state_name) ~= "string" then
+      wrong(place, "a state's name must be a string, got %s", tostring(state_name))
+    end
+    names[#names + 1] = state_name
+    layout.index[state_name] = #names
+  end
+  if type(definition.data) == "function" then
+    role.data_slot = add_slot(layout, "data")
+  elseif definition.data ~= nil then
+    wrong(place, "'data' must be a function(party), got a %s", type(definition.data))
+  end
+  if type(definition.start) ~= "string" or layout.index[definition.start] == nil then
+    wrong(place, "'start' must name one of its states (%s), got %s", sorted_names(layout.index),
+      tostring(definition.start))
+  end
+  role.start = layout.index[definition.start]
+  for i, state_name in ipairs(names) do
+    role.states[i] = read_state(layout, ("%s, state '%s'"):format(place, state_name), state_name,
+      definition.states[state_name])
+  end
+  role.line = role.states[role.start].line
+  return role
+end
+
+-- The flow. --------------------------------------------------------------------------------------
+
+---The event types of all states, each once, then the predefined ones that are not named by one.
+local function collect_events(roles, declared)
+  local events, known = {}, {}
+  local function add(class)
+    local other = known[class.TYPE]
+    if other == nil then
+      known[class.TYPE] = class
+      events[#events + 1] = class
+    elseif other ~= class then
+      wrong("af.flow", "two event types are named '%s'", class.TYPE)
+    end
+  end
+  local sequential = false
+  for _, role in ipairs(roles) do
+    sequential = sequential or role.sequential
+    for _, state in ipairs(role.states) do
+      for _, row in pairs(state.rows) do
+        add(row.class)
+      end
+    end
+  end
+  if sequential then
+    for _, class in ipairs(declared) do
+      if known[class.TYPE] == nil then
+        add(class)
+      end
+    end
+  end
+  for _, class in pairs(predefined) do
+    if known[class.TYPE] == nil then
+      add(class)
+    end
+  end
+  return events
+end
+
+---Lays each state's rows out in the order of the flow's events.
+local function number_rows(roles, events)
+  local is_predefined = {}
+  for _, class in pairs(predefined) do
+    is_predefined[class] = true
+  end
+  for _, role in ipairs(roles) do
+    for _, state in ipairs(role.states) do
+      local rows = {}
+      for i, class in ipairs(events) do
+        local row = state.rows[class.TYPE]
+        if row == nil and is_predefined[class] then
+          row = { kind = IGNORED }
+        end
+        rows[i] = row or {}
+      end
+      state.rows = rows
+    end
+  end
+end
+
+local function read_mock(definition, roles)
+  for name, count in pairs(definition.mock or {}) do
+    local known = false
+    for _, role in ipairs(roles) do
+      known = known or role.name == name
+    end
+    if not known then
+      wrong("af.flow", "'mock' names the unknown role '%s'", tostring(name))
+    elseif math.type(count) ~= "integer" or count < 0 then
+      wrong("af.flow", "'mock' needs a number of parties for role '%s', got %s", name,
+        tostring(count))
+    end
+  end
+  for _, role in ipairs(roles) do
+    role.mock = definition.mock and definition.mock[role.name] or nil
+  end
+end
+
+local function read_invariants(definition)
+  local list = {}
+  for name, check in pairs(definition.invariants or {}) do
+    if type(name) ~= "string" or type(check) ~= "function" then
+      wrong("af.flow", "'invariants' must be { [\"name\"] = function(world) … }")
+    end
+    list[#list + 1] = { name = name, check = check }
+  end
+  return list
+end
+
+local function check_keys(definition)
+  for key, value in pairs(definition) do
+    local kind = flow_keys[key]
+    if kind == nil then
+      wrong("af.flow", "key '%s' is none of %s", tostring(key), sorted_names(flow_keys))
+    elseif type(value) ~= kind then
+      wrong("af.flow", "'%s' must be a %s, got a %s", key, kind, type(value))
+    end
+  end
+  if definition.name == nil or definition.name == "" then
+    wrong("af.flow", "the flow has no name")
+  end
+  if definition.version ~= nil and (math.type(definition.version) ~= "integer"
+      or definition.version < 1) then
+    wrong("af.flow", "'version' must be an integer >= 1, got %s", tostring(definition.version))
+  end
+  if definition.roles == nil or host.is_empty(definition.roles) then
+    wrong("af.flow", "the flow has no roles")
+  end
+end
+
+---Checks a definition and makes its plan. Raises what is wrong.
+---@param definition table  as given to af.flow()
+---@param declared table  the event types that the file declares
+---@return table plan
+function flow.plan(definition, declared)
+  check_keys(definition)
+  local roles = {}
+  for name, role in pairs(definition.roles) do
+    if type(name) ~= "string" or not name:find("^[%a_][%w_-]*$") then
+      wrong("af.flow", "'%s' cannot name a role; use letters, digits, '_' and '-'", tostring(name))
+    end
+    roles[#roles + 1] = read_role(name, role)
+  end
+  local events = collect_events(roles, declared)
+  number_rows(roles, events)
+  read_mock(definition, roles)
+  local invariants = read_invariants(definition)
+  return {
+    name = definition.name, version = definition.version or 1, roles = roles, events = events,
+    report_failure = definition.report_failure ~= false,
+    invariants = invariants, has_invariants = #invariants > 0,
+    args = types.fields("af.flow: 'args'", definition.args or {}, -1),
+    arg_types = definition.args or {},
+  }
+end
+
+---The functions of a role, from one party's own run of the file.
+---@param definition table
+---@param plan table
+---@param number integer  the role's
+function flow.extract(definition, plan, number)
+  local role = plan.roles[number]
+  local found = definition.roles[role.name]
+  local functions = {}
+  for slot, path in ipairs(role.paths) do
+    local value
+    if path[1] == "role" then
+      value = found
+    elseif path[1] == "data" and path[2] == nil then
+      value = found.data
+    else
+      local state = found.states[path[1]]
+      if path[2] == "event" then
+        value = state[path[3]]
+      elseif path[3] == nil then
+        value = state[path[2]]
+      else
+        value = state[path[2]][path[3]]
+      end
+    end
+    functions[slot] = value
+  end
+  return functions
+end
+
+---The flow's arguments, validated.
+---@param plan table
+---@param given table  a list of { name, text }
+---@return table args
+function flow.arguments(plan, given)
+  local args = {}
+  for _, pair in ipairs(given) do
+    local name, text = pair[1], pair[2]
+    local of = plan.arg_types[name]
+    if of == nil then
+      local known = sorted_names(plan.arg_types)
+      wrong("--arg " .. name, "the flow takes no such argument; %s",
+        known == "" and "it takes none" or "it takes " .. known)
+    elseif args[name] ~= nil then
+      wrong("--arg " .. name, "is given twice")
+    end
+    args[name] = host.argument(of, text)
+  end
+  return host.build(plan.args, args, "argument")
+end
+
+return flow

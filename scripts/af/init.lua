@@ -1,0 +1,75 @@
+--- The library `af`: what flows and scripts require.
+
+local TaskContractor = require "af.task_contractor"
+local TaskMessageContractor = require "af.task_message_contractor"
+local bass_proxy = require "af.bass_proxy"
+local class = require "af.class"
+local event = require "af.event"
+local event_factory = require "af.event_factory"
+local files = require "af.files"
+local flow = require "af.flow"
+local mock = require "af.mock"
+local predefined = require "af.predefined_events"
+local types = require "af.types"
+
+local af = {
+  version = host.version,
+  null = host.null,
+  EVERYONE = "*",
+  event = event.event,
+  flow = flow.flow,
+  content = files.content,
+  download = files.download,
+  done = host.done,
+  fail = host.fail,
+  now = host.now,
+  uuid = host.uuid,
+  mock_context = mock.mock_context,
+  is_mock_mode = mock.is_mock_mode,
+  mock_node_id = mock.mock_node_id,
+  mock_nodes = mock.mock_nodes,
+}
+
+for _, name in ipairs { "string", "id", "integer", "number", "boolean", "bytes", "any", "list", "map",
+  "record", "one_of", "optional" } do
+  af[name] = types[name]
+end
+
+for name, class_of in pairs(predefined) do
+  af[name] = class_of
+end
+
+local classes = {
+  TaskContractor = TaskContractor,
+  TaskMessageContractor = TaskMessageContractor,
+  TaskMessageEventFactory = event_factory.TaskMessageEventFactory,
+  BassProxy = bass_proxy,
+  AutoTaskContractor = class.new({ CHANNEL = "automl" }, TaskContractor),
+  AutoTaskMessageContractor = class.new({ CHANNEL = "automl" }, TaskMessageContractor),
+}
+for name, class_of in pairs(classes) do
+  af[name] = host.lock(class_of, "af." .. name)
+end
+
+---Raises where a protocol's expectation is broken; the error names the caller's line.
+---@param condition any
+---@param message? string
+function af.expect(condition, message)
+  if not condition then
+    error("expectation broken: " .. tostring(message or "(no message)"), 2)
+  end
+  return condition
+end
+
+---Waits, in a sequential script.
+---@param seconds number
+function af.sleep(seconds)
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 31536000) then
+    error("af.sleep: expected 0 to 31536000 seconds, got " .. tostring(seconds), 2)
+  elseif host.in_handler() then
+    error("af.sleep: a handler does not wait for time; use `after` or party:deadline", 2)
+  end
+  host.call("sleep", { seconds = seconds })
+end
+
+return af

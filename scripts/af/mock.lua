@@ -1,0 +1,56 @@
+--- A mock context: which node a script is, and which others there are.
+
+local mock = {}
+
+local function check_nodes(options)
+  if type(options) ~= "table" then
+    error("mock_context: expected { id =, nodes =, clean = }", 3)
+  end
+  local id, nodes = options.id, options.nodes
+  if id ~= nil and (type(id) ~= "string" or id == "" or id == "*") then
+    error("mock_context: id must be a node's ID, got " .. tostring(id), 3)
+  elseif nodes ~= nil and type(nodes) ~= "table" then
+    error("mock_context: nodes must be a list of IDs", 3)
+  end
+  for i, node in ipairs(nodes or {}) do
+    if type(node) ~= "string" or node == "" or node == "*" then
+      error(("mock_context: nodes[%d] is no node's ID"):format(i), 3)
+    end
+  end
+end
+
+---Runs fn in a mock context.
+---@param options { id?: string, nodes?: string[], clean?: boolean }  clean: forget what waits for it
+---@param fn fun(...): ...
+---@return any ...  what fn returns
+function mock.mock_context(options, fn)
+  check_nodes(options)
+  if type(fn) ~= "function" then
+    error("mock_context: expected a function to run", 2)
+  end
+  host.call("mock_enter", {
+    id = options.id, nodes = options.nodes, clean = options.clean and true or false,
+  })
+  local function leave(...)
+    host.call("mock_leave", {})
+    return ...
+  end
+  return leave(fn())
+end
+
+---@return boolean
+function mock.is_mock_mode()
+  return host.call("whoami", {}).mock
+end
+
+---@return string?
+function mock.mock_node_id()
+  return host.call("whoami", {}).id
+end
+
+---@return string[]
+function mock.mock_nodes()
+  return host.call("whoami", {}).nodes
+end
+
+return mock

@@ -1,0 +1,75 @@
+--- The party object's methods: for a flow's handlers, and for sequential roles.
+
+local TaskMessageContractor = require "af.task_message_contractor"
+local event_factory = require "af.event_factory"
+
+local party = { methods = {}, sequential_methods = {} }
+
+---Methods that both kinds have; they go through the task's contractor.
+local shared = {}
+
+function shared:log(format, ...)
+  local text = tostring(format)
+  if select("#", ...) > 0 then
+    text = text:format(...)
+  end
+  host.log(text)
+end
+
+function shared:now()
+  return host.now()
+end
+
+shared.nodes = host.party_nodes
+
+for _, name in ipairs { "upload_file", "report_progress", "upload_task_achivement",
+  "upload_task_achievement", "upload_metric_report", "upload_model", "notify_task_completion" } do
+  shared[name] = function(self, ...)
+    return self.contractor[name](self.contractor, ...)
+  end
+end
+
+for _, methods in ipairs { party.methods, party.sequential_methods } do
+  for name, method in pairs(shared) do
+    methods[name] = method
+  end
+end
+
+party.methods.send = host.party_send
+party.methods.broadcast = host.party_broadcast
+party.methods.deadline = host.party_deadline
+
+function party.sequential_methods:send(targets, event)
+  self.contractor:new_contract(targets, event)
+end
+
+function party.sequential_methods:broadcast(event)
+  local others = {}
+  for _, id in ipairs(self:nodes()) do
+    if id ~= self.id then
+      others[#others + 1] = id
+    end
+  end
+  self.contractor:new_contract(others, event)
+end
+
+function party.sequential_methods:deadline()
+  error("party:deadline: a sequential role has no states; give contract_events a timeout", 2)
+end
+
+---What all parties of a task share.
+---@param task_id string
+---@param events? table  the flow's event types
+---@param args? table
+function party.set_task(task_id, events, args)
+  local contractor = TaskMessageContractor(task_id)
+  contractor.event_factory = event_factory.TaskMessageEventFactory:extend(events or {})
+  local locked = host.lock(contractor, "party.contractor")
+  for _, methods in ipairs { party.methods, party.sequential_methods } do
+    methods.task_id = task_id
+    methods.contractor = locked
+    methods.args = host.lock(args or {}, "party.args")
+  end
+end
+
+return party

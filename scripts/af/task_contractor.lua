@@ -1,0 +1,44 @@
+--- TaskContractor: one task's nodes, files and progress.
+
+local class = require "af.class"
+local files = require "af.files"
+
+local TaskContractor = class.new {
+  EVERYONE = "*",
+  CHANNEL = "federated",
+}
+
+---@param task_id string
+function TaskContractor:init(task_id)
+  if type(task_id) ~= "string" or task_id == "" then
+    error("a contractor needs a task ID, got " .. tostring(task_id), 4)
+  end
+  self.task_id = task_id
+end
+
+---@return string[]  the task's members
+function TaskContractor:query_nodes()
+  return (host.call("nodes", { task = self.task_id }))
+end
+
+---@param source any  a path, or af.content(bytes)
+---@param persistent? boolean  keep it beyond the task (ignored in mock)
+---@param upload_name? string
+---@return string url
+function TaskContractor:upload_file(source, persistent, upload_name)
+  return files.upload(self.task_id, source, persistent, upload_name, 2)
+end
+
+---@param percent integer  0 to 100
+function TaskContractor:report_progress(percent)
+  if math.type(percent) ~= "integer" or percent < 0 or percent > 100 then
+    error("report_progress: expected an integer from 0 to 100, got " .. tostring(percent), 2)
+  end
+  if host.in_handler() then
+    host.progress(percent)
+  else
+    host.call("progress", { task = self.task_id, percent = percent })
+  end
+end
+
+return TaskContractor

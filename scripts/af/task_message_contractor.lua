@@ -1,0 +1,181 @@
+--- TaskMessageContractor: sends and receives one task's contracts.
+
+local TaskContractor = require "af.task_contractor"
+local class = require "af.class"
+local event_factory = require "af.event_factory"
+local predefined = require "af.predefined_events"
+
+---The platform's URL for results that are none.
+local EMPTY_ACHIEVEMENT = "https://minio.ssplabs.com/playground-saas/tmp.zip"
+
+local TaskMessageContractor = class.new({
+  event_factory = event_factory.TaskMessageEventFactory,
+}, TaskContractor)
+
+local function target_list(targets)
+  if type(targets) == "string" then
+    return { targets }
+  elseif type(targets) ~= "table" then
+    error("new_contract: targets are a node's ID or a list of them, got a " .. type(targets), 3)
+  end
+  local list, seen = {}, {}
+  for i, target in ipairs(targets) do
+    if type(target) ~= "string" then
+      error(("new_contract: target %d is no node's ID"):format(i), 3)
+    elseif target == "*" then
+      error("new_contract: a list of targets must not contain EVERYONE; send to EVERYONE alone", 3)
+    end
+    if not seen[target] then
+      seen[target] = true
+      list[#list + 1] = target
+    end
+  end
+  return list
+end
+
+local function publish(self, targets, event, title)
+  if host.event_class(event) == nil or host.is_event_class(event) then
+    error("new_contract: expected an event, got a " .. type(event), 3)
+  end
+  if host.in_handler() then
+    return host.send(targets, event, title)
+  end
+  local list = target_list(targets)
+  local uuid = host.uuid()
+  if #list > 0 then
+    host.call("publish", {
+      task = self.task_id, channel = self.CHANNEL, title = title, targets = list, uuid = uuid,
+      type = event.type,
+    }, host.event_write(event))
+  end
+  return uuid
+end
+
+---Sends an event.
+---@param targets string|string[]  node IDs, or EVERYONE
+---@param event table
+---@return string uuid  the contract's
+function TaskMessageContractor:new_contract(targets, event)
+  return publish(self, targets, event, "task_inside")
+end
+
+---Iterates over received events: `for event, info in contractor:contract_events { timeout = 30 } do`.
+---@param options? { timeout?: number }  seconds from now; 0 or absent: for ever
+---@return fun(): table?, table?
+function TaskMessageContractor:contract_events(options)
+  if host.in_handler() then
+    error("contract_events: a handler is given its events; only a sequential script loops", 2)
+  end
+  local timeout = options and options.timeout
+  if timeout ~= nil and (type(timeout) ~= "number" or not (timeout >= 0)) then
+    error("contract_events: timeout must be a number of seconds, got " .. tostring(timeout), 2)
+  end
+  local until_s = timeout and timeout > 0 and host.now() + timeout or nil
+  return function()
+    while true do
+      local reply, content = host.call("next_event", {
+        task = self.task_id, channel = self.CHANNEL, until_s = until_s,
+      })
+      if reply.over then
+        return nil
+      end
+      local event, why = self.event_factory:read(reply.type, content)
+      if event then
+        return event, { from = reply.from, uuid = reply.uuid, time = reply.time }
+      end
+      host.call("reject", { uuid = reply.uuid, type = reply.type, from = reply.from, why = why })
+    end
+  end
+end
+
+---Asks to send data: with opts.file_url through a shared file, with opts.public_key directly.
+---@param source string
+---@param target string|string[]
+---@param opts { file_url?: string, public_key?: string }
+---@return string session_id
+function TaskMessageContractor:apply_sending_data(source, target, opts)
+  opts = opts or {}
+  local session_id = host.session_id()
+  local event
+  if opts.file_url then
+    event = predefined.ApplySfSendingData {
+      session_id = session_id, source = source, file_url = opts.file_url,
+      target = type(target) == "string" and { target } or target,
+    }
+  elseif opts.public_key then
+    event = predefined.ApplyGrpcSendingData {
+      session_id = session_id, source = source, target = target, public_key = opts.public_key,
+    }
+  else
+    error("apply_sending_data: needs opts.file_url or opts.public_key", 2)
+  end
+  publish(self, target, event, "task_inside")
+  return session_id
+end
+
+---@param target string  who applied
+---@param session_id string
+---@param rejecter string
+---@param cause? string
+function TaskMessageContractor:deny_sending_data(target, session_id, rejecter, cause)
+  publish(self, target, predefined.DenySendingData {
+    session_id = session_id, rejecter = rejecter, cause = cause,
+  }, "task_inside")
+end
+
+---@param target string  who applied
+---@param session_id string
+---@param opts? { port?: string, public_key?: string, receiver?: string }
+function TaskMessageContractor:accept_sending_data(target, session_id, opts)
+  opts = opts or {}
+  local event
+  if opts.port then
+    event = predefined.AcceptGrpcSendingData {
+      session_id = session_id, public_key = opts.public_key, port = opts.port,
+    }
+  else
+    local receiver = opts.receiver or host.call("whoami", {}).id
+    event = predefined.AcceptSfSendingData { session_id = session_id, receiver = receiver }
+  end
+  publish(self, target, event, "task_inside")
+end
+
+local function upload_result(self, receivers, file, file_type)
+  local url = EMPTY_ACHIEVEMENT
+  if file ~= nil then
+    url = self:upload_file(file, true)
+  end
+  publish(self, receivers, predefined.TaskFileUpload { file_type = file_type, file_url = url },
+    "task_file_upload")
+end
+
+---Uploads a report and tells the receivers. A missing file is an error; nil: there is none to upload.
+---@param receivers string|string[]
+---@param file any  a path, af.content(bytes) or nil
+function TaskMessageContractor:upload_metric_report(receivers, file)
+  upload_result(self, receivers, file, "report")
+end
+
+---The same for a model.
+function TaskMessageContractor:upload_model(receivers, file)
+  upload_result(self, receivers, file, "model")
+end
+
+---The older call for both.
+---@param aggregator string
+---@param model_file any
+---@param report_file any
+function TaskMessageContractor:upload_task_achivement(aggregator, model_file, report_file)
+  self:upload_model(aggregator, model_file)
+  self:upload_metric_report(aggregator, report_file)
+end
+
+TaskMessageContractor.upload_task_achievement = TaskMessageContractor.upload_task_achivement
+
+---Tells all parties, this one included, that the task is over.
+---@param result boolean
+function TaskMessageContractor:notify_task_completion(result)
+  publish(self, "*", predefined.NoticeTaskCompletion { result = result }, "task_finish")
+end
+
+return TaskMessageContractor

@@ -1,0 +1,174 @@
+--- Types of event fields and arguments: what is expected, in data and in words.
+---
+--- host.type() compiles a description; calling a type refines it: af.integer { min = 0 }.
+
+local types = {}
+
+local refinements = {
+  integer = { min = "integer", max = "integer" },
+  number = { min = "number", max = "number" },
+  string = { min_length = "length", max_length = "length", pattern = "string" },
+  bytes = { min_length = "length", max_length = "length" },
+}
+
+local function fits(kind, value)
+  if kind == "integer" then
+    return math.type(value) == "integer"
+  elseif kind == "length" then
+    return math.type(value) == "integer" and value >= 0
+  end
+  return type(value) == kind
+end
+
+---Checks the options of a call such as af.string { … }; errors name the caller's line.
+local function check_options(kind, options, allowed)
+  if type(options) ~= "table" then
+    error(("af.%s: expected a table of options, got a %s"):format(kind, type(options)), 4)
+  end
+  for name, value in pairs(options) do
+    if allowed[name] == nil then
+      error(("af.%s: '%s' is not an option of it"):format(kind, tostring(name)), 4)
+    elseif not fits(allowed[name], value) then
+      error(("af.%s: option '%s' must be a %s"):format(kind, name, allowed[name]), 4)
+    end
+  end
+  local low = options.min or options.min_length
+  local high = options.max or options.max_length
+  if low and high and low > high then
+    error(("af.%s: the minimum %s is above the maximum %s"):format(kind, low, high), 4)
+  end
+end
+
+local function range_words(words, low, high, least, most, between)
+  if low and high then
+    return words .. between:format(low, high)
+  elseif low then
+    return words .. least:format(low)
+  elseif high then
+    return words .. most:format(high)
+  end
+  return words
+end
+
+local function length_words(words, options, unit)
+  return range_words(words, options.min_length, options.max_length, " of at least %d " .. unit,
+    " of at most %d " .. unit, " of %d to %d " .. unit)
+end
+
+local function expected(kind, options)
+  if kind == "integer" or kind == "number" then
+    local words = kind == "integer" and "an integer" or "a number"
+    return range_words(words, options.min, options.max, " >= %s", " <= %s", " from %s to %s")
+  end
+  local words = length_words(kind == "bytes" and "bytes" or "a string", options, "bytes")
+  if options.pattern then
+    words = words .. (" that matches %q"):format(options.pattern)
+  end
+  return words
+end
+
+local function make(kind, options)
+  return host.type {
+    kind = kind, expected = expected(kind, options), min = options.min, max = options.max,
+    min_length = options.min_length, max_length = options.max_length, pattern = options.pattern,
+  }
+end
+
+local function need_type(name, value, level)
+  if not host.is_type(value) then
+    error(("%s: expected a type such as af.string, got a %s"):format(name, type(value)), level + 1)
+  end
+end
+
+types.string = make("string", {})
+types.id = host.type { kind = "string", expected = "a non-empty string", min_length = 1 }
+types.integer = make("integer", {})
+types.number = make("number", {})
+types.boolean = host.type { kind = "boolean", expected = "a boolean" }
+types.bytes = make("bytes", {})
+types.any = host.type { kind = "any", expected = "a value" }
+
+host.set_type_call(function(of, options)
+  local _, kind, optional = host.type_expected(of)
+  local allowed = refinements[kind]
+  if allowed == nil or optional then
+    error(("af.%s: takes no options"):format(kind), 2)
+  end
+  check_options(kind, options, allowed)
+  return make(kind, options)
+end)
+
+---@param item any  the type of each item
+---@param options? { min_length?: integer, max_length?: integer }
+function types.list(item, options)
+  need_type("af.list", item, 2)
+  options = options or {}
+  check_options("list", options, { min_length = "length", max_length = "length" })
+  return host.type {
+    kind = "list", item = item, expected = length_words("a list", options, "items"),
+    min_length = options.min_length, max_length = options.max_length,
+  }
+end
+
+---@param item any  the type of each value; keys are strings
+function types.map(item)
+  need_type("af.map", item, 2)
+  return host.type { kind = "map", item = item, expected = "a map with strings as keys" }
+end
+
+---The record type of some fields. `what` names it in errors, `level` is the caller's.
+function types.fields(what, fields, level)
+  if type(fields) ~= "table" then
+    error(("%s: expected a table of fields, got a %s"):format(what, type(fields)), level + 1)
+  end
+  local names, field_types = {}, {}
+  for name, of in pairs(fields) do
+    if type(name) ~= "string" or name == "" then
+      error(("%s: a field's name must be a string, got %s"):format(what, tostring(name)), level + 1)
+    end
+    if not host.is_type(of) then
+      error(("%s: field '%s': expected a type such as af.string, got a %s"):format(what, name,
+        type(of)), level + 1)
+    end
+    names[#names + 1] = name
+    field_types[#field_types + 1] = of
+  end
+  return host.type { kind = "record", names = names, types = field_types, expected = "a table" }
+end
+
+---@param fields table<string, any>
+function types.record(fields)
+  return types.fields("af.record", fields, 2)
+end
+
+---@param choices string[]
+function types.one_of(choices)
+  if type(choices) ~= "table" or #choices == 0 then
+    error("af.one_of: expected a list of strings", 2)
+  end
+  local shown = {}
+  for i, choice in ipairs(choices) do
+    if type(choice) ~= "string" then
+      error("af.one_of: expected a list of strings", 2)
+    end
+    shown[i] = ("%q"):format(choice)
+  end
+  return host.type {
+    kind = "one_of", names = choices, expected = "one of " .. table.concat(shown, ", "),
+  }
+end
+
+---A field that may be absent; then it has the default, or is nil.
+---@param of any
+---@param default? any
+function types.optional(of, default)
+  need_type("af.optional", of, 2)
+  local words, kind = host.type_expected(of)
+  local ok, made = pcall(host.type, { kind = kind, base = of, default = default, expected = words })
+  if not ok then
+    error("af.optional: " .. tostring(made):gsub("^[^:]*:%d+: ", ""), 2)
+  end
+  return made
+end
+
+return types

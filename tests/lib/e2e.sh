@@ -1,0 +1,128 @@
+# e2e.sh: what the tests of the program share; sourced by tests/e2e/*.sh and tests/regress/*.sh.
+#
+#     source "$(dirname "$0")/../lib/e2e.sh"
+#     expect_output "2 parties done" "$AFRUN" "$ROOT/flows/sync_state.lua" --mock
+#
+# A test starts in a folder of its own, $TMP, which is removed with all that is in it. $AFRUN is the
+# program, $ROOT the repository. What a command printed is in the files $OUT and $ERR until the next.
+# Every case prints `ok` or `not ok` (TAP); a process that a test leaves behind fails it.
+
+set -u
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+AFRUN=${AFRUN:-$ROOT/build/release/afrun}
+scratch=$(mktemp -d)
+TMP=$scratch/tmp OUT=$scratch/out ERR=$scratch/err
+mkdir "$TMP"
+cd "$TMP" || exit 1
+: >"$OUT" >"$ERR"
+case_count=0 failure_count=0
+export LC_ALL=C.UTF-8
+unset AFRUN_CONFIG AFRUN_MOCK NO_COLOR
+
+ok() {
+    case_count=$((case_count + 1))
+    echo "ok $case_count - $1"
+}
+
+# not_ok NAME [WHY]
+not_ok() {
+    case_count=$((case_count + 1)) failure_count=$((failure_count + 1))
+    echo "not ok $case_count - $1"
+    [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/#   /'
+}
+
+# Runs a command; what it prints goes to $OUT and $ERR, its exit status to $status.
+run() {
+    status=0
+    "$@" >"$OUT" 2>"$ERR" </dev/null || status=$?
+}
+
+# For not_ok: what was wrong, the command, and what it printed.
+explain() {
+    local why=$1 stream
+    shift
+    printf '%s\n$ %s\n' "$why" "$*"
+    for stream in "$OUT" "$ERR"; do
+        [ -s "$stream" ] && echo "${stream##*/}:" && head -n 40 "$stream"
+    done
+    return 0
+}
+
+# A command as the name of a case: without folders, not too long.
+title() {
+    local word text=
+    for word in "$@"; do
+        [[ $word != *$'\n'* ]] || word='…'
+        text+="${word##*/} "
+    done
+    echo "${text:0:100}"
+}
+
+# check NAME COMMAND…: it ends well.
+check() {
+    local name=$1
+    shift
+    run "$@"
+    if [ "$status" -eq 0 ]; then
+        ok "$name"
+    else
+        not_ok "$name" "$(explain "exit status $status" "$@")"
+    fi
+}
+
+# expect_status N COMMAND…
+expect_status() {
+    local expected=$1 name
+    shift
+    name="$(title "$@")exits with $expected"
+    run "$@"
+    if [ "$status" -eq "$expected" ]; then
+        ok "$name"
+    else
+        not_ok "$name" "$(explain "exit status $status" "$@")"
+    fi
+}
+
+# expect_output TEXT COMMAND…: it ends well, with TEXT somewhere on standard output.
+expect_output() {
+    local text=$1 name
+    shift
+    name="$(title "$@")says '$text'"
+    run "$@"
+    if [ "$status" -ne 0 ]; then
+        not_ok "$name" "$(explain "exit status $status" "$@")"
+    elif ! grep -qF -e "$text" "$OUT"; then
+        not_ok "$name" "$(explain "it did not say '$text'" "$@")"
+    else
+        ok "$name"
+    fi
+}
+
+# expect_error TEXT N COMMAND…: it exits with N, with TEXT somewhere on standard error.
+expect_error() {
+    local text=$1 expected=$2 name
+    shift 2
+    name="$(title "$@")exits with $expected and says '$text'"
+    run "$@"
+    if [ "$status" -ne "$expected" ]; then
+        not_ok "$name" "$(explain "exit status $status" "$@")"
+    elif ! grep -qF -e "$text" "$ERR"; then
+        not_ok "$name" "$(explain "it did not say '$text'" "$@")"
+    else
+        ok "$name"
+    fi
+}
+
+end_test() {
+    local last_status=$? left
+    left=($(jobs -pr))
+    if [ ${#left[@]} -gt 0 ]; then
+        not_ok "no process is left behind" "$(ps -o pid=,args= -p "${left[*]}")"
+        kill -KILL "${left[@]}"
+    fi
+    cd / && rm -rf "$scratch"
+    [ "$last_status" -eq 0 ] || not_ok "the script ends well" "exit status $last_status"
+    echo "1..$case_count"
+    exit $((failure_count > 0))
+}
+trap end_test EXIT

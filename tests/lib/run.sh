@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs the tests: run.sh [FILE…]; without files all of them. See tests/README.md.
+#
+# A line for each file, the whole output of those that fail, and the totals alone on the last line.
+# Exit status 1 if a case failed, or if nothing ran.
+#
+#     AF_TEST_LONG=1       full counts, and the program's tests against the sanitize build as well
+#     AF_TEST_JOBS=N       files at a time (2)
+#     AF_TEST_TIMEOUT_S=N  the time of one file (300, long: 1200)
+set -uo pipefail
+shopt -s nullglob
+cd "$(dirname "$0")/../.." || exit 2
+
+if [ -n "${AF_TEST_LONG:-}" ]; then
+    export AF_TEST_COUNT=${AF_TEST_COUNT:-500000} # random documents of a test
+    export AF_TEST_TIMEOUT_S=${AF_TEST_TIMEOUT_S:-1200}
+fi
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+# The lines of `jobs`: build mode and file.
+list_jobs() {
+    local file modes
+    for file in "$@"; do
+        modes=release
+        case $file in
+        tests/unit/*) modes="release sanitize" ;;
+        *.lua) modes=- ;;
+        *) [ -z "${AF_TEST_LONG:-}" ] || modes="release sanitize" ;;
+        esac
+        for mode in $modes; do
+            echo "$mode $file"
+        done
+    done
+}
+
+[ $# -gt 0 ] || set -- tests/unit/test_*.c tests/lua/*_test.lua tests/e2e/*.sh tests/regress/*.sh
+list_jobs "$@" | xargs -r -P "${AF_TEST_JOBS:-2}" -L 1 tests/lib/run_one.sh "$results"
+
+passed=0 failed=0
+for result in "$results"/*.counts; do
+    read -r file_passed file_failed <"$result"
+    passed=$((passed + file_passed)) failed=$((failed + file_failed))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs one test file for run.sh: run_one.sh RESULTS MODE FILE.
+#
+# Every kind of test prints TAP: a plan `1..N`, and `ok …` or `not ok …` for each case. A file also
+# fails if it ends with an error that no case told, ran another number of cases than planned, or
+# none at all.
+set -uo pipefail
+results=$1 mode=$2 file=$3
+output=$(mktemp "$results/XXXXXX")
+root=$PWD
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+case $file in
+*.c) stem=${file#tests/} && command=("build/$mode/tests/${stem%.c}") ;;
+*.lua) command=(lua5.4 "$file" -o tap) ;;
+*) command=(bash "$file") ;;
+esac
+
+start_us=${EPOCHREALTIME/./}
+CMOCKA_MESSAGE_OUTPUT=TAP LUA_PATH="scripts/?.lua;scripts/?/init.lua;tests/lib/?.lua;;" \
+    AFRUN="$root/build/$mode/afrun" \
+    timeout -k 10 "${AF_TEST_TIMEOUT_S:-300}" "${command[@]}" </dev/null >"$output" 2>&1
+status=$?
+ms=$(((${EPOCHREALTIME/./} - start_us) / 1000))
+
+passed=$(grep -c '^ok\b' "$output")
+failed=$(grep -c '^not ok\b' "$output")
+planned=$(awk -F '[.]+' '/^1[.][.][0-9]+$/ { n += $2 } END { print n + 0 }' "$output")
+why=
+if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    why="not over after ${AF_TEST_TIMEOUT_S:-300} s"
+elif [ $((passed + failed)) -eq 0 ]; then
+    why="ran no case"
+elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    why="exit status $status"
+elif [ $((passed + failed)) -ne "$planned" ]; then
+    why="ran $((passed + failed)) of $planned cases"
+fi
+[ -z "$why" ] || failed=$((failed + 1))
+
+name=${file#tests/}
+[ "$mode" != sanitize ] || name="$name (sanitize)"
+verdict=pass
+[ "$failed" -eq 0 ] || verdict=FAIL
+{
+    printf '%s  %-44s %4d passed, %d failed  %3d.%02d s%s\n' "$verdict" "$name" "$passed" \
+        "$failed" $((ms / 1000)) $((ms % 1000 / 10)) "${why:+  $why}"
+    [ "$failed" -eq 0 ] || sed 's/^/      /' "$output"
+} >"$output.line"
+flock "$results" cat "$output.line" # whole, where two files end at once
+echo "$passed $failed" >"$output.counts"
