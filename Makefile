@@ -7,13 +7,13 @@ FUZZ   ?= *# which fuzzers
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --jobs=$(JOBS)
 endif
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 BUILD := build/$(MODE)
 Q     := $(if $(V),,@)
 
 FLAGS_release  := -O2 -g
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
-FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link
+FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -Wno-unknown-warning-option
 CC     := $(if $(filter fuzz,$(MODE)),clang,gcc)
 CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror \
            -ffp-contract=off \

@@ -118,7 +118,7 @@ end_test() {
     left=($(jobs -pr))
     if [ ${#left[@]} -gt 0 ]; then
         not_ok "no process is left behind" "$(ps -o pid=,args= -p "${left[*]}")"
-        kill -KILL "${left[@]}"
+        kill -KILL "${left[@]}" 2>/dev/null
     fi
     cd / && rm -rf "$scratch"
     [ "$last_status" -eq 0 ] || not_ok "the script ends well" "exit status $last_status"

@@ -7,7 +7,6 @@
 set -uo pipefail
 results=$1 mode=$2 file=$3
 output=$(mktemp "$results/XXXXXX")
-root=$PWD
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 
 case $file in
@@ -16,15 +15,20 @@ case $file in
 *) command=(bash "$file") ;;
 esac
 
+mkdir "$output.tmp" # goes with the results, whatever is left in it
 start_us=${EPOCHREALTIME/./}
-CMOCKA_MESSAGE_OUTPUT=TAP LUA_PATH="scripts/?.lua;scripts/?/init.lua;tests/lib/?.lua;;" \
-    AFRUN="$root/build/$mode/afrun" \
-    timeout -k 10 "${AF_TEST_TIMEOUT_S:-300}" "${command[@]}" </dev/null >"$output" 2>&1
+{
+    CMOCKA_MESSAGE_OUTPUT=TAP LUA_PATH="scripts/?.lua;scripts/?/init.lua;tests/lib/?.lua;;" \
+        AFRUN="$PWD/build/$mode/afrun" TMPDIR="$output.tmp" \
+        timeout -k 10 "${AF_TEST_TIMEOUT_S:-300}" "${command[@]}" </dev/null >"$output" 2>&1
+} 2>/dev/null # bash's own word on a crash; the status tells
 status=$?
 ms=$(((${EPOCHREALTIME/./} - start_us) / 1000))
 
-passed=$(grep -c '^ok\b' "$output")
-failed=$(grep -c '^not ok\b' "$output")
+skipped=$(grep -cE '^(not )?ok\b.*# SKIP' "$output")
+passed=$(grep -E '^ok\b' "$output" | grep -vc '# SKIP')
+failed=$(grep -E '^not ok\b' "$output" | grep -vc '# SKIP')
+ran=$((passed + failed + skipped))
 planned=$(awk -F '[.]+' '/^1[.][.][0-9]+$/ { n += $2 } END { print n + 0 }' "$output")
 why=
 if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
@@ -33,8 +37,8 @@ elif [ $((passed + failed)) -eq 0 ]; then
     why="ran no case"
 elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
     why="exit status $status"
-elif [ $((passed + failed)) -ne "$planned" ]; then
-    why="ran $((passed + failed)) of $planned cases"
+elif [ $ran -ne "$planned" ]; then
+    why="ran $ran of $planned cases"
 fi
 [ -z "$why" ] || failed=$((failed + 1))
 
