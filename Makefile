@@ -4,20 +4,16 @@ JOBS   ?= 2
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 FUZZ   ?= *# which fuzzers
-ifeq ($(MAKELEVEL),0)
-MAKEFLAGS += --jobs=$(JOBS)
-endif
-MAKEFLAGS += --no-builtin-rules --no-print-directory
-BUILD := build/$(MODE)
-Q     := $(if $(V),,@)
+MAKEFLAGS += --no-builtin-rules --no-print-directory $(if $(filter 0,$(MAKELEVEL)),--jobs=$(JOBS))
+BUILD  := build/$(MODE)
+Q      := $(if $(V),,@)
 
 FLAGS_release  := -O2 -g
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
-FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -Wno-unknown-warning-option
+FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -w # lint warns
 CC     := $(if $(filter fuzz,$(MODE)),clang,gcc)
 CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror \
-           -ffp-contract=off \
-          -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
+          -ffp-contract=off -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lua5.4 2>/dev/null))
 LIBS   := -l:liblua5.4-cjson.a -llua5.4 -lev -lsodium -lm
 LINK    = $(Q)echo "  LD $@"; $(CC) $(CFLAGS) -o $@ $^ $(LIBS)
@@ -28,10 +24,10 @@ UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-units: $(UNITS)
 .PHONY: all units deps demo test test-long bench fuzz run-fuzzers lint install clean help
 .SECONDARY:
 
+units: $(UNITS)
 # All but main.o goes by an archive, so that a test takes what it needs and no more.
 $(BUILD)/afrun: $(BUILD)/runtime/main.o $(BUILD)/libafrun.a
 	$(LINK)
@@ -51,13 +47,11 @@ $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 deps: ## install the Debian packages that are missing
 	@tests/lib/deps.sh
 demo: ## simulate a flow and draw what happened
-	@$(MAKE) deps
-	@$(MAKE) all
-	build/release/afrun flows/sync_state.lua --mock --trace build/demo.jsonl
-	build/release/afrun chart build/demo.jsonl
+	@$(MAKE) deps && $(MAKE) all
+	$(BUILD)/afrun flows/sync_state.lua --mock --trace build/demo.jsonl
+	$(BUILD)/afrun chart build/demo.jsonl
 test test-long: ## build and test both modes, with small counts or the full ones
-	@$(MAKE) MODE=release all units
-	@$(MAKE) MODE=sanitize all units
+	@$(MAKE) MODE=release all units && $(MAKE) MODE=sanitize all units
 	@$(if $(findstring long,$@),AF_TEST_LONG=1) tests/lib/run.sh
 bench: ## measure
 	@$(MAKE) MODE=release all

@@ -27,7 +27,7 @@ verdict() {
 rooms_base=(failure mem buf bounds rng uuid json log progress loop http process version pointer)
 rooms_core=(contract bus store script party faults trace request file)
 rooms_driver=(sim world check replay node reload control serve)
-rooms_top=(main cmd opts)
+rooms_top=(main command cmd run opts)
 
 # layer_of FILE: base, core, driver, top, or bindings; nothing if its room is not known.
 layer_of() {
