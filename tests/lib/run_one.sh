@@ -7,7 +7,7 @@
 set -uo pipefail
 results=$1 mode=$2 file=$3
 output=$(mktemp "$results/XXXXXX")
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
 
 case $file in
 *.c) stem=${file#tests/} && command=("build/$mode/tests/${stem%.c}") ;;
