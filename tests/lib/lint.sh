@@ -27,7 +27,7 @@ verdict() {
 rooms_base=(failure mem buf bounds rng uuid json log progress loop http process version pointer)
 rooms_core=(contract bus store script party faults trace request file)
 rooms_driver=(sim world check replay node reload control serve)
-rooms_top=(main command cmd run opts)
+rooms_top=(main command cmd run many opts)
 
 # layer_of FILE: base, core, driver, top, or bindings; nothing if its room is not known.
 layer_of() {
@@ -75,7 +75,7 @@ other_drivers() {
     done
 }
 
-# code PATTERN FILE…: lines that match outside comments.
+# code PATTERN FILE…: lines that match outside comments and strings.
 code() {
     lua5.4 - "$@" <<'LUA'
 local pattern = arg[1]
@@ -85,7 +85,8 @@ for i = 2, #arg do
   local number = 0
   for line in text:gmatch("([^\n]*)\n") do
     number = number + 1
-    line = line:gsub("//.*", "")
+    line = line:gsub("\\.", ""):gsub("'[^']*'", "''"):gsub('"[^"]*"', '""')
+    line = line:gsub(arg[i]:find("%.lua$") and "%-%-.*" or "//.*", "")
     if (" " .. line):find(pattern) then print(("%s:%d:%s"):format(arg[i], number, line)) end
   end
 end
