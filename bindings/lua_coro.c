@@ -1,7 +1,8 @@
 /* lua_coro.c: the one place where Lua runs on, and where it waits.
  *
- * A delivery has a thread of its own; it is found again by the thread's extra space, which a coroutine
- * of the script's own does not have, so that waiting there can be refused in clear words. */
+ * A delivery has a thread of its own; it is found again by the thread's extra space, which a
+ * coroutine of the script's own does not have, so that waiting there can be refused in clear words.
+ */
 #include "lua_script.h"
 
 #include "bounds.h"
@@ -49,7 +50,8 @@ static void clear_texts(struct af_delivery *delivery)
 void af_delivery_release(struct af_delivery *delivery)
 {
     struct af_script *script = delivery->party->script;
-    bool reusable = delivery->coro.state == AF_CORO_IDLE || delivery->coro.state == AF_CORO_RETURNED;
+    bool reusable =
+        delivery->coro.state == AF_CORO_IDLE || delivery->coro.state == AF_CORO_RETURNED;
     clear_texts(delivery);
     delivery->party->delivery = NULL;
     if (reusable) {

@@ -157,8 +157,7 @@ static void add_place(struct af_delivery *delivery, char *text, size_t size, con
     lua_Debug info;
     int top = lua_gettop(L);
     af_kit_push(L, delivery->party, AF_KIT_FUNCTIONS);
-    if (delivery->called_slot > 0 &&
-        lua_rawgeti(L, -1, delivery->called_slot) == LUA_TFUNCTION) {
+    if (delivery->called_slot > 0 && lua_rawgeti(L, -1, delivery->called_slot) == LUA_TFUNCTION) {
         lua_getinfo(L, ">S", &info);
         snprintf(text, size, "%s:%d: %s", info.short_src, info.linedefined, message);
     } else {
@@ -297,9 +296,10 @@ static void returned(struct af_delivery *delivery)
             settle(delivery);
             return;
         }
-        snprintf(message, sizeof message,
-                 "a handler returns the next state's name, nothing, af.done() or af.fail(); got a %s",
-                 luaL_typename(thread, 1));
+        snprintf(
+            message, sizeof message,
+            "a handler returns the next state's name, nothing, af.done() or af.fail(); got a %s",
+            luaL_typename(thread, 1));
     }
     add_place(delivery, text, sizeof text, message);
     raise_text(delivery, text);
@@ -403,8 +403,7 @@ static int l_push_event(lua_State *L)
     struct af_delivery *delivery = lua_touserdata(L, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->party->script->classes_ref);
     lua_rawgeti(L, -1, delivery->input.event + 1);
-    const char *why =
-        af_event_read(L, -1, delivery->input.content, delivery->input.content_len);
+    const char *why = af_event_read(L, -1, delivery->input.content, delivery->input.content_len);
     if (why == NULL)
         return 1;
     lua_pushnil(L);
@@ -457,7 +456,7 @@ static void deliver_deadline(struct af_delivery *delivery)
             return;
         }
     }
-    assert(!"a deadline that the state does not name");
+    assert(false); /* the owner asks the state's timeouts first */
 }
 
 /* A sequential script goes on from where its load stopped, or, a role's function, begins. */
@@ -482,8 +481,12 @@ static void tell_kept_lines(struct af_delivery *delivery)
     struct af_script *script = delivery->party->script;
     struct af_effects *effects = &delivery->effects;
     for (size_t i = 0; i < effects->log_count; i++) {
-        struct af_script_call call = {0, "log", "null", 4, effects->bytes.data +
-                                      effects->logs[i].start, effects->logs[i].len};
+        struct af_script_call call = {0,
+                                      "log",
+                                      "null",
+                                      4,
+                                      effects->bytes.data + effects->logs[i].start,
+                                      effects->logs[i].len};
         if (script->call != NULL)
             script->call(script->owner, delivery->party, &call);
     }

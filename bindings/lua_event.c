@@ -184,7 +184,8 @@ static const char *read_plain(lua_State *L, int class_index, const char *content
     return error_text;
 }
 
-/* Event.contract_to_event(table) unless overridden. Upvalue: the class. Raises if it does not fit. */
+/* Event.contract_to_event(table) unless overridden. Upvalue: the class. Raises if it does not fit.
+ */
 static int l_from_contract(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -299,7 +300,8 @@ static int l_class_index(lua_State *L)
     return 1;
 }
 
-/* Sync.event_to_contract = function … : kept with the instance that runs, for classes are shared. */
+/* Sync.event_to_contract = function … : kept with the instance that runs, for classes are shared.
+ */
 static int l_class_newindex(lua_State *L)
 {
     struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
@@ -311,8 +313,10 @@ static int l_class_newindex(lua_State *L)
                           class->type, name);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     if (!af_script_push_overrides(L, true))
-        return luaL_error(L, "event type '%s' is read-only while a handler runs: set '%s' where it "
-                             "is declared", class->type, name);
+        return luaL_error(L,
+                          "event type '%s' is read-only while a handler runs: set '%s' where it "
+                          "is declared",
+                          class->type, name);
     lua_pushvalue(L, 1);
     if (lua_rawget(L, -2) != LUA_TTABLE) {
         lua_pop(L, 1);
@@ -354,8 +358,9 @@ static void push_event_metatable(lua_State *L, int class_index)
     lua_rawsetp(L, -2, &key_class);
 }
 
-/* host.event(type, record, predefined, line) → class. The class of the same place in the chunk, if the
- * instance is not the first. Raises if the names differ: the chunk did not do the same again. */
+/* host.event(type, record, predefined, line) → class. The class of the same place in the chunk, if
+ * the instance is not the first. Raises if the names differ: the chunk did not do the same again.
+ */
 static int l_event(lua_State *L)
 {
     size_t len;
@@ -366,8 +371,10 @@ static int l_event(lua_State *L)
     if (!predefined && af_script_push_declared(L)) {
         struct af_event_class *known = af_event_class_at(L, -1);
         if (strcmp(known->type, type) != 0)
-            return luaL_error(L, "event '%s' was '%s' when the file was loaded first; a flow must "
-                                 "load the same way each time", type, known->type);
+            return luaL_error(L,
+                              "event '%s' was '%s' when the file was loaded first; a flow must "
+                              "load the same way each time",
+                              type, known->type);
         return 1;
     }
     struct af_event_class *class = lua_newuserdatauv(L, sizeof *class, 2);

@@ -20,12 +20,12 @@ static struct af_rng *chance(lua_State *L)
 {
     struct af_delivery *delivery = af_delivery_running(L);
     if (delivery == NULL)
-        luaL_error(L, "chance, uuids and time are not to be had while a flow is loaded; use them in "
-                      "a handler");
+        luaL_error(L,
+                   "chance, uuids and time are not to be had while a flow is loaded; use them in "
+                   "a handler");
     if (!delivery->rng_seeded) {
         struct af_hash key = delivery->input.key;
-        af_rng_init_keyed(&delivery->rng,
-                          af_hash_bytes(delivery->party->seed, &key, sizeof key));
+        af_rng_init_keyed(&delivery->rng, af_hash_bytes(delivery->party->seed, &key, sizeof key));
         delivery->rng_seeded = true;
     }
     return &delivery->rng;
@@ -205,7 +205,8 @@ static int push_outcome(lua_State *L, int kind)
     return 1;
 }
 
-/* host.done(result): what a handler returns to end its party well. Raises if JSON cannot hold it. */
+/* host.done(result): what a handler returns to end its party well. Raises if JSON cannot hold it.
+ */
 static int l_done(lua_State *L)
 {
     lua_settop(L, 1);
@@ -288,8 +289,8 @@ static int l_argument(lua_State *L)
     const char *why;
     const char *text = luaL_checklstring(L, 2, &len);
     luaL_argcheck(L, type != NULL, 1, "expected a type");
-    bool raw = type->kind == AF_TYPE_STRING || type->kind == AF_TYPE_BYTES ||
-               type->kind == AF_TYPE_ONE_OF;
+    bool raw =
+        type->kind == AF_TYPE_STRING || type->kind == AF_TYPE_BYTES || type->kind == AF_TYPE_ONE_OF;
     if (raw || !af_lua_json_read(L, text, len, &why))
         lua_pushvalue(L, 2);
     return 1;
@@ -321,13 +322,20 @@ static int l_lock(lua_State *L)
 void af_host_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"uuid", l_uuid},     {"session_id", l_session_id},
-        {"now", l_now},       {"log", l_log},
-        {"done", l_done},     {"fail", l_fail},
-        {"sha256", l_sha256}, {"caller_line", l_caller_line},
-        {"line", l_line},     {"lock", l_lock},
-        {"call", af_host_call}, {"is_empty", l_is_empty},
-        {"argument", l_argument}, {"build", l_build},
+        {"uuid", l_uuid},
+        {"session_id", l_session_id},
+        {"now", l_now},
+        {"log", l_log},
+        {"done", l_done},
+        {"fail", l_fail},
+        {"sha256", l_sha256},
+        {"caller_line", l_caller_line},
+        {"line", l_line},
+        {"lock", l_lock},
+        {"call", af_host_call},
+        {"is_empty", l_is_empty},
+        {"argument", l_argument},
+        {"build", l_build},
         {NULL, NULL},
     };
     luaL_newmetatable(L, outcome_metatable);

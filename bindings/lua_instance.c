@@ -153,8 +153,7 @@ static int l_make(lua_State *L)
 }
 
 struct af_script_party *af_script_party_new(struct af_script *script, uint32_t member,
-                                            struct af_hash seed, void *user,
-                                            struct af_failure *why)
+                                            struct af_hash seed, void *user, struct af_failure *why)
 {
     lua_State *L = script->vm->L;
     struct af_script_party *party;
@@ -235,8 +234,7 @@ static int l_restore(lua_State *L)
     lua_rawset(L, -3);
     if (restore->state >= 0) {
         af_kit_push(L, party, AF_KIT_FIELDS);
-        lua_pushstring(L,
-                       party->script->flow->roles[party->role].states[restore->state].name);
+        lua_pushstring(L, party->script->flow->roles[party->role].states[restore->state].name);
         lua_setfield(L, -2, "state");
     }
     return 0;

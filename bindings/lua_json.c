@@ -188,8 +188,9 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
         members[member_count++] = member;
     }
     if (texts && integers)
-        return refuse(w, frame->parent,
-                      "a table with both list items and named fields cannot be kept; use two tables");
+        return refuse(
+            w, frame->parent,
+            "a table with both list items and named fields cannot be kept; use two tables");
     if (!ordered) {
         if (integers) { /* the hash part of a table has them in any order */
             lua_Integer max = 0, min = 1;

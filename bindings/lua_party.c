@@ -252,10 +252,10 @@ static int l_progress(lua_State *L)
 void af_party_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"party_send", l_send},         {"party_broadcast", l_broadcast},
-        {"party_nodes", l_nodes},       {"party_deadline", l_deadline},
-        {"send", l_host_send},          {"in_handler", l_in_handler},
-        {"progress", l_progress},       {NULL, NULL},
+        {"party_send", l_send},   {"party_broadcast", l_broadcast},
+        {"party_nodes", l_nodes}, {"party_deadline", l_deadline},
+        {"send", l_host_send},    {"in_handler", l_in_handler},
+        {"progress", l_progress}, {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);
 }

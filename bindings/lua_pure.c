@@ -1,9 +1,10 @@
 /* lua_pure.c: what a handler must leave as it is.
  *
- * A handler depends on (party, event, from) alone, so whatever it changes elsewhere would be lost in
- * a crash. What it could change is what its functions reach: upvalues, the globals of the instance, and
- * tables reached from those. Upvalues are compared one by one; a table by a fingerprint of all that is
- * in it. Most flows reach no table, then this costs a few comparisons. */
+ * A handler depends on (party, event, from) alone, so whatever it changes elsewhere would be lost
+ * in a crash. What it could change is what its functions reach: upvalues, the globals of the
+ * instance, and tables reached from those. Upvalues are compared one by one; a table by a
+ * fingerprint of all that is in it. Most flows reach no table, then this costs a few comparisons.
+ */
 #include "lua_script.h"
 
 #include "lua_host.h"
@@ -284,8 +285,7 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
         af_script_party_new(script, party->member, party->seed, NULL, &why);
     memset(&explanation, 0, sizeof explanation);
     if (fresh != NULL &&
-        (party->state < 0 ||
-         af_script_party_restore(fresh, party->state, data, len, &why) == 0)) {
+        (party->state < 0 || af_script_party_restore(fresh, party->state, data, len, &why) == 0)) {
         explanation.party = fresh;
         script->call = NULL; /* the outside is not asked again */
         struct af_delivery *again = af_delivery_new(fresh);
@@ -312,6 +312,5 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
              "%s:%d: a handler changes %s, which is outside of party.data and would be lost in a "
              "crash; keep it in party.data",
              explanation.file[0] != '\0' ? explanation.file : script->file.name,
-             explanation.last_line,
-             explanation.name[0] != '\0' ? explanation.name : "something");
+             explanation.last_line, explanation.name[0] != '\0' ? explanation.name : "something");
 }

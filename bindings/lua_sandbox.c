@@ -75,10 +75,11 @@ static void describe_key(lua_State *L, struct sort_key *key)
         key->rank = RANK_EVENT_TYPE;
         key->text = af_event_type_of_class(L, -1);
         if (key->text == NULL)
-            luaL_error(L,
-                       "pairs: a key is a %s, which has no order; use numbers, strings, booleans or "
-                       "event types as keys",
-                       luaL_typename(L, -1));
+            luaL_error(
+                L,
+                "pairs: a key is a %s, which has no order; use numbers, strings, booleans or "
+                "event types as keys",
+                luaL_typename(L, -1));
         key->len = strlen(key->text);
     }
 }
@@ -415,8 +416,10 @@ static int l_setmetatable(lua_State *L)
         for (size_t i = 0; i < 2; i++) {
             lua_pushstring(L, refused[i]);
             if (lua_rawget(L, 2) != LUA_TNIL)
-                return luaL_error(L, "setmetatable: '%s' is refused: it would make the run depend "
-                                     "on when garbage is collected", refused[i]);
+                return luaL_error(L,
+                                  "setmetatable: '%s' is refused: it would make the run depend "
+                                  "on when garbage is collected",
+                                  refused[i]);
             lua_pop(L, 1);
         }
     }
@@ -466,16 +469,21 @@ static void push_cjson(lua_State *L)
 
 /* ---- The list. ---- */
 
-static const char *const base_names[] = {"assert", "error",  "getmetatable", "ipairs",
+static const char *const base_names[] = {"assert",   "error",  "getmetatable", "ipairs",
                                          "rawequal", "rawget", "rawlen",       "select",
                                          "tonumber", "type",   "_VERSION"};
 
 static const luaL_Reg own_functions[] = {
-    {"pairs", l_pairs},       {"next", l_next},
-    {"tostring", l_tostring}, {"print", l_print},
-    {"pcall", l_pcall},       {"xpcall", l_xpcall},
-    {"rawset", l_rawset},     {"setmetatable", l_setmetatable},
-    {"require", af_script_require}, {NULL, NULL},
+    {"pairs", l_pairs},
+    {"next", l_next},
+    {"tostring", l_tostring},
+    {"print", l_print},
+    {"pcall", l_pcall},
+    {"xpcall", l_xpcall},
+    {"rawset", l_rawset},
+    {"setmetatable", l_setmetatable},
+    {"require", af_script_require},
+    {NULL, NULL},
 };
 
 static void copy_library(lua_State *L, const char *name)
@@ -522,9 +530,9 @@ static void set_string_metatable(lua_State *L)
 void af_sandbox_open(lua_State *L)
 {
     static const luaL_Reg libraries[] = {
-        {LUA_GNAME, luaopen_base},        {LUA_STRLIBNAME, luaopen_string},
-        {LUA_TABLIBNAME, luaopen_table},  {LUA_MATHLIBNAME, luaopen_math},
-        {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine},
+        {LUA_GNAME, luaopen_base},       {LUA_STRLIBNAME, luaopen_string},
+        {LUA_TABLIBNAME, luaopen_table}, {LUA_MATHLIBNAME, luaopen_math},
+        {LUA_UTF8LIBNAME, luaopen_utf8}, {LUA_COLIBNAME, luaopen_coroutine},
     };
     for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);

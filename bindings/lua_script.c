@@ -78,13 +78,23 @@ static void hash_source(const struct af_buf *source, char text[65])
     sodium_bin2hex(text, 65, digest, sizeof digest);
 }
 
+int af_script_hash_file(const char *path, char hash[65])
+{
+    struct af_buf source = AF_BUF_EMPTY;
+    int result = af_script_read_file(path, &source, NULL);
+    hash_source(&source, hash);
+    af_buf_release(&source);
+    return result;
+}
+
 int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char *name,
                    const char *text)
 {
     char what[200];
     const char *line = strstr(text, ".lua:");
     const char *end = line == NULL ? NULL : strstr(line + 5, ": ");
-    if (end == NULL || (size_t)(end - text) >= sizeof what || memchr(text, ' ', (size_t)(end - text)))
+    if (end == NULL || (size_t)(end - text) >= sizeof what ||
+        memchr(text, ' ', (size_t)(end - text)))
         return af_failure_set(why, kind, name, "%s", text);
     snprintf(what, sizeof what, "%.*s", (int)(end - text), text);
     return af_failure_set(why, kind, what, "%s", end + 2);
@@ -111,7 +121,8 @@ static int l_declare_flow(lua_State *L)
     return 1;
 }
 
-static const char cell_source[] = "local environment = ... return function() return environment end";
+static const char cell_source[] =
+    "local environment = ... return function() return environment end";
 
 /* A metatable that shows the field `name` of the table on top. */
 static int ref_methods(lua_State *L, const char *name)
@@ -332,6 +343,21 @@ void af_script_set_owner(struct af_script *script, af_script_call_fn *call, void
 {
     script->call = call;
     script->owner = owner;
+}
+
+void af_script_interrupt(void)
+{
+    af_vm_interrupt();
+}
+
+bool af_script_interrupted(void)
+{
+    return af_vm_interrupted();
+}
+
+void af_script_abandon(void)
+{
+    af_vm_abandon();
 }
 
 /* ---- The task. ---- */

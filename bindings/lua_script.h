@@ -35,7 +35,7 @@ struct af_target {
 struct af_plan_state {
     struct af_target *events; /* by event index */
     struct af_target enter, after;
-    int64_t after_ns;    /* if it is a constant, else … */
+    int64_t after_ns; /* if it is a constant, else … */
     int after_seconds_slot;
     struct af_target *timeouts;
 };
@@ -54,10 +54,10 @@ struct af_script {
     struct af_flow *flow; /* NULL: a sequential script */
     struct af_plan_role *plan;
     int chunk_ref, modules_ref, declared_ref, plan_ref, classes_ref;
-    int cell_ref;         /* a function that makes a new upvalue for an environment */
+    int cell_ref; /* a function that makes a new upvalue for an environment */
     lua_Integer declared_next;
-    bool flow_declared;   /* af.flow() was called by the chunk that runs now */
-    int definition_ref;   /* … with this table */
+    bool flow_declared;           /* af.flow() was called by the chunk that runs now */
+    int definition_ref;           /* … with this table */
     struct af_script_party *main; /* the first instance: the script itself, or that of invariants */
 
     char *task_id;
@@ -108,7 +108,14 @@ static inline bool af_script_is_sequential(const struct af_script_party *party)
 }
 
 /* The parts of a party in its kit, a table. */
-enum { AF_KIT_ENV = 1, AF_KIT_PARTY, AF_KIT_FUNCTIONS, AF_KIT_FIELDS, AF_KIT_OVERRIDES, AF_KIT_MODULES };
+enum {
+    AF_KIT_ENV = 1,
+    AF_KIT_PARTY,
+    AF_KIT_FUNCTIONS,
+    AF_KIT_FIELDS,
+    AF_KIT_OVERRIDES,
+    AF_KIT_MODULES
+};
 
 static inline void af_kit_push(lua_State *L, const struct af_script_party *party, int part)
 {
@@ -122,8 +129,8 @@ static inline void af_kit_push(lua_State *L, const struct af_script_party *party
 /* Reads a script's file into source. Returns 0, or -1 with *why (may be NULL) filled. */
 int af_script_read_file(const char *path, struct af_buf *source, struct af_failure *why);
 
-/* Pushes the compiled chunk of a source; chunk_name starts with '@'. Returns 0, or -1 with *why filled,
- * having pushed nothing. */
+/* Pushes the compiled chunk of a source; chunk_name starts with '@'. Returns 0, or -1 with *why
+ * filled, having pushed nothing. */
 int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
                       struct af_failure *why);
 
@@ -173,8 +180,8 @@ struct af_delivery *af_delivery_new(struct af_script_party *party);
 void af_delivery_release(struct af_delivery *delivery);
 
 /* Runs the function on the delivery's thread with nargs arguments, on until it returns, raises or
- * waits. The program's only lua_resume(). After RETURNED and RAISED the results, or the error's text,
- * stand on the thread. */
+ * waits. The program's only lua_resume(). After RETURNED and RAISED the results, or the error's
+ * text, stand on the thread. */
 enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs);
 
 /* The delivery of the thread L, if it is a party's own; else NULL. */
@@ -186,9 +193,9 @@ struct af_delivery *af_delivery_running(lua_State *L);
 /* host.call(name, request, bytes) → reply, bytes: a call to the owner, which may wait. Raises. */
 int af_host_call(lua_State *L);
 
-/* Called first by whatever needs the outside: lets a sequential script's load end here. If it returns
- * true the caller must `return lua_yieldk(L, 0, 0, k)`, k doing its work over. Raises where a flow
- * is loaded. */
+/* Called first by whatever needs the outside: lets a sequential script's load end here. If it
+ * returns true the caller must `return lua_yieldk(L, 0, 0, k)`, k doing its work over. Raises where
+ * a flow is loaded. */
 bool af_script_gate(lua_State *L, const char *what);
 
 /* ---- lua_deliver.c ---- */
@@ -231,8 +238,8 @@ void af_pure_note(lua_State *L, struct af_script_party *party);
 /* Whether it is still as it was noted. */
 bool af_pure_holds(lua_State *L, struct af_script_party *party);
 
-/* Runs the delivery's input again, in a fresh instance under a line hook, to find the variable and the
- * line. Writes what a handler did wrong to text. */
+/* Runs the delivery's input again, in a fresh instance under a line hook, to find the variable and
+ * the line. Writes what a handler did wrong to text. */
 void af_pure_explain(struct af_delivery *delivery, char *text, size_t size);
 
 /* Whether that is what runs now: its commits are not checked again. */
@@ -255,8 +262,8 @@ const char *af_event_type_of_class(lua_State *L, int index);
  * none may be made, because a handler runs). */
 bool af_script_push_overrides(lua_State *L, bool create);
 
-/* Pushes the class declared at this place when the chunk was first run; false if this is that run, or a
- * sequential script. */
+/* Pushes the class declared at this place when the chunk was first run; false if this is that run,
+ * or a sequential script. */
 bool af_script_push_declared(lua_State *L);
 void af_script_note_declared(lua_State *L, int index);
 

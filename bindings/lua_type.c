@@ -18,8 +18,8 @@ const struct af_type *af_type_at(lua_State *L, int index)
     return luaL_testudata(L, index, metatable_name);
 }
 
-const char *af_type_error_text(const struct af_type_error *error, const char *path_word,
-                               char *text, size_t size)
+const char *af_type_error_text(const struct af_type_error *error, const char *path_word, char *text,
+                               size_t size)
 {
     if (error->path[0] != '\0')
         snprintf(text, size, "%s '%s': %s", path_word, error->path, error->text);
@@ -28,7 +28,8 @@ const char *af_type_error_text(const struct af_type_error *error, const char *pa
     return text;
 }
 
-/* ---- Compiling. The type stands at index `self`, what it points to is anchored in its uservalue. */
+/* ---- Compiling. The type stands at index `self`, what it points to is anchored in its uservalue.
+ */
 
 static void anchor(lua_State *L, int self)
 {

@@ -1,8 +1,8 @@
 /* lua_type.h: declared types, compiled.
  *
- * A type is a userdata that holds a plan: what is expected, in C structures, so that validating costs
- * little more than reading. The pleasant half (af.integer { min = 0 }, the wording of what is expected)
- * is scripts/af/types.lua. */
+ * A type is a userdata that holds a plan: what is expected, in C structures, so that validating
+ * costs little more than reading. The pleasant half (af.integer { min = 0 }, the wording of what is
+ * expected) is scripts/af/types.lua. */
 #ifndef AF_LUA_TYPE_H
 #define AF_LUA_TYPE_H
 
@@ -54,25 +54,26 @@ struct af_type_error {
     char text[400];
 };
 
-/* Pushes a copy of the value at index that fits the type (numbers of the declared kind, defaults filled
- * in). Returns false with *error, having pushed nothing. Runs no script code; may raise for want of
- * memory. */
+/* Pushes a copy of the value at index that fits the type (numbers of the declared kind, defaults
+ * filled in). Returns false with *error, having pushed nothing. Runs no script code; may raise for
+ * want of memory. */
 bool af_type_build(lua_State *L, const struct af_type *type, int index,
                    struct af_type_error *error);
 
-/* Appends the JSON of a value that fits; false with *error if it does not. For a record, `first` (or
- * NULL) is written as its first member: a text like "type":"sync". */
+/* Appends the JSON of a value that fits; false with *error if it does not. For a record, `first`
+ * (or NULL) is written as its first member: a text like "type":"sync". */
 bool af_type_write(lua_State *L, const struct af_type *type, int index, const char *first,
                    struct af_buf *out, struct af_type_error *error);
 
-/* Pushes the value that starts with `token`. Unknown fields of records are passed over. Returns false
- * with *error, having pushed nothing; a text that is no JSON is told by the reader's message. */
+/* Pushes the value that starts with `token`. Unknown fields of records are passed over. Returns
+ * false with *error, having pushed nothing; a text that is no JSON is told by the reader's message.
+ */
 bool af_type_read(lua_State *L, const struct af_type *type, struct af_json_reader *reader,
                   enum af_json_token token, struct af_type_error *error);
 
 /* The error as one text: `field 'x': expected …`, or without a path just `expected …`. */
-const char *af_type_error_text(const struct af_type_error *error, const char *path_word,
-                               char *text, size_t size);
+const char *af_type_error_text(const struct af_type_error *error, const char *path_word, char *text,
+                               size_t size);
 
 /* The plan of the type at index, or NULL. */
 const struct af_type *af_type_at(lua_State *L, int index);

@@ -1,5 +1,5 @@
-/* lua_type_walk.c: the walks along a type's plan: a Lua value checked and copied, written as JSON, and
- * read from JSON. See lua_type.h. */
+/* lua_type_walk.c: the walks along a type's plan: a Lua value checked and copied, written as JSON,
+ * and read from JSON. See lua_type.h. */
 #include "lua_type.h"
 
 #include "bounds.h"
@@ -156,7 +156,8 @@ static bool is_choice(const struct af_type *type, const char *text, size_t len)
 
 static bool is_absent(lua_State *L, int index)
 {
-    return lua_isnil(L, index) || (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
+    return lua_isnil(L, index) ||
+           (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
 }
 
 static bool push_fallback(lua_State *L, const struct af_type *type, struct af_type_error *error)
@@ -338,8 +339,7 @@ static bool build_value(lua_State *L, const struct af_type *type, int index,
     return false;
 }
 
-bool af_type_build(lua_State *L, const struct af_type *type, int index,
-                   struct af_type_error *error)
+bool af_type_build(lua_State *L, const struct af_type *type, int index, struct af_type_error *error)
 {
     int top = lua_gettop(L);
     index = lua_absindex(L, index);
@@ -592,8 +592,7 @@ static bool read_record(lua_State *L, const struct af_type *type, struct af_json
         if (token != AF_JSON_KEY)
             return unfit_token(L, type, reader, token, error);
         size_t expected = next;
-        const struct af_field *field =
-            find_field(type, reader->string, reader->string_len, &next);
+        const struct af_field *field = find_field(type, reader->string, reader->string_len, &next);
         if (field == NULL) {
             next = expected;
             if (!af_json_skip(reader, af_json_next(reader)))

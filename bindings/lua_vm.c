@@ -234,9 +234,9 @@ static void push_library_environment(lua_State *L)
 {
     lua_newtable(L);
     static const char *const given[] = {
-        "string",  "table",    "math",     "utf8",         "coroutine",    "assert", "error",
-        "ipairs",  "rawequal", "rawget",   "rawlen",       "rawset",       "select", "type",
-        "tonumber", "next",    "getmetatable", "setmetatable", "pcall"};
+        "string",   "table",    "math",         "utf8",         "coroutine", "assert", "error",
+        "ipairs",   "rawequal", "rawget",       "rawlen",       "rawset",    "select", "type",
+        "tonumber", "next",     "getmetatable", "setmetatable", "pcall"};
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         lua_getglobal(L, given[i]);
         lua_setfield(L, -2, given[i]);
@@ -286,7 +286,8 @@ static int l_refuse_write(lua_State *L)
 {
     const char *name = lua_tostring(L, lua_upvalueindex(1));
     if (lua_type(L, 2) == LUA_TSTRING)
-        return luaL_error(L, "'%s' cannot be changed: writing field '%s'", name, lua_tostring(L, 2));
+        return luaL_error(L, "'%s' cannot be changed: writing field '%s'", name,
+                          lua_tostring(L, 2));
     return luaL_error(L, "'%s' cannot be changed", name);
 }
 

@@ -1,8 +1,8 @@
 /* lua_vm.h: a Lua state that scripts cannot harm.
  *
- * One vm is one lua_State with an allocator that counts and refuses, a count hook that stops what runs
- * too long, and the library scripts that were compiled into the program. What is the sandbox's (the
- * globals that a script sees) is in lua_sandbox.c.
+ * One vm is one lua_State with an allocator that counts and refuses, a count hook that stops what
+ * runs too long, and the library scripts that were compiled into the program. What is the sandbox's
+ * (the globals that a script sees) is in lua_sandbox.c.
  *
  * Only bindings/ includes lua.h, and nothing outside bindings/ includes this file. */
 #ifndef AF_LUA_VM_H
@@ -28,14 +28,15 @@ struct af_vm {
     size_t used_bytes;
     size_t limit_bytes; /* now */
     int64_t instructions_left;
-    enum af_cap capped; /* set once a delivery has reached a cap: it cannot be caught */
-    struct af_script *script;        /* whose state this is; NULL in a tool's */
+    enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */
+    struct af_script *script; /* whose state this is; NULL in a tool's */
     struct af_script_party *running; /* the party whose code runs now, or NULL */
     struct af_delivery *delivery;    /* the one that runs now, or NULL */
-    int numbers_ref; /* what tostring() has shown where no instance runs */
+    int numbers_ref;                 /* what tostring() has shown where no instance runs */
 };
 
-/* A state with the sandbox's globals, or NULL with *why filled. The library `af` is not yet loaded. */
+/* A state with the sandbox's globals, or NULL with *why filled. The library `af` is not yet loaded.
+ */
 struct af_vm *af_vm_new(struct af_failure *why);
 void af_vm_free(struct af_vm *vm);
 
@@ -85,8 +86,9 @@ const char *af_vm_error_text(lua_State *L, lua_State *where);
 extern const char af_key_lock;    /* in a metatable: rawset() refuses its tables */
 extern const char af_key_fields;  /* in an event: its fields */
 extern const char af_key_globals; /* registry: what scripts see as globals */
-extern const char af_key_host;    /* registry: the table of functions that C gives to library scripts */
-extern const char af_key_loaded;  /* registry: library scripts that were run */
+extern const char
+    af_key_host; /* registry: the table of functions that C gives to library scripts */
+extern const char af_key_loaded; /* registry: library scripts that were run */
 
 /* Replaces the table on the top by a read-only view of it; `name` is told when it is written to. */
 void af_vm_lock(lua_State *L, const char *name);

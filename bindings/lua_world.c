@@ -1,4 +1,5 @@
-/* lua_world.c: what invariants see: `world.parties[id]`, read-only, renewed where a party changed. */
+/* lua_world.c: what invariants see: `world.parties[id]`, read-only, renewed where a party changed.
+ */
 #include "lua_script.h"
 
 #include "lua_json.h"

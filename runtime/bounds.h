@@ -9,9 +9,9 @@
 #define AF_S_NS INT64_C(1000000000)
 
 /* JSON. */
-#define AF_JSON_DEPTH_MAX 100              /* levels: deeper data is a bug or an attack */
-#define AF_JSON_BYTES_MAX (16u << 20)      /* a text that is read: the platform passes 8 MiB */
-#define AF_BUF_BYTES_MAX (512u << 20)      /* any buffer: far beyond what one message may be */
+#define AF_JSON_DEPTH_MAX 100         /* levels: deeper data is a bug or an attack */
+#define AF_JSON_BYTES_MAX (16u << 20) /* a text that is read: the platform passes 8 MiB */
+#define AF_BUF_BYTES_MAX (512u << 20) /* any buffer: far beyond what one message may be */
 
 /* Scripts. */
 #define AF_SCRIPT_INSTRUCTIONS_MAX INT64_C(100000000) /* VM instructions a delivery: about 1 s */
@@ -22,11 +22,11 @@
 #define AF_SCRIPT_FILE_BYTES_MAX (4u << 20)           /* a flow file */
 
 /* Parties. */
-#define AF_PARTY_DATA_BYTES_MAX (16u << 20)  /* data as JSON; large things belong in files */
+#define AF_PARTY_DATA_BYTES_MAX (16u << 20) /* data as JSON; large things belong in files */
 #define AF_PARTY_DATA_BYTES_WARN (256u << 10)
-#define AF_PARTY_DEFERRED_MAX 100000         /* events: a party that defers more is stuck */
-#define AF_PARTY_SEEN_MAX 500000             /* uuids remembered at least, for deduplication */
-#define AF_PARTIES_MAX 2000000               /* of one simulated run */
+#define AF_PARTY_DEFERRED_MAX 100000 /* events: a party that defers more is stuck */
+#define AF_PARTY_SEEN_MAX 500000     /* uuids remembered at least, for deduplication */
+#define AF_PARTIES_MAX 2000000       /* of one simulated run */
 
 /* Times. */
 #define AF_TIME_MAX_NS (INT64_C(31536000) * AF_S_NS) /* a year: any delay or deadline */

@@ -30,6 +30,9 @@ bool af_buf_reserve(struct af_buf *buf, size_t more)
     size_t cap = buf->cap == 0 ? 64 : buf->cap;
     while (cap <= buf->len + more)
         cap *= 2;
+    if (cap > (size_t)AF_BUF_BYTES_MAX + 1)
+        cap =
+            (size_t)AF_BUF_BYTES_MAX + 1; /* with the 0 byte: so cap alone tells what still fits */
     buf->data = af_mem_grow(buf->data, cap);
     buf->cap = cap;
     return true;

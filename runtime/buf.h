@@ -2,7 +2,7 @@
  *
  * A buf never holds more than AF_BUF_BYTES_MAX bytes (bounds.h): an append that would go beyond is
  * refused as a whole, sets `full`, and every later append is refused too; the writer asks once, at
- * the end. A 0 byte always follows the content, so `data` of a non-empty buf is a C string too. */
+ * the end. There is always room for a 0 byte behind the content; af_buf_text() puts it there. */
 #ifndef AF_BUF_H
 #define AF_BUF_H
 
@@ -22,7 +22,8 @@ struct af_buf {
 void af_buf_init(struct af_buf *buf);
 void af_buf_release(struct af_buf *buf);
 
-/* Makes room for `more` bytes and a 0 byte. Returns false, and sets full, where there may be none. */
+/* Makes room for `more` bytes and a 0 byte. Returns false, and sets full, where there may be none.
+ */
 bool af_buf_reserve(struct af_buf *buf, size_t more);
 
 void af_buf_append(struct af_buf *buf, const void *bytes, size_t len);

@@ -1,5 +1,5 @@
-/* bus_mock.h: the simulated network: it carries contracts between the nodes of one run, on the loop's
- * time, with latency, loss, duplication and partitions (faults.h). */
+/* bus_mock.h: the simulated network: it carries contracts between the nodes of one run, on the
+ * loop's time, with latency, loss, duplication and partitions (faults.h). */
 #ifndef AF_BUS_MOCK_H
 #define AF_BUS_MOCK_H
 

@@ -36,9 +36,15 @@ struct af_contract *af_contract_new(const struct af_contract_parts *parts)
 
 struct af_contract *af_contract_repeat(const struct af_contract *contract, struct af_hash uuid)
 {
-    struct af_contract_parts parts = {uuid,           contract->time_ns,     contract->task,
-                                      contract->channel, contract->title,    contract->from,
-                                      contract->type, contract->type_len,    contract->content,
+    struct af_contract_parts parts = {uuid,
+                                      contract->time_ns,
+                                      contract->task,
+                                      contract->channel,
+                                      contract->title,
+                                      contract->from,
+                                      contract->type,
+                                      contract->type_len,
+                                      contract->content,
                                       contract->content_len};
     return af_contract_new(&parts);
 }
@@ -55,8 +61,8 @@ void af_contract_drop(struct af_contract *contract)
         free(contract);
 }
 
-/* ---- Seen keys: open addressing; a key of all zero bits counts as free, and never occurs. When the
- * set is full it becomes the previous one, which is forgotten at the next turn. ---- */
+/* ---- Seen keys: open addressing; a key of all zero bits counts as free, and never occurs. When
+ * the set is full it becomes the previous one, which is forgotten at the next turn. ---- */
 
 static size_t find(const struct af_hash *keys, size_t cap, struct af_hash key)
 {

@@ -39,8 +39,7 @@ void af_fault_options_release(struct af_fault_options *options)
 bool af_fault_options_any(const struct af_fault_options *options)
 {
     return options->drop > 0 || options->duplicate > 0 || options->crash_count > 0 ||
-           options->loss_count > 0 || options->partition_count > 0 ||
-           options->random_partition > 0;
+           options->loss_count > 0 || options->partition_count > 0 || options->random_partition > 0;
 }
 
 void af_faults_init(struct af_faults *faults, const struct af_fault_options *options, uint64_t seed)

@@ -13,9 +13,9 @@
 
 /* Nodes cut off from each other for a time. */
 struct af_partition {
-    char *text;         /* as given: 'a,b|c@5s..20s' */
-    char **nodes;       /* IDs, or names of roles, group after group */
-    unsigned *groups;   /* the group of each */
+    char *text;       /* as given: 'a,b|c@5s..20s' */
+    char **nodes;     /* IDs, or names of roles, group after group */
+    unsigned *groups; /* the group of each */
     size_t node_count;
     int64_t from_ns, until_ns;
 };
@@ -52,7 +52,8 @@ struct af_faults {
     struct af_rng latency, drop, duplicate, crash, down, lose, partition;
 };
 
-void af_faults_init(struct af_faults *faults, const struct af_fault_options *options, uint64_t seed);
+void af_faults_init(struct af_faults *faults, const struct af_fault_options *options,
+                    uint64_t seed);
 
 /* How long the next message takes. */
 int64_t af_faults_latency_ns(struct af_faults *faults);

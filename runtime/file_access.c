@@ -91,8 +91,7 @@ int af_file_read(const struct af_file_access *access, const char *path, int64_t 
     if (!is_below(real, access->read_dirs, access->read_count))
         result = refuse(path, "--allow-read", why);
     else if ((fd = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
-        result =
-            af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
+        result = af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
     else if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         result = af_failure_set(why, AF_FAILURE_FLOW, path, "is not a plain file");
     else

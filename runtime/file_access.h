@@ -1,4 +1,5 @@
-/* file_access.h: which files a script's calls may reach: those below the folders that were granted. */
+/* file_access.h: which files a script's calls may reach: those below the folders that were granted.
+ */
 #ifndef AF_FILE_ACCESS_H
 #define AF_FILE_ACCESS_H
 

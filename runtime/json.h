@@ -7,7 +7,8 @@
  *     or an exponent (1.0, 1e+300);
  *   - strings are valid UTF-8 (no surrogates, no overlong forms), \u0000 is allowed;
  *   - an object has no key twice; depth is at most AF_JSON_DEPTH_MAX; nothing may follow the value.
- * Canonical form is compact with keys sorted by bytes; sorting is the caller's, who has the keys. */
+ * Canonical form is compact with keys sorted by bytes; sorting is the caller's, who has the keys.
+ */
 #ifndef AF_JSON_H
 #define AF_JSON_H
 
@@ -36,16 +37,16 @@ bool af_json_is_utf8(const char *text, size_t len);
 /* ---- Reading: one token after the other. ---- */
 
 enum af_json_token {
-    AF_JSON_ERROR,        /* message and offset are set; the reader stays here */
-    AF_JSON_END,          /* the value is over, and nothing follows it */
+    AF_JSON_ERROR, /* message and offset are set; the reader stays here */
+    AF_JSON_END,   /* the value is over, and nothing follows it */
     AF_JSON_OBJECT_BEGIN,
     AF_JSON_OBJECT_END,
     AF_JSON_ARRAY_BEGIN,
     AF_JSON_ARRAY_END,
-    AF_JSON_KEY,          /* string, string_len; its value is the next token */
-    AF_JSON_STRING,       /* string, string_len */
-    AF_JSON_INTEGER,      /* integer */
-    AF_JSON_DOUBLE,       /* number */
+    AF_JSON_KEY,     /* string, string_len; its value is the next token */
+    AF_JSON_STRING,  /* string, string_len */
+    AF_JSON_INTEGER, /* integer */
+    AF_JSON_DOUBLE,  /* number */
     AF_JSON_TRUE,
     AF_JSON_FALSE,
     AF_JSON_NULL,
@@ -59,11 +60,11 @@ struct af_json_key {
 };
 
 struct af_json_level {
-    uint32_t first_key;    /* of this object, in `keys` */
-    uint32_t first_slot;   /* of its table, in `slots` */
-    uint32_t slot_count;   /* of its table: a power of two, 0 while it has none */
+    uint32_t first_key;     /* of this object, in `keys` */
+    uint32_t first_slot;    /* of its table, in `slots` */
+    uint32_t slot_count;    /* of its table: a power of two, 0 while it has none */
     uint32_t unescaped_len; /* when it began */
-    char close;            /* '}' or ']' */
+    char close;             /* '}' or ']' */
 };
 
 /* Fields above the line are for the caller to read after a token, those below are the reader's. */
@@ -89,15 +90,17 @@ struct af_json_reader {
 
 /* Starts to read text (borrowed until af_json_reader_release()). A text longer than
  * AF_JSON_BYTES_MAX gives AF_JSON_ERROR at the first token. A released reader may be started again;
- * af_json_reader_restart() keeps its memory, and is for one that was started before or is zeroed. */
+ * af_json_reader_restart() keeps its memory, and is for one that was started before or is zeroed.
+ */
 void af_json_reader_init(struct af_json_reader *reader, const char *text, size_t len);
 void af_json_reader_restart(struct af_json_reader *reader, const char *text, size_t len);
 void af_json_reader_release(struct af_json_reader *reader);
 
 enum af_json_token af_json_next(struct af_json_reader *reader);
 
-/* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a key:
- * its value). What is passed over is read as strictly as anything. Returns false on an error. */
+/* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a
+ * key: its value). What is passed over is read as strictly as anything. Returns false on an error.
+ */
 bool af_json_skip(struct af_json_reader *reader, enum af_json_token first);
 
 #endif

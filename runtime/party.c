@@ -208,16 +208,11 @@ static void outbox_flush(struct af_party *party)
 static struct af_contract *make_contract(struct af_party *party, const struct af_effects *effects,
                                          const struct af_send *send)
 {
-    struct af_contract_parts parts = {send->uuid,
-                                      now(party),
-                                      party->spec.task,
-                                      "federated",
-                                      send->title,
-                                      party->spec.id,
-                                      send->type,
-                                      strlen(send->type),
-                                      effects->bytes.data + send->content,
-                                      send->content_len};
+    struct af_contract_parts parts = {
+        send->uuid,       now(party),         party->spec.task,
+        "federated",      send->title,        party->spec.id,
+        send->type,       strlen(send->type), effects->bytes.data + send->content,
+        send->content_len};
     return af_contract_new(&parts);
 }
 
@@ -252,9 +247,9 @@ static void report_failure(struct af_party *party)
         af_buf_append_string(&content, "\"(not valid UTF-8)\"");
     af_buf_append_char(&content, '}');
     struct af_hash uuid = af_hash_bytes(party->spec.seed, type, sizeof type);
-    struct af_contract_parts parts = {uuid, now(party), party->spec.task, "federated",
-                                      "task_inside", party->spec.id, type, sizeof type - 1,
-                                      content.data, content.len};
+    struct af_contract_parts parts = {
+        uuid,           now(party), party->spec.task, "federated",  "task_inside",
+        party->spec.id, type,       sizeof type - 1,  content.data, content.len};
     uint32_t *targets = af_mem_alloc(count * sizeof *targets);
     size_t target_count = 0;
     for (uint32_t i = 0; i < count; i++)
@@ -542,9 +537,8 @@ static void take(struct af_party *party, struct af_contract *contract)
     }
     switch (disposition(party, event)) {
     case AF_EVENT_HANDLED: {
-        struct af_input input = {AF_INPUT_EVENT,       0,
-                                 contract->key,        contract->from,
-                                 event,                contract->content,
+        struct af_input input = {AF_INPUT_EVENT,        0,     contract->key,
+                                 contract->from,        event, contract->content,
                                  contract->content_len, NULL};
         af_trace_contract(party->spec.trace, now(party), "deliver", party->spec.id, contract, NULL);
         party->current = contract;
@@ -742,8 +736,8 @@ int af_party_restart(struct af_party *party, struct af_failure *why)
         return 0;
     size_t len;
     const char *data = af_script_party_data(party->script, &len);
-    struct af_script_party *fresh = af_script_party_new(party->spec.script, party->spec.member,
-                                                        party->spec.seed, party, why);
+    struct af_script_party *fresh =
+        af_script_party_new(party->spec.script, party->spec.member, party->spec.seed, party, why);
     if (fresh == NULL)
         return -1;
     if (af_script_party_restore(fresh, af_script_party_state(party->script), data, len, why) != 0) {

@@ -2,12 +2,12 @@
  *
  * A party takes contracts and timeouts, decides by its state what is handled, deferred, ignored or
  * unexpected, has its script handle one at a time as a transaction, and commits the effects. Queue,
- * defer, deduplication by (sender, uuid), timers and dead letters are here, so that they are the same
- * for every driver; what a driver decides (when a contract comes, when a party crashes, where sends
- * go) it does through its owner table.
+ * defer, deduplication by (sender, uuid), timers and dead letters are here, so that they are the
+ * same for every driver; what a driver decides (when a contract comes, when a party crashes, where
+ * sends go) it does through its owner table.
  *
- * Order: what was deferred and is wanted now, oldest first; then what was received; then timeouts that
- * are due. */
+ * Order: what was deferred and is wanted now, oldest first; then what was received; then timeouts
+ * that are due. */
 #ifndef AF_PARTY_H
 #define AF_PARTY_H
 
@@ -24,7 +24,7 @@ struct af_party;
 struct af_trace;
 
 enum af_party_status {
-    AF_PARTY_NEW,    /* not started: contracts wait for it */
+    AF_PARTY_NEW, /* not started: contracts wait for it */
     AF_PARTY_ACTIVE,
     AF_PARTY_DONE,
     AF_PARTY_FAILED,
@@ -47,12 +47,13 @@ enum af_fate {
 struct af_party_owner {
     void *arg;
 
-    /* Sends a committed contract to members of the task. The contract is the owner's (af_contract_drop),
-     * targets are borrowed. */
+    /* Sends a committed contract to members of the task. The contract is the owner's
+     * (af_contract_drop), targets are borrowed. */
     void (*publish)(void *arg, struct af_party *party, struct af_contract *contract,
                     const uint32_t *targets, size_t target_count);
 
-    /* Asked before each input; may be NULL. For a crash the owner calls af_party_restart() later. */
+    /* Asked before each input; may be NULL. For a crash the owner calls af_party_restart() later.
+     */
     enum af_fate (*fate)(void *arg, struct af_party *party);
 
     /* Something is wrong with the protocol; text is borrowed. */
@@ -80,7 +81,8 @@ struct af_party_counts {
     uint64_t received, unexpected, late, repeated, ignored, crashes;
 };
 
-/* Makes a party that has not started. NULL with *why filled if its script cannot be instantiated. */
+/* Makes a party that has not started. NULL with *why filled if its script cannot be instantiated.
+ */
 struct af_party *af_party_new(const struct af_party_spec *spec, struct af_failure *why);
 void af_party_free(struct af_party *party);
 
@@ -90,8 +92,8 @@ void af_party_start(struct af_party *party);
 /* A contract has come for it; the reference is the party's from here on. */
 void af_party_receive(struct af_party *party, struct af_contract *contract_take);
 
-/* It comes back, with what it had committed, in a fresh instance. Returns -1 with *why filled if that
- * cannot be made. */
+/* It comes back, with what it had committed, in a fresh instance. Returns -1 with *why filled if
+ * that cannot be made. */
 int af_party_restart(struct af_party *party, struct af_failure *why);
 
 /* It vanishes and tells nobody. */
@@ -109,7 +111,8 @@ const struct af_party_counts *af_party_counts(const struct af_party *party);
 bool af_party_is_down(const struct af_party *party);
 bool af_party_waits(const struct af_party *party); /* a handler waits for an answer */
 bool af_party_rests(const struct af_party *party); /* in a may_end state with nothing to do */
-const struct af_flow_state *af_party_state(const struct af_party *party); /* NULL before the start */
+const struct af_flow_state *
+af_party_state(const struct af_party *party);              /* NULL before the start */
 const char *af_party_result(const struct af_party *party); /* JSON, or NULL */
 const char *af_party_reason(const struct af_party *party); /* of a failure, or NULL */
 size_t af_party_queued(const struct af_party *party);

@@ -1,7 +1,7 @@
 /* pointer_set.h: which addresses were met already, in a walk over a graph.
  *
- * Forgetting all of them costs nothing, so one set serves many walks. The order of addresses is never
- * seen: only whether one is there. */
+ * Forgetting all of them costs nothing, so one set serves many walks. The order of addresses is
+ * never seen: only whether one is there. */
 #ifndef AF_POINTER_SET_H
 #define AF_POINTER_SET_H
 
@@ -13,7 +13,7 @@ struct af_pointer_set {
     struct af_pointer_entry {
         const void *pointer;
         uint64_t stamp;
-    } *entries;
+    } * entries;
     size_t cap, count;
     uint64_t stamp;
 };

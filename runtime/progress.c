@@ -37,10 +37,13 @@ void af_progress_init(struct af_progress *progress, bool quiet)
         .shown = false,
         .terminal = !quiet && !dumb && isatty(STDERR_FILENO),
     };
-    if (progress->terminal) {
-        progress->started_ns = display_clock_ns();
-        progress->last_ns = progress->started_ns;
-    }
+    progress->started_ns = display_clock_ns();
+    progress->last_ns = progress->started_ns;
+}
+
+double af_progress_elapsed_ms(const struct af_progress *progress)
+{
+    return (double)(display_clock_ns() - progress->started_ns) / (double)AF_MS_NS;
 }
 
 bool af_progress_due(struct af_progress *progress)

@@ -20,6 +20,9 @@ bool af_progress_due(struct af_progress *progress);
 void af_progress_show(struct af_progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* How long ago it was begun: for what is told at the end, never for a decision. */
+double af_progress_elapsed_ms(const struct af_progress *progress);
+
 /* Wipes the line. */
 void af_progress_end(struct af_progress *progress);
 

@@ -1,6 +1,7 @@
 /* request.h: the fields of a flat JSON object: requests of scripts, lines of small formats.
  *
- * Values are strings, numbers, booleans, nulls and lists of strings; deeper ones are passed over. */
+ * Values are strings, numbers, booleans, nulls and lists of strings; deeper ones are passed over.
+ */
 #ifndef AF_REQUEST_H
 #define AF_REQUEST_H
 

@@ -153,3 +153,26 @@ void af_uuid_format(struct af_hash hash, char text[AF_UUID_TEXT_BYTES])
     }
     *to = '\0';
 }
+
+int af_uuid_parse(const char *text, struct af_hash *hash)
+{
+    uint64_t halves[2] = {0, 0};
+    int digits = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '-' && (digits == 8 || digits == 12 || digits == 16 || digits == 20))
+            continue;
+        unsigned value;
+        if (*at >= '0' && *at <= '9')
+            value = (unsigned)(*at - '0');
+        else if (*at >= 'a' && *at <= 'f')
+            value = (unsigned)(*at - 'a') + 10;
+        else
+            return 0;
+        if (digits == 32)
+            return 0;
+        halves[digits / 16] = halves[digits / 16] << 4 | value;
+        digits++;
+    }
+    *hash = (struct af_hash){halves[0], halves[1]};
+    return digits == 32;
+}

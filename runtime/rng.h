@@ -39,4 +39,8 @@ int af_rng_chance(struct af_rng *rng, double p);
 #define AF_UUID_TEXT_BYTES 37
 void af_uuid_format(struct af_hash hash, char text[AF_UUID_TEXT_BYTES]);
 
+/* Reads one back: the hash but for the bits that a version 4 UUID fixes. Returns 0 if it is none.
+ */
+int af_uuid_parse(const char *text, struct af_hash *hash);
+
 #endif

@@ -49,7 +49,7 @@ struct af_flow_state {
 struct af_flow_role {
     const char *name;
     int line;
-    bool sequential; /* a plain function: no states */
+    bool sequential;   /* a plain function: no states */
     size_t mock_count; /* how many of it a mock run has by default */
     struct af_flow_state *states;
     size_t state_count;
@@ -83,6 +83,9 @@ void af_script_free(struct af_script *script);
 /* NULL for a sequential script. Borrowed, lives as long as the script. */
 const struct af_flow *af_script_flow(const struct af_script *script);
 const struct af_script_file *af_script_file(const struct af_script *script);
+
+/* The SHA-256 of a file's bytes, hexadecimal. Returns -1 if it cannot be read. */
+int af_script_hash_file(const char *path, char hash[65]);
 
 /* The index of an event type that the flow knows, or -1. */
 int af_flow_find_event(const struct af_flow *flow, const char *type, size_t len);
@@ -171,10 +174,10 @@ enum af_input_kind { AF_INPUT_START, AF_INPUT_EVENT, AF_INPUT_AFTER, AF_INPUT_DE
 
 struct af_input {
     enum af_input_kind kind;
-    int64_t now_ns;     /* what af.now() tells */
-    struct af_hash key; /* of this input: chance and uuids of its transaction are drawn from it */
-    const char *from;   /* a contract's sender, NULL if the bus cannot tell */
-    int event;          /* a contract's type, an index of the flow's events */
+    int64_t now_ns;      /* what af.now() tells */
+    struct af_hash key;  /* of this input: chance and uuids of its transaction are drawn from it */
+    const char *from;    /* a contract's sender, NULL if the bus cannot tell */
+    int event;           /* a contract's type, an index of the flow's events */
     const char *content; /* its content */
     size_t content_len;
     const char *deadline; /* a deadline's name */
@@ -215,10 +218,10 @@ struct af_effects {
     struct af_text *logs; /* these hold even if the handler raised */
     size_t log_count, log_cap;
     struct af_buf bytes;
-    bool entered;         /* a state was entered (perhaps the one that it was in) … */
-    int64_t after_ns;     /* … whose `after` is due after this long; -1: it has none */
+    bool entered;     /* a state was entered (perhaps the one that it was in) … */
+    int64_t after_ns; /* … whose `after` is due after this long; -1: it has none */
     bool data_changed;
-    int progress;         /* percent, or -1 */
+    int progress; /* percent, or -1 */
     enum af_outcome outcome;
     const char *text;      /* see enum af_outcome; borrowed */
     const char *traceback; /* of an error, or NULL */
@@ -240,6 +243,16 @@ void af_script_withdraw(struct af_script_party *party);
 int af_script_validate(struct af_script *script, int event, const char *content, size_t len,
                        struct af_failure *why);
 
+/* ---- Interrupts, from a signal handler. ---- */
+
+/* Asks the script that runs to stop, and whoever runs scripts too. */
+void af_script_interrupt(void);
+bool af_script_interrupted(void);
+
+/* Tells on standard error where the script stands, and ends the process with status 130: for a
+ * script in a loop inside of a C function, which cannot be asked. */
+void af_script_abandon(void);
+
 /* ---- Invariants. ---- */
 
 struct af_view {
@@ -248,7 +261,7 @@ struct af_view {
     const char *state; /* NULL: not started, or sequential */
     const char *data;  /* JSON */
     size_t data_len;
-    const char *ended; /* NULL, "done", "failed", "lost" */
+    const char *ended;  /* NULL, "done", "failed", "lost" */
     const char *result; /* JSON, or NULL */
     const char *reason; /* or NULL */
 };

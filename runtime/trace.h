@@ -1,29 +1,25 @@
 /* trace.h: a run as JSON Lines. What is written here is read by `afrun chart` and `afrun replay`.
  *
  * The first line is the header, every other line one record. Keys stand in the order given here; a
- * key in brackets is left out where it does not apply. Times `t` are integers: nanoseconds of virtual
- * time. There are no paths, process numbers or wall-clock times in a trace.
+ * key in brackets is left out where it does not apply. Times `t` are integers: nanoseconds of
+ * virtual time. There are no paths, process numbers or wall-clock times in a trace.
  *
- * header  {"trace":1, "flow", "version", "file":[base names of the files], "hash":[SHA-256 of each],
- *          "seed", "options":{…as given, for replay}, "parties":[{"id","role"}…]}
+ * header  {"trace":1, "flow", "version", "file":[base names of the files], "hash":[SHA-256 of
+ * each], "seed", "options":{…as given, for replay}, "parties":[{"id","role"}…]}
  *
  * {"t","kind", …} and then, by kind:
- *   start       party, state, data_hash, [data]           the party's first transaction is committed
- *   send        party, to:[id…], type, uuid, bytes, content
- *   deliver     party, from, type, uuid                   a contract reaches the party that handles it
- *   drop        party, from, type, uuid, why              "loss", "lost" (the party is gone for good)
- *   duplicate   party, from, type, uuid, of               a second copy, uuid, of the contract `of`
- *   repeated    party, from, type, uuid                   the same uuid came again: not delivered
- *   defer       party, from, type, uuid                   kept for a later state
- *   ignore      party, from, type, uuid
- *   late        party, from, type, uuid                   the party had ended
- *   unexpected  party, from, type, uuid, why              dead-lettered
- *   timer       party, timer, due                         armed ("after" or a deadline's name)
- *   timeout     party, timer                              it fired
- *   state       party, state, entered, data_hash, [data]  a transaction is committed which entered a
- *                                                         state (entered: true) or changed the data
- *   log         party, text
- *   progress    party, percent
+ *   start       party, state, data_hash, [data]           the party's first transaction is
+ * committed send        party, to:[id…], type, uuid, bytes, content deliver     party, from, type,
+ * uuid                   a contract reaches the party that handles it drop        party, from,
+ * type, uuid, why              "loss", "lost" (the party is gone for good) duplicate   party, from,
+ * type, uuid, of               a second copy, uuid, of the contract `of` repeated    party, from,
+ * type, uuid                   the same uuid came again: not delivered defer       party, from,
+ * type, uuid                   kept for a later state ignore      party, from, type, uuid late
+ * party, from, type, uuid                   the party had ended unexpected  party, from, type,
+ * uuid, why              dead-lettered timer       party, timer, due                         armed
+ * ("after" or a deadline's name) timeout     party, timer                              it fired
+ *   state       party, state, entered, data_hash, [data]  a transaction is committed which entered
+ * a state (entered: true) or changed the data log         party, text progress    party, percent
  *   upload      party, url, bytes
  *   launch, dataset  party, …                             calls to the task manager
  *   wait        party, call, [line]                       a handler or script waits for an answer
@@ -33,11 +29,10 @@
  *   cut, heal   groups:[[id…],[id…]]                      a partition begins, ends
  *   done        party, result                             (null without one)
  *   fail        party, reason                             af.fail: an outcome
- *   error       party, message                            a handler raised; message has file and line
- *   violation   invariant, message
- *   stuck       party, state, waits_for, [line]           named when nothing can move any more
- *   end         outcome, [message]                        "ok", "failed", "stuck", "until", "interrupted"
- *                                                         : the last record
+ *   error       party, message                            a handler raised; message has file and
+ * line violation   invariant, message stuck       party, state, waits_for, [line]           named
+ * when nothing can move any more end         outcome, [message]                        "ok",
+ * "failed", "stuck", "until", "interrupted" : the last record
  */
 #ifndef AF_TRACE_H
 #define AF_TRACE_H
@@ -56,7 +51,8 @@ struct af_trace;
 /* Is given each line, without its newline. */
 typedef void af_trace_line_fn(void *arg, const char *line, size_t len);
 
-/* A trace that gives its lines to fn(arg, …); with_data: party data as they are, not only a hash. */
+/* A trace that gives its lines to fn(arg, …); with_data: party data as they are, not only a hash.
+ */
 struct af_trace *af_trace_new(af_trace_line_fn *fn, void *arg, bool with_data);
 void af_trace_free(struct af_trace *trace);
 bool af_trace_with_data(const struct af_trace *trace);

@@ -1,0 +1,79 @@
+/* lua_tool.c: see tool.h. Each call has a Lua state of its own. */
+#include "tool.h"
+
+#include "failure.h"
+#include "lua_json.h"
+#include "lua_vm.h"
+#include "mem.h"
+#include "trace_file.h"
+
+#include <string.h>
+
+struct drawing {
+    const struct af_trace_memory *trace;
+    const struct af_tool_chart *chart;
+    char *text;
+};
+
+static void push_records(lua_State *L, const struct af_trace_memory *trace)
+{
+    size_t at = 0, len = 0;
+    const char *line, *why;
+    lua_newtable(L);
+    for (lua_Integer i = 1; (line = af_trace_memory_next(trace, &at, &len)) != NULL; i++) {
+        if (!af_lua_json_read(L, line, len, &why))
+            luaL_error(L, "line %d of the trace is %s", (int)i, why);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+static void set_integer(lua_State *L, const char *name, size_t value)
+{
+    if (value == 0)
+        return;
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static int l_draw(lua_State *L)
+{
+    struct drawing *drawing = lua_touserdata(L, 1);
+    const struct af_tool_chart *chart = drawing->chart;
+    af_vm_require(L, "tool.chart");
+    lua_getfield(L, -1, "draw");
+    push_records(L, drawing->trace);
+    lua_createtable(L, 0, 10);
+    lua_pushstring(L, chart->format);
+    lua_setfield(L, -2, "format");
+    set_integer(L, "width", (size_t)chart->width);
+    set_integer(L, "tail", chart->tail);
+    set_integer(L, "max_rows", chart->max_rows);
+    lua_pushboolean(L, chart->color);
+    lua_setfield(L, -2, "color");
+    lua_pushboolean(L, chart->ascii);
+    lua_setfield(L, -2, "ascii");
+    lua_pushstring(L, chart->party);
+    lua_setfield(L, -2, "party");
+    lua_pushstring(L, chart->type);
+    lua_setfield(L, -2, "type");
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+    lua_call(L, 2, 1);
+    drawing->text = af_mem_string(luaL_checkstring(L, -1));
+    return 0;
+}
+
+char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_chart *chart,
+                    struct af_failure *why)
+{
+    struct drawing drawing = {trace, chart, NULL};
+    struct af_vm *vm = af_vm_new(why);
+    if (vm == NULL)
+        return NULL;
+    lua_pushcfunction(vm->L, l_draw);
+    lua_pushlightuserdata(vm->L, &drawing);
+    if (lua_pcall(vm->L, 1, 0, 0) != LUA_OK)
+        af_failure_set(why, AF_FAILURE_USAGE, "chart", "%s", af_vm_error_text(vm->L, NULL));
+    af_vm_free(vm);
+    return drawing.text;
+}

@@ -1,0 +1,188 @@
+/* sim_calls.c: what scripts ask of the outside, answered from the mock. In mock an answer takes no
+ * virtual time. */
+#include "sim_impl.h"
+
+#include "bounds.h"
+#include "json.h"
+#include "mem.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void answer(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *reply, const void *bytes, size_t len, const char *failure)
+{
+    struct af_answer answer = {reply,   reply == NULL ? 0 : strlen(reply), bytes, len,
+                               failure, af_loop_now_ns(sim->loop)};
+    af_script_answer(party, call, &answer);
+}
+
+void af_sim_answer(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *reply)
+{
+    answer(sim, party, call, reply, NULL, 0, NULL);
+}
+
+void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *why)
+{
+    answer(sim, party, call, NULL, NULL, 0, why);
+}
+
+/* ---- Files. ---- */
+
+static void upload(struct af_sim *sim, struct af_script_party *party, const char *id,
+                   const struct af_script_call *call, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf file = AF_BUF_EMPTY;
+    char url[AF_FILE_URL_BYTES], reply[AF_FILE_URL_BYTES + 16];
+    const char *path = af_request_string(request, "path");
+    const void *bytes = call->bytes;
+    size_t len = call->bytes_len;
+    if (path != NULL) {
+        if (af_file_read(&sim->options->files, path, AF_BUF_BYTES_MAX, &file, &why) != 0) {
+            char text[AF_FAILURE_TEXT_MAX];
+            snprintf(text, sizeof text, "upload_file: %s: %s", why.what, why.why);
+            af_buf_release(&file);
+            af_sim_refuse(sim, party, call->id, text);
+            return;
+        }
+        bytes = af_buf_text(&file);
+        len = file.len;
+    }
+    af_file_store_put(sim->store, bytes, len, url);
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "upload");
+    af_trace_string(sim->trace, "party", id);
+    af_trace_string(sim->trace, "url", url);
+    af_trace_integer(sim->trace, "bytes", (int64_t)len);
+    af_trace_end(sim->trace);
+    af_buf_release(&file);
+    snprintf(reply, sizeof reply, "{\"url\":\"%s\"}", url);
+    af_sim_answer(sim, party, call->id, reply);
+}
+
+/* The bytes of a URL: NULL with *why filled. What was read from a file is kept in `file`. */
+static const void *fetch(struct af_sim *sim, const char *url, int64_t max_bytes,
+                         struct af_buf *file, size_t *len, struct af_failure *why)
+{
+    if (strncmp(url, "mock://", 7) == 0) {
+        const void *bytes = af_file_store_get(sim->store, url, len);
+        if (bytes == NULL)
+            af_failure_set(why, AF_FAILURE_FLOW, url, "nothing was uploaded under this URL");
+        return bytes;
+    }
+    if (strncmp(url, "file://", 7) == 0) {
+        if (af_file_read(&sim->options->files, url + 7, max_bytes, file, why) != 0)
+            return NULL;
+        *len = file->len;
+        return af_buf_text(file);
+    }
+    af_failure_set(why, AF_FAILURE_FLOW, url, "in mock only mock:// and file:// can be downloaded");
+    return NULL;
+}
+
+static bool is_digest(const void *bytes, size_t len, const char *expected)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char hex[2 * sizeof digest + 1];
+    crypto_hash_sha256(digest, bytes, len);
+    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    return strcmp(hex, expected) == 0;
+}
+
+static void download(struct af_sim *sim, struct af_script_party *party,
+                     const struct af_script_call *call, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf file = AF_BUF_EMPTY;
+    const char *url = af_request_string(request, "url");
+    const char *path = af_request_string(request, "path");
+    const char *sha256 = af_request_string(request, "sha256");
+    int64_t max_bytes = AF_BUF_BYTES_MAX;
+    size_t len = 0;
+    af_request_integer(request, "max_bytes", &max_bytes);
+    const void *bytes = fetch(sim, url, max_bytes, &file, &len, &why);
+    if (bytes != NULL && (int64_t)len > max_bytes)
+        af_failure_set(&why, AF_FAILURE_FLOW, url, "is larger than %lld bytes",
+                       (long long)max_bytes);
+    else if (bytes != NULL && sha256 != NULL && !is_digest(bytes, len, sha256))
+        af_failure_set(&why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one");
+    else if (bytes != NULL && path != NULL)
+        af_file_write(&sim->options->files, path, bytes, len, &why);
+    if (why.kind != AF_FAILURE_NONE) {
+        char text[AF_FAILURE_TEXT_MAX];
+        snprintf(text, sizeof text, "af.download: %s: %s", why.what, why.why);
+        af_sim_refuse(sim, party, call->id, text);
+    } else {
+        answer(sim, party, call->id, "null", path != NULL ? NULL : bytes, path != NULL ? 0 : len,
+               NULL);
+    }
+    af_buf_release(&file);
+}
+
+/* ---- The task manager: no effect in mock, but it is seen in the trace. ---- */
+
+static void note_request(struct af_sim *sim, const char *kind, const char *id,
+                         const struct af_script_call *call)
+{
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), kind);
+    af_trace_string(sim->trace, "party", id);
+    af_trace_json(sim->trace, "request", call->request, call->request_len);
+    af_trace_end(sim->trace);
+}
+
+bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const char *id,
+                        const struct af_script_call *call, const struct af_request *request)
+{
+    if (strcmp(call->name, "upload") == 0) {
+        upload(sim, party, id, call, request);
+    } else if (strcmp(call->name, "download") == 0) {
+        download(sim, party, call, request);
+    } else if (strcmp(call->name, "launch") == 0 || strcmp(call->name, "dataset") == 0) {
+        note_request(sim, call->name, id, call);
+        af_sim_answer(sim, party, call->id, call->name[0] == 'l' ? "true" : "null");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---- Calls of handlers. ---- */
+
+static void tell_members(struct af_sim *sim, struct af_script_party *party, const char *id,
+                         uint64_t call, bool whoami)
+{
+    struct af_buf reply = AF_BUF_EMPTY;
+    size_t count;
+    const struct af_script_member *members = af_script_members(sim->scripts[0], &count);
+    if (whoami)
+        af_buf_printf(&reply, "{\"mock\":true,\"id\":\"%s\",\"nodes\":", id);
+    af_buf_append_char(&reply, '[');
+    for (size_t i = 0; i < count; i++)
+        af_buf_printf(&reply, "%s\"%s\"", i == 0 ? "" : ",", members[i].id);
+    af_buf_append_string(&reply, whoami ? "]}" : "]");
+    af_sim_answer(sim, party, call, af_buf_text(&reply));
+    af_buf_release(&reply);
+}
+
+void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call)
+{
+    struct af_sim *sim = arg;
+    if (af_script_party_sequential(party)) {
+        af_sim_sequential_call(af_script_party_user(party), call);
+        return;
+    }
+    struct af_party *owner = af_script_party_user(party);
+    const char *id = af_party_spec(owner)->id;
+    struct af_request request;
+    if (!af_request_read(&request, call->request, call->request_len))
+        af_sim_refuse(sim, party, call->id, "not a request");
+    else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
+        tell_members(sim, party, id, call->id, call->name[0] == 'w');
+    else if (!af_sim_common_call(sim, party, id, call, &request))
+        af_sim_refuse(sim, party, call->id, "not to be had in a handler");
+    af_request_release(&request);
+}

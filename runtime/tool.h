@@ -1,0 +1,26 @@
+/* tool.h: the work that shapes text, done by library scripts (scripts/tool/), as plain C functions.
+ * bindings/ implements it. */
+#ifndef AF_TOOL_H
+#define AF_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct af_failure;
+struct af_trace_memory;
+
+struct af_tool_chart {
+    const char *format; /* "text", "mermaid", "svg", "html" */
+    int width;          /* columns of a text */
+    bool color;
+    size_t tail;              /* only the last rows; 0: all */
+    size_t max_rows;          /* rows at most, the rest elided in the middle; 0: no bound */
+    const char *party, *type; /* filters: names divided by commas; NULL: all */
+    bool ascii;
+};
+
+/* Draws a trace. Returns the drawing, which the caller frees; NULL with *why filled. */
+char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_chart *chart,
+                    struct af_failure *why);
+
+#endif
