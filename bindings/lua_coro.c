@@ -125,6 +125,7 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
         if (!af_script_is_sequential(delivery->party)) /* the cap is for the whole delivery */
             vm->instructions_left = delivery->instructions_left;
     }
+    coro->state = AF_CORO_RUNS; /* an owner that answers from within finds it so */
     int status = lua_resume(coro->thread, NULL, nargs, &nresults);
     if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
         vm->capped = AF_CAP_MEMORY;
@@ -160,7 +161,8 @@ static int call_answered(lua_State *L, int status, lua_KContext context)
     delivery->waiting_call = 0;
     delivery->answered = false;
     if (delivery->reply_failure != NULL) {
-        luaL_where(L, 1);
+        if (!af_vm_push_where(L, L))
+            lua_pushliteral(L, "");
         lua_pushstring(L, delivery->reply_failure);
         free(delivery->reply_failure);
         delivery->reply_failure = NULL;

@@ -76,9 +76,15 @@ static void append_path(struct af_buf *path, const struct frame *frame)
 
 static bool refuse(const struct writer *w, const struct frame *frame, const char *why)
 {
+    enum { SHOWN = 60 }; /* bytes of a path's beginning and end */
     struct af_buf path = AF_BUF_EMPTY;
     append_path(&path, frame);
-    snprintf(error_text, sizeof error_text, "%s%s: %s", w->name, af_buf_text(&path), why);
+    const char *text = af_buf_text(&path);
+    if (path.len <= 2 * SHOWN)
+        snprintf(error_text, sizeof error_text, "%s%s: %s", w->name, text, why);
+    else
+        snprintf(error_text, sizeof error_text, "%s%.*s … %s: %s", w->name, SHOWN, text,
+                 text + path.len - SHOWN, why);
     af_buf_release(&path);
     return false;
 }

@@ -141,7 +141,7 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
 
 /* ---- lua_coro.c ---- */
 
-enum af_coro_state { AF_CORO_IDLE, AF_CORO_WAITS, AF_CORO_RETURNED, AF_CORO_RAISED };
+enum af_coro_state { AF_CORO_IDLE, AF_CORO_RUNS, AF_CORO_WAITS, AF_CORO_RETURNED, AF_CORO_RAISED };
 
 struct af_coro {
     lua_State *thread; /* anchored in the registry by ref */

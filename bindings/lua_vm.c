@@ -133,13 +133,13 @@ void af_vm_abandon(void)
 
 /* ---- Errors. ---- */
 
-/* The first place in a script on the stack of a thread, as file:line. */
-static bool push_where(lua_State *L, lua_State *thread)
+bool af_vm_push_where(lua_State *L, lua_State *thread)
 {
     lua_Debug activation;
     for (int level = 0; lua_getstack(thread, level, &activation); level++) {
         lua_getinfo(thread, "Sl", &activation);
-        if (activation.currentline > 0 && activation.short_src[0] != '[') {
+        if (activation.currentline > 0 && activation.source[0] == '@' &&
+            strncmp(activation.source, "@af/", 4) != 0) {
             lua_pushfstring(L, "%s:%d: ", activation.short_src, activation.currentline);
             return true;
         }
@@ -160,8 +160,7 @@ const char *af_vm_error_text(lua_State *L, lua_State *where)
     if (reason != NULL && (text == NULL || strstr(text, reason) == NULL))
         text = reason;
     if (text == NULL) {
-        lua_pushfstring(L, "the error is %s value, not a text",
-                        lua_type(L, -1) == LUA_TNIL ? "a nil" : luaL_typename(L, -1));
+        lua_pushfstring(L, "the error is a %s, not a text", luaL_typename(L, -1));
         lua_replace(L, -2);
         text = lua_tostring(L, -1);
     } else if (text == reason) {
@@ -169,7 +168,7 @@ const char *af_vm_error_text(lua_State *L, lua_State *where)
         lua_replace(L, -2);
         text = lua_tostring(L, -1);
     }
-    if (where != NULL && !has_position(text) && push_where(L, where)) {
+    if (where != NULL && !has_position(text) && af_vm_push_where(L, where)) {
         lua_insert(L, -2);
         lua_concat(L, 2);
         text = lua_tostring(L, -1);

@@ -82,6 +82,10 @@ bool af_vm_has_embedded(const char *name);
  * message has none. */
 const char *af_vm_error_text(lua_State *L, lua_State *where);
 
+/* Pushes the first place in a script of the user's on the stack of a thread, as "file:line: ";
+ * false, having pushed nothing, if there is none. */
+bool af_vm_push_where(lua_State *L, lua_State *thread);
+
 /* Keys of the registry and of metatables: their addresses. */
 extern const char af_key_lock;    /* in a metatable: rawset() refuses its tables */
 extern const char af_key_fields;  /* in an event: its fields */

@@ -63,7 +63,11 @@ static int set_parties(void *target, const char *value, struct af_failure *why)
 
 static int set_seed(void *target, const char *value, struct af_failure *why)
 {
-    return af_opts_seed(value, &SIM(target)->seed, why);
+    int64_t seed; /* a trace keeps it as a JSON integer */
+    if (af_opts_integer(value, 0, INT64_MAX, &seed, why) != 0)
+        return -1;
+    SIM(target)->seed = (uint64_t)seed;
+    return 0;
 }
 
 static int set_runs(void *target, const char *value, struct af_failure *why)
