@@ -310,7 +310,7 @@ static void seconds_returned(struct af_delivery *delivery)
     lua_State *thread = delivery->coro.thread;
     lua_Number seconds = lua_gettop(thread) > 0 ? lua_tonumber(thread, 1) : -1;
     if (lua_gettop(thread) == 0 || lua_type(thread, 1) != LUA_TNUMBER || !(seconds >= 0) ||
-        seconds > (lua_Number)(AF_TIME_MAX_NS / AF_S_NS)) {
+        seconds > (lua_Number)AF_TIME_MAX_S) {
         char text[300];
         add_place(delivery, text, sizeof text, "after: expected 0 to 31536000 seconds");
         raise_text(delivery, text);

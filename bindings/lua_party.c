@@ -228,7 +228,7 @@ static int l_deadline(lua_State *L)
     struct af_deadline deadline = {0, -1};
     if (!lua_isnoneornil(L, 3)) {
         lua_Number seconds = luaL_checknumber(L, 3);
-        if (!(seconds >= 0) || seconds > (lua_Number)(AF_TIME_MAX_NS / AF_S_NS))
+        if (!(seconds >= 0) || seconds > (lua_Number)AF_TIME_MAX_S)
             return luaL_error(L, "party:deadline: expected 0 to 31536000 seconds");
         deadline.delay_ns = (int64_t)llround(seconds * 1e9);
     }

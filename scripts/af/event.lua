@@ -38,7 +38,8 @@ local function declare(name, fields, predefined, level)
   end
   fields = fields or {}
   if type(fields) == "table" and fields.type ~= nil then
-    error(("af.event '%s': 'type' is not to be declared, every event has it"):format(name), level + 1)
+    error(("af.event '%s': 'type' is not to be declared, every event has it"):format(name),
+      level + 1)
   end
   local record = types.fields(("af.event '%s'"):format(name), fields, level + 1)
   return host.event(name, record, predefined, host.caller_line(level))

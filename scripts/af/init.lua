@@ -30,8 +30,8 @@ local af = {
   mock_nodes = mock.mock_nodes,
 }
 
-for _, name in ipairs { "string", "id", "integer", "number", "boolean", "bytes", "any", "list", "map",
-  "record", "one_of", "optional" } do
+for _, name in ipairs { "string", "id", "integer", "number", "boolean", "bytes", "any", "list",
+  "map", "record", "one_of", "optional" } do
   af[name] = types[name]
 end
 

@@ -20,7 +20,7 @@ local function check_nodes(options)
 end
 
 ---Runs fn in a mock context.
----@param options { id?: string, nodes?: string[], clean?: boolean }  clean: forget what waits for it
+---@param options { id?: string, nodes?: string[], clean?: boolean }
 ---@param fn fun(...): ...
 ---@return any ...  what fn returns
 function mock.mock_context(options, fn)

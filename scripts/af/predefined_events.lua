@@ -11,7 +11,8 @@ return {
     session_id = text, source = text, target = text, public_key = types.bytes,
   }),
   ApplySfSendingData = predefine("apply_sf_sending_data", {
-    session_id = text, source = text, target = types.list(text, { min_length = 1 }), file_url = text,
+    session_id = text, source = text, file_url = text,
+    target = types.list(text, { min_length = 1 }),
   }),
   DenySendingData = predefine("deny_sending_data", {
     session_id = text, rejecter = text, cause = types.optional(text),

@@ -1,7 +1,7 @@
 --- table.sort as scripts see it: stable, so that ties keep their order.
 ---
 --- The standard one picks its pivots by the clock on large tables and orders ties by them; a merge
---- sort has no choice to make. It works on a copy, so an error in `before` leaves the table as it was.
+--- sort has no choice to make. It works on a copy, so an error in `before` leaves the table alone.
 
 local function less(a, b)
   return a < b

@@ -59,7 +59,8 @@ function TaskMessageContractor:new_contract(targets, event)
   return publish(self, targets, event, "task_inside")
 end
 
----Iterates over received events: `for event, info in contractor:contract_events { timeout = 30 } do`.
+---Iterates over received events:
+---`for event, info in contractor:contract_events { timeout = 30 } do`.
 ---@param options? { timeout?: number }  seconds from now; 0 or absent: for ever
 ---@return fun(): table?, table?
 function TaskMessageContractor:contract_events(options)
@@ -149,7 +150,7 @@ local function upload_result(self, receivers, file, file_type)
     "task_file_upload")
 end
 
----Uploads a report and tells the receivers. A missing file is an error; nil: there is none to upload.
+---Uploads a report and tells the receivers. A missing file is an error; nil: there is none.
 ---@param receivers string|string[]
 ---@param file any  a path, af.content(bytes) or nil
 function TaskMessageContractor:upload_metric_report(receivers, file)
