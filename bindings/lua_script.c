@@ -229,6 +229,7 @@ static int run_first(struct af_script *script, struct af_failure *why)
     struct af_delivery *delivery = script->main->delivery;
     script->phase = AF_PHASE_FIRST_LOAD;
     delivery->stage = 0;
+    af_vm_begin(script->vm);
     enum af_coro_state state = af_coro_resume(delivery, 0);
     af_vm_end(script->vm);
     if (state == AF_CORO_RAISED)

@@ -102,6 +102,11 @@ void af_vm_end(struct af_vm *vm)
     vm->limit_bytes = SIZE_MAX; /* what the host does between two deliveries is its own affair */
 }
 
+void af_vm_executes(lua_State *thread)
+{
+    executing = thread;
+}
+
 void af_vm_interrupt(void)
 {
     interrupted = 1;
@@ -371,8 +376,7 @@ void af_vm_free(struct af_vm *vm)
 {
     if (vm == NULL)
         return;
-    if (executing != NULL)
-        executing = NULL;
+    executing = NULL;
     lua_close(vm->L);
     free(vm);
 }

@@ -61,6 +61,9 @@ void af_vm_check_cap(lua_State *L);
 /* The reason for a cap, in words, or NULL. */
 const char *af_vm_cap_reason(const struct af_vm *vm);
 
+/* Notes the thread that begins to run, for af_vm_abandon(). */
+void af_vm_executes(lua_State *thread);
+
 /* Asks the script that runs, in any vm, to stop; from a signal handler. */
 void af_vm_interrupt(void);
 bool af_vm_interrupted(void);

@@ -31,7 +31,7 @@
 /* Times. */
 #define AF_TIME_MAX_S INT64_C(31536000) /* a year: any delay or deadline */
 #define AF_TIME_MAX_NS (AF_TIME_MAX_S * AF_S_NS)
-#define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000      /* a run that does not move is in a loop */
+#define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000 /* a run that does not move is in a loop */
 #define AF_SIM_RUNS_MAX 100000000
 
 /* Files kept by a mock run. */

@@ -112,7 +112,7 @@ static void compare(void *arg, const char *line, size_t len)
 {
     struct comparison *comparison = arg;
     size_t recorded_len = 0;
-    if (comparison->differs)
+    if (comparison->differs || comparison->stepper.left)
         return;
     const char *recorded =
         af_trace_memory_next(comparison->recorded, &comparison->at, &recorded_len);
@@ -154,7 +154,7 @@ static int run_again(struct af_run_options *run, const struct af_trace_memory *t
             fprintf(stderr, "afrun: %s:%zu: the run now goes otherwise: %s", options->trace_path,
                     comparison.number, af_buf_text(&comparison.told));
             status = 1;
-        } else {
+        } else if (!comparison.stepper.left) {
             printf("%s: %zu records replayed, all the same; %.3f s virtual; seed %llu\n",
                    result.name, comparison.number - 1, (double)result.virtual_ns / 1e9,
                    (unsigned long long)run->sim.seed);

@@ -1,0 +1,30 @@
+# Ctrl-C: a script in a loop is stopped, and the place is named.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+
+flow() { # flow NAME BODY: a flow whose first handler runs BODY, on line 3
+    printf 'local af = require "af"\nreturn af.flow { name = "x", roles = { a = { start = "s", states = { s = { enter = function(party)\n%s\nend } } } } }\n' "$2" >"$1.lua"
+}
+
+interrupted() { # interrupted NAME TEXT: after half a second
+    "$AFRUN" "$1.lua" --mock >out 2>err &
+    local pid=$!
+    sleep 0.7
+    kill -INT $pid
+    wait $pid
+    local status=$?
+    if [ $status -eq 130 ] && grep -qF "$2" err; then ok "$1 is interrupted"; else not_ok "$1 is interrupted" "status $status: $(cat err)"; fi
+}
+
+# Each round stays below the cap on instructions, so that it does not end by itself first.
+flow timers 'return "s"'
+cat >forever.lua <<'END'
+local af = require "af"
+return af.flow { name = "x", roles = { a = { start = "s", states = { s = { after = { 1, function()
+  for i = 1, 20000000 do local x = i end
+  return "s"
+end } } } } } }
+END
+interrupted forever "interrupted"
+# A pattern that backtracks for ever is a loop inside of a C function.
+flow pattern 'return ("a"):rep(40):find(("a?"):rep(40) .. ("a"):rep(40) .. "b")'
+interrupted pattern "pattern.lua:3: interrupted"
