@@ -3,12 +3,11 @@
 ---   participant  ── query ────────────────────>  initiator      where are we?
 ---   participant  <─────────────────── sync ────  initiator      the round, and who takes part
 ---   participant  ── sync_resp ────────────────>  initiator      I know
----
----   participant  <─ notice_task_completion ──  initiator      all know
+---   participant  <─ notice_task_completion ────  initiator      all know
 ---
 --- The initiator serves one participant after the other. Any message may be lost, come twice or
---- overtake another, and any party may crash: so who waits for an answer asks again after a while,
---- and a participant that has responded rests, ready to respond again, until it hears that all know.
+--- overtake another, and any party may crash. So who waits for an answer asks again after a while,
+--- and who has responded rests, ready to respond again, until it hears that all know.
 
 local af = require "af"
 

@@ -1,0 +1,1 @@
+../../../flows/notebook/sync_contractor.lua
