@@ -125,7 +125,10 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
         if (!af_script_is_sequential(delivery->party)) /* the cap is for the whole delivery */
             vm->instructions_left = delivery->instructions_left;
     }
-    af_vm_executes(coro->thread);
+    const struct af_script_party *party = delivery->party;
+    af_vm_executes(coro->thread, party->member < party->script->member_count
+                                     ? party->script->members[party->member].id
+                                     : NULL);
     coro->state = AF_CORO_RUNS; /* an owner that answers from within finds it so */
     int status = lua_resume(coro->thread, NULL, nargs, &nresults);
     if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)

@@ -155,6 +155,9 @@ static void keep_line(struct af_effects *effects, const char *text, size_t len)
                    sizeof *effects->logs);
     effects->logs[effects->log_count++] = (struct af_text){effects->bytes.len, len};
     af_buf_append(&effects->bytes, text, len);
+    if (effects->bytes.full)
+        effects->logs[effects->log_count - 1].len =
+            0; /* the sends of this step have no room either */
 }
 
 /* A sequential script's line is told at once. */
@@ -309,13 +312,17 @@ static int l_build(lua_State *L)
     return lua_error(L);
 }
 
-/* host.lock(table, name) → a read-only view */
+/* host.lock(table, name, deep) → a read-only view; deep: of a copy, and of the tables in it */
 static int l_lock(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     const char *name = luaL_checkstring(L, 2);
+    bool deep = lua_toboolean(L, 3);
     lua_pushvalue(L, 1);
-    af_vm_lock(L, name);
+    if (deep)
+        af_vm_lock_deep(L, name);
+    else
+        af_vm_lock(L, name);
     return 1;
 }
 

@@ -29,6 +29,13 @@ static void check_self(lua_State *L, const struct af_delivery *delivery, const c
     lua_pop(L, 1);
 }
 
+/* Raises where a step sends and logs more than a buffer may hold. */
+static void check_room(lua_State *L, const struct af_effects *effects)
+{
+    if (effects->bytes.full)
+        luaL_error(L, "a step sends and logs at most 512 MiB");
+}
+
 /* ---- Targets. ---- */
 
 static void add_target(struct af_effects *effects, struct af_send *send, uint32_t member)
@@ -138,6 +145,7 @@ static struct af_hash add_send(lua_State *L, struct af_delivery *delivery, int t
     send.content = effects->bytes.len;
     af_event_write(L, event_index, &effects->bytes);
     send.content_len = effects->bytes.len - send.content;
+    check_room(L, effects);
     send.type = af_event_class_of(L, event_index)->type;
     send.title = title;
     uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
@@ -235,6 +243,7 @@ static int l_deadline(lua_State *L)
     struct af_effects *effects = &delivery->effects;
     deadline.name = effects->bytes.len;
     af_buf_append(&effects->bytes, name, len + 1);
+    check_room(L, effects);
     af_mem_reserve(&effects->deadlines, &effects->deadline_cap, effects->deadline_count + 1,
                    sizeof *effects->deadlines);
     effects->deadlines[effects->deadline_count++] = deadline;

@@ -20,6 +20,7 @@ const char af_key_loaded = 0;
 
 static volatile sig_atomic_t interrupted;
 static lua_State *volatile executing; /* the thread that last began to run, for af_vm_abandon() */
+static const char *volatile executing_who;
 
 /* ---- Memory. ---- */
 
@@ -102,9 +103,10 @@ void af_vm_end(struct af_vm *vm)
     vm->limit_bytes = SIZE_MAX; /* what the host does between two deliveries is its own affair */
 }
 
-void af_vm_executes(lua_State *thread)
+void af_vm_executes(lua_State *thread, const char *who)
 {
     executing = thread;
+    executing_who = who;
 }
 
 void af_vm_interrupt(void)
@@ -126,7 +128,8 @@ void af_vm_abandon(void)
     for (int level = 0; L != NULL && lua_getstack(L, level, &activation); level++) {
         lua_getinfo(L, "Sl", &activation);
         if (activation.currentline > 0) {
-            len = snprintf(text, sizeof text, "afrun: %s:%d: interrupted\n", activation.short_src,
+            len = snprintf(text, sizeof text, "afrun: %s: %s:%d: interrupted\n",
+                           executing_who == NULL ? "script" : executing_who, activation.short_src,
                            activation.currentline);
             break;
         }
@@ -321,6 +324,23 @@ void af_vm_lock(lua_State *L, const char *name)
         lua_setfield(L, -2, "__call");
     lua_setmetatable(L, -2);
     lua_remove(L, -2);
+}
+
+void af_vm_lock_deep(lua_State *L, const char *name)
+{
+    luaL_checkstack(L, 10, "too deep");
+    int table = lua_gettop(L);
+    lua_newtable(L); /* a table must not be written while it is walked */
+    lua_pushnil(L);
+    while (lua_next(L, table) != 0) {
+        if (lua_istable(L, -1))
+            af_vm_lock_deep(L, name);
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, table + 1);
+    }
+    lua_replace(L, table);
+    af_vm_lock(L, name);
 }
 
 bool af_vm_is_locked(lua_State *L, int index)

@@ -61,8 +61,8 @@ void af_vm_check_cap(lua_State *L);
 /* The reason for a cap, in words, or NULL. */
 const char *af_vm_cap_reason(const struct af_vm *vm);
 
-/* Notes the thread that begins to run, for af_vm_abandon(). */
-void af_vm_executes(lua_State *thread);
+/* Notes the thread that begins to run, and for whom (borrowed), for af_vm_abandon(). */
+void af_vm_executes(lua_State *thread, const char *who);
 
 /* Asks the script that runs, in any vm, to stop; from a signal handler. */
 void af_vm_interrupt(void);
@@ -99,6 +99,9 @@ extern const char af_key_loaded; /* registry: library scripts that were run */
 
 /* Replaces the table on the top by a read-only view of it; `name` is told when it is written to. */
 void af_vm_lock(lua_State *L, const char *name);
+
+/* The same for a copy of the table and of those in it, which must form a tree. */
+void af_vm_lock_deep(lua_State *L, const char *name);
 
 /* Whether the value is a table that is locked (a proxy, an event, a party). */
 bool af_vm_is_locked(lua_State *L, int index);

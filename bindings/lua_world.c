@@ -72,31 +72,13 @@ void af_script_view(struct af_script *script, uint32_t member, const struct af_v
         script->world->dirty[script->world->dirty_count++] = member;
 }
 
-/* Locks the table on top, and those in it. */
-static void lock_deep(lua_State *L)
-{
-    luaL_checkstack(L, 8, "too deep");
-    int table = lua_gettop(L);
-    lua_newtable(L); /* a table must not be written while it is walked */
-    lua_pushnil(L);
-    while (lua_next(L, table) != 0) {
-        if (lua_istable(L, -1))
-            lock_deep(L);
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, table + 1);
-    }
-    lua_replace(L, table);
-    af_vm_lock(L, "world");
-}
-
 static void push_json(lua_State *L, const char *text, size_t len)
 {
     const char *why;
     if (text == NULL || !af_lua_json_read(L, text, len, &why))
         lua_pushnil(L);
     if (lua_istable(L, -1))
-        lock_deep(L);
+        af_vm_lock_deep(L, "world");
 }
 
 static void renew(lua_State *L, struct af_script *script, uint32_t member)

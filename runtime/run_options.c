@@ -341,10 +341,6 @@ int af_run_options_finish(struct af_run_options *options, char **files, int file
     for (size_t i = 0; i < sim->party_count; i++)
         sim->parties[i] =
             (struct af_sim_count){options->parties.items[i].name, options->parties.items[i].count};
-    if (sim->path_count > 1 &&
-        (sim->party_count > 0 || sim->faults.crash_count > 0 || sim->faults.loss_count > 0))
-        return af_failure_set(why, AF_FAILURE_USAGE, "--parties",
-                              "sequential scripts have no roles");
     if (af_file_access_grant(&sim->files, 0, ".", why) != 0 ||
         af_file_access_grant(&sim->files, 1, ".", why) != 0)
         return -1;

@@ -211,6 +211,14 @@ static int make_flow(struct af_sim *sim, struct af_failure *why)
 /* A script is a party of its own: it is named after its file until a mock context names it. */
 static int make_scripts(struct af_sim *sim, struct af_failure *why)
 {
+    const struct af_sim_options *options = sim->options;
+    if (options->party_count > 0 || options->faults.crash_count > 0 ||
+        options->faults.loss_count > 0)
+        return af_failure_set(why, AF_FAILURE_USAGE,
+                              options->party_count > 0          ? "--parties"
+                              : options->faults.crash_count > 0 ? "--crash"
+                                                                : "--lose",
+                              "a sequential script has no roles");
     for (size_t i = 0; i < sim->script_count; i++) {
         struct af_script *script = sim->scripts[i];
         char id[200];

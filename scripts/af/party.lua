@@ -68,7 +68,7 @@ function party.set_task(task_id, events, args)
   for _, methods in ipairs { party.methods, party.sequential_methods } do
     methods.task_id = task_id
     methods.contractor = locked
-    methods.args = host.lock(args or {}, "party.args")
+    methods.args = host.lock(args or {}, "party.args", true)
   end
 end
 

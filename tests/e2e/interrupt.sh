@@ -27,4 +27,4 @@ END
 interrupted forever "interrupted"
 # A pattern that backtracks for ever is a loop inside of a C function.
 flow pattern 'return ("a"):rep(40):find(("a?"):rep(40) .. ("a"):rep(40) .. "b")'
-interrupted pattern "pattern.lua:3: interrupted"
+interrupted pattern "a-1: pattern.lua:3: interrupted"
