@@ -51,8 +51,9 @@ struct af_sim_sequential {
     struct af_sim *sim;
     struct af_script *script;
     struct af_script_party *party;
-    uint32_t node; /* who it is now */
-    uint32_t home; /* who it is outside of any mock context */
+    uint32_t node;  /* who it is now */
+    uint32_t home;  /* who it is outside of any mock context */
+    uint32_t shown; /* who it was in its last mock context */
     bool in_context;
     char **nodes; /* those of the mock context */
     size_t node_count;

@@ -98,7 +98,7 @@ struct af_sim_sequential *af_sim_sequential_new(struct af_sim *sim, struct af_sc
     struct af_sim_sequential *sequential = af_mem_zero(1, sizeof *sequential);
     sequential->sim = sim;
     sequential->script = script;
-    sequential->node = sequential->home = node->number;
+    sequential->node = sequential->home = sequential->shown = node->number;
     node->sequential = sequential;
     sim->sequentials = af_mem_grow(sim->sequentials, (sim->sequential_count + 1) *
                                                          sizeof(struct af_sim_sequential *));
@@ -138,6 +138,12 @@ static const char *name_of(const struct af_sim_sequential *sequential)
     return sequential->sim->nodes[sequential->node]->id;
 }
 
+/* The name under which it is known when it ends: that of its last mock context. */
+static const char *last_name_of(const struct af_sim_sequential *sequential)
+{
+    return sequential->sim->nodes[sequential->shown]->id;
+}
+
 /* The script has returned, or raised. */
 static void over(void *arg, struct af_script_party *party, const struct af_effects *effects)
 {
@@ -153,30 +159,36 @@ static void over(void *arg, struct af_script_party *party, const struct af_effec
     if (effects->outcome == AF_OUTCOME_DONE) {
         const char *result = effects->text == NULL ? "null" : effects->text;
         af_trace_begin(trace, now_ns, "done");
-        af_trace_string(trace, "party", name_of(sequential));
+        af_trace_string(trace, "party", last_name_of(sequential));
         af_trace_json(trace, "result", result, strlen(result));
         af_trace_end(trace);
     } else if (effects->outcome == AF_OUTCOME_FAILED) {
-        af_trace_party(trace, now_ns, "fail", name_of(sequential), "reason", effects->text);
+        af_trace_party(trace, now_ns, "fail", last_name_of(sequential), "reason", effects->text);
         if (!allow)
-            af_sim_finding(sim, true, "%s failed: %s", name_of(sequential), effects->text);
+            af_sim_finding(sim, true, "%s failed: %s", last_name_of(sequential), effects->text);
     } else {
-        af_trace_party(trace, now_ns, "error", name_of(sequential), "message", effects->text);
-        af_sim_finding(sim, true, "%s: %s", name_of(sequential), effects->text);
+        af_trace_party(trace, now_ns, "error", last_name_of(sequential), "message", effects->text);
+        af_sim_finding(sim, true, "%s: %s", last_name_of(sequential), effects->text);
     }
     af_sim_stepped(sim, sim->nodes[sequential->home]);
+}
+
+static void note_start(struct af_sim_sequential *sequential)
+{
+    struct af_trace *trace = sequential->sim->trace;
+    af_trace_begin(trace, af_loop_now_ns(sequential->sim->loop), "start");
+    af_trace_string(trace, "party", name_of(sequential));
+    af_trace_string(trace, "state", NULL);
+    af_trace_data(trace, "{}", 2);
+    af_trace_end(trace);
 }
 
 void af_sim_sequential_start(struct af_sim_sequential *sequential)
 {
     struct af_sim *sim = sequential->sim;
-    struct af_input input = {
-        AF_INPUT_START, af_loop_now_ns(sim->loop), {0, 0}, NULL, 0, NULL, 0, NULL};
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "start");
-    af_trace_string(sim->trace, "party", name_of(sequential));
-    af_trace_string(sim->trace, "state", NULL);
-    af_trace_data(sim->trace, "{}", 2);
-    af_trace_end(sim->trace);
+    struct af_input input = {.kind = AF_INPUT_START, .now_ns = af_loop_now_ns(sim->loop)};
+    if (sim->flow != NULL) /* a script is seen under the name that its mock context gives it */
+        note_start(sequential);
     af_script_deliver(sequential->party, &input, over, sequential);
 }
 
@@ -285,6 +297,9 @@ static void note_wait(struct af_sim_sequential *sequential, const char *call)
     af_trace_begin(trace, af_loop_now_ns(sequential->sim->loop), "wait");
     af_trace_string(trace, "party", name_of(sequential));
     af_trace_string(trace, "call", call);
+    const char *colon = strrchr(af_script_party_where(sequential->party), ':');
+    if (colon != NULL)
+        af_trace_integer(trace, "line", atoi(colon + 1));
     af_trace_end(trace);
 }
 
@@ -438,6 +453,8 @@ static void mock_enter(struct af_sim_sequential *sequential, uint64_t call,
     if (id != NULL)
         sequential->node = af_sim_node(sim, id)->number;
     sequential->in_context = true;
+    sequential->shown = sequential->node;
+    note_start(sequential);
     af_sim_answer(sim, sequential->party, call, "null");
 }
 

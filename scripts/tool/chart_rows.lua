@@ -114,7 +114,9 @@ local on = {}
 
 function on.start(b, record)
   local party = know(b, text_of(b, record.party) or "?")
-  local entry = { party = party, state = text_of(b, record.state) or "?" }
+  local state = text_of(b, record.state)
+  if state == nil then return end -- a sequential one has no states
+  local entry = { party = party, state = state }
   local last = b.rows[#b.rows]
   if last and last.kind == "start" and last.t == b.t then
     last.entries[#last.entries + 1] = entry
@@ -266,7 +268,8 @@ function on.violation(b, record)
 end
 
 function on.stuck(b, record)
-  local text = "stuck in " .. (text_of(b, record.state) or "?")
+  local state = text_of(b, record.state)
+  local text = state and "stuck in " .. state or "stuck"
   local waits = {}
   for i, what in ipairs(list_of(record.waits_for)) do waits[i] = text_of(b, what) or "?" end
   if #waits > 0 then text = text .. ", waits for " .. table.concat(waits, ", ") end
