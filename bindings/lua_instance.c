@@ -270,7 +270,8 @@ const char *af_script_party_where(struct af_script_party *party)
 {
     static char text[160];
     text[0] = '\0';
-    if (party->delivery == NULL || party->delivery->coro.state != AF_CORO_WAITS)
+    if (party->delivery == NULL || (party->delivery->coro.state != AF_CORO_WAITS &&
+                                    party->delivery->coro.state != AF_CORO_RUNS))
         return text;
     lua_Debug activation;
     lua_State *thread = party->delivery->coro.thread;
