@@ -27,6 +27,32 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 static uint64_t fingerprint(lua_State *L, int index);
 
+/* Pushes a table's metatable, unless it is that of all environments: behind it are the globals,
+ * which no script can change. */
+static bool push_own_metatable(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    if (lua_topointer(L, -1) != af_vm_of(L)->script->environment)
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+/* A hash of a text that is quick: it guards against slips, not against enemies. */
+static uint64_t hash_text(const char *text, size_t len)
+{
+    uint64_t hash = 11 + len;
+    for (; len >= 8; text += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, text, sizeof word);
+        hash = mix(hash, word);
+    }
+    uint64_t rest = 0;
+    memcpy(&rest, text, len);
+    return mix(hash, rest);
+}
+
 static uint64_t fingerprint_table(lua_State *L, int index)
 {
     const void *table = lua_topointer(L, index);
@@ -38,7 +64,7 @@ static uint64_t fingerprint_table(lua_State *L, int index)
     index = lua_absindex(L, index);
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
         sum += mix(fingerprint(L, -2), fingerprint(L, -1));
-    if (lua_getmetatable(L, index)) {
+    if (push_own_metatable(L, index)) {
         sum = mix(sum, fingerprint(L, -1));
         lua_pop(L, 1);
     }
@@ -62,7 +88,7 @@ static uint64_t fingerprint(lua_State *L, int index)
         return mix(7, bits);
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &len);
-        return af_hash_bytes((struct af_hash){1, 2}, text, len).a;
+        return hash_text(text, len);
     case LUA_TTABLE:
         return fingerprint_table(L, lua_absindex(L, index));
     default:
@@ -109,7 +135,7 @@ static void note_value(lua_State *L, struct af_script_party *party, int function
             return;
         for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
             note_value(L, party, functions, lua_gettop(L));
-        if (lua_getmetatable(L, index)) {
+        if (push_own_metatable(L, index)) {
             note_value(L, party, functions, lua_gettop(L));
             lua_pop(L, 1);
         }

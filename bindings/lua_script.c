@@ -163,6 +163,7 @@ static int l_open(lua_State *L)
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
+    script->environment = lua_topointer(L, -1);
     script->environment_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
     af_vm_require(L, "af.party");

@@ -66,6 +66,7 @@ struct af_script {
     int members_ref; /* id → index + 1 */
     int methods_ref; /* metatables: what every party object shows */
     int sequential_methods_ref;
+    const void *environment;
     int environment_ref; /* the metatable of all environments: the globals */
 
     af_script_call_fn *call;

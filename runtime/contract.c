@@ -19,7 +19,7 @@ struct af_contract *af_contract_new(const struct af_contract_parts *parts)
     contract->channel = parts->channel;
     contract->title = parts->title;
     contract->from = parts->from;
-    contract->key = parts->from == NULL
+    contract->key = parts->from == NULL || parts->own_uuid
                         ? parts->uuid
                         : af_hash_bytes(parts->uuid, parts->from, strlen(parts->from));
     memcpy(bytes, parts->type, parts->type_len);
@@ -36,16 +36,16 @@ struct af_contract *af_contract_new(const struct af_contract_parts *parts)
 
 struct af_contract *af_contract_repeat(const struct af_contract *contract, struct af_hash uuid)
 {
-    struct af_contract_parts parts = {uuid,
-                                      contract->time_ns,
-                                      contract->task,
-                                      contract->channel,
-                                      contract->title,
-                                      contract->from,
-                                      contract->type,
-                                      contract->type_len,
-                                      contract->content,
-                                      contract->content_len};
+    struct af_contract_parts parts = {.uuid = uuid,
+                                      .time_ns = contract->time_ns,
+                                      .task = contract->task,
+                                      .channel = contract->channel,
+                                      .title = contract->title,
+                                      .from = contract->from,
+                                      .type = contract->type,
+                                      .type_len = contract->type_len,
+                                      .content = contract->content,
+                                      .content_len = contract->content_len};
     return af_contract_new(&parts);
 }
 

@@ -8,6 +8,7 @@
 
 #include "rng.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ struct af_contract_parts {
     size_t type_len;
     const char *content;
     size_t content_len;
+    bool own_uuid; /* made by us, for this sender alone: then it is the key */
 };
 
 /* A contract of its parts, counted once; type and content are copied. */

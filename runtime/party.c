@@ -208,11 +208,17 @@ static void outbox_flush(struct af_party *party)
 static struct af_contract *make_contract(struct af_party *party, const struct af_effects *effects,
                                          const struct af_send *send)
 {
-    struct af_contract_parts parts = {
-        send->uuid,       now(party),         party->spec.task,
-        "federated",      send->title,        party->spec.id,
-        send->type,       strlen(send->type), effects->bytes.data + send->content,
-        send->content_len};
+    struct af_contract_parts parts = {.uuid = send->uuid,
+                                      .time_ns = now(party),
+                                      .task = party->spec.task,
+                                      .channel = "federated",
+                                      .title = send->title,
+                                      .from = party->spec.id,
+                                      .type = send->type,
+                                      .type_len = strlen(send->type),
+                                      .content = effects->bytes.data + send->content,
+                                      .content_len = send->content_len,
+                                      .own_uuid = true};
     return af_contract_new(&parts);
 }
 
@@ -247,9 +253,17 @@ static void report_failure(struct af_party *party)
         af_buf_append_string(&content, "\"(not valid UTF-8)\"");
     af_buf_append_char(&content, '}');
     struct af_hash uuid = af_hash_bytes(party->spec.seed, type, sizeof type);
-    struct af_contract_parts parts = {
-        uuid,           now(party), party->spec.task, "federated",  "task_inside",
-        party->spec.id, type,       sizeof type - 1,  content.data, content.len};
+    struct af_contract_parts parts = {.uuid = uuid,
+                                      .time_ns = now(party),
+                                      .task = party->spec.task,
+                                      .channel = "federated",
+                                      .title = "task_inside",
+                                      .from = party->spec.id,
+                                      .type = type,
+                                      .type_len = sizeof type - 1,
+                                      .content = content.data,
+                                      .content_len = content.len,
+                                      .own_uuid = true};
     uint32_t *targets = af_mem_alloc(count * sizeof *targets);
     size_t target_count = 0;
     for (uint32_t i = 0; i < count; i++)

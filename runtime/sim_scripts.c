@@ -411,16 +411,16 @@ static void publish(struct af_sim_sequential *sequential, const struct af_script
         }
     }
     const char *uuid = af_request_string(request, "uuid");
-    struct af_contract_parts parts = {{0, 0},
-                                      af_loop_now_ns(sim->loop),
-                                      af_sim_intern(sim, af_request_string(request, "task")),
-                                      af_sim_intern(sim, af_request_string(request, "channel")),
-                                      af_sim_intern(sim, af_request_string(request, "title")),
-                                      name_of(sequential),
-                                      type,
-                                      strlen(type),
-                                      call->bytes,
-                                      call->bytes_len};
+    struct af_contract_parts parts = {
+        .time_ns = af_loop_now_ns(sim->loop),
+        .task = af_sim_intern(sim, af_request_string(request, "task")),
+        .channel = af_sim_intern(sim, af_request_string(request, "channel")),
+        .title = af_sim_intern(sim, af_request_string(request, "title")),
+        .from = name_of(sequential),
+        .type = type,
+        .type_len = strlen(type),
+        .content = call->bytes,
+        .content_len = call->bytes_len};
     if (!af_uuid_parse(uuid, &parts.uuid))
         parts.uuid = af_hash_bytes((struct af_hash){5, 6}, uuid, strlen(uuid));
     af_bus_mock_publish(sim->bus, sequential->node, af_contract_new(&parts), targets, count);
