@@ -64,6 +64,7 @@ static int read_all(int fd, const char *path, int64_t max_bytes, struct af_buf *
                     struct af_failure *why)
 {
     char piece[65536];
+    size_t before = bytes->len;
     ssize_t got;
     while ((got = read(fd, piece, sizeof piece)) != 0) {
         if (got < 0 && errno == EINTR)
@@ -72,7 +73,7 @@ static int read_all(int fd, const char *path, int64_t max_bytes, struct af_buf *
             return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s",
                                   strerror(errno));
         af_buf_append(bytes, piece, (size_t)got);
-        if (bytes->full || (int64_t)bytes->len > max_bytes)
+        if (bytes->full || (int64_t)(bytes->len - before) > max_bytes)
             return af_failure_set(why, AF_FAILURE_FLOW, path, "is larger than %lld bytes",
                                   (long long)max_bytes);
     }
