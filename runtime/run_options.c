@@ -351,7 +351,7 @@ int af_run_options_finish(struct af_run_options *options, char **files, int file
     if (options->runs > 1 && options->trace_path != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "--trace",
                               "traces one run; with --runs, trace the failing seed afterwards");
-    if (sim->seed > UINT64_MAX - (uint64_t)options->runs)
+    if (sim->seed > (uint64_t)(INT64_MAX - (options->runs - 1))) /* the last one is a seed too */
         return af_failure_set(why, AF_FAILURE_USAGE, "--seed", "the seeds of --runs overflow");
     return 0;
 }
