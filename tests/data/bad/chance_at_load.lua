@@ -1,0 +1,7 @@
+-- 2: math.random
+local af = require "af"
+local start = math.random(10) -- HERE
+return af.flow {
+  name = "chance_at_load",
+  roles = { one = { data = function() return { at = start } end, start = "a", states = { a = {} } } },
+}

@@ -1,0 +1,3 @@
+-- 2: io
+local file = io.open("/etc/hostname") -- HERE
+return file

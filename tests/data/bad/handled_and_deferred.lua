@@ -1,0 +1,7 @@
+-- 2: event 'go' is both
+local af = require "af"
+local Go = af.event("go")
+return af.flow {
+  name = "handled_and_deferred",
+  roles = { one = { start = "waiting", states = { waiting = { [Go] = "waiting", defer = { Go } } } } },
+}

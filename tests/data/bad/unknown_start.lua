@@ -1,0 +1,6 @@
+-- 2: 'start' must name one of its states (waiting)
+local af = require "af"
+return af.flow {
+  name = "unknown_start",
+  roles = { one = { start = "wating", states = { waiting = { may_end = true } } } },
+}
