@@ -107,6 +107,14 @@ static int l_declare_flow(lua_State *L)
 {
     struct af_script *script = af_vm_of(L)->script;
     luaL_checktype(L, 1, LUA_TTABLE);
+    if (script != NULL && script->waits_at != NULL) {
+        script->flow_too_late = true;
+        lua_pushfstring(L,
+                        "%s: chance, time and waiting are not to be had while a flow is loaded; "
+                        "use them in a handler",
+                        script->waits_at);
+        return lua_error(L);
+    }
     if (script == NULL || script->phase == AF_PHASE_RUN)
         return luaL_error(L, "af.flow: a flow is made where its file is loaded, not in a handler");
     if (script->flow_declared)
@@ -248,6 +256,8 @@ static int run_first(struct af_script *script, struct af_failure *why)
         if (run_protected(script, l_plan, why) != 0)
             return -1;
     }
+    if (state == AF_CORO_WAITS)
+        script->waits_at = af_mem_string(af_script_party_where(script->main));
     script->phase = AF_PHASE_RUN;
     return 0;
 }
@@ -326,6 +336,7 @@ void af_script_free(struct af_script *script)
     af_plan_free(script);
     free_members(script);
     free(script->task_id);
+    free(script->waits_at);
     free(script->name);
     free(script->folder);
     free(script);
@@ -334,6 +345,11 @@ void af_script_free(struct af_script *script)
 const struct af_flow *af_script_flow(const struct af_script *script)
 {
     return script->flow;
+}
+
+bool af_script_flow_too_late(const struct af_script *script)
+{
+    return script->flow_too_late;
 }
 
 const struct af_script_file *af_script_file(const struct af_script *script)

@@ -56,8 +56,10 @@ struct af_script {
     int chunk_ref, modules_ref, declared_ref, plan_ref, classes_ref;
     int cell_ref; /* a function that makes a new upvalue for an environment */
     lua_Integer declared_next;
-    bool flow_declared;           /* af.flow() was called by the chunk that runs now */
-    int definition_ref;           /* … with this table */
+    bool flow_declared; /* af.flow() was called by the chunk that runs now */
+    bool flow_too_late; /* … when it had asked for what no flow may while it is loaded */
+    char *waits_at;     /* where a script's load ended with such a call, else NULL */
+    int definition_ref; /* … with this table */
     struct af_script_party *main; /* the first instance: the script itself, or that of invariants */
 
     char *task_id;

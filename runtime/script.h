@@ -82,6 +82,10 @@ void af_script_free(struct af_script *script);
 
 /* NULL for a sequential script. Borrowed, lives as long as the script. */
 const struct af_flow *af_script_flow(const struct af_script *script);
+
+/* Whether a script has turned out to be a flow whose file draws chance, asks for the time or waits
+ * while it is loaded: its error is one of the file. */
+bool af_script_flow_too_late(const struct af_script *script);
 const struct af_script_file *af_script_file(const struct af_script *script);
 
 /* The SHA-256 of a file's bytes, hexadecimal. Returns -1 if it cannot be read. */

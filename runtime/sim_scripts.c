@@ -166,6 +166,9 @@ static void over(void *arg, struct af_script_party *party, const struct af_effec
         af_trace_party(trace, now_ns, "fail", last_name_of(sequential), "reason", effects->text);
         if (!allow)
             af_sim_finding(sim, true, "%s failed: %s", last_name_of(sequential), effects->text);
+    } else if (af_script_flow_too_late(sequential->script)) {
+        af_failure_set(&sim->why, AF_FAILURE_USAGE, "", "%s", effects->text);
+        sim->stopped = true;
     } else {
         af_trace_party(trace, now_ns, "error", last_name_of(sequential), "message", effects->text);
         af_sim_finding(sim, true, "%s: %s", last_name_of(sequential), effects->text);

@@ -1,4 +1,4 @@
--- 2: math.random
+-- 2: chance, time and waiting are not to be had while a flow is loaded
 local af = require "af"
 local start = math.random(10) -- HERE
 return af.flow {

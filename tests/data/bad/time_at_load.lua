@@ -1,4 +1,4 @@
--- 2: af.now
+-- 2: chance, time and waiting are not to be had while a flow is loaded
 local af = require "af"
 local start = af.now() -- HERE
 return af.flow {
