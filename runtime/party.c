@@ -317,10 +317,20 @@ static void end_failed(struct af_party *party, enum af_finding finding, const ch
     party->spec.owner->finding(party->spec.owner->arg, party, finding, reason);
 }
 
+/* What a handler waits for must not be answered after the end. */
+static void withdraw(struct af_party *party)
+{
+    if (!party->busy)
+        return;
+    af_script_withdraw(party->script);
+    party->busy = false;
+}
+
 void af_party_fail(struct af_party *party, const char *reason)
 {
     if (party->status != AF_PARTY_NEW && party->status != AF_PARTY_ACTIVE)
         return;
+    withdraw(party);
     end_failed(party, AF_FINDING_FAILED, reason);
     stepped(party);
 }
@@ -329,10 +339,7 @@ void af_party_lose(struct af_party *party)
 {
     if (party->status != AF_PARTY_NEW && party->status != AF_PARTY_ACTIVE)
         return;
-    if (party->busy) {
-        af_script_withdraw(party->script);
-        party->busy = false;
-    }
+    withdraw(party);
     af_trace_party(party->spec.trace, now(party), "lost", party->spec.id, NULL, NULL);
     party->status = AF_PARTY_LOST;
     party->down = false;
