@@ -30,6 +30,13 @@ for file in "$bad"/*.lua; do
     refused "$file" "${header%%:*}" "${header#*: }" "$(grep -n -e '-- HERE$' "$file" | cut -d: -f1)"
 done
 
+cat >syntax_error.lua <<'END'
+local af = require "af"
+local function broken( -- the parenthesis is never closed
+return af.flow {}
+END
+refused syntax_error.lua 2 "near 'return'" 3
+
 # Bytecode is refused, whatever its name; so is text that is none.
 echo 'local f = io.open(arg[1], "wb") f:write(string.dump(loadfile(arg[2]))) f:close()' >dump.lua
 lua5.4 dump.lua bytecode.lua "$ROOT/flows/sync_state.lua"

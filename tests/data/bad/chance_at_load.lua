@@ -3,5 +3,7 @@ local af = require "af"
 local start = math.random(10) -- HERE
 return af.flow {
   name = "chance_at_load",
-  roles = { one = { data = function() return { at = start } end, start = "a", states = { a = {} } } },
+  roles = {
+    one = { data = function() return { at = start } end, start = "a", states = { a = {} } },
+  },
 }

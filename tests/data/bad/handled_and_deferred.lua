@@ -3,5 +3,5 @@ local af = require "af"
 local Go = af.event("go")
 return af.flow {
   name = "handled_and_deferred",
-  roles = { one = { start = "waiting", states = { waiting = { [Go] = "waiting", defer = { Go } } } } },
+  roles = { one = { start = "a", states = { a = { [Go] = "a", defer = { Go } } } } },
 }

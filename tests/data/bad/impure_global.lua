@@ -1,4 +1,5 @@
 -- 1: total
+-- luacheck: ignore 111
 local af = require "af"
 return af.flow {
   name = "impure_global",

@@ -19,7 +19,7 @@ af.mock_context({ id = MY_ID, nodes = NODES }, function()
   contractor:query_state(MY_ID)
 
   print("等待状态同步消息 ...")
-  for event in contractor:contract_events() do
+  for event in contractor:contract_events() do -- luacheck: ignore 512
     assert(sync.events.Sync:is(event), "expected the state, got " .. tostring(event))
     print("收到状态同步消息")
     contractor:sync_response(event.aggregator, MY_ID)
