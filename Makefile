@@ -21,10 +21,11 @@ LINK    = $(Q)echo "  LD $@"; $(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c bindings/*.c) embedded.c)
 SCRIPTS := $(filter-out %/embed.lua,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
 UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-.PHONY: all units deps demo test test-long bench fuzz run-fuzzers lint install clean help
+.PHONY: all units benches deps demo test test-long bench fuzz run-fuzzers lint install clean help
 .SECONDARY:
 
 units: $(UNITS)
@@ -33,6 +34,9 @@ $(BUILD)/afrun: $(BUILD)/runtime/main.o $(BUILD)/libafrun.a
 	$(LINK)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a
 	$(LINK) -lcmocka -ljansson
+benches: $(BENCHES)
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(LINK)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
 	$(LINK) -fsanitize=fuzzer -ljansson
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
@@ -53,9 +57,9 @@ demo: ## simulate a flow and draw what happened
 test test-long: ## build and test both modes, with small counts or the full ones
 	@$(MAKE) MODE=release all units && $(MAKE) MODE=sanitize all units
 	@$(if $(findstring long,$@),AF_TEST_LONG=1) tests/lib/run.sh
-bench: ## measure
-	@$(MAKE) MODE=release all
-	@for bench in tests/bench/*.sh; do AFRUN=build/release/afrun bash $$bench || exit; done
+bench: ## measure (MILLION=1: a million parties too)
+	@$(MAKE) MODE=release all benches
+	@lua5.4 tests/bench/run.lua build/release $(if $(MILLION),--million)
 fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer (FUZZ=json: that one)
 	@$(MAKE) MODE=fuzz run-fuzzers
 run-fuzzers: $(FUZZERS)
@@ -71,4 +75,4 @@ clean: ## remove what was built
 help: ## list what can be made
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /make \1\t/p' Makefile | expand -t 24
 
--include $(OBJ:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)
+-include $(OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)

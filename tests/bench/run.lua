@@ -1,0 +1,124 @@
+-- run.lua BUILD [--million]: measures the program beside its floors and prints a table; what each
+-- line means is in README.md.
+--
+-- The machine's speed changes from second to second, so a line's programs take turns, several
+-- times, and medians are told. Only ratios of one run can be compared with those of another.
+-- Exit status 1 if something does not run; never because of a time.
+
+local build, option = arg[1], arg[2]
+local afrun = build .. "/afrun"
+local measure = build .. "/tests/bench/measure"
+local floor = build .. "/tests/bench/floor_messages"
+local trace_file = build .. "/tests/bench/trace.jsonl"
+
+if not build or (option and option ~= "--million") then
+  io.stderr:write("usage: lua5.4 run.lua BUILD [--million]\n")
+  os.exit(2)
+end
+
+---Runs a command once.
+---@return number seconds, integer bytes  wall clock, peak memory
+local function run_once(command)
+  local pipe = assert(io.popen(measure .. " " .. command))
+  local seconds, bytes = pipe:read("n", "n")
+  if not pipe:close() or not bytes then
+    io.stderr:write("does not run: ", command, "\n")
+    os.exit(1)
+  end
+  return seconds, bytes
+end
+
+local function median(values)
+  table.sort(values)
+  return values[#values // 2 + 1]
+end
+
+---Runs the commands by turns.
+---@return number[] seconds, integer[] bytes  medians, in the commands' order
+local function by_turns(times, commands)
+  local seconds, bytes = {}, {}
+  for turn = 1, times do
+    for i, command in ipairs(commands) do
+      seconds[i], bytes[i] = seconds[i] or {}, bytes[i] or {}
+      seconds[i][turn], bytes[i][turn] = run_once(command)
+    end
+  end
+  for i = 1, #commands do
+    seconds[i], bytes[i] = median(seconds[i]), median(bytes[i])
+  end
+  return seconds, bytes
+end
+
+---12345678 → "12,345,678"
+local function grouped(number)
+  local text = ("%.0f"):format(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
+  return (text:gsub("^,", ""))
+end
+
+local function tell(name, format, ...)
+  print(("%-34s %s"):format(name, format:format(...)))
+  io.flush()
+end
+
+-- Messages. --------------------------------------------------------------------------------------
+
+local function tell_messages(name, count, seconds, floor_seconds, target)
+  tell(name, "%9s/s  floor %s/s  ratio %.2f  (target %.2f)", grouped(count / seconds),
+    grouped(count / floor_seconds), floor_seconds / seconds, target)
+end
+
+local function bench_messages(times, parties, rounds)
+  local flow = ("%s tests/bench/ping_pong.lua --mock --parties player=%d --arg rounds=%d"):format(
+    afrun, parties, rounds)
+  local seconds = by_turns(times, {
+    ("%s ring %d %d"):format(floor, parties, rounds), flow, flow .. " --trace " .. trace_file,
+  })
+  local name = ("messages, %s parties"):format(grouped(parties))
+  tell_messages(name, parties * rounds, seconds[2], seconds[1], 0.40)
+  tell_messages(name .. ", traced", parties * rounds, seconds[3], seconds[1], 0.20)
+end
+
+-- Many parties. ----------------------------------------------------------------------------------
+
+local function many(parties)
+  return ("%s query %d"):format(floor, parties),
+    ("%s tests/bench/many_parties.lua --mock --parties participant=%d --arg participants=%d")
+    :format(afrun, parties, parties)
+end
+
+---One participant's time and memory are the program's own, and not the parties'.
+local function bench_parties(times, parties, base_seconds, base_bytes)
+  local floor_command, command = many(parties)
+  local seconds, bytes = by_turns(times, { floor_command, command })
+  local each = (bytes[2] - base_bytes) / parties
+  tell(("query, %s parties"):format(grouped(parties)),
+    "%7.3f s  floor %.3f s  ratio %.2f%s  %s bytes a party, floor %s%s", seconds[2], seconds[1],
+    seconds[1] / seconds[2], parties == 100000 and "  (target < 5 s)" or "", grouped(each),
+    grouped(bytes[1] / parties), parties == 100000 and "  (target < 8,000)" or "")
+  return (seconds[2] - base_seconds) / parties
+end
+
+-- Start. -----------------------------------------------------------------------------------------
+
+local function bench_start(times)
+  local seconds = by_turns(times, {
+    "true", floor .. " state", afrun .. " flows/sync_state.lua --mock",
+  })
+  tell("start to end, sync_state", "%7.1f ms  floor %.1f ms, `true` %.1f ms  (target < 15)",
+    seconds[3] * 1e3, seconds[2] * 1e3, seconds[1] * 1e3)
+end
+
+bench_messages(5, 2, 200000)
+bench_messages(5, 1000, 400)
+
+local _, one = many(1)
+local base_seconds, base_bytes = by_turns(5, { one })
+local small = bench_parties(5, 1000, base_seconds[1], base_bytes[1])
+bench_parties(5, 10000, base_seconds[1], base_bytes[1])
+local large = bench_parties(3, 100000, base_seconds[1], base_bytes[1])
+tell("time a party, 100,000 to 1,000", "%7.2f times  (target: near 1)", large / small)
+if option == "--million" then
+  bench_parties(1, 1000000, base_seconds[1], base_bytes[1])
+end
+bench_start(50)
+os.remove(trace_file)
