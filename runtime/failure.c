@@ -32,13 +32,13 @@ int af_failure_set(struct af_failure *failure, enum af_failure_kind kind, const 
     if (failure == NULL || failure->kind != AF_FAILURE_NONE)
         return -1;
     failure->kind = kind;
-    snprintf(failure->what, sizeof failure->what, "%s", what);
+    if (snprintf(failure->what, sizeof failure->what, "%s", what) >= (int)sizeof failure->what)
+        mend_cut(failure->what);
     va_list args;
     va_start(args, why_format);
-    vsnprintf(failure->why, sizeof failure->why, why_format, args);
+    if (vsnprintf(failure->why, sizeof failure->why, why_format, args) >= (int)sizeof failure->why)
+        mend_cut(failure->why);
     va_end(args);
-    mend_cut(failure->what);
-    mend_cut(failure->why);
     return -1;
 }
 

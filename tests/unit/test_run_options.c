@@ -283,6 +283,8 @@ static void test_a_folder_that_cannot_be_granted_is_told(void **state)
     assert_int_equal(p.why.kind, AF_FAILURE_USAGE);
     assert_non_null(strstr(p.why.why, "is not a folder"));
     af_run_options_release(&p.options);
+    expect_refused("flow.lua --allow-write=", "--allow-write");
+    expect_refused("flow.lua --allow-read=\xC3\xC3", "\xC3\xC3"); /* as it was typed */
 }
 
 static void test_options_that_contradict_are_told(void **state)
