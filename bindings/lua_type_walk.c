@@ -133,17 +133,22 @@ static bool matches_pattern(lua_State *L, const struct af_type *type, int index)
     return found;
 }
 
-static bool string_fits(lua_State *L, const struct af_type *type, int index)
+/* The string at index, or NULL if it does not fit. Whether it is UTF-8 is not asked. */
+static const char *fitting_string(lua_State *L, const struct af_type *type, int index, size_t *len)
 {
     if (lua_type(L, index) != LUA_TSTRING)
-        return false;
+        return NULL;
+    const char *text = lua_tolstring(L, index, len);
+    if (*len < type->min_length || *len > type->max_length)
+        return NULL;
+    return type->pattern == NULL || matches_pattern(L, type, index) ? text : NULL;
+}
+
+static bool string_fits(lua_State *L, const struct af_type *type, int index)
+{
     size_t len;
-    const char *text = lua_tolstring(L, index, &len);
-    if (len < type->min_length || len > type->max_length)
-        return false;
-    if (type->kind == AF_TYPE_STRING && !af_json_is_utf8(text, len))
-        return false;
-    return type->pattern == NULL || matches_pattern(L, type, index);
+    const char *text = fitting_string(L, type, index, &len);
+    return text != NULL && (type->kind != AF_TYPE_STRING || af_json_is_utf8(text, len));
 }
 
 static bool is_choice(const struct af_type *type, const char *text, size_t len)
@@ -450,16 +455,12 @@ static bool write_scalar(lua_State *L, const struct af_type *type, int index, st
     const char *text;
     lua_Integer whole;
     switch (type->kind) {
-    case AF_TYPE_STRING:
-        if (!string_fits(L, type, index))
-            return false;
-        text = lua_tolstring(L, index, &len);
-        return af_json_write_string(out, text, len);
+    case AF_TYPE_STRING: /* writing looks whether it is UTF-8 */
+        text = fitting_string(L, type, index, &len);
+        return text != NULL && af_json_write_string(out, text, len);
     case AF_TYPE_BYTES:
-        if (!string_fits(L, type, index))
-            return false;
-        text = lua_tolstring(L, index, &len);
-        return write_bytes(out, text, len);
+        text = fitting_string(L, type, index, &len);
+        return text != NULL && write_bytes(out, text, len);
     case AF_TYPE_ONE_OF:
         text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
         return text != NULL && is_choice(type, text, len) && af_json_write_string(out, text, len);
@@ -722,9 +723,31 @@ static bool read_value(lua_State *L, const struct af_type *type, struct af_json_
     return read_scalar(L, type, reader, token, error);
 }
 
+/* Pushes a scalar of just the declared kind, as most are; false, having pushed nothing, for what
+ * needs a second look. What the reader gives is UTF-8. */
+static bool read_plain(lua_State *L, const struct af_type *type,
+                       const struct af_json_reader *reader, enum af_json_token token)
+{
+    if (token == AF_JSON_STRING && type->kind == AF_TYPE_STRING && type->pattern == NULL) {
+        if (reader->string_len < type->min_length || reader->string_len > type->max_length)
+            return false;
+        lua_pushlstring(L, reader->string, reader->string_len);
+        return true;
+    }
+    if (token == AF_JSON_INTEGER && type->kind == AF_TYPE_INTEGER) {
+        if (!integer_fits(type, reader->integer))
+            return false;
+        lua_pushinteger(L, reader->integer);
+        return true;
+    }
+    return false;
+}
+
 bool af_type_read(lua_State *L, const struct af_type *type, struct af_json_reader *reader,
                   enum af_json_token token, struct af_type_error *error)
 {
+    if (read_plain(L, type, reader, token))
+        return true;
     int top = lua_gettop(L);
     luaL_checkstack(L, 10, "too deep");
     bool ok;
