@@ -162,6 +162,7 @@ static int read_groups(struct af_partition *partition, char *text, struct af_fai
     for (char *part = strtok_r(text, "|", &save_group); part != NULL;
          part = strtok_r(NULL, "|", &save_group), group++) {
         char *save_node = NULL;
+        size_t count_before = partition->node_count;
         for (char *node = strtok_r(part, ",", &save_node); node != NULL;
              node = strtok_r(NULL, ",", &save_node)) {
             af_mem_reserve(&partition->nodes, &cap, partition->node_count + 1, sizeof(char *));
@@ -170,6 +171,8 @@ static int read_groups(struct af_partition *partition, char *text, struct af_fai
             partition->nodes[partition->node_count] = af_mem_string(node);
             partition->groups[partition->node_count++] = group;
         }
+        if (partition->node_count == count_before)
+            return af_failure_set(why, AF_FAILURE_USAGE, "", "a group without nodes, '%s'", part);
     }
     if (group < 2 || group > 200)
         return af_failure_set(why, AF_FAILURE_USAGE, "",

@@ -261,7 +261,7 @@ static void test_a_wrong_value_is_told_with_its_option(void **state)
          {"r", "r:", ":1", "r:-1", "r:x", "r:1@", "r:1@x", "r@5s", "r@1s:5", "r:@5s", "r:2000001"}},
         {"--partition",
          {"a|b", "a@1s..2s", "@1s..2s", "a|b@", "a|b@2s..1s", "a|b@x", "random:2",
-          "random:", "random:x", "|@1s..2s", "a||@1s..2s"}},
+          "random:", "random:x", "|@1s..2s", "a|,@1s..2s"}},
         {"--arg", {"a", "=1", "="}},
         {"--color", {"blue", "Always"}},
     };
