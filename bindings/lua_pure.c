@@ -39,6 +39,24 @@ static bool push_own_metatable(lua_State *L, int index)
     return false;
 }
 
+/* An environment without globals of its own stays so, for setting a new one raises. */
+static bool is_bare_environment(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    bool bare = lua_topointer(L, -1) == af_vm_of(L)->script->environment;
+    lua_pop(L, 1);
+    index = lua_absindex(L, index);
+    lua_Integer count = 0;
+    for (lua_pushnil(L); bare && lua_next(L, index) != 0; lua_pop(L, 1)) {
+        if (++count > 1) { /* _G is the first */
+            lua_pop(L, 2);
+            return false;
+        }
+    }
+    return bare;
+}
+
 /* A hash of a text that is quick: it guards against slips, not against enemies. */
 static uint64_t hash_text(const char *text, size_t len)
 {
@@ -149,7 +167,8 @@ static struct af_cell describe(lua_State *L, int index, int slot, int upvalue)
         cell.number = lua_tonumber(L, index);
     else if (cell.type == LUA_TBOOLEAN)
         cell.number = lua_toboolean(L, index);
-    else if (cell.type == LUA_TTABLE && !af_vm_is_locked(L, index))
+    else if (cell.type == LUA_TTABLE && !af_vm_is_locked(L, index) &&
+             !is_bare_environment(L, index))
         cell.fingerprint = fingerprint_root(L, index);
     return cell;
 }

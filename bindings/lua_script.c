@@ -132,6 +132,24 @@ static int l_declare_flow(lua_State *L)
 static const char cell_source[] =
     "local environment = ... return function() return environment end";
 
+/* A new global: while the file is loaded it is the instance's own; in a handler it would be lost.
+ */
+static int l_new_global(lua_State *L)
+{
+    const struct af_script *script = af_vm_of(L)->script;
+    if (script->phase == AF_PHASE_RUN && script->flow != NULL) {
+        size_t len;
+        const char *name = luaL_tolstring(L, 2, &len);
+        return luaL_error(
+            L,
+            "a handler sets the global '%s', which is outside of party.data and would "
+            "be lost in a crash; keep it in party.data, or make it local",
+            name);
+    }
+    lua_rawset(L, 1);
+    return 0;
+}
+
 /* A metatable that shows the field `name` of the table on top. */
 static int ref_methods(lua_State *L, const char *name)
 {
@@ -169,6 +187,8 @@ static int l_open(lua_State *L)
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_new_global);
+    lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     script->environment = lua_topointer(L, -1);

@@ -344,8 +344,28 @@ static bool build_value(lua_State *L, const struct af_type *type, int index,
     return false;
 }
 
+/* A plain value that fits is its own copy: most fields are one. */
+static bool is_plain_fit(lua_State *L, const struct af_type *type, int index)
+{
+    switch (type->kind) {
+    case AF_TYPE_STRING:
+    case AF_TYPE_BYTES:
+        return string_fits(L, type, index);
+    case AF_TYPE_INTEGER:
+        return lua_isinteger(L, index) && integer_fits(type, lua_tointeger(L, index));
+    case AF_TYPE_BOOLEAN:
+        return lua_isboolean(L, index);
+    default:
+        return false;
+    }
+}
+
 bool af_type_build(lua_State *L, const struct af_type *type, int index, struct af_type_error *error)
 {
+    if (is_plain_fit(L, type, index)) {
+        lua_pushvalue(L, index);
+        return true;
+    }
     int top = lua_gettop(L);
     index = lua_absindex(L, index);
     luaL_checkstack(L, 10, "too deep");
@@ -364,6 +384,11 @@ bool af_type_build(lua_State *L, const struct af_type *type, int index, struct a
 }
 
 /* ---- Writing JSON. ---- */
+
+static bool is_scalar(const struct af_type *type)
+{
+    return type->kind <= AF_TYPE_BYTES || type->kind == AF_TYPE_ONE_OF;
+}
 
 static bool write_record(lua_State *L, const struct af_type *type, int index, const char *first,
                          struct af_buf *out, struct af_type_error *error)
@@ -495,6 +520,8 @@ static bool write_any(lua_State *L, const struct af_type *type, int index, struc
 bool af_type_write(lua_State *L, const struct af_type *type, int index, const char *first,
                    struct af_buf *out, struct af_type_error *error)
 {
+    if (is_scalar(type) && !is_absent(L, index))
+        return write_scalar(L, type, index, out) || unfit(L, type, index, error);
     luaL_checkstack(L, 10, "too deep");
     int top = lua_gettop(L);
     bool ok = true;

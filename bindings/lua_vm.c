@@ -5,6 +5,7 @@
 #include "embedded.h"
 #include "failure.h"
 #include "mem.h"
+#include "pool.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -24,21 +25,48 @@ static const char *volatile executing_who;
 
 /* ---- Memory. ---- */
 
+static void *take(struct af_vm *vm, size_t bytes)
+{
+    return bytes <= AF_POOL_BLOCK_BYTES_MAX ? af_pool_alloc(&vm->pool, bytes) : af_mem_alloc(bytes);
+}
+
+static void give_back(struct af_vm *vm, void *block, size_t bytes)
+{
+    if (bytes <= AF_POOL_BLOCK_BYTES_MAX)
+        af_pool_free(&vm->pool, block, bytes);
+    else
+        free(block);
+}
+
+/* A block with another size: where it is, if it can stay there. */
+static void *resize(struct af_vm *vm, void *block, size_t old_bytes, size_t new_bytes)
+{
+    bool small = new_bytes <= AF_POOL_BLOCK_BYTES_MAX,
+         was_small = old_bytes <= AF_POOL_BLOCK_BYTES_MAX;
+    if (!small && !was_small)
+        return af_mem_grow(block, new_bytes);
+    if (small && was_small && af_pool_same_class(old_bytes, new_bytes))
+        return block;
+    void *moved = take(vm, new_bytes);
+    memcpy(moved, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+    give_back(vm, block, old_bytes);
+    return moved;
+}
+
 static void *limited_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes)
 {
     struct af_vm *vm = ud;
     if (block == NULL)
         old_bytes = 0; /* Lua tells the kind of the object there */
-    if (new_bytes == 0) {
-        vm->used_bytes -= old_bytes;
-        free(block);
-        return NULL;
-    }
     if (new_bytes > old_bytes && new_bytes - old_bytes > vm->limit_bytes - vm->used_bytes)
         return NULL;
-    void *grown = af_mem_grow(block, new_bytes);
     vm->used_bytes = vm->used_bytes - old_bytes + new_bytes;
-    return grown;
+    if (old_bytes == 0)
+        return new_bytes == 0 ? NULL : take(vm, new_bytes);
+    if (new_bytes > 0)
+        return resize(vm, block, old_bytes, new_bytes);
+    give_back(vm, block, old_bytes);
+    return NULL;
 }
 
 /* ---- Instructions. ---- */
@@ -381,6 +409,7 @@ struct af_vm *af_vm_new(struct af_failure *why)
         return NULL;
     }
     lua_atpanic(vm->L, panic);
+    lua_gc(vm->L, LUA_GCINC, 400, 200, 0);
     void *none = NULL;
     memcpy(lua_getextraspace(vm->L), &none, sizeof none); /* new threads copy it: not ours */
     lua_pushcfunction(vm->L, l_open);
@@ -398,5 +427,6 @@ void af_vm_free(struct af_vm *vm)
         return;
     executing = NULL;
     lua_close(vm->L);
+    af_pool_release(&vm->pool);
     free(vm);
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pool.h"
+
 struct af_failure;
 struct af_script;
 struct af_script_party;
@@ -25,6 +27,7 @@ enum af_cap { AF_CAP_NONE, AF_CAP_INSTRUCTIONS, AF_CAP_MEMORY, AF_CAP_INTERRUPTE
 
 struct af_vm {
     lua_State *L;
+    struct af_pool pool; /* of its small blocks */
     size_t used_bytes;
     size_t limit_bytes; /* now */
     int64_t instructions_left;
