@@ -366,7 +366,6 @@ static int l_event(lua_State *L)
     size_t len;
     const char *type = luaL_checklstring(L, 1, &len);
     const struct af_type *record = af_type_at(L, 2);
-    luaL_argcheck(L, record != NULL && record->kind == AF_TYPE_RECORD, 2, "expected a record type");
     bool predefined = lua_toboolean(L, 3);
     if (!predefined && af_script_push_declared(L)) {
         struct af_event_class *known = af_event_class_at(L, -1);
@@ -377,6 +376,7 @@ static int l_event(lua_State *L)
                               type, known->type);
         return 1;
     }
+    luaL_argcheck(L, record != NULL && record->kind == AF_TYPE_RECORD, 2, "expected a record type");
     struct af_event_class *class = lua_newuserdatauv(L, sizeof *class, 2);
     int self = lua_gettop(L);
     memset(class, 0, sizeof *class);

@@ -273,6 +273,15 @@ static int l_line(lua_State *L)
     return 1;
 }
 
+/* host.again() → boolean: whether a flow's file runs again, for one more party: then its event
+ * types are those that the first run has made, and their fields need not be looked at. */
+static int l_again(lua_State *L)
+{
+    const struct af_script *script = af_vm_of(L)->script;
+    lua_pushboolean(L, script != NULL && script->phase == AF_PHASE_INSTANTIATE);
+    return 1;
+}
+
 /* host.is_empty(table) → boolean */
 static int l_is_empty(lua_State *L)
 {
@@ -329,21 +338,14 @@ static int l_lock(lua_State *L)
 void af_host_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"uuid", l_uuid},
-        {"session_id", l_session_id},
-        {"now", l_now},
-        {"log", l_log},
-        {"done", l_done},
-        {"fail", l_fail},
-        {"sha256", l_sha256},
-        {"caller_line", l_caller_line},
-        {"line", l_line},
-        {"lock", l_lock},
-        {"call", af_host_call},
-        {"is_empty", l_is_empty},
-        {"argument", l_argument},
-        {"build", l_build},
-        {NULL, NULL},
+        {"uuid", l_uuid},       {"session_id", l_session_id},
+        {"now", l_now},         {"log", l_log},
+        {"done", l_done},       {"fail", l_fail},
+        {"sha256", l_sha256},   {"caller_line", l_caller_line},
+        {"line", l_line},       {"lock", l_lock},
+        {"call", af_host_call}, {"is_empty", l_is_empty},
+        {"again", l_again},     {"argument", l_argument},
+        {"build", l_build},     {NULL, NULL},
     };
     luaL_newmetatable(L, outcome_metatable);
     lua_pushboolean(L, 0);

@@ -33,6 +33,9 @@ host.set_event_tostring(function(e)
 end)
 
 local function declare(name, fields, predefined, level)
+  if host.again() then
+    return host.event(name, types.any, false)
+  end
   if type(name) ~= "string" or name == "" then
     error("af.event: the type must be a non-empty string, got " .. tostring(name), level + 1)
   end

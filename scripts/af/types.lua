@@ -1,6 +1,8 @@
 --- Types of event fields and arguments: what is expected, in data and in words.
 ---
---- host.type() compiles a description; calling a type refines it: af.integer { min = 0 }.
+--- host.type() compiles a description; calling a type refines it: af.integer { min = 0 }. Where a
+--- flow's file runs again for one more party (host.again), any type stands for any other: the event
+--- types are those of the first run.
 
 local types = {}
 
@@ -89,6 +91,9 @@ types.bytes = make("bytes", {})
 types.any = host.type { kind = "any", expected = "a value" }
 
 host.set_type_call(function(of, options)
+  if host.again() then
+    return of
+  end
   local _, kind, optional = host.type_expected(of)
   local allowed = refinements[kind]
   if allowed == nil or optional then
@@ -101,6 +106,9 @@ end)
 ---@param item any  the type of each item
 ---@param options? { min_length?: integer, max_length?: integer }
 function types.list(item, options)
+  if host.again() then
+    return types.any
+  end
   need_type("af.list", item, 2)
   options = options or {}
   check_options("list", options, { min_length = "length", max_length = "length" })
@@ -112,6 +120,9 @@ end
 
 ---@param item any  the type of each value; keys are strings
 function types.map(item)
+  if host.again() then
+    return types.any
+  end
   need_type("af.map", item, 2)
   return host.type { kind = "map", item = item, expected = "a map with strings as keys" }
 end
@@ -138,11 +149,17 @@ end
 
 ---@param fields table<string, any>
 function types.record(fields)
+  if host.again() then
+    return types.any
+  end
   return types.fields("af.record", fields, 2)
 end
 
 ---@param choices string[]
 function types.one_of(choices)
+  if host.again() then
+    return types.any
+  end
   if type(choices) ~= "table" or #choices == 0 then
     error("af.one_of: expected a list of strings", 2)
   end
@@ -162,6 +179,9 @@ end
 ---@param of any
 ---@param default? any
 function types.optional(of, default)
+  if host.again() then
+    return types.any
+  end
   need_type("af.optional", of, 2)
   local words, kind = host.type_expected(of)
   local ok, made = pcall(host.type, { kind = kind, base = of, default = default, expected = words })

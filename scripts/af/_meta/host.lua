@@ -146,6 +146,10 @@ function host.caller_line(level) end
 ---@return integer
 function host.line(of) end
 
+---Whether a flow's file runs again, for one more party.
+---@return boolean
+function host.again() end
+
 ---@param of table
 ---@return boolean
 function host.is_empty(of) end
