@@ -117,7 +117,7 @@ static int l_commit(lua_State *L)
     struct af_script_party *party = delivery->party;
     const char *why;
     bool rebuild;
-    af_kit_push(L, party, AF_KIT_PARTY);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->party_ref);
     lua_pushliteral(L, "data");
     if (lua_rawget(L, -2) != LUA_TTABLE)
         return luaL_error(L, "data: must be a table, is %s", luaL_typename(L, -1));
@@ -197,13 +197,10 @@ static void push_call(struct af_delivery *delivery, int slot)
 {
     lua_State *thread = delivery->coro.thread;
     lua_settop(thread, 0);
-    lua_rawgeti(thread, LUA_REGISTRYINDEX, delivery->party->kit_ref);
-    lua_rawgeti(thread, 1, AF_KIT_FUNCTIONS);
-    lua_rawgeti(thread, 2, slot);
-    lua_rawgeti(thread, 1, AF_KIT_PARTY);
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, delivery->party->functions_ref);
+    lua_rawgeti(thread, 1, slot);
     lua_replace(thread, 1);
-    lua_replace(thread, 2); /* party, function */
-    lua_insert(thread, 1);  /* function, party */
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, delivery->party->party_ref);
     delivery->called_slot = slot;
 }
 

@@ -11,6 +11,10 @@
 static const char *const metatable_name = "af.event_type";
 static const char key_class; /* in an event's metatable: its class */
 
+/* The user values of a class: what it points to, its events' metatable, and two words that each
+ * event needs, so that they need not be looked up. */
+enum { ANCHORS = 1, EVENT_METATABLE, WORD_TYPE, CLASS_TYPE };
+
 static char error_text[640];
 static struct af_json_reader reader; /* kept, so that its memory is too */
 
@@ -68,15 +72,42 @@ static int l_event_newindex(lua_State *L)
 /* Makes an event of the fields on the top, which it replaces. */
 static void wrap_fields(lua_State *L, int class_index)
 {
-    const struct af_event_class *class = lua_touserdata(L, class_index);
-    lua_pushliteral(L, "type");
-    lua_pushlstring(L, class->type, class->type_len);
+    lua_getiuservalue(L, class_index, WORD_TYPE);
+    lua_getiuservalue(L, class_index, CLASS_TYPE);
     lua_rawset(L, -3);
     lua_createtable(L, 0, 1);
     lua_insert(L, -2);
     lua_rawsetp(L, -2, &af_key_fields);
-    lua_getiuservalue(L, class_index, 2);
+    lua_getiuservalue(L, class_index, EVENT_METATABLE);
     lua_setmetatable(L, -2);
+}
+
+/* An event of this class, or plain data that was one, at index 2: replaces it by its fields without
+ * `type`, so that it may be copied. False if it is none. */
+static bool take_copy(lua_State *L, const struct af_event_class *class)
+{
+    if (!lua_istable(L, 2))
+        return false;
+    if (lua_rawgetp(L, 2, &af_key_fields) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, 2);
+    }
+    lua_pushliteral(L, "type");
+    lua_rawget(L, 3);
+    if (lua_type(L, -1) != LUA_TSTRING || strcmp(lua_tostring(L, -1), class->type) != 0)
+        return false;
+    lua_settop(L, 3);
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, 3) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, 4);
+    }
+    lua_pushnil(L);
+    lua_setfield(L, 4, "type");
+    lua_replace(L, 2);
+    lua_settop(L, 2);
+    return true;
 }
 
 /* Sync { … }: an event, or an error that names field and value. */
@@ -89,28 +120,10 @@ static int l_class_call(lua_State *L)
         lua_newtable(L);
         lua_replace(L, 2);
     }
-    if (lua_istable(L, 2)) { /* an event of this type, or what was kept of one, may be copied */
-        bool event = lua_rawgetp(L, 2, &af_key_fields) == LUA_TTABLE;
-        if (!event)
-            lua_pop(L, 1);
-        lua_pushliteral(L, "type");
-        lua_rawget(L, event ? 3 : 2);
-        bool same = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), class->type) == 0;
-        lua_pop(L, 1);
-        if (same) {
-            lua_newtable(L);
-            for (lua_pushnil(L); lua_next(L, event ? 3 : 2) != 0;) {
-                lua_pushvalue(L, -2);
-                lua_insert(L, -2);
-                lua_rawset(L, event ? 4 : 3);
-            }
-            lua_pushnil(L);
-            lua_setfield(L, -2, "type");
-            lua_replace(L, 2);
-        }
-        lua_settop(L, 2);
-    }
-    if (!af_type_build(L, class->record, 2, &error)) {
+    bool built = af_type_build(L, class->record, 2, &error);
+    if (!built && take_copy(L, class))
+        built = af_type_build(L, class->record, 2, &error);
+    if (!built) {
         char text[600];
         return luaL_error(L, "event '%s': %s", class->type,
                           af_type_error_text(&error, "field", text, sizeof text));
@@ -218,7 +231,7 @@ static bool push_override(lua_State *L, int class_index, const char *name)
     return false;
 }
 
-void af_event_write(lua_State *L, int index, struct af_buf *out)
+const struct af_event_class *af_event_write(lua_State *L, int index, struct af_buf *out)
 {
     struct af_type_error error;
     char text[600];
@@ -245,6 +258,7 @@ void af_event_write(lua_State *L, int index, struct af_buf *out)
                        af_type_error_text(&error, "field", text, sizeof text));
     }
     lua_settop(L, top);
+    return class;
 }
 
 const char *af_event_read(lua_State *L, int class_index, const char *content, size_t len)
@@ -377,7 +391,7 @@ static int l_event(lua_State *L)
         return 1;
     }
     luaL_argcheck(L, record != NULL && record->kind == AF_TYPE_RECORD, 2, "expected a record type");
-    struct af_event_class *class = lua_newuserdatauv(L, sizeof *class, 2);
+    struct af_event_class *class = lua_newuserdatauv(L, sizeof *class, CLASS_TYPE);
     int self = lua_gettop(L);
     memset(class, 0, sizeof *class);
     luaL_setmetatable(L, metatable_name);
@@ -393,9 +407,13 @@ static int l_event(lua_State *L)
     af_buf_release(&first);
     class->first = lua_tostring(L, -1);
     lua_rawseti(L, -2, 3);
-    lua_setiuservalue(L, self, 1);
+    lua_setiuservalue(L, self, ANCHORS);
     push_event_metatable(L, self);
-    lua_setiuservalue(L, self, 2);
+    lua_setiuservalue(L, self, EVENT_METATABLE);
+    lua_pushliteral(L, "type");
+    lua_setiuservalue(L, self, WORD_TYPE);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, self, CLASS_TYPE);
     class->type = type;
     class->type_len = len;
     class->record = record;

@@ -28,9 +28,9 @@ struct af_event_class {
 struct af_event_class *af_event_class_at(lua_State *L, int index);
 struct af_event_class *af_event_class_of(lua_State *L, int index);
 
-/* Appends the content of the event at index to out. An event that a script has overridden is asked
- * for it, so this may run script code. Raises what is wrong. */
-void af_event_write(lua_State *L, int index, struct af_buf *out);
+/* Appends the content of the event at index to out and returns its class. An event that a script
+ * has overridden is asked for it, so this may run script code. Raises what is wrong. */
+const struct af_event_class *af_event_write(lua_State *L, int index, struct af_buf *out);
 
 /* Pushes the event of the class at class_index that a content describes, and returns NULL; or
  * pushes nothing and returns why not (borrowed until the next call). May run script code of an

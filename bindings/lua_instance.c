@@ -23,7 +23,7 @@ struct af_script_party *af_instance_new(struct af_script *script, uint32_t membe
     party->member = member;
     party->role = role;
     party->seed = seed;
-    party->kit_ref = party->numbers_ref = LUA_NOREF;
+    party->kit_ref = party->functions_ref = party->party_ref = party->numbers_ref = LUA_NOREF;
     party->state = -1;
     return party;
 }
@@ -36,6 +36,8 @@ void af_instance_free(struct af_script_party *party)
     if (party->delivery != NULL)
         af_delivery_release(party->delivery);
     luaL_unref(L, LUA_REGISTRYINDEX, party->kit_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, party->functions_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, party->party_ref);
     luaL_unref(L, LUA_REGISTRYINDEX, party->numbers_ref);
     free(party->cells);
     free(party->data);
@@ -74,6 +76,8 @@ static void keep_functions(lua_State *L, struct af_script_party *party)
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->plan_ref);
     lua_pushinteger(L, (lua_Integer)party->role + 1);
     lua_call(L, 3, 1);
+    lua_pushvalue(L, -1);
+    party->functions_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawseti(L, -3, AF_KIT_FUNCTIONS);
     lua_pop(L, 2);
 }
@@ -137,6 +141,8 @@ void af_instance_make_party(lua_State *L, struct af_script_party *party)
     lua_pushboolean(L, 1);
     lua_rawsetp(L, -2, &af_key_lock);
     lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    party->party_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawseti(L, -2, AF_KIT_PARTY);
     lua_pop(L, 1);
 }

@@ -23,7 +23,7 @@ static struct af_delivery *handler_delivery(lua_State *L, const char *what)
 /* Checks that argument 1 is the running party: a call with '.' for ':' is a common slip. */
 static void check_self(lua_State *L, const struct af_delivery *delivery, const char *name)
 {
-    af_kit_push(L, delivery->party, AF_KIT_PARTY);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->party->party_ref);
     if (!lua_rawequal(L, 1, -1))
         luaL_error(L, "party:%s: call it with a colon, on the handler's own party", name);
     lua_pop(L, 1);
@@ -143,10 +143,10 @@ static struct af_hash add_send(lua_State *L, struct af_delivery *delivery, int t
     else
         read_targets(L, targets_index, party->script, effects, &send);
     send.content = effects->bytes.len;
-    af_event_write(L, event_index, &effects->bytes);
+    const struct af_event_class *class = af_event_write(L, event_index, &effects->bytes);
     send.content_len = effects->bytes.len - send.content;
     check_room(L, effects);
-    send.type = af_event_class_of(L, event_index)->type;
+    send.type = class->type;
     send.title = title;
     uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
     send.uuid = af_hash_bytes(party->seed, key, sizeof key);

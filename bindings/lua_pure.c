@@ -3,8 +3,8 @@
  * A handler depends on (party, event, from) alone, so whatever it changes elsewhere would be lost
  * in a crash. What it could change is what its functions reach: upvalues, the globals of the
  * instance, and tables reached from those. Upvalues are compared one by one; a table by a
- * fingerprint of all that is in it. Most flows reach no table, then this costs a few comparisons.
- */
+ * fingerprint of all that is in it. What no instruction of the flow's code can change is not
+ * watched: most flows assign to no upvalue and reach no table, then there is nothing to compare. */
 #include "lua_script.h"
 
 #include "lua_host.h"
@@ -200,7 +200,9 @@ static void note_function(lua_State *L, struct af_script_party *party, int funct
     for (int i = 1; lua_getupvalue(L, function, i) != NULL; i++) {
         if (af_pointer_set_add(&noted, lua_upvalueid(L, function, i))) {
             note_value(L, party, functions, lua_gettop(L));
-            add_cell(party, describe(L, lua_gettop(L), slot, i));
+            struct af_cell cell = describe(L, lua_gettop(L), slot, i);
+            if (party->script->sets_upvalues || cell.fingerprint != 0)
+                add_cell(party, cell); /* else no instruction could change it */
         }
         lua_pop(L, 1);
     }
@@ -236,7 +238,7 @@ static const struct af_cell *find_change(lua_State *L, struct af_script_party *p
     int top = lua_gettop(L);
     int slot = 0;
     const struct af_cell *changed = NULL;
-    af_kit_push(L, party, AF_KIT_FUNCTIONS);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->functions_ref);
     lua_pushnil(L);
     for (size_t i = 0; i < party->cell_count && changed == NULL; i++) {
         const struct af_cell *cell = &party->cells[i];

@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "json.h"
 #include "log.h"
+#include "lua_bytecode.h"
 #include "lua_host.h"
 #include "lua_json.h"
 #include "mem.h"
@@ -43,6 +44,14 @@ int af_script_read_file(const char *path, struct af_buf *source, struct af_failu
     return result;
 }
 
+/* Notes what purity needs to know of a chunk. */
+static int note_code(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    script->sets_upvalues = script->sets_upvalues || af_bytecode_sets_upvalues(L);
+    return 0;
+}
+
 int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
                       struct af_failure *why)
 {
@@ -65,7 +74,7 @@ int af_script_compile(lua_State *L, const struct af_buf *source, const char *chu
         len -= skipped;
     }
     if (luaL_loadbufferx(L, text, len, chunk_name, "t") == LUA_OK)
-        return 0;
+        return note_code(L);
     af_script_fail(why, AF_FAILURE_USAGE, chunk_name + 1, af_vm_error_text(L, NULL));
     lua_pop(L, 1);
     return -1;

@@ -54,7 +54,8 @@ struct af_script {
     struct af_flow *flow; /* NULL: a sequential script */
     struct af_plan_role *plan;
     int chunk_ref, modules_ref, declared_ref, plan_ref, classes_ref;
-    int cell_ref; /* a function that makes a new upvalue for an environment */
+    int cell_ref;       /* a function that makes a new upvalue for an environment */
+    bool sets_upvalues; /* some code of its files assigns to variables of functions around it */
     lua_Integer declared_next;
     bool flow_declared; /* af.flow() was called by the chunk that runs now */
     bool flow_too_late; /* … when it had asked for what no flow may while it is loaded */
@@ -96,7 +97,8 @@ struct af_script_party {
     uint32_t role;
     struct af_hash seed;
     int kit_ref;
-    int numbers_ref; /* see af_vm.numbers_ref */
+    int functions_ref, party_ref; /* two parts of the kit, for quick use */
+    int numbers_ref;              /* see af_vm.numbers_ref */
     int state;
     char *data; /* committed, canonical JSON */
     size_t data_len;

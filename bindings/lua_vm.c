@@ -409,7 +409,7 @@ struct af_vm *af_vm_new(struct af_failure *why)
         return NULL;
     }
     lua_atpanic(vm->L, panic);
-    lua_gc(vm->L, LUA_GCINC, 400, 200, 0);
+    lua_gc(vm->L, LUA_GCGEN, 0, 0);
     void *none = NULL;
     memcpy(lua_getextraspace(vm->L), &none, sizeof none); /* new threads copy it: not ours */
     lua_pushcfunction(vm->L, l_open);

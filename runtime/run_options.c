@@ -267,7 +267,7 @@ static int set_verbose(void *target, const char *value, struct af_failure *why)
 
 static int set_color(void *target, const char *value, struct af_failure *why)
 {
-    int mode;
+    int mode = 0;
     (void)target;
     if (af_opts_choice(value, "auto|always|never", &mode, why) != 0)
         return -1;
