@@ -535,6 +535,8 @@ void af_script_withdraw(struct af_script_party *party)
     if (party->delivery == NULL)
         return;
     af_delivery_release(party->delivery);
+    if (af_script_is_sequential(party))
+        return; /* it has no snapshot: it begins again */
     lua_pushcfunction(party->script->vm->L, l_roll_back);
     lua_pushlightuserdata(party->script->vm->L, party);
     if (lua_pcall(party->script->vm->L, 1, 0, 0) != LUA_OK)

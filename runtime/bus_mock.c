@@ -16,7 +16,7 @@ struct delivery {
     struct af_bus_mock *bus;
     struct af_contract *contract;
     uint32_t from, to;
-    bool held; /* it has waited for a cut to heal */
+    bool held; /* it waits, or has waited, for a cut to heal */
     struct delivery *next_free;
 };
 
@@ -31,6 +31,7 @@ struct cut {
 struct link {
     uint64_t key;
     int64_t last_ns;
+    uint32_t held; /* contracts that wait for a cut to heal */
 };
 
 struct af_bus_mock {
@@ -182,17 +183,40 @@ static int64_t cut_until(const struct af_bus_mock *bus, uint32_t from, uint32_t 
 
 /* ---- The way of a contract. ---- */
 
+static void arrive(void *arg);
+
+/* With --fifo, the link on which contracts wait for a cut to heal. */
+static struct link *fifo_link(struct af_bus_mock *bus, const struct delivery *delivery)
+{
+    return bus->faults->options->fifo ? find_link(bus, delivery->from, delivery->to) : NULL;
+}
+
+/* Has a contract wait, behind those that wait already: equal times are ordered by the start of
+ * their timers. */
+static void hold(struct af_bus_mock *bus, struct delivery *delivery, struct link *link,
+                 int64_t until_ns)
+{
+    int64_t wait_ns = until_ns - af_loop_now_ns(bus->loop);
+    if (link != NULL && !delivery->held)
+        link->held++;
+    delivery->held = true;
+    af_timer_start(bus->loop, wait_ns > 0 ? wait_ns : 0, arrive, delivery);
+}
+
 static void arrive(void *arg)
 {
     struct delivery *delivery = arg;
     struct af_bus_mock *bus = delivery->bus;
-    int64_t until_ns =
-        bus->active_cuts > 0 && !delivery->held ? cut_until(bus, delivery->from, delivery->to) : -1;
-    if (until_ns >= 0) { /* it waits; those that come later wait behind it */
-        int64_t wait_ns = until_ns - af_loop_now_ns(bus->loop);
-        delivery->held = true;
-        af_timer_start(bus->loop, wait_ns > 0 ? wait_ns : 0, arrive, delivery);
-        return;
+    if (bus->cut_count > 0) {
+        struct link *link = fifo_link(bus, delivery);
+        int64_t until_ns = cut_until(bus, delivery->from, delivery->to);
+        bool behind = link != NULL && link->held > 0 && !delivery->held;
+        if (until_ns >= 0 || behind) {
+            hold(bus, delivery, link, until_ns);
+            return;
+        }
+        if (link != NULL && delivery->held)
+            link->held--;
     }
     struct af_contract *contract = delivery->contract;
     uint32_t to = delivery->to;
@@ -213,10 +237,9 @@ static void schedule(struct af_bus_mock *bus, uint32_t from, uint32_t to,
     af_timer_start(bus->loop, delay_ns, arrive, delivery);
 }
 
-/* The delay of the next contract of a link: with --fifo not before the one that was sent last. */
-static int64_t delay_on_link(struct af_bus_mock *bus, uint32_t from, uint32_t to)
+/* The delay of a contract on its link: with --fifo not before the one that was sent last. */
+static int64_t delay_on_link(struct af_bus_mock *bus, uint32_t from, uint32_t to, int64_t delay_ns)
 {
-    int64_t delay_ns = af_faults_latency_ns(bus->faults);
     if (!bus->faults->options->fifo)
         return delay_ns;
     int64_t now_ns = af_loop_now_ns(bus->loop);
@@ -243,8 +266,10 @@ static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
         af_trace_uuid(bus->trace, "of", contract->uuid);
         af_trace_end(bus->trace);
     }
-    if (!bus->faults->options->fifo)
-        delay_ns = af_faults_latency_ns(bus->faults);
+    const struct af_fault_options *options = bus->faults->options;
+    if (!options->fifo) /* from its own stream: other messages are not shifted */
+        delay_ns = af_faults_between_ns(&bus->faults->duplicate, options->latency_min_ns,
+                                        options->latency_max_ns);
     schedule(bus, from, to, again, delay_ns); /* with --fifo it follows its original directly */
 }
 
@@ -253,6 +278,8 @@ static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
 {
     const struct af_fault_options *options = bus->faults->options;
     bus->counts.messages++;
+    int64_t delay_ns =
+        af_faults_latency_ns(bus->faults); /* drawn for lost ones too: see faults.h */
     bool lost = bus->owner.lost(bus->owner.arg, to);
     if (lost || af_rng_chance(&bus->faults->drop, options->drop)) {
         bus->counts.dropped++;
@@ -260,7 +287,7 @@ static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
                           bus->owner.name(bus->owner.arg, to), contract, lost ? "lost" : "loss");
         return;
     }
-    int64_t delay_ns = delay_on_link(bus, from, to);
+    delay_ns = delay_on_link(bus, from, to, delay_ns);
     schedule(bus, from, to, af_contract_hold(contract), delay_ns);
     if (af_rng_chance(&bus->faults->duplicate, options->duplicate))
         duplicate(bus, from, to, contract, delay_ns);

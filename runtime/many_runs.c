@@ -73,6 +73,8 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
     }
 }
 
+static bool broken_run; /* a run could not be run at all: a mistake of the flow's file */
+
 static void add(struct af_tell_runs *totals, const struct report *report)
 {
     totals->runs++;
@@ -81,6 +83,8 @@ static void add(struct af_tell_runs *totals, const struct report *report)
     totals->unexpected += report->unexpected;
     if (report->outcome == AF_SIM_OK)
         return;
+    if (report->outcome < 0)
+        broken_run = true;
     if (totals->failed_runs++ == 0 || report->seed < totals->lowest_seed)
         totals->lowest_seed = report->seed;
 }
@@ -183,6 +187,20 @@ static int run_seeds(const struct af_run_options *options, struct af_tell_runs *
     return result;
 }
 
+/* Runs the seed again here, to learn why it could not be run. */
+static int tell_mistake(const struct af_run_options *options, uint64_t seed, struct af_failure *why)
+{
+    struct af_sim_options one = options->sim;
+    struct af_sim_result result;
+    one.seed = seed;
+    struct af_sim *sim = af_sim_new(&one, NULL, why);
+    if (sim != NULL && af_sim_run(sim, &result, why) == 0)
+        af_sim_result_release(&result);
+    af_sim_free(sim);
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, "--runs", "seed %llu could not be run",
+                          (unsigned long long)seed);
+}
+
 int af_many_runs(struct af_run_options *options, struct af_failure *why)
 {
     struct af_tell_runs totals = {0};
@@ -198,6 +216,8 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
     af_progress_end(&progress);
     if (af_script_interrupted())
         return 130;
+    if (broken_run)
+        return tell_mistake(options, totals.lowest_seed, why);
     if (totals.failed_runs > 0) {
         struct af_run_options repeat = *options;
         repeat.sim.seed = totals.lowest_seed;

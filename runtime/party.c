@@ -645,6 +645,28 @@ static void take_timeout(struct af_party *party, int due)
     free(name);
 }
 
+/* Asks the owner before an input; false: the party crashes, the input is not taken. */
+static bool survives(struct af_party *party)
+{
+    const struct af_party_owner *owner = party->spec.owner;
+    party->fate = owner->fate == NULL ? AF_FATE_NONE : owner->fate(owner->arg, party);
+    if (party->fate != AF_FATE_CRASH)
+        return true;
+    go_down(party);
+    stepped(party);
+    return false;
+}
+
+/* What was taken may have run no handler: the crash that was to come after it comes now. */
+static void crash_if_fated(struct af_party *party)
+{
+    if (party->fate == AF_FATE_CRASH_AFTER && !party->busy && !party->down &&
+        party->status == AF_PARTY_ACTIVE) {
+        go_down(party);
+        stepped(party);
+    }
+}
+
 static void pump(struct af_party *party)
 {
     if (party->pumping)
@@ -656,24 +678,28 @@ static void pump(struct af_party *party)
         if (deferred == party->deferred_count && party->queue_count == 0 &&
             (due = due_timeout(party)) < 0)
             break;
-        const struct af_party_owner *owner = party->spec.owner;
-        party->fate = owner->fate == NULL ? AF_FATE_NONE : owner->fate(owner->arg, party);
-        if (party->fate == AF_FATE_CRASH) {
-            go_down(party);
-            stepped(party);
+        if (!survives(party))
             break;
-        }
         if (deferred < party->deferred_count)
             take_deferred(party, deferred);
         else if (party->queue_count > 0)
             take(party, queue_take(party));
         else
             take_timeout(party, due);
-        if (party->fate == AF_FATE_CRASH_AFTER && !party->busy && !party->down &&
-            party->status == AF_PARTY_ACTIVE) {
-            go_down(party); /* what was taken ran no handler */
-            stepped(party);
-        }
+        crash_if_fated(party);
+    }
+    party->pumping = false;
+}
+
+/* Takes a contract that nothing stands before: it need not pass through the queue. */
+static void take_at_once(struct af_party *party, struct af_contract *contract)
+{
+    party->pumping = true;
+    if (survives(party)) {
+        take(party, contract);
+        crash_if_fated(party);
+    } else {
+        queue_push(party, contract);
     }
     party->pumping = false;
 }
@@ -698,7 +724,12 @@ void af_party_receive(struct af_party *party, struct af_contract *contract_take)
         drop_as_late(party, contract_take);
         return;
     }
-    queue_push(party, contract_take);
+    bool idle = party->status == AF_PARTY_ACTIVE && !party->down && !party->busy &&
+                !party->pumping && party->queue_count == 0 && !party->look_at_deferred;
+    if (idle)
+        take_at_once(party, contract_take);
+    else
+        queue_push(party, contract_take);
     pump(party);
 }
 

@@ -507,6 +507,91 @@ static void test_of_two_cuts_the_longer_one_decides(void **state)
     net_close(&net);
 }
 
+struct cutting {
+    struct net *net;
+    struct healing healing;
+};
+
+static void cut_cb(void *arg)
+{
+    struct cutting *cutting = arg;
+    cutting->healing = cut_until(cutting->net, two_sides, 3, 3 * AF_S_NS);
+}
+
+static void heal_later_cb(void *arg)
+{
+    heal_cb(&((struct cutting *)arg)->healing);
+}
+
+static void test_what_waited_for_one_cut_waits_for_the_next_too(void **state)
+{
+    (void)state;
+    struct net net;
+    net_init(&net);
+    net_open(&net, 1);
+    struct healing first = cut_until(&net, two_sides, 3, AF_S_NS);
+    struct cutting second = {.net = &net};
+    af_timer_start(net.loop, AF_S_NS, heal_cb, &first);
+    af_timer_start(net.loop, AF_S_NS / 2, cut_cb, &second);
+    af_timer_start(net.loop, 3 * AF_S_NS, heal_later_cb, &second);
+    publish_to(&net, 0, 1);
+    af_loop_run(net.loop);
+    assert_int_equal(net.arrival_count, 1);
+    assert_int_equal(net.arrivals[0].at_ns, 3 * AF_S_NS);
+    net_close(&net);
+}
+
+static void test_with_fifo_what_arrives_as_a_cut_heals_comes_after_what_waited(void **state)
+{
+    (void)state;
+    struct net net;
+    struct later later = {&net, 0, 1};
+    net_init(&net);
+    net.options.fifo = true;
+    net.options.latency_min_ns = net.options.latency_max_ns = 10 * AF_S_NS;
+    net_open(&net, 1);
+    struct healing healing = cut_until(&net, two_sides, 3, 20 * AF_S_NS);
+    af_timer_start(net.loop, 20 * AF_S_NS, heal_cb, &healing);
+    af_timer_start(net.loop, 10 * AF_S_NS, publish_cb, &later); /* before the first one arrives */
+    publish_to(&net, 0, 1);
+    af_loop_run(net.loop);
+    assert_int_equal(net.arrival_count, 2);
+    assert_true(is_in_order(&net));
+    assert_int_equal(net.arrivals[1].at_ns, 20 * AF_S_NS);
+    net_close(&net);
+}
+
+static void test_loss_and_duplication_do_not_shift_the_latency_of_others(void **state)
+{
+    (void)state;
+    struct net plain, faulty;
+    net_init(&plain);
+    net_open(&plain, 7);
+    net_init(&faulty);
+    faulty.options.drop = 0.3;
+    faulty.options.duplicate = 0.3;
+    net_open(&faulty, 7);
+    for (int i = 0; i < 200; i++) {
+        publish_to(&plain, 0, 1);
+        publish_to(&faulty, 0, 1);
+    }
+    af_loop_run(plain.loop);
+    af_loop_run(faulty.loop);
+    size_t originals = 0;
+    for (size_t i = 0; i < faulty.arrival_count; i++) {
+        const struct arrival *arrival = &faulty.arrivals[i];
+        if (arrival->uuid.a != (uint64_t)arrival->number + 1)
+            continue; /* a copy */
+        originals++;
+        for (size_t k = 0; k < plain.arrival_count; k++)
+            if (plain.arrivals[k].number == arrival->number)
+                assert_int_equal(plain.arrivals[k].at_ns, arrival->at_ns);
+    }
+    assert_in_range(originals, 100, 180);
+    net_close(&plain);
+    net_close(&faulty);
+}
+
 static void test_a_network_is_freed_with_all_that_is_under_way(void **state)
 {
     (void)state;
@@ -526,6 +611,9 @@ static void test_a_network_is_freed_with_all_that_is_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_waited_for_one_cut_waits_for_the_next_too),
+        cmocka_unit_test(test_with_fifo_what_arrives_as_a_cut_heals_comes_after_what_waited),
+        cmocka_unit_test(test_loss_and_duplication_do_not_shift_the_latency_of_others),
         cmocka_unit_test(test_a_contract_arrives_once_at_each_target_within_the_latency),
         cmocka_unit_test(test_no_targets_send_nothing),
         cmocka_unit_test(test_a_node_reaches_itself),
