@@ -89,8 +89,8 @@ function model.build(records, opts)
   end
   if closing > #records then rows.add_in_flight(b) end
   return {
-    flow = rows.text_of(b, header.flow) or "?", 
-    version = header.version ~= 0 and rows.text_of(b, header.version) or nil, -- 0: scripts have none
+    flow = rows.text_of(b, header.flow) or "?",
+    version = header.version ~= 0 and rows.text_of(b, header.version) or nil, -- scripts have none
     seed = rows.text_of(b, header.seed), parties = b.parties, rows = b.rows, counts = b.counts,
     outcome = b.outcome, message = b.message, end_t = b.t, codec = b.codec,
   }

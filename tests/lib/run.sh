@@ -12,7 +12,7 @@ shopt -s nullglob
 cd "$(dirname "$0")/../.." || exit 2
 
 if [ -n "${AF_TEST_LONG:-}" ]; then
-    export AF_TEST_COUNT=${AF_TEST_COUNT:-500000} # random documents of a test
+    export AF_TEST_DOCUMENTS=${AF_TEST_DOCUMENTS:-500000} # random documents of a test
     export AF_TEST_TIMEOUT_S=${AF_TEST_TIMEOUT_S:-1200}
 fi
 results=$(mktemp -d)

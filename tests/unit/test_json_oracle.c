@@ -1,6 +1,6 @@
 /* test_json_oracle.c: random documents and doubles, judged by jansson; see ../lib/json_oracle.h.
  *
- * AF_TEST_COUNT says how many documents (default 20000). Each is generated from its number, so that
+ * AF_TEST_DOCUMENTS says how many documents (default 20000). Each is generated from its number, so that
  * a failure can be looked at again. */
 #include "../lib/json_oracle.h"
 #include "rng.h"
@@ -19,7 +19,7 @@ static struct af_json_reader reader;
 
 static uint64_t document_count(void)
 {
-    const char *count = getenv("AF_TEST_COUNT");
+    const char *count = getenv("AF_TEST_DOCUMENTS");
     return count == NULL ? 20000 : strtoull(count, NULL, 10);
 }
 

@@ -42,10 +42,11 @@ local function check_building()
   local e = Sync { aggregator = "n1", current_round = 11, participants = { "n2", "n3" } }
   af.expect(e.type == "sync" and Sync.TYPE == "sync" and Sync:is(e) and not All:is(e))
   af.expect(tostring(e) == 'sync{aggregator="n1", current_round=11, participants={"n2", "n3"}}')
-  af.expect(math.type(Sync { aggregator = "a", current_round = 11.0, participants = {} }.current_round)
-    == "integer")
+  local float = Sync { aggregator = "a", current_round = 11.0, participants = {} }
+  af.expect(math.type(float.current_round) == "integer")
   local a = All(all())
-  af.expect(math.type(a.i) == "integer" and math.type(a.n) == "float" and a.def == 7 and a.opt == nil)
+  af.expect(math.type(a.i) == "integer" and math.type(a.n) == "float")
+  af.expect(a.def == 7 and a.opt == nil)
   refuses(Sync, { aggregator = "n1", current_round = "eleven", participants = {} },
     [[event 'sync': field 'current_round': expected an integer >= 0, got "eleven"]])
   refuses(Sync, { aggregator = "", current_round = 1, participants = {} }, "a non-empty string")
@@ -82,7 +83,8 @@ return af.flow {
         af.expect(event.raw == "\0\xff\1", "bytes")
         af.expect(math.type(event.n) == "float" and event.n == 1.0)
         af.expect(event.any[1] == 1 and event.any[2].x == af.null)
-        af.expect(event.list[2] == 2 and event.map.k == 1 and event.rec.x == 1 and event.rec.y == nil)
+        af.expect(event.list[2] == 2 and event.map.k == 1)
+        af.expect(event.rec.x == 1 and event.rec.y == nil)
         af.expect(event.def == 7 and event.opt == nil)
         af.expect(not pcall(function() event.s = "x" end))
         af.expect(not pcall(rawset, event, "s", "x"))
@@ -90,7 +92,7 @@ return af.flow {
         for name in pairs(event) do
           names[#names + 1] = name
         end
-        af.expect(table.concat(names, ","):find("any,b,def,i,list", 1, true), table.concat(names, ","))
+        af.expect(table.concat(names, ","):find("any,b,def,i,list", 1, true))
         party.data.kept = Sync { aggregator = "n", current_round = 1, participants = {} }
         party.data.twice = party.data.kept
         return "next"

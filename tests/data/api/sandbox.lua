@@ -8,8 +8,8 @@ local function refused(f, ...)
 end
 
 local function check_absent()
-  for _, name in ipairs { "io", "os", "debug", "package", "load", "loadstring", "loadfile", "dofile",
-    "collectgarbage", "warn" } do
+  for _, name in ipairs { "io", "os", "debug", "package", "load", "loadstring", "loadfile",
+    "dofile", "collectgarbage", "warn" } do
     af.expect(_G[name] == nil, name)
   end
   af.expect(string.dump == nil and getmetatable("") == false)
@@ -40,7 +40,10 @@ end
 
 local function check_order()
   local E, D = af.event("e", {}), af.event("d", {})
-  af.expect(keys { b = 1, a = 1, [10] = 1, [2.5] = 1, [-1] = 1, [true] = 1, [false] = 1, [E] = 1, [D] = 1 }
+  local mixed = {
+    b = 1, a = 1, [10] = 1, [2.5] = 1, [-1] = 1, [true] = 1, [false] = 1, [E] = 1, [D] = 1,
+  }
+  af.expect(keys(mixed)
     == "-1 2.5 10 a b false true event type d event type e")
   af.expect(keys { 1, 2, 3 } == "1 2 3" and keys {} == "")
   af.expect(next { z = 1, y = 2 } == "y" and next {} == nil)
