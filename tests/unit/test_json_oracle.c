@@ -1,7 +1,7 @@
 /* test_json_oracle.c: random documents and doubles, judged by jansson; see ../lib/json_oracle.h.
  *
- * AF_TEST_DOCUMENTS says how many documents (default 20000). Each is generated from its number, so that
- * a failure can be looked at again. */
+ * AF_TEST_DOCUMENTS says how many documents (default 20000). Each is generated from its number, so
+ * that a failure can be looked at again. */
 #include "../lib/json_oracle.h"
 #include "rng.h"
 
