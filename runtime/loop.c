@@ -105,6 +105,16 @@ int64_t af_loop_now_ns(const struct af_loop *loop)
     return loop->driver->clock_ns(loop);
 }
 
+int64_t af_loop_wall_ns(const struct af_loop *loop)
+{
+    return loop->driver->wall_ns == NULL ? af_loop_now_ns(loop) : loop->driver->wall_ns(loop);
+}
+
+int64_t af_loop_machine_ns(const struct af_loop *loop)
+{
+    return loop->driver->machine_ns == NULL ? af_loop_now_ns(loop) : loop->driver->machine_ns(loop);
+}
+
 struct af_timer *af_timer_start(struct af_loop *loop, int64_t delay_ns, af_loop_fn *fn, void *arg)
 {
     assert(delay_ns >= 0);

@@ -31,6 +31,14 @@ void af_loop_free(struct af_loop *loop);
 /* Time since the loop was made. Never goes back, and stands still while a callback runs. */
 int64_t af_loop_now_ns(const struct af_loop *loop);
 
+/* Nanoseconds since 1970. Never goes back while the loop lives, even where the system's clock is
+ * set back. A virtual loop's 1970 is its start. */
+int64_t af_loop_wall_ns(const struct af_loop *loop);
+
+/* A clock that all processes of this machine share, and that nobody sets; counts from some moment.
+ * A virtual loop's own. May be called from any thread. */
+int64_t af_loop_machine_ns(const struct af_loop *loop);
+
 /* Calls fn(arg) once, delay_ns (>= 0) from now; timers due at the same time run in the order
  * in which they were started. The loop owns the timer and frees it before it calls fn, or on
  * af_timer_cancel(). arg is borrowed: it must outlive the timer. */

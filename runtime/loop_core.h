@@ -49,6 +49,9 @@ struct af_loop_driver {
     void (*release)(struct af_loop *loop);
     /* The time by the clock, for use between steps. NULL: time passes in steps only. */
     int64_t (*clock_ns)(const struct af_loop *loop);
+    /* See af_loop_wall_ns() and af_loop_machine_ns(). NULL: as af_loop_now_ns(). */
+    int64_t (*wall_ns)(const struct af_loop *loop);
+    int64_t (*machine_ns)(const struct af_loop *loop);
     /* Ends a wait in step(), now or the next. Called on any thread. NULL: it never waits. */
     void (*wake)(struct af_loop *loop);
     int (*watch)(struct af_loop *loop, int fd, bool write, af_loop_fn *fn, void *arg,

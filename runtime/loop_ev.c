@@ -44,6 +44,7 @@ struct loop_ev {
     struct ev_timer alarm; /* running only while waiting */
     struct ev_async posted;
     int64_t made_ns;                 /* by the system's clock */
+    int64_t made_wall_ns;            /* since 1970 */
     struct descriptor **descriptors; /* by their number; NULL: not watched */
     size_t descriptor_cap;
     size_t watch_count;
@@ -67,6 +68,18 @@ static int64_t system_clock_ns(void)
 static int64_t clock_ns(const struct af_loop *loop)
 {
     return system_clock_ns() - ((const struct loop_ev *)loop)->made_ns;
+}
+
+/* The wall clock was read once, when the loop was made: from then on it moves as the other one. */
+static int64_t wall_ns(const struct af_loop *loop)
+{
+    return ((const struct loop_ev *)loop)->made_wall_ns + clock_ns(loop);
+}
+
+static int64_t machine_ns(const struct af_loop *loop)
+{
+    (void)loop;
+    return system_clock_ns();
 }
 
 static void read_clock(struct loop_ev *loop)
@@ -220,6 +233,8 @@ static const struct af_loop_driver ev_driver = {
     .step = ev_step,
     .release = ev_release,
     .clock_ns = clock_ns,
+    .wall_ns = wall_ns,
+    .machine_ns = machine_ns,
     .wake = ev_wake,
     .watch = ev_watch,
     .unwatch = ev_unwatch,
@@ -237,7 +252,10 @@ struct af_loop *af_loop_ev_new(struct af_failure *why)
     struct loop_ev *loop = af_mem_zero(1, sizeof *loop);
     af_loop_init(&loop->head, &ev_driver);
     loop->ev = ev;
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
     loop->made_ns = system_clock_ns();
+    loop->made_wall_ns = wall.tv_sec * AF_S_NS + wall.tv_nsec;
     ev_timer_init(&loop->alarm, on_alarm, 0, 0);
     ev_async_init(&loop->posted, on_posted);
     ev_async_start(ev, &loop->posted);

@@ -1,0 +1,31 @@
+/* config.h: what may not stand on a command line: tokens, certificates, the task manager's login.
+ *
+ * A text file of `name = value` lines; # begins a comment; unknown names, a name twice, and a file
+ * that others than its owner may read are errors:
+ *
+ *     token         = …            who we are to the service (Authorization: Bearer)
+ *     ca            = FILE         PEM: whom to trust, instead of the system's
+ *     certificate   = FILE         PEM: who we are, with
+ *     key           = FILE         PEM
+ *     bass_url      = http://…     the task manager; default: that of the service
+ *     bass_user     = …
+ *     bass_password = …
+ *     bass_captcha  = …
+ */
+#ifndef AF_CONFIG_H
+#define AF_CONFIG_H
+
+struct af_failure;
+
+struct af_config { /* NULL: not given */
+    char *token;
+    char *ca, *certificate, *key;
+    char *bass_url, *bass_user, *bass_password, *bass_captcha;
+};
+
+/* Reads a file into a zeroed config. Returns -1 with *why filled, which names file and line but
+ * never a value. */
+int af_config_read(const char *path, struct af_config *config, struct af_failure *why);
+void af_config_release(struct af_config *config); /* wipes secrets */
+
+#endif
