@@ -35,17 +35,21 @@
 #define AF_SIM_RUNS_MAX 100000000
 
 /* Buses. */
-#define AF_BUS_ID_BYTES_MAX 256        /* a node's, task's or role's name, a uuid, a title */
-#define AF_BUS_TAKE_MAX 1000           /* contracts that one take hands out */
-#define AF_BUS_WINDOW 100              /* contracts that a party has not acknowledged */
-#define AF_BUS_QUEUE_MAX 100000        /* contracts that wait for one node, task and channel */
-#define AF_BUS_TASKS_MAX 100000        /* tasks of a store, ended ones too */
-#define AF_BUS_MEMBERS_MAX 10000       /* nodes of a task */
-#define AF_BUS_TARGETS_MAX 10000       /* nodes that one contract names */
-#define AF_BUS_POSTS_MAX 1000          /* contracts of one push */
-#define AF_BUS_UUIDS_MAX 1000000       /* remembered for each queue of a task … */
-#define AF_BUS_UUID_AGE_S (7 * 86400)  /* … and no longer than this */
-#define AF_BUS_WAIT_MAX_S 60           /* that an answer is held */
+#define AF_BUS_ID_BYTES_MAX 256 /* a node's, task's or role's name, a uuid, a title */
+#define AF_BUS_TAKE_MAX 1000    /* contracts that one take hands out */
+#define AF_BUS_CONTENT_BYTES_MAX                                                                   \
+    (12u << 20)                       /* one contract: an answer that holds it fits JSON's         \
+                                       */
+#define AF_BUS_TAKE_BYTES (4u << 20)  /* of contents after which a take hands out no more */
+#define AF_BUS_WINDOW 100             /* contracts that a party has not acknowledged */
+#define AF_BUS_QUEUE_MAX 100000       /* contracts that wait for one node, task and channel */
+#define AF_BUS_TASKS_MAX 100000       /* tasks of a store, ended ones too */
+#define AF_BUS_MEMBERS_MAX 10000      /* nodes of a task */
+#define AF_BUS_TARGETS_MAX 10000      /* nodes that one contract names */
+#define AF_BUS_POSTS_MAX 1000         /* contracts of one push */
+#define AF_BUS_UUIDS_MAX 1000000      /* remembered for each queue of a task … */
+#define AF_BUS_UUID_AGE_S (7 * 86400) /* … and no longer than this */
+#define AF_BUS_WAIT_MAX_S 60          /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 
 /* Files kept by a mock run. */

@@ -112,6 +112,7 @@ struct af_bus_fetch {
     const char *task, *node; /* who asks */
     const char *url;
     const char *path;   /* where to write it (mode 0600, whole or not at all); NULL: into memory */
+    bool locate;        /* neither: only tell where the bus keeps it (a bus of this machine) */
     const char *sha256; /* what the bytes must have, or NULL */
     int64_t max_bytes;
 };

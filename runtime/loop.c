@@ -176,6 +176,26 @@ void af_loop_post(struct af_loop *loop, af_loop_fn *fn, void *arg)
     pthread_mutex_unlock(&loop->posts_lock);
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void forget_posts(struct af_post_list *list, af_loop_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].fn == fn && list->items[i].arg == arg)
+            list->items[i].fn = nothing;
+}
+
+void af_loop_unpost(struct af_loop *loop, af_loop_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&loop->posts_lock);
+    forget_posts(&loop->posts, fn, arg);
+    forget_posts(&loop->taken, fn, arg); /* this may be called by one of them */
+    pthread_mutex_unlock(&loop->posts_lock);
+}
+
 bool af_loop_run_posts(struct af_loop *loop)
 {
     if (!atomic_load_explicit(&loop->posted, memory_order_acquire))

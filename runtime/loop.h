@@ -62,6 +62,9 @@ void af_loop_unwatch(struct af_loop *loop, int fd);
  * thread, and from a callback. */
 void af_loop_post(struct af_loop *loop, af_loop_fn *fn, void *arg);
 
+/* Forgets all posts of fn and arg that have not run yet. Only on the loop's thread. */
+void af_loop_unpost(struct af_loop *loop, af_loop_fn *fn, void *arg);
+
 /* When the next timer is due as loop time, now if posts wait; -1: neither is there. */
 int64_t af_loop_next_ns(const struct af_loop *loop);
 

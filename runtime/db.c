@@ -1,0 +1,340 @@
+/* db.c: see db.h. */
+#include "db.h"
+
+#include "failure.h"
+#include "mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct af_db_statement {
+    sqlite3_stmt *handle;
+    struct af_db *db;
+    const char *sql;
+    int bound;
+};
+
+struct af_db {
+    sqlite3 *handle;
+    char *path;
+    struct af_db_statement **statements;
+    size_t count, cap;
+    enum af_db_trouble trouble;
+    char why[300];
+};
+
+/* ---- Trouble. ---- */
+
+static void note(struct af_db *db, int code)
+{
+    if (db->trouble != AF_DB_FINE || code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+        return;
+    int kind = code & 0xff;
+    db->trouble = kind == SQLITE_FULL                            ? AF_DB_DISK_FULL
+                  : kind == SQLITE_BUSY || kind == SQLITE_LOCKED ? AF_DB_BUSY
+                  : kind == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC
+                      ? AF_DB_DISK_FULL
+                      : AF_DB_BROKEN;
+    switch (db->trouble) {
+    case AF_DB_DISK_FULL:
+        snprintf(db->why, sizeof db->why, "the disk of '%s' is full", db->path);
+        break;
+    case AF_DB_BUSY:
+        snprintf(db->why, sizeof db->why, "'%s' is locked by another process", db->path);
+        break;
+    default:
+        snprintf(db->why, sizeof db->why, "'%s': %s", db->path, sqlite3_errmsg(db->handle));
+        break;
+    }
+}
+
+enum af_db_trouble af_db_failed(const struct af_db *db)
+{
+    return db->trouble;
+}
+
+const char *af_db_why(const struct af_db *db)
+{
+    return db->why;
+}
+
+/* ---- Opening. ---- */
+
+static int64_t pragma(struct af_db *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t value = -1;
+    int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    note(db, code);
+    return value;
+}
+
+static bool execute(struct af_db *db, const char *sql)
+{
+    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    note(db, code);
+    return code == SQLITE_OK;
+}
+
+static int fail(struct af_db *db, struct af_failure *why)
+{
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be used as a store: %s",
+                          db->why[0] == '\0' ? "it cannot be opened" : db->why);
+}
+
+/* Makes the file one of ours, or sees that it is. */
+static int check_format(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
+{
+    char sql[100];
+    if (!af_db_begin(db))
+        return fail(db, why);
+    int64_t tables = pragma(db, "SELECT count(*) FROM sqlite_schema");
+    int64_t application = pragma(db, "PRAGMA application_id");
+    int64_t version = pragma(db, "PRAGMA user_version");
+    if (db->trouble != AF_DB_FINE) {
+        af_db_roll_back(db);
+        return fail(db, why);
+    }
+    if (tables == 0 && application == 0 && version == 0) {
+        execute(db, format->schema);
+        snprintf(sql, sizeof sql, "PRAGMA application_id = %d", (int)format->application_id);
+        execute(db, sql);
+        snprintf(sql, sizeof sql, "PRAGMA user_version = %d", format->version);
+        execute(db, sql);
+        return af_db_commit(db) ? 0 : fail(db, why);
+    }
+    af_db_roll_back(db);
+    if (application != format->application_id)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "is a database of another program, not a %s", format->name);
+    if (version > format->version)
+        return af_failure_set(
+            why, AF_FAILURE_TRANSPORT, db->path,
+            "is a %s of version %lld; this program knows versions up to %d: use a "
+            "newer afrun",
+            format->name, (long long)version, format->version);
+    if (version != format->version)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "is a %s of version %lld, which this program cannot read",
+                              format->name, (long long)version);
+    return 0;
+}
+
+static int open_file(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
+{
+    int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would ask the umask */
+    if (fd < 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
+                              strerror(errno));
+    close(fd);
+    int code =
+        sqlite3_open_v2(db->path, &db->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (code != SQLITE_OK)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
+                              db->handle == NULL ? sqlite3_errstr(code)
+                                                 : sqlite3_errmsg(db->handle));
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, 10000);
+    execute(db, "PRAGMA journal_mode = WAL");
+    execute(db, "PRAGMA synchronous = FULL");
+    execute(db, "PRAGMA cache_size = -32000");
+    execute(db, "PRAGMA trusted_schema = OFF");
+    if (db->trouble != AF_DB_FINE)
+        return fail(db, why);
+    return check_format(db, format, why);
+}
+
+struct af_db *af_db_open(const char *path, const struct af_db_format *format,
+                         struct af_failure *why)
+{
+    struct af_db *db = af_mem_zero(1, sizeof *db);
+    char *folder = NULL;
+    const char *slash = strrchr(path, '/');
+    /* O_NOFOLLOW of SQLite is for the whole path: folders may be links */
+    if (slash != NULL) {
+        char *head = af_mem_copy(path, slash == path ? 1 : (size_t)(slash - path));
+        folder = realpath(head, NULL);
+        free(head);
+    } else {
+        folder = realpath(".", NULL);
+    }
+    if (folder == NULL) {
+        af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be opened: %s", strerror(errno));
+        free(db);
+        return NULL;
+    }
+    const char *name = slash == NULL ? path : slash + 1;
+    size_t size = strlen(folder) + strlen(name) + 2;
+    db->path = af_mem_alloc(size);
+    snprintf(db->path, size, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+    free(folder);
+    if (open_file(db, format, why) == 0)
+        return db;
+    af_db_close(db);
+    return NULL;
+}
+
+void af_db_close(struct af_db *db)
+{
+    if (db == NULL)
+        return;
+    for (size_t i = 0; i < db->count; i++) {
+        sqlite3_finalize(db->statements[i]->handle);
+        free(db->statements[i]);
+    }
+    free(db->statements);
+    sqlite3_close(db->handle);
+    free(db->path);
+    free(db);
+}
+
+/* ---- Statements. ---- */
+
+struct af_db_statement *af_db_use(struct af_db *db, const char *sql)
+{
+    struct af_db_statement *statement = NULL;
+    for (size_t i = 0; i < db->count && statement == NULL; i++)
+        if (db->statements[i]->sql == sql)
+            statement = db->statements[i];
+    if (statement == NULL) {
+        statement = af_mem_zero(1, sizeof *statement);
+        statement->db = db;
+        statement->sql = sql;
+        note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                    &statement->handle, NULL));
+        af_mem_reserve(&db->statements, &db->cap, db->count + 1, sizeof(struct af_db_statement *));
+        db->statements[db->count++] = statement;
+    }
+    statement->bound = 0;
+    return statement;
+}
+
+struct af_db_statement *af_db_text(struct af_db_statement *statement, const char *text)
+{
+    sqlite3_bind_text(statement->handle, ++statement->bound, text, -1, SQLITE_STATIC);
+    return statement;
+}
+
+struct af_db_statement *af_db_bytes(struct af_db_statement *statement, const void *bytes,
+                                    size_t len)
+{
+    sqlite3_bind_blob64(statement->handle, ++statement->bound, bytes, len, SQLITE_STATIC);
+    return statement;
+}
+
+struct af_db_statement *af_db_integer(struct af_db_statement *statement, int64_t value)
+{
+    sqlite3_bind_int64(statement->handle, ++statement->bound, value);
+    return statement;
+}
+
+bool af_db_row(struct af_db_statement *statement)
+{
+    if (statement->handle == NULL) /* it could not be compiled: the file is damaged */
+        return false;
+    int code = sqlite3_step(statement->handle);
+    if (code == SQLITE_ROW)
+        return true;
+    note(statement->db, code);
+    sqlite3_reset(statement->handle);
+    return false;
+}
+
+void af_db_reset(struct af_db_statement *statement)
+{
+    sqlite3_reset(statement->handle);
+}
+
+int64_t af_db_run(struct af_db_statement *statement)
+{
+    bool row = af_db_row(statement);
+    assert(!row);
+    return sqlite3_changes64(statement->db->handle);
+}
+
+int64_t af_db_column_integer(struct af_db_statement *statement, int column)
+{
+    return sqlite3_column_int64(statement->handle, column);
+}
+
+const char *af_db_column_text(struct af_db_statement *statement, int column)
+{
+    return (const char *)sqlite3_column_text(statement->handle, column);
+}
+
+const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len)
+{
+    const char *bytes = sqlite3_column_blob(statement->handle, column);
+    *len = (size_t)sqlite3_column_bytes(statement->handle, column);
+    return bytes == NULL ? "" : bytes;
+}
+
+int64_t af_db_last_id(const struct af_db *db)
+{
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+/* ---- Transactions. ---- */
+
+static void run_constant(struct af_db *db, const char *sql)
+{
+    af_db_row(af_db_use(db, sql));
+}
+
+bool af_db_begin(struct af_db *db)
+{
+    db->trouble = AF_DB_FINE;
+    db->why[0] = '\0';
+    run_constant(db, "BEGIN IMMEDIATE");
+    return db->trouble == AF_DB_FINE;
+}
+
+bool af_db_commit(struct af_db *db)
+{
+    if (db->trouble == AF_DB_FINE)
+        run_constant(db, "COMMIT");
+    if (db->trouble == AF_DB_FINE)
+        return true;
+    af_db_roll_back(db);
+    return false;
+}
+
+void af_db_roll_back(struct af_db *db)
+{
+    if (sqlite3_get_autocommit(db->handle) == 0)
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void af_db_mark(struct af_db *db)
+{
+    run_constant(db, "SAVEPOINT mark");
+}
+
+void af_db_keep(struct af_db *db)
+{
+    run_constant(db, "RELEASE mark");
+}
+
+void af_db_undo(struct af_db *db)
+{
+    run_constant(db, "ROLLBACK TO mark");
+    run_constant(db, "RELEASE mark");
+}
+
+int64_t af_db_others(struct af_db *db)
+{
+    struct af_db_statement *statement = af_db_use(db, "PRAGMA data_version");
+    int64_t version = af_db_row(statement) ? af_db_column_integer(statement, 0) : -1;
+    af_db_reset(statement);
+    return version;
+}

@@ -1,0 +1,76 @@
+/* db.h: one SQLite file, with prepared statements.
+ *
+ * WAL, every commit on the disk before it returns (synchronous = FULL), mode 0600. A file carries
+ * the application's mark and its format's version; another's file, and a newer version, are refused
+ * by name. A failed step is remembered until the transaction ends, so that a caller may run a whole
+ * transaction and ask once. One thread at a time. */
+#ifndef AF_DB_H
+#define AF_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_db;
+struct af_db_statement;
+struct af_failure;
+
+struct af_db_format {
+    const char *name;       /* for people: "bus" */
+    int32_t application_id; /* SQLite's mark of whose a file is */
+    int version;
+    const char *schema; /* SQL that makes an empty file one of this version */
+};
+
+/* Opens the file, or makes it. Returns NULL with *why filled. */
+struct af_db *af_db_open(const char *path, const struct af_db_format *format,
+                         struct af_failure *why);
+void af_db_close(struct af_db *db);
+
+/* A statement, compiled at its first use and kept; sql must be the same constant each time. Ready
+ * to be bound. */
+struct af_db_statement *af_db_use(struct af_db *db, const char *sql);
+
+/* Bind the next parameter; texts must live until the statement was run. NULL binds null. Each
+ * returns the statement. */
+struct af_db_statement *af_db_text(struct af_db_statement *statement, const char *text);
+struct af_db_statement *af_db_bytes(struct af_db_statement *statement, const void *bytes,
+                                    size_t len);
+struct af_db_statement *af_db_integer(struct af_db_statement *statement, int64_t value);
+
+/* Steps to the next row: true if there is one. False: it is over, or has failed (af_db_failed); it
+ * is reset then. A statement that is left before its last row must be ended by af_db_reset(). */
+bool af_db_row(struct af_db_statement *statement);
+void af_db_reset(struct af_db_statement *statement);
+
+/* Runs a statement that gives no rows; returns how many rows it changed. */
+int64_t af_db_run(struct af_db_statement *statement);
+
+/* Columns of the row, from 0; texts are borrowed until the next step. */
+int64_t af_db_column_integer(struct af_db_statement *statement, int column);
+const char *af_db_column_text(struct af_db_statement *statement, int column); /* NULL: null */
+const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len);
+
+int64_t af_db_last_id(const struct af_db *db);
+
+/* Transactions. begin takes the write lock. commit returns false, having rolled all back, if a step
+ * failed since begin or it cannot be made durable. */
+bool af_db_begin(struct af_db *db);
+bool af_db_commit(struct af_db *db);
+void af_db_roll_back(struct af_db *db);
+
+/* Part of a transaction, to be undone alone. */
+void af_db_mark(struct af_db *db);
+void af_db_keep(struct af_db *db); /* forgets the mark */
+void af_db_undo(struct af_db *db); /* back to the mark */
+
+enum af_db_trouble { AF_DB_FINE, AF_DB_DISK_FULL, AF_DB_BUSY, AF_DB_BROKEN };
+
+/* What failed last since begin; the words are for people, borrowed. */
+enum af_db_trouble af_db_failed(const struct af_db *db);
+const char *af_db_why(const struct af_db *db);
+
+/* Changes whenever another connection has committed. */
+int64_t af_db_others(struct af_db *db);
+
+#endif
