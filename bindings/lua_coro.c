@@ -29,7 +29,7 @@ struct af_delivery *af_delivery_new(struct af_script_party *party)
     }
     delivery->party = party;
     delivery->rng_seeded = false;
-    delivery->uuid_count = 0;
+    delivery->uuid_count = delivery->call_count = 0;
     delivery->waiting_call = 0;
     delivery->answered = false;
     delivery->coro.gated = false;
@@ -179,6 +179,14 @@ static int call_answered(lua_State *L, int status, lua_KContext context)
     return 2;
 }
 
+/* The next call of the delivery: the same, if its input is delivered again. */
+static struct af_hash next_call_key(struct af_delivery *delivery)
+{
+    uint64_t key[4] = {delivery->input.key.a, delivery->input.key.b, ++delivery->call_count,
+                       1}; /* longer than a uuid's, so it is none of these */
+    return af_hash_bytes(delivery->party->seed, key, sizeof key);
+}
+
 static int call_owner(lua_State *L, int status, lua_KContext context)
 {
     (void)status;
@@ -191,7 +199,8 @@ static int call_owner(lua_State *L, int status, lua_KContext context)
         return luaL_error(L, "%s: there is no host to ask", lua_tostring(L, 1));
     lua_settop(L, 3);
     af_lua_json_push(L, 2, "request");
-    struct af_script_call call = {++script->next_call, luaL_checkstring(L, 1), NULL, 0, NULL, 0};
+    struct af_script_call call = {
+        .id = ++script->next_call, .name = luaL_checkstring(L, 1), .key = next_call_key(delivery)};
     call.request = lua_tolstring(L, -1, &call.request_len);
     if (lua_isstring(L, 3))
         call.bytes = lua_tolstring(L, 3, &call.bytes_len);

@@ -478,12 +478,11 @@ static void tell_kept_lines(struct af_delivery *delivery)
     struct af_script *script = delivery->party->script;
     struct af_effects *effects = &delivery->effects;
     for (size_t i = 0; i < effects->log_count; i++) {
-        struct af_script_call call = {0,
-                                      "log",
-                                      "null",
-                                      4,
-                                      effects->bytes.data + effects->logs[i].start,
-                                      effects->logs[i].len};
+        struct af_script_call call = {.name = "log",
+                                      .request = "null",
+                                      .request_len = 4,
+                                      .bytes = effects->bytes.data + effects->logs[i].start,
+                                      .bytes_len = effects->logs[i].len};
         if (script->call != NULL)
             script->call(script->owner, delivery->party, &call);
     }

@@ -164,7 +164,8 @@ static void keep_line(struct af_effects *effects, const char *text, size_t len)
 static void tell_line(struct af_script *script, struct af_script_party *party, const char *text,
                       size_t len)
 {
-    struct af_script_call call = {0, "log", "null", 4, text, len};
+    struct af_script_call call = {
+        .name = "log", .request = "null", .request_len = 4, .bytes = text, .bytes_len = len};
     if (script->call != NULL)
         script->call(script->owner, party, &call);
 }

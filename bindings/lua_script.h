@@ -170,7 +170,7 @@ struct af_delivery {
     void *arg;
     struct af_rng rng; /* chance of this delivery, seeded at its first draw */
     bool rng_seeded;
-    uint64_t uuid_count;
+    uint64_t uuid_count, call_count;
     int64_t now_ns;
     int64_t instructions_left; /* while it waits */
     uint64_t waiting_call;     /* 0: none */

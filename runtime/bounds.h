@@ -55,6 +55,13 @@
 /* Files kept by a mock run. */
 #define AF_FILE_BYTES_MAX (INT64_C(1) << 30)
 
+/* Programs that scripts run. */
+#define AF_PROCESS_OUTPUT_BYTES_MAX (32u << 20) /* a stream: half of what a delivery may add */
+#define AF_PROCESS_TIME_S 3600                  /* unless the script gives a timeout */
+
+/* HTTP. */
+#define AF_HTTP_URL_BYTES_MAX 8192 /* what servers take */
+
 /* Traces that are read: a line holds one event with its content, and party data. */
 #define AF_TRACE_LINE_BYTES_MAX (64u << 20)
 

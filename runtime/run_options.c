@@ -28,7 +28,7 @@ void af_run_options_release(struct af_run_options *options)
     free(options->sim.parties);
     af_opts_counts_release(&options->parties);
     af_fault_options_release(&options->sim.faults);
-    af_file_access_release(&options->sim.files);
+    af_grants_release(&options->sim.grants);
     af_buf_release(&options->recorded);
 }
 
@@ -243,12 +243,22 @@ static int set_trace_data(void *target, const char *value, struct af_failure *wh
 
 static int set_allow_read(void *target, const char *value, struct af_failure *why)
 {
-    return af_file_access_grant(&SIM(target)->files, 0, value, why);
+    return af_file_access_grant(&SIM(target)->grants.files, 0, value, why);
 }
 
 static int set_allow_write(void *target, const char *value, struct af_failure *why)
 {
-    return af_file_access_grant(&SIM(target)->files, 1, value, why);
+    return af_file_access_grant(&SIM(target)->grants.files, 1, value, why);
+}
+
+static int set_allow_net(void *target, const char *value, struct af_failure *why)
+{
+    return af_grants_add_host(&SIM(target)->grants, value, why);
+}
+
+static int set_allow_run(void *target, const char *value, struct af_failure *why)
+{
+    return af_grants_add_program(&SIM(target)->grants, value, why);
 }
 
 static int set_quiet(void *target, const char *value, struct af_failure *why)
@@ -327,8 +337,11 @@ const struct af_opt af_run_opts[] = {
     {"quiet", 'q', NULL, "no logs of the parties", "Output", set_quiet},
     {"verbose", 'v', NULL, "tracebacks, and more", "Output", set_verbose},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", set_color},
-    {"allow-read", 0, "DIR", "scripts may read files below DIR too", "Files", set_allow_read},
-    {"allow-write", 0, "DIR", "scripts may write files below DIR too", "Files", set_allow_write},
+    {"allow-read", 0, "DIR", "scripts may read files below DIR too", "Grants", set_allow_read},
+    {"allow-write", 0, "DIR", "scripts may write files below DIR too", "Grants", set_allow_write},
+    {"allow-net", 0, "HOST[:PORT]", "scripts may download from HOST", "Grants", set_allow_net},
+    {"allow-run", 0, "PROGRAM", "scripts may run PROGRAM: a path, or a name found in PATH",
+     "Grants", set_allow_run},
     {"help", 'h', NULL, "show this", "Output", set_help},
     {0},
 };
@@ -344,8 +357,8 @@ int af_run_options_finish(struct af_run_options *options, char **files, int file
     for (size_t i = 0; i < sim->party_count; i++)
         sim->parties[i] =
             (struct af_sim_count){options->parties.items[i].name, options->parties.items[i].count};
-    if (af_file_access_grant(&sim->files, 0, ".", why) != 0 ||
-        af_file_access_grant(&sim->files, 1, ".", why) != 0)
+    if (af_file_access_grant(&sim->grants.files, 0, ".", why) != 0 ||
+        af_file_access_grant(&sim->grants.files, 1, ".", why) != 0)
         return -1;
     if (options->recorded.len == 0)
         af_buf_append_char(&options->recorded, '[');

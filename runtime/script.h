@@ -125,6 +125,7 @@ struct af_script_call {
     size_t request_len;
     const void *bytes; /* what does not fit JSON, or NULL */
     size_t bytes_len;
+    struct af_hash key; /* of this call: the same when its input is delivered again */
 };
 
 /* Must be answered by af_script_answer(), from within or later. The call is borrowed. */

@@ -7,7 +7,7 @@
 
 #include "buf.h"
 #include "faults.h"
-#include "file_access.h"
+#include "grants.h"
 #include "script.h"
 
 #include <stdbool.h>
@@ -38,8 +38,8 @@ struct af_sim_options {
     bool quiet;      /* logs and prints are not shown */
     bool needs_mock; /* without --mock: a flow is refused, a script must make a mock context */
     struct af_fault_options faults;
-    struct af_file_access files;
-    const char *recorded; /* the options as JSON, for the trace's header */
+    struct af_grants grants; /* what scripts may reach */
+    const char *recorded;    /* the options as JSON, for the trace's header */
 };
 
 enum af_sim_outcome {

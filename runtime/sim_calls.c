@@ -5,6 +5,7 @@
 #include "bounds.h"
 #include "json.h"
 #include "mem.h"
+#include "script_run.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static void upload(struct af_sim *sim, struct af_script_party *party, const char
     const void *bytes = call->bytes;
     size_t len = call->bytes_len;
     if (path != NULL) {
-        if (af_file_read(&sim->options->files, path, AF_BUF_BYTES_MAX, &file, &why) != 0) {
+        if (af_file_read(&sim->options->grants.files, path, AF_BUF_BYTES_MAX, &file, &why) != 0) {
             char text[AF_FAILURE_TEXT_MAX];
             snprintf(text, sizeof text, "upload_file: %s: %s", why.what, why.why);
             af_buf_release(&file);
@@ -75,7 +76,7 @@ static const void *fetch(struct af_sim *sim, const char *url, int64_t max_bytes,
         return bytes;
     }
     if (strncmp(url, "file://", 7) == 0) {
-        if (af_file_read(&sim->options->files, url + 7, max_bytes, file, why) != 0)
+        if (af_file_read(&sim->options->grants.files, url + 7, max_bytes, file, why) != 0)
             return NULL;
         *len = file->len;
         return af_buf_text(file);
@@ -111,7 +112,7 @@ static void download(struct af_sim *sim, struct af_script_party *party,
     else if (bytes != NULL && sha256 != NULL && !is_digest(bytes, len, sha256))
         af_failure_set(&why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one");
     else if (bytes != NULL && path != NULL)
-        af_file_write(&sim->options->files, path, bytes, len, &why);
+        af_file_write(&sim->options->grants.files, path, bytes, len, &why);
     if (why.kind != AF_FAILURE_NONE) {
         char text[AF_FAILURE_TEXT_MAX];
         snprintf(text, sizeof text, "af.download: %s: %s", why.what, why.why);
@@ -121,6 +122,44 @@ static void download(struct af_sim *sim, struct af_script_party *party,
                NULL);
     }
     af_buf_release(&file);
+}
+
+/* ---- Programs. They run beside virtual time: the run stands still until they are over. ---- */
+
+struct sim_run {
+    struct af_sim *sim;
+    struct af_script_party *party;
+    uint64_t call;
+    const char *id, *program;
+};
+
+static void run_over(void *arg, const struct af_process_result *result)
+{
+    const struct sim_run *run = arg;
+    struct af_sim *sim = run->sim;
+    const char *slash = strrchr(run->program, '/');
+    if (result->failure == NULL) {
+        af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "run");
+        af_trace_string(sim->trace, "party", run->id);
+        af_trace_string(sim->trace, "program", slash == NULL ? run->program : slash + 1);
+        af_trace_integer(sim->trace, "status", result->status);
+        af_trace_end(sim->trace);
+    }
+    af_script_run_answer(run->party, run->call, result, af_loop_now_ns(sim->loop));
+}
+
+static void run_program(struct af_sim *sim, struct af_script_party *party, const char *id,
+                        const struct af_script_call *call)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_script_run run;
+    if (af_script_run_read(&run, &sim->options->grants, call, &why) == 0) {
+        struct sim_run waits = {sim, party, call->id, id, run.spec.name};
+        af_process_run(&run.spec, af_script_interrupted, run_over, &waits, &why);
+        af_script_run_release(&run);
+    }
+    if (why.kind != AF_FAILURE_NONE)
+        af_script_run_refuse(party, call->id, &why, af_loop_now_ns(sim->loop));
 }
 
 /* ---- The task manager: no effect in mock, but it is seen in the trace. ---- */
@@ -141,6 +180,8 @@ bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const
         upload(sim, party, id, call, request);
     } else if (strcmp(call->name, "download") == 0) {
         download(sim, party, call, request);
+    } else if (strcmp(call->name, "run") == 0) {
+        run_program(sim, party, id, call);
     } else if (strcmp(call->name, "launch") == 0 || strcmp(call->name, "dataset") == 0) {
         note_request(sim, call->name, id, call);
         af_sim_answer(sim, party, call->id, call->name[0] == 'l' ? "true" : "null");

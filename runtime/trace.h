@@ -21,6 +21,7 @@
  *   state       party, state, entered, data_hash, [data]  a transaction is committed which entered
  * a state (entered: true) or changed the data log         party, text progress    party, percent
  *   upload      party, url, bytes
+ *   run         party, program, status                    a program has ended; its name alone
  *   launch, dataset  party, …                             calls to the task manager
  *   wait        party, call, [line]                       a handler or script waits for an answer
  *   crash       party, until                              the party is down

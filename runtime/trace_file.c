@@ -135,6 +135,7 @@ static const struct {
     {"log", {"s party", "s text"}},
     {"progress", {"s party", "i percent"}},
     {"upload", {"s party", "s url", "i bytes"}},
+    {"run", {"s party", "s program", "i status"}},
     {"launch", {"s party"}},
     {"dataset", {"s party"}},
     {"wait", {"s party", "s call"}},

@@ -10,6 +10,7 @@ local files = require "af.files"
 local flow = require "af.flow"
 local mock = require "af.mock"
 local predefined = require "af.predefined_events"
+local process = require "af.process"
 local types = require "af.types"
 
 local af = {
@@ -38,6 +39,8 @@ end
 for name, class_of in pairs(predefined) do
   af[name] = class_of
 end
+
+af.process = host.lock(process, "af.process")
 
 local classes = {
   TaskContractor = TaskContractor,

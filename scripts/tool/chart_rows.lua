@@ -219,6 +219,11 @@ function on.upload(b, record)
   note(b, record, "uploads " .. (text_of(b, record.url) or "a file"), "quiet")
 end
 
+function on.run(b, record)
+  note(b, record, ("runs %s: status %s"):format(text_of(b, record.program) or "a program",
+    text_of(b, record.status) or "?"), "quiet")
+end
+
 function on.launch(b, record) note(b, record, "launches the task", "quiet") end
 function on.dataset(b, record) note(b, record, "tells the dataset's state", "quiet") end
 

@@ -78,8 +78,8 @@ static void test_without_options_there_are_defaults(void **state)
     assert_null(p.options.trace_path);
     assert_false(sim->allow_fail);
     assert_false(af_fault_options_any(&sim->faults));
-    assert_int_equal(sim->files.read_count, 1); /* the working directory */
-    assert_int_equal(sim->files.write_count, 1);
+    assert_int_equal(sim->grants.files.read_count, 1); /* the working directory */
+    assert_int_equal(sim->grants.files.write_count, 1);
     assert_string_equal(sim->recorded, "[]");
     af_run_options_release(&p.options);
 }
@@ -171,14 +171,16 @@ static void test_output_and_files_are_set(void **state)
     (void)state;
     struct parsed p;
     parse_well(&p, "flow.lua --trace t.jsonl --trace-data --json -v --color=never "
-                   "--allow-read / --allow-write /tmp");
+                   "--allow-read / --allow-write /tmp --allow-net a.example:80 --allow-run sh");
     assert_string_equal(p.options.trace_path, "t.jsonl");
     assert_true(p.options.trace_data);
     assert_true(p.options.json);
     assert_int_equal(p.options.verbosity, 1);
-    assert_int_equal(p.options.sim.files.read_count, 2);
-    assert_string_equal(p.options.sim.files.read_dirs[0], "/");
-    assert_int_equal(p.options.sim.files.write_count, 2);
+    assert_int_equal(p.options.sim.grants.files.read_count, 2);
+    assert_string_equal(p.options.sim.grants.files.read_dirs[0], "/");
+    assert_int_equal(p.options.sim.grants.files.write_count, 2);
+    assert_int_equal(p.options.sim.grants.host_count, 1);
+    assert_int_equal(p.options.sim.grants.program_count, 1);
     af_run_options_release(&p.options);
 
     parse_well(&p, "flow.lua -q --runs=7 -h");
@@ -192,10 +194,10 @@ static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "mock",       "parties", "arg",       "seed",       "runs",        "until",
-        "allow-fail", "latency", "fifo",      "drop",       "duplicate",   "crash",
-        "down",       "lose",    "partition", "trace",      "trace-data",  "json",
-        "quiet",      "verbose", "color",     "allow-read", "allow-write", "help"};
+        "mock",       "parties",     "arg",        "seed",      "runs",  "until",   "allow-fail",
+        "latency",    "fifo",        "drop",       "duplicate", "crash", "down",    "lose",
+        "partition",  "trace",       "trace-data", "json",      "quiet", "verbose", "color",
+        "allow-read", "allow-write", "allow-net",  "allow-run", "help"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

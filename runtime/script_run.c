@@ -1,0 +1,103 @@
+/* script_run.c: see script_run.h.
+ *
+ *   request  {"program", "args":[…], "input":true if the call's bytes are its standard input,
+ *             "timeout":seconds, "max_bytes"}
+ *   reply    {"status", "output":how many of the bytes are its output; the others are its errors}
+ */
+#include "script_run.h"
+
+#include "bounds.h"
+#include "buf.h"
+#include "failure.h"
+#include "grants.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_limits(struct af_script_run *run, struct af_failure *why)
+{
+    double timeout_s = AF_PROCESS_TIME_S;
+    int64_t max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX;
+    af_request_number(&run->request, "timeout", &timeout_s);
+    af_request_integer(&run->request, "max_bytes", &max_bytes);
+    if (!(timeout_s > 0 && timeout_s <= (double)AF_TIME_MAX_S))
+        return af_failure_set(why, AF_FAILURE_FLOW, "timeout",
+                              "expected more than 0 and at most %lld seconds",
+                              (long long)AF_TIME_MAX_S);
+    if (max_bytes < 0 || max_bytes > AF_PROCESS_OUTPUT_BYTES_MAX)
+        return af_failure_set(why, AF_FAILURE_FLOW, "max_bytes", "expected 0 to %u",
+                              AF_PROCESS_OUTPUT_BYTES_MAX);
+    run->spec.timeout_ns = (int64_t)ceil(timeout_s * 1e9);
+    run->spec.max_bytes = (size_t)max_bytes;
+    return 0;
+}
+
+int af_script_run_read(struct af_script_run *run, const struct af_grants *grants,
+                       const struct af_script_call *call, struct af_failure *why)
+{
+    memset(run, 0, sizeof *run);
+    const char *program = NULL;
+    if (af_request_read(&run->request, call->request, call->request_len))
+        program = af_request_string(&run->request, "program");
+    if (program == NULL)
+        af_failure_set(why, AF_FAILURE_FLOW, "request", "names no program");
+    else
+        run->spec.path = af_grants_program(grants, program, why);
+    if (run->spec.path == NULL || read_limits(run, why) != 0) {
+        af_script_run_release(run);
+        return -1;
+    }
+    const struct af_request_field *args = af_request_list(&run->request, "args");
+    if (args != NULL) {
+        run->spec.args = (const char *const *)args->items;
+        run->spec.arg_count = args->item_count;
+    }
+    if (af_request_bool(&run->request, "input")) {
+        run->spec.input = call->bytes == NULL ? "" : call->bytes;
+        run->spec.input_len = call->bytes_len;
+    }
+    af_uuid_format(call->key, run->call_id);
+    run->spec.name = program;
+    run->spec.call_id = run->call_id;
+    return 0;
+}
+
+void af_script_run_release(struct af_script_run *run)
+{
+    af_request_release(&run->request);
+}
+
+static void refuse(struct af_script_party *party, uint64_t call_id, const char *why, int64_t now_ns)
+{
+    char text[AF_FAILURE_TEXT_MAX + 300];
+    snprintf(text, sizeof text, "af.process.run: %s", why);
+    struct af_answer answer = {.failure = text, .now_ns = now_ns};
+    af_script_answer(party, call_id, &answer);
+}
+
+void af_script_run_answer(struct af_script_party *party, uint64_t call_id,
+                          const struct af_process_result *result, int64_t now_ns)
+{
+    char reply[80];
+    struct af_buf bytes = AF_BUF_EMPTY;
+    if (result->failure != NULL) {
+        refuse(party, call_id, result->failure, now_ns);
+        return;
+    }
+    int len = snprintf(reply, sizeof reply, "{\"status\":%d,\"output\":%zu}", result->status,
+                       result->output_len);
+    af_buf_append(&bytes, result->output, result->output_len);
+    af_buf_append(&bytes, result->errors, result->errors_len);
+    struct af_answer answer = {reply, (size_t)len, af_buf_text(&bytes), bytes.len, NULL, now_ns};
+    af_script_answer(party, call_id, &answer);
+    af_buf_release(&bytes);
+}
+
+void af_script_run_refuse(struct af_script_party *party, uint64_t call_id,
+                          const struct af_failure *why, int64_t now_ns)
+{
+    char text[AF_FAILURE_TEXT_MAX + 260];
+    snprintf(text, sizeof text, "%s: %s", why->what, why->why);
+    refuse(party, call_id, text, now_ns);
+}

@@ -1,0 +1,57 @@
+--- af.process: programs beside the flow, as far as the operator grants them.
+
+local process = {}
+
+---@class af.ProcessResult
+---@field status integer  0: it ended well; 128 + n: signal n ended it
+---@field output string   what it wrote to standard output, bytes as they are
+---@field errors string   … and to standard error
+
+local options_of = { args = "table", input = "string", timeout = "number", max_bytes = "number" }
+
+local function check(options, level)
+  for name, value in pairs(options) do
+    local expected = options_of[name]
+    if expected == nil then
+      error(("af.process.run: '%s' is not an option of it"):format(tostring(name)), level + 1)
+    elseif type(value) ~= expected then
+      error(("af.process.run: '%s': expected a %s, got a %s"):format(name, expected, type(value)),
+        level + 1)
+    end
+  end
+  local args = {}
+  for i = 1, #(options.args or args) do
+    args[i] = options.args[i]
+    if type(args[i]) ~= "string" or args[i]:find("\0", 1, true) then
+      error(("af.process.run: args[%d]: expected a string without zero bytes"):format(i), level + 1)
+    end
+  end
+  return args
+end
+
+---Runs a program to its end: no shell, standard input as given. A status other than 0 is a result;
+---a program that is not granted, does not start, takes too long or writes too much is an error. If
+---the handler runs again after a crash, so does the program, with the same AFRUN_CALL_ID.
+---@param program string  as granted with --allow-run
+---@param options? { args?: string[], input?: string, timeout?: number, max_bytes?: integer }
+---@return af.ProcessResult
+function process.run(program, options)
+  if type(program) ~= "string" or program == "" or program:find("\0", 1, true) then
+    error("af.process.run: expected a program's name, got " .. tostring(program), 2)
+  elseif options ~= nil and type(options) ~= "table" then
+    error("af.process.run: expected a table of options, got a " .. type(options), 2)
+  end
+  options = options or {}
+  local args = check(options, 2)
+  local reply, bytes = host.call("run", {
+    program = program, args = args, input = options.input ~= nil, timeout = options.timeout,
+    max_bytes = options.max_bytes,
+  }, options.input)
+  return {
+    status = reply.status,
+    output = bytes:sub(1, reply.output),
+    errors = bytes:sub(reply.output + 1),
+  }
+end
+
+return process
