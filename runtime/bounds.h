@@ -52,6 +52,14 @@
 #define AF_BUS_WAIT_MAX_S 60          /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 
+/* Links: how a party waits for its bus. */
+#define AF_LINK_POSTS_MAX 64                    /* contracts of one push */
+#define AF_LINK_LEASE_NS (15 * AF_S_NS)         /* a party that was killed is missed so long */
+#define AF_LINK_WAIT_NS (30 * AF_S_NS)          /* that one take waits */
+#define AF_LINK_RETRY_FIRST_NS (100 * AF_MS_NS) /* doubled at each failure … */
+#define AF_LINK_RETRY_LAST_NS (5 * AF_S_NS)     /* … up to this */
+#define AF_LINK_LEAVE_NS (3 * AF_S_NS)          /* that leaving waits for the bus */
+
 /* Files kept by a mock run. */
 #define AF_FILE_BYTES_MAX (INT64_C(1) << 30)
 

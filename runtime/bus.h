@@ -87,6 +87,7 @@ struct af_bus_take {
     int64_t lease_ns;        /* 0: consume what is handed out */
     int64_t wait_ns;         /* how long to wait for a first contract, 0: not at all */
     size_t max;              /* contracts, 1 to AF_BUS_TAKE_MAX */
+    bool release;            /* of an ack: give the rest back, to be handed out again at once */
     bool again;              /* hand out all that is not acknowledged, as if the leases had run out:
                                 the holder lost an answer */
     const char *const *acks; /* uuids that are done with, before anything is handed out */

@@ -522,12 +522,21 @@ void af_local_take(struct af_local_store *store, struct af_local_op *op)
     hand_out(store, op);
 }
 
+/* All that is not acknowledged comes again at once: to whoever waits for it, too. */
+static void release(struct af_local_store *store, int64_t queue)
+{
+    write_lease(store, queue, "", 0, 0, 0);
+    touch(store, queue);
+}
+
 void af_local_ack(struct af_local_store *store, struct af_local_op *op)
 {
     if (!find_and_ack(store, op))
         return;
     struct lease lease = read_lease(store, op->queue, op->take.holder);
-    if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns)
+    if (lease.mine && op->take.release)
+        release(store, op->queue);
+    else if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns)
         write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns,
                     store->machine_ns + lease.lease_ns);
 }
