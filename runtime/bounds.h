@@ -67,6 +67,9 @@
 #define AF_PROCESS_OUTPUT_BYTES_MAX (32u << 20) /* a stream: half of what a delivery may add */
 #define AF_PROCESS_TIME_S 3600                  /* unless the script gives a timeout */
 
+/* A config file. */
+#define AF_CONFIG_BYTES_MAX 65536 /* eight lines, and comments */
+
 /* HTTP. */
 #define AF_HTTP_URL_BYTES_MAX 8192 /* what servers take */
 

@@ -1,7 +1,8 @@
 /* config.h: what may not stand on a command line: tokens, certificates, the task manager's login.
  *
- * A text file of `name = value` lines; # begins a comment; unknown names, a name twice, and a file
- * that others than its owner may read are errors:
+ * A text file of `name = value` lines; a line that begins with # is a comment (a value may hold
+ * one); unknown names, a name twice, and a file that others than its owner may read are errors. A
+ * FILE is looked for from the folder of this file:
  *
  *     token         = …            who we are to the service (Authorization: Bearer)
  *     ca            = FILE         PEM: whom to trust, instead of the system's
