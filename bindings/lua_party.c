@@ -218,6 +218,11 @@ static int l_nodes(lua_State *L)
     lua_newtable(L);
     lua_Integer count = 0;
     for (size_t i = 0; i < script->member_count; i++) {
+        if (role >= 0 && script->members[i].role == AF_ROLE_UNKNOWN)
+            return luaL_error(L,
+                              "party:nodes: the role of '%s' is not known; name the task's nodes "
+                              "with --peers",
+                              script->members[i].id);
         if (role >= 0 && script->members[i].role != (uint32_t)role)
             continue;
         lua_pushstring(L, script->members[i].id);

@@ -135,6 +135,7 @@ void af_plan_read(lua_State *L, struct af_script *script)
     flow->name = string_field(L, at, "name");
     flow->version = integer_field(L, at, "version", 1);
     flow->report_failure = boolean_field(L, at, "report_failure");
+    flow->initiator = (int)integer_field(L, at, "initiator", 0) - 1;
     flow->has_invariants = boolean_field(L, at, "has_invariants");
     read_events(L, at, script, flow);
     lua_getfield(L, at, "roles");

@@ -116,6 +116,14 @@ void af_bus_end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done,
         bus->driver->end_task(bus, task, done, arg);
 }
 
+void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done, void *arg)
+{
+    if (bus->driver->begin == NULL)
+        refuse(bus, done, arg);
+    else
+        bus->driver->begin(bus, task, clean, done, arg);
+}
+
 void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
     if (bus->driver->status == NULL)

@@ -194,6 +194,12 @@ void af_bus_create_task(struct af_bus *bus, const struct af_bus_task *task, af_b
 /* Ends a task: its queues and files that are not durable go; its name stays taken. */
 void af_bus_end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
 
+/* Says that this process takes part in the task until the bus is closed. clean: forgets what
+ * earlier runs left of the task, unless another process takes part in it now. For buses of one
+ * machine. */
+void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done,
+                  void *arg);
+
 /* Tasks, members, queues, progress and notes as JSON: names, sizes and counts, no contents. task
  * NULL: all. */
 void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
@@ -226,6 +232,8 @@ struct af_bus_driver {
     void (*create_task)(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
                         void *arg);
     void (*end_task)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+    void (*begin)(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done,
+                  void *arg);
     void (*status)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
     int (*leases)(const struct af_bus *bus);
 };

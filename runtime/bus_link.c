@@ -16,9 +16,10 @@ struct outgoing {
     struct af_bus_post post;
 };
 
-struct names { /* uuids; each is ours */
+struct names { /* contracts: their uuids, which are ours, and their numbers in the queue */
     char **items;
-    size_t count, cap;
+    int64_t *ids;
+    size_t count, cap, id_cap;
 };
 
 struct af_link {
@@ -57,16 +58,18 @@ static void after_leave(struct af_link *link);
 
 /* ---- Names. ---- */
 
-static void names_add(struct names *names, const char *name)
+static void names_add(struct names *names, const char *uuid, int64_t id)
 {
     af_mem_reserve(&names->items, &names->cap, names->count + 1, sizeof(char *));
-    names->items[names->count++] = af_mem_string(name);
+    af_mem_reserve(&names->ids, &names->id_cap, names->count + 1, sizeof *names->ids);
+    names->ids[names->count] = id;
+    names->items[names->count++] = af_mem_string(uuid);
 }
 
-static size_t names_find(const struct names *names, const char *name)
+static size_t names_find(const struct names *names, int64_t id)
 {
     size_t i = 0;
-    while (i < names->count && strcmp(names->items[i], name) != 0)
+    while (i < names->count && names->ids[i] != id)
         i++;
     return i;
 }
@@ -78,12 +81,15 @@ static void names_drop(struct names *names, size_t first, size_t count)
     names->count -= count;
     memmove(names->items + first, names->items + first + count,
             (names->count - first) * sizeof(char *));
+    memmove(names->ids + first, names->ids + first + count,
+            (names->count - first) * sizeof *names->ids);
 }
 
 static void names_release(struct names *names)
 {
     names_drop(names, 0, names->count);
     free(names->items);
+    free(names->ids);
 }
 
 /* ---- Trouble. ---- */
@@ -106,7 +112,8 @@ static bool trouble(struct af_link *link, const struct af_bus_result *result, in
 {
     if (!may_try_again(result->code)) {
         link->stopped = true;
-        link->spec.owner.refused(link->spec.owner.arg, link, result->code, result->why);
+        if (link->spec.owner.refused(link->spec.owner.arg, link, result->code, result->why))
+            link->stopped = false;
         return false;
     }
     link->in_trouble = true;
@@ -148,6 +155,16 @@ static void outgoing_free(struct outgoing *outgoing)
     free(outgoing);
 }
 
+static void forget_posts(struct af_link *link, size_t count)
+{
+    for (; count > 0; count--) {
+        struct outgoing *outgoing = link->first;
+        link->first = outgoing->next;
+        link->unsent--;
+        outgoing_free(outgoing);
+    }
+}
+
 static void pushed(void *arg, const struct af_bus_result *result)
 {
     struct af_link *link = arg;
@@ -159,16 +176,13 @@ static void pushed(void *arg, const struct af_bus_result *result)
         if (trouble(link, result, &link->push_delay_ns))
             link->push_again = af_timer_start(link->spec.loop, spread(link, link->push_delay_ns),
                                               push_later, link);
-        return;
+        if (link->stopped || link->push_again != NULL)
+            return;
     }
     link->push_delay_ns = 0;
-    for (; count > 0; count--) {
-        struct outgoing *outgoing = link->first;
-        link->first = outgoing->next;
-        link->unsent--;
-        outgoing_free(outgoing);
-    }
-    well_again(link);
+    forget_posts(link, count);
+    if (result->code == AF_BUS_OK)
+        well_again(link);
     push(link);
     if (link->unsent == 0 && link->spec.owner.sent_all != NULL)
         link->spec.owner.sent_all(link->spec.owner.arg, link);
@@ -264,23 +278,22 @@ static void ack_soon(void *arg)
 {
     struct af_link *link = arg;
     link->ack_posted = false;
-    if (link->stopped || link->acks.count == 0)
+    if (link->stopped)
         return;
     if (!link->taking)
         take(link);
-    else if (!link->acking && link->acks_taking == 0)
+    else if (!link->acking && link->acks_taking == 0 && link->acks.count > 0)
         send_acks(link, false);
 }
 
-void af_link_ack(struct af_link *link, const char *uuid)
+void af_link_ack(struct af_link *link, int64_t id)
 {
-    size_t i = names_find(&link->in_hand, uuid);
+    size_t i = names_find(&link->in_hand, id);
     if (i == link->in_hand.count)
         return;
+    if (af_bus_leases(link->spec.bus) != 0) /* else it was consumed when it was handed out */
+        names_add(&link->acks, link->in_hand.items[i], id);
     names_drop(&link->in_hand, i, 1);
-    if (af_bus_leases(link->spec.bus) == 0)
-        return; /* it was consumed when it was handed out */
-    names_add(&link->acks, uuid);
     if (!link->ack_posted) {
         link->ack_posted = true;
         af_loop_post(link->spec.loop, ack_soon, link);
@@ -306,10 +319,11 @@ static void give(struct af_link *link, const struct af_bus_result *result)
 {
     for (size_t i = 0; i < result->count && !link->freed; i++) {
         const struct af_bus_item *item = &result->items[i];
-        if (names_find(&link->in_hand, item->uuid) < link->in_hand.count ||
-            names_find(&link->acks, item->uuid) < link->acks.count)
+        bool leased = af_bus_leases(link->spec.bus) != 0;
+        if (leased && (names_find(&link->in_hand, item->id) < link->in_hand.count ||
+                       names_find(&link->acks, item->id) < link->acks.count))
             continue;
-        names_add(&link->in_hand, item->uuid);
+        names_add(&link->in_hand, item->uuid, item->id);
         link->spec.owner.came(link->spec.owner.arg, link, item);
     }
 }

@@ -22,8 +22,8 @@ struct af_link_owner {
     void (*trouble)(void *arg, struct af_link *link, const char *why);
 
     /* The bus will never take what we send or ask (we are no node of the task …). The link has
-     * stopped. */
-    void (*refused)(void *arg, struct af_link *link, enum af_bus_code code, const char *why);
+     * stopped, unless it was a push and this returns true: then that is forgotten. */
+    bool (*refused)(void *arg, struct af_link *link, enum af_bus_code code, const char *why);
 
     /* All that was sent is confirmed; or NULL. */
     void (*sent_all)(void *arg, struct af_link *link);
@@ -52,8 +52,8 @@ size_t af_link_unsent(const struct af_link *link);
 /* Begins to take what comes. */
 void af_link_listen(struct af_link *link);
 
-/* Dealt with; a uuid that is not in hand is ignored. */
-void af_link_ack(struct af_link *link, const char *uuid);
+/* Dealt with: the item's id; one that is not in hand is ignored. */
+void af_link_ack(struct af_link *link, int64_t id);
 size_t af_link_in_hand(const struct af_link *link);
 
 /* Takes no more, tells the bus what is acknowledged and gives the rest back; then, or when the bus

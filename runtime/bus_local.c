@@ -310,8 +310,12 @@ static void run_batch(struct bus_local *bus, struct af_local_op *first, bool loo
     if (begun && published / FORGET_EVERY != store->published / FORGET_EVERY)
         af_local_forget(store);
     bool committed = begun && af_db_commit(store->db);
-    for (struct af_local_op *op = over.first; op != NULL && !committed; op = op->next)
-        fail_op(bus, op);
+    for (struct af_local_op *op = over.first; op != NULL; op = op->next) {
+        if (op->run == af_local_begin)
+            af_local_share(store, op);
+        if (!committed)
+            fail_op(bus, op);
+    }
     leave_parked(bus, committed, &left);
     if (committed && futimens(bus->wake_fd, NULL) != 0)
         fprintf(stderr, "afrun: %s-wake: %s\n", bus->path, strerror(errno));
@@ -505,6 +509,14 @@ static void end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done,
     about_task(bus, task, af_local_end_task, done, arg);
 }
 
+static void begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done, void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_begin, done, arg);
+    op->task.task = af_arena_string(&op->arena, task);
+    op->clean = clean;
+    af_local_submit(op);
+}
+
 static void status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
     about_task(bus, task, af_local_status, done, arg);
@@ -547,15 +559,32 @@ static int64_t read_boot(void)
     return (int64_t)(af_hash_bytes((struct af_hash){9, 10}, text, strlen(text)).a >> 1);
 }
 
+/* A file beside the store, made if it is not there. */
+static int open_beside(struct bus_local *bus, const char *suffix, struct af_failure *why)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    af_buf_printf(&name, "%s%s", bus->path, suffix);
+    int fd = open(af_buf_text(&name), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&name), "cannot be opened: %s",
+                       strerror(errno));
+    af_buf_release(&name);
+    return fd;
+}
+
 static int open_wake(struct bus_local *bus, struct af_failure *why)
 {
     struct af_buf name = AF_BUF_EMPTY;
     af_buf_printf(&name, "%s-wake", bus->path);
+    if ((bus->wake_fd = open_beside(bus, "-wake", why)) < 0 ||
+        (bus->store.parts_fd = open_beside(bus, "-parts", why)) < 0) {
+        af_buf_release(&name);
+        return -1;
+    }
     bus->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bus->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    bus->wake_fd = open(af_buf_text(&name), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     int result = 0;
-    if (bus->event_fd < 0 || bus->inotify_fd < 0 || bus->wake_fd < 0 ||
+    if (bus->event_fd < 0 || bus->inotify_fd < 0 ||
         inotify_add_watch(bus->inotify_fd, af_buf_text(&name), IN_ATTRIB) < 0)
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&name),
                                 "cannot be watched: %s", strerror(errno));
@@ -585,8 +614,8 @@ static void release_members(struct af_local_store *store)
 
 static void bus_free(struct bus_local *bus)
 {
-    int fds[] = {bus->event_fd, bus->inotify_fd, bus->wake_fd};
-    for (size_t i = 0; i < 3; i++)
+    int fds[] = {bus->event_fd, bus->inotify_fd, bus->wake_fd, bus->store.parts_fd};
+    for (size_t i = 0; i < 4; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     af_db_close(bus->store.db);
@@ -606,7 +635,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
     struct bus_local *bus = af_mem_zero(1, sizeof *bus);
     bus->head = (struct af_bus){&af_bus_local, loop};
     bus->path = af_mem_string(url + strlen("local:"));
-    bus->event_fd = bus->inotify_fd = bus->wake_fd = -1;
+    bus->event_fd = bus->inotify_fd = bus->wake_fd = bus->store.parts_fd = -1;
     pthread_mutex_init(&bus->lock, NULL);
     pthread_cond_init(&bus->file_threads_end, NULL);
     bus->store.path = bus->path;
@@ -672,6 +701,7 @@ const struct af_bus_driver af_bus_local = {
     .tell = tell,
     .create_task = create_task,
     .end_task = end_task,
+    .begin = begin,
     .status = status,
     .leases = leases,
 };

@@ -46,6 +46,7 @@ struct af_local_op {
     int64_t file_bytes, total_bytes;
     _Atomic int64_t progress_bytes;
 
+    bool clean;
     uint64_t ticket;    /* of a take, and of a cancel */
     bool parked, fresh; /* fresh: since this batch */
     int64_t queue;      /* that a take waits for */
@@ -57,7 +58,8 @@ struct af_local_op {
 struct af_local_store {
     struct af_db *db;
     const char *path;
-    char *files; /* the folder */
+    char *files;  /* the folder */
+    int parts_fd; /* FILE-parts: who takes part in which task, as locks */
     bool open_tasks;
     struct af_bus_member *members; /* of a task that springs up closed */
     size_t member_count;
@@ -78,10 +80,14 @@ void af_local_ack(struct af_local_store *store, struct af_local_op *op);
 void af_local_members(struct af_local_store *store, struct af_local_op *op);
 void af_local_create_task(struct af_local_store *store, struct af_local_op *op);
 void af_local_end_task(struct af_local_store *store, struct af_local_op *op);
+void af_local_begin(struct af_local_store *store, struct af_local_op *op);
 void af_local_tell(struct af_local_store *store, struct af_local_op *op);
 void af_local_status(struct af_local_store *store, struct af_local_op *op);
 void af_local_keep_file(struct af_local_store *store, struct af_local_op *op);
 void af_local_find_file(struct af_local_store *store, struct af_local_op *op);
+
+/* After the commit of af_local_begin(): others may take part as well. */
+void af_local_share(struct af_local_store *store, struct af_local_op *op);
 
 /* Forgets what need not be remembered any more: a few rows a call. */
 void af_local_forget(struct af_local_store *store);

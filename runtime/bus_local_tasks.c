@@ -4,8 +4,11 @@
 
 #include "bounds.h"
 #include "json.h"
+#include "rng.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Tasks. ---- */
 
@@ -175,6 +178,19 @@ static void run_for(struct af_local_store *store, int64_t task, const char *sql)
     af_db_run(af_db_integer(af_db_use(store->db, sql), task));
 }
 
+static void forget_contracts(struct af_local_store *store, int64_t task)
+{
+    run_for(store, task,
+            "DELETE FROM deliveries WHERE queue IN (SELECT id FROM queues WHERE task = ?)");
+    run_for(store, task, "UPDATE queues SET length = 0, handed = 0 WHERE task = ?");
+    /* the newest row stays, so that its id is not given again */
+    run_for(store, task,
+            "UPDATE contracts SET content = NULL, targets = NULL, broadcast = 0, task = 0, key = 0 "
+            "WHERE task = ?");
+    run_for(store, 0,
+            "DELETE FROM contracts WHERE task = ? AND id < (SELECT max(id) FROM contracts)");
+}
+
 void af_local_end_task(struct af_local_store *store, struct af_local_op *op)
 {
     struct af_local_task task;
@@ -187,15 +203,44 @@ void af_local_end_task(struct af_local_store *store, struct af_local_op *op)
         return;
     struct af_db_statement *end = af_db_use(store->db, "UPDATE tasks SET ended = ? WHERE id = ?");
     af_db_run(af_db_integer(af_db_integer(end, store->wall_s), task.id));
-    run_for(store, task.id,
-            "DELETE FROM deliveries WHERE queue IN (SELECT id FROM queues WHERE task = ?)");
-    run_for(store, task.id, "UPDATE queues SET length = 0, handed = 0 WHERE task = ?");
-    /* the newest row stays, so that its id is not given again */
-    run_for(store, task.id,
-            "UPDATE contracts SET content = NULL, targets = NULL, broadcast = 0 WHERE task = ?");
-    run_for(store, task.id,
-            "DELETE FROM contracts WHERE task = ? AND id < (SELECT max(id) FROM contracts)");
+    forget_contracts(store, task.id);
     run_for(store, task.id, "DELETE FROM files WHERE task = ? AND durable = 0");
+}
+
+/* ---- Taking part. ----
+ *
+ * A process that takes part in a task holds a shared lock on one byte of FILE-parts, which byte the
+ * task's name says. Who is to clean takes it for itself alone, which works only where nobody else
+ * takes part; it keeps it until the cleaning is committed, and others wait for that. */
+
+static bool lock_part(struct af_local_store *store, const char *task, short type, int command)
+{
+    struct af_hash hash = af_hash_bytes((struct af_hash){13, 14}, task, strlen(task));
+    struct flock lock = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(hash.a >> 2), .l_len = 1};
+    return fcntl(store->parts_fd, command, &lock) == 0;
+}
+
+void af_local_begin(struct af_local_store *store, struct af_local_op *op)
+{
+    struct af_local_task task;
+    bool ended = false;
+    bool alone = op->clean && lock_part(store, op->task.task, F_WRLCK, F_OFD_SETLK);
+    if (!alone)
+        lock_part(store, op->task.task, F_RDLCK, F_OFD_SETLKW);
+    if (!alone || !read_task(store, op->task.task, &task, &ended))
+        return;
+    forget_contracts(store, task.id);
+    run_for(store, task.id, "DELETE FROM members WHERE task = ?");
+    run_for(store, task.id, "DELETE FROM queues WHERE task = ?");
+    run_for(store, task.id, "DELETE FROM notes WHERE task = ?");
+    run_for(store, task.id, "DELETE FROM files WHERE task = ?");
+    run_for(store, task.id, "UPDATE tasks SET ended = NULL WHERE id = ?");
+}
+
+void af_local_share(struct af_local_store *store, struct af_local_op *op)
+{
+    lock_part(store, op->task.task, F_RDLCK, F_OFD_SETLK);
 }
 
 /* ---- Notes. ---- */

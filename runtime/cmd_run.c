@@ -1,7 +1,9 @@
 /* cmd_run.c: `afrun run FLOW.lua… --mock`: one simulated run, or many. */
 #include "command.h"
 
+#include "config.h"
 #include "failure.h"
+#include "interrupt.h"
 #include "log.h"
 #include "many_runs.h"
 #include "progress.h"
@@ -12,55 +14,21 @@
 #include "trace.h"
 #include "trace_file.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 static const struct af_opts_command row = {
     "run", "FLOW.lua… [options]", "run a flow, or sequential scripts",
-    "Runs all parties of a flow in this process, on a virtual clock, from a seed; the "
-    "same flow, seed "
-    "and options give the same run on every machine. A file without `return af.flow{…}` "
-    "is a "
-    "sequential script: it is one party; several scripts run together.\n\n"
+    "With --mock: runs all parties of a flow in this process, on a virtual clock, from a seed; the "
+    "same flow, seed and options give the same run on every machine. A file without `return "
+    "af.flow{…}` is a sequential script: it is one party; several scripts run together.\n\n"
+    "With --bus: runs one party for real, on a transport; the others are other processes, on this "
+    "machine or on others.\n\n"
     "Exit status: 0 all parties ended well; 1 the flow failed; 2 the command line or the "
     "flow file is "
-    "wrong; 3 a file could not be written; 130 interrupted.",
+    "wrong; 3 the transport or a file failed; 130 interrupted.",
     af_run_opts};
-
-/* ---- Ctrl-C: the script that runs is asked to stop; a quarter of a second later, if it stands in
- * a loop inside of a C function, it is not asked. ---- */
-
-static void on_alarm(int signal_number)
-{
-    (void)signal_number;
-    af_script_abandon();
-}
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    struct itimerval soon = {{0, 0}, {0, 250000}};
-    af_script_interrupt();
-    setitimer(ITIMER_REAL, &soon, NULL);
-}
-
-static void catch_interrupt(void)
-{
-    struct sigaction action = {0};
-    action.sa_handler = on_interrupt;
-    sigaction(SIGINT, &action, NULL);
-    action.sa_handler = on_alarm;
-    sigaction(SIGALRM, &action, NULL);
-}
-
-static void stop_alarm(void)
-{
-    struct itimerval never = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_REAL, &never, NULL);
-}
 
 /* ---- One run. ---- */
 
@@ -110,17 +78,71 @@ static int run_one(struct af_run_options *options, struct af_failure *why)
     return status;
 }
 
+/* ---- For real. ---- */
+
+static int run_live(struct af_run_options *options, struct af_failure *why)
+{
+    struct af_live_options live;
+    struct af_live_result result;
+    struct af_config config = {0};
+    struct af_buf bus = AF_BUF_EMPTY;
+    int status = -1;
+    if (af_run_live_options(options, &live, why) == 0 &&
+        (options->config_path == NULL || af_config_read(options->config_path, &config, why) == 0)) {
+        if (live.bus == NULL) {
+            af_buf_printf(&bus, "local:%s", options->shared);
+            live.bus = af_buf_text(&bus);
+        }
+        live.config = &config;
+        live.interrupt_fd = af_interrupt_catch(true);
+        live.interrupted = af_interrupt_seen;
+        status = af_live_run(&live, &result, why);
+        if (status == 0) {
+            fflush(stdout);
+            status = af_tell_live(options, &result);
+            af_live_result_release(&result);
+        }
+    }
+    af_config_release(&config);
+    af_buf_release(&bus);
+    return status;
+}
+
+/* What the environment says, where the command line says nothing. */
+static void read_environment(struct af_run_options *options)
+{
+    const char *config = getenv("AFRUN_CONFIG");
+    const char *shared = getenv("AFRUN_MOCK");
+    if (options->config_path == NULL && config != NULL && config[0] != '\0')
+        options->config_path = config;
+    if (options->bus == NULL && options->shared == NULL && shared != NULL && shared[0] != '\0')
+        options->shared = shared;
+}
+
 /* ---- The command. ---- */
 
-static int check_mode(const struct af_run_options *options, int file_count, char **files,
-                      struct af_failure *why)
+static int check_mode(const struct af_run_options *options, int file_count, struct af_failure *why)
 {
     if (file_count == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "",
                               "name a flow: afrun FLOW.lua --mock (see afrun run --help)");
-    (void)files;
-    (void)options;
+    const char *alone = options->role != NULL     ? "--role"
+                        : options->node != NULL   ? "--node"
+                        : options->task != NULL   ? "--task"
+                        : options->peer_count > 0 ? "--peers"
+                                                  : NULL;
+    if (alone != NULL && options->bus == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, alone,
+                              "is for a party for real; add --bus, the transport");
     return 0;
+}
+
+static int run_by_options(struct af_run_options *options, struct af_failure *why)
+{
+    if (af_run_is_live(options))
+        return run_live(options, why);
+    af_interrupt_catch(false);
+    return options->runs > 1 ? af_many_runs(options, why) : run_one(options, why);
 }
 
 static int run(int argc, char **argv)
@@ -135,15 +157,15 @@ static int run(int argc, char **argv)
         af_run_options_release(&options);
         return 0;
     }
-    if (files >= 0 && check_mode(&options, files, argv, &why) == 0 &&
+    read_environment(&options);
+    if (files >= 0 && check_mode(&options, files, &why) == 0 &&
         af_run_options_finish(&options, argv, files, &why) == 0) {
         if (options.verbosity > 0)
             af_log_set_level(AF_LOG_DEBUG);
         options.sim.quiet = options.verbosity < 0 || options.runs > 1;
         options.sim.needs_mock = !options.mock;
-        catch_interrupt();
-        status = options.runs > 1 ? af_many_runs(&options, &why) : run_one(&options, &why);
-        stop_alarm();
+        status = run_by_options(&options, &why);
+        af_interrupt_seen();
     }
     af_run_options_release(&options);
     if (status >= 0)

@@ -15,6 +15,7 @@ struct af_contract *af_contract_new(const struct af_contract_parts *parts)
     contract->refs = 1;
     contract->uuid = parts->uuid;
     contract->time_ns = parts->time_ns;
+    contract->number = parts->number;
     contract->task = parts->task;
     contract->channel = parts->channel;
     contract->title = parts->title;

@@ -18,6 +18,7 @@ struct af_contract {
     struct af_hash uuid;
     struct af_hash key; /* of (sender, uuid): what makes two contracts the same one */
     int64_t time_ns;    /* when it was sent */
+    int64_t number;     /* by which a bus knows it, for acknowledging; 0: none */
     const char *task, *channel, *title;
     const char *from; /* the sender, NULL if the bus cannot tell */
     const char *type; /* "" if the content has none */
@@ -33,6 +34,7 @@ struct af_contract_parts {
     size_t type_len;
     const char *content;
     size_t content_len;
+    int64_t number;
     bool own_uuid; /* made by us, for this sender alone: then it is the key */
 };
 

@@ -80,18 +80,29 @@ static int read_all(int fd, const char *path, int64_t max_bytes, struct af_buf *
     return 0;
 }
 
+char *af_file_find(const struct af_file_access *access, const char *path, struct af_failure *why)
+{
+    char *real = realpath(path, NULL);
+    if (real == NULL) {
+        af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
+    } else if (!is_below(real, access->read_dirs, access->read_count)) {
+        refuse(path, "--allow-read", why);
+        free(real);
+        real = NULL;
+    }
+    return real;
+}
+
 int af_file_read(const struct af_file_access *access, const char *path, int64_t max_bytes,
                  struct af_buf *bytes, struct af_failure *why)
 {
-    char *real = realpath(path, NULL);
+    char *real = af_file_find(access, path, why);
     struct stat info;
-    if (real == NULL)
-        return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
     int fd = -1;
     int result = 0;
-    if (!is_below(real, access->read_dirs, access->read_count))
-        result = refuse(path, "--allow-read", why);
-    else if ((fd = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
+    if (real == NULL)
+        return -1;
+    if ((fd = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
         result = af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
     else if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         result = af_failure_set(why, AF_FAILURE_FLOW, path, "is not a plain file");
@@ -129,31 +140,47 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
-                  size_t len, struct af_failure *why)
+char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     char *folder = real_folder(path);
-    char target[PATH_MAX], temporary[PATH_MAX];
-    if (folder == NULL)
-        return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
+    char target[PATH_MAX];
+    if (folder == NULL) {
+        af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
+        return NULL;
+    }
     bool allowed = is_below(folder, access->write_dirs, access->write_count);
     int size = snprintf(target, sizeof target, "%s/%s", folder, name);
-    int size_temporary = snprintf(temporary, sizeof temporary, "%s/.%s.XXXXXX", folder, name);
     free(folder);
     if (!allowed || name[0] == '\0' || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
-        return refuse(path, "--allow-write", why);
-    if (size >= PATH_MAX || size_temporary >= PATH_MAX)
-        return af_failure_set(why, AF_FAILURE_FLOW, path, "is too long a path");
-    int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
-    if (fd < 0)
-        return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
-    bool ok = write_all(fd, bytes, len) == 0 && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    if (ok && rename(temporary, target) == 0)
-        return 0;
-    af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
-    unlink(temporary);
-    return -1;
+        refuse(path, "--allow-write", why);
+    else if (size >= PATH_MAX)
+        af_failure_set(why, AF_FAILURE_FLOW, path, "is too long a path");
+    else
+        return af_mem_string(target);
+    return NULL;
+}
+
+int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
+                  size_t len, struct af_failure *why)
+{
+    char *target = af_file_target(access, path, why);
+    if (target == NULL)
+        return -1;
+    struct af_buf temporary = AF_BUF_EMPTY;
+    const char *slash = strrchr(target, '/');
+    af_buf_append(&temporary, target, (size_t)(slash - target));
+    af_buf_printf(&temporary, "/.%s.XXXXXX", slash + 1);
+    int fd = mkostemp((char *)af_buf_text(&temporary), O_CLOEXEC); /* 0600 */
+    bool ok = fd >= 0 && write_all(fd, bytes, len) == 0 && fsync(fd) == 0;
+    ok = (fd < 0 || close(fd) == 0) && ok;
+    ok = ok && rename(temporary.data, target) == 0;
+    if (!ok)
+        af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
+    if (!ok && fd >= 0)
+        unlink(temporary.data);
+    af_buf_release(&temporary);
+    free(target);
+    return ok ? 0 : -1;
 }

@@ -25,6 +25,11 @@ void af_file_access_release(struct af_file_access *access);
 int af_file_read(const struct af_file_access *access, const char *path, int64_t max_bytes,
                  struct af_buf *bytes, struct af_failure *why);
 
+/* The real path of a file that may be read, or of one that may be written: for who does it later.
+ * The caller frees it. NULL with *why filled, as above. */
+char *af_file_find(const struct af_file_access *access, const char *path, struct af_failure *why);
+char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why);
+
 /* Writes a file, of mode 0600, whole or not at all. */
 int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
                   size_t len, struct af_failure *why);

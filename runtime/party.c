@@ -73,6 +73,15 @@ static void stepped(struct af_party *party)
     party->spec.owner->stepped(party->spec.owner->arg, party);
 }
 
+/* The contract has been dealt with; it is not the party's any more. */
+static void settle(struct af_party *party, struct af_contract *contract)
+{
+    const struct af_party_owner *owner = party->spec.owner;
+    if (contract != NULL && owner->settled != NULL)
+        owner->settled(owner->arg, party, contract);
+    af_contract_drop(contract);
+}
+
 /* ---- Queues. ---- */
 
 static void queue_grow(struct af_party *party)
@@ -209,7 +218,7 @@ static struct af_contract *make_contract(struct af_party *party, const struct af
                                          const struct af_send *send)
 {
     struct af_contract_parts parts = {.uuid = send->uuid,
-                                      .time_ns = now(party),
+                                      .time_ns = af_loop_wall_ns(party->spec.loop),
                                       .task = party->spec.task,
                                       .channel = "federated",
                                       .title = send->title,
@@ -254,7 +263,7 @@ static void report_failure(struct af_party *party)
     af_buf_append_char(&content, '}');
     struct af_hash uuid = af_hash_bytes(party->spec.seed, type, sizeof type);
     struct af_contract_parts parts = {.uuid = uuid,
-                                      .time_ns = now(party),
+                                      .time_ns = af_loop_wall_ns(party->spec.loop),
                                       .task = party->spec.task,
                                       .channel = "federated",
                                       .title = "task_inside",
@@ -281,7 +290,7 @@ static void drop_as_late(struct af_party *party, struct af_contract *contract)
 {
     party->counts.late++;
     af_trace_contract(party->spec.trace, now(party), "late", party->spec.id, contract, NULL);
-    af_contract_drop(contract);
+    settle(party, contract);
 }
 
 static void end(struct af_party *party, enum af_party_status status)
@@ -423,6 +432,8 @@ static void apply(struct af_party *party, const struct af_effects *effects, bool
         af_trace_string(trace, "party", party->spec.id);
         af_trace_integer(trace, "percent", effects->progress);
         af_trace_end(trace);
+        if (party->spec.owner->progress != NULL)
+            party->spec.owner->progress(party->spec.owner->arg, party, effects->progress);
     }
     send_all(party, effects);
     warn_of_size(party);
@@ -468,7 +479,7 @@ static void delivered(void *arg, struct af_script_party *script, const struct af
     } else {
         apply(party, effects, start);
     }
-    af_contract_drop(contract);
+    settle(party, contract);
     if (party->fate == AF_FATE_CRASH_AFTER && party->status == AF_PARTY_ACTIVE)
         go_down(party);
     else if (party->fate == AF_FATE_CRASH_AFTER)
@@ -480,7 +491,7 @@ static void delivered(void *arg, struct af_script_party *script, const struct af
 static void deliver(struct af_party *party, struct af_input *input)
 {
     party->busy = true;
-    input->now_ns = now(party);
+    input->now_ns = af_loop_wall_ns(party->spec.loop);
     af_script_deliver(party->script, input, delivered, party);
 }
 
@@ -520,11 +531,11 @@ static void defer(struct af_party *party, int event, struct af_contract *contrac
     if (af_script_validate(party->spec.script, event, contract->content, contract->content_len,
                            &why) != 0) {
         dead_letter(party, contract, why.why);
-        af_contract_drop(contract);
+        settle(party, contract);
         return;
     }
     if (party->deferred_count >= AF_PARTY_DEFERRED_MAX) {
-        af_contract_drop(contract);
+        settle(party, contract);
         end_failed(party, AF_FINDING_RAISED, "more than 100,000 events are deferred");
         return;
     }
@@ -532,6 +543,8 @@ static void defer(struct af_party *party, int event, struct af_contract *contrac
     af_mem_reserve(&party->deferred, &party->deferred_cap, party->deferred_count + 1,
                    sizeof(struct af_contract *));
     party->deferred[party->deferred_count++] = contract;
+    if (party->spec.owner->settled != NULL)
+        party->spec.owner->settled(party->spec.owner->arg, party, contract);
 }
 
 static void refuse(struct af_party *party, int event, struct af_contract *contract)
@@ -542,7 +555,7 @@ static void refuse(struct af_party *party, int event, struct af_contract *contra
     else
         snprintf(why, sizeof why, "not expected in state '%s'", af_party_state(party)->name);
     dead_letter(party, contract, why);
-    af_contract_drop(contract);
+    settle(party, contract);
 }
 
 /* Takes one contract; it is the party's. */
@@ -553,7 +566,7 @@ static void take(struct af_party *party, struct af_contract *contract)
     if (about_failure && !tells_of_sender(contract)) {
         af_trace_contract(party->spec.trace, now(party), "drop", party->spec.id, contract,
                           "it tells of another than its sender");
-        af_contract_drop(contract);
+        settle(party, contract);
         return;
     }
     switch (disposition(party, event)) {
@@ -572,7 +585,7 @@ static void take(struct af_party *party, struct af_contract *contract)
     case AF_EVENT_IGNORED:
         party->counts.ignored++;
         af_trace_contract(party->spec.trace, now(party), "ignore", party->spec.id, contract, NULL);
-        af_contract_drop(contract);
+        settle(party, contract);
         break;
     case AF_EVENT_UNEXPECTED:
         refuse(party, event, contract);
@@ -717,7 +730,7 @@ void af_party_receive(struct af_party *party, struct af_contract *contract_take)
         party->counts.repeated++;
         af_trace_contract(party->spec.trace, now(party), "repeated", party->spec.id, contract_take,
                           NULL);
-        af_contract_drop(contract_take);
+        settle(party, contract_take);
         return;
     }
     if (party->status == AF_PARTY_DONE || party->status == AF_PARTY_FAILED) {

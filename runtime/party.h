@@ -59,6 +59,13 @@ struct af_party_owner {
     /* Something is wrong with the protocol; text is borrowed. */
     void (*finding)(void *arg, struct af_party *party, enum af_finding finding, const char *text);
 
+    /* The contract need not come again: its transaction is committed, or it is deferred, ignored,
+     * late, repeated or refused. May be NULL. */
+    void (*settled)(void *arg, struct af_party *party, const struct af_contract *contract);
+
+    /* The party reported how far it is, in percent. May be NULL. */
+    void (*progress)(void *arg, struct af_party *party, int percent);
+
     /* A line that the party logged. */
     void (*log)(void *arg, struct af_party *party, const char *text, size_t len);
 

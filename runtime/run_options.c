@@ -28,6 +28,9 @@ void af_run_options_release(struct af_run_options *options)
     free(options->sim.parties);
     af_opts_counts_release(&options->parties);
     af_fault_options_release(&options->sim.faults);
+    for (size_t i = 0; i < options->peer_count; i++)
+        free((char *)options->peers[i].role);
+    free(options->peers);
     af_grants_release(&options->sim.grants);
     af_buf_release(&options->recorded);
 }
@@ -311,6 +314,22 @@ const struct af_opt af_run_opts[] = {
     {"allow-fail", 0, NULL,
      "af.fail is an outcome, not a failure of the run (the default where a fault is allowed)",
      "Run", set_allow_fail},
+    {"bus", 0, "URL", "be one party for real: local:FILE, http://HOST:PORT or https://HOST:PORT",
+     "For real", af_run_set_bus},
+    {"role", 0, "ROLE", "the party's role", "For real", af_run_set_role},
+    {"node", 0, "ID", "the node that we are", "For real", af_run_set_node},
+    {"task", 0, "ID", "the task", "For real", af_run_set_task},
+    {"peers", 0, "ROLE=ID,ID;ROLE=ID",
+     "the task's nodes and their roles (default: as the bus lists them)", "For real",
+     af_run_set_peers},
+    {"config", 0, "FILE",
+     "token, CA, client certificate and key, login (default: $AFRUN_CONFIG); never on the command "
+     "line",
+     "For real", af_run_set_config},
+    {"shared", 0, "FILE",
+     "with --mock: share the mock contexts of a script with other processes through FILE, in real "
+     "time (default: $AFRUN_MOCK)",
+     "For real", af_run_set_shared},
     {"latency", 0, "A..B", "delay of each message (default 1ms..10ms; messages overtake)", "Faults",
      set_latency},
     {"fifo", 0, NULL, "keep the order of each sender and receiver", "Faults", set_fifo},

@@ -60,6 +60,7 @@ struct af_flow {
     int64_t version;
     bool report_failure;
     bool has_invariants;
+    int initiator; /* the role of the platform's initiator, or -1 */
     struct af_flow_role *roles;
     size_t role_count;
     struct af_flow_event *events;
@@ -102,6 +103,7 @@ struct af_script_arg {
 };
 
 /* A node of the task: party:nodes() lists them in this order. */
+#define AF_ROLE_UNKNOWN UINT32_MAX /* of another node: party:nodes(role) raises then */
 struct af_script_member {
     const char *id;
     uint32_t role;

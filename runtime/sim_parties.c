@@ -83,7 +83,12 @@ static void stepped(void *arg, struct af_party *party)
 
 void af_sim_parties_own(struct af_sim *sim)
 {
-    sim->owner = (struct af_party_owner){sim, publish, fate, finding, log_line, stepped};
+    sim->owner = (struct af_party_owner){.arg = sim,
+                                         .publish = publish,
+                                         .fate = fate,
+                                         .finding = finding,
+                                         .log = log_line,
+                                         .stepped = stepped};
 }
 
 void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node)

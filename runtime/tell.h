@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct af_failure;
+struct af_live_result;
 struct af_run_options;
 struct af_sim;
 struct af_sim_result;
@@ -25,5 +26,8 @@ struct af_tell_runs {
 
 /* The last line of many runs, and the command that repeats the lowest failing seed. */
 void af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs);
+
+/* The last line of a party for real; returns the exit status. */
+int af_tell_live(const struct af_run_options *options, const struct af_live_result *result);
 
 #endif

@@ -327,6 +327,22 @@ local function check_keys(definition)
   end
 end
 
+---The role of the platform's initiator (number 1 of a task): the one that the flow names, or the one
+---of that name, or the aggregator; the number of its role, 0 if there is none.
+local function initiator_of(definition, roles)
+  for _, name in ipairs { definition.initiator or "initiator", "aggregator" } do
+    for number, role in ipairs(roles) do
+      if role.name == name then
+        return number
+      end
+    end
+    if definition.initiator ~= nil then
+      wrong("af.flow", "'initiator' names the role '%s', which the flow does not have", name)
+    end
+  end
+  return 0
+end
+
 ---Checks a definition and makes its plan. Raises what is wrong.
 ---@param definition table  as given to af.flow()
 ---@param declared table  the event types that the file declares
@@ -347,6 +363,7 @@ function flow.plan(definition, declared)
   return {
     name = definition.name, version = definition.version or 1, roles = roles, events = events,
     report_failure = definition.report_failure ~= false,
+    initiator = initiator_of(definition, roles),
     invariants = invariants, has_invariants = #invariants > 0,
     args = types.fields("af.flow: 'args'", definition.args or {}, -1),
     arg_types = definition.args or {},

@@ -27,7 +27,7 @@ verdict() {
 rooms_base=(failure mem buf bounds rng uuid json log progress loop http process version pointer pool arena db)
 rooms_core=(contract bus store script party faults trace request file tool grants config)
 rooms_driver=(sim world check node reload control serve live)
-rooms_top=(main command cmd run many replay stepper tell opts)
+rooms_top=(main command cmd run many replay stepper tell opts interrupt)
 
 # layer_of FILE: base, core, driver, top, or bindings; nothing if its room is not known.
 layer_of() {

@@ -200,7 +200,12 @@ static int set_up(void **state)
     *state = kept;
     kept->loop = af_loop_sim_new();
     kept->script = load(flow);
-    kept->owner = (struct af_party_owner){kept, publish, fate, finding, log_line, stepped};
+    kept->owner = (struct af_party_owner){.arg = kept,
+                                          .publish = publish,
+                                          .fate = fate,
+                                          .finding = finding,
+                                          .log = log_line,
+                                          .stepped = stepped};
     af_script_set_owner(kept->script, on_call, kept);
     uint32_t role = (uint32_t)af_flow_find_role(af_script_flow(kept->script), "server");
     const struct af_script_member members[] = {{"a", role}, {"b", 1 - role}, {"c", 1 - role}};

@@ -1,0 +1,385 @@
+/* live_calls.c: what scripts ask of the outside, answered for real. Each call is under way until it
+ * is answered; a party that ends withdraws what it has asked. */
+#include "live_impl.h"
+
+#include "bounds.h"
+#include "grants.h"
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+#include "script_run.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct af_live_call {
+    struct af_live_call *next, **at; /* of the calls that are under way; at NULL: withdrawn */
+    struct af_live *live;
+    struct af_script_party *party;
+    uint64_t id;
+    const char *what; /* for messages */
+    struct af_process *process;
+    struct af_progress progress; /* of an upload, on a terminal */
+    bool to_path;
+};
+
+/* ---- Answers. ---- */
+
+static void answer(struct af_live *live, struct af_script_party *party, uint64_t call,
+                   const char *reply, const void *bytes, size_t len, const char *failure)
+{
+    struct af_answer answer = {reply,   reply == NULL ? 0 : strlen(reply), bytes, len,
+                               failure, af_loop_wall_ns(live->loop)};
+    af_live_moved(live);
+    af_script_answer(party, call, &answer);
+}
+
+void af_live_answer(struct af_live *live, struct af_script_party *party, uint64_t call,
+                    const char *reply)
+{
+    answer(live, party, call, reply, NULL, 0, NULL);
+}
+
+void af_live_refuse(struct af_live *live, struct af_script_party *party, uint64_t call,
+                    const char *format, ...)
+{
+    char why[AF_FAILURE_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    answer(live, party, call, NULL, NULL, 0, why);
+}
+
+/* ---- Calls under way. ---- */
+
+static struct af_live_call *begin(struct af_live *live, struct af_script_party *party, uint64_t id,
+                                  const char *what)
+{
+    struct af_live_call *call = af_mem_zero(1, sizeof *call);
+    call->live = live;
+    call->party = party;
+    call->id = id;
+    call->what = what;
+    call->next = live->calls;
+    call->at = &live->calls;
+    if (call->next != NULL)
+        call->next->at = &call->next;
+    live->calls = call;
+    return call;
+}
+
+static void unlink_call(struct af_live_call *call)
+{
+    *call->at = call->next;
+    if (call->next != NULL)
+        call->next->at = call->at;
+    call->at = NULL;
+}
+
+/* The call is over; false: it was withdrawn, there is nobody to answer. */
+static bool is_wanted(struct af_live_call *call)
+{
+    af_progress_end(&call->progress);
+    if (call->at == NULL)
+        return false;
+    unlink_call(call);
+    return true;
+}
+
+void af_live_calls_cancel(struct af_live *live)
+{
+    while (live->calls != NULL) {
+        struct af_live_call *call = live->calls;
+        unlink_call(call);
+        if (call->process == NULL)
+            continue; /* the bus completes it later */
+        af_process_cancel(call->process);
+        free(call);
+    }
+}
+
+/* What a bus said, as the answer to a call: true unless it failed, which is answered. */
+static bool went_well(struct af_live_call *call, const struct af_bus_result *result)
+{
+    if (result->code == AF_BUS_OK)
+        return true;
+    af_live_refuse(call->live, call->party, call->id, "%s: %s", call->what, result->why);
+    return false;
+}
+
+/* ---- Files. ---- */
+
+static void uploaded(void *arg, const struct af_bus_result *result)
+{
+    struct af_live_call *call = arg;
+    if (is_wanted(call) && went_well(call, result)) {
+        struct af_buf reply = AF_BUF_EMPTY;
+        af_buf_append_string(&reply, "{\"url\":");
+        if (!af_json_write_string(&reply, result->text, result->text_len))
+            af_buf_append_string(&reply, "null");
+        af_buf_append_char(&reply, '}');
+        af_live_answer(call->live, call->party, call->id, af_buf_text(&reply));
+        af_buf_release(&reply);
+    }
+    free(call);
+}
+
+static void upload_goes_on(void *arg, int64_t done_bytes, int64_t total_bytes)
+{
+    struct af_live_call *call = arg;
+    if (af_progress_due(&call->progress))
+        af_progress_show(&call->progress, "upload: %lld of %lld MiB", (long long)(done_bytes >> 20),
+                         (long long)(total_bytes >> 20));
+}
+
+static void upload(struct af_live *live, struct af_script_party *party, const char *node,
+                   const char *task, const struct af_script_call *call,
+                   const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *path = af_request_string(request, "path");
+    char *real = NULL;
+    if (path != NULL && (real = af_file_find(&live->options->grants->files, path, &why)) == NULL) {
+        af_live_refuse(live, party, call->id, "upload_file: %s: %s", why.what, why.why);
+        return;
+    }
+    struct af_live_call *under_way = begin(live, party, call->id, "upload_file");
+    af_progress_init(&under_way->progress, live->options->quiet);
+    struct af_bus_file file = {.task = task,
+                               .node = node,
+                               .name = af_request_string(request, "name"),
+                               .path = real,
+                               .bytes = path == NULL ? call->bytes : NULL,
+                               .bytes_len = path == NULL ? call->bytes_len : 0,
+                               .durable = af_request_bool(request, "persistent"),
+                               .progress = upload_goes_on,
+                               .progress_arg = under_way};
+    af_bus_put_file(live->bus, &file, uploaded, under_way);
+    free(real);
+}
+
+static void downloaded(void *arg, const struct af_bus_result *result)
+{
+    struct af_live_call *call = arg;
+    if (is_wanted(call) && went_well(call, result))
+        answer(call->live, call->party, call->id, "null", call->to_path ? NULL : result->bytes,
+               call->to_path ? 0 : result->bytes_len, NULL);
+    free(call);
+}
+
+static bool is_digest(const struct af_buf *bytes, const char *expected)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char hex[2 * sizeof digest + 1];
+    crypto_hash_sha256(digest, (const unsigned char *)af_buf_text(bytes), bytes->len);
+    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    return strcmp(hex, expected) == 0;
+}
+
+/* file:// URLs, where the folder is granted. */
+static void read_file(struct af_live *live, struct af_script_party *party, uint64_t call,
+                      const struct af_request *request, int64_t max_bytes)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf bytes = AF_BUF_EMPTY;
+    const struct af_file_access *files = &live->options->grants->files;
+    const char *url = af_request_string(request, "url");
+    const char *path = af_request_string(request, "path");
+    const char *sha256 = af_request_string(request, "sha256");
+    bool ok = af_file_read(files, url + 7, max_bytes, &bytes, &why) == 0;
+    if (ok && sha256 != NULL && !is_digest(&bytes, sha256))
+        ok = af_failure_set(&why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one") == 0;
+    if (ok && path != NULL)
+        ok = af_file_write(files, path, af_buf_text(&bytes), bytes.len, &why) == 0;
+    if (ok)
+        answer(live, party, call, "null", path == NULL ? af_buf_text(&bytes) : NULL,
+               path == NULL ? bytes.len : 0, NULL);
+    else
+        af_live_refuse(live, party, call, "af.download: %s: %s", why.what, why.why);
+    af_buf_release(&bytes);
+}
+
+/* Whether the URL is one of the bus itself: those need no grant. */
+static bool is_of_bus(const struct af_live *live, const char *url)
+{
+    const char *bus = live->options->bus;
+    size_t len = strlen(bus);
+    if (strncmp(bus, "local:", 6) == 0)
+        return strncmp(url, "local://", 8) == 0;
+    while (len > 0 && bus[len - 1] == '/')
+        len--;
+    return strncmp(url, bus, len) == 0 && (url[len] == '/' || url[len] == '?');
+}
+
+static void download(struct af_live *live, struct af_script_party *party, const char *node,
+                     const char *task, const struct af_script_call *call,
+                     const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *url = af_request_string(request, "url");
+    const char *path = af_request_string(request, "path");
+    int64_t max_bytes = path == NULL ? (int64_t)AF_BUF_BYTES_MAX : AF_FILE_BYTES_MAX;
+    char *target = NULL;
+    af_request_integer(request, "max_bytes", &max_bytes);
+    if (strncmp(url, "file://", 7) == 0) {
+        read_file(live, party, call->id, request, max_bytes);
+        return;
+    }
+    if ((!is_of_bus(live, url) && af_grants_host(live->options->grants, url, &why) != 0) ||
+        (path != NULL &&
+         (target = af_file_target(&live->options->grants->files, path, &why)) == NULL)) {
+        af_live_refuse(live, party, call->id, "af.download: %s: %s", why.what, why.why);
+        return;
+    }
+    struct af_live_call *under_way = begin(live, party, call->id, "af.download");
+    under_way->to_path = path != NULL;
+    struct af_bus_fetch fetch = {.task = task,
+                                 .node = node,
+                                 .url = url,
+                                 .path = target,
+                                 .sha256 = af_request_string(request, "sha256"),
+                                 .max_bytes = max_bytes};
+    af_bus_get_file(live->bus, &fetch, downloaded, under_way);
+    free(target);
+}
+
+/* ---- Programs. ---- */
+
+static void program_ended(void *arg, const struct af_process_result *result)
+{
+    struct af_live_call *call = arg;
+    if (is_wanted(call)) {
+        af_live_moved(call->live);
+        af_script_run_answer(call->party, call->id, result, af_loop_wall_ns(call->live->loop));
+    }
+    free(call);
+}
+
+static void run_program(struct af_live *live, struct af_script_party *party,
+                        const struct af_script_call *call)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_script_run run;
+    if (af_script_run_read(&run, live->options->grants, call, &why) != 0) {
+        af_script_run_refuse(party, call->id, &why, af_loop_wall_ns(live->loop));
+        return;
+    }
+    struct af_live_call *under_way = begin(live, party, call->id, "af.process.run");
+    under_way->process = af_process_start(live->loop, &run.spec, program_ended, under_way, &why);
+    af_script_run_release(&run);
+    if (under_way->process == NULL) {
+        unlink_call(under_way);
+        free(under_way);
+        af_script_run_refuse(party, call->id, &why, af_loop_wall_ns(live->loop));
+    }
+}
+
+/* ---- The task manager. ---- */
+
+static void noted(void *arg, const struct af_bus_result *result)
+{
+    struct af_live_call *call = arg;
+    if (is_wanted(call) && went_well(call, result))
+        af_live_answer(call->live, call->party, call->id, "true");
+    free(call);
+}
+
+static void noted_quietly(void *arg, const struct af_bus_result *result)
+{
+    if (result->code != AF_BUS_OK && result->code != AF_BUS_CANCELLED)
+        af_live_tell(arg, "the task manager was not told: %s", result->why);
+}
+
+void af_live_note(struct af_live *live, const struct af_bus_note *note)
+{
+    af_bus_tell(live->bus, note, noted_quietly, live);
+}
+
+static void tell_note(struct af_live *live, struct af_script_party *party, const char *node,
+                      const char *task, const struct af_script_call *call,
+                      const struct af_request *request)
+{
+    struct af_bus_note note = {.task = task, .channel = "federated", .node = node};
+    const char *channel = af_request_string(request, "channel");
+    const char *what = "report_progress";
+    if (channel != NULL)
+        note.channel = channel;
+    if (strcmp(call->name, "progress") == 0) {
+        note.kind = AF_BUS_NOTE_PROGRESS;
+        af_request_integer(request, "percent", &note.number);
+    } else if (strcmp(call->name, "launch") == 0) {
+        what = "launch_task";
+        note.kind = AF_BUS_NOTE_LAUNCH;
+        note.text = af_request_string(request, "file_key");
+    } else {
+        what = "notify_dataset_state";
+        note.kind = AF_BUS_NOTE_DATASET;
+        note.number = af_request_bool(request, "verified");
+        note.text = af_request_string(request, "cause");
+    }
+    af_bus_tell(live->bus, &note, noted, begin(live, party, call->id, what));
+}
+
+/* ---- Calls. ---- */
+
+bool af_live_common_call(struct af_live *live, struct af_script_party *party, const char *node,
+                         const char *task, const struct af_script_call *call,
+                         const struct af_request *request)
+{
+    if (strcmp(call->name, "upload") == 0)
+        upload(live, party, node, task, call, request);
+    else if (strcmp(call->name, "download") == 0)
+        download(live, party, node, task, call, request);
+    else if (strcmp(call->name, "run") == 0)
+        run_program(live, party, call);
+    else if (strcmp(call->name, "launch") == 0 || strcmp(call->name, "dataset") == 0 ||
+             strcmp(call->name, "progress") == 0)
+        tell_note(live, party, node, task, call, request);
+    else
+        return false;
+    return true;
+}
+
+static void tell_members(struct af_live *live, struct af_script_party *party, uint64_t call,
+                         bool whoami)
+{
+    struct af_buf reply = AF_BUF_EMPTY;
+    size_t count;
+    const struct af_script_member *members = af_script_members(live->script, &count);
+    if (whoami) {
+        af_buf_append_string(&reply, "{\"mock\":false,\"id\":");
+        af_json_write_string(&reply, live->options->node, strlen(live->options->node));
+        af_buf_append_string(&reply, ",\"nodes\":");
+    }
+    af_buf_append_char(&reply, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            af_buf_append_char(&reply, ',');
+        af_json_write_string(&reply, members[i].id, strlen(members[i].id));
+    }
+    af_buf_append_string(&reply, whoami ? "]}" : "]");
+    af_live_answer(live, party, call, af_buf_text(&reply));
+    af_buf_release(&reply);
+}
+
+void af_live_call(void *arg, struct af_script_party *party, const struct af_script_call *call)
+{
+    struct af_live *live = arg;
+    struct af_request request;
+    if (af_script_party_sequential(party)) {
+        af_live_sequential_call(af_script_party_user(party), call);
+        return;
+    }
+    if (!af_request_read(&request, call->request, call->request_len))
+        af_live_refuse(live, party, call->id, "not a request");
+    else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
+        tell_members(live, party, call->id, call->name[0] == 'w');
+    else if (!af_live_common_call(live, party, live->options->node, live->options->task, call,
+                                  &request))
+        af_live_refuse(live, party, call->id, "not to be had in a handler");
+    af_request_release(&request);
+}
