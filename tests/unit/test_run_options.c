@@ -190,6 +190,60 @@ static void test_output_and_files_are_set(void **state)
     af_run_options_release(&p.options);
 }
 
+static void test_a_party_for_real_is_described(void **state)
+{
+    (void)state;
+    struct parsed p;
+    struct af_live_options live;
+    struct af_failure why = AF_FAILURE_INIT;
+    parse_well(&p, "flow.lua --bus local:x --role r --node n1 --task t --peers r=n1,n2;s=n3 "
+                   "--config c --arg a=1 --allow-fail");
+    assert_true(af_run_is_live(&p.options));
+    assert_int_equal(af_run_live_options(&p.options, &live, &why), 0);
+    assert_string_equal(live.bus, "local:x");
+    assert_string_equal(live.role, "r");
+    assert_string_equal(live.node, "n1");
+    assert_string_equal(live.task, "t");
+    assert_int_equal(live.peer_count, 3);
+    assert_string_equal(live.peers[1].role, "r");
+    assert_string_equal(live.peers[1].id, "n2");
+    assert_string_equal(live.peers[2].role, "s");
+    assert_string_equal(live.peers[2].id, "n3");
+    assert_int_equal(live.arg_count, 1);
+    assert_true(live.allow_fail);
+    assert_false(live.mock);
+    assert_string_equal(p.options.config_path, "c");
+    af_run_options_release(&p.options);
+
+    parse_well(&p, "script.lua --mock --shared store.db");
+    assert_true(af_run_is_live(&p.options));
+    assert_int_equal(af_run_live_options(&p.options, &live, &why), 0);
+    assert_true(live.mock);
+    assert_string_equal(p.options.shared, "store.db");
+    af_run_options_release(&p.options);
+}
+
+static void test_what_is_for_a_simulation_is_refused_for_real(void **state)
+{
+    (void)state;
+    static const char *const lines[][2] = {
+        {"f.lua --bus local:x --drop 0.1", "--drop"},     {"f.lua --bus local:x --fifo", "--fifo"},
+        {"f.lua --bus local:x --runs 2", "--runs"},       {"f.lua --bus local:x --mock", "--mock"},
+        {"f.lua --bus local:x --trace t", "--trace"},     {"f.lua g.lua --bus local:x", "g.lua"},
+        {"f.lua --mock --shared s --lose r:1", "--lose"},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct parsed p;
+        struct af_live_options live;
+        struct af_failure why = AF_FAILURE_INIT;
+        parse_well(&p, lines[i][0]);
+        assert_int_equal(af_run_live_options(&p.options, &live, &why), -1);
+        assert_int_equal(why.kind, AF_FAILURE_USAGE);
+        assert_string_equal(why.what, lines[i][1]);
+        af_run_options_release(&p.options);
+    }
+}
+
 static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
@@ -197,7 +251,8 @@ static void test_all_options_are_tried_here(void **state)
         "mock",       "parties",     "arg",        "seed",      "runs",  "until",   "allow-fail",
         "latency",    "fifo",        "drop",       "duplicate", "crash", "down",    "lose",
         "partition",  "trace",       "trace-data", "json",      "quiet", "verbose", "color",
-        "allow-read", "allow-write", "allow-net",  "allow-run", "help"};
+        "allow-read", "allow-write", "allow-net",  "allow-run", "help",  "bus",     "role",
+        "node",       "task",        "peers",      "config",    "shared"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -266,6 +321,11 @@ static void test_a_wrong_value_is_told_with_its_option(void **state)
           "random:", "random:x", "|@1s..2s", "a|,@1s..2s"}},
         {"--arg", {"a", "=1", "="}},
         {"--color", {"blue", "Always"}},
+        {"--peers", {"r", "r=", "=a", "r=a,", "r=a;", "r=a;s=a", "r=*", "r=a,,b"}},
+        {"--node", {"", "*", "a\tb"}},
+        {"--role", {""}},
+        {"--task", {"", "a\tb"}},
+        {"--shared", {""}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (size_t k = 0; k < 12 && rows[i].values[k] != NULL; k++) {
@@ -318,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_faults_are_set),
         cmocka_unit_test(test_partitions_are_groups_of_nodes),
         cmocka_unit_test(test_output_and_files_are_set),
+        cmocka_unit_test(test_a_party_for_real_is_described),
+        cmocka_unit_test(test_what_is_for_a_simulation_is_refused_for_real),
         cmocka_unit_test(test_all_options_are_tried_here),
         cmocka_unit_test(test_what_decides_the_run_is_recorded_in_order),
         cmocka_unit_test(test_a_recorded_run_is_read_back_the_same),
