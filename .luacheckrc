@@ -41,6 +41,10 @@ stds.sandbox = {
         -- flows
         "flow", "done", "fail", "expect", "now", "sleep", "uuid", "version",
         process = { fields = { "run" } },
+        data_channel = {
+          fields = { "send_stream", "batch_send_stream", "receive_stream", "batch_receive_stream",
+            "sending", "receiving" },
+        },
       },
     },
   },

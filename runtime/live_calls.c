@@ -22,6 +22,7 @@ struct af_live_call {
     uint64_t id;
     const char *what; /* for messages */
     struct af_process *process;
+    struct af_timer *timer; /* when it has taken too long; NULL: it may take its time */
     struct af_progress progress; /* of an upload, on a terminal */
     bool to_path;
 };
@@ -74,6 +75,8 @@ static struct af_live_call *begin(struct af_live *live, struct af_script_party *
 
 static void unlink_call(struct af_live_call *call)
 {
+    af_timer_cancel(call->timer);
+    call->timer = NULL;
     *call->at = call->next;
     if (call->next != NULL)
         call->next->at = call->at;
@@ -100,6 +103,15 @@ void af_live_calls_cancel(struct af_live *live)
         af_process_cancel(call->process);
         free(call);
     }
+}
+
+/* The bus completes it later, for nobody. */
+static void took_too_long(void *arg)
+{
+    struct af_live_call *call = arg;
+    call->timer = NULL;
+    unlink_call(call);
+    af_live_refuse(call->live, call->party, call->id, "%s: not done in time", call->what);
 }
 
 /* What a bus said, as the answer to a call: true unless it failed, which is answered. */
@@ -224,6 +236,7 @@ static void download(struct af_live *live, struct af_script_party *party, const 
     const char *path = af_request_string(request, "path");
     int64_t max_bytes = path == NULL ? (int64_t)AF_BUF_BYTES_MAX : AF_FILE_BYTES_MAX;
     char *target = NULL;
+    double seconds;
     af_request_integer(request, "max_bytes", &max_bytes);
     if (strncmp(url, "file://", 7) == 0) {
         read_file(live, party, call->id, request, max_bytes);
@@ -237,6 +250,9 @@ static void download(struct af_live *live, struct af_script_party *party, const 
     }
     struct af_live_call *under_way = begin(live, party, call->id, "af.download");
     under_way->to_path = path != NULL;
+    if (af_request_number(request, "timeout", &seconds))
+        under_way->timer =
+            af_timer_start(live->loop, (int64_t)(seconds * 1e9), took_too_long, under_way);
     struct af_bus_fetch fetch = {.task = task,
                                  .node = node,
                                  .url = url,

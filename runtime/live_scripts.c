@@ -47,8 +47,8 @@ struct af_live_sequential {
     enum wait wait;
     uint64_t call; /* that it waits in */
     struct box *waits_at;
-    const struct af_request_field *only; /* types that it waits for; NULL: all */
-    struct af_request wanted;            /* of a wait for events: holds `only` */
+    struct af_request_filter filter; /* the types that it waits for */
+    struct af_request wanted;        /* of a wait for events: what the filter is of */
     struct af_timer *timer;
     bool ended;
     struct af_buf reasons; /* of contracts that were not delivered: each is told once */
@@ -130,15 +130,12 @@ static struct box *box_of(struct af_live_sequential *sequential, const char *tas
     return box;
 }
 
-static struct held *take_held(struct box *box, const struct af_request_field *only)
+static struct held *take_held(struct box *box, const struct af_request_filter *filter)
 {
     struct held **at = &box->first;
     for (; *at != NULL; at = &(*at)->next) {
         struct held *held = *at;
-        bool wanted = only == NULL;
-        for (size_t i = 0; !wanted && i < only->item_count; i++)
-            wanted = strcmp(held->type, only->items[i]) == 0;
-        if (!wanted)
+        if (!af_request_lets(filter, held->type))
             continue;
         *at = held->next;
         if (held->next == NULL)
@@ -173,9 +170,8 @@ static void stop_waiting(struct af_live_sequential *sequential)
     af_timer_cancel(sequential->timer);
     sequential->timer = NULL;
     sequential->wait = WAIT_NONE;
-    sequential->only = NULL;
+    sequential->filter = (struct af_request_filter){NULL, NULL};
     af_request_release(&sequential->wanted);
-    memset(&sequential->wanted, 0, sizeof sequential->wanted);
 }
 
 static void give(struct af_live_sequential *sequential, struct box *box, struct held *held_take)
@@ -236,7 +232,7 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     af_buf_release(&type);
     if (sequential->wait != WAIT_EVENT || sequential->waits_at != box)
         return;
-    struct held *wanted = take_held(box, sequential->only);
+    struct held *wanted = take_held(box, &sequential->filter);
     if (wanted != NULL)
         give(sequential, box, wanted);
     else
@@ -264,16 +260,15 @@ static void next_event(struct af_live_sequential *sequential, const struct af_sc
     sequential->call = call->id;
     sequential->waits_at = box;
     af_request_read(&sequential->wanted, call->request, call->request_len);
-    sequential->only = af_request_list(&sequential->wanted, "only");
+    sequential->filter = af_request_filter(&sequential->wanted);
     sequential->wait = WAIT_EVENT;
-    struct held *held = take_held(box, sequential->only);
+    struct held *held = take_held(box, &sequential->filter);
     if (held != NULL) {
         give(sequential, box, held);
         return;
     }
     af_link_listen(box->link);
-    if (sequential->only != NULL)
-        make_room(box);
+    make_room(box);
     if (!af_request_number(request, "until_s", &until_s))
         return;
     int64_t delay_ns = (int64_t)llround(until_s * 1e9) - af_loop_wall_ns(live->loop);

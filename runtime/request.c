@@ -135,3 +135,23 @@ const struct af_request_field *af_request_list(const struct af_request *request,
 {
     return find(request, name, "l");
 }
+
+struct af_request_filter af_request_filter(const struct af_request *request)
+{
+    return (struct af_request_filter){af_request_list(request, "only"),
+                                      af_request_list(request, "except")};
+}
+
+static bool has(const struct af_request_field *list, const char *word)
+{
+    for (size_t i = 0; i < list->item_count; i++)
+        if (strcmp(list->items[i], word) == 0)
+            return true;
+    return false;
+}
+
+bool af_request_lets(const struct af_request_filter *filter, const char *word)
+{
+    return (filter->only == NULL || has(filter->only, word)) &&
+           (filter->except == NULL || !has(filter->except, word));
+}

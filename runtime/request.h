@@ -38,4 +38,11 @@ bool af_request_number(const struct af_request *request, const char *name, doubl
 bool af_request_integer(const struct af_request *request, const char *name, int64_t *value);
 const struct af_request_field *af_request_list(const struct af_request *request, const char *name);
 
+/* Which words a script waits for: those of `only`, unless NULL, and none of `except`. */
+struct af_request_filter {
+    const struct af_request_field *only, *except;
+};
+struct af_request_filter af_request_filter(const struct af_request *request);
+bool af_request_lets(const struct af_request_filter *filter, const char *word);
+
 #endif

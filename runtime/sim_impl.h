@@ -59,8 +59,10 @@ struct af_sim_sequential {
     size_t node_count;
     struct af_hash seed;
     enum af_sim_wait wait;
-    uint64_t call;        /* that it waits in */
-    char *task, *channel; /* of the events that it waits for */
+    uint64_t call;                   /* that it waits in */
+    char *task, *channel;            /* of the events that it waits for */
+    struct af_request wanted;        /* its request: what the filter is of */
+    struct af_request_filter filter; /* the types that it waits for */
     struct af_timer *timer;
     bool ended, failed, down;
 };

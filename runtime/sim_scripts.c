@@ -43,6 +43,22 @@ static struct af_contract *mailbox_take(struct af_sim_mailbox *box)
     return contract;
 }
 
+/* Takes the first contract that the filter lets through. */
+static struct af_contract *mailbox_take_by(struct af_sim_mailbox *box,
+                                           const struct af_request_filter *filter)
+{
+    for (size_t i = box->first; i < box->count; i++) {
+        struct af_contract *contract = box->queue[i];
+        if (!af_request_lets(filter, contract->type))
+            continue;
+        memmove(box->queue + i, box->queue + i + 1,
+                (box->count - i - 1) * sizeof(struct af_contract *));
+        box->count--;
+        return contract;
+    }
+    return NULL;
+}
+
 static void mailbox_clear(struct af_sim_mailbox *box)
 {
     struct af_contract *contract;
@@ -73,7 +89,8 @@ void af_sim_mail(struct af_sim *sim, uint32_t node, struct af_contract *contract
         struct af_sim_sequential *sequential = sim->sequentials[i];
         if (sequential->wait == AF_SIM_WAIT_EVENT && sequential->node == node &&
             strcmp(sequential->task, box->task) == 0 &&
-            strcmp(sequential->channel, box->channel) == 0) {
+            strcmp(sequential->channel, box->channel) == 0 &&
+            af_request_lets(&sequential->filter, contract_take->type)) {
             answer_event(sequential, contract_take);
             return;
         }
@@ -111,6 +128,8 @@ static void stop_waiting(struct af_sim_sequential *sequential)
     af_timer_cancel(sequential->timer);
     sequential->timer = NULL;
     sequential->wait = AF_SIM_WAIT_NONE;
+    sequential->filter = (struct af_request_filter){NULL, NULL};
+    af_request_release(&sequential->wanted);
 }
 
 static void forget_nodes(struct af_sim_sequential *sequential)
@@ -285,7 +304,7 @@ static void time_is_over(void *arg)
     uint64_t call = sequential->call;
     bool sleeps = sequential->wait == AF_SIM_WAIT_SLEEP;
     sequential->timer = NULL;
-    sequential->wait = AF_SIM_WAIT_NONE;
+    stop_waiting(sequential);
     if (!sleeps)
         af_trace_party(sequential->sim->trace, af_loop_now_ns(sequential->sim->loop), "timeout",
                        name_of(sequential), "timer", "contract_events");
@@ -306,16 +325,18 @@ static void note_wait(struct af_sim_sequential *sequential, const char *call)
     af_trace_end(trace);
 }
 
-static void next_event(struct af_sim_sequential *sequential, uint64_t call,
+static void next_event(struct af_sim_sequential *sequential, const struct af_script_call *asked,
                        const struct af_request *request)
 {
+    uint64_t call = asked->id;
     struct af_sim *sim = sequential->sim;
     const char *task = af_request_string(request, "task");
     const char *channel = af_request_string(request, "channel");
+    struct af_request_filter filter = af_request_filter(request);
     double until_s;
     sequential->call = call;
     struct af_sim_mailbox *box = mailbox(sim, sequential->node, task, channel);
-    struct af_contract *contract = mailbox_take(box);
+    struct af_contract *contract = mailbox_take_by(box, &filter);
     if (contract != NULL) {
         give_event(sequential, contract);
         return;
@@ -325,10 +346,12 @@ static void next_event(struct af_sim_sequential *sequential, uint64_t call,
     sequential->task = af_mem_string(task);
     sequential->channel = af_mem_string(channel);
     sequential->wait = AF_SIM_WAIT_EVENT;
+    af_request_read(&sequential->wanted, asked->request, asked->request_len);
+    sequential->filter = af_request_filter(&sequential->wanted);
     if (af_request_number(request, "until_s", &until_s)) {
         int64_t delay_ns = (int64_t)llround(until_s * 1e9) - af_loop_now_ns(sim->loop);
         if (delay_ns <= 0) {
-            sequential->wait = AF_SIM_WAIT_NONE;
+            stop_waiting(sequential);
             af_sim_answer(sim, sequential->party, call, "{\"over\":true}");
             return;
         }
@@ -564,7 +587,7 @@ void af_sim_sequential_call(struct af_sim_sequential *sequential, const struct a
         af_sim_refuse(sequential->sim, sequential->party, call->id,
                       "there is no network: run the script with --mock, or in af.mock_context");
     else if (strcmp(call->name, "next_event") == 0)
-        next_event(sequential, call->id, &request);
+        next_event(sequential, call, &request);
     else if (strcmp(call->name, "publish") == 0)
         publish(sequential, call, &request);
     else if (strcmp(call->name, "sleep") == 0)

@@ -32,7 +32,7 @@ end
 
 ---Reads back what a URL names.
 ---@param url string
----@param options? { path?: string, sha256?: string, max_bytes?: integer }
+---@param options? { path?: string, sha256?: string, max_bytes?: integer, timeout?: number }
 ---@return string bytes  or the path that it was written to
 function files.download(url, options)
   options = options or {}
@@ -40,12 +40,17 @@ function files.download(url, options)
     error("af.download: expected a URL, got a " .. type(url), 2)
   end
   for name in pairs(options) do
-    if name ~= "path" and name ~= "sha256" and name ~= "max_bytes" then
+    if name ~= "path" and name ~= "sha256" and name ~= "max_bytes" and name ~= "timeout" then
       error(("af.download: '%s' is not an option of it"):format(tostring(name)), 2)
     end
   end
+  local timeout = options.timeout
+  if timeout ~= nil and not (type(timeout) == "number" and timeout > 0 and timeout <= 31536000) then
+    error("af.download: timeout: expected a number of seconds, got " .. tostring(timeout), 2)
+  end
   local _, bytes = host.call("download", {
     url = url, path = options.path, sha256 = options.sha256, max_bytes = options.max_bytes,
+    timeout = timeout,
   })
   return options.path or bytes
 end

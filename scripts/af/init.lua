@@ -4,6 +4,7 @@ local TaskContractor = require "af.task_contractor"
 local TaskMessageContractor = require "af.task_message_contractor"
 local bass_proxy = require "af.bass_proxy"
 local class = require "af.class"
+local data_channel = require "af.data_channel"
 local event = require "af.event"
 local event_factory = require "af.event_factory"
 local files = require "af.files"
@@ -48,6 +49,7 @@ local classes = {
   TaskMessageEventFactory = event_factory.TaskMessageEventFactory,
   BassProxy = bass_proxy,
   AutoTaskContractor = class.new({ CHANNEL = "automl" }, TaskContractor),
+  data_channel = data_channel,
   AutoTaskMessageContractor = class.new({ CHANNEL = "automl" }, TaskMessageContractor),
 }
 for name, class_of in pairs(classes) do

@@ -59,9 +59,29 @@ function TaskMessageContractor:new_contract(targets, event)
   return publish(self, targets, event, "task_inside")
 end
 
+---The names of the event types that a wait is for.
+local function type_names(option, types)
+  if types == nil then
+    return nil
+  elseif type(types) ~= "table" then
+    error(("contract_events: %s must be a list of event types, got a %s"):format(option,
+      type(types)), 3)
+  end
+  local names = {}
+  for i, class_of in ipairs(types) do
+    if not host.is_event_class(class_of) then
+      error(("contract_events: %s[%d] is no event type"):format(option, i), 3)
+    end
+    names[i] = class_of.TYPE
+  end
+  return names
+end
+
 ---Iterates over received events:
 ---`for event, info in contractor:contract_events { timeout = 30 } do`.
----@param options? { timeout?: number }  seconds from now; 0 or absent: for ever
+---timeout: seconds from now; 0 or absent: for ever. types: only events of these types, except: none
+---of these; others stay where they are, for the next loop.
+---@param options? { timeout?: number, types?: table, except?: table }
 ---@return fun(): table?, table?
 function TaskMessageContractor:contract_events(options)
   if host.in_handler() then
@@ -72,10 +92,13 @@ function TaskMessageContractor:contract_events(options)
     error("contract_events: timeout must be a number of seconds, got " .. tostring(timeout), 2)
   end
   local until_s = timeout and timeout > 0 and host.now() + timeout or nil
+  local only = type_names("types", options and options.types)
+  local except = type_names("except", options and options.except)
   return function()
     while true do
       local reply, content = host.call("next_event", {
-        task = self.task_id, channel = self.CHANNEL, until_s = until_s,
+        task = self.task_id, channel = self.CHANNEL, until_s = until_s, only = only,
+        except = except,
       })
       if reply.over then
         return nil

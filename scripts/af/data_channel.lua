@@ -1,0 +1,442 @@
+--- af.data_channel: data from node to node through a shared file, with the platform's handshake.
+---
+---   sender   uploads, applies to all targets (apply_sf_sending_data)
+---   receiver expects the source? no: deny_sending_data, with the cause
+---                                yes: fetches the file, checks its SHA-256, accept_sf_sending_data
+---
+--- For sequential scripts a channel has calls that wait; for flows there are two states to include.
+--- An application or answer whose sender is known not to be who it says is passed over.
+
+local class = require "af.class"
+local files = require "af.files"
+local predefined = require "af.predefined_events"
+
+local Apply, Accept = predefined.ApplySfSendingData, predefined.AcceptSfSendingData
+local Deny = predefined.DenySendingData
+
+---How long a sender waits for its receivers, where the caller does not say.
+local SEND_TIMEOUT_S <const> = 60
+
+---@class af.DataChannel
+local DataChannel = class.new {}
+
+-- What both kinds share. ---------------------------------------------------------------------------
+
+---The digest in the URL, where the service names files by their content.
+local function digest_of(url)
+  local name = url:match("/([0-9a-f]+)[^/]*$")
+  return name ~= nil and #name == 64 and name or nil
+end
+
+---Fetches what an application offers: the bytes, or nil and why not.
+local function fetch(event, path, timeout)
+  local ok, bytes = pcall(files.download, event.file_url, {
+    sha256 = digest_of(event.file_url), path = path, timeout = timeout,
+  })
+  if ok then
+    return bytes
+  end
+  return nil, tostring(bytes)
+end
+
+local function contains(list, item)
+  for _, value in ipairs(list) do
+    if value == item then
+      return true
+    end
+  end
+  return false
+end
+
+---Whether an application is for us, and from who it says.
+local function is_honest(event, from, receiver)
+  return (from == nil or from == event.source) and contains(event.target, receiver)
+end
+
+local function deny(contractor, event, receiver, cause)
+  contractor:deny_sending_data(event.source, event.session_id, receiver, cause)
+end
+
+local function sorted_keys(set)
+  local keys = {}
+  for key in pairs(set) do
+    keys[#keys + 1] = key
+  end
+  return keys
+end
+
+---What a sender keeps of its targets; plain data.
+local function new_sending(session_id, targets)
+  local sending = { session_id = session_id, left = {}, accepted = {}, rejected = {} }
+  for _, target in ipairs(targets) do
+    sending.left[target] = true
+  end
+  return sending
+end
+
+---Takes an answer; false: it is none of this session's.
+local function take_answer(sending, event, from)
+  local who = Accept:is(event) and event.receiver or event.rejecter
+  if event.session_id ~= sending.session_id or not sending.left[who]
+    or (from ~= nil and from ~= who) then
+    return false
+  end
+  sending.left[who] = nil
+  if Accept:is(event) then
+    sending.accepted[#sending.accepted + 1] = who
+  else
+    sending.rejected[who] = event.cause or "no cause was given"
+  end
+  return true
+end
+
+---@return string? why  nil: every target has the data
+local function what_is_missing(sending)
+  local parts = {}
+  for who, cause in pairs(sending.rejected) do
+    parts[#parts + 1] = ("'%s' refused: %s"):format(who, cause)
+  end
+  for _, who in ipairs(sorted_keys(sending.left)) do
+    parts[#parts + 1] = ("'%s' did not answer in time"):format(who)
+  end
+  return parts[1] and table.concat(parts, "; ") or nil
+end
+
+-- Checking what callers give. ----------------------------------------------------------------------
+
+local function check_keys(what, options, allowed, level)
+  if type(options) ~= "table" then
+    error(("%s: expected a table of options, got a %s"):format(what, type(options)), level + 1)
+  end
+  for name, value in pairs(options) do
+    local expected = allowed[name]
+    if expected == nil then
+      error(("%s: '%s' is not an option of it"):format(what, tostring(name)), level + 1)
+    elseif not expected:find(type(value), 1, true) then
+      error(("%s: '%s': expected a %s, got a %s"):format(what, name, expected, type(value)),
+        level + 1)
+    end
+  end
+end
+
+local function check_timeout(what, timeout, level)
+  if timeout ~= nil and not (timeout >= 0 and timeout <= 31536000) then
+    error(("%s: timeout: expected a number of seconds, got %s"):format(what, tostring(timeout)),
+      level + 1)
+  end
+  return timeout ~= 0 and timeout or nil
+end
+
+local function check_ids(what, name, ids, level)
+  local list, seen = {}, {}
+  for i = 1, #ids do
+    local id = ids[i]
+    if type(id) ~= "string" or id == "" or id == "*" then
+      error(("%s: %s[%d] is no node's ID"):format(what, name, i), level + 1)
+    end
+    if not seen[id] then
+      seen[id] = true
+      list[#list + 1] = id
+    end
+  end
+  if #list == 0 then
+    error(("%s: '%s' names no node"):format(what, name), level + 1)
+  end
+  return list
+end
+
+-- Calls of sequential scripts. ---------------------------------------------------------------------
+
+---A channel of a task: af.data_channel(contractor).
+---@param contractor table  a TaskMessageContractor
+function DataChannel:init(contractor)
+  if type(contractor) ~= "table" or type(contractor.contract_events) ~= "function" then
+    error("af.data_channel: expected a TaskMessageContractor", 3)
+  end
+  self.contractor = contractor
+end
+
+local send_options = {
+  source = "string", target = "string, table", data_stream = "string", timeout = "number",
+  complementary_handler = "function", ensure_all_succ = "boolean",
+}
+local receive_options = {
+  receiver = "string", source = "string", source_list = "table", timeout = "number", path = "string",
+  complementary_handler = "function", ensure_all_succ = "boolean",
+}
+
+---The events of a wait. With a handler others come too, and go to it, but for a channel's: those,
+---and without a handler all others, stay where they are, for who asks next.
+local function events(contractor, options, timeout, types, others)
+  if options.complementary_handler then
+    return contractor:contract_events { timeout = timeout, except = others }
+  end
+  return contractor:contract_events { timeout = timeout, types = types }
+end
+
+local function pass_on(options, event, info)
+  if options.complementary_handler then
+    options.complementary_handler(event, info)
+  end
+end
+
+local function self_id()
+  return host.call("whoami", {}).id
+end
+
+local function send(self, what, options, targets, level)
+  local contractor = self.contractor or self
+  local timeout = check_timeout(what, options.timeout, level + 1) or SEND_TIMEOUT_S
+  if options.data_stream == nil then
+    error(what .. ": needs data_stream, a string of bytes", level + 1)
+  end
+  local source = options.source or self_id()
+  local until_s = host.now() + timeout
+  local url = contractor:upload_file(files.content(options.data_stream))
+  local sending = new_sending(
+    contractor:apply_sending_data(source, targets, { file_url = url }), targets)
+  local left = until_s - host.now()
+  if left > 0 then
+    for event, info in events(contractor, options, left, { Accept, Deny }, { Apply }) do
+      if not ((Accept:is(event) or Deny:is(event)) and take_answer(sending, event, info.from)) then
+        pass_on(options, event, info)
+      end
+      if next(sending.left) == nil then
+        break
+      end
+    end
+  end
+  return sending
+end
+
+---Sends to one node, and waits until it has the data.
+---@param options { source?: string, target: string, data_stream: string, timeout?: number, complementary_handler?: function }
+---@return string? receiver  nil: it refused, or did not answer in time
+---@return string? why
+function DataChannel:send_stream(options)
+  check_keys("send_stream", options, send_options, 2)
+  local targets = check_ids("send_stream", "target", { options.target }, 2)
+  local sending = send(self, "send_stream", options, targets, 2)
+  return sending.accepted[1], what_is_missing(sending)
+end
+
+---Sends to several nodes. With ensure_all_succ it is an error if one of them has not got the data.
+---@param options { source?: string, target: string[], data_stream: string, timeout?: number, complementary_handler?: function, ensure_all_succ?: boolean }
+---@return string[] receivers  those that have the data
+function DataChannel:batch_send_stream(options)
+  check_keys("batch_send_stream", options, send_options, 2)
+  local targets = type(options.target) == "table" and options.target or { options.target }
+  targets = check_ids("batch_send_stream", "target", targets, 2)
+  local sending = send(self, "batch_send_stream", options, targets, 2)
+  local missing = what_is_missing(sending)
+  if missing and options.ensure_all_succ then
+    error("batch_send_stream: not all have the data: " .. missing, 2)
+  end
+  return sending.accepted
+end
+
+local function receive(self, what, options, sources, level)
+  local contractor = self.contractor or self
+  local timeout = check_timeout(what, options.timeout, level + 1)
+  local receiver = options.receiver or self_id()
+  local until_s = timeout and host.now() + timeout
+  local waiting, received = {}, {}
+  for _, source in ipairs(sources) do
+    waiting[source] = true
+  end
+  for event, info in events(contractor, options, timeout, { Apply }, { Accept, Deny }) do
+    if not (Apply:is(event) and is_honest(event, info.from, receiver)) then
+      pass_on(options, event, info)
+    elseif not waiting[event.source] then
+      deny(contractor, event, receiver, ("data from '%s' is not expected"):format(event.source))
+    else
+      local left = until_s and math.max(until_s - host.now(), 0.001)
+      local bytes, why = fetch(event, options.path, left)
+      if bytes then
+        waiting[event.source], received[event.source] = nil, bytes
+        contractor:accept_sending_data(event.source, event.session_id, { receiver = receiver })
+      else
+        deny(contractor, event, receiver, why)
+      end
+    end
+    if next(waiting) == nil then
+      break
+    end
+  end
+  local missing = sorted_keys(waiting)
+  return received, missing[1] and ("no data from '%s' in time"):format(table.concat(missing, "', '"))
+end
+
+---Receives from one node.
+---@param options { receiver?: string, source: string, timeout?: number, path?: string, complementary_handler?: function }
+---@return string? source  nil: nothing came in time
+---@return string? bytes   or the path that they were written to
+function DataChannel:receive_stream(options)
+  check_keys("receive_stream", options, receive_options, 2)
+  local sources = check_ids("receive_stream", "source", { options.source }, 2)
+  local received = receive(self, "receive_stream", options, sources, 2)
+  local bytes = received[sources[1]]
+  if bytes then
+    return sources[1], bytes
+  end
+  return nil
+end
+
+---Receives from several nodes. With ensure_all_succ it is an error if one has not sent in time.
+---@param options { receiver?: string, source_list: string[], timeout?: number, complementary_handler?: function, ensure_all_succ?: boolean }
+---@return table<string, string> received  source → bytes
+function DataChannel:batch_receive_stream(options)
+  check_keys("batch_receive_stream", options, receive_options, 2)
+  if options.path then
+    error("batch_receive_stream: 'path' is for one source; receive them one by one", 2)
+  end
+  local sources = check_ids("batch_receive_stream", "source_list", options.source_list or {}, 2)
+  local received, missing = receive(self, "batch_receive_stream", options, sources, 2)
+  if missing and options.ensure_all_succ then
+    error("batch_receive_stream: " .. missing, 2)
+  end
+  return received
+end
+
+-- States of flows. ---------------------------------------------------------------------------------
+
+local sending_options = {
+  target = "table, string, function", data = "function, string", timeout = "number",
+  done = "string, function", failed = "string, function", state = "table",
+}
+local receiving_options = {
+  source = "table, string, function", received = "function", path = "function", timeout = "number",
+  done = "string, function", failed = "string, function", state = "table",
+}
+
+---The state's own keys, and what the flow adds: its events, defer, ignore, timeout.
+local function with_more(what, state, more, level)
+  for key, value in pairs(more or {}) do
+    if state[key] ~= nil then
+      error(("%s: the state's '%s' is the channel's own"):format(what, tostring(key)), level + 1)
+    end
+    state[key] = value
+  end
+  return state
+end
+
+local function ids_of(what, party, name, ids)
+  if type(ids) == "function" then
+    ids = ids(party)
+  end
+  return check_ids(what, name, type(ids) == "table" and ids or { ids }, 3)
+end
+
+---What a state's end comes to: the name of the next one, or what a function says.
+local function go(outcome, party, ...)
+  if type(outcome) == "function" then
+    return outcome(party, ...)
+  end
+  return outcome
+end
+
+---A state that sends data to some nodes and goes on when all have it:
+---`sending { target = …, data = function(party) … end, done = "next" }`.
+---`failed(party, why, accepted)` where one refuses or is late; without it the party fails.
+---What it keeps is in party.data.data_channel.
+---@param options table
+---@return table state
+function DataChannel.sending(options)
+  check_keys("data_channel.sending", options, sending_options, 2)
+  if options.target == nil or options.data == nil or options.done == nil then
+    error("data_channel.sending: needs target, data and done", 2)
+  end
+  local function over(party)
+    local sending = party.data.data_channel
+    local why = what_is_missing(sending)
+    party.data.data_channel = nil
+    if why == nil then
+      return go(options.done, party, sending.accepted)
+    elseif options.failed ~= nil then
+      return go(options.failed, party, why, sending.accepted)
+    end
+    return host.fail("the data did not reach all: " .. why)
+  end
+  local function answered(party, event, from)
+    local sending = party.data.data_channel
+    if take_answer(sending, event, from) and next(sending.left) == nil then
+      return over(party)
+    end
+  end
+  return with_more("data_channel.sending", {
+    enter = function(party)
+      local targets = ids_of("data_channel.sending", party, "target", options.target)
+      local bytes = options.data
+      if type(bytes) == "function" then
+        bytes = bytes(party)
+      end
+      local url = party:upload_file(files.content(bytes))
+      party.data.data_channel = new_sending(
+        party.contractor:apply_sending_data(party.id, targets, { file_url = url }), targets)
+    end,
+    [Accept] = answered,
+    [Deny] = answered,
+    after = { check_timeout("data_channel.sending", options.timeout, 2) or SEND_TIMEOUT_S, over },
+  }, options.state, 2)
+end
+
+---A state that receives data from some nodes and goes on when it has all of them:
+---`receiving { source = …, received = function(party, source, bytes) … end, done = "next" }`.
+---Bytes are no data of a party: `received` takes from them what is to be kept, or `path(party,
+---source)` names a file that they go to. States before it should defer af.ApplySfSendingData.
+---@param options table
+---@return table state
+function DataChannel.receiving(options)
+  check_keys("data_channel.receiving", options, receiving_options, 2)
+  if options.source == nil or options.received == nil or options.done == nil then
+    error("data_channel.receiving: needs source, received and done", 2)
+  end
+  local timeout = check_timeout("data_channel.receiving", options.timeout, 2)
+  local state = {
+    enter = function(party)
+      local left = {}
+      for _, id in ipairs(ids_of("data_channel.receiving", party, "source", options.source)) do
+        left[id] = true
+      end
+      party.data.data_channel = { left = left }
+    end,
+    [Apply] = function(party, event, from)
+      if not is_honest(event, from, party.id) then
+        return
+      end
+      local left = party.data.data_channel.left
+      if not left[event.source] then
+        deny(party.contractor, event, party.id,
+          ("data from '%s' is not expected"):format(event.source))
+        return
+      end
+      local bytes, why = fetch(event, options.path and options.path(party, event.source), timeout)
+      if bytes == nil then
+        deny(party.contractor, event, party.id, why)
+        return
+      end
+      options.received(party, event.source, bytes)
+      party.contractor:accept_sending_data(event.source, event.session_id,
+        { receiver = party.id })
+      left[event.source] = nil
+      if next(left) == nil then
+        party.data.data_channel = nil
+        return go(options.done, party)
+      end
+    end,
+  }
+  if timeout then
+    state.after = { timeout, function(party)
+      local why = ("no data from '%s' in time"):format(
+        table.concat(sorted_keys(party.data.data_channel.left), "', '"))
+      party.data.data_channel = nil
+      if options.failed ~= nil then
+        return go(options.failed, party, why)
+      end
+      return host.fail(why)
+    end }
+  end
+  return with_more("data_channel.receiving", state, options.state, 2)
+end
+
+return DataChannel
