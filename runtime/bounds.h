@@ -41,6 +41,8 @@
     (12u << 20)                       /* one contract: an answer that holds it fits JSON's         \
                                        */
 #define AF_BUS_TAKE_BYTES (4u << 20)  /* of contents after which a take hands out no more */
+#define AF_BUS_ID_BYTES_MAX 256       /* a node's, task's or role's name, a uuid, a title */
+#define AF_BUS_TAKE_MAX 1000          /* contracts that one take hands out */
 #define AF_BUS_WINDOW 100             /* contracts that a party has not acknowledged */
 #define AF_BUS_QUEUE_MAX 100000       /* contracts that wait for one node, task and channel */
 #define AF_BUS_TASKS_MAX 100000       /* tasks of a store, ended ones too */
@@ -59,6 +61,18 @@
 #define AF_LINK_RETRY_FIRST_NS (100 * AF_MS_NS) /* doubled at each failure … */
 #define AF_LINK_RETRY_LAST_NS (5 * AF_S_NS)     /* … up to this */
 #define AF_LINK_LEAVE_NS (3 * AF_S_NS)          /* that leaving waits for the bus */
+/* HTTP, as a service. */
+#define AF_HTTP_CONNECTIONS_MAX 12000        /* 10,000 parked polls, and room to serve */
+#define AF_HTTP_CONNECTIONS_SPARE 200        /* left when waiting ones begin to be closed */
+#define AF_HTTP_CONNECTION_BYTES (16u << 10) /* of each: its headers must fit */
+#define AF_HTTP_HEADERS_S 30                 /* for a connection's first request */
+#define AF_HTTP_IDLE_S 75                    /* between two requests, or two packets */
+#define AF_HTTP_BODY_GRACE_S 30              /* after that a body must have kept up … */
+#define AF_HTTP_BODY_RATE_MIN 1024           /* … so many bytes a second */
+#define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20) /* all bodies that are in memory */
+#define AF_HTTP_DISCARD_BYTES_MAX (1 << 20) /* of a refused body, so that the answer arrives */
+#define AF_HTTP_UPLOAD_BYTES_MAX (INT64_C(8) << 30) /* a file: models of some GB */
+#define AF_HTTP_DRAIN_S 10                          /* to end what is being answered */
 
 /* Files kept by a mock run. */
 #define AF_FILE_BYTES_MAX (INT64_C(1) << 30)
