@@ -41,8 +41,6 @@
     (12u << 20)                       /* one contract: an answer that holds it fits JSON's         \
                                        */
 #define AF_BUS_TAKE_BYTES (4u << 20)  /* of contents after which a take hands out no more */
-#define AF_BUS_ID_BYTES_MAX 256       /* a node's, task's or role's name, a uuid, a title */
-#define AF_BUS_TAKE_MAX 1000          /* contracts that one take hands out */
 #define AF_BUS_WINDOW 100             /* contracts that a party has not acknowledged */
 #define AF_BUS_QUEUE_MAX 100000       /* contracts that wait for one node, task and channel */
 #define AF_BUS_TASKS_MAX 100000       /* tasks of a store, ended ones too */

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 /* ---- What was asked. ---- */
@@ -108,25 +107,10 @@ void *af_exchange_data(const struct af_exchange *exchange)
 
 /* ---- Waiting. ---- */
 
-static void watch_peer(struct af_exchange *exchange)
-{
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = exchange};
-    exchange->is_watched =
-        epoll_ctl(exchange->server->gone_fd, EPOLL_CTL_ADD, exchange->peer->fd, &event) == 0;
-}
-
-static void unwatch_peer(struct af_exchange *exchange)
-{
-    if (exchange->is_watched)
-        epoll_ctl(exchange->server->gone_fd, EPOLL_CTL_DEL, exchange->peer->fd, NULL);
-    exchange->is_watched = false;
-}
-
 static enum MHD_Result suspend(struct af_exchange *exchange)
 {
     exchange->is_suspended = true;
     MHD_suspend_connection(exchange->connection);
-    watch_peer(exchange);
     return MHD_YES;
 }
 
@@ -134,7 +118,6 @@ void http_exchange_resume(struct af_exchange *exchange)
 {
     if (!exchange->is_suspended)
         return;
-    unwatch_peer(exchange);
     exchange->is_suspended = false;
     MHD_resume_connection(exchange->connection);
     http_server_run_soon(exchange->server);
@@ -142,10 +125,11 @@ void http_exchange_resume(struct af_exchange *exchange)
 
 void http_exchange_gone(struct af_exchange *exchange)
 {
-    if (!exchange->is_watched)
-        return; /* it was answered in the same turn */
-    unwatch_peer(exchange);
-    exchange->server->options.owner.gone(exchange->server->options.owner.arg, exchange);
+    const struct af_exchange_owner *owner = &exchange->server->options.owner;
+    if (!exchange->is_suspended || exchange->is_told_gone)
+        return;
+    exchange->is_told_gone = true;
+    owner->gone(owner->arg, exchange);
 }
 
 /* ---- Answering. ---- */
@@ -302,6 +286,7 @@ enum MHD_Result http_exchange_step(void *arg, struct MHD_Connection *connection,
     struct af_http_server *server = arg;
     struct af_exchange *exchange = *context;
     (void)version;
+    server->step_count++;
     if (exchange == NULL) {
         if (server->is_freeing)
             return MHD_NO;
@@ -330,10 +315,10 @@ void http_exchange_completed(void *arg, struct MHD_Connection *connection, void 
     struct af_http_server *server = arg;
     struct af_exchange *exchange = *context;
     (void)connection, (void)code;
+    server->step_count++;
     if (exchange == NULL)
         return;
     *context = NULL;
-    unwatch_peer(exchange);
     server->options.owner.end(server->options.owner.arg, exchange);
     http_body_release(exchange);
     if (exchange->response != NULL)

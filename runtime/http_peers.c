@@ -1,5 +1,10 @@
 /* http_peers.c: connections, how long each may take, and who goes when they become scarce.
  *
+ * A peer that leaves: the library does not look at a suspended connection, and where the end came
+ * together with the last bytes, it reads these and then waits for an event that has been. So each
+ * connection is in a second epoll, of ours, that tells its end once; to shut down its reading then
+ * makes another event for the library, and takes nothing that has arrived.
+ *
  * The library knows a time without any byte, which a client that sends one byte now and then never
  * reaches. So connections are looked at once a second: one that has no request in time, or whose
  * body does not keep up, is shut down here, whereupon the library finds it closed. */
@@ -9,6 +14,7 @@
 #include "mem.h"
 
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 static void list_remove(struct af_http_server *server, struct http_peer *peer)
 {
@@ -67,7 +73,17 @@ void http_peer_started(struct af_http_server *server, struct MHD_Connection *con
     *context = peer;
     server->peer_count++;
     list_append(server, peer, PEERS_FRESH);
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = peer};
+    epoll_ctl(server->gone_fd, EPOLL_CTL_ADD, peer->fd, &event); /* ends with the descriptor */
     make_room(server, peer);
+}
+
+void http_peer_gone(struct http_peer *peer)
+{
+    peer->is_gone = true;
+    shutdown(peer->fd, SHUT_RD);
+    if (peer->exchange != NULL)
+        http_exchange_gone(peer->exchange);
 }
 
 void http_peer_ended(struct af_http_server *server, struct http_peer *peer)
@@ -105,6 +121,8 @@ void http_peers_sweep(struct af_http_server *server)
         next = peer->next;
         if (is_too_slow(peer->exchange, now_ns))
             shut_down(server, peer);
+        else if (peer->is_gone) /* it was before its request was understood */
+            http_exchange_gone(peer->exchange);
     }
 }
 

@@ -29,15 +29,16 @@ enum { RUNS_IN_A_ROW_MAX = 64, GONE_AT_A_TIME = 64, DESCRIPTORS_FOR_OTHERS = 256
 
 static void run_daemon(struct af_http_server *server)
 {
-    MHD_UNSIGNED_LONG_LONG wait_ms = 1;
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
     af_timer_cancel(server->run_timer);
     server->run_timer = NULL;
     server->is_running = true;
-    for (int i = 0; i < RUNS_IN_A_ROW_MAX; i++) {
+    for (int i = 0; i < RUNS_IN_A_ROW_MAX && wait_ms == 0; i++) {
+        uint64_t steps = server->step_count;
         MHD_run(server->daemon);
         wait_ms = 1;
-        if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES || wait_ms > 0)
-            break;
+        if (server->step_count != steps || MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
+            wait_ms = server->step_count == steps;
     }
     server->is_running = false;
     if (wait_ms == 0)
@@ -72,6 +73,7 @@ static void run_now(void *arg)
 /* By a timer, which can be withdrawn when the server is freed. */
 void http_server_run_soon(struct af_http_server *server)
 {
+    server->step_count++;
     if (server->run_timer == NULL && !server->is_running && !server->is_freeing)
         server->run_timer = af_timer_start(server->loop, 0, run_now, server);
 }
@@ -82,13 +84,14 @@ static void on_gone(void *arg)
     struct epoll_event events[GONE_AT_A_TIME];
     int count = epoll_wait(server->gone_fd, events, GONE_AT_A_TIME, 0);
     for (int i = 0; i < count; i++)
-        http_exchange_gone(events[i].data.ptr);
+        http_peer_gone(events[i].data.ptr);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct af_http_server *server = arg;
+    server->step_count++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         http_peer_started(server, connection, context);
     else if (*context != NULL)

@@ -26,6 +26,7 @@ struct http_peer {
     unsigned char list;
     bool is_checked; /* its certificate was */
     bool is_false;
+    bool is_gone; /* it sends no more */
     char *name; /* common name, or NULL */
 };
 
@@ -39,12 +40,13 @@ struct af_http_server {
     struct af_http_server_options options;
     struct MHD_Daemon *daemon;
     int listen_fd, epoll_fd;
-    int gone_fd; /* an epoll of our own, for peers that leave while they wait */
+    int gone_fd; /* an epoll of our own, for peers that leave */
     char url[80];
     char *certificate, *key, *client_ca; /* the files' contents */
     struct http_peer_list lists[PEERS_LISTS];
     size_t peer_count, connections_max;
     int64_t body_bytes; /* of all bodies that are in memory */
+    uint64_t step_count; /* what the library has done, seen by its calls of us */
     struct af_timer *run_timer, *tick, *drain_over;
     bool is_running, is_draining, is_freeing;
     void (*drained)(void *arg);
@@ -55,6 +57,8 @@ void http_peer_started(struct af_http_server *server, struct MHD_Connection *con
                        void **context);
 void http_peer_ended(struct af_http_server *server, struct http_peer *peer);
 void http_peer_move(struct af_http_server *server, struct http_peer *peer, int list);
+/* The peer sends no more. */
+void http_peer_gone(struct http_peer *peer);
 /* Closes connections that have had their time. */
 void http_peers_sweep(struct af_http_server *server);
 void http_peers_dismiss(struct af_http_server *server);
@@ -85,7 +89,7 @@ struct af_exchange {
     int64_t started_ns, body_length, received_bytes, max_bytes;
     enum exchange_stage stage;
     enum exchange_body body;
-    bool is_suspended, is_refused, is_watched;
+    bool is_suspended, is_refused, is_told_gone;
     enum af_exchange_refusal refusal;
     const char *refusal_why;
     struct MHD_Response *response; /* the answer, until it is the library's */
