@@ -263,13 +263,15 @@ static int l_caller_line(lua_State *L)
     return 1;
 }
 
-/* host.line(function) → the line where it is defined */
+/* host.line(function) → the line where it is defined, nil for the library's own */
 static int l_line(lua_State *L)
 {
     lua_Debug info;
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
     lua_getinfo(L, ">S", &info);
+    if (strncmp(info.source, "@af/", 4) == 0)
+        return 0;
     lua_pushinteger(L, info.linedefined);
     return 1;
 }

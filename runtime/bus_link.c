@@ -76,6 +76,8 @@ static size_t names_find(const struct names *names, int64_t id)
 
 static void names_drop(struct names *names, size_t first, size_t count)
 {
+    if (count == 0)
+        return;
     for (size_t i = first; i < first + count; i++)
         free(names->items[i]);
     names->count -= count;

@@ -20,7 +20,7 @@ local SEND_TIMEOUT_S <const> = 60
 ---@class af.DataChannel
 local DataChannel = class.new {}
 
--- What both kinds share. ---------------------------------------------------------------------------
+-- What both kinds share. --------------------------------------------------------------------------
 
 ---The digest in the URL, where the service names files by their content.
 local function digest_of(url)
@@ -102,7 +102,7 @@ local function what_is_missing(sending)
   return parts[1] and table.concat(parts, "; ") or nil
 end
 
--- Checking what callers give. ----------------------------------------------------------------------
+-- Checking what callers give. ---------------------------------------------------------------------
 
 local function check_keys(what, options, allowed, level)
   if type(options) ~= "table" then
@@ -145,7 +145,7 @@ local function check_ids(what, name, ids, level)
   return list
 end
 
--- Calls of sequential scripts. ---------------------------------------------------------------------
+-- Calls of sequential scripts. --------------------------------------------------------------------
 
 ---A channel of a task: af.data_channel(contractor).
 ---@param contractor table  a TaskMessageContractor
@@ -156,12 +156,30 @@ function DataChannel:init(contractor)
   self.contractor = contractor
 end
 
+---@class af.SendOptions
+---@field source? string         who sends: this node
+---@field target string|string[]
+---@field data_stream string     bytes
+---@field timeout? number        seconds for all of it; absent: 60
+---@field complementary_handler? fun(event: table, info: table)  for other events
+---@field ensure_all_succ? boolean
+
+---@class af.ReceiveOptions
+---@field receiver? string       who receives: this node
+---@field source? string         receive_stream: from whom
+---@field source_list? string[]  batch_receive_stream: from whom
+---@field timeout? number        seconds; absent or 0: for ever
+---@field path? string           receive_stream: a file that the bytes are written to
+---@field complementary_handler? fun(event: table, info: table)
+---@field ensure_all_succ? boolean
+
 local send_options = {
   source = "string", target = "string, table", data_stream = "string", timeout = "number",
   complementary_handler = "function", ensure_all_succ = "boolean",
 }
 local receive_options = {
-  receiver = "string", source = "string", source_list = "table", timeout = "number", path = "string",
+  receiver = "string", source = "string", source_list = "table", timeout = "number",
+  path = "string",
   complementary_handler = "function", ensure_all_succ = "boolean",
 }
 
@@ -210,7 +228,7 @@ local function send(self, what, options, targets, level)
 end
 
 ---Sends to one node, and waits until it has the data.
----@param options { source?: string, target: string, data_stream: string, timeout?: number, complementary_handler?: function }
+---@param options af.SendOptions
 ---@return string? receiver  nil: it refused, or did not answer in time
 ---@return string? why
 function DataChannel:send_stream(options)
@@ -221,7 +239,7 @@ function DataChannel:send_stream(options)
 end
 
 ---Sends to several nodes. With ensure_all_succ it is an error if one of them has not got the data.
----@param options { source?: string, target: string[], data_stream: string, timeout?: number, complementary_handler?: function, ensure_all_succ?: boolean }
+---@param options af.SendOptions
 ---@return string[] receivers  those that have the data
 function DataChannel:batch_send_stream(options)
   check_keys("batch_send_stream", options, send_options, 2)
@@ -233,6 +251,10 @@ function DataChannel:batch_send_stream(options)
     error("batch_send_stream: not all have the data: " .. missing, 2)
   end
   return sending.accepted
+end
+
+local function late(sources)
+  return ("no data from '%s' in time"):format(table.concat(sources, "', '"))
 end
 
 local function receive(self, what, options, sources, level)
@@ -264,11 +286,11 @@ local function receive(self, what, options, sources, level)
     end
   end
   local missing = sorted_keys(waiting)
-  return received, missing[1] and ("no data from '%s' in time"):format(table.concat(missing, "', '"))
+  return received, missing[1] and late(missing)
 end
 
 ---Receives from one node.
----@param options { receiver?: string, source: string, timeout?: number, path?: string, complementary_handler?: function }
+---@param options af.ReceiveOptions
 ---@return string? source  nil: nothing came in time
 ---@return string? bytes   or the path that they were written to
 function DataChannel:receive_stream(options)
@@ -283,7 +305,7 @@ function DataChannel:receive_stream(options)
 end
 
 ---Receives from several nodes. With ensure_all_succ it is an error if one has not sent in time.
----@param options { receiver?: string, source_list: string[], timeout?: number, complementary_handler?: function, ensure_all_succ?: boolean }
+---@param options af.ReceiveOptions
 ---@return table<string, string> received  source → bytes
 function DataChannel:batch_receive_stream(options)
   check_keys("batch_receive_stream", options, receive_options, 2)
@@ -298,7 +320,7 @@ function DataChannel:batch_receive_stream(options)
   return received
 end
 
--- States of flows. ---------------------------------------------------------------------------------
+-- States of flows. --------------------------------------------------------------------------------
 
 local sending_options = {
   target = "table, string, function", data = "function, string", timeout = "number",
@@ -310,6 +332,7 @@ local receiving_options = {
 }
 
 ---The state's own keys, and what the flow adds: its events, defer, ignore, timeout.
+---The flow's own line goes with it, for messages about the state.
 local function with_more(what, state, more, level)
   for key, value in pairs(more or {}) do
     if state[key] ~= nil then
@@ -317,7 +340,7 @@ local function with_more(what, state, more, level)
     end
     state[key] = value
   end
-  return state
+  return setmetatable(state, { line = host.caller_line(level + 1) })
 end
 
 local function ids_of(what, party, name, ids)
@@ -377,7 +400,7 @@ function DataChannel.sending(options)
     [Accept] = answered,
     [Deny] = answered,
     after = { check_timeout("data_channel.sending", options.timeout, 2) or SEND_TIMEOUT_S, over },
-  }, options.state, 2)
+  }, options.state, 1) -- a tail call: the flow is the next level
 end
 
 ---A state that receives data from some nodes and goes on when it has all of them:
@@ -427,8 +450,7 @@ function DataChannel.receiving(options)
   }
   if timeout then
     state.after = { timeout, function(party)
-      local why = ("no data from '%s' in time"):format(
-        table.concat(sorted_keys(party.data.data_channel.left), "', '"))
+      local why = late(sorted_keys(party.data.data_channel.left))
       party.data.data_channel = nil
       if options.failed ~= nil then
         return go(options.failed, party, why)
@@ -436,7 +458,7 @@ function DataChannel.receiving(options)
       return host.fail(why)
     end }
   end
-  return with_more("data_channel.receiving", state, options.state, 2)
+  return with_more("data_channel.receiving", state, options.state, 1) -- as above
 end
 
 return DataChannel

@@ -132,7 +132,8 @@ local function read_state(layout, place, name, definition)
     wrong(place, "must be a table, got a %s", type(definition))
   end
   local state = { name = name, rows = {}, timeouts = {}, may_end = definition.may_end == true }
-  local line
+  local made_by_library = getmetatable(definition)
+  local line = made_by_library and made_by_library.line
   for key, value in pairs(definition) do
     local class = event_name(key)
     if class ~= nil then
@@ -327,7 +328,7 @@ local function check_keys(definition)
   end
 end
 
----The role of the platform's initiator (number 1 of a task): the one that the flow names, or the one
+---The role of the platform's initiator (number 1 of a task): the one that the flow names, or one
 ---of that name, or the aggregator; the number of its role, 0 if there is none.
 local function initiator_of(definition, roles)
   for _, name in ipairs { definition.initiator or "initiator", "aggregator" } do

@@ -141,9 +141,9 @@ function host.sha256(bytes) end
 ---@return integer?
 function host.caller_line(level) end
 
----The line where a function is defined.
+---The line where a function is defined; nil for the library's own.
 ---@param of function
----@return integer
+---@return integer?
 function host.line(of) end
 
 ---Whether a flow's file runs again, for one more party.

@@ -11,7 +11,9 @@ local function work(me)
   local channel = af.data_channel(contractor)
   local bytes = "\0\1\2 bytes \255" .. ("x"):rep(1000)
 
-  print("one", channel:send_stream { source = me, target = "r1", data_stream = bytes, timeout = 20 })
+  print("one", channel:send_stream {
+    source = me, target = "r1", data_stream = bytes, timeout = 20,
+  })
 
   local others = {}
   local both = channel:batch_send_stream {
