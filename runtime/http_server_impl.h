@@ -27,7 +27,7 @@ struct http_peer {
     bool is_checked; /* its certificate was */
     bool is_false;
     bool is_gone; /* it sends no more */
-    char *name; /* common name, or NULL */
+    char *name;   /* common name, or NULL */
 };
 
 struct http_peer_list {
@@ -45,7 +45,7 @@ struct af_http_server {
     char *certificate, *key, *client_ca; /* the files' contents */
     struct http_peer_list lists[PEERS_LISTS];
     size_t peer_count, connections_max;
-    int64_t body_bytes; /* of all bodies that are in memory */
+    int64_t body_bytes;  /* of all bodies that are in memory */
     uint64_t step_count; /* what the library has done, seen by its calls of us */
     struct af_timer *run_timer, *tick, *drain_over;
     bool is_running, is_draining, is_freeing;

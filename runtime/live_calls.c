@@ -22,7 +22,7 @@ struct af_live_call {
     uint64_t id;
     const char *what; /* for messages */
     struct af_process *process;
-    struct af_timer *timer; /* when it has taken too long; NULL: it may take its time */
+    struct af_timer *timer;      /* when it has taken too long; NULL: it may take its time */
     struct af_progress progress; /* of an upload, on a terminal */
     bool to_path;
 };
