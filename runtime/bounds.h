@@ -52,6 +52,15 @@
 #define AF_BUS_WAIT_MAX_S 60          /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 
+/* The HTTP bus. */
+#define AF_BUS_HTTP_CALL_NS (30 * AF_S_NS)        /* an answer, besides what it may be held */
+#define AF_BUS_HTTP_ATTEMPTS 4                    /* of what does no harm when repeated: 2 s */
+#define AF_BUS_HTTP_POLL_FIRST_NS (50 * AF_MS_NS) /* between two pops, doubled while idle … */
+#define AF_BUS_HTTP_POLL_LAST_NS AF_S_NS          /* … up to what the platform's client does */
+#define AF_BUS_HTTP_BASS_BYTES_MAX (1 << 20)      /* an answer of the task manager */
+#define AF_BUS_HTTP_TOKEN_BYTES_MAX 8192          /* its token goes into a header */
+#define AF_BUS_HTTP_COOKIES_MAX 20
+
 /* Links: how a party waits for its bus. */
 #define AF_LINK_POSTS_MAX 64                    /* contracts of one push */
 #define AF_LINK_LEASE_NS (15 * AF_S_NS)         /* a party that was killed is missed so long */
