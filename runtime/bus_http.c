@@ -47,9 +47,8 @@ struct af_bus_op *af_bus_op_new(struct af_bus *bus, const char *what, af_bus_don
     return op;
 }
 
-static void unlink_op(struct af_bus_op *op)
+static void unlink_op(struct af_bus_http *bus, struct af_bus_op *op)
 {
-    struct af_bus_http *bus = op->bus;
     if (op->previous != NULL)
         op->previous->next = op->next;
     else
@@ -64,17 +63,23 @@ static void unlink_op(struct af_bus_op *op)
     af_timer_cancel(op->timer);
 }
 
-void af_bus_op_end(struct af_bus_op *op, const struct af_bus_result *result)
+static void end_op(struct af_bus_http *bus, struct af_bus_op *op,
+                   const struct af_bus_result *result)
 {
-    unlink_op(op);
-    if (op->post_count > 0 && !op->bus->closing)
-        af_bus_http_publish_next(op->bus, op);
+    unlink_op(bus, op);
+    if (op->post_count > 0 && !bus->closing)
+        af_bus_http_publish_next(bus, op);
     op->done(op->arg, result); /* may close the bus */
     if (op->body.data != NULL)
         sodium_memzero(op->body.data, op->body.len); /* a login, perhaps */
     af_buf_release(&op->body);
     af_arena_release(&op->arena);
     free(op);
+}
+
+void af_bus_op_end(struct af_bus_op *op, const struct af_bus_result *result)
+{
+    end_op(op->bus, op, result);
 }
 
 static void end_now(void *arg)
@@ -376,7 +381,7 @@ static void bus_close(struct af_bus *bus)
     http->closing = true;
     while (http->first != NULL) {
         assert(http->first->previous == NULL);
-        af_bus_op_end(http->first, &result);
+        end_op(http, http->first, &result);
     }
     af_http_client_free(http->client);
     for (size_t i = 0; i < http->poll_count; i++) {

@@ -53,8 +53,9 @@ static inline const char *fake_tell(struct fake_service *fake, const char *forma
     return fake_read(fake);
 }
 
-/* certificate NULL: without TLS. */
-static inline struct fake_service *fake_start(const char *certificate, const char *key)
+/* certificate NULL: without TLS; ca NULL: of anybody. */
+static inline struct fake_service *fake_start_secure(const char *certificate, const char *key,
+                                                     const char *ca)
 {
     struct fake_service *fake = calloc(1, sizeof *fake);
     int to[2], from[2];
@@ -68,7 +69,7 @@ static inline struct fake_service *fake_start(const char *certificate, const cha
         dup2(to[0], 0);
         dup2(from[1], 1);
         close(to[0]), close(to[1]), close(from[0]), close(from[1]);
-        execlp("python3", "python3", script, certificate, key, NULL);
+        execlp("python3", "python3", script, certificate, key, ca, NULL);
         _exit(127);
     }
     close(to[0]), close(from[1]);
@@ -77,6 +78,11 @@ static inline struct fake_service *fake_start(const char *certificate, const cha
     fake->port = atoi(fake_read(fake));
     assert_true(fake->port > 0);
     return fake;
+}
+
+static inline struct fake_service *fake_start(void)
+{
+    return fake_start_secure(NULL, NULL, NULL);
 }
 
 static inline void fake_stop(struct fake_service *fake)

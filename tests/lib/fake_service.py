@@ -253,9 +253,12 @@ def main():
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     context = None
-    if len(sys.argv) > 1:  # CERTIFICATE KEY: TLS
+    if len(sys.argv) > 1:  # CERTIFICATE KEY [CA]: TLS, mutual with a CA
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[1], sys.argv[2])
+    if len(sys.argv) > 3:
+        context.load_verify_locations(sys.argv[3])
+        context.verify_mode = ssl.CERT_REQUIRED
     threading.Thread(target=accept, args=(listener, context), daemon=True).start()
     print(port, flush=True)
     for line in sys.stdin:

@@ -65,7 +65,7 @@ static void keep(void *arg, const struct af_bus_result *result)
 static int start_service(void **state)
 {
     (void)state;
-    fake = fake_start(NULL, NULL);
+    fake = fake_start();
     af_log_set_level(AF_LOG_ERROR);
     return 0;
 }
@@ -394,7 +394,7 @@ static void test_uploads_are_those_of_the_samples_and_come_back(void **state)
 static void test_the_token_goes_to_the_service_alone(void **state)
 {
     struct world *world = *state;
-    struct fake_service *other = fake_start(NULL, NULL);
+    struct fake_service *other = fake_start();
     char url[100];
     members(world);
     assert_non_null(strstr(fake_tell(fake, "requests"), "Bearer s3cret-token"));
@@ -508,6 +508,24 @@ static void test_an_answer_that_is_cut_anywhere_is_no_answer(void **state)
     assert_string_equal(world->got.text, "{\"type\": \"x\"}");
 }
 
+/* A push whose answer is lost may have been taken: with its uuid it can be pushed again. */
+static void test_a_push_is_confirmed_whole_or_not_at_all(void **state)
+{
+    struct world *world = *state;
+    int cuts = 0, handled = 0;
+    for (int at = 0;; at += 9, cuts++) {
+        fake_tell(fake, "restart"); /* on a fresh connection it is not repeated */
+        fake_tell(fake, "plan message/push cut %d", at);
+        bool ok = publish(world, &plain_post)->code == AF_BUS_OK;
+        assert_int_equal(sscanf(fake_tell(fake, "handled"), "%d", &handled), 1);
+        assert_int_equal(handled, cuts + 1);
+        if (ok)
+            break;
+        assert_int_equal(world->got.code, AF_BUS_UNREACHABLE);
+    }
+    assert_true(cuts > 10);
+}
+
 static void test_what_does_no_harm_is_repeated(void **state)
 {
     struct world *world = *state;
@@ -616,6 +634,35 @@ static void test_a_wait_can_be_cancelled(void **state)
     world->bus->driver->close(world->bus); /* from within */
     world->bus = NULL;
     assert_int_equal(answered(world)->code, AF_BUS_CANCELLED);
+}
+
+static void note_cancelled(void *arg, const struct af_bus_result *result)
+{
+    if (result->code == AF_BUS_CANCELLED)
+        ++*(int *)arg;
+}
+
+static void test_many_wait_at_once_and_are_all_told_of_the_end(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take wanted = a_take();
+    enum { MANY = 100 };
+    int count = 0, seen = 0;
+    wanted.wait_ns = 60 * AF_S_NS;
+    fake_tell(fake, "header Afrun-Service: 1");
+    for (int i = 0; i < MANY; i++)
+        fake_tell(fake, "plan message/pop hang");
+    for (int i = 0; i < MANY; i++)
+        world->bus->driver->take(world->bus, &wanted, note_cancelled, &count);
+    while (seen < MANY) {
+        assert_true(af_loop_step(world->loop));
+        seen += atoi(fake_tell(fake, "count"));
+    }
+    assert_int_equal(members(world)->items, 3); /* the others are not in its way */
+    assert_int_equal(count, 0);
+    world->bus->driver->close(world->bus);
+    world->bus = NULL;
+    assert_int_equal(count, MANY);
 }
 
 static void test_what_a_platform_hands_out_is_not_lost_by_a_cancel(void **state)
@@ -805,11 +852,13 @@ int main(void)
         WITH_WORLD(test_the_token_goes_to_the_service_alone),
         WITH_WORLD(test_every_answer_ends_a_call_with_the_code_that_fits),
         WITH_WORLD(test_an_answer_that_is_cut_anywhere_is_no_answer),
+        WITH_WORLD(test_a_push_is_confirmed_whole_or_not_at_all),
         WITH_WORLD(test_what_does_no_harm_is_repeated),
         WITH_WORLD(test_a_push_is_not_repeated_but_on_a_dead_connection),
         WITH_WORLD(test_pushes_of_one_sender_arrive_in_their_order),
         WITH_WORLD(test_a_platform_is_polled_until_something_comes),
         WITH_WORLD(test_a_wait_can_be_cancelled),
+        WITH_WORLD(test_many_wait_at_once_and_are_all_told_of_the_end),
         WITH_WORLD(test_what_a_platform_hands_out_is_not_lost_by_a_cancel),
         WITH_WORLD(test_a_service_of_ours_is_given_our_fields),
         WITH_WORLD(test_several_go_in_one_push_to_a_service_of_ours),

@@ -65,7 +65,7 @@ static struct fake_service *shared;
 static int start_service(void **state)
 {
     (void)state;
-    shared = fake_start(NULL, NULL);
+    shared = fake_start();
     return 0;
 }
 
@@ -196,7 +196,7 @@ static void test_nobody_there_is_told_without_the_query(void **state)
     char expected[100];
     int port = world->fake->port;
     fake_stop(shared);
-    world->fake = shared = fake_start(NULL, NULL);
+    world->fake = shared = fake_start();
     snprintf(world->url, sizeof world->url, "http://127.0.0.1:%d/x?token=s3cret", port);
     snprintf(expected, sizeof expected, "no answer from http://127.0.0.1:%d/x: ", port);
     struct got *got = perform(world, &request);
@@ -494,11 +494,31 @@ static void test_bytes_are_uploaded_as_the_form_of_the_platform(void **state)
 
 /* ---- TLS. ---- */
 
+static void test_a_service_may_want_to_know_who_we_are(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct fake_service *secure = fake_start_secure(
+        "tests/data/tls/server.pem", "tests/data/tls/server.key", "tests/data/tls/ca.pem");
+    struct af_http_options options = {.ca = "tests/data/tls/ca.pem"};
+    struct af_http_request request = request_for(world, "/nowhere");
+    snprintf(world->url, sizeof world->url, "https://127.0.0.1:%d/nowhere", secure->port);
+    af_http_client_free(world->client);
+    world->client = make_client(world->loop, options.ca);
+    assert_true(perform(world, &request)->end != AF_HTTP_ANSWERED);
+    af_http_client_free(world->client);
+    options.certificate = "tests/data/tls/server.pem";
+    options.key = "tests/data/tls/server.key";
+    world->client = af_http_client_new(world->loop, &options, &why);
+    assert_int_equal(perform(world, &request)->status, 404);
+    fake_stop(secure);
+}
+
 static void test_a_certificate_must_be_trusted(void **state)
 {
     struct world *world = *state;
     struct fake_service *secure =
-        fake_start("tests/data/tls/server.pem", "tests/data/tls/server.key");
+        fake_start_secure("tests/data/tls/server.pem", "tests/data/tls/server.key", NULL);
     struct af_http_request request = request_for(world, "/nowhere");
     snprintf(world->url, sizeof world->url, "https://127.0.0.1:%d/nowhere", secure->port);
     struct got *got = perform(world, &request);
@@ -538,6 +558,7 @@ int main(void)
         WITH_WORLD(test_a_file_is_uploaded_with_progress),
         WITH_WORLD(test_bytes_are_uploaded_as_the_form_of_the_platform),
         WITH_WORLD(test_a_certificate_must_be_trusted),
+        WITH_WORLD(test_a_service_may_want_to_know_who_we_are),
     };
     return cmocka_run_group_tests(tests, start_service, stop_service);
 }
