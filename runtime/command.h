@@ -12,6 +12,6 @@ struct af_command {
     af_command_fn *run;
 };
 
-extern const struct af_command af_cmd_run, af_cmd_chart, af_cmd_replay;
+extern const struct af_command af_cmd_run, af_cmd_chart, af_cmd_replay, af_cmd_serve;
 
 #endif

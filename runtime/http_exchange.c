@@ -294,6 +294,8 @@ enum MHD_Result http_exchange_step(void *arg, struct MHD_Connection *connection,
         server->options.owner.begin(server->options.owner.arg, exchange);
         return leave_begin(exchange);
     }
+    if (server->is_freeing && exchange->response == NULL)
+        return MHD_NO; /* the owner has ended */
     if (*len > 0) {
         size_t given = *len;
         *len = 0;

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct af_command *const commands[] = {&af_cmd_run, &af_cmd_chart, &af_cmd_replay};
+static const struct af_command *const commands[] = {&af_cmd_run, &af_cmd_chart, &af_cmd_replay,
+                                                    &af_cmd_serve};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
