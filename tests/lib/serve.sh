@@ -57,7 +57,7 @@ message() {
 says() {
     case $3 in
     *"$2"*) ok "$1" ;;
-    *) not_ok "$1" "expected '$2' in: $3" ;;
+    *) not_ok "$1" "expected '$2' in: ${3:0:2000}" ;;
     esac
 }
 
