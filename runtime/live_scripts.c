@@ -376,19 +376,36 @@ bool af_live_sequential_refused(struct af_live_sequential *sequential, struct af
 
 /* ---- Who and where it is. ---- */
 
+/* --bus and --node say that the script runs for real, whatever its mock context says; but not as
+ * another node than the script means. */
+static void pass_over_mock(struct af_live_sequential *sequential, uint64_t call, const char *id)
+{
+    struct af_live *live = sequential->live;
+    if (id != NULL && strcmp(id, live->options->node) != 0) {
+        af_live_refuse(live, sequential->party, call,
+                       "mock_context: it is '%s', but the script runs for real, as node '%s'", id,
+                       live->options->node);
+        return;
+    }
+    if (!live->options->quiet)
+        af_log(AF_LOG_INFO, "%s: its mock context is passed over: it runs for real, on %s",
+               live->options->node, live->options->bus);
+    sequential->in_context = true;
+    af_live_answer(live, sequential->party, call, "null");
+}
+
 static void mock_enter(struct af_live_sequential *sequential, uint64_t call,
                        const struct af_request *request)
 {
     struct af_live *live = sequential->live;
     const char *id = af_request_string(request, "id");
     const struct af_request_field *nodes = af_request_list(request, "nodes");
-    if (!live->options->mock) {
-        af_live_refuse(live, sequential->party, call,
-                       "mock_context: the script runs for real (--bus); run it with --mock");
-        return;
-    }
     if (sequential->in_context) {
         af_live_refuse(live, sequential->party, call, "mock_context: is within another one");
+        return;
+    }
+    if (!live->options->mock) {
+        pass_over_mock(sequential, call, id);
         return;
     }
     sequential->node_count = nodes == NULL ? 0 : nodes->item_count;

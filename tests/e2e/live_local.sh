@@ -184,7 +184,7 @@ expect_error "is for a party for real" 2 "$AFRUN" "$sync" --role initiator
 expect_error "is for a simulation" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --drop 0.5
 expect_error "is a flow; with --mock it stands alone" 2 "$AFRUN" "$sync" --mock --shared x.db
 expect_error "a sequential script has no roles" 2 "$AFRUN" "$flows/notebook/initiator.lua" --role x --node i --bus local:x.db
-expect_error "runs for real (--bus)" 1 "$AFRUN" "$flows/notebook/initiator.lua" --node i --bus local:x.db
+expect_error "but the script runs for real, as node 'i'" 1 "$AFRUN" "$flows/notebook/initiator.lua" --node i --bus local:x.db
 echo "no database, certainly none, at all" >text.db
 expect_error "cannot be used as a store" 3 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:text.db
 stop_all
