@@ -6,6 +6,7 @@
 ---   aggregator ◄── apply_sf_sending_data (file_url) ── client
 ---   aggregator ────── accept_sf_sending_data ────────► client
 ---   aggregator ────── notice_task_completion ────────► all        after the last round
+---   a party that fails ────── party_failed ──────────► all
 ---
 --- The handshake is the platform's, so a client may be a Python program that knows only that.
 
@@ -17,6 +18,13 @@ function Model.decode(bytes)
   local values = cjson.decode(bytes)
   af.expect(type(values) == "table" and #values > 0, "a model is a list of numbers")
   return values
+end
+
+---A client goes no further than its aggregator.
+local function peer_failed(party, event)
+  if event.peer_id == party:nodes("aggregator")[1] then
+    return af.fail("the aggregator failed: " .. event.reason)
+  end
 end
 
 ---What a client's training does to a model: here it moves it towards the client's own number.
@@ -99,6 +107,7 @@ return af.flow {
             [af.NoticeTaskCompletion] = function(party)
               return af.done { rounds = party.data.rounds }
             end,
+            [af.PartyFailed] = peer_failed,
           },
         },
         send_update = af.data_channel.sending {
@@ -109,7 +118,10 @@ return af.flow {
             return "get_model"
           end,
           -- what comes next may overtake the aggregator's word that it has our update
-          state = { defer = { af.ApplySfSendingData, af.NoticeTaskCompletion } },
+          state = {
+            defer = { af.ApplySfSendingData, af.NoticeTaskCompletion },
+            [af.PartyFailed] = peer_failed,
+          },
         },
       },
     },

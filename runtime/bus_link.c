@@ -363,6 +363,8 @@ static void take(struct af_link *link)
         return;
     struct af_bus_take wanted = request(link);
     wanted.max = AF_BUS_WINDOW - link->in_hand.count;
+    if (link->in_trouble)
+        wanted.wait_ns = 0; /* to know soon that all is well again */
     wanted.again = link->again;
     link->again = false;
     link->taking = true;

@@ -215,16 +215,21 @@ static void read_file(struct af_live *live, struct af_script_party *party, uint6
     af_buf_release(&bytes);
 }
 
+/* The length of scheme://host:port; 0: it has none. */
+static size_t origin_length(const char *url)
+{
+    const char *host = strstr(url, "://");
+    return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+}
+
 /* Whether the URL is one of the bus itself: those need no grant. */
 static bool is_of_bus(const struct af_live *live, const char *url)
 {
     const char *bus = live->options->bus;
-    size_t len = strlen(bus);
     if (strncmp(bus, "local:", 6) == 0)
         return strncmp(url, "local://", 8) == 0;
-    while (len > 0 && bus[len - 1] == '/')
-        len--;
-    return strncmp(url, bus, len) == 0 && (url[len] == '/' || url[len] == '?');
+    size_t len = origin_length(bus);
+    return len > 0 && len == origin_length(url) && strncmp(bus, url, len) == 0;
 }
 
 static void download(struct af_live *live, struct af_script_party *party, const char *node,

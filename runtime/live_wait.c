@@ -28,7 +28,7 @@ static void describe_party(struct af_live *live, struct af_buf *out)
     af_buf_printf(out, "state '%s' (%s:%d), for ", state->name, af_script_file(live->script)->name,
                   state->line);
     for (size_t i = 0; i < live->flow->event_count; i++) {
-        if (state->events[i] != AF_EVENT_HANDLED || live->flow->events[i].predefined)
+        if (state->events[i] != AF_EVENT_HANDLED)
             continue;
         af_buf_printf(out, "%s%s", comma, live->flow->events[i].type);
         comma = ", ";
