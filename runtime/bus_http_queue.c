@@ -180,8 +180,6 @@ static void write_holder(struct af_bus_op *op)
         write_seconds(op, "lease_seconds", take->lease_ns);
     if (take->holder != NULL)
         af_bus_op_string(op, "holder", take->holder);
-    if (take->ack_count > 0)
-        af_bus_op_strings(op, "ack", take->acks, take->ack_count);
 }
 
 static int64_t left_ns(const struct af_bus_op *op)
@@ -203,6 +201,8 @@ static void pop(void *arg)
     af_bus_op_string(op, "channel", op->take.channel);
     if (op->bus->leases != 0) {
         write_holder(op);
+        if (op->take.ack_count > 0)
+            af_bus_op_strings(op, "ack", op->take.acks, op->take.ack_count);
         af_bus_op_integer(op, "max", (int64_t)op->take.max);
         if (wait_ns > 0)
             write_seconds(op, "wait_seconds", wait_ns);
@@ -302,6 +302,7 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
     af_bus_op_string(op, "task_id", op->take.task);
     af_bus_op_string(op, "channel", op->take.channel);
     write_holder(op);
+    af_bus_op_strings(op, "ack", op->take.acks, op->take.ack_count);
     if (op->take.release)
         af_bus_op_json(op, "release", "true", 4);
     af_bus_op_close(op);

@@ -297,30 +297,49 @@ const char *af_answer_items(struct af_span data, const char *task, size_t max,
 
 /* ---- Confirmations. ---- */
 
-static const char *read_uuid(struct af_span text, const char *task, struct af_arena *arena,
-                             const char **uuid)
+struct uuid_reading {
+    struct af_arena *arena;
+    const char **uuids;
+    size_t max, count;
+    bool is_wrong;
+};
+
+static bool uuids_field(void *arg, struct af_json_reader *reader, const char *key,
+                        enum af_json_token token)
 {
-    const char *of = NULL;
-    if (!af_answer_string(text, "message_uuid", AF_BUS_ID_BYTES_MAX, arena, uuid) || *uuid == NULL)
-        return "it has no `message_uuid`";
-    af_answer_string(text, "task_id", AF_BUS_ID_BYTES_MAX, arena, &of);
-    return of != NULL && strcmp(of, task) != 0 ? "it is about another task" : NULL;
+    struct uuid_reading *reading = arg;
+    if (strcmp(key, "message_uuids") != 0 || token != AF_JSON_ARRAY_BEGIN)
+        return af_json_skip(reader, token);
+    while ((token = af_json_next(reader)) != AF_JSON_ARRAY_END) {
+        const char *uuid = take_string(reader, token, AF_BUS_ID_BYTES_MAX, reading->arena);
+        if (uuid == NULL || reading->count == reading->max)
+            reading->is_wrong = true;
+        else
+            reading->uuids[reading->count++] = uuid;
+        if (!af_json_skip(reader, token))
+            return false;
+    }
+    return true;
 }
 
 const char *af_answer_uuids(struct af_span data, const char *task, size_t count,
                             struct af_arena *arena, const char *const **uuids)
 {
-    struct list list;
-    const char *wrong = NULL;
+    const char *of = NULL, *single = NULL;
     const char **made = af_arena_alloc(arena, (count + 1) * sizeof *made);
-    if (!read_list(data, "messages", count, &list) || (list.found && list.count != count) ||
-        (!list.found && count != 1))
-        wrong = "it does not confirm what was pushed";
-    for (size_t i = 0; i < count && wrong == NULL; i++)
-        wrong = read_uuid(list.found ? list.items[i] : data, task, arena, &made[i]);
-    free(list.items);
+    struct uuid_reading reading = {.arena = arena, .uuids = made, .max = count};
     *uuids = made;
-    return wrong;
+    if (count == 1) {
+        af_answer_string(data, "message_uuid", AF_BUS_ID_BYTES_MAX, arena, &single);
+        made[0] = single;
+        if (single == NULL)
+            return "it has no `message_uuid`";
+    } else if (!read_object(data, uuids_field, &reading) || reading.is_wrong ||
+               reading.count != count) {
+        return "its `message_uuids` are not those of what was pushed";
+    }
+    af_answer_string(data, "task_id", AF_BUS_ID_BYTES_MAX, arena, &of);
+    return of != NULL && strcmp(of, task) != 0 ? "it is about another task" : NULL;
 }
 
 /* ---- Nodes. ---- */

@@ -30,7 +30,7 @@ const char *af_answer_items(struct af_span data, const char *task, size_t max,
                             struct af_arena *arena, const struct af_bus_item **items,
                             size_t *count);
 
-/* The message_uuids of a push's data: one, or a list `messages` of count. */
+/* What a push of count contracts confirms: `message_uuid` of one, `message_uuids` of several. */
 const char *af_answer_uuids(struct af_span data, const char *task, size_t count,
                             struct af_arena *arena, const char *const **uuids);
 

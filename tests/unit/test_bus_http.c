@@ -737,8 +737,8 @@ static void test_several_go_in_one_push_to_a_service_of_ours(void **state)
     assert_int_equal(answered(world)->code, AF_BUS_INVALID); /* not known yet */
     fake_tell(fake, "header Afrun-Service: 1");
     members(world);
-    fake_tell(fake, "plan push body {\"code\":0,\"data\":{\"messages\":["
-                    "{\"message_uuid\":\"our-uuid\"},{\"message_uuid\":\"second\"}]}}");
+    fake_tell(fake, "plan push body {\"code\":0,\"data\":{\"message_uuid\":\"our-uuid\","
+                    "\"message_uuids\":[\"our-uuid\",\"second\"]}}");
     world->bus->driver->publish(world->bus, posts, 2, keep, &world->got);
     assert_string_equal(answered(world)->text, "our-uuid second");
     json_t *body = last_body();
