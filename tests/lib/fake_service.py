@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""A federated-service of one node, as the platform has it, that can be told to misbehave.
+"""A federated-service, as the platform has it, that can be told to misbehave.
+
+It is that of one node, which is sent all that it pushes; below /node/ID/ there are those of a network's
+nodes node-a (role 1), node-b and node-c (role 2), which are sent what is for them.
 
 It knows the platform's fields alone. It listens on a free port of the loopback, prints it, and then
 obeys lines on standard input, each answered by a line `ok` (or what was asked for):
@@ -32,6 +35,7 @@ import threading
 import urllib.parse
 
 API = "/fed-service/api/v2"
+NODES = ["node-a", "node-b", "node-c"]
 lock = threading.RLock()
 plans, headers, requests, connections = [], [], [], []
 queue, files = [], {}
@@ -46,26 +50,31 @@ def envelope(data, code=0, message=""):
 def push(request, body):
     uuid = hashlib.sha256(f"{counts['in']}".encode()).hexdigest()
     counts["in"] += 1
-    queue.append({
-        "id": counts["in"], "task_id": body["task_id"], "node_id_list": body["node_id_list"],
-        "consume_by": "system", "consume_time": "2026-11-23T09:44:07", "message_uuid": uuid,
-        "message_title": body["message_title"], "message_content": body["message_content"],
-        "message_time": body["message_time"], "status": 1, "channel": body["channel"]})
+    targets = NODES if body["node_id_list"] == ["*"] else body["node_id_list"]
+    for target in targets if request["node"] else [""]:
+        queue.append({
+            "id": counts["in"], "task_id": body["task_id"], "node_id_list": body["node_id_list"],
+            "consume_by": "system", "consume_time": "2026-11-23T09:44:07", "message_uuid": uuid,
+            "message_title": body["message_title"], "message_content": body["message_content"],
+            "message_time": body["message_time"], "status": 1, "channel": body["channel"],
+            "to": target})
     return envelope({"message_uuid": uuid, "task_id": body["task_id"]})
 
 
 def pop(request, body):
     for i, message in enumerate(queue):
-        if message["task_id"] == body["task_id"] and message["channel"] == body["channel"]:
+        wanted = body["task_id"], body["channel"], request["node"]
+        if (message["task_id"], message["channel"], message["to"]) == wanted:
             counts["out"] += 1
-            return envelope({key: value for key, value in queue.pop(i).items() if key != "channel"})
+            message = queue.pop(i)
+            del message["channel"], message["to"]
+            return envelope(message)
     return envelope({})
 
 
 def nodelist(request, body):
     record = {"task_id": body["task_id"], "status": 1, "verify_time": None}
-    nodes = [("node-a", 1), ("node-b", 2), ("node-c", 2)]
-    records = [dict(record, node_id=node, role=role) for node, role in nodes]
+    records = [dict(record, node_id=node, role=1 if node == NODES[0] else 2) for node in NODES]
     return envelope({"current": 1, "page": 1, "records": records, "size": 3, "total": 3})
 
 
@@ -169,7 +178,11 @@ def read_request(reader):
         fields[name.lower()] = value.strip()
     raw = reader.read(int(fields.get("content-length", 0)))
     path, _, query = line[1].partition("?")
-    return {"method": line[0], "path": path, "query": query, "headers": fields, "raw": raw,
+    node = ""
+    if path.startswith("/node/"):
+        node, _, path = path[len("/node/"):].partition("/")
+        path = "/" + path
+    return {"method": line[0], "path": path, "query": query, "headers": fields, "raw": raw, "node": node,
             "body_text": raw.decode("utf-8", "replace")}
 
 
