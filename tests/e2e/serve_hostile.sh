@@ -133,4 +133,4 @@ touch afrun.db.files/.upload-123456
 start_serve --prefix-nodes --open-tasks
 [ ! -e afrun.db.files/.upload-123456 ] && ok "what a killed service left is removed" || not_ok "what a killed service left is removed"
 kill -KILL $serve_pid
-wait $serve_pid 2>/dev/null
+wait $serve_pid 2>/dev/null || :

@@ -2,20 +2,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/serve.sh"
 
-# tap NAME COMMAND…: its TAP lines become cases of this test.
-tap() {
-    local name=$1 line why=
-    shift
-    run "$@"
-    while IFS= read -r line; do
-        case $line in
-        "not ok "*) not_ok "$name: ${line#not ok }" "$(grep -A4 -F "$line" "$OUT")" ;;
-        "ok "*) ok "$name: ${line#ok }" ;;
-        esac
-    done <"$OUT"
-    [ "$status" -eq 0 ] || not_ok "$name: ran" "$(explain "exit status $status" "$@")"
-}
-
 # ---- A sidecar of one node. ----
 
 mkdir shared && printf 'shared bytes' >shared/report.zip

@@ -83,6 +83,20 @@ await_parked() {
     done
 }
 
+# tap NAME COMMAND…: its TAP lines become cases of this test.
+tap() {
+    local name=$1 line why=
+    shift
+    run "$@"
+    while IFS= read -r line; do
+        case $line in
+        "not ok "*) not_ok "$name: ${line#not ok }" "$(grep -A4 -F "$line" "$OUT")" ;;
+        "ok "*) ok "$name: ${line#ok }" ;;
+        esac
+    done <"$OUT"
+    [ "$status" -eq 0 ] || not_ok "$name: ran" "$(explain "exit status $status" "$@")"
+}
+
 # peak_kb: the most memory the service has had.
 peak_kb() {
     sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' /proc/$serve_pid/status
