@@ -159,7 +159,7 @@ int af_http_server_is_loopback(const char *listen_at, struct af_failure *why)
 
 static void write_url(struct af_http_server *server)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
     getsockname(server->listen_fd, (struct sockaddr *)&address, &len);

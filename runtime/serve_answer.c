@@ -2,6 +2,8 @@
  * for callers who are unknown or outside of a task, and for what is no endpoint. */
 #include "serve_impl.h"
 
+#include "log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +62,8 @@ static void send_error(struct serve_call *call, int status, int code, const char
 {
     struct af_buf out = AF_BUF_EMPTY;
     serve_count(call, code);
+    af_log(AF_LOG_DEBUG, "serve: %s %s of %s: %d: %s", af_exchange_method(call->exchange),
+           call->path, call->node == NULL ? "?" : call->node, code, message);
     if (serve_is_bass(call)) {
         af_buf_printf(&out, "{\"Response\":{\"Data\":{},\"Error\":{\"Code\":\"%d\",", code);
         serve_append_text(&out, "Message", message);

@@ -113,7 +113,7 @@ static void complain_of_count(struct serve_reading *reading, const struct place 
 static const char **copy_items(struct serve_reading *reading, const char **items, size_t count)
 {
     const char **copy = af_arena_alloc(reading->arena, (count + 1) * sizeof *copy);
-    if (count > 0)
+    if (items != NULL)
         memcpy(copy, items, count * sizeof *copy);
     return copy;
 }

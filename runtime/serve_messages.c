@@ -11,6 +11,20 @@
 
 /* ---- Push. ---- */
 
+static void append_confirmations(struct af_buf *out, const struct serve_push *push,
+                                 const struct af_bus_result *result)
+{
+    af_buf_append_string(out, "\"messages\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        af_buf_append_string(out, i == 0 ? "{" : ",{");
+        serve_append_text(out, "message_uuid", result->uuids[i]);
+        af_buf_append_char(out, ',');
+        serve_append_text(out, "task_id", push->posts[i].task);
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_string(out, "],");
+}
+
 static void pushed(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
@@ -22,15 +36,8 @@ static void pushed(void *arg, const struct af_bus_result *result)
     call->serve->counts.pushed += result->count;
     struct af_buf out = serve_data();
     af_buf_append_char(&out, '{');
-    if (push->is_list) {
-        af_buf_append_string(&out, "\"message_uuids\":[");
-        for (size_t i = 0; i < result->count; i++) {
-            if (i > 0)
-                af_buf_append_char(&out, ',');
-            af_json_write_string(&out, result->uuids[i], strlen(result->uuids[i]));
-        }
-        af_buf_append_string(&out, "],");
-    }
+    if (push->is_list)
+        append_confirmations(&out, push, result);
     serve_append_text(&out, "message_uuid", result->uuids[0]);
     af_buf_append_char(&out, ',');
     serve_append_text(&out, "task_id", push->posts[0].task);
