@@ -85,12 +85,13 @@
 #define AF_SERVE_TOKENS_MAX 100000            /* lines of a tokens file */
 #define AF_SERVE_TOKENS_BYTES_MAX (64u << 20) /* the file */
 #define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */
-#define AF_SERVE_SESSIONS_MAX 1000            /* logins to the task manager; the oldest goes */
-#define AF_SERVE_SESSION_S (12 * 3600)        /* that a login lasts */
-#define AF_SERVE_BUNDLES_MAX 10000            /* bundles kept for launches */
-#define AF_SERVE_ADDRESSES_MAX 10000          /* nodes whose address is remembered */
-#define AF_SERVE_TEXT_BYTES_MAX 8192          /* a cause, a URL, a path */
-#define AF_SERVE_ERRORS_MAX 20                /* told of one request */
+#define AF_SERVE_ANSWERS_BYTES_MAX (INT64_C(256) << 20) /* not yet read by who asked */
+#define AF_SERVE_SESSIONS_MAX 1000     /* logins to the task manager; the oldest goes */
+#define AF_SERVE_SESSION_S (12 * 3600) /* that a login lasts */
+#define AF_SERVE_BUNDLES_MAX 10000     /* bundles kept for launches */
+#define AF_SERVE_ADDRESSES_MAX 10000   /* nodes whose address is remembered */
+#define AF_SERVE_TEXT_BYTES_MAX 8192   /* a cause, a URL, a path */
+#define AF_SERVE_ERRORS_MAX 20         /* told of one request */
 
 /* Files kept by a mock run. */
 #define AF_FILE_BYTES_MAX (INT64_C(1) << 30)

@@ -165,6 +165,8 @@ void af_exchange_answer(struct af_exchange *exchange, int status, const char *co
 {
     size_t len = text_take->len;
     char *text = af_buf_take(text_take);
+    exchange->answer_bytes = (int64_t)len;
+    exchange->server->answer_bytes += (int64_t)len;
     set_answer(exchange, status, content_type,
                MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
 }
@@ -323,6 +325,7 @@ void http_exchange_completed(void *arg, struct MHD_Connection *connection, void 
     *context = NULL;
     server->options.owner.end(server->options.owner.arg, exchange);
     http_body_release(exchange);
+    server->answer_bytes -= exchange->answer_bytes;
     if (exchange->response != NULL)
         MHD_destroy_response(exchange->response);
     free(exchange->header_value);

@@ -293,6 +293,11 @@ size_t af_http_server_connections(const struct af_http_server *server)
     return server->peer_count;
 }
 
+int64_t af_http_server_answer_bytes(const struct af_http_server *server)
+{
+    return server->answer_bytes;
+}
+
 /* ---- Ending. ---- */
 
 static void drain_over(void *arg)

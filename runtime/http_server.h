@@ -72,6 +72,9 @@ int af_http_server_is_loopback(const char *listen, struct af_failure *why);
 const char *af_http_server_url(const struct af_http_server *server);
 size_t af_http_server_connections(const struct af_http_server *server);
 
+/* Of answers, files aside, that are not yet sent. */
+int64_t af_http_server_answer_bytes(const struct af_http_server *server);
+
 /* Takes no more connections, lets go those without a request, and calls done when no exchange is
  * left, or after AF_HTTP_DRAIN_S. */
 void af_http_server_drain(struct af_http_server *server, void (*done)(void *arg), void *arg);

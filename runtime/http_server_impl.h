@@ -45,8 +45,9 @@ struct af_http_server {
     char *certificate, *key, *client_ca; /* the files' contents */
     struct http_peer_list lists[PEERS_LISTS];
     size_t peer_count, connections_max;
-    int64_t body_bytes;  /* of all bodies that are in memory */
-    uint64_t step_count; /* what the library has done, seen by its calls of us */
+    int64_t body_bytes;   /* of all bodies that are in memory */
+    int64_t answer_bytes; /* of all answers that are in memory */
+    uint64_t step_count;  /* what the library has done, seen by its calls of us */
     struct af_timer *run_timer, *tick, *drain_over;
     bool is_running, is_draining, is_freeing;
     void (*drained)(void *arg);
@@ -86,7 +87,7 @@ struct af_exchange {
     struct http_peer *peer;
     const char *method, *path;
     void *data;
-    int64_t started_ns, body_length, received_bytes, max_bytes;
+    int64_t started_ns, body_length, received_bytes, max_bytes, answer_bytes;
     enum exchange_stage stage;
     enum exchange_body body;
     bool is_suspended, is_refused, is_told_gone;

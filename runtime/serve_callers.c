@@ -234,13 +234,21 @@ static bool is_admin(const struct serve_callers *callers, const char *text)
     return sodium_memcmp(hash, callers->admin, HASH_BYTES) == 0;
 }
 
+/* Whether the caller is on this machine itself, and not only a proxy of somebody. */
+static bool is_here(const struct serve_call *call)
+{
+    return af_exchange_is_local(call->exchange) &&
+           af_exchange_header(call->exchange, "Forwarded") == NULL &&
+           af_exchange_header(call->exchange, "X-Forwarded-For") == NULL;
+}
+
 bool serve_knows_password(const struct serve_call *call, const char *node, const char *password)
 {
     const struct serve_callers *callers = call->serve->callers;
     const char *owner = node_of_token(callers, password);
     if (owner != NULL)
         return strcmp(owner, node) == 0;
-    if (callers->count > 0 || !af_exchange_is_local(call->exchange))
+    if (callers->count > 0 || !is_here(call))
         return false;
     const char *own = call->serve->options.node; /* nobody has a token: whoever is here is known */
     return own != NULL ? strcmp(own, node) == 0 : call->serve->options.prefix_nodes;
@@ -340,7 +348,8 @@ static bool identify_by_token(struct serve_call *call)
     const char *token = bearer_of(call);
     const char *session = serve_is_bass(call) ? af_exchange_header(call->exchange, "token") : NULL;
     if (session != NULL && session[0] != '\0') {
-        call->node = node_of_session(call, session);
+        /* A copy: a session may be replaced while the call is under way. */
+        call->node = af_arena_string(&call->arena, node_of_session(call, session));
         return call->node != NULL || refuse_unknown(call, "the login is not known, or has run out");
     }
     if (token == NULL)
@@ -368,7 +377,7 @@ static bool identify_by_certificate(struct serve_call *call)
 static bool identify_by_place(struct serve_call *call)
 {
     const struct af_serve_options *options = &call->serve->options;
-    bool is_local = af_exchange_is_local(call->exchange);
+    bool is_local = is_here(call);
     if (call->prefix_node != NULL) {
         if (call->node != NULL && strcmp(call->node, call->prefix_node) != 0) {
             serve_error(call, 403, 403, "the path names another node than the caller");
@@ -391,7 +400,7 @@ static bool may(struct serve_call *call)
     case SERVE_NODE:
         return call->node != NULL || refuse_unknown(call, "who calls is not known");
     case SERVE_OPERATOR:
-        if (call->is_admin || af_exchange_is_local(call->exchange))
+        if (call->is_admin || is_here(call))
             return true;
         break;
     case SERVE_ADMIN:

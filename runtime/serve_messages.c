@@ -128,6 +128,18 @@ void serve_unpark(struct serve_call *call)
     call->serve->parked_count--;
 }
 
+/* Nodes that ask and do not read what they get must not take all memory. What is leased comes
+ * again; what is consumed must be given. */
+static bool is_crowded(const struct serve_call *call)
+{
+    return af_http_server_answer_bytes(call->serve->http) > AF_SERVE_ANSWERS_BYTES_MAX;
+}
+
+static void refuse_crowded(struct serve_call *call)
+{
+    serve_error(call, 200, 503, "too many large answers are under way; try again");
+}
+
 static void popped(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
@@ -137,8 +149,12 @@ static void popped(void *arg, const struct af_bus_result *result)
         serve_bus_error(call, result);
         return;
     }
-    call->serve->counts.handed_out += result->count;
     call->serve->counts.acknowledged += pop->ack.count;
+    if (result->count > 0 && pop->lease_ns > 0 && is_crowded(call)) {
+        refuse_crowded(call);
+        return;
+    }
+    call->serve->counts.handed_out += result->count;
     struct af_buf out = serve_data();
     if (pop->max > 0)
         af_buf_append_string(&out, "{\"messages\":[");
@@ -192,6 +208,10 @@ void serve_pop(struct serve_call *call)
     const struct serve_pop *pop = read_pop(call, serve_read_pop);
     if (pop == NULL)
         return;
+    if (is_crowded(call)) {
+        refuse_crowded(call);
+        return;
+    }
     struct af_bus_take take = take_of(call, pop);
     if (serve->is_stopping || serve->parked_count >= AF_SERVE_PARKED_MAX)
         take.wait_ns = 0;

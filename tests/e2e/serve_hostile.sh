@@ -133,6 +133,32 @@ PY
     says "… but not all" read "$(cat busy)"
 fi
 
+# Nodes that ask again and again for what is large, and do not read it.
+if [ -n "${AF_TEST_LONG:-}" ]; then
+    printf '{"task_id":"L","channel":"federated","node_id_list":["b"],"message_title":"t","message_time":1,"message_content":{"x":"' >large
+    head -c $((10 << 20)) /dev/zero | tr '\0' x >>large
+    printf '"}}' >>large
+    ask b pop '{"task_id":"L","channel":"federated"}' >/dev/null
+    says "a large message is taken" '"code":0' "$(ask a push @large)"
+    python3 - "$URL" <<'PY' >unread
+import json, socket, sys, time, urllib.parse
+url = urllib.parse.urlparse(sys.argv[1])
+poll = json.dumps({"task_id": "L", "channel": "federated", "max": 1, "lease_seconds": 60, "again": True}).encode()
+sockets, said = [], []
+for i in range(100):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.settimeout(60)
+    s.connect((url.hostname, url.port))
+    s.sendall(b"POST /node/b/fed-service/api/v2/message/pop HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(poll) + poll)
+    said.append("busy" if b'"code":503' in s.recv(2000) else "read")
+    sockets.append(s)
+print(" ".join(said))
+PY
+    says "answers that nobody reads are bounded" busy "$(cat unread)"
+    says "… but some are given" read "$(cat unread)"
+fi
+
 head -c $((8 << 20)) /dev/zero | tr '\0' x >text
 printf '%s' "$(message T '["b"]' '{"type":"x","big":"@"}')" | python3 -c 'import sys; sys.stdout.write(sys.stdin.read().replace("@", open("text").read()))' >big
 says "8 MiB in one field pass" '"code":0' "$(ask a push @big)"

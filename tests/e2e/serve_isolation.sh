@@ -91,6 +91,7 @@ stat -c '%a %n' afrun.db* afrun.db.files afrun.db.files/* | grep -vE '^[67]00 ' 
 start_serve --tokens tokens --prefix-nodes --open-tasks --node me
 says "a token does not go with another's path" '"code":403' "$(ask b pop '{"task_id":"N","channel":"federated"}' -H 'Authorization: Bearer token-of-a-0123456789')"
 says "… but with its own" '"code":0' "$(ask a pop '{"task_id":"N","channel":"federated"}' -H 'Authorization: Bearer token-of-a-0123456789')"
+says "a proxy's caller is not on this machine" '"code":401' "$(ask a pop '{"task_id":"N","channel":"federated"}' -H 'X-Forwarded-For: 192.0.2.1')"
 says "a wrong token is not made good by a path" '"code":401' "$(ask a pop '{"task_id":"N","channel":"federated"}' -H 'Authorization: Bearer x')"
 says "a wrong token is not made good by being here" '"code":401' "$(as x pop '{"task_id":"N","channel":"federated"}')"
 stop_serve
