@@ -233,35 +233,47 @@ static void end_part(struct af_multipart *multipart)
     multipart->state = AFTER_DELIMITER;
 }
 
+/* Goes on with a delimiter that began in an earlier piece. Returns how many bytes belong to it. */
+static size_t read_match(struct af_multipart *multipart, const char *bytes, size_t len)
+{
+    size_t at = 0;
+    while (at < len && bytes[at] == multipart->delimiter[multipart->matched]) {
+        at++;
+        if (++multipart->matched == multipart->delimiter_len) {
+            end_part(multipart);
+            return at;
+        }
+    }
+    if (at < len) {
+        size_t matched = multipart->matched;
+        multipart->matched = 0;
+        emit(multipart, multipart->delimiter, matched);
+    }
+    return at;
+}
+
 /* Reads data, or what stands before the first part, up to and with a delimiter. Returns how many
  * bytes that were; the state is BROKEN if they could not be written. */
 static size_t read_data(struct af_multipart *multipart, const char *bytes, size_t len)
 {
-    const char *delimiter = multipart->delimiter;
-    size_t at = 0;
-    while (at < len) {
-        if (bytes[at] == delimiter[multipart->matched]) {
-            at++;
-            if (++multipart->matched == multipart->delimiter_len) {
+    const char *at = bytes, *end = bytes + len, *cr;
+    if (multipart->matched > 0)
+        return read_match(multipart, bytes, len);
+    while ((cr = memchr(at, '\r', (size_t)(end - at))) != NULL) {
+        size_t left = (size_t)(end - cr);
+        size_t compared = left < multipart->delimiter_len ? left : multipart->delimiter_len;
+        if (memcmp(cr, multipart->delimiter, compared) == 0) {
+            if (!emit(multipart, bytes, (size_t)(cr - bytes)))
+                return len;
+            multipart->matched = compared;
+            if (compared == multipart->delimiter_len)
                 end_part(multipart);
-                return at;
-            }
-            continue;
+            return (size_t)(cr - bytes) + compared;
         }
-        if (multipart->matched > 0) {
-            size_t matched = multipart->matched;
-            multipart->matched = 0;
-            if (!emit(multipart, delimiter, matched))
-                return at;
-            continue;
-        }
-        const char *end = memchr(bytes + at, '\r', len - at);
-        size_t plain = end == NULL ? len - at : (size_t)(end - (bytes + at));
-        if (!emit(multipart, bytes + at, plain))
-            return at;
-        at += plain;
+        at = cr + 1;
     }
-    return at;
+    emit(multipart, bytes, len);
+    return len;
 }
 
 bool af_multipart_read(struct af_multipart *multipart, const char *bytes, size_t len)

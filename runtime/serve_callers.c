@@ -3,6 +3,7 @@
  * A token is looked up by its hash under a key that is drawn when the service starts: whoever
  * measures how long that takes learns nothing about the tokens, however the search goes. Sessions
  * of the task manager are kept in the same way, and are forgotten when the service ends. */
+#include "serve_addresses.h"
 #include "serve_impl.h"
 
 #include "failure.h"
@@ -33,11 +34,6 @@ struct session {
     int64_t until_ns;
 };
 
-struct address {
-    char *node;
-    char text[48];
-};
-
 struct serve_callers {
     unsigned char key[HASH_BYTES];
     struct token *tokens; /* sorted by their hashes */
@@ -46,8 +42,7 @@ struct serve_callers {
     unsigned char admin[HASH_BYTES];
     struct session *sessions; /* the oldest is replaced first */
     size_t session_count, session_next;
-    struct address *addresses; /* sorted by node */
-    size_t address_count, address_cap;
+    struct serve_addresses addresses;
 };
 
 static void hash_token(const struct serve_callers *callers, const char *text, size_t len,
@@ -198,11 +193,9 @@ void serve_callers_free(struct serve_callers *callers)
         free(callers->tokens[i].node);
     for (size_t i = 0; i < callers->session_count; i++)
         free(callers->sessions[i].node);
-    for (size_t i = 0; i < callers->address_count; i++)
-        free(callers->addresses[i].node);
     free(callers->tokens);
     free(callers->sessions);
-    free(callers->addresses);
+    serve_addresses_release(&callers->addresses);
     sodium_memzero(callers, sizeof *callers);
     free(callers);
 }
@@ -283,46 +276,9 @@ static const char *node_of_session(const struct serve_call *call, const char *te
     return NULL;
 }
 
-/* ---- Addresses. ---- */
-
-static size_t place_of(const struct serve_callers *callers, const char *node, bool *found)
-{
-    size_t low = 0, high = callers->address_count;
-    *found = false;
-    while (low < high && !*found) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(node, callers->addresses[middle].node);
-        *found = order == 0;
-        if (order <= 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return high;
-}
-
-static void note_address(struct serve_callers *callers, const struct serve_call *call)
-{
-    bool found;
-    size_t place = place_of(callers, call->node, &found);
-    if (!found && callers->address_count >= AF_SERVE_ADDRESSES_MAX)
-        return;
-    if (!found) {
-        af_mem_reserve(&callers->addresses, &callers->address_cap, callers->address_count + 1,
-                       sizeof *callers->addresses);
-        memmove(callers->addresses + place + 1, callers->addresses + place,
-                (callers->address_count++ - place) * sizeof *callers->addresses);
-        callers->addresses[place].node = af_mem_string(call->node);
-    }
-    snprintf(callers->addresses[place].text, sizeof callers->addresses[place].text, "%s",
-             af_exchange_address(call->exchange));
-}
-
 const char *serve_address_of(const struct serve_callers *callers, const char *node)
 {
-    bool found;
-    size_t place = place_of(callers, node, &found);
-    return found ? callers->addresses[place].text : NULL;
+    return serve_addresses_find(&callers->addresses, node);
 }
 
 /* ---- Who calls. ---- */
@@ -422,6 +378,7 @@ bool serve_identify(struct serve_call *call)
         !may(call))
         return false;
     if (call->node != NULL)
-        note_address(call->serve->callers, call);
+        serve_addresses_note(&call->serve->callers->addresses, call->node,
+                             af_exchange_address(call->exchange));
     return true;
 }
