@@ -20,10 +20,10 @@ function Model.decode(bytes)
   return values
 end
 
----A client goes no further than its aggregator.
+---A client goes no further than its aggregator, and the aggregator needs all clients.
 local function peer_failed(party, event)
-  if event.peer_id == party:nodes("aggregator")[1] then
-    return af.fail("the aggregator failed: " .. event.reason)
+  if party.role == "aggregator" or event.peer_id == party:nodes("aggregator")[1] then
+    return af.fail(("'%s' failed: %s"):format(event.peer_id, event.reason))
   end
 end
 
@@ -65,7 +65,7 @@ return af.flow {
           data = function(party) return Model.encode(party.data.model) end,
           done = "collect",
           -- a client may be done with its training before the last one has its model
-          state = { defer = { af.ApplySfSendingData } },
+          state = { defer = { af.ApplySfSendingData }, [af.PartyFailed] = peer_failed },
         },
         collect = af.data_channel.receiving {
           source = function(party) return party:nodes("client") end,
@@ -73,6 +73,7 @@ return af.flow {
             party.data.updates[source] = Model.decode(bytes)
           end,
           timeout = 3600,
+          state = { [af.PartyFailed] = peer_failed },
           done = function(party)
             local data = party.data
             data.model, data.updates = mean(data.updates), {}

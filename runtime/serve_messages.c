@@ -11,16 +11,14 @@
 
 /* ---- Push. ---- */
 
-static void append_confirmations(struct af_buf *out, const struct serve_push *push,
-                                 const struct af_bus_result *result)
+static void append_confirmations(struct af_buf *out, const struct af_bus_result *result)
 {
-    af_buf_append_string(out, "\"messages\":[");
+    af_buf_append_string(out, "\"message_uuids\":[");
     for (size_t i = 0; i < result->count; i++) {
-        af_buf_append_string(out, i == 0 ? "{" : ",{");
-        serve_append_text(out, "message_uuid", result->uuids[i]);
-        af_buf_append_char(out, ',');
-        serve_append_text(out, "task_id", push->posts[i].task);
-        af_buf_append_char(out, '}');
+        const char *uuid = result->uuids[i];
+        if (i > 0)
+            af_buf_append_char(out, ',');
+        af_json_write_string(out, uuid, strlen(uuid));
     }
     af_buf_append_string(out, "],");
 }
@@ -37,7 +35,7 @@ static void pushed(void *arg, const struct af_bus_result *result)
     struct af_buf out = serve_data();
     af_buf_append_char(&out, '{');
     if (push->is_list)
-        append_confirmations(&out, push, result);
+        append_confirmations(&out, result);
     serve_append_text(&out, "message_uuid", result->uuids[0]);
     af_buf_append_char(&out, ',');
     serve_append_text(&out, "task_id", push->posts[0].task);

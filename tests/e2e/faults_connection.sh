@@ -4,6 +4,7 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
+PATIENCE=30
 count=$([ -n "${AF_TEST_LONG:-}" ] && echo 200 || echo 25)
 for file in sender receiver; do
     sed "s/^local COUNT = .*/local COUNT = $count/" "$ROOT/tests/data/live/$file.lua" >$file.lua
@@ -24,6 +25,7 @@ expect_all_once() { # CASE
 # The phases are of different lengths, so that each meets pushes, pops and acknowledgements.
 for phases in answer,pass,pass before,half-answer,pass,half-request,pass,answer,pass; do
     task=t-${phases//,/-}
+    rm -f proxy.out
     python3 "$ROOT/tests/lib/cutting_proxy.py" "${URL##*:}" $phases >proxy.out &
     proxy=$!
     until_true test -s proxy.out
@@ -41,10 +43,10 @@ for phases in answer,pass,pass before,half-answer,pass,half-request,pass,answer,
 done
 
 # A flow's parties, through the same cuts: handlers are never given a contract twice.
-python3 "$ROOT/tests/lib/cutting_proxy.py" "${URL##*:}" half-answer,pass,answer,pass,pass,before,half-request >proxy.out &
+rm -f proxy.out
+python3 "$ROOT/tests/lib/cutting_proxy.py" "${URL##*:}" half-answer,pass,pass,answer,pass,pass,before,pass,pass,half-request,pass >proxy.out &
 proxy=$!
-until_true grep -q . proxy.out
-sleep 0.2
+until_true test -s proxy.out
 url=http://127.0.0.1:$(cat proxy.out)
 peers='aggregator=a;client=c1,c2'
 start_party a "$ROOT/flows/model_exchange.lua" --role aggregator --node a --task m --bus "$url/node/a" --peers "$peers" --json

@@ -70,7 +70,7 @@ many='{"task_id":"A","channel":"federated","messages":['
 for i in 1 2 3; do
     many+="{\"node_id_list\":[\"b\"],\"message_title\":\"t\",\"message_content\":{\"i\":$i},\"message_time\":1,\"message_uuid\":\"m$i\"},"
 done
-says "several go in one push" '"messages":[{"message_uuid":"m1","task_id":"A"},{"message_uuid":"m2"' "$(ask a push "${many%,}]}")"
+says "several go in one push" '"message_uuids":["m1","m2' "$(ask a push "${many%,}]}")"
 says "… and come in order" '{"i":1}' "$(ask b pop "$lease}" | sed 's/"i":2.*//')"
 says "acknowledged by its own call" '"task_id":"A"' \
     "$(ask b ack '{"task_id":"A","channel":"federated","holder":"h","ack":["m1","m2"]}')"
