@@ -209,7 +209,7 @@ static void answer_came(void *arg, const struct af_http_answer *answer)
 
 void af_bus_op_start(struct af_bus_op *op, struct af_http_request *request)
 {
-    enum { OURS = 3, MAX = 8 };
+    enum { OURS = 4, MAX = 9 };
     const char *headers[MAX];
     struct af_http_url target;
     size_t count = request->header_count;
@@ -221,9 +221,12 @@ void af_bus_op_start(struct af_bus_op *op, struct af_http_request *request)
     if (request->post && request->upload == NULL)
         headers[count++] = "content-type: application/json";
     /* Our token is for the service alone: a URL may lead anywhere. */
-    if (op->bus->authorization != NULL && af_http_url_read(request->url, &target, NULL) == 0 &&
-        af_http_url_same_origin(&target, &op->bus->origin))
+    bool to_service = af_http_url_read(request->url, &target, NULL) == 0 &&
+                      af_http_url_same_origin(&target, &op->bus->origin);
+    if (to_service && op->bus->authorization != NULL)
         headers[count++] = op->bus->authorization;
+    if (to_service && op->bus->node != NULL)
+        headers[count++] = op->bus->node;
     request->headers = headers;
     request->header_count = count;
     op->call = af_http_start(op->bus->client, request, answer_came, op);
@@ -356,6 +359,11 @@ static struct af_bus *bus_open(const char *url, struct af_loop *loop,
     bus->root = af_mem_copy(url, root_len);
     bus->base = af_mem_alloc(root_len + sizeof API_PATH);
     snprintf(bus->base, root_len + sizeof API_PATH, "%s%s", bus->root, API_PATH);
+    if (options->node != NULL && options->node[strcspn(options->node, "\r\n")] == '\0') {
+        size_t size = strlen(options->node) + sizeof "Afrun-Node: ";
+        bus->node = af_mem_alloc(size);
+        snprintf(bus->node, size, "Afrun-Node: %s", options->node);
+    }
     if (config != NULL && config->token != NULL) {
         size_t size = strlen(config->token) + sizeof "Authorization: Bearer ";
         bus->authorization = af_mem_alloc(size);
@@ -390,6 +398,7 @@ static void bus_close(struct af_bus *bus)
     }
     free(http->polls);
     free(http->root);
+    free(http->node);
     free(http->base);
     wipe(http->authorization);
     wipe(http->bass_token);

@@ -76,6 +76,7 @@ struct af_bus_http {
     struct af_http_url origin;
     const struct af_config *config; /* borrowed; NULL: none */
     char *authorization;            /* the header, or NULL */
+    char *node;                     /* the header that says who we mean to be, or NULL */
     int leases;                     /* see af_bus_leases() */
     bool closing;
     struct af_bus_op *first, *last;

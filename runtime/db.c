@@ -41,15 +41,18 @@ static void note(struct af_db *db, int code)
                   : kind == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC
                       ? AF_DB_DISK_FULL
                       : AF_DB_BROKEN;
+    const char *slash =
+        strrchr(db->path, '/'); /* folders are nobody's business who asks from afar */
+    const char *name = slash == NULL ? db->path : slash + 1;
     switch (db->trouble) {
     case AF_DB_DISK_FULL:
-        snprintf(db->why, sizeof db->why, "the disk of '%s' is full", db->path);
+        snprintf(db->why, sizeof db->why, "the disk of '%s' is full", name);
         break;
     case AF_DB_BUSY:
-        snprintf(db->why, sizeof db->why, "'%s' is locked by another process", db->path);
+        snprintf(db->why, sizeof db->why, "'%s' is locked by another process", name);
         break;
     default:
-        snprintf(db->why, sizeof db->why, "'%s': %s", db->path, sqlite3_errmsg(db->handle));
+        snprintf(db->why, sizeof db->why, "'%s': %s", name, sqlite3_errmsg(db->handle));
         break;
     }
 }

@@ -372,10 +372,21 @@ static bool may(struct serve_call *call)
     return false;
 }
 
+/* A client of ours says which node it means to be: another's token is a mistake of its operator. */
+static bool is_who_it_means(struct serve_call *call)
+{
+    const char *meant = af_exchange_header(call->exchange, "Afrun-Node");
+    if (meant == NULL || call->node == NULL || strcmp(meant, call->node) == 0)
+        return true;
+    serve_error(call, 403, 403, "the caller is known as '%s', but means to be '%s'", call->node,
+                meant);
+    return false;
+}
+
 bool serve_identify(struct serve_call *call)
 {
     if (!identify_by_token(call) || !identify_by_certificate(call) || !identify_by_place(call) ||
-        !may(call))
+        !may(call) || !is_who_it_means(call))
         return false;
     if (call->node != NULL)
         serve_addresses_note(&call->serve->callers->addresses, call->node,

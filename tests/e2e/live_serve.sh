@@ -107,8 +107,8 @@ expect_in sender.out "results	result-1	result-2" "the sender has both results"
 
 # ---- Who we are not. ----
 echo "token = wrong" >config.wrong
-expect_error "" 3 env AFRUN_CONFIG=config.wrong timeout 20 "$AFRUN" "$flows/notebook/initiator.lua" --node $initiator --bus "$url"
-expect_error "" 3 env AFRUN_CONFIG=config.p1 timeout 20 "$AFRUN" "$flows/notebook/initiator.lua" --node $initiator --bus "$url"
+expect_error "the token is not known" 3 env AFRUN_CONFIG=config.wrong timeout 20 "$AFRUN" "$flows/notebook/initiator.lua" --node $initiator --bus "$url"
+expect_error "the caller is known as 'p1', but means to be '$initiator'" 3 env AFRUN_CONFIG=config.p1 timeout 20 "$AFRUN" "$flows/notebook/initiator.lua" --node $initiator --bus "$url"
 kill_party serve TERM
 [ "$status" -eq 0 ] && ok "the service ends well" || not_ok "the service ends well" "$status $(cat serve.err)"
 if grep -q token-of ./*.out ./*.err; then not_ok "no token is told" "$(grep -l token-of ./*.out ./*.err)"; else ok "no token is told"; fi

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# A full disk: a clear error to who pushes, what was confirmed stays, and all goes on when there is
+# room again. Needs a small file system of its own, so root.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+source "$ROOT/tests/lib/serve.sh"
+
+if [ -z "${IN_NAMESPACE:-}" ]; then
+    if [ "$(id -u)" -ne 0 ] || ! unshare -m true 2>/dev/null; then
+        ok "a full disk # SKIP not root: no file system can be mounted"
+        ok "the disk's test is skipped"
+        exit 0
+    fi
+    trap - EXIT # the inner one cleans up
+    cd / && rm -rf "$scratch"
+    IN_NAMESPACE=1 exec unshare -m bash "$ROOT/tests/e2e/faults_disk.sh"
+fi
+mkdir small
+mount -t tmpfs -o size=2m,mode=700 tmpfs small || not_ok "a small file system" ""
+start_serve --bus local:small/serve.db --prefix-nodes --open-tasks
+
+push() { # UUID
+    ask a push "{\"task_id\":\"t\",\"node_id_list\":[\"b\"],\"message_title\":\"x\",\"message_content\":{\"pad\":\"$pad\"},\"message_time\":1,\"channel\":\"federated\",\"message_uuid\":\"$1\"}"
+}
+pad=$(printf 'x%.0s' {1..20000})
+confirmed=0
+for ((i = 1; i <= 400; i++)); do
+    answer=$(push "u$i")
+    case $answer in
+    *'"code":0'*) confirmed=$i ;;
+    *) break ;;
+    esac
+done
+says "a push that does not fit is refused" "is full" "$answer"
+says "its code says that there is no room" '"code":507' "$answer"
+never_says "the message names no folder of the machine" "$TMP" "$answer"
+[ $confirmed -gt 10 ] && ok "those before it were confirmed" || not_ok "those before it were confirmed" "$confirmed"
+says "the service is still there" '"code":0' "$(curl -sS "$URL/healthz")$(curl -sS "$URL/status")"
+
+# Room again: the same push is taken, and all that was confirmed comes, in order, once.
+mount -o remount,size=64m small
+sleep 0.1
+says "with room the push is taken" '"code":0' "$(push "u$i")"
+for ((k = 1; k <= i + 1; k++)); do
+    ask b pop '{"task_id":"t","channel":"federated"}' | grep -o '"message_uuid":"u[0-9]*"'
+done | sed -E 's/.*"(u[0-9]+)"/\1/' >popped
+if diff <(seq -f 'u%g' $confirmed; echo "u$i") popped >differ; then
+    ok "what was confirmed comes, in order, once"
+else
+    not_ok "what was confirmed comes, in order, once" "$(head differ)"
+fi
+
+# A party waits with what it sends until there is room.
+mount -o remount,size=3m small 2>/dev/null
+dd if=/dev/zero of=small/filler bs=1k count=64000 2>/dev/null
+cat >sender.lua <<'LUA'
+local af = require "af"
+local Big = af.event("big", { pad = af.string })
+local C = af.TaskMessageContractor:extend { event_factory = af.TaskMessageEventFactory:extend { Big } }
+for _ = 1, 100 do
+  C("t"):new_contract("b", Big { pad = ("x"):rep(50000) })
+end
+print("all sent")
+LUA
+start_party sender sender.lua --node a --bus "$URL/node/a"
+wait_line sender.err "is full" && ok "the sender says why it waits" || not_ok "the sender says why it waits" "$(cat sender.err sender.out)"
+rm small/filler
+expect_ended sender 0 "with room it goes on, and ends well"
+stop_serve
+umount small
+stop_all
