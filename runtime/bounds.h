@@ -54,7 +54,7 @@
 
 /* The HTTP bus. */
 #define AF_BUS_HTTP_CALL_NS (30 * AF_S_NS)        /* an answer, besides what it may be held */
-#define AF_BUS_HTTP_ATTEMPTS 8               /* of what may be tried again inside of a call */
+#define AF_BUS_HTTP_ATTEMPTS 8                    /* of what may be tried again inside of a call */
 #define AF_BUS_HTTP_POLL_FIRST_NS (50 * AF_MS_NS) /* between two pops, doubled while idle … */
 #define AF_BUS_HTTP_POLL_LAST_NS AF_S_NS          /* … up to what the platform's client does */
 #define AF_BUS_HTTP_BASS_BYTES_MAX (1 << 20)      /* an answer of the task manager */

@@ -225,7 +225,8 @@ void af_bus_op_start(struct af_bus_op *op, struct af_http_request *request)
                       af_http_url_same_origin(&target, &op->bus->origin);
     if (to_service && op->bus->authorization != NULL)
         headers[count++] = op->bus->authorization;
-    if (to_service && op->bus->node != NULL)
+    /* Not of a file: its URL is of who has uploaded it, where paths name nodes. */
+    if (to_service && request->post && op->bus->node != NULL)
         headers[count++] = op->bus->node;
     request->headers = headers;
     request->header_count = count;
