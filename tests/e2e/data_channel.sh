@@ -5,7 +5,7 @@ data=$ROOT/tests/data/data_channel
 expect_output "3 parties done, 0 failed" "$AFRUN" "$data/sender.lua" "$data/receiver_1.lua" \
     "$data/receiver_2.lua" --mock --seed 1
 for line in "one	r1	nil" "both	r1 r2" "unwanted	nil	'r2' refused: data from 's' is not expected" \
-    "results	result-1	result-2" "got	s	1011	0	255" "got	s	to both" "nothing	nil"; do
+    "results	result-1	result-2" "got	s	1011	0	255" "got	s	to both" "got	r1	from r1"; do
     if grep -qF -- "$line" "$OUT"; then ok "it says '$line'"; else not_ok "it says '$line'" "$(cat "$OUT")"; fi
 done
 

@@ -1,4 +1,4 @@
--- Takes what comes from s, greets it meanwhile, and sends its own result.
+-- Takes what comes from s, greets it meanwhile, and sends its own result, to r2 as well.
 local af = require "af"
 
 local Hello = af.event("hello", { text = af.string })
@@ -15,6 +15,12 @@ local function work(me)
   print("got", source, #bytes, bytes:byte(1), bytes:byte(11))
   source, bytes = channel:receive_stream { receiver = me, source = "s", timeout = 20 }
   print("got", source, bytes)
+  for event in contractor:contract_events { timeout = 20, types = { Hello } } do
+    print("told", event.text)
+    break
+  end
+  print("to r2", channel:send_stream { source = me, target = "r2", data_stream = "from r1",
+    timeout = 20 })
   print("sent", channel:send_stream { source = me, target = "s", data_stream = "result-1",
     timeout = 20 })
 end

@@ -4,7 +4,7 @@ local af = require "af"
 local function work(me)
   local channel = af.data_channel(af.TaskMessageContractor("channel-task"))
   print("got", channel:receive_stream { receiver = me, source = "s", timeout = 20 })
-  print("nothing", channel:receive_stream { receiver = me, source = "r1", timeout = 3 })
+  print("got", channel:receive_stream { receiver = me, source = "r1", timeout = 20 })
   print("sent", channel:send_stream { source = me, target = "s", data_stream = "result-2",
     timeout = 20 })
 end

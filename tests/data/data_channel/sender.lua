@@ -27,6 +27,7 @@ local function work(me)
   local who, why = channel:send_stream { source = me, target = "r2", data_stream = "unwanted",
     timeout = 20 }
   print("unwanted", who, why)
+  contractor:new_contract("r1", Hello { text = "go on" })
 
   local results = channel:batch_receive_stream { receiver = me, source_list = { "r1", "r2" },
     timeout = 20, ensure_all_succ = true }
