@@ -51,6 +51,9 @@
 #define AF_BUS_UUID_AGE_S (7 * 86400) /* … and no longer than this */
 #define AF_BUS_WAIT_MAX_S 60          /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
+#define AF_BUS_VANISHED_NS (2 * AF_S_NS) /* that a holder whose wait broke off has to come back */
+#define AF_BUS_HELD_LOOK_NS (200 * AF_MS_NS) /* between two looks whether another holder lives */
+#define AF_BUS_HELD_TELL_NS (3 * AF_S_NS)    /* after which who waits for it is told */
 
 /* The HTTP bus. */
 #define AF_BUS_HTTP_CALL_NS (30 * AF_S_NS)        /* an answer, besides what it may be held */

@@ -55,8 +55,9 @@ struct af_bus_item {
 
 struct af_bus_result {
     enum af_bus_code code;
-    const char *why;                     /* unless OK: in words for people, without secrets */
-    int64_t retry_ns;                    /* of FULL: how soon it is worth trying again, 0 unknown */
+    const char *why;  /* unless OK: in words for people, without secrets */
+    int64_t retry_ns; /* of FULL: how soon it is worth trying again, 0 unknown */
+    bool held;        /* of a take without items: another process of the node has the leases */
     const char *const *uuids;            /* publish: one for each post */
     const struct af_bus_item *items;     /* take */
     const struct af_bus_member *members; /* members */
@@ -142,6 +143,7 @@ struct af_bus_task {
 
 struct af_bus_options {
     const char *node;                    /* who opens it, NULL: a service for many */
+    bool party;                          /* a party's own process, whose leases end with it */
     bool open_tasks;                     /* tasks spring up by use, and nodes join by use */
     const struct af_bus_member *members; /* of a task that springs up without being open */
     size_t member_count;

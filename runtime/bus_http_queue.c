@@ -224,6 +224,7 @@ static void popped(struct af_bus_op *op, struct af_span data)
         af_bus_op_unreadable(op, wrong);
         return;
     }
+    result.held = result.count == 0 && op->bus->leases == 1 && af_answer_is_held(data);
     int64_t pause_ns = poll->pause_ns;
     poll->pause_ns =
         pause_ns * 2 < AF_BUS_HTTP_POLL_LAST_NS ? pause_ns * 2 : AF_BUS_HTTP_POLL_LAST_NS;

@@ -295,6 +295,20 @@ const char *af_answer_items(struct af_span data, const char *task, size_t max,
     return wrong;
 }
 
+static bool held_field(void *arg, struct af_json_reader *reader, const char *key,
+                       enum af_json_token token)
+{
+    if (strcmp(key, "held") == 0)
+        *(bool *)arg = token == AF_JSON_TRUE;
+    return af_json_skip(reader, token);
+}
+
+bool af_answer_is_held(struct af_span data)
+{
+    bool held = false;
+    return read_object(data, held_field, &held) && held;
+}
+
 /* ---- Confirmations. ---- */
 
 struct uuid_reading {

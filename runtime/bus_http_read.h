@@ -24,6 +24,9 @@ struct af_envelope {
 /* Whether it is an envelope at all, good or not. */
 const char *af_envelope_read(struct af_envelope *envelope, const char *json, size_t len);
 
+/* Whether a pop without contracts says that another process of the node holds them. */
+bool af_answer_is_held(struct af_span data);
+
 /* The contracts of a pop's data: none, one as the platform has it, or a list `messages` of at most
  * max. Items and their texts live in the arena, contents in data. */
 const char *af_answer_items(struct af_span data, const char *task, size_t max,

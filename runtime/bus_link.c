@@ -26,9 +26,6 @@ struct af_link {
     struct af_link_spec spec;
     struct af_arena arena; /* of the spec's texts */
     struct af_rng chance;  /* spreads retries */
-    bool stopped;          /* refused for good, or leaving */
-    bool listening;
-    bool in_trouble;
 
     struct outgoing *first, **last;
     size_t unsent, in_push; /* in_push: of those, under way now */
@@ -37,12 +34,9 @@ struct af_link {
 
     struct names in_hand, acks; /* acks: dealt with, and not told yet */
     uint64_t ticket;
-    bool taking, acking;
     size_t acks_taking, acks_acking; /* how many of acks the take or ack under way carries */
-    bool again;
     struct af_timer *take_again;
     int64_t take_delay_ns;
-    bool ack_posted;
 
     void (*left)(void *arg);
     void *left_arg;
@@ -50,6 +44,11 @@ struct af_link {
 
     size_t calls; /* under way: the link lives until they are over */
     bool freed;
+    bool stopped; /* refused for good, or leaving */
+    bool listening, taking, acking;
+    bool again; /* the next take asks for all that is not acknowledged */
+    bool ack_posted;
+    bool in_trouble;
 };
 
 static void push(struct af_link *link);
@@ -262,6 +261,8 @@ static void acknowledged(void *arg, const struct af_bus_result *result)
         names_drop(&link->acks, 0, count); /* else the next take tells them again */
     if (link->left != NULL)
         after_leave(link);
+    else
+        take(link); /* one may have ended meanwhile, and waited for this */
 }
 
 static void send_acks(struct af_link *link, bool release)
@@ -344,7 +345,13 @@ static void taken(void *arg, const struct af_bus_result *result)
     if (result->code == AF_BUS_OK) {
         names_drop(&link->acks, 0, carried);
         link->take_delay_ns = 0;
-        well_again(link);
+        if (result->held) {
+            link->in_trouble = true;
+            link->spec.owner.trouble(link->spec.owner.arg, link,
+                                     "another process of this node holds the task's contracts");
+        } else {
+            well_again(link);
+        }
         give(link, result); /* may free the link: the call still counts */
     } else {
         link->again = true; /* an answer may be lost */
@@ -363,7 +370,7 @@ static void take(struct af_link *link)
         return;
     struct af_bus_take wanted = request(link);
     wanted.max = AF_BUS_WINDOW - link->in_hand.count;
-    if (link->in_trouble)
+    if (link->in_trouble && link->again)
         wanted.wait_ns = 0; /* to know soon that all is well again */
     wanted.again = link->again;
     link->again = false;

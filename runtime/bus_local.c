@@ -202,13 +202,16 @@ static void park(struct bus_local *bus, struct af_local_op *op)
     bus->parked[bus->parked_count++] = op;
 }
 
-static void run_cancel(struct bus_local *bus, uint64_t ticket, struct op_list *cancelled)
+static void run_cancel(struct bus_local *bus, uint64_t ticket, bool begun,
+                       struct op_list *cancelled)
 {
     for (size_t i = 0; i < bus->parked_count; i++) {
         struct af_local_op *op = bus->parked[i];
         if (op->ticket == ticket) {
             unpark(bus, i);
             op->parked = false;
+            if (begun)
+                af_local_vanish(&bus->store, op);
             af_local_refuse(op, AF_BUS_CANCELLED, "the wait was cancelled");
             list_add(cancelled, op);
             return;
@@ -280,7 +283,7 @@ static void run_ops(struct bus_local *bus, struct af_local_op *first, bool begun
         next = op->next;
         bool fine = begun && af_db_failed(store->db) == AF_DB_FINE;
         if (op->run == NULL) {
-            run_cancel(bus, op->ticket, cancelled);
+            run_cancel(bus, op->ticket, begun, cancelled);
             list_add(cancelled, op);
             continue;
         }
@@ -330,8 +333,7 @@ static void run_batch(struct bus_local *bus, struct af_local_op *first, bool loo
 static bool others_wrote(struct bus_local *bus)
 {
     char events[4096];
-    ssize_t got;
-    while ((got = read(bus->inotify_fd, events, sizeof events)) > 0)
+    while (read(bus->inotify_fd, events, sizeof events) > 0)
         ;
     int64_t others = af_db_others(bus->store.db);
     bool changed = others != bus->others;
@@ -640,6 +642,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
     pthread_cond_init(&bus->file_threads_end, NULL);
     bus->store.path = bus->path;
     bus->store.open_tasks = options->open_tasks;
+    bus->store.is_party = options->party;
     bus->store.boot = read_boot();
     bus->store.members = af_mem_zero(options->member_count, sizeof *bus->store.members);
     for (size_t i = 0; i < options->member_count; i++)

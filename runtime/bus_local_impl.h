@@ -51,6 +51,7 @@ struct af_local_op {
     bool parked, fresh; /* fresh: since this batch */
     int64_t queue;      /* that a take waits for */
     int64_t until_ns;   /* how long it waits, by the machine's clock */
+    int64_t parked_ns;  /* since when it has waited; 0: it has not */
     int64_t look_ns;    /* when to look again though nothing came: a lease runs out */
     struct af_buf text; /* a long result */
 };
@@ -58,8 +59,9 @@ struct af_local_op {
 struct af_local_store {
     struct af_db *db;
     const char *path;
-    char *files;  /* the folder */
-    int parts_fd; /* FILE-parts: who takes part in which task, as locks */
+    char *files;   /* the folder */
+    int parts_fd;  /* FILE-parts: who takes part in which task, as locks */
+    bool is_party; /* one node's process, not a service: its holders are seen to live by a lock */
     bool open_tasks;
     struct af_bus_member *members; /* of a task that springs up closed */
     size_t member_count;
@@ -85,6 +87,10 @@ void af_local_tell(struct af_local_store *store, struct af_local_op *op);
 void af_local_status(struct af_local_store *store, struct af_local_op *op);
 void af_local_keep_file(struct af_local_store *store, struct af_local_op *op);
 void af_local_find_file(struct af_local_store *store, struct af_local_op *op);
+
+void af_local_live(struct af_local_store *store, const char *holder);
+bool af_local_lives(struct af_local_store *store, const char *holder);
+void af_local_vanish(struct af_local_store *store, const struct af_local_op *op);
 
 /* After the commit of af_local_begin(): others may take part as well. */
 void af_local_share(struct af_local_store *store, struct af_local_op *op);

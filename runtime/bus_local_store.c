@@ -34,7 +34,8 @@ const struct af_db_format af_local_format = {
         "PRIMARY KEY (task, node)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE queues (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, node TEXT NOT NULL, "
         "channel TEXT NOT NULL, length INTEGER NOT NULL DEFAULT 0, handed INTEGER NOT NULL DEFAULT "
-        "0, holder TEXT NOT NULL DEFAULT '', boot INTEGER NOT NULL DEFAULT 0, until INTEGER NOT "
+        "0, holder TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0, boot INTEGER NOT "
+        "NULL DEFAULT 0, until INTEGER NOT "
         "NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;"
         "CREATE TABLE contracts (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, key INTEGER NOT "
         "NULL, uuid TEXT NOT NULL, channel TEXT NOT NULL, title TEXT, sender TEXT, time INTEGER, "
@@ -399,6 +400,8 @@ static struct lease read_lease(struct af_local_store *store, int64_t queue, cons
         lease.lease_ns = af_db_column_integer(read, 4);
         lease.runs = lease.handed > 0 && af_db_column_integer(read, 2) == store->boot &&
                      lease.until_ns > store->machine_ns;
+        if (lease.runs && !lease.mine && af_db_column_integer(read, 5) != 0)
+            lease.runs = af_local_lives(store, af_db_column_text(read, 1));
     }
     af_db_reset(read);
     return lease;
@@ -407,10 +410,13 @@ static struct lease read_lease(struct af_local_store *store, int64_t queue, cons
 static void write_lease(struct af_local_store *store, int64_t queue, const char *holder,
                         int64_t handed, int64_t lease_ns, int64_t until_ns)
 {
-    struct af_db_statement *write =
-        af_db_use(store->db, "UPDATE queues SET handed = ?, holder = ?, boot = ?, until = ?, lease "
-                             "= ? WHERE id = ?");
+    struct af_db_statement *write = af_db_use(
+        store->db, "UPDATE queues SET handed = ?, holder = ?, locked = ?, boot = ?, until "
+                   "= ?, lease = ? WHERE id = ?");
+    if (store->is_party && holder[0] != '\0')
+        af_local_live(store, holder);
     af_db_text(af_db_integer(write, handed), holder);
+    af_db_integer(write, store->is_party);
     af_db_integer(af_db_integer(write, store->boot), until_ns);
     af_db_integer(af_db_integer(write, lease_ns), queue);
     af_db_run(write);
@@ -470,8 +476,13 @@ static void park(struct af_local_store *store, struct af_local_op *op, const str
         return; /* nothing, at once */
     op->parked = true;
     op->look_ns = INT64_MAX;
-    if (lease->runs && !lease->mine)
-        op->look_ns = lease->until_ns;
+    if (lease->runs && !lease->mine) { /* looks now and then whether the other one lives */
+        op->look_ns = store->machine_ns + AF_BUS_HELD_LOOK_NS;
+        if (op->look_ns > lease->until_ns)
+            op->look_ns = lease->until_ns;
+        if (op->until_ns > op->parked_ns + AF_BUS_HELD_TELL_NS)
+            op->until_ns = op->parked_ns + AF_BUS_HELD_TELL_NS;
+    }
     if (take->lease_ns > 0 && lease->mine && lease->handed > 0) {
         op->look_ns = store->machine_ns + take->lease_ns / 2;
         write_lease(store, op->queue, take->holder, lease->handed, take->lease_ns,
@@ -487,8 +498,11 @@ static void hand_out(struct af_local_store *store, struct af_local_op *op)
     if (!lease.runs || (lease.mine && take->again))
         lease.handed = 0;
     op->take.again = false; /* once: a parked take goes on from there */
+    if (op->parked_ns == 0)
+        op->parked_ns = store->machine_ns;
     if (blocked || read_items(store, op, lease.handed) == 0) {
         park(store, op, &lease);
+        op->result.held = blocked && !op->parked;
         return;
     }
     if (take->lease_ns > 0) {
@@ -512,6 +526,16 @@ static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
     for (size_t i = 0; i < take->ack_count; i++)
         acknowledge(store, op->queue, take->acks[i]);
     return true;
+}
+
+/* Who waited has gone without a word: a connection has broken, or its process has died. It has a
+ * moment to come back before its leases are another's. */
+void af_local_vanish(struct af_local_store *store, const struct af_local_op *op)
+{
+    struct lease lease = read_lease(store, op->queue, op->take.holder);
+    int64_t until_ns = store->machine_ns + AF_BUS_VANISHED_NS;
+    if (op->take.lease_ns > 0 && lease.mine && lease.runs && lease.until_ns > until_ns)
+        write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns, until_ns);
 }
 
 void af_local_take(struct af_local_store *store, struct af_local_op *op)

@@ -213,12 +213,30 @@ void af_local_end_task(struct af_local_store *store, struct af_local_op *op)
  * task's name says. Who is to clean takes it for itself alone, which works only where nobody else
  * takes part; it keeps it until the cleaning is committed, and others wait for that. */
 
+static struct flock lock_of(const char *name, uint64_t kind, short type)
+{
+    struct af_hash hash = af_hash_bytes((struct af_hash){13, kind}, name, strlen(name));
+    return (struct flock){
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(hash.a >> 2), .l_len = 1};
+}
+
 static bool lock_part(struct af_local_store *store, const char *task, short type, int command)
 {
-    struct af_hash hash = af_hash_bytes((struct af_hash){13, 14}, task, strlen(task));
-    struct flock lock = {
-        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(hash.a >> 2), .l_len = 1};
+    struct flock lock = lock_of(task, 14, type);
     return fcntl(store->parts_fd, command, &lock) == 0;
+}
+
+/* A party's process holds a lock for the name that its leases have, so that others see it die. */
+void af_local_live(struct af_local_store *store, const char *holder)
+{
+    struct flock lock = lock_of(holder, 15, F_RDLCK);
+    fcntl(store->parts_fd, F_OFD_SETLK, &lock);
+}
+
+bool af_local_lives(struct af_local_store *store, const char *holder)
+{
+    struct flock lock = lock_of(holder, 15, F_WRLCK);
+    return fcntl(store->parts_fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 }
 
 void af_local_begin(struct af_local_store *store, struct af_local_op *op)

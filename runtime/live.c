@@ -315,7 +315,8 @@ static int open_all(struct af_live *live, struct af_failure *why)
 {
     const struct af_live_options *options = live->options;
     struct af_bus_options bus_options = {
-        .node = options->node, .open_tasks = true, .config = options->config};
+
+        .node = options->node, .party = true, .open_tasks = true, .config = options->config};
     live->script = af_script_load(options->path, why);
     if (live->script == NULL)
         return -1;

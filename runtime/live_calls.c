@@ -7,6 +7,7 @@
 #include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "script_calls.h"
 #include "script_run.h"
 
 #include <sodium.h>
@@ -16,7 +17,8 @@
 #include <string.h>
 
 struct af_live_call {
-    struct af_live_call *next, **at; /* of the calls that are under way; at NULL: withdrawn */
+    struct af_live_call *next, *previous; /* of the calls that are under way */
+    bool under_way;                       /* false: withdrawn */
     struct af_live *live;
     struct af_script_party *party;
     uint64_t id;
@@ -65,10 +67,10 @@ static struct af_live_call *begin(struct af_live *live, struct af_script_party *
     call->party = party;
     call->id = id;
     call->what = what;
+    call->under_way = true;
     call->next = live->calls;
-    call->at = &live->calls;
     if (call->next != NULL)
-        call->next->at = &call->next;
+        call->next->previous = call;
     live->calls = call;
     return call;
 }
@@ -77,17 +79,20 @@ static void unlink_call(struct af_live_call *call)
 {
     af_timer_cancel(call->timer);
     call->timer = NULL;
-    *call->at = call->next;
     if (call->next != NULL)
-        call->next->at = call->at;
-    call->at = NULL;
+        call->next->previous = call->previous;
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        call->live->calls = call->next;
+    call->under_way = false;
 }
 
 /* The call is over; false: it was withdrawn, there is nobody to answer. */
 static bool is_wanted(struct af_live_call *call)
 {
     af_progress_end(&call->progress);
-    if (call->at == NULL)
+    if (!call->under_way)
         return false;
     unlink_call(call);
     return true;
@@ -95,13 +100,15 @@ static bool is_wanted(struct af_live_call *call)
 
 void af_live_calls_cancel(struct af_live *live)
 {
-    while (live->calls != NULL) {
-        struct af_live_call *call = live->calls;
+    struct af_live_call *call = live->calls;
+    while (call != NULL) {
+        struct af_live_call *next = call->next;
         unlink_call(call);
-        if (call->process == NULL)
-            continue; /* the bus completes it later */
-        af_process_cancel(call->process);
-        free(call);
+        if (call->process != NULL) { /* else the bus completes it later */
+            af_process_cancel(call->process);
+            free(call);
+        }
+        call = next;
     }
 }
 
@@ -391,12 +398,13 @@ void af_live_call(void *arg, struct af_script_party *party, const struct af_scri
 {
     struct af_live *live = arg;
     struct af_request request;
+    char why[200];
     if (af_script_party_sequential(party)) {
         af_live_sequential_call(af_script_party_user(party), call);
         return;
     }
-    if (!af_request_read(&request, call->request, call->request_len))
-        af_live_refuse(live, party, call->id, "not a request");
+    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+        af_live_refuse(live, party, call->id, "%s", why);
     else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
         tell_members(live, party, call->id, call->name[0] == 'w');
     else if (!af_live_common_call(live, party, live->options->node, live->options->task, call,

@@ -9,6 +9,7 @@
 #include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "script_calls.h"
 
 #include <math.h>
 #include <sodium.h>
@@ -578,12 +579,13 @@ void af_live_sequential_call(struct af_live_sequential *sequential,
                              const struct af_script_call *call)
 {
     struct af_request request;
+    char why[200];
     if (strcmp(call->name, "log") == 0) {
         log_line(sequential, call);
         return;
     }
-    if (!af_request_read(&request, call->request, call->request_len))
-        af_live_refuse(sequential->live, sequential->party, call->id, "not a request");
+    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+        af_live_refuse(sequential->live, sequential->party, call->id, "%s", why);
     else
         dispatch(sequential, call, &request);
     af_request_release(&request);

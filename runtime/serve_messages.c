@@ -162,7 +162,7 @@ static void popped(void *arg, const struct af_bus_result *result)
         append_item(call, &out, pop->task, &result->items[i]);
     }
     if (pop->max > 0)
-        af_buf_append_string(&out, "]}");
+        af_buf_append_string(&out, result->held ? "],\"held\":true}" : "]}");
     else if (result->count == 0)
         af_buf_append_string(&out, "{}");
     serve_send(call, &out);

@@ -5,6 +5,7 @@
 #include "bounds.h"
 #include "json.h"
 #include "mem.h"
+#include "script_calls.h"
 #include "script_run.h"
 
 #include <sodium.h>
@@ -219,8 +220,9 @@ void af_sim_call(void *arg, struct af_script_party *party, const struct af_scrip
     struct af_party *owner = af_script_party_user(party);
     const char *id = af_party_spec(owner)->id;
     struct af_request request;
-    if (!af_request_read(&request, call->request, call->request_len))
-        af_sim_refuse(sim, party, call->id, "not a request");
+    char why[200];
+    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+        af_sim_refuse(sim, party, call->id, why);
     else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
         tell_members(sim, party, id, call->id, call->name[0] == 'w');
     else if (!af_sim_common_call(sim, party, id, call, &request))

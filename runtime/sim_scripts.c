@@ -5,6 +5,7 @@
 #include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "script_calls.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -576,13 +577,14 @@ static void reject(struct af_sim_sequential *sequential, uint64_t call,
 void af_sim_sequential_call(struct af_sim_sequential *sequential, const struct af_script_call *call)
 {
     struct af_request request;
+    char why[200];
     if (strcmp(call->name, "log") == 0) {
         log_line(sequential, call);
         return;
     }
     bool network = strcmp(call->name, "next_event") == 0 || strcmp(call->name, "publish") == 0;
-    if (!af_request_read(&request, call->request, call->request_len))
-        af_sim_refuse(sequential->sim, sequential->party, call->id, "not a request");
+    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+        af_sim_refuse(sequential->sim, sequential->party, call->id, why);
     else if (network && sequential->sim->options->needs_mock && !sequential->in_context)
         af_sim_refuse(sequential->sim, sequential->party, call->id,
                       "there is no network: run the script with --mock, or in af.mock_context");

@@ -16,8 +16,16 @@ function TaskContractor:init(task_id)
   self.task_id = task_id
 end
 
+---A call with '.' for ':' is a common slip.
+local function check_self(self, method)
+  if type(self) ~= "table" or type(self.task_id) ~= "string" then
+    error(("%s: call it with a colon, on a contractor: contractor:%s(…)"):format(method, method), 3)
+  end
+end
+
 ---@return string[]  the task's members
 function TaskContractor:query_nodes()
+  check_self(self, "query_nodes")
   return (host.call("nodes", { task = self.task_id }))
 end
 
@@ -26,11 +34,13 @@ end
 ---@param upload_name? string
 ---@return string url
 function TaskContractor:upload_file(source, persistent, upload_name)
+  check_self(self, "upload_file")
   return files.upload(self.task_id, source, persistent, upload_name, 2)
 end
 
 ---@param percent integer  0 to 100
 function TaskContractor:report_progress(percent)
+  check_self(self, "report_progress")
   if math.type(percent) ~= "integer" or percent < 0 or percent > 100 then
     error("report_progress: expected an integer from 0 to 100, got " .. tostring(percent), 2)
   end

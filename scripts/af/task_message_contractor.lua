@@ -12,6 +12,13 @@ local TaskMessageContractor = class.new({
   event_factory = event_factory.TaskMessageEventFactory,
 }, TaskContractor)
 
+---A call with '.' for ':' is a common slip.
+local function check_self(self, method)
+  if type(self) ~= "table" or type(self.task_id) ~= "string" or type(self.CHANNEL) ~= "string" then
+    error(("%s: call it with a colon, on a contractor: contractor:%s(…)"):format(method, method), 3)
+  end
+end
+
 local function target_list(targets)
   if type(targets) == "string" then
     return { targets }
@@ -56,6 +63,7 @@ end
 ---@param event table
 ---@return string uuid  the contract's
 function TaskMessageContractor:new_contract(targets, event)
+  check_self(self, "new_contract")
   return publish(self, targets, event, "task_inside")
 end
 
@@ -77,6 +85,20 @@ local function type_names(option, types)
   return names
 end
 
+local event_options = { timeout = true, types = true, except = true }
+
+local function check_options(options)
+  if options ~= nil and type(options) ~= "table" then
+    error(("contract_events: expected { timeout = … }, got a %s"):format(type(options)), 3)
+  end
+  for name in pairs(options or {}) do
+    if not event_options[name] then
+      error(("contract_events: '%s' is not an option of it; it has except, timeout and types"):format(
+        tostring(name)), 3)
+    end
+  end
+end
+
 ---Iterates over received events:
 ---`for event, info in contractor:contract_events { timeout = 30 } do`.
 ---timeout: seconds from now; 0 or absent: for ever. types: only events of these types, except: none
@@ -84,6 +106,8 @@ end
 ---@param options? { timeout?: number, types?: table, except?: table }
 ---@return fun(): table?, table?
 function TaskMessageContractor:contract_events(options)
+  check_self(self, "contract_events")
+  check_options(options)
   if host.in_handler() then
     error("contract_events: a handler is given its events; only a sequential script loops", 2)
   end
@@ -118,6 +142,7 @@ end
 ---@param opts { file_url?: string, public_key?: string }
 ---@return string session_id
 function TaskMessageContractor:apply_sending_data(source, target, opts)
+  check_self(self, "apply_sending_data")
   opts = opts or {}
   local session_id = host.session_id()
   local event
@@ -142,6 +167,7 @@ end
 ---@param rejecter string
 ---@param cause? string
 function TaskMessageContractor:deny_sending_data(target, session_id, rejecter, cause)
+  check_self(self, "deny_sending_data")
   publish(self, target, predefined.DenySendingData {
     session_id = session_id, rejecter = rejecter, cause = cause,
   }, "task_inside")
@@ -151,6 +177,7 @@ end
 ---@param session_id string
 ---@param opts? { port?: string, public_key?: string, receiver?: string }
 function TaskMessageContractor:accept_sending_data(target, session_id, opts)
+  check_self(self, "accept_sending_data")
   opts = opts or {}
   local event
   if opts.port then
@@ -177,11 +204,13 @@ end
 ---@param receivers string|string[]
 ---@param file any  a path, af.content(bytes) or nil
 function TaskMessageContractor:upload_metric_report(receivers, file)
+  check_self(self, "upload_metric_report")
   upload_result(self, receivers, file, "report")
 end
 
 ---The same for a model.
 function TaskMessageContractor:upload_model(receivers, file)
+  check_self(self, "upload_model")
   upload_result(self, receivers, file, "model")
 end
 
@@ -190,6 +219,7 @@ end
 ---@param model_file any
 ---@param report_file any
 function TaskMessageContractor:upload_task_achivement(aggregator, model_file, report_file)
+  check_self(self, "upload_task_achivement")
   self:upload_model(aggregator, model_file)
   self:upload_metric_report(aggregator, report_file)
 end
@@ -199,6 +229,7 @@ TaskMessageContractor.upload_task_achievement = TaskMessageContractor.upload_tas
 ---Tells all parties, this one included, that the task is over.
 ---@param result boolean
 function TaskMessageContractor:notify_task_completion(result)
+  check_self(self, "notify_task_completion")
   publish(self, "*", predefined.NoticeTaskCompletion { result = result }, "task_finish")
 end
 

@@ -41,7 +41,7 @@ struct toy { /* its first member: what the driver's functions are given */
     struct call *parked;
     uint64_t ticket;
     int leases;
-    bool released;
+    bool released, slow_acks;
     size_t most; /* that one take asked for */
 };
 
@@ -152,7 +152,11 @@ static void ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_
     toy->acks_alone++;
     toy->released = toy->released || acks->release;
     acknowledge(toy, acks, true);
-    af_loop_post(bus->loop, complete, call_new(toy, done, arg));
+    struct call *call = call_new(toy, done, arg);
+    if (toy->slow_acks)
+        af_timer_start(bus->loop, AF_S_NS, complete, call);
+    else
+        af_loop_post(bus->loop, complete, call);
 }
 
 static int leases(const struct af_bus *bus)
@@ -422,6 +426,27 @@ static void test_acknowledgements_do_not_wait_for_a_take_that_waits(void **state
 
 /* ---- Leaving. ---- */
 
+/* The take had to wait for the acknowledgement, and was then forgotten. */
+static void
+test_a_take_that_ends_while_an_acknowledgement_is_under_way_is_followed_by_one(void **state)
+{
+    struct world *world = *state;
+    world->ack_at_once = false;
+    world->toy.slow_acks = true;
+    af_link_listen(world->link);
+    arrive(&world->toy, 1);
+    run(world);
+    af_link_ack(world->link, 1); /* alone: a take waits */
+    while (world->toy.acks_alone == 0)
+        assert_true(af_loop_step(world->toy.bus.loop));
+    arrive(&world->toy, 2); /* that take ends before the acknowledgement is answered */
+    run(world);
+    assert_non_null(world->toy.parked);
+    arrive(&world->toy, 3);
+    run(world);
+    assert_string_equal(af_buf_text(&world->came), "1 2 3 ");
+}
+
 static void test_leaving_gives_back_what_was_not_dealt_with(void **state)
 {
     struct world *world = *state;
@@ -465,6 +490,7 @@ int main(void)
         CASE(test_a_lost_answer_to_a_take_loses_nothing_and_repeats_nothing),
         CASE(test_no_more_than_the_window_is_in_hand),
         CASE(test_acknowledgements_do_not_wait_for_a_take_that_waits),
+        CASE(test_a_take_that_ends_while_an_acknowledgement_is_under_way_is_followed_by_one),
         CASE(test_leaving_gives_back_what_was_not_dealt_with),
         CASE(test_leaving_does_not_wait_for_ever),
     };

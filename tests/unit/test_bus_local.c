@@ -31,7 +31,7 @@ struct world {
 };
 
 struct answer {
-    bool there;
+    bool there, held;
     enum af_bus_code code;
     char why[300];
     size_t count;
@@ -88,6 +88,7 @@ static void note(void *arg, const struct af_bus_result *result)
     answer->there = true;
     answer->code = result->code;
     answer->count = result->count;
+    answer->held = result->held;
     snprintf(answer->why, sizeof answer->why, "%s", result->why == NULL ? "" : result->why);
     for (size_t i = 0; i < result->count && result->items != NULL; i++) {
         af_buf_append(&text, result->items[i].content, result->items[i].content_len);
@@ -355,6 +356,62 @@ static void test_one_holder_at_a_time_has_leases(void **state)
     expect_taken(world, &second, "{1}{2}");
     int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
     assert_true(waited_ns > 50 * AF_MS_NS && waited_ns < 2 * AF_S_NS);
+}
+
+static void test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back(void **state)
+{
+    struct world *world = *state;
+    struct answer waiting = {0};
+    struct af_bus_take first = take_of("b", 60000, 60000, 10), second = first;
+    second.holder = "another process";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &first, "{1}");
+    uint64_t ticket = af_bus_take(world->bus, &first, note, &waiting);
+    af_bus_cancel(world->bus, ticket); /* as the service does when a connection is gone */
+    wait_for(world, &waiting);
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    expect_taken(world, &second, "{1}");
+    int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
+    assert_true(waited_ns > AF_S_NS && waited_ns < 10 * AF_S_NS);
+    forget(&waiting);
+}
+
+static void test_who_waits_for_another_holder_is_told(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take first = take_of("b", 60000, 0, 10), second = take_of("b", 60000, 60000, 10);
+    second.holder = "another process";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &first, "{1}");
+    af_bus_take(world->bus, &second, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.count, 0);
+    assert_true(answer.held);
+    forget(&answer);
+}
+
+static void test_leases_of_a_party_end_with_its_process(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_bus_options options = {.open_tasks = true, .party = true};
+    struct answer answer = {0};
+    struct af_bus_take first = take_of("b", 60000, 0, 10), second = take_of("b", 60000, 2000, 10);
+    first.holder = "a party";
+    second.holder = "the next one";
+    world->other = af_bus_open(world->url, world->loop, &options, &why);
+    push(world, "a", "b", "u1", "{1}");
+    af_bus_take(world->other, &first, note, &answer);
+    wait_for(world, &answer);
+    assert_string_equal(answer.text, "{1}");
+    forget(&answer);
+    expect_taken(world, &second, "");
+    af_bus_close(world->other); /* without a word: as when it is killed */
+    world->other = NULL;
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    expect_taken(world, &second, "{1}");
+    assert_true(af_loop_now_ns(world->loop) - before_ns < AF_S_NS);
 }
 
 static void test_a_waiting_take_keeps_its_leases(void **state)
@@ -711,6 +768,9 @@ int main(void)
         CASE(test_acknowledged_contracts_are_gone),
         CASE(test_a_holder_that_lost_an_answer_asks_for_it_again),
         CASE(test_one_holder_at_a_time_has_leases),
+        CASE(test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back),
+        CASE(test_who_waits_for_another_holder_is_told),
+        CASE(test_leases_of_a_party_end_with_its_process),
         CASE(test_a_waiting_take_keeps_its_leases),
         CASE(test_a_take_that_waits_is_given_what_comes),
         CASE(test_a_push_by_another_process_wakes_at_once),

@@ -15,10 +15,8 @@ local function work(me)
   print("got", source, #bytes, bytes:byte(1), bytes:byte(11))
   source, bytes = channel:receive_stream { receiver = me, source = "s", timeout = 20 }
   print("got", source, bytes)
-  for event in contractor:contract_events { timeout = 20, types = { Hello } } do
-    print("told", event.text)
-    break
-  end
+  local event = contractor:contract_events { timeout = 20, types = { Hello } } ()
+  print("told", event.text)
   print("to r2", channel:send_stream { source = me, target = "r2", data_stream = "from r1",
     timeout = 20 })
   print("sent", channel:send_stream { source = me, target = "s", data_stream = "result-1",

@@ -1,5 +1,5 @@
--- Sends numbered events to the node "r": afrun sender.lua --node s1 --bus URL. How many is in COUNT,
--- which the test writes into this file.
+-- Sends numbered events to the node "r": afrun sender.lua --node s1 --bus URL. How many is in
+-- COUNT, which the test writes into this file.
 local af = require "af"
 
 local COUNT = 200
