@@ -253,20 +253,32 @@ static char *copy_in(struct af_local_op *op)
     return ok ? temporary : NULL;
 }
 
+/* Sees that a file whose digest is known is on the disk, and not too large. */
+static const char *keep_in_place(struct af_local_op *op)
+{
+    struct source source = {-1, NULL, 0, 0};
+    const char *path = op->file.path;
+    bool ok = open_source(op, &source, path);
+    if (ok && source.total > AF_FILE_BYTES_MAX) {
+        errno = EFBIG;
+        ok = fail(op, path, "kept");
+    }
+    if (ok && fsync(source.fd) != 0)
+        ok = fail(op, path, "kept");
+    if (source.fd >= 0)
+        close(source.fd);
+    snprintf(op->sha256, sizeof op->sha256, "%s", op->file.sha256);
+    op->file_bytes = source.total;
+    return ok ? path : NULL;
+}
+
 static void *put_in_thread(void *arg)
 {
     struct af_local_op *op = arg;
     struct af_bus *bus = op->bus;
-    struct stat info;
-    const char *from = op->file.path;
-    if (op->file.move && op->file.sha256 != NULL && stat(from, &info) == 0) {
-        snprintf(op->sha256, sizeof op->sha256, "%s", op->file.sha256);
-        op->file_bytes = info.st_size;
-    } else {
-        from = copy_in(op);
-        if (op->file.move)
-            unlink(op->file.path);
-    }
+    const char *from = op->file.move && op->file.sha256 != NULL ? keep_in_place(op) : copy_in(op);
+    if (op->file.move && from != op->file.path)
+        unlink(op->file.path);
     if (from != NULL && rename(from, place_of(op)) != 0) {
         fail(op, from, "kept");
         unlink(from);

@@ -391,8 +391,8 @@ struct lease {
 static struct lease read_lease(struct af_local_store *store, int64_t queue, const char *holder)
 {
     struct lease lease = {0, 0, 0, false, false};
-    struct af_db_statement *read =
-        af_db_use(store->db, "SELECT handed, holder, boot, until, lease FROM queues WHERE id = ?");
+    struct af_db_statement *read = af_db_use(
+        store->db, "SELECT handed, holder, boot, until, lease, locked FROM queues WHERE id = ?");
     if (af_db_row(af_db_integer(read, queue))) {
         lease.handed = af_db_column_integer(read, 0);
         lease.mine = strcmp(af_db_column_text(read, 1), holder) == 0;
