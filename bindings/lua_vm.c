@@ -189,6 +189,14 @@ static bool has_position(const char *text)
     return colon != NULL && colon[5] >= '0' && colon[5] <= '9' && strchr(text, ' ') > colon;
 }
 
+/* A message that names a line of the library without it: the script's own line says more. */
+static const char *without_library_place(const char *text)
+{
+    const char *colon = strncmp(text, "af/", 3) == 0 ? strstr(text, ".lua:") : NULL;
+    const char *end = colon == NULL ? NULL : colon + 5 + strspn(colon + 5, "0123456789");
+    return end == NULL || strncmp(end, ": ", 2) != 0 ? text : end + 2;
+}
+
 const char *af_vm_error_text(lua_State *L, lua_State *where)
 {
     const char *reason = af_vm_cap_reason(af_vm_of(L));
@@ -204,8 +212,10 @@ const char *af_vm_error_text(lua_State *L, lua_State *where)
         lua_replace(L, -2);
         text = lua_tostring(L, -1);
     }
-    if (where != NULL && !has_position(text) && af_vm_push_where(L, where)) {
-        lua_insert(L, -2);
+    const char *plain = where == NULL ? text : without_library_place(text);
+    if (where != NULL && (plain != text || !has_position(text)) && af_vm_push_where(L, where)) {
+        lua_pushstring(L, plain);
+        lua_remove(L, -3);
         lua_concat(L, 2);
         text = lua_tostring(L, -1);
     }

@@ -31,7 +31,10 @@
 /* Times. */
 #define AF_TIME_MAX_S INT64_C(31536000) /* a year: any delay or deadline */
 #define AF_TIME_MAX_NS (AF_TIME_MAX_S * AF_S_NS)
-#define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000 /* a run that does not move is in a loop */
+#define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000  /* a run that does not move is in a loop */
+#define AF_SIM_AFTER_FINDING_NS (3600 * AF_S_NS) /* that a run which has failed goes on */
+#define AF_SIM_DRAWN_LINES_MAX 4000 /* of a failed run's trace that are kept to be drawn */
+#define AF_SIM_DRAWN_AFTER 15       /* of them, behind the first finding */
 #define AF_SIM_RUNS_MAX 100000000
 
 /* Buses. */

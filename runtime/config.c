@@ -110,7 +110,8 @@ static int read_line(const char *path, int number, const char *line, const char 
     trim(&value, &end);
     const struct row *row = find_row(line, (size_t)(name_end - line));
     if (row == NULL)
-        return af_failure_set(why, AF_FAILURE_USAGE, what, "unknown name");
+        return af_failure_set(why, AF_FAILURE_USAGE, what, "unknown name; known are token, ca, certificate, key, bass_url, "
+                              "bass_user, bass_password, bass_captcha");
     if (*field(config, row) != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what, "'%s' is given twice", row->name);
     if (value == end)
@@ -159,7 +160,7 @@ static int read_file(const char *path, char *text, size_t *len, struct af_failur
         af_failure_set(why, AF_FAILURE_USAGE, path, "is not a file");
     else if ((info.st_mode & 077) != 0)
         af_failure_set(why, AF_FAILURE_USAGE, path,
-                       "holds secrets, and others may read it; mend it with: chmod 600 FILE");
+                       "holds secrets, and others may read it; mend it with: chmod 600 '%s'", path);
     else
         result = 0;
     while (result == 0 && (got = read(fd, text + *len, AF_CONFIG_BYTES_MAX + 1 - *len)) != 0) {

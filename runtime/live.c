@@ -179,6 +179,20 @@ static uint32_t role_of_member(const struct af_flow *flow, const struct af_bus_m
     return role < 0 ? AF_ROLE_UNKNOWN : (uint32_t)role;
 }
 
+/* A flow can do little where a role of it is nobody's. */
+static void warn_of_empty_roles(const struct af_live *live, const struct af_script_member *members,
+                                size_t count)
+{
+    for (uint32_t role = 0; role < live->flow->role_count; role++) {
+        bool taken = false;
+        for (size_t i = 0; i < count && !taken; i++)
+            taken = members[i].role == role || members[i].role == AF_ROLE_UNKNOWN;
+        if (!taken)
+            af_log(AF_LOG_WARNING, "task '%s' has no node of role '%s'", live->options->task,
+                   live->flow->roles[role].name);
+    }
+}
+
 /* Our own role is the one that we were told; both must agree. */
 static int set_members(struct af_live *live, struct af_script_member *members, size_t count,
                        struct af_failure *why)
@@ -189,7 +203,8 @@ static int set_members(struct af_live *live, struct af_script_member *members, s
         if (strcmp(members[i].id, options->node) == 0)
             own = i;
     if (own == count)
-        return af_failure_set(why, AF_FAILURE_USAGE, "--peers", "do not name '%s' itself",
+        return af_failure_set(why, AF_FAILURE_USAGE, "--peers",
+                              "names other nodes only; '%s' (--node) must be among them",
                               options->node);
     if (members[own].role != AF_ROLE_UNKNOWN && members[own].role != live->role)
         return af_failure_set(
@@ -197,6 +212,7 @@ static int set_members(struct af_live *live, struct af_script_member *members, s
             options->node, live->flow->roles[members[own].role].name, options->task, options->role);
     members[own].role = live->role;
     live->member = (uint32_t)own;
+    warn_of_empty_roles(live, members, count);
     return af_script_set_task(live->script, options->task, members, count, options->args,
                               options->arg_count, why);
 }
@@ -217,6 +233,11 @@ static void members_came(void *arg, const struct af_bus_result *result)
     struct af_live *live = arg;
     if (live->over)
         return;
+    if (result->code == AF_BUS_REFUSED) { /* waiting does not mend a wrong token */
+        af_failure_set(&live->why, AF_FAILURE_TRANSPORT, live->options->bus, "%s", result->why);
+        live->over = true;
+        return;
+    }
     bool there = false;
     for (size_t i = 0; i < result->count && result->code == AF_BUS_OK; i++)
         there = there || strcmp(result->members[i].node, live->options->node) == 0;

@@ -60,7 +60,7 @@ static void tell(struct af_live *live, int64_t waited_ns, bool foot)
 {
     struct af_buf text = AF_BUF_EMPTY;
     describe(live, &text);
-    const char *since = live->wait.trouble_ns >= 0 ? " (the bus is away)" : "";
+    const char *since = live->wait.trouble_ns >= 0 ? " (the bus is tried again)" : "";
     if (foot)
         af_progress_show(&live->wait.progress, "%s waits: %s; since %.0f s%s", who(live),
                          af_buf_text(&text), (double)waited_ns / 1e9, since);

@@ -470,16 +470,20 @@ static bool is_over(const struct af_sim *sim)
 
 static enum af_sim_outcome run_loop(struct af_sim *sim)
 {
-    int64_t instant_ns = 0;
+    int64_t instant_ns = 0, failed_ns = -1;
     uint64_t steps_at_instant = 0;
     for (;;) {
         if (sim->stopped)
             return AF_SIM_FAILED;
+        if (sim->failed && failed_ns < 0)
+            failed_ns = af_loop_now_ns(sim->loop);
         if (is_over(sim))
             return sim->failed ? AF_SIM_FAILED : AF_SIM_OK;
         int64_t next_ns = af_loop_next_ns(sim->loop);
         if (next_ns < 0)
             return AF_SIM_STUCK;
+        if (failed_ns >= 0 && next_ns - failed_ns > AF_SIM_AFTER_FINDING_NS)
+            return AF_SIM_FAILED; /* parties that ask one that has failed again and again */
         if (next_ns > sim->options->until_ns)
             return AF_SIM_UNTIL;
         if (next_ns != instant_ns) {
@@ -510,10 +514,12 @@ static void describe_wait(const struct af_flow *flow, const struct af_flow_state
         af_buf_printf(words, "%s%s", named++ == 0 ? "" : " or ", flow->events[i].type);
     }
     if (named == 0)
-        af_buf_append_string(words, "nothing: its state handles no event");
+        af_buf_append_string(words,
+                             state->has_after ? "its time" : "nothing: its state handles no event");
 }
 
-static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node)
+/* By --until a party need not be stuck: it is named as still being there. */
+static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool stuck)
 {
     struct af_buf words = AF_BUF_EMPTY;
     const struct af_flow_state *state = af_party_state(node->party);
@@ -521,19 +527,22 @@ static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node)
     if (state == NULL)
         return;
     describe_wait(sim->flow, state, &words);
+    char place[300];
+    snprintf(place, sizeof place, state->line > 0 ? "%s:%d" : "%s", file, state->line);
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
     af_trace_string(sim->trace, "party", node->id);
     af_trace_string(sim->trace, "state", state->name);
     af_trace_string(sim->trace, "waits_for", af_buf_text(&words));
     af_trace_integer(sim->trace, "line", state->line);
     af_trace_end(sim->trace);
-    af_sim_finding(sim, true, "%s is stuck in state '%s' (%s:%d): waits for %s; %zu deferred",
-                   node->id, state->name, file, state->line, af_buf_text(&words),
+    af_sim_finding(sim, true, "%s is %s in state '%s' (%s): waits for %s; %zu deferred", node->id,
+                   stuck ? "stuck" : "still", state->name, place, af_buf_text(&words),
                    af_party_deferred(node->party));
     af_buf_release(&words);
 }
 
-static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential *sequential)
+static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential *sequential,
+                              bool stuck)
 {
     const char *where = af_script_party_where(sequential->party);
     const char *id = sim->nodes[sequential->node]->id;
@@ -545,19 +554,20 @@ static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential
     af_trace_string(sim->trace, "waits_for", "an event");
     af_trace_integer(sim->trace, "line", colon == NULL ? 0 : atoi(colon + 1));
     af_trace_end(sim->trace);
-    af_sim_finding(sim, true,
-                   "%s (%s) is stuck: it waits at %s in %s, and no event can come any more", id,
-                   af_script_file(sequential->script)->name, where, call);
+    af_sim_finding(sim, true, "%s (%s) %s at %s in %s%s", id,
+                   af_script_file(sequential->script)->name,
+                   stuck ? "is stuck: it waits" : "still waits", where, call,
+                   stuck ? ", and no event can come any more" : "");
 }
 
-static void name_stuck(struct af_sim *sim)
+static void name_stuck(struct af_sim *sim, bool stuck)
 {
     for (size_t i = 0; i < sim->node_count; i++)
         if (!sim->nodes[i]->settled && sim->nodes[i]->party != NULL)
-            name_stuck_party(sim, sim->nodes[i]);
+            name_stuck_party(sim, sim->nodes[i], stuck);
     for (size_t i = 0; i < sim->sequential_count; i++)
         if (!sim->sequentials[i]->ended)
-            name_stuck_script(sim, sim->sequentials[i]);
+            name_stuck_script(sim, sim->sequentials[i], stuck);
 }
 
 static void count_parties(struct af_sim *sim, struct af_sim_result *result)
@@ -598,7 +608,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
         if (result->outcome == AF_SIM_UNTIL)
             af_sim_finding(sim, true, "the run has not ended by --until %.9g s",
                            (double)sim->options->until_ns / 1e9);
-        name_stuck(sim);
+        name_stuck(sim, result->outcome == AF_SIM_STUCK);
     }
     write_end(sim, result);
     count_parties(sim, result);

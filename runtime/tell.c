@@ -1,6 +1,7 @@
 /* tell.c: see tell.h. */
 #include "tell.h"
 
+#include "bounds.h"
 #include "failure.h"
 #include "json.h"
 #include "log.h"
@@ -117,31 +118,82 @@ static void print_findings(const struct af_sim_result *result)
         fprintf(stderr, "afrun: and %zu more\n", result->finding_count - 100);
 }
 
-/* Draws the end of the failed run: it is run again, the same, with its trace kept in memory. */
+/* The part of a failed run that is drawn: what led to the first finding, and a little more; without
+ * one, the run's end. */
+struct drawing {
+    struct af_trace_memory memory;
+    size_t header_len;
+    size_t left; /* lines that are still kept; 0 once it is enough */
+    bool found;
+};
+
+static bool is_finding(const char *line, size_t len)
+{
+    static const char *const kinds[] = {"\"kind\":\"error\"", "\"kind\":\"violation\"",
+                                        "\"kind\":\"unexpected\""};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (memmem(line, len < 60 ? len : 60, kinds[i], strlen(kinds[i])) != NULL)
+            return true;
+    return false;
+}
+
+/* Drops the older half, but for the header. */
+static void drop_old_lines(struct drawing *drawing)
+{
+    struct af_trace_memory *memory = &drawing->memory;
+    size_t at = drawing->header_len, len = 0, dropped = memory->count / 2;
+    for (size_t i = 0; i < dropped; i++)
+        af_trace_memory_next(memory, &at, &len);
+    memmove(memory->lines.data + drawing->header_len, memory->lines.data + at,
+            memory->lines.len - at);
+    memory->lines.len -= at - drawing->header_len;
+    memory->count -= dropped;
+}
+
+static void draw_line(void *arg, const char *line, size_t len)
+{
+    struct drawing *drawing = arg;
+    bool last = memmem(line, len < 60 ? len : 60, "\"kind\":\"end\"", 12) != NULL;
+    if (drawing->found && drawing->left == 0 && !last)
+        return;
+    af_trace_memory_line(&drawing->memory, line, len);
+    if (drawing->header_len == 0)
+        drawing->header_len = drawing->memory.lines.len;
+    if (drawing->found) {
+        drawing->left -= drawing->left > 0;
+    } else if (is_finding(line, len)) {
+        drawing->found = true;
+        drawing->left = AF_SIM_DRAWN_AFTER;
+    } else if (drawing->memory.count > AF_SIM_DRAWN_LINES_MAX) {
+        drop_old_lines(drawing);
+    }
+}
+
+/* Draws the failed run: it is run again, the same, with a part of its trace kept in memory. */
 static void draw_failure(const struct af_sim_options *options, bool findings)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_sim_options again = *options;
     struct af_sim_result result;
-    struct af_trace_memory memory;
+    struct drawing drawing = {.left = 0};
     again.quiet = true;
-    af_trace_memory_init(&memory);
-    struct af_trace *trace = af_trace_new(af_trace_memory_line, &memory, false);
+    af_trace_memory_init(&drawing.memory);
+    struct af_trace *trace = af_trace_new(draw_line, &drawing, false);
     struct af_sim *sim = af_sim_new(&again, trace, &why);
     if (sim != NULL && af_sim_run(sim, &result, &why) == 0) {
         if (findings)
             print_findings(&result);
         struct af_tool_chart chart = {
             "text", af_opts_columns(stderr), af_log_color(2), 25, 0, NULL, NULL, false};
-        char *drawing = af_tool_chart(&memory, &chart, &why);
-        if (drawing != NULL)
-            fprintf(stderr, "%s", drawing);
-        free(drawing);
+        char *picture = af_tool_chart(&drawing.memory, &chart, &why);
+        if (picture != NULL)
+            fprintf(stderr, "%s", picture);
+        free(picture);
         af_sim_result_release(&result);
     }
     af_sim_free(sim);
     af_trace_free(trace);
-    af_trace_memory_release(&memory);
+    af_trace_memory_release(&drawing.memory);
 }
 
 static int status_of(const struct af_sim_result *result)
@@ -156,7 +208,7 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
 {
     int status = status_of(result);
     print_findings(result);
-    if (status == 1)
+    if (status == 1 && !options->json)
         draw_failure(&options->sim, false);
     if (options->json)
         print_json(sim, result, options->sim.seed, elapsed_ms);

@@ -99,7 +99,7 @@ local function read_list(rows, place, name, list, kind)
 end
 
 local function read_after(layout, place, name, after, state)
-  if type(after) ~= "table" or after[1] == nil or after[2] == nil then
+  if type(after) ~= "table" or after[1] == nil or after[2] == nil or after[3] ~= nil then
     wrong(place, "'after' must be { seconds, handler or \"state\" }")
   end
   if type(after[1]) == "function" then

@@ -41,7 +41,10 @@ local function target_list(targets)
 end
 
 local function publish(self, targets, event, title)
-  if host.event_class(event) == nil or host.is_event_class(event) then
+  if host.is_event_class(event) then
+    error(("new_contract: expected an event, got the event type '%s'; build one of it"):format(
+      event.TYPE), 3)
+  elseif host.event_class(event) == nil then
     error("new_contract: expected an event, got a " .. type(event), 3)
   end
   if host.in_handler() then

@@ -100,6 +100,9 @@ host.set_type_call(function(of, options)
     error(("af.%s: takes no options"):format(kind), 2)
   end
   check_options(kind, options, allowed)
+  if options.pattern and not pcall(string.find, "", options.pattern) then
+    error(("af.string: %q is no pattern"):format(options.pattern), 2)
+  end
   return make(kind, options)
 end)
 

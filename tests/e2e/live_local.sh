@@ -174,7 +174,7 @@ expect_in dump '{"type":"party_failed","peer_id":"p1","reason":"interrupted"}' "
 sync="$flows/sync_state.lua"
 expect_error "--node: is missing" 2 "$AFRUN" "$sync" --role initiator --task t --bus local:x.db
 expect_error "has no role 'boss'" 2 "$AFRUN" "$sync" --role boss --node i --task t --bus local:x.db
-expect_error "do not name 'i' itself" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers participant=p
+expect_error "'i' (--node) must be among them" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers participant=p
 expect_error "has no role 'nobody'" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers 'initiator=i;nobody=p'
 expect_error "has the role 'participant'" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers 'initiator=x;participant=i'
 expect_error "is no bus" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus ftp://x
