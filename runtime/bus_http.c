@@ -186,6 +186,7 @@ static void answer_came(void *arg, const struct af_http_answer *answer)
     struct af_bus_op *op = arg;
     struct af_envelope envelope;
     op->call = NULL;
+    memcpy(op->sent_sha256, answer->sent_sha256, sizeof op->sent_sha256);
     if (op->raw != NULL) {
         op->raw(op, answer);
         return;

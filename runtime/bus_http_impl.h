@@ -59,6 +59,7 @@ struct af_bus_op {
     struct af_bus_file file;
     struct af_bus_fetch fetch;
     struct af_bus_note note;
+    char sent_sha256[65]; /* of an upload's bytes */
     bool has_logged_in;
 };
 

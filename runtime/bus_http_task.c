@@ -55,6 +55,15 @@ static const char *last_part(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* Whether the URL names the content by another SHA-256 than that of what was sent. A service that
+ * names its files otherwise is believed. */
+static bool is_of_other_bytes(const char *url, const char *sha256)
+{
+    const char *name = last_part(url);
+    return strspn(name, "0123456789abcdef") == 64 && (name[64] == '\0' || name[64] == '.') &&
+           sha256[0] != '\0' && memcmp(name, sha256, 64) != 0;
+}
+
 static void uploaded(struct af_bus_op *op, struct af_span data)
 {
     struct af_http_url parts;
@@ -62,6 +71,10 @@ static void uploaded(struct af_bus_op *op, struct af_span data)
     if (!af_answer_string(data, "f_url", AF_HTTP_URL_BYTES_MAX, &op->arena, &url) || url == NULL ||
         af_http_url_read(url, &parts, NULL) != 0) {
         af_bus_op_unreadable(op, "it has no `f_url` that is an http URL");
+        return;
+    }
+    if (is_of_other_bytes(url, op->sent_sha256)) {
+        af_bus_op_unreadable(op, "it keeps other bytes than those that were sent");
         return;
     }
     if (op->file.move && op->file.path != NULL)

@@ -82,6 +82,7 @@ static void tell(void *arg)
     struct af_http_call *call = arg;
     call->timer = NULL;
     struct af_http_answer answer = make_answer(call);
+    af_http_source_digest(&call->source, answer.sent_sha256);
     unlink_call(call);
     call->done(call->arg, &answer);
     free_call(call);

@@ -84,8 +84,9 @@ struct af_http_answer {
     int status;
     const char *body; /* in memory, "" if there is none; a 0 byte follows it */
     size_t body_len;
-    int64_t bytes;       /* how many the body has, wherever it went */
-    const char *headers; /* for af_http_answer_header() */
+    int64_t bytes;        /* how many the body has, wherever it went */
+    char sent_sha256[65]; /* of the file that was sent, hexadecimal; "": there was none */
+    const char *headers;  /* for af_http_answer_header() */
     int64_t retry_ns; /* how soon the server says that it is worth trying again; 0: it does not */
 };
 

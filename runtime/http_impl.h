@@ -30,11 +30,15 @@ struct af_http_source {
     char *bytes;       /* … or both are NULL */
     int fd;
     int64_t middle_bytes, total_bytes;
-    int64_t at; /* how far it has been read */
+    int64_t at;                    /* how far it has been read */
+    crypto_hash_sha256_state hash; /* of the file's bytes … */
+    int64_t hashed_bytes;          /* … that have been read */
 };
 
 void af_http_source_init(struct af_http_source *source, const struct af_http_request *request,
                          struct af_rng *rng);
+/* The SHA-256 of what was sent as a file, hexadecimal, once all of it was; "" else. */
+void af_http_source_digest(const struct af_http_source *source, char hex[65]);
 void af_http_source_release(struct af_http_source *source);
 
 /* To its beginning; opens its file. Returns -1 with *why filled if that cannot be read, or is no

@@ -90,7 +90,8 @@ int af_http_source_rewind(struct af_http_source *source, struct af_failure *why)
                               errno == EINVAL ? "it is not a plain file" : strerror(errno));
     source->total_bytes =
         (int64_t)source->head.len + source->middle_bytes + (int64_t)source->tail.len;
-    source->at = 0;
+    source->at = source->hashed_bytes = 0;
+    crypto_hash_sha256_init(&source->hash);
     return 0;
 }
 
@@ -103,14 +104,29 @@ static int64_t read_middle(struct af_http_source *source, char *to, int64_t size
 {
     int64_t at = source->at - (int64_t)source->head.len;
     int64_t want = smaller(size, source->middle_bytes - at);
+    ssize_t got = (ssize_t)want;
     if (source->bytes != NULL) {
         memcpy(to, source->bytes + at, (size_t)want);
-        return want;
+    } else {
+        while ((got = pread(source->fd, to, (size_t)want, at)) < 0 && errno == EINTR)
+            continue;
     }
-    ssize_t got;
-    while ((got = pread(source->fd, to, (size_t)want, at)) < 0 && errno == EINTR)
-        continue;
+    if (got > 0 && at == source->hashed_bytes) {
+        crypto_hash_sha256_update(&source->hash, (unsigned char *)to, (unsigned long long)got);
+        source->hashed_bytes += got;
+    }
     return got == 0 ? -1 : got; /* it has become shorter */
+}
+
+void af_http_source_digest(const struct af_http_source *source, char hex[65])
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state hash = source->hash;
+    hex[0] = '\0';
+    if (source->boundary[0] == '\0' || source->hashed_bytes != source->middle_bytes)
+        return;
+    crypto_hash_sha256_final(&hash, digest);
+    sodium_bin2hex(hex, 65, digest, sizeof digest);
 }
 
 int64_t af_http_source_read(struct af_http_source *source, char *to, size_t size)

@@ -393,6 +393,7 @@ static void release(struct af_live *live)
         af_live_sequential_free(live->sequential);
     af_party_free(live->party);
     af_link_free(live->link);
+    af_bus_close(live->web);
     af_bus_close(live->bus);
     if (live->loop != NULL && live->options->interrupt_fd >= 0)
         af_loop_unwatch(live->loop, live->options->interrupt_fd);

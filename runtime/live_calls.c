@@ -239,6 +239,18 @@ static bool is_of_bus(const struct af_live *live, const char *url)
     return len > 0 && len == origin_length(url) && strncmp(bus, url, len) == 0;
 }
 
+/* What fetches http URLs: the bus, if it is of that kind; else one that is opened for it, and knows
+ * no secrets. */
+static struct af_bus *web(struct af_live *live, struct af_failure *why)
+{
+    struct af_bus_options options = {0};
+    if (strncmp(live->options->bus, "http", 4) == 0)
+        return live->bus;
+    if (live->web == NULL)
+        live->web = af_bus_open("http://127.0.0.1", live->loop, &options, why);
+    return live->web;
+}
+
 static void download(struct af_live *live, struct af_script_party *party, const char *node,
                      const char *task, const struct af_script_call *call,
                      const struct af_request *request)
@@ -271,7 +283,14 @@ static void download(struct af_live *live, struct af_script_party *party, const 
                                  .path = target,
                                  .sha256 = af_request_string(request, "sha256"),
                                  .max_bytes = max_bytes};
-    af_bus_get_file(live->bus, &fetch, downloaded, under_way);
+    struct af_bus *from = strncmp(url, "http", 4) == 0 ? web(live, &why) : live->bus;
+    if (from != NULL) {
+        af_bus_get_file(from, &fetch, downloaded, under_way);
+    } else {
+        unlink_call(under_way);
+        free(under_way);
+        af_live_refuse(live, party, call->id, "af.download: %s: %s", why.what, why.why);
+    }
     free(target);
 }
 

@@ -35,6 +35,7 @@ struct af_live {
     const struct af_live_options *options;
     struct af_loop *loop;
     struct af_bus *bus;
+    struct af_bus *web; /* for http URLs where the bus is local; NULL: not yet */
     struct af_script *script;
     const struct af_flow *flow; /* NULL: a sequential script */
     struct af_arena names;      /* of nodes and tasks, as contracts borrow them */

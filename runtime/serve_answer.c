@@ -90,19 +90,19 @@ void serve_error(struct serve_call *call, int status, int code, const char *form
     send_error(call, status, code, message, "");
 }
 
-static void send_errors(struct serve_call *call, const char *errors)
+static void send_errors(struct serve_call *call, const char *message, const char *errors)
 {
     struct af_buf data = AF_BUF_EMPTY;
     af_buf_printf(&data, "\"errors\":[");
     af_buf_append_string(&data, errors);
     af_buf_append_char(&data, ']');
-    send_error(call, 200, 400, "the request is malformed", af_buf_text(&data));
+    send_error(call, 200, 400, message, af_buf_text(&data));
     af_buf_release(&data);
 }
 
 void serve_malformed(struct serve_call *call)
 {
-    send_errors(call, af_buf_text(&call->serve->reading.errors));
+    send_errors(call, "the request is malformed", af_buf_text(&call->serve->reading.errors));
 }
 
 void serve_bus_error(struct serve_call *call, const struct af_bus_result *result)
@@ -119,7 +119,7 @@ void serve_bus_error(struct serve_call *call, const struct af_bus_result *result
     case AF_BUS_INVALID:
         if (!af_json_write_string(&data, why, strlen(why)))
             af_buf_append_string(&data, "\"it is invalid\"");
-        send_errors(call, af_buf_text(&data));
+        send_errors(call, why, af_buf_text(&data));
         break;
     case AF_BUS_FULL:
         af_buf_printf(&data, "\"retry_seconds\":%.3f", (double)result->retry_ns / 1e9);

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# The contractor's interfaces for real, over the service: files, progress, the task manager, the
+# automl channel, downloads from other hosts, programs.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+source "$ROOT/tests/lib/serve.sh"
+secret tokens "token-of-a-0123 a
+token-of-b-0123 b"
+secret admin token-of-the-admin
+secret config.a "token = token-of-a-0123
+bass_user = a
+bass_password = token-of-a-0123"
+secret config.b "token = token-of-b-0123"
+start_serve --bus local:serve.db --tokens tokens --admin-token admin --members 'initiator=a;participant=b' ||
+    not_ok "the service starts" "$(cat serve.err)"
+status_of() { curl -sS -H "Authorization: Bearer token-of-the-admin" "$URL/admin/tasks/$1"; }
+
+printf 'weights\0of a model' >model.bin
+cat >a.lua <<'LUA'
+local af = require "af"
+local contractor = af.TaskMessageContractor("T")
+print("nodes", table.concat(contractor:query_nodes(), " "))
+print("mock", af.is_mock_mode(), af.mock_node_id())
+local url = contractor:upload_file("model.bin", true, "the model.zip")
+print("url", url)
+local again = contractor:upload_file(af.content("weights\0of a model"), true)
+print("again", again:match("/(%x+)[^/]*$") == url:match("/(%x+)[^/]*$"))
+print("bytes", (af.download(url):gsub("\0", "|")))
+print("path", af.download(url, { path = "copy.bin" }))
+print("digest", pcall(af.download, url, { sha256 = ("0"):rep(64) }))
+print("size", pcall(af.download, url, { max_bytes = 3 }))
+af.AutoTaskContractor("T"):report_progress(7)
+contractor:report_progress(42)
+print("percent", pcall(contractor.report_progress, contractor, 101))
+print("outside", pcall(contractor.upload_file, contractor, "/etc/passwd"))
+print("missing", pcall(contractor.upload_model, contractor, "b", "nowhere.bin"))
+print("target", pcall(contractor.new_contract, contractor, "z", af.NoticeTaskCompletion { result = true }))
+local bass = af.BassProxy()
+bass:notify_dataset_state("T", false, "no data")
+print("launch", bass:launch_task("T", "bundle-key"))
+local auto = af.AutoTaskMessageContractor("T")
+auto:new_contract("b", af.NoticeTaskCompletion { result = true })
+contractor:upload_task_achivement("b", "model.bin", "model.bin")
+contractor:notify_task_completion(true)
+for event, info in contractor:contract_events { timeout = 20 } do
+  print("own copy", event.type, info.from)
+  break
+end
+print("fetched", pcall(af.download, "http://127.0.0.1:1/x"))
+print("not granted", pcall(af.download, "http://example.invalid/x"))
+print("run", af.process.run("echo", { args = { "hello" } }).output)
+LUA
+cat >b.lua <<'LUA'
+local af = require "af"
+local seen = {}
+for event, info in af.AutoTaskMessageContractor("T"):contract_events { timeout = 30 } do
+  print("automl", event.type, info.from)
+  break
+end
+for event, info in af.TaskMessageContractor("T"):contract_events { timeout = 30 } do
+  print("got", event.type, event.file_type, info.from, event.file_url and #af.download(event.file_url))
+  if event.type == "notice_task_completion" then break end
+end
+LUA
+start_party b b.lua --node b --bus "$URL" --config config.b
+start_party a a.lua --node a --bus "$URL" --config config.a --allow-run echo --allow-net 127.0.0.1:1
+expect_ended a 0 "a ends well"
+expect_ended b 0 "b ends well"
+for line in "nodes	a b" "mock	false	a" "url	$URL/files/T/" "again	true" "bytes	weights|of a model" \
+    "path	copy.bin" "digest	false	" "its SHA-256" "size	false	" "percent	false	report_progress: expected an integer from 0 to 100, got 101" \
+    "outside	false	" "is outside of what the script may reach" "missing	false	" "nowhere.bin" \
+    "target	false	" "the target 'z' is no node of task 'T'" "launch	true" "own copy	notice_task_completion	a" \
+    "fetched	false	" "grant its host with --allow-net" "run	hello"; do
+    expect_in a.out "$line" "a says '${line//$'\t'/ }'"
+done
+for line in "automl	notice_task_completion	a" "got	task_file_upload	model	a	18" "got	task_file_upload	report	a	18" \
+    "got	notice_task_completion	nil	a"; do
+    expect_in b.out "$line" "b says '${line//$'\t'/ }'"
+done
+cmp -s model.bin copy.bin && ok "the file that was written is the file" || not_ok "the file that was written is the file" ""
+[ "$(stat -c %a copy.bin)" = 600 ] && ok "it is its owner's" || not_ok "it is its owner's" "$(stat -c %a copy.bin)"
+told=$(status_of T)
+says "the service knows the progress" '"progress":42' "$told"
+says "… the dataset's state" '"kind":"dataset","number":0' "$told"
+says "… why it did not pass" '"text":"no data"' "$told"
+says "… and the launch" '"text":"bundle-key"' "$told"
+
+# Without a login the task manager's calls say what is missing.
+cat >bass.lua <<'LUA'
+local af = require "af"
+af.BassProxy():launch_task("T", "key")
+LUA
+secret config.wrong "token = token-of-b-0123
+bass_user = b
+bass_password = wrong"
+expect_error "launch_task" 1 "$AFRUN" bass.lua --node b --bus "$URL" --config config.wrong
+if grep -q "bass_password\|token-of" "$ERR"; then not_ok "no secret is told" "$(cat "$ERR")"; else ok "no secret is told"; fi
+
+# http URLs where the bus is a file.
+url=$(sed -n 's/^url	//p' a.out)
+cat >fetch.lua <<LUA
+local af = require "af"
+af.mock_context({ id = "x", nodes = { "x" } }, function()
+  print(pcall(af.download, "$URL/healthz"))
+  print(pcall(af.download, "$url"))
+end)
+LUA
+run "$AFRUN" fetch.lua --mock --shared shared.db
+says "a host that is not granted is refused" "grant its host with --allow-net" "$(cat "$OUT")"
+run "$AFRUN" fetch.lua --mock --shared shared.db --allow-net 127.0.0.1
+says "one that is granted is fetched" "true	ok" "$(cat "$OUT")"
+says "… without our secrets" "401" "$(cat "$OUT")"
+stop_serve
+stop_all
