@@ -1,19 +1,44 @@
--- run.lua BUILD [--million]: measures the program beside its floors and prints a table; what each
--- line means is in README.md.
+-- run.lua BUILD [--million] [--only run|serve] [--file-bytes N]: measures the program beside its
+-- floors and prints a table; what each line means is in README.md.
 --
 -- The machine's speed changes from second to second, so a line's programs take turns, several
 -- times, and medians are told. Only ratios of one run can be compared with those of another.
 -- Exit status 1 if something does not run; never because of a time.
 
-local build, option = arg[1], arg[2]
+local build = arg[1]
+local options = { file_bytes = 1 << 30 }
 local afrun = build .. "/afrun"
 local measure = build .. "/tests/bench/measure"
 local floor = build .. "/tests/bench/floor_messages"
 local trace_file = build .. "/tests/bench/trace.jsonl"
 
-if not build or (option and option ~= "--million") then
-  io.stderr:write("usage: lua5.4 run.lua BUILD [--million]\n")
+local function read_options()
+  local i = 2
+  while arg[i] do
+    if arg[i] == "--million" then
+      options.million = true
+    elseif arg[i] == "--only" and (arg[i + 1] == "run" or arg[i + 1] == "serve") then
+      i = i + 1
+      options.only = arg[i]
+    elseif arg[i] == "--file-bytes" and math.tointeger(tonumber(arg[i + 1])) then
+      i = i + 1
+      options.file_bytes = math.tointeger(tonumber(arg[i]))
+    else
+      return false
+    end
+    i = i + 1
+  end
+  return build ~= nil
+end
+
+if not read_options() then
+  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] [--only run|serve] [--file-bytes N]\n")
   os.exit(2)
+end
+
+local function fail(command)
+  io.stderr:write("does not run: ", command, "\n")
+  os.exit(1)
 end
 
 ---Runs a command once.
@@ -22,8 +47,7 @@ local function run_once(command)
   local pipe = assert(io.popen(measure .. " " .. command))
   local seconds, bytes = pipe:read("n", "n")
   if not pipe:close() or not bytes then
-    io.stderr:write("does not run: ", command, "\n")
-    os.exit(1)
+    fail(command)
   end
   return seconds, bytes
 end
@@ -108,17 +132,27 @@ local function bench_start(times)
     seconds[3] * 1e3, seconds[2] * 1e3, seconds[1] * 1e3)
 end
 
-bench_messages(5, 2, 200000)
-bench_messages(5, 1000, 400)
+local function bench_run()
+  bench_messages(5, 2, 200000)
+  bench_messages(5, 1000, 400)
 
-local _, one = many(1)
-local base_seconds, base_bytes = by_turns(5, { one })
-local small = bench_parties(5, 1000, base_seconds[1], base_bytes[1])
-bench_parties(5, 10000, base_seconds[1], base_bytes[1])
-local large = bench_parties(3, 100000, base_seconds[1], base_bytes[1])
-tell("time a party, 100,000 to 1,000", "%7.2f times  (target: near 1)", large / small)
-if option == "--million" then
-  bench_parties(1, 1000000, base_seconds[1], base_bytes[1])
+  local _, one = many(1)
+  local base_seconds, base_bytes = by_turns(5, { one })
+  local small = bench_parties(5, 1000, base_seconds[1], base_bytes[1])
+  bench_parties(5, 10000, base_seconds[1], base_bytes[1])
+  local large = bench_parties(3, 100000, base_seconds[1], base_bytes[1])
+  tell("time a party, 100,000 to 1,000", "%7.2f times  (target: near 1)", large / small)
+  if options.million then
+    bench_parties(1, 1000000, base_seconds[1], base_bytes[1])
+  end
+  bench_start(50)
+  os.remove(trace_file)
 end
-bench_start(50)
-os.remove(trace_file)
+
+if options.only ~= "serve" then
+  bench_run()
+end
+if options.only ~= "run" then
+  local shared = { tell = tell, median = median, grouped = grouped, fail = fail }
+  dofile("tests/bench/serve.lua")(shared, afrun, build .. "/tests/bench", options.file_bytes)
+end

@@ -1,0 +1,127 @@
+-- serve.lua: measures `afrun serve` beside floors of the same disk; what each line means is in
+-- README.md. Returns a function that run.lua calls with what they share.
+--
+-- Commands print numbers; those of one line take turns, and each number's median is told.
+
+local lib, build, with_serve
+
+---@return number[] numbers  all that the command has printed
+local function numbers_of(command)
+  local pipe = assert(io.popen(command))
+  local numbers = {}
+  for number in pipe:lines("n") do
+    numbers[#numbers + 1] = number
+  end
+  if not pipe:close() or #numbers == 0 then
+    lib.fail(command)
+  end
+  return numbers
+end
+
+---Runs the commands by turns.
+---@return number[][] medians  of each number of each command
+local function by_turns(times, commands)
+  local all = {}
+  for _ = 1, times do
+    for i, command in ipairs(commands) do
+      all[i] = all[i] or {}
+      for k, number in ipairs(numbers_of(command)) do
+        all[i][k] = all[i][k] or {}
+        table.insert(all[i][k], number)
+      end
+    end
+  end
+  for _, columns in ipairs(all) do
+    for k, values in ipairs(columns) do
+      columns[k] = lib.median(values)
+    end
+  end
+  return all
+end
+
+local function tell_rate(name, rate, floor, of_floor, target)
+  lib.tell(name, "%9s/s  %s %s/s  ratio %.2f  (target %.2f)", lib.grouped(rate), of_floor,
+    lib.grouped(floor), rate / floor, target)
+end
+
+local function bench_hops(times, count)
+  local medians = by_turns(times, {
+    ("%s/floor_hop %s/hop.dat %d"):format(build, build, count),
+    ("%s %s/serve_hops %d"):format(with_serve, build, count),
+  })
+  local floor, hop = medians[1], medians[2]
+  lib.tell("hop, durable, 2 processes", "%9.2f ms  floor %.2f ms  ratio %.2f  (target < 1 ms)",
+    hop[1] * 1e3, floor[1] * 1e3, floor[1] / hop[1])
+  lib.tell("hop, durable, 99th percentile", "%9.2f ms  floor %.2f ms  ratio %.2f  (target < 5 ms)",
+    hop[2] * 1e3, floor[2] * 1e3, floor[2] / hop[2])
+end
+
+local function bench_load(times, seconds)
+  local medians = by_turns(times, {
+    ("%s/floor_sqlite %s/floor.db %d"):format(build, build, seconds),
+    ("%s %s/serve_load load 64 %d"):format(with_serve, build, seconds),
+    ("%s %s/serve_load load 1000 %d"):format(with_serve, build, seconds),
+  })
+  local floor, few, many = medians[1][1], medians[2][1], medians[3][1]
+  tell_rate("push and pop, 64 connections", few, floor, "SQLite", 0.15)
+  tell_rate("push and pop, 1,000 connections", many, few, "64", 0.80)
+end
+
+local function bench_parked(times, count)
+  local medians = by_turns(times, {
+    ("%s %s/serve_load park 0"):format(with_serve, build),
+    ("%s %s/serve_load park %d"):format(with_serve, build, count),
+  })
+  local none, parked = medians[1][1], medians[2][1]
+  lib.tell(("%s parked polls"):format(lib.grouped(count)),
+    "%9.1f MB  none %.1f MB, %s bytes a poll  (target < 100 MB)", parked / 1e6, none / 1e6,
+    lib.grouped((parked - none) / count))
+end
+
+-- Files. -----------------------------------------------------------------------------------------
+
+local function free_bytes()
+  return numbers_of(("df -P -B1 %s | awk 'NR == 2 { print $4 }'"):format(build))[1]
+end
+
+local function tell_file(name, size, seconds, floor)
+  lib.tell(name, "%9.0f MB/s  cp, sha256sum %.0f MB/s  ratio %.2f  (target 0.50)",
+    size / seconds / 1e6, size / floor / 1e6, floor / seconds)
+end
+
+---There are three of the file at a time: itself, the service's and the one that came back.
+local function bench_file(times, size)
+  local big, copy = build .. "/big", build .. "/copy"
+  local free = free_bytes()
+  if free < 3 * size + (1 << 30) then
+    lib.tell("file", "not measured: %s MB are free, %s are needed", lib.grouped(free / 1e6),
+      lib.grouped((3 * size + (1 << 30)) / 1e6))
+    return
+  end
+  if not os.execute(("head -c %d /dev/urandom > %s"):format(size, big)) then
+    lib.fail("head")
+  end
+  local medians = by_turns(times, {
+    ("sync; %s/measure sh -c 'cp %s %s && sha256sum %s'"):format(build, big, copy, copy),
+    ("rm -f %s; sync; %s %s/serve_file %s %s"):format(copy, with_serve, build, big, copy),
+  })
+  local floor, up, down, peak = medians[1][1], medians[2][1], medians[2][2], medians[2][3]
+  os.remove(big)
+  os.remove(copy)
+  tell_file("file, up", size, up, floor)
+  tell_file("file, down", size, down, floor)
+  lib.tell("file, memory", "%9.1f MB  of a file of %s MB", peak / 1e6, lib.grouped(size / 1e6))
+end
+
+---@param shared table       tell, median, grouped, fail of run.lua
+---@param program string     afrun
+---@param folder string      where the benches are, and files may be
+---@param file_bytes integer size of the file
+return function(shared, program, folder, file_bytes)
+  lib, build = shared, folder
+  with_serve = ("%s/with_serve %s %s/serve"):format(folder, program, folder)
+  bench_hops(3, 2000)
+  bench_load(3, 3)
+  bench_parked(1, 1000)
+  bench_file(3, file_bytes)
+end

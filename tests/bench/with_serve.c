@@ -1,0 +1,104 @@
+/* with_serve.c: with_serve AFRUN FOLDER COMMAND ARGUMENT…
+ *
+ * Starts `afrun serve` with its store in the folder, which is made; runs the command, to which the
+ * service's port is given as its first argument; ends the service; and prints the most memory it
+ * has had, in bytes, behind what the command has printed. The folder is removed. Exit status 1 if
+ * anything fails. */
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pid_t start_serve(const char *afrun, const char *folder, int *port)
+{
+    char bus[4096], files[4096], line[4096] = "";
+    int ends[2];
+    snprintf(bus, sizeof bus, "local:%s/bus.db", folder);
+    snprintf(files, sizeof files, "%s/files", folder);
+    if (pipe(ends) != 0)
+        return -1;
+    pid_t serve = fork();
+    if (serve == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execl(afrun, afrun, "serve", "--listen", "127.0.0.1:0", "--prefix-nodes", "--open-tasks",
+              "--quiet", "--bus", bus, "--files", files, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    FILE *output = fdopen(ends[0], "r");
+    const char *colon = NULL;
+    if (output != NULL && fgets(line, sizeof line, output) != NULL)
+        colon = strstr(line, "127.0.0.1:");
+    *port = colon == NULL ? 0 : atoi(colon + strlen("127.0.0.1:"));
+    return serve;
+}
+
+static int run_command(char **command, int port)
+{
+    char text[16];
+    int status;
+    char *args[32] = {command[0], text};
+    snprintf(text, sizeof text, "%d", port);
+    for (int i = 1; command[i] != NULL && i < 30; i++)
+        args[i + 1] = command[i];
+    pid_t child = fork();
+    if (child == 0) {
+        execv(args[0], args);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+        return -1;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+static long peak_bytes(pid_t serve)
+{
+    char name[64], line[256];
+    long kilobytes = -1;
+    snprintf(name, sizeof name, "/proc/%d/status", (int)serve);
+    FILE *file = fopen(name, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmHWM: %ld", &kilobytes) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kilobytes * 1024;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+    (void)status, (void)kind, (void)at;
+    return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+    int port, status = 0;
+    if (argc < 4)
+        return 2;
+    nftw(argv[2], remove_entry, 16, FTW_DEPTH | FTW_PHYS); /* of a run that was killed */
+    if (mkdir(argv[2], 0700) != 0) {
+        perror(argv[2]);
+        return 1;
+    }
+    pid_t serve = start_serve(argv[1], argv[2], &port);
+    int result = port > 0 ? run_command(argv + 3, port) : -1;
+    long bytes = serve > 0 ? peak_bytes(serve) : -1;
+    if (serve > 0) {
+        kill(serve, SIGTERM);
+        waitpid(serve, &status, 0);
+    }
+    nftw(argv[2], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (result != 0 || bytes < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "with_serve: %s failed\n", result != 0 ? argv[3] : argv[1]);
+        return 1;
+    }
+    printf("%ld\n", bytes);
+    return 0;
+}
