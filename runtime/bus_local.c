@@ -199,32 +199,44 @@ static void park(struct bus_local *bus, struct af_local_op *op)
 {
     af_mem_reserve(&bus->parked, &bus->parked_cap, bus->parked_count + 1,
                    sizeof(struct af_local_op *));
+    assert(bus->parked_count == 0 || bus->parked[bus->parked_count - 1]->ticket < op->ticket);
     bus->parked[bus->parked_count++] = op;
 }
 
+/* Takes come in the order of their tickets, and so are parked. */
 static void run_cancel(struct bus_local *bus, uint64_t ticket, bool begun,
                        struct op_list *cancelled)
 {
-    for (size_t i = 0; i < bus->parked_count; i++) {
-        struct af_local_op *op = bus->parked[i];
-        if (op->ticket == ticket) {
-            unpark(bus, i);
-            op->parked = false;
-            if (begun)
-                af_local_vanish(&bus->store, op);
-            af_local_refuse(op, AF_BUS_CANCELLED, "the wait was cancelled");
-            list_add(cancelled, op);
-            return;
-        }
+    size_t low = 0, high = bus->parked_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (bus->parked[middle]->ticket < ticket)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    if (low == bus->parked_count || bus->parked[low]->ticket != ticket)
+        return;
+    struct af_local_op *op = bus->parked[low];
+    unpark(bus, low);
+    op->parked = false;
+    if (begun)
+        af_local_vanish(&bus->store, op);
+    af_local_refuse(op, AF_BUS_CANCELLED, "the wait was cancelled");
+    list_add(cancelled, op);
 }
 
+static int compare_queues(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* They must be sorted. */
 static bool is_touched(const struct af_local_store *store, int64_t queue)
 {
-    for (size_t i = 0; i < store->touched_count; i++)
-        if (store->touched[i] == queue)
-            return true;
-    return false;
+    return store->touched_count > 0 && bsearch(&queue, store->touched, store->touched_count,
+                                               sizeof queue, compare_queues) != NULL;
 }
 
 /* Parked takes whose queue was fed, whose time is over, or that asked to be looked at. Those that
@@ -232,6 +244,8 @@ static bool is_touched(const struct af_local_store *store, int64_t queue)
 static void run_parked(struct bus_local *bus, bool all)
 {
     struct af_local_store *store = &bus->store;
+    if (store->touched_count > 1 && bus->parked_count > 0)
+        qsort(store->touched, store->touched_count, sizeof *store->touched, compare_queues);
     for (size_t i = 0; i < bus->parked_count; i++) {
         struct af_local_op *op = bus->parked[i];
         bool due = store->machine_ns >= op->until_ns || store->machine_ns >= op->look_ns;
@@ -320,11 +334,11 @@ static void run_batch(struct bus_local *bus, struct af_local_op *first, bool loo
             fail_op(bus, op);
     }
     leave_parked(bus, committed, &left);
-    if (committed && futimens(bus->wake_fd, NULL) != 0)
-        fprintf(stderr, "afrun: %s-wake: %s\n", bus->path, strerror(errno));
     give_to_loop(bus, &over);
     give_to_loop(bus, &left);
     give_to_loop(bus, &cancelled);
+    if (committed && af_db_has_changed(store->db) && futimens(bus->wake_fd, NULL) != 0)
+        fprintf(stderr, "afrun: %s-wake: %s\n", bus->path, strerror(errno));
 }
 
 /* ---- The thread: waiting. ---- */

@@ -26,6 +26,7 @@ struct af_db {
     struct af_db_statement **statements;
     size_t count, cap;
     enum af_db_trouble trouble;
+    int64_t changes; /* before the transaction */
     char why[300];
 };
 
@@ -298,6 +299,7 @@ bool af_db_begin(struct af_db *db)
 {
     db->trouble = AF_DB_FINE;
     db->why[0] = '\0';
+    db->changes = sqlite3_total_changes64(db->handle);
     run_constant(db, "BEGIN IMMEDIATE");
     return db->trouble == AF_DB_FINE;
 }
@@ -316,6 +318,11 @@ void af_db_roll_back(struct af_db *db)
 {
     if (sqlite3_get_autocommit(db->handle) == 0)
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool af_db_has_changed(const struct af_db *db)
+{
+    return sqlite3_total_changes64(db->handle) != db->changes;
 }
 
 void af_db_mark(struct af_db *db)

@@ -59,6 +59,9 @@ bool af_db_begin(struct af_db *db);
 bool af_db_commit(struct af_db *db);
 void af_db_roll_back(struct af_db *db);
 
+/* Whether anything was changed since the last begin, by a transaction that may be over. */
+bool af_db_has_changed(const struct af_db *db);
+
 /* Part of a transaction, to be undone alone. */
 void af_db_mark(struct af_db *db);
 void af_db_keep(struct af_db *db); /* forgets the mark */
