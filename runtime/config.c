@@ -110,7 +110,8 @@ static int read_line(const char *path, int number, const char *line, const char 
     trim(&value, &end);
     const struct row *row = find_row(line, (size_t)(name_end - line));
     if (row == NULL)
-        return af_failure_set(why, AF_FAILURE_USAGE, what, "unknown name; known are token, ca, certificate, key, bass_url, "
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "unknown name; known are token, ca, certificate, key, bass_url, "
                               "bass_user, bass_password, bass_captcha");
     if (*field(config, row) != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what, "'%s' is given twice", row->name);

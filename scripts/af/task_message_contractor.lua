@@ -96,8 +96,8 @@ local function check_options(options)
   end
   for name in pairs(options or {}) do
     if not event_options[name] then
-      error(("contract_events: '%s' is not an option of it; it has except, timeout and types"):format(
-        tostring(name)), 3)
+      error(("contract_events: '%s' is not an option of it; there are except, timeout, types")
+        :format(tostring(name)), 3)
     end
   end
 end
