@@ -1,6 +1,7 @@
 /* bus.c: the table of buses, and who answers what a bus cannot do. */
 #include "bus.h"
 
+#include "arena.h"
 #include "failure.h"
 #include "loop.h"
 #include "mem.h"
@@ -27,6 +28,23 @@ void af_bus_close(struct af_bus *bus)
 {
     if (bus != NULL)
         bus->driver->close(bus);
+}
+
+const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,
+                                            size_t count)
+{
+    struct af_bus_post *copies = af_arena_alloc(arena, (count + 1) * sizeof *copies);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = posts[i];
+        copies[i].task = af_arena_string(arena, posts[i].task);
+        copies[i].channel = af_arena_string(arena, posts[i].channel);
+        copies[i].title = af_arena_string(arena, posts[i].title);
+        copies[i].sender = af_arena_string(arena, posts[i].sender);
+        copies[i].uuid = af_arena_string(arena, posts[i].uuid);
+        copies[i].targets = af_arena_strings(arena, posts[i].targets, posts[i].target_count);
+        copies[i].content = af_arena_copy(arena, posts[i].content, posts[i].content_len);
+    }
+    return copies;
 }
 
 /* ---- What a bus cannot do. ---- */

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct af_arena;
 struct af_bus;
 struct af_failure;
 struct af_loop;
@@ -247,5 +248,9 @@ struct af_bus {
 };
 
 extern const struct af_bus_driver af_bus_local, af_bus_http;
+
+/* Posts with all that they point to, as long as the arena lives. */
+const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,
+                                            size_t count);
 
 #endif

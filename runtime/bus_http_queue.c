@@ -115,23 +115,6 @@ void af_bus_http_publish_next(struct af_bus_http *bus, const struct af_bus_op *o
     }
 }
 
-static const struct af_bus_post *copy_posts(struct af_arena *arena, const struct af_bus_post *posts,
-                                            size_t count)
-{
-    struct af_bus_post *copies = af_arena_alloc(arena, (count + 1) * sizeof *copies);
-    for (size_t i = 0; i < count; i++) {
-        copies[i] = posts[i];
-        copies[i].task = af_arena_string(arena, posts[i].task);
-        copies[i].channel = af_arena_string(arena, posts[i].channel);
-        copies[i].title = af_arena_string(arena, posts[i].title);
-        copies[i].sender = af_arena_string(arena, posts[i].sender);
-        copies[i].uuid = af_arena_string(arena, posts[i].uuid);
-        copies[i].targets = af_arena_strings(arena, posts[i].targets, posts[i].target_count);
-        copies[i].content = af_arena_copy(arena, posts[i].content, posts[i].content_len);
-    }
-    return copies;
-}
-
 void af_bus_http_publish(struct af_bus *bus, const struct af_bus_post *posts, size_t count,
                          af_bus_done_fn *done, void *arg)
 {
@@ -150,7 +133,7 @@ void af_bus_http_publish(struct af_bus *bus, const struct af_bus_post *posts, si
                            "that takes them");
         return;
     }
-    op->posts = copy_posts(&op->arena, posts, count);
+    op->posts = af_bus_copy_posts(&op->arena, posts, count);
     for (struct af_bus_op *before = http->first; before != op; before = before->next) {
         if (is_behind(op, before)) {
             op->post_count = count;

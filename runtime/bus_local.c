@@ -413,19 +413,7 @@ static void publish(struct af_bus *bus, const struct af_bus_post *posts, size_t 
                     af_bus_done_fn *done, void *arg)
 {
     struct af_local_op *op = af_local_op_new(bus, af_local_publish, done, arg);
-    struct af_arena *arena = &op->arena;
-    struct af_bus_post *copies = af_arena_alloc(arena, (count + 1) * sizeof *copies);
-    for (size_t i = 0; i < count; i++) {
-        copies[i] = posts[i];
-        copies[i].task = af_arena_string(arena, posts[i].task);
-        copies[i].channel = af_arena_string(arena, posts[i].channel);
-        copies[i].title = af_arena_string(arena, posts[i].title);
-        copies[i].sender = af_arena_string(arena, posts[i].sender);
-        copies[i].uuid = af_arena_string(arena, posts[i].uuid);
-        copies[i].targets = af_arena_strings(arena, posts[i].targets, posts[i].target_count);
-        copies[i].content = af_arena_copy(arena, posts[i].content, posts[i].content_len);
-    }
-    op->posts = copies;
+    op->posts = af_bus_copy_posts(&op->arena, posts, count);
     op->count = count;
     af_local_submit(op);
 }

@@ -178,28 +178,16 @@ static void stop_waiting(struct af_live_sequential *sequential)
 static void give(struct af_live_sequential *sequential, struct box *box, struct held *held_take)
 {
     struct af_live *live = sequential->live;
-    struct af_buf reply = AF_BUF_EMPTY;
+    struct held *held = held_take;
+    struct af_script_event event = {held->type,       held->type_len,       held->from,
+                                    held->uuid,       (double)held->time_s, held->content,
+                                    held->content_len};
     uint64_t call = sequential->call;
-    af_buf_append_string(&reply, "{\"type\":");
-    af_json_write_string(&reply, held_take->type, held_take->type_len);
-    af_buf_append_string(&reply, ",\"from\":");
-    if (held_take->from == NULL ||
-        !af_json_write_string(&reply, held_take->from, strlen(held_take->from)))
-        af_buf_append_string(&reply, "null");
-    af_buf_append_string(&reply, ",\"uuid\":");
-    if (!af_json_write_string(&reply, held_take->uuid, strlen(held_take->uuid)))
-        af_buf_append_string(&reply, "\"\"");
-    af_buf_append_string(&reply, ",\"time\":");
-    af_json_write_double(&reply, (double)held_take->time_s);
-    af_buf_append_char(&reply, '}');
-    struct af_answer answer = {af_buf_text(&reply),    reply.len, held_take->content,
-                               held_take->content_len, NULL,      af_loop_wall_ns(live->loop)};
-    box->given = held_take->id;
+    box->given = held->id;
     stop_waiting(sequential);
     af_live_moved(live);
-    af_script_answer(sequential->party, call, &answer);
-    held_free(held_take);
-    af_buf_release(&reply);
+    af_script_give_event(sequential->party, call, &event, af_loop_wall_ns(live->loop));
+    held_free(held);
 }
 
 static void came(void *arg, struct af_link *link, const struct af_bus_item *item)

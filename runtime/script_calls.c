@@ -1,6 +1,8 @@
 /* script_calls.c: see script_calls.h. */
 #include "script_calls.h"
 
+#include "buf.h"
+#include "json.h"
 #include "request.h"
 #include "script.h"
 
@@ -58,4 +60,29 @@ int af_script_call_read(const struct af_script_call *call, struct af_request *re
         }
     }
     return 0;
+}
+
+static void append_text(struct af_buf *out, const char *name, const char *text, size_t len)
+{
+    af_buf_printf(out, "\"%s\":", name);
+    if (text == NULL || !af_json_write_string(out, text, len))
+        af_buf_append_string(out, "null");
+    af_buf_append_char(out, ',');
+}
+
+void af_script_give_event(struct af_script_party *party, uint64_t call_id,
+                          const struct af_script_event *event, int64_t now_ns)
+{
+    struct af_buf reply = AF_BUF_EMPTY;
+    af_buf_append_char(&reply, '{');
+    append_text(&reply, "type", event->type, event->type_len);
+    append_text(&reply, "from", event->from, event->from == NULL ? 0 : strlen(event->from));
+    append_text(&reply, "uuid", event->uuid, strlen(event->uuid));
+    af_buf_append_string(&reply, "\"time\":");
+    af_json_write_double(&reply, event->time_s);
+    af_buf_append_char(&reply, '}');
+    struct af_answer answer = {af_buf_text(&reply), reply.len, event->content,
+                               event->content_len,  NULL,      now_ns};
+    af_script_answer(party, call_id, &answer);
+    af_buf_release(&reply);
 }

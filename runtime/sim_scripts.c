@@ -262,28 +262,21 @@ static bool crashes(struct af_sim_sequential *sequential)
 static void give_event(struct af_sim_sequential *sequential, struct af_contract *contract)
 {
     struct af_sim *sim = sequential->sim;
-    struct af_buf reply = AF_BUF_EMPTY;
     char uuid[AF_UUID_TEXT_BYTES];
+    struct af_script_event event = {contract->type,
+                                    contract->type_len,
+                                    contract->from,
+                                    uuid,
+                                    (double)contract->time_ns / 1e9,
+                                    contract->content,
+                                    contract->content_len};
+    uint64_t call = sequential->call;
     af_uuid_format(contract->uuid, uuid);
-    af_buf_append_string(&reply, "{\"type\":");
-    af_json_write_string(&reply, contract->type, contract->type_len);
-    af_buf_append_string(&reply, ",\"from\":");
-    if (contract->from != NULL)
-        af_json_write_string(&reply, contract->from, strlen(contract->from));
-    else
-        af_buf_append_string(&reply, "null");
-    af_buf_printf(&reply, ",\"uuid\":\"%s\",\"time\":", uuid);
-    af_json_write_double(&reply, (double)contract->time_ns / 1e9);
-    af_buf_append_char(&reply, '}');
     af_trace_contract(sim->trace, af_loop_now_ns(sim->loop), "deliver", name_of(sequential),
                       contract, NULL);
-    struct af_answer answer = {af_buf_text(&reply),   reply.len, contract->content,
-                               contract->content_len, NULL,      af_loop_now_ns(sim->loop)};
-    uint64_t call = sequential->call;
     stop_waiting(sequential);
-    af_script_answer(sequential->party, call, &answer);
+    af_script_give_event(sequential->party, call, &event, af_loop_now_ns(sim->loop));
     af_contract_drop(contract);
-    af_buf_release(&reply);
 }
 
 static void answer_event(struct af_sim_sequential *sequential, struct af_contract *contract_take)
