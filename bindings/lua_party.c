@@ -237,10 +237,15 @@ static int l_deadline(lua_State *L)
     struct af_delivery *delivery = handler_delivery(L, "party:deadline");
     check_self(L, delivery, "deadline");
     size_t len;
-    const char *name = luaL_checklstring(L, 2, &len);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_error(L, "party:deadline: expected a name, got a %s", luaL_typename(L, 2));
+    const char *name = lua_tolstring(L, 2, &len);
     struct af_deadline deadline = {0, -1};
     if (!lua_isnoneornil(L, 3)) {
-        lua_Number seconds = luaL_checknumber(L, 3);
+        if (lua_type(L, 3) != LUA_TNUMBER)
+            return luaL_error(L, "party:deadline: expected seconds or nil, got a %s",
+                              luaL_typename(L, 3));
+        lua_Number seconds = lua_tonumber(L, 3);
         if (!(seconds >= 0) || seconds > (lua_Number)AF_TIME_MAX_S)
             return luaL_error(L, "party:deadline: expected 0 to 31536000 seconds");
         deadline.delay_ns = (int64_t)llround(seconds * 1e9);

@@ -59,6 +59,8 @@ static void describe_value(lua_State *L, int index, char *got, size_t size)
     case LUA_TNUMBER:
         if (lua_isinteger(L, index))
             snprintf(got, size, "%lld", (long long)lua_tointeger(L, index));
+        else if (isnan(lua_tonumber(L, index))) /* its sign is the processor's */
+            snprintf(got, size, "NaN");
         else
             snprintf(got, size, "%.14g", lua_tonumber(L, index));
         return;
@@ -274,6 +276,13 @@ static bool build_record(lua_State *L, const struct af_type *type, int index,
     return count == used || refuse_undeclared(L, type, index, error);
 }
 
+/* `why` begins with the path in the value, which is empty for the value itself. */
+static void say_unkept(struct af_type_error *error, const char *why)
+{
+    snprintf(error->text, sizeof error->text, "expected a value that JSON can hold: %s",
+             strncmp(why, ": ", 2) == 0 ? why + 2 : why);
+}
+
 static bool build_any(lua_State *L, const struct af_type *type, int index,
                       struct af_type_error *error)
 {
@@ -286,7 +295,7 @@ static bool build_any(lua_State *L, const struct af_type *type, int index,
         af_lua_json_read(L, json.data, json.len, &why))
         return true;
     error->path[0] = '\0';
-    snprintf(error->text, sizeof error->text, "expected a value that JSON can hold: %s", why);
+    say_unkept(error, why);
     return false;
 }
 
@@ -513,7 +522,7 @@ static bool write_any(lua_State *L, const struct af_type *type, int index, struc
     if (af_lua_json_write(L, index, "", AF_PARTY_DATA_BYTES_MAX, out, NULL, &why))
         return true;
     error->path[0] = '\0';
-    snprintf(error->text, sizeof error->text, "expected a value that JSON can hold: %s", why);
+    say_unkept(error, why);
     return false;
 }
 

@@ -392,6 +392,7 @@ static void release(struct af_live *live)
     if (live->sequential != NULL)
         af_live_sequential_free(live->sequential);
     af_party_free(live->party);
+    free(live->heard);
     af_link_free(live->link);
     af_bus_close(live->web);
     af_bus_close(live->bus);

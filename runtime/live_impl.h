@@ -44,6 +44,7 @@ struct af_live {
     uint32_t member; /* our own */
     uint32_t role;
     struct af_party_owner owner;
+    bool *heard;                           /* of each member: whether anything has come from it */
     struct af_party *party;                /* of a flow … */
     struct af_live_sequential *sequential; /* … or a script */
     struct af_link *link;                  /* of a flow's party */

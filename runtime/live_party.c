@@ -92,14 +92,17 @@ static void stepped(void *arg, struct af_party *party)
         af_live_end(live, AF_LIVE_FAILED);
 }
 
-/* The name of a node as contracts borrow it: that of a member. */
+/* The name of a node as contracts borrow it: that of a member, who has been heard of now. */
 static const char *member_name(struct af_live *live, const char *id)
 {
     size_t count;
     const struct af_script_member *members = af_script_members(live->script, &count);
-    for (size_t i = 0; i < count && id != NULL; i++)
-        if (strcmp(members[i].id, id) == 0)
-            return members[i].id;
+    for (size_t i = 0; i < count && id != NULL; i++) {
+        if (strcmp(members[i].id, id) != 0)
+            continue;
+        live->heard[i] = true;
+        return members[i].id;
+    }
     return NULL;
 }
 
@@ -177,6 +180,10 @@ int af_live_party_start(struct af_live *live, struct af_failure *why)
                                 .node = live->options->node,
                                 .holder = live->holder,
                                 .owner = af_live_link_owner(live, came)};
+    size_t member_count;
+    af_script_members(live->script, &member_count);
+    live->heard = af_mem_zero(member_count, sizeof *live->heard);
+    live->heard[live->member] = true;
     live->party = af_party_new(&spec, why);
     if (live->party == NULL)
         return -1;

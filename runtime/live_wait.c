@@ -9,9 +9,25 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SILENT_SHOWN = 5 };
+
 static const int64_t look_every_ns = AF_S_NS;
 static const int64_t tell_first_ns = 10 * AF_S_NS;
 static const int64_t tell_at_most_ns = 600 * AF_S_NS;
+
+/* "; nothing has come from p1, p2 …" */
+static void name_silent(struct af_live *live, struct af_buf *out)
+{
+    size_t count, silent = 0;
+    const struct af_script_member *members = af_script_members(live->script, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (live->heard[i] || silent++ >= SILENT_SHOWN)
+            continue;
+        af_buf_printf(out, "%s%s", silent == 1 ? "; nothing has come from " : ", ", members[i].id);
+    }
+    if (silent > SILENT_SHOWN)
+        af_buf_printf(out, " and %zu more", silent - SILENT_SHOWN);
+}
 
 /* "state 'querying' (flow.lua:12), for sync" */
 static void describe_party(struct af_live *live, struct af_buf *out)
@@ -35,6 +51,7 @@ static void describe_party(struct af_live *live, struct af_buf *out)
     }
     if (comma[0] == '\0')
         af_buf_append_string(out, state->has_after ? "its time" : "nothing that can come");
+    name_silent(live, out);
     if (af_party_deferred(live->party) > 0)
         af_buf_printf(out, "; %zu deferred", af_party_deferred(live->party));
 }

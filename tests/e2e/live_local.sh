@@ -163,6 +163,8 @@ until_true has_sent bus.db interrupted p1 || not_ok "p1 has asked" "$(cat p1.err
 kill_party p1 INT
 [ "$status" -eq 130 ] && ok "an interrupted party exits with 130" || not_ok "an interrupted party exits with 130" "$status $(cat p1.err)"
 expect_in p1.err "p1 failed: interrupted" "it says that it was interrupted"
+wait_line i.err "waits: state 'waiting_" || not_ok "who waits says so" "$(cat i.err)"
+expect_in i.err "nothing has come from" "who waits says for whom"
 python3 - bus.db <<'PY' >dump
 import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute("SELECT content FROM contracts WHERE content IS NOT NULL"):
