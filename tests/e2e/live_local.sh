@@ -163,14 +163,19 @@ until_true has_sent bus.db interrupted p1 || not_ok "p1 has asked" "$(cat p1.err
 kill_party p1 INT
 [ "$status" -eq 130 ] && ok "an interrupted party exits with 130" || not_ok "an interrupted party exits with 130" "$status $(cat p1.err)"
 expect_in p1.err "p1 failed: interrupted" "it says that it was interrupted"
-wait_line i.err "waits: state 'waiting_" || not_ok "who waits says so" "$(cat i.err)"
-expect_in i.err "nothing has come from" "who waits says for whom"
 python3 - bus.db <<'PY' >dump
 import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute("SELECT content FROM contracts WHERE content IS NOT NULL"):
     print(row[0].decode())
 PY
 expect_in dump '{"type":"party_failed","peer_id":"p1","reason":"interrupted"}' "the others are told"
+
+# ---- Who waits says for what, from whom, since when. ----
+sync_party p3 participant alone
+wait_line p3.err "since 1" || not_ok "who waits says so" "$(cat p3.err)"
+expect_in p3.err "p3 waits: state 'querying' (sync_state.lua:65), for sync; nothing has come from i, p1, p2; since 1" \
+    "who waits says for what, from whom, since when"
+kill_party p3 INT
 
 # ---- Messages. ----
 sync="$flows/sync_state.lua"
