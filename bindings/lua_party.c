@@ -178,11 +178,28 @@ static int l_broadcast(lua_State *L)
     return 0;
 }
 
-/* host.send(targets, event, title) → uuid: a contractor's send within a handler. Raises. */
+/* A contractor that a handler has made must be of its party's own task and channel. Raises. */
+static void check_contractor(lua_State *L, const struct af_script *script)
+{
+    const char *task = luaL_optstring(L, 4, script->task_id);
+    const char *channel = luaL_optstring(L, 5, "federated");
+    if (strcmp(task, script->task_id) != 0)
+        luaL_error(L,
+                   "new_contract: the contractor is of task '%s'; a handler sends in its party's "
+                   "own, '%s'",
+                   task, script->task_id);
+    if (strcmp(channel, "federated") != 0)
+        luaL_error(L, "new_contract: a flow's party sends on channel 'federated', not on '%s'",
+                   channel);
+}
+
+/* host.send(targets, event, title, [task, channel]) → uuid: a contractor's send within a handler.
+ * Raises. */
 static int l_host_send(lua_State *L)
 {
     struct af_delivery *delivery = handler_delivery(L, "new_contract");
     const char *title = titles[luaL_checkoption(L, 3, "task_inside", titles)];
+    check_contractor(L, delivery->party->script);
     char text[AF_UUID_TEXT_BYTES];
     lua_settop(L, 2);
     af_uuid_format(add_send(L, delivery, 1, 2, title), text);

@@ -48,7 +48,7 @@ local function publish(self, targets, event, title)
     error("new_contract: expected an event, got a " .. type(event), 3)
   end
   if host.in_handler() then
-    return host.send(targets, event, title)
+    return host.send(targets, event, title, self.task_id, self.CHANNEL)
   end
   local list = target_list(targets)
   local uuid = host.uuid()

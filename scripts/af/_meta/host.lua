@@ -200,8 +200,10 @@ function host.party_deadline(party, name, seconds) end
 ---@param targets string|string[]
 ---@param event table
 ---@param title? "task_inside"|"task_file_upload"|"task_finish"
+---@param task? string     the contractor's: must be the party's own
+---@param channel? string  the same
 ---@return string uuid
-function host.send(targets, event, title) end
+function host.send(targets, event, title, task, channel) end
 
 ---Whether a flow's handler runs, so that sends are effects.
 ---@return boolean
