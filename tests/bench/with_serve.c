@@ -79,7 +79,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 
 int main(int argc, char **argv)
 {
-    int port, status = 0;
+    int port = 0, status = 0;
     if (argc < 4)
         return 2;
     nftw(argv[2], remove_entry, 16, FTW_DEPTH | FTW_PHYS); /* of a run that was killed */
