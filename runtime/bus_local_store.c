@@ -100,15 +100,18 @@ static void touch(struct af_local_store *store, int64_t queue)
     store->touched[store->touched_count++] = queue;
 }
 
-static void put_into(struct af_local_store *store, int64_t queue, int64_t contract)
+/* Returns false if it is there already. */
+static bool put_into(struct af_local_store *store, int64_t queue, int64_t contract)
 {
     struct af_db_statement *insert =
-        af_db_use(store->db, "INSERT INTO deliveries (queue, contract) VALUES (?, ?)");
-    af_db_run(af_db_integer(af_db_integer(insert, queue), contract));
+        af_db_use(store->db, "INSERT OR IGNORE INTO deliveries (queue, contract) VALUES (?, ?)");
+    if (af_db_run(af_db_integer(af_db_integer(insert, queue), contract)) == 0)
+        return false;
     struct af_db_statement *count =
         af_db_use(store->db, "UPDATE queues SET length = length + 1 WHERE id = ?");
     af_db_run(af_db_integer(count, queue));
     touch(store, queue);
+    return true;
 }
 
 /* ---- Publishing. ---- */
@@ -137,42 +140,47 @@ static bool is_broadcast(const struct af_bus_post *post)
     return post->target_count == 1 && strcmp(post->targets[0], "*") == 0;
 }
 
-static bool has_room(struct af_local_store *store, struct af_local_op *op, int64_t task,
-                     const char *node, const char *channel)
+/* The queue, made if need be, in which there is room for one more; -1: it is full. */
+static int64_t queue_with_room(struct af_local_store *store, struct af_local_op *op, int64_t task,
+                               const char *node, const char *channel)
 {
     struct af_db_statement *find = af_db_use(
-        store->db, "SELECT length FROM queues WHERE task = ? AND node = ? AND channel = ?");
-    bool room = true;
-    if (af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel)))
-        room = af_db_column_integer(find, 0) < AF_BUS_QUEUE_MAX;
+        store->db, "SELECT id, length FROM queues WHERE task = ? AND node = ? AND channel = ?");
+    bool found = af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel));
+    int64_t id = found ? af_db_column_integer(find, 0) : -1;
+    bool is_full = found && af_db_column_integer(find, 1) >= AF_BUS_QUEUE_MAX;
     af_db_reset(find);
-    if (!room) {
-        af_local_refuse(op, AF_BUS_FULL, "the queue of '%s' is full: %d contracts wait for it",
-                        node, AF_BUS_QUEUE_MAX);
-        op->result.retry_ns = AF_S_NS;
-    }
-    return room;
+    if (!found)
+        return make_queue(store, task, node, channel);
+    if (!is_full)
+        return id;
+    af_local_refuse(op, AF_BUS_FULL, "the queue of '%s' is full: %d contracts wait for it", node,
+                    AF_BUS_QUEUE_MAX);
+    op->result.retry_ns = AF_S_NS;
+    return -1;
 }
 
-/* Whether all targets may be sent to. */
-static bool check_targets(struct af_local_store *store, struct af_local_op *op,
-                          const struct af_local_task *task, const struct af_bus_post *post)
+/* The targets' queues, in their order; NULL: they may not all be sent to. */
+static const int64_t *find_queues(struct af_local_store *store, struct af_local_op *op,
+                                  const struct af_local_task *task, const struct af_bus_post *post)
 {
+    int64_t *queues = af_arena_alloc(&op->arena, post->target_count * sizeof *queues);
     for (size_t i = 0; i < post->target_count; i++) {
         const char *target = post->targets[i];
         if (strcmp(target, "*") == 0) {
             af_local_refuse(op, AF_BUS_INVALID, "\"*\" stands for every node, and alone");
-            return false;
+            return NULL;
         }
         if (!af_local_is_member(store, task, target, true)) {
             af_local_refuse(op, AF_BUS_INVALID, "the target '%s' is no node of task '%s'", target,
                             post->task);
-            return false;
+            return NULL;
         }
-        if (!has_room(store, op, task->id, target, post->channel))
-            return false;
+        queues[i] = queue_with_room(store, op, task->id, target, post->channel);
+        if (queues[i] < 0)
+            return NULL;
     }
-    return true;
+    return queues;
 }
 
 static void write_targets(struct af_buf *out, const struct af_bus_post *post)
@@ -208,23 +216,6 @@ static int64_t insert_contract(struct af_local_store *store, int64_t task,
     return af_db_last_id(store->db);
 }
 
-/* The queues that a contract goes to; a target named twice counts once. */
-static int64_t deliver_to_targets(struct af_local_store *store, int64_t task,
-                                  const struct af_bus_post *post, int64_t contract)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < post->target_count; i++) {
-        bool twice = false;
-        for (size_t k = 0; k < i && !twice; k++)
-            twice = strcmp(post->targets[i], post->targets[k]) == 0;
-        if (twice)
-            continue;
-        put_into(store, make_queue(store, task, post->targets[i], post->channel), contract);
-        count++;
-    }
-    return count;
-}
-
 /* The task's nodes, collected first: a statement must not run while it is used again. */
 static size_t list_nodes(struct af_local_store *store, struct af_local_op *op, int64_t task,
                          const char ***nodes)
@@ -241,17 +232,19 @@ static size_t list_nodes(struct af_local_store *store, struct af_local_op *op, i
 }
 
 static bool publish_to_all(struct af_local_store *store, struct af_local_op *op, int64_t task,
-                           const struct af_bus_post *post, int64_t *pending)
+                           const struct af_bus_post *post)
 {
     const char **nodes;
     size_t count = list_nodes(store, op, task, &nodes);
-    for (size_t i = 0; i < count; i++)
-        if (!has_room(store, op, task, nodes[i], post->channel))
+    int64_t *queues = af_arena_alloc(&op->arena, (count + 1) * sizeof *queues);
+    for (size_t i = 0; i < count; i++) {
+        queues[i] = queue_with_room(store, op, task, nodes[i], post->channel);
+        if (queues[i] < 0)
             return false;
+    }
     int64_t contract = insert_contract(store, task, post, true);
     for (size_t i = 0; i < count; i++)
-        put_into(store, make_queue(store, task, nodes[i], post->channel), contract);
-    *pending = contract;
+        put_into(store, queues[i], contract);
     return true;
 }
 
@@ -289,13 +282,14 @@ static bool publish_one(struct af_local_store *store, struct af_local_op *op,
         return false;
     if (post->target_count == 0 || is_known(store, task.id, post))
         return true;
-    int64_t contract;
     if (is_broadcast(post))
-        return publish_to_all(store, op, task.id, post, &contract);
-    if (!check_targets(store, op, &task, post))
+        return publish_to_all(store, op, task.id, post);
+    const int64_t *queues = find_queues(store, op, &task, post);
+    if (queues == NULL)
         return false;
-    contract = insert_contract(store, task.id, post, false);
-    int64_t pending = deliver_to_targets(store, task.id, post, contract);
+    int64_t contract = insert_contract(store, task.id, post, false), pending = 0;
+    for (size_t i = 0; i < post->target_count; i++)
+        pending += put_into(store, queues[i], contract); /* a target named twice counts once */
     if (pending != 1) { /* 0 in the row stands for one: most have one target */
         struct af_db_statement *note =
             af_db_use(store->db, "UPDATE contracts SET pending = ? WHERE id = ?");
@@ -352,24 +346,31 @@ void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const 
 
 /* ---- Acknowledging. ---- */
 
-/* The node is done with the contract: the last one who is takes its content away. */
-static void complete(struct af_local_store *store, int64_t queue, int64_t contract)
+/* The node is done with the contract: the last one who is takes its content away. Returns whether
+ * it waited in the queue, which must be shortened by it. */
+static bool complete(struct af_local_store *store, int64_t queue, int64_t contract)
 {
     struct af_db_statement *remove =
         af_db_use(store->db, "DELETE FROM deliveries WHERE queue = ? AND contract = ?");
     if (af_db_run(af_db_integer(af_db_integer(remove, queue), contract)) == 0)
-        return;
-    struct af_db_statement *count =
-        af_db_use(store->db, "UPDATE queues SET length = length - 1 WHERE id = ?");
-    af_db_run(af_db_integer(count, queue));
+        return false;
     struct af_db_statement *empty = af_db_use(
         store->db, "UPDATE contracts SET pending = pending - 1, content = CASE WHEN pending <= 1 "
                    "THEN NULL ELSE content END, targets = CASE WHEN pending <= 1 THEN NULL ELSE "
                    "targets END WHERE id = ? AND broadcast = 0");
     af_db_run(af_db_integer(empty, contract));
+    return true;
 }
 
-static void acknowledge(struct af_local_store *store, int64_t queue, const char *uuid)
+static void shorten(struct af_local_store *store, int64_t queue, int64_t by)
+{
+    struct af_db_statement *count =
+        af_db_use(store->db, "UPDATE queues SET length = length - ? WHERE id = ?");
+    if (by > 0)
+        af_db_run(af_db_integer(af_db_integer(count, by), queue));
+}
+
+static bool acknowledge(struct af_local_store *store, int64_t queue, const char *uuid)
 {
     struct af_db_statement *find = af_db_use(
         store->db, "SELECT c.id FROM contracts c JOIN deliveries d ON d.queue = ? AND d.contract = "
@@ -377,8 +378,7 @@ static void acknowledge(struct af_local_store *store, int64_t queue, const char 
     af_db_text(af_db_integer(af_db_integer(find, queue), key_of(uuid)), uuid);
     int64_t contract = af_db_row(find) ? af_db_column_integer(find, 0) : -1;
     af_db_reset(find);
-    if (contract >= 0)
-        complete(store, queue, contract);
+    return contract >= 0 && complete(store, queue, contract);
 }
 
 /* ---- Taking. ---- */
@@ -510,8 +510,10 @@ static void hand_out(struct af_local_store *store, struct af_local_op *op)
                     take->lease_ns, store->machine_ns + take->lease_ns);
         return;
     }
+    int64_t completed = 0;
     for (size_t i = 0; i < op->result.count; i++)
-        complete(store, op->queue, op->result.items[i].id);
+        completed += complete(store, op->queue, op->result.items[i].id);
+    shorten(store, op->queue, completed);
 }
 
 /* What a take and an ack have in common: the queue, and what is done with. */
@@ -523,8 +525,10 @@ static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
         !af_local_need_member(store, op, &task, take->task, take->node))
         return false;
     op->queue = make_queue(store, task.id, take->node, take->channel);
+    int64_t completed = 0;
     for (size_t i = 0; i < take->ack_count; i++)
-        acknowledge(store, op->queue, take->acks[i]);
+        completed += acknowledge(store, op->queue, take->acks[i]);
+    shorten(store, op->queue, completed);
     return true;
 }
 
