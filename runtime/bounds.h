@@ -83,9 +83,9 @@
 #define AF_HTTP_BODY_GRACE_S 30              /* after that a body must have kept up … */
 #define AF_HTTP_BODY_RATE_MIN 1024           /* … so many bytes a second */
 #define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20) /* all bodies that are in memory */
-#define AF_HTTP_DISCARD_BYTES_MAX (1 << 20) /* of a refused body, so that the answer arrives */
-#define AF_HTTP_UPLOAD_BYTES_MAX (INT64_C(8) << 30) /* a file: models of some GB */
-#define AF_HTTP_DRAIN_S 10                          /* to end what is being answered */
+#define AF_HTTP_DISCARD_BYTES_MAX (1 << 20)      /* of a refused body, so that the answer arrives */
+#define AF_BUS_FILE_BYTES_MAX (INT64_C(8) << 30) /* a file: models of some GB */
+#define AF_HTTP_DRAIN_S 10                       /* to end what is being answered */
 
 /* The service. */
 #define AF_SERVE_TOKENS_MAX 100000            /* lines of a tokens file */

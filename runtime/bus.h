@@ -105,7 +105,8 @@ struct af_bus_file {
     const char *sha256; /* of the bytes, hexadecimal, if the caller has worked it out; or NULL */
     const void *bytes;
     size_t bytes_len;
-    bool durable; /* keep it when the task ends */
+    bool durable;        /* keep it when the task ends */
+    const char *call_id; /* the same where the call is made again after a crash; or NULL */
     /* Told now and then, on the loop's thread; or NULL. */
     void (*progress)(void *arg, int64_t done_bytes, int64_t total_bytes);
     void *progress_arg;
@@ -133,6 +134,7 @@ struct af_bus_note {
     const char *task, *channel, *node;
     int64_t number;
     const char *text, *url;
+    const char *call_id; /* as above */
 };
 
 struct af_bus_task {

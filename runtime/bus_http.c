@@ -208,9 +208,15 @@ static void answer_came(void *arg, const struct af_http_answer *answer)
 
 /* ---- Requests. ---- */
 
+void af_bus_op_call_id(struct af_bus_op *op, const char *call_id)
+{
+    if (call_id != NULL)
+        snprintf(op->call_id, sizeof op->call_id, "Idempotency-Key: %s", call_id);
+}
+
 void af_bus_op_start(struct af_bus_op *op, struct af_http_request *request)
 {
-    enum { OURS = 4, MAX = 9 };
+    enum { OURS = 5, MAX = 10 };
     const char *headers[MAX];
     struct af_http_url target;
     size_t count = request->header_count;
@@ -229,6 +235,8 @@ void af_bus_op_start(struct af_bus_op *op, struct af_http_request *request)
     /* Not of a file: its URL is of who has uploaded it, where paths name nodes. */
     if (to_service && request->post && op->bus->node != NULL)
         headers[count++] = op->bus->node;
+    if (request->post && op->call_id[0] != '\0')
+        headers[count++] = op->call_id;
     request->headers = headers;
     request->header_count = count;
     op->call = af_http_start(op->bus->client, request, answer_came, op);

@@ -60,6 +60,7 @@ struct af_bus_op {
     struct af_bus_fetch fetch;
     struct af_bus_note note;
     char sent_sha256[65]; /* of an upload's bytes */
+    char call_id[80];     /* the header Idempotency-Key, or "" */
     bool has_logged_in;
 };
 
@@ -96,6 +97,9 @@ static inline struct af_bus_http *af_bus_http_of(struct af_bus *bus)
 
 struct af_bus_op *af_bus_op_new(struct af_bus *bus, const char *what, af_bus_done_fn *done,
                                 void *arg);
+
+/* Says by which id the service may know the call if it is made again; NULL: by none. */
+void af_bus_op_call_id(struct af_bus_op *op, const char *call_id);
 
 /* Ends it: calls done, then frees it. */
 void af_bus_op_end(struct af_bus_op *op, const struct af_bus_result *result);

@@ -102,6 +102,7 @@ void af_bus_http_put_file(struct af_bus *bus, const struct af_bus_file *file, af
     op->file.path = af_arena_string(&op->arena, file->path);
     op->file.move = file->move;
     op->answered = uploaded;
+    af_bus_op_call_id(op, file->call_id);
     af_buf_printf(&url, "%s/file/upload?", op->bus->base);
     append_parameter(&url, "task_id", file->task);
     append_parameter(&url, "&durable", file->durable ? "True" : "False");
@@ -209,5 +210,7 @@ void af_bus_http_tell(struct af_bus *bus, const struct af_bus_note *note, af_bus
     op->note.text = af_arena_string(&op->arena, note->text);
     op->note.url = af_arena_string(&op->arena, note->url);
     op->answered = noted;
+    op->note.call_id = NULL; /* it is in the header */
+    af_bus_op_call_id(op, note->call_id);
     rows[note->kind].tell(op);
 }

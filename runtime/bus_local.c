@@ -475,6 +475,7 @@ static void tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done
     op->note.node = af_arena_string(&op->arena, note->node);
     op->note.text = af_arena_string(&op->arena, note->text);
     op->note.url = af_arena_string(&op->arena, note->url);
+    op->note.call_id = NULL; /* a note of the same machine is not made twice */
     af_local_submit(op);
 }
 

@@ -178,7 +178,7 @@ static bool copy(struct af_local_op *op, struct source *source, int to, const ch
     while (ok && !atomic_load(closing) && (got = read_piece(source, piece)) > 0) {
         crypto_hash_sha256_update(&hash, (unsigned char *)piece, (size_t)got);
         done += got;
-        if (done > AF_FILE_BYTES_MAX) {
+        if (done > AF_BUS_FILE_BYTES_MAX) {
             errno = EFBIG;
             ok = fail(op, from_name, "kept");
         } else if (to >= 0 && !write_piece(to, piece, (size_t)got)) {
@@ -259,7 +259,7 @@ static const char *keep_in_place(struct af_local_op *op)
     struct source source = {-1, NULL, 0, 0};
     const char *path = op->file.path;
     bool ok = open_source(op, &source, path);
-    if (ok && source.total > AF_FILE_BYTES_MAX) {
+    if (ok && source.total > AF_BUS_FILE_BYTES_MAX) {
         errno = EFBIG;
         ok = fail(op, path, "kept");
     }
@@ -317,6 +317,7 @@ void af_local_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bu
     op->file.node = af_arena_string(&op->arena, file->node);
     op->file.path = af_arena_string(&op->arena, file->path);
     op->file.sha256 = af_arena_string(&op->arena, file->sha256);
+    op->file.call_id = NULL; /* the same bytes are the same file */
     op->file.bytes = af_arena_copy(&op->arena, file->bytes, file->bytes_len);
     op->extension = extension_of(op, file->name != NULL ? file->name : file->path);
     start_thread(op, put_in_thread);

@@ -162,6 +162,8 @@ static void upload(struct af_live *live, struct af_script_party *party, const ch
     struct af_failure why = AF_FAILURE_INIT;
     const char *path = af_request_string(request, "path");
     char *real = NULL;
+    char call_id[AF_UUID_TEXT_BYTES];
+    af_uuid_format(call->key, call_id);
     if (path != NULL && (real = af_file_find(&live->options->grants->files, path, &why)) == NULL) {
         af_live_refuse(live, party, call->id, "upload_file: %s: %s", why.what, why.why);
         return;
@@ -175,6 +177,7 @@ static void upload(struct af_live *live, struct af_script_party *party, const ch
                                .bytes = path == NULL ? call->bytes : NULL,
                                .bytes_len = path == NULL ? call->bytes_len : 0,
                                .durable = af_request_bool(request, "persistent"),
+                               .call_id = call_id,
                                .progress = upload_goes_on,
                                .progress_arg = under_way};
     af_bus_put_file(live->bus, &file, uploaded, under_way);
@@ -258,7 +261,7 @@ static void download(struct af_live *live, struct af_script_party *party, const 
     struct af_failure why = AF_FAILURE_INIT;
     const char *url = af_request_string(request, "url");
     const char *path = af_request_string(request, "path");
-    int64_t max_bytes = path == NULL ? (int64_t)AF_BUF_BYTES_MAX : AF_FILE_BYTES_MAX;
+    int64_t max_bytes = path == NULL ? (int64_t)AF_BUF_BYTES_MAX : AF_BUS_FILE_BYTES_MAX;
     char *target = NULL;
     double seconds;
     af_request_integer(request, "max_bytes", &max_bytes);
@@ -350,7 +353,10 @@ static void tell_note(struct af_live *live, struct af_script_party *party, const
                       const char *task, const struct af_script_call *call,
                       const struct af_request *request)
 {
-    struct af_bus_note note = {.task = task, .channel = "federated", .node = node};
+    char call_id[AF_UUID_TEXT_BYTES];
+    af_uuid_format(call->key, call_id);
+    struct af_bus_note note = {
+        .task = task, .channel = "federated", .node = node, .call_id = call_id};
     const char *channel = af_request_string(request, "channel");
     const char *what = "report_progress";
     if (channel != NULL)

@@ -128,7 +128,7 @@ void serve_dataset(struct serve_call *call)
 void serve_admit_bundle(struct serve_call *call)
 {
     af_exchange_take_part(call->exchange, "File", call->serve->options.files,
-                          AF_HTTP_UPLOAD_BYTES_MAX);
+                          AF_BUS_FILE_BYTES_MAX);
 }
 
 static size_t count_entries(const char *folder)

@@ -101,7 +101,7 @@ static void admitted(void *arg, const struct af_bus_result *result)
         serve_bus_error(call, result);
     else
         af_exchange_take_part(call->exchange, "files", call->serve->options.files,
-                              AF_HTTP_UPLOAD_BYTES_MAX);
+                              AF_BUS_FILE_BYTES_MAX);
 }
 
 void serve_admit_upload(struct serve_call *call)
