@@ -715,6 +715,40 @@ static void change_store(struct world *world, const char *sql)
     sqlite3_close(db);
 }
 
+static void expect_status(struct world *world, const char *text)
+{
+    struct answer answer = {0};
+    af_bus_status(world->bus, NULL, note, &answer);
+    wait_for(world, &answer);
+    if (strstr(answer.text, text) == NULL)
+        fail_msg("expected %s in %s", text, answer.text);
+    forget(&answer);
+}
+
+static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(void **state)
+{
+    struct world *world = *state;
+    const char *targets[] = {"b", "c", "b"}, *acks[] = {"u1", "u2", "u1"};
+    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{1}", 3, 0};
+    struct answer answer = {0};
+    af_bus_publish(world->bus, &post, 1, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    forget(&answer);
+    push(world, "a", "b", "u2", "{2}");
+    push(world, "a", "b", "u3", "{3}");
+    expect_status(world, "{\"length\":3,\"leased\":0,\"node_id\":\"b\"");
+    struct af_bus_take take = take_of("b", 60000, 0, 10);
+    expect_taken(world, &take, "{1}{2}{3}");
+    take.acks = acks;
+    take.ack_count = 3;
+    expect_taken(world, &take, "");
+    expect_status(world, "{\"length\":1,\"leased\":1,\"node_id\":\"b\"");
+    struct af_bus_take plain = take_of("c", 0, 0, 10);
+    expect_taken(world, &plain, "{1}"); /* what one has done with, the other still gets */
+    expect_status(world, "{\"length\":0,\"leased\":0,\"node_id\":\"c\"");
+}
+
 static void test_newer_and_foreign_files_are_refused_by_name(void **state)
 {
     struct world *world = *state;
@@ -786,6 +820,7 @@ int main(void)
         CASE(test_files_that_cannot_be_read_are_named),
         CASE(test_what_was_confirmed_is_there_after_opening_again),
         CASE(test_newer_and_foreign_files_are_refused_by_name),
+        CASE(test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right),
         CASE(test_a_full_queue_is_an_error_to_who_pushes),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
