@@ -69,6 +69,17 @@ static void range_field(lua_State *L, const char *name, bool *has, lua_Integer *
     lua_pop(L, 1);
 }
 
+static void compile_key(lua_State *L, int self, struct af_field *field)
+{
+    static struct af_buf key; /* what follows may raise */
+    af_buf_clear(&key);
+    af_json_write_string(&key, field->name, field->len); /* nothing, if it is no UTF-8: see write */
+    af_buf_append_char(&key, ':');
+    field->key = lua_pushlstring(L, key.data, key.len);
+    field->key_len = key.len;
+    anchor(L, self);
+}
+
 /* spec.names (sorted) and, for a record, spec.types. */
 static void compile_fields(lua_State *L, int self, struct af_type *type)
 {
@@ -85,7 +96,10 @@ static void compile_fields(lua_State *L, int self, struct af_type *type)
     for (size_t i = 0; i < type->field_count; i++) {
         lua_rawgeti(L, names, (lua_Integer)i + 1);
         type->fields[i].name = luaL_checklstring(L, -1, &type->fields[i].len);
+        lua_pushvalue(L, -1);
+        type->fields[i].name_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* types live as long as L */
         anchor(L, self);
+        compile_key(L, self, &type->fields[i]);
         type->fields[i].type = NULL;
         if (typed) {
             lua_rawgeti(L, types, (lua_Integer)i + 1);

@@ -29,8 +29,17 @@ enum af_type_kind {
 struct af_field {
     const char *name;
     size_t len;
+    int name_ref;    /* of the name as a Lua string: pushing it that way does not hash it again */
+    const char *key; /* "name": as it is written */
+    size_t key_len;
     const struct af_type *type;
 };
+
+/* Pushes a field's name. */
+static inline void af_field_push_name(lua_State *L, const struct af_field *field)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, field->name_ref);
+}
 
 struct af_type {
     enum af_type_kind kind;

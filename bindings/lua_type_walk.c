@@ -261,7 +261,7 @@ static bool build_record(lua_State *L, const struct af_type *type, int index,
     size_t used = 0;
     for (size_t i = 0; i < type->field_count; i++) {
         const struct af_field *field = &type->fields[i];
-        lua_pushlstring(L, field->name, field->len);
+        af_field_push_name(L, field);
         lua_pushvalue(L, -1);
         if (lua_rawget(L, index) != LUA_TNIL)
             used++;
@@ -411,9 +411,8 @@ static bool write_record(lua_State *L, const struct af_type *type, int index, co
         const struct af_field *field = &type->fields[i];
         if (i > 0 || first != NULL)
             af_buf_append_char(out, ',');
-        af_json_write_string(out, field->name, field->len);
-        af_buf_append_char(out, ':');
-        lua_pushlstring(L, field->name, field->len);
+        af_buf_append(out, field->key, field->key_len);
+        af_field_push_name(L, field);
         lua_rawget(L, index);
         if (!af_type_write(L, field->type, lua_gettop(L), NULL, out, error))
             return prepend_name(error, field->name, field->len);
@@ -600,13 +599,13 @@ static bool fill_missing(lua_State *L, const struct af_type *type, int out,
 {
     for (size_t i = 0; i < type->field_count; i++) {
         const struct af_field *field = &type->fields[i];
-        lua_pushlstring(L, field->name, field->len);
+        af_field_push_name(L, field);
         if (lua_rawget(L, out) == LUA_TNIL) {
             if (!field->type->optional) {
                 unfit(L, field->type, lua_gettop(L), error);
                 return prepend_name(error, field->name, field->len);
             }
-            lua_pushlstring(L, field->name, field->len);
+            af_field_push_name(L, field);
             if (!push_fallback(L, field->type, error))
                 return false;
             lua_rawset(L, out);
@@ -636,7 +635,7 @@ static bool read_record(lua_State *L, const struct af_type *type, struct af_json
                 return unfit_token(L, type, reader, AF_JSON_ERROR, error);
             continue;
         }
-        lua_pushlstring(L, field->name, field->len);
+        af_field_push_name(L, field);
         if (!af_type_read(L, field->type, reader, af_json_next(reader), error))
             return prepend_name(error, field->name, field->len);
         if (!lua_isnil(L, -1))
