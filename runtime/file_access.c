@@ -2,6 +2,7 @@
 #include "file_access.h"
 
 #include "failure.h"
+#include "io.h"
 #include "mem.h"
 
 #include <errno.h>
@@ -126,20 +127,6 @@ static char *real_folder(const char *path)
     return real;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, bytes, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        bytes += put;
-        len -= (size_t)put;
-    }
-    return 0;
-}
-
 char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why)
 {
     const char *slash = strrchr(path, '/');
@@ -173,7 +160,7 @@ int af_file_write(const struct af_file_access *access, const char *path, const v
     af_buf_append(&temporary, target, (size_t)(slash - target));
     af_buf_printf(&temporary, "/.%s.XXXXXX", slash + 1);
     int fd = mkostemp((char *)af_buf_text(&temporary), O_CLOEXEC); /* 0600 */
-    bool ok = fd >= 0 && write_all(fd, bytes, len) == 0 && fsync(fd) == 0;
+    bool ok = fd >= 0 && af_io_write_all(fd, bytes, len) && fsync(fd) == 0;
     ok = (fd < 0 || close(fd) == 0) && ok;
     ok = ok && rename(temporary.data, target) == 0;
     if (!ok)

@@ -2,10 +2,10 @@
 #include "http_server_impl.h"
 
 #include "bounds.h"
+#include "io.h"
 #include "mem.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,21 +61,13 @@ static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t l
 
 /* ---- Into a file. ---- */
 
-static bool write_all(struct upload *upload, const char *bytes, size_t len)
+static bool keep(struct upload *upload, const char *bytes, size_t len)
 {
-    while (len > 0) {
-        ssize_t written = write(upload->fd, bytes, len);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0) {
-            http_exchange_refuse(upload->exchange, AF_EXCHANGE_DISK,
-                                 "the file cannot be kept here: no room, or the disk failed");
-            return false;
-        }
-        bytes += written;
-        len -= (size_t)written;
-    }
-    return true;
+    if (af_io_write_all(upload->fd, bytes, len))
+        return true;
+    http_exchange_refuse(upload->exchange, AF_EXCHANGE_DISK,
+                         "the file cannot be kept here: no room, or the disk failed");
+    return false;
 }
 
 /* Has the disk begin with what has come, so that whoever makes the file durable need not wait for
@@ -92,7 +84,7 @@ static void write_out(struct upload *upload)
 static bool write_part(void *arg, const char *bytes, size_t len)
 {
     struct upload *upload = arg;
-    if (!write_all(upload, bytes, len))
+    if (!keep(upload, bytes, len))
         return false;
     crypto_hash_sha256_update(&upload->sha256, (const unsigned char *)bytes, len);
     upload->part.size_bytes += (int64_t)len;

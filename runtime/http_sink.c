@@ -5,10 +5,10 @@
 
 #include "bounds.h"
 #include "failure.h"
+#include "io.h"
 #include "mem.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,20 +88,6 @@ bool af_http_sink_header(struct af_http_sink *sink, const char *line, size_t len
     return true;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, bytes, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return false;
-        bytes += put;
-        len -= (size_t)put;
-    }
-    return true;
-}
-
 static bool write_file(struct af_http_sink *sink, const char *bytes, size_t len)
 {
     if (sink->fd < 0) {
@@ -110,7 +96,7 @@ static bool write_file(struct af_http_sink *sink, const char *bytes, size_t len)
         memcpy(sink->temporary + path_len, ".XXXXXX", sizeof ".XXXXXX");
         sink->fd = mkostemp(sink->temporary, O_CLOEXEC); /* 0600 */
     }
-    if (sink->fd < 0 || !write_all(sink->fd, bytes, len))
+    if (sink->fd < 0 || !af_io_write_all(sink->fd, bytes, len))
         sink->trouble = "the file cannot be written";
     return sink->trouble == NULL;
 }

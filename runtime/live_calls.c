@@ -10,7 +10,6 @@
 #include "script_calls.h"
 #include "script_run.h"
 
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,15 +192,6 @@ static void downloaded(void *arg, const struct af_bus_result *result)
     free(call);
 }
 
-static bool is_digest(const struct af_buf *bytes, const char *expected)
-{
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof digest + 1];
-    crypto_hash_sha256(digest, (const unsigned char *)af_buf_text(bytes), bytes->len);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-    return strcmp(hex, expected) == 0;
-}
-
 /* file:// URLs, where the folder is granted. */
 static void read_file(struct af_live *live, struct af_script_party *party, uint64_t call,
                       const struct af_request *request, int64_t max_bytes)
@@ -213,7 +203,7 @@ static void read_file(struct af_live *live, struct af_script_party *party, uint6
     const char *path = af_request_string(request, "path");
     const char *sha256 = af_request_string(request, "sha256");
     bool ok = af_file_read(files, url + 7, max_bytes, &bytes, &why) == 0;
-    if (ok && sha256 != NULL && !is_digest(&bytes, sha256))
+    if (ok && sha256 != NULL && !af_script_is_sha256(af_buf_text(&bytes), bytes.len, sha256))
         ok = af_failure_set(&why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one") == 0;
     if (ok && path != NULL)
         ok = af_file_write(files, path, af_buf_text(&bytes), bytes.len, &why) == 0;

@@ -6,6 +6,7 @@
 #include "request.h"
 #include "script.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,15 @@ int af_script_call_read(const struct af_script_call *call, struct af_request *re
         }
     }
     return 0;
+}
+
+bool af_script_is_sha256(const void *bytes, size_t len, const char *expected)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char hex[2 * sizeof digest + 1];
+    crypto_hash_sha256(digest, bytes, len);
+    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    return strcmp(hex, expected) == 0;
 }
 
 static void append_text(struct af_buf *out, const char *name, const char *text, size_t len)

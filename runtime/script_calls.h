@@ -3,6 +3,7 @@
 #ifndef AF_SCRIPT_CALLS_H
 #define AF_SCRIPT_CALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ struct af_script_party;
  * filled: it is no object, or a field is missing or of another type. */
 int af_script_call_read(const struct af_script_call *call, struct af_request *request, char *why,
                         size_t size);
+
+/* Whether the bytes have the SHA-256 that a download's call expects, 64 small hex digits. */
+bool af_script_is_sha256(const void *bytes, size_t len, const char *expected);
 
 /* A contract that a sequential script is given in answer to "next_event". All is borrowed. */
 struct af_script_event {

@@ -8,7 +8,6 @@
 #include "script_calls.h"
 #include "script_run.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +85,6 @@ static const void *fetch(struct af_sim *sim, const char *url, int64_t max_bytes,
     return NULL;
 }
 
-static bool is_digest(const void *bytes, size_t len, const char *expected)
-{
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof digest + 1];
-    crypto_hash_sha256(digest, bytes, len);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-    return strcmp(hex, expected) == 0;
-}
-
 static void download(struct af_sim *sim, struct af_script_party *party,
                      const struct af_script_call *call, const struct af_request *request)
 {
@@ -110,7 +100,7 @@ static void download(struct af_sim *sim, struct af_script_party *party,
     if (bytes != NULL && (int64_t)len > max_bytes)
         af_failure_set(&why, AF_FAILURE_FLOW, url, "is larger than %lld bytes",
                        (long long)max_bytes);
-    else if (bytes != NULL && sha256 != NULL && !is_digest(bytes, len, sha256))
+    else if (bytes != NULL && sha256 != NULL && !af_script_is_sha256(bytes, len, sha256))
         af_failure_set(&why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one");
     else if (bytes != NULL && path != NULL)
         af_file_write(&sim->options->grants.files, path, bytes, len, &why);
