@@ -408,27 +408,36 @@ static int l_push_event(lua_State *L)
     return 2;
 }
 
-static void deliver_event(struct af_delivery *delivery, struct af_target target)
+/* Puts the event on the thread as l_push_event() does; false: it does not validate, and the
+ * delivery is over. */
+static bool push_event(struct af_delivery *delivery)
 {
     struct af_script_party *party = delivery->party;
     lua_State *thread = delivery->coro.thread;
     struct af_vm *vm = party->script->vm;
-    push_call(delivery, target.slot > 0 ? target.slot : 1);
     struct af_script_party *outer = vm->running;
     vm->running = party;
     lua_pushcfunction(thread, l_push_event);
     lua_pushlightuserdata(thread, delivery);
     int status = lua_pcall(thread, 1, 2, 0);
     vm->running = outer;
-    if (status != LUA_OK || lua_isnil(thread, 3)) {
-        const char *why = af_vm_error_text(thread, NULL);
-        clear_effects(&delivery->effects, false);
-        delivery->result = af_mem_string(why);
-        delivery->effects.outcome = AF_OUTCOME_INVALID;
-        delivery->effects.text = delivery->result;
-        finish(delivery);
+    if (status == LUA_OK && !lua_isnil(thread, -2))
+        return true;
+    const char *why = af_vm_error_text(thread, NULL);
+    clear_effects(&delivery->effects, false);
+    delivery->result = af_mem_string(why);
+    delivery->effects.outcome = AF_OUTCOME_INVALID;
+    delivery->effects.text = delivery->result;
+    finish(delivery);
+    return false;
+}
+
+static void deliver_event(struct af_delivery *delivery, struct af_target target)
+{
+    lua_State *thread = delivery->coro.thread;
+    push_call(delivery, target.slot > 0 ? target.slot : 1);
+    if (!push_event(delivery))
         return;
-    }
     if (target.slot == 0) {
         enter(delivery, target.next);
         return;
@@ -525,6 +534,10 @@ void af_script_deliver(struct af_script_party *party, const struct af_input *inp
         break;
     case AF_INPUT_DEADLINE:
         deliver_deadline(delivery);
+        break;
+    case AF_INPUT_VALIDATE:
+        if (push_event(delivery))
+            finish(delivery);
         break;
     }
 }

@@ -483,39 +483,3 @@ const struct af_script_member *af_script_members(const struct af_script *script,
     *count = script->member_count;
     return script->members;
 }
-
-/* ---- Validating alone. ---- */
-
-struct validation {
-    struct af_script *script;
-    int event;
-    const char *content;
-    size_t len;
-    char text[640];
-};
-
-static int l_validate(lua_State *L)
-{
-    struct validation *v = lua_touserdata(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, v->script->classes_ref);
-    lua_rawgeti(L, -1, v->event + 1);
-    const char *why = af_event_read(L, -1, v->content, v->len);
-    snprintf(v->text, sizeof v->text, "%s", why == NULL ? "" : why);
-    return 0;
-}
-
-int af_script_validate(struct af_script *script, int event, const char *content, size_t len,
-                       struct af_failure *why)
-{
-    struct validation v = {script, event, content, len, ""};
-    lua_State *L = script->vm->L;
-    lua_pushcfunction(L, l_validate);
-    lua_pushlightuserdata(L, &v);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        snprintf(v.text, sizeof v.text, "%s", af_vm_error_text(L, NULL));
-        lua_pop(L, 1);
-    }
-    if (v.text[0] == '\0')
-        return 0;
-    return af_failure_set(why, AF_FAILURE_FLOW, "", "%s", v.text);
-}

@@ -34,8 +34,9 @@ struct af_party {
     const struct af_flow *flow;
     enum af_party_status status;
     bool down;
-    bool busy;    /* a delivery is under way */
-    bool pumping; /* the party takes its inputs */
+    bool busy;      /* a delivery is under way */
+    bool deferring; /* … which only validates what is to be deferred */
+    bool pumping;   /* the party takes its inputs */
     bool look_at_deferred;
     enum af_fate fate; /* of the delivery under way */
 
@@ -332,7 +333,7 @@ static void withdraw(struct af_party *party)
     if (!party->busy)
         return;
     af_script_withdraw(party->script);
-    party->busy = false;
+    party->busy = party->deferring = false;
 }
 
 void af_party_fail(struct af_party *party, const char *reason)
@@ -459,6 +460,21 @@ static void go_down(struct af_party *party)
     party->counts.crashes++;
 }
 
+static void keep_deferred(struct af_party *party, struct af_contract *contract)
+{
+    if (party->deferred_count >= AF_PARTY_DEFERRED_MAX) {
+        settle(party, contract);
+        end_failed(party, AF_FINDING_RAISED, "more than 100,000 events are deferred");
+        return;
+    }
+    af_trace_contract(party->spec.trace, now(party), "defer", party->spec.id, contract, NULL);
+    af_mem_reserve(&party->deferred, &party->deferred_cap, party->deferred_count + 1,
+                   sizeof(struct af_contract *));
+    party->deferred[party->deferred_count++] = contract;
+    if (party->spec.owner->settled != NULL)
+        party->spec.owner->settled(party->spec.owner->arg, party, contract);
+}
+
 /* A delivery is over. */
 static void delivered(void *arg, struct af_script_party *script, const struct af_effects *effects)
 {
@@ -466,10 +482,17 @@ static void delivered(void *arg, struct af_script_party *script, const struct af
     struct af_party *party = arg;
     struct af_contract *contract = party->current;
     bool start = party->status == AF_PARTY_NEW;
-    party->busy = false;
+    bool deferring = party->deferring;
+    party->busy = party->deferring = false;
     party->current = NULL;
     party->status = AF_PARTY_ACTIVE;
     tell_logs(party, effects);
+    if (deferring && effects->outcome == AF_OUTCOME_NONE) {
+        keep_deferred(party, contract);
+        stepped(party);
+        pump(party);
+        return;
+    }
     if (effects->outcome == AF_OUTCOME_RAISED) {
         if (effects->traceback != NULL)
             af_log(AF_LOG_DEBUG, "%s: %s", party->spec.id, effects->traceback);
@@ -525,26 +548,14 @@ static bool tells_of_sender(const struct af_contract *contract)
     return same;
 }
 
-static void defer(struct af_party *party, int event, struct af_contract *contract)
+static void deliver_contract(struct af_party *party, enum af_input_kind kind, int event,
+                             struct af_contract *contract)
 {
-    struct af_failure why = AF_FAILURE_INIT;
-    if (af_script_validate(party->spec.script, event, contract->content, contract->content_len,
-                           &why) != 0) {
-        dead_letter(party, contract, why.why);
-        settle(party, contract);
-        return;
-    }
-    if (party->deferred_count >= AF_PARTY_DEFERRED_MAX) {
-        settle(party, contract);
-        end_failed(party, AF_FINDING_RAISED, "more than 100,000 events are deferred");
-        return;
-    }
-    af_trace_contract(party->spec.trace, now(party), "defer", party->spec.id, contract, NULL);
-    af_mem_reserve(&party->deferred, &party->deferred_cap, party->deferred_count + 1,
-                   sizeof(struct af_contract *));
-    party->deferred[party->deferred_count++] = contract;
-    if (party->spec.owner->settled != NULL)
-        party->spec.owner->settled(party->spec.owner->arg, party, contract);
+    struct af_input input = {
+        kind, 0, contract->key, contract->from, event, contract->content, contract->content_len,
+        NULL};
+    party->current = contract;
+    deliver(party, &input);
 }
 
 static void refuse(struct af_party *party, int event, struct af_contract *contract)
@@ -570,18 +581,14 @@ static void take(struct af_party *party, struct af_contract *contract)
         return;
     }
     switch (disposition(party, event)) {
-    case AF_EVENT_HANDLED: {
-        struct af_input input = {AF_INPUT_EVENT,        0,     contract->key,
-                                 contract->from,        event, contract->content,
-                                 contract->content_len, NULL};
+    case AF_EVENT_HANDLED:
         af_trace_contract(party->spec.trace, now(party), "deliver", party->spec.id, contract, NULL);
-        party->current = contract;
-        deliver(party, &input);
+        deliver_contract(party, AF_INPUT_EVENT, event, contract);
         return;
-    }
-    case AF_EVENT_DEFERRED:
-        defer(party, event, contract);
-        break;
+    case AF_EVENT_DEFERRED: /* what is kept must be fit to be handled later */
+        party->deferring = true;
+        deliver_contract(party, AF_INPUT_VALIDATE, event, contract);
+        return;
     case AF_EVENT_IGNORED:
         party->counts.ignored++;
         af_trace_contract(party->spec.trace, now(party), "ignore", party->spec.id, contract, NULL);

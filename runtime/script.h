@@ -177,7 +177,13 @@ int af_script_party_restore(struct af_script_party *party, int state, const char
 /* Where the party waits, as file:line, or "" if it does not. Borrowed until the next call. */
 const char *af_script_party_where(struct af_script_party *party);
 
-enum af_input_kind { AF_INPUT_START, AF_INPUT_EVENT, AF_INPUT_AFTER, AF_INPUT_DEADLINE };
+enum af_input_kind {
+    AF_INPUT_START,
+    AF_INPUT_EVENT,
+    AF_INPUT_AFTER,
+    AF_INPUT_DEADLINE,
+    AF_INPUT_VALIDATE, /* no handler runs: AF_OUTCOME_NONE, or AF_OUTCOME_INVALID with the reason */
+};
 
 struct af_input {
     enum af_input_kind kind;
@@ -245,10 +251,6 @@ void af_script_deliver(struct af_script_party *party, const struct af_input *inp
 
 /* Withdraws a delivery that waits: done is not called, the snapshot stays. For a crash. */
 void af_script_withdraw(struct af_script_party *party);
-
-/* Whether an event's content validates: 0, or -1 with *why filled. */
-int af_script_validate(struct af_script *script, int event, const char *content, size_t len,
-                       struct af_failure *why);
 
 /* ---- Interrupts, from a signal handler. ---- */
 

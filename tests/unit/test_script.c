@@ -490,15 +490,24 @@ static void test_contents_are_validated(void **state)
                                         "{\"type\":\"add\",\"n\":\"1\"}",
                                         "{\"type\":\"add\",\"n\":1.5}",
                                         "{\"type\":\"add\",\"n\":1"};
-    struct af_failure why = AF_FAILURE_INIT;
-    static const char good[] = "{\"type\":\"add\",\"n\":1,\"more\":[1]}";
-    assert_int_equal(af_script_validate(world->script, add, good, sizeof good - 1, &why), 0);
+    struct af_input input = {.kind = AF_INPUT_VALIDATE,
+                             .key = {1, 5},
+                             .from = "p",
+                             .event = add,
+                             .content = "{\"type\":\"add\",\"n\":1,\"more\":[1]}"};
+    start(world);
+    input.content_len = strlen(input.content);
+    af_script_deliver(world->party, &input, on_done, &world->done);
+    assert_int_equal(world->done.outcome, AF_OUTCOME_NONE);
     for (size_t i = 0; i < 7; i++) {
-        why = AF_FAILURE_INIT;
-        if (af_script_validate(world->script, add, wrong[i], strlen(wrong[i]), &why) != -1)
+        input.content = wrong[i];
+        input.content_len = strlen(wrong[i]);
+        af_script_deliver(world->party, &input, on_done, &world->done);
+        if (world->done.outcome != AF_OUTCOME_INVALID)
             fail_msg("accepted: %s", wrong[i]);
-        assert_true(why.why[0] != '\0');
+        assert_true(world->done.text[0] != '\0');
     }
+    assert_string_equal(data_of(world->party), "{\"step\":2,\"sum\":0}");
 }
 
 /* ---- Deliveries. ---- */
