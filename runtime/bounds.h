@@ -25,6 +25,7 @@
 #define AF_PARTY_DATA_BYTES_MAX (16u << 20) /* data as JSON; large things belong in files */
 #define AF_PARTY_DATA_BYTES_WARN (256u << 10)
 #define AF_PARTY_DEFERRED_MAX 100000 /* events: a party that defers more is stuck */
+#define AF_PARTY_ATTEMPTS_MAX 3      /* deliveries of an input over which its process dies */
 #define AF_PARTY_SEEN_MAX 500000     /* uuids remembered at least, for deduplication */
 #define AF_PARTIES_MAX 2000000       /* of one simulated run */
 

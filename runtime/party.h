@@ -44,8 +44,34 @@ enum af_fate {
     AF_FATE_CRASH_AFTER, /* it crashes once the transaction is committed, its sends still unsent */
 };
 
+/* What a step of a party was. */
+enum af_step_kind {
+    AF_STEP_OTHER, /* a crash, a return, a loss: nothing that is kept */
+    AF_STEP_START,
+    AF_STEP_EVENT,
+    AF_STEP_DEFER,
+    AF_STEP_IGNORE,
+    AF_STEP_REFUSE, /* dead-lettered: unexpected, or not valid */
+    AF_STEP_AFTER,
+    AF_STEP_DEADLINE,
+    AF_STEP_FAIL, /* ended from outside */
+    AF_STEP_HOLD, /* its input was put back; nothing else has happened */
+    AF_STEP_RETRY,
+};
+
+struct af_party_step {
+    enum af_step_kind kind;
+    const struct af_contract *contract; /* its input, or NULL */
+    bool was_deferred;                  /* … which had been deferred */
+    const char *deadline;               /* its input, or NULL */
+    const struct af_effects *effects;   /* of a handler that returned, or NULL */
+};
+
 struct af_party_owner {
     void *arg;
+
+    /* Whether it may take an input now; NULL: always. Once it may again, af_party_go_on(). */
+    bool (*ready)(void *arg, const struct af_party *party);
 
     /* Sends a committed contract to members of the task. The contract is the owner's
      * (af_contract_drop), targets are borrowed. */
@@ -69,7 +95,7 @@ struct af_party_owner {
     /* A line that the party logged. */
     void (*log)(void *arg, struct af_party *party, const char *text, size_t len);
 
-    /* After each transaction, crash, restart and end. */
+    /* After each transaction, crash, restart and end; af_party_step() tells what it was. */
     void (*stepped)(void *arg, struct af_party *party);
 };
 
@@ -81,6 +107,7 @@ struct af_party_spec {
     const char *id, *task; /* borrowed, outlive the party */
     uint32_t member, role;
     struct af_hash seed;
+    bool holds; /* a handler that raises does not end the party: it is held */
     void *user; /* the owner's own */
 };
 
@@ -109,7 +136,57 @@ void af_party_lose(struct af_party *party);
 /* Ends it with a reason, as if a handler had failed. */
 void af_party_fail(struct af_party *party, const char *reason);
 
+/* ---- Holding: it takes nothing until it is told to go on; the input that it was held over, kept
+ * at its place, is taken again then. ---- */
+
+/* Why it is held, borrowed, or NULL. */
+const char *af_party_held(const struct af_party *party);
+void af_party_hold(struct af_party *party, const char *why);
+void af_party_retry(struct af_party *party);
+
+/* Starts if it had not, and takes inputs: after it was restored, or its owner was not ready. */
+void af_party_go_on(struct af_party *party);
+
+/* ---- What is kept of it, and going on from that. ---- */
+
+struct af_party_saved_timer {
+    const char *name; /* NULL: the state's `after` */
+    int64_t due_wall_ns, length_ns;
+};
+
+size_t af_party_timer_count(const struct af_party *party);
+struct af_party_saved_timer af_party_timer(const struct af_party *party, size_t i);
+uint64_t af_party_fired(const struct af_party *party);
+
+struct af_party_saved {
+    enum af_party_status status;
+    const char *state; /* NULL: not started */
+    const char *data;
+    size_t data_len;
+    uint64_t fired;
+    const struct af_party_saved_timer *timers;
+    size_t timer_count;
+    struct af_contract *const *deferred; /* their references are the party's from here on */
+    size_t deferred_count;
+    const char *result, *reason, *held; /* or NULL */
+};
+
+/* Puts a party that was just made where it was; nothing is taken until af_party_go_on(), and no
+ * timer until the owner has said, by af_party_heard(), that it has been given what the bus held for
+ * it. Returns -1 with *why filled, having taken nothing, if the flow has no such
+ * state or the data are no data. */
+int af_party_restore(struct af_party *party, const struct af_party_saved *saved,
+                     struct af_failure *why);
+
+/* A contract that it has dealt with in an earlier life. */
+void af_party_note_seen(struct af_party *party, struct af_hash key);
+
+void af_party_heard(struct af_party *party);
+
 /* ---- Looking at it. Texts are borrowed. ---- */
+
+/* What its owner is being told of by stepped(). */
+const struct af_party_step *af_party_step(const struct af_party *party);
 
 const struct af_party_spec *af_party_spec(const struct af_party *party);
 struct af_script_party *af_party_script(struct af_party *party);

@@ -202,6 +202,7 @@ enum af_outcome {
     AF_OUTCOME_FAILED,  /* text: the reason given to af.fail */
     AF_OUTCOME_RAISED,  /* text: the error; nothing else of the transaction holds */
     AF_OUTCOME_INVALID, /* text: why the content does not validate; no handler was called */
+    AF_OUTCOME_LOST,    /* text: why the process that ran it is gone; nothing has happened */
 };
 
 struct af_send {
@@ -236,6 +237,7 @@ struct af_effects {
     bool data_changed;
     int progress; /* percent, or -1 */
     enum af_outcome outcome;
+    bool blamed;           /* of LOST: the process was at this delivery when it went */
     const char *text;      /* see enum af_outcome; borrowed */
     const char *traceback; /* of an error, or NULL */
 };
