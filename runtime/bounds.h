@@ -26,8 +26,13 @@
 #define AF_PARTY_DATA_BYTES_WARN (256u << 10)
 #define AF_PARTY_DEFERRED_MAX 100000 /* events: a party that defers more is stuck */
 #define AF_PARTY_ATTEMPTS_MAX 3      /* deliveries of an input over which its process dies */
-#define AF_PARTY_SEEN_MAX 500000     /* uuids remembered at least, for deduplication */
-#define AF_PARTIES_MAX 2000000       /* of one simulated run */
+#define AF_JOURNAL_BYTES                                                                           \
+    (64ll << 20) /* of a party's journal: older entries lose their contents                        \
+                  */
+#define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
+#define AF_STORE_BEHIND_MAX 10000 /* records that wait for the disk, before parties wait too */
+#define AF_PARTY_SEEN_MAX 500000  /* uuids remembered at least, for deduplication */
+#define AF_PARTIES_MAX 2000000    /* of one simulated run */
 
 /* Times. */
 #define AF_TIME_MAX_S INT64_C(31536000) /* a year: any delay or deadline */

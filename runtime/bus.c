@@ -2,7 +2,9 @@
 #include "bus.h"
 
 #include "arena.h"
+#include "buf.h"
 #include "failure.h"
+#include "json.h"
 #include "loop.h"
 #include "mem.h"
 
@@ -153,4 +155,22 @@ void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, v
 int af_bus_leases(const struct af_bus *bus)
 {
     return bus->driver->leases(bus);
+}
+
+bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type)
+{
+    struct af_json_reader reader;
+    af_json_reader_init(&reader, item->content, item->content_len);
+    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
+    enum af_json_token token = AF_JSON_ERROR;
+    while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY) {
+        bool is_type = reader.string_len == 4 && memcmp(reader.string, "type", 4) == 0;
+        token = af_json_next(&reader);
+        if (is_type && token == AF_JSON_STRING)
+            af_buf_append(type, reader.string, reader.string_len);
+        ok = af_json_skip(&reader, token);
+    }
+    ok = ok && token == AF_JSON_OBJECT_END && af_json_next(&reader) == AF_JSON_END;
+    af_json_reader_release(&reader);
+    return ok;
 }

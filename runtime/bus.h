@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct af_arena;
+struct af_buf;
 struct af_bus;
 struct af_failure;
 struct af_loop;
@@ -211,6 +212,9 @@ void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, v
 
 /* Whether the service behind it leases, and remembers uuids: -1 not known yet. */
 int af_bus_leases(const struct af_bus *bus);
+
+/* Appends the type of an item's content, "" where it has none; false: it is no JSON object. */
+bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 
 /* ---- A driver's side: one table a bus; NULL rows are answered as AF_BUS_INVALID. ---- */
 

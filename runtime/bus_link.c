@@ -46,6 +46,7 @@ struct af_link {
     bool freed;
     bool stopped; /* refused for good, or leaving */
     bool listening, taking, acking;
+    bool heard; /* the bus had nothing more for us, once */
     bool again; /* the next take asks for all that is not acknowledged */
     bool ack_posted;
     bool in_trouble;
@@ -182,6 +183,8 @@ static void pushed(void *arg, const struct af_bus_result *result)
     }
     link->push_delay_ns = 0;
     forget_posts(link, count);
+    if (link->spec.owner.confirmed != NULL)
+        link->spec.owner.confirmed(link->spec.owner.arg, link, count);
     if (result->code == AF_BUS_OK)
         well_again(link);
     push(link);
@@ -353,6 +356,11 @@ static void taken(void *arg, const struct af_bus_result *result)
             well_again(link);
         }
         give(link, result); /* may free the link: the call still counts */
+        if (!link->freed && !link->heard && result->count == 0 && !result->held) {
+            link->heard = true;
+            if (link->spec.owner.heard != NULL)
+                link->spec.owner.heard(link->spec.owner.arg, link);
+        }
     } else {
         link->again = true; /* an answer may be lost */
         if (trouble(link, result, &link->take_delay_ns))
@@ -370,8 +378,8 @@ static void take(struct af_link *link)
         return;
     struct af_bus_take wanted = request(link);
     wanted.max = AF_BUS_WINDOW - link->in_hand.count;
-    if (link->in_trouble && link->again)
-        wanted.wait_ns = 0; /* to know soon that all is well again */
+    if (link->in_trouble ? link->again : !link->heard)
+        wanted.wait_ns = 0; /* to know soon that all is well again, or that nothing is there */
     wanted.again = link->again;
     link->again = false;
     link->taking = true;
@@ -442,6 +450,7 @@ struct af_link *af_link_new(const struct af_link_spec *spec)
     link->spec.channel = af_arena_string(arena, spec->channel);
     link->spec.node = af_arena_string(arena, spec->node);
     link->spec.holder = af_arena_string(arena, spec->holder);
+    link->again = spec->comes_back;
     struct af_hash key =
         af_hash_bytes((struct af_hash){11, 12}, spec->holder, strlen(spec->holder));
     af_rng_init_keyed(&link->chance, key);

@@ -25,8 +25,14 @@ struct af_link_owner {
      * stopped, unless it was a push and this returns true: then that is forgotten. */
     bool (*refused)(void *arg, struct af_link *link, enum af_bus_code code, const char *why);
 
+    /* The next `count` posts, in the order of their sending, are confirmed; or NULL. */
+    void (*confirmed)(void *arg, struct af_link *link, size_t count);
+
     /* All that was sent is confirmed; or NULL. */
     void (*sent_all)(void *arg, struct af_link *link);
+
+    /* All that the bus held for us when we began to listen has been given; or NULL. */
+    void (*heard)(void *arg, struct af_link *link);
 };
 
 struct af_link_spec { /* all is copied but the bus, the loop and the owner's arg */
@@ -34,6 +40,7 @@ struct af_link_spec { /* all is copied but the bus, the loop and the owner's arg
     struct af_loop *loop;
     const char *task, *channel, *node;
     const char *holder; /* which process of the node this is: a name of its own */
+    bool comes_back;    /* an earlier one of that name may have been given what it has lost */
     struct af_link_owner owner;
 };
 

@@ -130,6 +130,7 @@ static int check_mode(const struct af_run_options *options, int file_count, stru
                         : options->node != NULL   ? "--node"
                         : options->task != NULL   ? "--task"
                         : options->peer_count > 0 ? "--peers"
+                        : options->state != NULL  ? "--state"
                                                   : NULL;
     if (alone != NULL && options->bus == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, alone,

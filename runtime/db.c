@@ -50,7 +50,7 @@ static void note(struct af_db *db, int code)
         snprintf(db->why, sizeof db->why, "the disk of '%s' is full", name);
         break;
     case AF_DB_BUSY:
-        snprintf(db->why, sizeof db->why, "'%s' is locked by another process", name);
+        snprintf(db->why, sizeof db->why, "'%s' is in use by another process", name);
         break;
     default:
         snprintf(db->why, sizeof db->why, "'%s': %s", name, sqlite3_errmsg(db->handle));
@@ -133,6 +133,25 @@ static int check_format(struct af_db *db, const struct af_db_format *format, str
     return 0;
 }
 
+/* Whether all of its pages are there and hang together; else why tells what does not. */
+static bool is_sound(struct af_db *db)
+{
+    sqlite3_stmt *statement = NULL;
+    bool sound = false;
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        sound = text != NULL && strcmp(text, "ok") == 0;
+        if (!sound)
+            snprintf(db->why, sizeof db->why, "%s", text == NULL ? "it cannot be read" : text);
+    } else {
+        snprintf(db->why, sizeof db->why, "%s", sqlite3_errmsg(db->handle));
+    }
+    sqlite3_finalize(statement);
+    return sound;
+}
+
 static int open_file(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
 {
     int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would ask the umask */
@@ -148,14 +167,22 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
                               db->handle == NULL ? sqlite3_errstr(code)
                                                  : sqlite3_errmsg(db->handle));
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, 10000);
+    sqlite3_busy_timeout(db->handle, format->exclusive ? 200 : 10000);
+    if (format->exclusive)
+        execute(db, "PRAGMA locking_mode = EXCLUSIVE");
     execute(db, "PRAGMA journal_mode = WAL");
     execute(db, "PRAGMA synchronous = FULL");
     execute(db, "PRAGMA cache_size = -32000");
     execute(db, "PRAGMA trusted_schema = OFF");
     if (db->trouble != AF_DB_FINE)
         return fail(db, why);
-    return check_format(db, format, why);
+    if (check_format(db, format, why) != 0)
+        return -1;
+    if (format->exclusive && !is_sound(db))
+        return af_failure_set(
+            why, AF_FAILURE_TRANSPORT, db->path,
+            "is damaged: %s; put back a copy of it, or move it away to begin anew", db->why);
+    return 0;
 }
 
 struct af_db *af_db_open(const char *path, const struct af_db_format *format,

@@ -20,6 +20,7 @@ struct af_db_format {
     int32_t application_id; /* SQLite's mark of whose a file is */
     int version;
     const char *schema; /* SQL that makes an empty file one of this version */
+    bool exclusive;     /* for one process at a time; its pages are checked when it is opened */
 };
 
 /* Opens the file, or makes it. Returns NULL with *why filled. */

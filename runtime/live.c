@@ -2,7 +2,6 @@
 #include "live_impl.h"
 
 #include "bounds.h"
-#include "json.h"
 #include "log.h"
 #include "mem.h"
 
@@ -31,26 +30,6 @@ void af_live_tell(struct af_live *live, const char *format, ...)
     fputs("afrun: ", stderr);
     af_log_write_safe(stderr, line, strlen(line));
     fputc('\n', stderr);
-}
-
-/* ---- Contracts. ---- */
-
-bool af_live_type(const struct af_bus_item *item, struct af_buf *type)
-{
-    struct af_json_reader reader;
-    af_json_reader_init(&reader, item->content, item->content_len);
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    enum af_json_token token = AF_JSON_ERROR;
-    while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY) {
-        bool is_type = reader.string_len == 4 && memcmp(reader.string, "type", 4) == 0;
-        token = af_json_next(&reader);
-        if (is_type && token == AF_JSON_STRING)
-            af_buf_append(type, reader.string, reader.string_len);
-        ok = af_json_skip(&reader, token);
-    }
-    ok = ok && token == AF_JSON_OBJECT_END && af_json_next(&reader) == AF_JSON_END;
-    af_json_reader_release(&reader);
-    return ok;
 }
 
 /* ---- The bus. ---- */
@@ -89,20 +68,20 @@ static void leave(struct af_link *link, void *arg)
 
 static size_t unsent(const struct af_live *live)
 {
-    return (live->link != NULL ? af_link_unsent(live->link) : 0) +
+    return (live->run != NULL ? af_party_run_unsent(live->run) : 0) +
            (live->sequential != NULL ? af_live_sequential_unsent(live->sequential) : 0);
 }
 
 /* Once all is confirmed the links are left; the last of them ends the run. */
-static void leave_when_sent(struct af_live *live)
+void af_live_leave_when_sent(struct af_live *live)
 {
     if (!live->ending || unsent(live) > 0)
         return;
     live->ending = false;
     live->leaving = 1; /* until all have been asked to */
-    if (live->link != NULL) {
+    if (live->run != NULL) {
         live->leaving++;
-        leave(live->link, live);
+        af_party_run_leave(live->run, one_has_left, live);
     } else if (live->sequential != NULL) {
         live->leaving += af_live_sequential_links(live->sequential, NULL, NULL);
         af_live_sequential_links(live->sequential, leave, live);
@@ -115,12 +94,13 @@ static void sent_all(void *arg, struct af_link *link)
     struct af_live *live = arg;
     if (live->sequential != NULL)
         af_live_sequential_sent(live->sequential, link);
-    leave_when_sent(live);
+    af_live_leave_when_sent(live);
 }
 
 struct af_link_owner af_live_link_owner(struct af_live *live, af_live_came_fn *came)
 {
-    return (struct af_link_owner){live, came, trouble, refused, sent_all};
+    return (struct af_link_owner){
+        .arg = live, .came = came, .trouble = trouble, .refused = refused, .sent_all = sent_all};
 }
 
 void af_live_end(struct af_live *live, enum af_live_outcome outcome)
@@ -130,8 +110,8 @@ void af_live_end(struct af_live *live, enum af_live_outcome outcome)
     live->ended = live->ending = true;
     if (!live->interrupted)
         live->result->outcome = outcome;
-    af_live_calls_cancel(live);
-    leave_when_sent(live);
+    af_calls_cancel(live->calls);
+    af_live_leave_when_sent(live);
 }
 
 /* ---- Ctrl-C: the party fails and says so; a second one, or a bus that takes too long, ends it. */
@@ -158,9 +138,13 @@ static void on_interrupt(void *arg)
     }
     live->interrupted = true;
     live->result->outcome = AF_LIVE_INTERRUPTED;
+    if (live->store != NULL) { /* the next start goes on: nobody is told anything */
+        live->over = true;
+        return;
+    }
     af_timer_start(live->loop, FAREWELL_MS * AF_MS_NS, give_up, live);
-    if (live->party != NULL && af_party_status(live->party) <= AF_PARTY_ACTIVE)
-        af_party_fail(live->party, "interrupted");
+    if (live->run != NULL && af_party_status(af_party_run_party(live->run)) <= AF_PARTY_ACTIVE)
+        af_party_fail(af_party_run_party(live->run), "interrupted");
     else if (live->sequential != NULL)
         af_live_sequential_stop(live->sequential, "interrupted");
     else if (!live->ended)
@@ -222,8 +206,11 @@ static int start_with(struct af_live *live, struct af_script_member *members, si
 {
     if (set_members(live, members, count, why) != 0)
         return -1;
-    return live->flow->roles[live->role].sequential ? af_live_sequential_start(live, why)
-                                                    : af_live_party_start(live, why);
+    if (live->flow->roles[live->role].sequential)
+        return af_live_sequential_start(live, why);
+    if (live->store != NULL && af_live_state_begin(live, why) != 0)
+        return -1;
+    return af_live_party_start(live, why);
 }
 
 static void ask_members(void *arg);
@@ -332,17 +319,45 @@ static int check_script(struct af_live *live, struct af_failure *why)
     return 0;
 }
 
+static void answered(void *arg, const char *name, const struct af_answer *answer)
+{
+    (void)name;
+    (void)answer;
+    af_live_moved(arg);
+}
+
+/* A call of a flow's party, or of a script. */
+static void call(void *arg, struct af_script_party *party, const struct af_script_call *call)
+{
+    if (af_script_party_sequential(party))
+        af_live_sequential_call(af_script_party_user(party), call);
+    else
+        af_party_run_call(arg, party, call);
+}
+
+static void open_calls(struct af_live *live)
+{
+    struct af_calls_spec calls = {.loop = live->loop,
+                                  .bus = live->bus,
+                                  .bus_url = live->options->bus,
+                                  .script = live->script,
+                                  .grants = live->options->grants,
+                                  .quiet = live->options->quiet,
+                                  .arg = live,
+                                  .answered = answered};
+    live->calls = af_calls_new(&calls);
+}
+
 static int open_all(struct af_live *live, struct af_failure *why)
 {
     const struct af_live_options *options = live->options;
     struct af_bus_options bus_options = {
-
         .node = options->node, .party = true, .open_tasks = true, .config = options->config};
     live->script = af_script_load(options->path, why);
     if (live->script == NULL)
         return -1;
     live->flow = af_script_flow(live->script);
-    af_script_set_owner(live->script, af_live_call, live);
+    af_script_set_owner(live->script, call, live);
     if ((live->flow != NULL ? check_flow(live, why) : check_script(live, why)) != 0)
         return -1;
     live->loop = af_loop_ev_new(why);
@@ -350,6 +365,9 @@ static int open_all(struct af_live *live, struct af_failure *why)
         return -1;
     live->bus = af_bus_open(options->bus, live->loop, &bus_options, why);
     if (live->bus == NULL)
+        return -1;
+    open_calls(live);
+    if (options->state != NULL && af_live_state_open(live, why) != 0)
         return -1;
     return options->interrupt_fd < 0
                ? 0
@@ -369,6 +387,8 @@ static int start(struct af_live *live, struct af_failure *why)
             return -1;
         return af_live_sequential_start(live, why);
     }
+    if (live->kept != NULL)
+        return af_live_state_go_on(live, why);
     if (live->options->peer_count > 0)
         return start_with_peers(live, why);
     ask_members(live);
@@ -387,14 +407,14 @@ static void name_holder(struct af_live *live)
 
 static void release(struct af_live *live)
 {
-    af_live_calls_cancel(live);
+    if (live->calls != NULL)
+        af_calls_cancel(live->calls);
     af_live_wait_stop(live);
     if (live->sequential != NULL)
         af_live_sequential_free(live->sequential);
-    af_party_free(live->party);
-    free(live->heard);
-    af_link_free(live->link);
-    af_bus_close(live->web);
+    af_party_run_free(live->run);
+    af_calls_free(live->calls);
+    af_store_close(live->store);
     af_bus_close(live->bus);
     if (live->loop != NULL && live->options->interrupt_fd >= 0)
         af_loop_unwatch(live->loop, live->options->interrupt_fd);
@@ -410,15 +430,20 @@ static void take_result(struct af_live *live)
         live->sequential != NULL ? af_live_sequential_node(live->sequential) : live->options->node;
     result->id = af_mem_string(id == NULL ? "" : id);
     result->elapsed_ns = af_loop_now_ns(live->loop);
-    if (live->party == NULL)
+    if (live->run == NULL)
         return;
-    const struct af_party_counts *counts = af_party_counts(live->party);
+    const struct af_party *party = af_party_run_party(live->run);
+    const struct af_party_counts *counts = af_party_counts(party);
+    result->sent = af_party_run_sent(live->run);
+    result->received = af_party_run_received(live->run);
     result->unexpected = counts->unexpected;
     result->late = counts->late;
-    if (af_party_result(live->party) != NULL)
-        result->result = af_mem_string(af_party_result(live->party));
-    if (af_party_reason(live->party) != NULL)
-        result->reason = af_mem_string(af_party_reason(live->party));
+    if (af_party_result(party) != NULL)
+        result->result = af_mem_string(af_party_result(party));
+    if (af_party_reason(party) != NULL)
+        result->reason = af_mem_string(af_party_reason(party));
+    else if (af_party_held(party) != NULL)
+        result->reason = af_mem_string(af_party_held(party));
 }
 
 int af_live_run(const struct af_live_options *options, struct af_live_result *result,

@@ -32,6 +32,7 @@ struct af_live_options { /* all borrowed */
     size_t arg_count;
     const struct af_grants *grants;
     const struct af_config *config; /* or NULL */
+    const char *state;              /* where the party is kept, or NULL */
     bool mock;                      /* a shared mock store */
     bool allow_fail;
     bool quiet;

@@ -1,9 +1,9 @@
 /* live_impl.h: what the files of the live driver share.
  *
  *   live.c           options → bus, script, members → the run → its result
- *   live_party.c     what a flow's party asks of its owner
+ *   live_party.c     a flow's party
+ *   live_state.c     --state: the party in a store of its own
  *   live_scripts.c   sequential scripts and roles: links, waiting for events, mock contexts
- *   live_calls.c     the other calls of scripts: files, programs, nodes, the task manager
  *   live_wait.c      what is waited for, told to people
  */
 #ifndef AF_LIVE_IMPL_H
@@ -11,15 +11,15 @@
 
 #include "arena.h"
 #include "bus_link.h"
-#include "contract.h"
+#include "calls.h"
 #include "failure.h"
 #include "live.h"
 #include "loop.h"
-#include "party.h"
+#include "party_run.h"
 #include "progress.h"
 #include "request.h"
+#include "store.h"
 
-struct af_live_call;
 struct af_live_sequential;
 
 /* What people are told of waits. */
@@ -35,7 +35,8 @@ struct af_live {
     const struct af_live_options *options;
     struct af_loop *loop;
     struct af_bus *bus;
-    struct af_bus *web; /* for http URLs where the bus is local; NULL: not yet */
+    struct af_store *store;      /* of --state, or NULL */
+    struct af_store_party *kept; /* the party in it */
     struct af_script *script;
     const struct af_flow *flow; /* NULL: a sequential script */
     struct af_arena names;      /* of nodes and tasks, as contracts borrow them */
@@ -43,12 +44,9 @@ struct af_live {
 
     uint32_t member; /* our own */
     uint32_t role;
-    struct af_party_owner owner;
-    bool *heard;                           /* of each member: whether anything has come from it */
-    struct af_party *party;                /* of a flow … */
+    struct af_party_run *run;              /* of a flow … */
     struct af_live_sequential *sequential; /* … or a script */
-    struct af_link *link;                  /* of a flow's party */
-    struct af_live_call *calls;
+    struct af_calls *calls;                /* of a script */
     struct af_live_wait wait;
     struct af_timer *members_again;
 
@@ -77,8 +75,8 @@ void af_live_end(struct af_live *live, enum af_live_outcome outcome);
 typedef void af_live_came_fn(void *arg, struct af_link *link, const struct af_bus_item *item);
 struct af_link_owner af_live_link_owner(struct af_live *live, af_live_came_fn *came);
 
-/* Appends the type of an item's content; false: the content is no JSON object. */
-bool af_live_type(const struct af_bus_item *item, struct af_buf *type);
+/* Ends the run, once the party has ended and all that it sent is confirmed. */
+void af_live_leave_when_sent(struct af_live *live);
 
 /* ---- live_party.c ---- */
 int af_live_party_start(struct af_live *live, struct af_failure *why);
@@ -102,26 +100,14 @@ size_t af_live_sequential_unsent(const struct af_live_sequential *sequential);
 const char *af_live_sequential_node(const struct af_live_sequential *sequential);
 const char *af_live_sequential_waits(struct af_live_sequential *sequential);
 
-/* ---- live_calls.c ---- */
+/* ---- live_state.c ---- */
+int af_live_state_open(struct af_live *live, struct af_failure *why);
 
-/* Called for all parties of the script. */
-void af_live_call(void *arg, struct af_script_party *party, const struct af_script_call *call);
-void af_live_answer(struct af_live *live, struct af_script_party *party, uint64_t call,
-                    const char *reply);
-void af_live_refuse(struct af_live *live, struct af_script_party *party, uint64_t call,
-                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Keeps a party that is to start: live->kept. */
+int af_live_state_begin(struct af_live *live, struct af_failure *why);
 
-/* Those calls that are the same for handlers and scripts; false: it is none of them. node is who
- * asks, task the party's own or the one that the request names. */
-bool af_live_common_call(struct af_live *live, struct af_script_party *party, const char *node,
-                         const char *task, const struct af_script_call *call,
-                         const struct af_request *request);
-
-/* Tells the task manager, without an answer to the script; a failure is told to people. */
-void af_live_note(struct af_live *live, const struct af_bus_note *note);
-
-/* Withdraws all calls that are under way. */
-void af_live_calls_cancel(struct af_live *live);
+/* Starts the party that was kept. */
+int af_live_state_go_on(struct af_live *live, struct af_failure *why);
 
 /* ---- live_wait.c ---- */
 void af_live_wait_start(struct af_live *live);

@@ -197,7 +197,7 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     struct box *box = find_box(sequential, link);
     struct af_buf type = AF_BUF_EMPTY;
     live->result->received++;
-    if (!af_live_type(item, &type)) {
+    if (!af_bus_item_type(item, &type)) {
         af_live_tell(live, "a contract from %.100s is not delivered: its content is no JSON object",
                      item->sender == NULL ? "an unknown sender" : item->sender);
         live->result->unexpected++;
@@ -234,8 +234,8 @@ static void time_is_over(void *arg)
     bool sleeps = sequential->wait == WAIT_SLEEP;
     sequential->timer = NULL;
     stop_waiting(sequential);
-    af_live_answer(sequential->live, sequential->party, sequential->call,
-                   sleeps ? "null" : "{\"over\":true}");
+    af_calls_answer(sequential->live->calls, sequential->party, sequential->call,
+                    sleeps ? "null" : "{\"over\":true}");
 }
 
 static void next_event(struct af_live_sequential *sequential, const struct af_script_call *call,
@@ -263,7 +263,7 @@ static void next_event(struct af_live_sequential *sequential, const struct af_sc
     int64_t delay_ns = (int64_t)llround(until_s * 1e9) - af_loop_wall_ns(live->loop);
     if (delay_ns <= 0) {
         stop_waiting(sequential);
-        af_live_answer(live, sequential->party, call->id, "{\"over\":true}");
+        af_calls_answer(live->calls, sequential->party, call->id, "{\"over\":true}");
         return;
     }
     sequential->timer = af_timer_start(live->loop, delay_ns, time_is_over, sequential);
@@ -329,10 +329,11 @@ static void publish(struct af_live_sequential *sequential, const struct af_scrip
     for (size_t i = 0; !all && i < list->item_count && stranger == NULL; i++)
         stranger = knows(sequential, list->items[i]) ? NULL : list->items[i];
     if (stranger != NULL) {
-        af_live_refuse(live, sequential->party, call->id, "'%s' is no node of the task", stranger);
+        af_calls_refuse(live->calls, sequential->party, call->id, "'%s' is no node of the task",
+                        stranger);
     } else if (all && !everyone(sequential, &post, room)) {
-        af_live_refuse(live, sequential->party, call->id,
-                       "EVERYONE reaches nobody: the mock context names no nodes");
+        af_calls_refuse(live->calls, sequential->party, call->id,
+                        "EVERYONE reaches nobody: the mock context names no nodes");
     } else {
         struct box *box = box_of(sequential, af_request_string(request, "task"),
                                  af_request_string(request, "channel"));
@@ -350,7 +351,7 @@ void af_live_sequential_sent(struct af_live_sequential *sequential, struct af_li
     if (sequential->wait != WAIT_SENT || sequential->waits_at->link != link)
         return;
     stop_waiting(sequential);
-    af_live_answer(sequential->live, sequential->party, sequential->call, "null");
+    af_calls_answer(sequential->live->calls, sequential->party, sequential->call, "null");
 }
 
 bool af_live_sequential_refused(struct af_live_sequential *sequential, struct af_link *link,
@@ -359,7 +360,7 @@ bool af_live_sequential_refused(struct af_live_sequential *sequential, struct af
     if (sequential->wait != WAIT_SENT || sequential->waits_at->link != link)
         return false;
     stop_waiting(sequential);
-    af_live_refuse(sequential->live, sequential->party, sequential->call, "%s", why);
+    af_calls_refuse(sequential->live->calls, sequential->party, sequential->call, "%s", why);
     return true;
 }
 
@@ -371,16 +372,16 @@ static void pass_over_mock(struct af_live_sequential *sequential, uint64_t call,
 {
     struct af_live *live = sequential->live;
     if (id != NULL && strcmp(id, live->options->node) != 0) {
-        af_live_refuse(live, sequential->party, call,
-                       "mock_context: it is '%s', but the script runs for real, as node '%s'", id,
-                       live->options->node);
+        af_calls_refuse(live->calls, sequential->party, call,
+                        "mock_context: it is '%s', but the script runs for real, as node '%s'", id,
+                        live->options->node);
         return;
     }
     if (!live->options->quiet)
         af_log(AF_LOG_INFO, "%s: its mock context is passed over: it runs for real, on %s",
                live->options->node, live->options->bus);
     sequential->in_context = true;
-    af_live_answer(live, sequential->party, call, "null");
+    af_calls_answer(live->calls, sequential->party, call, "null");
 }
 
 static void mock_enter(struct af_live_sequential *sequential, uint64_t call,
@@ -390,7 +391,8 @@ static void mock_enter(struct af_live_sequential *sequential, uint64_t call,
     const char *id = af_request_string(request, "id");
     const struct af_request_field *nodes = af_request_list(request, "nodes");
     if (sequential->in_context) {
-        af_live_refuse(live, sequential->party, call, "mock_context: is within another one");
+        af_calls_refuse(live->calls, sequential->party, call,
+                        "mock_context: is within another one");
         return;
     }
     if (!live->options->mock) {
@@ -405,14 +407,14 @@ static void mock_enter(struct af_live_sequential *sequential, uint64_t call,
     if (id == NULL && sequential->node_count > 0)
         id = sequential->nodes[0];
     if (id == NULL) {
-        af_live_refuse(live, sequential->party, call,
-                       "mock_context: needs an id where the store is shared");
+        af_calls_refuse(live->calls, sequential->party, call,
+                        "mock_context: needs an id where the store is shared");
         return;
     }
     sequential->node = sequential->shown = af_live_name(live, id);
     sequential->in_context = true;
     sequential->clean = af_request_bool(request, "clean");
-    af_live_answer(live, sequential->party, call, "null");
+    af_calls_answer(live->calls, sequential->party, call, "null");
 }
 
 static void mock_leave(struct af_live_sequential *sequential, uint64_t call)
@@ -422,7 +424,7 @@ static void mock_leave(struct af_live_sequential *sequential, uint64_t call)
     sequential->in_context = false;
     sequential->node = sequential->live->options->node;
     sequential->node_count = 0;
-    af_live_answer(sequential->live, sequential->party, call, "null");
+    af_calls_answer(sequential->live->calls, sequential->party, call, "null");
 }
 
 static void append_ids(struct af_buf *out, const char *const *ids, size_t count)
@@ -447,7 +449,7 @@ static void tell_who(struct af_live_sequential *sequential, uint64_t call)
     af_buf_append_string(&reply, ",\"nodes\":");
     append_ids(&reply, sequential->nodes, sequential->node_count);
     af_buf_append_char(&reply, '}');
-    af_live_answer(sequential->live, sequential->party, call, af_buf_text(&reply));
+    af_calls_answer(sequential->live->calls, sequential->party, call, af_buf_text(&reply));
     af_buf_release(&reply);
 }
 
@@ -465,15 +467,16 @@ static void members_came(void *arg, const struct af_bus_result *result)
         return;
     }
     if (result->code != AF_BUS_OK) {
-        af_live_refuse(sequential->live, sequential->party, question->call, "query_nodes: %s",
-                       result->why);
+        af_calls_refuse(sequential->live->calls, sequential->party, question->call,
+                        "query_nodes: %s", result->why);
     } else {
         struct af_buf reply = AF_BUF_EMPTY;
         const char **ids = af_mem_zero(result->count, sizeof *ids);
         for (size_t i = 0; i < result->count; i++)
             ids[i] = result->members[i].node;
         append_ids(&reply, ids, result->count);
-        af_live_answer(sequential->live, sequential->party, question->call, af_buf_text(&reply));
+        af_calls_answer(sequential->live->calls, sequential->party, question->call,
+                        af_buf_text(&reply));
         af_buf_release(&reply);
         free(ids);
     }
@@ -496,7 +499,7 @@ static void tell_nodes(struct af_live_sequential *sequential, uint64_t call,
     if (sequential->node_count == 0)
         af_log(AF_LOG_WARNING, "%s: query_nodes: the mock context names no nodes",
                sequential->node == NULL ? "script" : sequential->node);
-    af_live_answer(live, sequential->party, call, af_buf_text(&reply));
+    af_calls_answer(live->calls, sequential->party, call, af_buf_text(&reply));
     af_buf_release(&reply);
 }
 
@@ -531,7 +534,7 @@ static void reject(struct af_live_sequential *sequential, uint64_t call,
                why == NULL ? "" : why);
     }
     af_buf_release(&line);
-    af_live_answer(live, sequential->party, call, "null");
+    af_calls_answer(live->calls, sequential->party, call, "null");
 }
 
 static void dispatch(struct af_live_sequential *sequential, const struct af_script_call *call,
@@ -548,8 +551,8 @@ static void dispatch(struct af_live_sequential *sequential, const struct af_scri
     else if (strcmp(call->name, "mock_leave") == 0)
         mock_leave(sequential, call->id);
     else if (sequential->node == NULL)
-        af_live_refuse(live, sequential->party, call->id,
-                       "there is no node outside of af.mock_context");
+        af_calls_refuse(live->calls, sequential->party, call->id,
+                        "there is no node outside of af.mock_context");
     else if (strcmp(call->name, "next_event") == 0)
         next_event(sequential, call, request);
     else if (strcmp(call->name, "publish") == 0)
@@ -558,9 +561,9 @@ static void dispatch(struct af_live_sequential *sequential, const struct af_scri
         tell_nodes(sequential, call->id, request);
     else if (strcmp(call->name, "reject") == 0)
         reject(sequential, call->id, request);
-    else if (!af_live_common_call(live, sequential->party, sequential->node,
-                                  task != NULL ? task : live->options->task, call, request))
-        af_live_refuse(live, sequential->party, call->id, "the host knows no such call");
+    else if (!af_calls_common(live->calls, sequential->party, sequential->node,
+                              task != NULL ? task : live->options->task, call, request))
+        af_calls_refuse(live->calls, sequential->party, call->id, "the host knows no such call");
 }
 
 void af_live_sequential_call(struct af_live_sequential *sequential,
@@ -573,7 +576,7 @@ void af_live_sequential_call(struct af_live_sequential *sequential,
         return;
     }
     if (af_script_call_read(call, &request, why, sizeof why) != 0)
-        af_live_refuse(sequential->live, sequential->party, call->id, "%s", why);
+        af_calls_refuse(sequential->live->calls, sequential->party, call->id, "%s", why);
     else
         dispatch(sequential, call, &request);
     af_request_release(&request);

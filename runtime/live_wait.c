@@ -9,57 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SILENT_SHOWN = 5 };
-
 static const int64_t look_every_ns = AF_S_NS;
 static const int64_t tell_first_ns = 10 * AF_S_NS;
 static const int64_t tell_at_most_ns = 600 * AF_S_NS;
 
-/* "; nothing has come from p1, p2 …" */
-static void name_silent(struct af_live *live, struct af_buf *out)
-{
-    size_t count, silent = 0;
-    const struct af_script_member *members = af_script_members(live->script, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (live->heard[i] || silent++ >= SILENT_SHOWN)
-            continue;
-        af_buf_printf(out, "%s%s", silent == 1 ? "; nothing has come from " : ", ", members[i].id);
-    }
-    if (silent > SILENT_SHOWN)
-        af_buf_printf(out, " and %zu more", silent - SILENT_SHOWN);
-}
-
-/* "state 'querying' (flow.lua:12), for sync" */
-static void describe_party(struct af_live *live, struct af_buf *out)
-{
-    const struct af_flow_state *state = af_party_state(live->party);
-    const char *comma = "";
-    if (af_party_waits(live->party)) {
-        af_buf_printf(out, "its handler waits at %s",
-                      af_script_party_where(af_party_script(live->party)));
-        return;
-    }
-    if (state == NULL)
-        return;
-    af_buf_printf(out, "state '%s' (%s:%d), for ", state->name, af_script_file(live->script)->name,
-                  state->line);
-    for (size_t i = 0; i < live->flow->event_count; i++) {
-        if (state->events[i] != AF_EVENT_HANDLED)
-            continue;
-        af_buf_printf(out, "%s%s", comma, live->flow->events[i].type);
-        comma = ", ";
-    }
-    if (comma[0] == '\0')
-        af_buf_append_string(out, state->has_after ? "its time" : "nothing that can come");
-    name_silent(live, out);
-    if (af_party_deferred(live->party) > 0)
-        af_buf_printf(out, "; %zu deferred", af_party_deferred(live->party));
-}
-
 static void describe(struct af_live *live, struct af_buf *out)
 {
-    if (live->party != NULL)
-        describe_party(live, out);
+    if (live->run != NULL)
+        af_party_run_describe(live->run, out);
     else if (live->sequential != NULL)
         af_buf_append_string(out, af_live_sequential_waits(live->sequential));
     else

@@ -85,9 +85,14 @@ struct af_party_owner {
     /* Something is wrong with the protocol; text is borrowed. */
     void (*finding)(void *arg, struct af_party *party, enum af_finding finding, const char *text);
 
-    /* The contract need not come again: its transaction is committed, or it is deferred, ignored,
-     * late, repeated or refused. May be NULL. */
+    /* The contract need not come again, once the step is kept that stepped() told of last: its
+     * transaction is committed, or it is deferred, ignored, repeated or refused; or it came too
+     * late for a party that has ended, which is told of next if it has not been. May be NULL. */
     void (*settled)(void *arg, struct af_party *party, const struct af_contract *contract);
+
+    /* What its handler waits for is not wanted any more: it will be run again, or never. May be
+     * NULL. */
+    void (*withdrawn)(void *arg, struct af_party *party);
 
     /* The party reported how far it is, in percent. May be NULL. */
     void (*progress)(void *arg, struct af_party *party, int percent);

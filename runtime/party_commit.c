@@ -202,16 +202,16 @@ static void keep_deferred(struct af_party *party, struct af_contract *contract)
 {
     if (party->deferred_count >= AF_PARTY_DEFERRED_MAX) {
         end_failed(party, AF_FINDING_RAISED, "more than 100,000 events are deferred");
-        af_party_settle(party, contract);
         af_party_stepped(party, AF_STEP_REFUSE, contract);
+        af_party_settle(party, contract);
         af_contract_drop(contract);
         return;
     }
     af_trace_contract(party->spec.trace, af_party_now(party), "defer", party->spec.id, contract,
                       NULL);
     af_party_deferred_insert(party, party->deferred_count, contract);
-    af_party_settle(party, contract);
     af_party_stepped(party, AF_STEP_DEFER, contract);
+    af_party_settle(party, contract);
 }
 
 /* What was taken is over: it need not be put back any more. */
@@ -241,12 +241,12 @@ static void consume(struct af_party *party, const struct af_effects *effects, bo
     } else {
         apply(party, effects, start);
     }
-    af_party_settle(party, contract);
     if (party->fate == AF_FATE_CRASH_AFTER && party->status == AF_PARTY_ACTIVE)
         af_party_go_down(party);
     else if (party->fate == AF_FATE_CRASH_AFTER)
         af_party_outbox_flush(party); /* it ended: what it committed goes out */
     af_party_stepped(party, kind, contract);
+    af_party_settle(party, contract);
     party->step = (struct af_party_step){AF_STEP_OTHER, NULL, false, NULL, NULL};
     af_contract_drop(forget_taken(party));
 }

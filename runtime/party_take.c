@@ -79,6 +79,8 @@ void af_party_untake(struct af_party *party)
         party->fired--;
     party->look_at_deferred = party->deferred_count > 0;
     *taken = (struct af_party_taken){AF_STEP_OTHER, NULL, false, 0, NULL};
+    if (party->spec.owner->withdrawn != NULL)
+        party->spec.owner->withdrawn(party->spec.owner->arg, party);
 }
 
 static void refuse(struct af_party *party, int event, struct af_contract *contract)
@@ -108,9 +110,9 @@ static bool is_forged(struct af_party *party, struct af_contract *contract)
 static void over_at_once(struct af_party *party, enum af_step_kind kind)
 {
     struct af_contract *contract = party->taken.contract;
-    af_party_settle(party, contract);
     party->step.was_deferred = party->taken.was_deferred;
     af_party_stepped(party, kind, contract);
+    af_party_settle(party, contract);
     party->step.was_deferred = false;
     party->taken.contract = NULL;
     af_contract_drop(contract);

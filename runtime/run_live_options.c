@@ -54,6 +54,14 @@ int af_run_set_task(void *target, const char *value, struct af_failure *why)
     return check_id(value, why);
 }
 
+int af_run_set_state(void *target, const char *value, struct af_failure *why)
+{
+    if (value[0] == '\0')
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected a file");
+    OPTIONS(target)->state = value;
+    return 0;
+}
+
 int af_run_set_config(void *target, const char *value, struct af_failure *why)
 {
     (void)why;
@@ -170,6 +178,7 @@ int af_run_live_options(const struct af_run_options *options, struct af_live_opt
                                      .arg_count = options->sim.arg_count,
                                      .grants = &options->sim.grants,
                                      .mock = options->bus == NULL,
+                                     .state = options->state,
                                      .allow_fail = options->sim.allow_fail,
                                      .quiet = options->verbosity < 0,
                                      .interrupt_fd = -1};

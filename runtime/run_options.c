@@ -322,6 +322,9 @@ const struct af_opt af_run_opts[] = {
     {"peers", 0, "ROLE=ID,ID;ROLE=ID",
      "the task's nodes and their roles (default: as the bus lists them)", "For real",
      af_run_set_peers},
+    {"state", 0, "FILE",
+     "keep the party in FILE (SQLite): the same command goes on after a crash or Ctrl-C",
+     "For real", af_run_set_state},
     {"config", 0, "FILE",
      "token, CA, client certificate and key, login (default: $AFRUN_CONFIG); never on the command "
      "line",

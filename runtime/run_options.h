@@ -17,6 +17,7 @@ struct af_run_options {
     struct af_live_peer *peers;
     size_t peer_count, peer_cap;
     const char *config_path;
+    const char *state; /* where a party for real is kept, or NULL */
     int64_t runs;
     const char *trace_path;
     bool trace_data;
@@ -35,6 +36,7 @@ int af_run_set_role(void *target, const char *value, struct af_failure *why);
 int af_run_set_node(void *target, const char *value, struct af_failure *why);
 int af_run_set_task(void *target, const char *value, struct af_failure *why);
 int af_run_set_peers(void *target, const char *value, struct af_failure *why);
+int af_run_set_state(void *target, const char *value, struct af_failure *why);
 int af_run_set_config(void *target, const char *value, struct af_failure *why);
 
 /* Whether the options ask for one party for real, or for a shared mock. */

@@ -68,36 +68,28 @@ void af_script_run_release(struct af_script_run *run)
     af_request_release(&run->request);
 }
 
-static void refuse(struct af_script_party *party, uint64_t call_id, const char *why, int64_t now_ns)
+const struct af_answer *af_script_run_answer(struct af_script_run_answer *run,
+                                             const struct af_process_result *result, int64_t now_ns)
 {
-    char text[AF_FAILURE_TEXT_MAX + 300];
-    snprintf(text, sizeof text, "af.process.run: %s", why);
-    struct af_answer answer = {.failure = text, .now_ns = now_ns};
-    af_script_answer(party, call_id, &answer);
-}
-
-void af_script_run_answer(struct af_script_party *party, uint64_t call_id,
-                          const struct af_process_result *result, int64_t now_ns)
-{
-    char reply[80];
-    struct af_buf bytes = AF_BUF_EMPTY;
+    memset(run, 0, sizeof *run);
+    run->answer.now_ns = now_ns;
     if (result->failure != NULL) {
-        refuse(party, call_id, result->failure, now_ns);
-        return;
+        snprintf(run->text, sizeof run->text, "af.process.run: %s", result->failure);
+        run->answer.failure = run->text;
+        return &run->answer;
     }
-    int len = snprintf(reply, sizeof reply, "{\"status\":%d,\"output\":%zu}", result->status,
-                       result->output_len);
-    af_buf_append(&bytes, result->output, result->output_len);
-    af_buf_append(&bytes, result->errors, result->errors_len);
-    struct af_answer answer = {reply, (size_t)len, af_buf_text(&bytes), bytes.len, NULL, now_ns};
-    af_script_answer(party, call_id, &answer);
-    af_buf_release(&bytes);
+    int len = snprintf(run->text, sizeof run->text, "{\"status\":%d,\"output\":%zu}",
+                       result->status, result->output_len);
+    af_buf_append(&run->bytes, result->output, result->output_len);
+    af_buf_append(&run->bytes, result->errors, result->errors_len);
+    run->answer.reply = run->text;
+    run->answer.reply_len = (size_t)len;
+    run->answer.bytes = af_buf_text(&run->bytes);
+    run->answer.bytes_len = run->bytes.len;
+    return &run->answer;
 }
 
-void af_script_run_refuse(struct af_script_party *party, uint64_t call_id,
-                          const struct af_failure *why, int64_t now_ns)
+void af_script_run_answer_release(struct af_script_run_answer *run)
 {
-    char text[AF_FAILURE_TEXT_MAX + 260];
-    snprintf(text, sizeof text, "%s: %s", why->what, why->why);
-    refuse(party, call_id, text, now_ns);
+    af_buf_release(&run->bytes);
 }

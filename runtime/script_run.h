@@ -3,6 +3,7 @@
 #ifndef AF_SCRIPT_RUN_H
 #define AF_SCRIPT_RUN_H
 
+#include "failure.h"
 #include "process.h"
 #include "request.h"
 #include "script.h"
@@ -21,11 +22,15 @@ int af_script_run_read(struct af_script_run *run, const struct af_grants *grants
                        const struct af_script_call *call, struct af_failure *why);
 void af_script_run_release(struct af_script_run *run);
 
-/* Answers the call with what a process came to, or with why it did not start. The party may run on
- * from within. */
-void af_script_run_answer(struct af_script_party *party, uint64_t call_id,
-                          const struct af_process_result *result, int64_t now_ns);
-void af_script_run_refuse(struct af_script_party *party, uint64_t call_id,
-                          const struct af_failure *why, int64_t now_ns);
+/* What a process came to, as the answer to its call. */
+struct af_script_run_answer {
+    struct af_answer answer;
+    char text[AF_FAILURE_TEXT_MAX + 40];
+    struct af_buf bytes;
+};
+const struct af_answer *af_script_run_answer(struct af_script_run_answer *run,
+                                             const struct af_process_result *result,
+                                             int64_t now_ns);
+void af_script_run_answer_release(struct af_script_run_answer *run);
 
 #endif

@@ -136,7 +136,10 @@ static void run_over(void *arg, const struct af_process_result *result)
         af_trace_integer(sim->trace, "status", result->status);
         af_trace_end(sim->trace);
     }
-    af_script_run_answer(run->party, run->call, result, af_loop_now_ns(sim->loop));
+    struct af_script_run_answer over;
+    af_script_answer(run->party, run->call,
+                     af_script_run_answer(&over, result, af_loop_now_ns(sim->loop)));
+    af_script_run_answer_release(&over);
 }
 
 static void run_program(struct af_sim *sim, struct af_script_party *party, const char *id,
@@ -149,8 +152,11 @@ static void run_program(struct af_sim *sim, struct af_script_party *party, const
         af_process_run(&run.spec, af_script_interrupted, run_over, &waits, &why);
         af_script_run_release(&run);
     }
-    if (why.kind != AF_FAILURE_NONE)
-        af_script_run_refuse(party, call->id, &why, af_loop_now_ns(sim->loop));
+    if (why.kind != AF_FAILURE_NONE) {
+        char text[AF_FAILURE_TEXT_MAX + 300];
+        snprintf(text, sizeof text, "af.process.run: %s: %s", why.what, why.why);
+        af_sim_refuse(sim, party, call->id, text);
+    }
 }
 
 /* ---- The task manager: no effect in mock, but it is seen in the trace. ---- */

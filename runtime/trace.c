@@ -108,12 +108,17 @@ void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid
     af_trace_text(trace, name, text, AF_UUID_TEXT_BYTES - 1);
 }
 
+struct af_hash af_trace_data_hash(const char *data, size_t len)
+{
+    return af_hash_bytes(data_key, data, len);
+}
+
 void af_trace_data(struct af_trace *trace, const char *data, size_t len)
 {
     char text[33];
     if (trace == NULL)
         return;
-    struct af_hash hash = af_hash_bytes(data_key, data, len);
+    struct af_hash hash = af_trace_data_hash(data, len);
     snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.a,
              (unsigned long long)hash.b);
     af_trace_text(trace, "data_hash", text, 32);

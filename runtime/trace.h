@@ -70,6 +70,9 @@ void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid
 /* A field that is JSON already. */
 void af_trace_json(struct af_trace *trace, const char *name, const char *json, size_t len);
 
+/* What a trace calls data_hash: of a party's data, as canonical JSON. */
+struct af_hash af_trace_data_hash(const char *data, size_t len);
+
 /* data_hash, and data where they are wanted. */
 void af_trace_data(struct af_trace *trace, const char *data, size_t len);
 void af_trace_end(struct af_trace *trace);

@@ -24,8 +24,8 @@ verdict() {
 
 # ---- Rules. ----
 
-rooms_base=(failure mem buf io bounds rng uuid json log progress loop http process version pointer pool arena db)
-rooms_core=(contract bus store script party faults trace request file tool grants config)
+rooms_base=(failure kill mem buf io bounds rng uuid json log progress loop http process version pointer pool arena db)
+rooms_core=(contract bus store script party faults calls trace request file tool grants config)
 rooms_driver=(sim world check node reload control serve live)
 rooms_top=(main command cmd run many replay stepper tell opts interrupt)
 

@@ -238,7 +238,11 @@ static int set_up(void **state)
                                 .channel = "federated",
                                 .node = "n",
                                 .holder = "h",
-                                .owner = {world, came, trouble, refused, sent_all}};
+                                .owner = {.arg = world,
+                                          .came = came,
+                                          .trouble = trouble,
+                                          .refused = refused,
+                                          .sent_all = sent_all}};
     world->link = af_link_new(&spec);
     *state = world;
     return 0;

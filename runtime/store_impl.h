@@ -1,0 +1,51 @@
+/* store_impl.h: what the files of the store share.
+ *
+ *   store.c        the file, the thread, records on their way to the disk
+ *   store_rows.c   records and parties as rows
+ */
+#ifndef AF_STORE_IMPL_H
+#define AF_STORE_IMPL_H
+
+#include "arena.h"
+#include "db.h"
+#include "store.h"
+
+#include <pthread.h>
+
+struct af_store_pending { /* a record on its way to the disk */
+    struct af_store_pending *next;
+    struct af_store_record record;
+    void (*done)(void *arg);
+    void *arg;
+    struct af_arena arena;
+};
+
+struct af_store {
+    struct af_db *db;
+    struct af_loop *loop;
+    struct af_store_options options;
+    pthread_t thread;
+    pthread_mutex_t lock;    /* of all from here on */
+    pthread_mutex_t db_lock; /* of the file */
+    pthread_cond_t wake;
+    struct af_store_pending *waiting, **waiting_end;
+    struct af_store_pending *writing; /* what the thread is at */
+    struct af_store_pending *written, **written_end;
+    bool posted, stop;
+    char why[300]; /* what the thread has to tell of its trouble */
+    bool in_trouble;
+    int64_t bytes_since_trim;         /* the thread's own */
+    struct af_store_pending *telling; /* the loop's own, as all from here on: not told yet */
+    size_t behind;
+    struct af_timer *keep_alive; /* the loop waits as long as records are under way */
+};
+
+extern const struct af_db_format af_store_format;
+
+/* Writes one record, within a transaction. */
+void af_store_write(struct af_store *store, const struct af_store_record *record);
+
+/* Drops the contents of entries that are too old, or too many. */
+void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns);
+
+#endif
