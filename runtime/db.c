@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { OPEN_AGAIN_MS = 20 };
+
 struct af_db_statement {
     sqlite3_stmt *handle;
     struct af_db *db;
@@ -185,6 +187,18 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     return 0;
 }
 
+/* All but the path. */
+static void forget(struct af_db *db)
+{
+    for (size_t i = 0; i < db->count; i++) {
+        sqlite3_finalize(db->statements[i]->handle);
+        free(db->statements[i]);
+    }
+    free(db->statements);
+    sqlite3_close(db->handle);
+    *db = (struct af_db){.path = db->path};
+}
+
 struct af_db *af_db_open(const char *path, const struct af_db_format *format,
                          struct af_failure *why)
 {
@@ -209,22 +223,29 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
     db->path = af_mem_alloc(size);
     snprintf(db->path, size, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
     free(folder);
-    if (open_file(db, format, why) == 0)
-        return db;
-    af_db_close(db);
-    return NULL;
+    /* a process that opens the file, mends it after a kill or closes it as the last one locks it for
+     * moments in which SQLite does not wait by itself */
+    int tries = (format->exclusive ? 1000 : 10000) / OPEN_AGAIN_MS;
+    while (open_file(db, format, why) != 0) {
+        bool again = db->trouble == AF_DB_BUSY && tries-- > 0;
+        forget(db);
+        if (!again) {
+            free(db->path);
+            free(db);
+            return NULL;
+        }
+        if (why != NULL)
+            *why = (struct af_failure)AF_FAILURE_INIT;
+        usleep(OPEN_AGAIN_MS * 1000);
+    }
+    return db;
 }
 
 void af_db_close(struct af_db *db)
 {
     if (db == NULL)
         return;
-    for (size_t i = 0; i < db->count; i++) {
-        sqlite3_finalize(db->statements[i]->handle);
-        free(db->statements[i]);
-    }
-    free(db->statements);
-    sqlite3_close(db->handle);
+    forget(db);
     free(db->path);
     free(db);
 }

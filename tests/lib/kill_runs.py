@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Runs parties that are kept (afrun run --state), kills them, starts them again until all have ended,
+and looks for every effect in their journals.
+
+kill_runs.py AFRUN FLOW DIR [--participants N] [--rounds N] [--point NAME:COUNT --victim ID]
+             [--random KILLS --seed S]
+
+Prints one line: the parties' results as JSON, and how often somebody was killed. Exit status 1 with
+a line on standard error if a party did not end well, or an effect is missing or is there twice.
+"""
+import argparse
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+
+PATIENCE_S = 120
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("afrun")
+    parser.add_argument("flow")
+    parser.add_argument("folder")
+    parser.add_argument("--participants", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--point")
+    parser.add_argument("--victim")
+    parser.add_argument("--random", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+class Party:
+    def __init__(self, options, name, role, peers):
+        self.name, self.path = name, os.path.join(options.folder, name + ".db")
+        self.command = [
+            options.afrun, options.flow, "--bus", "local:" + os.path.join(options.folder, "bus.db"),
+            "--task", "t", "--node", name, "--role", role, "--peers", peers, "--json", "-q",
+            "--arg", "rounds=%d" % options.rounds, "--state", self.path]
+        self.kills, self.process, self.result = 0, None, None
+
+    def start(self, point=None):
+        environment = dict(os.environ)
+        environment.pop("AFRUN_KILL_AT", None)
+        if point:
+            environment["AFRUN_KILL_AT"] = point
+        self.process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+    def look(self):
+        """Whether it has ended; one that was killed is started again."""
+        if self.result is not None:
+            return True
+        status = self.process.poll()
+        if status is None:
+            return False
+        out, err = self.process.communicate()
+        if status == -9:
+            self.kills += 1
+            self.start()
+            return False
+        if status != 0:
+            fail("%s: exit status %d: %s" % (self.name, status, err.decode()[-2000:]))
+        self.result = json.loads(out.decode().strip().splitlines()[-1])
+        return True
+
+
+def journal(party):
+    with sqlite3.connect(party.path) as db:
+        return list(db.execute(
+            "SELECT seq, kind, hex(key), hex(uuid), sender, sends FROM journal ORDER BY seq"))
+
+
+def check_effects(parties):
+    """Each contract was taken once, and each that was sent was taken by all who were to have it."""
+    taken = {}
+    for party in parties:
+        seen, rows = set(), journal(party)
+        if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
+            fail("%s: its journal has a gap" % party.name)
+        for _, kind, _, uuid, sender, _ in rows:
+            if kind in ("event", "ignore", "refuse") and uuid:
+                if uuid in seen:
+                    fail("%s: took %s from %s twice" % (party.name, uuid, sender))
+                seen.add(uuid)
+            elif kind == "defer":
+                taken.setdefault(party.name, set()).add(uuid)
+        taken.setdefault(party.name, set()).update(seen)
+    sent = {}
+    for party in parties:
+        for row in journal(party):
+            for send in json.loads(row[5]) if row[5] else []:
+                uuid = send["uuid"].replace("-", "").upper()
+                if uuid in sent:
+                    fail("%s sent %s twice" % (party.name, uuid))
+                sent[uuid] = send["to"]
+    late = {party.name: party.result.get("late", 0) for party in parties}
+    for uuid, targets in sent.items():
+        for name in targets:
+            if uuid not in taken[name]:
+                late[name] -= 1
+    # a party that has ended takes what comes too late without keeping it: no more than it counted
+    return late
+
+
+def main():
+    options = parse()
+    chance = random.Random(options.seed)
+    names = ["p%d" % i for i in range(1, options.participants + 1)]
+    peers = "aggregator=a;participant=" + ",".join(names)
+    parties = [Party(options, "a", "aggregator", peers)]
+    parties += [Party(options, name, "participant", peers) for name in names]
+    for party in parties:
+        party.start(options.point if party.name == options.victim else None)
+    until = time.monotonic() + PATIENCE_S
+    left = options.random
+    while not all([party.look() for party in parties]):
+        if time.monotonic() > until:
+            fail("not over after %d s: %s" % (
+                PATIENCE_S, ", ".join(p.name for p in parties if p.result is None)))
+        if left > 0:
+            victim = chance.choice(parties)
+            if victim.result is None:
+                victim.process.kill()
+                left -= 1
+            time.sleep(chance.random() * 0.05)
+        else:
+            time.sleep(0.005)
+    check_effects(parties)
+    results = {party.name: party.result["result"] for party in parties}
+    print(json.dumps(results, sort_keys=True), sum(party.kills for party in parties))
+
+
+main()
