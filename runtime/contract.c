@@ -87,11 +87,16 @@ static uint32_t *slots_of(const struct af_seen_keys *set)
     return (uint32_t *)(void *)(set->keys + room(set->cap));
 }
 
+static uint32_t slot_value(struct af_hash key, size_t number)
+{
+    return ((uint32_t)key.b & ~(uint32_t)NUMBER_MASK) | (uint32_t)number;
+}
+
 /* The slot of a key: where it is, or would be. */
 static uint32_t *find(const struct af_seen_keys *set, struct af_hash key)
 {
     uint32_t *slots = slots_of(set);
-    uint32_t bits = (uint32_t)key.b & ~(uint32_t)NUMBER_MASK;
+    uint32_t bits = slot_value(key, 0);
     size_t at = key.a & (set->cap - 1);
     for (; slots[at] != 0; at = (at + 1) & (set->cap - 1)) {
         if ((slots[at] & ~(uint32_t)NUMBER_MASK) != bits)
@@ -103,22 +108,15 @@ static uint32_t *find(const struct af_seen_keys *set, struct af_hash key)
     return &slots[at];
 }
 
-static void put(struct af_seen_keys *set, uint32_t *slot, struct af_hash key)
-{
-    set->keys[set->count++] = key;
-    *slot = (uint32_t)set->count | ((uint32_t)key.b & ~(uint32_t)NUMBER_MASK);
-}
-
+/* The keys stay where they are, or are moved by the system as whole pages. */
 static void grow(struct af_seen_keys *set)
 {
-    size_t cap = set->cap == 0 ? SLOTS_MIN : set->cap * 2;
-    struct af_seen_keys grown = {
-        af_mem_alloc(room(cap) * sizeof *set->keys + cap * sizeof(uint32_t)), 0, cap};
-    memset(slots_of(&grown), 0, cap * sizeof(uint32_t));
+    set->cap = set->cap == 0 ? SLOTS_MIN : set->cap * 2;
+    size_t slot_bytes = set->cap * sizeof(uint32_t);
+    set->keys = af_mem_grow(set->keys, room(set->cap) * sizeof *set->keys + slot_bytes);
+    memset(slots_of(set), 0, slot_bytes);
     for (size_t i = 0; i < set->count; i++)
-        put(&grown, find(&grown, set->keys[i]), set->keys[i]);
-    free(set->keys);
-    *set = grown;
+        *find(set, set->keys[i]) = slot_value(set->keys[i], i + 1);
 }
 
 int af_seen_add(struct af_seen *seen, struct af_hash key)
@@ -135,7 +133,8 @@ int af_seen_add(struct af_seen *seen, struct af_hash key)
     }
     if (current->count == room(current->cap))
         grow(current);
-    put(current, find(current, key), key);
+    current->keys[current->count++] = key;
+    *find(current, key) = slot_value(key, current->count);
     return 1;
 }
 
