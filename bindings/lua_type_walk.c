@@ -767,7 +767,7 @@ static bool read_plain(lua_State *L, const struct af_type *type,
     if (token == AF_JSON_STRING && type->kind == AF_TYPE_STRING && type->pattern == NULL) {
         if (reader->string_len < type->min_length || reader->string_len > type->max_length)
             return false;
-        lua_pushlstring(L, reader->string, reader->string_len);
+        af_vm_push_text(L, reader->string, reader->string_len);
         return true;
     }
     if (token == AF_JSON_INTEGER && type->kind == AF_TYPE_INTEGER) {

@@ -167,6 +167,39 @@ void af_vm_abandon(void)
     _exit(130);
 }
 
+/* ---- Texts. ---- */
+
+/* Where a text of at least eight bytes is kept: by its first and its last, as IDs differ there. */
+static size_t text_place(const char *bytes, size_t len)
+{
+    uint64_t first, last;
+    memcpy(&first, bytes, sizeof first);
+    memcpy(&last, bytes + len - sizeof last, sizeof last);
+    uint64_t hash = (first * 0x9E3779B97F4A7C15u ^ last) * 0xFF51AFD7ED558CCDu;
+    return (size_t)(hash >> 32) % AF_VM_TEXTS;
+}
+
+void af_vm_push_text(lua_State *L, const char *bytes, size_t len)
+{
+    if (len < AF_VM_TEXT_BYTES_MIN || len > AF_VM_TEXT_BYTES_MAX) {
+        lua_pushlstring(L, bytes, len);
+        return;
+    }
+    struct af_vm *vm = af_vm_of(L);
+    size_t place = text_place(bytes, len);
+    if (vm->text[place].len == len && memcmp(vm->text[place].bytes, bytes, len) == 0) {
+        lua_pushvalue(vm->texts, (int)place + 1);
+        lua_xmove(vm->texts, L, 1);
+        return;
+    }
+    const char *kept = lua_pushlstring(L, bytes, len);
+    lua_pushvalue(L, -1);
+    lua_xmove(L, vm->texts, 1);
+    lua_replace(vm->texts, (int)place + 1);
+    vm->text[place].bytes = kept;
+    vm->text[place].len = len;
+}
+
 /* ---- Errors. ---- */
 
 bool af_vm_push_where(lua_State *L, lua_State *thread)
@@ -394,6 +427,11 @@ bool af_vm_is_locked(lua_State *L, int index)
 
 static int l_open(lua_State *L)
 {
+    struct af_vm *vm = af_vm_of(L);
+    vm->texts = lua_newthread(L);
+    luaL_ref(L, LUA_REGISTRYINDEX);
+    luaL_checkstack(vm->texts, AF_VM_TEXTS + 2, NULL);
+    lua_settop(vm->texts, AF_VM_TEXTS);
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_host);
     af_sandbox_open(L);

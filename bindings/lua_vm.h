@@ -25,8 +25,16 @@ struct af_delivery;
 
 enum af_cap { AF_CAP_NONE, AF_CAP_INSTRUCTIONS, AF_CAP_MEMORY, AF_CAP_INTERRUPTED };
 
+/* Texts that were pushed last: see af_vm_push_text(). */
+enum { AF_VM_TEXTS = 64, AF_VM_TEXT_BYTES_MIN = 16, AF_VM_TEXT_BYTES_MAX = 40 };
+
 struct af_vm {
     lua_State *L;
+    lua_State *texts; /* its stack holds them */
+    struct {
+        const char *bytes; /* Lua's own */
+        size_t len;        /* 0: none yet */
+    } text[AF_VM_TEXTS];
     struct af_pool pool; /* of its small blocks */
     size_t used_bytes;
     size_t limit_bytes; /* now */
@@ -66,6 +74,10 @@ const char *af_vm_cap_reason(const struct af_vm *vm);
 
 /* Notes the thread that begins to run, and for whom (borrowed), for af_vm_abandon(). */
 void af_vm_executes(lua_State *thread, const char *who);
+
+/* Pushes a string of these bytes. Most texts of messages are IDs that come again and again: those
+ * that came last are found without hashing each of their bytes, as Lua does. */
+void af_vm_push_text(lua_State *L, const char *bytes, size_t len);
 
 /* Asks the script that runs, in any vm, to stop; from a signal handler. */
 void af_vm_interrupt(void);
