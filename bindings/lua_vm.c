@@ -19,6 +19,11 @@ const char af_key_globals = 0;
 const char af_key_host = 0;
 const char af_key_loaded = 0;
 
+/* Nearly all of what is made until the first delivery stays: code, classes, parties. So the
+ * collector, which would go through all parties again and again while they are made (a fifth of a
+ * run of a hundred thousand), waits until memory is ten times what it was. */
+enum { PAUSE_PERCENT = 1000 };
+
 static volatile sig_atomic_t interrupted;
 static lua_State *volatile executing; /* the thread that last began to run, for af_vm_abandon() */
 static const char *volatile executing_who;
@@ -129,6 +134,14 @@ void af_vm_begin(struct af_vm *vm)
 void af_vm_end(struct af_vm *vm)
 {
     vm->limit_bytes = SIZE_MAX; /* what the host does between two deliveries is its own affair */
+}
+
+void af_vm_deliver(struct af_vm *vm)
+{
+    if (vm->delivers)
+        return;
+    vm->delivers = true;
+    lua_gc(vm->L, LUA_GCGEN, 0, 0);
 }
 
 void af_vm_executes(lua_State *thread, const char *who)
@@ -457,7 +470,7 @@ struct af_vm *af_vm_new(struct af_failure *why)
         return NULL;
     }
     lua_atpanic(vm->L, panic);
-    lua_gc(vm->L, LUA_GCGEN, 0, 0);
+    lua_gc(vm->L, LUA_GCINC, PAUSE_PERCENT, 0);
     void *none = NULL;
     memcpy(lua_getextraspace(vm->L), &none, sizeof none); /* new threads copy it: not ours */
     lua_pushcfunction(vm->L, l_open);

@@ -39,6 +39,7 @@ struct af_vm {
     size_t used_bytes;
     size_t limit_bytes; /* now */
     int64_t instructions_left;
+    bool delivers;            /* see af_vm_deliver() */
     enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */
     struct af_script *script; /* whose state this is; NULL in a tool's */
     struct af_script_party *running; /* the party whose code runs now, or NULL */
@@ -62,6 +63,9 @@ static inline struct af_vm *af_vm_of(lua_State *L)
 /* Between these a script runs under its caps. */
 void af_vm_begin(struct af_vm *vm);
 void af_vm_end(struct af_vm *vm);
+
+/* From the first delivery on most of what is made is garbage soon: tells the collector so. */
+void af_vm_deliver(struct af_vm *vm);
 
 /* Puts the count hook on a thread, new or used. */
 void af_vm_hook(lua_State *thread);
