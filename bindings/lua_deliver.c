@@ -507,6 +507,7 @@ void af_script_deliver(struct af_script_party *party, const struct af_input *inp
     else
         delivery = af_delivery_new(party);
     clear_effects(&delivery->effects, false);
+    af_vm_deliver(party->script->vm);
     af_vm_begin(party->script->vm);
     delivery->input = *input;
     delivery->done = done;

@@ -15,6 +15,8 @@ static const char key_class; /* in an event's metatable: its class */
  * event needs, so that they need not be looked up. */
 enum { ANCHORS = 1, EVENT_METATABLE, WORD_TYPE, CLASS_TYPE };
 
+enum { TEXT_MAX = 64 << 10 }; /* bytes of an event that is kept as its JSON */
+
 static char error_text[640];
 static struct af_json_reader reader; /* kept, so that its memory is too */
 
@@ -53,10 +55,61 @@ struct af_event_class *af_event_class_of(lua_State *L, int index)
 
 /* ---- Events. ---- */
 
+/* Adds `type` to the fields on the top. */
+static void add_type(lua_State *L, int class_index)
+{
+    lua_getiuservalue(L, class_index, WORD_TYPE);
+    lua_getiuservalue(L, class_index, CLASS_TYPE);
+    lua_rawset(L, -3);
+}
+
+/* Reads the record that a content describes, with its `type`, onto the stack. */
+static bool read_fields(lua_State *L, int class_index, const char *content, size_t len,
+                        struct af_type_error *error)
+{
+    const struct af_event_class *class = lua_touserdata(L, class_index);
+    af_json_reader_restart(&reader, content, len);
+    if (!af_type_read(L, class->record, &reader, af_json_next(&reader), error))
+        return false;
+    if (af_json_next(&reader) != AF_JSON_END) {
+        lua_pop(L, 1);
+        error->path[0] = '\0';
+        snprintf(error->text, sizeof error->text, "not JSON: %s", reader.message);
+        return false;
+    }
+    add_type(L, class_index);
+    return true;
+}
+
+/* Puts fields in the place of the text, on the top, that the event at index (absolute) was. */
+static int unpack(lua_State *L, int index)
+{
+    struct af_type_error error;
+    size_t len;
+    luaL_checkstack(L, 10, "too deep");
+    int top = lua_gettop(L);
+    const char *text = lua_tolstring(L, top, &len);
+    push_class(L, index);
+    if (!read_fields(L, top + 1, text, len, &error))
+        return luaL_error(L, "bug: an event cannot be read back: %s", error.text);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, index, &af_key_fields);
+    lua_replace(L, top);
+    lua_settop(L, top);
+    return LUA_TTABLE;
+}
+
+int af_event_push_fields(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    int type = lua_rawgetp(L, index, &af_key_fields);
+    return type == LUA_TSTRING ? unpack(L, index) : type;
+}
+
 /* event.field */
 static int l_event_index(lua_State *L)
 {
-    lua_rawgetp(L, 1, &af_key_fields);
+    af_event_push_fields(L, 1);
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
     return 1;
@@ -69,12 +122,9 @@ static int l_event_newindex(lua_State *L)
                       class->type, luaL_tolstring(L, 2, NULL));
 }
 
-/* Makes an event of the fields on the top, which it replaces. */
-static void wrap_fields(lua_State *L, int class_index)
+/* Makes an event of the fields, or their text, on the top, which it replaces. */
+static void wrap(lua_State *L, int class_index)
 {
-    lua_getiuservalue(L, class_index, WORD_TYPE);
-    lua_getiuservalue(L, class_index, CLASS_TYPE);
-    lua_rawset(L, -3);
     lua_createtable(L, 0, 1);
     lua_insert(L, -2);
     lua_rawsetp(L, -2, &af_key_fields);
@@ -88,7 +138,7 @@ static bool take_copy(lua_State *L, const struct af_event_class *class)
 {
     if (!lua_istable(L, 2))
         return false;
-    if (lua_rawgetp(L, 2, &af_key_fields) != LUA_TTABLE) {
+    if (af_event_push_fields(L, 2) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_pushvalue(L, 2);
     }
@@ -120,15 +170,23 @@ static int l_class_call(lua_State *L)
         lua_newtable(L);
         lua_replace(L, 2);
     }
+    static struct af_buf text;
+    af_buf_clear(&text);
+    if (af_type_write_plain(L, class->record, 2, class->first, &text) && text.len <= TEXT_MAX) {
+        lua_pushlstring(L, text.data, text.len);
+        wrap(L, 1);
+        return 1;
+    }
     bool built = af_type_build(L, class->record, 2, &error);
     if (!built && take_copy(L, class))
         built = af_type_build(L, class->record, 2, &error);
     if (!built) {
-        char text[600];
+        char message[600];
         return luaL_error(L, "event '%s': %s", class->type,
-                          af_type_error_text(&error, "field", text, sizeof text));
+                          af_type_error_text(&error, "field", message, sizeof message));
     }
-    wrap_fields(L, 1);
+    add_type(L, 1);
+    wrap(L, 1);
     return 1;
 }
 
@@ -138,7 +196,7 @@ static int l_class_is(lua_State *L)
     const struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
     bool is = false;
     if (lua_istable(L, 2)) {
-        if (lua_rawgetp(L, 2, &af_key_fields) == LUA_TTABLE)
+        if (af_event_push_fields(L, 2) == LUA_TTABLE)
             lua_replace(L, 2);
         lua_settop(L, 2);
         lua_pushliteral(L, "type");
@@ -159,7 +217,7 @@ static int l_to_contract(lua_State *L)
     struct af_buf json = AF_BUF_EMPTY;
     if (class == NULL)
         return luaL_argerror(L, 1, "expected an event");
-    lua_rawgetp(L, 1, &af_key_fields);
+    af_event_push_fields(L, 1);
     bool ok = af_type_write(L, class->record, lua_gettop(L), class->first, &json, &error);
     if (ok)
         lua_pushlstring(L, json.data, json.len);
@@ -180,16 +238,8 @@ static const char *read_plain(lua_State *L, int class_index, const char *content
     const struct af_event_class *class = lua_touserdata(L, class_index);
     struct af_type_error error;
     char text[600];
-    af_json_reader_restart(&reader, content, len);
-    bool ok = af_type_read(L, class->record, &reader, af_json_next(&reader), &error);
-    if (ok && af_json_next(&reader) != AF_JSON_END) {
-        lua_pop(L, 1);
-        ok = false;
-        error.path[0] = '\0';
-        snprintf(error.text, sizeof error.text, "not JSON: %s", reader.message);
-    }
-    if (ok) {
-        wrap_fields(L, class_index);
+    if (read_fields(L, class_index, content, len, &error)) {
+        wrap(L, class_index);
         return NULL;
     }
     snprintf(error_text, sizeof error_text, "event '%s': %s", class->type,
@@ -231,10 +281,24 @@ static bool push_override(lua_State *L, int class_index, const char *name)
     return false;
 }
 
-const struct af_event_class *af_event_write(lua_State *L, int index, struct af_buf *out)
+/* Appends what the event at index (absolute) is: its text, if it has not been asked for a field. */
+static void write_fields(lua_State *L, const struct af_event_class *class, int index,
+                         struct af_buf *out)
 {
     struct af_type_error error;
     char text[600];
+    size_t len;
+    if (lua_rawgetp(L, index, &af_key_fields) == LUA_TSTRING) {
+        const char *json = lua_tolstring(L, -1, &len);
+        af_buf_append(out, json, len);
+    } else if (!af_type_write(L, class->record, lua_gettop(L), class->first, out, &error)) {
+        luaL_error(L, "event '%s': %s", class->type,
+                   af_type_error_text(&error, "field", text, sizeof text));
+    }
+}
+
+const struct af_event_class *af_event_write(lua_State *L, int index, struct af_buf *out)
+{
     index = lua_absindex(L, index);
     int top = lua_gettop(L);
     if (!push_class(L, index))
@@ -252,10 +316,7 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
             luaL_error(L, "event '%s': %s", class->type, why);
     } else {
         lua_settop(L, top);
-        lua_rawgetp(L, index, &af_key_fields);
-        if (!af_type_write(L, class->record, lua_gettop(L), class->first, out, &error))
-            luaL_error(L, "event '%s': %s", class->type,
-                       af_type_error_text(&error, "field", text, sizeof text));
+        write_fields(L, class, index, out);
     }
     lua_settop(L, top);
     return class;

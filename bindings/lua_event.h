@@ -2,7 +2,8 @@
  *
  * An event type (`Sync`) is a userdata, compiled once per chunk and position and shared by all
  * parties of a state. An event is a read-only table: its fields stand in a table of their own,
- * which the metatable shows. */
+ * which the metatable shows. Events are made to be sent, and few are read by who made them: a plain
+ * one is kept as the JSON that will go out, until somebody asks for a field. */
 #ifndef AF_LUA_EVENT_H
 #define AF_LUA_EVENT_H
 
@@ -27,6 +28,11 @@ struct af_event_class {
 /* The class at index, or of the event at index; NULL if it is none. */
 struct af_event_class *af_event_class_at(lua_State *L, int index);
 struct af_event_class *af_event_class_of(lua_State *L, int index);
+
+/* Pushes the fields of the event at index, a table that must not be given to a script, and returns
+ * LUA_TTABLE; for anything that is no event pushes nil and returns LUA_TNIL. Raises for want of
+ * memory. The index is that of a table. */
+int af_event_push_fields(lua_State *L, int index);
 
 /* Appends the content of the event at index to out and returns its class. An event that a script
  * has overridden is asked for it, so this may run script code. Raises what is wrong. */

@@ -223,8 +223,7 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
         return refuse(w, parent, "too deep");
     int top = lua_gettop(L);
     if (lua_getmetatable(L, index)) {
-        lua_rawgetp(L, index, &af_key_fields);
-        if (!lua_istable(L, -1))
+        if (af_event_push_fields(L, index) != LUA_TTABLE)
             return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
         index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
         w->rebuild = true;

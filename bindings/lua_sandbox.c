@@ -206,7 +206,7 @@ static int l_pairs(lua_State *L)
     if (lua_getmetatable(L, 1)) { /* an event: its fields */
         bool locked = lua_rawgetp(L, -1, &af_key_lock) != LUA_TNIL;
         lua_pop(L, 2);
-        if (locked && lua_rawgetp(L, 1, &af_key_fields) == LUA_TTABLE)
+        if (locked && af_event_push_fields(L, 1) == LUA_TTABLE)
             return raw_pairs(L, -1);
         if (locked && luaL_getmetafield(L, 1, "__index") == LUA_TTABLE)
             return raw_pairs(L, -1);
@@ -221,7 +221,7 @@ static int l_next(lua_State *L)
         return luaL_error(L, "next(t, key) is not here, its order would change from process to "
                              "process; use pairs(t)");
     lua_settop(L, 1);
-    if (lua_rawgetp(L, 1, &af_key_fields) == LUA_TTABLE)
+    if (af_event_push_fields(L, 1) == LUA_TTABLE)
         lua_replace(L, 1);
     lua_settop(L, 1);
     lua_Integer count = af_sandbox_sorted_keys(L, 1);

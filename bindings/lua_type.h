@@ -74,6 +74,12 @@ bool af_type_build(lua_State *L, const struct af_type *type, int index,
 bool af_type_write(lua_State *L, const struct af_type *type, int index, const char *first,
                    struct af_buf *out, struct af_type_error *error);
 
+/* Both at once for a record at index (absolute) that holds but plain values and lists of them:
+ * appends its JSON, with `first` as its first member, if it fits. False, having appended anything
+ * at all, says nothing: then af_type_build() knows. */
+bool af_type_write_plain(lua_State *L, const struct af_type *type, int index, const char *first,
+                         struct af_buf *out);
+
 /* Pushes the value that starts with `token`. Unknown fields of records are passed over. Returns
  * false with *error, having pushed nothing; a text that is no JSON is told by the reader's message.
  */

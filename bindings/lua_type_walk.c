@@ -3,6 +3,7 @@
 #include "lua_type.h"
 
 #include "bounds.h"
+#include "lua_event.h"
 #include "lua_json.h"
 #include "lua_vm.h"
 
@@ -251,7 +252,7 @@ static bool refuse_undeclared(lua_State *L, const struct af_type *type, int inde
 static bool build_record(lua_State *L, const struct af_type *type, int index,
                          struct af_type_error *error)
 {
-    if (lua_istable(L, index) && lua_rawgetp(L, index, &af_key_fields) == LUA_TTABLE)
+    if (lua_istable(L, index) && af_event_push_fields(L, index) == LUA_TTABLE)
         lua_replace(L, index);
     else if (!lua_istable(L, index) || af_vm_is_locked(L, index))
         return unfit(L, type, index, error);
@@ -766,7 +767,7 @@ static bool read_plain(lua_State *L, const struct af_type *type,
     if (token == AF_JSON_STRING && type->kind == AF_TYPE_STRING && type->pattern == NULL) {
         if (reader->string_len < type->min_length || reader->string_len > type->max_length)
             return false;
-        lua_pushlstring(L, reader->string, reader->string_len);
+        af_vm_push_text(L, reader->string, reader->string_len);
         return true;
     }
     if (token == AF_JSON_INTEGER && type->kind == AF_TYPE_INTEGER) {

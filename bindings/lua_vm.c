@@ -19,6 +19,11 @@ const char af_key_globals = 0;
 const char af_key_host = 0;
 const char af_key_loaded = 0;
 
+/* Nearly all of what is made until the first delivery stays: code, classes, parties. So the
+ * collector, which would go through all parties again and again while they are made (a fifth of a
+ * run of a hundred thousand), waits until memory is ten times what it was. */
+enum { PAUSE_PERCENT = 1000 };
+
 static volatile sig_atomic_t interrupted;
 static lua_State *volatile executing; /* the thread that last began to run, for af_vm_abandon() */
 static const char *volatile executing_who;
@@ -131,6 +136,14 @@ void af_vm_end(struct af_vm *vm)
     vm->limit_bytes = SIZE_MAX; /* what the host does between two deliveries is its own affair */
 }
 
+void af_vm_deliver(struct af_vm *vm)
+{
+    if (vm->delivers)
+        return;
+    vm->delivers = true;
+    lua_gc(vm->L, LUA_GCGEN, 0, 0);
+}
+
 void af_vm_executes(lua_State *thread, const char *who)
 {
     executing = thread;
@@ -165,6 +178,39 @@ void af_vm_abandon(void)
     if (len > 0 && write(STDERR_FILENO, text, (size_t)len) < 0)
         _exit(130);
     _exit(130);
+}
+
+/* ---- Texts. ---- */
+
+/* Where a text of at least eight bytes is kept: by its first and its last, as IDs differ there. */
+static size_t text_place(const char *bytes, size_t len)
+{
+    uint64_t first, last;
+    memcpy(&first, bytes, sizeof first);
+    memcpy(&last, bytes + len - sizeof last, sizeof last);
+    uint64_t hash = (first * 0x9E3779B97F4A7C15u ^ last) * 0xFF51AFD7ED558CCDu;
+    return (size_t)(hash >> 32) % AF_VM_TEXTS;
+}
+
+void af_vm_push_text(lua_State *L, const char *bytes, size_t len)
+{
+    if (len < AF_VM_TEXT_BYTES_MIN || len > AF_VM_TEXT_BYTES_MAX) {
+        lua_pushlstring(L, bytes, len);
+        return;
+    }
+    struct af_vm *vm = af_vm_of(L);
+    size_t place = text_place(bytes, len);
+    if (vm->text[place].len == len && memcmp(vm->text[place].bytes, bytes, len) == 0) {
+        lua_pushvalue(vm->texts, (int)place + 1);
+        lua_xmove(vm->texts, L, 1);
+        return;
+    }
+    const char *kept = lua_pushlstring(L, bytes, len);
+    lua_pushvalue(L, -1);
+    lua_xmove(L, vm->texts, 1);
+    lua_replace(vm->texts, (int)place + 1);
+    vm->text[place].bytes = kept;
+    vm->text[place].len = len;
 }
 
 /* ---- Errors. ---- */
@@ -394,6 +440,11 @@ bool af_vm_is_locked(lua_State *L, int index)
 
 static int l_open(lua_State *L)
 {
+    struct af_vm *vm = af_vm_of(L);
+    vm->texts = lua_newthread(L);
+    luaL_ref(L, LUA_REGISTRYINDEX);
+    luaL_checkstack(vm->texts, AF_VM_TEXTS + 2, NULL);
+    lua_settop(vm->texts, AF_VM_TEXTS);
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_host);
     af_sandbox_open(L);
@@ -419,7 +470,7 @@ struct af_vm *af_vm_new(struct af_failure *why)
         return NULL;
     }
     lua_atpanic(vm->L, panic);
-    lua_gc(vm->L, LUA_GCGEN, 0, 0);
+    lua_gc(vm->L, LUA_GCINC, PAUSE_PERCENT, 0);
     void *none = NULL;
     memcpy(lua_getextraspace(vm->L), &none, sizeof none); /* new threads copy it: not ours */
     lua_pushcfunction(vm->L, l_open);

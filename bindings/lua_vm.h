@@ -25,12 +25,21 @@ struct af_delivery;
 
 enum af_cap { AF_CAP_NONE, AF_CAP_INSTRUCTIONS, AF_CAP_MEMORY, AF_CAP_INTERRUPTED };
 
+/* Texts that were pushed last: see af_vm_push_text(). */
+enum { AF_VM_TEXTS = 64, AF_VM_TEXT_BYTES_MIN = 16, AF_VM_TEXT_BYTES_MAX = 40 };
+
 struct af_vm {
     lua_State *L;
+    lua_State *texts; /* its stack holds them */
+    struct {
+        const char *bytes; /* Lua's own */
+        size_t len;        /* 0: none yet */
+    } text[AF_VM_TEXTS];
     struct af_pool pool; /* of its small blocks */
     size_t used_bytes;
     size_t limit_bytes; /* now */
     int64_t instructions_left;
+    bool delivers;            /* see af_vm_deliver() */
     enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */
     struct af_script *script; /* whose state this is; NULL in a tool's */
     struct af_script_party *running; /* the party whose code runs now, or NULL */
@@ -55,6 +64,9 @@ static inline struct af_vm *af_vm_of(lua_State *L)
 void af_vm_begin(struct af_vm *vm);
 void af_vm_end(struct af_vm *vm);
 
+/* From the first delivery on most of what is made is garbage soon: tells the collector so. */
+void af_vm_deliver(struct af_vm *vm);
+
 /* Puts the count hook on a thread, new or used. */
 void af_vm_hook(lua_State *thread);
 
@@ -66,6 +78,10 @@ const char *af_vm_cap_reason(const struct af_vm *vm);
 
 /* Notes the thread that begins to run, and for whom (borrowed), for af_vm_abandon(). */
 void af_vm_executes(lua_State *thread, const char *who);
+
+/* Pushes a string of these bytes. Most texts of messages are IDs that come again and again: those
+ * that came last are found without hashing each of their bytes, as Lua does. */
+void af_vm_push_text(lua_State *L, const char *bytes, size_t len);
 
 /* Asks the script that runs, in any vm, to stop; from a signal handler. */
 void af_vm_interrupt(void);

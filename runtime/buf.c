@@ -19,10 +19,8 @@ void af_buf_release(struct af_buf *buf)
     *buf = AF_BUF_EMPTY;
 }
 
-bool af_buf_reserve(struct af_buf *buf, size_t more)
+bool af_buf_grow(struct af_buf *buf, size_t more)
 {
-    if (!buf->full && more < buf->cap - buf->len && buf->cap > 0)
-        return true;
     if (buf->full || more > AF_BUF_BYTES_MAX - buf->len) {
         buf->full = true;
         return false;

@@ -24,7 +24,11 @@ void af_buf_release(struct af_buf *buf);
 
 /* Makes room for `more` bytes and a 0 byte. Returns false, and sets full, where there may be none.
  */
-bool af_buf_reserve(struct af_buf *buf, size_t more);
+bool af_buf_grow(struct af_buf *buf, size_t more); /* where there is no room yet */
+static inline bool af_buf_reserve(struct af_buf *buf, size_t more)
+{
+    return (more < buf->cap - buf->len && !buf->full) || af_buf_grow(buf, more);
+}
 
 void af_buf_append(struct af_buf *buf, const void *bytes, size_t len);
 void af_buf_append_string(struct af_buf *buf, const char *text);

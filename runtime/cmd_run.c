@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "many_runs.h"
+#include "mem.h"
 #include "progress.h"
 #include "run_options.h"
 #include "script.h"
@@ -73,7 +74,8 @@ static int run_one(struct af_run_options *options, struct af_failure *why)
         status = af_tell_run(options, sim, &result, af_progress_elapsed_ms(&watched.progress));
         af_sim_result_release(&result);
     }
-    af_sim_free(sim);
+    if (af_mem_is_watched()) /* it is the process's only run */
+        af_sim_free(sim);
     af_trace_free(trace);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "bounds.h"
 #include "mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,58 +63,84 @@ void af_contract_drop(struct af_contract *contract)
         free(contract);
 }
 
-/* ---- Seen keys: open addressing; a key of all zero bits counts as free, and never occurs. When
- * the set is full it becomes the previous one, which is forgotten at the next turn. ---- */
+/* ---- Seen keys. ----
+ *
+ * The keys stand in the order in which they came; a table of small slots says where. A key that is
+ * new, as most are, is nearly always told so by its slot alone: with a hundred thousand keys a look
+ * at another key would be a miss of the cache, and took a tenth of a run's time.
+ *
+ * A slot holds the number of a key, from 1, and some bits of it; 0 is free. When the set is full it
+ * becomes the previous one, which is forgotten at the next turn. */
 
-static size_t find(const struct af_hash *keys, size_t cap, struct af_hash key)
+enum { NUMBER_BITS = 20, NUMBER_MASK = (1 << NUMBER_BITS) - 1, SLOTS_MIN = 4 };
+
+static_assert(AF_PARTY_SEEN_MAX < NUMBER_MASK, "a slot cannot number that many keys");
+
+static size_t room(size_t cap)
 {
-    size_t at = key.a & (cap - 1);
-    while ((keys[at].a != 0 || keys[at].b != 0) && (keys[at].a != key.a || keys[at].b != key.b))
-        at = (at + 1) & (cap - 1);
-    return at;
+    return cap / 4 * 3;
 }
 
-static int holds(const struct af_hash *keys, size_t cap, struct af_hash key)
+/* The slots stand behind the keys, in one block. */
+static uint32_t *slots_of(const struct af_seen_keys *set)
 {
-    if (cap == 0)
-        return 0;
-    size_t at = find(keys, cap, key);
-    return keys[at].a != 0 || keys[at].b != 0;
+    return (uint32_t *)(void *)(set->keys + room(set->cap));
 }
 
-static void make_room(struct af_seen *seen)
+static uint32_t slot_value(struct af_hash key, size_t number)
 {
-    if (seen->count >= AF_PARTY_SEEN_MAX) {
-        free(seen->previous);
-        seen->previous = seen->current;
-        seen->previous_cap = seen->cap;
-        seen->current = NULL;
-        seen->count = seen->cap = 0;
+    return ((uint32_t)key.b & ~(uint32_t)NUMBER_MASK) | (uint32_t)number;
+}
+
+/* The slot of a key: where it is, or would be. */
+static uint32_t *find(const struct af_seen_keys *set, struct af_hash key)
+{
+    uint32_t *slots = slots_of(set);
+    uint32_t bits = slot_value(key, 0);
+    size_t at = key.a & (set->cap - 1);
+    for (; slots[at] != 0; at = (at + 1) & (set->cap - 1)) {
+        if ((slots[at] & ~(uint32_t)NUMBER_MASK) != bits)
+            continue;
+        const struct af_hash *known = &set->keys[(slots[at] & NUMBER_MASK) - 1];
+        if (known->a == key.a && known->b == key.b)
+            break;
     }
-    size_t cap = seen->cap == 0 ? 8 : seen->cap * 2;
-    struct af_hash *keys = af_mem_zero(cap, sizeof *keys);
-    for (size_t i = 0; i < seen->cap; i++)
-        if (seen->current[i].a != 0 || seen->current[i].b != 0)
-            keys[find(keys, cap, seen->current[i])] = seen->current[i];
-    free(seen->current);
-    seen->current = keys;
-    seen->cap = cap;
+    return &slots[at];
+}
+
+/* The keys stay where they are, or are moved by the system as whole pages. */
+static void grow(struct af_seen_keys *set)
+{
+    set->cap = set->cap == 0 ? SLOTS_MIN : set->cap * 2;
+    size_t slot_bytes = set->cap * sizeof(uint32_t);
+    set->keys = af_mem_grow(set->keys, room(set->cap) * sizeof *set->keys + slot_bytes);
+    memset(slots_of(set), 0, slot_bytes);
+    for (size_t i = 0; i < set->count; i++)
+        *find(set, set->keys[i]) = slot_value(set->keys[i], i + 1);
 }
 
 int af_seen_add(struct af_seen *seen, struct af_hash key)
 {
-    if (holds(seen->previous, seen->previous_cap, key) || holds(seen->current, seen->cap, key))
+    struct af_seen_keys *current = &seen->current, *previous = &seen->previous;
+    if (previous->cap > 0 && *find(previous, key) != 0)
         return 0;
-    if (4 * (seen->count + 1) > 3 * seen->cap)
-        make_room(seen);
-    seen->current[find(seen->current, seen->cap, key)] = key;
-    seen->count++;
+    if (current->cap > 0 && *find(current, key) != 0)
+        return 0;
+    if (current->count >= AF_PARTY_SEEN_MAX) {
+        free(previous->keys);
+        *previous = *current;
+        *current = (struct af_seen_keys){NULL, 0, 0};
+    }
+    if (current->count == room(current->cap))
+        grow(current);
+    current->keys[current->count++] = key;
+    *find(current, key) = slot_value(key, current->count);
     return 1;
 }
 
 void af_seen_release(struct af_seen *seen)
 {
-    free(seen->current);
-    free(seen->previous);
-    *seen = (struct af_seen){NULL, NULL, 0, 0, 0};
+    free(seen->current.keys);
+    free(seen->previous.keys);
+    memset(seen, 0, sizeof *seen);
 }

@@ -51,8 +51,10 @@ void af_contract_drop(struct af_contract *contract); /* NULL is allowed */
 
 /* A set of keys that remembers at least the last AF_PARTY_SEEN_MAX; all zero bytes: empty. */
 struct af_seen {
-    struct af_hash *current, *previous;
-    size_t count, cap, previous_cap;
+    struct af_seen_keys {
+        struct af_hash *keys; /* and, behind them, cap slots */
+        size_t count, cap;
+    } current, previous;
 };
 
 /* Notes a contract; returns 0 if it was noted before. */

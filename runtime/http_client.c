@@ -4,12 +4,12 @@
 
 #include "bounds.h"
 #include "failure.h"
+#include "http_libraries.h"
 #include "loop.h"
 #include "mem.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,11 +101,6 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0;
 }
 
-static void start_libcurl(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 static int check_file(const char *path, struct af_failure *why)
 {
     if (path == NULL || access(path, R_OK) == 0)
@@ -122,11 +117,9 @@ struct af_http_client *af_http_client_new(struct af_loop *loop,
                                           const struct af_http_options *options,
                                           struct af_failure *why)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (check_file(options->ca, why) != 0 || check_file(options->certificate, why) != 0 ||
-        check_file(options->key, why) != 0)
+        check_file(options->key, why) != 0 || af_http_need_client(why) != 0)
         return NULL;
-    pthread_once(&once, start_libcurl);
     CURLM *multi = curl_multi_init();
     if (multi == NULL) {
         af_failure_set(why, AF_FAILURE_TRANSPORT, "libcurl", "cannot be started");

@@ -8,6 +8,7 @@
 
 #include "bounds.h"
 #include "failure.h"
+#include "http_libraries.h"
 #include "log.h"
 #include "mem.h"
 
@@ -256,7 +257,8 @@ static int start(struct af_http_server *server, struct af_failure *why)
 {
     bool is_v6 = false;
     set_connections_max(server);
-    if (http_tls_load(server, why) != 0 || open_socket(server, &is_v6, why) != 0)
+    if (af_http_need_server(why) != 0 || http_tls_load(server, why) != 0 ||
+        open_socket(server, &is_v6, why) != 0)
         return -1;
     server->gone_fd = epoll_create1(EPOLL_CLOEXEC);
     if (server->gone_fd < 0)

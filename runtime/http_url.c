@@ -3,6 +3,7 @@
 
 #include "bounds.h"
 #include "failure.h"
+#include "http_libraries.h"
 
 #include <curl/curl.h>
 #include <ctype.h>
@@ -48,6 +49,8 @@ int af_http_url_read(const char *url, struct af_http_url *parts, struct af_failu
     char scheme[16], port[8];
     if (strlen(url) > AF_HTTP_URL_BYTES_MAX)
         return refuse(url, "is too long a URL", why);
+    if (af_http_need_client(why) != 0)
+        return -1;
     CURLU *handle = curl_url();
     if (handle == NULL || curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != 0 ||
         !part(handle, CURLUPART_SCHEME, scheme, sizeof scheme)) {

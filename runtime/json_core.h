@@ -1,10 +1,7 @@
 /* json_core.h: what reading and writing JSON share. Only json_*.c include it.
  *
  * Most of a message is characters that stand for themselves in a string, so both sides look for
- * the first byte that does not, eight bytes at a time. A byte of the word w is found by arithmetic
- * on all eight at once: (w - 0x20…) & ~w has the top bit of each byte below 0x20 set, and the same
- * with 1 instead of 0x20 finds a zero byte, which is what w ^ '"'… has where w has a quote. A
- * borrow can only spoil bytes above one that was found, and the lowest is what is asked for. */
+ * the first byte that does not, sixteen bytes at a time where the processor can. */
 #ifndef AF_JSON_CORE_H
 #define AF_JSON_CORE_H
 
@@ -12,21 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define AF_JSON_EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 #define AF_JSON_TOP_BITS AF_JSON_EACH_BYTE(0x80)
-
-/* Nonzero where the eight bytes hold a '"', a '\', a control character or a byte above 0x7F; then
- * the lowest bit that is set is in the lowest of these. */
-static inline uint64_t af_json_special_bits(uint64_t word)
-{
-    uint64_t quote = word ^ AF_JSON_EACH_BYTE('"');
-    uint64_t backslash = word ^ AF_JSON_EACH_BYTE('\\');
-    uint64_t control_bits = (word - AF_JSON_EACH_BYTE(0x20)) & ~word;
-    uint64_t quote_bits = (quote - AF_JSON_EACH_BYTE(1)) & ~quote;
-    uint64_t backslash_bits = (backslash - AF_JSON_EACH_BYTE(1)) & ~backslash;
-    return (control_bits | quote_bits | backslash_bits | word) & AF_JSON_TOP_BITS;
-}
 
 static inline bool af_json_is_special(unsigned char byte)
 {
@@ -52,26 +40,35 @@ static inline size_t af_json_utf8_len(const char *at, const char *end)
     return high >= 0x10000 >> 12 && high <= 0x10FFFF >> 12 ? 4 : 0;
 }
 
+/* The first byte from `at` on that is special, or the end. */
+static inline const char *af_json_find_special(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const char *start = at;
+    while (at < end && end - start >= 16) {
+        at = end - at >= 16 ? at : end - 16; /* the last bytes with some that were looked at */
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+        __m128i backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+        __m128i others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* above 0x7F: negative */
+        __m128i special = _mm_or_si128(_mm_or_si128(quotes, backslashes), others);
+        int found = _mm_movemask_epi8(special);
+        if (found != 0)
+            return at + __builtin_ctz((unsigned)found);
+        at += 16;
+    }
+#endif
+    while (at < end && !af_json_is_special((unsigned char)*at))
+        at++;
+    return at;
+}
+
 /* Passes over what stands for itself in a string. Stops at a '"', a '\', a control character, a
  * byte that is not UTF-8 (then it is above 0x7F), or the end. */
 static inline const char *af_json_plain_end(const char *at, const char *end)
 {
     for (;;) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        uint64_t found = 0;
-        for (; end - at >= 8; at += 8) {
-            uint64_t word;
-            memcpy(&word, at, sizeof word);
-            found = af_json_special_bits(word);
-            if (found != 0)
-                break;
-        }
-        if (found != 0)
-            at += __builtin_ctzll(found) / 8;
-        else
-#endif
-            while (at < end && !af_json_is_special((unsigned char)*at))
-                at++;
+        at = af_json_find_special(at, end);
         if (at == end || (unsigned char)*at < 0x80)
             return at;
         size_t len = af_json_utf8_len(at, end);

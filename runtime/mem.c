@@ -58,3 +58,12 @@ void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes)
     memcpy(items, &grown, sizeof grown);
     *cap = wanted;
 }
+
+bool af_mem_is_watched(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#else
+    return false;
+#endif
+}

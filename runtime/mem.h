@@ -6,6 +6,7 @@
 #ifndef AF_MEM_H
 #define AF_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Like malloc, calloc and realloc, but never NULL (a size of 0 counts as 1). */
@@ -20,5 +21,9 @@ char *af_mem_copy(const void *bytes, size_t len);
 /* Makes room for at least `need` items in the array *items of *cap items of size_bytes each, by
  * doubling. */
 void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes);
+
+/* Whether what is left at the process's end must be given back first, because somebody looks for
+ * what is not: in a sanitize build. Else the system takes it, in much less time. */
+bool af_mem_is_watched(void);
 
 #endif

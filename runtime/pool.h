@@ -14,6 +14,7 @@ struct af_pool { /* zeroed to begin with */
     void *free_blocks[AF_POOL_BLOCK_BYTES_MAX / AF_POOL_STEP_BYTES];
     char *at; /* what is left of the chunk */
     size_t left_bytes;
+    size_t taken_bytes; /* by chunks */
     void *chunks;
 };
 

@@ -3,6 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 api=$ROOT/tests/data/api
 
 expect_output "2 parties done, 0 failed" "$AFRUN" "$api/events.lua" --mock
+expect_output "2 parties done, 0 failed; 2 messages" "$AFRUN" "$api/plain_events.lua" --mock
 expect_output "2 parties done, 0 failed; 5 messages" "$AFRUN" "$api/states.lua" --mock --fifo
 expect_output "1 party done" "$AFRUN" "$api/sandbox.lua" --mock
 expect_output "2 parties done" "$AFRUN" "$api/modules/flow.lua" --mock

@@ -337,7 +337,7 @@ static void test_a_duplicate_has_a_uuid_of_its_own(void **state)
     assert_int_equal(af_bus_mock_counts(net.bus)->messages, 40);
     assert_int_equal(af_bus_mock_counts(net.bus)->duplicated, 40);
     assert_int_equal(net.lines_of_duplicate, 40);
-    struct af_seen at_node[3] = {{0}};
+    struct af_seen at_node[3] = {0};
     for (size_t i = 0; i < net.arrival_count; i++) /* deduplication does not hide it */
         assert_int_equal(af_seen_add(&at_node[net.arrivals[i].node], net.arrivals[i].key), 1);
     for (size_t i = 0; i < 3; i++)

@@ -187,7 +187,7 @@ static void test_the_last_half_million_are_remembered(void **state)
         if (af_seen_add(&seen, key_of(i)) != 0)
             fail_msg("key %u was forgotten", (unsigned)i);
     /* what is kept does not grow without end */
-    assert_true(seen.cap + seen.previous_cap <= 8 * (size_t)AF_PARTY_SEEN_MAX);
+    assert_true(seen.current.cap + seen.previous.cap <= 8 * (size_t)AF_PARTY_SEEN_MAX);
     assert_int_equal(af_seen_add(&seen, key_of(0)), 1); /* forgotten, long ago */
     af_seen_release(&seen);
 }

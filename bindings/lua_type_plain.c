@@ -1,0 +1,111 @@
+/* lua_type_plain.c: a plain record checked and written at once.
+ *
+ * Most events are made to be sent, and are records of strings, integers, booleans and lists of
+ * these. To copy such a value and to write the copy takes twice the time of writing it as it is
+ * checked. What is not so plain, or does not fit, is for the walks of lua_type_walk.c, which also
+ * say what is wrong. */
+#include "lua_type.h"
+
+#include "json.h"
+
+/* Appends the scalar on the top, if it fits a type that needs no second look. */
+static bool write_scalar(lua_State *L, const struct af_type *type, struct af_buf *out)
+{
+    size_t len;
+    const char *text;
+    lua_Integer value;
+    switch (type->kind) {
+    case AF_TYPE_STRING:
+        if (type->pattern != NULL || lua_type(L, -1) != LUA_TSTRING)
+            return false;
+        text = lua_tolstring(L, -1, &len);
+        return len >= type->min_length && len <= type->max_length &&
+               af_json_write_string(out, text, len);
+    case AF_TYPE_INTEGER:
+        if (!lua_isinteger(L, -1))
+            return false;
+        value = lua_tointeger(L, -1);
+        if ((type->has_min && value < type->min_integer) ||
+            (type->has_max && value > type->max_integer))
+            return false;
+        af_json_write_integer(out, value);
+        return true;
+    case AF_TYPE_BOOLEAN:
+        if (!lua_isboolean(L, -1))
+            return false;
+        af_buf_append_string(out, lua_toboolean(L, -1) ? "true" : "false");
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A table that is neither an event nor locked, nor anything else but itself. */
+static bool is_bare_table(lua_State *L, int index)
+{
+    if (!lua_istable(L, index))
+        return false;
+    if (!lua_getmetatable(L, index))
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+static bool has_entries(lua_State *L, int index, size_t count)
+{
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        if (count-- == 0) {
+            lua_pop(L, 2);
+            return false;
+        }
+    }
+    return count == 0;
+}
+
+/* Appends the list on the top. */
+static bool write_list(lua_State *L, const struct af_type *type, struct af_buf *out)
+{
+    int index = lua_gettop(L);
+    if (!is_bare_table(L, index))
+        return false;
+    size_t count = lua_rawlen(L, index);
+    if (count < type->min_length || count > type->max_length || !has_entries(L, index, count))
+        return false;
+    af_buf_append_char(out, '[');
+    for (size_t i = 1; i <= count; i++) {
+        if (i > 1)
+            af_buf_append_char(out, ',');
+        lua_rawgeti(L, index, (lua_Integer)i);
+        if (!write_scalar(L, type->item, out))
+            return false;
+        lua_pop(L, 1);
+    }
+    af_buf_append_char(out, ']');
+    return true;
+}
+
+bool af_type_write_plain(lua_State *L, const struct af_type *type, int index, const char *first,
+                         struct af_buf *out)
+{
+    int top = lua_gettop(L);
+    if (!is_bare_table(L, index) || !has_entries(L, index, type->field_count))
+        return false;
+    af_buf_append_char(out, '{');
+    af_buf_append_string(out, first);
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct af_field *field = &type->fields[i];
+        if (field->key[0] != '"') /* a name that is not UTF-8 has no key */
+            return false;
+        af_buf_append_char(out, ',');
+        af_buf_append(out, field->key, field->key_len);
+        af_field_push_name(L, field);
+        lua_rawget(L, index);
+        bool ok = field->type->kind == AF_TYPE_LIST ? write_list(L, field->type, out)
+                                                    : write_scalar(L, field->type, out);
+        lua_settop(L, top);
+        if (!ok)
+            return false;
+    }
+    af_buf_append_char(out, '}');
+    return true;
+}
