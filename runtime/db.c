@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPEN_AGAIN_MS = 20 };
+enum { OPEN_AGAIN_MS = 20, SMALLEST_BYTES = 512 };
 
 struct af_db_statement {
     sqlite3_stmt *handle;
@@ -160,7 +160,12 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     if (fd < 0)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
                               strerror(errno));
+    off_t size = lseek(fd, 0, SEEK_END);
     close(fd);
+    if (size > 0 && size < SMALLEST_BYTES) /* SQLite would take it for a new one */
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "is damaged: it has %lld bytes, fewer than any store",
+                              (long long)size);
     int code =
         sqlite3_open_v2(db->path, &db->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # `afrun run --state`: a party that is killed anywhere goes on, and each effect happens once.
 source "$(dirname "$0")/../lib/e2e.sh"
-source "$(dirname "$0")/../lib/parties.sh"
-trap stop_all EXIT
+source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/fed_avg.lua
 sync=$ROOT/flows/sync_state.lua
 peers='initiator=i;participant=p'
@@ -67,35 +66,35 @@ modes=$(stat -c %a i.db p.db | sort -u)
 if [ "$modes" = 600 ]; then ok "state files are their owner's alone"; else not_ok "state files are their owner's alone" "$modes"; fi
 
 # ---- A handler that raises is run again at the next start. ----
-sed 's/party.data.synced = party.data.synced + 1/error "a bug"/' "$sync" >broken.lua
+sed 's/party.data.synced.event.querier. = true/error "a bug"/' "$sync" >broken.lua
 cp "$sync" mended.lua
 start_party p "$sync" --bus local:b2.db --task t --node p --role participant --peers "$peers" \
     --state p2.db
-expect_error 1 "a bug" "$AFRUN" broken.lua --bus local:b2.db --task t --node i --role initiator \
+expect_error "a bug" 1 "$AFRUN" broken.lua --bus local:b2.db --task t --node i --role initiator \
     --peers "$peers" --state i2.db
-expect_error 1 "a bug" "$AFRUN" broken.lua --bus local:b2.db --task t --node i --role initiator \
+expect_error "a bug" 1 "$AFRUN" broken.lua --bus local:b2.db --task t --node i --role initiator \
     --state i2.db
 expect_output "i done" "$AFRUN" mended.lua --bus local:b2.db --task t --node i --role initiator \
     --state i2.db
 expect_ended p 0 "the other party noticed nothing"
 
 # ---- What is wrong is told. ----
-expect_error 2 "has the role 'initiator'" "$AFRUN" "$sync" --bus local:bus.db --task t --node i \
+expect_error "has the role 'initiator'" 2 "$AFRUN" "$sync" --bus local:bus.db --task t --node i \
     --role participant --state i.db
-expect_error 2 "--peers" "$AFRUN" "$sync" --bus local:bus.db --task t --node i --role initiator \
+expect_error "--peers" 2 "$AFRUN" "$sync" --bus local:bus.db --task t --node i --role initiator \
     --peers 'initiator=i;participant=q' --state i.db
-expect_error 2 "of the flow 'sync_state'" "$AFRUN" "$flow" --bus local:bus.db --task t --node i \
+expect_error "of the flow 'sync_state'" 2 "$AFRUN" "$flow" --bus local:bus.db --task t --node i \
     --role aggregator --state i.db
-expect_error 2 "sequential script cannot go on" "$AFRUN" "$ROOT/flows/notebook/initiator.lua" \
+expect_error "sequential script cannot go on" 2 "$AFRUN" "$ROOT/flows/notebook/initiator.lua" \
     --bus local:bus.db --node i --state s.db
-expect_error 2 "--bus" "$AFRUN" "$sync" --state i.db
-expect_error 3 "another program" "$AFRUN" "$sync" --bus local:bus.db --task t --node i \
+expect_error "--bus" 2 "$AFRUN" "$sync" --state i.db
+expect_error "another program" 3 "$AFRUN" "$sync" --bus local:b9.db --task t --node i \
     --role initiator --state bus.db
 again=(--bus local:bus.db --task t --node i --role initiator --state)
 cp i.db newer.db && python3 -c '
 import sqlite3
 db = sqlite3.connect("newer.db"); db.execute("PRAGMA user_version = 99"); db.commit()'
-expect_error 3 "version 99" "$AFRUN" "$sync" "${again[@]}" newer.db
+expect_error "version 99" 3 "$AFRUN" "$sync" "${again[@]}" newer.db
 for bytes in 1 100 4096 9000 20000; do
     head -c $bytes i.db >cut.db
     run "$AFRUN" "$sync" "${again[@]}" cut.db
@@ -108,12 +107,11 @@ done
 cp i.db bad.db && python3 -c '
 import sqlite3
 db = sqlite3.connect("bad.db"); db.execute("UPDATE party SET timers = ?", ("[[1]]",)); db.commit()'
-expect_error 3 "damaged" "$AFRUN" "$sync" "${again[@]}" bad.db
+expect_error "damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
 start_party i "$sync" --bus local:b3.db --task t --node i --role initiator --peers "$peers" \
     --state busy.db
 until_true test -s busy.db
 sleep 0.3
-expect_error 3 "in use by another process" "$AFRUN" "$sync" --bus local:b3.db --task t --node i \
+expect_error "in use by another process" 3 "$AFRUN" "$sync" --bus local:b3.db --task t --node i \
     --role initiator --peers "$peers" --state busy.db
 stop_all
-finish
