@@ -228,8 +228,8 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
     db->path = af_mem_alloc(size);
     snprintf(db->path, size, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
     free(folder);
-    /* a process that opens the file, mends it after a kill or closes it as the last one locks it for
-     * moments in which SQLite does not wait by itself */
+    /* a process that opens the file, mends it after a kill or closes it as the last one locks it
+     * for moments in which SQLite does not wait by itself */
     int tries = (format->exclusive ? 1000 : 10000) / OPEN_AGAIN_MS;
     while (open_file(db, format, why) != 0) {
         bool again = db->trouble == AF_DB_BUSY && tries-- > 0;

@@ -4,6 +4,7 @@
 #include "bounds.h"
 #include "log.h"
 #include "mem.h"
+#include "party_about.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -153,16 +154,6 @@ static void on_interrupt(void *arg)
 
 /* ---- Members. ---- */
 
-static uint32_t role_of_member(const struct af_flow *flow, const struct af_bus_member *member)
-{
-    int role = member->role[0] == '\0' ? -1 : af_flow_find_role(flow, member->role);
-    if (role < 0 && member->number == 1)
-        role = flow->initiator;
-    if (role < 0 && member->number == 2 && flow->role_count == 2 && flow->initiator >= 0)
-        role = 1 - flow->initiator;
-    return role < 0 ? AF_ROLE_UNKNOWN : (uint32_t)role;
-}
-
 /* A flow can do little where a role of it is nobody's. */
 static void warn_of_empty_roles(const struct af_live *live, const struct af_script_member *members,
                                 size_t count)
@@ -240,8 +231,8 @@ static void members_came(void *arg, const struct af_bus_result *result)
     af_live_bus_away(live, NULL);
     struct af_script_member *members = af_mem_zero(result->count, sizeof *members);
     for (size_t i = 0; i < result->count; i++)
-        members[i] = (struct af_script_member){result->members[i].node,
-                                               role_of_member(live->flow, &result->members[i])};
+        members[i] = (struct af_script_member){
+            result->members[i].node, af_party_about_role(live->flow, &result->members[i])};
     if (start_with(live, members, result->count, &live->why) != 0)
         live->over = true;
     free(members);

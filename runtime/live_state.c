@@ -24,14 +24,8 @@ static void trouble(void *arg, const char *why)
 /* A party's copy in the run's memory. */
 static struct af_store_party *copy_party(struct af_live *live, const struct af_store_party *party)
 {
-    struct af_arena *arena = &live->names;
-    struct af_store_party *copy = af_arena_alloc(arena, sizeof *copy);
-    *copy = *party;
-    const char **const texts[] = {&copy->task,   &copy->node,   &copy->about,  &copy->state,
-                                  &copy->timers, &copy->result, &copy->reason, &copy->held};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        *texts[i] = af_arena_string(arena, *texts[i]);
-    copy->data = af_arena_copy(arena, party->data, party->data_len);
+    struct af_store_party *copy = af_arena_alloc(&live->names, sizeof *copy);
+    *copy = af_store_party_copy(&live->names, party);
     return copy;
 }
 

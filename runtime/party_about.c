@@ -2,6 +2,7 @@
 #include "party_about.h"
 
 #include "bounds.h"
+#include "bus.h"
 #include "failure.h"
 #include "json.h"
 #include "mem.h"
@@ -182,4 +183,14 @@ int af_party_about_members(const struct af_party_about *about, const struct af_f
             (struct af_script_member){member->id, role < 0 ? AF_ROLE_UNKNOWN : (uint32_t)role};
     }
     return 0;
+}
+
+uint32_t af_party_about_role(const struct af_flow *flow, const struct af_bus_member *member)
+{
+    int role = member->role[0] == '\0' ? -1 : af_flow_find_role(flow, member->role);
+    if (role < 0 && member->number == 1)
+        role = flow->initiator;
+    if (role < 0 && member->number == 2 && flow->role_count == 2 && flow->initiator >= 0)
+        role = 1 - flow->initiator;
+    return role < 0 ? AF_ROLE_UNKNOWN : (uint32_t)role;
 }

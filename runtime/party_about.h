@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "script.h"
 
+struct af_bus_member;
 struct af_failure;
 
 struct af_party_about {
@@ -42,5 +43,9 @@ int af_party_about_read(const char *json, struct af_arena *arena, struct af_part
 int af_party_about_members(const struct af_party_about *about, const struct af_flow *flow,
                            struct af_arena *arena, struct af_script_member **members,
                            struct af_failure *why);
+
+/* The role of a node as a bus lists it: by its name, else by the platform's number;
+ * AF_ROLE_UNKNOWN. */
+uint32_t af_party_about_role(const struct af_flow *flow, const struct af_bus_member *member);
 
 #endif

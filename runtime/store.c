@@ -90,13 +90,6 @@ static void note_trouble(struct af_store *store, const char *why)
 
 /* ---- The thread. ---- */
 
-static int64_t wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * AF_S_NS + now.tv_nsec;
-}
-
 static bool write_batch(struct af_store *store, const struct af_store_pending *first)
 {
     pthread_mutex_lock(&store->db_lock);
@@ -105,7 +98,7 @@ static bool write_batch(struct af_store *store, const struct af_store_pending *f
         af_store_write(store, &at->record);
         if (store->bytes_since_trim > store->options.journal_bytes / 8) {
             store->bytes_since_trim = 0;
-            af_store_trim(store, at->record.party, wall_ns());
+            af_store_trim(store, at->record.party, at->record.now.since_ns);
         }
         ok = af_db_failed(store->db) == AF_DB_FINE;
     }
@@ -122,14 +115,14 @@ static bool write_batch(struct af_store *store, const struct af_store_pending *f
 /* Waits a second, or until the store is closed. Returns whether it is to be tried again. */
 static bool wait_for_better_times(struct af_store *store)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    pthread_mutex_lock(&store->lock);
-    if (!store->stop)
-        pthread_cond_timedwait(&store->wake, &store->lock, &until);
-    bool again = !store->stop;
-    pthread_mutex_unlock(&store->lock);
+    static const struct timespec piece = {0, 20 * 1000000};
+    bool again = true;
+    for (int i = 0; i < 50 && again; i++) {
+        nanosleep(&piece, NULL);
+        pthread_mutex_lock(&store->lock);
+        again = !store->stop;
+        pthread_mutex_unlock(&store->lock);
+    }
     return again;
 }
 

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct af_arena;
 struct af_failure;
 struct af_loop;
 struct af_store;
@@ -56,6 +57,10 @@ struct af_store_party {
     int64_t seq, sent; /* the last entry of its journal; the last whose sends are confirmed */
     int64_t made_ns, since_ns; /* wall clock: when it was made, and its last step */
 };
+
+/* A copy whose texts live in an arena. */
+struct af_store_party af_store_party_copy(struct af_arena *arena,
+                                          const struct af_store_party *party);
 
 /* Keeps a party that has not started: task, node, about, seed, made_ns. It is on the disk when this
  * returns its id; -1 with *why filled. */

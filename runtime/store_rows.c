@@ -238,6 +238,18 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
     return result;
 }
 
+struct af_store_party af_store_party_copy(struct af_arena *arena,
+                                          const struct af_store_party *party)
+{
+    struct af_store_party copy = *party;
+    const char **const texts[] = {&copy.task,   &copy.node,   &copy.about,  &copy.state,
+                                  &copy.timers, &copy.result, &copy.reason, &copy.held};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *texts[i] = af_arena_string(arena, *texts[i]);
+    copy.data = af_arena_copy(arena, party->data, party->data_len);
+    return copy;
+}
+
 static struct af_store_party read_party(struct af_db_statement *row)
 {
     struct af_store_party party = {.id = af_db_column_integer(row, 0),

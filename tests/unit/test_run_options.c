@@ -197,9 +197,10 @@ static void test_a_party_for_real_is_described(void **state)
     struct af_live_options live;
     struct af_failure why = AF_FAILURE_INIT;
     parse_well(&p, "flow.lua --bus local:x --role r --node n1 --task t --peers r=n1,n2;s=n3 "
-                   "--config c --arg a=1 --allow-fail");
+                   "--config c --arg a=1 --allow-fail --state s");
     assert_true(af_run_is_live(&p.options));
     assert_int_equal(af_run_live_options(&p.options, &live, &why), 0);
+    assert_string_equal(live.state, "s");
     assert_string_equal(live.bus, "local:x");
     assert_string_equal(live.role, "r");
     assert_string_equal(live.node, "n1");
@@ -248,11 +249,11 @@ static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "mock",       "parties",     "arg",        "seed",      "runs",  "until",   "allow-fail",
-        "latency",    "fifo",        "drop",       "duplicate", "crash", "down",    "lose",
-        "partition",  "trace",       "trace-data", "json",      "quiet", "verbose", "color",
-        "allow-read", "allow-write", "allow-net",  "allow-run", "help",  "bus",     "role",
-        "node",       "task",        "peers",      "config",    "shared"};
+        "mock",       "parties",     "arg",        "seed",      "runs",   "until",   "allow-fail",
+        "latency",    "fifo",        "drop",       "duplicate", "crash",  "down",    "lose",
+        "partition",  "trace",       "trace-data", "json",      "quiet",  "verbose", "color",
+        "allow-read", "allow-write", "allow-net",  "allow-run", "help",   "bus",     "role",
+        "node",       "task",        "peers",      "config",    "shared", "state"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
