@@ -15,7 +15,7 @@ CC     := $(if $(filter fuzz,$(MODE)),clang,gcc)
 CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror \
           -ffp-contract=off -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lua5.4 2>/dev/null))
-LIBS   := -l:liblua5.4-cjson.a -l:liblua5.4.a -lev -lsodium -lsqlite3 -lm -ldl
+LIBS   := -l:liblua5.4-cjson.a -l:liblua5.4.a -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
 OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c bindings/*.c) embedded.c)

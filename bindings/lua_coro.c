@@ -238,8 +238,7 @@ bool af_script_gate(lua_State *L, const char *what)
     return true;
 }
 
-void af_script_answer(struct af_script_party *party, uint64_t call_id,
-                      const struct af_answer *answer)
+void af_lua_answer(struct af_script_party *party, uint64_t call_id, const struct af_answer *answer)
 {
     struct af_delivery *delivery = party->delivery;
     if (delivery == NULL || delivery->waiting_call != call_id || call_id == 0)

@@ -62,10 +62,10 @@ static int l_roll_back(lua_State *L)
     struct af_script_party *party = lua_touserdata(L, 1);
     struct af_failure why = AF_FAILURE_INIT;
     size_t len;
-    const char *data = af_script_party_data(party, &len);
+    const char *data = af_lua_party_data(party, &len);
     char *copy = af_mem_copy(data, len);
     set_visible_state(L, party, party->state);
-    if (af_script_party_restore(party, party->state, copy, len, &why) != 0)
+    if (af_lua_party_restore(party, party->state, copy, len, &why) != 0)
         lua_pushstring(L, why.why);
     free(copy);
     return 0;
@@ -497,8 +497,8 @@ static void tell_kept_lines(struct af_delivery *delivery)
     }
 }
 
-void af_script_deliver(struct af_script_party *party, const struct af_input *input,
-                       af_script_done_fn *done, void *arg)
+void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
+                    af_script_done_fn *done, void *arg)
 {
     struct af_delivery *delivery = party->delivery;
     bool begun = delivery != NULL; /* a script's own load */
@@ -543,7 +543,7 @@ void af_script_deliver(struct af_script_party *party, const struct af_input *inp
     }
 }
 
-void af_script_withdraw(struct af_script_party *party)
+void af_lua_withdraw(struct af_script_party *party)
 {
     if (party->delivery == NULL)
         return;

@@ -158,8 +158,8 @@ static int l_make(lua_State *L)
     return 0;
 }
 
-struct af_script_party *af_script_party_new(struct af_script *script, uint32_t member,
-                                            struct af_hash seed, void *user, struct af_failure *why)
+struct af_script_party *af_lua_party_new(struct af_script *script, uint32_t member,
+                                         struct af_hash seed, void *user, struct af_failure *why)
 {
     lua_State *L = script->vm->L;
     struct af_script_party *party;
@@ -191,27 +191,27 @@ struct af_script_party *af_script_party_new(struct af_script *script, uint32_t m
     return party;
 }
 
-void af_script_party_free(struct af_script_party *party)
+void af_lua_party_free(struct af_script_party *party)
 {
     af_instance_free(party);
 }
 
-void *af_script_party_user(const struct af_script_party *party)
+void *af_lua_party_user(const struct af_script_party *party)
 {
     return party->user;
 }
 
-bool af_script_party_sequential(const struct af_script_party *party)
+bool af_lua_party_sequential(const struct af_script_party *party)
 {
     return af_script_is_sequential(party);
 }
 
-int af_script_party_state(const struct af_script_party *party)
+int af_lua_party_state(const struct af_script_party *party)
 {
     return party->state;
 }
 
-const char *af_script_party_data(const struct af_script_party *party, size_t *len)
+const char *af_lua_party_data(const struct af_script_party *party, size_t *len)
 {
     *len = party->data == NULL ? 2 : party->data_len;
     return party->data == NULL ? "{}" : party->data;
@@ -246,8 +246,8 @@ static int l_restore(lua_State *L)
     return 0;
 }
 
-int af_script_party_restore(struct af_script_party *party, int state, const char *data, size_t len,
-                            struct af_failure *why)
+int af_lua_party_restore(struct af_script_party *party, int state, const char *data, size_t len,
+                         struct af_failure *why)
 {
     struct af_script *script = party->script;
     lua_State *L = script->vm->L;
@@ -272,7 +272,7 @@ int af_script_party_restore(struct af_script_party *party, int state, const char
     return 0;
 }
 
-const char *af_script_party_where(struct af_script_party *party)
+const char *af_lua_party_where(struct af_script_party *party)
 {
     static char text[160];
     text[0] = '\0';
@@ -377,7 +377,7 @@ static void push_module_chunk(lua_State *L, struct af_script *script, const char
     bool found = false;
     for (int folder = 0; folder < 2 && !found; folder++)
         found = module_path(script, name, folder == 1, path, sizeof path) &&
-                af_script_read_file(path, &source, NULL) == 0;
+                af_script_read(script, path, &source, NULL) == 0;
     if (!found)
         luaL_error(L, "module '%s' is neither beside %s nor part of the library", name,
                    script->file.name);

@@ -3,13 +3,12 @@
 #include "lua_script.h"
 
 #include "bounds.h"
+#include "contract.h"
 #include "lua_host.h"
 #include "mem.h"
 
 #include <math.h>
 #include <string.h>
-
-static const char *const titles[] = {"task_inside", "task_file_upload", "task_finish", NULL};
 
 /* The delivery of a flow's handler; raises where none runs. */
 static struct af_delivery *handler_delivery(lua_State *L, const char *what)
@@ -164,7 +163,7 @@ static int l_send(lua_State *L)
     struct af_delivery *delivery = handler_delivery(L, "party:send");
     lua_settop(L, 3);
     check_self(L, delivery, "send");
-    add_send(L, delivery, 2, 3, titles[0]);
+    add_send(L, delivery, 2, 3, af_contract_titles[0]);
     return 0;
 }
 
@@ -174,7 +173,7 @@ static int l_broadcast(lua_State *L)
     struct af_delivery *delivery = handler_delivery(L, "party:broadcast");
     lua_settop(L, 2);
     check_self(L, delivery, "broadcast");
-    add_send(L, delivery, 0, 2, titles[0]);
+    add_send(L, delivery, 0, 2, af_contract_titles[0]);
     return 0;
 }
 
@@ -198,7 +197,8 @@ static void check_contractor(lua_State *L, const struct af_script *script)
 static int l_host_send(lua_State *L)
 {
     struct af_delivery *delivery = handler_delivery(L, "new_contract");
-    const char *title = titles[luaL_checkoption(L, 3, "task_inside", titles)];
+    const char *title =
+        af_contract_titles[luaL_checkoption(L, 3, af_contract_titles[0], af_contract_titles)];
     check_contractor(L, delivery->party->script);
     char text[AF_UUID_TEXT_BYTES];
     lua_settop(L, 2);

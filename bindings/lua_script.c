@@ -286,15 +286,23 @@ static int run_first(struct af_script *script, struct af_failure *why)
             return -1;
     }
     if (state == AF_CORO_WAITS)
-        script->waits_at = af_mem_string(af_script_party_where(script->main));
+        script->waits_at = af_mem_string(af_lua_party_where(script->main));
     script->phase = AF_PHASE_RUN;
     return 0;
+}
+
+int af_script_read(struct af_script *script, const char *path, struct af_buf *out,
+                   struct af_failure *why)
+{
+    if (script->source.read != NULL)
+        return script->source.read(script->source.arg, path, out, why);
+    return af_script_read_file(path, out, why);
 }
 
 static int load(struct af_script *script, const char *path, struct af_failure *why)
 {
     struct af_buf source = AF_BUF_EMPTY;
-    int result = af_script_read_file(path, &source, why);
+    int result = af_script_read(script, path, &source, why);
     if (result == 0) {
         hash_source(&source, script->file.hash);
         lua_pushfstring(script->vm->L, "@%s", script->file.name);
@@ -313,11 +321,25 @@ static int load(struct af_script *script, const char *path, struct af_failure *w
 
 struct af_script *af_script_load(const char *path, struct af_failure *why)
 {
+    return af_script_load_from(path, NULL, why);
+}
+
+void af_script_limit_memory(struct af_script *script, size_t bytes)
+{
+    script->vm->state_max_bytes = bytes;
+}
+
+struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
+                                      struct af_failure *why)
+{
     struct af_vm *vm = af_vm_new(why);
     if (vm == NULL)
         return NULL;
     struct af_script *script = af_mem_zero(1, sizeof *script);
     const char *slash = strrchr(path, '/');
+    script->head.driver = &af_lua_driver;
+    if (source != NULL)
+        script->source = *source;
     script->vm = vm;
     vm->script = script;
     script->name = af_mem_string(slash == NULL ? path : slash + 1);
@@ -328,7 +350,7 @@ struct af_script *af_script_load(const char *path, struct af_failure *why)
         script->members_ref = LUA_NOREF;
     script->main = af_instance_new(script, 0, 0, (struct af_hash){0, 0});
     if (load(script, path, why) != 0) {
-        af_script_free(script);
+        af_lua_free(script);
         return NULL;
     }
     return script;
@@ -343,7 +365,7 @@ static void free_members(struct af_script *script)
     script->member_count = 0;
 }
 
-void af_script_free(struct af_script *script)
+void af_lua_free(struct af_script *script)
 {
     if (script == NULL)
         return;
@@ -371,7 +393,7 @@ void af_script_free(struct af_script *script)
     free(script);
 }
 
-const struct af_flow *af_script_flow(const struct af_script *script)
+const struct af_flow *af_lua_flow(const struct af_script *script)
 {
     return script->flow;
 }
@@ -381,12 +403,12 @@ bool af_script_flow_too_late(const struct af_script *script)
     return script->flow_too_late;
 }
 
-const struct af_script_file *af_script_file(const struct af_script *script)
+const struct af_script_file *af_lua_file(const struct af_script *script)
 {
     return &script->file;
 }
 
-void af_script_set_owner(struct af_script *script, af_script_call_fn *call, void *owner)
+void af_lua_set_owner(struct af_script *script, af_script_call_fn *call, void *owner)
 {
     script->call = call;
     script->owner = owner;
@@ -455,9 +477,9 @@ static int l_set_task(lua_State *L)
     return 0;
 }
 
-int af_script_set_task(struct af_script *script, const char *task_id,
-                       const struct af_script_member *members, size_t member_count,
-                       const struct af_script_arg *args, size_t arg_count, struct af_failure *why)
+int af_lua_set_task(struct af_script *script, const char *task_id,
+                    const struct af_script_member *members, size_t member_count,
+                    const struct af_script_arg *args, size_t arg_count, struct af_failure *why)
 {
     free_members(script);
     free(script->task_id);
@@ -478,7 +500,7 @@ int af_script_set_task(struct af_script *script, const char *task_id,
     return -1;
 }
 
-const struct af_script_member *af_script_members(const struct af_script *script, size_t *count)
+const struct af_script_member *af_lua_members(const struct af_script *script, size_t *count)
 {
     *count = script->member_count;
     return script->members;

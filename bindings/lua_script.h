@@ -8,6 +8,7 @@
  *   lua_pure.c      what a handler must not have changed
  *   lua_party.c     the methods of the party object
  *   lua_world.c     invariants
+ *   lua_driver.c    all of it as the table that script.c looks into
  */
 #ifndef AF_LUA_SCRIPT_H
 #define AF_LUA_SCRIPT_H
@@ -16,6 +17,7 @@
 #include "lua_event.h"
 #include "lua_vm.h"
 #include "script.h"
+#include "script_driver.h"
 
 struct af_delivery;
 
@@ -47,7 +49,9 @@ struct af_plan_role {
 };
 
 struct af_script {
+    struct af_script_head head;
     struct af_vm *vm;
+    struct af_script_source source; /* its read is NULL: the file system */
     struct af_script_file file;
     char *name, *folder;
     enum af_phase phase;
@@ -91,7 +95,7 @@ struct af_cell {
 };
 
 struct af_script_party {
-    struct af_script *script;
+    struct af_script *script; /* first: see script_driver.h */
     void *user;
     uint32_t member;
     uint32_t role;
@@ -129,10 +133,41 @@ static inline void af_kit_push(lua_State *L, const struct af_script_party *party
     lua_remove(L, -2);
 }
 
+/* ---- The driver: what script.h says of the function of each name. ---- */
+
+extern const struct af_script_driver af_lua_driver;
+
+void af_lua_free(struct af_script *script);
+const struct af_flow *af_lua_flow(const struct af_script *script);
+const struct af_script_file *af_lua_file(const struct af_script *script);
+int af_lua_set_task(struct af_script *script, const char *task_id,
+                    const struct af_script_member *members, size_t member_count,
+                    const struct af_script_arg *args, size_t arg_count, struct af_failure *why);
+const struct af_script_member *af_lua_members(const struct af_script *script, size_t *count);
+void af_lua_set_owner(struct af_script *script, af_script_call_fn *call, void *owner);
+void af_lua_answer(struct af_script_party *party, uint64_t call_id, const struct af_answer *answer);
+struct af_script_party *af_lua_party_new(struct af_script *script, uint32_t member,
+                                         struct af_hash seed, void *user, struct af_failure *why);
+void af_lua_party_free(struct af_script_party *party);
+void *af_lua_party_user(const struct af_script_party *party);
+bool af_lua_party_sequential(const struct af_script_party *party);
+int af_lua_party_state(const struct af_script_party *party);
+const char *af_lua_party_data(const struct af_script_party *party, size_t *len);
+int af_lua_party_restore(struct af_script_party *party, int state, const char *data, size_t len,
+                         struct af_failure *why);
+const char *af_lua_party_where(struct af_script_party *party);
+void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
+                    af_script_done_fn *done, void *arg);
+void af_lua_withdraw(struct af_script_party *party);
+
 /* ---- lua_script.c ---- */
 
-/* Reads a script's file into source. Returns 0, or -1 with *why (may be NULL) filled. */
+/* Reads a file of the file system into source. Returns 0, or -1 with *why (may be NULL) filled. */
 int af_script_read_file(const char *path, struct af_buf *source, struct af_failure *why);
+
+/* The same from where the script's files come from. */
+int af_script_read(struct af_script *script, const char *path, struct af_buf *out,
+                   struct af_failure *why);
 
 /* Pushes the compiled chunk of a source; chunk_name starts with '@'. Returns 0, or -1 with *why
  * filled, having pushed nothing. */

@@ -123,7 +123,7 @@ void af_vm_hook(lua_State *thread)
 
 void af_vm_begin(struct af_vm *vm)
 {
-    size_t state_max = (size_t)AF_SCRIPT_STATE_BYTES_MAX;
+    size_t state_max = vm->state_max_bytes;
     vm->capped = AF_CAP_NONE;
     vm->instructions_left = AF_SCRIPT_INSTRUCTIONS_MAX;
     vm->limit_bytes = vm->used_bytes < state_max - AF_SCRIPT_GROWTH_BYTES_MAX
@@ -462,6 +462,7 @@ struct af_vm *af_vm_new(struct af_failure *why)
 {
     struct af_vm *vm = af_mem_zero(1, sizeof *vm);
     vm->limit_bytes = SIZE_MAX;
+    vm->state_max_bytes = (size_t)AF_SCRIPT_STATE_BYTES_MAX;
     vm->numbers_ref = LUA_NOREF;
     vm->L = lua_newstate(limited_alloc, vm);
     if (vm->L == NULL) {

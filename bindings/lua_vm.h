@@ -38,6 +38,7 @@ struct af_vm {
     struct af_pool pool; /* of its small blocks */
     size_t used_bytes;
     size_t limit_bytes; /* now */
+    size_t state_max_bytes;
     int64_t instructions_left;
     bool delivers;            /* see af_vm_deliver() */
     enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */

@@ -30,6 +30,7 @@
     (64ll << 20) /* of a party's journal: older entries lose their contents                        \
                   */
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
+#define AF_NODE_REQUEST_BYTES_MAX (1u << 20) /* of one request to a node's control socket */
 #define AF_STORE_BEHIND_MAX 10000 /* records that wait for the disk, before parties wait too */
 #define AF_PARTY_SEEN_MAX 500000  /* uuids remembered at least, for deduplication */
 #define AF_PARTIES_MAX 2000000    /* of one simulated run */
@@ -104,6 +105,37 @@
 #define AF_SERVE_ADDRESSES_MAX 10000   /* nodes whose address is remembered */
 #define AF_SERVE_TEXT_BYTES_MAX 8192   /* a cause, a URL, a path */
 #define AF_SERVE_ERRORS_MAX 20         /* told of one request */
+
+/* Worker processes, each of which runs the tasks of one flow file. */
+#define AF_WORKER_HANG_NS (10 * AF_S_NS)            /* at one delivery: it is killed */
+#define AF_WORKER_RESTART_FIRST_NS (100 * AF_MS_NS) /* before a new one, doubled … */
+#define AF_WORKER_RESTART_LAST_NS (30 * AF_S_NS)    /* … up to this, until a delivery succeeds */
+#define AF_WORKER_WINDOW 256                        /* deliveries it was sent and has not ended */
+#define AF_WORKER_OUT_BYTES (4u << 20)        /* not yet read by it; more deliveries wait then */
+#define AF_WORKER_READ_BYTES (256u << 10)     /* of one read from it */
+#define AF_WORKER_READS 16                    /* before other descriptors have their turn */
+#define AF_WORKER_INLINE_BYTES (64u << 10)    /* of a message; a larger one crosses as a memfd */
+#define AF_WORKER_BODY_BYTES_MAX (128u << 20) /* a message: twice what a delivery may add */
+#define AF_WORKER_FDS_MAX 4                   /* memfds that came before their messages */
+#define AF_WORKER_FILES_MAX 1000              /* files of one flow … */
+#define AF_WORKER_FILES_BYTES_MAX (64u << 20) /* … and their bytes */
+#define AF_WORKER_TASKS_MAX 1000000           /* scripts, and parties, of one process */
+#define AF_WORKER_MEMBERS_MAX 1000000
+#define AF_WORKER_ROLES_MAX 1000
+#define AF_WORKER_STATES_MAX 10000           /* of a role */
+#define AF_WORKER_EVENTS_MAX 10000           /* of a flow */
+#define AF_WORKER_FLOW_BYTES_MAX (64u << 20) /* what a flow takes here */
+#define AF_WORKER_NAME_BYTES_MAX 1024        /* a role's, state's, event's, deadline's, call's */
+#define AF_WORKER_TEXT_BYTES_MAX (64u << 10) /* a reason, an error, a traceback */
+#define AF_WORKER_SENDS_MAX 100000           /* of one delivery … */
+#define AF_WORKER_TARGETS_MAX 1000000
+#define AF_WORKER_DEADLINES_MAX 10000
+#define AF_WORKER_LOGS_MAX 100000
+#define AF_WORKER_LINES_MAX 10000  /* to people, between two deliveries that it ends */
+#define AF_WORKER_CALLS_MAX 100000 /* … to the host */
+#define AF_WORKER_ADDRESS_BYTES (INT64_C(8) << 30) /* the process */
+#define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it */
+#define AF_WORKER_DESCRIPTORS 16                   /* open in it */
 
 /* Files kept by a mock run. */
 #define AF_FILE_BYTES_MAX (INT64_C(1) << 30)

@@ -93,10 +93,30 @@ static bool is_text(const char *value, size_t len)
     return af_json_is_utf8(value, len);
 }
 
-/* Takes one line; the message never holds what stands behind the =. */
-static int read_line(const char *path, int number, const char *line, const char *end,
-                     struct af_config *config, struct af_failure *why)
+struct reading {
+    const char *path;
+    struct af_config *config;
+    af_config_other_fn *other; /* or NULL */
+    void *arg;
+};
+
+/* Gives a line that is none of ours to who may know it. */
+static int give_other(const struct reading *reading, const char *what, const char *name,
+                      const char *value, struct af_failure *why)
 {
+    struct af_failure own = AF_FAILURE_INIT;
+    if (reading->other(reading->arg, name, value, &own) == 0)
+        return 0;
+    return af_failure_set(why, AF_FAILURE_USAGE, what, "%s%s%s", own.what,
+                          own.what[0] == '\0' ? "" : ": ", own.why);
+}
+
+/* Takes one line; the message never holds what stands behind the = of a secret. */
+static int read_line(const struct reading *reading, int number, const char *line, const char *end,
+                     struct af_failure *why)
+{
+    const char *path = reading->path;
+    struct af_config *config = reading->config;
     char what[256];
     snprintf(what, sizeof what, "%.200s:%d", path, number);
     trim(&line, &end);
@@ -109,6 +129,14 @@ static int read_line(const char *path, int number, const char *line, const char 
     trim(&line, &name_end);
     trim(&value, &end);
     const struct row *row = find_row(line, (size_t)(name_end - line));
+    if (row == NULL && reading->other != NULL && is_text(value, (size_t)(end - value))) {
+        char *own_name = af_mem_copy(line, (size_t)(name_end - line));
+        char *own_value = af_mem_copy(value, (size_t)(end - value));
+        int result = give_other(reading, what, own_name, own_value, why);
+        free(own_name);
+        free(own_value);
+        return result;
+    }
     if (row == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "unknown name; known are token, ca, certificate, key, bass_url, "
@@ -128,14 +156,16 @@ static int read_line(const char *path, int number, const char *line, const char 
     return 0;
 }
 
-static int read_lines(const char *path, const char *text, size_t len, struct af_config *config,
+static int read_lines(const struct reading *reading, const char *text, size_t len,
                       struct af_failure *why)
 {
+    const char *path = reading->path;
+    const struct af_config *config = reading->config;
     const char *at = text, *end = text + len;
     for (int number = 1; at < end; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *line_end = newline == NULL ? end : newline;
-        if (read_line(path, number, at, line_end, config, why) != 0)
+        if (read_line(reading, number, at, line_end, why) != 0)
             return -1;
         at = newline == NULL ? end : newline + 1;
     }
@@ -181,11 +211,18 @@ static int read_file(const char *path, char *text, size_t *len, struct af_failur
 
 int af_config_read(const char *path, struct af_config *config, struct af_failure *why)
 {
+    return af_config_read_with(path, config, NULL, NULL, why);
+}
+
+int af_config_read_with(const char *path, struct af_config *config, af_config_other_fn *other,
+                        void *arg, struct af_failure *why)
+{
+    struct reading reading = {path, config, other, arg};
     size_t size = AF_CONFIG_BYTES_MAX + 1, len = 0;
     char *text = af_mem_alloc(size);
     int result = read_file(path, text, &len, why);
     if (result == 0)
-        result = read_lines(path, text, len, config, why);
+        result = read_lines(&reading, text, len, why);
     sodium_memzero(text, size);
     free(text);
     if (result != 0)

@@ -27,6 +27,13 @@ struct af_config { /* NULL: not given */
 /* Reads a file into a zeroed config. Returns -1 with *why filled, which names file and line but
  * never a value. */
 int af_config_read(const char *path, struct af_config *config, struct af_failure *why);
+
+/* The same; a name that is none of those above is given to other(arg, …), which borrows both texts
+ * and may refuse them. NULL: unknown names are errors. */
+typedef int af_config_other_fn(void *arg, const char *name, const char *value,
+                               struct af_failure *why);
+int af_config_read_with(const char *path, struct af_config *config, af_config_other_fn *other,
+                        void *arg, struct af_failure *why);
 void af_config_release(struct af_config *config); /* wipes secrets */
 
 #endif

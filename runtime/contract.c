@@ -8,6 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const af_contract_titles[] = {"task_inside", "task_file_upload", "task_finish", NULL};
+
+const char *af_contract_title(const char *text)
+{
+    size_t i = 0;
+    while (af_contract_titles[i] != NULL && strcmp(af_contract_titles[i], text) != 0)
+        i++;
+    return af_contract_titles[i];
+}
+
 struct af_contract *af_contract_new(const struct af_contract_parts *parts)
 {
     struct af_contract *contract =

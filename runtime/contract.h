@@ -26,6 +26,12 @@ struct af_contract {
     size_t content_len;
 };
 
+/* The platform's titles, ending with NULL; the first is that of all but its own two. */
+extern const char *const af_contract_titles[];
+
+/* The one of them that a text is, which lives as long as the program; or NULL. */
+const char *af_contract_title(const char *text);
+
 struct af_contract_parts {
     struct af_hash uuid;
     int64_t time_ns;

@@ -4,6 +4,7 @@
 #include "failure.h"
 #include "log.h"
 #include "version.h"
+#include "worker.h"
 
 #include <signal.h>
 #include <sodium.h>
@@ -11,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct af_command *const commands[] = {&af_cmd_run, &af_cmd_chart, &af_cmd_replay,
-                                                    &af_cmd_serve};
+static const struct af_command *const commands[] = {&af_cmd_run,   &af_cmd_chart, &af_cmd_replay,
+                                                    &af_cmd_serve, &af_cmd_node,  &af_cmd_ctl};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -66,6 +67,8 @@ int main(int argc, char **argv)
         strcmp(argv[1], "help") == 0 || strncmp(argv[1], "--completion", 12) == 0 ||
         strcmp(argv[1], "--version") == 0)
         return run_global(argc, argv);
+    if (strcmp(argv[1], "worker") == 0) /* for nodes, not for people: in no list */
+        return af_worker_main(argc - 2, argv + 2);
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], rows[i].name) == 0)
             return commands[i]->run(argc - 2, argv + 2);

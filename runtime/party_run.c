@@ -4,6 +4,7 @@
 #include "bounds.h"
 #include "contract.h"
 #include "failure.h"
+#include "loop.h"
 #include "mem.h"
 
 #include <sodium.h>
@@ -197,6 +198,7 @@ struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, stru
     run->spec = *spec;
     run->last = &run->first;
     run->progress = -1;
+    run->since_ns = af_loop_wall_ns(spec->loop);
     run->flow = af_script_flow(spec->script);
     run->owner = (struct af_party_owner){.arg = run,
                                          .ready = ready,
@@ -288,4 +290,9 @@ uint64_t af_party_run_received(const struct af_party_run *run)
 int af_party_run_progress(const struct af_party_run *run)
 {
     return run->progress;
+}
+
+int64_t af_party_run_since_ns(const struct af_party_run *run)
+{
+    return run->since_ns;
 }

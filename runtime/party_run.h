@@ -79,6 +79,9 @@ uint64_t af_party_run_received(const struct af_party_run *run);
 /* "state 'querying' (flow.lua:12), for sync; nothing has come from p1" */
 void af_party_run_describe(const struct af_party_run *run, struct af_buf *out);
 
+/* When its last step was, or its handler began to wait: nanoseconds since 1970. */
+int64_t af_party_run_since_ns(const struct af_party_run *run);
+
 /* How far it said it is, percent; -1: it did not. */
 int af_party_run_progress(const struct af_party_run *run);
 

@@ -62,6 +62,7 @@ struct af_party_run {
     struct af_timer *confirm_soon;
     struct af_buf answers; /* of the handler under way: a JSON list without its end */
     struct af_hash data_hash;
+    int64_t since_ns;
     int progress;
 };
 

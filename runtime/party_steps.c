@@ -379,6 +379,7 @@ void af_run_stepped(void *arg, struct af_party *party)
     struct af_run_step *step = open_step(run);
     run->open = NULL;
     step->seq = ++run->seq;
+    run->since_ns = af_loop_wall_ns(run->spec.loop);
     step->ended = af_party_status(party) > AF_PARTY_ACTIVE;
     run->end_put = run->end_put || step->ended;
     for (size_t i = 0; i < run->early_count; i++)

@@ -5,8 +5,10 @@
  * that transaction; nothing has happened before it applies them. What a script waits for, or learns
  * from outside, goes the other way, as a call that the owner answers, at once or later.
  *
- * Nothing here is a pointer into the script's own world: all of it can be written to a socket.
- * bindings/ implements it; nobody else knows how scripts are run. One thread. */
+ * Nothing here is a pointer into the script's own world: all of it can be written to a socket. So a
+ * script may run here (bindings/ implements that) or in a process of its own that nobody need trust
+ * (script_worker.h), and the functions below are the same for both: script_driver.h says how. What
+ * only a simulation asks for (interrupts, invariants) is for scripts that run here. One thread. */
 #ifndef AF_SCRIPT_H
 #define AF_SCRIPT_H
 
@@ -79,6 +81,22 @@ struct af_script_file {
  * Returns NULL with *why filled: the file cannot be read, is no text, does not compile, raises, or
  * its flow has a mistake. */
 struct af_script *af_script_load(const char *path, struct af_failure *why);
+
+/* Where the bytes of a script's file come from, and of the modules that it requires, whose paths
+ * begin with its folder. */
+struct af_script_source {
+    /* Appends the bytes of a file to out. Returns 0, or -1 with *why (may be NULL) filled. */
+    int (*read)(void *arg, const char *path, struct af_buf *out, struct af_failure *why);
+    void *arg; /* borrowed, as the source is copied */
+};
+
+/* The same from elsewhere than the file system; source NULL: from there. */
+struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
+                                      struct af_failure *why);
+
+/* The memory that a script's state may take in all; AF_SCRIPT_STATE_BYTES_MAX before. */
+void af_script_limit_memory(struct af_script *script, size_t bytes);
+
 void af_script_free(struct af_script *script);
 
 /* NULL for a sequential script. Borrowed, lives as long as the script. */
@@ -202,7 +220,8 @@ enum af_outcome {
     AF_OUTCOME_FAILED,  /* text: the reason given to af.fail */
     AF_OUTCOME_RAISED,  /* text: the error; nothing else of the transaction holds */
     AF_OUTCOME_INVALID, /* text: why the content does not validate; no handler was called */
-    AF_OUTCOME_LOST,    /* text: why the process that ran it is gone; nothing has happened */
+    AF_OUTCOME_LOST,    /* text: how the process that ran it went; nothing has happened, and the
+                           same input may be delivered again, at once */
 };
 
 struct af_send {
@@ -237,7 +256,7 @@ struct af_effects {
     bool data_changed;
     int progress; /* percent, or -1 */
     enum af_outcome outcome;
-    bool blamed;           /* of LOST: the process was at this delivery when it went */
+    bool blamed;           /* LOST: this is what the process was busy with when it went */
     const char *text;      /* see enum af_outcome; borrowed */
     const char *traceback; /* of an error, or NULL */
 };

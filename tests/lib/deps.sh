@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
     gcc libc6-dev make pkg-config                      # build
     lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
-    libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
+    libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev
     libcmocka-dev libjansson-dev lua-unit lua-cjson    # test
     python3 curl openssl procps faketime
     clang libclang-rt-14-dev                           # fuzz

@@ -12,10 +12,11 @@ import argparse
 import json
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import time
+
+import journals
 
 PATIENCE_S = 120
 
@@ -74,43 +75,6 @@ class Party:
         return True
 
 
-def journal(party):
-    with sqlite3.connect(party.path) as db:
-        return list(db.execute(
-            "SELECT seq, kind, hex(key), hex(uuid), sender, sends FROM journal ORDER BY seq"))
-
-
-def check_effects(parties):
-    """Each contract was taken once, and each that was sent was taken by all who were to have it."""
-    taken = {}
-    for party in parties:
-        seen, rows = set(), journal(party)
-        if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
-            fail("%s: its journal has a gap" % party.name)
-        for _, kind, _, uuid, sender, _ in rows:
-            if kind in ("event", "ignore", "refuse") and uuid:
-                if uuid in seen:
-                    fail("%s: took %s from %s twice" % (party.name, uuid, sender))
-                seen.add(uuid)
-            elif kind == "defer":
-                taken.setdefault(party.name, set()).add(uuid)
-        taken.setdefault(party.name, set()).update(seen)
-    sent = {}
-    for party in parties:
-        for row in journal(party):
-            for send in json.loads(row[5]) if row[5] else []:
-                uuid = send["uuid"].replace("-", "").upper()
-                if uuid in sent:
-                    fail("%s sent %s twice" % (party.name, uuid))
-                sent[uuid] = send["to"]
-    for party in parties:
-        missing = sum(1 for uuid, to in sent.items()
-                      if party.name in to and uuid not in taken[party.name])
-        # who has ended takes what comes then as late, and counts it (anew in each life)
-        if party.kills == 0 and missing > party.result["late"]:
-            fail("%s: %d contracts never came" % (party.name, missing - party.result["late"]))
-
-
 def main():
     options = parse()
     chance = random.Random(options.seed)
@@ -134,7 +98,9 @@ def main():
             time.sleep(chance.random() * 0.05)
         else:
             time.sleep(0.005)
-    check_effects(parties)
+    # who has ended takes what comes then as late, and counts it (anew in each life)
+    journals.check([(p.name, p.path, p.result["late"] if p.kills == 0 else None)
+                    for p in parties], fail)
     results = {party.name: party.result["result"] for party in parties}
     print(json.dumps(results, sort_keys=True), sum(party.kills for party in parties))
 

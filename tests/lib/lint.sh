@@ -24,10 +24,10 @@ verdict() {
 
 # ---- Rules. ----
 
-rooms_base=(failure kill mem buf io bounds rng uuid json log progress loop http process version pointer pool arena db)
-rooms_core=(contract bus store script party faults calls trace request file tool grants config)
-rooms_driver=(sim world check node reload control serve live)
-rooms_top=(main command cmd run many replay stepper tell opts interrupt)
+rooms_base=(failure kill mem buf io bounds rng uuid json log progress loop http process version pointer pool arena db jail)
+rooms_core=(contract journal bus store script party faults calls trace request file tool grants config)
+rooms_driver=(sim world check node reload control serve live worker)
+rooms_top=(main command cmd run ctl many replay stepper tell opts interrupt)
 
 # layer_of FILE: base, core, driver, top, or bindings; nothing if its room is not known.
 layer_of() {

@@ -1,0 +1,37 @@
+/* jail.h: a process that can compute and talk to whom it talks already, and nothing else.
+ *
+ * After af_jail_enter() this process cannot get more privileges, be looked into, open a file, make
+ * a socket, a process or a thread, run a program, or make memory that can be executed; it may read,
+ * write and receive on the descriptors that it has, make anonymous memory and memory files, and end
+ * itself. What the C library tries without need (looking at a file, at a terminal) fails with
+ * EPERM; anything else kills the process. It dies with its parent.
+ *
+ * With the sanitizers, which need more of the system, there are limits alone. */
+#ifndef AF_JAIL_H
+#define AF_JAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct af_failure;
+
+/* Whether this program is built with a filter of system calls, or has limits alone. */
+bool af_jail_has_filter(void);
+
+/* Whether the kernel lets a process jail itself: tries it in a child. false with *why filled. */
+bool af_jail_supported(struct af_failure *why);
+
+struct af_jail_spec {
+    pid_t parent;         /* whose end is this process's too */
+    size_t address_bytes; /* of memory, the program included */
+    size_t file_bytes;    /* of a memory file */
+    unsigned descriptors; /* open ones */
+    bool limits_only;     /* no filter of system calls */
+};
+
+/* Jails this process, for good. Returns -1 with *why filled; the process may be jailed in part then
+ * and should end. */
+int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why);
+
+#endif

@@ -1,0 +1,140 @@
+/* node_impl.h: what the files of a node share.
+ *
+ *   node.c           its life
+ *   node_flows.c     flows and their workers
+ *   node_parties.c   parties: launched, going on, held, ended
+ *   node_launch.c    from a request to a party
+ *   node_status.c    what each party is at, as JSON
+ *   node_logs.c      a log a task
+ *   node_control.c   the socket, and its commands
+ */
+#ifndef AF_NODE_IMPL_H
+#define AF_NODE_IMPL_H
+
+#include "arena.h"
+#include "buf.h"
+#include "bus.h"
+#include "failure.h"
+#include "node.h"
+#include "party_about.h"
+#include "party_run.h"
+#include "store.h"
+
+#include <stdio.h>
+
+struct af_node_connection;
+struct af_request;
+struct af_worker;
+
+struct af_node_flow {
+    struct af_node_flow *next;
+    struct af_node *node;
+    char *file; /* in the flows folder */
+    char *path;
+    struct af_worker *worker;
+    bool loaded;
+    struct af_failure why; /* that it cannot be loaded */
+    int tries;             /* of loading it, over which its process died */
+    struct af_timer *again;
+    size_t parties; /* that need it */
+};
+
+enum af_node_phase {
+    AF_NODE_LOADING, /* its flow is being loaded, its nodes asked, its arguments checked */
+    AF_NODE_RUNNING, /* or held */
+    AF_NODE_LEAVING, /* ended; what it sent is on its way */
+    AF_NODE_ENDED,   /* kept for who asks */
+    AF_NODE_BROKEN,  /* it cannot go on: why; tried again by `retry` */
+    AF_NODE_DROPPED, /* a launch that failed: to be freed */
+};
+
+struct af_node_party {
+    struct af_node_party *next;
+    struct af_node *node;
+    struct af_arena arena;
+    enum af_node_phase phase;
+    const char *task;
+    struct af_party_about about;
+    struct af_store_party kept;
+    struct af_node_flow *flow; /* NULL: it needs none any more */
+    struct af_script *script;
+    struct af_party_run *run;
+    uint32_t role, member;
+    char holder[64];
+    char *why;                        /* of BROKEN, or a bus that refuses it */
+    char *trouble;                    /* why the bus is away, or NULL */
+    int64_t trouble_ns;               /* since when */
+    struct af_node_connection *asked; /* who waits for the launch, or NULL */
+    int checks;                       /* of its arguments, of a launch */
+};
+
+struct af_node {
+    const struct af_node_options *options;
+    struct af_loop *loop;
+    struct af_bus *bus;
+    struct af_store *store;
+    struct af_node_flow *flows;
+    struct af_node_party *parties, **parties_end;
+    struct af_node_control *control;
+    int signals;
+    bool stopping;
+    int64_t began_ns;
+    char *store_trouble;
+};
+
+/* ---- node_flows.c ---- */
+
+/* The flow of a file in the flows folder, being loaded if it was not. NULL with *why filled: a name
+ * that is none, no such file, no process. One more party needs it. */
+struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *file,
+                                       struct af_failure *why);
+void af_node_flow_drop(struct af_node_flow *flow);
+void af_node_flows_free(struct af_node *node);
+
+/* ---- node_parties.c ---- */
+struct af_node_party *af_node_party_new(struct af_node *node, const char *task);
+struct af_node_party *af_node_party_find(struct af_node *node, const char *task);
+void af_node_party_free(struct af_node_party *party); /* and takes it out of the list */
+
+/* Its flow is loaded, or cannot be. */
+void af_node_party_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* Goes on with what the store holds; called once, at the start. */
+int af_node_resume(struct af_node *node, struct af_failure *why);
+
+/* Makes the script of a party whose flow is loaded, for its task. */
+int af_node_party_prepare(struct af_node_party *party, struct af_failure *why);
+
+/* Runs a party whose row is in the store. */
+void af_node_party_run(struct af_node_party *party);
+void af_node_party_break(struct af_node_party *party, const struct af_failure *why);
+
+/* Has it go on where it is held or broken; -1 with *why filled: it is not. */
+int af_node_party_retry(struct af_node_party *party, struct af_failure *why);
+int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
+
+/* ---- node_launch.c ---- */
+
+/* Launches a party; what comes of it is told to the connection. */
+void af_node_launch(struct af_node *node, struct af_node_connection *asked,
+                    const struct af_request *request);
+void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* ---- node_status.c ---- */
+void af_node_status(struct af_node *node, const char *task, struct af_buf *out);
+
+/* ---- node_logs.c ---- */
+void af_node_log(struct af_node *node, const char *task, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void af_node_log_text(struct af_node *node, const char *task, const char *text, size_t len);
+char *af_node_log_path(const struct af_node *node, const char *task);
+
+/* ---- node_control.c ---- */
+int af_node_control_open(struct af_node *node, struct af_failure *why);
+void af_node_control_close(struct af_node *node);
+
+/* Answers a request, once: an object that has "ok"; or what went wrong. */
+void af_node_answer(struct af_node_connection *connection, const char *json, size_t len);
+void af_node_answer_failure(struct af_node_connection *connection, const struct af_failure *why);
+
+#endif

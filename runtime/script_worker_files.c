@@ -1,0 +1,141 @@
+/* script_worker_files.c: the files that a worker asks for: the flow's and its modules'.
+ *
+ * A module is a path of plain words below the flow's folder, opened so that no link leads out of
+ * there. What was given once is kept, for a process that is started again runs the same bytes. */
+#include "script_worker_impl.h"
+
+#include "bounds.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* word/word.lua */
+static bool is_module(const char *path)
+{
+    size_t len = strlen(path);
+    if (len < 5 || strcmp(path + len - 4, ".lua") != 0)
+        return false;
+    for (const char *c = path; c < path + len - 4; c++) {
+        bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                    (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
+        bool join = *c == '/' && c > path && c[-1] != '/' && c[1] != '.';
+        if (!word && !join)
+            return false;
+    }
+    return true;
+}
+
+static int open_module(const struct af_worker *worker, const char *path)
+{
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    char *folder = worker->base == worker->path
+                       ? af_mem_string(".")
+                       : af_mem_copy(worker->path, (size_t)(worker->base - worker->path));
+    int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (at < 0)
+        return -1;
+    int fd = (int)syscall(SYS_openat2, at, path, &how, sizeof how);
+    int code = errno;
+    close(at);
+    errno = code;
+    return fd;
+}
+
+static int read_all(int fd, const char *name, struct af_buf *out, struct af_failure *why)
+{
+    struct stat info;
+    ssize_t got = 1;
+    if (fd < 0 || fstat(fd, &info) != 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be read: %s", strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return af_failure_set(why, AF_FAILURE_USAGE, name, "is not a file");
+    while (got > 0 && out->len <= AF_SCRIPT_FILE_BYTES_MAX) {
+        af_buf_reserve(out, AF_WORKER_INLINE_BYTES);
+        got = read(fd, out->data + out->len, AF_WORKER_INLINE_BYTES);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            out->len += (size_t)got;
+    }
+    if (got < 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be read: %s", strerror(errno));
+    if (out->len > AF_SCRIPT_FILE_BYTES_MAX)
+        return af_failure_set(why, AF_FAILURE_USAGE, name,
+                              "is larger than 4 MiB, too large for a script");
+    return 0;
+}
+
+static struct af_worker_file *find(struct af_worker *worker, const char *path)
+{
+    for (size_t i = 0; i < worker->file_count; i++)
+        if (strcmp(worker->files[i].path, path) == 0)
+            return &worker->files[i];
+    return NULL;
+}
+
+/* Reads and keeps a file; NULL with *why filled. */
+static struct af_worker_file *keep(struct af_worker *worker, const char *path,
+                                   struct af_failure *why)
+{
+    struct af_buf bytes = AF_BUF_EMPTY;
+    struct af_worker_file *file = NULL;
+    bool flow = strcmp(path, worker->base) == 0;
+    int fd =
+        flow ? open(worker->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : open_module(worker, path);
+    int result = read_all(fd, flow ? worker->path : path, &bytes, why);
+    if (fd >= 0)
+        close(fd);
+    if (result == 0 && (worker->file_count == AF_WORKER_FILES_MAX ||
+                        worker->file_bytes + bytes.len > AF_WORKER_FILES_BYTES_MAX))
+        af_failure_set(why, AF_FAILURE_USAGE, path, "is too much: a flow has at most 64 MiB");
+    else if (result == 0) {
+        file = &worker->files[worker->file_count++];
+        worker->file_bytes += bytes.len;
+        size_t len = bytes.len;
+        *file = (struct af_worker_file){af_mem_string(path), af_buf_take(&bytes), len, 0};
+    }
+    af_buf_release(&bytes);
+    return file;
+}
+
+const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf body = AF_BUF_EMPTY;
+    const char *path = af_wire_get_string(in);
+    if (!af_wire_is_over(in) || path == NULL ||
+        (strcmp(path, worker->base) != 0 && !is_module(path)))
+        return "it asks for a file that is none of the flow's";
+    struct af_worker_file *file = find(worker, path);
+    if (file != NULL && file->process == worker->process)
+        return "it asks for a file again";
+    if (file == NULL)
+        file = keep(worker, path, &why);
+    if (file != NULL)
+        file->process = worker->process;
+    af_wire_put_failure(&body, &why);
+    af_wire_put_bytes(&body, file == NULL ? NULL : file->bytes, file == NULL ? 0 : file->len);
+    int sent = af_wire_send(&worker->link, AF_WIRE_FILE, &body);
+    af_buf_release(&body);
+    if (sent != 0)
+        return "a file cannot be handed to it";
+    af_worker_wake(worker);
+    return NULL;
+}
+
+void af_worker_release_files(struct af_worker *worker)
+{
+    for (size_t i = 0; i < worker->file_count; i++) {
+        free(worker->files[i].path);
+        free(worker->files[i].bytes);
+    }
+}

@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# `afrun node` and `afrun ctl`: parties are launched, looked at, held, tried again, stopped, kept.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+peers='initiator=i;participant=p'
+mkdir flows
+cp "$ROOT/flows/sync_state.lua" "$ROOT/flows/fed_avg.lua" flows/
+
+node() { # node NAME ARGUMENT…
+    local name=$1
+    shift
+    start_party "$name" node --node "$name" --bus local:bus.db --flows flows --state "$name.state" "$@"
+    wait_line "$name.out" "afrun node: node $name" || not_ok "node $name starts" "$(cat "$name.err")"
+}
+
+ctl() { # ctl NODE WORD…
+    local name=$1
+    shift
+    "$AFRUN" ctl "$@" --state "$name.state"
+}
+
+# status_is NODE TASK WORD: waits for it.
+says_status() {
+    ctl "$1" status "$2" --json 2>/dev/null | grep -qF "\"status\":\"$3\""
+}
+status_is() {
+    if until_true says_status "$1" "$2" "$3"; then
+        ok "task $2 is $3 at $1"
+    else
+        not_ok "task $2 is $3 at $1" "$(ctl "$1" status "$2" 2>&1)"
+    fi
+}
+
+# ---- Two nodes, from launch to done. ----
+node i
+node p
+expect_output "no parties" ctl i status
+expect_output "launched: task 't1'" ctl i launch sync_state --task t1 --role initiator --peers "$peers"
+status_is i t1 waiting
+expect_output "for query; nothing has come from p" ctl i status t1
+expect_output "launched" ctl p launch sync_state.lua --task t1 --role participant --peers "$peers"
+status_is i t1 done
+status_is p t1 done
+expect_output "launched: sync_state.lua, role initiator" ctl i log t1
+expect_output " done" ctl i log t1
+check "its journal is a trace" ctl i trace t1 -o t1.jsonl
+expect_output "sync_resp" "$AFRUN" chart t1.jsonl
+modes=$(stat -c %a i.state i.state/node.db i.state/control.sock i.state/logs/t1.log | xargs)
+if [ "$modes" = "700 600 600 600" ]; then ok "what a node keeps is its owner's alone"; else not_ok "what a node keeps is its owner's alone" "$modes"; fi
+
+# ---- What is wrong is told, and changes nothing. ----
+launch=(ctl i launch)
+expect_error "no such flow" 2 "${launch[@]}" nothing --task x --role r
+expect_error "is no name of a flow" 2 "${launch[@]}" ../flows/sync_state --task x --role initiator
+expect_error "has no role 'king'" 2 "${launch[@]}" sync_state --task x --role king --peers "king=i"
+expect_error "'i' (this node) is not among them" 2 "${launch[@]}" sync_state --task x \
+    --role initiator --peers 'initiator=q;participant=p'
+expect_error "has a party on this node already" 2 "${launch[@]}" sync_state --task t1 --role initiator
+expect_error "takes no such argument" 2 "${launch[@]}" sync_state --task x --role initiator \
+    --peers "$peers" --arg speed=9
+expect_error "--role" 2 "${launch[@]}" sync_state --task x
+expect_error "expected role=ID" 2 "${launch[@]}" sync_state --task x --role initiator --peers i
+echo 'return 1 +' >flows/cut.lua
+expect_error "cut.lua:2" 2 "${launch[@]}" cut --task x --role r --peers r=i
+cat >flows/plain.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "plain", roles = { r = function(party) return af.done(party.id) end } }
+LUA
+expect_error "is a plain function" 2 "${launch[@]}" plain --task x --role r --peers r=i
+expect_error "this node runs no party of such a task" 2 ctl i status x
+expect_error "is not held" 1 ctl i retry t1
+expect_error "does not run" 1 ctl i stop t1
+expect_error "no node answers there" 3 ctl nobody status
+expect_error "expected one of launch" 2 ctl i dance
+expect_error "which node?" 2 "$AFRUN" ctl status
+expect_error "in use by another process" 3 "$AFRUN" node --node i --bus local:bus.db --flows flows \
+    --state i.state
+expect_error "--flows" 2 "$AFRUN" node --node i --bus local:bus.db --state x.state
+expect_error "is no folder of flows" 2 "$AFRUN" node --node i --bus local:bus.db --flows nowhere \
+    --state x.state
+
+# ---- A handler that raises on the third event: held, mended, tried again. ----
+mkdir broken
+cat >counter.lua <<'LUA'
+local af = require "af"
+local Add = af.event("add", { n = af.integer })
+return af.flow {
+  name = "counter",
+  roles = {
+    counter = {
+      data = function() return { sum = 0, count = 0 } end,
+      start = "counting",
+      states = { counting = {
+        [Add] = function(party, event)
+          party.data.count = party.data.count + 1
+          party.data.sum = party.data.sum + event.n
+          BUG
+          if party.data.count == 5 then return af.done(party.data.sum) end
+        end,
+      } },
+    },
+    source = {
+      start = "giving",
+      states = { giving = { enter = function(party)
+        for n = 1, 5 do party:send(party:nodes("counter"), Add { n = n }) end
+        return af.done()
+      end } },
+    },
+  },
+}
+LUA
+sed 's/BUG/if party.data.count == 3 then error "a planted bug" end/' counter.lua >flows/counter.lua
+both='counter=i;source=p'
+check "the counter is launched" ctl i launch counter --task h --role counter --peers "$both"
+check "its source is launched" ctl p launch counter --task h --role source --peers "$both"
+status_is i h held
+expect_output "counter.lua:13: a planted bug" ctl i status h
+expect_output "held:" ctl i log h
+status_is p h done
+kill_party i TERM
+[ "$status" -eq 0 ] && ok "a node that is told to end does" || not_ok "a node that is told to end does" "$status $(cat i.err)"
+sed 's/BUG//' counter.lua >flows/counter.lua
+node i
+status_is i h held
+expect_output "tried again" ctl i retry h
+status_is i h done
+sum=$(ctl i trace h | grep '"kind":"done"')
+case $sum in *'"result":15'*) ok "the sum is that of all events, each counted once" ;;
+*) not_ok "the sum is that of all events, each counted once" "$sum" ;;
+esac
+
+# ---- Stopping tells the others. ----
+check "a party is launched" ctl i launch fed_avg --task s --role aggregator --peers 'aggregator=i;participant=p'
+status_is i s waiting
+expect_output "s: stopped" ctl i stop s
+status_is i s failed
+expect_output "stopped by its operator" ctl i status s
+
+# ---- A party that eats its worker is held; its neighbours of the same flow go on. ----
+cat >flows/hungry.lua <<'LUA'
+local af = require "af"
+local Eat = af.event("eat", { how = af.string })
+local ways = {
+  pattern = function() return (("a"):rep(200000)):find((".-"):rep(20) .. "b") end,
+  calm = function() end,
+}
+return af.flow {
+  name = "hungry",
+  roles = {
+    eater = { start = "idle", states = { idle = {
+      enter = function(party) party:send(party.id, Eat { how = party.args.how }) end,
+      [Eat] = function(_, event) ways[event.how]() return af.done() end,
+    } } },
+  },
+  args = { how = af.string },
+}
+LUA
+kill_party i TERM
+node i --hang 1s
+check "a hungry party is launched" ctl i launch hungry --task big --role eater --peers eater=i --arg how=pattern
+check "a calm one of the same flow is launched" ctl i launch hungry --task calm --role eater --peers eater=i --arg how=calm
+status_is i calm done
+status_is i big held
+expect_output "hung" ctl i status big
+expect_output "killed" ctl i log big
+
+# ---- A readable config file. ----
+cat >node.conf <<'CONF'
+# this node
+node  = c
+bus   = local:bus.db
+flows = flows
+state = c.state
+hang  = 5s
+CONF
+expect_error "chmod 600" 2 "$AFRUN" node --config node.conf
+chmod 600 node.conf
+start_party c node --config node.conf
+wait_line c.out "node c, over local:bus.db" && ok "a node starts by its file" || not_ok "a node starts by its file" "$(cat c.err)"
+echo 'speed = 9' >>node.conf
+expect_error "node.conf:7: unknown name" 2 "$AFRUN" node --config node.conf
+
+# ---- Every process is killed at random moments: a service, five nodes, their workers. ----
+kills=40 rounds=30
+[ -z "${AF_TEST_LONG:-}" ] || kills=200 rounds=140
+kill_nodes() { # kill_nodes CASE ARGUMENT…
+    local name=$1
+    shift
+    rm -rf run && mkdir run
+    run python3 "$ROOT/tests/lib/kill_nodes.py" "$AFRUN" flows run --rounds $rounds "$@"
+    if [ "$status" -ne 0 ]; then
+        not_ok "$name" "$(explain "exit status $status" kill_nodes "$@")"
+    elif [ -z "${undisturbed:-}" ]; then
+        undisturbed=$(sed 's/ [0-9]*$//' "$OUT")
+        ok "$name"
+    elif [ "$(sed 's/ [0-9]*$//' "$OUT")" = "$undisturbed" ]; then
+        ok "$name ($(sed 's/.* //' "$OUT") kills)"
+    else
+        not_ok "$name" "another result: $(cat "$OUT")
+undisturbed: $undisturbed"
+    fi
+}
+kill_nodes "an undisturbed run under five nodes and a service"
+kill_nodes "a run of which every process is killed" --kills $kills --seed 1
+stop_all

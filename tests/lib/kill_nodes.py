@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""fed_avg under one `afrun serve` and a node for each party, every process of which is killed.
+
+kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--kills N] [--seed S]
+              [--point NAME:COUNT --victim ID] [--no-jail]
+
+Prints the parties' results as JSON and how many processes were killed. Exit status 1 with a line on
+standard error if a party does not come to its end, or an effect is missing or there twice.
+"""
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import journals
+
+PATIENCE_S = 200
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("afrun")
+    parser.add_argument("flows")
+    parser.add_argument("folder")
+    parser.add_argument("--participants", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--point")
+    parser.add_argument("--victim")
+    parser.add_argument("--no-jail", action="store_true")
+    return parser.parse_args()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A process that is started again when it is gone."""
+
+    def __init__(self, name, command, folder):
+        self.name, self.command = name, command
+        self.log = open(os.path.join(folder, name + ".err"), "ab")
+        self.process = None
+
+    def start(self, point=None):
+        environment = dict(os.environ)
+        environment.pop("AFRUN_KILL_AT", None)
+        if point:
+            environment["AFRUN_KILL_AT"] = point
+        self.process = subprocess.Popen(
+            self.command, stdout=self.log, stderr=self.log, env=environment)
+
+    def revive(self):
+        status = self.process.poll()
+        if status is None:
+            return 0
+        if status != -signal.SIGKILL:
+            fail("%s ended with %d" % (self.name, status))
+        self.start()
+        return 1
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.start()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Node(Process):
+    def __init__(self, options, name, role, url):
+        self.state = os.path.join(options.folder, name)
+        command = [options.afrun, "node", "--node", name, "--bus", url + "/node/" + name,
+                   "--flows", options.flows, "--state", self.state]
+        super().__init__(name, command + (["--no-jail"] if options.no_jail else []), options.folder)
+        self.afrun, self.role = options.afrun, role
+
+    def ctl(self, *words):
+        return subprocess.run([self.afrun, "ctl", *words, "--state", self.state],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+
+    def party(self):
+        """The party's status, or None while the node does not answer."""
+        answer = self.ctl("status", "--json")
+        if answer.returncode != 0:
+            return None
+        parties = json.loads(answer.stdout)["parties"]
+        return parties[0] if parties else {}
+
+    def launch(self, peers, rounds):
+        until = time.monotonic() + 20
+        while True:
+            answer = self.ctl("launch", "fed_avg", "--task", "t", "--role", self.role, "--peers",
+                              peers, "--arg", "rounds=%d" % rounds)
+            if answer.returncode == 0 or self.party():
+                return
+            if time.monotonic() > until:
+                fail("%s: %s" % (self.name, answer.stderr.decode()))
+            self.revive()
+            time.sleep(0.05)
+
+    def result(self):
+        with sqlite3.connect(os.path.join(self.state, "node.db")) as db:
+            return json.loads(db.execute("SELECT result FROM party").fetchone()[0])
+
+
+def kill_somebody(chance, serve, nodes):
+    what = chance.random()
+    if what < 0.15:
+        serve.kill()
+    elif what < 0.55:
+        chance.choice(nodes).kill()
+    else:
+        party = chance.choice(nodes).party()
+        if not party or not party.get("worker"):
+            return 0
+        try:
+            os.kill(party["worker"], signal.SIGKILL)
+        except ProcessLookupError:
+            return 0
+    return 1
+
+
+def main():
+    options = parse()
+    chance = random.Random(options.seed)
+    port = free_port()
+    url = "http://127.0.0.1:%d" % port
+    names = ["p%d" % i for i in range(1, options.participants + 1)]
+    peers = "aggregator=a;participant=" + ",".join(names)
+    serve = Process("serve", [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
+                              "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks",
+                              "--prefix-nodes"], options.folder)
+    nodes = [Node(options, "a", "aggregator", url)]
+    nodes += [Node(options, name, "participant", url) for name in names]
+    serve.start()
+    for node in nodes:
+        node.start(options.point if node.name == options.victim else None)
+    killed = 0
+    for node in nodes:
+        node.launch(peers, options.rounds)
+    until = time.monotonic() + PATIENCE_S
+    open_ends = list(nodes)
+    while open_ends:
+        if time.monotonic() > until:
+            fail("not over after %d s: %s" % (PATIENCE_S, [n.party() for n in open_ends]))
+        killed += sum(process.revive() for process in [serve] + nodes)
+        if killed < options.kills:
+            killed += kill_somebody(chance, serve, nodes)
+            time.sleep(chance.random() * 0.05)
+        else:
+            time.sleep(0.05)
+        for node in list(open_ends):
+            party = node.party()
+            if party and party["status"] == "done":
+                open_ends.remove(node)
+            elif party and party["status"] in ("failed", "held", "broken"):
+                fail("%s: %s" % (node.name, party))
+    for process in nodes + [serve]:
+        process.stop()
+    journals.check([(node.name, os.path.join(node.state, "node.db"), None) for node in nodes], fail)
+    print(json.dumps({node.name: node.result() for node in nodes}, sort_keys=True), killed)
+
+
+main()
