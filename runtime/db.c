@@ -164,7 +164,7 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     close(fd);
     if (size > 0 && size < SMALLEST_BYTES) /* SQLite would take it for a new one */
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
-                              "is damaged: it has %lld bytes, fewer than any store",
+                              "cannot be used as a store: it has %lld bytes, fewer than any",
                               (long long)size);
     int code =
         sqlite3_open_v2(db->path, &db->handle,
