@@ -245,7 +245,7 @@ static int trace(const struct af_ctl *ctl, const char *task, struct af_failure *
     int result = ask_about(ctl, "trace", task, 0, &answer, why);
     if (result == 0) {
         struct af_trace_file *file =
-            af_trace_file_create(ctl->output == NULL ? "/dev/stdout" : ctl->output, why);
+            af_trace_file_create(ctl->output == NULL ? "-" : ctl->output, why);
         result = file == NULL ? -1 : print_lines(&answer, file, why);
         if (file != NULL && af_trace_file_finish(file, result == 0, result == 0 ? why : NULL) != 0)
             result = -1;

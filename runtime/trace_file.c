@@ -22,10 +22,20 @@ struct af_trace_file {
     FILE *out;
 };
 
+/* Standard output by any name: a dash, /dev/stdout, the file that it goes to. */
+static bool is_output(const char *path)
+{
+    struct stat info, output;
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &info) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+            info.st_dev == output.st_dev && info.st_ino == output.st_ino);
+}
+
+/* What must not be replaced by a file: a pipe, a device, a link to wherever. */
 static bool is_special(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
 struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *why)
@@ -33,8 +43,11 @@ struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *
     struct af_trace_file *file = af_mem_zero(1, sizeof *file);
     int fd;
     file->path = af_mem_string(path);
-    if (is_special(path)) {
-        fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (is_output(path)) {
+        fflush(stdout); /* what was printed before comes before */
+        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    } else if (is_special(path)) {
+        fd = open(path, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0600);
     } else {
         struct af_buf name = AF_BUF_EMPTY;
         af_buf_printf(&name, "%s.XXXXXX", path);
