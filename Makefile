@@ -66,10 +66,12 @@ run-fuzzers: $(FUZZERS)
 	@tests/lib/fuzz.sh $(FUZZ_SECONDS) $^
 lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/lint.sh
-install: all ## install the program and its completion below PREFIX
+install: all ## install the program, its completion and the unit of a node below PREFIX
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
 	$(BUILD)/afrun --completion bash > $(BUILD)/afrun.bash
 	install -D -m 644 $(BUILD)/afrun.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun
+	sed 's,@PREFIX@,$(PREFIX),' runtime/afrun-node@.service > $(BUILD)/afrun-node@.service
+	install -D -m 644 $(BUILD)/afrun-node@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/afrun-node@.service
 clean: ## remove what was built
 	rm -rf build
 help: ## list what can be made

@@ -130,6 +130,10 @@ enum af_bus_note_kind {
     AF_BUS_NOTE_LAUNCH,   /* text: the bundle's file key */
 };
 
+/* Where a service tells nodes which parties to launch: an open task, and its channel. */
+#define AF_BUS_LAUNCH_TASK "afrun:launches"
+#define AF_BUS_LAUNCH_CHANNEL "launch"
+
 struct af_bus_note {
     enum af_bus_note_kind kind;
     const char *task, *channel, *node;

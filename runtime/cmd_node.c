@@ -49,6 +49,13 @@ static int set_no_jail(void *target, const char *value, struct af_failure *why)
     return 0;
 }
 
+static int set_no_launches(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    COMMAND(target)->node.no_launches = true;
+    return 0;
+}
+
 static int set_help(void *target, const char *value, struct af_failure *why)
 {
     (void)value, (void)why;
@@ -140,6 +147,9 @@ static const struct af_opt opts[] = {
     {"config", 0, "FILE",
      "options of this command, and token, certificates, BASS login, as `name = value` (mode 600)",
      "Node", set_config},
+    {"no-launches", 0, NULL,
+     "launch by afrun ctl alone, not when the service tells that a task was launched", "Node",
+     set_no_launches},
     {"allow-read", 0, "DIR", "parties may read files below DIR", "What parties may reach",
      set_allow_read},
     {"allow-write", 0, "DIR", "parties may write files below DIR", "What parties may reach",

@@ -73,23 +73,50 @@ static void print_party(const struct af_request *party, int64_t now_s)
     }
 }
 
-static int print_parties(struct af_json_reader *reader, const char *json, int64_t now_s)
+/* A launch that the service told of and that does not run here. */
+static void print_refused(const struct af_request *refused, int64_t now_s)
+{
+    int64_t at = now_s;
+    af_request_integer(refused, "at", &at);
+    print_safe(or_dash(af_request_string(refused, "task")));
+    fputs("  not launched, ", stdout);
+    print_duration(now_s > at ? now_s - at : 0);
+    fputs(" ago: ", stdout);
+    print_safe(or_dash(af_request_string(refused, "why")));
+    putchar('\n');
+}
+
+/* Reads a list of objects; returns how many, or -1. */
+static int print_each(struct af_json_reader *reader, const char *json, int64_t now_s,
+                      void (*print)(const struct af_request *item, int64_t now_s))
 {
     enum af_json_token token;
     int count = 0;
     while ((token = af_json_next(reader)) == AF_JSON_OBJECT_BEGIN) {
-        struct af_request party;
+        struct af_request item;
         size_t start = reader->offset;
         if (!af_json_skip(reader, token))
             return -1;
-        if (af_request_read(&party, json + start, reader->offset + 1 - start))
-            print_party(&party, now_s);
-        af_request_release(&party);
+        if (af_request_read(&item, json + start, reader->offset + 1 - start))
+            print(&item, now_s);
+        af_request_release(&item);
         count++;
     }
-    if (count == 0)
+    return token == AF_JSON_ARRAY_END ? count : -1;
+}
+
+/* The lists of a node's status. */
+static bool print_list(struct af_json_reader *reader, const char *json, int64_t now_s)
+{
+    bool parties = reader->string_len == 7 && memcmp(reader->string, "parties", 7) == 0;
+    bool refused = reader->string_len == 7 && memcmp(reader->string, "refused", 7) == 0;
+    enum af_json_token token = af_json_next(reader);
+    if (token != AF_JSON_ARRAY_BEGIN || !(parties || refused))
+        return af_json_skip(reader, token);
+    int count = print_each(reader, json, now_s, parties ? print_party : print_refused);
+    if (count == 0 && parties)
         puts("no parties; launch one: afrun ctl launch FLOW --task T --role R");
-    return token == AF_JSON_ARRAY_END ? 0 : -1;
+    return count >= 0;
 }
 
 int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
@@ -111,13 +138,8 @@ int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
     af_request_release(&node);
     af_json_reader_init(&reader, answer->data, answer->len);
     ok = ok && af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
-        bool parties = reader.string_len == 7 && memcmp(reader.string, "parties", 7) == 0;
-        enum af_json_token token = af_json_next(&reader);
-        ok = parties && token == AF_JSON_ARRAY_BEGIN
-                 ? print_parties(&reader, answer->data, now_s) == 0
-                 : af_json_skip(&reader, token);
-    }
+    while (ok && af_json_next(&reader) == AF_JSON_KEY)
+        ok = print_list(&reader, answer->data, now_s);
     af_json_reader_release(&reader);
     return ok ? 0
               : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",

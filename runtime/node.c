@@ -1,6 +1,7 @@
 /* node.c: see node.h. */
 #include "node_impl.h"
 
+#include "jail.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
@@ -108,7 +109,10 @@ static int open_all(struct af_node *node, struct af_failure *why)
     node->bus = af_bus_open(options->bus, node->loop, &bus, why);
     if (node->bus == NULL || af_node_control_open(node, why) != 0)
         return -1;
-    return af_node_resume(node, why);
+    if (af_node_resume(node, why) != 0)
+        return -1;
+    af_node_offers_begin(node);
+    return 0;
 }
 
 static void release(struct af_node *node)
@@ -120,6 +124,7 @@ static void release(struct af_node *node)
         af_node_flows_free(node);
     af_store_close(node->store);
     af_bus_close(node->bus);
+    af_node_offers_free(node); /* what it asked of the bus has ended */
     if (node->loop != NULL && node->signals >= 0)
         af_loop_unwatch(node->loop, node->signals);
     if (node->signals >= 0)
@@ -140,7 +145,9 @@ int af_node_run(const struct af_node_options *options, struct af_failure *why)
         printf(
             "afrun node: node %s, over %s, flows of %s; goes on with %zu part%s; workers are %s\n",
             options->node, options->bus, options->flows, count, count == 1 ? "y" : "ies",
-            options->no_jail ? "NOT jailed" : "jailed");
+            options->no_jail       ? "NOT jailed"
+            : af_jail_has_filter() ? "jailed"
+                                   : "limited but not filtered (a build for sanitizers)");
         fflush(stdout);
         af_loop_run(node.loop);
     }

@@ -168,9 +168,14 @@ static void status(struct af_node_connection *connection, const struct af_reques
     af_buf_release(&out);
 }
 
+static void launched(void *arg, const struct af_failure *why)
+{
+    answer_outcome(arg, why == NULL ? 0 : -1, why);
+}
+
 static void launch(struct af_node_connection *connection, const struct af_request *request)
 {
-    af_node_launch(connection->node, connection, request);
+    af_node_launch(connection->node, (struct af_node_asker){launched, connection}, request);
 }
 
 static void retry(struct af_node_connection *connection, const struct af_request *request)

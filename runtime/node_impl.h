@@ -4,6 +4,7 @@
  *   node_flows.c     flows and their workers
  *   node_parties.c   parties: launched, going on, held, ended
  *   node_launch.c    from a request to a party
+ *   node_offers.c    launches that the service tells of
  *   node_status.c    what each party is at, as JSON
  *   node_logs.c      a log a task
  *   node_control.c   the socket, and its commands
@@ -48,6 +49,12 @@ enum af_node_phase {
     AF_NODE_DROPPED, /* a launch that failed: to be freed */
 };
 
+/* Who asked for a launch: told once, why NULL: the party is kept. */
+struct af_node_asker {
+    void (*done)(void *arg, const struct af_failure *why);
+    void *arg;
+};
+
 struct af_node_party {
     struct af_node_party *next;
     struct af_node *node;
@@ -61,11 +68,11 @@ struct af_node_party {
     struct af_party_run *run;
     uint32_t role, member;
     char holder[64];
-    char *why;                        /* of BROKEN, or a bus that refuses it */
-    char *trouble;                    /* why the bus is away, or NULL */
-    int64_t trouble_ns;               /* since when */
-    struct af_node_connection *asked; /* who waits for the launch, or NULL */
-    int checks;                       /* of its arguments, of a launch */
+    char *why;                  /* of BROKEN, or a bus that refuses it */
+    char *trouble;              /* why the bus is away, or NULL */
+    int64_t trouble_ns;         /* since when */
+    struct af_node_asker asker; /* who waits for the launch */
+    int checks;                 /* of its arguments, of a launch */
 };
 
 struct af_node {
@@ -76,6 +83,7 @@ struct af_node {
     struct af_node_flow *flows;
     struct af_node_party *parties, **parties_end;
     struct af_node_control *control;
+    struct af_node_offers *offers; /* NULL: not asked for */
     int signals;
     bool stopping;
     int64_t began_ns;
@@ -115,10 +123,20 @@ int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
 
 /* ---- node_launch.c ---- */
 
-/* Launches a party; what comes of it is told to the connection. */
-void af_node_launch(struct af_node *node, struct af_node_connection *asked,
+/* Launches a party. Of the request's fields "role" and "peers" may be absent: as the bus lists the
+ * task's nodes. */
+void af_node_launch(struct af_node *node, struct af_node_asker asker,
                     const struct af_request *request);
 void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* ---- node_offers.c ---- */
+
+/* Takes launches from the service until the node ends. */
+void af_node_offers_begin(struct af_node *node);
+void af_node_offers_free(struct af_node *node);
+
+/* Those that came to nothing, the last of them: a list as JSON. */
+void af_node_offers_refused(const struct af_node *node, struct af_buf *out);
 
 /* ---- node_status.c ---- */
 void af_node_status(struct af_node *node, const char *task, struct af_buf *out);

@@ -26,18 +26,8 @@ static void fail(struct af_node_party *party, const struct af_failure *why)
     if (party->phase == AF_NODE_DROPPED)
         return;
     party->phase = AF_NODE_DROPPED;
-    af_node_answer_failure(party->asked, why);
-    party->asked = NULL;
+    party->asker.done(party->asker.arg, why);
     af_loop_post(party->node->loop, drop, party);
-}
-
-static void succeed(struct af_node_party *party)
-{
-    struct af_buf answer = AF_BUF_EMPTY;
-    af_buf_append_string(&answer, "{\"ok\":true}");
-    af_node_answer(party->asked, af_buf_text(&answer), answer.len);
-    party->asked = NULL;
-    af_buf_release(&answer);
 }
 
 /* ---- Keeping. ---- */
@@ -66,7 +56,7 @@ static void keep(struct af_node_party *party)
         fail(party, &why);
     } else {
         party->kept = af_store_party_copy(&party->arena, &row);
-        succeed(party);
+        party->asker.done(party->asker.arg, NULL);
         af_node_log(node, party->task, "launched: %s, role %s", party->flow->file,
                     party->about.role);
         af_node_party_run(party);
@@ -120,17 +110,28 @@ static void members_came(void *arg, const struct af_bus_result *result)
         party->about.members[i].id = af_arena_string(arena, result->members[i].node);
         party->about.members[i].role =
             role == AF_ROLE_UNKNOWN ? NULL : af_arena_string(arena, flow->roles[role].name);
-        if (strcmp(result->members[i].node, party->node->options->node) == 0)
-            party->about.members[i].role = party->about.role;
+        if (strcmp(result->members[i].node, party->node->options->node) != 0)
+            continue;
+        if (party->about.role == NULL)
+            party->about.role = party->about.members[i].role;
+        party->about.members[i].role = party->about.role;
     }
-    check(party);
+    if (party->about.role != NULL) {
+        check(party);
+        return;
+    }
+    af_failure_set(
+        &why, AF_FAILURE_USAGE, party->task,
+        "its list of nodes gives '%s' no role that the flow '%s' has; name one by --role",
+        party->node->options->node, flow->name);
+    fail(party, &why);
 }
 
 void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why)
 {
     if (why != NULL)
         fail(party, why);
-    else if (party->about.member_count > 0)
+    else if (party->about.member_count > 0 && party->about.role != NULL)
         check(party);
     else
         af_bus_members(party->node->bus, party->task, party->node->options->node, members_came,
@@ -177,6 +178,8 @@ static int check_words(struct af_node *node, const struct af_request *request,
     static const char *const needed[] = {"flow", "task", "role"};
     for (int i = 0; i < 3; i++) {
         const char *text = af_request_string(request, needed[i]);
+        if (text == NULL && i == 2)
+            continue; /* the task's list tells */
         if (text == NULL || text[0] == '\0' || strlen(text) > AF_BUS_ID_BYTES_MAX)
             return af_failure_set(why, AF_FAILURE_USAGE, needed[i], "is missing, or too long");
     }
@@ -187,17 +190,18 @@ static int check_words(struct af_node *node, const struct af_request *request,
     return 0;
 }
 
-void af_node_launch(struct af_node *node, struct af_node_connection *asked,
+void af_node_launch(struct af_node *node, struct af_node_asker asker,
                     const struct af_request *request)
 {
     struct af_failure why = AF_FAILURE_INIT;
     if (check_words(node, request, &why) != 0) {
-        af_node_answer_failure(asked, &why);
+        asker.done(asker.arg, &why);
         return;
     }
     struct af_node_party *party = af_node_party_new(node, af_request_string(request, "task"));
-    party->asked = asked;
-    party->about.role = af_arena_string(&party->arena, af_request_string(request, "role"));
+    const char *role = af_request_string(request, "role");
+    party->asker = asker;
+    party->about.role = role == NULL ? NULL : af_arena_string(&party->arena, role);
     if (read_lists(party, request, &why) != 0 ||
         (party->flow = af_node_flow_hold(node, af_request_string(request, "flow"), &why)) == NULL) {
         fail(party, &why);

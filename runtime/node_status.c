@@ -121,5 +121,7 @@ void af_node_status(struct af_node *node, const char *task, struct af_buf *out)
         describe(at, out);
         comma = ",";
     }
-    af_buf_append_string(out, "]}");
+    af_buf_append_string(out, "],\"refused\":");
+    af_node_offers_refused(node, out);
+    af_buf_append_char(out, '}');
 }

@@ -351,7 +351,8 @@ const struct af_opt af_run_opts[] = {
      "message "
      "with probability P, as long as --down says",
      "Faults", set_partition},
-    {"trace", 0, "FILE", "write the run as JSON Lines, for `afrun chart` and `afrun replay` (-: standard output)",
+    {"trace", 0, "FILE",
+     "write the run as JSON Lines, for `afrun chart` and `afrun replay` (-: standard output)",
      "Output", set_trace},
     {"trace-data", 0, NULL, "with all of the parties' data, not only a hash", "Output",
      set_trace_data},

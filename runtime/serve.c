@@ -38,7 +38,7 @@ const struct serve_endpoint serve_endpoints[] = {
      serve_result, NULL},
     {"upload", "POST", API "/file/upload", NULL, SERVE_NODE, PART, serve_upload,
      serve_admit_upload},
-    {"download", "GET", "/files/", NULL, SERVE_NODE, NONE, serve_download, NULL},
+    {"download", "GET", SERVE_FILES, NULL, SERVE_NODE, NONE, serve_download, NULL},
     {"login", "POST", SERVE_BASS, "Login", SERVE_ANYBODY, JSON, serve_login, NULL},
     {"launch", "POST", SERVE_BASS, "StartCalculationTaskRunning", SERVE_NODE, JSON, serve_launch,
      NULL},
@@ -250,7 +250,10 @@ static int start(struct af_serve *serve, struct af_failure *why)
         .owner = {on_begin, on_ready, on_refused, on_gone, on_end, serve},
     };
     serve->http = af_http_server_new(serve->loop, &http, why);
-    return serve->http == NULL ? -1 : 0;
+    if (serve->http == NULL)
+        return -1;
+    serve_open_launches(serve);
+    return 0;
 }
 
 struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,

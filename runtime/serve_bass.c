@@ -1,8 +1,9 @@
 /* serve_bass.c: what the platform's task manager answers: logins, bundles, launches, datasets.
  *
  * Its envelope is {"Response":{"Data":{…}}}. A login's user is a node, its password a token of that
- * node; what it gives, in an answer and as a cookie, is a session that only these calls take. A
- * launch and the state of a dataset are noted with the task, for its admin to see. */
+ * node; what it gives, in an answer and as a cookie, is a session that only these calls take. The
+ * state of a dataset is noted with the task, for its admin to see; so is a launch, of which
+ * serve_launch.c does more. */
 #include "serve_impl.h"
 
 #include <dirent.h>
@@ -19,7 +20,7 @@
         name, SERVE_TEXT, need, offsetof(type, field), 0, max, NULL, 0                             \
     }
 
-static void send_data(struct serve_call *call, const char *key, const char *value)
+void serve_send_bass(struct serve_call *call, const char *key, const char *value)
 {
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_append_string(&out, "{\"Response\":{\"Data\":{");
@@ -55,7 +56,7 @@ void serve_login(struct serve_call *call)
     snprintf(cookie, sizeof cookie, "sid=%s; Path=/; HttpOnly; SameSite=Strict%s", session,
              af_exchange_is_tls(call->exchange) ? "; Secure" : "");
     af_exchange_add_header(call->exchange, "Set-Cookie", cookie);
-    send_data(call, "Token", session);
+    serve_send_bass(call, "Token", session);
 }
 
 /* ---- What is noted. ---- */
@@ -66,32 +67,7 @@ static void noted(void *arg, const struct af_bus_result *result)
     if (result->code != AF_BUS_OK)
         serve_bus_error(call, result);
     else
-        send_data(call, "Status", "OK");
-}
-
-struct launch {
-    const char *task, *bundle;
-};
-
-static const struct serve_field launch_rows[] = {
-    TEXT("TaskId", SERVE_NEEDED, struct launch, task, AF_BUS_ID_BYTES_MAX),
-    TEXT("ProgramObject", SERVE_NEEDED, struct launch, bundle, AF_SERVE_TEXT_BYTES_MAX),
-    {0},
-};
-
-void serve_launch(struct serve_call *call)
-{
-    const struct launch *launch = serve_read_body(call, launch_rows, sizeof *launch);
-    if (launch == NULL)
-        return;
-    struct af_bus_note note = {
-        .kind = AF_BUS_NOTE_LAUNCH,
-        .task = launch->task,
-        .channel = "federated",
-        .node = call->node,
-        .text = launch->bundle,
-    };
-    af_bus_tell(call->serve->bus, &note, noted, call);
+        serve_send_bass(call, "Status", "OK");
 }
 
 struct dataset {
@@ -174,5 +150,5 @@ void serve_upload_bundle(struct serve_call *call)
     else if (!keep_bundle(call, part))
         serve_error(call, 200, 507, "the bundle cannot be kept here");
     else
-        send_data(call, "FileKey", part->sha256);
+        serve_send_bass(call, "FileKey", part->sha256);
 }

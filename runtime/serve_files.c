@@ -20,9 +20,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BUS_URL "local://"
-#define OUR_PATH "/files/"
-
 enum { DIGEST = 64, EXTENSION_MAX = 16 };
 
 struct upload {
@@ -119,13 +116,13 @@ static void kept(void *arg, const struct af_bus_result *result)
         serve_bus_error(call, result);
         return;
     }
-    bool is_ours = strncmp(result->text, BUS_URL, sizeof BUS_URL - 1) == 0;
+    bool is_ours = strncmp(result->text, SERVE_BUS_FILES, sizeof SERVE_BUS_FILES - 1) == 0;
     struct af_buf url = AF_BUF_EMPTY, out = serve_data();
     if (is_ours) {
         append_base(&url, call);
-        af_buf_append_string(&url, OUR_PATH);
+        af_buf_append_string(&url, SERVE_FILES);
     }
-    af_buf_append_string(&url, result->text + (is_ours ? sizeof BUS_URL - 1 : 0));
+    af_buf_append_string(&url, result->text + (is_ours ? sizeof SERVE_BUS_FILES - 1 : 0));
     af_buf_append_char(&out, '{');
     serve_append_text(&out, "task_id", upload->task);
     af_buf_append_char(&out, ',');
@@ -269,7 +266,7 @@ static void located(void *arg, const struct af_bus_result *result)
 
 void serve_download(struct serve_call *call)
 {
-    char *task = af_arena_string(&call->arena, call->path + sizeof OUR_PATH - 1);
+    char *task = af_arena_string(&call->arena, call->path + sizeof SERVE_FILES - 1);
     char *name = strrchr(task, '/');
     if (name != NULL)
         *name++ = '\0';
@@ -278,7 +275,7 @@ void serve_download(struct serve_call *call)
         return;
     }
     struct af_buf url = AF_BUF_EMPTY;
-    af_buf_append_string(&url, BUS_URL);
+    af_buf_append_string(&url, SERVE_BUS_FILES);
     append_escaped(&url, task);
     af_buf_printf(&url, "/%s", name);
     struct af_bus_fetch fetch = {

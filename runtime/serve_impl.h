@@ -12,6 +12,8 @@
 
 #define SERVE_BASE "/fed-service/api/v2"
 #define SERVE_BASS "/alpha-med/fed-bass"
+#define SERVE_FILES "/files/"
+#define SERVE_BUS_FILES "local://" /* what the bus calls them */
 
 struct serve_call;
 struct serve_callers;
@@ -85,6 +87,8 @@ struct af_buf serve_data(void);
 void serve_send(struct serve_call *call, struct af_buf *envelope_take);
 /* {"task_id": …} */
 void serve_send_task(struct serve_call *call, const char *task);
+/* The task manager's: {"Response":{"Data":{key: value}}} */
+void serve_send_bass(struct serve_call *call, const char *key, const char *value);
 void serve_send_text(struct serve_call *call, int status, const char *content_type,
                      struct af_buf *text_take);
 
@@ -142,6 +146,7 @@ void serve_download(struct serve_call *call);
 
 void serve_login(struct serve_call *call);
 void serve_launch(struct serve_call *call);
+void serve_open_launches(struct af_serve *serve); /* so that nodes may wait for them */
 void serve_dataset(struct serve_call *call);
 void serve_upload_bundle(struct serve_call *call);
 void serve_admit_bundle(struct serve_call *call);

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# `make install`: the program, its completion and the unit of a node, wherever they go.
+source "$(dirname "$0")/../lib/e2e.sh"
+
+check "make install" make -C "$ROOT" -s install "DESTDIR=$TMP/there" PREFIX=/opt/afrun
+there=$TMP/there/opt/afrun
+expect_output "afrun" "$there/bin/afrun" --version
+check "the program runs without its sources" "$there/bin/afrun" "$ROOT/flows/sync_state.lua" --mock -q
+expect_output "--control" bash -c "source '$there/share/bash-completion/completions/afrun'
+    COMP_WORDS=(afrun node --con) COMP_CWORD=2 COMP_LINE='afrun node --con'
+    \"\$(complete -p afrun | sed -E 's/.*-F ([^ ]+).*/\\1/')\" afrun --con node; printf '%s\\n' \"\${COMPREPLY[@]}\""
+unit=$there/lib/systemd/system/afrun-node@.service
+expect_output "ExecStart=/opt/afrun/bin/afrun node --config /etc/afrun/%i.conf" cat "$unit"
+if command -v systemd-analyze >/dev/null; then
+    sed "s,/opt/afrun/bin,$there/bin," "$unit" >'afrun-node@x.service'
+    check "systemd takes the unit" systemd-analyze verify --man=no "$PWD/afrun-node@x.service"
+    if [ ! -s "$OUT" ] && [ ! -s "$ERR" ]; then ok "and complains of nothing"; else not_ok "and complains of nothing" "$(cat "$OUT" "$ERR")"; fi
+else
+    ok "systemd takes the unit # SKIP there is no systemd-analyze"
+fi
