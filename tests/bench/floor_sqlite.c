@@ -1,12 +1,12 @@
-/* floor_sqlite.c: floor_sqlite FILE SECONDS: what SQLite itself can keep.
+/* floor_sqlite.c: floor_sqlite FILE SECONDS [MESSAGES]: what SQLite itself can keep.
  *
- * Transactions of 100 messages, each inserted once while a party is updated, by statements that are
- * prepared; WAL, synchronous = FULL. Prints messages a second. */
+ * Transactions of 100 messages, or of so many, each inserted once while a party is updated, by
+ * statements that are prepared; WAL, synchronous = FULL. Prints messages a second. */
 #include "client.h"
 
 #include <sqlite3.h>
 
-enum { MESSAGES = 100, PARTIES = 1000, BODY_BYTES = 219 };
+enum { PARTIES = 1000, BODY_BYTES = 219 };
 
 static sqlite3 *db;
 
@@ -68,7 +68,7 @@ static int next_party(unsigned *state)
     return (int)(*state >> 16) % PARTIES;
 }
 
-static long insert_for(double seconds)
+static long insert_for(double seconds, int messages)
 {
     static char body[BODY_BYTES];
     char party[16];
@@ -82,7 +82,7 @@ static long insert_for(double seconds)
     memset(body, 'x', sizeof body);
     for (double end_s = now_s() + seconds; now_s() < end_s;) {
         step(begin);
-        for (int i = 0; i < MESSAGES; i++, count++) {
+        for (int i = 0; i < messages; i++, count++) {
             snprintf(party, sizeof party, "p%d", next_party(&chance));
             sqlite3_bind_text(insert, 1, party, -1, SQLITE_STATIC);
             sqlite3_bind_int64(insert, 2, count);
@@ -104,12 +104,13 @@ static long insert_for(double seconds)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    int messages = argc > 3 ? atoi(argv[3]) : 100;
+    if (argc < 3 || argc > 4 || messages < 1)
         return 2;
     remove_files(argv[1]);
     make_tables(argv[1]);
     double begin_s = now_s();
-    long count = insert_for(atof(argv[2]));
+    long count = insert_for(atof(argv[2]), messages);
     printf("%.1f\n", (double)count / (now_s() - begin_s));
     sqlite3_close(db);
     remove_files(argv[1]);

@@ -1,4 +1,4 @@
--- run.lua BUILD [--million] [--only run|serve] [--file-bytes N]: measures the program beside its
+-- run.lua BUILD [--million] [--only run|serve|node] [--file-bytes N]: measures the program beside its
 -- floors and prints a table; what each line means is in README.md.
 --
 -- The machine's speed changes from second to second, so a line's programs take turns, several
@@ -7,6 +7,7 @@
 
 local build = arg[1]
 local options = { file_bytes = 1 << 30 }
+local parts = { run = true, serve = true, node = true }
 local afrun = build .. "/afrun"
 local measure = build .. "/tests/bench/measure"
 local floor = build .. "/tests/bench/floor_messages"
@@ -17,7 +18,7 @@ local function read_options()
   while arg[i] do
     if arg[i] == "--million" then
       options.million = true
-    elseif arg[i] == "--only" and (arg[i + 1] == "run" or arg[i + 1] == "serve") then
+    elseif arg[i] == "--only" and parts[arg[i + 1]] then
       i = i + 1
       options.only = arg[i]
     elseif arg[i] == "--file-bytes" and math.tointeger(tonumber(arg[i + 1])) then
@@ -32,7 +33,7 @@ local function read_options()
 end
 
 if not read_options() then
-  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] [--only run|serve] [--file-bytes N]\n")
+  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] [--only run|serve|node] [--file-bytes N]\n")
   os.exit(2)
 end
 
@@ -149,10 +150,17 @@ local function bench_run()
   os.remove(trace_file)
 end
 
-if options.only ~= "serve" then
+local shared = { tell = tell, median = median, grouped = grouped, fail = fail }
+local function wanted(part)
+  return options.only == nil or options.only == part
+end
+
+if wanted("run") then
   bench_run()
 end
-if options.only ~= "run" then
-  local shared = { tell = tell, median = median, grouped = grouped, fail = fail }
+if wanted("serve") then
   dofile("tests/bench/serve.lua")(shared, afrun, build .. "/tests/bench", options.file_bytes)
+end
+if wanted("node") then
+  dofile("tests/bench/node.lua")(shared, afrun, build .. "/tests/bench")
 end

@@ -1,51 +1,10 @@
 -- serve.lua: measures `afrun serve` beside floors of the same disk; what each line means is in
 -- README.md. Returns a function that run.lua calls with what they share.
---
--- Commands print numbers; those of one line take turns, and each number's median is told.
 
-local lib, build, with_serve
-
----@return number[] numbers  all that the command has printed
-local function numbers_of(command)
-  local pipe = assert(io.popen(command))
-  local numbers = {}
-  for number in pipe:lines("n") do
-    numbers[#numbers + 1] = number
-  end
-  if not pipe:close() or #numbers == 0 then
-    lib.fail(command)
-  end
-  return numbers
-end
-
----Runs the commands by turns.
----@return number[][] medians  of each number of each command
-local function by_turns(times, commands)
-  local all = {}
-  for _ = 1, times do
-    for i, command in ipairs(commands) do
-      all[i] = all[i] or {}
-      for k, number in ipairs(numbers_of(command)) do
-        all[i][k] = all[i][k] or {}
-        table.insert(all[i][k], number)
-      end
-    end
-  end
-  for _, columns in ipairs(all) do
-    for k, values in ipairs(columns) do
-      columns[k] = lib.median(values)
-    end
-  end
-  return all
-end
-
-local function tell_rate(name, rate, floor, of_floor, target)
-  lib.tell(name, "%9s/s  %s %s/s  ratio %.2f  (target %.2f)", lib.grouped(rate), of_floor,
-    lib.grouped(floor), rate / floor, target)
-end
+local lib, turns, build, with_serve
 
 local function bench_hops(times, count)
-  local medians = by_turns(times, {
+  local medians = turns.by_turns(times, {
     ("%s/floor_hop %s/hop.dat %d"):format(build, build, count),
     ("%s %s/serve_hops %d"):format(with_serve, build, count),
   })
@@ -57,18 +16,18 @@ local function bench_hops(times, count)
 end
 
 local function bench_load(times, seconds)
-  local medians = by_turns(times, {
+  local medians = turns.by_turns(times, {
     ("%s/floor_sqlite %s/floor.db %d"):format(build, build, seconds),
     ("%s %s/serve_load load 64 %d"):format(with_serve, build, seconds),
     ("%s %s/serve_load load 1000 %d"):format(with_serve, build, seconds),
   })
   local floor, few, many = medians[1][1], medians[2][1], medians[3][1]
-  tell_rate("push and pop, 64 connections", few, floor, "SQLite", 0.15)
-  tell_rate("push and pop, 1,000 connections", many, few, "64", 0.80)
+  turns.tell_rate("push and pop, 64 connections", few, floor, "SQLite", 0.15)
+  turns.tell_rate("push and pop, 1,000 connections", many, few, "64", 0.80)
 end
 
 local function bench_parked(times, count)
-  local medians = by_turns(times, {
+  local medians = turns.by_turns(times, {
     ("%s %s/serve_load park 0"):format(with_serve, build),
     ("%s %s/serve_load park %d"):format(with_serve, build, count),
   })
@@ -81,7 +40,7 @@ end
 -- Files. -----------------------------------------------------------------------------------------
 
 local function free_bytes()
-  return numbers_of(("df -P -B1 %s | awk 'NR == 2 { print $4 }'"):format(build))[1]
+  return turns.numbers_of(("df -P -B1 %s | awk 'NR == 2 { print $4 }'"):format(build))[1]
 end
 
 local function tell_file(name, size, seconds, floor)
@@ -101,7 +60,7 @@ local function bench_file(times, size)
   if not os.execute(("head -c %d /dev/urandom > %s"):format(size, big)) then
     lib.fail("head")
   end
-  local medians = by_turns(times, {
+  local medians = turns.by_turns(times, {
     ("sync; %s/measure sh -c 'cp %s %s && sha256sum %s'"):format(build, big, copy, copy),
     ("rm -f %s; sync; %s %s/serve_file %s %s"):format(copy, with_serve, build, big, copy),
   })
@@ -119,6 +78,7 @@ end
 ---@param file_bytes integer size of the file
 return function(shared, program, folder, file_bytes)
   lib, build = shared, folder
+  turns = assert(loadfile("tests/bench/turns.lua"))(lib)
   with_serve = ("%s/with_serve %s %s/serve"):format(folder, program, folder)
   bench_hops(3, 2000)
   bench_load(3, 3)
