@@ -177,7 +177,6 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     sqlite3_busy_timeout(db->handle, format->exclusive ? 200 : 10000);
     if (format->exclusive)
         execute(db, "PRAGMA locking_mode = EXCLUSIVE");
-    execute(db, "PRAGMA journal_mode = WAL");
     execute(db, "PRAGMA synchronous = FULL");
     execute(db, "PRAGMA cache_size = -32000");
     execute(db, "PRAGMA trusted_schema = OFF");
@@ -185,6 +184,8 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
         return fail(db, why);
     if (check_format(db, format, why) != 0)
         return -1;
+    if (!execute(db, "PRAGMA journal_mode = WAL")) /* kept in the file: not in another's */
+        return fail(db, why);
     if (format->exclusive && !is_sound(db))
         return af_failure_set(
             why, AF_FAILURE_TRANSPORT, db->path,

@@ -207,6 +207,10 @@ const char *af_party_reason(const struct af_party *party); /* of a failure, or N
 size_t af_party_queued(const struct af_party *party);
 size_t af_party_deferred(const struct af_party *party);
 
+/* How long until its next timer fires, 0 if it is due; -1: none is armed. name: "after", or the
+ * deadline's. */
+int64_t af_party_next_timer_ns(const struct af_party *party, const char **name);
+
 /* The i-th contract that waits: queued ones first, then deferred ones. */
 const struct af_contract *af_party_waiting_contract(const struct af_party *party, size_t i);
 

@@ -1,6 +1,10 @@
 /* party_describe.c: what a party waits for, in words for people. */
 #include "party_run_impl.h"
 
+#include "bounds.h"
+
+#include <string.h>
+
 enum { SILENT_SHOWN = 5 };
 
 /* "; nothing has come from p1, p2 …" */
@@ -15,6 +19,26 @@ static void name_silent(const struct af_party_run *run, struct af_buf *out)
     }
     if (silent > SILENT_SHOWN)
         af_buf_printf(out, " and %zu more", silent - SILENT_SHOWN);
+}
+
+/* "; deadline 'quorum' in 59 min" */
+static void name_timer(const struct af_party_run *run, struct af_buf *out)
+{
+    const char *name;
+    int64_t left_ns = af_party_next_timer_ns(run->party, &name);
+    long long left_s = (left_ns + AF_S_NS - 1) / AF_S_NS;
+    if (left_ns < 0)
+        return;
+    if (strcmp(name, "after") == 0)
+        af_buf_append_string(out, "; its time is over in ");
+    else
+        af_buf_printf(out, "; deadline '%s' in ", name);
+    if (left_s < 120)
+        af_buf_printf(out, "%lld s", left_s);
+    else if (left_s < 7200)
+        af_buf_printf(out, "%lld min", left_s / 60);
+    else
+        af_buf_printf(out, "%lld h", left_s / 3600);
 }
 
 void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
@@ -41,6 +65,7 @@ void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
     }
     if (comma[0] == '\0')
         af_buf_append_string(out, state->has_after ? "its time" : "nothing that can come");
+    name_timer(run, out);
     name_silent(run, out);
     if (af_party_deferred(run->party) > 0)
         af_buf_printf(out, "; %zu deferred", af_party_deferred(run->party));

@@ -162,3 +162,20 @@ void af_party_cancel_timers(struct af_party *party)
     while (party->deadline_count > 0)
         af_party_deadline_free(af_party_deadline_remove(party, party->deadline_count - 1));
 }
+
+int64_t af_party_next_timer_ns(const struct af_party *party, const char **name)
+{
+    bool armed = party->after != NULL || party->after_due;
+    int64_t due_ns = party->after_due_ns, now_ns = af_party_now(party);
+    *name = "after";
+    for (size_t i = 0; i < party->deadline_count; i++) {
+        if (armed && party->deadlines[i]->due_ns >= due_ns)
+            continue;
+        armed = true;
+        due_ns = party->deadlines[i]->due_ns;
+        *name = party->deadlines[i]->name;
+    }
+    if (!armed)
+        return -1;
+    return due_ns > now_ns ? due_ns - now_ns : 0;
+}
