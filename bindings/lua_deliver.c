@@ -4,6 +4,7 @@
  *   HANDLER    the handler of the input
  *   ENTER      enter(party) of the state that was named, which may name another
  *   SECONDS    the state's `after = { function(party) … }`
+ *   MIGRATE    migrate(old), of another version's snapshot
  *   COMMIT     data are checked and kept; purity is checked; the owner is told the effects
  *
  * Each call may wait; the delivery then stands in its stage until the owner answers. If anything
@@ -21,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum stage { STAGE_CALL, STAGE_DATA, STAGE_SECONDS, STAGE_SEQUENTIAL };
+enum stage { STAGE_CALL, STAGE_DATA, STAGE_SECONDS, STAGE_SEQUENTIAL, STAGE_MIGRATE };
 
 static struct af_buf snapshot; /* the data of the commit that is being made */
 
@@ -337,6 +338,60 @@ static void data_returned(struct af_delivery *delivery)
     enter(delivery, party->script->plan[party->role].start);
 }
 
+/* Takes the data that stand at index 2 of the thread, or tells what is there instead. */
+static void take_data(struct af_delivery *delivery, const char *what)
+{
+    lua_State *thread = delivery->coro.thread;
+    char text[AF_FAILURE_TEXT_MAX], message[400];
+    if (!lua_istable(thread, 2)) {
+        snprintf(message, sizeof message, "%s: data: must be a table, is %s", what,
+                 luaL_typename(thread, 2));
+        add_place(delivery, text, sizeof text, message);
+        raise_text(delivery, text);
+        return;
+    }
+    af_kit_push(thread, delivery->party, AF_KIT_PARTY);
+    lua_pushliteral(thread, "data");
+    lua_pushvalue(thread, 2);
+    lua_rawset(thread, -3);
+    lua_settop(thread, 0);
+    set_visible_state(delivery->party->script->vm->L, delivery->party, delivery->new_state);
+    settle(delivery);
+}
+
+/* migrate(old) has returned { state =, data = }. delivery->new_state is the old state, if the role
+ * still has it. */
+static void migrated(struct af_delivery *delivery)
+{
+    lua_State *thread = delivery->coro.thread;
+    const struct af_flow_role *role = role_of(delivery->party);
+    char text[AF_FAILURE_TEXT_MAX], message[400];
+    int state = -1;
+    snprintf(message, sizeof message, "migrate: expected { state =, data = }, got %s",
+             lua_gettop(thread) == 0 ? "nothing" : luaL_typename(thread, 1));
+    if (lua_gettop(thread) > 0 && lua_istable(thread, 1)) {
+        lua_settop(thread, 1);
+        lua_pushliteral(thread, "state");
+        lua_rawget(thread, 1);
+        const char *name = lua_type(thread, 2) == LUA_TSTRING ? lua_tostring(thread, 2) : NULL;
+        state = name == NULL ? -1 : af_flow_find_state(role, name);
+        snprintf(message, sizeof message,
+                 "migrate: returned the state '%.60s', which is no state of role '%s'",
+                 name == NULL ? luaL_typename(thread, 2) : name, role->name);
+    }
+    if (state < 0) {
+        add_place(delivery, text, sizeof text, message);
+        raise_text(delivery, text);
+        return;
+    }
+    lua_settop(thread, 1);
+    lua_pushliteral(thread, "data");
+    lua_rawget(thread, 1);
+    delivery->effects.entered = state != delivery->new_state;
+    delivery->new_state = state;
+    take_data(delivery, "migrate");
+}
+
 static void sequential_returned(struct af_delivery *delivery)
 {
     delivery->effects.outcome = AF_OUTCOME_DONE;
@@ -372,6 +427,9 @@ static void go_on(struct af_delivery *delivery)
         break;
     case STAGE_SEQUENTIAL:
         sequential_returned(delivery);
+        break;
+    case STAGE_MIGRATE:
+        migrated(delivery);
         break;
     }
 }
@@ -465,6 +523,59 @@ static void deliver_deadline(struct af_delivery *delivery)
     assert(false); /* the owner asks the state's timeouts first */
 }
 
+/* Pushes the snapshot of the other version, with args, as `old`. */
+static int l_push_old(lua_State *L)
+{
+    struct af_delivery *delivery = lua_touserdata(L, 1);
+    const char *why;
+    if (!af_lua_json_read(L, delivery->input.content, delivery->input.content_len, &why))
+        return luaL_error(L, "the snapshot: %s", why);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->party->party_ref);
+    lua_getfield(L, -1, "args");
+    lua_setfield(L, -3, "args");
+    lua_pop(L, 1);
+    return 1;
+}
+
+static void deliver_migrate(struct af_delivery *delivery)
+{
+    struct af_script_party *party = delivery->party;
+    lua_State *thread = delivery->coro.thread;
+    char text[AF_FAILURE_TEXT_MAX];
+    int slot = party->script->plan[party->role].migrate_slot;
+    push_call(delivery, slot > 0 ? slot : 1);
+    lua_pushcfunction(thread, l_push_old);
+    lua_pushlightuserdata(thread, delivery);
+    if (lua_pcall(thread, 1, 1, 0) != LUA_OK) {
+        raise_text(delivery, af_vm_error_text(thread, NULL));
+        return;
+    }
+    lua_replace(thread, 2); /* where the party stood: a migration has only the old one */
+    lua_pushliteral(thread, "state");
+    lua_rawget(thread, 2);
+    const char *state = lua_type(thread, 3) == LUA_TSTRING ? lua_tostring(thread, 3) : "";
+    delivery->new_state = af_flow_find_state(role_of(party), state);
+    if (slot == 0 && delivery->new_state < 0) {
+        snprintf(text, sizeof text,
+                 "%s: role '%s' has no state '%.60s' any more, and the flow no `migrate` that says "
+                 "where to go",
+                 party->script->file.name, role_of(party)->name, state);
+        raise_text(delivery, text);
+    } else if (slot == 0) {
+        lua_settop(thread, 2);
+        lua_replace(thread, 1);
+        lua_pushliteral(thread, "data");
+        lua_rawget(thread, 1);
+        delivery->called_slot = 0;
+        take_data(delivery, "no migrate");
+    } else {
+        lua_settop(thread, 2);
+        delivery->stage = STAGE_MIGRATE;
+        if (af_coro_resume(delivery, 1) != AF_CORO_WAITS)
+            go_on(delivery);
+    }
+}
+
 /* A sequential script goes on from where its load stopped, or, a role's function, begins. */
 static void deliver_sequential(struct af_delivery *delivery)
 {
@@ -535,6 +646,9 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
         break;
     case AF_INPUT_DEADLINE:
         deliver_deadline(delivery);
+        break;
+    case AF_INPUT_MIGRATE:
+        deliver_migrate(delivery);
         break;
     case AF_INPUT_VALIDATE:
         if (push_event(delivery))

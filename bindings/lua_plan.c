@@ -99,6 +99,7 @@ static void read_role(lua_State *L, size_t event_count, struct af_flow_role *rol
     role->sequential = boolean_field(L, at, "sequential");
     role->mock_count = (size_t)integer_field(L, at, "mock", 1);
     plan->data_slot = (int)integer_field(L, at, "data_slot", 0);
+    plan->migrate_slot = (int)integer_field(L, at, "migrate_slot", 0);
     plan->start = (int)integer_field(L, at, "start", 0) - 1;
     lua_getfield(L, at, "states");
     role->state_count = lua_rawlen(L, -1);
@@ -112,6 +113,34 @@ static void read_role(lua_State *L, size_t event_count, struct af_flow_role *rol
     lua_pop(L, 1);
 }
 
+/* A type and what is in it, a line each: "participants: list", "participants[]: string". */
+static void describe(const struct af_type *type, const char *path, struct af_buf *out)
+{
+    struct af_buf inner = AF_BUF_EMPTY;
+    if (path[0] != '\0')
+        af_buf_printf(out, "%s: %s%s\n", path, af_type_kind_name(type->kind),
+                      type->optional ? "?" : "");
+    if (type->item != NULL) {
+        af_buf_printf(&inner, "%s%s", path, type->kind == AF_TYPE_LIST ? "[]" : "{}");
+        describe(type->item, af_buf_text(&inner), out);
+    }
+    for (size_t i = 0; type->kind == AF_TYPE_RECORD && i < type->field_count; i++) {
+        af_buf_clear(&inner);
+        af_buf_printf(&inner, "%s%s%s", path, path[0] == '\0' ? "" : ".", type->fields[i].name);
+        describe(type->fields[i].type, af_buf_text(&inner), out);
+    }
+    af_buf_release(&inner);
+}
+
+static const char *fields_of(const struct af_event_class *class)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    describe(class->record, "", &out);
+    const char *text = af_mem_string(af_buf_text(&out));
+    af_buf_release(&out);
+    return text;
+}
+
 /* The flow's event types; the classes themselves are kept in a list for decoding. */
 static void read_events(lua_State *L, int at, struct af_script *script, struct af_flow *flow)
 {
@@ -122,7 +151,8 @@ static void read_events(lua_State *L, int at, struct af_script *script, struct a
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         struct af_event_class *class = af_event_class_at(L, -1);
         class->flow_index = (int)i;
-        flow->events[i] = (struct af_flow_event){class->type, class->type_len, class->predefined};
+        flow->events[i] = (struct af_flow_event){class->type, class->type_len, class->predefined,
+                                                 fields_of(class)};
         lua_pop(L, 1);
     }
     script->classes_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -179,6 +209,8 @@ void af_plan_free(struct af_script *script)
         return;
     for (size_t i = 0; i < flow->role_count; i++)
         free_role(&flow->roles[i], &script->plan[i]);
+    for (size_t i = 0; i < flow->event_count; i++)
+        free_text(flow->events[i].fields);
     free_text(flow->name);
     free(flow->roles);
     free(flow->events);

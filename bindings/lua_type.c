@@ -13,6 +13,11 @@ static const char *const metatable_name = "af.type";
 static const char *const kind_names[] = {"string", "integer", "number", "boolean", "bytes", "any",
                                          "list",   "map",     "record", "one_of",  NULL};
 
+const char *af_type_kind_name(enum af_type_kind kind)
+{
+    return kind_names[kind];
+}
+
 const struct af_type *af_type_at(lua_State *L, int index)
 {
     return luaL_testudata(L, index, metatable_name);

@@ -90,6 +90,8 @@ bool af_type_read(lua_State *L, const struct af_type *type, struct af_json_reade
 const char *af_type_error_text(const struct af_type_error *error, const char *path_word, char *text,
                                size_t size);
 
+const char *af_type_kind_name(enum af_type_kind kind);
+
 /* The plan of the type at index, or NULL. */
 const struct af_type *af_type_at(lua_State *L, int index);
 

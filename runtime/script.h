@@ -36,6 +36,8 @@ struct af_flow_event {
     const char *type;
     size_t type_len;
     bool predefined;
+    const char *fields; /* a line each, with what is in it: "current_round: integer", "hint: string?"
+                           for one that may be absent, "participants[]: string" */
 };
 
 struct af_flow_state {
@@ -200,6 +202,10 @@ enum af_input_kind {
     AF_INPUT_EVENT,
     AF_INPUT_AFTER,
     AF_INPUT_DEADLINE,
+    AF_INPUT_MIGRATE,  /* to a party that has not started: content is the snapshot that another
+                          version of the flow left, {"role", "state", "data", "version"}; it is
+                          brought here, or AF_OUTCOME_RAISED says why it cannot be. `entered`: its
+                          state is another, whose `after` begins anew */
     AF_INPUT_VALIDATE, /* no handler runs: AF_OUTCOME_NONE, or AF_OUTCOME_INVALID with the reason */
 };
 

@@ -232,7 +232,11 @@ static const char *check_state(const struct af_wire_expected *expected,
         return "looking at an event has an outcome";
     if (done->state < 0 || (size_t)done->state >= expected->role->state_count)
         return "a state is unknown";
-    if (!effects->entered && done->state != expected->state)
+    bool migrates = expected->kind == AF_INPUT_MIGRATE;
+    if (migrates && (effects->outcome != AF_OUTCOME_NONE || effects->send_count > 0 ||
+                     effects->deadline_count > 0 || effects->progress != -1))
+        return "a migration does more than migrate";
+    if (!effects->entered && done->state != expected->state && !migrates)
         return "a state is new, and was not entered";
     if (effects->after_ns < -1 || effects->after_ns > AF_TIME_MAX_NS ||
         (effects->after_ns >= 0 && !expected->role->states[done->state].has_after))

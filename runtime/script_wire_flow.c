@@ -20,6 +20,7 @@ void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
     for (size_t i = 0; i < flow->event_count; i++) {
         af_wire_put_bytes(out, flow->events[i].type, flow->events[i].type_len);
         af_wire_put_u8(out, flow->events[i].predefined);
+        af_wire_put_string(out, flow->events[i].fields);
     }
     af_wire_put_u32(out, (uint32_t)flow->role_count);
     for (size_t r = 0; r < flow->role_count; r++) {
@@ -76,6 +77,18 @@ static const char *name(struct reading *reading)
     return af_arena_string(reading->arena, text);
 }
 
+/* A text of many lines. */
+static const char *lines(struct reading *reading)
+{
+    const char *text = af_wire_get_text(reading->in);
+    if (text == NULL) {
+        reading->bad = true;
+        return "";
+    }
+    char *copy = take(reading, strlen(text), 1);
+    return copy == NULL ? "" : strcpy(copy, text);
+}
+
 static size_t count(struct reading *reading, size_t max)
 {
     size_t read = af_wire_get_u32(reading->in);
@@ -110,6 +123,7 @@ static void read_events(struct reading *reading, struct af_flow *flow)
         event->type = name(reading);
         event->type_len = strlen(event->type);
         event->predefined = flag(reading);
+        event->fields = lines(reading);
     }
 }
 

@@ -53,7 +53,8 @@ static void tell_job(const struct af_worker *worker, char *text, size_t size)
     const char *id = party->script->members[party->member].id;
     static const char *const kinds[] = {[AF_INPUT_START] = "at the start of",
                                         [AF_INPUT_AFTER] = "after a time, in",
-                                        [AF_INPUT_DEADLINE] = "at a deadline of"};
+                                        [AF_INPUT_DEADLINE] = "at a deadline of",
+                                        [AF_INPUT_MIGRATE] = "in the migration of"};
     if (party->kind == AF_INPUT_EVENT || party->kind == AF_INPUT_VALIDATE)
         snprintf(text, size, ", in delivery of '%s' to %s", worker->flow->events[party->event].type,
                  id);

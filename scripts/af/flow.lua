@@ -12,7 +12,7 @@ local HANDLED, DEFERRED, IGNORED = 1, 2, 3
 
 local flow_keys = {
   name = "string", version = "number", args = "table", mock = "table", roles = "table",
-  invariants = "table", report_failure = "boolean", migrate = "function", initiator = "string",
+  invariants = "table", report_failure = "boolean", initiator = "string",
 }
 local role_keys = { data = true, start = true, states = true }
 local state_keys = {
@@ -172,9 +172,45 @@ local function read_state(layout, place, name, definition)
   return state
 end
 
+-- Migration. -------------------------------------------------------------------------------------
+
+---A migration is a function(old), or one for each version: { [2] = function(old) … }, which makes of the
+---version before it this one.
+local function check_migrate(migrate, version)
+  if migrate == nil or type(migrate) == "function" then
+    return
+  elseif type(migrate) ~= "table" then
+    wrong("af.flow", "'migrate' must be a function, or a table of them by version; got a %s",
+      type(migrate))
+  end
+  for to, step in pairs(migrate) do
+    if math.type(to) ~= "integer" or to < 2 or to > version or type(step) ~= "function" then
+      wrong("af.flow", "'migrate' needs a function for each of the versions 2 to %d; [%s] is a %s",
+        version, tostring(to), type(step))
+    end
+  end
+end
+
+---The steps as one function: each is given what the one before it has made; a version without a
+---step changed nothing.
+local function chain(steps, version)
+  return function(old)
+    for to = old.version + 1, version do
+      if steps[to] ~= nil then
+        local new = steps[to](old)
+        if type(new) ~= "table" then
+          error(("migrate[%d]: expected { state =, data = }, got %s"):format(to, tostring(new)), 0)
+        end
+        old = { role = old.role, args = old.args, version = to, state = new.state, data = new.data }
+      end
+    end
+    return { state = old.state, data = old.data }
+  end
+end
+
 -- Roles. -----------------------------------------------------------------------------------------
 
-local function read_role(name, definition)
+local function read_role(name, definition, migrates)
   local place = ("role '%s'"):format(name)
   local role = { name = name, states = {}, paths = {} }
   if type(definition) == "function" then
@@ -216,6 +252,9 @@ local function read_role(name, definition)
       definition.states[state_name])
   end
   role.line = role.states[role.start].line
+  if migrates then
+    role.migrate_slot = add_slot(layout, "migrate")
+  end
   return role
 end
 
@@ -310,9 +349,9 @@ end
 local function check_keys(definition)
   for key, value in pairs(definition) do
     local kind = flow_keys[key]
-    if kind == nil then
-      wrong("af.flow", "key '%s' is none of %s", tostring(key), sorted_names(flow_keys))
-    elseif type(value) ~= kind then
+    if kind == nil and key ~= "migrate" then
+      wrong("af.flow", "key '%s' is none of migrate, %s", tostring(key), sorted_names(flow_keys))
+    elseif kind ~= nil and type(value) ~= kind then
       wrong("af.flow", "'%s' must be a %s, got a %s", key, kind, type(value))
     end
   end
@@ -323,6 +362,7 @@ local function check_keys(definition)
       or definition.version < 1) then
     wrong("af.flow", "'version' must be an integer >= 1, got %s", tostring(definition.version))
   end
+  check_migrate(definition.migrate, definition.version or 1)
   if definition.roles == nil or host.is_empty(definition.roles) then
     wrong("af.flow", "the flow has no roles")
   end
@@ -355,7 +395,7 @@ function flow.plan(definition, declared)
     if type(name) ~= "string" or not name:find("^[%a_][%w_-]*$") then
       wrong("af.flow", "'%s' cannot name a role; use letters, digits, '_' and '-'", tostring(name))
     end
-    roles[#roles + 1] = read_role(name, role)
+    roles[#roles + 1] = read_role(name, role, definition.migrate ~= nil)
   end
   local events = collect_events(roles, declared)
   number_rows(roles, events)
@@ -383,6 +423,11 @@ function flow.extract(definition, plan, number)
     local value
     if path[1] == "role" then
       value = found
+    elseif path[1] == "migrate" and path[2] == nil then
+      value = definition.migrate
+      if type(value) == "table" then
+        value = chain(value, plan.version)
+      end
     elseif path[1] == "data" and path[2] == nil then
       value = found.data
     else
