@@ -152,7 +152,7 @@ static void read_events(lua_State *L, int at, struct af_script *script, struct a
         struct af_event_class *class = af_event_class_at(L, -1);
         class->flow_index = (int)i;
         flow->events[i] = (struct af_flow_event){class->type, class->type_len, class->predefined,
-                                                 fields_of(class)};
+                                                 class->line, fields_of(class)};
         lua_pop(L, 1);
     }
     script->classes_ref = luaL_ref(L, LUA_REGISTRYINDEX);

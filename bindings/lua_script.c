@@ -324,6 +324,11 @@ struct af_script *af_script_load(const char *path, struct af_failure *why)
     return af_script_load_from(path, NULL, why);
 }
 
+void af_script_source_ends(struct af_script *script)
+{
+    script->source = (struct af_script_source){NULL, NULL};
+}
+
 void af_script_limit_memory(struct af_script *script, size_t bytes)
 {
     script->vm->state_max_bytes = bytes;

@@ -35,7 +35,14 @@ TEXT_OPTION(role, role)
 TEXT_OPTION(output, output)
 FLAG_OPTION(json, json)
 FLAG_OPTION(follow, follow)
+FLAG_OPTION(dry_run, dry_run)
+FLAG_OPTION(restart_waiting, restart_waiting)
 FLAG_OPTION(help, help)
+
+static int set_wait(void *target, const char *value, struct af_failure *why)
+{
+    return af_opts_duration(value, &CTL(target)->wait_ns, why);
+}
 
 static void add(struct af_ctl_list *list, const char *text, size_t len)
 {
@@ -91,6 +98,12 @@ static const struct af_opt opts[] = {
      "the task's nodes and their roles: role=ID,ID;role=ID (default: as the bus lists them)",
      "launch", set_peers},
     {"arg", 0, "name=value", "an argument of the flow", "launch", set_arg},
+    {"dry-run", 0, NULL, "say what would become of each party, its data too; change nothing",
+     "reload", set_dry_run},
+    {"wait", 0, "T", "give handlers that wait so long to end (default 10s)", "reload", set_wait},
+    {"restart-waiting", 0, NULL,
+     "do not wait for them: run them again, from their event, in the new version", "reload",
+     set_restart_waiting},
     {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", set_follow},
     {"output", 'o', "FILE", "where to write the trace (default: standard output)", "trace",
      set_output},
@@ -100,9 +113,12 @@ static const struct af_opt opts[] = {
 };
 
 static const struct af_opts_command row = {
-    "ctl", "COMMAND [options]", "talk to a running node: launch, status, retry, stop, log, trace",
+    "ctl", "COMMAND [options]", "talk to a running node: launch, status, reload, retry, stop …",
     "  launch FLOW --task T --role R   start a party of a flow of the node's folder\n"
     "  status [TASK]                   what each party is at: waiting for what, from whom\n"
+    "  reload FLOW [--dry-run]         bring its parties to the version in the folder, all or "
+    "none\n"
+    "  rollback FLOW                   bring them back to the version before\n"
     "  retry TASK                      give a held party its event again\n"
     "  stop TASK                       end a party; the others are told that it failed\n"
     "  log TASK [-f]                   what its party logged\n"
@@ -112,7 +128,7 @@ static const struct af_opts_command row = {
 static int run(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_ctl ctl = {0};
+    struct af_ctl ctl = {.wait_ns = 10 * AF_S_NS};
     int words = af_opts_parse(opts, argc, argv, &ctl, &why);
     int status = -1;
     if (words >= 0 && ctl.help) {

@@ -3,6 +3,7 @@
 
 #include "bounds.h"
 #include "buf.h"
+#include "ctl_reload.h"
 #include "ctl_status.h"
 #include "failure.h"
 #include "io.h"
@@ -254,30 +255,71 @@ static int trace(const struct af_ctl *ctl, const char *task, struct af_failure *
     return result;
 }
 
+/* `reload` and `rollback`. */
+static int move_flow(const struct af_ctl *ctl, const char *command, const char *flow,
+                     struct af_failure *why)
+{
+    struct af_buf question = AF_BUF_EMPTY, answer = AF_BUF_EMPTY;
+    af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
+    add_text(&question, "flow", flow);
+    af_buf_printf(&question, ",\"dry_run\":%s,\"restart_waiting\":%s,\"wait\":%.3f}\n",
+                  ctl->dry_run ? "true" : "false", ctl->restart_waiting ? "true" : "false",
+                  (double)ctl->wait_ns / 1e9);
+    int result = ask(ctl, &question, &answer, why);
+    if (result == 0)
+        result = check_answer(&answer, why);
+    if (result == 0 && ctl->json)
+        print_answer(&answer);
+    else if (result == 0)
+        result = af_ctl_print_reload(&answer, why);
+    af_buf_release(&question);
+    af_buf_release(&answer);
+    return result;
+}
+
+static int reload(const struct af_ctl *ctl, const char *flow, struct af_failure *why)
+{
+    return move_flow(ctl, "reload", flow, why);
+}
+
+static int rollback(const struct af_ctl *ctl, const char *flow, struct af_failure *why)
+{
+    return move_flow(ctl, "rollback", flow, why);
+}
+
+static int retry(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "retry", task, why);
+}
+
+static int stop(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "stop", task, why);
+}
+
+static const struct {
+    const char *name;
+    const char *word; /* what it is about; NULL: it may be about all */
+    int (*run)(const struct af_ctl *ctl, const char *about, struct af_failure *why);
+} commands[] = {
+    {"launch", "flow", launch},     {"status", NULL, status}, {"reload", "flow", reload},
+    {"rollback", "flow", rollback}, {"retry", "task", retry}, {"stop", "task", stop},
+    {"log", "task", print_log},     {"trace", "task", trace},
+};
+
 int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_failure *why)
 {
     const char *command = count > 0 ? words[0] : "", *about = count > 1 ? words[1] : NULL;
-    bool needs_word = strcmp(command, "status") != 0;
-    static const char *const known[] = {"launch", "status", "retry", "stop", "log", "trace"};
-    size_t i = 0;
-    while (i < sizeof known / sizeof known[0] && strcmp(known[i], command) != 0)
+    size_t i = 0, known = sizeof commands / sizeof commands[0];
+    while (i < known && strcmp(commands[i].name, command) != 0)
         i++;
-    if (i == sizeof known / sizeof known[0])
+    if (i == known)
         return af_failure_set(why, AF_FAILURE_USAGE, count > 0 ? command : "ctl",
-                              "expected one of launch, status, retry, stop, log, trace (see afrun "
-                              "ctl --help)");
-    if (needs_word && about == NULL)
-        return af_failure_set(why, AF_FAILURE_USAGE, command, "name the %s",
-                              i == 0 ? "flow" : "task");
+                              "expected one of launch, status, reload, rollback, retry, stop, log, "
+                              "trace (see afrun ctl --help)");
+    if (commands[i].word != NULL && about == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, command, "name the %s", commands[i].word);
     if (count > 2)
         return af_failure_set(why, AF_FAILURE_USAGE, words[2], "is one word too many");
-    if (i == 0)
-        return launch(ctl, about, why);
-    if (i == 1)
-        return status(ctl, about, why);
-    if (i == 4)
-        return print_log(ctl, about, why);
-    if (i == 5)
-        return trace(ctl, about, why);
-    return order(ctl, command, about, why);
+    return commands[i].run(ctl, about, why);
 }

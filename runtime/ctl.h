@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct af_failure;
 
@@ -18,7 +19,8 @@ struct af_ctl {
     const char *task, *role;
     struct af_ctl_list peers, args; /* "role=id", "name=value" */
     const char *output;
-    bool json, follow, help;
+    int64_t wait_ns; /* that handlers are given to end */
+    bool json, follow, dry_run, restart_waiting, help;
 };
 
 /* Runs the command that the words name. Returns the exit status, or -1 with *why filled. */

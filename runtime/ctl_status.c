@@ -86,6 +86,19 @@ static void print_refused(const struct af_request *refused, int64_t now_s)
     putchar('\n');
 }
 
+/* What stands in the flows folder and is not run, and why. */
+static void print_not_taken(const struct af_request *refused, int64_t now_s)
+{
+    int64_t at = now_s;
+    af_request_integer(refused, "at", &at);
+    print_safe(or_dash(af_request_string(refused, "file")));
+    fputs("  changed, and is not taken since ", stdout);
+    print_duration(now_s > at ? now_s - at : 0);
+    fputs(": ", stdout);
+    print_safe(or_dash(af_request_string(refused, "why")));
+    putchar('\n');
+}
+
 /* Reads a list of objects; returns how many, or -1. */
 static int print_each(struct af_json_reader *reader, const char *json, int64_t now_s,
                       void (*print)(const struct af_request *item, int64_t now_s))
@@ -105,17 +118,32 @@ static int print_each(struct af_json_reader *reader, const char *json, int64_t n
     return token == AF_JSON_ARRAY_END ? count : -1;
 }
 
+static void print_nothing_runs(void)
+{
+    puts("no parties; launch one: afrun ctl launch FLOW --task T --role R");
+}
+
 /* The lists of a node's status. */
+static const struct {
+    const char *name;
+    void (*print)(const struct af_request *item, int64_t now_s);
+    void (*none)(void);
+} lists[] = {{"parties", print_party, print_nothing_runs},
+             {"refused", print_refused, NULL},
+             {"not_taken", print_not_taken, NULL}};
+
 static bool print_list(struct af_json_reader *reader, const char *json, int64_t now_s)
 {
-    bool parties = reader->string_len == 7 && memcmp(reader->string, "parties", 7) == 0;
-    bool refused = reader->string_len == 7 && memcmp(reader->string, "refused", 7) == 0;
+    size_t i = 0, known = sizeof lists / sizeof lists[0];
+    while (i < known && (reader->string_len != strlen(lists[i].name) ||
+                         memcmp(reader->string, lists[i].name, reader->string_len) != 0))
+        i++;
     enum af_json_token token = af_json_next(reader);
-    if (token != AF_JSON_ARRAY_BEGIN || !(parties || refused))
+    if (i == known || token != AF_JSON_ARRAY_BEGIN)
         return af_json_skip(reader, token);
-    int count = print_each(reader, json, now_s, parties ? print_party : print_refused);
-    if (count == 0 && parties)
-        puts("no parties; launch one: afrun ctl launch FLOW --task T --role R");
+    int count = print_each(reader, json, now_s, lists[i].print);
+    if (count == 0 && lists[i].none != NULL)
+        lists[i].none();
     return count >= 0;
 }
 

@@ -339,16 +339,35 @@ static void open_calls(struct af_live *live)
     live->calls = af_calls_new(&calls);
 }
 
+void af_live_use_script(struct af_live *live, struct af_script *script, struct af_code code)
+{
+    af_calls_free(live->calls);
+    live->calls = NULL;
+    if (live->script != NULL)
+        af_script_free(live->script);
+    af_code_release(&live->code);
+    live->code = code;
+    af_code_hash(&code, live->code_hash);
+    live->script = script;
+    live->flow = af_script_flow(script);
+    af_script_set_owner(script, call, live);
+    if (live->bus != NULL)
+        open_calls(live);
+}
+
 static int open_all(struct af_live *live, struct af_failure *why)
 {
     const struct af_live_options *options = live->options;
     struct af_bus_options bus_options = {
         .node = options->node, .party = true, .open_tasks = true, .config = options->config};
-    live->script = af_script_load(options->path, why);
-    if (live->script == NULL)
+    struct af_code code = {NULL, 0, 0};
+    struct af_script *script = options->state == NULL ? af_script_load(options->path, why)
+                                                      : af_live_load(options->path, &code, why);
+    if (script == NULL) {
+        af_code_release(&code);
         return -1;
-    live->flow = af_script_flow(live->script);
-    af_script_set_owner(live->script, call, live);
+    }
+    af_live_use_script(live, script, code);
     if ((live->flow != NULL ? check_flow(live, why) : check_script(live, why)) != 0)
         return -1;
     live->loop = af_loop_ev_new(why);
@@ -405,12 +424,14 @@ static void release(struct af_live *live)
         af_live_sequential_free(live->sequential);
     af_party_run_free(live->run);
     af_calls_free(live->calls);
+    af_live_reload_free(live);
     af_store_close(live->store);
     af_bus_close(live->bus);
     if (live->loop != NULL && live->options->interrupt_fd >= 0)
         af_loop_unwatch(live->loop, live->options->interrupt_fd);
     af_loop_free(live->loop);
     af_script_free(live->script);
+    af_code_release(&live->code);
     af_arena_release(&live->names);
 }
 

@@ -3,6 +3,7 @@
  *   live.c           options → bus, script, members → the run → its result
  *   live_party.c     a flow's party
  *   live_state.c     --state: the party in a store of its own
+ *   live_reload.c    its flow as it was committed, and as its file is now
  *   live_scripts.c   sequential scripts and roles: links, waiting for events, mock contexts
  *   live_wait.c      what is waited for, told to people
  */
@@ -12,6 +13,7 @@
 #include "arena.h"
 #include "bus_link.h"
 #include "calls.h"
+#include "code.h"
 #include "failure.h"
 #include "live.h"
 #include "loop.h"
@@ -37,6 +39,9 @@ struct af_live {
     struct af_bus *bus;
     struct af_store *store;      /* of --state, or NULL */
     struct af_store_party *kept; /* the party in it */
+    struct af_code code;         /* what it runs, with --state */
+    char code_hash[65];
+    struct af_live_reload *reload;
     struct af_script *script;
     const struct af_flow *flow; /* NULL: a sequential script */
     struct af_arena names;      /* of nodes and tasks, as contracts borrow them */
@@ -60,6 +65,9 @@ struct af_live {
 };
 
 /* ---- live.c ---- */
+
+/* Runs this script from here on; both are the run's. There is no party of the old one. */
+void af_live_use_script(struct af_live *live, struct af_script *script, struct af_code code);
 
 /* A string that lives as long as the run. */
 const char *af_live_name(struct af_live *live, const char *text);
@@ -106,8 +114,22 @@ int af_live_state_open(struct af_live *live, struct af_failure *why);
 /* Keeps a party that is to start: live->kept. */
 int af_live_state_begin(struct af_live *live, struct af_failure *why);
 
+/* Reads it again: live->kept. */
+int af_live_state_read(struct af_live *live, struct af_failure *why);
+
 /* Starts the party that was kept. */
 int af_live_state_go_on(struct af_live *live, struct af_failure *why);
+
+/* ---- live_reload.c ---- */
+
+/* Loads a flow from its code; what is not in it, from the folder, and adds it. */
+struct af_script *af_live_load(const char *path, struct af_code *code, struct af_failure *why);
+
+int af_live_reload_open(struct af_live *live, struct af_failure *why);
+void af_live_reload_free(struct af_live *live);
+
+/* Has the kept party run what the file is now, if it may; else what it ran. Before it starts. */
+int af_live_reload_start(struct af_live *live, struct af_failure *why);
 
 /* ---- live_wait.c ---- */
 void af_live_wait_start(struct af_live *live);

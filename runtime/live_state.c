@@ -45,7 +45,15 @@ int af_live_state_open(struct af_live *live, struct af_failure *why)
                               "is for state machines: a sequential script cannot go on after a "
                               "crash");
     live->store = af_store_open(live->options->state, live->loop, &options, why);
-    return live->store == NULL ? -1 : af_store_each(live->store, look, live, why);
+    if (live->store == NULL || af_store_each(live->store, look, live, why) != 0 ||
+        af_live_reload_open(live, why) != 0)
+        return -1;
+    return af_live_reload_start(live, why);
+}
+
+int af_live_state_read(struct af_live *live, struct af_failure *why)
+{
+    return af_store_read(live->store, live->kept->id, look, live, why);
 }
 
 /* A name for the process that the next one has too: what the bus had handed out to us is ours. */
@@ -70,9 +78,14 @@ int af_live_state_begin(struct af_live *live, struct af_failure *why)
                                    .data_len = 2,
                                    .timers = "[]",
                                    .progress = -1,
-                                   .made_ns = af_loop_wall_ns(live->loop)};
+                                   .made_ns = af_loop_wall_ns(live->loop),
+                                   .code = live->code_hash};
+    struct af_store_code code = {live->code_hash, af_script_file(live->script)->name,
+                                 live->flow->name, live->flow->version, &live->code};
     randombytes_buf(&party.seed, sizeof party.seed);
-    party.id = af_store_add(live->store, &party, why);
+    party.id = af_store_keep_code(live->store, &code, why) == 0
+                   ? af_store_add(live->store, &party, why)
+                   : -1;
     if (party.id >= 0) {
         live->kept = copy_party(live, &party);
         name_holder(live);

@@ -77,6 +77,10 @@ static void on_signal(void *arg)
     struct signalfd_siginfo info;
     if (read(node->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
+    if (info.ssi_signo == SIGHUP) {
+        af_node_watch_look(node);
+        return;
+    }
     af_log(AF_LOG_INFO, "node: ending; its parties are kept");
     node->stopping = true;
     af_loop_stop(node->loop);
@@ -88,6 +92,7 @@ static int take_signals(struct af_node *node, struct af_failure *why)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP); /* what changed in the flows folder */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     node->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return af_loop_watch(node->loop, node->signals, false, on_signal, node, why);
@@ -112,12 +117,14 @@ static int open_all(struct af_node *node, struct af_failure *why)
     if (af_node_resume(node, why) != 0)
         return -1;
     af_node_offers_begin(node);
-    return 0;
+    return af_node_watch_begin(node, why);
 }
 
 static void release(struct af_node *node)
 {
     af_node_control_close(node);
+    af_node_watch_free(node);
+    af_node_reload_free(node);
     while (node->parties != NULL)
         af_node_party_free(node->parties);
     if (node->loop != NULL)

@@ -4,6 +4,8 @@
  *     {"cmd":"status", "task"}                  what node_status.c tells
  *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
  *     {"cmd":"retry"|"stop", "task"}
+ *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
+ *     {"cmd":"rollback", "flow"}                what node_reload.c did per party
  *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}
  *     {"cmd":"trace", "task"}                   {"ok", "lines":[…]}
  *
@@ -131,6 +133,8 @@ void af_node_answer_failure(struct af_node_connection *connection, const struct 
 
 /* ---- Commands. ---- */
 
+static const int64_t handlers_ns = 10 * AF_S_NS; /* that handlers are given to end */
+
 typedef void command_fn(struct af_node_connection *connection, const struct af_request *request);
 
 static struct af_node_party *party_of(struct af_node_connection *connection,
@@ -178,12 +182,84 @@ static void launch(struct af_node_connection *connection, const struct af_reques
     af_node_launch(connection->node, (struct af_node_asker){launched, connection}, request);
 }
 
+struct retry {
+    struct af_node_connection *connection;
+    char *task;
+};
+
+static void mended(void *arg, const char *json, const struct af_failure *reload_why)
+{
+    struct retry *retry = arg;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = af_node_party_find(retry->connection->node, retry->task);
+    (void)json;
+    if (reload_why != NULL)
+        af_node_answer_failure(retry->connection, reload_why);
+    else
+        answer_outcome(retry->connection, party == NULL ? -1 : af_node_party_retry(party, &why),
+                       &why);
+    free(retry->task);
+    free(retry);
+}
+
+/* A flow that was mended is taken first, so that the handler is not the same again. */
 static void retry(struct af_node_connection *connection, const struct af_request *request)
 {
     struct af_failure why = AF_FAILURE_INIT;
+    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
     struct af_node_party *party = party_of(connection, request);
-    if (party != NULL)
-        answer_outcome(connection, af_node_party_retry(party, &why), &why);
+    if (party == NULL)
+        return;
+    if (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
+        !af_node_flow_is_current(party->flow)) {
+        struct retry *retry = af_mem_zero(1, sizeof *retry);
+        retry->connection = connection;
+        retry->task = af_mem_string(party->task);
+        af_node_reload(connection->node, party->about.file, &how,
+                       (struct af_node_reloader){mended, retry});
+        return;
+    }
+    answer_outcome(connection, af_node_party_retry(party, &why), &why);
+}
+
+static void reloaded(void *arg, const char *json, const struct af_failure *why)
+{
+    if (json != NULL)
+        af_node_answer(arg, json, strlen(json));
+    else
+        af_node_answer_failure(arg, why);
+}
+
+static void move_flow(struct af_node_connection *connection, const struct af_request *request,
+                      bool back)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_reload_how how = {.dry_run = af_request_bool(request, "dry_run"),
+                                     .restart_waiting = af_request_bool(request, "restart_waiting"),
+                                     .back = back,
+                                     .wait_ns = handlers_ns};
+    const char *flow = af_request_string(request, "flow");
+    double wait_s;
+    if (af_request_number(request, "wait", &wait_s) && wait_s >= 0 && wait_s < 1e6)
+        how.wait_ns = (int64_t)(wait_s * 1e9);
+    if (flow == NULL || flow[0] == '\0' || strlen(flow) > AF_BUS_ID_BYTES_MAX) {
+        af_failure_set(&why, AF_FAILURE_USAGE, "flow", "is missing, or too long");
+        af_node_answer_failure(connection, &why);
+        return;
+    }
+    char *file = af_node_flow_file(flow);
+    af_node_reload(connection->node, file, &how, (struct af_node_reloader){reloaded, connection});
+    free(file);
+}
+
+static void reload(struct af_node_connection *connection, const struct af_request *request)
+{
+    move_flow(connection, request, false);
+}
+
+static void rollback(struct af_node_connection *connection, const struct af_request *request)
+{
+    move_flow(connection, request, true);
 }
 
 static void stop(struct af_node_connection *connection, const struct af_request *request)
@@ -255,8 +331,8 @@ static void trace(struct af_node_connection *connection, const struct af_request
 static const struct {
     const char *name;
     command_fn *run;
-} commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},
-                {"stop", stop},     {"log", log_piece}, {"trace", trace}};
+} commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},   {"stop", stop},
+                {"log", log_piece}, {"trace", trace},   {"reload", reload}, {"rollback", rollback}};
 
 static void take_request(struct af_node_connection *connection, size_t len)
 {

@@ -7,7 +7,7 @@
 #include "mem.h"
 #include "script_worker.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ static char *path_of(const struct af_node *node, const char *file)
     return af_buf_take(&path);
 }
 
-static char *full_name(const char *name)
+char *af_node_flow_file(const char *name)
 {
     struct af_buf file = AF_BUF_EMPTY;
     size_t len = strlen(name);
@@ -51,8 +51,11 @@ static void loaded(void *arg, struct af_worker *worker, const struct af_failure 
 {
     struct af_node_flow *flow = arg;
     struct af_node *node = flow->node;
-    (void)worker;
     flow->loaded = why == NULL;
+    if (why == NULL && !flow->kept)
+        af_worker_code(worker, &flow->code);
+    if (why == NULL)
+        af_code_hash(&flow->code, flow->hash);
     /* a process that died is no mistake in the file, unless it dies each time */
     if (why != NULL && why->kind != AF_FAILURE_USAGE && ++flow->tries < LOAD_TRIES) {
         flow->again = af_timer_start(node->loop, load_again_ns, load_again, flow);
@@ -68,6 +71,7 @@ static void loaded(void *arg, struct af_worker *worker, const struct af_failure 
         if (at->flow == flow && at->phase == AF_NODE_LOADING)
             af_node_party_loaded(at, why);
     }
+    af_node_reload_loaded(flow, why);
 }
 
 static void died(void *arg, struct af_worker *worker, const char *text)
@@ -92,6 +96,7 @@ static struct af_worker *start(struct af_node_flow *flow, struct af_failure *why
 {
     struct af_worker_spec spec = {.loop = flow->node->loop,
                                   .path = flow->path,
+                                  .code = flow->kept ? &flow->code : NULL,
                                   .no_jail = flow->node->options->no_jail,
                                   .hang_ns = flow->node->options->hang_ns,
                                   .arg = flow,
@@ -119,6 +124,7 @@ static void flow_release(struct af_node_flow *flow)
     af_worker_free(flow->worker);
     free(flow->file);
     free(flow->path);
+    af_code_release(&flow->code);
     free(flow);
 }
 
@@ -131,16 +137,20 @@ static void flow_free(struct af_node_flow *flow)
     flow_release(flow);
 }
 
-static struct af_node_flow *flow_new(struct af_node *node, const char *file, struct af_failure *why)
+/* The code is the flow's from here on; empty: what is in the folder. */
+static struct af_node_flow *flow_new(struct af_node *node, const char *file, struct af_code code,
+                                     struct af_failure *why)
 {
     struct stat info;
     struct af_node_flow *flow = af_mem_zero(1, sizeof *flow);
     flow->node = node;
     flow->file = af_mem_string(file);
     flow->path = path_of(node, file);
+    flow->code = code;
+    flow->kept = code.count > 0;
     flow->next = node->flows;
     node->flows = flow;
-    if (lstat(flow->path, &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (!flow->kept && (lstat(flow->path, &info) != 0 || !S_ISREG(info.st_mode))) {
         af_failure_set(why, AF_FAILURE_USAGE, file, "no such flow in %s", node->options->flows);
     } else {
         flow->worker = start(flow, why);
@@ -151,6 +161,41 @@ static struct af_node_flow *flow_new(struct af_node *node, const char *file, str
     return NULL;
 }
 
+bool af_node_flow_is_current(const struct af_node_flow *flow)
+{
+    return flow->loaded && af_code_is_current(&flow->code, flow->node->options->flows);
+}
+
+/* One that is being loaded from the folder is current as well. */
+static bool is_wanted(const struct af_node_flow *flow, const char *file, const char *hash)
+{
+    if (strcmp(flow->file, file) != 0)
+        return false;
+    if (hash != NULL)
+        return strcmp(flow->hash, hash) == 0;
+    return flow->loaded ? af_node_flow_is_current(flow)
+                        : !flow->kept && flow->why.kind == AF_FAILURE_NONE;
+}
+
+static struct af_node_flow *hold(struct af_node *node, const char *file, const char *hash,
+                                 struct af_failure *why)
+{
+    struct af_node_flow *flow = node->flows;
+    struct af_code code = {NULL, 0, 0};
+    while (flow != NULL && !is_wanted(flow, file, hash))
+        flow = flow->next;
+    if (flow == NULL && hash != NULL && af_store_read_code(node->store, hash, &code, why) != 0)
+        return NULL;
+    if (flow == NULL) {
+        flow = flow_new(node, file, code, why);
+        if (flow != NULL && hash != NULL)
+            snprintf(flow->hash, sizeof flow->hash, "%s", hash);
+    }
+    if (flow != NULL)
+        flow->parties++;
+    return flow;
+}
+
 struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *name,
                                        struct af_failure *why)
 {
@@ -159,16 +204,22 @@ struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *name,
                        "is no name of a flow: letters, digits, '_', '-' and '.'");
         return NULL;
     }
-    char *file = full_name(name);
-    struct af_node_flow *flow = node->flows;
-    while (flow != NULL && strcmp(flow->file, file) != 0)
-        flow = flow->next;
-    if (flow == NULL)
-        flow = flow_new(node, file, why);
+    char *file = af_node_flow_file(name);
+    struct af_node_flow *flow = hold(node, file, NULL, why);
     free(file);
-    if (flow != NULL)
-        flow->parties++;
     return flow;
+}
+
+struct af_node_flow *af_node_flow_hold_kept(struct af_node *node, const char *file,
+                                            const char *hash, struct af_failure *why)
+{
+    return hold(node, file, hash, why);
+}
+
+struct af_store_code af_node_flow_code(const struct af_node_flow *flow)
+{
+    const struct af_flow *of = af_worker_flow(flow->worker);
+    return (struct af_store_code){flow->hash, flow->file, of->name, of->version, &flow->code};
 }
 
 static void free_unused(void *arg)

@@ -5,6 +5,8 @@
  *   node_parties.c   parties: launched, going on, held, ended
  *   node_launch.c    from a request to a party
  *   node_offers.c    launches that the service tells of
+ *   node_reload.c    from one version of a flow to another, all of its parties or none
+ *   node_watch.c     what changes in the flows folder
  *   node_status.c    what each party is at, as JSON
  *   node_logs.c      a log a task
  *   node_control.c   the socket, and its commands
@@ -15,6 +17,7 @@
 #include "arena.h"
 #include "buf.h"
 #include "bus.h"
+#include "code.h"
 #include "failure.h"
 #include "node.h"
 #include "party_about.h"
@@ -27,11 +30,15 @@ struct af_node_connection;
 struct af_request;
 struct af_worker;
 
+/* A flow as one file was once: parties of one file may run several. */
 struct af_node_flow {
     struct af_node_flow *next;
     struct af_node *node;
     char *file; /* in the flows folder */
     char *path;
+    struct af_code code; /* what it runs; where it comes from the folder, once it is loaded */
+    char hash[65];       /* of that; "" before */
+    bool kept;           /* its code comes from the store */
     struct af_worker *worker;
     bool loaded;
     struct af_failure why; /* that it cannot be loaded */
@@ -84,6 +91,8 @@ struct af_node {
     struct af_node_party *parties, **parties_end;
     struct af_node_control *control;
     struct af_node_offers *offers; /* NULL: not asked for */
+    struct af_node_reload *reload; /* the one under way, or NULL */
+    struct af_node_watch *watch;
     int signals;
     bool stopping;
     int64_t began_ns;
@@ -92,10 +101,23 @@ struct af_node {
 
 /* ---- node_flows.c ---- */
 
-/* The flow of a file in the flows folder, being loaded if it was not. NULL with *why filled: a name
- * that is none, no such file, no process. One more party needs it. */
+/* The flow of a file in the flows folder as it is now, being loaded if it was not. NULL with *why
+ * filled: a name that is none, no such file, no process. One more party needs it. */
 struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *file,
                                        struct af_failure *why);
+
+/* The same of code that the store keeps. */
+struct af_node_flow *af_node_flow_hold_kept(struct af_node *node, const char *file,
+                                            const char *hash, struct af_failure *why);
+
+/* "fed_avg" → "fed_avg.lua"; the caller frees it. */
+char *af_node_flow_file(const char *name);
+
+/* Whether it is what stands in the folder. */
+bool af_node_flow_is_current(const struct af_node_flow *flow);
+
+/* Keeps its code in the store. */
+struct af_store_code af_node_flow_code(const struct af_node_flow *flow);
 void af_node_flow_drop(struct af_node_flow *flow);
 void af_node_flows_free(struct af_node *node);
 
@@ -112,6 +134,16 @@ int af_node_resume(struct af_node *node, struct af_failure *why);
 
 /* Makes the script of a party whose flow is loaded, for its task. */
 int af_node_party_prepare(struct af_node_party *party, struct af_failure *why);
+
+/* A script of a flow for a party's task; NULL with *why filled: the party does not fit it. */
+struct af_script *af_node_party_script(const struct af_node_party *party,
+                                       const struct af_node_flow *flow, uint32_t *member,
+                                       uint32_t *role, struct af_failure *why);
+
+/* Ends what runs of a party, and has it go on from the store with a flow, which it holds from here
+ * on, and a script of af_node_party_script(). */
+void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
+                        struct af_script *script, uint32_t member, uint32_t role);
 
 /* Runs a party whose row is in the store. */
 void af_node_party_run(struct af_node_party *party);
@@ -137,6 +169,39 @@ void af_node_offers_free(struct af_node *node);
 
 /* Those that came to nothing, the last of them: a list as JSON. */
 void af_node_offers_refused(const struct af_node *node, struct af_buf *out);
+
+/* ---- node_reload.c ---- */
+
+struct af_node_reload_how {
+    bool dry_run, restart_waiting;
+    bool back;       /* to the version before */
+    int64_t wait_ns; /* for handlers that wait */
+};
+
+/* Told once: what was done as JSON, or why nothing was. */
+struct af_node_reloader {
+    void (*done)(void *arg, const char *json, const struct af_failure *why);
+    void *arg;
+};
+
+/* Brings the parties of a file to what stands in the folder. */
+void af_node_reload(struct af_node *node, const char *file, const struct af_node_reload_how *how,
+                    struct af_node_reloader reloader);
+void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *why);
+void af_node_reload_free(struct af_node *node);
+
+/* ---- node_watch.c ---- */
+int af_node_watch_begin(struct af_node *node, struct af_failure *why);
+void af_node_watch_free(struct af_node *node);
+void af_node_watch_look(struct af_node *node); /* now */
+
+/* A reload was refused, or (why NULL) made: for status, and so that it is not tried again before
+ * the file changes. code: what was refused. */
+void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
+                        const struct af_failure *why);
+
+/* What was refused and stands so still: a list as JSON. */
+void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 
 /* ---- node_status.c ---- */
 void af_node_status(struct af_node *node, const char *task, struct af_buf *out);

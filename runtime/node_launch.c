@@ -50,8 +50,12 @@ static void keep(struct af_node_party *party)
                                  .progress = -1,
                                  .made_ns = af_loop_wall_ns(node->loop),
                                  .since_ns = af_loop_wall_ns(node->loop)};
+    struct af_store_code code = af_node_flow_code(party->flow);
+    row.code = code.hash;
     randombytes_buf(&row.seed, sizeof row.seed);
-    row.id = af_store_add(node->store, &row, &why);
+    row.id = af_store_keep_code(node->store, &code, &why) == 0
+                 ? af_store_add(node->store, &row, &why)
+                 : -1;
     if (row.id < 0) {
         fail(party, &why);
     } else {

@@ -172,45 +172,62 @@ static void ended(void *arg)
 
 /* ---- Running. ---- */
 
-static int find_self(struct af_node_party *party, const struct af_script_member *members,
+static int find_self(const struct af_node_party *party, const struct af_node_flow *flow,
+                     const struct af_script_member *members, uint32_t *member, uint32_t *role,
                      struct af_failure *why)
 {
-    const struct af_flow *flow = af_worker_flow(party->flow->worker);
-    int role = af_flow_find_role(flow, party->about.role);
-    if (role < 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, party->flow->file, "has no role '%s'",
+    const struct af_flow *of = af_worker_flow(flow->worker);
+    int index = af_flow_find_role(of, party->about.role);
+    if (index < 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, flow->file, "has no role '%s'",
                               party->about.role);
-    if (flow->roles[role].sequential)
-        return af_failure_set(why, AF_FAILURE_USAGE, party->flow->file,
+    if (of->roles[index].sequential)
+        return af_failure_set(why, AF_FAILURE_USAGE, flow->file,
                               "role '%s' is a plain function, which cannot go on after a crash; "
                               "run it by `afrun run`",
                               party->about.role);
-    party->role = (uint32_t)role;
+    *role = (uint32_t)index;
     for (size_t i = 0; i < party->about.member_count; i++) {
         if (strcmp(members[i].id, party->node->options->node) != 0)
             continue;
-        party->member = (uint32_t)i;
+        *member = (uint32_t)i;
         return 0;
     }
     return af_failure_set(why, AF_FAILURE_USAGE, "peers", "'%s' (this node) is not among them",
                           party->node->options->node);
 }
 
+struct af_script *af_node_party_script(const struct af_node_party *party,
+                                       const struct af_node_flow *flow, uint32_t *member,
+                                       uint32_t *role, struct af_failure *why)
+{
+    struct af_arena arena = {0};
+    struct af_script_member *members;
+    struct af_script *script = NULL;
+    const struct af_flow *of = af_worker_flow(flow->worker);
+    if (strcmp(of->name, party->about.flow) != 0)
+        af_failure_set(why, AF_FAILURE_USAGE, flow->file,
+                       "is the flow '%s' now; the party runs '%s'", of->name, party->about.flow);
+    else if (af_party_about_members(&party->about, of, &arena, &members, why) == 0 &&
+             find_self(party, flow, members, member, role, why) == 0)
+        script = af_worker_script(flow->worker);
+    if (script != NULL &&
+        af_script_set_task(script, party->task, members, party->about.member_count,
+                           party->about.args, party->about.arg_count, why) != 0) {
+        af_script_free(script);
+        script = NULL;
+    }
+    af_arena_release(&arena);
+    return script;
+}
+
 int af_node_party_prepare(struct af_node_party *party, struct af_failure *why)
 {
-    struct af_script_member *members;
-    const struct af_flow *flow = af_worker_flow(party->flow->worker);
-    if (strcmp(flow->name, party->about.flow) != 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, party->flow->file,
-                              "is the flow '%s' now; the party runs '%s'", flow->name,
-                              party->about.flow);
-    if (af_party_about_members(&party->about, flow, &party->arena, &members, why) != 0 ||
-        find_self(party, members, why) != 0)
+    party->script = af_node_party_script(party, party->flow, &party->member, &party->role, why);
+    if (party->script == NULL)
         return -1;
-    party->script = af_worker_script(party->flow->worker);
     af_script_set_owner(party->script, af_party_run_call, party);
-    return af_script_set_task(party->script, party->task, members, party->about.member_count,
-                              party->about.args, party->about.arg_count, why);
+    return 0;
 }
 
 void af_node_party_run(struct af_node_party *party)
@@ -269,7 +286,7 @@ static void go_on(struct af_node_party *party)
 {
     struct af_failure why = AF_FAILURE_INIT;
     party->phase = AF_NODE_LOADING;
-    party->flow = af_node_flow_hold(party->node, party->about.file, &why);
+    party->flow = af_node_flow_hold_kept(party->node, party->about.file, party->kept.code, &why);
     if (party->flow == NULL)
         af_node_party_break(party, &why);
     else if (party->flow->loaded)
@@ -308,14 +325,46 @@ int af_node_resume(struct af_node *node, struct af_failure *why)
     return 0;
 }
 
-/* ---- Operating. ---- */
+/* ---- Again from the store. ---- */
 
 static void take_row(void *arg, const struct af_store_party *row)
 {
     struct af_node_party *party = arg;
-    if (row->id == party->kept.id)
-        party->kept = af_store_party_copy(&party->arena, row);
+    struct af_arena fresh = {0};
+    party->task = af_arena_string(&fresh, row->task);
+    party->kept = af_store_party_copy(&fresh, row);
+    af_arena_release(&party->arena);
+    party->arena = fresh;
 }
+
+static int read_again(struct af_node_party *party, struct af_failure *why)
+{
+    if (af_store_read(party->node->store, party->kept.id, take_row, party, why) != 0)
+        return -1;
+    return af_party_about_read(party->kept.about, &party->arena, &party->about, why);
+}
+
+void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
+                        struct af_script *script, uint32_t member, uint32_t role)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    af_loop_unpost(party->node->loop, halt_later, party); /* of one that was broken */
+    halt(party);
+    free(party->why);
+    party->why = NULL;
+    party->flow = flow;
+    party->script = script;
+    party->member = member;
+    party->role = role;
+    if (read_again(party, &why) != 0) {
+        af_node_party_break(party, &why);
+        return;
+    }
+    af_script_set_owner(script, af_party_run_call, party);
+    af_node_party_run(party);
+}
+
+/* ---- Operating. ---- */
 
 /* From the store, where it may have gone on since it was read. */
 static void again(void *arg)
@@ -325,7 +374,7 @@ static void again(void *arg)
     if (party->phase != AF_NODE_BROKEN)
         return;
     halt(party);
-    if (af_store_each(party->node->store, take_row, party, &why) != 0)
+    if (read_again(party, &why) != 0)
         af_node_party_break(party, &why);
     else
         go_on(party);

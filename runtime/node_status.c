@@ -123,5 +123,7 @@ void af_node_status(struct af_node *node, const char *task, struct af_buf *out)
     }
     af_buf_append_string(out, "],\"refused\":");
     af_node_offers_refused(node, out);
+    af_buf_append_string(out, ",\"not_taken\":");
+    af_node_watch_refused(node, out);
     af_buf_append_char(out, '}');
 }

@@ -149,6 +149,9 @@ const char *af_party_held(const struct af_party *party);
 void af_party_hold(struct af_party *party, const char *why);
 void af_party_retry(struct af_party *party);
 
+/* A party that pauses takes no input, whatever comes or is due, until it goes on. */
+void af_party_pause(struct af_party *party, bool pauses);
+
 /* Starts if it had not, and takes inputs: after it was restored, or its owner was not ready. */
 void af_party_go_on(struct af_party *party);
 

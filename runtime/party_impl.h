@@ -43,6 +43,7 @@ struct af_party {
     enum af_party_status status;
     bool down;
     bool busy;    /* a delivery is under way */
+    bool pauses;  /* its owner has it wait */
     bool pumping; /* the party takes its inputs */
     bool look_at_deferred;
     bool timers_wait;  /* it came back, and has not yet heard what the bus holds for it */

@@ -258,6 +258,16 @@ void af_party_run_free(struct af_party_run *run)
     free(run);
 }
 
+void af_party_run_pause(struct af_party_run *run, bool pauses)
+{
+    af_party_pause(run->party, pauses);
+}
+
+bool af_party_run_is_quiet(const struct af_party_run *run)
+{
+    return !af_party_waits(run->party) && run->first == NULL;
+}
+
 void af_party_run_leave(struct af_party_run *run, void (*over)(void *arg), void *arg)
 {
     af_calls_cancel(run->calls);

@@ -65,6 +65,11 @@ void af_party_run_call(void *arg, struct af_script_party *party, const struct af
 /* Starts it, or has it go on. */
 void af_party_run_begin(struct af_party_run *run);
 
+/* Has it take nothing for a while, or go on; whether nothing of it is under way: no handler, and no
+ * step that is not kept yet. */
+void af_party_run_pause(struct af_party_run *run, bool pauses);
+bool af_party_run_is_quiet(const struct af_party_run *run);
+
 /* Ends it wherever it is; what was kept stays. NULL is allowed. */
 void af_party_run_free(struct af_party_run *run);
 

@@ -238,7 +238,7 @@ static void crash_if_fated(struct af_party *party)
 static bool may_take(const struct af_party *party)
 {
     const struct af_party_owner *owner = party->spec.owner;
-    return party->status == AF_PARTY_ACTIVE && !party->down && !party->busy &&
+    return party->status == AF_PARTY_ACTIVE && !party->down && !party->busy && !party->pauses &&
            party->held == NULL && (owner->ready == NULL || owner->ready(owner->arg, party));
 }
 
@@ -306,4 +306,11 @@ void af_party_receive(struct af_party *party, struct af_contract *contract_take)
     else
         af_party_queue_push(party, contract_take);
     af_party_pump(party);
+}
+
+void af_party_pause(struct af_party *party, bool pauses)
+{
+    party->pauses = pauses;
+    if (!pauses)
+        af_party_go_on(party);
 }

@@ -36,8 +36,9 @@ struct af_flow_event {
     const char *type;
     size_t type_len;
     bool predefined;
-    const char *fields; /* a line each, with what is in it: "current_round: integer", "hint: string?"
-                           for one that may be absent, "participants[]: string" */
+    int line;           /* where it is declared, 0 if unknown */
+    const char *fields; /* a line each, with what is in it: "current_round: integer", "hint:
+                           string?" for one that may be absent, "participants[]: string" */
 };
 
 struct af_flow_state {
@@ -95,6 +96,9 @@ struct af_script_source {
 /* The same from elsewhere than the file system; source NULL: from there. */
 struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
                                       struct af_failure *why);
+
+/* What the script requires from here on is read from the file system. */
+void af_script_source_ends(struct af_script *script);
 
 /* The memory that a script's state may take in all; AF_SCRIPT_STATE_BYTES_MAX before. */
 void af_script_limit_memory(struct af_script *script, size_t bytes);

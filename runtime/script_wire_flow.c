@@ -20,6 +20,7 @@ void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
     for (size_t i = 0; i < flow->event_count; i++) {
         af_wire_put_bytes(out, flow->events[i].type, flow->events[i].type_len);
         af_wire_put_u8(out, flow->events[i].predefined);
+        af_wire_put_u32(out, (uint32_t)flow->events[i].line);
         af_wire_put_string(out, flow->events[i].fields);
     }
     af_wire_put_u32(out, (uint32_t)flow->role_count);
@@ -123,6 +124,7 @@ static void read_events(struct reading *reading, struct af_flow *flow)
         event->type = name(reading);
         event->type_len = strlen(event->type);
         event->predefined = flag(reading);
+        event->line = line(reading);
         event->fields = lines(reading);
     }
 }

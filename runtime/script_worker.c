@@ -396,6 +396,9 @@ struct af_worker *af_worker_start(const struct af_worker_spec *spec, struct af_f
         worker->spec.hang_ns = AF_WORKER_HANG_NS;
     af_jobs_init(&worker->ready);
     af_jobs_init(&worker->sent);
+    if (spec->code != NULL)
+        af_worker_take_code(worker, spec->code);
+    worker->spec.code = NULL; /* was borrowed for this */
     if (start_process(worker, why) == 0)
         return worker;
     release(worker);

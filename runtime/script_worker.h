@@ -32,17 +32,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct af_code;
 struct af_failure;
 struct af_loop;
 struct af_worker;
 
 struct af_worker_spec {
     struct af_loop *loop;
-    const char *path;    /* of the flow's file; its modules are below its folder */
-    const char *program; /* of afrun; NULL: /proc/self/exe */
-    bool no_jail;        /* limits alone, for a kernel that af_jail_supported() refuses */
-    int64_t hang_ns;     /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
-    void *arg;           /* of the callbacks: */
+    const char *path;           /* of the flow's file; its modules are below its folder */
+    const struct af_code *code; /* what it runs, whatever stands at path; NULL: what is there */
+    const char *program;        /* of afrun; NULL: /proc/self/exe */
+    bool no_jail;               /* limits alone, for a kernel that af_jail_supported() refuses */
+    int64_t hang_ns;            /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
+    void *arg;                  /* of the callbacks: */
 
     /* The file is loaded (why NULL), or cannot be: a mistake with its line, a process that does not
      * start. Called once. After a failure nothing but af_worker_free() is of use. */
@@ -76,6 +78,9 @@ void af_worker_check_task(struct af_script *script, af_worker_checked_fn *checke
 /* The flow and the file, as the process told them; NULL before it is loaded. Borrowed. */
 const struct af_flow *af_worker_flow(const struct af_worker *worker);
 const struct af_script_file *af_worker_file(const struct af_worker *worker);
+
+/* Adds the files that it has asked for, the flow's own first. */
+void af_worker_code(const struct af_worker *worker, struct af_code *code);
 
 /* The process, or 0 while there is none; how often one was started again. */
 int af_worker_pid(const struct af_worker *worker);

@@ -5,6 +5,7 @@
 #include "script_worker_impl.h"
 
 #include "bounds.h"
+#include "code.h"
 #include "mem.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -50,30 +50,6 @@ static int open_module(const struct af_worker *worker, const char *path)
     return fd;
 }
 
-static int read_all(int fd, const char *name, struct af_buf *out, struct af_failure *why)
-{
-    struct stat info;
-    ssize_t got = 1;
-    if (fd < 0 || fstat(fd, &info) != 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be read: %s", strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return af_failure_set(why, AF_FAILURE_USAGE, name, "is not a file");
-    while (got > 0 && out->len <= AF_SCRIPT_FILE_BYTES_MAX) {
-        af_buf_reserve(out, AF_WORKER_INLINE_BYTES);
-        got = read(fd, out->data + out->len, AF_WORKER_INLINE_BYTES);
-        if (got < 0 && errno == EINTR)
-            got = 1;
-        else if (got > 0)
-            out->len += (size_t)got;
-    }
-    if (got < 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be read: %s", strerror(errno));
-    if (out->len > AF_SCRIPT_FILE_BYTES_MAX)
-        return af_failure_set(why, AF_FAILURE_USAGE, name,
-                              "is larger than 4 MiB, too large for a script");
-    return 0;
-}
-
 static struct af_worker_file *find(struct af_worker *worker, const char *path)
 {
     for (size_t i = 0; i < worker->file_count; i++)
@@ -91,7 +67,7 @@ static struct af_worker_file *keep(struct af_worker *worker, const char *path,
     bool flow = strcmp(path, worker->base) == 0;
     int fd =
         flow ? open(worker->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : open_module(worker, path);
-    int result = read_all(fd, flow ? worker->path : path, &bytes, why);
+    int result = af_code_read_file(fd, flow ? worker->path : path, &bytes, why);
     if (fd >= 0)
         close(fd);
     if (result == 0 && (worker->file_count == AF_WORKER_FILES_MAX ||
@@ -130,6 +106,22 @@ const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
         return "a file cannot be handed to it";
     af_worker_wake(worker);
     return NULL;
+}
+
+void af_worker_take_code(struct af_worker *worker, const struct af_code *code)
+{
+    for (size_t i = 0; i < code->count && i < AF_WORKER_FILES_MAX; i++) {
+        const struct af_code_file *file = &code->files[i];
+        worker->files[worker->file_count++] = (struct af_worker_file){
+            af_mem_string(file->path), af_mem_copy(file->bytes, file->len), file->len, 0};
+        worker->file_bytes += file->len;
+    }
+}
+
+void af_worker_code(const struct af_worker *worker, struct af_code *code)
+{
+    for (size_t i = 0; i < worker->file_count; i++)
+        af_code_add(code, worker->files[i].path, worker->files[i].bytes, worker->files[i].len);
 }
 
 void af_worker_release_files(struct af_worker *worker)

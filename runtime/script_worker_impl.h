@@ -197,5 +197,6 @@ const char *af_worker_hear(struct af_worker *worker, struct af_wire_message *mes
 
 const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in);
 void af_worker_release_files(struct af_worker *worker);
+void af_worker_take_code(struct af_worker *worker, const struct af_code *code);
 
 #endif

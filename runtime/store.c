@@ -172,6 +172,21 @@ static void *run(void *arg)
     return NULL;
 }
 
+bool af_store_flush(struct af_store *store)
+{
+    static const struct timespec piece = {0, 100 * 1000};
+    bool idle = false, trouble = false;
+    while (!idle && !trouble) {
+        pthread_mutex_lock(&store->lock);
+        idle = store->waiting == NULL && store->writing == NULL;
+        trouble = store->in_trouble;
+        pthread_mutex_unlock(&store->lock);
+        if (!idle && !trouble)
+            nanosleep(&piece, NULL);
+    }
+    return idle;
+}
+
 /* ---- Records on their way to the disk. ---- */
 
 static void copy(struct af_arena *arena, const char **text)

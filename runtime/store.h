@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct af_arena;
+struct af_code;
 struct af_failure;
 struct af_loop;
 struct af_store;
@@ -45,6 +46,7 @@ struct af_store_party {
     int64_t id;
     const char *task, *node;
     const char *about; /* JSON, the owner's: which flow, role, peers, arguments */
+    const char *code;  /* the hash of what it runs (af_store_keep_code()) */
     struct af_hash seed;
     int status;        /* an enum af_party_status */
     const char *state; /* NULL: not started */
@@ -62,8 +64,8 @@ struct af_store_party {
 struct af_store_party af_store_party_copy(struct af_arena *arena,
                                           const struct af_store_party *party);
 
-/* Keeps a party that has not started: task, node, about, seed, made_ns. It is on the disk when this
- * returns its id; -1 with *why filled. */
+/* Keeps a party that has not started: task, node, about, code, seed, made_ns. It is on the disk
+ * when this returns its id; -1 with *why filled. */
 int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
                      struct af_failure *why);
 
@@ -75,16 +77,57 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
 int af_store_each(struct af_store *store, void (*each)(void *arg, const struct af_store_party *),
                   void *arg, struct af_failure *why);
 
+/* Calls each(arg, party) for one of them. */
+int af_store_read(struct af_store *store, int64_t party,
+                  void (*each)(void *arg, const struct af_store_party *), void *arg,
+                  struct af_failure *why);
+
+/* ---- What parties run. ---- */
+
+struct af_store_code {
+    const char *hash, *file, *flow; /* of code.h; the flow's file and name */
+    int64_t version;
+    const struct af_code *code;
+};
+
+/* Keeps the files of a flow, unless they are kept; on the disk when this returns 0. */
+int af_store_keep_code(struct af_store *store, const struct af_store_code *code,
+                       struct af_failure *why);
+
+/* Reads the files of that hash into an empty code. */
+int af_store_read_code(struct af_store *store, const char *hash, struct af_code *code,
+                       struct af_failure *why);
+
+/* The hash of the last version before `version` that parties of the file ran and that is kept. */
+int af_store_code_before(struct af_store *store, const char *file, int64_t version, char hash[65],
+                         struct af_failure *why);
+
+/* A party as another version of its flow has it. */
+struct af_store_swap {
+    int64_t party;
+    const char *about, *code, *state, *data, *timers;
+    size_t data_len;
+    struct af_hash data_hash;
+    const char *versions; /* for the journal: "1 to 2" */
+    int64_t time_ns;
+};
+
+/* Keeps the code and swaps all of the parties to it, or none; on the disk when this returns 0. None
+ * of them may have a record on its way. */
+int af_store_swap(struct af_store *store, const struct af_store_code *code,
+                  const struct af_store_swap *swaps, size_t count, struct af_failure *why);
+
 /* An entry of a journal. Texts are borrowed. */
 struct af_store_entry {
     int64_t seq, time_ns; /* wall clock */
-    const char *kind;   /* "start", "event", "defer", "ignore", "refuse", "after", "deadline" … */
+    const char
+        *kind; /* "start", "event", "defer", "ignore", "refuse", "after", "deadline", "reload" … */
     struct af_hash key; /* of the input: chance and uuids were drawn from it */
     struct af_hash uuid;
     const char *sender, *type; /* of a contract, or NULL */
     const char *content;       /* or NULL: it had none, or is too old */
     size_t content_len;
-    const char *name;    /* of a deadline, or NULL */
+    const char *name;    /* of a deadline; of a reload "1 to 2"; or NULL */
     const char *state;   /* the state after it, or NULL */
     struct af_hash data; /* hash of the data after it */
     const char *sends; /* JSON: [{"to":[…],"uuid":…,"title":…,"time":…,"content":{…}}…] or NULL */

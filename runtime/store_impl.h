@@ -2,6 +2,7 @@
  *
  *   store.c        the file, the thread, records on their way to the disk
  *   store_rows.c   records and parties as rows
+ *   store_code.c   what parties run, and the swap of it
  */
 #ifndef AF_STORE_IMPL_H
 #define AF_STORE_IMPL_H
@@ -41,6 +42,12 @@ struct af_store {
 };
 
 extern const struct af_db_format af_store_format;
+
+/* Waits until nothing is on its way to the disk; false: it cannot be written now. */
+bool af_store_flush(struct af_store *store);
+
+/* A hash as 16 bytes in the same order on every machine. */
+void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
 
 /* Writes one record, within a transaction. */
 void af_store_write(struct af_store *store, const struct af_store_record *record);

@@ -12,31 +12,39 @@ const struct af_db_format af_store_format = {
     .application_id = 0x61667374, /* "afst" */
     .version = 1,
     .exclusive = true,
-    .schema = "CREATE TABLE party ("
-              "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
-              "  about TEXT NOT NULL, seed BLOB NOT NULL, made INTEGER NOT NULL,"
-              "  status INTEGER NOT NULL DEFAULT 0, state TEXT, data BLOB NOT NULL DEFAULT '{}',"
-              "  fired INTEGER NOT NULL DEFAULT 0, timers TEXT NOT NULL DEFAULT '[]',"
-              "  result TEXT, reason TEXT, held TEXT, progress INTEGER NOT NULL DEFAULT -1,"
-              "  seq INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"
-              "  since INTEGER NOT NULL,"
-              "  UNIQUE (task, node));"
-              "CREATE TABLE deferred ("
-              "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, key BLOB NOT NULL, sender TEXT,"
-              "  type TEXT NOT NULL, uuid BLOB NOT NULL, time INTEGER NOT NULL,"
-              "  content BLOB NOT NULL);"
-              "CREATE INDEX deferred_of_party ON deferred (party, id);"
-              "CREATE TABLE journal ("
-              "  party INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
-              "  kind TEXT NOT NULL, key BLOB, uuid BLOB, sender TEXT, type TEXT, name TEXT,"
-              "  state TEXT, data BLOB, content BLOB, sends TEXT, answers TEXT,"
-              "  bytes INTEGER NOT NULL,"
-              "  PRIMARY KEY (party, seq)) WITHOUT ROWID;",
+    .schema =
+        "CREATE TABLE party ("
+        "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
+        "  about TEXT NOT NULL, code TEXT NOT NULL, seed BLOB NOT NULL,"
+        "  made INTEGER NOT NULL,"
+        "  status INTEGER NOT NULL DEFAULT 0, state TEXT, data BLOB NOT NULL DEFAULT '{}',"
+        "  fired INTEGER NOT NULL DEFAULT 0, timers TEXT NOT NULL DEFAULT '[]',"
+        "  result TEXT, reason TEXT, held TEXT, progress INTEGER NOT NULL DEFAULT -1,"
+        "  seq INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"
+        "  since INTEGER NOT NULL,"
+        "  UNIQUE (task, node));"
+        "CREATE TABLE deferred ("
+        "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, key BLOB NOT NULL, sender TEXT,"
+        "  type TEXT NOT NULL, uuid BLOB NOT NULL, time INTEGER NOT NULL,"
+        "  content BLOB NOT NULL);"
+        "CREATE INDEX deferred_of_party ON deferred (party, id);"
+        "CREATE TABLE code ("
+        "  hash TEXT NOT NULL, file TEXT NOT NULL, flow TEXT NOT NULL,"
+        "  version INTEGER NOT NULL, adopted INTEGER NOT NULL, PRIMARY KEY (hash, file));"
+        "CREATE TABLE code_file ("
+        "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
+        "  PRIMARY KEY (hash, place));"
+        "CREATE TABLE journal ("
+        "  party INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
+        "  kind TEXT NOT NULL, key BLOB, uuid BLOB, sender TEXT, type TEXT, name TEXT,"
+        "  state TEXT, data BLOB, content BLOB, sends TEXT, answers TEXT,"
+        "  bytes INTEGER NOT NULL,"
+        "  PRIMARY KEY (party, seq)) WITHOUT ROWID;",
 };
 
-/* ---- Hashes, as 16 bytes in the same order on every machine. ---- */
+/* ---- Hashes. ---- */
 
-static void pack(struct af_hash hash, unsigned char bytes[16])
+void af_store_pack(struct af_hash hash, unsigned char bytes[16])
 {
     for (int i = 0; i < 8; i++) {
         bytes[i] = (unsigned char)(hash.a >> (56 - 8 * i));
@@ -70,9 +78,9 @@ static void write_entry(struct af_store *store, const struct af_store_record *re
     unsigned char key[16], uuid[16], data[16];
     struct af_db_statement *row = af_db_use(
         store->db, "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    pack(entry->key, key);
-    pack(entry->uuid, uuid);
-    pack(entry->data, data);
+    af_store_pack(entry->key, key);
+    af_store_pack(entry->uuid, uuid);
+    af_store_pack(entry->data, data);
     af_db_integer(row, record->party);
     af_db_integer(row, entry->seq);
     af_db_integer(row, entry->time_ns);
@@ -96,8 +104,8 @@ static void write_deferred(struct af_store *store, const struct af_store_record 
 {
     const struct af_store_entry *entry = &record->entry;
     unsigned char key[16], uuid[16];
-    pack(entry->key, key);
-    pack(entry->uuid, uuid);
+    af_store_pack(entry->key, key);
+    af_store_pack(entry->uuid, uuid);
     if (record->was_deferred) {
         struct af_db_statement *gone =
             af_db_use(store->db, "DELETE FROM deferred WHERE party = ? AND key = ?");
@@ -197,16 +205,17 @@ int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
 {
     unsigned char seed[16];
     int64_t id = -1;
-    pack(party->seed, seed);
+    af_store_pack(party->seed, seed);
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     if (ok) {
         struct af_db_statement *row =
-            af_db_use(store->db, "INSERT INTO party (task, node, about, seed, made, since) "
-                                 "VALUES (?, ?, ?, ?, ?, ?)");
+            af_db_use(store->db, "INSERT INTO party (task, node, about, code, seed, made, since) "
+                                 "VALUES (?, ?, ?, ?, ?, ?, ?)");
         af_db_text(row, party->task);
         af_db_text(row, party->node);
         af_db_text(row, party->about);
+        af_db_text(row, party->code);
         af_db_bytes(row, seed, sizeof seed);
         af_db_integer(row, party->made_ns);
         af_db_integer(row, party->made_ns);
@@ -242,7 +251,7 @@ struct af_store_party af_store_party_copy(struct af_arena *arena,
                                           const struct af_store_party *party)
 {
     struct af_store_party copy = *party;
-    const char **const texts[] = {&copy.task,   &copy.node,   &copy.about,  &copy.state,
+    const char **const texts[] = {&copy.task,   &copy.node,   &copy.about,  &copy.code, &copy.state,
                                   &copy.timers, &copy.result, &copy.reason, &copy.held};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = af_arena_string(arena, *texts[i]);
@@ -268,21 +277,26 @@ static struct af_store_party read_party(struct af_db_statement *row)
                                    .progress = (int)af_db_column_integer(row, 14),
                                    .seq = af_db_column_integer(row, 15),
                                    .sent = af_db_column_integer(row, 16),
-                                   .since_ns = af_db_column_integer(row, 17)};
+                                   .since_ns = af_db_column_integer(row, 17),
+                                   .code = af_db_column_text(row, 18)};
     party.data = af_db_column_bytes(row, 8, &party.data_len);
     return party;
 }
 
-int af_store_each(struct af_store *store, void (*each)(void *arg, const struct af_store_party *),
-                  void *arg, struct af_failure *why)
+/* id 0: all */
+static int read_parties(struct af_store *store, int64_t id,
+                        void (*each)(void *arg, const struct af_store_party *), void *arg,
+                        struct af_failure *why)
 {
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     struct af_db_statement *row =
         ok ? af_db_use(store->db, "SELECT id, task, node, about, seed, made, status, state, data, "
-                                  "fired, timers, result, reason, held, progress, seq, sent, since "
-                                  "FROM party ORDER BY id")
+                                  "fired, timers, result, reason, held, progress, seq, sent, "
+                                  "since, code FROM party WHERE ?1 = 0 OR id = ?1 ORDER BY id")
            : NULL;
+    if (ok)
+        af_db_integer(row, id);
     while (ok && af_db_row(row)) {
         struct af_store_party party = read_party(row);
         each(arg, &party);
@@ -291,6 +305,19 @@ int af_store_each(struct af_store *store, void (*each)(void *arg, const struct a
     int result = ok ? 0 : fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
+}
+
+int af_store_each(struct af_store *store, void (*each)(void *arg, const struct af_store_party *),
+                  void *arg, struct af_failure *why)
+{
+    return read_parties(store, 0, each, arg, why);
+}
+
+int af_store_read(struct af_store *store, int64_t party,
+                  void (*each)(void *arg, const struct af_store_party *), void *arg,
+                  struct af_failure *why)
+{
+    return read_parties(store, party, each, arg, why);
 }
 
 /* ---- Journals. ---- */

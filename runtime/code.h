@@ -1,0 +1,42 @@
+/* code.h: the files of a flow as they are run: its own and the modules that it requires, so that
+ * what a party runs can be kept with it, and told from what stands in the folder now. */
+#ifndef AF_CODE_H
+#define AF_CODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct af_buf;
+struct af_failure;
+
+struct af_code_file {
+    char *path; /* "flow.lua", "module.lua", "folder/module.lua": below the flow's folder */
+    char *bytes;
+    size_t len;
+};
+
+struct af_code {
+    struct af_code_file *files; /* the flow's own is the first */
+    size_t count, cap;
+};
+
+/* Appends a copy of a file. */
+void af_code_add(struct af_code *code, const char *path, const void *bytes, size_t len);
+const struct af_code_file *af_code_find(const struct af_code *code, const char *path);
+void af_code_release(struct af_code *code);
+
+/* The SHA-256 of all paths and bytes, hexadecimal; the same in any order but the first file. */
+void af_code_hash(const struct af_code *code, char hash[65]);
+
+/* Whether each file stands in the folder as it is here. */
+bool af_code_is_current(const struct af_code *code, const char *folder);
+
+/* The same by its path. */
+int af_code_read_path(const char *path, const char *name, struct af_buf *out,
+                      struct af_failure *why);
+
+/* Reads a file of at most AF_SCRIPT_FILE_BYTES_MAX. Returns -1 with *why (or NULL) filled; it is no
+ * file, or cannot be read. */
+int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why);
+
+#endif
