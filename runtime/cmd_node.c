@@ -56,6 +56,13 @@ static int set_no_launches(void *target, const char *value, struct af_failure *w
     return 0;
 }
 
+static int set_no_watch(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    COMMAND(target)->node.no_watch = true;
+    return 0;
+}
+
 static int set_help(void *target, const char *value, struct af_failure *why)
 {
     (void)value, (void)why;
@@ -150,6 +157,9 @@ static const struct af_opt opts[] = {
     {"no-launches", 0, NULL,
      "launch by afrun ctl alone, not when the service tells that a task was launched", "Node",
      set_no_launches},
+    {"no-watch", 0, NULL,
+     "take a changed flow by afrun ctl reload or SIGHUP alone, not when it is seen", "Node",
+     set_no_watch},
     {"allow-read", 0, "DIR", "parties may read files below DIR", "What parties may reach",
      set_allow_read},
     {"allow-write", 0, "DIR", "parties may write files below DIR", "What parties may reach",

@@ -63,15 +63,15 @@ static bool add_leaves(struct leaves *leaves, struct af_json_reader *reader, con
     } else if (!af_json_skip(reader, token)) {
         return false;
     }
+    struct af_buf text = AF_BUF_EMPTY;
+    if (list || object)
+        af_buf_append_string(&text, list ? "[]" : "{}");
+    else if (token == AF_JSON_STRING)
+        af_json_write_string(&text, reader->string, reader->string_len);
+    else
+        af_buf_append(&text, json + start, strcspn(json + start, ",]} \n"));
     af_mem_reserve(&leaves->items, &leaves->cap, leaves->count + 1, sizeof *leaves->items);
-    const char *text = list ? "[]" : object ? "{}" : NULL;
-    size_t end = reader->offset;
-    if (text == NULL && token == AF_JSON_STRING)
-        end++;
-    leaves->items[leaves->count++] =
-        (struct leaf){af_mem_string(path),
-                      text != NULL ? af_mem_string(text)
-                                   : af_mem_copy(json + start, end > start ? end - start : 0)};
+    leaves->items[leaves->count++] = (struct leaf){af_mem_string(path), af_buf_take(&text)};
     return true;
 }
 

@@ -93,15 +93,18 @@ static void write_state(struct writer *writer, const struct af_store_entry *entr
 {
     bool start = strcmp(entry->kind, "start") == 0;
     char hash[33];
-    if (!start && strcmp(entry->kind, "event") != 0 && strcmp(entry->kind, "after") != 0 &&
-        strcmp(entry->kind, "deadline") != 0)
+    bool reload = strcmp(entry->kind, "reload") == 0;
+    if (!start && !reload && strcmp(entry->kind, "event") != 0 &&
+        strcmp(entry->kind, "after") != 0 && strcmp(entry->kind, "deadline") != 0)
         return;
     snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)entry->data.a,
              (unsigned long long)entry->data.b);
-    af_trace_begin(writer->trace, t_ns, start ? "start" : "state");
+    af_trace_begin(writer->trace, t_ns, start ? "start" : reload ? "reload" : "state");
     af_trace_string(writer->trace, "party", writer->party->node);
+    if (reload)
+        af_trace_string(writer->trace, "versions", entry->name);
     af_trace_string(writer->trace, "state", entry->state);
-    if (!start)
+    if (!start && !reload)
         af_trace_bool(writer->trace, "entered", true);
     af_trace_string(writer->trace, "data_hash", hash);
     af_trace_end(writer->trace);

@@ -240,6 +240,11 @@ int af_live_reload_start(struct af_live *live, struct af_failure *why)
     struct af_code kept = {NULL, 0, 0};
     if (live->kept == NULL || strcmp(live->kept->code, live->code_hash) == 0)
         return 0;
+    struct af_party_about about;
+    if (af_party_about_read(live->kept->about, &live->names, &about, why) != 0)
+        return -1;
+    if (strcmp(about.flow, live->flow->name) != 0)
+        return 0; /* another flow altogether: that is told where the command line is compared */
     if (af_store_read_code(live->store, live->kept->code, &kept, why) != 0)
         return -1;
     struct af_script *old = af_live_load(live->options->path, &kept, why);

@@ -78,7 +78,7 @@ static void on_signal(void *arg)
     if (read(node->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     if (info.ssi_signo == SIGHUP) {
-        af_node_watch_look(node);
+        af_node_watch_ask(node);
         return;
     }
     af_log(AF_LOG_INFO, "node: ending; its parties are kept");

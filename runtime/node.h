@@ -27,6 +27,7 @@ struct af_node_options { /* all borrowed */
     struct af_grants grants;        /* what all of its parties may reach */
     bool no_jail;
     bool no_launches;  /* only afrun ctl launches */
+    bool no_watch;     /* a changed flow is taken when that is asked for */
     int64_t hang_ns;   /* that a worker may be at one delivery */
     int64_t log_bytes; /* of a task's log, before another is begun */
     int64_t journal_bytes, journal_age_ns;

@@ -194,6 +194,7 @@ void af_node_reload_free(struct af_node *node);
 int af_node_watch_begin(struct af_node *node, struct af_failure *why);
 void af_node_watch_free(struct af_node *node);
 void af_node_watch_look(struct af_node *node); /* now */
+void af_node_watch_ask(struct af_node *node);  /* now, and even where nobody watches */
 
 /* A reload was refused, or (why NULL) made: for status, and so that it is not tried again before
  * the file changes. code: what was refused. */

@@ -56,6 +56,23 @@ struct af_node_reload {
     bool tells; /* what became of it is told already */
 };
 
+/* ---- Parties. ---- */
+
+static bool has_ended(const struct af_node_party *party)
+{
+    return party->phase == AF_NODE_LEAVING || party->phase == AF_NODE_ENDED ||
+           party->phase == AF_NODE_DROPPED;
+}
+
+static struct af_node_party *first_of(const struct af_node *node, const char *file)
+{
+    struct af_node_party *at = node->parties;
+    while (at != NULL && (at->kept.id <= 0 || at->about.file == NULL || has_ended(at) ||
+                          strcmp(at->about.file, file) != 0))
+        at = at->next;
+    return at;
+}
+
 /* ---- Its end. ---- */
 
 static void move_release(struct move *move)
@@ -88,7 +105,7 @@ static void tell(struct af_node_reload *reload, const char *json, const struct a
     af_timer_cancel(reload->timer);
     reload->timer = NULL;
     reload->tells = true;
-    if (!reload->how.dry_run && !reload->how.back)
+    if (!reload->how.dry_run && !reload->how.back && first_of(reload->node, reload->file) != NULL)
         af_node_watch_note(reload->node, reload->file,
                            reload->flow == NULL ? NULL : &reload->flow->code, why);
     for (size_t i = 0; i < reload->reloader_count; i++)
@@ -307,12 +324,6 @@ static void migrate_next(struct af_node_reload *reload)
 
 /* ---- Pausing. ---- */
 
-static bool has_ended(const struct af_node_party *party)
-{
-    return party->phase == AF_NODE_LEAVING || party->phase == AF_NODE_ENDED ||
-           party->phase == AF_NODE_DROPPED;
-}
-
 static bool is_quiet(struct move *move)
 {
     struct af_node_party *party = move->party;
@@ -445,15 +456,6 @@ void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *w
 }
 
 /* ---- The request. ---- */
-
-static struct af_node_party *first_of(const struct af_node *node, const char *file)
-{
-    struct af_node_party *at = node->parties;
-    while (at != NULL && (at->kept.id <= 0 || at->about.file == NULL || has_ended(at) ||
-                          strcmp(at->about.file, file) != 0))
-        at = at->next;
-    return at;
-}
 
 static struct af_node_flow *hold_before(struct af_node_reload *reload, struct af_failure *why)
 {

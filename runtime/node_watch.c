@@ -25,6 +25,7 @@ struct refusal {
 };
 
 struct af_node_watch {
+    bool asked; /* by the operator, where nobody watches */
     int fd;
     struct af_timer *timer;
     struct refusal *refusals;
@@ -145,6 +146,7 @@ static void look(void *arg)
     node->watch->timer = NULL;
     if (node->reload != NULL)
         return; /* its end looks again */
+    bool may_take = node->watch->asked || !node->options->no_watch;
     for (struct refusal *at = node->watch->refusals, *next; at != NULL; at = next) {
         next = at->next; /* the file is again what is run: nothing is wrong any more */
         for (const struct af_node_flow *flow = node->flows; flow != NULL; flow = flow->next) {
@@ -155,14 +157,15 @@ static void look(void *arg)
             }
         }
     }
-    for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {
+    for (const struct af_node_party *at = node->parties; may_take && at != NULL; at = at->next) {
         if (at->flow == looked || !is_changed(node, at)) {
             looked = at->flow; /* a thousand parties of one flow: one look */
             continue;
         }
         af_node_reload(node, at->about.file, &how, (struct af_node_reloader){reloaded, NULL});
-        break; /* its end looks again */
+        return; /* its end looks again */
     }
+    node->watch->asked = false;
 }
 
 static void look_after(struct af_node *node, int64_t delay_ns)
@@ -175,6 +178,12 @@ void af_node_watch_look(struct af_node *node)
 {
     if (node->watch != NULL)
         look_after(node, 0);
+}
+
+void af_node_watch_ask(struct af_node *node)
+{
+    node->watch->asked = true;
+    look_after(node, 0);
 }
 
 static void changed(void *arg)

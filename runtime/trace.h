@@ -1,3 +1,4 @@
+/* clang-format off */
 /* trace.h: a run as JSON Lines. What is written here is read by `afrun chart` and `afrun replay`.
  *
  * The first line is the header, every other line one record. Keys stand in the order given here; a
@@ -8,33 +9,42 @@
  * each], "seed", "options":{…as given, for replay}, "parties":[{"id","role"}…]}
  *
  * {"t","kind", …} and then, by kind:
- *   start       party, state, data_hash, [data]           the party's first transaction is
- * committed send        party, to:[id…], type, uuid, bytes, content deliver     party, from, type,
- * uuid                   a contract reaches the party that handles it drop        party, from,
- * type, uuid, why              "loss", "lost" (the party is gone for good) duplicate   party, from,
- * type, uuid, of               a second copy, uuid, of the contract `of` repeated    party, from,
- * type, uuid                   the same uuid came again: not delivered defer       party, from,
- * type, uuid                   kept for a later state ignore      party, from, type, uuid late
- * party, from, type, uuid                   the party had ended unexpected  party, from, type,
- * uuid, why              dead-lettered timer       party, timer, due                         armed
- * ("after" or a deadline's name) timeout     party, timer                              it fired
- *   state       party, state, entered, data_hash, [data]  a transaction is committed which entered
- * a state (entered: true) or changed the data log         party, text progress    party, percent
- *   upload      party, url, bytes
- *   run         party, program, status                    a program has ended; its name alone
- *   launch, dataset  party, …                             calls to the task manager
- *   wait        party, call, [line]                       a handler or script waits for an answer
- *   crash       party, until                              the party is down
- *   restart     party                                     it is back, with what it had committed
- *   lost        party                                     it has vanished for good
- *   cut, heal   groups:[[id…],[id…]]                      a partition begins, ends
- *   done        party, result                             (null without one)
- *   fail        party, reason                             af.fail: an outcome
- *   error       party, message                            a handler raised; message has file and
- * line violation   invariant, message stuck       party, state, waits_for, [line]           named
- * when nothing can move any more end         outcome, [message]                        "ok",
- * "failed", "stuck", "until", "interrupted" : the last record
+ *
+ *   start            party, state, data_hash, [data]       its first transaction is committed
+ *   send             party, to:[id…], type, uuid, bytes, content
+ *   deliver          party, from, type, uuid               a contract reaches who handles it
+ *   drop             party, from, type, uuid, why          "loss", "lost": the party is gone
+ *   duplicate        party, from, type, uuid, of           a second copy, uuid, of the contract `of`
+ *   repeated         party, from, type, uuid               the same uuid came again: not delivered
+ *   defer            party, from, type, uuid               kept for a later state
+ *   ignore           party, from, type, uuid
+ *   late             party, from, type, uuid               the party had ended
+ *   unexpected       party, from, type, uuid, why          dead-lettered
+ *   timer            party, timer, due                     armed: "after", or a deadline's name
+ *   timeout          party, timer                          it fired
+ *   state            party, state, entered, data_hash, [data]  a commit entered a state, or changed
+ *                                                          the data
+ *   reload           party, versions, state, data_hash, [data]  it goes on with another version of
+ *                                                          its flow: "1 to 2"
+ *   log              party, text
+ *   progress         party, percent
+ *   upload           party, url, bytes
+ *   run              party, program, status                a program has ended; its name alone
+ *   launch, dataset  party, …                              calls to the task manager
+ *   wait             party, call, [line]                   a handler or script waits for an answer
+ *   crash            party, until                          the party is down
+ *   restart          party                                 it is back, with what it had committed
+ *   lost             party                                 it has vanished for good
+ *   cut, heal        groups:[[id…],[id…]]                  a partition begins, ends
+ *   done             party, result                         null without one
+ *   fail             party, reason                         af.fail: an outcome
+ *   error            party, message                        a handler raised: with file and line
+ *   violation        invariant, message
+ *   stuck            party, state, waits_for, [line]       when nothing can move any more
+ *   end              outcome, [message]                    "ok", "failed", "stuck", "until",
+ *                                                          "interrupted": the last record
  */
+/* clang-format on */
 #ifndef AF_TRACE_H
 #define AF_TRACE_H
 

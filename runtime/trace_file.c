@@ -147,6 +147,7 @@ static const struct {
     {"state", {"s party", "S state", "? entered", "s data_hash"}},
     {"log", {"s party", "s text"}},
     {"progress", {"s party", "i percent"}},
+    {"reload", {"s party", "s versions", "S state", "s data_hash"}},
     {"upload", {"s party", "s url", "i bytes"}},
     {"run", {"s party", "s program", "i status"}},
     {"launch", {"s party"}},

@@ -215,6 +215,12 @@ function on.progress(b, record)
   note(b, record, ("progress %s %%"):format(text_of(b, record.percent) or "?"), "quiet")
 end
 
+function on.reload(b, record)
+  local state = text_of(b, record.state)
+  note(b, record, ("version %s%s"):format(text_of(b, record.versions) or "?",
+    state and (", in state '%s'"):format(state) or ""), "quiet")
+end
+
 function on.upload(b, record)
   note(b, record, "uploads " .. (text_of(b, record.url) or "a file"), "quiet")
 end

@@ -85,10 +85,10 @@ class Process:
 
 
 class Node(Process):
-    def __init__(self, options, name, role, url):
+    def __init__(self, options, name, role, url, flows=None):
         self.state = os.path.join(options.folder, name)
         command = [options.afrun, "node", "--node", name, "--bus", url + "/node/" + name,
-                   "--flows", options.flows, "--state", self.state]
+                   "--flows", flows or options.flows, "--state", self.state]
         super().__init__(name, command + (["--no-jail"] if options.no_jail else []), options.folder)
         self.afrun, self.role = options.afrun, role
 
@@ -138,9 +138,8 @@ def kill_somebody(chance, serve, nodes):
     return 1
 
 
-def main():
-    options = parse()
-    chance = random.Random(options.seed)
+def processes(options, flows=None):
+    """The service, a node for each party (flows: its folder by its name), and their peers."""
     port = free_port()
     url = "http://127.0.0.1:%d" % port
     names = ["p%d" % i for i in range(1, options.participants + 1)]
@@ -148,8 +147,15 @@ def main():
     serve = Process("serve", [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
                               "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks",
                               "--prefix-nodes"], options.folder)
-    nodes = [Node(options, "a", "aggregator", url)]
-    nodes += [Node(options, name, "participant", url) for name in names]
+    nodes = [Node(options, name, "aggregator" if name == "a" else "participant", url,
+                  flows and flows(name)) for name in ["a"] + names]
+    return serve, nodes, peers
+
+
+def main():
+    options = parse()
+    chance = random.Random(options.seed)
+    serve, nodes, peers = processes(options)
     serve.start()
     for node in nodes:
         node.start(options.point if node.name == options.victim else None)
@@ -179,4 +185,5 @@ def main():
     print(json.dumps({node.name: node.result() for node in nodes}, sort_keys=True), killed)
 
 
-main()
+if __name__ == "__main__":
+    main()

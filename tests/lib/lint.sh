@@ -25,8 +25,8 @@ verdict() {
 # ---- Rules. ----
 
 rooms_base=(failure kill mem buf io bounds rng uuid json log progress loop http process version pointer pool arena db jail)
-rooms_core=(contract journal bus store script party faults calls trace request file tool grants config)
-rooms_driver=(sim world check node reload control serve live worker)
+rooms_core=(contract journal bus store script party faults calls trace request file tool grants config code reload)
+rooms_driver=(sim world check node control serve live worker)
 rooms_top=(main command cmd run ctl many replay stepper tell opts interrupt)
 
 # layer_of FILE: base, core, driver, top, or bindings; nothing if its room is not known.
@@ -63,7 +63,7 @@ headers_not_of() {
 driver_of() {
     local stem=${1##*/}
     stem=${stem%%.*}
-    case ${stem%%_*} in reload | control) echo node ;; *) echo "${stem%%_*}" ;; esac
+    case ${stem%%_*} in control) echo node ;; *) echo "${stem%%_*}" ;; esac
 }
 
 other_drivers() {

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Hot reload: by ctl, by a changed file, by SIGHUP; what is refused and why; going back; a crash right
+# after; handlers that wait; a plain `afrun run --state`.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+mkdir flows
+
+# version N DATA-FIELD MIGRATE [ADD-FIELDS]: the counter as it is in that version.
+version() {
+    cat <<LUA
+local af = require "af"
+local Add = af.event("add", { n = af.integer${4:-} })
+local Mark = af.event("mark", { n = af.integer })
+return af.flow {
+  name = "counter", version = $1,
+  $3
+  roles = {
+    counter = {
+      data = function() return { $2 = 0, list = { 1, 2 } } end,
+      start = "${START:-counting}",
+      states = {
+        ${START:-counting} = {
+          [Add] = function(party, event)
+            party.data.$2 = party.data.$2 + event.n
+            if event.n == 0 then return af.done { $2 = party.data.$2, version = $1 } end
+          end,
+          defer = { Mark },
+          after = { 3600, function() return af.fail "an hour" end },
+        },
+      },
+    },
+    source = {
+      start = "giving",
+      states = { giving = { enter = function() return af.done() end } },
+    },
+  },
+}
+LUA
+}
+put() { # put TEXT: as an editor saves
+    printf '%s\n' "$1" >flows/.new && mv flows/.new flows/counter.lua
+}
+give() { # give TASK N…: node s adds them, through a flow of its own
+    local task=$1 numbers
+    shift
+    numbers=$(printf '%s, ' "$@")
+    cat >give.lua <<LUA
+local af = require "af"
+local Add = af.event("add", { n = af.integer })
+local Mark = af.event("mark", { n = af.integer })
+local C = af.TaskMessageContractor:extend { event_factory = af.TaskMessageEventFactory:extend { Add, Mark } }
+local contractor = C("$task")
+for _, n in ipairs { $numbers } do contractor:new_contract("i", n < 0 and Mark { n = n } or Add { n = n }) end
+LUA
+    "$AFRUN" give.lua --bus local:bus.db --task "$task" --node s -q || not_ok "events are given" ""
+}
+node() {
+    start_party i node --node i --bus local:bus.db --flows flows --state i.state "$@"
+    wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
+}
+ctl() { "$AFRUN" ctl "$@" --state i.state; }
+says_status() { ctl status --json 2>/dev/null | grep -qF "$1"; }
+status_has() {
+    if until_true says_status "$1"; then ok "$2"; else not_ok "$2" "$(ctl status 2>&1; tail -n 3 i.err)"; fi
+}
+refused() { # refused NAME TEXT FLOW-TEXT: ctl says why, status shows it, nothing has changed
+    put "$3"
+    expect_error "$2" "${STATUS:-2}" ctl reload counter
+    status_has '"not_taken":[{"file":"counter.lua"' "$1: status shows that it is not taken"
+    if says_status '"version":1,"role":"counter","status":"waiting"'; then ok "$1: nothing has changed"; else not_ok "$1: nothing has changed" "$(ctl status)"; fi
+}
+one=$(version 1 sum "")
+renames() { # renames OLD NEW: a migrate that does
+    printf 'migrate = function(old)\n    old.data.%s, old.data.%s = old.data.%s, nil\n    return { state = old.state, data = old.data }\n  end,' "$2" "$1" "$1"
+}
+two=$(version 2 total "$(renames sum total)")
+
+put "$one"
+node
+for task in t u; do
+    check "a party is launched" ctl launch counter --task $task --role counter --peers 'counter=i;source=s'
+done
+give t 5 -1
+give u 7
+deferred() { says_status '"deferred":1'; }
+until_true deferred || not_ok "an event is deferred" "$(ctl status)"
+expect_output "no party runs another version than 1" ctl reload counter
+
+# ---- What is refused. ----
+refused "a syntax error" "counter.lua:5" "${one/name = /name = = }"
+refused "no version that moves" "its version is still 1" "${one/list = /more = 1, list = }"
+STATUS=1 refused "a missing state" "has no state 'counting' any more" "$(START=elsewhere version 2 sum "")"
+expect_output "task 't' (counter, state 'counting')" ctl status
+STATUS=1 refused "a migrate that fails" "counter.lua:7: no way" "$(version 2 sum 'migrate = function(old)
+    error "no way"
+  end,')"
+STATUS=1 refused "a migrate that returns nothing" "expected { state =, data = }, got nothing" "$(version 2 sum 'migrate = function() end,')"
+STATUS=1 refused "a migrate to nowhere" "'nowhere', which is no state of role 'counter'" \
+    "$(version 2 sum 'migrate = function(old) return { state = "nowhere", data = {} } end,')"
+STATUS=1 refused "data that cannot be kept" "data.f" "$(version 2 sum 'migrate = function(old)
+    old.data.f = print
+    return old
+  end,')"
+STATUS=1 refused "a migrate that waits" "af.sleep" "$(version 2 sum 'migrate = function(old)
+    af.sleep(1)
+    return old
+  end,')"
+refused "a field that became required" "event 'add': field 'why' is new and required" "$(version 2 sum "" ", why = af.string")"
+refused "a type that changed" "field 'n' was a integer and is a string" "$(version 2 sum "" | sed 's/"mark", { n = af.integer/"mark", { n = af.string/')"
+refused "an event that vanished" "event 'mark' is gone" "$(version 2 sum "" | sed '/defer = { Mark }/d')"
+STATUS=1 refused "a deferred event that fits no more" "a deferred 'mark' does not fit any more" \
+    "$(version 2 sum "" | sed 's/"mark", { n = af.integer/"mark", { n = af.integer { min = 0 }/')"
+refused "another flow" "is the flow 'other' now" "$(version 2 sum "" | sed 's/"counter", version/"other", version/')"
+STATUS=1 refused "a role that is gone" "has no role 'counter'" "$(version 2 sum "" | sed 's/    counter = {/    accountant = {/')"
+refused "an endless loop at load" "instructions" "while true do end $two"
+refused "a gigabyte at load" "" "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(100000) .. i end $two"
+rm flows/counter.lua
+expect_error "no such flow" 2 ctl reload counter
+expect_error "no such flow" 2 ctl reload nothing
+
+# ---- What would be. ----
+put "$one"
+status_has '"not_taken":[]' "a file that is as what runs is no refusal"
+node_sees_nothing() { says_status '"version":1,"role":"counter","status":"waiting"'; }
+printf '%s\n' "$two" >flows/.two.lua
+cp i.state/node.db before.db 2>/dev/null
+kill_party i TERM
+cp flows/.two.lua flows/counter.lua
+node --no-launches
+status_has '"version":2' "a file that changed while the node was away is taken at its start"
+expect_output "goes on with version 2 of counter.lua (was 1)" ctl log t
+expect_output '"kind":"reload"' ctl trace t
+check "its journal is still a trace" ctl trace t -o t.jsonl
+check "which can be drawn" "$AFRUN" chart t.jsonl
+
+# ---- A dry run, with what would become of the data; SIGHUP. ----
+kill_party i TERM
+node --no-watch
+put "$(version 3 amount "$(renames total amount)")"
+expect_output "version 3 would be taken; nothing was changed" ctl reload counter --dry-run
+expect_output "- data.total = 5" ctl reload counter --dry-run
+expect_output "+ data.amount = 5" ctl reload counter --dry-run
+expect_output '"new_data":{"amount":7' ctl reload counter --dry-run --json
+if says_status '"version":2'; then ok "a dry run changes nothing"; else not_ok "a dry run changes nothing" "$(ctl status)"; fi
+kill -HUP ${party_pids[i]}
+status_has '"version":3' "at SIGHUP the changed file is taken"
+kill_party i
+node --no-watch
+status_has '"version":3' "a kill right after changes nothing"
+put "$one"
+kill_party i
+node --no-watch
+status_has '"version":3' "nor does a file that changed: what was committed is run"
+expect_error "would go back from version 3 to 1; afrun ctl rollback" 2 ctl reload counter
+kill_party i TERM
