@@ -369,6 +369,13 @@ static void migrated(struct af_delivery *delivery)
     int state = -1;
     snprintf(message, sizeof message, "migrate: expected { state =, data = }, got %s",
              lua_gettop(thread) == 0 ? "nothing" : luaL_typename(thread, 1));
+    if (lua_gettop(thread) > 0 && lua_istable(thread, 1) && delivery->input.kind == AF_INPUT_BACK) {
+        lua_settop(thread, 1);
+        lua_pushvalue(thread, 1); /* all of it: the other version looks at it */
+        delivery->new_state = delivery->party->state;
+        take_data(delivery, "migrate_back");
+        return;
+    }
     if (lua_gettop(thread) > 0 && lua_istable(thread, 1)) {
         lua_settop(thread, 1);
         lua_pushliteral(thread, "state");
@@ -542,7 +549,9 @@ static void deliver_migrate(struct af_delivery *delivery)
     struct af_script_party *party = delivery->party;
     lua_State *thread = delivery->coro.thread;
     char text[AF_FAILURE_TEXT_MAX];
-    int slot = party->script->plan[party->role].migrate_slot;
+    const struct af_plan_role *plan = &party->script->plan[party->role];
+    bool back = delivery->input.kind == AF_INPUT_BACK;
+    int slot = back ? plan->migrate_back_slot : delivery->input.event == 1 ? 0 : plan->migrate_slot;
     push_call(delivery, slot > 0 ? slot : 1);
     lua_pushcfunction(thread, l_push_old);
     lua_pushlightuserdata(thread, delivery);
@@ -555,7 +564,11 @@ static void deliver_migrate(struct af_delivery *delivery)
     lua_rawget(thread, 2);
     const char *state = lua_type(thread, 3) == LUA_TSTRING ? lua_tostring(thread, 3) : "";
     delivery->new_state = af_flow_find_state(role_of(party), state);
-    if (slot == 0 && delivery->new_state < 0) {
+    if (slot == 0 && back) {
+        lua_settop(thread, 2);
+        lua_replace(thread, 1);
+        migrated(delivery); /* it would be as it is */
+    } else if (slot == 0 && delivery->new_state < 0) {
         snprintf(text, sizeof text,
                  "%s: role '%s' has no state '%.60s' any more, and the flow no `migrate` that says "
                  "where to go",
@@ -564,6 +577,12 @@ static void deliver_migrate(struct af_delivery *delivery)
     } else if (slot == 0) {
         lua_settop(thread, 2);
         lua_replace(thread, 1);
+        lua_pushliteral(thread, "was"); /* the state before it was brought back, if it was */
+        lua_rawget(thread, 1);
+        delivery->effects.entered =
+            lua_type(thread, 2) == LUA_TSTRING &&
+            strcmp(lua_tostring(thread, 2), role_of(party)->states[delivery->new_state].name) != 0;
+        lua_settop(thread, 1);
         lua_pushliteral(thread, "data");
         lua_rawget(thread, 1);
         delivery->called_slot = 0;
@@ -648,6 +667,7 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
         deliver_deadline(delivery);
         break;
     case AF_INPUT_MIGRATE:
+    case AF_INPUT_BACK:
         deliver_migrate(delivery);
         break;
     case AF_INPUT_VALIDATE:

@@ -100,6 +100,7 @@ static void read_role(lua_State *L, size_t event_count, struct af_flow_role *rol
     role->mock_count = (size_t)integer_field(L, at, "mock", 1);
     plan->data_slot = (int)integer_field(L, at, "data_slot", 0);
     plan->migrate_slot = (int)integer_field(L, at, "migrate_slot", 0);
+    plan->migrate_back_slot = (int)integer_field(L, at, "migrate_back_slot", 0);
     plan->start = (int)integer_field(L, at, "start", 0) - 1;
     lua_getfield(L, at, "states");
     role->state_count = lua_rawlen(L, -1);

@@ -44,7 +44,7 @@ struct af_plan_state {
 
 struct af_plan_role {
     int data_slot;
-    int migrate_slot;
+    int migrate_slot, migrate_back_slot;
     int start;
     struct af_plan_state *states;
 };

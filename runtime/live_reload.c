@@ -37,8 +37,8 @@ struct af_live_reload {
     struct af_arena arena;
     struct af_reload *try;
     struct af_reload_result result;
-    bool is_over;
-    char why[AF_FAILURE_TEXT_MAX + 300];
+    bool is_over, runs; /* runs: the party does, and pauses meanwhile */
+    struct af_failure why;
 };
 
 /* ---- Loading. ---- */
@@ -82,6 +82,8 @@ struct af_script *af_live_load(const char *path, struct af_code *code, struct af
 
 /* ---- A trial. ---- */
 
+static void conclude(void *arg);
+
 static void tried(void *arg, const struct af_reload_result *result, const char *why)
 {
     struct af_live_reload *reload = arg;
@@ -89,7 +91,10 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
     if (why == NULL)
         reload->result = *result;
     else
-        snprintf(reload->why, sizeof reload->why, "%s", why);
+        af_failure_set(&reload->why, AF_FAILURE_FLOW, reload->about.role, "state '%s': %s",
+                       reload->kept.state, why);
+    if (reload->runs)
+        af_loop_post(reload->live->loop, conclude, reload);
 }
 
 static void take_row(void *arg, const struct af_store_party *row)
@@ -132,17 +137,13 @@ static int set_task(struct af_live_reload *reload, uint32_t *member, struct af_f
                               reload->about.args, reload->about.arg_count, why);
 }
 
-/* Brings the snapshot over, on a copy. */
+/* Brings the snapshot over, on a copy; tried() is called, at once or later. */
 static int migrate(struct af_live_reload *reload, struct af_failure *why)
 {
     struct af_live *live = reload->live;
     uint32_t member = 0;
     if (set_task(reload, &member, why) != 0)
         return -1;
-    reload->result = (struct af_reload_result){reload->kept.state, reload->kept.data,
-                                               reload->kept.timers, reload->kept.data_len};
-    if (reload->kept.state == NULL)
-        return 0; /* it has not started */
     struct af_reload_spec spec = {.script = reload->script,
                                   .store = live->store,
                                   .party = &reload->kept,
@@ -153,13 +154,13 @@ static int migrate(struct af_live_reload *reload, struct af_failure *why)
                                   .loop = live->loop,
                                   .arg = reload,
                                   .done = tried};
-    reload->try = af_reload_begin(&spec);
-    while (!reload->is_over && af_loop_step(live->loop))
-        ;
-    if (reload->why[0] == '\0')
-        return 0;
-    return af_failure_set(why, AF_FAILURE_FLOW, reload->about.role, "state '%s': %s",
-                          reload->kept.state, reload->why);
+    struct af_reload_result as_it_is = {reload->kept.state, reload->kept.data, reload->kept.timers,
+                                        reload->kept.data_len};
+    if (reload->kept.state == NULL) /* it has not started */
+        tried(reload, &as_it_is, NULL);
+    else
+        reload->try = af_reload_begin(&spec);
+    return 0;
 }
 
 static int keep(struct af_live_reload *reload, struct af_failure *why)
@@ -201,27 +202,32 @@ static void end_trial(struct af_live_reload *reload)
     af_arena_release(&reload->arena);
     reload->arena = (struct af_arena){0};
     reload->is_over = false;
-    reload->why[0] = '\0';
+    reload->why = (struct af_failure)AF_FAILURE_INIT;
 }
 
-/* From the flow that runs to the one in the file: 0: done, and the store has it; -1: why not. */
-static int try_file(struct af_live_reload *reload, const struct af_flow *old, bool held,
-                    struct af_failure *why)
+/* From the flow that runs to the one in the file; is_over once `why` or `result` is known. */
+static void try_file(struct af_live_reload *reload, const struct af_flow *old, bool held)
 {
     struct af_reload_rules rules = {.mends = held};
-    if (read_both(reload, why) != 0)
-        return -1;
-    const char *file = af_script_file(reload->script)->name;
-    if (af_reload_compare(old, af_script_flow(reload->script), file, &rules, why) != 0 ||
+    struct af_failure *why = &reload->why;
+    if (read_both(reload, why) != 0 ||
+        af_reload_compare(old, af_script_flow(reload->script), af_script_file(reload->script)->name,
+                          &rules, why) != 0 ||
         migrate(reload, why) != 0)
-        return -1;
-    return keep(reload, why);
+        reload->is_over = true;
+}
+
+/* What the trial found, in the store; -1: why not. */
+static int keep_trial(struct af_live_reload *reload)
+{
+    return reload->why.kind == AF_FAILURE_NONE ? keep(reload, &reload->why) : -1;
 }
 
 /* Told once for each content of the file. */
-static void tell_refusal(struct af_live_reload *reload, const struct af_failure *why)
+static void tell_refusal(struct af_live_reload *reload)
 {
     struct af_live *live = reload->live;
+    const struct af_failure *why = &reload->why;
     af_live_tell(live,
                  "%s has changed, and is not taken: %s%s%s; the party goes on with what it "
                  "runs",
@@ -236,7 +242,6 @@ static void tell_refusal(struct af_live_reload *reload, const struct af_failure 
 int af_live_reload_start(struct af_live *live, struct af_failure *why)
 {
     struct af_live_reload *reload = live->reload;
-    struct af_failure refusal = AF_FAILURE_INIT;
     struct af_code kept = {NULL, 0, 0};
     if (live->kept == NULL || strcmp(live->kept->code, live->code_hash) == 0)
         return 0;
@@ -252,14 +257,17 @@ int af_live_reload_start(struct af_live *live, struct af_failure *why)
         af_code_release(&kept);
         return -1;
     }
-    if (try_file(reload, af_script_flow(old), live->kept->held != NULL, &refusal) == 0) {
+    try_file(reload, af_script_flow(old), live->kept->held != NULL);
+    while (!reload->is_over && af_loop_step(live->loop))
+        ;
+    if (keep_trial(reload) == 0) {
         af_live_tell(live, "the party goes on with version %lld of %s",
                      (long long)live->flow->version, live->options->path);
         af_live_state_read(live, why);
         af_script_free(old);
         af_code_release(&kept);
     } else {
-        tell_refusal(reload, &refusal);
+        tell_refusal(reload);
         af_live_use_script(live, old, kept);
     }
     end_trial(reload);
@@ -301,13 +309,31 @@ static void go_on(struct af_live_reload *reload)
     }
 }
 
+static void conclude(void *arg)
+{
+    struct af_live_reload *reload = arg;
+    struct af_live *live = reload->live;
+    reload->runs = false;
+    if (keep_trial(reload) == 0) {
+        go_on(reload);
+    } else {
+        tell_refusal(reload);
+        af_party_run_pause(live->run, false);
+    }
+    end_trial(reload);
+}
+
 static void look(void *arg)
 {
     struct af_live_reload *reload = arg;
     struct af_live *live = reload->live;
-    struct af_failure why = AF_FAILURE_INIT;
     char *folder = folder_of(live->options->path);
     reload->timer = NULL;
+    if (reload->runs) { /* a trial is under way */
+        look_after(reload, settle_ns);
+        free(folder);
+        return;
+    }
     bool news = live->run != NULL && !live->ended && !af_code_is_current(&live->code, folder) &&
                 (reload->refused.count == 0 || !af_code_is_current(&reload->refused, folder));
     free(folder);
@@ -318,14 +344,10 @@ static void look(void *arg)
         look_after(reload, look_ns);
         return;
     }
-    bool held = af_party_held(af_party_run_party(live->run)) != NULL;
-    if (try_file(reload, live->flow, held, &why) == 0) {
-        go_on(reload);
-    } else {
-        tell_refusal(reload, &why);
-        af_party_run_pause(live->run, false);
-    }
-    end_trial(reload);
+    reload->runs = true;
+    try_file(reload, live->flow, af_party_held(af_party_run_party(live->run)) != NULL);
+    if (reload->is_over && reload->why.kind != AF_FAILURE_NONE)
+        conclude(reload);
 }
 
 static void look_after(struct af_live_reload *reload, int64_t delay_ns)
@@ -380,6 +402,8 @@ void af_live_reload_free(struct af_live *live)
     if (reload == NULL)
         return;
     af_timer_cancel(reload->timer);
+    if (live->loop != NULL)
+        af_loop_unpost(live->loop, conclude, reload);
     int fds[] = {reload->signals, reload->files};
     for (int i = 0; i < 2; i++) {
         if (fds[i] < 0)

@@ -32,6 +32,7 @@ struct move { /* of one party */
     struct af_store_party kept; /* as it is before */
     int64_t version;            /* before */
     struct af_script *script;   /* the new one */
+    struct af_script *back;     /* of what it runs, to go back */
     uint32_t member, role;
     struct af_reload *try;
     struct af_reload_result result; /* its texts are of `try` */
@@ -78,8 +79,12 @@ static struct af_node_party *first_of(const struct af_node *node, const char *fi
 static void move_release(struct move *move)
 {
     af_reload_free(move->try);
-    if (move->script != NULL)
-        af_script_free(move->script);
+    move->try = NULL;
+    struct af_script *scripts[] = {move->script, move->back};
+    for (int i = 0; i < 2; i++)
+        if (scripts[i] != NULL)
+            af_script_free(scripts[i]);
+    move->script = move->back = NULL;
     af_buf_release(&move->about);
 }
 
@@ -192,9 +197,10 @@ static void go_on(struct af_node_reload *reload)
     for (size_t i = 0; i < reload->count; i++) {
         struct move *move = &reload->moves[i];
         struct af_script *script = move->script;
-        af_reload_free(move->try);
+        move->script = NULL;       /* the party's from here on */
+        af_reload_free(move->try); /* its copy goes before the script starts */
         move->try = NULL;
-        move->script = NULL;
+        move_release(move);
         reload->flow->parties++;
         af_node_log(node, move->party->task, "goes on with version %lld of %s (was %lld)", version,
                     reload->file, (long long)move->version);
@@ -294,7 +300,18 @@ static void migrate(struct move *move)
         return;
     }
     af_script_set_owner(move->script, af_reload_call, NULL);
+    if (reload->how.back) {
+        uint32_t member, role;
+        if (move->party->flow != NULL && move->party->flow->loaded)
+            move->back = af_node_party_script(move->party, move->party->flow, &member, &role, &why);
+        if (move->back == NULL) {
+            refuse_party(reload, move, "the version that it runs is not there");
+            return;
+        }
+        af_script_set_owner(move->back, af_reload_call, NULL);
+    }
     struct af_reload_spec spec = {.script = move->script,
+                                  .back = move->back,
                                   .store = node->store,
                                   .party = &move->kept,
                                   .role = move->party->about.role,

@@ -123,7 +123,8 @@ struct deferred {
 struct af_reload {
     struct af_reload_spec spec;
     struct af_arena arena;
-    struct af_script_party *party; /* the copy */
+    struct af_script_party *party;   /* the copy */
+    struct af_script_party *leaving; /* under the version that it leaves, to go back */
     struct af_buf old, timers;
     struct deferred *deferred;
     size_t deferred_count, deferred_cap, checked;
@@ -293,39 +294,120 @@ static void pass_over(void *arg, const struct af_store_entry *entry)
     (void)arg, (void)entry;
 }
 
-static void write_old(struct af_reload *reload)
+/* The snapshot as a migration sees it; was: its state before it was brought back, or NULL. */
+static void write_old(struct af_reload *reload, const char *state, const char *data, size_t len,
+                      const char *was)
 {
-    const struct af_store_party *party = reload->spec.party;
     struct af_buf *out = &reload->old;
+    af_buf_clear(out);
     af_buf_append_string(out, "{\"role\":");
     af_json_write_string(out, reload->spec.role, strlen(reload->spec.role));
     af_buf_append_string(out, ",\"state\":");
-    af_json_write_string(out, party->state, strlen(party->state));
+    af_json_write_string(out, state, strlen(state));
+    if (was != NULL) {
+        af_buf_append_string(out, ",\"was\":");
+        af_json_write_string(out, was, strlen(was));
+    }
     af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)reload->spec.version);
-    af_buf_append(out, party->data, party->data_len);
+    af_buf_append(out, data, len);
     af_buf_append_char(out, '}');
+}
+
+static void deliver(struct af_reload *reload, struct af_script_party *party,
+                    enum af_input_kind kind, bool as_it_is, af_script_done_fn *done)
+{
+    struct af_input input = {.kind = kind,
+                             .now_ns = reload->spec.now_ns,
+                             .key = af_hash_bytes(reload->spec.party->seed, "migrate", 7),
+                             .event = as_it_is,
+                             .content = reload->old.data,
+                             .content_len = reload->old.len};
+    reload->waits = true;
+    af_script_deliver(party, &input, done, reload);
+}
+
+/* {"data":…,"state":"…"}: what migrate_back has made. False: it is something else. */
+static bool take_brought_back(struct af_reload *reload, const char *json, size_t len)
+{
+    struct af_json_reader reader;
+    const char *state = NULL, *data = NULL;
+    size_t data_len = 0;
+    af_json_reader_init(&reader, json, len);
+    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
+    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
+        bool is_state = reader.string_len == 5 && memcmp(reader.string, "state", 5) == 0;
+        bool is_data = reader.string_len == 4 && memcmp(reader.string, "data", 4) == 0;
+        enum af_json_token token = af_json_next(&reader);
+        size_t start = reader.offset;
+        if (is_state && token == AF_JSON_STRING)
+            state = af_arena_copy(&reload->arena, reader.string, reader.string_len);
+        ok = af_json_skip(&reader, token);
+        if (ok && is_data && (token == AF_JSON_OBJECT_BEGIN || token == AF_JSON_ARRAY_BEGIN)) {
+            data = json + start;
+            data_len = reader.offset + 1 - start;
+        }
+    }
+    af_json_reader_release(&reader);
+    if (state == NULL || data == NULL)
+        return false;
+    write_old(reload, state, data, data_len, reload->spec.party->state);
+    return true;
+}
+
+static void brought_back(void *arg, struct af_script_party *party, const struct af_effects *effects)
+{
+    struct af_reload *reload = arg;
+    size_t len;
+    reload->waits = false;
+    if (effects->outcome != AF_OUTCOME_NONE) {
+        snprintf(reload->why, sizeof reload->why, "%s",
+                 effects->text == NULL ? "its migration back failed" : effects->text);
+        finish(reload);
+        return;
+    }
+    const char *data = af_script_party_data(party, &len);
+    if (!take_brought_back(reload, data, len)) {
+        snprintf(reload->why, sizeof reload->why,
+                 "migrate_back: expected { state =, data = } with a text and a table");
+        finish(reload);
+        return;
+    }
+    deliver(reload, reload->party, AF_INPUT_MIGRATE, true, migrated);
+}
+
+static int make_parties(struct af_reload *reload, struct af_failure *why)
+{
+    const struct af_reload_spec *spec = &reload->spec;
+    const struct af_store_party *kept = spec->party;
+    reload->party = af_script_party_new(spec->script, spec->member, kept->seed, NULL, why);
+    if (reload->party == NULL || spec->back == NULL)
+        return reload->party == NULL ? -1 : 0;
+    const struct af_flow *flow = af_script_flow(spec->back);
+    const struct af_flow_role *role = &flow->roles[af_flow_find_role(flow, spec->role)];
+    reload->leaving = af_script_party_new(spec->back, spec->member, kept->seed, NULL, why);
+    return reload->leaving == NULL
+               ? -1
+               : af_script_party_restore(reload->leaving, af_flow_find_state(role, kept->state),
+                                         kept->data, kept->data_len, why);
 }
 
 static void begin(void *arg)
 {
     struct af_reload *reload = arg;
-    const struct af_reload_spec *spec = &reload->spec;
+    const struct af_store_party *kept = reload->spec.party;
     struct af_failure why = AF_FAILURE_INIT;
     struct af_store_loader loader = {reload, take_deferred, pass_over_key, pass_over};
-    reload->party = af_script_party_new(spec->script, spec->member, spec->party->seed, NULL, &why);
-    if (reload->party == NULL || af_store_load(spec->store, spec->party, &loader, &why) != 0) {
+    if (make_parties(reload, &why) != 0 ||
+        af_store_load(reload->spec.store, kept, &loader, &why) != 0) {
         snprintf(reload->why, sizeof reload->why, "%s: %s", why.what, why.why);
         finish(reload);
         return;
     }
-    write_old(reload);
-    struct af_input input = {.kind = AF_INPUT_MIGRATE,
-                             .now_ns = spec->now_ns,
-                             .key = af_hash_bytes(spec->party->seed, "migrate", 7),
-                             .content = reload->old.data,
-                             .content_len = reload->old.len};
-    reload->waits = true;
-    af_script_deliver(reload->party, &input, migrated, reload);
+    write_old(reload, kept->state, kept->data, kept->data_len, NULL);
+    if (reload->leaving != NULL)
+        deliver(reload, reload->leaving, AF_INPUT_BACK, false, brought_back);
+    else
+        deliver(reload, reload->party, AF_INPUT_MIGRATE, false, migrated);
 }
 
 struct af_reload *af_reload_begin(const struct af_reload_spec *spec)
@@ -341,10 +423,13 @@ void af_reload_free(struct af_reload *reload)
     if (reload == NULL)
         return;
     af_loop_unpost(reload->spec.loop, begin, reload);
-    if (reload->party != NULL && reload->waits)
-        af_script_withdraw(reload->party);
-    if (reload->party != NULL)
-        af_script_party_free(reload->party);
+    struct af_script_party *parties[] = {reload->leaving, reload->party};
+    for (int i = 0; i < 2; i++) {
+        if (parties[i] != NULL && reload->waits)
+            af_script_withdraw(parties[i]);
+        if (parties[i] != NULL)
+            af_script_party_free(parties[i]);
+    }
     af_buf_release(&reload->old);
     af_buf_release(&reload->timers);
     free(reload->deferred);

@@ -35,6 +35,7 @@ struct af_reload_result {
 
 struct af_reload_spec {       /* borrowed until done is called */
     struct af_script *script; /* the new one, whose task is set; nobody else's meanwhile */
+    struct af_script *back;   /* of the version that it leaves, to go back; or NULL */
     struct af_store *store;
     const struct af_store_party *party; /* as it is kept; it has started, and not ended */
     const char *role;

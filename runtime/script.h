@@ -210,6 +210,10 @@ enum af_input_kind {
                           version of the flow left, {"role", "state", "data", "version"}; it is
                           brought here, or AF_OUTCOME_RAISED says why it cannot be. `entered`: its
                           state is another, whose `after` begins anew */
+    AF_INPUT_BACK,     /* how the version before would have this snapshot: the party's data are
+                          {"data", "state"} of that then, and it is good for nothing else. Content
+                          is as for AF_INPUT_MIGRATE, where `event` 1 takes it as it is: it was
+                          brought back so */
     AF_INPUT_VALIDATE, /* no handler runs: AF_OUTCOME_NONE, or AF_OUTCOME_INVALID with the reason */
 };
 

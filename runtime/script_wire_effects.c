@@ -232,7 +232,7 @@ static const char *check_state(const struct af_wire_expected *expected,
         return "looking at an event has an outcome";
     if (done->state < 0 || (size_t)done->state >= expected->role->state_count)
         return "a state is unknown";
-    bool migrates = expected->kind == AF_INPUT_MIGRATE;
+    bool migrates = expected->kind == AF_INPUT_MIGRATE || expected->kind == AF_INPUT_BACK;
     if (migrates && (effects->outcome != AF_OUTCOME_NONE || effects->send_count > 0 ||
                      effects->deadline_count > 0 || effects->progress != -1))
         return "a migration does more than migrate";

@@ -54,7 +54,8 @@ static void tell_job(const struct af_worker *worker, char *text, size_t size)
     static const char *const kinds[] = {[AF_INPUT_START] = "at the start of",
                                         [AF_INPUT_AFTER] = "after a time, in",
                                         [AF_INPUT_DEADLINE] = "at a deadline of",
-                                        [AF_INPUT_MIGRATE] = "in the migration of"};
+                                        [AF_INPUT_MIGRATE] = "in the migration of",
+                                        [AF_INPUT_BACK] = "in the migration back of"};
     if (party->kind == AF_INPUT_EVENT || party->kind == AF_INPUT_VALIDATE)
         snprintf(text, size, ", in delivery of '%s' to %s", worker->flow->events[party->event].type,
                  id);

@@ -12,7 +12,7 @@ local HANDLED, DEFERRED, IGNORED = 1, 2, 3
 
 local flow_keys = {
   name = "string", version = "number", args = "table", mock = "table", roles = "table",
-  invariants = "table", report_failure = "boolean", initiator = "string",
+  invariants = "table", report_failure = "boolean", migrate_back = "function", initiator = "string",
 }
 local role_keys = { data = true, start = true, states = true }
 local state_keys = {
@@ -210,7 +210,7 @@ end
 
 -- Roles. -----------------------------------------------------------------------------------------
 
-local function read_role(name, definition, migrates)
+local function read_role(name, definition, flow_definition)
   local place = ("role '%s'"):format(name)
   local role = { name = name, states = {}, paths = {} }
   if type(definition) == "function" then
@@ -252,8 +252,10 @@ local function read_role(name, definition, migrates)
       definition.states[state_name])
   end
   role.line = role.states[role.start].line
-  if migrates then
-    role.migrate_slot = add_slot(layout, "migrate")
+  for _, key in ipairs { "migrate", "migrate_back" } do
+    if flow_definition[key] ~= nil then
+      role[key .. "_slot"] = add_slot(layout, key)
+    end
   end
   return role
 end
@@ -395,7 +397,7 @@ function flow.plan(definition, declared)
     if type(name) ~= "string" or not name:find("^[%a_][%w_-]*$") then
       wrong("af.flow", "'%s' cannot name a role; use letters, digits, '_' and '-'", tostring(name))
     end
-    roles[#roles + 1] = read_role(name, role, definition.migrate ~= nil)
+    roles[#roles + 1] = read_role(name, role, definition)
   end
   local events = collect_events(roles, declared)
   number_rows(roles, events)
@@ -423,8 +425,8 @@ function flow.extract(definition, plan, number)
     local value
     if path[1] == "role" then
       value = found
-    elseif path[1] == "migrate" and path[2] == nil then
-      value = definition.migrate
+    elseif path[2] == nil and (path[1] == "migrate" or path[1] == "migrate_back") then
+      value = definition[path[1]]
       if type(value) == "table" then
         value = chain(value, plan.version)
       end

@@ -40,7 +40,7 @@ LUA
 put() { # put TEXT: as an editor saves
     printf '%s\n' "$1" >flows/.new && mv flows/.new flows/counter.lua
 }
-give() { # give TASK N…: node s adds them, through a flow of its own
+give() { # give TASK N…: node s adds them, by a script; $bus: where
     local task=$1 numbers
     shift
     numbers=$(printf '%s, ' "$@")
@@ -52,7 +52,7 @@ local C = af.TaskMessageContractor:extend { event_factory = af.TaskMessageEventF
 local contractor = C("$task")
 for _, n in ipairs { $numbers } do contractor:new_contract("i", n < 0 and Mark { n = n } or Add { n = n }) end
 LUA
-    "$AFRUN" give.lua --bus local:bus.db --task "$task" --node s -q || not_ok "events are given" ""
+    "$AFRUN" give.lua --bus "${bus:-local:bus.db}" --task "$task" --node s -q >/dev/null || not_ok "events are given" ""
 }
 node() {
     start_party i node --node i --bus local:bus.db --flows flows --state i.state "$@"
@@ -136,7 +136,10 @@ check "which can be drawn" "$AFRUN" chart t.jsonl
 # ---- A dry run, with what would become of the data; SIGHUP. ----
 kill_party i TERM
 node --no-watch
-put "$(version 3 amount "$(renames total amount)")"
+put "$(version 3 amount "$(renames total amount)
+  migrate_back = function(new)
+    return { state = new.state, data = { total = new.data.amount, list = new.data.list } }
+  end,")"
 expect_output "version 3 would be taken; nothing was changed" ctl reload counter --dry-run
 expect_output "- data.total = 5" ctl reload counter --dry-run
 expect_output "+ data.amount = 5" ctl reload counter --dry-run
@@ -152,4 +155,91 @@ kill_party i
 node --no-watch
 status_has '"version":3' "nor does a file that changed: what was committed is run"
 expect_error "would go back from version 3 to 1; afrun ctl rollback" 2 ctl reload counter
+
+# ---- Back to the version before. ----
+expect_output "version 2 is taken" ctl rollback counter
+status_has '"version":2' "a rollback goes back to the version before"
+expect_error "no version before 2 is kept" 2 ctl rollback counter
+kill_party i
+node --no-watch
+status_has '"version":2' "a rollback is kept"
+give t 1 0
+status_has '"task":"t","flow":"counter","file":"counter.lua","version":2,"role":"counter","status":"done"' "a party that went there and back ends"
+expect_output '"result":{"total":6,"version":2}' ctl trace t
+
+# ---- Handlers that wait. ----
+cat >flows/slow.lua <<'LUA'
+local af = require "af"
+local Go = af.event("go", {})
+return af.flow {
+  name = "slow", version = 1,
+  roles = { waiter = { start = "idle", states = { idle = {
+    enter = function(party) party:send(party.id, Go {}) end,
+    [Go] = function()
+      af.process.run("sleep", { args = { "VERSION" } })
+      return af.done(VERSION)
+    end,
+  } } } },
+}
+LUA
+sed 's/VERSION/600/' flows/slow.lua >slow1.lua
+sed 's/VERSION/0.1/; s/VERSION/2/; s/version = 1/version = 2/' flows/slow.lua >slow2.lua
+cp slow1.lua flows/slow.lua
 kill_party i TERM
+node --no-watch --allow-run "$(command -v sleep)"
+check "a party whose handler waits" ctl launch slow --task w --role waiter --peers waiter=i
+status_has '"status":"slow"' "status tells that it is slow"
+cp slow2.lua flows/slow.lua
+expect_error "its handler waits at slow.lua:8" 1 ctl reload slow --wait 0.2s
+expect_error "--restart-waiting" 1 ctl reload slow --wait 0.2s
+expect_output "version 2 is taken" ctl reload slow --restart-waiting
+status_has '"task":"w","flow":"slow","file":"slow.lua","version":2,"role":"waiter","status":"done"' "the handler runs again in the new version"
+kill_party i TERM
+
+# ---- A plain `afrun run --state`. ----
+mkdir own
+printf '%s\n' "$one" >own/counter.lua
+own() { start_party o own/counter.lua --bus local:own.db --task t --node i --role counter --peers 'counter=i;source=s' --state own/i.db; }
+own
+bus=local:own.db give t 5
+printf '%s\n' "${one/name = /name = = }" >own/.new && mv own/.new own/counter.lua
+wait_line o.err "is not taken: counter.lua:5" && ok "a changed file that is wrong is told of" || not_ok "a changed file that is wrong is told of" "$(cat o.err)"
+printf '%s\n' "$two" >own/.new && mv own/.new own/counter.lua
+wait_line o.err "goes on with version 2" && ok "a changed file is taken" || not_ok "a changed file is taken" "$(cat o.err)"
+kill_party o
+printf '%s\n' "$(version 3 amount "$(renames total amount)")" >own/counter.lua
+own
+wait_line o.err "goes on with version 3" && ok "one that changed while it was away is taken at the start" || not_ok "one that changed while it was away is taken at the start" "$(cat o.err)"
+kill_party o
+printf '%s\n' "$one" >own/counter.lua
+own
+wait_line o.err "is not taken: counter.lua: would go back" && ok "one that went back is not" || not_ok "one that went back is not" "$(cat o.err)"
+bus=local:own.db give t 0
+expect_ended o 0 "it ends with what was committed"
+"$AFRUN" own/counter.lua --bus local:own.db --task t --node i --role counter --state own/i.db --json >result.json 2>/dev/null
+expect_in result.json '"amount":5,"version":3' "and with the data of all versions"
+
+# ---- fed_avg, under five nodes, reloaded again and again. ----
+reloads=6 rounds=120 broken=8
+[ -z "${AF_TEST_LONG:-}" ] || reloads=100 rounds=1500 broken=60
+fed_avg() { # fed_avg NAME ARGUMENT…
+    local name=$1
+    shift
+    rm -rf run && mkdir run
+    run python3 "$ROOT/tests/lib/reload_nodes.py" "$AFRUN" "$ROOT/flows/fed_avg.lua" run --rounds $rounds "$@"
+    if [ "$status" -ne 0 ]; then
+        not_ok "$name" "$(explain "exit status $status" reload_nodes "$@")"
+        return
+    fi
+    local results counts
+    results=$(sed -E 's/ [0-9]+ [0-9]+ [0-9]+$//' "$OUT")
+    counts=$(sed -E 's/.* ([0-9]+ [0-9]+ [0-9]+)$/\1/' "$OUT")
+    : "${undisturbed:=$results}"
+    if [ "$results" = "$undisturbed" ]; then ok "$name (reloads, kills, refusals: $counts)"; else not_ok "$name" "another result: $results
+undisturbed: $undisturbed"; fi
+}
+fed_avg "an undisturbed fed_avg"
+fed_avg "fed_avg reloaded in the middle of its rounds" --reloads $reloads
+fed_avg "the same with a kill at each reload" --reloads $reloads --kill
+fed_avg "broken versions offered meanwhile" --broken $broken
+stop_all
