@@ -154,8 +154,10 @@ static int migrate(struct af_live_reload *reload, struct af_failure *why)
                                   .loop = live->loop,
                                   .arg = reload,
                                   .done = tried};
-    struct af_reload_result as_it_is = {reload->kept.state, reload->kept.data, reload->kept.timers,
-                                        reload->kept.data_len};
+    struct af_reload_result as_it_is = {.state = reload->kept.state,
+                                        .data = reload->kept.data,
+                                        .timers = reload->kept.timers,
+                                        .data_len = reload->kept.data_len};
     if (reload->kept.state == NULL) /* it has not started */
         tried(reload, &as_it_is, NULL);
     else

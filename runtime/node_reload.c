@@ -29,16 +29,27 @@ static const int64_t look_ns = AF_MS_NS; /* between two looks at whether all par
 struct move { /* of one party */
     struct af_node_reload *reload;
     struct af_node_party *party;
-    struct af_store_party kept; /* as it is before */
-    int64_t version;            /* before */
-    struct af_script *script;   /* the new one */
-    struct af_script *back;     /* of what it runs, to go back */
+    struct af_store_party kept;           /* as it is before */
+    int64_t version;                      /* before */
+    struct af_script *script;             /* the new one */
+    bool alone;                           /* its trial needs a script of its own */
+    const struct af_node_party *trial_of; /* whose script its trial had */
+    struct af_script *back;               /* of what it runs, to go back */
     uint32_t member, role;
     struct af_reload *try;
     struct af_reload_result result; /* its texts are of `try` */
     struct af_buf about;
     bool is_new; /* it has not started: only its code changes */
     int64_t paused_ns, pause_ns;
+};
+
+/* A script for trials: loading it costs more than a migration, which sees nothing of a party but
+ * its snapshot, role and arguments. Where those are the same one will do for all. */
+struct trial {
+    struct trial *next;
+    struct af_script *script;
+    const struct af_node_party *party; /* whose task it has */
+    uint32_t member;
 };
 
 struct af_node_reload {
@@ -52,6 +63,7 @@ struct af_node_reload {
     struct af_arena arena;
     struct move *moves;
     size_t count, at;
+    struct trial *trials;
     int64_t until_ns;
     struct af_timer *timer;
     bool tells; /* what became of it is told already */
@@ -88,12 +100,24 @@ static void move_release(struct move *move)
     af_buf_release(&move->about);
 }
 
+/* No copy of a party is left in them. */
+static void free_trials(struct af_node_reload *reload)
+{
+    while (reload->trials != NULL) {
+        struct trial *trial = reload->trials;
+        reload->trials = trial->next;
+        af_script_free(trial->script);
+        free(trial);
+    }
+}
+
 static void dispose(void *arg)
 {
     struct af_node_reload *reload = arg;
     struct af_node *node = reload->node;
     for (size_t i = 0; i < reload->count; i++)
         move_release(&reload->moves[i]);
+    free_trials(reload);
     af_node_flow_drop(reload->flow);
     af_arena_release(&reload->arena);
     free(reload->moves);
@@ -258,6 +282,39 @@ static void swap(struct af_node_reload *reload)
 /* ---- Migrating. ---- */
 
 static void migrate_next(struct af_node_reload *reload);
+static void migrate(struct move *move);
+
+static bool same_args(const struct af_party_about *left, const struct af_party_about *right)
+{
+    bool same = left->arg_count == right->arg_count;
+    for (size_t i = 0; i < left->arg_count && same; i++)
+        same = strcmp(left->args[i].name, right->args[i].name) == 0 &&
+               strcmp(left->args[i].value, right->args[i].value) == 0;
+    return same;
+}
+
+/* A script in which the party's snapshot can be tried; NULL with *why filled. */
+static struct trial *find_trial(struct move *move, struct af_failure *why)
+{
+    struct af_node_reload *reload = move->reload;
+    const struct af_node_party *party = move->party;
+    struct trial *trial = reload->trials;
+    while (trial != NULL &&
+           (move->alone || strcmp(trial->party->about.role, party->about.role) != 0 ||
+            !same_args(&trial->party->about, &party->about)))
+        trial = trial->next;
+    if (trial != NULL)
+        return trial;
+    uint32_t member, role;
+    struct af_script *script = af_node_party_script(party, reload->flow, &member, &role, why);
+    if (script == NULL)
+        return NULL;
+    af_script_set_owner(script, af_reload_call, NULL);
+    trial = af_mem_zero(1, sizeof *trial);
+    *trial = (struct trial){reload->trials, script, party, member};
+    reload->trials = trial;
+    return trial;
+}
 
 static void tried(void *arg, const struct af_reload_result *result, const char *why)
 {
@@ -266,6 +323,12 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
         return;
     if (why != NULL) {
         refuse_party(move->reload, move, why);
+        return;
+    }
+    if (result->entered && move->trial_of != move->party) {
+        /* how long its `after` is may depend on its task */
+        move->alone = true;
+        migrate(move);
         return;
     }
     move->result = *result;
@@ -284,10 +347,12 @@ static void migrate(struct move *move)
     struct af_node_reload *reload = move->reload;
     struct af_node *node = reload->node;
     struct af_failure why = AF_FAILURE_INIT;
+    struct trial *trial = NULL;
     char text[AF_FAILURE_TEXT_MAX + 300];
+    move_release(move); /* of a first try */
     move->script =
         af_node_party_script(move->party, reload->flow, &move->member, &move->role, &why);
-    if (move->script == NULL ||
+    if (move->script == NULL || (trial = find_trial(move, &why)) == NULL ||
         af_store_read(node->store, move->kept.id, take_row, move, &why) != 0) {
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
         refuse_party(reload, move, text);
@@ -299,7 +364,6 @@ static void migrate(struct move *move)
         migrate_next(reload);
         return;
     }
-    af_script_set_owner(move->script, af_reload_call, NULL);
     if (reload->how.back) {
         uint32_t member, role;
         if (move->party->flow != NULL && move->party->flow->loaded)
@@ -310,13 +374,15 @@ static void migrate(struct move *move)
         }
         af_script_set_owner(move->back, af_reload_call, NULL);
     }
-    struct af_reload_spec spec = {.script = move->script,
+    move->trial_of = trial->party;
+    struct af_reload_spec spec = {.script = trial->script,
                                   .back = move->back,
+                                  .back_member = move->member,
                                   .store = node->store,
                                   .party = &move->kept,
                                   .role = move->party->about.role,
                                   .version = move->version,
-                                  .member = move->member,
+                                  .member = trial->member,
                                   .now_ns = af_loop_wall_ns(node->loop),
                                   .loop = node->loop,
                                   .arg = move,

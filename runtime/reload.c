@@ -270,7 +270,8 @@ static void migrated(void *arg, struct af_script_party *party, const struct af_e
         (struct af_reload_result){.state = role->states[af_script_party_state(party)].name,
                                   .data = af_arena_copy(&reload->arena, data, len),
                                   .timers = af_buf_text(&reload->timers),
-                                  .data_len = len};
+                                  .data_len = len,
+                                  .entered = effects->entered};
     check_next(reload);
 }
 
@@ -384,7 +385,7 @@ static int make_parties(struct af_reload *reload, struct af_failure *why)
         return reload->party == NULL ? -1 : 0;
     const struct af_flow *flow = af_script_flow(spec->back);
     const struct af_flow_role *role = &flow->roles[af_flow_find_role(flow, spec->role)];
-    reload->leaving = af_script_party_new(spec->back, spec->member, kept->seed, NULL, why);
+    reload->leaving = af_script_party_new(spec->back, spec->back_member, kept->seed, NULL, why);
     return reload->leaving == NULL
                ? -1
                : af_script_party_restore(reload->leaving, af_flow_find_state(role, kept->state),

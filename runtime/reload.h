@@ -31,10 +31,12 @@ int af_reload_compare(const struct af_flow *old, const struct af_flow *new, cons
 struct af_reload_result {
     const char *state, *data, *timers;
     size_t data_len;
+    bool entered; /* a state of another name */
 };
 
 struct af_reload_spec {       /* borrowed until done is called */
-    struct af_script *script; /* the new one, whose task is set; nobody else's meanwhile */
+    struct af_script *script; /* the new one, whose task is set */
+    uint32_t back_member;     /* in: */
     struct af_script *back;   /* of the version that it leaves, to go back; or NULL */
     struct af_store *store;
     const struct af_store_party *party; /* as it is kept; it has started, and not ended */

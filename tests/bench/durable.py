@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""durable.py AFRUN FOLDER one|many|idle [PARTIES]: what kept parties cost.
+"""durable.py AFRUN FOLDER one|many|idle|reload [PARTIES]: what kept parties cost.
 
   one   events a second of one party of `afrun run --state`, from the times in its journal
   many  the same of 16 parties of one node, its worker and what they send included
   idle  seconds from the start of a node with so many parties (1,000), killed before, to all of them going on;
         bytes of memory of the node and its worker then
+  reload  seconds that a reload of as many takes, and the pause that one of them sees: median, worst
 """
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -39,13 +41,14 @@ def rate(store):
 
 
 class Node:
-    def __init__(self):
+    def __init__(self, flows=FLOWS):
+        self.flows = flows
         self.state = os.path.join(FOLDER, "state")
         self.process = None
 
     def start(self):
         self.process = subprocess.Popen(
-            [AFRUN, "node", "--node", "n", "--bus", BUS, "--flows", FLOWS, "--state", self.state, "-q"],
+            [AFRUN, "node", "--node", "n", "--bus", BUS, "--flows", self.flows, "--state", self.state, "-q"],
             stdout=subprocess.PIPE)
         self.process.stdout.readline()
 
@@ -97,12 +100,40 @@ def many():
     print("%.1f" % rate(os.path.join(node.state, "node.db")))
 
 
-def idle():
-    node = Node()
+def launch_all(node):
     node.start()
     for task in range(int(sys.argv[4]) if len(sys.argv) > 4 else 1000):
         node.launch("t%d" % task, 10)
     node.wait_for("waiting")
+
+
+def put_version(folder, version):
+    with open(os.path.join(FLOWS, "durable.lua")) as file:
+        text = file.read()
+    text = re.sub(r'name = "durable",', 'name = "durable", version = %d,' % version, text)
+    with open(os.path.join(folder, ".new"), "w") as file:
+        file.write(text)
+    os.rename(os.path.join(folder, ".new"), os.path.join(folder, "durable.lua"))
+
+
+def reload():
+    flows = os.path.join(FOLDER, "flows")
+    os.makedirs(flows)
+    put_version(flows, 1)
+    node = Node(flows)
+    launch_all(node)
+    put_version(flows, 2)
+    begin = time.monotonic()
+    answer = json.loads(node.ctl("reload", "durable", "--json"))
+    seconds = time.monotonic() - begin
+    pauses = sorted(party["pause_us"] for party in answer["parties"])
+    node.end(signal.SIGTERM)
+    print("%.3f %d %d" % (seconds, pauses[len(pauses) // 2], pauses[-1]))
+
+
+def idle():
+    node = Node()
+    launch_all(node)
     node.end(signal.SIGKILL)
     begin = time.monotonic()
     node.start()
@@ -115,5 +146,5 @@ def idle():
 
 shutil.rmtree(FOLDER, ignore_errors=True)
 os.makedirs(FOLDER)
-{"one": one, "many": many, "idle": idle}[sys.argv[3]]()
+{"one": one, "many": many, "idle": idle, "reload": reload}[sys.argv[3]]()
 shutil.rmtree(FOLDER)

@@ -176,12 +176,13 @@ return af.flow {
   roles = { waiter = { start = "idle", states = { idle = {
     enter = function(party) party:send(party.id, Go {}) end,
     [Go] = function()
-      af.process.run("sleep", { args = { "VERSION" } })
+      af.process.run("SLEEP", { args = { "VERSION" } })
       return af.done(VERSION)
     end,
   } } } },
 }
 LUA
+sed -i "s,SLEEP,$(command -v sleep)," flows/slow.lua
 sed 's/VERSION/600/' flows/slow.lua >slow1.lua
 sed 's/VERSION/0.1/; s/VERSION/2/; s/version = 1/version = 2/' flows/slow.lua >slow2.lua
 cp slow1.lua flows/slow.lua
@@ -218,6 +219,37 @@ bus=local:own.db give t 0
 expect_ended o 0 "it ends with what was committed"
 "$AFRUN" own/counter.lua --bus local:own.db --task t --node i --role counter --state own/i.db --json >result.json 2>/dev/null
 expect_in result.json '"amount":5,"version":3' "and with the data of all versions"
+
+# ---- Old code is freed: no memory, no files, no processes, no rows are left of it. ----
+again=60
+[ -z "${AF_TEST_LONG:-}" ] || again=1000
+kill_party i TERM 2>/dev/null
+mkdir many
+cp flows/counter.lua many/counter.lua
+start_party i node --node i --bus local:many.db --flows many --state many.state --no-watch -q
+wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
+many() { "$AFRUN" ctl "$@" --state many.state; }
+reload_to() { # reload_to N
+    sed -E "s/version = [0-9]+/version = $1/" many/counter.lua | sed '/migrate/,/  end,/d' >many/.new && mv many/.new many/counter.lua
+    many reload counter >reload.out 2>&1 || not_ok "reload $1" "$(cat reload.out)"
+}
+check "a party for many reloads" many launch counter --task t --role counter --peers 'counter=i;source=s'
+measure() { # kB of memory, open files, processes, codes kept
+    local pid=${party_pids[i]}
+    echo "$(sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" "$(ls "/proc/$pid/fd" | wc -l)" "$(pgrep -P "$pid" | wc -l)"
+}
+for ((n = 101; n <= 120; n++)); do reload_to $n; done
+before=($(measure))
+for ((; n <= 120 + again; n++)); do reload_to $n; done
+after=($(measure))
+if [ $((after[0] - before[0])) -lt 2048 ] && [ "${after[1]}" -eq "${before[1]}" ] && [ "${after[2]}" -eq 1 ]; then
+    ok "$again reloads leave nothing (kB, files, workers: ${before[*]}, then ${after[*]})"
+else
+    not_ok "$again reloads leave nothing" "kB, files, workers: ${before[*]}, then ${after[*]}"
+fi
+kill_party i TERM
+codes=$(python3 -c 'import sqlite3; print(sqlite3.connect("many.state/node.db").execute("SELECT count(*) FROM code").fetchone()[0])')
+[ "$codes" -le 2 ] && ok "the version before is kept, and no older one" || not_ok "the version before is kept, and no older one" "$codes"
 
 # ---- fed_avg, under five nodes, reloaded again and again. ----
 reloads=6 rounds=120 broken=8
