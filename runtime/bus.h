@@ -52,7 +52,8 @@ struct af_bus_item {
     size_t target_count;
     const char *content; /* a JSON object */
     size_t content_len;
-    int64_t time_s; /* since 1970, as the sender said */
+    int64_t time_s;       /* since 1970, as the sender said */
+    int64_t flow_version; /* of the sender's flow, 0: not known */
 };
 
 struct af_bus_result {
@@ -81,7 +82,8 @@ struct af_bus_post {
     size_t target_count;
     const char *content; /* a JSON object */
     size_t content_len;
-    int64_t time_s; /* since 1970 */
+    int64_t time_s;       /* since 1970 */
+    int64_t flow_version; /* of the sender's flow, 0: not told; lost by the platform's service */
 };
 
 struct af_bus_take {

@@ -60,6 +60,8 @@ static void write_post(struct af_bus_op *op, const struct af_bus_post *post)
     af_bus_op_string(op, "channel", post->channel);
     if (post->uuid != NULL)
         af_bus_op_string(op, "message_uuid", post->uuid);
+    if (post->flow_version > 0 && op->bus->leases != 0) /* the platform's would drop it */
+        af_bus_op_integer(op, "flow_version", post->flow_version);
 }
 
 static void pushed(struct af_bus_op *op, struct af_span data)

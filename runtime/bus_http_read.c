@@ -230,6 +230,8 @@ static bool item_field(void *arg, struct af_json_reader *reader, const char *key
         item->id = reader->integer;
     else if (strcmp(key, "message_time") == 0 && token == AF_JSON_INTEGER)
         item->time_s = reader->integer;
+    else if (strcmp(key, "flow_version") == 0 && token == AF_JSON_INTEGER && reader->integer > 0)
+        item->flow_version = reader->integer;
     else if (strcmp(key, "message_uuid") == 0)
         item->uuid = take_string(reader, token, AF_BUS_ID_BYTES_MAX, reading->arena);
     else if (strcmp(key, "message_title") == 0)

@@ -25,7 +25,10 @@
 const struct af_db_format af_local_format = {
     .name = "message store",
     .application_id = 0x61666c62, /* aflb */
-    .version = 1,
+    .version = 2,
+    .upgrades =
+        (const char *const[]){
+            "ALTER TABLE contracts ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 0;"},
     .schema =
         "CREATE TABLE tasks (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, open INTEGER NOT "
         "NULL, made INTEGER NOT NULL, ended INTEGER) STRICT;"
@@ -40,7 +43,7 @@ const struct af_db_format af_local_format = {
         "CREATE TABLE contracts (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, key INTEGER NOT "
         "NULL, uuid TEXT NOT NULL, channel TEXT NOT NULL, title TEXT, sender TEXT, time INTEGER, "
         "taken INTEGER NOT NULL, pending INTEGER NOT NULL, broadcast INTEGER NOT NULL, targets "
-        "TEXT, content BLOB) STRICT;"
+        "TEXT, content BLOB, flow_version INTEGER NOT NULL DEFAULT 0) STRICT;"
         "CREATE INDEX contracts_by_key ON contracts (key);"
         "CREATE INDEX broadcasts ON contracts (task, id) WHERE broadcast = 1;"
         "CREATE TABLE deliveries (queue INTEGER NOT NULL, contract INTEGER NOT NULL, PRIMARY KEY "
@@ -202,7 +205,8 @@ static int64_t insert_contract(struct af_local_store *store, int64_t task,
     struct af_db_statement *insert = af_db_use(
         store->db,
         "INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, "
-        "broadcast, targets, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)");
+        "broadcast, targets, content, flow_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, "
+        "?)");
     af_db_integer(insert, task);
     af_db_integer(insert, key_of(post->uuid));
     af_db_text(af_db_text(insert, post->uuid), post->channel);
@@ -211,7 +215,7 @@ static int64_t insert_contract(struct af_local_store *store, int64_t task,
     af_db_integer(insert, broadcast);
     af_db_text(insert, af_buf_text(&targets));
     af_db_bytes(insert, post->content, post->content_len);
-    af_db_run(insert);
+    af_db_run(af_db_integer(insert, post->flow_version));
     af_buf_release(&targets);
     return af_db_last_id(store->db);
 }
@@ -439,8 +443,9 @@ static size_t read_items(struct af_local_store *store, struct af_local_op *op, i
 {
     struct af_db_statement *read = af_db_use(
         store->db,
-        "SELECT c.id, c.uuid, c.title, c.sender, c.time, c.targets, c.content FROM deliveries d "
-        "JOIN contracts c ON c.id = d.contract WHERE d.queue = ? AND d.contract > ? ORDER BY "
+        "SELECT c.id, c.uuid, c.title, c.sender, c.time, c.targets, c.content, c.flow_version FROM "
+        "deliveries d JOIN contracts c ON c.id = d.contract WHERE d.queue = ? AND d.contract > ? "
+        "ORDER BY "
         "d.contract LIMIT ?");
     struct af_bus_item *items = NULL;
     size_t count = 0, bytes = 0;
@@ -459,6 +464,7 @@ static size_t read_items(struct af_local_store *store, struct af_local_op *op, i
         read_targets(op, item, af_db_column_text(read, 5));
         const char *content = af_db_column_bytes(read, 6, &item->content_len);
         item->content = af_arena_copy(&op->arena, content, item->content_len);
+        item->flow_version = af_db_column_integer(read, 7);
         bytes += item->content_len;
     }
     af_db_reset(read);

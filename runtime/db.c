@@ -118,6 +118,14 @@ static int check_format(struct af_db *db, const struct af_db_format *format, str
         execute(db, sql);
         return af_db_commit(db) ? 0 : fail(db, why);
     }
+    if (application == format->application_id && version >= 1 && version < format->version &&
+        format->upgrades != NULL) {
+        for (; version < format->version; version++)
+            execute(db, format->upgrades[version - 1]);
+        snprintf(sql, sizeof sql, "PRAGMA user_version = %d", format->version);
+        execute(db, sql);
+        return af_db_commit(db) ? 0 : fail(db, why);
+    }
     af_db_roll_back(db);
     if (application != format->application_id)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,

@@ -19,8 +19,9 @@ struct af_db_format {
     const char *name;       /* for people: "bus" */
     int32_t application_id; /* SQLite's mark of whose a file is */
     int version;
-    const char *schema; /* SQL that makes an empty file one of this version */
-    bool exclusive;     /* for one process at a time; its pages are checked when it is opened */
+    const char *schema;          /* SQL that makes an empty file one of this version */
+    const char *const *upgrades; /* SQL from version 1 to 2, from 2 to 3 …; NULL: none */
+    bool exclusive; /* for one process at a time; its pages are checked when it is opened */
 };
 
 /* Opens the file, or makes it. Returns NULL with *why filled. */

@@ -182,8 +182,14 @@ static void apply(struct af_party *party, const struct af_effects *effects, bool
 void af_party_dead_letter(struct af_party *party, const struct af_contract *contract,
                           const char *why)
 {
-    char text[AF_FAILURE_TEXT_MAX];
+    char text[AF_FAILURE_TEXT_MAX], both[AF_FAILURE_TEXT_MAX];
     party->counts.unexpected++;
+    if (contract->version != 0 && contract->version != party->flow->version) {
+        snprintf(both, sizeof both,
+                 "%.700s; sent by version %lld of the flow, read by version %lld", why,
+                 (long long)contract->version, (long long)party->flow->version);
+        why = both;
+    }
     af_trace_contract(party->spec.trace, af_party_now(party), "unexpected", party->spec.id,
                       contract, why);
     snprintf(text, sizeof text, "event '%s' from %s: %s", contract->type,

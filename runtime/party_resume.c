@@ -119,6 +119,7 @@ static bool read_field(struct af_json_reader *reader, const char *json, struct a
         return read_targets(reader, arena, send);
     bool uuid = key_is(reader, "uuid"), title = key_is(reader, "title");
     bool time = key_is(reader, "time"), content = key_is(reader, "content");
+    bool version = key_is(reader, "version");
     enum af_json_token token = af_json_next(reader);
     size_t start = reader->offset;
     if (uuid && token == AF_JSON_STRING)
@@ -127,6 +128,8 @@ static bool read_field(struct af_json_reader *reader, const char *json, struct a
         send->post.title = af_arena_copy(arena, reader->string, reader->string_len);
     if (time && token == AF_JSON_INTEGER)
         send->post.time_s = reader->integer / AF_S_NS;
+    if (version && token == AF_JSON_INTEGER)
+        send->post.flow_version = reader->integer;
     if (!af_json_skip(reader, token))
         return false;
     if (content && token == AF_JSON_OBJECT_BEGIN) {

@@ -71,7 +71,8 @@ struct af_contract *af_run_contract(struct af_party_run *run, const struct af_ru
                                       .type = item->type,
                                       .type_len = strlen(item->type),
                                       .content = item->content,
-                                      .content_len = item->content_len};
+                                      .content_len = item->content_len,
+                                      .version = item->version};
     return af_contract_new(&parts);
 }
 
@@ -102,7 +103,8 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
                                            .type = af_buf_text(&type),
                                            .content = item->content,
                                            .content_len = item->content_len,
-                                           .time_ns = item->time_s * AF_S_NS};
+                                           .time_ns = item->time_s * AF_S_NS,
+                                           .version = item->flow_version};
         if (!af_uuid_parse(item->uuid, &incoming.uuid))
             incoming.uuid = af_hash_bytes((struct af_hash){5, 6}, item->uuid, strlen(item->uuid));
         af_party_receive(run->party, af_run_contract(run, &incoming));

@@ -76,6 +76,7 @@ struct af_run_incoming { /* a contract that came, or had come */
     const char *content;
     size_t content_len;
     int64_t time_ns;
+    int64_t version; /* of the sender's flow, 0: not known */
 };
 struct af_contract *af_run_contract(struct af_party_run *run, const struct af_run_incoming *item);
 

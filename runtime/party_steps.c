@@ -165,7 +165,8 @@ static void send_post(struct af_party_run *run, const struct af_run_post *what, 
                                      .target_count = what->target_count,
                                      .content = contract->content,
                                      .content_len = contract->content_len,
-                                     .time_s = contract->time_ns / AF_S_NS},
+                                     .time_s = contract->time_ns / AF_S_NS,
+                                     .flow_version = run->flow->version},
                 seq);
     free(ids);
 }
@@ -305,7 +306,8 @@ static void write_sends(const struct af_party_run *run, const struct af_run_step
         af_json_write_string(out, post->contract->title, strlen(post->contract->title));
         af_buf_append_string(out, ",\"type\":");
         af_json_write_string(out, post->contract->type, post->contract->type_len);
-        af_buf_printf(out, ",\"time\":%lld,\"content\":", (long long)post->contract->time_ns);
+        af_buf_printf(out, ",\"time\":%lld,\"version\":%lld,\"content\":",
+                      (long long)post->contract->time_ns, (long long)run->flow->version);
         af_buf_append(out, post->contract->content, post->contract->content_len);
         af_buf_append_char(out, '}');
     }

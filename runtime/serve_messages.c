@@ -100,6 +100,10 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
     af_buf_append(out, item->content, item->content_len);
     af_buf_append_string(out, ",\"message_time\":");
     af_json_write_integer(out, item->time_s);
+    if (item->flow_version > 0) {
+        af_buf_append_string(out, ",\"flow_version\":");
+        af_json_write_integer(out, item->flow_version);
+    }
     af_buf_append_string(out, ",\"status\":1}");
 }
 

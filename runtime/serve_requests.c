@@ -11,7 +11,7 @@ struct message {
     const char *task, *channel, *title, *uuid;
     struct serve_texts targets;
     struct serve_bytes content;
-    int64_t time_s;
+    int64_t time_s, flow_version;
 };
 
 struct push {
@@ -28,6 +28,14 @@ struct push {
         {"message_content",        SERVE_OBJECT, list_need, AT(content), 0,                        \
          AF_BUS_CONTENT_BYTES_MAX, NULL,         0},                                               \
         {"message_time", SERVE_INTEGER, list_need, AT(time_s), 0, INT64_C(1) << 40, NULL, 0},      \
+        {"flow_version",                                                                           \
+         SERVE_INTEGER,                                                                            \
+         SERVE_OR_NULL,                                                                            \
+         AT(flow_version),                                                                         \
+         0,                                                                                        \
+         INT64_C(1) << 53,                                                                         \
+         NULL,                                                                                     \
+         0},                                                                                       \
     {                                                                                              \
         "message_uuid", SERVE_TEXT, SERVE_OR_NULL, AT(uuid), 1, ID_MAX, NULL, 0                    \
     }
@@ -74,6 +82,7 @@ static struct af_bus_post post_of(const struct message *message, const struct me
         .content = message->content.bytes,
         .content_len = message->content.len,
         .time_s = message->time_s,
+        .flow_version = message->flow_version,
     };
 }
 

@@ -223,7 +223,6 @@ expect_in result.json '"amount":5,"version":3' "and with the data of all version
 # ---- Old code is freed: no memory, no files, no processes, no rows are left of it. ----
 again=60
 [ -z "${AF_TEST_LONG:-}" ] || again=1000
-kill_party i TERM 2>/dev/null
 mkdir many
 cp flows/counter.lua many/counter.lua
 start_party i node --node i --bus local:many.db --flows many --state many.state --no-watch -q

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Some nodes run a flow's old version, some its new one: what a receiver's version cannot read is
+# dead-lettered with both versions named, over each bus; a bus that is older than this is brought on.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+source "$ROOT/tests/lib/serve.sh"
+
+flow() { # flow VERSION FIELD
+    cat <<LUA
+local af = require "af"
+local Say = af.event("say", { $2 = af.integer })
+local End = af.event("end", {})
+return af.flow {
+  name = "talk", version = $1,
+  roles = {
+    speaker = { start = "speaking", states = { speaking = { enter = function(party)
+      party:send(party:nodes("hearer"), Say { $2 = 1 })
+      party:send(party:nodes("hearer"), End {})
+      return af.done()
+    end } } },
+    hearer = { start = "hearing", states = { hearing = {
+      [Say] = function() end,
+      [End] = function() return af.done() end,
+    } } },
+  },
+}
+LUA
+}
+flow 1 number >one.lua
+flow 2 amount >two.lua
+peers='speaker=s;hearer=h'
+both() { # both CASE BUS-OF-s BUS-OF-h ARGUMENT…
+    local name=$1 s=$2 h=$3
+    shift 3
+    start_party h one.lua --bus "$h" --task "$name" --node h --role hearer --peers "$peers" "$@"
+    start_party s two.lua --bus "$s" --task "$name" --node s --role speaker --peers "$peers"
+    expect_ended s 0 "$name: the new one ends well"
+    expect_ended h 1 "$name: the old one goes on, and tells of it"
+    expect_in h.out "h done" "$name: to its end"
+    expect_in h.err "from s: event 'say': field 'number'" "$name: what it cannot read is told of"
+    expect_in h.err "sent by version 2 of the flow, read by version 1" "$name: with both versions"
+}
+both local local:bus.db local:bus.db
+start_serve --bus local:serve.db --prefix-nodes --open-tasks
+# a client of the service knows that it is ours after its first answer
+both serve "$URL/node/s" "$URL/node/h" --state h.db
+says "a pop tells the version, where there is one" '"flow_version":3' "$(
+    ask a push '{"task_id":"t","node_id_list":["b"],"message_title":"task_inside","message_content":{"type":"x"},"message_time":1,"channel":"federated","flow_version":3}' >/dev/null
+    ask b pop '{"task_id":"t","channel":"federated"}'
+)"
+ask a push "$(message t '["b"]')" >/dev/null
+never_says "and nothing where there is none" flow_version "$(ask b pop '{"task_id":"t","channel":"federated"}')"
+says "a version that is none is refused" '"code":400' \
+    "$(ask a push '{"task_id":"t","node_id_list":["b"],"message_title":"task_inside","message_content":{"type":"x"},"message_time":1,"channel":"federated","flow_version":"new"}')"
+stop_serve
+
+# A store that was made before there were versions.
+python3 - bus.db old.db <<'PY'
+import shutil, sqlite3, sys
+source = sqlite3.connect(sys.argv[1])
+target = sqlite3.connect(sys.argv[2])
+source.backup(target)
+target.execute("ALTER TABLE contracts DROP COLUMN flow_version")
+target.execute("PRAGMA user_version = 1")
+target.commit()
+PY
+both older local:old.db local:old.db
+version=$(python3 -c 'import sqlite3; print(sqlite3.connect("old.db").execute("PRAGMA user_version").fetchone()[0])')
+[ "$version" = 2 ] && ok "an older store is brought on" || not_ok "an older store is brought on" "$version"
+stop_all
