@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WAIT_NS (30 * AF_S_NS) /* that anything is waited for */
+#define WAIT_NS (60 * AF_S_NS) /* that anything is waited for */
 
 static char test_folder[256], test_path[300];
 
@@ -160,7 +160,7 @@ static inline void wait_for(struct test_worker *test, const bool *flag)
     while (!*flag && !test->late)
         assert_true(af_loop_step(test->loop));
     if (test->late)
-        fail_msg("nothing came in 30 s; it died %u times: %s", test->died, test->death);
+        fail_msg("nothing came in 60 s; it died %u times: %s", test->died, test->death);
     af_timer_cancel(timer);
 }
 
@@ -170,7 +170,7 @@ static inline void wait_count(struct test_worker *test, const unsigned *count, u
     while (*count < wanted && !test->late)
         assert_true(af_loop_step(test->loop));
     if (test->late)
-        fail_msg("nothing came in 30 s; it died %u times: %s", test->died, test->death);
+        fail_msg("nothing came in 60 s; it died %u times: %s", test->died, test->death);
     af_timer_cancel(timer);
 }
 

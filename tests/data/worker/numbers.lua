@@ -11,7 +11,7 @@ local Reply = af.event("reply", { number = af.number, list = af.list(af.integer)
 local Later = af.event("later", {})
 local Loose = af.event("loose", { n = af.integer { min = 1, max = 9 } })
 
-local count = 0 -- a party's own, lost with its process
+local count = 0 -- which no handler may change
 print("numbers are loaded")
 
 local acts = {}
@@ -84,7 +84,7 @@ function acts.number()
 end
 
 function acts.endless()
-  while true do count = 0 end
+  while true do end
 end
 
 function acts.memory()
@@ -162,8 +162,11 @@ function acts.spin()
 end
 
 function acts.count(party)
+  party.data.count = (party.data.count or 0) + 1
+end
+
+function acts.impure()
   count = count + 1
-  party.data.count = count
 end
 
 return af.flow {
