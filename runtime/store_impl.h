@@ -37,8 +37,8 @@ struct af_store {
     bool in_trouble;
     int64_t bytes_since_trim;         /* the thread's own */
     struct af_store_pending *telling; /* the loop's own, as all from here on: not told yet */
-    size_t behind;
-    struct af_timer *keep_alive; /* the loop waits as long as records are under way */
+    size_t behind;                    /* records that are under way */
+    struct af_timer *keep_alive;      /* the loop waits as long as records are under way */
 };
 
 extern const struct af_db_format af_store_format;
