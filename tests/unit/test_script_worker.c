@@ -339,6 +339,8 @@ static void test_the_flow_is_told_as_it_is(void **state)
         assert_string_equal(here->events[i].type, there->events[i].type);
         assert_int_equal(here->events[i].type_len, there->events[i].type_len);
         assert_int_equal(here->events[i].predefined, there->events[i].predefined);
+        assert_int_equal(here->events[i].line, there->events[i].line);
+        assert_string_equal(here->events[i].fields, there->events[i].fields);
     }
     assert_int_equal(here->role_count, there->role_count);
     for (size_t i = 0; i < here->role_count; i++)

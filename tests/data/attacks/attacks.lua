@@ -337,7 +337,8 @@ return {
   { name = "require_outside", ends = "failed", text = "all refused",
     does = [[
       for _, name in ipairs { "../x", "/etc/passwd", "..x", "...x", "x/../../y", "os", "io",
-        "debug", "package", "af.flow", "af.party", "cjson.safe", "x.lua", "x\0y", "", ".", "/", "\\" } do
+        "debug", "package", "af.flow", "af.party", "cjson.safe", "x.lua", "x\0y", "", ".", "/",
+        "\\" } do
         if pcall(require, name) then return af.fail(name) end
       end
       return af.fail "all refused"]] },
