@@ -117,6 +117,7 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
     struct af_coro *coro = &delivery->coro;
     struct af_delivery *outer = vm->delivery;
     struct af_script_party *outer_party = vm->running;
+    size_t outer_limit_bytes = vm->limit_bytes;
     int nresults = 0;
     vm->delivery = delivery;
     vm->running = delivery->party;
@@ -130,7 +131,9 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
                                      ? party->script->members[party->member].id
                                      : NULL);
     coro->state = AF_CORO_RUNS; /* an owner that answers from within finds it so */
+    af_vm_go_on(vm);
     int status = lua_resume(coro->thread, NULL, nargs, &nresults);
+    af_vm_end(vm);
     if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
         vm->capped = AF_CAP_MEMORY;
     if (status == LUA_YIELD && (delivery->waiting_call != 0 || coro->gated)) {
@@ -150,6 +153,7 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
     }
     vm->delivery = outer;
     vm->running = outer_party;
+    vm->limit_bytes = outer_limit_bytes;
     return coro->state;
 }
 

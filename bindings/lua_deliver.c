@@ -174,7 +174,10 @@ static void commit(struct af_delivery *delivery)
     char text[AF_FAILURE_TEXT_MAX];
     lua_pushcfunction(L, l_commit);
     lua_pushlightuserdata(L, delivery);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    af_vm_go_on(party->script->vm);
+    int status = lua_pcall(L, 1, 0, 0);
+    af_vm_end(party->script->vm);
+    if (status != LUA_OK) {
         add_place(delivery, text, sizeof text, af_vm_error_text(L, NULL));
         lua_pop(L, 1);
         raise_text(delivery, text);
@@ -473,8 +476,8 @@ static int l_push_event(lua_State *L)
     return 2;
 }
 
-/* Puts the event on the thread as l_push_event() does; false: it does not validate, and the
- * delivery is over. */
+/* Puts the event on the thread as l_push_event() does; false: it does not validate, or a cap was
+ * reached over it, which is no fault of its own; and the delivery is over. */
 static bool push_event(struct af_delivery *delivery)
 {
     struct af_script_party *party = delivery->party;
@@ -484,11 +487,19 @@ static bool push_event(struct af_delivery *delivery)
     vm->running = party;
     lua_pushcfunction(thread, l_push_event);
     lua_pushlightuserdata(thread, delivery);
+    af_vm_go_on(vm);
     int status = lua_pcall(thread, 1, 2, 0);
+    af_vm_end(vm);
     vm->running = outer;
     if (status == LUA_OK && !lua_isnil(thread, -2))
         return true;
+    if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_MEMORY;
     const char *why = af_vm_error_text(thread, NULL);
+    if (vm->capped != AF_CAP_NONE) {
+        raise_text(delivery, why);
+        return false;
+    }
     clear_effects(&delivery->effects, false);
     delivery->result = af_mem_string(why);
     delivery->effects.outcome = AF_OUTCOME_INVALID;
@@ -639,6 +650,7 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
     clear_effects(&delivery->effects, false);
     af_vm_deliver(party->script->vm);
     af_vm_begin(party->script->vm);
+    af_vm_end(party->script->vm); /* until the script runs */
     delivery->input = *input;
     delivery->done = done;
     delivery->arg = arg;

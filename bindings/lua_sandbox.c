@@ -6,6 +6,7 @@
  * proxies. An error that tells that a cap was reached passes every pcall(). */
 #include "lua_vm.h"
 
+#include "bounds.h"
 #include "lua_host.h"
 #include "lua_json.h"
 #include "lua_script.h"
@@ -385,10 +386,26 @@ static int l_pcall(lua_State *L)
     return call_over(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, call_over), 0);
 }
 
+/* A script's message handler: not called for a cap, which it could not be stopped after, since no
+ * hook runs within a hook's error. Upvalue: that function. */
+static int l_handle(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (af_vm_cap_reason(af_vm_of(L)) != NULL)
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
 static int l_xpcall(lua_State *L)
 {
     int count = lua_gettop(L);
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, l_handle, 1);
+    lua_replace(L, 2);
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2); /* f, handler, true, f, arguments */
@@ -403,6 +420,21 @@ static int l_checked(lua_State *L)
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
     af_vm_check_cap(L);
     return lua_gettop(L);
+}
+
+/* coroutine.create and coroutine.wrap. A new coroutine runs uncounted until the hook first looks at
+ * it, so that much is taken in advance. Upvalue: the function of the standard library. */
+static int l_new_coroutine(lua_State *L)
+{
+    struct af_vm *vm = af_vm_of(L);
+    vm->instructions_left -= AF_SCRIPT_HOOK_INSTRUCTIONS;
+    if (vm->instructions_left < 0 && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_INSTRUCTIONS;
+    af_vm_check_cap(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
 }
 
 /* ---- Tables. ---- */
@@ -553,6 +585,8 @@ void af_sandbox_open(lua_State *L)
     lua_setfield(L, -2, "string");
 
     copy_library(L, "coroutine");
+    wrap_field(L, "create", l_new_coroutine);
+    wrap_field(L, "wrap", l_new_coroutine);
     wrap_field(L, "resume", l_checked);
     wrap_field(L, "close", l_checked);
     af_vm_lock(L, "coroutine");

@@ -63,7 +63,8 @@ static void *limited_alloc(void *ud, void *block, size_t old_bytes, size_t new_b
     struct af_vm *vm = ud;
     if (block == NULL)
         old_bytes = 0; /* Lua tells the kind of the object there */
-    if (new_bytes > old_bytes && new_bytes - old_bytes > vm->limit_bytes - vm->used_bytes)
+    size_t left = vm->used_bytes < vm->limit_bytes ? vm->limit_bytes - vm->used_bytes : 0;
+    if (new_bytes > old_bytes && new_bytes - old_bytes > left)
         return NULL;
     vm->used_bytes = vm->used_bytes - old_bytes + new_bytes;
     if (old_bytes == 0)
@@ -126,14 +127,21 @@ void af_vm_begin(struct af_vm *vm)
     size_t state_max = vm->state_max_bytes;
     vm->capped = AF_CAP_NONE;
     vm->instructions_left = AF_SCRIPT_INSTRUCTIONS_MAX;
-    vm->limit_bytes = vm->used_bytes < state_max - AF_SCRIPT_GROWTH_BYTES_MAX
-                          ? vm->used_bytes + AF_SCRIPT_GROWTH_BYTES_MAX
-                          : state_max;
+    vm->step_limit_bytes = state_max > AF_SCRIPT_GROWTH_BYTES_MAX &&
+                                   vm->used_bytes < state_max - AF_SCRIPT_GROWTH_BYTES_MAX
+                               ? vm->used_bytes + AF_SCRIPT_GROWTH_BYTES_MAX
+                               : state_max;
+    af_vm_go_on(vm);
+}
+
+void af_vm_go_on(struct af_vm *vm)
+{
+    vm->limit_bytes = vm->step_limit_bytes;
 }
 
 void af_vm_end(struct af_vm *vm)
 {
-    vm->limit_bytes = SIZE_MAX; /* what the host does between two deliveries is its own affair */
+    vm->limit_bytes = SIZE_MAX;
 }
 
 void af_vm_deliver(struct af_vm *vm)

@@ -37,7 +37,8 @@ struct af_vm {
     } text[AF_VM_TEXTS];
     struct af_pool pool; /* of its small blocks */
     size_t used_bytes;
-    size_t limit_bytes; /* now */
+    size_t limit_bytes;      /* now */
+    size_t step_limit_bytes; /* … while the script runs, in this step */
     size_t state_max_bytes;
     int64_t instructions_left;
     bool delivers;            /* see af_vm_deliver() */
@@ -61,8 +62,10 @@ static inline struct af_vm *af_vm_of(lua_State *L)
     return vm;
 }
 
-/* Between these a script runs under its caps. */
+/* Between these a script runs under its caps: begin is a new step, go_on the same one. What the
+ * host does outside, which nothing protects from an error, always has memory. */
 void af_vm_begin(struct af_vm *vm);
+void af_vm_go_on(struct af_vm *vm);
 void af_vm_end(struct af_vm *vm);
 
 /* From the first delivery on most of what is made is garbage soon: tells the collector so. */

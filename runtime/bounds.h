@@ -24,16 +24,19 @@
 /* Parties. */
 #define AF_PARTY_DATA_BYTES_MAX (16u << 20) /* data as JSON; large things belong in files */
 #define AF_PARTY_DATA_BYTES_WARN (256u << 10)
-#define AF_PARTY_DEFERRED_MAX 100000 /* events: a party that defers more is stuck */
-#define AF_PARTY_ATTEMPTS_MAX 3      /* deliveries of an input over which its process dies */
+#define AF_PARTY_DEFERRED_MAX 100000             /* events: a party that defers more is stuck */
+#define AF_PARTY_DEFERRED_BYTES_MAX (256u << 20) /* … and their contents */
+#define AF_PARTY_DEADLINES_MAX 10000             /* that are armed: all are written at each step */
+#define AF_PARTY_ATTEMPTS_MAX 3 /* deliveries of an input over which its process dies */
 #define AF_JOURNAL_BYTES                                                                           \
     (64ll << 20) /* of a party's journal: older entries lose their contents                        \
                   */
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
 #define AF_NODE_REQUEST_BYTES_MAX (1u << 20) /* of one request to a node's control socket */
-#define AF_STORE_BEHIND_MAX 10000 /* records that wait for the disk, before parties wait too */
-#define AF_PARTY_SEEN_MAX 500000  /* uuids remembered at least, for deduplication */
-#define AF_PARTIES_MAX 2000000    /* of one simulated run */
+#define AF_PARTY_BEHIND_MAX 1000 /* steps that wait for the disk, before the party waits too … */
+#define AF_PARTY_BEHIND_BYTES_MAX (32u << 20) /* … or what they hold */
+#define AF_PARTY_SEEN_MAX 500000              /* uuids remembered at least, for deduplication */
+#define AF_PARTIES_MAX 2000000                /* of one simulated run */
 
 /* Times. */
 #define AF_TIME_MAX_S INT64_C(31536000) /* a year: any delay or deadline */
@@ -81,6 +84,7 @@
 #define AF_LINK_RETRY_FIRST_NS (100 * AF_MS_NS) /* doubled at each failure … */
 #define AF_LINK_RETRY_LAST_NS (5 * AF_S_NS)     /* … up to this */
 #define AF_LINK_LEAVE_NS (3 * AF_S_NS)          /* that leaving waits for the bus */
+#define AF_LINK_UNSENT_BYTES_MAX (64u << 20)    /* not confirmed by the bus; its party waits then */
 /* HTTP, as a service. */
 #define AF_HTTP_CONNECTIONS_MAX 12000        /* 10,000 parked polls, and room to serve */
 #define AF_HTTP_CONNECTIONS_SPARE 200        /* left when waiting ones begin to be closed */

@@ -29,6 +29,7 @@ struct af_link {
 
     struct outgoing *first, **last;
     size_t unsent, in_push; /* in_push: of those, under way now */
+    size_t unsent_bytes;    /* of their contents */
     struct af_timer *push_again;
     int64_t push_delay_ns;
 
@@ -163,6 +164,7 @@ static void forget_posts(struct af_link *link, size_t count)
         struct outgoing *outgoing = link->first;
         link->first = outgoing->next;
         link->unsent--;
+        link->unsent_bytes -= outgoing->post.content_len;
         outgoing_free(outgoing);
     }
 }
@@ -229,7 +231,13 @@ void af_link_send(struct af_link *link, const struct af_bus_post *post)
     *link->last = outgoing;
     link->last = &outgoing->next;
     link->unsent++;
+    link->unsent_bytes += post->content_len;
     push(link);
+}
+
+bool af_link_is_full(const struct af_link *link)
+{
+    return link->unsent_bytes > AF_LINK_UNSENT_BYTES_MAX;
 }
 
 size_t af_link_unsent(const struct af_link *link)

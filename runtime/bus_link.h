@@ -56,6 +56,9 @@ void af_link_send(struct af_link *link, const struct af_bus_post *post);
 /* How many posts are not confirmed. */
 size_t af_link_unsent(const struct af_link *link);
 
+/* Whether those are so large that who sends should wait until some are. */
+bool af_link_is_full(const struct af_link *link);
+
 /* Begins to take what comes. */
 void af_link_listen(struct af_link *link);
 

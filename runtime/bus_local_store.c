@@ -474,10 +474,12 @@ static size_t read_items(struct af_local_store *store, struct af_local_op *op, i
 }
 
 /* Waits, if it may. What it holds stays its own meanwhile: the leases are renewed at half their
- * time, so that they run out soon if this process dies. */
+ * time, so that they run out soon if this process dies. Not sooner: who waits looks whenever
+ * another process has written, and two who then write would wake each other for ever. */
 static void park(struct af_local_store *store, struct af_local_op *op, const struct lease *lease)
 {
     const struct af_bus_take *take = &op->take;
+    int64_t half_ns = take->lease_ns / 2;
     if (take->wait_ns <= 0 || store->machine_ns >= op->until_ns)
         return; /* nothing, at once */
     op->parked = true;
@@ -490,9 +492,12 @@ static void park(struct af_local_store *store, struct af_local_op *op, const str
             op->until_ns = op->parked_ns + AF_BUS_HELD_TELL_NS;
     }
     if (take->lease_ns > 0 && lease->mine && lease->handed > 0) {
-        op->look_ns = store->machine_ns + take->lease_ns / 2;
-        write_lease(store, op->queue, take->holder, lease->handed, take->lease_ns,
-                    store->machine_ns + take->lease_ns);
+        int64_t until_ns = lease->until_ns;
+        if (until_ns - store->machine_ns <= half_ns || lease->lease_ns != take->lease_ns) {
+            until_ns = store->machine_ns + take->lease_ns;
+            write_lease(store, op->queue, take->holder, lease->handed, take->lease_ns, until_ns);
+        }
+        op->look_ns = until_ns - half_ns;
     }
 }
 

@@ -67,7 +67,7 @@ static int set_limits(const struct af_jail_spec *spec, struct af_failure *why)
 static const int allowed[] = {
     SCMP_SYS(read),          SCMP_SYS(write),           SCMP_SYS(recvmsg),
     SCMP_SYS(sendmsg),       SCMP_SYS(close),           SCMP_SYS(memfd_create),
-    SCMP_SYS(ftruncate),     SCMP_SYS(pread64),         SCMP_SYS(fstat),
+    SCMP_SYS(ftruncate),     SCMP_SYS(pread64),         SCMP_SYS(lseek),
     SCMP_SYS(munmap),        SCMP_SYS(mremap),          SCMP_SYS(brk),
     SCMP_SYS(madvise),       SCMP_SYS(futex),           SCMP_SYS(exit),
     SCMP_SYS(exit_group),    SCMP_SYS(rt_sigreturn),    SCMP_SYS(rt_sigprocmask),
@@ -77,25 +77,12 @@ static const int allowed[] = {
 
 /* What the C library tries, and can do without. */
 static const int refused[] = {
-    SCMP_SYS(open),
-    SCMP_SYS(openat),
-    SCMP_SYS(stat),
-    SCMP_SYS(lstat),
-    SCMP_SYS(statx),
-    SCMP_SYS(newfstatat),
-    SCMP_SYS(access),
-    SCMP_SYS(faccessat),
-    SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat),
-    SCMP_SYS(ioctl),
-    SCMP_SYS(lseek),
-    SCMP_SYS(getcwd),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(getrlimit),
-    SCMP_SYS(sysinfo),
-    SCMP_SYS(uname),
-    SCMP_SYS(prlimit64),
-    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(open),       SCMP_SYS(openat),    SCMP_SYS(stat),
+    SCMP_SYS(lstat),      SCMP_SYS(statx),     SCMP_SYS(newfstatat),
+    SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat), SCMP_SYS(ioctl),     SCMP_SYS(getcwd),
+    SCMP_SYS(getrandom),  SCMP_SYS(getrlimit), SCMP_SYS(sysinfo),
+    SCMP_SYS(uname),      SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity),
 };
 
 /* abort() sends a signal to this process; no signal goes to another. */

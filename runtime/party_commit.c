@@ -34,7 +34,7 @@ static void end(struct af_party *party, enum af_party_status status)
     af_party_cancel_timers(party);
     for (size_t i = 0; i < party->deferred_count; i++)
         af_party_drop_as_late(party, party->deferred[i]);
-    party->deferred_count = 0;
+    party->deferred_count = party->deferred_bytes = 0;
     while (party->queue_count > 0)
         af_party_drop_as_late(party, af_party_queue_take(party));
 }
@@ -93,7 +93,7 @@ void af_party_lose(struct af_party *party)
         af_contract_drop(af_party_queue_take(party));
     for (size_t i = 0; i < party->deferred_count; i++)
         af_contract_drop(party->deferred[i]);
-    party->deferred_count = 0;
+    party->deferred_count = party->deferred_bytes = 0;
     for (size_t i = 0; i < party->outbox_count; i++) {
         af_contract_drop(party->outbox[i].contract);
         free(party->outbox[i].targets);
@@ -177,6 +177,8 @@ static void apply(struct af_party *party, const struct af_effects *effects, bool
         end_done(party, effects->text);
     else if (effects->outcome == AF_OUTCOME_FAILED)
         end_failed(party, AF_FINDING_FAILED, effects->text);
+    else if (party->deadline_count > AF_PARTY_DEADLINES_MAX)
+        end_failed(party, AF_FINDING_RAISED, "more than 10,000 deadlines are armed");
 }
 
 void af_party_dead_letter(struct af_party *party, const struct af_contract *contract,
@@ -206,8 +208,12 @@ void af_party_go_down(struct af_party *party)
 /* Keeps a contract that is fit to be handled in a later state. */
 static void keep_deferred(struct af_party *party, struct af_contract *contract)
 {
-    if (party->deferred_count >= AF_PARTY_DEFERRED_MAX) {
-        end_failed(party, AF_FINDING_RAISED, "more than 100,000 events are deferred");
+    if (party->deferred_count >= AF_PARTY_DEFERRED_MAX ||
+        contract->content_len > AF_PARTY_DEFERRED_BYTES_MAX - party->deferred_bytes) {
+        end_failed(party, AF_FINDING_RAISED,
+                   party->deferred_count >= AF_PARTY_DEFERRED_MAX
+                       ? "more than 100,000 events are deferred"
+                       : "events of more than 256 MiB are deferred");
         af_party_stepped(party, AF_STEP_REFUSE, contract);
         af_party_settle(party, contract);
         af_contract_drop(contract);

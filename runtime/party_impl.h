@@ -54,6 +54,7 @@ struct af_party {
     size_t queue_first, queue_count, queue_cap;
     struct af_contract **deferred;
     size_t deferred_count, deferred_cap;
+    size_t deferred_bytes; /* of their contents */
     struct af_party_taken taken;
     struct af_party_step step; /* for the owner, while it is told */
     struct af_seen seen;

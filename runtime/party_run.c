@@ -35,12 +35,14 @@ static void log_line(void *arg, struct af_party *party, const char *text, size_t
     run->spec.owner.log(run->spec.owner.arg, text, len);
 }
 
-/* Where the disk is far behind, the party waits for it. */
+/* Where the disk is far behind, or the bus, the party waits for it. */
 static bool ready(void *arg, const struct af_party *party)
 {
-    const struct af_party_run *run = arg;
+    struct af_party_run *run = arg;
     (void)party;
-    return run->spec.store == NULL || af_store_behind(run->spec.store) < AF_STORE_BEHIND_MAX;
+    run->waits_for_bus = af_link_is_full(run->link);
+    return !run->waits_for_bus && run->behind < AF_PARTY_BEHIND_MAX &&
+           run->behind_bytes < AF_PARTY_BEHIND_BYTES_MAX;
 }
 
 /* ---- What comes. ---- */

@@ -31,6 +31,7 @@ struct af_run_step { /* on its way to the disk */
     size_t ack_count, ack_cap;
     int progress; /* to be told to the task manager, or -1 */
     bool ended;
+    size_t bytes; /* that the store is to keep of it */
 };
 
 struct af_run_sent { /* posts of an entry of the journal that the bus has not confirmed */
@@ -50,10 +51,12 @@ struct af_party_run {
     uint64_t sent, received;
 
     struct af_run_step *open;          /* what the step that is being taken sends; or NULL */
-    struct af_run_step *first, **last; /* steps that are not kept yet */
-    int64_t *early_acks;               /* of contracts that came too late for the end to come */
+    struct af_run_step *first, **last; /* steps that are not kept yet: */
+    size_t behind, behind_bytes;
+    int64_t *early_acks; /* of contracts that came too late for the end to come */
     size_t early_count, early_cap;
     bool end_put;
+    bool waits_for_bus; /* what it sent is too much to go on */
 
     int64_t party_id;           /* in the store */
     int64_t seq, announced;     /* the last step, the last one that was announced */

@@ -201,6 +201,8 @@ static void announce(void *arg)
     run->first = step->next;
     if (run->first == NULL)
         run->last = &run->first;
+    run->behind--;
+    run->behind_bytes -= step->bytes;
     for (size_t i = 0; i < step->post_count; i++)
         send_post(run, &step->posts[i], step->seq);
     run->announced = step->seq;
@@ -237,7 +239,6 @@ static void keep_confirmed(void *arg)
 void af_run_confirmed(void *arg, struct af_link *link, size_t count)
 {
     struct af_party_run *run = arg;
-    (void)link;
     af_kill_point("confirmed");
     while (count > 0 && run->on_way_count > 0) {
         struct af_run_sent *oldest = &run->on_way[0];
@@ -250,6 +251,10 @@ void af_run_confirmed(void *arg, struct af_link *link, size_t count)
     }
     if (run->spec.store != NULL && run->confirm_soon == NULL)
         run->confirm_soon = af_timer_start(run->spec.loop, confirm_after_ns, keep_confirmed, run);
+    if (run->waits_for_bus && !af_link_is_full(link)) {
+        run->waits_for_bus = false;
+        af_party_go_on(run->party);
+    }
 }
 
 /* ---- Keeping. ---- */
@@ -367,6 +372,8 @@ static void keep(struct af_party_run *run, struct af_run_step *ours)
     record.now.timers = af_buf_text(&timers);
     record.entry.sends = sends.len == 0 ? NULL : af_buf_text(&sends);
     record.entry.answers = run->answers.len == 0 ? NULL : af_buf_text(&run->answers);
+    ours->bytes = timers.len + sends.len + run->answers.len + record.entry.content_len +
+                  (record.now.data == NULL ? 0 : record.now.data_len);
     af_store_put(run->spec.store, &record, announce, ours);
     af_buf_clear(&run->answers);
     af_buf_release(&timers);
@@ -393,6 +400,8 @@ void af_run_stepped(void *arg, struct af_party *party)
         keep(run, step);
     *run->last = step;
     run->last = &step->next;
+    run->behind++;
+    run->behind_bytes += step->bytes;
     if (run->spec.store == NULL)
         announce(step);
 }

@@ -55,6 +55,7 @@ void af_party_deferred_insert(struct af_party *party, size_t at, struct af_contr
             (party->deferred_count - at) * sizeof(struct af_contract *));
     party->deferred[at] = contract;
     party->deferred_count++;
+    party->deferred_bytes += contract->content_len;
 }
 
 struct af_contract *af_party_deferred_remove(struct af_party *party, size_t at)
@@ -63,6 +64,7 @@ struct af_contract *af_party_deferred_remove(struct af_party *party, size_t at)
     memmove(party->deferred + at, party->deferred + at + 1,
             (party->deferred_count - at - 1) * sizeof(struct af_contract *));
     party->deferred_count--;
+    party->deferred_bytes -= contract->content_len;
     return contract;
 }
 

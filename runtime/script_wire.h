@@ -195,6 +195,10 @@ const char *af_wire_read_hello(struct af_wire_in *in, bool *jailed);
 void af_wire_put_failure(struct af_buf *out, const struct af_failure *why);
 const char *af_wire_read_failure(struct af_wire_in *in, struct af_failure *why);
 
+/* Whether a node takes the flow: names that are some, and not too many of them. 0, or -1 with *why
+ * filled; `what` is the file's name. */
+int af_wire_check_flow(const struct af_flow *flow, const char *what, struct af_failure *why);
+
 /* … behind which LOADED has the file and the flow, made of the arena's memory. */
 void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
                       const struct af_flow *flow);

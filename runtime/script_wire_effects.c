@@ -29,8 +29,8 @@ const char *af_wire_check_effects(const struct af_effects *effects)
         if (!af_wire_is_name(effects->bytes.data + effects->deadlines[i].name))
             return "a deadline's name is a text of at most 1024 bytes";
     for (size_t i = 0; i < effects->send_count; i++)
-        if (effects->sends[i].content_len > AF_JSON_BYTES_MAX)
-            return "an event is at most 16 MiB";
+        if (effects->sends[i].content_len > AF_BUS_CONTENT_BYTES_MAX)
+            return "an event is at most 12 MiB";
     if (effects->progress < -1 || effects->progress > 100)
         return "progress is 0 to 100 percent";
     return NULL;
@@ -113,7 +113,7 @@ static const char *read_send(struct af_wire_in *in, const struct af_wire_expecte
     send->first_target = effects->target_count;
     send->target_count = get_count(in, expected->member_count, sizeof(uint32_t));
     if (in->bad || event >= expected->flow->event_count || send->title == NULL ||
-        send->target_count == 0 ||
+        send->target_count == 0 || send->content_len > AF_BUS_CONTENT_BYTES_MAX ||
         effects->target_count + send->target_count > AF_WORKER_TARGETS_MAX)
         return "a send is malformed";
     send->type = expected->flow->events[event].type;

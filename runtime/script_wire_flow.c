@@ -3,8 +3,66 @@
 
 #include "arena.h"
 #include "bounds.h"
+#include "failure.h"
 
 #include <string.h>
+
+/* ---- What a node takes. ---- */
+
+static int check_name(const char *name, const char *kind, const char *what, struct af_failure *why)
+{
+    if (af_wire_is_name(name))
+        return 0;
+    return af_failure_set(why, AF_FAILURE_USAGE, what,
+                          "the name of %s is empty, longer than 1024 bytes, no UTF-8, or has "
+                          "control characters",
+                          kind);
+}
+
+static int check_role(const struct af_flow_role *role, const char *what, struct af_failure *why)
+{
+    if (check_name(role->name, "a role", what, why) != 0)
+        return -1;
+    if (role->state_count > AF_WORKER_STATES_MAX)
+        return af_failure_set(why, AF_FAILURE_USAGE, what, "role '%s' has more than 10,000 states",
+                              role->name);
+    for (size_t s = 0; s < role->state_count; s++) {
+        const struct af_flow_state *state = &role->states[s];
+        if (check_name(state->name, "a state", what, why) != 0)
+            return -1;
+        if (state->timeout_count > AF_WORKER_DEADLINES_MAX)
+            return af_failure_set(why, AF_FAILURE_USAGE, what,
+                                  "state '%s' names more than 10,000 deadlines", state->name);
+        for (size_t t = 0; t < state->timeout_count; t++)
+            if (check_name(state->timeouts[t], "a deadline", what, why) != 0)
+                return -1;
+    }
+    return 0;
+}
+
+int af_wire_check_flow(const struct af_flow *flow, const char *what, struct af_failure *why)
+{
+    size_t states = 0;
+    if (flow->event_count > AF_WORKER_EVENTS_MAX)
+        return af_failure_set(why, AF_FAILURE_USAGE, what, "knows more than 10,000 event types");
+    if (flow->role_count > AF_WORKER_ROLES_MAX)
+        return af_failure_set(why, AF_FAILURE_USAGE, what, "has more than 1,000 roles");
+    if (check_name(flow->name, "the flow", what, why) != 0)
+        return -1;
+    for (size_t i = 0; i < flow->event_count; i++)
+        if (check_name(flow->events[i].type, "an event type", what, why) != 0)
+            return -1;
+    for (size_t r = 0; r < flow->role_count; r++) {
+        if (check_role(&flow->roles[r], what, why) != 0)
+            return -1;
+        states += flow->roles[r].state_count;
+    }
+    if (states * flow->event_count > AF_WORKER_FLOW_BYTES_MAX / 2)
+        return af_failure_set(why, AF_FAILURE_USAGE, what, "has too many states and event types");
+    return 0;
+}
+
+/* ---- Writing. ---- */
 
 void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
                       const struct af_flow *flow)

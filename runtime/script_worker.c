@@ -324,7 +324,7 @@ static int start_process(struct af_worker *worker, struct af_failure *why)
     struct af_buf name = AF_BUF_EMPTY;
     worker->broke = NULL;
     worker->hung = false;
-    worker->log_count = 0;
+    worker->log_count = worker->read_count = 0;
     if (af_worker_spawn(worker, why) != 0)
         return -1;
     worker->process++;

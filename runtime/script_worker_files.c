@@ -91,6 +91,8 @@ const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
     if (!af_wire_is_over(in) || path == NULL ||
         (strcmp(path, worker->base) != 0 && !is_module(path)))
         return "it asks for a file that is none of the flow's";
+    if (++worker->read_count > AF_WORKER_FILES_MAX)
+        return "it asks for more than 1,000 files in one step";
     struct af_worker_file *file = find(worker, path);
     if (file != NULL && file->process == worker->process)
         return "it asks for a file again";

@@ -106,13 +106,13 @@ static const char *hear_waits(struct af_worker *worker, struct af_wire_in *in)
     if (!is_at_party(worker) || !af_wire_is_over(in) || where == NULL ||
         strlen(where) > AF_WORKER_NAME_BYTES_MAX)
         return "it waits without a delivery";
-    struct af_job *job = af_worker_take_first(worker);
-    struct af_script_party *party = job->party;
-    af_job_free(job);
+    struct af_script_party *party = worker->sent.first->party;
+    size_t this_answer = is_at(worker, AF_JOB_ANSWER);
+    if (party != NULL && party->call == 0 && party->answers == this_answer)
+        return "it waits for nothing";
+    af_job_free(af_worker_take_first(worker));
     if (party == NULL)
         return NULL;
-    if (party->call == 0 && party->answers == 0)
-        return "it waits for nothing";
     free(party->where);
     party->where = af_mem_string(where);
     return NULL;

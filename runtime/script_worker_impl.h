@@ -118,7 +118,7 @@ struct af_worker {
     struct af_timer *watchdog, *restart;
     int64_t restart_ns; /* the next pause */
     bool posted;
-    size_t log_count; /* lines since a job ended */
+    size_t log_count, read_count; /* lines, and files asked for, since a job ended */
     struct af_worker_numbers script_numbers, party_numbers;
     struct af_script_party *given;
     struct af_arena arena; /* of the flow */

@@ -60,7 +60,7 @@ struct af_job *af_worker_take_first(struct af_worker *worker)
     struct af_job *job = af_jobs_pop(&worker->sent);
     assert(job != NULL);
     worker->busy_since_ns = af_loop_now_ns(worker->spec.loop);
-    worker->log_count = 0;
+    worker->log_count = worker->read_count = 0;
     if (job->kind == AF_JOB_ANSWER && job->party != NULL)
         job->party->answers--;
     if (worker->ready.first != NULL)

@@ -238,11 +238,6 @@ void af_store_forget(struct af_store *store, const void *arg)
     forget(store->telling, arg);
 }
 
-size_t af_store_behind(const struct af_store *store)
-{
-    return store->behind;
-}
-
 /* ---- Life. ---- */
 
 static void free_all(struct af_store_pending *at)

@@ -172,7 +172,4 @@ void af_store_put(struct af_store *store, const struct af_store_record *record,
 /* Forgets to call done for what was put with this arg. */
 void af_store_forget(struct af_store *store, const void *arg);
 
-/* How many records are not on the disk yet. */
-size_t af_store_behind(const struct af_store *store);
-
 #endif

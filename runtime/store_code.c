@@ -124,9 +124,11 @@ static void swap_party(struct af_store *store, const struct af_store_swap *swap)
     af_db_text(row, swap->timers);
     af_db_integer(row, swap->party);
     af_db_run(row);
-    row = af_db_use(store->db,
-                    "INSERT INTO journal (party, seq, time, kind, name, state, data, bytes) SELECT "
-                    "id, seq, ?, 'reload', ?, state, ?, 0 FROM party WHERE id = ?");
+    row = af_db_use(
+        store->db,
+        "INSERT INTO journal (id, party, seq, time, kind, name, state, data, bytes) "
+        "SELECT " AF_STORE_ENTRY(
+            "id", "seq") ", id, seq, ?, 'reload', ?, state, ?, 0 FROM party WHERE id = ?");
     unsigned char hash[16];
     af_store_pack(swap->data_hash, hash);
     af_db_integer(row, swap->time_ns);

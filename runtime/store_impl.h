@@ -37,11 +37,16 @@ struct af_store {
     bool in_trouble;
     int64_t bytes_since_trim;         /* the thread's own */
     struct af_store_pending *telling; /* the loop's own, as all from here on: not told yet */
-    size_t behind;
-    struct af_timer *keep_alive; /* the loop waits as long as records are under way */
+    size_t behind;                    /* records that are under way */
+    struct af_timer *keep_alive;      /* the loop waits as long as records are under way */
 };
 
 extern const struct af_db_format af_store_format;
+
+/* Entries of journals have one number for party and seq: the key of a table without such a number
+ * is compared by reading whole rows, of megabytes. SQL for it, and for all entries of a party. */
+#define AF_STORE_ENTRY(party, seq) "(" party " << 40 | " seq ")"
+#define AF_STORE_OF_PARTY(party) "id > " party " << 40 AND id < (" party " + 1) << 40"
 
 /* Waits until nothing is on its way to the disk; false: it cannot be written now. */
 bool af_store_flush(struct af_store *store);

@@ -35,11 +35,10 @@ const struct af_db_format af_store_format = {
         "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
         "  PRIMARY KEY (hash, place));"
         "CREATE TABLE journal ("
-        "  party INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
-        "  kind TEXT NOT NULL, key BLOB, uuid BLOB, sender TEXT, type TEXT, name TEXT,"
-        "  state TEXT, data BLOB, content BLOB, sends TEXT, answers TEXT,"
-        "  bytes INTEGER NOT NULL,"
-        "  PRIMARY KEY (party, seq)) WITHOUT ROWID;",
+        "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, seq INTEGER NOT NULL,"
+        "  bytes INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB, uuid BLOB,"
+        "  sender TEXT, type TEXT, name TEXT, state TEXT, data BLOB,"
+        "  content BLOB, sends TEXT, answers TEXT);", /* what is large comes last */
 };
 
 /* ---- Hashes. ---- */
@@ -76,13 +75,16 @@ static void write_entry(struct af_store *store, const struct af_store_record *re
 {
     const struct af_store_entry *entry = &record->entry;
     unsigned char key[16], uuid[16], data[16];
-    struct af_db_statement *row = af_db_use(
-        store->db, "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    struct af_db_statement *row =
+        af_db_use(store->db, "INSERT INTO journal VALUES (" AF_STORE_ENTRY(
+                                 "?1", "?2") ", ?1, ?2, "
+                                             "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     af_store_pack(entry->key, key);
     af_store_pack(entry->uuid, uuid);
     af_store_pack(entry->data, data);
     af_db_integer(row, record->party);
     af_db_integer(row, entry->seq);
+    af_db_integer(row, bytes_of(entry));
     af_db_integer(row, entry->time_ns);
     af_db_text(row, entry->kind);
     af_db_bytes(row, key, sizeof key);
@@ -95,7 +97,6 @@ static void write_entry(struct af_store *store, const struct af_store_record *re
     af_db_bytes(row, entry->content, entry->content_len);
     af_db_text(row, entry->sends);
     af_db_text(row, entry->answers);
-    af_db_integer(row, bytes_of(entry));
     af_db_run(row);
     store->bytes_since_trim += bytes_of(entry);
 }
@@ -170,7 +171,8 @@ void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns)
     struct af_db_statement *find = af_db_use(
         store->db,
         "SELECT max(seq) FROM (SELECT seq, time, sum(bytes) OVER (ORDER BY seq DESC) AS total "
-        "FROM journal WHERE party = ?1 AND bytes > 0) WHERE total > ?2 OR time < ?3");
+        "FROM journal WHERE " AF_STORE_OF_PARTY("?1") " AND bytes > 0) "
+                                                      "WHERE total > ?2 OR time < ?3");
     af_db_integer(find, party);
     af_db_integer(find, store->options.journal_bytes);
     af_db_integer(find, now_ns - store->options.journal_age_ns);
@@ -180,14 +182,16 @@ void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns)
         return;
     struct af_db_statement *strip = af_db_use(
         store->db, "UPDATE journal SET content = NULL, sends = NULL, answers = NULL, bytes = -1 "
-                   "WHERE party = ?1 AND seq <= ?2 AND bytes >= 0 "
-                   "AND seq <= (SELECT sent FROM party WHERE id = ?1)");
+                   "WHERE id > ?1 << 40 AND id <= " AF_STORE_ENTRY(
+                       "?1", "?2") " AND bytes >= 0 "
+                                   "AND seq <= (SELECT sent FROM party WHERE id = ?1)");
     af_db_integer(strip, party);
     af_db_integer(strip, last);
     af_db_run(strip);
     struct af_db_statement *drop =
-        af_db_use(store->db, "DELETE FROM journal WHERE party = ?1 AND bytes < 0 AND seq < "
-                             "(SELECT seq FROM party WHERE id = ?1) - ?2");
+        af_db_use(store->db, "DELETE FROM journal WHERE " AF_STORE_OF_PARTY(
+                                 "?1") " AND bytes < 0 AND seq < "
+                                       "(SELECT seq FROM party WHERE id = ?1) - ?2");
     af_db_integer(drop, party);
     af_db_integer(drop, AF_PARTY_SEEN_MAX);
     af_db_run(drop);
@@ -231,7 +235,7 @@ int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
 
 int af_store_remove(struct af_store *store, int64_t party, struct af_failure *why)
 {
-    static const char *const sql[] = {"DELETE FROM journal WHERE party = ?",
+    static const char *const sql[] = {"DELETE FROM journal WHERE " AF_STORE_OF_PARTY("?1"),
                                       "DELETE FROM deferred WHERE party = ?",
                                       "DELETE FROM party WHERE id = ?"};
     pthread_mutex_lock(&store->db_lock);
@@ -322,9 +326,10 @@ int af_store_read(struct af_store *store, int64_t party,
 
 /* ---- Journals. ---- */
 
-static const char entry_columns[] = "SELECT seq, time, kind, key, uuid, sender, type, name, state, "
-                                    "data, sends, answers, bytes, content FROM journal "
-                                    "WHERE party = ? AND seq > ? ORDER BY seq";
+static const char entry_columns[] =
+    "SELECT seq, time, kind, key, uuid, sender, type, name, state, "
+    "data, sends, answers, bytes, content FROM journal "
+    "WHERE id > " AF_STORE_ENTRY("?1", "?2") " AND id < (?1 + 1) << 40 ORDER BY id";
 
 static struct af_store_entry read_entry(struct af_db_statement *row)
 {
@@ -380,8 +385,8 @@ static void read_deferred(struct af_store *store, int64_t party,
 static void read_seen(struct af_store *store, int64_t party, const struct af_store_loader *loader)
 {
     struct af_db_statement *row =
-        af_db_use(store->db, "SELECT key FROM journal WHERE party = ? AND uuid IS NOT NULL "
-                             "ORDER BY seq");
+        af_db_use(store->db, "SELECT key FROM journal WHERE " AF_STORE_OF_PARTY(
+                                 "?1") " AND uuid IS NOT NULL ORDER BY id");
     af_db_integer(row, party);
     while (af_db_row(row))
         loader->seen(loader->arg, column_hash(row, 0));

@@ -282,6 +282,8 @@ static void do_load(struct af_buf *body)
     if (worker.spare != NULL && af_script_flow(worker.spare) == NULL)
         af_failure_set(&why, AF_FAILURE_USAGE, worker.name,
                        "is no flow: a node runs files that `return af.flow {…}`");
+    else if (worker.spare != NULL)
+        af_wire_check_flow(af_script_flow(worker.spare), worker.name, &why);
     af_wire_put_failure(&worker.out, &why);
     if (why.kind == AF_FAILURE_NONE)
         af_wire_put_flow(&worker.out, af_script_file(worker.spare), af_script_flow(worker.spare));

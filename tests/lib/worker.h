@@ -1,5 +1,6 @@
 /* worker.h: what the tests of worker processes share: a folder with a flow, a worker that runs it,
- * and deliveries that are waited for.
+ * and deliveries that are waited for. stop() looks for what was left: processes, descriptors,
+ * timers and posts of the loop.
  *
  * Include after cmocka.h. The program is $AFRUN, or the one beside the test's folder. */
 #ifndef TESTS_LIB_WORKER_H
@@ -13,13 +14,16 @@
 #include "script.h"
 #include "script_worker.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define WAIT_NS (30 * AF_S_NS) /* that anything is waited for */
+#define WAIT_NS (60 * AF_S_NS) /* that anything is waited for */
 
 static char test_folder[256], test_path[300];
 
@@ -32,6 +36,7 @@ struct test_worker {
     char death[AF_FAILURE_TEXT_MAX]; /* the last */
     char log[4096];
     bool late;
+    unsigned descriptors; /* that were open before */
 };
 
 /* What a delivery came to, copied. */
@@ -45,7 +50,7 @@ struct test_result {
     char *all; /* all of the effects and the snapshot, as a text to compare */
 };
 
-static int make_folder(void **state)
+static inline int make_folder(void **state)
 {
     const char *base = getenv("TMPDIR");
     (void)state;
@@ -57,7 +62,7 @@ static int make_folder(void **state)
     return 0;
 }
 
-static int remove_folder(void **state)
+static inline int remove_folder(void **state)
 {
     char command[400];
     (void)state;
@@ -65,7 +70,7 @@ static int remove_folder(void **state)
     return system(command);
 }
 
-static void write_file(const char *name, const char *text)
+static inline void write_file(const char *name, const char *text)
 {
     char path[400];
     snprintf(path, sizeof path, "%s/%s", test_folder, name);
@@ -75,22 +80,50 @@ static void write_file(const char *name, const char *text)
     fclose(file);
 }
 
-static const char *program(void)
+/* The path of this program up to a folder of it: build/MODE for "/tests/", the repository for
+ * "/build/". */
+static inline char *above(const char *folder, char *path, size_t size)
+{
+    ssize_t len = readlink("/proc/self/exe", path, size - 1);
+    assert_true(len > 0);
+    path[len] = '\0';
+    char *end = strstr(path, folder);
+    assert_non_null(end);
+    *end = '\0';
+    return path;
+}
+
+static inline const char *program(void)
 {
     static char path[4096];
     const char *told = getenv("AFRUN");
     if (told != NULL)
         return told;
-    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
-    assert_true(len > 0);
-    path[len] = '\0';
-    char *tests = strstr(path, "/tests/");
-    assert_non_null(tests);
-    snprintf(tests, sizeof path - (size_t)(tests - path), "/afrun");
-    return path;
+    above("/tests/", path, sizeof path - 10);
+    return strcat(path, "/afrun");
 }
 
-static void on_loaded(void *arg, struct af_worker *worker, const struct af_failure *why)
+/* A file of tests/data/worker as the flow. */
+static inline void use_data(const char *name)
+{
+    char root[4096], command[9000];
+    above("/build/", root, sizeof root);
+    snprintf(command, sizeof command, "cp '%s/tests/data/worker/%s' '%s'", root, name, test_path);
+    assert_int_equal(system(command), 0);
+}
+
+static inline unsigned count_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static inline void on_loaded(void *arg, struct af_worker *worker, const struct af_failure *why)
 {
     struct test_worker *test = arg;
     (void)worker;
@@ -100,7 +133,7 @@ static void on_loaded(void *arg, struct af_worker *worker, const struct af_failu
         test->why = *why;
 }
 
-static void on_died(void *arg, struct af_worker *worker, const char *text)
+static inline void on_died(void *arg, struct af_worker *worker, const char *text)
 {
     struct test_worker *test = arg;
     (void)worker;
@@ -108,44 +141,46 @@ static void on_died(void *arg, struct af_worker *worker, const char *text)
     snprintf(test->death, sizeof test->death, "%s", text);
 }
 
-static void on_log(void *arg, const char *text)
+static inline void on_log(void *arg, const char *text)
 {
     struct test_worker *test = arg;
     size_t len = strlen(test->log);
     snprintf(test->log + len, sizeof test->log - len, "%s\n", text);
 }
 
-static void on_late(void *arg)
+static inline void on_late(void *arg)
 {
     ((struct test_worker *)arg)->late = true;
 }
 
 /* Steps until *flag is set. */
-static void wait_for(struct test_worker *test, const bool *flag)
+static inline void wait_for(struct test_worker *test, const bool *flag)
 {
     struct af_timer *timer = af_timer_start(test->loop, WAIT_NS, on_late, test);
     while (!*flag && !test->late)
         assert_true(af_loop_step(test->loop));
     if (test->late)
-        fail_msg("nothing came in 30 s; it died %u times: %s", test->died, test->death);
+        fail_msg("nothing came in 60 s; it died %u times: %s", test->died, test->death);
     af_timer_cancel(timer);
 }
 
-static void wait_count(struct test_worker *test, const unsigned *count, unsigned wanted)
+static inline void wait_count(struct test_worker *test, const unsigned *count, unsigned wanted)
 {
     struct af_timer *timer = af_timer_start(test->loop, WAIT_NS, on_late, test);
     while (*count < wanted && !test->late)
         assert_true(af_loop_step(test->loop));
     if (test->late)
-        fail_msg("nothing came in 30 s; it died %u times: %s", test->died, test->death);
+        fail_msg("nothing came in 60 s; it died %u times: %s", test->died, test->death);
     af_timer_cancel(timer);
 }
 
 /* Starts a worker for flow.lua and waits until it is loaded, or cannot be. */
-static void start_with(struct test_worker *test, const char *binary, int64_t hang_ns, bool no_jail)
+static inline void start_with(struct test_worker *test, const char *binary, int64_t hang_ns,
+                              bool no_jail)
 {
     memset(test, 0, sizeof *test);
     struct af_failure why = AF_FAILURE_INIT;
+    test->descriptors = count_descriptors();
     test->loop = af_loop_ev_new(NULL);
     struct af_worker_spec spec = {.loop = test->loop,
                                   .path = test_path,
@@ -162,7 +197,7 @@ static void start_with(struct test_worker *test, const char *binary, int64_t han
     wait_for(test, &test->loaded);
 }
 
-static void start_flow(struct test_worker *test, const char *text, int64_t hang_ns)
+static inline void start_flow(struct test_worker *test, const char *text, int64_t hang_ns)
 {
     write_file("flow.lua", text);
     start_with(test, program(), hang_ns, false);
@@ -170,30 +205,45 @@ static void start_flow(struct test_worker *test, const char *text, int64_t hang_
         fail_msg("%s: %s", test->why.what, test->why.why);
 }
 
-static void stop(struct test_worker *test)
+static inline void stop(struct test_worker *test)
 {
     af_worker_free(test->worker);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* there is no child, alive or dead */
+    assert_int_equal(errno, ECHILD);
+    if (af_loop_next_ns(test->loop) <= af_loop_now_ns(test->loop))
+        af_loop_step(test->loop); /* a post that was taken back leaves a turn to take */
+    assert_int_equal(af_loop_next_ns(test->loop), -1);
     af_loop_free(test->loop);
+    assert_int_equal(count_descriptors(), test->descriptors);
 }
 
-/* A script of the task "T" whose nodes are i (role 0) and a, b (role 1, if there is one). */
-static void set_task(struct af_script *script)
+/* A script of the task "T" whose nodes are i (role 0), a and b (role 1, if there is one), and w
+ * (role 2, if there is one). */
+static inline void set_task_with(struct af_script *script, const char *task,
+                                 const struct af_script_arg *args, size_t arg_count)
 {
-    uint32_t other = af_script_flow(script)->role_count > 1;
-    struct af_script_member members[] = {{"i", 0}, {"a", other}, {"b", other}};
+    size_t roles = af_script_flow(script)->role_count;
+    uint32_t other = roles > 1;
+    struct af_script_member members[] = {{"i", 0}, {"a", other}, {"b", other}, {"w", 2}};
     struct af_failure why = AF_FAILURE_INIT;
-    if (af_script_set_task(script, "T", members, 3, NULL, 0, &why) != 0)
+    if (af_script_set_task(script, task, members, roles > 2 ? 4 : 3, args, arg_count, &why) != 0)
         fail_msg("%s: %s", why.what, why.why);
 }
 
-static struct af_script *new_script(struct test_worker *test)
+static inline void set_task(struct af_script *script)
+{
+    set_task_with(script, "T", NULL, 0);
+}
+
+static inline struct af_script *new_script(struct test_worker *test)
 {
     struct af_script *script = af_worker_script(test->worker);
     set_task(script);
     return script;
 }
 
-static struct af_script_party *new_party(struct af_script *script, uint32_t member, void *user)
+static inline struct af_script_party *new_party(struct af_script *script, uint32_t member,
+                                                void *user)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_party *party =
@@ -205,8 +255,8 @@ static struct af_script_party *new_party(struct af_script *script, uint32_t memb
 
 /* ---- Deliveries. ---- */
 
-static void describe(struct test_result *result, struct af_script_party *party,
-                     const struct af_effects *effects)
+static inline void describe(struct test_result *result, struct af_script_party *party,
+                            const struct af_effects *effects)
 {
     struct af_buf out = AF_BUF_EMPTY;
     char uuid[AF_UUID_TEXT_BYTES];
@@ -217,6 +267,8 @@ static void describe(struct test_result *result, struct af_script_party *party,
                   (long long)effects->after_ns, effects->data_changed, effects->progress);
     af_buf_printf(&out, "data %.*s\n", (int)len, data);
     af_buf_printf(&out, "text %s\n", effects->text == NULL ? "(none)" : effects->text);
+    af_buf_printf(&out, "traceback %s\n",
+                  effects->traceback == NULL ? "(none)" : effects->traceback);
     for (size_t i = 0; i < effects->send_count; i++) {
         const struct af_send *send = &effects->sends[i];
         af_uuid_format(send->uuid, uuid);
@@ -235,14 +287,15 @@ static void describe(struct test_result *result, struct af_script_party *party,
     result->all = af_buf_take(&out);
 }
 
-static void release_result(struct test_result *result)
+static inline void release_result(struct test_result *result)
 {
     free(result->text);
     free(result->all);
     memset(result, 0, sizeof *result);
 }
 
-static void on_done(void *arg, struct af_script_party *party, const struct af_effects *effects)
+static inline void on_done(void *arg, struct af_script_party *party,
+                           const struct af_effects *effects)
 {
     struct test_result *result = arg;
     unsigned calls = result->calls + 1;
@@ -258,13 +311,13 @@ static void on_done(void *arg, struct af_script_party *party, const struct af_ef
     describe(result, party, effects);
 }
 
-static struct af_input start_input(void)
+static inline struct af_input start_input(void)
 {
     return (struct af_input){.kind = AF_INPUT_START, .now_ns = 5 * AF_S_NS, .key = {7, 0}};
 }
 
-static struct af_input event_input(const struct af_script *script, const char *type,
-                                   const char *content, const char *from, uint64_t key)
+static inline struct af_input event_input(const struct af_script *script, const char *type,
+                                          const char *content, const char *from, uint64_t key)
 {
     int event = af_flow_find_event(af_script_flow(script), type, strlen(type));
     assert_true(event >= 0);
@@ -278,12 +331,81 @@ static struct af_input event_input(const struct af_script *script, const char *t
 }
 
 /* Delivers and waits for the end. */
-static void deliver(struct test_worker *test, struct af_script_party *party,
-                    const struct af_input *input, struct test_result *result)
+static inline void deliver(struct test_worker *test, struct af_script_party *party,
+                           const struct af_input *input, struct test_result *result)
 {
     unsigned wanted = result->calls + 1;
     af_script_deliver(party, input, on_done, result);
     wait_count(test, &result->calls, wanted);
+}
+
+/* ---- Host calls: each is written down, and answered by its name. ---- */
+
+enum test_when { TEST_AT_ONCE, TEST_LATER, TEST_NEVER };
+
+struct test_calls {
+    struct af_loop *loop;
+    enum test_when when;
+    unsigned count;
+    struct af_buf told; /* all that was asked */
+    struct af_script_party *party;
+    uint64_t id; /* the newest call */
+    char name[32], url[64];
+};
+
+static inline void release_calls(struct test_calls *calls)
+{
+    af_buf_release(&calls->told);
+}
+
+/* Answers the newest call: a download of mock://file/1 by 20 MiB, of another by three bytes, an
+ * upload of bytes by a URL; all else by a failure. */
+static inline void answer_call(struct test_calls *calls)
+{
+    static char large[20 << 20];
+    struct af_answer answer = {.reply = "{}", .reply_len = 2, .now_ns = 9 * AF_S_NS};
+    memset(large, 'm', sizeof large);
+    memcpy(large, "begin", 5);
+    memcpy(large + sizeof large - 3, "end", 3);
+    if (strcmp(calls->name, "download") == 0) {
+        bool is_large = strcmp(calls->url, "mock://file/1") == 0;
+        answer.bytes = is_large ? large : "xyz";
+        answer.bytes_len = is_large ? sizeof large : 3;
+    } else if (strcmp(calls->name, "upload") == 0 && calls->url[0] == '\0') {
+        answer.reply = "{\"url\":\"mock://file/9\"}";
+        answer.reply_len = strlen(answer.reply);
+    } else {
+        answer.failure = "the host refuses it";
+    }
+    af_script_answer(calls->party, calls->id, &answer);
+}
+
+static inline void answer_soon(void *arg)
+{
+    answer_call(arg);
+}
+
+static inline void on_call(void *owner, struct af_script_party *party,
+                           const struct af_script_call *call)
+{
+    struct test_calls *calls = owner;
+    struct af_hash hash = af_hash_bytes((struct af_hash){1, 2}, call->bytes, call->bytes_len);
+    const char *url = strstr(call->request, "mock://"), *path = strstr(call->request, "no/such");
+    af_buf_printf(&calls->told, "call %llu %s %.*s %zu %llx %llx\n", (unsigned long long)call->id,
+                  call->name, (int)call->request_len, call->request, call->bytes_len,
+                  (unsigned long long)hash.a, (unsigned long long)call->key.a);
+    if (call->id == 0)
+        return;
+    calls->count++;
+    calls->party = party;
+    calls->id = call->id;
+    snprintf(calls->name, sizeof calls->name, "%s", call->name);
+    url = url != NULL ? url : path != NULL ? path : "";
+    snprintf(calls->url, sizeof calls->url, "%.*s", (int)strcspn(url, "\""), url);
+    if (calls->when == TEST_AT_ONCE)
+        answer_call(calls);
+    else if (calls->when == TEST_LATER)
+        af_loop_post(calls->loop, answer_soon, calls);
 }
 
 #endif

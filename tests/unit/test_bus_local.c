@@ -433,6 +433,47 @@ static void test_a_waiting_take_keeps_its_leases(void **state)
 
 /* ---- Waiting. ---- */
 
+static int64_t wal_bytes(const struct world *world)
+{
+    char path[160];
+    struct stat info = {0};
+    snprintf(path, sizeof path, "%s-wal", world->path);
+    stat(path, &info);
+    return info.st_size;
+}
+
+/* Each that waits looks again when another has written. Were that to write something, the other
+ * would look again, and so on for ever. */
+static void test_takes_that_wait_do_not_wake_each_other(void **state)
+{
+    struct world *world = *state;
+    struct answer parked[2] = {{0}, {0}};
+    static const char *const nodes[] = {"b", "c"};
+    world->other = open_bus(world, true);
+    for (int i = 0; i < 2; i++) {
+        struct af_bus *bus = i == 0 ? world->bus : world->other;
+        push(world, "a", nodes[i], i == 0 ? "u1" : "u2", "{}");
+        struct af_bus_take take = take_of(nodes[i], 10000, 0, 1);
+        struct answer taken = {0};
+        af_bus_take(bus, &take, note, &taken);
+        wait_for(world, &taken);
+        assert_int_equal(taken.count, 1); /* … and not acknowledged */
+        forget(&taken);
+        take.wait_ns = 5 * AF_S_NS;
+        af_bus_take(bus, &take, note, &parked[i]);
+    }
+    let_pass(world, 200 * AF_MS_NS);
+    int64_t before = wal_bytes(world);
+    let_pass(world, 500 * AF_MS_NS);
+    assert_true(wal_bytes(world) - before < 10 * 4096);
+    af_bus_close(world->other);
+    world->other = NULL;
+    af_bus_close(world->bus);
+    world->bus = NULL;
+    for (int i = 0; i < 2; i++)
+        forget(&parked[i]);
+}
+
 static void test_a_take_that_waits_is_given_what_comes(void **state)
 {
     struct world *world = *state;
@@ -806,6 +847,7 @@ int main(void)
         CASE(test_who_waits_for_another_holder_is_told),
         CASE(test_leases_of_a_party_end_with_its_process),
         CASE(test_a_waiting_take_keeps_its_leases),
+        CASE(test_takes_that_wait_do_not_wake_each_other),
         CASE(test_a_take_that_waits_is_given_what_comes),
         CASE(test_a_push_by_another_process_wakes_at_once),
         CASE(test_a_wait_ends_with_nothing_in_its_time),

@@ -802,6 +802,46 @@ static void test_a_party_is_freed_wherever_it_is(void **state)
     receive(kept, "note 3"); /* the sanitizer looks for what tear_down() leaves */
 }
 
+/* ---- Bounds. ---- */
+
+static void test_more_deadlines_than_can_be_kept_end_the_party(void **state)
+{
+    struct kept *kept = *state;
+    char name[20];
+    start(kept);
+    for (int i = 0; i < AF_PARTY_DEADLINES_MAX; i++) {
+        snprintf(name, sizeof name, "d%d", i);
+        arm(kept, name, 100);
+    }
+    arm(kept, "d7", 200); /* set again: no more than there were */
+    assert_int_equal(af_party_status(kept->party), AF_PARTY_ACTIVE);
+    arm(kept, "one more", 100);
+    assert_int_equal(af_party_status(kept->party), AF_PARTY_FAILED);
+    assert_string_equal(af_party_reason(kept->party), "more than 10,000 deadlines are armed");
+    assert_int_equal(kept->findings[AF_FINDING_RAISED], 1);
+}
+
+static void test_more_deferred_bytes_than_can_be_kept_end_the_party(void **state)
+{
+    struct kept *kept = *state;
+    enum { SIZE = 10 << 20 };
+    char *content = malloc(SIZE + 100);
+    int start_len = sprintf(content, "{\"type\":\"later\",\"text\":\"");
+    memset(content + start_len, 'x', SIZE);
+    strcpy(content + start_len + SIZE, "\"}");
+    size_t fit = AF_PARTY_DEFERRED_BYTES_MAX / (SIZE + 30);
+    start(kept);
+    for (size_t i = 0; i < fit; i++)
+        receive_of(kept, "later", content, "b", ++kept->uuid);
+    assert_int_equal(af_party_deferred(kept->party), fit);
+    assert_int_equal(af_party_status(kept->party), AF_PARTY_ACTIVE);
+    receive_of(kept, "later", content, "b", ++kept->uuid);
+    assert_int_equal(af_party_status(kept->party), AF_PARTY_FAILED);
+    assert_string_equal(af_party_reason(kept->party), "events of more than 256 MiB are deferred");
+    assert_int_equal(af_party_deferred(kept->party), 0);
+    free(content);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -810,6 +850,8 @@ int main(void)
         CASE(test_what_comes_before_the_start_waits_in_order),
         CASE(test_the_same_contract_is_delivered_once),
         CASE(test_deduplication_outlives_a_crash),
+        CASE(test_more_deadlines_than_can_be_kept_end_the_party),
+        CASE(test_more_deferred_bytes_than_can_be_kept_end_the_party),
         CASE(test_what_was_deferred_comes_oldest_first_and_before_what_is_new),
         CASE(test_what_waits_can_be_looked_at),
         CASE(test_a_long_queue_keeps_its_order),

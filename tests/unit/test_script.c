@@ -121,6 +121,21 @@ static void test_a_mistake_is_told_with_its_line(void **state)
     expect_no_flow("require 'no_such_module'", "flow.lua:1", "no_such_module");
 }
 
+/* A hook does not run within a hook's error, nor before a coroutine's first thousand instructions.
+ */
+static void test_the_cap_holds_in_message_handlers_and_fresh_coroutines(void **state)
+{
+    (void)state;
+    expect_no_flow("local function spin() while true do end end\nxpcall(spin, spin)", "flow.lua:2",
+                   "100,000,000 instructions");
+    expect_no_flow("local function some() for _ = 1, 900 do end end\n"
+                   "while true do coroutine.wrap(some)() end",
+                   "flow.lua:2", "100,000,000 instructions");
+    expect_no_flow("local function some() for _ = 1, 900 do end end\n"
+                   "while true do pcall(coroutine.resume, coroutine.create(some)) end",
+                   "flow.lua:2", "100,000,000 instructions");
+}
+
 static void test_a_byte_order_mark_and_a_first_line_for_the_shell_are_passed_over(void **state)
 {
     (void)state;
@@ -394,6 +409,39 @@ static void deliver_start(struct af_script_party *party, struct done *done)
 {
     struct af_input input = {.kind = AF_INPUT_START};
     af_script_deliver(party, &input, on_done, done);
+}
+
+/* What a coroutine holds is lost in a crash, which nobody sees before; its memory counts. */
+static void test_a_state_that_has_too_much_gets_no_more(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct world world = {
+        .script =
+            load("local af = require 'af'\n"
+                 "local Go = af.event('go', { size = af.integer })\n"
+                 "local keep = coroutine.wrap(function()\n"
+                 "  local all = {}\n"
+                 "  while true do all[#all + 1] = coroutine.yield() end\n"
+                 "end)\n"
+                 "keep()\n"
+                 "return af.flow { name = 'x', roles = { r = { start = 's', states = { s = {\n"
+                 "  [Go] = function(_, event) keep(('x'):rep(event.size)) end } } } } }\n")};
+    const struct af_script_member member = {"p", 0};
+    assert_int_equal(af_script_set_task(world.script, "task", &member, 1, NULL, 0, &why), 0);
+    world.party = party_of(&world, 0, (struct af_hash){1, 2});
+    deliver_start(world.party, &world.done);
+    for (uint64_t i = 0; i < 6; i++) {
+        if (i == 4) /* less than it has already */
+            af_script_limit_memory(world.script, 65 << 20);
+        deliver_to(&world, world.party, "go", "{\"type\":\"go\",\"size\":20971520}",
+                   (struct af_hash){i, 5}, &world.done);
+        if (world.done.outcome != (i < 4 ? AF_OUTCOME_NONE : AF_OUTCOME_RAISED))
+            fail_msg("delivery %d: %s", (int)i, world.done.text);
+    }
+    assert_non_null(strstr(world.done.text, "memory"));
+    af_script_party_free(world.party);
+    af_script_free(world.script);
 }
 
 static void start(struct world *world)
@@ -892,6 +940,8 @@ int main(void)
         ALONE(test_what_is_no_text_is_not_loaded),
         ALONE(test_a_file_that_is_too_large_is_not_loaded),
         ALONE(test_a_mistake_is_told_with_its_line),
+        ALONE(test_the_cap_holds_in_message_handlers_and_fresh_coroutines),
+        ALONE(test_a_state_that_has_too_much_gets_no_more),
         ALONE(test_a_byte_order_mark_and_a_first_line_for_the_shell_are_passed_over),
         ALONE(test_a_file_is_known_by_its_name_and_digest),
         CASE(test_a_flow_is_described),
