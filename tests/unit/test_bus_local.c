@@ -230,8 +230,9 @@ static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
     struct world *world = *state;
     struct answer answer = {0};
     const char *b = "b", *star_among[] = {"b", "*"};
-    struct af_bus_post posts[2] = {{"t", "federated", "x", "a", "u1", &b, 1, "{1}", 3, 0},
-                                   {"t", "federated", "x", "a", "u2", star_among, 2, "{2}", 3, 0}};
+    struct af_bus_post posts[2] = {
+        {"t", "federated", "x", "a", "u1", &b, 1, "{1}", 3, 0, 0},
+        {"t", "federated", "x", "a", "u2", star_among, 2, "{2}", 3, 0, 0}};
     struct af_bus_take all = take_of("b", 0, 0, 10);
     af_bus_publish(world->bus, posts, 2, note, &answer);
     wait_for(world, &answer);
@@ -770,7 +771,7 @@ static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(vo
 {
     struct world *world = *state;
     const char *targets[] = {"b", "c", "b"}, *acks[] = {"u1", "u2", "u1"};
-    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{1}", 3, 0};
+    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{1}", 3, 0, 0};
     struct answer answer = {0};
     af_bus_publish(world->bus, &post, 1, note, &answer);
     wait_for(world, &answer);
@@ -814,7 +815,7 @@ static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
     struct af_bus_post posts[1000];
     int rounds = AF_BUS_QUEUE_MAX / 1000;
     for (int i = 0; i < 1000; i++)
-        posts[i] = (struct af_bus_post){"t", "federated", "x", "a", NULL, &b, 1, "{}", 2, 0};
+        posts[i] = (struct af_bus_post){"t", "federated", "x", "a", NULL, &b, 1, "{}", 2, 0, 0};
     for (int round = 0; round <= rounds; round++) {
         struct answer answer = {0};
         af_bus_publish(world->bus, posts, 1000, note, &answer);
