@@ -140,12 +140,12 @@ static const char *name(struct reading *reading)
 static const char *lines(struct reading *reading)
 {
     const char *text = af_wire_get_text(reading->in);
-    if (text == NULL) {
+    if (text == NULL || reading->bytes + strlen(text) > AF_WORKER_FLOW_BYTES_MAX) {
         reading->bad = true;
         return "";
     }
-    char *copy = take(reading, strlen(text), 1);
-    return copy == NULL ? "" : strcpy(copy, text);
+    reading->bytes += strlen(text);
+    return af_arena_string(reading->arena, text);
 }
 
 static size_t count(struct reading *reading, size_t max)

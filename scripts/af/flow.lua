@@ -174,8 +174,8 @@ end
 
 -- Migration. -------------------------------------------------------------------------------------
 
----A migration is a function(old), or one for each version: { [2] = function(old) … }, which makes of the
----version before it this one.
+---A migration is a function(old), or one for each version: { [2] = function(old) … }, which makes
+---of the version before it this one.
 local function check_migrate(migrate, version)
   if migrate == nil or type(migrate) == "function" then
     return

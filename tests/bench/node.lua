@@ -1,5 +1,5 @@
--- node.lua: measures what kept parties cost, beside SQLite on the same disk; what each line means is in
--- README.md. Returns a function that run.lua calls with what they share.
+-- node.lua: measures what kept parties cost, beside SQLite on the same disk; what each line means is
+-- in README.md. Returns a function that run.lua calls with what they share.
 
 ---@param lib table      tell, median, grouped, fail of run.lua
 ---@param program string afrun
@@ -21,7 +21,8 @@ return function(lib, program, folder)
   lib.tell("1,000 idle parties, memory", "%9.1f MB  of one %.1f MB, %s bytes a party", all[2] / 1e6,
     none[2] / 1e6, lib.grouped((all[2] - none[2]) / 999))
   local reload = turns.by_turns(3, { durable("reload 1"), durable("reload 1000") })
-  lib.tell("reload of 1,000 parties", "%9.2f s  (target < 1 s)  of one %.2f s", reload[2][1], reload[1][1])
-  lib.tell("pause of a party over it", "%9.1f ms median, %.1f ms worst; alone %.1f ms", reload[2][2] / 1e3,
-    reload[2][3] / 1e3, reload[1][2] / 1e3)
+  local one, thousand = reload[1], reload[2]
+  lib.tell("reload of 1,000 parties", "%9.2f s  (target < 1 s)  of one %.2f s", thousand[1], one[1])
+  lib.tell("pause of a party over it", "%9.1f ms median, %.1f ms worst; alone %.1f ms",
+    thousand[2] / 1e3, thousand[3] / 1e3, one[2] / 1e3)
 end

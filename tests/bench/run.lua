@@ -1,5 +1,5 @@
--- run.lua BUILD [--million] [--only run|serve|node] [--file-bytes N]: measures the program beside its
--- floors and prints a table; what each line means is in README.md.
+-- run.lua BUILD [--million] [--only run|serve|node] [--file-bytes N]: measures the program beside
+-- its floors and prints a table; what each line means is in README.md.
 --
 -- The machine's speed changes from second to second, so a line's programs take turns, several
 -- times, and medians are told. Only ratios of one run can be compared with those of another.
@@ -33,7 +33,8 @@ local function read_options()
 end
 
 if not read_options() then
-  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] [--only run|serve|node] [--file-bytes N]\n")
+  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] [--only run|serve|node] ",
+    "[--file-bytes N]\n")
   os.exit(2)
 end
 
