@@ -52,6 +52,7 @@ void af_faults_init(struct af_faults *faults, const struct af_fault_options *opt
     af_rng_init(&faults->down, seed, "down");
     af_rng_init(&faults->lose, seed, "lose");
     af_rng_init(&faults->partition, seed, "partition");
+    af_rng_init(&faults->upgrade, seed, "upgrade");
 }
 
 int64_t af_faults_between_ns(struct af_rng *rng, int64_t low_ns, int64_t high_ns)

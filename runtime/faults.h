@@ -49,7 +49,7 @@ bool af_fault_options_any(const struct af_fault_options *options);
 
 struct af_faults {
     const struct af_fault_options *options; /* borrowed */
-    struct af_rng latency, drop, duplicate, crash, down, lose, partition;
+    struct af_rng latency, drop, duplicate, crash, down, lose, partition, upgrade;
 };
 
 void af_faults_init(struct af_faults *faults, const struct af_fault_options *options,

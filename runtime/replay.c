@@ -210,6 +210,11 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
         note_changed_files(&header, files);
         run.sim.seed = (uint64_t)seed;
         run.sim.quiet = true;
+        if (run.sim.upgrade != NULL && names->item_count > 1) { /* the last file is that one */
+            free(run.sim.upgrade);
+            run.sim.upgrade = af_mem_string(files[names->item_count - 1]);
+            run.sim.path_count--;
+        }
         status = run_again(&run, trace, options, why);
     }
     for (size_t i = 0; i < names->item_count; i++)

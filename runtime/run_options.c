@@ -28,6 +28,7 @@ void af_run_options_release(struct af_run_options *options)
     free(options->sim.parties);
     af_opts_counts_release(&options->parties);
     af_fault_options_release(&options->sim.faults);
+    free(options->sim.upgrade);
     for (size_t i = 0; i < options->peer_count; i++)
         free((char *)options->peers[i].role);
     free(options->peers);
@@ -154,6 +155,22 @@ static int set_lose(void *target, const char *value, struct af_failure *why)
         return -1;
     fault->count = (uint64_t)count;
     return at == NULL ? 0 : af_opts_duration(at + 1, &fault->at_ns, why);
+}
+
+/* FLOW2.lua[@T]; a trace names files, not paths. */
+static int set_upgrade(void *target, const char *value, struct af_failure *why)
+{
+    struct af_sim_options *sim = SIM(target);
+    const char *slash = strrchr(value, '/'), *at = strrchr(value, '@');
+    if (at != NULL && (slash > at || strchr("0123456789", at[1]) == NULL))
+        at = NULL; /* a name that has one */
+    record(target, "upgrade", slash == NULL ? value : slash + 1);
+    free(sim->upgrade);
+    sim->upgrade = af_mem_copy(value, at == NULL ? strlen(value) : (size_t)(at - value));
+    sim->upgrade_ns = -1;
+    if (sim->upgrade[0] == '\0')
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected FLOW.lua or FLOW.lua@T");
+    return at == NULL ? 0 : af_opts_duration(at + 1, &sim->upgrade_ns, why);
 }
 
 /* Takes the groups of 'a,b|c' apart. */
@@ -351,6 +368,10 @@ const struct af_opt af_run_opts[] = {
      "message "
      "with probability P, as long as --down says",
      "Faults", set_partition},
+    {"upgrade", 0, "FLOW2[@T]",
+     "reload each party to this version of the flow, around T, or early, in an order drawn by the "
+     "seed",
+     "Faults", set_upgrade},
     {"trace", 0, "FILE",
      "write the run as JSON Lines, for `afrun chart` and `afrun replay` (-: standard output)",
      "Output", set_trace},

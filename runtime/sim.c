@@ -247,7 +247,7 @@ static int make_scripts(struct af_sim *sim, struct af_failure *why)
 static int load_files(struct af_sim *sim, struct af_failure *why)
 {
     const struct af_sim_options *options = sim->options;
-    sim->scripts = af_mem_zero(options->path_count, sizeof(struct af_script *));
+    sim->scripts = af_mem_zero(options->path_count + 1, sizeof(struct af_script *));
     for (size_t i = 0; i < options->path_count; i++) {
         struct af_script *script = af_script_load(options->paths[i], why);
         if (script == NULL)
@@ -313,7 +313,8 @@ struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace 
     sim->bus = af_bus_mock_new(sim->loop, &sim->faults, trace, &owner);
     af_sim_parties_own(sim);
     if (load_files(sim, why) == 0 &&
-        (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0)
+        (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0 &&
+        af_sim_upgrade_load(sim, why) == 0)
         return sim;
     af_sim_free(sim);
     return NULL;
@@ -413,6 +414,17 @@ static void write_end(struct af_sim *sim, const struct af_sim_result *result)
 
 /* ---- Running. ---- */
 
+/* Whose invariants hold: while some parties run one version and some another, nobody's. */
+static struct af_script *judge(const struct af_sim *sim)
+{
+    if (sim->upgraded == 0)
+        return sim->scripts[0];
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (sim->nodes[i]->party != NULL && !sim->nodes[i]->upgraded)
+            return NULL;
+    return sim->scripts[1];
+}
+
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
 {
     bool settled;
@@ -429,12 +441,14 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
     sim->down += (size_t)down - (size_t)node->down;
     node->settled = settled;
     node->down = down;
-    if (sim->flow == NULL || !sim->flow->has_invariants || node->party == NULL)
+    if (sim->flow == NULL || node->party == NULL ||
+        (!sim->flow->has_invariants && sim->script_count == 1))
         return;
     af_sim_parties_view(sim, node);
     const char *name, *message;
-    if (!sim->started || sim->stopped ||
-        af_script_check_invariants(sim->scripts[0], &name, &message))
+    struct af_script *script = judge(sim);
+    if (script == NULL || !af_script_flow(script)->has_invariants || !sim->started ||
+        sim->stopped || af_script_check_invariants(script, &name, &message))
         return;
     sim->stopped = true;
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");
@@ -523,10 +537,11 @@ static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool 
 {
     struct af_buf words = AF_BUF_EMPTY;
     const struct af_flow_state *state = af_party_state(node->party);
-    const char *file = af_script_file(sim->scripts[0])->name;
+    struct af_script *script = af_party_spec(node->party)->script;
+    const char *file = af_script_file(script)->name;
     if (state == NULL)
         return;
-    describe_wait(sim->flow, state, &words);
+    describe_wait(af_script_flow(script), state, &words);
     char place[300];
     snprintf(place, sizeof place, state->line > 0 ? "%s:%d" : "%s", file, state->line);
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
@@ -598,6 +613,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     write_header(sim);
     if (af_sim_cuts_start(sim, why) != 0)
         return -1;
+    af_sim_upgrade_start(sim);
     start_all(sim);
     result->outcome = run_loop(sim);
     if (sim->why.kind != AF_FAILURE_NONE) {

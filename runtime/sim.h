@@ -38,6 +38,8 @@ struct af_sim_options {
     bool quiet;      /* logs and prints are not shown */
     bool needs_mock; /* without --mock: a flow is refused, a script must make a mock context */
     struct af_fault_options faults;
+    char *upgrade;      /* a second version of the flow that parties are reloaded to, or NULL */
+    int64_t upgrade_ns; /* around when; -1: drawn by the seed */
     struct af_grants grants; /* what scripts may reach */
     const char *recorded;    /* the options as JSON, for the trace's header */
 };

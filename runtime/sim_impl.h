@@ -5,6 +5,7 @@
  *   sim_scripts.c  sequential scripts and roles: mailboxes, waiting for events
  *   sim_calls.c    the other calls of scripts: files, nodes, progress
  *   sim_cuts.c     partitions and losses at their times
+ *   sim_upgrade.c  parties that are reloaded to a second version
  */
 #ifndef AF_SIM_IMPL_H
 #define AF_SIM_IMPL_H
@@ -31,7 +32,9 @@ struct af_sim_node {
     uint32_t number;
     bool settled; /* ended, or resting */
     bool down;
-    bool failed;  /* raised or failed */
+    bool failed;   /* raised or failed */
+    bool upgrades; /* when it is back */
+    bool upgraded;
     double crash; /* its role's probability */
 };
 
@@ -93,6 +96,7 @@ struct af_sim {
     size_t interned_count, interned_cap;
 
     size_t unsettled, down; /* counts of nodes */
+    size_t upgraded;
     uint64_t steps;
     uint64_t unexpected;
     bool started;
@@ -147,6 +151,11 @@ void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t c
  * false if it is none of them. id is who asks. */
 bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const char *id,
                         const struct af_script_call *call, const struct af_request *request);
+
+/* sim_upgrade.c */
+int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why);
+void af_sim_upgrade_start(struct af_sim *sim);
+void af_sim_upgrade_node(struct af_sim_node *node); /* one that is up */
 
 /* sim_cuts.c */
 int af_sim_cuts_start(struct af_sim *sim, struct af_failure *why);

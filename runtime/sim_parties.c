@@ -22,6 +22,8 @@ static void come_back(void *arg)
 {
     struct af_party *party = arg;
     struct af_sim *sim = node_of(party)->sim;
+    if (node_of(party)->upgrades && af_party_status(party) == AF_PARTY_ACTIVE)
+        af_sim_upgrade_node(node_of(party)); /* as a node does at its start */
     if (af_party_restart(party, &sim->why) != 0)
         sim->stopped = true;
 }
@@ -59,7 +61,8 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
         break;
     case AF_FINDING_UNEXPECTED:
         sim->unexpected++;
-        af_sim_finding(sim, true, "%s (%s:%d): %s", id, af_script_file(sim->scripts[0])->name,
+        af_sim_finding(sim, true, "%s (%s:%d): %s", id,
+                       af_script_file(af_party_spec(party)->script)->name,
                        state == NULL ? 0 : state->line, text);
         break;
     case AF_FINDING_FAILED:
@@ -102,5 +105,7 @@ void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node)
                            .result = af_party_result(party),
                            .reason = af_party_reason(party)};
     view.data = af_script_party_data(af_party_script(party), &view.data_len);
-    af_script_view(sim->scripts[0], node->number, &view);
+    for (size_t i = 0; i < sim->script_count; i++)
+        if (af_script_flow(sim->scripts[i])->has_invariants)
+            af_script_view(sim->scripts[i], node->number, &view);
 }

@@ -244,6 +244,16 @@ static void append_quoted(struct af_buf *out, const char *word)
     af_buf_append_char(out, '\'');
 }
 
+/* A trace has the file's name alone; a command needs its path. */
+static void append_upgrade(struct af_buf *out, const struct af_run_options *options, const char *at)
+{
+    struct af_buf word = AF_BUF_EMPTY;
+    af_buf_printf(&word, "--upgrade=%s%s", options->sim.upgrade,
+                  options->sim.upgrade_ns >= 0 && at != NULL ? at : "");
+    append_quoted(out, af_buf_text(&word));
+    af_buf_release(&word);
+}
+
 static void append_command(struct af_buf *out, const struct af_run_options *options, uint64_t seed)
 {
     struct af_json_reader reader;
@@ -255,7 +265,10 @@ static void append_command(struct af_buf *out, const struct af_run_options *opti
     af_json_next(&reader);
     while (af_json_next(&reader) == AF_JSON_STRING) {
         char *word = af_mem_copy(reader.string, reader.string_len);
-        append_quoted(out, word);
+        if (strncmp(word, "--upgrade=", 10) == 0)
+            append_upgrade(out, options, strrchr(word, '@'));
+        else
+            append_quoted(out, word);
         free(word);
     }
     af_json_reader_release(&reader);

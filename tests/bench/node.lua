@@ -1,5 +1,5 @@
--- node.lua: measures what kept parties cost, beside SQLite on the same disk; what each line means is
--- in README.md. Returns a function that run.lua calls with what they share.
+-- node.lua: measures what kept parties cost, beside SQLite on the same disk; what each line means
+-- is in README.md. Returns a function that run.lua calls with what they share.
 
 ---@param lib table      tell, median, grouped, fail of run.lua
 ---@param program string afrun

@@ -118,7 +118,7 @@ static void test_faults_are_set(void **state)
     struct parsed p;
     parse_well(&p, "flow.lua --latency 1ms..2s --fifo --drop 0.25 --duplicate=1 --crash server:0.5 "
                    "--crash client:0 --down 5s --lose server:2 --lose client:1@3s "
-                   "--partition random:0.125");
+                   "--partition random:0.125 --upgrade dir/two@x.lua@7s");
     const struct af_fault_options *faults = &p.options.sim.faults;
     assert_int_equal(faults->latency_min_ns, AF_MS_NS);
     assert_int_equal(faults->latency_max_ns, 2 * AF_S_NS);
@@ -138,6 +138,8 @@ static void test_faults_are_set(void **state)
     assert_int_equal(faults->losses[1].count, 1);
     assert_int_equal(faults->losses[1].at_ns, 3 * AF_S_NS);
     assert_true(faults->random_partition == 0.125);
+    assert_string_equal(p.options.sim.upgrade, "dir/two@x.lua");
+    assert_int_equal(p.options.sim.upgrade_ns, 7 * AF_S_NS);
     assert_int_equal(faults->partition_count, 0);
     af_run_options_release(&p.options);
 }
@@ -253,7 +255,7 @@ static void test_all_options_are_tried_here(void **state)
         "latency",    "fifo",        "drop",       "duplicate", "crash",  "down",    "lose",
         "partition",  "trace",       "trace-data", "json",      "quiet",  "verbose", "color",
         "allow-read", "allow-write", "allow-net",  "allow-run", "help",   "bus",     "role",
-        "node",       "task",        "peers",      "config",    "shared", "state"};
+        "node",       "task",        "peers",      "config",    "shared", "state",   "upgrade"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -282,7 +284,7 @@ static void test_a_recorded_run_is_read_back_the_same(void **state)
     (void)state;
     struct parsed p, again;
     parse_well(&p, "flow.lua --latency 1ms..2ms --duplicate 0.1 --crash r:0.1 --down 1s "
-                   "--lose r:1@5s --allow-fail --trace-data");
+                   "--lose r:1@5s --allow-fail --trace-data --upgrade two.lua");
     char words[512] = "flow.lua ";
     size_t len = strlen(words);
     for (const char *at = p.options.sim.recorded; *at != '\0'; at++) /* no word has these inside */
@@ -293,6 +295,8 @@ static void test_a_recorded_run_is_read_back_the_same(void **state)
     assert_int_equal(again.options.sim.faults.down_max_ns, AF_S_NS);
     assert_int_equal(again.options.sim.faults.losses[0].at_ns, 5 * AF_S_NS);
     assert_true(again.options.trace_data);
+    assert_string_equal(again.options.sim.upgrade, "two.lua");
+    assert_int_equal(again.options.sim.upgrade_ns, -1);
     af_run_options_release(&p.options);
     af_run_options_release(&again.options);
 }
@@ -321,6 +325,7 @@ static void test_a_wrong_value_is_told_with_its_option(void **state)
          {"a|b", "a@1s..2s", "@1s..2s", "a|b@", "a|b@2s..1s", "a|b@x", "random:2",
           "random:", "random:x", "|@1s..2s", "a|,@1s..2s"}},
         {"--arg", {"a", "=1", "="}},
+        {"--upgrade", {"", "@5s", "two.lua@5x"}},
         {"--color", {"blue", "Always"}},
         {"--peers", {"r", "r=", "=a", "r=a,", "r=a;", "r=a;s=a", "r=*", "r=a,,b"}},
         {"--node", {"", "*", "a\tb"}},

@@ -1,0 +1,126 @@
+/* party_move.c: see party_move.h. */
+#include "party_move.h"
+
+#include "party_impl.h"
+
+#include "contract.h"
+#include "failure.h"
+#include "json.h"
+#include "loop.h"
+#include "mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+struct outcome { /* of a delivery that is over at once */
+    enum af_outcome outcome;
+    bool told, entered, acts;
+    int64_t after_ns;
+    char text[AF_FAILURE_TEXT_MAX];
+};
+
+static void note(void *arg, struct af_script_party *party, const struct af_effects *effects)
+{
+    struct outcome *outcome = arg;
+    (void)party;
+    outcome->told = true;
+    outcome->outcome = effects->outcome;
+    outcome->entered = effects->entered;
+    outcome->after_ns = effects->after_ns;
+    outcome->acts = effects->send_count > 0 || effects->deadline_count > 0;
+    snprintf(outcome->text, sizeof outcome->text, "%s", effects->text == NULL ? "" : effects->text);
+}
+
+static void write_old(const struct af_party *party, struct af_buf *out)
+{
+    size_t len;
+    const struct af_flow_role *role = &party->flow->roles[party->spec.role];
+    const char *data = af_script_party_data(party->script, &len);
+    af_buf_append_string(out, "{\"role\":");
+    af_json_write_string(out, role->name, strlen(role->name));
+    af_buf_append_string(out, ",\"state\":");
+    const char *state = role->states[af_script_party_state(party->script)].name;
+    af_json_write_string(out, state, strlen(state));
+    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)party->flow->version);
+    af_buf_append(out, data, len);
+    af_buf_append_char(out, '}');
+}
+
+static int refuse(const struct af_party *party, struct af_failure *why, const char *before,
+                  const char *text)
+{
+    return af_failure_set(why, AF_FAILURE_FLOW, party->spec.id, "%s%s", before, text);
+}
+
+static int migrate(const struct af_party *party, struct af_script_party *fresh,
+                   struct outcome *outcome, struct af_failure *why)
+{
+    struct af_buf old = AF_BUF_EMPTY;
+    write_old(party, &old);
+    struct af_input input = {.kind = AF_INPUT_MIGRATE,
+                             .now_ns = af_loop_wall_ns(party->spec.loop),
+                             .key = af_hash_bytes(party->spec.seed, "migrate", 7),
+                             .content = old.data,
+                             .content_len = old.len};
+    af_script_deliver(fresh, &input, note, outcome);
+    af_buf_release(&old);
+    if (!outcome->told) {
+        af_script_withdraw(fresh);
+        return refuse(party, why, "", "a migration does not wait");
+    }
+    if (outcome->outcome != AF_OUTCOME_NONE)
+        return refuse(party, why, "", outcome->text);
+    return outcome->acts ? refuse(party, why, "", "a migration sends nothing") : 0;
+}
+
+static int check_deferred(const struct af_party *party, struct af_script_party *fresh,
+                          const struct af_flow *flow, struct af_failure *why)
+{
+    char before[200];
+    for (size_t i = 0; i < party->deferred_count; i++) {
+        const struct af_contract *contract = party->deferred[i];
+        struct outcome outcome = {.outcome = AF_OUTCOME_NONE};
+        struct af_input input = {.kind = AF_INPUT_VALIDATE,
+                                 .event =
+                                     af_flow_find_event(flow, contract->type, contract->type_len),
+                                 .content = contract->content,
+                                 .content_len = contract->content_len};
+        snprintf(before, sizeof before,
+                 "a deferred '%.100s' does not fit any more: ", contract->type);
+        if (input.event < 0)
+            return refuse(party, why, before, "the flow knows no such event type");
+        af_script_deliver(fresh, &input, note, &outcome);
+        assert(outcome.told);
+        if (outcome.outcome != AF_OUTCOME_NONE)
+            return refuse(party, why, before, outcome.text);
+    }
+    return 0;
+}
+
+int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
+                  struct af_failure *why)
+{
+    const struct af_flow *flow = af_script_flow(script);
+    struct outcome outcome = {.outcome = AF_OUTCOME_NONE};
+    assert(party->status == AF_PARTY_ACTIVE && !party->busy);
+    struct af_script_party *fresh =
+        af_script_party_new(script, party->spec.member, party->spec.seed, party, why);
+    if (fresh == NULL)
+        return -1;
+    if (migrate(party, fresh, &outcome, why) != 0 || check_deferred(party, fresh, flow, why) != 0) {
+        af_script_party_free(fresh);
+        return -1;
+    }
+    af_script_party_free(party->script);
+    party->script = fresh;
+    party->flow = flow;
+    party->spec.script = script;
+    party->spec.role = role;
+    party->look_at_deferred = party->deferred_count > 0;
+    if (outcome.entered)
+        af_party_cancel_after(party);
+    if (outcome.entered && outcome.after_ns >= 0)
+        af_party_start_after(party, outcome.after_ns, outcome.after_ns);
+    return 0;
+}
