@@ -144,8 +144,9 @@ static const char *lines(struct reading *reading)
         reading->bad = true;
         return "";
     }
-    char *copy = take(reading, strlen(text), 1);
-    return copy == NULL ? "" : strcpy(copy, text);
+    size_t len = strlen(text);
+    char *copy = take(reading, len, 1); /* with a 0 behind it */
+    return copy == NULL ? "" : memcpy(copy, text, len);
 }
 
 static size_t count(struct reading *reading, size_t max)
