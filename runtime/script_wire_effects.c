@@ -106,7 +106,7 @@ static const char *read_send(struct af_wire_in *in, const struct af_wire_expecte
     struct af_send *send = &effects->sends[effects->send_count];
     uint32_t event = af_wire_get_u32(in);
     const char *title = af_wire_get_string(in);
-    send->title = in->bad ? NULL : af_contract_title(title);
+    send->title = title == NULL ? NULL : af_contract_title(title);
     send->uuid = af_wire_get_hash(in);
     send->content = af_wire_get_u32(in);
     send->content_len = af_wire_get_u32(in);

@@ -149,7 +149,7 @@ struct af_store_loader {
 int af_store_load(struct af_store *store, const struct af_store_party *party,
                   const struct af_store_loader *loader, struct af_failure *why);
 
-/* All of a party's journal, oldest first; what was put before is in it. */
+/* All of a party's journal, oldest first; what was put before is in it, unless the disk fails. */
 int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *each, void *arg,
                      struct af_failure *why);
 

@@ -413,6 +413,7 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
 int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *each, void *arg,
                      struct af_failure *why)
 {
+    af_store_flush(store); /* what cannot be written now is not told either */
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     if (ok) {

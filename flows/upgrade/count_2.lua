@@ -1,7 +1,7 @@
 --- Counting together, version 2; parties of both versions may be in one task. Against count_1.lua:
 ---
 ---   a field of the data is renamed   keeper: sum → total
----   a state is split                 keeper: hearing → hearing, and late_hearing after it asked again
+---   a state is split                 keeper: hearing → hearing, then late_hearing
 ---   an event has one more field      tell: weight, optional, so that version 1 may leave it out
 ---   a role is added                  watcher, which version 1 does not know
 ---

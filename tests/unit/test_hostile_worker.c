@@ -230,6 +230,12 @@ static void send_under_another_title(struct spoilt *s)
     s->send[0].title = "task_of_mine";
 }
 
+static void send_without_a_title(struct spoilt *s)
+{
+    one_send(s);
+    s->send[0].title = NULL;
+}
+
 static void send_to_nobody(struct spoilt *s)
 {
     one_send(s);
@@ -638,6 +644,7 @@ static const struct {
     {.spoil = data_of_17_mib, .told = "a party's data are no JSON"},
     {.spoil = send_of_an_unknown_event, .told = "a send is malformed"},
     {.spoil = send_under_another_title, .told = "a send is malformed"},
+    {.spoil = send_without_a_title, .told = "a send is malformed"},
     {.spoil = send_to_nobody, .told = "a send is malformed"},
     {.spoil = send_to_more_than_there_are, .told = "a send is malformed"},
     {.spoil = send_to_a_node_beyond_the_task, .told = "a node that the task has not"},
