@@ -182,7 +182,7 @@ expect_error "node.conf:7: unknown name" 2 "$AFRUN" node --config node.conf
 
 # ---- Every process is killed at random moments: a service, five nodes, their workers. ----
 kills=40 rounds=30
-[ -z "${AF_TEST_LONG:-}" ] || kills=200 rounds=140
+is_short || kills=200 rounds=140
 kill_nodes() { # kill_nodes CASE ARGUMENT…
     local name=$1
     shift

@@ -165,7 +165,7 @@ fi
 
 # ---- A thousand parties, and a kill. ----
 count=100
-[ -z "${AF_TEST_LONG:-}" ] || count=1000
+is_short || count=1000
 for ((n = 1; n <= count; n++)); do
     ctl i.state launch sum --task "m$n" --role counter --peers 'counter=i;source=s' >/dev/null
 done

@@ -28,8 +28,8 @@ place() {
     done
     if [ $kills -gt 0 ]; then ok "$2 killed at $1: $kills places, the same result"; else not_ok "$2 killed at $1" "never"; fi
 }
-step=7
-[ -z "${AF_TEST_LONG:-}" ] || step=1
+step=11
+is_short || step=1
 for victim in a p1; do
     for name in commit-before commit-after send confirmed ack; do place $name $victim; done
 done

@@ -222,7 +222,7 @@ expect_in result.json '"amount":5,"version":3' "and with the data of all version
 
 # ---- Old code is freed: no memory, no files, no processes, no rows are left of it. ----
 again=60
-[ -z "${AF_TEST_LONG:-}" ] || again=1000
+is_short || again=1000
 mkdir many
 cp flows/counter.lua many/counter.lua
 start_party i node --node i --bus local:many.db --flows many --state many.state --no-watch -q
@@ -252,7 +252,7 @@ codes=$(python3 -c 'import sqlite3; print(sqlite3.connect("many.state/node.db").
 
 # ---- fed_avg, under five nodes, reloaded again and again. ----
 reloads=6 rounds=120 broken=8
-[ -z "${AF_TEST_LONG:-}" ] || reloads=100 rounds=1500 broken=60
+is_short || reloads=100 rounds=1500 broken=60
 fed_avg() { # fed_avg NAME ARGUMENT…
     local name=$1
     shift

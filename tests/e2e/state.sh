@@ -28,8 +28,8 @@ undisturbed: $undisturbed"
 
 # ---- At every place in turn. ----
 kill_runs "an undisturbed run with two participants" --participants 2
-counts='1 2 4'
-[ -z "${AF_TEST_LONG:-}" ] || counts='1 2 3 4 5 6 7 8 9 10 12 14'
+counts='1 3'
+is_short || counts='1 2 3 4 5 6 7 8 9 10 12 14'
 for point in commit-before commit-after send ack confirmed; do
     for victim in a p1; do
         for count in $counts; do
@@ -43,7 +43,7 @@ done
 undisturbed=
 kill_runs "an undisturbed run with four participants"
 kills=30 seeds='1'
-[ -z "${AF_TEST_LONG:-}" ] || kills=200 seeds='1 2'
+is_short || kills=200 seeds='1 2'
 for seed in $seeds; do
     kill_runs "kills at random moments, seed $seed" --random $kills --seed "$seed" --rounds 2
 done

@@ -4,7 +4,7 @@ source "$(dirname "$0")/../lib/e2e.sh"
 flows=$ROOT/flows/upgrade
 one=$flows/count_1.lua two=$flows/count_2.lua
 count=${AF_TEST_COUNT:-200}
-[ -z "${AF_TEST_LONG:-}" ] || count=1000
+is_short || count=1000
 faults=(--drop 0.05 --duplicate 0.05 --crash keeper:0.05 --crash counter:0.05)
 
 expect_output "4 parties done" "$AFRUN" "$one" --mock --upgrade "$two"
