@@ -23,6 +23,31 @@ sed 's/n = af.integer, weight/n = af.optional(af.integer), amount = af.optional(
     s/n = event.round }/n = event.round, amount = event.round }/' "$two" >mended.lua
 expect_output "$count runs, 0 failed" "$AFRUN" "$one" --mock --upgrade mended.lua@20ms "${faults[@]}" --runs "$count"
 
+# ---- A node slept through version 2: the steps are chained. ----
+python3 - "$two" >three.lua <<'PY'
+import re, sys
+text = open(sys.argv[1]).read().replace("version = 2,", "version = 3,").replace("data.total", "data.amount")
+text = text.replace("total = 0", "amount = 0").replace("total = data.amount", "total = data.amount, version = 3")
+steps = """  migrate = {
+    [2] = function(old)
+      if old.role == "keeper" then old.data.total, old.data.sum = old.data.sum, nil end
+      return old
+    end,
+    [3] = function(old)
+      assert(old.version == 2 and old.args.rounds == 5)
+      if old.role == "keeper" then old.data.amount, old.data.total = old.data.total, nil end
+      return { state = old.state, data = old.data }
+    end,
+  },
+"""
+print(re.sub(r"  migrate = function\(old\)\n.*?\n  end,\n  migrate_back = .*?\n  end,\n", lambda _: steps, text, flags=re.S))
+PY
+expect_output "$count runs, 0 failed" "$AFRUN" "$one" --mock --upgrade three.lua@20ms "${faults[@]}" --runs "$count"
+sed '/^    \[3\] = /,/^    end,/d' three.lua >hole.lua # what version 3 needs is not done
+expect_error "hole.lua" 1 "$AFRUN" "$one" --mock --upgrade hole.lua@20ms --runs 20
+sed 's/    \[2\] = function/    [4] = function/' three.lua >ahead.lua
+expect_error "needs a function for each of the versions 2 to 3; [4]" 2 "$AFRUN" "$one" --mock --upgrade ahead.lua
+
 # ---- A migration that fails in one state only is found. ----
 sed 's/    local data = old.data$/    local data = old.data\n    if old.role == "keeper" and old.state == "hearing" then error "not in this state" end/' "$two" >picky.lua
 expect_error "the upgrade of keeper-1 in state 'hearing' is refused: picky.lua" 1 \

@@ -23,8 +23,13 @@ import journals
 PATIENCE_S = 200
 
 
+STARTED = [] # all processes, so that none is left behind
+
+
 def fail(text):
     print(text, file=sys.stderr)
+    for process in STARTED:
+        process.kill()
     sys.exit(1)
 
 
@@ -64,6 +69,7 @@ class Process:
             environment["AFRUN_KILL_AT"] = point
         self.process = subprocess.Popen(
             self.command, stdout=self.log, stderr=self.log, env=environment)
+        STARTED.append(self.process)
 
     def revive(self):
         status = self.process.poll()

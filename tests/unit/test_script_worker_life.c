@@ -279,7 +279,7 @@ static void test_one_that_waits_keeps_nobody_else(void **state)
     (void)state;
     struct test_worker test;
     struct test_result waiting = {0}, result = {0};
-    start_numbers(&test, AF_S_NS); /* waiting is no hanging */
+    start_numbers(&test, 3 * AF_S_NS); /* waiting is no hanging */
     struct test_calls calls = {.loop = test.loop};
     struct af_script *script = new_script(&test);
     struct af_script_party *one = new_party(script, 0, NULL), *two = new_party(script, 1, NULL);
@@ -291,7 +291,7 @@ static void test_one_that_waits_keeps_nobody_else(void **state)
     for (int i = 0; i < 100; i++)
         act(&test, script, two, DO("count", ""), &result);
     assert_non_null(strstr(result.all, "\"count\":100"));
-    af_timer_start(test.loop, 1500 * AF_MS_NS, on_late, &test); /* longer than it might hang */
+    af_timer_start(test.loop, 3500 * AF_MS_NS, on_late, &test); /* longer than it might hang */
     while (!test.late)
         af_loop_step(test.loop);
     test.late = false;
