@@ -13,7 +13,7 @@ import sys
 import time
 
 AT_A_TIME = 4
-PATIENCE_S = 20
+PATIENCE_S = 90  # of the sanitize build, on a busy machine
 FOR_EVER_S = 0.5  # that what never ends is left to it
 
 
