@@ -310,9 +310,13 @@ void af_party_delivered(void *arg, struct af_script_party *script, const struct 
         return;
     }
     party->status = AF_PARTY_ACTIVE;
+    /* an owner that is told of the step may have us go on: not before what was taken is over */
+    bool pumping = party->pumping;
+    party->pumping = true;
     if (party->taken.kind == AF_STEP_DEFER && effects->outcome == AF_OUTCOME_NONE)
         keep_deferred(party, forget_taken(party));
     else
         consume(party, effects, start);
+    party->pumping = pumping;
     af_party_pump(party); /* nothing, where af_party_pump() is who delivered */
 }

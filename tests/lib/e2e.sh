@@ -48,13 +48,13 @@ explain() {
     return 0
 }
 
-# A command as the name of a case: without folders, not too long.
 # is_short: small counts are wanted: of `make test`, and of the sanitize build, which is several times
 # slower and looks for other things than a long run does.
 is_short() {
     [ -z "${AF_TEST_LONG:-}" ] || [[ $AFRUN == *sanitize* ]]
 }
 
+# A command as the name of a case: without folders, not too long.
 title() {
     local word text=
     for word in "$@"; do
