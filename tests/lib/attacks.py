@@ -13,7 +13,7 @@ import sys
 import time
 
 AT_A_TIME = 4
-PATIENCE_S = 90  # of the sanitize build, on a busy machine
+PATIENCE_S = 240  # three hangs of 30 s each, in the sanitize build
 FOR_EVER_S = 0.5  # that what never ends is left to it
 
 
