@@ -8,6 +8,8 @@
 #include "json.h"
 #include "loop.h"
 #include "mem.h"
+#include "reload.h"
+#include "trace.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,10 +17,16 @@
 
 struct outcome { /* of a delivery that is over at once */
     enum af_outcome outcome;
-    bool told, entered, acts;
+    bool told, keeps_after, acts;
     int64_t after_ns;
+    const struct af_party *mover; /* of a migration; or NULL */
     char text[AF_FAILURE_TEXT_MAX];
 };
+
+static const struct af_flow_role *role_of(const struct af_party *party)
+{
+    return &party->flow->roles[party->spec.role];
+}
 
 static void note(void *arg, struct af_script_party *party, const struct af_effects *effects)
 {
@@ -26,7 +34,10 @@ static void note(void *arg, struct af_script_party *party, const struct af_effec
     (void)party;
     outcome->told = true;
     outcome->outcome = effects->outcome;
-    outcome->entered = effects->entered;
+    if (outcome->mover != NULL)
+        outcome->keeps_after =
+            af_reload_keeps_after(outcome->mover->flow, role_of(outcome->mover)->name,
+                                  af_party_state(outcome->mover)->name, effects);
     outcome->after_ns = effects->after_ns;
     outcome->acts = effects->send_count > 0 || effects->deadline_count > 0;
     snprintf(outcome->text, sizeof outcome->text, "%s", effects->text == NULL ? "" : effects->text);
@@ -35,7 +46,7 @@ static void note(void *arg, struct af_script_party *party, const struct af_effec
 static void write_old(const struct af_party *party, struct af_buf *out)
 {
     size_t len;
-    const struct af_flow_role *role = &party->flow->roles[party->spec.role];
+    const struct af_flow_role *role = role_of(party);
     const char *data = af_script_party_data(party->script, &len);
     af_buf_append_string(out, "{\"role\":");
     af_json_write_string(out, role->name, strlen(role->name));
@@ -98,11 +109,27 @@ static int check_deferred(const struct af_party *party, struct af_script_party *
     return 0;
 }
 
+static void note_reload(const struct af_party *party, int64_t from)
+{
+    struct af_trace *trace = party->spec.trace;
+    size_t len;
+    char versions[64];
+    const char *data = af_script_party_data(party->script, &len);
+    snprintf(versions, sizeof versions, "%lld to %lld", (long long)from,
+             (long long)party->flow->version);
+    af_trace_begin(trace, af_party_now(party), "reload");
+    af_trace_string(trace, "party", party->spec.id);
+    af_trace_string(trace, "versions", versions);
+    af_trace_string(trace, "state", af_party_state(party)->name);
+    af_trace_data(trace, data, len);
+    af_trace_end(trace);
+}
+
 int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
                   struct af_failure *why)
 {
     const struct af_flow *flow = af_script_flow(script);
-    struct outcome outcome = {.outcome = AF_OUTCOME_NONE};
+    struct outcome outcome = {.outcome = AF_OUTCOME_NONE, .mover = party};
     assert(party->status == AF_PARTY_ACTIVE && !party->busy);
     struct af_script_party *fresh =
         af_script_party_new(script, party->spec.member, party->spec.seed, party, why);
@@ -112,15 +139,17 @@ int af_party_move(struct af_party *party, struct af_script *script, uint32_t rol
         af_script_party_free(fresh);
         return -1;
     }
+    int64_t from = party->flow->version;
     af_script_party_free(party->script);
     party->script = fresh;
     party->flow = flow;
     party->spec.script = script;
     party->spec.role = role;
     party->look_at_deferred = party->deferred_count > 0;
-    if (outcome.entered)
+    note_reload(party, from);
+    if (!outcome.keeps_after)
         af_party_cancel_after(party);
-    if (outcome.entered && outcome.after_ns >= 0)
+    if (!outcome.keeps_after && outcome.after_ns >= 0)
         af_party_start_after(party, outcome.after_ns, outcome.after_ns);
     return 0;
 }

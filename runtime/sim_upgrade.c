@@ -63,33 +63,11 @@ int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why)
 
 /* ---- A party's moment. ---- */
 
-/* How many parties run the second version, and have not ended, decides which invariants hold. */
-static void note_move(struct af_sim *sim, const struct af_sim_node *node, int64_t from)
-{
-    size_t len;
-    char versions[64], hash[33];
-    const struct af_flow *flow = af_script_flow(sim->scripts[1]);
-    const char *data = af_script_party_data(af_party_script(node->party), &len);
-    snprintf(versions, sizeof versions, "%lld to %lld", (long long)from, (long long)flow->version);
-    struct af_hash of = af_trace_data_hash(data, len);
-    snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)of.a,
-             (unsigned long long)of.b);
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "reload");
-    af_trace_string(sim->trace, "party", node->id);
-    af_trace_string(sim->trace, "versions", versions);
-    af_trace_string(sim->trace, "state", af_party_state(node->party)->name);
-    af_trace_string(sim->trace, "data_hash", hash);
-    if (af_trace_with_data(sim->trace))
-        af_trace_json(sim->trace, "data", data, len);
-    af_trace_end(sim->trace);
-}
-
 void af_sim_upgrade_node(struct af_sim_node *node)
 {
     struct af_sim *sim = node->sim;
     struct af_failure why = AF_FAILURE_INIT;
     const struct af_flow_state *state = af_party_state(node->party);
-    int64_t from = sim->flow->version;
     const char *role = sim->flow->roles[af_party_spec(node->party)->role].name;
     node->upgrades = false;
     int next = af_flow_find_role(af_script_flow(sim->scripts[1]), role);
@@ -100,7 +78,6 @@ void af_sim_upgrade_node(struct af_sim_node *node)
     }
     node->upgraded = true;
     sim->upgraded++;
-    note_move(sim, node, from);
     af_sim_stepped(sim, node);
     af_party_go_on(node->party);
 }
