@@ -43,21 +43,6 @@ static void note(void *arg, struct af_script_party *party, const struct af_effec
     snprintf(outcome->text, sizeof outcome->text, "%s", effects->text == NULL ? "" : effects->text);
 }
 
-static void write_old(const struct af_party *party, struct af_buf *out)
-{
-    size_t len;
-    const struct af_flow_role *role = role_of(party);
-    const char *data = af_script_party_data(party->script, &len);
-    af_buf_append_string(out, "{\"role\":");
-    af_json_write_string(out, role->name, strlen(role->name));
-    af_buf_append_string(out, ",\"state\":");
-    const char *state = role->states[af_script_party_state(party->script)].name;
-    af_json_write_string(out, state, strlen(state));
-    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)party->flow->version);
-    af_buf_append(out, data, len);
-    af_buf_append_char(out, '}');
-}
-
 static int refuse(const struct af_party *party, struct af_failure *why, const char *before,
                   const char *text)
 {
@@ -68,7 +53,10 @@ static int migrate(const struct af_party *party, struct af_script_party *fresh,
                    struct outcome *outcome, struct af_failure *why)
 {
     struct af_buf old = AF_BUF_EMPTY;
-    write_old(party, &old);
+    size_t len;
+    const char *data = af_script_party_data(party->script, &len);
+    af_reload_write_old(&old, role_of(party)->name, af_party_state(party)->name, NULL,
+                        party->flow->version, data, len);
     struct af_input input = {.kind = AF_INPUT_MIGRATE,
                              .now_ns = af_loop_wall_ns(party->spec.loop),
                              .key = af_hash_bytes(party->spec.seed, "migrate", 7),
@@ -125,17 +113,37 @@ static void note_reload(const struct af_party *party, int64_t from)
     af_trace_end(trace);
 }
 
+/* A party of the other version, brought to where this one stands. */
+static struct af_script_party *bring(const struct af_party *party, struct af_script *script,
+                                     void *user, struct outcome *outcome, struct af_failure *why)
+{
+    *outcome = (struct outcome){.outcome = AF_OUTCOME_NONE, .mover = party};
+    struct af_script_party *fresh =
+        af_script_party_new(script, party->spec.member, party->spec.seed, user, why);
+    if (fresh == NULL || migrate(party, fresh, outcome, why) == 0)
+        return fresh;
+    af_script_party_free(fresh);
+    return NULL;
+}
+
+struct af_script_party *af_party_moved_copy(const struct af_party *party, struct af_script *script,
+                                            struct af_failure *why)
+{
+    struct outcome outcome;
+    assert(af_party_state(party) != NULL);
+    return bring(party, script, NULL, &outcome, why);
+}
+
 int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
                   struct af_failure *why)
 {
     const struct af_flow *flow = af_script_flow(script);
-    struct outcome outcome = {.outcome = AF_OUTCOME_NONE, .mover = party};
+    struct outcome outcome;
     assert(party->status == AF_PARTY_ACTIVE && !party->busy);
-    struct af_script_party *fresh =
-        af_script_party_new(script, party->spec.member, party->spec.seed, party, why);
+    struct af_script_party *fresh = bring(party, script, party, &outcome, why);
     if (fresh == NULL)
         return -1;
-    if (migrate(party, fresh, &outcome, why) != 0 || check_deferred(party, fresh, flow, why) != 0) {
+    if (check_deferred(party, fresh, flow, why) != 0) {
         af_script_party_free(fresh);
         return -1;
     }

@@ -110,7 +110,7 @@ int af_reload_compare(const struct af_flow *old, const struct af_flow *new, cons
                               "would go back from version %lld to %lld; afrun ctl rollback does "
                               "that",
                               from, to);
-    return rules->back ? 0 : compare_events(old, new, file, why);
+    return rules->back || rules->tries ? 0 : compare_events(old, new, file, why);
 }
 
 /* ---- A party. ---- */
@@ -173,6 +173,22 @@ bool af_reload_keeps_after(const struct af_flow *old, const char *role, const ch
     int role_at = af_flow_find_role(old, role);
     int state_at = role_at < 0 ? -1 : af_flow_find_state(&old->roles[role_at], state);
     return state_at >= 0 && old->roles[role_at].states[state_at].has_after;
+}
+
+void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
+                         int64_t version, const char *data, size_t len)
+{
+    af_buf_append_string(out, "{\"role\":");
+    af_json_write_string(out, role, strlen(role));
+    af_buf_append_string(out, ",\"state\":");
+    af_json_write_string(out, state, strlen(state));
+    if (was != NULL) {
+        af_buf_append_string(out, ",\"was\":");
+        af_json_write_string(out, was, strlen(was));
+    }
+    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)version);
+    af_buf_append(out, data, len);
+    af_buf_append_char(out, '}');
 }
 
 /* Those that it had, but for the `after` of a state that begins anew, or has none any more. */
@@ -316,19 +332,9 @@ static void pass_over(void *arg, const struct af_store_entry *entry)
 static void write_old(struct af_reload *reload, const char *state, const char *data, size_t len,
                       const char *was)
 {
-    struct af_buf *out = &reload->old;
-    af_buf_clear(out);
-    af_buf_append_string(out, "{\"role\":");
-    af_json_write_string(out, reload->spec.role, strlen(reload->spec.role));
-    af_buf_append_string(out, ",\"state\":");
-    af_json_write_string(out, state, strlen(state));
-    if (was != NULL) {
-        af_buf_append_string(out, ",\"was\":");
-        af_json_write_string(out, was, strlen(was));
-    }
-    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)reload->spec.version);
-    af_buf_append(out, data, len);
-    af_buf_append_char(out, '}');
+    af_buf_clear(&reload->old);
+    af_reload_write_old(&reload->old, reload->spec.role, state, was, reload->spec.version, data,
+                        len);
 }
 
 static void deliver(struct af_reload *reload, struct af_script_party *party,

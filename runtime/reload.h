@@ -20,6 +20,7 @@ struct af_store_party;
 struct af_reload_rules {
     bool mends; /* the same version, mended: all of its parties are held */
     bool back;  /* to an earlier version */
+    bool tries; /* events may change: a simulated run finds out what that does */
 };
 
 /* Compares the flows. Returns -1 with *why filled: another name, a version that did not move, an
@@ -34,6 +35,11 @@ int af_reload_compare(const struct af_flow *old, const struct af_flow *new, cons
  * was in the old flow. */
 bool af_reload_keeps_after(const struct af_flow *old, const char *role, const char *state,
                            const struct af_effects *effects);
+
+/* Appends a snapshot as AF_INPUT_MIGRATE is given it; was: its state before it was brought back to
+ * an earlier version, or NULL. */
+void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
+                         int64_t version, const char *data, size_t len);
 
 /* A party under the new version. Texts live as long as the reload. */
 struct af_reload_result {
