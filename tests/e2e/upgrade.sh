@@ -12,6 +12,13 @@ expect_output "5 parties done" "$AFRUN" "$two" --mock
 expect_output "$count runs, 0 failed" "$AFRUN" "$one" --mock --upgrade "$two" "${faults[@]}" --runs "$count"
 expect_output "$count runs, 0 failed" "$AFRUN" "$one" --mock --upgrade "$two@20ms" "${faults[@]}" --runs "$count"
 
+# A keeper that has asked again is in the split state.
+for seed in $(seq 100); do
+    "$AFRUN" "$one" --mock -q --upgrade "$two@5s" --drop 0.2 --seed "$seed" --trace split.jsonl >/dev/null
+    ! grep -qF '"versions":"1 to 2","state":"late_hearing"' split.jsonl || break
+done
+if grep -qF '"versions":"1 to 2","state":"late_hearing"' split.jsonl; then ok "a state is split by what the data say"; else not_ok "a state is split by what the data say"; fi
+
 # ---- An incompatible message change is caught, with the seed; the mended one passes. ----
 sed 's/n = af.integer, weight/amount = af.integer, weight/; s/event\.n /event.amount /; s/n = event.round/amount = event.round/' "$two" >broken.lua
 expect_error "sent by version 1 of the flow, read by version 2" 1 "$AFRUN" "$one" --mock --upgrade broken.lua@20ms --runs "$count"
