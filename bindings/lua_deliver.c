@@ -222,7 +222,8 @@ static void settle(struct af_delivery *delivery)
     struct af_script_party *party = delivery->party;
     const struct af_plan_role *plan = &party->script->plan[party->role];
     struct af_effects *effects = &delivery->effects;
-    if (!effects->entered || effects->outcome != AF_OUTCOME_NONE) {
+    bool migrates = delivery->input.kind == AF_INPUT_MIGRATE; /* its `after` may be a new one */
+    if ((!effects->entered && !migrates) || effects->outcome != AF_OUTCOME_NONE) {
         commit(delivery);
         return;
     }

@@ -138,7 +138,7 @@ static int set_task(struct af_live_reload *reload, uint32_t *member, struct af_f
 }
 
 /* Brings the snapshot over, on a copy; tried() is called, at once or later. */
-static int migrate(struct af_live_reload *reload, struct af_failure *why)
+static int migrate(struct af_live_reload *reload, const struct af_flow *old, struct af_failure *why)
 {
     struct af_live *live = reload->live;
     uint32_t member = 0;
@@ -149,6 +149,7 @@ static int migrate(struct af_live_reload *reload, struct af_failure *why)
                                   .party = &reload->kept,
                                   .role = reload->about.role,
                                   .version = reload->about.version,
+                                  .old = old,
                                   .member = member,
                                   .now_ns = af_loop_wall_ns(live->loop),
                                   .loop = live->loop,
@@ -215,7 +216,7 @@ static void try_file(struct af_live_reload *reload, const struct af_flow *old, b
     if (read_both(reload, why) != 0 ||
         af_reload_compare(old, af_script_flow(reload->script), af_script_file(reload->script)->name,
                           &rules, why) != 0 ||
-        migrate(reload, why) != 0)
+        migrate(reload, old, why) != 0)
         reload->is_over = true;
 }
 

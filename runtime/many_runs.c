@@ -24,7 +24,7 @@ struct report {
     uint64_t seed;
     int32_t outcome; /* an enum af_sim_outcome, -1: it could not be run */
     int32_t unused;
-    uint64_t messages, dropped, unexpected;
+    uint64_t messages, dropped, unexpected, upgraded;
     int64_t virtual_ns;
 };
 
@@ -56,7 +56,7 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
         struct af_sim_options one = options->sim;
         struct af_sim_result result;
         one.seed += i;
-        struct report report = {one.seed, -1, 0, 0, 0, 0, 0};
+        struct report report = {.seed = one.seed, .outcome = -1};
         struct af_sim *sim = af_sim_new(&one, NULL, &why);
         if (sim != NULL)
             af_sim_on_step(sim, not_interrupted, NULL);
@@ -65,6 +65,7 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
             report.messages = result.messages;
             report.dropped = result.dropped;
             report.unexpected = result.unexpected;
+            report.upgraded = result.upgraded;
             report.virtual_ns = result.virtual_ns;
             af_sim_result_release(&result);
         }
@@ -81,6 +82,7 @@ static void add(struct af_tell_runs *totals, const struct report *report)
     totals->messages += report->messages;
     totals->dropped += report->dropped;
     totals->unexpected += report->unexpected;
+    totals->upgraded += report->upgraded;
     if (report->outcome == AF_SIM_OK)
         return;
     if (report->outcome < 0)
@@ -205,7 +207,9 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
 {
     struct af_tell_runs totals = {0};
     struct af_progress progress;
-    struct af_sim *sim = af_sim_new(&options->sim, NULL, why); /* mistakes are told once, here */
+    struct af_sim_options first = options->sim;
+    first.quiet = options->verbosity < 0;
+    struct af_sim *sim = af_sim_new(&first, NULL, why); /* mistakes are told once, here */
     if (sim == NULL)
         return -1;
     af_sim_free(sim);

@@ -325,7 +325,7 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
         refuse_party(move->reload, move, why);
         return;
     }
-    if (result->entered && move->trial_of != move->party) {
+    if (result->begins && move->trial_of != move->party) {
         /* how long its `after` is may depend on its task */
         move->alone = true;
         migrate(move);
@@ -375,6 +375,7 @@ static void migrate(struct move *move)
         af_script_set_owner(move->back, af_reload_call, NULL);
     }
     move->trial_of = trial->party;
+    const struct af_node_flow *runs = move->party->flow;
     struct af_reload_spec spec = {.script = trial->script,
                                   .back = move->back,
                                   .back_member = move->member,
@@ -382,6 +383,8 @@ static void migrate(struct move *move)
                                   .party = &move->kept,
                                   .role = move->party->about.role,
                                   .version = move->version,
+                                  .old = runs != NULL && runs->loaded ? af_worker_flow(runs->worker)
+                                                                      : NULL,
                                   .member = trial->member,
                                   .now_ns = af_loop_wall_ns(node->loop),
                                   .loop = node->loop,

@@ -8,6 +8,8 @@
 #include "json.h"
 #include "loop.h"
 #include "mem.h"
+#include "reload.h"
+#include "trace.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,10 +17,16 @@
 
 struct outcome { /* of a delivery that is over at once */
     enum af_outcome outcome;
-    bool told, entered, acts;
+    bool told, keeps_after, acts;
     int64_t after_ns;
+    const struct af_party *mover; /* of a migration; or NULL */
     char text[AF_FAILURE_TEXT_MAX];
 };
+
+static const struct af_flow_role *role_of(const struct af_party *party)
+{
+    return &party->flow->roles[party->spec.role];
+}
 
 static void note(void *arg, struct af_script_party *party, const struct af_effects *effects)
 {
@@ -26,25 +34,13 @@ static void note(void *arg, struct af_script_party *party, const struct af_effec
     (void)party;
     outcome->told = true;
     outcome->outcome = effects->outcome;
-    outcome->entered = effects->entered;
+    if (outcome->mover != NULL)
+        outcome->keeps_after =
+            af_reload_keeps_after(outcome->mover->flow, role_of(outcome->mover)->name,
+                                  af_party_state(outcome->mover)->name, effects);
     outcome->after_ns = effects->after_ns;
     outcome->acts = effects->send_count > 0 || effects->deadline_count > 0;
     snprintf(outcome->text, sizeof outcome->text, "%s", effects->text == NULL ? "" : effects->text);
-}
-
-static void write_old(const struct af_party *party, struct af_buf *out)
-{
-    size_t len;
-    const struct af_flow_role *role = &party->flow->roles[party->spec.role];
-    const char *data = af_script_party_data(party->script, &len);
-    af_buf_append_string(out, "{\"role\":");
-    af_json_write_string(out, role->name, strlen(role->name));
-    af_buf_append_string(out, ",\"state\":");
-    const char *state = role->states[af_script_party_state(party->script)].name;
-    af_json_write_string(out, state, strlen(state));
-    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)party->flow->version);
-    af_buf_append(out, data, len);
-    af_buf_append_char(out, '}');
 }
 
 static int refuse(const struct af_party *party, struct af_failure *why, const char *before,
@@ -57,7 +53,10 @@ static int migrate(const struct af_party *party, struct af_script_party *fresh,
                    struct outcome *outcome, struct af_failure *why)
 {
     struct af_buf old = AF_BUF_EMPTY;
-    write_old(party, &old);
+    size_t len;
+    const char *data = af_script_party_data(party->script, &len);
+    af_reload_write_old(&old, role_of(party)->name, af_party_state(party)->name, NULL,
+                        party->flow->version, data, len);
     struct af_input input = {.kind = AF_INPUT_MIGRATE,
                              .now_ns = af_loop_wall_ns(party->spec.loop),
                              .key = af_hash_bytes(party->spec.seed, "migrate", 7),
@@ -98,29 +97,67 @@ static int check_deferred(const struct af_party *party, struct af_script_party *
     return 0;
 }
 
+static void note_reload(const struct af_party *party, int64_t from)
+{
+    struct af_trace *trace = party->spec.trace;
+    size_t len;
+    char versions[64];
+    const char *data = af_script_party_data(party->script, &len);
+    snprintf(versions, sizeof versions, "%lld to %lld", (long long)from,
+             (long long)party->flow->version);
+    af_trace_begin(trace, af_party_now(party), "reload");
+    af_trace_string(trace, "party", party->spec.id);
+    af_trace_string(trace, "versions", versions);
+    af_trace_string(trace, "state", af_party_state(party)->name);
+    af_trace_data(trace, data, len);
+    af_trace_end(trace);
+}
+
+/* A party of the other version, brought to where this one stands. */
+static struct af_script_party *bring(const struct af_party *party, struct af_script *script,
+                                     void *user, struct outcome *outcome, struct af_failure *why)
+{
+    *outcome = (struct outcome){.outcome = AF_OUTCOME_NONE, .mover = party};
+    struct af_script_party *fresh =
+        af_script_party_new(script, party->spec.member, party->spec.seed, user, why);
+    if (fresh == NULL || migrate(party, fresh, outcome, why) == 0)
+        return fresh;
+    af_script_party_free(fresh);
+    return NULL;
+}
+
+struct af_script_party *af_party_moved_copy(const struct af_party *party, struct af_script *script,
+                                            struct af_failure *why)
+{
+    struct outcome outcome;
+    assert(af_party_state(party) != NULL);
+    return bring(party, script, NULL, &outcome, why);
+}
+
 int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
                   struct af_failure *why)
 {
     const struct af_flow *flow = af_script_flow(script);
-    struct outcome outcome = {.outcome = AF_OUTCOME_NONE};
+    struct outcome outcome;
     assert(party->status == AF_PARTY_ACTIVE && !party->busy);
-    struct af_script_party *fresh =
-        af_script_party_new(script, party->spec.member, party->spec.seed, party, why);
+    struct af_script_party *fresh = bring(party, script, party, &outcome, why);
     if (fresh == NULL)
         return -1;
-    if (migrate(party, fresh, &outcome, why) != 0 || check_deferred(party, fresh, flow, why) != 0) {
+    if (check_deferred(party, fresh, flow, why) != 0) {
         af_script_party_free(fresh);
         return -1;
     }
+    int64_t from = party->flow->version;
     af_script_party_free(party->script);
     party->script = fresh;
     party->flow = flow;
     party->spec.script = script;
     party->spec.role = role;
     party->look_at_deferred = party->deferred_count > 0;
-    if (outcome.entered)
+    note_reload(party, from);
+    if (!outcome.keeps_after)
         af_party_cancel_after(party);
-    if (outcome.entered && outcome.after_ns >= 0)
+    if (!outcome.keeps_after && outcome.after_ns >= 0)
         af_party_start_after(party, outcome.after_ns, outcome.after_ns);
     return 0;
 }

@@ -110,7 +110,7 @@ int af_reload_compare(const struct af_flow *old, const struct af_flow *new, cons
                               "would go back from version %lld to %lld; afrun ctl rollback does "
                               "that",
                               from, to);
-    return rules->back ? 0 : compare_events(old, new, file, why);
+    return rules->back || rules->tries ? 0 : compare_events(old, new, file, why);
 }
 
 /* ---- A party. ---- */
@@ -130,8 +130,8 @@ struct af_reload {
     size_t deferred_count, deferred_cap, checked;
     struct af_reload_result result;
     char why[AF_FAILURE_TEXT_MAX + 300];
-    bool waits;   /* for the script */
-    bool entered; /* a state of another name */
+    bool waits; /* for the script */
+    bool keeps_after;
     int64_t after_ns;
 };
 
@@ -163,12 +163,41 @@ static void write_timer(struct af_buf *out, const char *name, size_t name_len, i
     af_buf_printf(out, ",%lld,%lld]", (long long)due_ns, (long long)length_ns);
 }
 
-/* Those that it had; where a state was entered, its `after` instead of the old one. */
+bool af_reload_keeps_after(const struct af_flow *old, const char *role, const char *state,
+                           const struct af_effects *effects)
+{
+    if (effects->entered || effects->after_ns < 0)
+        return false;
+    if (old == NULL)
+        return true;
+    int role_at = af_flow_find_role(old, role);
+    int state_at = role_at < 0 ? -1 : af_flow_find_state(&old->roles[role_at], state);
+    return state_at >= 0 && old->roles[role_at].states[state_at].has_after;
+}
+
+void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
+                         int64_t version, const char *data, size_t len)
+{
+    af_buf_append_string(out, "{\"role\":");
+    af_json_write_string(out, role, strlen(role));
+    af_buf_append_string(out, ",\"state\":");
+    af_json_write_string(out, state, strlen(state));
+    if (was != NULL) {
+        af_buf_append_string(out, ",\"was\":");
+        af_json_write_string(out, was, strlen(was));
+    }
+    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)version);
+    af_buf_append(out, data, len);
+    af_buf_append_char(out, '}');
+}
+
+/* Those that it had, but for the `after` of a state that begins anew, or has none any more. */
 static bool move_timers(struct af_reload *reload)
 {
     struct af_json_reader reader;
     const char *json = reload->spec.party->timers;
     enum af_json_token token;
+    bool has_after = false;
     af_json_reader_init(&reader, json, strlen(json));
     af_buf_append_char(&reload->timers, '[');
     bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
@@ -188,10 +217,13 @@ static bool move_timers(struct af_reload *reload)
             numbers[i] = reader.integer;
         }
         ok = ok && af_json_next(&reader) == AF_JSON_ARRAY_END;
-        if (ok && (name != NULL || !reload->entered))
+        has_after = has_after || (ok && name == NULL);
+        if (ok && (name != NULL || reload->keeps_after))
             write_timer(&reload->timers, name, name_len, numbers[0], numbers[1]);
     }
-    if (reload->entered && reload->after_ns >= 0)
+    if (reload->spec.old == NULL && !has_after)
+        reload->keeps_after = false;
+    if (!reload->keeps_after && reload->after_ns >= 0)
         write_timer(&reload->timers, NULL, 0, reload->spec.now_ns + reload->after_ns,
                     reload->after_ns);
     af_buf_append_char(&reload->timers, ']');
@@ -259,7 +291,8 @@ static void migrated(void *arg, struct af_script_party *party, const struct af_e
     const struct af_flow *flow = af_script_flow(reload->spec.script);
     role = &flow->roles[af_flow_find_role(flow, reload->spec.role)];
     const char *data = af_script_party_data(party, &len);
-    reload->entered = effects->entered;
+    reload->keeps_after = af_reload_keeps_after(reload->spec.old, reload->spec.role,
+                                                reload->spec.party->state, effects);
     reload->after_ns = effects->after_ns;
     if (!move_timers(reload)) {
         snprintf(reload->why, sizeof reload->why, "what is kept of its timers is damaged");
@@ -271,7 +304,7 @@ static void migrated(void *arg, struct af_script_party *party, const struct af_e
                                   .data = af_arena_copy(&reload->arena, data, len),
                                   .timers = af_buf_text(&reload->timers),
                                   .data_len = len,
-                                  .entered = effects->entered};
+                                  .begins = !reload->keeps_after && reload->after_ns >= 0};
     check_next(reload);
 }
 
@@ -299,19 +332,9 @@ static void pass_over(void *arg, const struct af_store_entry *entry)
 static void write_old(struct af_reload *reload, const char *state, const char *data, size_t len,
                       const char *was)
 {
-    struct af_buf *out = &reload->old;
-    af_buf_clear(out);
-    af_buf_append_string(out, "{\"role\":");
-    af_json_write_string(out, reload->spec.role, strlen(reload->spec.role));
-    af_buf_append_string(out, ",\"state\":");
-    af_json_write_string(out, state, strlen(state));
-    if (was != NULL) {
-        af_buf_append_string(out, ",\"was\":");
-        af_json_write_string(out, was, strlen(was));
-    }
-    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)reload->spec.version);
-    af_buf_append(out, data, len);
-    af_buf_append_char(out, '}');
+    af_buf_clear(&reload->old);
+    af_reload_write_old(&reload->old, reload->spec.role, state, was, reload->spec.version, data,
+                        len);
 }
 
 static void deliver(struct af_reload *reload, struct af_script_party *party,

@@ -20,6 +20,7 @@ struct af_store_party;
 struct af_reload_rules {
     bool mends; /* the same version, mended: all of its parties are held */
     bool back;  /* to an earlier version */
+    bool tries; /* events may change: a simulated run finds out what that does */
 };
 
 /* Compares the flows. Returns -1 with *why filled: another name, a version that did not move, an
@@ -27,17 +28,31 @@ struct af_reload_rules {
 int af_reload_compare(const struct af_flow *old, const struct af_flow *new, const char *file,
                       const struct af_reload_rules *rules, struct af_failure *why);
 
+/* Whether a party that was brought to another version keeps the `after` that is running, if one is:
+ * its state has the same name (effects->entered is not set) and had one in the old flow, too (old
+ * NULL: taken to have had one). Otherwise that of its state begins anew, if it has one:
+ * effects->after_ns is not -1 then. effects are those of the migration; role and state are where it
+ * was in the old flow. */
+bool af_reload_keeps_after(const struct af_flow *old, const char *role, const char *state,
+                           const struct af_effects *effects);
+
+/* Appends a snapshot as AF_INPUT_MIGRATE is given it; was: its state before it was brought back to
+ * an earlier version, or NULL. */
+void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
+                         int64_t version, const char *data, size_t len);
+
 /* A party under the new version. Texts live as long as the reload. */
 struct af_reload_result {
     const char *state, *data, *timers;
     size_t data_len;
-    bool entered; /* a state of another name */
+    bool begins; /* its state's `after`, anew */
 };
 
-struct af_reload_spec {       /* borrowed until done is called */
-    struct af_script *script; /* the new one, whose task is set */
-    uint32_t back_member;     /* in: */
-    struct af_script *back;   /* of the version that it leaves, to go back; or NULL */
+struct af_reload_spec {        /* borrowed until done is called */
+    struct af_script *script;  /* the new one, whose task is set */
+    const struct af_flow *old; /* of that version; NULL: it is not known */
+    uint32_t back_member;      /* in: */
+    struct af_script *back;    /* of the version that it leaves, to go back; or NULL */
     struct af_store *store;
     const struct af_store_party *party; /* as it is kept; it has started, and not ended */
     const char *role;

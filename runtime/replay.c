@@ -33,7 +33,7 @@ struct comparison {
 /* Where a file of the trace may be: beside the trace, here, in ./flows and its folders. */
 static char *find_file(const char *name, const char *trace_path)
 {
-    static const char *const folders[] = {"", "flows/", "flows/notebook/"};
+    static const char *const folders[] = {"", "flows/", "flows/notebook/", "flows/upgrade/"};
     struct af_buf path = AF_BUF_EMPTY;
     const char *slash = strrchr(trace_path, '/');
     if (strchr(name, '/') != NULL)
@@ -54,6 +54,12 @@ static char *find_file(const char *name, const char *trace_path)
     return NULL;
 }
 
+/* Two versions of a flow may have one name; then nothing says where the other is. */
+static bool share_a_name(const struct af_request_field *names)
+{
+    return names->item_count == 2 && strcmp(names->items[0], names->items[1]) == 0;
+}
+
 static int find_files(const struct af_request_field *names, const struct af_replay_options *options,
                       char **files, struct af_failure *why)
 {
@@ -61,6 +67,10 @@ static int find_files(const struct af_request_field *names, const struct af_repl
         return af_failure_set(why, AF_FAILURE_USAGE, "replay", "the run was of %zu file%s, not %zu",
                               names->item_count, names->item_count == 1 ? "" : "s",
                               options->file_count);
+    if (options->file_count == 0 && share_a_name(names))
+        return af_failure_set(why, AF_FAILURE_USAGE, names->items[0],
+                              "is the name of both versions; say where they are: afrun replay "
+                              "TRACE FLOW.lua FLOW2.lua");
     for (size_t i = 0; i < names->item_count; i++) {
         files[i] = options->file_count > 0 ? af_mem_string(options->files[i])
                                            : find_file(names->items[i], options->trace_path);

@@ -157,13 +157,21 @@ static int set_lose(void *target, const char *value, struct af_failure *why)
     return at == NULL ? 0 : af_opts_duration(at + 1, &fault->at_ns, why);
 }
 
-/* FLOW2.lua[@T]; a trace names files, not paths. */
+/* Where @T begins in FLOW2.lua[@T]; NULL: nowhere, what has an @ is a folder's or the file's name.
+ */
+static const char *find_moment(const char *value)
+{
+    const char *slash = strrchr(value, '/'), *at = strrchr(value, '@');
+    size_t len = strlen(value);
+    bool names = len > 4 && strcmp(value + len - 4, ".lua") == 0;
+    return names || (slash != NULL && at < slash) ? NULL : at;
+}
+
+/* A trace names files, not paths. */
 static int set_upgrade(void *target, const char *value, struct af_failure *why)
 {
     struct af_sim_options *sim = SIM(target);
-    const char *slash = strrchr(value, '/'), *at = strrchr(value, '@');
-    if (at != NULL && (slash > at || strchr("0123456789", at[1]) == NULL))
-        at = NULL; /* a name that has one */
+    const char *slash = strrchr(value, '/'), *at = find_moment(value);
     record(target, "upgrade", slash == NULL ? value : slash + 1);
     free(sim->upgrade);
     sim->upgrade = af_mem_copy(value, at == NULL ? strlen(value) : (size_t)(at - value));
@@ -369,8 +377,8 @@ const struct af_opt af_run_opts[] = {
      "with probability P, as long as --down says",
      "Faults", set_partition},
     {"upgrade", 0, "FLOW2[@T]",
-     "reload each party to this version of the flow, around T, or early, in an order drawn by the "
-     "seed",
+     "reload each party to this version of the flow while the run goes on, one after the other "
+     "around T; without T the order, when, and how fast are drawn by the seed",
      "Faults", set_upgrade},
     {"trace", 0, "FILE",
      "write the run as JSON Lines, for `afrun chart` and `afrun replay` (-: standard output)",

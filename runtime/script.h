@@ -209,7 +209,8 @@ enum af_input_kind {
     AF_INPUT_MIGRATE,  /* to a party that has not started: content is the snapshot that another
                           version of the flow left, {"role", "state", "data", "version"}; it is
                           brought here, or AF_OUTCOME_RAISED says why it cannot be. `entered`: its
-                          state is another, whose `after` begins anew */
+                          state is another, whose `after` begins anew; after_ns is how long that of
+                          its state is in any case */
     AF_INPUT_BACK,     /* how the version before would have this snapshot: the party's data are
                           {"data", "state"} of that then, and it is good for nothing else. Content
                           is as for AF_INPUT_MIGRATE, where `event` 1 takes it as it is: it was

@@ -414,17 +414,6 @@ static void write_end(struct af_sim *sim, const struct af_sim_result *result)
 
 /* ---- Running. ---- */
 
-/* Whose invariants hold: while some parties run one version and some another, nobody's. */
-static struct af_script *judge(const struct af_sim *sim)
-{
-    if (sim->upgraded == 0)
-        return sim->scripts[0];
-    for (size_t i = 0; i < sim->node_count; i++)
-        if (sim->nodes[i]->party != NULL && !sim->nodes[i]->upgraded)
-            return NULL;
-    return sim->scripts[1];
-}
-
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
 {
     bool settled;
@@ -441,14 +430,13 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
     sim->down += (size_t)down - (size_t)node->down;
     node->settled = settled;
     node->down = down;
-    if (sim->flow == NULL || node->party == NULL ||
-        (!sim->flow->has_invariants && sim->script_count == 1))
+    struct af_script *judge = af_sim_upgrade_judge(sim);
+    if (sim->flow == NULL || node->party == NULL || !af_script_flow(judge)->has_invariants)
         return;
     af_sim_parties_view(sim, node);
     const char *name, *message;
-    struct af_script *script = judge(sim);
-    if (script == NULL || !af_script_flow(script)->has_invariants || !sim->started ||
-        sim->stopped || af_script_check_invariants(script, &name, &message))
+    if (!sim->started || sim->stopped || sim->unseen > 0 ||
+        af_script_check_invariants(judge, &name, &message))
         return;
     sim->stopped = true;
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");
@@ -635,6 +623,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     result->duplicated = counts->duplicated;
     result->unexpected = sim->unexpected;
     result->steps = sim->steps;
+    result->upgraded = sim->upgraded;
     result->virtual_ns = af_loop_now_ns(sim->loop);
     result->finding_count = sim->finding_count;
     result->findings = sim->findings;

@@ -5,6 +5,7 @@
 #include "bounds.h"
 #include "json.h"
 #include "mem.h"
+#include "reload.h"
 #include "script_calls.h"
 #include "script_run.h"
 
@@ -209,6 +210,10 @@ static void tell_members(struct af_sim *sim, struct af_script_party *party, cons
 void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call)
 {
     struct af_sim *sim = arg;
+    if (sim->migrates) {
+        af_reload_call(NULL, party, call);
+        return;
+    }
     if (af_script_party_sequential(party)) {
         af_sim_sequential_call(af_script_party_user(party), call);
         return;

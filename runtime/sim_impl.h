@@ -34,8 +34,8 @@ struct af_sim_node {
     bool down;
     bool failed;   /* raised or failed */
     bool upgrades; /* when it is back */
-    bool upgraded;
-    double crash; /* its role's probability */
+    bool unseen;   /* invariants cannot be shown it: see sim_upgrade.c */
+    double crash;  /* its role's probability */
 };
 
 /* Contracts for one node, task and channel: of a sequential party's, or one that runs no party. */
@@ -96,7 +96,8 @@ struct af_sim {
     size_t interned_count, interned_cap;
 
     size_t unsettled, down; /* counts of nodes */
-    size_t upgraded;
+    size_t upgraded, unseen;
+    bool migrates; /* a script that asks for something now is a migration */
     uint64_t steps;
     uint64_t unexpected;
     bool started;
@@ -155,7 +156,13 @@ bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const
 /* sim_upgrade.c */
 int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why);
 void af_sim_upgrade_start(struct af_sim *sim);
-void af_sim_upgrade_node(struct af_sim_node *node); /* one that is up */
+void af_sim_upgrade_node(struct af_sim_node *node); /* whose party is between two transactions */
+
+/* The script whose invariants are checked now, and the node's party as that script's version has
+ * it: a copy for the caller to free, or NULL, where *as_it_is tells that it is of that version, and
+ * otherwise it cannot be brought to it. */
+struct af_script *af_sim_upgrade_judge(const struct af_sim *sim);
+struct af_script_party *af_sim_upgrade_copy(struct af_sim_node *node, bool *as_it_is);
 
 /* sim_cuts.c */
 int af_sim_cuts_start(struct af_sim *sim, struct af_failure *why);

@@ -1,16 +1,22 @@
 /* sim_upgrade.c: --upgrade: each party is reloaded to a second version of the flow, at a moment
- * around a time and in an order that the seed draws, while the run goes on under its faults.
+ * and in an order that the seed draws, while the run goes on under its faults.
  *
  * What an operator's node would refuse before it does anything (another flow, a version that did
  * not move, a role that is gone) is refused before the run. An event that changed is not: what that
- * does to contracts on their way is what a designer wants to see. */
+ * does to contracts on their way is what a designer wants to see.
+ *
+ * Invariants are those of the first version until a party runs the second, and its from then on.
+ * They are shown all parties as the second version has them: one that is not there yet, or has
+ * ended before, as its migration would leave it now. One that cannot be brought there has nothing
+ * checked, until it changes. */
 #include "sim_impl.h"
 
+#include "bounds.h"
+#include "log.h"
 #include "mem.h"
 #include "party_move.h"
 #include "reload.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,10 +45,22 @@ static int set_task(struct af_sim *sim, struct af_script *script, struct af_fail
     return result;
 }
 
+static int compare(const struct af_sim *sim, const struct af_flow *flow, const char *file,
+                   struct af_failure *why)
+{
+    const struct af_reload_rules tries = {.tries = true}, node = {.tries = false};
+    struct af_failure refusal = AF_FAILURE_INIT;
+    if (af_reload_compare(sim->flow, flow, file, &tries, why) != 0)
+        return -1;
+    if (af_reload_compare(sim->flow, flow, file, &node, &refusal) != 0 && !sim->options->quiet)
+        af_log(AF_LOG_WARNING, "a node would refuse this upgrade: %s: %s", refusal.what,
+               refusal.why);
+    return 0;
+}
+
 int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why)
 {
     const char *path = sim->options->upgrade;
-    const struct af_reload_rules rules = {.back = true}; /* events are the run's affair */
     if (path == NULL)
         return 0;
     if (sim->flow == NULL)
@@ -56,51 +74,72 @@ int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why)
     const struct af_flow *flow = af_script_flow(script);
     if (flow == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no flow");
-    if (af_reload_compare(sim->flow, flow, path, &rules, why) != 0)
+    if (compare(sim, flow, af_script_file(script)->name, why) != 0)
         return -1;
     return set_task(sim, script, why);
 }
 
+/* ---- What invariants see. ---- */
+
+struct af_script *af_sim_upgrade_judge(const struct af_sim *sim)
+{
+    return sim->scripts[sim->upgraded > 0 ? 1 : 0];
+}
+
+struct af_script_party *af_sim_upgrade_copy(struct af_sim_node *node, bool *as_it_is)
+{
+    struct af_sim *sim = node->sim;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_script *judge = af_sim_upgrade_judge(sim);
+    *as_it_is = judge == af_party_spec(node->party)->script;
+    if (*as_it_is || af_party_state(node->party) == NULL)
+        return NULL;
+    sim->migrates = true;
+    struct af_script_party *copy = af_party_moved_copy(node->party, judge, &why);
+    sim->migrates = false;
+    return copy;
+}
+
+/* The second version has the say from now on. */
+static void show_all(struct af_sim *sim)
+{
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (sim->nodes[i]->party != NULL)
+            af_sim_parties_view(sim, sim->nodes[i]);
+}
+
 /* ---- A party's moment. ---- */
 
-/* How many parties run the second version, and have not ended, decides which invariants hold. */
-static void note_move(struct af_sim *sim, const struct af_sim_node *node, int64_t from)
+static void refuse(struct af_sim_node *node, const char *why)
 {
-    size_t len;
-    char versions[64], hash[33];
-    const struct af_flow *flow = af_script_flow(sim->scripts[1]);
-    const char *data = af_script_party_data(af_party_script(node->party), &len);
-    snprintf(versions, sizeof versions, "%lld to %lld", (long long)from, (long long)flow->version);
-    struct af_hash of = af_trace_data_hash(data, len);
-    snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)of.a,
-             (unsigned long long)of.b);
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "reload");
+    struct af_sim *sim = node->sim;
+    const struct af_flow_state *state = af_party_state(node->party);
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "refused");
     af_trace_string(sim->trace, "party", node->id);
-    af_trace_string(sim->trace, "versions", versions);
-    af_trace_string(sim->trace, "state", af_party_state(node->party)->name);
-    af_trace_string(sim->trace, "data_hash", hash);
-    if (af_trace_with_data(sim->trace))
-        af_trace_json(sim->trace, "data", data, len);
+    af_trace_string(sim->trace, "state", state->name);
+    af_trace_string(sim->trace, "why", why);
     af_trace_end(sim->trace);
+    af_sim_finding(sim, true, "the upgrade of %s in state '%s' is refused: %s", node->id,
+                   state->name, why);
 }
 
 void af_sim_upgrade_node(struct af_sim_node *node)
 {
     struct af_sim *sim = node->sim;
     struct af_failure why = AF_FAILURE_INIT;
-    const struct af_flow_state *state = af_party_state(node->party);
-    int64_t from = sim->flow->version;
+    const struct af_flow *flow = af_script_flow(sim->scripts[1]);
     const char *role = sim->flow->roles[af_party_spec(node->party)->role].name;
     node->upgrades = false;
-    int next = af_flow_find_role(af_script_flow(sim->scripts[1]), role);
-    if (af_party_move(node->party, sim->scripts[1], (uint32_t)next, &why) != 0) {
-        af_sim_finding(sim, true, "the upgrade of %s in state '%s' is refused: %s", node->id,
-                       state->name, why.why);
+    sim->migrates = true;
+    int result =
+        af_party_move(node->party, sim->scripts[1], (uint32_t)af_flow_find_role(flow, role), &why);
+    sim->migrates = false;
+    if (result != 0) {
+        refuse(node, why.why);
         return;
     }
-    node->upgraded = true;
-    sim->upgraded++;
-    note_move(sim, node, from);
+    if (++sim->upgraded == 1 && flow->has_invariants)
+        show_all(sim);
     af_sim_stepped(sim, node);
     af_party_go_on(node->party);
 }
@@ -117,18 +156,32 @@ static void upgrade_one(void *arg)
         af_sim_upgrade_node(node);
 }
 
+/* Around a time that is given; otherwise the seed draws when, and how fast, from one of the longest
+ * latencies to a thousand of them: in a quick rollout contracts meet the other version on their
+ * way, in a slow one parties of both live together. */
+static void draw_rollout(struct af_sim *sim, int64_t *begin_ns, int64_t *length_ns)
+{
+    struct af_rng *rng = &sim->faults.upgrade;
+    int64_t latency_ns = sim->faults.options->latency_max_ns;
+    *begin_ns = sim->options->upgrade_ns;
+    *length_ns = 10 * latency_ns;
+    if (*begin_ns >= 0)
+        return;
+    *begin_ns = af_faults_between_ns(rng, 0, *length_ns);
+    if (latency_ns < 3600 * AF_S_NS) /* not beyond what fits */
+        *length_ns = latency_ns << af_rng_below(rng, 11);
+}
+
 void af_sim_upgrade_start(struct af_sim *sim)
 {
-    const struct af_sim_options *options = sim->options;
-    int64_t around_ns = 10 * sim->faults.options->latency_max_ns;
-    if (options->upgrade == NULL)
+    int64_t begin_ns, length_ns;
+    if (sim->options->upgrade == NULL)
         return;
-    int64_t begin_ns = options->upgrade_ns >= 0
-                           ? options->upgrade_ns
-                           : af_faults_between_ns(&sim->faults.upgrade, 0, around_ns);
-    for (size_t i = 0; i < sim->node_count; i++)
-        if (sim->nodes[i]->party != NULL)
-            af_timer_start(sim->loop,
-                           begin_ns + af_faults_between_ns(&sim->faults.upgrade, 0, around_ns),
-                           upgrade_one, sim->nodes[i]);
+    draw_rollout(sim, &begin_ns, &length_ns);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim->nodes[i]->party == NULL)
+            continue;
+        int64_t later_ns = af_faults_between_ns(&sim->faults.upgrade, 0, length_ns);
+        af_timer_start(sim->loop, begin_ns + later_ns, upgrade_one, sim->nodes[i]);
+    }
 }

@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_summary(const struct af_sim_result *result, uint64_t seed, double elapsed_ms)
+static void print_summary(const struct af_run_options *options, const struct af_sim_result *result,
+                          double elapsed_ms)
 {
     printf("%s: %llu part%s done, %llu failed", result->name, (unsigned long long)result->done,
            result->done == 1 ? "y" : "ies", (unsigned long long)result->failed);
@@ -27,10 +28,12 @@ static void print_summary(const struct af_sim_result *result, uint64_t seed, dou
         printf(", %llu lost", (unsigned long long)result->lost);
     if (result->resting > 0)
         printf(", %llu resting", (unsigned long long)result->resting);
+    if (options->sim.upgrade != NULL)
+        printf(", %llu upgraded", (unsigned long long)result->upgraded);
     printf("; %llu messages, %llu dropped, %llu unexpected; %.3f s virtual, %.0f ms; seed %llu\n",
            (unsigned long long)result->messages, (unsigned long long)result->dropped,
            (unsigned long long)result->unexpected, (double)result->virtual_ns / 1e9, elapsed_ms,
-           (unsigned long long)seed);
+           (unsigned long long)options->sim.seed);
 }
 
 static void append_texts(struct af_buf *out, const char *lines)
@@ -86,7 +89,7 @@ static void print_json(const struct af_sim *sim, const struct af_sim_result *res
         &out,
         ",\"outcome\":\"%s\",\"seed\":%llu,\"parties\":%llu,\"done\":%llu,\"failed\":%llu,"
         "\"lost\":%llu,\"resting\":%llu,\"messages\":%llu,\"dropped\":%llu,"
-        "\"duplicated\":%llu,\"unexpected\":%llu,\"late\":%llu,\"crashes\":%llu,"
+        "\"duplicated\":%llu,\"unexpected\":%llu,\"late\":%llu,\"crashes\":%llu,\"upgraded\":%llu,"
         "\"steps\":%llu,\"virtual_s\":%.9f,\"elapsed_ms\":%.1f,\"findings\":",
         af_sim_outcome_word(result->outcome), (unsigned long long)seed,
         (unsigned long long)result->parties, (unsigned long long)result->done,
@@ -94,8 +97,8 @@ static void print_json(const struct af_sim *sim, const struct af_sim_result *res
         (unsigned long long)result->resting, (unsigned long long)result->messages,
         (unsigned long long)result->dropped, (unsigned long long)result->duplicated,
         (unsigned long long)result->unexpected, (unsigned long long)result->late,
-        (unsigned long long)result->crashes, (unsigned long long)result->steps,
-        (double)result->virtual_ns / 1e9, elapsed_ms);
+        (unsigned long long)result->crashes, (unsigned long long)result->upgraded,
+        (unsigned long long)result->steps, (double)result->virtual_ns / 1e9, elapsed_ms);
     append_texts(&out, af_buf_text(&result->findings));
     af_buf_append_string(&out, ",\"party_list\":");
     append_parties(&out, sim);
@@ -130,7 +133,7 @@ struct drawing {
 static bool is_finding(const char *line, size_t len)
 {
     static const char *const kinds[] = {"\"kind\":\"error\"", "\"kind\":\"violation\"",
-                                        "\"kind\":\"unexpected\""};
+                                        "\"kind\":\"unexpected\"", "\"kind\":\"refused\""};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (memmem(line, len < 60 ? len : 60, kinds[i], strlen(kinds[i])) != NULL)
             return true;
@@ -213,7 +216,7 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
     if (options->json)
         print_json(sim, result, options->sim.seed, elapsed_ms);
     else
-        print_summary(result, options->sim.seed, elapsed_ms);
+        print_summary(options, result, elapsed_ms);
     return status;
 }
 
@@ -293,19 +296,24 @@ void af_tell_runs(const struct af_run_options *options, const struct af_tell_run
         else
             af_buf_append_string(&out, "null,\"repeat\":");
         append_string(&out, runs->failed_runs > 0 ? af_buf_text(&command) : NULL);
-        af_buf_printf(
-            &out, ",\"messages\":%llu,\"dropped\":%llu,\"unexpected\":%llu,\"elapsed_ms\":%.1f}",
-            (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
-            (unsigned long long)runs->unexpected, runs->elapsed_ms);
+        af_buf_printf(&out,
+                      ",\"messages\":%llu,\"dropped\":%llu,\"unexpected\":%llu,\"upgraded\":%llu,"
+                      "\"elapsed_ms\":%.1f}",
+                      (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
+                      (unsigned long long)runs->unexpected, (unsigned long long)runs->upgraded,
+                      runs->elapsed_ms);
         puts(af_buf_text(&out));
         af_buf_release(&out);
     } else {
         if (runs->failed_runs > 0)
             printf("the lowest failing seed is %llu; repeat it with:\n  %s\n",
                    (unsigned long long)runs->lowest_seed, af_buf_text(&command));
-        printf("%llu runs, %llu failed; %llu messages, %llu dropped, %llu unexpected; %.0f ms; "
+        printf("%llu runs, %llu failed", (unsigned long long)runs->runs,
+               (unsigned long long)runs->failed_runs);
+        if (options->sim.upgrade != NULL)
+            printf("; %llu parties upgraded", (unsigned long long)runs->upgraded);
+        printf("; %llu messages, %llu dropped, %llu unexpected; %.0f ms; "
                "seeds %llu..%llu\n",
-               (unsigned long long)runs->runs, (unsigned long long)runs->failed_runs,
                (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
                (unsigned long long)runs->unexpected, runs->elapsed_ms, (unsigned long long)first,
                (unsigned long long)last);

@@ -20,7 +20,7 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
 void af_tell_failure(const struct af_run_options *options);
 
 struct af_tell_runs {
-    uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected;
+    uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
     double elapsed_ms;
 };
 

@@ -26,6 +26,7 @@
  *                                                          the data
  *   reload           party, versions, state, data_hash, [data]  it goes on with another version of
  *                                                          its flow: "1 to 2"
+ *   refused          party, state, why                     it cannot go on with the other version
  *   log              party, text
  *   progress         party, percent
  *   upload           party, url, bytes

@@ -148,6 +148,7 @@ static const struct {
     {"log", {"s party", "s text"}},
     {"progress", {"s party", "i percent"}},
     {"reload", {"s party", "s versions", "S state", "s data_hash"}},
+    {"refused", {"s party", "S state", "s why"}},
     {"upload", {"s party", "s url", "i bytes"}},
     {"run", {"s party", "s program", "i status"}},
     {"launch", {"s party"}},

@@ -18,13 +18,13 @@ return af.flow {
   mock = { keeper = 1, counter = 3 },
   roles = {
     keeper = {
-      data = function() return { round = 0, sum = 0, told = {} } end,
+      data = function() return { round = 0, sum = 0, told = {}, again = 0 } end,
       start = "asking",
       states = {
         asking = {
           enter = function(party)
             local data = party.data
-            data.round, data.told = data.round + 1, {}
+            data.round, data.told, data.again = data.round + 1, {}, 0
             if data.round > party.args.rounds then
               party:broadcast(Over {})
               return af.done { sum = data.sum }
@@ -45,6 +45,7 @@ return af.flow {
             return "asking"
           end,
           after = { 5, function(party)
+            party.data.again = party.data.again + 1
             for _, id in ipairs(party:nodes("counter")) do
               if not party.data.told[id] then party:send(id, Ask { round = party.data.round }) end
             end

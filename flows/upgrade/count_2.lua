@@ -1,7 +1,7 @@
 --- Counting together, version 2; parties of both versions may be in one task. Against count_1.lua:
 ---
 ---   a field of the data is renamed   keeper: sum → total
----   a state is split                 keeper: hearing → hearing, then late_hearing
+---   a state is split                 keeper: hearing → hearing, late_hearing: it asked again
 ---   an event has one more field      tell: weight, optional, so that version 1 may leave it out
 ---   a role is added                  watcher, which version 1 does not know
 ---
@@ -41,15 +41,19 @@ return af.flow {
   name = "count", version = 2,
   migrate = function(old)
     local data = old.data
+    local state = old.state
     if old.role == "keeper" then
       data.total, data.sum = data.sum, nil
+      if state == "hearing" and data.again > 0 then state = "late_hearing" end
+      data.again = nil -- the state says it now
     end
-    return { state = old.state, data = data }
+    return { state = state, data = data }
   end,
   migrate_back = function(old)
     local data, state = old.data, old.state
     if old.role == "keeper" then
       data.sum, data.total = data.total, nil
+      data.again = state == "late_hearing" and 1 or 0
       state = state == "late_hearing" and "hearing" or state
     end
     return { state = state, data = data }

@@ -221,6 +221,10 @@ function on.reload(b, record)
     state and (", in state '%s'"):format(state) or ""), "quiet")
 end
 
+function on.refused(b, record)
+  note(b, record, "upgrade refused: " .. (text_of(b, record.why) or "?"), "bad")
+end
+
 function on.upload(b, record)
   note(b, record, "uploads " .. (text_of(b, record.url) or "a file"), "quiet")
 end

@@ -46,6 +46,9 @@ for seed in $(seq "$seeds"); do
         "${faults[@]}" --crash participant:0.05 --crash initiator:0.05
     compare "$ROOT/flows/fed_avg.lua" --mock --seed "$seed" --parties participant=6 \
         "${faults[@]}" --crash participant:0.02 --crash aggregator:0.02 --lose participant:1
+    compare "$ROOT/flows/upgrade/count_1.lua" --mock --seed "$seed" --arg rounds=20 \
+        "${faults[@]}" --crash counter:0.05 --crash keeper:0.05 \
+        --upgrade "$ROOT/flows/upgrade/count_2.lua"
 done
 compare "$ROOT/flows/notebook/initiator.lua" "$ROOT/flows/notebook/collaborator.lua" --mock
 compare "$ROOT/flows/sync_state.lua" --mock --fifo --trace-data

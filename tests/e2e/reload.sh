@@ -220,6 +220,28 @@ expect_ended o 0 "it ends with what was committed"
 "$AFRUN" own/counter.lua --bus local:own.db --task t --node i --role counter --state own/i.db --json >result.json 2>/dev/null
 expect_in result.json '"amount":5,"version":3' "and with the data of all versions"
 
+# ---- A state whose name stays, and whose `after` does not. ----
+clock() { # clock VERSION AFTER: as an editor saves
+    cat >own/.new <<LUA
+local af = require "af"
+return af.flow {
+  name = "clock", version = $1,
+  roles = { clock = { data = function(party) return { t = party:now() } end, start = "ticking", states = { ticking = { $2 } } } },
+}
+LUA
+    mv own/.new own/clock.lua
+}
+clock 1 'after = { 4, function() return af.fail "it is of version 1" end }'
+start_party c own/clock.lua --bus local:own.db --task c --node i --role clock --peers clock=i --state own/c.db
+until_true test -s own/c.db || not_ok "the clock starts" "$(cat c.err)"
+clock 2 ''
+wait_line c.err "goes on with version 2" || not_ok "a version without an after is taken" "$(cat c.err)"
+clock 3 'after = { 5, function(party)
+    return party:now() - party.data.t < 4.9 and af.fail "it is of version 1" or af.done()
+  end }'
+wait_line c.err "goes on with version 3" || not_ok "a version with an after is taken" "$(cat c.err)"
+expect_ended c 0 "an after that was taken away does not fire, and one that is new begins"
+
 # ---- Old code is freed: no memory, no files, no processes, no rows are left of it. ----
 again=60
 is_short || again=1000

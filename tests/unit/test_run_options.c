@@ -325,7 +325,7 @@ static void test_a_wrong_value_is_told_with_its_option(void **state)
          {"a|b", "a@1s..2s", "@1s..2s", "a|b@", "a|b@2s..1s", "a|b@x", "random:2",
           "random:", "random:x", "|@1s..2s", "a|,@1s..2s"}},
         {"--arg", {"a", "=1", "="}},
-        {"--upgrade", {"", "@5s", "two.lua@5x"}},
+        {"--upgrade", {"", "@5s", "two.lua@5x", "two.lua@", "two.lua@soon", "two@@1s@"}},
         {"--color", {"blue", "Always"}},
         {"--peers", {"r", "r=", "=a", "r=a,", "r=a;", "r=a;s=a", "r=*", "r=a,,b"}},
         {"--node", {"", "*", "a\tb"}},
