@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 int64_t af_party_now(const struct af_party *party)
 {
@@ -32,6 +33,11 @@ void af_party_settle(struct af_party *party, const struct af_contract *contract)
 
 /* ---- Life. ---- */
 
+struct af_hash af_party_seed(uint64_t run_seed, const char *id)
+{
+    return af_hash_bytes((struct af_hash){run_seed, 0x7061727479}, id, strlen(id));
+}
+
 struct af_party *af_party_new(const struct af_party_spec *spec, struct af_failure *why)
 {
     struct af_party *party = af_mem_zero(1, sizeof *party);
@@ -45,32 +51,53 @@ struct af_party *af_party_new(const struct af_party_spec *spec, struct af_failur
     return party;
 }
 
-void af_party_free(struct af_party *party)
+/* Gives up all that it holds but its instance. */
+static void empty(struct af_party *party)
 {
-    if (party == NULL)
-        return;
     af_party_cancel_timers(party);
     while (party->queue_count > 0)
         af_contract_drop(af_party_queue_take(party));
     for (size_t i = 0; i < party->deferred_count; i++)
         af_contract_drop(party->deferred[i]);
+    party->deferred_count = party->deferred_bytes = 0;
     for (size_t i = 0; i < party->outbox_count; i++) {
         af_contract_drop(party->outbox[i].contract);
         free(party->outbox[i].targets);
     }
+    party->outbox_count = 0;
     af_contract_drop(party->taken.contract);
     af_party_deadline_free(party->taken.deadline);
+    party->taken.contract = NULL;
+    party->taken.deadline = NULL;
     af_seen_release(&party->seen);
+    free(party->result);
+    free(party->reason);
+    free(party->held);
+    party->result = party->reason = party->held = NULL;
+}
+
+void af_party_free(struct af_party *party)
+{
+    if (party == NULL)
+        return;
+    empty(party);
     if (party->script != NULL)
         af_script_party_free(party->script);
     free(party->queue);
     free(party->deferred);
     free(party->deadlines);
     free(party->outbox);
-    free(party->result);
-    free(party->reason);
-    free(party->held);
     free(party);
+}
+
+void af_party_rewind(struct af_party *party)
+{
+    assert(!party->busy);
+    empty(party);
+    party->status = AF_PARTY_NEW;
+    party->down = party->look_at_deferred = false;
+    party->fired = 0;
+    party->counts = (struct af_party_counts){0};
 }
 
 void af_party_start(struct af_party *party)

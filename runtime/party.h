@@ -113,8 +113,13 @@ struct af_party_spec {
     uint32_t member, role;
     struct af_hash seed;
     bool holds; /* a handler that raises does not end the party: it is held */
+    bool fixed; /* chance and uuids of a handler depend on its input alone, and its time is 0: equal
+                   inputs to equal parties do the same, whenever they come */
     void *user; /* the owner's own */
 };
+
+/* The seed of a party of this ID in a run of this seed. */
+struct af_hash af_party_seed(uint64_t run_seed, const char *id);
 
 struct af_party_counts {
     uint64_t received, unexpected, late, repeated, ignored, crashes;
@@ -152,6 +157,10 @@ void af_party_retry(struct af_party *party);
 /* A party that pauses takes no input, whatever comes or is due, until it goes on. */
 void af_party_pause(struct af_party *party, bool pauses);
 
+/* Has an armed timer (name NULL: the state's `after`) fire now, whenever it is due, before any
+ * other. Returns false if none of that name is armed. */
+bool af_party_fire(struct af_party *party, const char *name);
+
 /* Starts if it had not, and takes inputs: after it was restored, or its owner was not ready. */
 void af_party_go_on(struct af_party *party);
 
@@ -185,6 +194,10 @@ struct af_party_saved {
  * state or the data are no data. */
 int af_party_restore(struct af_party *party, const struct af_party_saved *saved,
                      struct af_failure *why);
+
+/* Makes it a party that has not started, in the instance of its script that it has: for
+ * af_party_restore(). */
+void af_party_rewind(struct af_party *party);
 
 /* A contract that it has dealt with in an earlier life. */
 void af_party_note_seen(struct af_party *party, struct af_hash key);

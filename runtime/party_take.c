@@ -45,8 +45,19 @@ static bool tells_of_sender(const struct af_contract *contract)
 void af_party_deliver(struct af_party *party, struct af_input *input)
 {
     party->busy = true;
-    input->now_ns = af_loop_wall_ns(party->spec.loop);
+    input->now_ns = party->spec.fixed ? 0 : af_loop_wall_ns(party->spec.loop);
     af_script_deliver(party->script, input, af_party_delivered, party);
+}
+
+/* Of an input that is the same whenever it comes. */
+static struct af_hash fixed_key(const char *from, const char *type, const char *content,
+                                size_t content_len)
+{
+    struct af_hash key = {2, 0};
+    if (from != NULL)
+        key = af_hash_bytes(key, from, strlen(from) + 1);
+    key = af_hash_bytes(key, type, strlen(type) + 1);
+    return af_hash_bytes(key, content, content_len);
 }
 
 static void deliver_contract(struct af_party *party, enum af_step_kind kind, int event)
@@ -54,7 +65,9 @@ static void deliver_contract(struct af_party *party, enum af_step_kind kind, int
     const struct af_contract *contract = party->taken.contract;
     struct af_input input = {kind == AF_STEP_EVENT ? AF_INPUT_EVENT : AF_INPUT_VALIDATE,
                              0,
-                             contract->key,
+                             party->spec.fixed ? fixed_key(contract->from, contract->type,
+                                                           contract->content, contract->content_len)
+                                               : contract->key,
                              contract->from,
                              event,
                              contract->content,
@@ -200,6 +213,8 @@ static void take_timeout(struct af_party *party, int due)
         input.kind = AF_INPUT_DEADLINE;
         input.deadline = taken->deadline->name;
     }
+    if (party->spec.fixed)
+        input.key = fixed_key(NULL, due == 0 ? "" : input.deadline, "", 0);
     af_trace_party(party->spec.trace, af_party_now(party), "timeout", party->spec.id, "timer",
                    due == 0 ? "after" : input.deadline);
     if (due == 0 || state_names(af_party_state(party), input.deadline)) {

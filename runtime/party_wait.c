@@ -158,6 +158,34 @@ void af_party_set_deadline(struct af_party *party, const char *name, int64_t len
     note_timer(party, name, deadline->due_ns);
 }
 
+static struct af_party_deadline *find_deadline(const struct af_party *party, const char *name)
+{
+    for (size_t i = 0; i < party->deadline_count; i++)
+        if (strcmp(party->deadlines[i]->name, name) == 0)
+            return party->deadlines[i];
+    return NULL;
+}
+
+bool af_party_fire(struct af_party *party, const char *name)
+{
+    const int64_t first_ns = INT64_MIN; /* before any other that is due */
+    if (name != NULL) {
+        struct af_party_deadline *deadline = find_deadline(party, name);
+        if (deadline == NULL)
+            return false;
+        af_timer_cancel(deadline->timer);
+        deadline->due_ns = first_ns;
+        deadline_fires(deadline);
+        return true;
+    }
+    if (party->after == NULL && !party->after_due)
+        return false;
+    af_timer_cancel(party->after);
+    party->after_due_ns = first_ns;
+    after_fires(party);
+    return true;
+}
+
 void af_party_cancel_timers(struct af_party *party)
 {
     af_party_cancel_after(party);

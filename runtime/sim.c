@@ -146,11 +146,6 @@ static int make_members(struct af_sim *sim, struct af_failure *why)
     return result;
 }
 
-static struct af_hash party_seed(const struct af_sim *sim, const char *id)
-{
-    return af_hash_bytes((struct af_hash){sim->options->seed, 0x7061727479}, id, strlen(id));
-}
-
 static double crash_probability(const struct af_sim *sim, const char *role)
 {
     for (size_t i = 0; i < sim->options->faults.crash_count; i++)
@@ -171,7 +166,7 @@ static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *wh
     if (sim->flow->roles[role].sequential) {
         struct af_sim_sequential *sequential =
             af_sim_sequential_new(sim, sim->scripts[0], member, node);
-        sequential->seed = party_seed(sim, node->id);
+        sequential->seed = af_party_seed(sim->options->seed, node->id);
         sequential->party =
             af_script_party_new(sim->scripts[0], member, sequential->seed, sequential, why);
         return sequential->party == NULL ? -1 : 0;
@@ -184,7 +179,7 @@ static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *wh
                                  .task = sim->task,
                                  .member = member,
                                  .role = role,
-                                 .seed = party_seed(sim, node->id),
+                                 .seed = af_party_seed(sim->options->seed, node->id),
                                  .user = node};
     node->party = af_party_new(&spec, why);
     return node->party == NULL ? -1 : 0;
@@ -236,7 +231,7 @@ static int make_scripts(struct af_sim *sim, struct af_failure *why)
         node->settled = false;
         sim->unsettled++;
         struct af_sim_sequential *sequential = af_sim_sequential_new(sim, script, 0, node);
-        sequential->seed = party_seed(sim, id);
+        sequential->seed = af_party_seed(sim->options->seed, id);
         sequential->party = af_script_party_new(script, 0, sequential->seed, sequential, why);
         if (sequential->party == NULL)
             return -1;
