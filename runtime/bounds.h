@@ -46,6 +46,7 @@
 #define AF_SIM_DRAWN_LINES_MAX 4000 /* of a failed run's trace that are kept to be drawn */
 #define AF_SIM_DRAWN_AFTER 15       /* of them, behind the first finding */
 #define AF_SIM_RUNS_MAX 100000000
+#define AF_SIM_SCHEDULE_NS_MAX (100 * AF_TIME_MAX_NS) /* where a schedule's time ends */
 
 /* Buses. */
 #define AF_BUS_ID_BYTES_MAX 256 /* a node's, task's or role's name, a uuid, a title */
@@ -167,5 +168,6 @@
 
 /* Traces that are read: a line holds one event with its content, and party data. */
 #define AF_TRACE_LINE_BYTES_MAX (64u << 20)
+#define AF_SCHEDULE_STEPS_MAX 100000 /* of a run that a trace tells: its header is one line */
 
 #endif

@@ -5,9 +5,12 @@
 #ifndef AF_SCHEDULE_H
 #define AF_SCHEDULE_H
 
+#include "buf.h"
 #include "rng.h"
 
 #include <stddef.h>
+
+struct af_failure;
 
 enum af_schedule_kind {
     AF_SCHEDULE_DELIVER,   /* a contract reaches its receiver */
@@ -38,5 +41,31 @@ struct af_schedule {
     {                                                                                              \
         NULL, 0, 0                                                                                 \
     }
+
+/* By what a step knows a contract, besides its ends and its type: equal contents are one. */
+struct af_hash af_schedule_content(const char *content, size_t len);
+
+/* Appends a step; its strings, those that its kind has, are copied. */
+void af_schedule_add(struct af_schedule *schedule, const struct af_schedule_step *step);
+void af_schedule_release(struct af_schedule *schedule);
+
+/* ---- As words. A schedule is a flat list of strings: for each step the word for its kind, then
+ *
+ *     deliver, drop, duplicate             party, from, type, content as 32 hexadecimal digits
+ *     timeout, early                       party, timer ("" for the state's `after`)
+ *     crash, return, lose, reload          party
+ */
+
+/* Appends it as a JSON list. */
+void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out);
+
+/* Reads such words, from wherever they come. Returns 0 with *schedule, which was empty, filled; -1
+ * with *why telling which step cannot be read, and *schedule empty. */
+int af_schedule_read(struct af_schedule *schedule, char *const *words, size_t count,
+                     struct af_failure *why);
+
+/* What a step does, in words for people: "deliver 'query' from a to b". text is cut where it does
+ * not fit. */
+void af_schedule_describe(const struct af_schedule_step *step, char *text, size_t size);
 
 #endif
