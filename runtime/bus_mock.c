@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "trace.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,12 @@ struct cut {
     size_t node_count;
     int64_t until_ns;
     bool active;
+};
+
+/* One that stays in flight until its owner moves it. */
+struct kept {
+    struct af_contract *contract;
+    uint32_t to;
 };
 
 /* The time of the last arrival on a link, for --fifo: open addressing, key 0 is free. */
@@ -48,6 +55,9 @@ struct af_bus_mock {
     size_t cut_count, cut_cap, active_cuts;
     struct link *links;
     size_t link_count, link_cap;
+    bool keeps;
+    struct kept *kept;
+    size_t kept_cap; /* their count is in_flight */
 };
 
 struct af_bus_mock *af_bus_mock_new(struct af_loop *loop, struct af_faults *faults,
@@ -74,6 +84,9 @@ void af_bus_mock_free(struct af_bus_mock *bus)
     }
     for (size_t i = 0; i < bus->cut_count; i++)
         free(bus->cuts[i].groups);
+    for (size_t i = 0; bus->keeps && i < bus->in_flight; i++)
+        af_contract_drop(bus->kept[i].contract);
+    free(bus->kept);
     free(bus->blocks);
     free(bus->cuts);
     free(bus->links);
@@ -250,12 +263,10 @@ static int64_t delay_on_link(struct af_bus_mock *bus, uint32_t from, uint32_t to
     return delay_ns;
 }
 
-static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
-                      const struct af_contract *contract, int64_t delay_ns)
+static struct af_contract *copy_of(struct af_bus_mock *bus, uint32_t to,
+                                   const struct af_contract *contract, struct af_hash uuid)
 {
-    uint64_t salt[2] = {af_rng_next(&bus->faults->duplicate), to};
-    struct af_contract *again =
-        af_contract_repeat(contract, af_hash_bytes(contract->uuid, salt, sizeof salt));
+    struct af_contract *again = af_contract_repeat(contract, uuid);
     bus->counts.duplicated++;
     if (bus->trace != NULL) {
         af_trace_begin(bus->trace, af_loop_now_ns(bus->loop), "duplicate");
@@ -266,6 +277,15 @@ static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
         af_trace_uuid(bus->trace, "of", contract->uuid);
         af_trace_end(bus->trace);
     }
+    return again;
+}
+
+static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
+                      const struct af_contract *contract, int64_t delay_ns)
+{
+    uint64_t salt[2] = {af_rng_next(&bus->faults->duplicate), to};
+    struct af_contract *again =
+        copy_of(bus, to, contract, af_hash_bytes(contract->uuid, salt, sizeof salt));
     const struct af_fault_options *options = bus->faults->options;
     if (!options->fifo) /* from its own stream: other messages are not shifted */
         delay_ns = af_faults_between_ns(&bus->faults->duplicate, options->latency_min_ns,
@@ -273,18 +293,38 @@ static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
     schedule(bus, from, to, again, delay_ns); /* with --fifo it follows its original directly */
 }
 
+static void note_drop(struct af_bus_mock *bus, uint32_t to, const struct af_contract *contract,
+                      const char *why)
+{
+    bus->counts.dropped++;
+    af_trace_contract(bus->trace, af_loop_now_ns(bus->loop), "drop",
+                      bus->owner.name(bus->owner.arg, to), contract, why);
+}
+
+static void keep_one(struct af_bus_mock *bus, uint32_t to, struct af_contract *contract)
+{
+    if (bus->owner.lost(bus->owner.arg, to)) {
+        note_drop(bus, to, contract, "lost");
+        return;
+    }
+    af_mem_reserve(&bus->kept, &bus->kept_cap, bus->in_flight + 1, sizeof *bus->kept);
+    bus->kept[bus->in_flight++] = (struct kept){af_contract_hold(contract), to};
+}
+
 static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
                      struct af_contract *contract)
 {
     const struct af_fault_options *options = bus->faults->options;
     bus->counts.messages++;
+    if (bus->keeps) {
+        keep_one(bus, to, contract);
+        return;
+    }
     int64_t delay_ns =
         af_faults_latency_ns(bus->faults); /* drawn for lost ones too: see faults.h */
     bool lost = bus->owner.lost(bus->owner.arg, to);
     if (lost || af_rng_chance(&bus->faults->drop, options->drop)) {
-        bus->counts.dropped++;
-        af_trace_contract(bus->trace, af_loop_now_ns(bus->loop), "drop",
-                          bus->owner.name(bus->owner.arg, to), contract, lost ? "lost" : "loss");
+        note_drop(bus, to, contract, lost ? "lost" : "loss");
         return;
     }
     delay_ns = delay_on_link(bus, from, to, delay_ns);
@@ -325,6 +365,49 @@ void af_bus_mock_publish(struct af_bus_mock *bus, uint32_t from, struct af_contr
     for (size_t i = 0; i < target_count; i++)
         send_one(bus, from, targets[i], contract_take);
     af_contract_drop(contract_take);
+}
+
+/* ---- Moved by its owner. ---- */
+
+void af_bus_mock_keep(struct af_bus_mock *bus)
+{
+    assert(bus->in_flight == 0);
+    bus->keeps = true;
+}
+
+const struct af_contract *af_bus_mock_kept(const struct af_bus_mock *bus, size_t i, uint32_t *to)
+{
+    assert(bus->keeps && i < bus->in_flight);
+    *to = bus->kept[i].to;
+    return bus->kept[i].contract;
+}
+
+static struct kept take_kept(struct af_bus_mock *bus, size_t i)
+{
+    assert(bus->keeps && i < bus->in_flight);
+    struct kept kept = bus->kept[i];
+    memmove(bus->kept + i, bus->kept + i + 1, (--bus->in_flight - i) * sizeof kept);
+    return kept;
+}
+
+void af_bus_mock_deliver(struct af_bus_mock *bus, size_t i)
+{
+    struct kept kept = take_kept(bus, i);
+    bus->owner.arrive(bus->owner.arg, kept.to, kept.contract);
+}
+
+void af_bus_mock_drop(struct af_bus_mock *bus, size_t i, const char *why)
+{
+    struct kept kept = take_kept(bus, i);
+    note_drop(bus, kept.to, kept.contract, why);
+    af_contract_drop(kept.contract);
+}
+
+void af_bus_mock_repeat(struct af_bus_mock *bus, size_t i, struct af_hash uuid)
+{
+    assert(bus->keeps && i < bus->in_flight);
+    struct kept kept = bus->kept[i]; /* what arrives may send */
+    bus->owner.arrive(bus->owner.arg, kept.to, copy_of(bus, kept.to, kept.contract, uuid));
 }
 
 size_t af_bus_mock_in_flight(const struct af_bus_mock *bus)

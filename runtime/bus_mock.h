@@ -3,6 +3,8 @@
 #ifndef AF_BUS_MOCK_H
 #define AF_BUS_MOCK_H
 
+#include "rng.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +48,23 @@ size_t af_bus_mock_cut(struct af_bus_mock *bus, const uint8_t *groups, size_t no
                        int64_t until_ns);
 void af_bus_mock_heal(struct af_bus_mock *bus, size_t cut);
 bool af_bus_mock_is_cut(const struct af_bus_mock *bus);
+
+/* ---- A network that moves nothing by itself. ---- */
+
+/* Before anything is sent: nothing is drawn, and contracts stay in flight, in the order in which
+ * they were sent, until one of the functions below says what becomes of them. Those to a node that
+ * has vanished are dropped as ever. */
+void af_bus_mock_keep(struct af_bus_mock *bus);
+
+/* The i-th contract in flight, borrowed; *to: whom it is for. i is below af_bus_mock_in_flight().
+ */
+const struct af_contract *af_bus_mock_kept(const struct af_bus_mock *bus, size_t i, uint32_t *to);
+
+/* It arrives; it is dropped, with this reason in the trace; a copy of it, of this uuid, arrives,
+ * and itself stays where it is. */
+void af_bus_mock_deliver(struct af_bus_mock *bus, size_t i);
+void af_bus_mock_drop(struct af_bus_mock *bus, size_t i, const char *why);
+void af_bus_mock_repeat(struct af_bus_mock *bus, size_t i, struct af_hash uuid);
 
 /* How many contracts are under way, and what was counted. */
 size_t af_bus_mock_in_flight(const struct af_bus_mock *bus);

@@ -68,6 +68,10 @@ void af_loop_unpost(struct af_loop *loop, af_loop_fn *fn, void *arg);
 /* When the next timer is due as loop time, now if posts wait; -1: neither is there. */
 int64_t af_loop_next_ns(const struct af_loop *loop);
 
+/* Has a virtual loop's time pass until to_ns, without running what becomes due: for an owner who
+ * decides by himself what happens, and does not step the loop. Time does not go back. */
+void af_loop_sim_advance(struct af_loop *loop, int64_t to_ns);
+
 /* Runs what is due next: all posts, or the next timer (virtual: after jumping to it; real: after
  * waiting for it, or for a descriptor). Returns false when nothing is left to wait for. */
 bool af_loop_step(struct af_loop *loop);

@@ -49,6 +49,13 @@ static const struct af_loop_driver sim_driver = {
     .unwatch = sim_unwatch,
 };
 
+void af_loop_sim_advance(struct af_loop *loop, int64_t to_ns)
+{
+    assert(loop->driver == &sim_driver && !loop->stepping);
+    if (to_ns > loop->now_ns)
+        loop->now_ns = to_ns;
+}
+
 struct af_loop *af_loop_sim_new(void)
 {
     struct af_loop *loop = af_mem_zero(1, sizeof *loop);

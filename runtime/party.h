@@ -136,6 +136,10 @@ void af_party_start(struct af_party *party);
 /* A contract has come for it; the reference is the party's from here on. */
 void af_party_receive(struct af_party *party, struct af_contract *contract_take);
 
+/* It crashes between two inputs, and stays down until af_party_restart(); what reaches it meanwhile
+ * waits. Only one that is active and not down. */
+void af_party_crash(struct af_party *party);
+
 /* It comes back, with what it had committed, in a fresh instance. Returns -1 with *why filled if
  * that cannot be made. */
 int af_party_restart(struct af_party *party, struct af_failure *why);

@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "trace.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,14 @@ void af_party_go_down(struct af_party *party)
 {
     party->down = true;
     party->counts.crashes++;
+}
+
+void af_party_crash(struct af_party *party)
+{
+    assert(party->status == AF_PARTY_ACTIVE && !party->down);
+    af_party_withdraw(party);
+    af_party_go_down(party);
+    af_party_stepped(party, AF_STEP_OTHER, NULL);
 }
 
 /* Keeps a contract that is fit to be handled in a later state. */

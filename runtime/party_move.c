@@ -58,7 +58,7 @@ static int migrate(const struct af_party *party, struct af_script_party *fresh,
     af_reload_write_old(&old, role_of(party)->name, af_party_state(party)->name, NULL,
                         party->flow->version, data, len);
     struct af_input input = {.kind = AF_INPUT_MIGRATE,
-                             .now_ns = af_loop_wall_ns(party->spec.loop),
+                             .now_ns = party->spec.fixed ? 0 : af_loop_wall_ns(party->spec.loop),
                              .key = af_hash_bytes(party->spec.seed, "migrate", 7),
                              .content = old.data,
                              .content_len = old.len};

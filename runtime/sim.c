@@ -180,6 +180,7 @@ static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *wh
                                  .member = member,
                                  .role = role,
                                  .seed = af_party_seed(sim->options->seed, node->id),
+                                 .fixed = sim->options->schedule != NULL,
                                  .user = node};
     node->party = af_party_new(&spec, why);
     return node->party == NULL ? -1 : 0;
@@ -309,7 +310,7 @@ struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace 
     af_sim_parties_own(sim);
     if (load_files(sim, why) == 0 &&
         (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0 &&
-        af_sim_upgrade_load(sim, why) == 0)
+        af_sim_upgrade_load(sim, why) == 0 && af_sim_schedule_begin(sim, why) == 0)
         return sim;
     af_sim_free(sim);
     return NULL;
@@ -409,6 +410,11 @@ static void write_end(struct af_sim *sim, const struct af_sim_result *result)
 
 /* ---- Running. ---- */
 
+static bool has_invariants(const struct af_sim *sim)
+{
+    return sim->flow != NULL && af_script_flow(af_sim_upgrade_judge(sim))->has_invariants;
+}
+
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
 {
     bool settled;
@@ -425,13 +431,18 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
     sim->down += (size_t)down - (size_t)node->down;
     node->settled = settled;
     node->down = down;
-    struct af_script *judge = af_sim_upgrade_judge(sim);
-    if (sim->flow == NULL || node->party == NULL || !af_script_flow(judge)->has_invariants)
+    if (node->party == NULL || !has_invariants(sim))
         return;
     af_sim_parties_view(sim, node);
+    if (sim->options->schedule == NULL)
+        af_sim_judge(sim, node);
+}
+
+void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node)
+{
     const char *name, *message;
-    if (!sim->started || sim->stopped || sim->unseen > 0 ||
-        af_script_check_invariants(judge, &name, &message))
+    if (!has_invariants(sim) || !sim->started || sim->stopped || sim->unseen > 0 ||
+        af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message))
         return;
     sim->stopped = true;
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");
@@ -442,12 +453,17 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
                    message);
 }
 
+bool af_sim_may_step(struct af_sim *sim)
+{
+    return sim->on_step == NULL || sim->on_step(sim->on_step_arg, sim);
+}
+
 static void start_all(struct af_sim *sim)
 {
     size_t count = sim->node_count;
     for (size_t i = 0; i < count; i++) {
         struct af_sim_node *node = sim->nodes[i];
-        if (sim->on_step != NULL && !sim->on_step(sim->on_step_arg, sim)) {
+        if (!af_sim_may_step(sim)) {
             sim->stopped = true;
             return;
         }
@@ -460,7 +476,7 @@ static void start_all(struct af_sim *sim)
     }
 }
 
-static bool is_over(const struct af_sim *sim)
+bool af_sim_is_over(const struct af_sim *sim)
 {
     return sim->unsettled == 0 && sim->down == 0 && af_bus_mock_in_flight(sim->bus) == 0;
 }
@@ -474,7 +490,7 @@ static enum af_sim_outcome run_loop(struct af_sim *sim)
             return AF_SIM_FAILED;
         if (sim->failed && failed_ns < 0)
             failed_ns = af_loop_now_ns(sim->loop);
-        if (is_over(sim))
+        if (af_sim_is_over(sim))
             return sim->failed ? AF_SIM_FAILED : AF_SIM_OK;
         int64_t next_ns = af_loop_next_ns(sim->loop);
         if (next_ns < 0)
@@ -493,7 +509,7 @@ static enum af_sim_outcome run_loop(struct af_sim *sim)
                            (double)instant_ns / 1e9);
             return AF_SIM_FAILED;
         }
-        if (sim->on_step != NULL && !sim->on_step(sim->on_step_arg, sim))
+        if (!af_sim_may_step(sim))
             return AF_SIM_INTERRUPTED;
         sim->steps++;
         af_loop_step(sim->loop);
@@ -598,13 +614,13 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
         return -1;
     af_sim_upgrade_start(sim);
     start_all(sim);
-    result->outcome = run_loop(sim);
+    result->outcome = sim->options->schedule == NULL ? run_loop(sim) : af_sim_schedule_run(sim);
     if (sim->why.kind != AF_FAILURE_NONE) {
         *why = sim->why;
         return -1;
     }
     if (result->outcome == AF_SIM_STUCK || result->outcome == AF_SIM_UNTIL) {
-        if (result->outcome == AF_SIM_UNTIL)
+        if (result->outcome == AF_SIM_UNTIL && sim->options->schedule == NULL)
             af_sim_finding(sim, true, "the run has not ended by --until %.9g s",
                            (double)sim->options->until_ns / 1e9);
         name_stuck(sim, result->outcome == AF_SIM_STUCK);

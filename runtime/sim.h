@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "faults.h"
 #include "grants.h"
+#include "schedule.h"
 #include "script.h"
 
 #include <stdbool.h>
@@ -40,8 +41,10 @@ struct af_sim_options {
     struct af_fault_options faults;
     char *upgrade;      /* a second version of the flow that parties are reloaded to, or NULL */
     int64_t upgrade_ns; /* around when; -1: drawn by the seed */
-    struct af_grants grants; /* what scripts may reach */
-    const char *recorded;    /* the options as JSON, for the trace's header */
+    const struct af_schedule *schedule; /* what happens, where it is not drawn; or NULL: then chance
+                                           and time decide */
+    struct af_grants grants;            /* what scripts may reach */
+    const char *recorded;               /* the options as JSON, for the trace's header */
 };
 
 enum af_sim_outcome {
@@ -49,7 +52,7 @@ enum af_sim_outcome {
     AF_SIM_FAILED, /* a party failed, a handler raised, an event was unexpected, an invariant broke
                     */
     AF_SIM_STUCK,  /* nothing can move any more, and the run has not ended */
-    AF_SIM_UNTIL,  /* --until came first */
+    AF_SIM_UNTIL,  /* --until came first, or a schedule's end */
     AF_SIM_INTERRUPTED,
 };
 

@@ -6,6 +6,7 @@
  *   sim_calls.c    the other calls of scripts: files, nodes, progress
  *   sim_cuts.c     partitions and losses at their times
  *   sim_upgrade.c  parties that are reloaded to a second version
+ *   sim_schedule.c a run whose steps are given
  */
 #ifndef AF_SIM_IMPL_H
 #define AF_SIM_IMPL_H
@@ -97,7 +98,8 @@ struct af_sim {
 
     size_t unsettled, down; /* counts of nodes */
     size_t upgraded, unseen;
-    bool migrates; /* a script that asks for something now is a migration */
+    uint64_t own_uuids; /* given out, where a schedule is followed */
+    bool migrates;      /* a script that asks for something now is a migration */
     uint64_t steps;
     uint64_t unexpected;
     bool started;
@@ -122,11 +124,20 @@ const char *af_sim_intern(struct af_sim *sim, const char *text);
 void af_sim_finding(struct af_sim *sim, bool fails, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* After each step of a node: counts, and invariants. */
+/* After each step of a node: counts, and invariants, but under a schedule: there they are looked at
+ * when its step is over, by af_sim_judge(). */
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node);
+void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node);
+
+/* Whether the run has ended well. */
+bool af_sim_is_over(const struct af_sim *sim);
+
+/* Asks who watches the run before each step; false: it is to stop. */
+bool af_sim_may_step(struct af_sim *sim);
 
 /* sim_parties.c */
 void af_sim_parties_own(struct af_sim *sim);
+void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64_t until_ns);
 void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node);
 
 /* sim_scripts.c */
@@ -163,6 +174,13 @@ void af_sim_upgrade_node(struct af_sim_node *node); /* whose party is between tw
  * otherwise it cannot be brought to it. */
 struct af_script *af_sim_upgrade_judge(const struct af_sim *sim);
 struct af_script_party *af_sim_upgrade_copy(struct af_sim_node *node, bool *as_it_is);
+
+/* sim_schedule.c */
+int af_sim_schedule_begin(struct af_sim *sim, struct af_failure *why); /* once it is loaded */
+enum af_sim_outcome af_sim_schedule_run(struct af_sim *sim);           /* once all have started */
+
+/* A contract as it is sent, its own uuid on it. */
+struct af_contract *af_sim_schedule_sent(struct af_sim *sim, struct af_contract *contract_take);
 
 /* sim_cuts.c */
 int af_sim_cuts_start(struct af_sim *sim, struct af_failure *why);

@@ -20,6 +20,8 @@ static void publish(void *arg, struct af_party *party, struct af_contract *contr
                     const uint32_t *targets, size_t target_count)
 {
     struct af_sim *sim = arg;
+    if (sim->options->schedule != NULL)
+        contract = af_sim_schedule_sent(sim, contract);
     af_sim_cuts_maybe(sim);
     af_bus_mock_publish(sim->bus, node_of(party)->number, contract, targets, target_count);
 }
@@ -32,6 +34,14 @@ static void come_back(void *arg)
         af_sim_upgrade_node(node_of(party)); /* as a node does at its start */
     if (af_party_restart(party, &sim->why) != 0)
         sim->stopped = true;
+}
+
+void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64_t until_ns)
+{
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "crash");
+    af_trace_string(sim->trace, "party", node->id);
+    af_trace_integer(sim->trace, "until", until_ns);
+    af_trace_end(sim->trace);
 }
 
 /* The crash itself happens in the party; here is drawn whether, how, and for how long. A crash in
@@ -47,10 +57,7 @@ static enum af_fate fate(void *arg, struct af_party *party)
     bool after = af_rng_below(&sim->faults.crash, 2) == 1;
     int64_t down_ns =
         af_faults_between_ns(&sim->faults.down, options->down_min_ns, options->down_max_ns);
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "crash");
-    af_trace_string(sim->trace, "party", node->id);
-    af_trace_integer(sim->trace, "until", af_loop_now_ns(sim->loop) + down_ns);
-    af_trace_end(sim->trace);
+    af_sim_note_crash(sim, node, af_loop_now_ns(sim->loop) + down_ns);
     af_timer_start(sim->loop, down_ns, come_back, party);
     return after ? AF_FATE_CRASH_AFTER : AF_FATE_CRASH;
 }

@@ -175,7 +175,7 @@ static void draw_rollout(struct af_sim *sim, int64_t *begin_ns, int64_t *length_
 void af_sim_upgrade_start(struct af_sim *sim)
 {
     int64_t begin_ns, length_ns;
-    if (sim->options->upgrade == NULL)
+    if (sim->options->upgrade == NULL || sim->options->schedule != NULL)
         return;
     draw_rollout(sim, &begin_ns, &length_ns);
     for (size_t i = 0; i < sim->node_count; i++) {
