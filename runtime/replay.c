@@ -8,6 +8,7 @@
 #include "party.h"
 #include "request.h"
 #include "run_options.h"
+#include "schedule.h"
 #include "script.h"
 #include "stepper.h"
 #include "trace.h"
@@ -191,6 +192,17 @@ static void note_changed_files(const struct af_request *header, char **files)
     }
 }
 
+/* The steps of a run that followed some, which the options borrow. */
+static int read_schedule(const struct af_request *header, struct af_schedule *schedule,
+                         struct af_sim_options *options, struct af_failure *why)
+{
+    const struct af_request_field *words = af_request_list(header, "schedule");
+    if (words == NULL)
+        return 0;
+    options->schedule = schedule;
+    return af_schedule_read(schedule, words->items, words->item_count, why);
+}
+
 int af_replay(const struct af_trace_memory *trace, const struct af_replay_options *options,
               struct af_failure *why)
 {
@@ -207,6 +219,7 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
     const struct af_request_field *names = af_request_list(&header, "file");
     const struct af_request_field *words = af_request_list(&header, "options");
     const struct af_request_field *hashes = af_request_list(&header, "hash");
+    struct af_schedule schedule = AF_SCHEDULE_EMPTY;
     char **files = af_mem_zero(names->item_count + 1, sizeof(char *));
     char **argv = af_mem_zero(words->item_count + 1, sizeof(char *));
     memcpy(argv, words->items, words->item_count * sizeof(char *));
@@ -215,6 +228,7 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
     if (names->item_count == 0 || hashes->item_count != names->item_count)
         af_failure_set(why, AF_FAILURE_USAGE, options->trace_path, "its header names no files");
     else if (find_files(names, options, files, why) == 0 &&
+             read_schedule(&header, &schedule, &run.sim, why) == 0 &&
              af_opts_parse(af_run_opts, (int)words->item_count, argv, &run, why) >= 0 &&
              af_run_options_finish(&run, files, (int)names->item_count, why) == 0) {
         note_changed_files(&header, files);
@@ -231,6 +245,7 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
         free(files[i]);
     free(files);
     free(argv);
+    af_schedule_release(&schedule);
     af_run_options_release(&run);
     af_request_release(&header);
     return status;

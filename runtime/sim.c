@@ -357,6 +357,16 @@ void af_sim_on_step(struct af_sim *sim, af_sim_step_fn *fn, void *arg)
 
 /* ---- The trace's ends. ---- */
 
+static void write_schedule(struct af_sim *sim)
+{
+    struct af_buf words = AF_BUF_EMPTY;
+    if (sim->options->schedule == NULL)
+        return;
+    af_schedule_write(sim->options->schedule, &words);
+    af_trace_json(sim->trace, "schedule", words.data, words.len);
+    af_buf_release(&words);
+}
+
 static void write_header(struct af_sim *sim)
 {
     struct af_trace *trace = sim->trace;
@@ -382,13 +392,16 @@ static void write_header(struct af_sim *sim)
     }
     af_buf_append_char(&parties, ']');
     af_trace_begin(trace, 0, NULL);
-    af_trace_integer(trace, "trace", AF_TRACE_VERSION);
+    af_trace_integer(trace, "trace",
+                     sim->options->schedule == NULL ? AF_TRACE_VERSION
+                                                    : AF_TRACE_VERSION_SCHEDULED);
     af_trace_string(trace, "flow", sim->name);
     af_trace_integer(trace, "version", sim->flow == NULL ? 0 : sim->flow->version);
     af_trace_json(trace, "file", files.data, files.len);
     af_trace_json(trace, "hash", hashes.data, hashes.len);
     af_trace_integer(trace, "seed", (int64_t)sim->options->seed);
     af_trace_json(trace, "options", sim->options->recorded, strlen(sim->options->recorded));
+    write_schedule(sim);
     af_trace_json(trace, "parties", parties.data, parties.len);
     af_trace_end(trace);
     af_buf_release(&files);

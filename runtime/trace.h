@@ -6,7 +6,12 @@
  * virtual time. There are no paths, process numbers or wall-clock times in a trace.
  *
  * header  {"trace":1, "flow", "version", "file":[base names of the files], "hash":[SHA-256 of
- * each], "seed", "options":{…as given, for replay}, "parties":[{"id","role"}…]}
+ * each], "seed", "options":[words as given, for replay], ["schedule":[words…]],
+ * "parties":[{"id","role"}…]}
+ *
+ * A run that followed a schedule, whose words schedule.h describes, has it in its header, and is of
+ * version 2: who knows version 1 alone would replay it as a run that was drawn. All else is the
+ * same in both.
  *
  * {"t","kind", …} and then, by kind:
  *
@@ -56,6 +61,7 @@
 #include <stdint.h>
 
 #define AF_TRACE_VERSION 1
+#define AF_TRACE_VERSION_SCHEDULED 2
 
 struct af_contract;
 struct af_trace;

@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "mem.h"
 #include "request.h"
+#include "schedule.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -216,22 +217,44 @@ static int check_record(const struct af_request *record, int64_t *last_ns, const
                           kind == NULL ? "" : kind);
 }
 
+/* The header's schedule, or NULL: whole, and there in its version alone. */
+static int check_schedule(const struct af_request_field *words, int64_t version, const char *what,
+                          struct af_failure *why)
+{
+    struct af_failure mistake = AF_FAILURE_INIT;
+    struct af_schedule schedule = AF_SCHEDULE_EMPTY;
+    if (version == AF_TRACE_VERSION && words != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "a trace of version %d has no 'schedule'", AF_TRACE_VERSION);
+    if (version == AF_TRACE_VERSION)
+        return 0;
+    if (!fits(words, 'l'))
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "a trace of version %d needs a list 'schedule'",
+                              AF_TRACE_VERSION_SCHEDULED);
+    int result = af_schedule_read(&schedule, words->items, words->item_count, &mistake);
+    af_schedule_release(&schedule);
+    return result == 0
+               ? 0
+               : af_failure_set(why, AF_FAILURE_USAGE, what, "%s: %s", mistake.what, mistake.why);
+}
+
 static int check_header(const struct af_request *header, const char *what, struct af_failure *why)
 {
     int64_t version;
     if (!af_request_integer(header, "trace", &version))
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "is no trace: its first line has no field 'trace'");
-    if (version != AF_TRACE_VERSION)
+    if (version != AF_TRACE_VERSION && version != AF_TRACE_VERSION_SCHEDULED)
         return af_failure_set(why, AF_FAILURE_USAGE, what,
-                              "is a trace of version %lld; this program reads version %d",
-                              (long long)version, AF_TRACE_VERSION);
+                              "is a trace of version %lld; this program reads versions %d and %d",
+                              (long long)version, AF_TRACE_VERSION, AF_TRACE_VERSION_SCHEDULED);
     if (!fits(find(header, "flow"), 's') || !fits(find(header, "file"), 'l') ||
         !fits(find(header, "hash"), 'l') || !fits(find(header, "seed"), 'i') ||
         !fits(find(header, "options"), 'l') || !fits(find(header, "parties"), 'l'))
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "the header needs flow, file, hash, seed, options and parties");
-    return 0;
+    return check_schedule(find(header, "schedule"), version, what, why);
 }
 
 static int check(const struct af_trace_memory *memory, const char *path, struct af_failure *why)

@@ -608,9 +608,65 @@ static void test_a_network_is_freed_with_all_that_is_under_way(void **state)
     net_close(&net); /* the sanitizer looks for what is left */
 }
 
+/* ---- Moved by its owner. ---- */
+
+static void test_what_is_kept_moves_as_it_is_told(void **state)
+{
+    (void)state;
+    struct net net;
+    const uint32_t both[] = {1, 2};
+    uint32_t to;
+    net_init(&net);
+    net.options.drop = net.options.duplicate = 1; /* not asked for */
+    net_open(&net, 1);
+    af_bus_mock_keep(net.bus);
+    publish(&net, 0, both, 2);
+    publish_to(&net, 0, 1);
+    publish_to(&net, 1, 2);
+    assert_int_equal(af_bus_mock_in_flight(net.bus), 4);
+    assert_false(af_loop_step(net.loop));
+    assert_string_equal(af_bus_mock_kept(net.bus, 1, &to)->content, "{\"n\":0}");
+    assert_int_equal(to, 2);
+    af_bus_mock_deliver(net.bus, 2);
+    af_bus_mock_repeat(net.bus, 0, (struct af_hash){9, 9});
+    af_bus_mock_deliver(net.bus, 0);
+    assert_int_equal(net.arrival_count, 3);
+    assert_int_equal(net.arrivals[0].number, 1);
+    assert_int_equal(net.arrivals[1].number, 0);
+    assert_int_equal(net.arrivals[1].uuid.a, 9);
+    assert_int_equal(net.arrivals[2].number, 0);
+    assert_int_equal(net.arrivals[2].uuid.a, 1);
+    assert_true(net.arrivals[1].key.a != net.arrivals[2].key.a);
+    af_bus_mock_drop(net.bus, 1, "loss");
+    assert_int_equal(af_bus_mock_in_flight(net.bus), 1); /* is freed with the network */
+    assert_string_equal(af_bus_mock_kept(net.bus, 0, &to)->content, "{\"n\":0}");
+    assert_int_equal(net.lines_of_drop, 1);
+    assert_int_equal(net.lines_of_duplicate, 1);
+    assert_int_equal(af_bus_mock_counts(net.bus)->messages, 4);
+    assert_int_equal(af_bus_mock_counts(net.bus)->dropped, 1);
+    assert_int_equal(af_bus_mock_counts(net.bus)->duplicated, 1);
+    net_close(&net);
+}
+
+static void test_what_is_kept_is_not_for_who_has_vanished(void **state)
+{
+    (void)state;
+    struct net net;
+    net_init(&net);
+    net_open(&net, 1);
+    af_bus_mock_keep(net.bus);
+    net.lost[1] = true;
+    publish_to(&net, 0, 1);
+    assert_int_equal(af_bus_mock_in_flight(net.bus), 0);
+    assert_int_equal(net.lines_of_drop, 1);
+    net_close(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_kept_moves_as_it_is_told),
+        cmocka_unit_test(test_what_is_kept_is_not_for_who_has_vanished),
         cmocka_unit_test(test_what_waited_for_one_cut_waits_for_the_next_too),
         cmocka_unit_test(test_with_fifo_what_arrives_as_a_cut_heals_comes_after_what_waited),
         cmocka_unit_test(test_loss_and_duplication_do_not_shift_the_latency_of_others),

@@ -346,9 +346,26 @@ static void test_posts_of_threads_arrive_once_and_in_order(void **state)
     af_loop_free(loop);
 }
 
+static void test_time_passes_without_what_is_due(void **state)
+{
+    (void)state;
+    struct trace trace = {NULL, {0}, 0};
+    struct mark a = {&trace, 'a', NULL};
+    struct af_loop *loop = af_loop_sim_new();
+    af_timer_start(loop, 1 * AF_S_NS, mark_cb, &a);
+    af_loop_sim_advance(loop, 3 * AF_S_NS);
+    af_loop_sim_advance(loop, 2 * AF_S_NS); /* not back */
+    assert_int_equal(af_loop_now_ns(loop), 3 * AF_S_NS);
+    assert_int_equal(trace.len, 0);
+    struct af_timer *timer = af_timer_start(loop, 1, mark_cb, &a);
+    assert_int_equal(af_timer_due_ns(timer), 3 * AF_S_NS + 1);
+    af_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time_passes_without_what_is_due),
         cmocka_unit_test(test_timers_run_in_order_of_time_then_of_start),
         cmocka_unit_test(test_a_timer_of_no_delay_runs_after_those_already_due),
         cmocka_unit_test(test_posts_run_in_order_and_before_timers),
