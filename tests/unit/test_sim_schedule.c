@@ -331,6 +331,39 @@ static void test_an_early_timer_fires_at_once(void **state)
     ran_release(&ran);
 }
 
+/* Each timeout is a year long. */
+static const char slow_flow[] =
+    "local af = require 'af'\n"
+    "return af.flow { name = 'slow', mock = { sleeper = 1 }, roles = { sleeper = {\n"
+    "  start = 'asleep', states = { asleep = { after = { 31536000, 'asleep' } } },\n"
+    "} } }\n";
+
+static void test_time_has_an_end(void **state)
+{
+    (void)state;
+    struct ran ran;
+    struct row rows[101];
+    for (size_t i = 0; i < COUNT(rows); i++)
+        rows[i] = (struct row)TIMEOUT("sleeper-1", NULL);
+    char slow[300];
+    snprintf(slow, sizeof slow, "%s/slow.lua", folder);
+    FILE *file = fopen(slow, "wb");
+    assert_non_null(file);
+    fputs(slow_flow, file);
+    fclose(file);
+    const char *slows[] = {slow};
+    ran_init(&ran, rows, COUNT(rows));
+    ran.options.paths = slows;
+    go(&ran);
+    found(
+        &ran, AF_SIM_FAILED,
+        "step 101 of the schedule cannot be done: timeout of sleeper-1: it is due after a hundred "
+        "years\n");
+    assert_int_equal(ran.result.virtual_ns, 100 * AF_TIME_MAX_NS);
+    unlink(slow);
+    ran_release(&ran);
+}
+
 /* ---- Parties. ---- */
 
 static void test_who_crashed_comes_back_as_committed(void **state)
@@ -557,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_a_duplicate_leaves_the_original_on_its_way),
         cmocka_unit_test(test_time_passes_for_the_timer_that_fires),
         cmocka_unit_test(test_an_early_timer_fires_at_once),
+        cmocka_unit_test(test_time_has_an_end),
         cmocka_unit_test(test_who_crashed_comes_back_as_committed),
         cmocka_unit_test(test_to_who_vanished_nothing_is_on_its_way),
         cmocka_unit_test(test_a_party_goes_on_under_the_second_version),
