@@ -222,7 +222,8 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
     struct af_schedule schedule = AF_SCHEDULE_EMPTY;
     char **files = af_mem_zero(names->item_count + 1, sizeof(char *));
     char **argv = af_mem_zero(words->item_count + 1, sizeof(char *));
-    memcpy(argv, words->items, words->item_count * sizeof(char *));
+    for (size_t i = 0; i < words->item_count; i++)
+        argv[i] = words->items[i];
     af_run_options_init(&run);
     af_request_integer(&header, "seed", &seed);
     if (names->item_count == 0 || hashes->item_count != names->item_count)
