@@ -12,7 +12,7 @@ struct af_command {
     af_command_fn *run;
 };
 
-extern const struct af_command af_cmd_run, af_cmd_chart, af_cmd_replay, af_cmd_serve, af_cmd_node,
-    af_cmd_ctl;
+extern const struct af_command af_cmd_run, af_cmd_check, af_cmd_chart, af_cmd_replay, af_cmd_serve,
+    af_cmd_node, af_cmd_ctl;
 
 #endif
