@@ -140,6 +140,7 @@ static void make_tables(struct af_check *check)
     af_check_calls_init(check);
     check->seen = af_check_seen_new();
     check->world = af_check_world_new(check);
+    check->same = af_check_same_new(check);
     check->jobs = af_check_jobs_new(check->options->jobs);
     check->search = af_mem_zero(1, sizeof *check->search);
 }
@@ -174,6 +175,7 @@ void af_check_free(struct af_check *check)
     af_check_jobs_free(check->jobs);
     af_check_seen_free(check->seen);
     af_check_world_free(check->world);
+    af_check_same_free(check->same);
     af_check_search_free(check->search);
     for (uint32_t i = 0; check->by_number != NULL && i < check->members; i++)
         free(check->by_number[i]);
@@ -278,12 +280,30 @@ static void tell_violations(struct af_check *check, struct af_check_result *resu
     result->violations = check->violations;
 }
 
+/* What a search has found; what it has learnt of calls stays. */
+static void forget(struct af_check *check)
+{
+    af_check_seen_free(check->seen);
+    af_check_search_free(check->search);
+    check->seen = af_check_seen_new();
+    check->search = af_mem_zero(1, sizeof *check->search);
+    for (uint32_t i = 0; i < check->found_keys.count; i++)
+        check->found[i].found = false;
+}
+
 int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *arg,
                  struct af_check_result *result, struct af_failure *why)
 {
     struct af_check_search *search = check->search;
+    bool same = af_check_same_on(check);
     memset(result, 0, sizeof *result);
-    if (af_check_search(check, progress, arg) != 0) {
+    int status = af_check_search(check, progress, arg);
+    if (status == 0 && same && !af_check_same_on(check)) {
+        forget(check);
+        status = af_check_search(check, progress, arg);
+        search = check->search;
+    }
+    if (status != 0) {
         *why = check->why;
         return -1;
     }
@@ -307,6 +327,8 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
     result->contracts = check->message_keys.count;
     result->views = af_check_world_count(check);
     result->inert = search->inert;
+    result->same = af_check_same_on(check);
+    result->told_apart = af_check_same_why(check);
     result->state_bytes = af_check_seen_bytes(check->seen);
     return 0;
 }

@@ -91,13 +91,15 @@ struct af_check_result { /* borrowed from the check */
     size_t end_count;
     const struct af_check_unreached *unreached;
     size_t unreached_count;
-    uint64_t calls;       /* distinct calls, each of which ran twice */
-    uint64_t locals;      /* distinct parties */
-    uint64_t contracts;   /* distinct contracts */
-    uint64_t views;       /* distinct views of the world that invariants were given */
-    uint64_t inert;       /* contracts that changed nothing, and were never in flight */
-    uint64_t state_bytes; /* of all states */
-    bool interrupted;     /* the progress said so */
+    uint64_t calls;         /* distinct calls, each of which ran twice */
+    uint64_t locals;        /* distinct parties */
+    uint64_t contracts;     /* distinct contracts */
+    uint64_t views;         /* distinct views of the world that invariants were given */
+    uint64_t inert;         /* contracts that changed nothing, and were never in flight */
+    bool same;              /* parties of a role were not told apart */
+    const char *told_apart; /* why they were, or NULL */
+    uint64_t state_bytes;   /* of all states */
+    bool interrupted;       /* the progress said so */
 };
 
 /* How far it is, now and then. Returns false to stop it. */

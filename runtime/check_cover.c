@@ -168,6 +168,8 @@ static uint32_t find_growing(struct af_check *check)
         af_json_reader_init(&reader, data, len);
         walk(&growths, &reader, af_json_next(&reader), "data");
         af_json_reader_release(&reader);
+        af_check_word_bytes(&check->words, local->deferred, &len);
+        measure(&growths, "the list of deferred events", len / sizeof(uint32_t));
     }
     const struct growth *most = NULL;
     for (size_t i = 0; i < growths.count; i++)

@@ -35,6 +35,9 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct worker *worker = arg;
     struct af_check *check = worker->next.check;
     (void)label;
+    child = af_check_next_pick(&worker->next, child);
+    if (child == NULL)
+        return;
     size_t len = af_check_pack(check, child, worker->packed);
     uint64_t state = af_check_seen_find(check->seen, worker->packed, len);
     if (state != AF_CHECK_NO_STATE &&

@@ -13,6 +13,8 @@
  *   check_world.c   invariants
  *   check_end.c     from which states no way is left to the end
  *   check_path.c    the shortest run into a state
+ *   check_same.c    parties of a role that need not be told apart
+ *   check_rename.c  what is said of a party under another's name
  *   check_cover.c   what of the flow no run reaches, and what grows without end
  */
 #ifndef AF_CHECK_IMPL_H
@@ -108,6 +110,7 @@ struct af_check_seen;
 struct af_check_jobs;
 struct af_check_world;
 struct af_check_search;
+struct af_check_same;
 struct af_check_outcome;
 
 struct af_check {
@@ -154,6 +157,7 @@ struct af_check {
     struct af_check_seen *seen;
     struct af_check_jobs *jobs;
     struct af_check_world *world;
+    struct af_check_same *same;
     struct af_check_search *search;
 
     struct af_check_words told; /* texts of the result */
@@ -291,6 +295,7 @@ struct af_check_next {
     /* ---- */
     struct af_check_vector state; /* whose next ones are looked for */
     struct af_check_vector made;
+    struct af_check_vector same, scratch; /* for who picks one of those that are the same */
     uint64_t transitions, inert;
     bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
 };
@@ -298,6 +303,11 @@ struct af_check_next {
 void af_check_next_init(struct af_check_next *next, struct af_check *check);
 void af_check_next_release(struct af_check_next *next);
 enum af_check_rest af_check_next(struct af_check_next *next);
+
+/* The one that stands for a child among all that are the same, borrowed until the next one; NULL:
+ * what that asks for is not known, and the state is missed. */
+const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
+                                                 const struct af_check_vector *child);
 
 /* All starts together: gives the first state to child(), unless a start raises. */
 void af_check_first(struct af_check_next *next);
@@ -395,6 +405,31 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
 
 /* Fills found->run with the shortest run into it. */
 void af_check_path(struct af_check *check, struct af_check_found *found);
+
+/* ---- check_rename.c ---- */
+
+/* The text of JSON in which the names of two parties are exchanged. */
+uint32_t af_check_rename(struct af_check *check, uint32_t word, uint32_t a, uint32_t b);
+
+/* ---- check_same.c ---- */
+
+struct af_check_same *af_check_same_new(const struct af_check *check);
+void af_check_same_free(struct af_check_same *same);
+bool af_check_same_on(const struct af_check *check);
+
+/* Why parties of a role are told apart, or NULL. */
+const char *af_check_same_why(const struct af_check *check);
+
+/* Makes a state the one that stands for all that are the same. Returns false if what that asks for
+ * is not known, unless it asks. */
+bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
+                        struct af_check_vector *scratch, bool asks);
+
+/* Tries all new calls with names exchanged. One thread, like the next. */
+void af_check_same_try(struct af_check *check);
+
+/* What invariants say of a state, and of all that are the same. */
+uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector *state);
 
 /* ---- check_cover.c ---- */
 void af_check_cover(struct af_check *check, struct af_check_result *result);

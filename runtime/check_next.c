@@ -16,12 +16,16 @@ void af_check_next_init(struct af_check_next *next, struct af_check *check)
     next->check = check;
     af_check_vector_init(check, &next->state);
     af_check_vector_init(check, &next->made);
+    af_check_vector_init(check, &next->same);
+    af_check_vector_init(check, &next->scratch);
 }
 
 void af_check_next_release(struct af_check_next *next)
 {
     af_check_vector_release(&next->state);
     af_check_vector_release(&next->made);
+    af_check_vector_release(&next->same);
+    af_check_vector_release(&next->scratch);
 }
 
 /* ---- Steps. ---- */
@@ -363,6 +367,18 @@ enum af_check_rest af_check_next(struct af_check_next *next)
         parties(next);
     return !standing.in_flight && !standing.down && !standing.armed ? AF_CHECK_STUCK_HERE
                                                                     : AF_CHECK_MOVES;
+}
+
+const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
+                                                 const struct af_check_vector *child)
+{
+    if (!af_check_same_on(next->check))
+        return child;
+    af_check_vector_copy(next->check, &next->same, child);
+    if (af_check_same_pick(next->check, &next->same, &next->scratch, next->asks))
+        return &next->same;
+    next->missed = true;
+    return NULL;
 }
 
 /* ---- The first state. ---- */

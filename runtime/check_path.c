@@ -44,7 +44,8 @@ static void on_child(void *arg, const struct af_check_label *label,
     if (path->at_it)
         return;
     if (path->target != NULL) {
-        size_t len = af_check_pack(check, child, path->packed);
+        const struct af_check_vector *one = af_check_next_pick(&path->next, child);
+        size_t len = af_check_pack(check, one, path->packed);
         if (len != path->target_len || memcmp(path->packed, path->target, len) != 0)
             return;
         take(path, label, AF_CHECK_NONE);

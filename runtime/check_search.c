@@ -56,7 +56,7 @@ struct round {
     struct piece *pieces; /* and one more, for the states that were missed */
     const uint64_t *states;
     size_t count;
-    bool invariants;
+    bool invariants, sleeps, same;
 };
 
 /* ---- What a piece comes to. ---- */
@@ -92,8 +92,11 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct piece *piece = worker->piece;
     struct entry entry = {.parent = worker->state};
     uint32_t violation;
-    bool seen = !worker->round->invariants || af_check_world_known(check, child, &violation);
     (void)label;
+    child = af_check_next_pick(&worker->next, child);
+    if (child == NULL)
+        return;
+    bool seen = !worker->round->invariants || af_check_world_known(check, child, &violation);
     if (worker->round->invariants && seen && violation != AF_CHECK_NONE) {
         if (!check->found[violation].found)
             add_found(piece, violation, AF_CHECK_NONE, worker->state);
@@ -106,7 +109,7 @@ static void on_child(void *arg, const struct af_check_label *label,
     }
     entry.len = (uint32_t)len;
     entry.hash = af_check_hash(worker->packed, len);
-    entry.sleep = check->options->reduce ? sleep_mask(child) : 0;
+    entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
     unsigned shard = af_check_shard(entry.hash);
     struct af_buf *out = &piece->shards[shard];
     if (!seen) {
@@ -261,7 +264,7 @@ static void look_at_unseen(struct round *round, struct piece *piece)
         struct entry entry;
         memcpy(&entry, at, sizeof entry);
         af_check_unpack(check, (unsigned char *)at + sizeof entry, entry.len, vector);
-        uint32_t violation = af_check_world_look(check, vector);
+        uint32_t violation = af_check_same_view(check, vector);
         if (violation == AF_CHECK_NONE)
             continue;
         entry.hash = 0; /* it is not to be added */
@@ -349,10 +352,13 @@ static bool do_round(struct round *round)
     bool goes_on = true;
     af_check_jobs_run(check->jobs, pieces, do_piece, round);
     do_missed(round, pieces);
+    af_check_same_try(check);
     for (size_t i = 0; i < pieces; i++)
         goes_on = merge(round, &round->pieces[i]) && goes_on;
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
     af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
+    if (round->same && !af_check_same_on(check))
+        return false; /* all is done again, otherwise */
     if (!goes_on && check->why.kind == AF_FAILURE_NONE)
         check->search->bound = "a state has more contracts in flight than fit into 16,000 bytes";
     return goes_on;
@@ -426,6 +432,9 @@ static void round_init(struct round *round, struct af_check *check)
         worker->next.child = on_child;
         worker->next.violation = on_violation;
     }
+    round->same = af_check_same_on(check);
+    round->sleeps =
+        check->options->reduce && !round->same; /* an order of names says nothing then */
     for (size_t version = 0; version < check->version_count; version++)
         round->invariants = round->invariants || check->flows[version]->has_invariants;
 }
@@ -454,6 +463,7 @@ static void begin(struct round *round)
     worker->state = AF_CHECK_ROOT;
     worker->next.asks = true;
     af_check_first(&worker->next);
+    af_check_same_try(round->check);
     round->count = 0;
     for (size_t i = 0; i < piece->found_count; i++)
         piece->found[i].state = AF_CHECK_NO_STATE;

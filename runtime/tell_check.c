@@ -210,8 +210,11 @@ static void print_work(const struct af_tell_check *tell, const struct af_check_r
         printf("; %s views of the world", grouped(result->views, views));
     if (result->inert > 0)
         printf("; %s contracts that change nothing left out", grouped(result->inert, inert));
-    printf("\nstates compared byte by byte: none is missed; %.0f bytes a state, %.1f MB; %.2f s, "
+    if (result->told_apart != NULL)
+        printf("\nparties of a role are told apart: %s", result->told_apart);
+    printf("\n%sstates compared byte by byte: none is missed; %.0f bytes a state, %.1f MB; %.2f s, "
            "%.2f million states/s\n",
+           result->same ? "parties of a role are not told apart; " : "",
            result->states == 0 ? 0.0 : (double)result->state_bytes / (double)result->states,
            (double)result->state_bytes / 1e6, seconds,
            seconds <= 0 ? 0.0 : (double)result->states / 1e6 / seconds);
@@ -288,11 +291,11 @@ static void print_json(const struct af_tell_check *tell, const struct af_check_r
     }
     af_buf_printf(&out,
                   "],\"calls\":%llu,\"parties\":%llu,\"contracts\":%llu,\"views\":%llu,"
-                  "\"inert\":%llu,\"state_bytes\":%llu,\"elapsed_ms\":%.1f}",
+                  "\"inert\":%llu,\"same\":%s,\"state_bytes\":%llu,\"elapsed_ms\":%.1f}",
                   (unsigned long long)result->calls, (unsigned long long)result->locals,
                   (unsigned long long)result->contracts, (unsigned long long)result->views,
-                  (unsigned long long)result->inert, (unsigned long long)result->state_bytes,
-                  tell->elapsed_ms);
+                  (unsigned long long)result->inert, result->same ? "true" : "false",
+                  (unsigned long long)result->state_bytes, tell->elapsed_ms);
     puts(af_buf_text(&out));
     af_buf_release(&out);
 }
