@@ -250,6 +250,8 @@ static void tell_ends(struct af_check *check)
 static int by_length(const void *a, const void *b)
 {
     const struct af_check_violation *x = a, *y = b;
+    if ((x->kind == AF_CHECK_DOOMED) != (y->kind == AF_CHECK_DOOMED))
+        return x->kind == AF_CHECK_DOOMED ? 1 : -1; /* another one mostly says why */
     if (x->length != y->length)
         return x->length < y->length ? -1 : 1;
     return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->text, y->text);

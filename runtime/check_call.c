@@ -38,6 +38,14 @@ static void publish(void *arg, struct af_party *party, struct af_contract *contr
     af_contract_drop(contract);
 }
 
+/* "event 'x' from a: why" without who sent it: that is one violation, whoever did. */
+static void leave_out_sender(char *text)
+{
+    char *from = strstr(text, "' from "), *why = from == NULL ? NULL : strstr(from, ": ");
+    if (why != NULL)
+        memmove(from + 1, why, strlen(why) + 1);
+}
+
 static void finding(void *arg, struct af_party *party, enum af_finding kind, const char *text)
 {
     static const enum af_check_kind kinds[] = {[AF_FINDING_RAISED] = AF_CHECK_ERROR,
@@ -47,13 +55,18 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     struct af_check_outcome *out = check->recording;
     const struct af_party_spec *spec = af_party_spec(party);
     const struct af_flow_state *state = af_party_state(party);
-    char where[300];
+    char where[300], said[AF_FAILURE_TEXT_MAX + 300];
     if (kind == AF_FINDING_FAILED && check->allow_fail)
         return;
-    snprintf(where, sizeof where, "%s:%d", af_script_file(spec->script)->name,
-             state == NULL ? 0 : state->line);
+    int line = state == NULL ? 0 : state->line;
+    if (check->recorded_input < AF_CHECK_TIMER && check->messages[check->recorded_input].inert)
+        line = af_script_flow(spec->script)->roles[spec->role].line; /* so in all of its states */
+    snprintf(where, sizeof where, "%s:%d", af_script_file(spec->script)->name, line);
+    snprintf(said, sizeof said, "%s", text);
+    if (kind == AF_FINDING_UNEXPECTED)
+        leave_out_sender(said);
     out->violation = af_check_violation(check, kinds[kind], check->roles[0][spec->member],
-                                        kind == AF_FINDING_UNEXPECTED ? where : NULL, text);
+                                        kind == AF_FINDING_UNEXPECTED ? where : NULL, said);
     out->ends_run = kind != AF_FINDING_UNEXPECTED;
 }
 
@@ -256,6 +269,7 @@ static int run_call(struct af_check *check, struct af_party *party, uint32_t fro
     uint32_t version = 0;
     out->violation = AF_CHECK_NONE;
     check->recording = out;
+    check->recorded_input = from == AF_CHECK_NONE ? AF_CHECK_TIMER : input;
     if (from == AF_CHECK_NONE) {
         af_party_start(party);
     } else {

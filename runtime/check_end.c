@@ -131,7 +131,7 @@ static void tell(struct ways *ways, uint64_t state)
     uint32_t who = af_check_unsettled(check, vector, &text);
     uint32_t role = who == AF_CHECK_NONE ? AF_CHECK_NONE : check->roles[0][who];
     af_check_note(check, af_check_violation(check, AF_CHECK_DOOMED, role, "", af_buf_text(&text)),
-                  state);
+                  state, AF_CHECK_NONE);
     af_buf_release(&text);
 }
 

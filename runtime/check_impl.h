@@ -98,8 +98,9 @@ struct af_check_found {
     uint32_t role;        /* AF_CHECK_NONE: none */
     uint32_t where, text; /* words; where "": none */
     bool found;
-    uint64_t state; /* the address of the last state before it (of it: stuck, doomed), or
-                       AF_CHECK_NO_STATE: it is in the starts */
+    uint64_t state;    /* the address of the last state before it (of it: stuck, doomed), or
+                          AF_CHECK_NO_STATE: it is in the starts */
+    uint32_t contract; /* in the starts: which makes it, or AF_CHECK_NONE */
     struct af_schedule run;
     size_t length;
 };
@@ -140,6 +141,7 @@ struct af_check {
     struct af_party **old[2]; /* of each version, for each member: an instance that serves all */
     uint64_t contract_count;  /* that were made: each has a uuid of its own */
     struct af_check_outcome *recording; /* of the call that runs */
+    uint32_t recorded_input;            /* … and its input */
     struct af_failure why;              /* a party cannot be made: the search ends */
 
     struct af_check_map step_index;
@@ -394,7 +396,7 @@ uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_
                             struct af_buf *out);
 
 /* Notes a violation where it is found first. */
-void af_check_note(struct af_check *check, uint32_t violation, uint64_t state);
+void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, uint32_t contract);
 
 /* ---- check_end.c ---- */
 

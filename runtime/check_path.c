@@ -204,11 +204,17 @@ void af_check_path(struct af_check *check, struct af_check_found *found)
 {
     struct path path = {.check = check, .run = &found->run};
     path.violation = (uint32_t)(found - check->found);
-    if (found->state == AF_CHECK_NO_STATE)
-        return; /* it is in the starts */
     struct af_schedule run = AF_SCHEDULE_EMPTY;
     size_t place = path.violation; /* check->found may move */
     path.run = &run;
+    if (found->state == AF_CHECK_NO_STATE) { /* it is in the starts */
+        if (found->contract != AF_CHECK_NONE)
+            add_step(&path, AF_SCHEDULE_DELIVER, check->messages[found->contract].to,
+                     found->contract);
+        found->run = run;
+        found->length = run.count;
+        return;
+    }
     path.packed = af_mem_alloc(AF_CHECK_PACKED_MAX);
     af_check_next_init(&path.next, check);
     af_check_vector_init(check, &path.found);

@@ -180,13 +180,14 @@ static void do_piece(void *arg, unsigned number, size_t i)
 
 /* ---- Between the two: one thread. ---- */
 
-void af_check_note(struct af_check *check, uint32_t violation, uint64_t state)
+void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, uint32_t contract)
 {
     struct af_check_found *found = &check->found[violation];
     if (found->found)
         return;
     found->found = true;
     found->state = state;
+    found->contract = contract;
 }
 
 uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_vector *state,
@@ -210,6 +211,8 @@ uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_
         before = local->about->name;
         before_role = check->roles[0][i];
     }
+    if (first == AF_CHECK_NONE)
+        af_buf_append_string(out, "all have ended or rest, but something is always on its way");
     return first;
 }
 
@@ -224,7 +227,7 @@ static void note_stuck(struct round *round, uint64_t state)
     uint32_t who = af_check_unsettled(check, vector, &text);
     uint32_t role = who == AF_CHECK_NONE ? AF_CHECK_NONE : check->roles[0][who];
     uint32_t violation = af_check_violation(check, AF_CHECK_STUCK, role, "", af_buf_text(&text));
-    af_check_note(check, violation, state);
+    af_check_note(check, violation, state, AF_CHECK_NONE);
     af_buf_release(&text);
 }
 
@@ -270,7 +273,7 @@ static void look_at_unseen(struct round *round, struct piece *piece)
         entry.hash = 0; /* it is not to be added */
         entry.parent = AF_CHECK_NO_STATE;
         memcpy(at, &entry, sizeof entry);
-        af_check_note(check, violation, unseen->from);
+        af_check_note(check, violation, unseen->from, AF_CHECK_NONE);
     }
 }
 
@@ -278,7 +281,8 @@ static bool merge(struct round *round, struct piece *piece)
 {
     struct af_check *check = round->check;
     for (size_t i = 0; i < piece->found_count; i++)
-        af_check_note(check, piece->found[i].violation, piece->found[i].state);
+        af_check_note(check, piece->found[i].violation, piece->found[i].state,
+                      piece->found[i].contract);
     look_at_unseen(round, piece);
     for (size_t i = 0; i < piece->ended_count; i++)
         note_end(round, piece->ended[i]);

@@ -1,0 +1,151 @@
+# `afrun check`: its answers, its bounds, what it refuses; counterexamples run again.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+bugs=$ROOT/tests/data/bugs data=$ROOT/tests/data/check
+
+# expect_violation TEXT COMMAND…: status 1, with TEXT somewhere on standard output.
+expect_violation() {
+    local text=$1 name
+    shift
+    name="$(title "$@")finds '$text'"
+    run "$@"
+    if [ "$status" -eq 1 ] && grep -qF -e "$text" "$OUT"; then
+        ok "$name"
+    else
+        not_ok "$name" "$(explain "exit status $status" "$@")"
+    fi
+}
+
+# ---- Answers. ----
+
+expect_output "exhaustive: no violation" "$AFRUN" check "$ROOT/flows/sync_state.lua"
+expect_output "initiator done, 3 participant done" "$AFRUN" check "$ROOT/flows/sync_state.lua"
+expect_output "sync_state.lua:75  participant: event 'sync' in state 'synced'" \
+    "$AFRUN" check "$ROOT/flows/sync_state.lua"
+expect_violation "an invariant is broken" "$AFRUN" check "$bugs/double_count.lua" --duplicate 1
+expect_violation "sender is in state 'waiting_ack'" "$AFRUN" check "$bugs/lost_ack.lua" --drop 1
+expect_violation "a line is missing" "$AFRUN" check "$bugs/reordered.lua"
+expect_output "no violation" "$AFRUN" check "$bugs/reordered.lua" --fifo
+expect_violation "no way is left to the end" "$AFRUN" check "$data/livelock.lua"
+expect_violation "event 'note'" "$AFRUN" check "$data/deferring.lua" --arg note=true
+expect_violation "tired of 2" "$AFRUN" check "$data/failing.lua"
+
+# ---- The same from one thread and from several. ----
+
+for flow in "$data/deferring.lua --drop 1 --duplicate 1" "$data/timers.lua --timeouts any" \
+    "$data/round.lua --drop 1 --crash 1"; do
+    # shellcheck disable=SC2086
+    for jobs in 1 2 3; do
+        "$AFRUN" check $flow --json --jobs $jobs | sed 's/,"elapsed_ms".*//' >"jobs$jobs"
+    done
+    if [ -s jobs1 ] && cmp -s jobs1 jobs2 && cmp -s jobs1 jobs3; then
+        ok "${flow##*/}: the same answer from 1, 2 and 3 jobs"
+    else
+        not_ok "${flow##*/}: the same answer from 1, 2 and 3 jobs" "$(head -c 300 jobs1 jobs2 jobs3)"
+    fi
+done
+
+# ---- Counterexamples. ----
+
+# replays NAME FLOW OPTION…: the first counterexample, as the simulator runs it, ends badly again.
+replays() {
+    local name=$1 flow=$2
+    shift 2
+    "$AFRUN" check "$flow" "$@" --trace run.jsonl >"$OUT" 2>"$ERR"
+    check "$name: its counterexample replays" "$AFRUN" replay run.jsonl "$flow"
+    if tail -n 1 run.jsonl | grep -q '"outcome":"\(failed\|stuck\|until\)"'; then
+        ok "  and does not end well"
+    else
+        not_ok "  and does not end well" "$(tail -n 1 run.jsonl)"
+    fi
+    check "  and is drawn" "$AFRUN" chart run.jsonl
+}
+replays "a broken invariant" "$bugs/double_count.lua" --duplicate 1
+replays "a stuck party" "$bugs/lost_ack.lua" --drop 1
+replays "a handler that raises" "$bugs/reordered.lua"
+replays "a stuck party behind a late contract" "$data/deferring.lua" --drop 1
+replays "a lost party" "$data/deferring.lua" --lose 1
+replays "an unexpected event" "$data/deferring.lua" --arg note=true
+replays "an event that is unexpected at once, after a crash" "$data/deferring.lua" --arg note=true --crash 1
+replays "a timeout" "$data/failing.lua" --duplicate 1
+if [ "$(stat -c %a run.jsonl)" = 600 ]; then
+    ok "its file is ours alone"
+else
+    not_ok "its file is ours alone" "$(stat -c %a run.jsonl)"
+fi
+
+# ---- Bounds. ----
+
+expect_output "not exhaustive (--states): no violation so far" \
+    "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 --states 2000
+expect_output "not exhaustive (--depth)" "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 --depth 5
+expect_output "not exhaustive (--time)" "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 --time 300ms
+expect_output "not exhaustive (--memory)" \
+    "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 --memory 16M
+cat >counter.lua <<'LUA'
+local af = require "af"
+local Tick = af.event("tick", {})
+return af.flow { name = "counter", mock = { clock = 1 }, roles = { clock = {
+  data = function() return { ticks = 0 } end, start = "ticking",
+  states = { ticking = {
+    enter = function(party) party:send(party.id, Tick {}) end,
+    [Tick] = function(party) party.data.ticks = party.data.ticks + 1 return "ticking" end,
+  } } } } }
+LUA
+expect_output "data.ticks of clock grows with the depth" "$AFRUN" check counter.lua --states 500
+expect_output "the list of deferred events of initiator grows" \
+    "$AFRUN" check "$ROOT/flows/sync_state.lua" --lose 1 --states 20000
+
+# ---- Handlers that are not pure. ----
+
+cat >impure.lua <<'LUA'
+local af = require "af"
+local Ask = af.event("ask", { n = af.integer })
+local seen = {}
+return af.flow { name = "impure", mock = { a = 1, b = 1 }, roles = {
+  a = { start = "on", states = { on = { may_end = true, enter = function(party)
+    party:send("b-1", Ask { n = 1 })
+  end } } },
+  b = { start = "on", states = { on = { may_end = true, [Ask] = function(party, event)
+    party.data.text = tostring(seen)
+    seen[event.n] = true
+  end } } } } }
+LUA
+expect_violation "impure.lua:10" "$AFRUN" check impure.lua
+cat >address.lua <<'LUA'
+local af = require "af"
+local Ask = af.event("ask", { n = af.integer })
+return af.flow { name = "address", mock = { a = 1, b = 1 }, roles = {
+  a = { start = "on", states = { on = { may_end = true, enter = function(party)
+    party:send("b-1", Ask { n = 1 })
+    party:send("b-1", Ask { n = 2 })
+  end } } },
+  b = { start = "on", states = { on = { may_end = true, [Ask] = function(party)
+    party.data.text = tostring({})
+  end } } } } }
+LUA
+expect_violation "is not pure" "$AFRUN" check address.lua
+
+# ---- What is refused. ----
+
+cat >plain.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "plain", mock = { a = 1 }, roles = { a = function() end } }
+LUA
+expect_error "plain function" 2 "$AFRUN" check plain.lua
+expect_error "sequential script" 2 "$AFRUN" check "$ROOT/flows/notebook/initiator.lua"
+expect_error "name a flow" 2 "$AFRUN" check
+expect_error "one flow" 2 "$AFRUN" check "$bugs/lost_ack.lua" "$bugs/reordered.lua"
+expect_error "no_such.lua" 2 "$AFRUN" check no_such.lua
+expect_error "--drop" 2 "$AFRUN" check "$bugs/lost_ack.lua" --drop many
+expect_error "--timeouts" 2 "$AFRUN" check "$bugs/lost_ack.lua" --timeouts soon
+expect_error "--memory" 2 "$AFRUN" check "$bugs/lost_ack.lua" --memory 5X
+expect_error "no role 'nobody'" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties nobody=2
+expect_error "no_such_arg" 2 "$AFRUN" check "$bugs/lost_ack.lua" --arg no_such_arg=1
+expect_error "no/where.jsonl" 3 "$AFRUN" check "$bugs/lost_ack.lua" --drop 1 --trace no/where.jsonl
+
+# ---- Upgrades. ----
+
+expect_output "exhaustive: no violation" "$AFRUN" check "$ROOT/flows/upgrade/count_1.lua" \
+    --upgrade "$ROOT/flows/upgrade/count_2.lua"
+expect_error "version" 2 "$AFRUN" check "$ROOT/flows/upgrade/count_1.lua" \
+    --upgrade "$ROOT/flows/upgrade/count_1.lua"

@@ -1,0 +1,384 @@
+#!/usr/bin/env python3
+"""Explores a flow by brute force: an independent witness for `afrun check`.
+
+What a state and a transition are comes from lua-api.md and cli.md; handlers are run by a plain
+lua5.4 (explore_af.lua) and remembered; nothing is reduced. Prints one JSON object with the fields
+of `afrun check --json`: states, transitions, depth, violations, ends.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PREDEFINED = ("party_failed", "notice_task_completion")
+S = 10**9
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+class Lua:
+    def __init__(self, path):
+        self.process = subprocess.Popen(["lua5.4", os.path.join(HERE, "explore_af.lua"), path],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+# A party is a tuple: phase, down, state, data, result, reason, deferred, timers.
+PHASE, DOWN, STATE, DATA, RESULT, REASON, DEFERRED, TIMERS = range(8)
+
+
+class Violation(Exception):
+    """A transition behind which nothing is explored."""
+
+    def __init__(self, kind, role, text):
+        super().__init__(text)
+        self.key = (kind, role, text)
+
+
+class Explorer:
+    def __init__(self, options):
+        self.options = options
+        self.lua = Lua(options.flow)
+        self.flow = self.lua.ask(op="describe")
+        if "error" in self.flow:
+            sys.exit(self.flow["error"])
+        counts = {name: role["count"] for name, role in self.flow["roles"].items()}
+        counts.update({k: int(v) for k, v in (p.split("=") for p in options.parties.split(",") if p)})
+        self.members = [{"id": f"{role}-{k}", "role": role} for role in sorted(counts)
+                        for k in range(1, counts[role] + 1)]
+        self.index = {member["id"]: i for i, member in enumerate(self.members)}
+        self.args = {}
+        for text in options.arg:
+            name, value = text.split("=", 1)
+            try:
+                self.args[name] = json.loads(value)
+            except ValueError:
+                self.args[name] = value
+        self.calls, self.views = {}, {}
+        self.fifo = options.fifo
+        budgets = [options.drop, options.duplicate, options.crash, options.lose]
+        self.allow_fail = options.allow_fail or any(budgets)
+        self.any = options.timeouts == "any"
+        early = 0 if options.timeouts in ("quiet", "any") else int(options.timeouts)
+        self.budgets = tuple(budgets + [early])
+
+    # ---- Handlers. ----
+
+    def role(self, member):
+        return self.members[member]["role"]
+
+    def row(self, member, state):
+        return self.flow["roles"][self.role(member)]["states"][state]
+
+    def call(self, member, party, **request):
+        key = (member, party[STATE] if party else None, party[DATA] if party else None,
+               canonical(request))
+        if key not in self.calls:
+            self.calls[key] = self.lua.ask(
+                op="call", id=self.members[member]["id"], role=self.role(member),
+                members=self.members, args=self.args, state=party[STATE] if party else None,
+                data=json.loads(party[DATA]) if party else {}, **request)
+        return self.calls[key]
+
+    def commit(self, member, party, effects, sends):
+        """The party after a transaction; what it sends is appended to sends."""
+        role = self.role(member)
+        if "error" in effects:
+            raise Violation("error", role, effects["error"])
+        timers = dict(party[TIMERS]) if party else {}
+        if effects["entered"]:
+            timers.pop("after", None)
+            if "after" in effects:
+                timers["after"] = 0 if self.any else round(effects["after"] * S)
+        deadlines = effects["deadlines"]
+        for name, seconds in (deadlines.items() if isinstance(deadlines, dict) else ()):
+            timers.pop("deadline " + name, None)
+            if seconds >= 0:
+                timers["deadline " + name] = 0 if self.any else round(seconds * S)
+        for send in effects["sends"]:
+            sends.append((member, self.index[send["to"]], send["event"]["type"],
+                          canonical(send["event"])))
+        data, state = canonical(effects["data"]), effects["state"]
+        deferred = party[DEFERRED] if party else ()
+        if effects.get("done"):
+            result = effects.get("result")
+            return ("done", False, state, data, canonical(result), None, (), ())
+        if "fail" in effects:
+            if not self.allow_fail:
+                raise Violation("failed", role, effects["fail"])
+            if self.flow["report_failure"]:
+                told = canonical({"type": "party_failed", "reason": effects["fail"],
+                                  "peer_id": self.members[member]["id"]})
+                sends.extend((member, other, "party_failed", told)
+                             for other in range(len(self.members)) if other != member)
+            return ("failed", False, state, data, None, effects["fail"], (), ())
+        return ("live", False, state, data, None, None, deferred, tuple(sorted(timers.items())))
+
+    def disposition(self, member, party, kind):
+        how = self.row(member, party[STATE])["events"]
+        default = "ignored" if kind in PREDEFINED else "unexpected"
+        return how.get(kind, default) if isinstance(how, dict) else default
+
+    def handle(self, member, party, sender, kind, content, sends):
+        effects = self.call(member, party, kind="event", event=json.loads(content),
+                            **{"from": self.members[sender]["id"]})
+        return self.commit(member, party, effects, sends)
+
+    def settle(self, member, party, sends):
+        """Deferred events that the state wants now, oldest first."""
+        while party[PHASE] == "live":
+            for i, (sender, kind, content) in enumerate(party[DEFERRED]):
+                how = self.disposition(member, party, kind)
+                if how != "deferred":
+                    party = party[:DEFERRED] + (party[DEFERRED][:i] + party[DEFERRED][i + 1:],
+                                                party[TIMERS])
+                    party = self.take(member, party, sender, kind, content, how, sends)
+                    break
+            else:
+                return party
+        return party
+
+    def take(self, member, party, sender, kind, content, how, sends):
+        if how == "handled":
+            return self.handle(member, party, sender, kind, content, sends)
+        if how == "deferred":
+            return party[:DEFERRED] + (party[DEFERRED] + ((sender, kind, content),), party[TIMERS])
+        if how == "unexpected":
+            states = self.flow["roles"][self.role(member)]["states"].values()
+            named = any(isinstance(row["events"], dict) and kind in row["events"] for row in states)
+            where = party[STATE] if named else "every state"
+            self.unexpected.append(("unexpected", self.role(member), f"{kind} in {where}"))
+        return party
+
+    def deliver(self, member, party, contract, sends):
+        sender, _, kind, content = contract
+        if party[PHASE] != "live":
+            return party
+        how = self.disposition(member, party, kind)
+        party = self.take(member, party, sender, kind, content, how, sends)
+        return self.settle(member, party, sends)
+
+    # ---- States: parties, flight, budgets. ----
+
+    def fly(self, state_parties, flight, sends):
+        flight = list(flight)
+        for contract in sends:
+            if state_parties[contract[1]][PHASE] == "lost":
+                continue
+            flight.append(contract)
+        # a stable sort by link keeps the order of each; without --fifo it is a multiset
+        return tuple(sorted(flight, key=(lambda c: c[:2]) if self.fifo else None))
+
+    def first(self):
+        parties, sends = [], []
+        for member in range(len(self.members)):
+            party = self.commit(member, None, self.call(member, None, kind="start"), sends)
+            parties.append(self.settle(member, party, sends))
+        parties = tuple(parties)
+        return (parties, self.fly(parties, (), sends), self.budgets)
+
+    def deliverable(self, state):
+        parties, flight, _ = state
+        seen = set()
+        for i, contract in enumerate(flight):
+            label = contract[:2] if self.fifo else contract
+            receiver = parties[contract[1]]
+            if label not in seen and not receiver[DOWN] and receiver[PHASE] != "lost":
+                yield i, contract
+            seen.add(label)
+
+    def ended(self, state):
+        parties = state[0]
+        return (not any(True for _ in self.deliverable(state)) and
+                all(not p[DOWN] and (p[PHASE] != "live" or self.row(i, p[STATE])["may_end"])
+                    for i, p in enumerate(parties)))
+
+    def stuck(self, state):
+        return (not any(True for _ in self.deliverable(state)) and
+                all(not p[DOWN] for p in state[0]) and
+                not any(p[PHASE] == "live" and p[TIMERS] for p in state[0]))
+
+    def with_party(self, state, member, party, flight, sends, spent=None):
+        parties = state[0][:member] + (party,) + state[0][member + 1:]
+        budgets = list(state[2])
+        if spent is not None:
+            budgets[spent] -= 1
+        return (parties, self.fly(parties, flight, sends), tuple(budgets))
+
+    def fire(self, state, member, name, waited, spent):
+        parties = tuple(
+            p[:TIMERS] + (tuple((n, max(0, left - waited)) for n, left in p[TIMERS]),)
+            for p in state[0])
+        state = (parties,) + state[1:]
+        party = parties[member]
+        party = party[:TIMERS] + (tuple(t for t in party[TIMERS] if t[0] != name),)
+        sends = []
+        if name == "after":
+            party = self.commit(member, party, self.call(member, party, kind="after"), sends)
+            party = self.settle(member, party, sends)
+        else:
+            timeouts = self.row(member, party[STATE])["timeouts"]
+            deadline = name[len("deadline "):]
+            if isinstance(timeouts, dict) and deadline in timeouts:
+                effects = self.call(member, party, kind="deadline", name=deadline)
+                party = self.commit(member, party, effects, sends)
+                party = self.settle(member, party, sends)
+        return self.with_party(state, member, party, state[1], sends, spent)
+
+    def timeouts(self, state):
+        parties, _, budgets = state
+        up = [(m, name, left) for m, p in enumerate(parties) if p[PHASE] == "live" and not p[DOWN]
+              for name, left in p[TIMERS]]
+        if not up:
+            return
+        least = min(left for _, _, left in up)
+        now = least == 0 or not any(True for _ in self.deliverable(state))
+        for member, name, left in up:
+            if now and left == least:
+                yield True, lambda m=member, n=name: self.fire(state, m, n, least, None)
+            elif budgets[4] > 0:
+                yield False, lambda m=member, n=name: self.fire(state, m, n, 0, 4)
+
+    def transitions(self, state):
+        """Pairs: whether it is nobody's fault, and what makes the next state."""
+        parties, flight, budgets = state
+        for i, contract in self.deliverable(state):
+            rest = flight[:i] + flight[i + 1:]
+            member = contract[1]
+
+            def deliver(contract=contract, member=member, rest=rest, spent=None):
+                sends = []
+                party = self.deliver(member, parties[member], contract, sends)
+                return self.with_party(state, member, party, rest, sends, spent)
+
+            yield True, deliver
+            if budgets[0] > 0:
+                yield False, lambda m=member, r=rest: self.with_party(state, m, parties[m], r, [], 0)
+            if budgets[1] > 0:
+                yield False, lambda d=deliver: d(rest=flight, spent=1)
+        yield from self.timeouts(state)
+        for member, party in enumerate(parties):
+            if party[PHASE] != "live":
+                continue
+            if party[DOWN]:
+                yield True, lambda m=member, p=party: self.with_party(
+                    state, m, p[:DOWN] + (False,) + p[DOWN + 1:], flight, [])
+                continue
+            if budgets[2] > 0:
+                yield False, lambda m=member, p=party: self.with_party(
+                    state, m, p[:DOWN] + (True,) + p[DOWN + 1:], flight, [], 2)
+            if budgets[3] > 0:
+                gone = ("lost",) + (False,) + party[STATE:DEFERRED] + ((), ())
+                rest = tuple(c for c in flight if c[1] != member)
+                yield False, lambda m=member, g=gone, r=rest: self.with_party(
+                    state, m, g, r, [], 3)
+
+    def check_invariants(self, state):
+        if not self.flow["invariants"]:
+            return
+        view = [{"id": self.members[m]["id"], "role": self.role(m), "state": p[STATE],
+                 "data": json.loads(p[DATA]), "ended": None if p[PHASE] == "live" else p[PHASE],
+                 "result": json.loads(p[RESULT]) if p[RESULT] else None, "reason": p[REASON]}
+                for m, p in enumerate(state[0])]
+        key = canonical(view)
+        if key not in self.views:
+            self.views[key] = self.lua.ask(op="judge", parties=view)
+        verdict = self.views[key]
+        if verdict:
+            raise Violation("invariant", None, verdict.get("broken") or verdict["error"])
+
+    # ---- The search. ----
+
+    def run(self):
+        self.unexpected, self.found = [], {}
+        states, order, ways, count = {}, [], {}, 0
+        try:
+            first = self.first()
+            self.check_invariants(first)
+            states[first] = 0
+            order.append(first)
+        except Violation as violation:
+            self.found[violation.key] = 0
+        ends = 0
+        for state in order:
+            depth, follow = states[state], []
+            ways[state] = follow
+            if self.ended(state):
+                ends += 1
+                continue
+            for blameless, step in self.transitions(state):
+                count += 1
+                self.unexpected = []
+                try:
+                    target = step()
+                    self.check_invariants(target)
+                except Violation as violation:
+                    self.found.setdefault(violation.key, depth + 1)
+                    target = None
+                for key in self.unexpected:
+                    self.found.setdefault(key, depth + 1)
+                if target is None:
+                    continue
+                if target not in states:
+                    states[target] = depth + 1
+                    order.append(target)
+                    if len(order) > self.options.states:
+                        sys.exit("too many states")
+                if blameless:
+                    follow.append(target)
+            if self.stuck(state):
+                where = sorted({(self.role(m), p[STATE]) for m, p in enumerate(state[0])
+                                if p[PHASE] == "live" and not self.row(m, p[STATE])["may_end"]})
+                self.found.setdefault(("stuck", None, canonical(where)), depth)
+        self.doomed(states, ways)
+        return {"states": len(states), "transitions": count,
+                "depth": max(states.values(), default=0), "exhaustive": True, "ended": ends,
+                "violations": [{"kind": k, "role": r, "text": t, "length": n}
+                               for (k, r, t), n in self.found.items()]}
+
+    def doomed(self, states, ways):
+        def reach(goal):
+            before = {}
+            for state, follow in ways.items():
+                for target in follow:
+                    before.setdefault(target, []).append(state)
+            reached, todo = set(goal), list(goal)
+            while todo:
+                for state in before.get(todo.pop(), ()):
+                    if state not in reached:
+                        reached.add(state)
+                        todo.append(state)
+            return reached
+
+        good = reach([s for s in states if self.ended(s)])
+        bad = reach([s for s in states if not self.ended(s) and self.stuck(s)])
+        rest = [depth for state, depth in states.items() if state not in good and state not in bad]
+        if rest:
+            self.found[("doomed", None, "")] = min(rest)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("flow")
+    parser.add_argument("--parties", default="")
+    parser.add_argument("--arg", action="append", default=[])
+    for name in ("drop", "duplicate", "crash", "lose"):
+        parser.add_argument("--" + name, type=int, default=0)
+    parser.add_argument("--timeouts", default="quiet")
+    parser.add_argument("--fifo", action="store_true")
+    parser.add_argument("--allow-fail", action="store_true")
+    parser.add_argument("--states", type=int, default=300000)
+    print(json.dumps(Explorer(parser.parse_args()).run()))
+
+
+if __name__ == "__main__":
+    sys.setrecursionlimit(10000)
+    main()
