@@ -287,6 +287,7 @@ struct af_check_next {
     bool asks;      /* what is not known is found out; else the state is missed */
     bool only_ways; /* only what nobody's fault is: deliveries, timeouts, returns */
     bool all;       /* sleeping contracts, too */
+    bool sleeps;    /* says which contracts of a child sleep */
     void *arg;
     /* A state that may come next, borrowed. */
     void (*child)(void *arg, const struct af_check_label *label,

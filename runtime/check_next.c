@@ -87,6 +87,16 @@ static void add(struct af_check_vector *made, uint32_t contract, uint8_t flags)
     made->flags[made->count++] = flags;
 }
 
+/* Contracts that were on their way before, up to a place, where nothing asks to look at them. */
+static void add_run(struct af_check_next *next, const struct change *change, size_t from, size_t to)
+{
+    const struct af_check_vector *state = &next->state;
+    struct af_check_vector *made = &next->made;
+    for (size_t i = from; i < to; i++)
+        if (i != change->without)
+            made->contracts[made->count++] = state->contracts[i];
+}
+
 /* A contract that was on its way before. */
 static void add_old(struct af_check_next *next, const struct change *change, size_t i,
                     bool look_again)
@@ -102,6 +112,17 @@ static void add_old(struct af_check_next *next, const struct change *change, siz
         (i < change->sleep_below || (state->flags[i] & AF_CHECK_SLEEPS) != 0))
         flags = AF_CHECK_SLEEPS;
     add(&next->made, contract, flags);
+}
+
+static void add_olds(struct af_check_next *next, const struct change *change, size_t from,
+                     size_t to, bool look_again)
+{
+    if (!look_again && !next->sleeps) {
+        add_run(next, change, from, to);
+        return;
+    }
+    for (size_t i = from; i < to && !next->missed; i++)
+        add_old(next, change, i, look_again);
 }
 
 static void make(struct af_check_next *next, const struct change *change)
@@ -132,13 +153,14 @@ static void make(struct af_check_next *next, const struct change *change)
     for (size_t k = 0; k < sends && !next->missed; k++) {
         uint32_t contract = check->sends[first + k];
         uint32_t order = af_check_order(check, contract);
+        size_t from = i;
         while (i < state->count && af_check_order(check, state->contracts[i]) <= order)
-            add_old(next, change, i++, ended);
+            i++;
+        add_olds(next, change, from, i, ended);
         if (!vanishes(next, &change->label, made->locals, contract, true))
             add(made, contract, 0);
     }
-    while (i < state->count && !next->missed)
-        add_old(next, change, i++, ended);
+    add_olds(next, change, i, state->count, ended);
     if (!next->missed)
         next->child(next->arg, &change->label, made);
     if (change->member != AF_CHECK_NONE)

@@ -435,6 +435,7 @@ static void round_init(struct round *round, struct af_check *check)
         worker->next.arg = worker;
         worker->next.child = on_child;
         worker->next.violation = on_violation;
+        worker->next.sleeps = check->options->reduce && !af_check_same_on(check);
     }
     round->same = af_check_same_on(check);
     round->sleeps =

@@ -42,7 +42,7 @@ void af_check_vector_copy(const struct af_check *check, struct af_check_vector *
 
 /* ---- Packed: 7 bits a byte, small numbers are one byte. ---- */
 
-static inline unsigned char *put_number(unsigned char *out, uint32_t number)
+static unsigned char *put_long(unsigned char *out, uint32_t number)
 {
     while (number >= 0x80) {
         *out++ = (unsigned char)(number | 0x80);
@@ -50,6 +50,14 @@ static inline unsigned char *put_number(unsigned char *out, uint32_t number)
     }
     *out++ = (unsigned char)number;
     return out;
+}
+
+static inline unsigned char *put_number(unsigned char *out, uint32_t number)
+{
+    if (number >= 0x80)
+        return put_long(out, number);
+    *out = (unsigned char)number;
+    return out + 1;
 }
 
 static inline uint32_t get_number(const unsigned char **at)
@@ -74,10 +82,11 @@ size_t af_check_pack(const struct af_check *check, const struct af_check_vector 
             at = put_number(at, vector->budget[i]);
     for (uint32_t i = 0; i < check->members; i++)
         at = put_number(at, check->locals[vector->locals[i]].number);
+    bool fifo = check->options->fifo;
     for (size_t i = 0; i < vector->count; i++) {
         uint32_t contract = vector->contracts[i];
-        at = put_number(at, check->options->fifo ? contract : contract - before);
-        before = contract;
+        at = put_number(at, contract - before);
+        before = fifo ? 0 : contract; /* they do not rise there */
     }
     return (size_t)(at - out);
 }
