@@ -4,9 +4,9 @@
 ---   participant  <───── sync ──  initiator       here
 ---   participant  ── response ──>  initiator      I know
 ---
---- It stands any order of messages, and crashes (`afrun check flows/protocols/handshake.lua --crash 1`).
---- A lost message leaves parties stuck, since nobody asks again (flows/sync_state.lua does):
---- `afrun check flows/protocols/handshake.lua --drop 1` draws how.
+--- It stands any order of messages, and crashes:
+--- `afrun check flows/protocols/handshake.lua --crash 1`. A lost message leaves parties stuck, since
+--- nobody asks again (flows/sync_state.lua does): with `--drop 1` it is drawn how.
 
 local af = require "af"
 
