@@ -181,6 +181,8 @@ static void walk(struct path *path, const struct af_check_found *found)
     uint64_t *chain;
     size_t count = chain_to(check, found->state, &chain), len;
     bool ends_there = found->kind == AF_CHECK_STUCK || found->kind == AF_CHECK_DOOMED;
+    if (chain == NULL)
+        return; /* not even the first state was left */
     for (uint32_t member = 0; member < check->members; member++)
         fly(path, af_check_step(check, AF_CHECK_NONE, member));
     const unsigned char *bytes = af_check_seen_state(check->seen, chain[0], &len, NULL, NULL);

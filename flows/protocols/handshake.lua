@@ -5,7 +5,7 @@
 ---   participant  ── response ──>  initiator      I know
 ---
 --- It stands any order of messages, and crashes:
---- `afrun check flows/protocols/handshake.lua --crash 1`. A lost message leaves parties stuck, since
+--- `afrun check flows/protocols/handshake.lua --crash 1`. A lost message leaves parties stuck, for
 --- nobody asks again (flows/sync_state.lua does): with `--drop 1` it is drawn how.
 
 local af = require "af"
