@@ -57,7 +57,7 @@ demo: ## simulate a flow and draw what happened
 test test-long: ## build and test both modes, with small counts or the full ones
 	@$(MAKE) MODE=release all units && $(MAKE) MODE=sanitize all units
 	@$(if $(findstring long,$@),AF_TEST_LONG=1) tests/lib/run.sh
-bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node)
+bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node|check)
 	@$(MAKE) MODE=release all benches
 	@lua5.4 tests/bench/run.lua build/release $(if $(MILLION),--million) $(if $(ONLY),--only $(ONLY))
 fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer (FUZZ=json: that one)
