@@ -360,7 +360,10 @@ static int run_twice(struct af_check *check, uint32_t member, uint32_t from, uin
     }
     if (result == 0)
         result = run_call(check, fresh, from, input, &again);
-    if (result == 0 && !same_outcome(out, &again))
+    if (af_script_interrupted()) { /* in its middle, perhaps: what it did tells nothing */
+        out->violation = AF_CHECK_NONE;
+        out->ends_run = true;
+    } else if (result == 0 && !same_outcome(out, &again))
         note_impure(check, member, from, input, out, &again);
     outcome_release(&again);
     af_party_free(fresh);

@@ -134,9 +134,10 @@ static void make(struct af_check_next *next, const struct change *change)
     size_t first = change->step == NULL ? 0 : change->step->first_send;
     bool ended = false;
     next->transitions++;
-    if (change->step != NULL && change->step->violation != AF_CHECK_NONE) {
+    if (change->step != NULL) {
         bool over = change->step->ends_run;
-        next->violation(next->arg, &change->label, change->step->violation, AF_CHECK_NONE);
+        if (change->step->violation != AF_CHECK_NONE)
+            next->violation(next->arg, &change->label, change->step->violation, AF_CHECK_NONE);
         if (over)
             return;
     }

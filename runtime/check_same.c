@@ -325,7 +325,8 @@ static void try_call(struct af_check *check, struct swap *swap, uint32_t member,
     struct af_check_outcome one = *af_check_call(check, member, from, input);
     struct af_check_outcome two =
         *af_check_call(check, other(swap, member), swapped_from, swapped_input);
-    if (check->why.kind == AF_FAILURE_NONE && !exchanged(check, swap, one, two))
+    if (check->why.kind == AF_FAILURE_NONE && !af_script_interrupted() &&
+        !exchanged(check, swap, one, two))
         switch_off(check, from == AF_CHECK_NONE ? NULL : &check->locals[from], swap, what);
 }
 
@@ -348,7 +349,8 @@ static uint32_t local_of(struct af_check *check, const uint32_t *key)
 void af_check_same_try(struct af_check *check)
 {
     struct af_check_same *same = check->same;
-    for (; !same->off && same->tried < check->call_keys.count; same->tried++) {
+    for (; !same->off && !af_script_interrupted() && same->tried < check->call_keys.count;
+         same->tried++) {
         size_t len;
         uint32_t key[16];
         const void *bytes = af_check_word_bytes(&check->call_keys, (uint32_t)same->tried, &len);
@@ -373,7 +375,7 @@ uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector
     for (size_t s = 0; s < same->count && !same->off; s++) {
         apply(check, &same->swaps[s], state, &swapped);
         bool fine = af_check_same_view(check, &swapped) == AF_CHECK_NONE;
-        if (!same->off && fine != (violation == AF_CHECK_NONE))
+        if (!same->off && !af_script_interrupted() && fine != (violation == AF_CHECK_NONE))
             switch_off(check, NULL, &same->swaps[s], "an invariant");
     }
     af_check_vector_release(&swapped);

@@ -169,7 +169,8 @@ static uint32_t look(struct af_check *check, const struct af_check_vector *state
     for (uint32_t i = 0; i < check->members; i++)
         if (!show(check, judge, state->locals[i]))
             return AF_CHECK_NONE;
-    if (af_script_check_invariants(check->scripts[judge], &name, &message))
+    if (af_script_check_invariants(check->scripts[judge], &name, &message) ||
+        af_script_interrupted())
         return AF_CHECK_NONE;
     snprintf(text, sizeof text, "invariant '%s' is broken: %s", name, message);
     return af_check_violation(check, AF_CHECK_INVARIANT, AF_CHECK_NONE, "", text);

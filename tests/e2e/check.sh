@@ -95,6 +95,18 @@ expect_output "data.ticks of clock grows with the depth" "$AFRUN" check counter.
 expect_output "the list of deferred events of initiator grows" \
     "$AFRUN" check "$ROOT/flows/sync_state.lua" --lose 1 --states 20000
 
+# Ctrl-C: what was found so far, and nothing that the interrupt itself has broken.
+for reduction in "" --no-reduction; do
+    # shellcheck disable=SC2086
+    run timeout --preserve-status -s INT 1 "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 $reduction
+    if [ "$status" -eq 130 ] && grep -q 'interrupted): no violation so far' "$OUT" &&
+        ! grep -q 'told apart: ' "$OUT"; then
+        ok "interrupted $reduction"
+    else
+        not_ok "interrupted $reduction" "$(explain "exit status $status")"
+    fi
+done
+
 # ---- Handlers that are not pure. ----
 
 cat >impure.lua <<'LUA'
