@@ -6,6 +6,7 @@
 #include "lua_script.h"
 
 #include "bounds.h"
+#include "code.h"
 #include "failure.h"
 #include "lua_host.h"
 #include "lua_json.h"
@@ -375,9 +376,13 @@ static void push_module_chunk(lua_State *L, struct af_script *script, const char
     struct af_failure why = AF_FAILURE_INIT;
     struct af_buf source = AF_BUF_EMPTY;
     bool found = false;
-    for (int folder = 0; folder < 2 && !found; folder++)
+    for (int folder = 0; folder < 2 && !found; folder++) {
+        struct af_failure own = AF_FAILURE_INIT;
         found = module_path(script, name, folder == 1, path, sizeof path) &&
-                af_script_read(script, path, &source, NULL) == 0;
+                af_script_read(script, path, &source, &own) == 0;
+        if (own.kind != AF_FAILURE_NONE && !af_code_is_missing(&own))
+            luaL_error(L, "%s: %s", own.what, own.why);
+    }
     if (!found)
         luaL_error(L, "module '%s' is neither beside %s nor part of the library", name,
                    script->file.name);

@@ -2,6 +2,7 @@
 #include "lua_script.h"
 
 #include "bounds.h"
+#include "code.h"
 #include "failure.h"
 #include "json.h"
 #include "log.h"
@@ -10,39 +11,12 @@
 #include "lua_json.h"
 #include "mem.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- Reading and compiling. ---- */
-
-int af_script_read_file(const char *path, struct af_buf *source, struct af_failure *why)
-{
-    struct stat info;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
-    int result = 0;
-    if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
-        result = af_failure_set(why, AF_FAILURE_USAGE, path, "is not a file");
-    else if (info.st_size > AF_SCRIPT_FILE_BYTES_MAX)
-        result = af_failure_set(why, AF_FAILURE_USAGE, path,
-                                "is larger than 4 MiB, too large for a script");
-    char piece[65536];
-    size_t got;
-    while (result == 0 && (got = fread(piece, 1, sizeof piece, file)) > 0) {
-        af_buf_append(source, piece, got);
-        if (source->len > AF_SCRIPT_FILE_BYTES_MAX)
-            result = af_failure_set(why, AF_FAILURE_USAGE, path, "is too large for a script");
-    }
-    if (result == 0 && ferror(file))
-        result = af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
-    fclose(file);
-    return result;
-}
 
 /* Notes what purity needs to know of a chunk. */
 static int note_code(lua_State *L)
@@ -90,7 +64,7 @@ static void hash_source(const struct af_buf *source, char text[65])
 int af_script_hash_file(const char *path, char hash[65])
 {
     struct af_buf source = AF_BUF_EMPTY;
-    int result = af_script_read_file(path, &source, NULL);
+    int result = af_code_read_path(path, path, &source, NULL);
     hash_source(&source, hash);
     af_buf_release(&source);
     return result;
@@ -296,7 +270,7 @@ int af_script_read(struct af_script *script, const char *path, struct af_buf *ou
 {
     if (script->source.read != NULL)
         return script->source.read(script->source.arg, path, out, why);
-    return af_script_read_file(path, out, why);
+    return af_code_read_path(path, path, out, why);
 }
 
 static int load(struct af_script *script, const char *path, struct af_failure *why)

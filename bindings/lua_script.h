@@ -163,10 +163,7 @@ void af_lua_withdraw(struct af_script_party *party);
 
 /* ---- lua_script.c ---- */
 
-/* Reads a file of the file system into source. Returns 0, or -1 with *why (may be NULL) filled. */
-int af_script_read_file(const char *path, struct af_buf *source, struct af_failure *why);
-
-/* The same from where the script's files come from. */
+/* Reads a file from where the script's files come from. Returns 0, or -1 with *why filled. */
 int af_script_read(struct af_script *script, const char *path, struct af_buf *out,
                    struct af_failure *why);
 

@@ -143,6 +143,11 @@ static int set_allow_run(void *target, const char *value, struct af_failure *why
     return af_grants_add_program(&COMMAND(target)->node.grants, value, why);
 }
 
+static int set_trust(void *target, const char *value, struct af_failure *why)
+{
+    return af_trust_add(&COMMAND(target)->node.trust, value, why);
+}
+
 static const struct af_opt opts[] = {
     {"node", 0, "ID", "who this node is", "Node", set_node},
     {"bus", 0, "URL", "the transport: local:FILE, http://HOST:PORT or https://HOST:PORT", "Node",
@@ -167,6 +172,9 @@ static const struct af_opt opts[] = {
     {"allow-net", 0, "HOST[:PORT]", "parties may download from HOST", "What parties may reach",
      set_allow_net},
     {"allow-run", 0, "PROGRAM", "parties may run PROGRAM", "What parties may reach", set_allow_run},
+    {"trust", 0, "KEY",
+     "take only flows that this key signed (of minisign: RW…, or its file); may be repeated",
+     "What parties may reach", set_trust},
     {"hang", 0, "T", "a worker that is at one delivery for so long is killed (default 10s)",
      "Limits", set_hang},
     {"log-size", 0, "MIB", "of a task's log before another is begun (default 10)", "Limits",
@@ -251,6 +259,7 @@ static int run(int argc, char **argv)
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_grants_release(&command.node.grants);
+        af_trust_release(&command.node.trust);
         return 0;
     }
     if (others > 0)
@@ -267,6 +276,7 @@ static int run(int argc, char **argv)
     af_config_release(&config);
     af_arena_release(&command.arena);
     af_grants_release(&command.node.grants);
+    af_trust_release(&command.node.trust);
     if (why.kind == AF_FAILURE_NONE)
         return 0;
     af_failure_print(&why);

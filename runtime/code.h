@@ -10,8 +10,8 @@ struct af_buf;
 struct af_failure;
 
 struct af_code_file {
-    char *path; /* "flow.lua", "module.lua", "folder/module.lua": below the flow's folder */
-    char *bytes;
+    char *path;  /* "flow.lua", "module.lua", "folder/module.lua": below the flow's folder */
+    char *bytes; /* NULL: it is not there, which matters as well */
     size_t len;
 };
 
@@ -28,8 +28,9 @@ void af_code_release(struct af_code *code);
 /* The SHA-256 of all paths and bytes, hexadecimal; the same in any order but the first file. */
 void af_code_hash(const struct af_code *code, char hash[65]);
 
-/* Whether each file stands in the folder as it is here. */
-bool af_code_is_current(const struct af_code *code, const char *folder);
+/* Whether each file stands in the folder as it is here; those whose path ends in `except` (or NULL)
+ * do not count. */
+bool af_code_is_current(const struct af_code *code, const char *folder, const char *except);
 
 /* The same by its path. */
 int af_code_read_path(const char *path, const char *name, struct af_buf *out,
@@ -38,5 +39,8 @@ int af_code_read_path(const char *path, const char *name, struct af_buf *out,
 /* Reads a file of at most AF_SCRIPT_FILE_BYTES_MAX. Returns -1 with *why (or NULL) filled; it is no
  * file, or cannot be read. */
 int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why);
+
+/* Whether that is why a file could not be read: it does not exist. */
+bool af_code_is_missing(const struct af_failure *why);
 
 #endif

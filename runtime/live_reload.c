@@ -337,8 +337,9 @@ static void look(void *arg)
         free(folder);
         return;
     }
-    bool news = live->run != NULL && !live->ended && !af_code_is_current(&live->code, folder) &&
-                (reload->refused.count == 0 || !af_code_is_current(&reload->refused, folder));
+    bool news = live->run != NULL && !live->ended &&
+                !af_code_is_current(&live->code, folder, NULL) &&
+                (reload->refused.count == 0 || !af_code_is_current(&reload->refused, folder, NULL));
     free(folder);
     if (!news)
         return;

@@ -146,15 +146,16 @@ int af_node_run(const struct af_node_options *options, struct af_failure *why)
     node.parties_end = &node.parties;
     int result = open_all(&node, why);
     if (result == 0) {
-        size_t count = 0;
+        size_t count = 0, keys = options->trust.count;
         for (const struct af_node_party *at = node.parties; at != NULL; at = at->next)
             count += at->phase != AF_NODE_ENDED;
-        printf(
-            "afrun node: node %s, over %s, flows of %s; goes on with %zu part%s; workers are %s\n",
-            options->node, options->bus, options->flows, count, count == 1 ? "y" : "ies",
-            options->no_jail       ? "NOT jailed"
-            : af_jail_has_filter() ? "jailed"
-                                   : "limited but not filtered (a build for sanitizers)");
+        printf("afrun node: node %s, over %s, %sflows of %s; goes on with %zu part%s; workers are "
+               "%s\n",
+               options->node, options->bus, keys > 0 ? "signed " : "", options->flows, count,
+               count == 1 ? "y" : "ies",
+               options->no_jail       ? "NOT jailed"
+               : af_jail_has_filter() ? "jailed"
+                                      : "limited but not filtered (a build for sanitizers)");
         fflush(stdout);
         af_loop_run(node.loop);
     }

@@ -13,6 +13,7 @@
 #define AF_NODE_H
 
 #include "grants.h"
+#include "trust.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct af_node_options { /* all borrowed */
     const char *control;            /* NULL: control.sock in state */
     const struct af_config *config; /* or NULL */
     struct af_grants grants;        /* what all of its parties may reach */
+    struct af_trust trust;          /* who may have signed its flows; no key: whoever */
     bool no_jail;
     bool no_launches;  /* only afrun ctl launches */
     bool no_watch;     /* a changed flow is taken when that is asked for */

@@ -185,6 +185,7 @@ static void launch(struct af_node_connection *connection, const struct af_reques
 struct retry {
     struct af_node_connection *connection;
     char *task;
+    bool was_broken;
 };
 
 static void mended(void *arg, const char *json, const struct af_failure *reload_why)
@@ -195,6 +196,8 @@ static void mended(void *arg, const char *json, const struct af_failure *reload_
     (void)json;
     if (reload_why != NULL)
         af_node_answer_failure(retry->connection, reload_why);
+    else if (retry->was_broken)
+        answer_outcome(retry->connection, 0, NULL); /* it goes on already */
     else
         answer_outcome(retry->connection, party == NULL ? -1 : af_node_party_retry(party, &why),
                        &why);
@@ -210,11 +213,14 @@ static void retry(struct af_node_connection *connection, const struct af_request
     struct af_node_party *party = party_of(connection, request);
     if (party == NULL)
         return;
-    if (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
-        !af_node_flow_is_current(party->flow)) {
+    bool broken = party->phase == AF_NODE_BROKEN && party->code_refused;
+    if (broken ||
+        (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
+         !af_node_flow_is_current(party->flow))) {
         struct retry *retry = af_mem_zero(1, sizeof *retry);
         retry->connection = connection;
         retry->task = af_mem_string(party->task);
+        retry->was_broken = broken;
         af_node_reload(connection->node, party->about.file, &how,
                        (struct af_node_reloader){mended, retry});
         return;

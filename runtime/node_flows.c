@@ -52,8 +52,10 @@ static void loaded(void *arg, struct af_worker *worker, const struct af_failure 
     struct af_node_flow *flow = arg;
     struct af_node *node = flow->node;
     flow->loaded = why == NULL;
-    if (why == NULL && !flow->kept)
+    if (worker != NULL && !flow->kept) { /* of one that cannot be loaded, what was read of it */
+        af_code_release(&flow->code);
         af_worker_code(worker, &flow->code);
+    }
     if (why == NULL)
         af_code_hash(&flow->code, flow->hash);
     /* a process that died is no mistake in the file, unless it dies each time */
@@ -97,6 +99,7 @@ static struct af_worker *start(struct af_node_flow *flow, struct af_failure *why
     struct af_worker_spec spec = {.loop = flow->node->loop,
                                   .path = flow->path,
                                   .code = flow->kept ? &flow->code : NULL,
+                                  .trust = &flow->node->options->trust,
                                   .no_jail = flow->node->options->no_jail,
                                   .hang_ns = flow->node->options->hang_ns,
                                   .arg = flow,
@@ -161,9 +164,11 @@ static struct af_node_flow *flow_new(struct af_node *node, const char *file, str
     return NULL;
 }
 
+/* It was found signed when it was loaded: another signature is no other code. */
 bool af_node_flow_is_current(const struct af_node_flow *flow)
 {
-    return flow->loaded && af_code_is_current(&flow->code, flow->node->options->flows);
+    return flow->loaded &&
+           af_code_is_current(&flow->code, flow->node->options->flows, AF_TRUST_SUFFIX);
 }
 
 /* One that is being loaded from the folder is current as well. */

@@ -76,6 +76,7 @@ struct af_node_party {
     uint32_t role, member;
     char holder[64];
     char *why;                  /* of BROKEN, or a bus that refuses it */
+    bool code_refused;          /* of BROKEN: what it runs cannot be loaded, whenever tried */
     char *trouble;              /* why the bus is away, or NULL */
     int64_t trouble_ns;         /* since when */
     struct af_node_asker asker; /* who waits for the launch */

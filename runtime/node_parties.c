@@ -270,6 +270,7 @@ void af_node_party_run(struct af_node_party *party)
 void af_node_party_loaded(struct af_node_party *party, const struct af_failure *why)
 {
     struct af_failure own = AF_FAILURE_INIT;
+    party->code_refused = why != NULL && why->kind == AF_FAILURE_USAGE;
     if (party->kept.id == 0)
         af_node_launch_loaded(party, why);
     else if (why != NULL)
@@ -292,7 +293,7 @@ static void go_on(struct af_node_party *party)
     else if (party->flow->loaded)
         af_node_party_loaded(party, NULL);
     else if (party->flow->why.kind != AF_FAILURE_NONE)
-        af_node_party_break(party, &party->flow->why);
+        af_node_party_loaded(party, &party->flow->why);
 }
 
 static void found(void *arg, const struct af_store_party *row)

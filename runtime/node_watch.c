@@ -58,7 +58,7 @@ static void forget(struct af_node *node, const char *file)
     refusal_free(refusal);
 }
 
-/* What a flow that cannot be loaded consists of, as far as it matters: its file. */
+/* What a flow consists of of which nothing could be read, as far as it matters: its file. */
 static void read_file(const struct af_node *node, const char *file, struct af_code *code)
 {
     struct af_buf path = AF_BUF_EMPTY, bytes = AF_BUF_EMPTY;
@@ -122,7 +122,7 @@ static bool stands(const struct af_node *node, const struct refusal *refusal)
 {
     struct af_code now = {NULL, 0, 0};
     if (refusal->code.count > 0)
-        return af_code_is_current(&refusal->code, node->options->flows);
+        return af_code_is_current(&refusal->code, node->options->flows, NULL);
     read_file(node, refusal->file, &now);
     bool still = now.count == 0;
     af_code_release(&now);

@@ -35,16 +35,18 @@
 struct af_code;
 struct af_failure;
 struct af_loop;
+struct af_trust;
 struct af_worker;
 
 struct af_worker_spec {
     struct af_loop *loop;
-    const char *path;           /* of the flow's file; its modules are below its folder */
-    const struct af_code *code; /* what it runs, whatever stands at path; NULL: what is there */
-    const char *program;        /* of afrun; NULL: /proc/self/exe */
-    bool no_jail;               /* limits alone, for a kernel that af_jail_supported() refuses */
-    int64_t hang_ns;            /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
-    void *arg;                  /* of the callbacks: */
+    const char *path;             /* of the flow's file; its modules are below its folder */
+    const struct af_code *code;   /* what it runs, whatever stands at path; NULL: what is there */
+    const struct af_trust *trust; /* who must have signed it; NULL: nobody. Outlives the worker */
+    const char *program;          /* of afrun; NULL: /proc/self/exe */
+    bool no_jail;                 /* limits alone, for a kernel that af_jail_supported() refuses */
+    int64_t hang_ns; /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
+    void *arg;       /* of the callbacks: */
 
     /* The file is loaded (why NULL), or cannot be: a mistake with its line, a process that does not
      * start. Called once. After a failure nothing but af_worker_free() is of use. */

@@ -1,12 +1,14 @@
 /* script_worker_files.c: the files that a worker asks for: the flow's and its modules'.
  *
  * A module is a path of plain words below the flow's folder, opened so that no link leads out of
- * there. What was given once is kept, for a process that is started again runs the same bytes. */
+ * there. What was given once is kept, for a process that is started again runs the same bytes. Of a
+ * node that takes signed flows only, each file's signature is kept with it; see trust.h. */
 #include "script_worker_impl.h"
 
 #include "bounds.h"
 #include "code.h"
 #include "mem.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +34,7 @@ static bool is_module(const char *path)
     return true;
 }
 
-static int open_module(const struct af_worker *worker, const char *path)
+static int open_below(const struct af_worker *worker, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
@@ -58,27 +60,84 @@ static struct af_worker_file *find(struct af_worker *worker, const char *path)
     return NULL;
 }
 
-/* Reads and keeps a file; NULL with *why filled. */
+static int read_file(const struct af_worker *worker, const char *path, struct af_buf *bytes,
+                     struct af_failure *why)
+{
+    bool flow = strcmp(path, worker->base) == 0;
+    int fd =
+        flow ? open(worker->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : open_below(worker, path);
+    int result = af_code_read_file(fd, flow ? worker->path : path, bytes, why);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+/* Takes the bytes; NULL: no such file. */
+static struct af_worker_file *add(struct af_worker *worker, const char *path, struct af_buf *bytes,
+                                  struct af_failure *why)
+{
+    size_t len = bytes == NULL ? 0 : bytes->len;
+    if (worker->file_count == AF_WORKER_FILES_MAX ||
+        worker->file_bytes + len > AF_WORKER_FILES_BYTES_MAX) {
+        af_failure_set(why, AF_FAILURE_USAGE, path, "is too much: a flow has at most 64 MiB");
+        return NULL;
+    }
+    struct af_worker_file *file = &worker->files[worker->file_count++];
+    worker->file_bytes += len;
+    *file = (struct af_worker_file){af_mem_string(path), bytes == NULL ? NULL : af_buf_take(bytes),
+                                    len, 0};
+    return file;
+}
+
+/* ---- Signatures. ---- */
+
+static bool wants_signatures(const struct af_worker *worker)
+{
+    return worker->spec.trust != NULL && worker->spec.trust->count > 0;
+}
+
+static char *signature_path(const char *path)
+{
+    struct af_buf signature = AF_BUF_EMPTY;
+    af_buf_printf(&signature, "%s" AF_TRUST_SUFFIX, path);
+    return af_buf_take(&signature);
+}
+
+/* Keeps what stands beside a file, so that it is checked each time and goes where the file goes. */
+static int keep_signature(struct af_worker *worker, const char *path, struct af_failure *why)
+{
+    struct af_buf bytes = AF_BUF_EMPTY;
+    char *beside = signature_path(path);
+    bool is_there = read_file(worker, beside, &bytes, NULL) == 0;
+    const struct af_worker_file *file = add(worker, beside, is_there ? &bytes : NULL, why);
+    af_buf_release(&bytes);
+    free(beside);
+    return file == NULL ? -1 : 0;
+}
+
+static int check_signature(struct af_worker *worker, const struct af_worker_file *file,
+                           struct af_failure *why)
+{
+    char *beside = signature_path(file->path);
+    const struct af_worker_file *signature = find(worker, beside);
+    free(beside);
+    return af_trust_check(worker->spec.trust, file->path, file->bytes, file->len,
+                          signature == NULL ? NULL : signature->bytes,
+                          signature == NULL ? 0 : signature->len, why);
+}
+
+/* ---- Giving. ---- */
+
+/* Reads and keeps a file, and its signature; NULL with *why filled. */
 static struct af_worker_file *keep(struct af_worker *worker, const char *path,
                                    struct af_failure *why)
 {
     struct af_buf bytes = AF_BUF_EMPTY;
     struct af_worker_file *file = NULL;
-    bool flow = strcmp(path, worker->base) == 0;
-    int fd =
-        flow ? open(worker->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : open_module(worker, path);
-    int result = af_code_read_file(fd, flow ? worker->path : path, &bytes, why);
-    if (fd >= 0)
-        close(fd);
-    if (result == 0 && (worker->file_count == AF_WORKER_FILES_MAX ||
-                        worker->file_bytes + bytes.len > AF_WORKER_FILES_BYTES_MAX))
-        af_failure_set(why, AF_FAILURE_USAGE, path, "is too much: a flow has at most 64 MiB");
-    else if (result == 0) {
-        file = &worker->files[worker->file_count++];
-        worker->file_bytes += bytes.len;
-        size_t len = bytes.len;
-        *file = (struct af_worker_file){af_mem_string(path), af_buf_take(&bytes), len, 0};
-    }
+    if (read_file(worker, path, &bytes, why) == 0)
+        file = add(worker, path, &bytes, why);
+    if (file != NULL && wants_signatures(worker) && keep_signature(worker, path, why) != 0)
+        file = NULL;
     af_buf_release(&bytes);
     return file;
 }
@@ -100,6 +159,8 @@ const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
         file = keep(worker, path, &why);
     if (file != NULL)
         file->process = worker->process;
+    if (file != NULL && wants_signatures(worker) && check_signature(worker, file, &why) != 0)
+        file = NULL;
     af_wire_put_failure(&body, &why);
     af_wire_put_bytes(&body, file == NULL ? NULL : file->bytes, file == NULL ? 0 : file->len);
     int sent = af_wire_send(&worker->link, AF_WIRE_FILE, &body);

@@ -28,6 +28,8 @@ static void keep_code(struct af_store *store, const struct af_store_code *code)
     af_db_run(row);
     for (size_t i = 0; i < code->code->count; i++) {
         const struct af_code_file *file = &code->code->files[i];
+        if (file->bytes == NULL)
+            continue;
         row = af_db_use(store->db, "INSERT INTO code_file (hash, place, path, bytes) VALUES (?, ?, "
                                    "?, ?) ON CONFLICT DO NOTHING");
         af_db_text(row, code->hash);

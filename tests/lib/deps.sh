@@ -8,7 +8,7 @@ packages=(
     lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
     libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev
     libcmocka-dev libjansson-dev lua-unit lua-cjson    # test
-    python3 curl openssl procps faketime
+    python3 curl openssl procps faketime minisign spin
     clang libclang-rt-14-dev                           # fuzz
     clang-format clang-tidy lua-check                  # lint
 )

@@ -25,7 +25,7 @@ verdict() {
 # ---- Rules. ----
 
 rooms_base=(failure kill mem buf io bounds rng uuid json log progress loop http process version pointer pool arena db jail)
-rooms_core=(contract journal bus store script party faults calls trace request file tool grants config code reload schedule)
+rooms_core=(contract journal bus store script party faults calls trace request file tool grants config code reload schedule trust)
 rooms_driver=(sim world check node control serve live worker)
 rooms_top=(main command cmd run ctl many replay stepper tell opts interrupt)
 

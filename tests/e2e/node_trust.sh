@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# `afrun node --trust KEY`: flows and modules that one of the keys signed are run, others are not:
+# at a launch, at a reload, after a restart.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+
+for name in author second stranger; do
+    minisign -G -W -p "$name.pub" -s "$name.key" >/dev/null
+done
+key=$(tail -n 1 author.pub)
+mkdir flows
+
+node() { # node ARGUMENT…
+    start_party i node --node i --bus local:bus.db --flows flows --state i.state "$@"
+    wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+}
+ctl() { "$AFRUN" ctl "$@" --state i.state; }
+launch() { # launch FLOW TASK
+    ctl launch "$1" --task "$2" --role waiter --peers waiter=i
+}
+sign() { # sign KEY FILE [COMMENT]
+    minisign -S -W -s "$1.key" -m "$2" ${3:+-t "$3"} >/dev/null </dev/null
+}
+says_status() { ctl status "$1" --json 2>/dev/null | grep -qF "$2"; }
+status_has() { # status_has TASK TEXT NAME
+    if until_true says_status "$1" "$2"; then ok "$3"; else not_ok "$3" "$(ctl status "$1" 2>&1)"; fi
+}
+waiter() { # waiter VERSION: a flow with a module, whose party waits
+    cat <<LUA
+local af = require "af"
+local words = require "words"
+local Go = af.event("go", { word = af.string })
+return af.flow {
+  name = "waiter", version = $1,
+  roles = { waiter = { start = "idle", states = { idle = { [Go] = function() return words.last end, may_end = true }, gone = { may_end = true } },
+    data = function() return {} end } },
+}
+LUA
+}
+waiter 1 >flows/waiter.lua
+echo 'return { last = "gone" }' >flows/words.lua
+
+# ---- What is a key. ----
+refused=("$AFRUN" node --node i --bus local:bus.db --flows flows --state i.state --trust)
+expect_error "--trust: expected a public key of minisign" 2 "${refused[@]}" nonsense
+expect_error "expected a public key" 2 "${refused[@]}" "${key:0:55}"
+expect_error "expected a public key" 2 "${refused[@]}" author.key
+expect_error "expected a public key" 2 "${refused[@]}" flows
+
+# ---- A launch. ----
+node --trust "$key" --trust second.pub
+expect_output "signed flows of flows" cat i.out
+expect_error "waiter.lua: is not signed, and this node takes signed flows only" 2 launch waiter t
+sign author flows/waiter.lua
+expect_error "words.lua: is not signed" 2 launch waiter t
+sign stranger flows/words.lua
+stranger=$(sed -n '1s/.* //p' stranger.pub)
+expect_error "words.lua: is signed by key $stranger, which is none of --trust" 2 launch waiter t
+sign author flows/words.lua
+sed -i 's/gone/lost/' flows/words.lua
+expect_error "words.lua: is not what key" 2 launch waiter t
+cp flows/waiter.lua.minisig flows/words.lua.minisig
+expect_error "words.lua: is not what key" 2 launch waiter t
+echo 'return { last = "gone" }' >flows/words.lua
+cp flows/words.lua flows/other.lua
+sign second flows/other.lua
+mv flows/other.lua.minisig flows/words.lua.minisig
+expect_error "words.lua: was signed under another name, 'other.lua'" 2 launch waiter t
+sign author flows/words.lua "by hand"
+sed -i 's/by hand/by feet/' flows/words.lua.minisig
+expect_error "words.lua: the comment of its signature was changed" 2 launch waiter t
+echo nonsense >flows/words.lua.minisig
+expect_error "words.lua: its .minisig file is no signature of minisign" 2 launch waiter t
+minisign -S -W -l -s second.key -m flows/words.lua >/dev/null </dev/null
+expect_output "launched" launch waiter t
+status_has t '"status":"resting"' "what two trusted keys signed, one in the old format, runs"
+
+# ---- A new version: taken when its signature is there, in whichever order they arrive. ----
+waiter 2 >flows/waiter.lua
+wait_line i.err "waiter.lua is not taken" || not_ok "an unsigned version is refused" "$(cat i.err)"
+status_has t '"version":1' "a version that is not signed by its key is not taken"
+expect_error "waiter.lua: is not what key" 2 ctl reload waiter
+sign author flows/waiter.lua
+status_has t '"version":2' "and is when the signature arrives"
+
+# ---- A restart: what is kept is checked again. ----
+kill_party i
+node --trust second.pub
+status_has t '"error":"waiter.lua: is signed by key' "a party whose key is trusted no more does not go on"
+expect_error "which is none of --trust" 2 ctl retry t
+sign second flows/waiter.lua
+expect_output "" ctl retry t
+status_has t '"status":"resting"' "and goes on when a trusted key signed the same"
+kill_party i KILL
+node
+expect_output "over local:bus.db, flows of" cat i.out
+status_has t '"status":"resting"' "without --trust it goes on as well"
+rm flows/*.minisig
+expect_output '"refused":[]' ctl status --json
+waiter 3 >flows/waiter.lua
+status_has t '"version":3' "takes what nobody signed"
+expect_output "launched" launch waiter u
+status_has u '"status":"resting"' "and what nobody signed is launched"
+kill_party i
+node --trust "$key"
+status_has u '"error":"waiter.lua: is not signed' "with --trust again, what was never signed does not go on"
+sign author flows/waiter.lua
+sign author flows/words.lua
+expect_output "" ctl retry u
+status_has u '"status":"resting"' "until it is signed"
+stop_all
