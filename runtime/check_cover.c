@@ -153,7 +153,7 @@ static bool walk(struct growths *growths, struct af_json_reader *reader, enum af
     return true;
 }
 
-/* The value that rose most often and is still rising: in the last quarter of all parties. */
+/* The value that rose most often and is still rising: in the later half of all parties. */
 static uint32_t find_growing(struct af_check *check)
 {
     struct growths growths = {.check = check};
@@ -173,7 +173,7 @@ static uint32_t find_growing(struct af_check *check)
     }
     const struct growth *most = NULL;
     for (size_t i = 0; i < growths.count; i++)
-        if (growths.items[i].rises >= 10 && growths.items[i].last >= count / 4 * 3 &&
+        if (growths.items[i].rises >= 10 && growths.items[i].last >= count / 2 &&
             (most == NULL || growths.items[i].rises > most->rises))
             most = &growths.items[i];
     uint32_t told = AF_CHECK_NONE;

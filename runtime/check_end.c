@@ -4,7 +4,7 @@
  * A state is good if it has ended, or if a good one may come next. The states are looked at from
  * the deepest level upwards, where one good successor is enough, so most are settled at the first
  * look; the others again and again until nothing changes. Of those that are left, the ones that may
- * get stuck are bad, and told of as that; the rest is doomed. */
+ * get stuck, or run into another violation, are bad, and told of as that; the rest is doomed. */
 #include "check_impl.h"
 
 #include "mem.h"
@@ -40,6 +40,8 @@ static void on_child(void *arg, const struct af_check_label *label,
         return;
     size_t len = af_check_pack(check, child, worker->packed);
     uint64_t state = af_check_seen_find(check->seen, worker->packed, len);
+    if (state == AF_CHECK_NO_STATE)
+        worker->next.cut = true; /* an invariant is broken there */
     if (state != AF_CHECK_NO_STATE &&
         (af_check_seen_marks(check->seen, state) & worker->wanted) != 0) {
         worker->reaches = true;
@@ -63,8 +65,8 @@ static bool look(struct ways *ways, struct worker *worker, uint64_t state)
     worker->wanted = ways->mark;
     worker->reaches = false;
     enum af_check_rest rest = af_check_next(&worker->next);
-    if (rest == AF_CHECK_ENDED ? ways->mark == AF_CHECK_GOOD
-                               : rest == AF_CHECK_STUCK_HERE && ways->mark == AF_CHECK_BAD)
+    bool bad = rest == AF_CHECK_STUCK_HERE || worker->next.cut;
+    if (rest == AF_CHECK_ENDED ? ways->mark == AF_CHECK_GOOD : bad && ways->mark == AF_CHECK_BAD)
         worker->reaches = true;
     if (worker->reaches)
         af_check_seen_mark(check->seen, state, ways->mark);

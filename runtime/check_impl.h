@@ -281,13 +281,19 @@ enum { AF_CHECK_SLEEPS = 1 };
 /* What a state is, besides what can happen next. */
 enum af_check_rest { AF_CHECK_MOVES, AF_CHECK_ENDED, AF_CHECK_STUCK_HERE };
 
+struct af_check_swaps { /* exchanges of names, one after the other: numbers of check_same.c */
+    uint32_t *items;
+    size_t count, cap;
+};
+
 /* Looks for what can happen next. The fields above the line are the caller's. */
 struct af_check_next {
     struct af_check *check;
-    bool asks;      /* what is not known is found out; else the state is missed */
-    bool only_ways; /* only what nobody's fault is: deliveries, timeouts, returns */
-    bool all;       /* sleeping contracts, too */
-    bool sleeps;    /* says which contracts of a child sleep */
+    bool asks;                    /* what is not known is found out; else the state is missed */
+    bool only_ways;               /* only what nobody's fault is: deliveries, timeouts, returns */
+    bool all;                     /* sleeping contracts, too */
+    bool sleeps;                  /* says which contracts of a child sleep */
+    struct af_check_swaps *swaps; /* the exchanges of a pick are added here, unless NULL */
     void *arg;
     /* A state that may come next, borrowed. */
     void (*child)(void *arg, const struct af_check_label *label,
@@ -301,6 +307,7 @@ struct af_check_next {
     struct af_check_vector same, scratch; /* for who picks one of those that are the same */
     uint64_t transitions, inert;
     bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
+    bool cut;    /* something led to a violation behind which nothing is explored */
 };
 
 void af_check_next_init(struct af_check_next *next, struct af_check *check);
@@ -423,10 +430,19 @@ bool af_check_same_on(const struct af_check *check);
 /* Why parties of a role are told apart, or NULL. */
 const char *af_check_same_why(const struct af_check *check);
 
-/* Makes a state the one that stands for all that are the same. Returns false if what that asks for
- * is not known, unless it asks. */
+/* Makes a state the one that stands for all that are the same (for most of them: two of them may be
+ * left, which costs no more than looking at both). Adds the exchanges to swaps, unless that is
+ * NULL. Returns false if what that asks for is not known, unless it asks. */
 bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
-                        struct af_check_vector *scratch, bool asks);
+                        struct af_check_vector *scratch, bool asks, struct af_check_swaps *swaps);
+
+/* What becomes of a member, a party, a contract when names are exchanged. One thread. */
+uint32_t af_check_same_member(const struct af_check *check, const struct af_check_swaps *swaps,
+                              uint32_t member);
+uint32_t af_check_same_local(struct af_check *check, const struct af_check_swaps *swaps,
+                             uint32_t local);
+uint32_t af_check_same_contract(struct af_check *check, const struct af_check_swaps *swaps,
+                                uint32_t contract);
 
 /* Tries all new calls with names exchanged. One thread, like the next. */
 void af_check_same_try(struct af_check *check);

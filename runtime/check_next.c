@@ -138,8 +138,10 @@ static void make(struct af_check_next *next, const struct change *change)
         bool over = change->step->ends_run;
         if (change->step->violation != AF_CHECK_NONE)
             next->violation(next->arg, &change->label, change->step->violation, AF_CHECK_NONE);
-        if (over)
+        if (over) {
+            next->cut = true;
             return;
+        }
     }
     af_check_vector_reserve(made, state->count + sends);
     if (change->member != AF_CHECK_NONE) {
@@ -378,7 +380,7 @@ static struct standing look(const struct af_check_next *next)
 enum af_check_rest af_check_next(struct af_check_next *next)
 {
     struct standing standing = look(next);
-    next->missed = false;
+    next->missed = next->cut = false;
     if (!standing.in_flight && !standing.down && standing.all_settled)
         return AF_CHECK_ENDED;
     memcpy(next->made.locals, next->state.locals, next->check->members * sizeof(uint32_t));
@@ -398,7 +400,7 @@ const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
     if (!af_check_same_on(next->check))
         return child;
     af_check_vector_copy(next->check, &next->same, child);
-    if (af_check_same_pick(next->check, &next->same, &next->scratch, next->asks))
+    if (af_check_same_pick(next->check, &next->same, &next->scratch, next->asks, next->swaps))
         return &next->same;
     next->missed = true;
     return NULL;

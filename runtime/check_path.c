@@ -2,7 +2,10 @@
  *
  * A state remembers the one from which it was found first; what happened between the two is found
  * by looking again. The schedule holds what the search left out, too: contracts that changed
- * nothing come last, so that whoever follows it finds nothing in flight where nothing is. */
+ * nothing come last, so that whoever follows it finds nothing in flight where nothing is.
+ *
+ * Where one state stands for all that are the same, the search went from one of these to the next.
+ * What the exchanges of names on the way add up to turns each step back into that of a run. */
 #include "check_impl.h"
 
 #include "mem.h"
@@ -20,7 +23,8 @@ struct path {
     bool at_it;
     struct af_check_label label; /* that leads there */
     uint32_t contract;
-    struct af_check_vector found;
+    struct af_check_swaps picked; /* by which it became the target */
+    struct af_check_swaps turn;   /* from next.state to the state of the run */
     uint32_t *flight; /* all contracts that are on their way, also those that change nothing */
     size_t flight_count, flight_cap;
     struct af_schedule *run;
@@ -43,17 +47,15 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct af_check *check = path->check;
     if (path->at_it)
         return;
+    path->picked.count = 0;
+    const struct af_check_vector *one = af_check_next_pick(&path->next, child);
     if (path->target != NULL) {
-        const struct af_check_vector *one = af_check_next_pick(&path->next, child);
         size_t len = af_check_pack(check, one, path->packed);
-        if (len != path->target_len || memcmp(path->packed, path->target, len) != 0)
-            return;
-        take(path, label, AF_CHECK_NONE);
-        af_check_vector_copy(check, &path->found, child);
+        if (len == path->target_len && memcmp(path->packed, path->target, len) == 0)
+            take(path, label, AF_CHECK_NONE);
     } else if (check->found[path->violation].kind == AF_CHECK_INVARIANT &&
-               af_check_world_look(check, child) == path->violation) {
+               af_check_world_look(check, one) == path->violation) {
         take(path, label, AF_CHECK_NONE);
-        af_check_vector_copy(check, &path->found, child);
     }
 }
 
@@ -110,11 +112,15 @@ static void land(struct path *path, uint32_t contract)
 static void follow(struct path *path, const struct af_check_label *label)
 {
     struct af_check *check = path->check;
-    uint32_t local = path->next.state.locals[label->member], input = AF_CHECK_NONE;
+    uint32_t local =
+        af_check_same_local(check, &path->turn, path->next.state.locals[label->member]);
+    uint32_t what = label->what, input = AF_CHECK_NONE;
+    if (label->kind <= AF_SCHEDULE_DUPLICATE)
+        what = af_check_same_contract(check, &path->turn, what);
     switch (label->kind) {
     case AF_SCHEDULE_DELIVER:
     case AF_SCHEDULE_DUPLICATE:
-        input = AF_CHECK_CONTRACT | label->what;
+        input = AF_CHECK_CONTRACT | what;
         break;
     case AF_SCHEDULE_TIMEOUT:
     case AF_SCHEDULE_EARLY:
@@ -127,22 +133,26 @@ static void follow(struct path *path, const struct af_check_label *label)
         break;
     }
     if (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_DROP)
-        land(path, label->what);
+        land(path, what);
     if (input != AF_CHECK_NONE)
         fly(path, af_check_step(check, local, input));
-    add_step(path, label->kind, label->member, label->what);
+    add_step(path, label->kind, af_check_same_member(check, &path->turn, label->member), what);
 }
 
 /* Contracts that change nothing. */
 static void land_all(struct path *path)
 {
     struct af_check *check = path->check;
+    bool *gone = af_mem_zero(check->members, sizeof *gone);
+    for (uint32_t i = 0; i < check->members; i++)
+        gone[af_check_same_member(check, &path->turn, i)] =
+            check->locals[path->next.state.locals[i]].gone;
     for (size_t i = 0; i < path->flight_count; i++) {
         uint32_t contract = path->flight[i], member = check->messages[contract].to;
-        if (!check->locals[path->next.state.locals[member]].gone)
+        if (!gone[member])
             add_step(path, AF_SCHEDULE_DELIVER, member, contract);
     }
-    path->flight_count = 0;
+    free(gone);
 }
 
 /* ---- All of it. ---- */
@@ -169,34 +179,48 @@ static bool look(struct path *path)
 {
     path->at_it = false;
     af_check_next(&path->next);
-    if (!path->at_it)
-        return false;
-    follow(path, &path->label);
-    return true;
+    if (path->at_it)
+        follow(path, &path->label);
+    return path->at_it;
+}
+
+/* The target is where we are: what led there is undone first, the last exchange before the others.
+ */
+static void arrive(struct path *path)
+{
+    struct af_check_swaps *picked = &path->picked, *turn = &path->turn;
+    af_check_unpack(path->check, path->target, path->target_len, &path->next.state);
+    af_mem_reserve(&turn->items, &turn->cap, turn->count + picked->count, sizeof *turn->items);
+    if (turn->count > 0)
+        memmove(turn->items + picked->count, turn->items, turn->count * sizeof *turn->items);
+    for (size_t i = 0; i < picked->count; i++)
+        turn->items[i] = picked->items[picked->count - 1 - i];
+    turn->count += picked->count;
 }
 
 static void walk(struct path *path, const struct af_check_found *found)
 {
     struct af_check *check = path->check;
     uint64_t *chain;
-    size_t count = chain_to(check, found->state, &chain), len;
+    size_t count = chain_to(check, found->state, &chain);
     bool ends_there = found->kind == AF_CHECK_STUCK || found->kind == AF_CHECK_DOOMED;
     if (chain == NULL)
         return; /* not even the first state was left */
     for (uint32_t member = 0; member < check->members; member++)
         fly(path, af_check_step(check, AF_CHECK_NONE, member));
-    const unsigned char *bytes = af_check_seen_state(check->seen, chain[0], &len, NULL, NULL);
-    af_check_unpack(check, bytes, len, &path->next.state);
-    bool goes_on = true;
-    for (size_t i = 1; i < count && goes_on; i++) {
+    for (size_t i = 0; i < count; i++) {
         path->target = af_check_seen_state(check->seen, chain[i], &path->target_len, NULL, NULL);
-        goes_on = look(path);
-        if (goes_on)
-            af_check_vector_copy(check, &path->next.state, &path->found);
+        if (i == 0)
+            af_check_first(&path->next);
+        else
+            look(path);
+        arrive(path);
     }
     path->target = NULL;
-    if (goes_on && !ends_there && look(path) && path->contract != AF_CHECK_NONE)
-        add_step(path, AF_SCHEDULE_DELIVER, check->messages[path->contract].to, path->contract);
+    if (!ends_there && look(path) && path->contract != AF_CHECK_NONE) {
+        uint32_t contract = af_check_same_contract(check, &path->turn, path->contract);
+        add_step(path, AF_SCHEDULE_DELIVER, check->messages[contract].to, contract);
+    }
     if (found->kind == AF_CHECK_STUCK)
         land_all(path);
     free(chain);
@@ -219,15 +243,16 @@ void af_check_path(struct af_check *check, struct af_check_found *found)
     }
     path.packed = af_mem_alloc(AF_CHECK_PACKED_MAX);
     af_check_next_init(&path.next, check);
-    af_check_vector_init(check, &path.found);
     path.next.asks = path.next.all = true;
+    path.next.swaps = &path.picked;
     path.next.arg = &path;
     path.next.child = on_child;
     path.next.violation = on_violation;
     struct af_check_found copy = *found;
     walk(&path, &copy);
     af_check_next_release(&path.next);
-    af_check_vector_release(&path.found);
+    free(path.picked.items);
+    free(path.turn.items);
     free(path.packed);
     free(path.flight);
     check->found[place].run = run;

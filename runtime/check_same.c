@@ -168,6 +168,16 @@ static void sort_contracts(const struct af_check *check, struct af_check_vector 
     }
 }
 
+static bool ranks_known(const struct af_check *check, const struct af_check_vector *vector)
+{
+    const struct af_check_same *same = check->same;
+    for (uint32_t i = 0; i < check->members; i++)
+        if (vector->locals[i] >= same->rank_count ||
+            same->ranks[vector->locals[i]] == AF_CHECK_NONE)
+            return false;
+    return true;
+}
+
 /* Whether all that an exchange asks of this state is known. */
 static bool known(const struct af_check *check, const struct af_check_vector *vector)
 {
@@ -183,11 +193,7 @@ static bool known(const struct af_check *check, const struct af_check_vector *ve
                 swap->messages[vector->contracts[i]] == AF_CHECK_NONE)
                 return false;
     }
-    for (uint32_t i = 0; i < check->members; i++)
-        if (vector->locals[i] >= same->rank_count ||
-            same->ranks[vector->locals[i]] == AF_CHECK_NONE)
-            return false;
-    return true;
+    return ranks_known(check, vector);
 }
 
 static void apply(struct af_check *check, struct swap *swap, const struct af_check_vector *from,
@@ -205,9 +211,16 @@ static void apply(struct af_check *check, struct swap *swap, const struct af_che
     sort_contracts(check, to);
 }
 
-static int compare(const struct af_check *check, const struct af_check_vector *a,
+/* Ranks first. An exchange may change that of a party which names others, so all of them count: a
+ * state that is always left for a lesser one is never come back to. */
+static int compare(struct af_check *check, const struct af_check_vector *a,
                    const struct af_check_vector *b)
 {
+    for (uint32_t i = 0; i < check->members; i++) {
+        uint32_t x = rank(check, a->locals[i]), y = rank(check, b->locals[i]);
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
     for (uint32_t i = 0; i < check->members; i++)
         if (a->locals[i] != b->locals[i])
             return a->locals[i] < b->locals[i] ? -1 : 1;
@@ -218,7 +231,7 @@ static int compare(const struct af_check *check, const struct af_check_vector *a
 }
 
 bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
-                        struct af_check_vector *scratch, bool asks)
+                        struct af_check_vector *scratch, bool asks, struct af_check_swaps *swaps)
 {
     struct af_check_same *same = check->same;
     bool changed = true;
@@ -228,18 +241,46 @@ bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
             struct swap *swap = &same->swaps[s];
             if (!asks && !known(check, vector))
                 return false;
-            uint32_t x = rank(check, vector->locals[swap->a]);
-            uint32_t y = rank(check, vector->locals[swap->b]);
-            if (x < y)
+            if (rank(check, vector->locals[swap->a]) < rank(check, vector->locals[swap->b]))
                 continue;
             apply(check, swap, vector, scratch);
-            if (x == y && compare(check, scratch, vector) >= 0)
+            if (!asks && !ranks_known(check, scratch))
+                return false;
+            if (compare(check, scratch, vector) >= 0)
                 continue;
             af_check_vector_copy(check, vector, scratch);
             changed = true;
+            if (swaps == NULL)
+                continue;
+            af_mem_reserve(&swaps->items, &swaps->cap, swaps->count + 1, sizeof *swaps->items);
+            swaps->items[swaps->count++] = (uint32_t)s;
         }
     }
     return true;
+}
+
+uint32_t af_check_same_member(const struct af_check *check, const struct af_check_swaps *swaps,
+                              uint32_t member)
+{
+    for (size_t i = 0; i < swaps->count; i++)
+        member = other(&check->same->swaps[swaps->items[i]], member);
+    return member;
+}
+
+uint32_t af_check_same_local(struct af_check *check, const struct af_check_swaps *swaps,
+                             uint32_t local)
+{
+    for (size_t i = 0; i < swaps->count; i++)
+        local = swap_local(check, &check->same->swaps[swaps->items[i]], local);
+    return local;
+}
+
+uint32_t af_check_same_contract(struct af_check *check, const struct af_check_swaps *swaps,
+                                uint32_t contract)
+{
+    for (size_t i = 0; i < swaps->count; i++)
+        contract = swap_message(check, &check->same->swaps[swaps->items[i]], contract);
+    return contract;
 }
 
 /* ---- Trying. ---- */

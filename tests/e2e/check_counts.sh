@@ -26,22 +26,30 @@ print(r['states'], 'states,', r['transitions'], 'transitions,', len(r['violation
     fi
 }
 
-flows=(deferring timers failing livelock round)
+data=$ROOT/tests/data/check protocols=$ROOT/flows/protocols
+flows=("$data"/{deferring,timers,failing,livelock}.lua "$protocols/training_round.lua")
 settings=("--drop 1" "--crash 1" "--lose 1" "--fifo --drop 1 --duplicate 1")
 is_short || settings+=("" "--duplicate 1" "--timeouts 1" "--fifo" "--drop 1 --crash 1" "--allow-fail")
 for flow in "${flows[@]}"; do
     for setting in "${settings[@]}"; do
-        case "$flow $setting" in
-            "failing "*--crash*) continue ;; # orders for a party that is down: without end
-            "round --drop 1 --crash 1") is_short && continue ;;
+        case "${flow##*/} $setting" in
+            "failing.lua "*--crash*) continue ;; # orders for a party that is down: without end
+            "training_round.lua --drop 1 --crash 1") is_short && continue ;;
         esac
         # shellcheck disable=SC2086 # words of options
-        same "$ROOT/tests/data/check/$flow.lua" $setting
+        same "$flow" $setting
     done
 done
-same "$ROOT/tests/data/check/deferring.lua" --arg note=true
-same "$ROOT/tests/data/check/deferring.lua" --arg note=true --crash 1
-same "$ROOT/tests/data/check/timers.lua" --timeouts any
+same "$data/deferring.lua" --arg note=true
+same "$data/deferring.lua" --arg note=true --crash 1
+same "$data/timers.lua" --timeouts any
+same "$protocols/two_phase_commit.lua" --drop 1 --crash 1
+same "$protocols/two_phase_commit.lua" --lose 1
+same "$protocols/alternating_bit.lua" --fifo --drop 1 --duplicate 1
+same "$protocols/ring_election.lua" --crash 1
+same "$protocols/mutual_exclusion.lua" --timeouts any
+same "$protocols/paxos.lua" --parties acceptor=1 --arg tries=2
+same "$protocols/paxos.lua" --parties acceptor=2 --arg quorum=1
 same "$ROOT/flows/sync_state.lua"
 same "$ROOT/flows/sync_state.lua" --drop 1
 same "$ROOT/flows/sync_state.lua" --parties participant=2 --fifo --duplicate 1

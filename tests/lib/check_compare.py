@@ -2,6 +2,7 @@
 
 check_compare.py counts PLAIN EXPLORED    the same states, transitions, depth, violations
 check_compare.py verdict REDUCED PLAIN    the same kinds of violations, none with a shorter run
+check_compare.py first FOUND EXPLORED KIND    the shortest run, of that kind, is as long as explore.py's
 Prints what differs, and ends with status 1 then.
 """
 import json
@@ -16,10 +17,21 @@ def kinds(answer):
     return sorted(v["kind"] for v in answer["violations"])
 
 
+def first(found, explored, kind):
+    shortest = min(found, key=lambda one: one[1], default=None)
+    if shortest and shortest[0] == kind and shortest[1] == min(n for _, n in explored):
+        print(f"{kind} after {shortest[1]} steps")
+        return True
+    print(found, "is not", explored)
+    return False
+
+
 def main():
-    what, one, two = sys.argv[1:]
+    what, one, two = sys.argv[1:4]
     with open(one, encoding="utf-8") as a, open(two, encoding="utf-8") as b:
         one, two = json.load(a), json.load(b)
+    if what == "first":
+        sys.exit(not first(violations(one), violations(two), sys.argv[4]))
     if what == "counts":
         names = ("states", "transitions", "depth", "exhaustive")
         left = [one[name] for name in names] + [violations(one)]

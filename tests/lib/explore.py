@@ -300,6 +300,7 @@ class Explorer:
     def run(self):
         self.unexpected, self.found = [], {}
         states, order, ways, count = {}, [], {}, 0
+        cut = set() # states behind which, by nobody's fault, a violation ends the run
         try:
             first = self.first()
             self.check_invariants(first)
@@ -310,6 +311,8 @@ class Explorer:
         ends = 0
         for state in order:
             depth, follow = states[state], []
+            if self.options.first and any(n <= depth for n in self.found.values()):
+                return self.answer(states, count, ends, False)
             ways[state] = follow
             if self.ended(state):
                 ends += 1
@@ -326,6 +329,8 @@ class Explorer:
                 for key in self.unexpected:
                     self.found.setdefault(key, depth + 1)
                 if target is None:
+                    if blameless:
+                        cut.add(state)
                     continue
                 if target not in states:
                     states[target] = depth + 1
@@ -338,13 +343,16 @@ class Explorer:
                 where = sorted({(self.role(m), p[STATE]) for m, p in enumerate(state[0])
                                 if p[PHASE] == "live" and not self.row(m, p[STATE])["may_end"]})
                 self.found.setdefault(("stuck", None, canonical(where)), depth)
-        self.doomed(states, ways)
+        self.doomed(states, ways, cut)
+        return self.answer(states, count, ends, True)
+
+    def answer(self, states, count, ends, exhaustive):
         return {"states": len(states), "transitions": count,
-                "depth": max(states.values(), default=0), "exhaustive": True, "ended": ends,
+                "depth": max(states.values(), default=0), "exhaustive": exhaustive, "ended": ends,
                 "violations": [{"kind": k, "role": r, "text": t, "length": n}
                                for (k, r, t), n in self.found.items()]}
 
-    def doomed(self, states, ways):
+    def doomed(self, states, ways, cut):
         def reach(goal):
             before = {}
             for state, follow in ways.items():
@@ -359,7 +367,7 @@ class Explorer:
             return reached
 
         good = reach([s for s in states if self.ended(s)])
-        bad = reach([s for s in states if not self.ended(s) and self.stuck(s)])
+        bad = reach([s for s in states if not self.ended(s) and (s in cut or self.stuck(s))])
         rest = [depth for state, depth in states.items() if state not in good and state not in bad]
         if rest:
             self.found[("doomed", None, "")] = min(rest)
@@ -368,6 +376,7 @@ class Explorer:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("flow")
+    parser.add_argument("--first", action="store_true", help="stop behind the first violation")
     parser.add_argument("--parties", default="")
     parser.add_argument("--arg", action="append", default=[])
     for name in ("drop", "duplicate", "crash", "lose"):
