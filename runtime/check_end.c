@@ -1,9 +1,9 @@
 /* check_end.c: from every state some state in which all have ended must stay reachable, by what is
  * nobody's fault: deliveries, timeouts, returns.
  *
- * A state is good if it has ended, or if a good one may come next. The states are looked at from
- * the deepest level upwards, where one good successor is enough, so most are settled at the first
- * look; the others again and again until nothing changes. Of those that are left, the ones that may
+ * A state is good if it has ended, or if a good one may come next. The search has noted one that
+ * may come next for each, its lead; following leads settles most. The others are looked at, the
+ * deepest first, again and again until nothing changes. Of those that are left, the ones that may
  * get stuck, or run into another violation, are bad, and told of as that; the rest is doomed. */
 #include "check_impl.h"
 
@@ -12,40 +12,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1024 };
-
-struct worker {
-    struct af_check_next next;
-    unsigned wanted; /* the mark of a successor that is enough */
-    bool reaches;
-    unsigned char packed[AF_CHECK_PACKED_MAX];
-};
-
 struct ways {
     struct af_check *check;
-    struct worker *workers;
-    const uint64_t *states;
-    size_t count;
-    unsigned mark;
+    struct af_check_next next;
+    unsigned mark; /* that is looked for; a successor that has it is enough */
+    bool reaches;
+    uint64_t *trail; /* of leads */
+    size_t trail_count, trail_cap;
+    unsigned char packed[AF_CHECK_PACKED_MAX];
 };
 
 static void on_child(void *arg, const struct af_check_label *label,
                      const struct af_check_vector *child)
 {
-    struct worker *worker = arg;
-    struct af_check *check = worker->next.check;
+    struct ways *ways = arg;
+    struct af_check *check = ways->check;
     (void)label;
-    child = af_check_next_pick(&worker->next, child);
+    child = af_check_next_pick(&ways->next, child);
     if (child == NULL)
         return;
-    size_t len = af_check_pack(check, child, worker->packed);
-    uint64_t state = af_check_seen_find(check->seen, worker->packed, len);
+    size_t len = af_check_pack(check, child, ways->packed);
+    uint64_t state = af_check_seen_find(check->seen, ways->packed, len);
     if (state == AF_CHECK_NO_STATE)
-        worker->next.cut = true; /* an invariant is broken there */
-    if (state != AF_CHECK_NO_STATE &&
-        (af_check_seen_marks(check->seen, state) & worker->wanted) != 0) {
-        worker->reaches = true;
-        worker->next.missed = true; /* it is enough */
+        ways->next.cut = true; /* an invariant is broken there */
+    if (state != AF_CHECK_NO_STATE && (af_check_seen_marks(check->seen, state) & ways->mark) != 0) {
+        ways->reaches = true;
+        ways->next.missed = true; /* it is enough */
     }
 }
 
@@ -56,29 +48,20 @@ static void on_violation(void *arg, const struct af_check_label *label, uint32_t
 }
 
 /* Marks a state if it is at what the mark means, or leads to one that has it. */
-static bool look(struct ways *ways, struct worker *worker, uint64_t state)
+static bool look(struct ways *ways, uint64_t state)
 {
     struct af_check *check = ways->check;
     size_t len;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
-    af_check_unpack(check, bytes, len, &worker->next.state);
-    worker->wanted = ways->mark;
-    worker->reaches = false;
-    enum af_check_rest rest = af_check_next(&worker->next);
-    bool bad = rest == AF_CHECK_STUCK_HERE || worker->next.cut;
+    af_check_unpack(check, bytes, len, &ways->next.state);
+    ways->reaches = false;
+    enum af_check_rest rest = af_check_next(&ways->next);
+    bool bad = rest == AF_CHECK_STUCK_HERE || ways->next.cut;
     if (rest == AF_CHECK_ENDED ? ways->mark == AF_CHECK_GOOD : bad && ways->mark == AF_CHECK_BAD)
-        worker->reaches = true;
-    if (worker->reaches)
+        ways->reaches = true;
+    if (ways->reaches)
         af_check_seen_mark(check->seen, state, ways->mark);
-    return worker->reaches;
-}
-
-static void do_piece(void *arg, unsigned number, size_t i)
-{
-    struct ways *ways = arg;
-    size_t end = (i + 1) * PIECE < ways->count ? (i + 1) * PIECE : ways->count;
-    for (size_t k = i * PIECE; k < end; k++)
-        look(ways, &ways->workers[number], ways->states[k]);
+    return ways->reaches;
 }
 
 /* Drops the states that have the mark; returns how many are left. */
@@ -97,13 +80,33 @@ static size_t settle(struct ways *ways, uint64_t *states, size_t count)
     for (bool changed = true; changed && count > 0;) {
         changed = false;
         for (size_t i = count; i-- > 0;)
-            changed = look(ways, &ways->workers[0], states[i]) || changed;
+            changed = look(ways, states[i]) || changed;
         count = keep_unmarked(ways->check, states, count, ways->mark);
     }
     return count;
 }
 
-static bool first_look(struct ways *ways, af_check_progress_fn *progress, void *arg)
+/* Follows leads from a state; if that comes to a good one all on the way are. Each state is passed
+ * once. */
+static void follow(struct ways *ways, uint64_t state)
+{
+    struct af_check_seen *seen = ways->check->seen;
+    unsigned marks = 0;
+    ways->trail_count = 0;
+    while (state != AF_CHECK_NO_STATE && (marks = af_check_seen_marks(seen, state)) == 0) {
+        af_mem_reserve(&ways->trail, &ways->trail_cap, ways->trail_count + 1, sizeof *ways->trail);
+        ways->trail[ways->trail_count++] = state;
+        af_check_seen_mark(seen, state, AF_CHECK_TRIED);
+        state = af_check_seen_lead(seen, state);
+    }
+    if (state == AF_CHECK_NO_STATE || (marks & AF_CHECK_GOOD) == 0)
+        return;
+    for (size_t i = 0; i < ways->trail_count; i++)
+        af_check_seen_mark(seen, ways->trail[i], AF_CHECK_GOOD);
+}
+
+/* The deepest first: their leads are shortest. Returns false if it is told to stop. */
+static bool follow_all(struct ways *ways, af_check_progress_fn *progress, void *arg)
 {
     struct af_check *check = ways->check;
     struct af_check_search *search = check->search;
@@ -113,9 +116,8 @@ static bool first_look(struct ways *ways, af_check_progress_fn *progress, void *
                                         .depth = i,
                                         .bytes = af_check_seen_bytes(check->seen),
                                         .ending = true};
-        ways->states = search->order + search->levels[i].first;
-        ways->count = search->levels[i].count;
-        af_check_jobs_run(check->jobs, (ways->count + PIECE - 1) / PIECE, do_piece, ways);
+        for (size_t k = 0; k < search->levels[i].count; k++)
+            follow(ways, search->order[search->levels[i].first + k]);
         if (progress != NULL && !progress(arg, &now))
             return false;
     }
@@ -125,7 +127,7 @@ static bool first_look(struct ways *ways, af_check_progress_fn *progress, void *
 static void tell(struct ways *ways, uint64_t state)
 {
     struct af_check *check = ways->check;
-    struct af_check_vector *vector = &ways->workers[0].next.state;
+    struct af_check_vector *vector = &ways->next.state;
     struct af_buf text = AF_BUF_EMPTY;
     size_t len;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
@@ -140,29 +142,25 @@ static void tell(struct ways *ways, uint64_t state)
 void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg)
 {
     struct af_check_search *search = check->search;
-    struct ways ways = {.check = check, .mark = AF_CHECK_GOOD};
-    unsigned count = check->options->jobs;
-    ways.workers = af_mem_zero(count, sizeof *ways.workers);
-    for (unsigned i = 0; i < count; i++) {
-        struct worker *worker = &ways.workers[i];
-        af_check_next_init(&worker->next, check);
-        worker->next.only_ways = worker->next.all = true;
-        worker->next.arg = worker;
-        worker->next.child = on_child;
-        worker->next.violation = on_violation;
-    }
-    if (first_look(&ways, progress, arg)) {
+    struct ways *ways = af_mem_zero(1, sizeof *ways);
+    ways->check = check;
+    af_check_next_init(&ways->next, check);
+    ways->next.only_ways = ways->next.all = ways->next.asks = true;
+    ways->next.arg = ways;
+    ways->next.child = on_child;
+    ways->next.violation = on_violation;
+    if (follow_all(ways, progress, arg)) {
         size_t left = keep_unmarked(check, search->order, search->order_count, AF_CHECK_GOOD);
-        ways.workers[0].next.asks = true;
-        left = settle(&ways, search->order, left);
-        ways.mark = AF_CHECK_BAD;
-        left = settle(&ways, search->order, left);
+        ways->mark = AF_CHECK_GOOD;
+        left = settle(ways, search->order, left);
+        ways->mark = AF_CHECK_BAD;
+        left = settle(ways, search->order, left);
         if (left > 0)
-            tell(&ways, search->order[0]);
+            tell(ways, search->order[0]);
     } else {
         search->interrupted = true;
     }
-    for (unsigned i = 0; i < count; i++)
-        af_check_next_release(&ways.workers[i].next);
-    free(ways.workers);
+    af_check_next_release(&ways->next);
+    free(ways->trail);
+    free(ways);
 }

@@ -324,7 +324,7 @@ void af_check_first(struct af_check_next *next);
 
 /* ---- check_seen.c ---- */
 
-enum { AF_CHECK_GOOD = 1, AF_CHECK_BAD = 2 }; /* marks of a state */
+enum { AF_CHECK_GOOD = 1, AF_CHECK_BAD = 2, AF_CHECK_TRIED = 4 }; /* marks of a state */
 
 #define AF_CHECK_NO_STATE ((UINT64_C(1) << 40) - 1)
 #define AF_CHECK_ROOT (AF_CHECK_NO_STATE - 1) /* from which the first state is found */
@@ -338,10 +338,14 @@ static inline unsigned af_check_shard(uint64_t hash)
 }
 
 /* Adds a state to its shard, one thread a shard; one that is there sleeps where both did, if it was
- * added in this level. */
-void af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent, uint32_t sleep,
-                       const unsigned char *bytes, size_t len);
+ * added in this level. Returns its address. */
+uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
+                           uint32_t sleep, const unsigned char *bytes, size_t len);
+
+/* Has the processor fetch what af_check_seen_add() will look at: first where the state's address
+ * would be; some time later, that being there, the state that has the same hash. */
 void af_check_seen_prefetch(const struct af_check_seen *seen, uint64_t hash);
+void af_check_seen_prefetch_state(const struct af_check_seen *seen, uint64_t hash);
 
 /* Its address, or AF_CHECK_NO_STATE. */
 uint64_t af_check_seen_find(const struct af_check_seen *seen, const unsigned char *bytes,
@@ -350,6 +354,12 @@ const unsigned char *af_check_seen_state(const struct af_check_seen *seen, uint6
                                          size_t *len, uint64_t *parent, uint32_t *sleep);
 unsigned af_check_seen_marks(const struct af_check_seen *seen, uint64_t address);
 void af_check_seen_mark(struct af_check_seen *seen, uint64_t address, unsigned mark);
+
+/* One of the states that may come next by nobody's fault, or AF_CHECK_NO_STATE. It is set once, by
+ * any thread. */
+uint64_t af_check_seen_lead(const struct af_check_seen *seen, uint64_t address);
+void af_check_seen_set_lead(struct af_check_seen *seen, uint64_t address, uint64_t lead);
+
 uint64_t af_check_seen_count(const struct af_check_seen *seen);
 uint64_t af_check_seen_bytes(const struct af_check_seen *seen);
 
@@ -391,8 +401,7 @@ struct af_check_search {
         size_t first, count; /* of a level, in … */
     } * levels;
     size_t level_count, level_cap;
-    uint64_t
-        *order; /* … all states in the order of levels, kept if a way to the end is looked for */
+    uint64_t *order; /* … all states in the order of levels */
     size_t order_count, order_cap;
 };
 

@@ -2,8 +2,10 @@
  *
  * A round looks for what comes next after each of its states, piece by piece and on all threads,
  * with nothing but what is known; states for which something must be asked of Lua first wait until
- * all others are done, and come then, one after the other. Then what was found is added, shard by
- * shard, in the order of the pieces. So the answer does not depend on the number of threads. */
+ * all others are done, and come then, one after the other. What was found is added in the order of
+ * the pieces: shard by shard, or by a single thread piece by piece, while the processor still has
+ * it at hand; within a shard the order is the same. So the answer does not depend on the number of
+ * threads. */
 #include "check_impl.h"
 
 #include "mem.h"
@@ -12,6 +14,7 @@
 #include <string.h>
 
 enum { PIECE = 256, PIECES = 32, ROUND = PIECE * PIECES };
+enum { LEAD = 8 }; /* entries between one look ahead and the next */
 
 struct found { /* one state, or a violation, that a piece has come to */
     uint32_t violation, contract;
@@ -20,7 +23,8 @@ struct found { /* one state, or a violation, that a piece has come to */
 
 struct entry { /* before the bytes of a state to add */
     uint64_t hash, parent;
-    uint32_t sleep, len; /* len 0: it is not to be added */
+    uint32_t sleep;
+    uint32_t len : 31, leads : 1; /* it is the lead of its parent */
 };
 
 struct unseen { /* a state whose view invariants have not looked at */
@@ -30,7 +34,7 @@ struct unseen { /* a state whose view invariants have not looked at */
 };
 
 struct piece {
-    struct af_buf shards[AF_CHECK_SHARDS];
+    struct af_buf shards[AF_CHECK_SHARDS]; /* a single thread has all in the first */
     struct found *found;
     size_t found_count, found_cap;
     struct unseen *unseen;
@@ -45,7 +49,8 @@ struct worker {
     struct round *round;
     struct af_check_next next;
     struct piece *piece; /* that it works on */
-    uint64_t state;      /* whose next ones are looked for */
+    uint64_t state;      /* whose next ones are looked for … */
+    bool has_lead;       /* … and whether its lead is among those found */
     unsigned char packed[AF_CHECK_PACKED_MAX];
 };
 
@@ -92,7 +97,6 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct piece *piece = worker->piece;
     struct entry entry = {.parent = worker->state};
     uint32_t violation;
-    (void)label;
     child = af_check_next_pick(&worker->next, child);
     if (child == NULL)
         return;
@@ -107,10 +111,14 @@ static void on_child(void *arg, const struct af_check_label *label,
         piece->too_large = true;
         return;
     }
-    entry.len = (uint32_t)len;
+    entry.len = (uint32_t)len & 0x7FFFFFFF;
+    entry.leads = !worker->has_lead &&
+                  (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
+                   label->kind == AF_SCHEDULE_RETURN);
+    worker->has_lead = worker->has_lead || entry.leads;
     entry.hash = af_check_hash(worker->packed, len);
     entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
-    unsigned shard = af_check_shard(entry.hash);
+    unsigned shard = worker->round->worker_count == 1 ? 0 : af_check_shard(entry.hash);
     struct af_buf *out = &piece->shards[shard];
     if (!seen) {
         af_mem_reserve(&piece->unseen, &piece->unseen_cap, piece->unseen_count + 1,
@@ -139,6 +147,7 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     next->asks = asks;
     next->transitions = next->inert = 0;
     worker->state = state;
+    worker->has_lead = false;
     enum af_check_rest rest = af_check_next(next);
     if (next->missed) {
         for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
@@ -245,6 +254,7 @@ static void note_end(struct round *round, uint64_t state)
     size_t len;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
     af_check_unpack(check, bytes, len, vector);
+    af_check_seen_mark(check->seen, state, AF_CHECK_GOOD);
     for (uint32_t i = 0; i < check->members; i++)
         vector->locals[i] = check->locals[vector->locals[i]].end;
     qsort(vector->locals, check->members, sizeof(uint32_t), by_number);
@@ -316,23 +326,40 @@ static void do_missed(struct round *round, size_t piece_count)
 
 /* ---- Adding. ---- */
 
+struct ahead { /* of the entry that is added */
+    size_t at;
+    int left;
+};
+
+static bool go_ahead(struct ahead *ahead, const struct af_buf *buf, struct entry *entry)
+{
+    if (ahead->left == 0 || ahead->at == buf->len)
+        return false;
+    memcpy(entry, buf->data + ahead->at, sizeof *entry);
+    ahead->at += sizeof *entry + ((entry->len + 7) & ~(size_t)7);
+    ahead->left--;
+    return true;
+}
+
 static void add_all(struct af_check *check, const struct af_buf *buf)
 {
-    size_t ahead = 0;
-    int lead = 0;
+    struct ahead slots = {0, 2 * LEAD}, states = {0, LEAD};
     for (size_t at = 0; at < buf->len;) {
         struct entry entry;
-        while (lead < 8 && ahead < buf->len) {
-            memcpy(&entry, buf->data + ahead, sizeof entry);
+        while (go_ahead(&slots, buf, &entry))
             af_check_seen_prefetch(check->seen, entry.hash);
-            ahead += sizeof entry + ((entry.len + 7) & ~(size_t)7);
-            lead++;
-        }
-        lead--;
+        while (go_ahead(&states, buf, &entry))
+            af_check_seen_prefetch_state(check->seen, entry.hash);
+        slots.left++;
+        states.left++;
         memcpy(&entry, buf->data + at, sizeof entry);
-        if (entry.parent != AF_CHECK_NO_STATE)
-            af_check_seen_add(check->seen, entry.hash, entry.parent, entry.sleep,
-                              (unsigned char *)buf->data + at + sizeof entry, entry.len);
+        if (entry.parent != AF_CHECK_NO_STATE) {
+            uint64_t state =
+                af_check_seen_add(check->seen, entry.hash, entry.parent, entry.sleep,
+                                  (unsigned char *)buf->data + at + sizeof entry, entry.len);
+            if (entry.leads && entry.parent != AF_CHECK_ROOT)
+                af_check_seen_set_lead(check->seen, entry.parent, state);
+        }
         at += sizeof entry + ((entry.len + 7) & ~(size_t)7);
     }
 }
@@ -354,13 +381,23 @@ static bool do_round(struct round *round)
     struct af_check *check = round->check;
     size_t pieces = (round->count + PIECE - 1) / PIECE;
     bool goes_on = true;
-    af_check_jobs_run(check->jobs, pieces, do_piece, round);
+    bool alone = round->worker_count == 1;
+    for (size_t i = 0; i < pieces && alone; i++) {
+        do_piece(round, 0, i);
+        goes_on = merge(round, &round->pieces[i]) && goes_on;
+        add_all(check, &round->pieces[i].shards[0]);
+    }
+    if (!alone)
+        af_check_jobs_run(check->jobs, pieces, do_piece, round);
     do_missed(round, pieces);
     af_check_same_try(check);
-    for (size_t i = 0; i < pieces; i++)
+    for (size_t i = 0; i < pieces && !alone; i++)
         goes_on = merge(round, &round->pieces[i]) && goes_on;
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
-    af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
+    if (alone)
+        add_all(check, &round->pieces[PIECES].shards[0]);
+    else
+        af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
     if (round->same && !af_check_same_on(check))
         return false; /* all is done again, otherwise */
     if (!goes_on && check->why.kind == AF_FAILURE_NONE)

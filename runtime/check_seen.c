@@ -3,8 +3,10 @@
  * They are spread over shards by their hash, so that threads need not wait for each other. A record
  * is
  *
- *   2 bytes   its length, and in the two highest bits its marks
+ *   2 bytes   its length
+ *   1 byte    its marks
  *   5 bytes   the address of the state from which it was found first
+ *   5 bytes   … and of one that may come next, its lead
  *   4 bytes   which of its first 32 contracts sleep
  *   …         the packed state
  *
@@ -16,11 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 11, SEGMENT_BITS = 18, LENGTH = 0x3FFF };
+enum { MARKS = 2, PARENT = 3, LEAD = 8, SLEEP = 13, HEAD = 17 };
+enum { SEGMENT_BITS = 18, SEGMENTS_MAX = 1 << (35 - SEGMENT_BITS) };
 
 struct shard {
-    unsigned char **segments;
-    size_t segment_count, segment_cap;
+    unsigned char **segments; /* room for all: other threads look at them while one is added */
+    size_t segment_count;
     uint64_t end;    /* where the next record begins */
     uint64_t *slots; /* 0, or 24 bits of the hash and where the record begins, + 1 */
     size_t slot_cap;
@@ -39,6 +42,7 @@ struct af_check_seen *af_check_seen_new(void)
 {
     struct af_check_seen *seen = af_mem_zero(1, sizeof *seen);
     for (unsigned i = 0; i < AF_CHECK_SHARDS; i++) {
+        seen->shards[i].segments = af_mem_zero(SEGMENTS_MAX, sizeof *seen->shards[i].segments);
         seen->shards[i].slot_cap = 64;
         seen->shards[i].slots = af_mem_zero(64, sizeof(uint64_t));
     }
@@ -69,7 +73,21 @@ static inline unsigned char *record_at(const struct shard *shard, uint64_t offse
 
 static inline size_t record_len(const unsigned char *record)
 {
-    return (size_t)(record[0] | (record[1] & LENGTH >> 8) << 8);
+    return (size_t)(record[0] | record[1] << 8);
+}
+
+static inline void put_address(unsigned char *at, uint64_t address)
+{
+    for (int i = 0; i < 5; i++)
+        at[i] = (unsigned char)(address >> 8 * i);
+}
+
+static inline uint64_t get_address(const unsigned char *at)
+{
+    uint64_t address = 0;
+    for (int i = 0; i < 5; i++)
+        address |= (uint64_t)at[i] << 8 * i;
+    return address;
 }
 
 static uint64_t write_record(struct shard *shard, uint64_t parent, uint32_t sleep,
@@ -80,17 +98,16 @@ static uint64_t write_record(struct shard *shard, uint64_t parent, uint32_t slee
     if (shard->segment_count == 0 || room < size ||
         (shard->end >> SEGMENT_BITS) >= shard->segment_count) {
         shard->end = (uint64_t)shard->segment_count << SEGMENT_BITS;
-        af_mem_reserve(&shard->segments, &shard->segment_cap, shard->segment_count + 1,
-                       sizeof *shard->segments);
         shard->segments[shard->segment_count++] = af_mem_alloc((size_t)1 << SEGMENT_BITS);
     }
     uint64_t offset = shard->end;
     unsigned char *record = record_at(shard, offset);
     record[0] = (unsigned char)len;
     record[1] = (unsigned char)(len >> 8);
-    for (int i = 0; i < 5; i++)
-        record[2 + i] = (unsigned char)(parent >> 8 * i);
-    memcpy(record + 7, &sleep, 4);
+    record[MARKS] = 0;
+    put_address(record + PARENT, parent);
+    put_address(record + LEAD, AF_CHECK_NO_STATE);
+    memcpy(record + SLEEP, &sleep, 4);
     memcpy(record + HEAD, bytes, len);
     shard->end += size;
     return offset;
@@ -148,8 +165,16 @@ void af_check_seen_prefetch(const struct af_check_seen *seen, uint64_t hash)
     __builtin_prefetch(&shard->slots[first_slot(shard, hash)]);
 }
 
-void af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent, uint32_t sleep,
-                       const unsigned char *bytes, size_t len)
+void af_check_seen_prefetch_state(const struct af_check_seen *seen, uint64_t hash)
+{
+    const struct shard *shard = &seen->shards[af_check_shard(hash)];
+    uint64_t slot = shard->slots[first_slot(shard, hash)];
+    if (slot != 0)
+        __builtin_prefetch(record_at(shard, (slot & ((UINT64_C(1) << 40) - 1)) - 1));
+}
+
+uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
+                           uint32_t sleep, const unsigned char *bytes, size_t len)
 {
     unsigned number = af_check_shard(hash);
     struct shard *shard = &seen->shards[number];
@@ -161,17 +186,18 @@ void af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t paren
         if (offset >= shard->level_begin) {
             uint32_t both;
             unsigned char *record = record_at(shard, offset);
-            memcpy(&both, record + 7, 4);
+            memcpy(&both, record + SLEEP, 4);
             both &= sleep;
-            memcpy(record + 7, &both, 4);
+            memcpy(record + SLEEP, &both, 4);
         }
-        return;
+        return (uint64_t)number << 35 | offset;
     }
     uint64_t offset = write_record(shard, parent, sleep, bytes, len);
     shard->slots[at] = slot_of(hash, offset);
     shard->count++;
     af_mem_reserve(&shard->added, &shard->added_cap, shard->added_count + 1, sizeof *shard->added);
     shard->added[shard->added_count++] = (uint64_t)number << 35 | offset;
+    return (uint64_t)number << 35 | offset;
 }
 
 uint64_t af_check_seen_find(const struct af_check_seen *seen, const unsigned char *bytes,
@@ -196,24 +222,31 @@ const unsigned char *af_check_seen_state(const struct af_check_seen *seen, uint6
 {
     const unsigned char *record = record_of(seen, address);
     *len = record_len(record);
-    if (parent != NULL) {
-        *parent = 0;
-        for (int i = 0; i < 5; i++)
-            *parent |= (uint64_t)record[2 + i] << 8 * i;
-    }
+    if (parent != NULL)
+        *parent = get_address(record + PARENT);
     if (sleep != NULL)
-        memcpy(sleep, record + 7, 4);
+        memcpy(sleep, record + SLEEP, 4);
     return record + HEAD;
 }
 
 unsigned af_check_seen_marks(const struct af_check_seen *seen, uint64_t address)
 {
-    return __atomic_load_n(record_of(seen, address) + 1, __ATOMIC_RELAXED) >> 6;
+    return __atomic_load_n(record_of(seen, address) + MARKS, __ATOMIC_RELAXED);
 }
 
 void af_check_seen_mark(struct af_check_seen *seen, uint64_t address, unsigned mark)
 {
-    __atomic_fetch_or(record_of(seen, address) + 1, (unsigned char)(mark << 6), __ATOMIC_RELAXED);
+    __atomic_fetch_or(record_of(seen, address) + MARKS, (unsigned char)mark, __ATOMIC_RELAXED);
+}
+
+uint64_t af_check_seen_lead(const struct af_check_seen *seen, uint64_t address)
+{
+    return get_address(record_of(seen, address) + LEAD);
+}
+
+void af_check_seen_set_lead(struct af_check_seen *seen, uint64_t address, uint64_t lead)
+{
+    put_address(record_of(seen, address) + LEAD, lead);
 }
 
 uint64_t af_check_seen_count(const struct af_check_seen *seen)
