@@ -326,41 +326,53 @@ static void do_missed(struct round *round, size_t piece_count)
 
 /* ---- Adding. ---- */
 
-struct ahead { /* of the entry that is added */
+/* Walks what so many pieces have for a shard. */
+struct walk {
+    const struct piece *piece, *end;
+    unsigned shard;
     size_t at;
-    int left;
+    int left; /* entries that it may go ahead of the one that is added */
 };
 
-static bool go_ahead(struct ahead *ahead, const struct af_buf *buf, struct entry *entry)
+static const char *walk_on(struct walk *walk, struct entry *entry)
 {
-    if (ahead->left == 0 || ahead->at == buf->len)
-        return false;
-    memcpy(entry, buf->data + ahead->at, sizeof *entry);
-    ahead->at += sizeof *entry + ((entry->len + 7) & ~(size_t)7);
-    ahead->left--;
-    return true;
+    while (walk->piece < walk->end && walk->at == walk->piece->shards[walk->shard].len) {
+        walk->piece++;
+        walk->at = 0;
+    }
+    if (walk->left == 0 || walk->piece == walk->end)
+        return NULL;
+    const char *at = walk->piece->shards[walk->shard].data + walk->at;
+    memcpy(entry, at, sizeof *entry);
+    walk->at += sizeof *entry + ((entry->len + 7) & ~(size_t)7);
+    walk->left--;
+    return at + sizeof *entry;
 }
 
-static void add_all(struct af_check *check, const struct af_buf *buf)
+static void add_all(struct round *round, const struct piece *pieces, size_t count, unsigned shard)
 {
-    struct ahead slots = {0, 2 * LEAD}, states = {0, LEAD};
-    for (size_t at = 0; at < buf->len;) {
-        struct entry entry;
-        while (go_ahead(&slots, buf, &entry))
-            af_check_seen_prefetch(check->seen, entry.hash);
-        while (go_ahead(&states, buf, &entry))
-            af_check_seen_prefetch_state(check->seen, entry.hash);
+    struct af_check_seen *seen = round->check->seen;
+    struct walk slots = {pieces, pieces + count, shard, 0, 2 * LEAD}, states = slots, adds = slots;
+    struct entry entry;
+    states.left = LEAD;
+    adds.left = 1;
+    while (true) {
+        while (walk_on(&slots, &entry) != NULL)
+            af_check_seen_prefetch(seen, entry.hash);
+        while (walk_on(&states, &entry) != NULL)
+            af_check_seen_prefetch_state(seen, entry.hash);
+        const char *bytes = walk_on(&adds, &entry);
+        if (bytes == NULL)
+            break;
         slots.left++;
         states.left++;
-        memcpy(&entry, buf->data + at, sizeof entry);
-        if (entry.parent != AF_CHECK_NO_STATE) {
-            uint64_t state =
-                af_check_seen_add(check->seen, entry.hash, entry.parent, entry.sleep,
-                                  (unsigned char *)buf->data + at + sizeof entry, entry.len);
-            if (entry.leads && entry.parent != AF_CHECK_ROOT)
-                af_check_seen_set_lead(check->seen, entry.parent, state);
-        }
-        at += sizeof entry + ((entry.len + 7) & ~(size_t)7);
+        adds.left++;
+        if (entry.parent == AF_CHECK_NO_STATE)
+            continue;
+        uint64_t state = af_check_seen_add(seen, entry.hash, entry.parent, entry.sleep,
+                                           (const unsigned char *)bytes, entry.len);
+        if (entry.leads && entry.parent != AF_CHECK_ROOT)
+            af_check_seen_set_lead(seen, entry.parent, state);
     }
 }
 
@@ -369,9 +381,8 @@ static void do_shard(void *arg, unsigned worker, size_t shard)
     struct round *round = arg;
     (void)worker;
     size_t pieces = (round->count + PIECE - 1) / PIECE;
-    for (size_t i = 0; i < pieces; i++)
-        add_all(round->check, &round->pieces[i].shards[shard]);
-    add_all(round->check, &round->pieces[PIECES].shards[shard]);
+    add_all(round, round->pieces, pieces, (unsigned)shard);
+    add_all(round, &round->pieces[PIECES], 1, (unsigned)shard);
 }
 
 /* ---- Rounds and levels. ---- */
@@ -385,7 +396,7 @@ static bool do_round(struct round *round)
     for (size_t i = 0; i < pieces && alone; i++) {
         do_piece(round, 0, i);
         goes_on = merge(round, &round->pieces[i]) && goes_on;
-        add_all(check, &round->pieces[i].shards[0]);
+        add_all(round, &round->pieces[i], 1, 0);
     }
     if (!alone)
         af_check_jobs_run(check->jobs, pieces, do_piece, round);
@@ -395,7 +406,7 @@ static bool do_round(struct round *round)
         goes_on = merge(round, &round->pieces[i]) && goes_on;
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
     if (alone)
-        add_all(check, &round->pieces[PIECES].shards[0]);
+        add_all(round, &round->pieces[PIECES], 1, 0);
     else
         af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
     if (round->same && !af_check_same_on(check))

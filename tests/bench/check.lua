@@ -3,7 +3,8 @@
 
 ---@param lib table      tell, median, grouped, fail of run.lua
 ---@param program string afrun
-return function(lib, program)
+---@param million boolean ten million states, too
+return function(lib, program, million)
   ---One check: what it says of itself.
   ---@return table<string, number>
   local function once(command)
@@ -50,6 +51,28 @@ return function(lib, program)
     end
     return true
   end },]]
+  ---SPIN's search of the same, safety only, exhaustive: thousands of states a second; how many.
+  local function spin()
+    local rates, states = {}, nil
+    local folder = os.tmpname()
+    os.remove(folder)
+    local build = "mkdir %s && cp tests/bench/handshake.pml %s && cd %s && spin -a handshake.pml "
+      .. "&& gcc -O2 -DSAFETY -w -o pan pan.c"
+    if not os.execute(build:format(folder, folder, folder)) then lib.fail("spin (make deps)") end
+    for i = 1, 3 do
+      local pipe = assert(io.popen(("cd %s && ./pan -m100000 -w24"):format(folder)))
+      local text = pipe:read("a")
+      local seconds = tonumber(text:match("elapsed time ([%d.e+]+)"))
+      states = tonumber(text:match("(%d+) states, stored"))
+      if not pipe:close() or not seconds or not text:find("errors: 0", 1, true) then
+        lib.fail("spin")
+      end
+      rates[i] = states / seconds / 1e3
+    end
+    os.execute("rm -r " .. folder)
+    return lib.median(rates), states
+  end
+
   local faults = " --drop 1 --crash 1 --duplicate 1 --timeouts 2 --no-reduction"
   local round, said = rate(unread .. " --jobs 1" .. faults)
   lib.tell("FedAvg round, faults", "%9.0f k states/s  (target >= 500)  %s states", round,
@@ -61,10 +84,19 @@ return function(lib, program)
   local plain = "tests/bench/handshake.lua --no-reduction --parties participant="
   local small = rate(plain .. "8 --jobs 1")
   local large, all = rate(plain .. "10 --jobs 1")
+  local spin_rate, spin_states = spin()
   lib.tell("handshake of 10", "%9.0f k states/s  %s states; of 8: %.0f", large,
     lib.grouped(all.states), small)
-  lib.tell("  a stored state of 11 parties", "%9.0f bytes  (target <= 120)",
-    all.state_bytes / all.states)
+  lib.tell("  beside SPIN's", "%9.0f k states/s  ratio %.2f  (target 0.70)  %s states", spin_rate,
+    large / spin_rate, lib.grouped(spin_states))
+  if million then
+    local huge = once(plain .. "12 --jobs 1")
+    lib.tell("  loss to ten million", "%9.2f times  (target < 3)  %s states",
+      small / (huge.states / huge.elapsed_ms), lib.grouped(huge.states))
+  end
+  local wide = once(plain .. "20 --jobs 1 --states 500000")
+  lib.tell("  a stored state of 21 parties", "%9.0f bytes  (target <= 120)",
+    wide.state_bytes / wide.states)
   local two = rate(plain .. "10 --jobs 2")
   lib.tell("  two jobs", "%9.2f of one  (target >= 1.40)", two / large)
   local six = once("flows/protocols/handshake.lua --parties participant=6 --crash 1")

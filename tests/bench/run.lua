@@ -165,4 +165,4 @@ end
 if wanted("node") then
   dofile("tests/bench/node.lua")(shared, afrun, build .. "/tests/bench")
 end
-if wanted("check") then dofile("tests/bench/check.lua")(shared, afrun) end
+if wanted("check") then dofile("tests/bench/check.lua")(shared, afrun, options.million) end

@@ -98,7 +98,7 @@ expect_output "the list of deferred events of initiator grows" \
 # Ctrl-C: what was found so far, and nothing that the interrupt itself has broken.
 for reduction in "" --no-reduction; do
     # shellcheck disable=SC2086
-    run timeout --preserve-status -s INT 1 "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 $reduction
+    run timeout --preserve-status -s INT 3 "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 $reduction
     if [ "$status" -eq 130 ] && grep -q 'interrupted): no violation so far' "$OUT" &&
         ! grep -q 'told apart: ' "$OUT"; then
         ok "interrupted $reduction"
