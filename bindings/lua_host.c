@@ -130,6 +130,20 @@ static int l_session_id(lua_State *L)
 
 /* ---- Time. ---- */
 
+/* Of handlers it is kept who asked first: a check, for which no time passes, tells of it. */
+static void note_time(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || script->flow == NULL || script->head.asked_time[0] != '\0' ||
+        !af_vm_push_where(L, L))
+        return;
+    size_t len;
+    const char *where = lua_tolstring(L, -1, &len); /* "file:line: " */
+    snprintf(script->head.asked_time, sizeof script->head.asked_time, "%.*s",
+             (int)(len > 2 ? len - 2 : 0), where);
+    lua_pop(L, 1);
+}
+
 static int push_now(lua_State *L, int status, lua_KContext context)
 {
     (void)status;
@@ -137,6 +151,7 @@ static int push_now(lua_State *L, int status, lua_KContext context)
     if (af_script_gate(L, "time"))
         return lua_yieldk(L, 0, 0, push_now);
     chance(L);
+    note_time(L);
     lua_pushnumber(L, (lua_Number)af_delivery_running(L)->now_ns / 1e9);
     return 1;
 }

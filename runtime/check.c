@@ -331,6 +331,9 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
     result->inert = search->inert;
     result->same = af_check_same_on(check);
     result->told_apart = af_check_same_why(check);
+    for (size_t version = check->version_count; version-- > 0;)
+        if (af_script_asked_time(check->scripts[version])[0] != '\0')
+            result->asked_time = af_script_asked_time(check->scripts[version]);
     result->state_bytes = af_check_seen_bytes(check->seen);
     return 0;
 }

@@ -98,6 +98,7 @@ struct af_check_result { /* borrowed from the check */
     uint64_t inert;         /* contracts that changed nothing, and were never in flight */
     bool same;              /* parties of a role were not told apart */
     const char *told_apart; /* why they were, or NULL */
+    const char *asked_time; /* where a handler asked for the time, which is 0 here, or NULL */
     uint64_t state_bytes;   /* of all states */
     bool interrupted;       /* the progress said so */
 };

@@ -333,8 +333,11 @@ static void note_impure(struct af_check *check, uint32_t member, uint32_t from, 
                   " is not pure: the same call in a fresh instance differs in %s; it depends on "
                   "something else than party, event and sender",
                   difference(out, other));
+    int event = from != AF_CHECK_NONE && input < AF_CHECK_TIMER
+                    ? check->messages[number].event[local->version]
+                    : -1;
     if (from != AF_CHECK_NONE)
-        af_check_place(check, local, &where);
+        af_check_handler_place(check, local, event, &where);
     out->violation =
         af_check_violation(check, AF_CHECK_ERROR, check->roles[0][member],
                            where.len == 0 ? NULL : af_buf_text(&where), af_buf_text(&text));

@@ -15,14 +15,22 @@ const char *af_check_role_name(const struct af_check *check, uint32_t member)
     return check->flows[0]->roles[check->roles[0][member]].name;
 }
 
+void af_check_handler_place(const struct af_check *check, const struct af_check_local *local,
+                            int event, struct af_buf *out)
+{
+    const char *file = af_script_file(check->scripts[local->version])->name;
+    int line = local->about == NULL ? 0 : local->about->line;
+    if (local->about != NULL && event >= 0 && local->about->lines[event] > 0)
+        line = local->about->lines[event];
+    af_buf_append_string(out, file);
+    if (line > 0)
+        af_buf_printf(out, ":%d", line);
+}
+
 void af_check_place(const struct af_check *check, const struct af_check_local *local,
                     struct af_buf *out)
 {
-    const char *file = af_script_file(check->scripts[local->version])->name;
-    if (local->about != NULL && local->about->line > 0)
-        af_buf_printf(out, "%s:%d", file, local->about->line);
-    else
-        af_buf_append_string(out, file);
+    af_check_handler_place(check, local, -1, out);
 }
 
 /* ---- Parties. ---- */

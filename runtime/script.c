@@ -35,6 +35,11 @@ int af_script_set_task(struct af_script *script, const char *task_id,
     return of(script)->set_task(script, task_id, members, member_count, args, arg_count, why);
 }
 
+const char *af_script_asked_time(const struct af_script *script)
+{
+    return ((const struct af_script_head *)(const void *)script)->asked_time;
+}
+
 const struct af_script_member *af_script_members(const struct af_script *script, size_t *count)
 {
     return of(script)->members(script, count);

@@ -47,6 +47,7 @@ struct af_flow_state {
     bool may_end;
     bool has_after;
     uint8_t *events; /* an enum af_disposition for each of the flow's events */
+    int *lines;      /* … and where its handler is, 0 if there is none or it is unknown */
     const char **timeouts;
     size_t timeout_count;
 };
@@ -138,6 +139,10 @@ struct af_script_member {
 int af_script_set_task(struct af_script *script, const char *task_id,
                        const struct af_script_member *members, size_t member_count,
                        const struct af_script_arg *args, size_t arg_count, struct af_failure *why);
+
+/* Where a handler asked for the time first, as file:line; "" if none has. Of a script in a worker
+ * process nothing is known. Borrowed. */
+const char *af_script_asked_time(const struct af_script *script);
 
 /* Those members, borrowed. */
 const struct af_script_member *af_script_members(const struct af_script *script, size_t *count);

@@ -39,6 +39,7 @@ struct af_script_driver {
 
 struct af_script_head {
     const struct af_script_driver *driver;
+    char asked_time[300]; /* see af_script_asked_time() */
 };
 
 #endif

@@ -95,8 +95,10 @@ void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
             af_wire_put_u32(out, (uint32_t)state->line);
             af_wire_put_u8(out, state->may_end);
             af_wire_put_u8(out, state->has_after);
-            for (size_t e = 0; e < flow->event_count; e++)
+            for (size_t e = 0; e < flow->event_count; e++) {
                 af_wire_put_u8(out, state->events[e]);
+                af_wire_put_u32(out, (uint32_t)state->lines[e]);
+            }
             af_wire_put_u32(out, (uint32_t)state->timeout_count);
             for (size_t t = 0; t < state->timeout_count; t++)
                 af_wire_put_string(out, state->timeouts[t]);
@@ -195,8 +197,10 @@ static void read_state(struct reading *reading, const struct af_flow *flow,
     state->may_end = flag(reading);
     state->has_after = flag(reading);
     state->events = take(reading, flow->event_count, 1);
+    state->lines = take(reading, flow->event_count, sizeof *state->lines);
     for (size_t e = 0; !reading->bad && e < flow->event_count; e++) {
         state->events[e] = af_wire_get_u8(reading->in);
+        state->lines[e] = line(reading);
         reading->bad = reading->bad || state->events[e] > AF_EVENT_IGNORED;
     }
     size_t timeouts = count(reading, AF_WORKER_DEADLINES_MAX);

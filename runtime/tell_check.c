@@ -212,12 +212,20 @@ static void print_work(const struct af_tell_check *tell, const struct af_check_r
         printf("; %s contracts that change nothing left out", grouped(result->inert, inert));
     if (result->told_apart != NULL)
         printf("\nparties of a role are told apart: %s", result->told_apart);
-    printf("\n%sstates compared byte by byte: none is missed; %.0f bytes a state, %.1f MB; %.2f s, "
-           "%.2f million states/s\n",
+    printf("\n%sstates compared byte by byte: none is missed; %.1f MB",
            result->same ? "parties of a role are not told apart; " : "",
-           result->states == 0 ? 0.0 : (double)result->state_bytes / (double)result->states,
-           (double)result->state_bytes / 1e6, seconds,
+           (double)result->state_bytes / 1e6);
+    if (result->states >= 100000) /* of fewer the tables take most */
+        printf(", %.0f bytes a state", (double)result->state_bytes / (double)result->states);
+    printf("; %.2f s, %.2f million states/s\n", seconds,
            seconds <= 0 ? 0.0 : (double)result->states / 1e6 / seconds);
+}
+
+static void print_time(const struct af_check_result *result)
+{
+    if (result->asked_time != NULL)
+        printf("not exhaustive in time: %s asks for the time, which is always 0 here\n",
+               result->asked_time);
 }
 
 static void print_last(const struct af_tell_check *tell, const struct af_check_result *result)
@@ -263,6 +271,8 @@ static void print_json(const struct af_tell_check *tell, const struct af_check_r
                                               : "interrupted");
     af_buf_append_string(&out, ",\"growing\":");
     append_string(&out, result->growing);
+    af_buf_append_string(&out, ",\"time\":");
+    append_string(&out, result->asked_time);
     af_buf_append_string(&out, ",\"violations\":[");
     for (size_t i = 0; i < result->violation_count; i++) {
         const struct af_check_violation *violation = &result->violations[i];
@@ -318,6 +328,7 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
             print_ends(result);
             print_unreached(tell, result);
             print_work(tell, result);
+            print_time(result);
         }
         if (result->growing != NULL)
             printf("%s; see \"Checking\" in flows/README.md\n", result->growing);

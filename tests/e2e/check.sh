@@ -131,11 +131,26 @@ return af.flow { name = "address", mock = { a = 1, b = 1 }, roles = {
     party:send("b-1", Ask { n = 1 })
     party:send("b-1", Ask { n = 2 })
   end } } },
-  b = { start = "on", states = { on = { may_end = true, [Ask] = function(party)
+  b = { start = "on", states = { on = { may_end = true, enter = function() end,
+    [Ask] = function(party)
     party.data.text = tostring({})
   end } } } } }
 LUA
-expect_violation "is not pure" "$AFRUN" check address.lua
+expect_violation "address.lua:9: the handler of 'ask' in state 'on' is not pure" "$AFRUN" check address.lua
+
+# ---- Handlers that ask for the time. ----
+
+cat >late.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "late", mock = { a = 1 }, roles = {
+  a = { start = "on", states = { on = { after = { 5, function(party)
+    if party:now() > 100 then error("late") end
+    return af.done()
+  end } } } } } }
+LUA
+expect_output "not exhaustive in time: late.lua:4" "$AFRUN" check late.lua
+expect_output '"time":"late.lua:4"' "$AFRUN" check late.lua --json
+expect_output '"time":null' "$AFRUN" check "$ROOT/flows/sync_state.lua" --json
 
 # ---- What is refused. ----
 
