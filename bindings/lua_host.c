@@ -19,10 +19,12 @@ static const char *const outcome_metatable = "af.outcome";
 static struct af_rng *chance(lua_State *L)
 {
     struct af_delivery *delivery = af_delivery_running(L);
-    if (delivery == NULL)
+    if (delivery == NULL) {
         luaL_error(L,
                    "chance, uuids and time are not to be had while a flow is loaded; use them in "
                    "a handler");
+        return NULL; /* never: it has raised */
+    }
     if (!delivery->rng_seeded) {
         struct af_hash key = delivery->input.key;
         af_rng_init_keyed(&delivery->rng, af_hash_bytes(delivery->party->seed, &key, sizeof key));
@@ -134,7 +136,7 @@ static int l_session_id(lua_State *L)
 static void note_time(lua_State *L)
 {
     struct af_script *script = af_vm_of(L)->script;
-    if (script == NULL || script->flow == NULL || script->head.asked_time[0] != '\0' ||
+    if (script->flow == NULL || script->head.asked_time[0] != '\0' ||
         !af_vm_push_where(L, L))
         return;
     size_t len;
@@ -151,8 +153,8 @@ static int push_now(lua_State *L, int status, lua_KContext context)
     if (af_script_gate(L, "time"))
         return lua_yieldk(L, 0, 0, push_now);
     chance(L);
-    note_time(L);
     lua_pushnumber(L, (lua_Number)af_delivery_running(L)->now_ns / 1e9);
+    note_time(L);
     return 1;
 }
 

@@ -56,7 +56,8 @@ static void look_at_flow(const struct af_flow *flow)
             const struct af_flow_state *state = &role->states[s];
             demand(af_wire_is_name(state->name) && state->line >= 0, "a state");
             for (size_t e = 0; e < flow->event_count; e++)
-                demand(state->events[e] <= AF_EVENT_IGNORED, "a disposition");
+                demand(state->events[e] <= AF_EVENT_IGNORED && state->lines[e] >= 0,
+                       "a disposition");
             for (size_t t = 0; t < state->timeout_count; t++)
                 demand(af_wire_is_name(state->timeouts[t]), "a timeout's name");
         }

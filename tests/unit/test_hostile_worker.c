@@ -23,10 +23,12 @@
 
 enum { BAD, GOOD, EVENTS };
 static uint8_t handled[EVENTS] = {AF_EVENT_HANDLED, AF_EVENT_HANDLED};
+static int lines[EVENTS] = {3, 4};
 static struct af_flow_event events[EVENTS] = {{.type = "bad", .type_len = 3, .fields = ""},
                                               {.type = "good", .type_len = 4, .fields = ""}};
-static struct af_flow_state states[] = {{.name = "one", .events = handled},
-                                        {.name = "two", .has_after = true, .events = handled}};
+static struct af_flow_state states[] = {
+    {.name = "one", .events = handled, .lines = lines},
+    {.name = "two", .has_after = true, .events = handled, .lines = lines}};
 static struct af_flow_role role = {.name = "r", .states = states, .state_count = 2};
 static struct af_flow flow = {.name = "hostile",
                               .version = 1,

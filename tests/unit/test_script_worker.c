@@ -304,6 +304,7 @@ static void compare_states(const struct af_flow *here, const struct af_flow_stat
     assert_int_equal(a->may_end, b->may_end);
     assert_int_equal(a->has_after, b->has_after);
     assert_memory_equal(a->events, b->events, here->event_count);
+    assert_memory_equal(a->lines, b->lines, here->event_count * sizeof *a->lines);
     assert_int_equal(a->timeout_count, b->timeout_count);
     for (size_t i = 0; i < a->timeout_count; i++)
         assert_string_equal(a->timeouts[i], b->timeouts[i]);
