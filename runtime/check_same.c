@@ -331,19 +331,25 @@ static bool exchanged(struct af_check *check, struct swap *swap, struct af_check
     return same_sends(check, swap, &one, &two);
 }
 
-static void switch_off(struct af_check *check, const struct af_check_local *local,
-                       const struct swap *swap, const char *what)
+static void switch_off(struct af_check *check, const char *place, const struct swap *swap,
+                       const char *what)
 {
     struct af_check_same *same = check->same;
-    struct af_buf place = AF_BUF_EMPTY;
-    if (local != NULL && local->about != NULL) {
-        af_check_place(check, local, &place);
-        af_buf_append_string(&place, ": ");
-    }
     same->off = true;
-    snprintf(same->why, sizeof same->why, "%s%s tells %s from %s", af_buf_text(&place), what,
+    snprintf(same->why, sizeof same->why, "%s: %s tells %s from %s", place, what,
              check->who[swap->a].id, check->who[swap->b].id);
-    af_buf_release(&place);
+}
+
+/* Where what takes an input is, or the role, of a start. */
+static void place_of(const struct af_check *check, uint32_t member, uint32_t from, uint32_t input,
+                     struct af_buf *out)
+{
+    if (from == AF_CHECK_NONE)
+        af_buf_printf(out, "%s:%d", af_script_file(check->scripts[0])->name,
+                      check->flows[0]->roles[check->roles[0][member]].line);
+    else
+        af_check_handler_place(check, &check->locals[from],
+                               input < AF_CHECK_TIMER ? check->messages[input].event[0] : -1, out);
 }
 
 /* One call, with one exchange. */
@@ -366,9 +372,13 @@ static void try_call(struct af_check *check, struct swap *swap, uint32_t member,
     struct af_check_outcome one = *af_check_call(check, member, from, input);
     struct af_check_outcome two =
         *af_check_call(check, other(swap, member), swapped_from, swapped_input);
-    if (check->why.kind == AF_FAILURE_NONE && !af_script_interrupted() &&
-        !exchanged(check, swap, one, two))
-        switch_off(check, from == AF_CHECK_NONE ? NULL : &check->locals[from], swap, what);
+    if (check->why.kind != AF_FAILURE_NONE || af_script_interrupted() ||
+        exchanged(check, swap, one, two))
+        return;
+    struct af_buf place = AF_BUF_EMPTY;
+    place_of(check, member, from, input, &place);
+    switch_off(check, af_buf_text(&place), swap, what);
+    af_buf_release(&place);
 }
 
 /* The party of a call's key; any time left of its timers will do. */
@@ -417,7 +427,8 @@ uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector
         apply(check, &same->swaps[s], state, &swapped);
         bool fine = af_check_same_view(check, &swapped) == AF_CHECK_NONE;
         if (!same->off && !af_script_interrupted() && fine != (violation == AF_CHECK_NONE))
-            switch_off(check, NULL, &same->swaps[s], "an invariant");
+            switch_off(check, af_script_file(check->scripts[0])->name, &same->swaps[s],
+                       "an invariant");
     }
     af_check_vector_release(&swapped);
     return violation;

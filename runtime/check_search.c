@@ -303,8 +303,19 @@ static bool merge(struct round *round, struct piece *piece)
     return !piece->too_large && check->why.kind == AF_FAILURE_NONE;
 }
 
-/* States for which Lua must be asked. */
-static void do_missed(struct round *round, size_t piece_count)
+/* What all takes that grows with the search. */
+static uint64_t bytes_taken(const struct af_check *check)
+{
+    return af_check_seen_bytes(check->seen) + check->search->order_cap * sizeof(uint64_t) +
+           af_check_words_bytes(&check->words) + af_check_words_bytes(&check->local_keys) +
+           af_check_words_bytes(&check->message_keys) + af_check_words_bytes(&check->call_keys) +
+           check->local_cap * sizeof *check->locals + check->step_cap * sizeof *check->steps +
+           check->outcome_cap * sizeof *check->outcomes;
+}
+
+/* States for which Lua must be asked. Returns false if what that adds takes too much: a party's
+ * data may be large. */
+static bool do_missed(struct round *round, size_t piece_count)
 {
     struct worker *worker = &round->workers[0];
     struct piece *last = &round->pieces[PIECES];
@@ -318,10 +329,13 @@ static void do_missed(struct round *round, size_t piece_count)
                     note_stuck(round, last->stuck[e]);
                 last->ended_count = last->stuck_count = 0;
             }
+            if (bytes_taken(round->check) >= round->check->options->bytes_max)
+                return false;
             worker->piece = last;
             look(worker, round->pieces[i].missed[k], true);
         }
     }
+    return true;
 }
 
 /* ---- Adding. ---- */
@@ -387,6 +401,15 @@ static void do_shard(void *arg, unsigned worker, size_t shard)
 
 /* ---- Rounds and levels. ---- */
 
+/* The bound that was hit, or NULL. */
+static const char *bound_hit(const struct af_check *check)
+{
+    const struct af_check_options *options = check->options;
+    return af_check_seen_count(check->seen) >= options->states_max ? "--states"
+           : bytes_taken(check) >= options->bytes_max              ? "--memory"
+                                                                   : NULL;
+}
+
 static bool do_round(struct round *round)
 {
     struct af_check *check = round->check;
@@ -400,7 +423,7 @@ static bool do_round(struct round *round)
     }
     if (!alone)
         af_check_jobs_run(check->jobs, pieces, do_piece, round);
-    do_missed(round, pieces);
+    goes_on = do_missed(round, pieces) && goes_on;
     af_check_same_try(check);
     for (size_t i = 0; i < pieces && !alone; i++)
         goes_on = merge(round, &round->pieces[i]) && goes_on;
@@ -412,18 +435,10 @@ static bool do_round(struct round *round)
     if (round->same && !af_check_same_on(check))
         return false; /* all is done again, otherwise */
     if (!goes_on && check->why.kind == AF_FAILURE_NONE)
+        check->search->bound = bound_hit(check);
+    if (!goes_on && check->why.kind == AF_FAILURE_NONE && check->search->bound == NULL)
         check->search->bound = "a state has more contracts in flight than fit into 16,000 bytes";
     return goes_on;
-}
-
-/* The bound that was hit, or NULL. */
-static const char *bound_hit(const struct af_check *check)
-{
-    const struct af_check_options *options = check->options;
-    return af_check_seen_count(check->seen) >= options->states_max ? "--states"
-           : af_check_seen_bytes(check->seen) + check->search->order_cap * 8 >= options->bytes_max
-               ? "--memory"
-               : NULL;
 }
 
 static bool tell(struct af_check *check, size_t frontier, af_check_progress_fn *progress, void *arg)
@@ -433,7 +448,7 @@ static bool tell(struct af_check *check, size_t frontier, af_check_progress_fn *
                                     .transitions = search->transitions,
                                     .depth = search->depth,
                                     .frontier = frontier,
-                                    .bytes = af_check_seen_bytes(check->seen)};
+                                    .bytes = bytes_taken(check)};
     return progress == NULL || progress(arg, &now);
 }
 

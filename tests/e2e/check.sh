@@ -26,6 +26,12 @@ expect_violation "sender is in state 'waiting_ack'" "$AFRUN" check "$bugs/lost_a
 expect_violation "a line is missing" "$AFRUN" check "$bugs/reordered.lua"
 expect_output "no violation" "$AFRUN" check "$bugs/reordered.lua" --fifo
 expect_violation "no way is left to the end" "$AFRUN" check "$data/livelock.lua"
+run "$AFRUN" check "$data/livelock.lua"
+if grep -q "told apart: livelock.lua:[0-9]*: the start tells player-1 from player-2" "$OUT"; then
+    ok "what tells parties of a role apart has a line"
+else
+    not_ok "what tells parties of a role apart has a line" "$(explain "it has not" livelock)"
+fi
 expect_violation "event 'note'" "$AFRUN" check "$data/deferring.lua" --arg note=true
 expect_violation "tired of 2" "$AFRUN" check "$data/failing.lua"
 
@@ -94,6 +100,28 @@ LUA
 expect_output "data.ticks of clock grows with the depth" "$AFRUN" check counter.lua --states 500
 expect_output "the list of deferred events of initiator grows" \
     "$AFRUN" check "$ROOT/flows/sync_state.lua" --lose 1 --states 20000
+
+cat >large.lua <<'LUA'
+local af = require "af"
+local Tick = af.event("tick", {})
+return af.flow { name = "large", mock = { clock = 1 }, roles = { clock = {
+  data = function() return { ticks = 0, text = "" } end, start = "ticking",
+  states = { ticking = {
+    enter = function(party) party:send(party.id, Tick {}) end,
+    [Tick] = function(party)
+      local data = party.data
+      data.ticks = data.ticks + 1
+      data.text = ("%08d"):format(data.ticks):rep(50000)
+      return "ticking"
+    end } } } } }
+LUA
+bounded() { # in 1.5 GB of address space, of which the program alone takes some
+    (ulimit -v 1500000 && exec "$AFRUN" check large.lua --memory 300M)
+}
+if [[ $AFRUN == *sanitize* ]]; then # whose shadow takes terabytes
+    bounded() { "$AFRUN" check large.lua --memory 50M; }
+fi
+expect_output "not exhaustive (--memory): no violation so far" bounded
 
 # Ctrl-C: what was found so far, and nothing that the interrupt itself has broken.
 for reduction in "" --no-reduction; do
