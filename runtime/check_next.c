@@ -349,7 +349,9 @@ static void parties(struct af_check_next *next)
 /* ---- All of it. ---- */
 
 struct standing {
-    bool down, all_settled, in_flight;
+    bool down, all_settled;
+    bool in_flight; /* something that hinders time from passing: what a party that is down has
+                       sent may not have gone out yet */
     int64_t least_ns; /* among parties that are up; -1: no timer */
     bool armed;       /* a timer, at any live party */
 };
@@ -370,9 +372,11 @@ static struct standing look(const struct af_check_next *next)
             standing.least_ns = local->least_ns;
     }
     for (size_t i = 0; i < state->count && !standing.in_flight; i++) {
-        const struct af_check_local *receiver =
-            &check->locals[state->locals[check->messages[state->contracts[i]].to]];
-        standing.in_flight = receiver->down == 0 && !receiver->gone;
+        const struct af_check_message *message = &check->messages[state->contracts[i]];
+        const struct af_check_local *sender = &check->locals[state->locals[message->from]];
+        const struct af_check_local *receiver = &check->locals[state->locals[message->to]];
+        standing.in_flight = receiver->down == 0 && !receiver->gone &&
+                             (sender->down == 0 || sender->over);
     }
     return standing;
 }

@@ -32,6 +32,8 @@ if grep -q "told apart: livelock.lua:[0-9]*: the start tells player-1 from playe
 else
     not_ok "what tells parties of a role apart has a line" "$(explain "it has not" livelock)"
 fi
+expect_output "no violation" "$AFRUN" check "$data/unsent.lua"
+expect_violation "event 'reply': not expected in state 'given_up'" "$AFRUN" check "$data/unsent.lua" --crash 1
 expect_violation "event 'note'" "$AFRUN" check "$data/deferring.lua" --arg note=true
 expect_violation "tired of 2" "$AFRUN" check "$data/failing.lua"
 
@@ -69,6 +71,7 @@ replays "a broken invariant" "$bugs/double_count.lua" --duplicate 1
 replays "a stuck party" "$bugs/lost_ack.lua" --drop 1
 replays "a handler that raises" "$bugs/reordered.lua"
 replays "a stuck party behind a late contract" "$data/deferring.lua" --drop 1
+replays "what a crashed party had not sent yet" "$data/unsent.lua" --crash 1
 replays "a lost party" "$data/deferring.lua" --lose 1
 replays "an unexpected event" "$data/deferring.lua" --arg note=true
 replays "an event that is unexpected at once, after a crash" "$data/deferring.lua" --arg note=true --crash 1

@@ -43,6 +43,7 @@ done
 same "$data/deferring.lua" --arg note=true
 same "$data/deferring.lua" --arg note=true --crash 1
 same "$data/timers.lua" --timeouts any
+same "$data/unsent.lua" --crash 2 --drop 1
 same "$protocols/two_phase_commit.lua" --drop 1 --crash 1
 same "$protocols/two_phase_commit.lua" --lose 1
 same "$protocols/alternating_bit.lua" --fifo --drop 1 --duplicate 1

@@ -240,7 +240,9 @@ class Explorer:
         if not up:
             return
         least = min(left for _, _, left in up)
-        now = least == 0 or not any(True for _ in self.deliverable(state))
+        # what a party that is down has sent may not have gone out yet
+        now = least == 0 or not any(not parties[contract[0]][DOWN]
+                                    for _, contract in self.deliverable(state))
         for member, name, left in up:
             if now and left == least:
                 yield True, lambda m=member, n=name: self.fire(state, m, n, least, None)
