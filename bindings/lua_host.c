@@ -136,8 +136,7 @@ static int l_session_id(lua_State *L)
 static void note_time(lua_State *L)
 {
     struct af_script *script = af_vm_of(L)->script;
-    if (script->flow == NULL || script->head.asked_time[0] != '\0' ||
-        !af_vm_push_where(L, L))
+    if (script->flow == NULL || script->head.asked_time[0] != '\0' || !af_vm_push_where(L, L))
         return;
     size_t len;
     const char *where = lua_tolstring(L, -1, &len); /* "file:line: " */

@@ -29,6 +29,8 @@ enum af_check_fault {
     AF_CHECK_FAULTS
 };
 
+struct af_file_access;
+
 struct af_check_count { /* how many parties of a role */
     const char *role;
     int64_t count;
@@ -41,6 +43,7 @@ struct af_check_options { /* borrowed, as all that it points to */
     size_t party_count;
     const struct af_script_arg *args;
     size_t arg_count;
+    const struct af_file_access *files; /* what uploads may read of the disk */
     uint32_t budget[AF_CHECK_FAULTS];
     bool any_timeout; /* any timeout at any moment: no clock */
     bool fifo;

@@ -7,12 +7,17 @@
  * depends on something else than its input. */
 #include "check_impl.h"
 
+#include "bounds.h"
 #include "contract.h"
+#include "failure.h"
 #include "json.h"
 #include "loop.h"
 #include "mem.h"
 #include "party_move.h"
 #include "reload.h"
+#include "request.h"
+#include "script_calls.h"
+#include "script_mock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,31 +85,51 @@ static void stepped(void *arg, struct af_party *party)
     (void)arg, (void)party;
 }
 
-/* What a handler asks of the outside has no answer here: there is no outside. */
+/* What the mock answers depends on the call alone; the rest of the outside has no answer here. */
+static void take_call(struct af_check *check, const char *id, const struct af_script_call *call,
+                      const struct af_request *request, struct af_script_mock_file *file,
+                      struct af_answer *answer, struct af_failure *why)
+{
+    const struct af_script_mock mock = {check->store, check->options->files, true};
+    if (strcmp(call->name, "upload") == 0) {
+        af_script_mock_upload(&mock, call, request, file, answer, why);
+    } else if (strcmp(call->name, "download") == 0) {
+        af_script_mock_download(&mock, request, file, answer, why);
+    } else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0) {
+        af_script_mock_nodes(check->scripts[0], call->name[0] == 'w' ? id : NULL, &file->reply);
+        answer->reply = af_buf_text(&file->reply);
+        answer->reply_len = file->reply.len;
+    } else {
+        af_failure_set(why, AF_FAILURE_FLOW, call->name,
+                       "cannot be checked: what the outside answers is not part of the flow");
+    }
+}
+
 static void answer_call(void *owner, struct af_script_party *party,
                         const struct af_script_call *call)
 {
-    struct af_check *check = owner;
-    struct af_buf reply = AF_BUF_EMPTY;
-    char why[200];
+    const struct af_check *check = owner;
+    if ((check->recorded_input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_RELOAD) {
+        af_reload_call(NULL, party, call);
+        return;
+    }
+    const char *id = af_party_spec(af_script_party_user(party))->id;
+    struct af_script_mock_file file = {0};
     struct af_answer answer = {0};
-    if (strcmp(call->name, "nodes") == 0) {
-        af_buf_append_char(&reply, '[');
-        for (uint32_t i = 0; i < check->members; i++) {
-            af_buf_append_string(&reply, i == 0 ? "" : ",");
-            af_json_write_string(&reply, check->who[i].id, strlen(check->who[i].id));
-        }
-        af_buf_append_char(&reply, ']');
-        answer.reply = af_buf_text(&reply);
-        answer.reply_len = reply.len;
-    } else {
-        snprintf(why, sizeof why,
-                 "'%s' cannot be checked: what the outside answers is not part of the flow",
-                 call->name);
-        answer.failure = why;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_request request;
+    char text[AF_FAILURE_TEXT_MAX + 300];
+    if (af_script_call_read(call, &request, text, sizeof text) != 0)
+        answer.failure = text;
+    else
+        take_call(owner, id, call, &request, &file, &answer, &why);
+    if (why.kind != AF_FAILURE_NONE) {
+        snprintf(text, sizeof text, "%s: %s", why.what, why.why);
+        answer.failure = text;
     }
     af_script_answer(party, call->id, &answer);
-    af_buf_release(&reply);
+    af_request_release(&request);
+    af_script_mock_release(&file);
 }
 
 /* ---- Putting a party where it is. ---- */

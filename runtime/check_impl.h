@@ -108,6 +108,7 @@ struct af_check_found {
 enum { AF_CHECK_SHARDS = 32 };
 
 struct af_check_seen;
+struct af_file_store;
 struct af_check_jobs;
 struct af_check_world;
 struct af_check_search;
@@ -120,6 +121,7 @@ struct af_check {
     const struct af_flow *flows[2];
     size_t version_count;
     struct af_loop *loop;
+    struct af_file_store *store; /* of uploads */
     struct af_party_owner owner;
     uint32_t members;
     const struct af_script_member *who;

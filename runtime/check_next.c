@@ -350,8 +350,8 @@ static void parties(struct af_check_next *next)
 
 struct standing {
     bool down, all_settled;
-    bool in_flight; /* something that hinders time from passing: what a party that is down has
-                       sent may not have gone out yet */
+    bool in_flight;   /* something that hinders time from passing: what a party that is down has
+                         sent may not have gone out yet */
     int64_t least_ns; /* among parties that are up; -1: no timer */
     bool armed;       /* a timer, at any live party */
 };
@@ -375,8 +375,8 @@ static struct standing look(const struct af_check_next *next)
         const struct af_check_message *message = &check->messages[state->contracts[i]];
         const struct af_check_local *sender = &check->locals[state->locals[message->from]];
         const struct af_check_local *receiver = &check->locals[state->locals[message->to]];
-        standing.in_flight = receiver->down == 0 && !receiver->gone &&
-                             (sender->down == 0 || sender->over);
+        standing.in_flight =
+            receiver->down == 0 && !receiver->gone && (sender->down == 0 || sender->over);
     }
     return standing;
 }

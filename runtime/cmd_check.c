@@ -4,6 +4,7 @@
 #include "bounds.h"
 #include "check.h"
 #include "failure.h"
+#include "file_access.h"
 #include "interrupt.h"
 #include "log.h"
 #include "mem.h"
@@ -18,6 +19,7 @@
 
 struct check_options {
     struct af_check_options check;
+    struct af_file_access files;
     struct af_opts_counts parties;
     struct af_check_count *counts;
     struct af_script_arg *args;
@@ -307,6 +309,7 @@ static void finish_options(struct check_options *options, const char *path)
     check->party_count = options->parties.count;
     check->args = options->args;
     check->arg_count = options->arg_count;
+    check->files = &options->files;
 }
 
 static int check_flow(struct check_options *options, struct af_failure *why)
@@ -356,12 +359,14 @@ static int run(int argc, char **argv)
         af_failure_set(&why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");
     } else if (words == 1) {
         finish_options(&options, argv[0]);
-        status = check_flow(&options, &why);
+        if (af_file_access_grant(&options.files, 0, ".", &why) == 0)
+            status = check_flow(&options, &why);
     }
     for (size_t i = 0; i < options.arg_count; i++)
         free((char *)(uintptr_t)options.args[i].name);
     free(options.args);
     free(options.counts);
+    af_file_access_release(&options.files);
     af_opts_counts_release(&options.parties);
     if (status >= 0)
         return status;

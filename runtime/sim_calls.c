@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "reload.h"
 #include "script_calls.h"
+#include "script_mock.h"
 #include "script_run.h"
 
 #include <stdio.h>
@@ -35,85 +36,48 @@ void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t c
 
 /* ---- Files. ---- */
 
+/* Gives what the mock answers, or says what why tells; `name` is the function's. */
+static void give(struct af_sim *sim, struct af_script_party *party,
+                 const struct af_script_call *call, struct af_answer given, const char *name,
+                 const struct af_failure *why)
+{
+    char text[AF_FAILURE_TEXT_MAX + 300];
+    if (why->kind != AF_FAILURE_NONE) {
+        snprintf(text, sizeof text, "%s: %s: %s", name, why->what, why->why);
+        given.failure = text;
+    }
+    given.now_ns = af_loop_now_ns(sim->loop);
+    af_script_answer(party, call->id, &given);
+}
+
 static void upload(struct af_sim *sim, struct af_script_party *party, const char *id,
                    const struct af_script_call *call, const struct af_request *request)
 {
+    const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_buf file = AF_BUF_EMPTY;
-    char url[AF_FILE_URL_BYTES], reply[AF_FILE_URL_BYTES + 16];
-    const char *path = af_request_string(request, "path");
-    const void *bytes = call->bytes;
-    size_t len = call->bytes_len;
-    if (path != NULL) {
-        if (af_file_read(&sim->options->grants.files, path, AF_BUF_BYTES_MAX, &file, &why) != 0) {
-            char text[AF_FAILURE_TEXT_MAX];
-            snprintf(text, sizeof text, "upload_file: %s: %s", why.what, why.why);
-            af_buf_release(&file);
-            af_sim_refuse(sim, party, call->id, text);
-            return;
-        }
-        bytes = af_buf_text(&file);
-        len = file.len;
+    struct af_script_mock_file file = {0};
+    struct af_answer given = {0};
+    if (af_script_mock_upload(&mock, call, request, &file, &given, &why) == 0) {
+        af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "upload");
+        af_trace_string(sim->trace, "party", id);
+        af_trace_string(sim->trace, "url", file.url);
+        af_trace_integer(sim->trace, "bytes", (int64_t)file.len);
+        af_trace_end(sim->trace);
     }
-    af_file_store_put(sim->store, bytes, len, url);
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "upload");
-    af_trace_string(sim->trace, "party", id);
-    af_trace_string(sim->trace, "url", url);
-    af_trace_integer(sim->trace, "bytes", (int64_t)len);
-    af_trace_end(sim->trace);
-    af_buf_release(&file);
-    snprintf(reply, sizeof reply, "{\"url\":\"%s\"}", url);
-    af_sim_answer(sim, party, call->id, reply);
-}
-
-/* The bytes of a URL: NULL with *why filled. What was read from a file is kept in `file`. */
-static const void *fetch(struct af_sim *sim, const char *url, int64_t max_bytes,
-                         struct af_buf *file, size_t *len, struct af_failure *why)
-{
-    if (strncmp(url, "mock://", 7) == 0) {
-        const void *bytes = af_file_store_get(sim->store, url, len);
-        if (bytes == NULL)
-            af_failure_set(why, AF_FAILURE_FLOW, url, "nothing was uploaded under this URL");
-        return bytes;
-    }
-    if (strncmp(url, "file://", 7) == 0) {
-        if (af_file_read(&sim->options->grants.files, url + 7, max_bytes, file, why) != 0)
-            return NULL;
-        *len = file->len;
-        return af_buf_text(file);
-    }
-    af_failure_set(why, AF_FAILURE_FLOW, url, "in mock only mock:// and file:// can be downloaded");
-    return NULL;
+    give(sim, party, call, given, "upload_file", &why);
+    af_script_mock_release(&file);
 }
 
 static void download(struct af_sim *sim, struct af_script_party *party,
                      const struct af_script_call *call, const struct af_request *request)
 {
+    const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_buf file = AF_BUF_EMPTY;
-    const char *url = af_request_string(request, "url");
-    const char *path = af_request_string(request, "path");
-    const char *sha256 = af_request_string(request, "sha256");
-    int64_t max_bytes = AF_BUF_BYTES_MAX;
-    size_t len = 0;
-    af_request_integer(request, "max_bytes", &max_bytes);
-    const void *bytes = fetch(sim, url, max_bytes, &file, &len, &why);
-    if (bytes != NULL && (int64_t)len > max_bytes)
-        af_failure_set(&why, AF_FAILURE_FLOW, url, "is larger than %lld bytes",
-                       (long long)max_bytes);
-    else if (bytes != NULL && sha256 != NULL && !af_script_is_sha256(bytes, len, sha256))
-        af_failure_set(&why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one");
-    else if (bytes != NULL && path != NULL)
-        af_file_write(&sim->options->grants.files, path, bytes, len, &why);
-    if (why.kind != AF_FAILURE_NONE) {
-        char text[AF_FAILURE_TEXT_MAX];
-        snprintf(text, sizeof text, "af.download: %s: %s", why.what, why.why);
-        af_sim_refuse(sim, party, call->id, text);
-    } else {
-        answer(sim, party, call->id, "null", path != NULL ? NULL : bytes, path != NULL ? 0 : len,
-               NULL);
-    }
-    af_buf_release(&file);
+    struct af_script_mock_file file = {0};
+    struct af_answer given = {0};
+    af_script_mock_download(&mock, request, &file, &given, &why);
+    give(sim, party, call, given, "af.download", &why);
+    af_script_mock_release(&file);
 }
 
 /* ---- Programs. They run beside virtual time: the run stands still until they are over. ---- */
@@ -195,14 +159,7 @@ static void tell_members(struct af_sim *sim, struct af_script_party *party, cons
                          uint64_t call, bool whoami)
 {
     struct af_buf reply = AF_BUF_EMPTY;
-    size_t count;
-    const struct af_script_member *members = af_script_members(sim->scripts[0], &count);
-    if (whoami)
-        af_buf_printf(&reply, "{\"mock\":true,\"id\":\"%s\",\"nodes\":", id);
-    af_buf_append_char(&reply, '[');
-    for (size_t i = 0; i < count; i++)
-        af_buf_printf(&reply, "%s\"%s\"", i == 0 ? "" : ",", members[i].id);
-    af_buf_append_string(&reply, whoami ? "]}" : "]");
+    af_script_mock_nodes(sim->scripts[0], whoami ? id : NULL, &reply);
     af_sim_answer(sim, party, call, af_buf_text(&reply));
     af_buf_release(&reply);
 }

@@ -18,6 +18,7 @@ expect_violation() {
 # ---- Answers. ----
 
 expect_output "exhaustive: no violation" "$AFRUN" check "$ROOT/flows/sync_state.lua"
+expect_output "exhaustive: no violation" "$AFRUN" check "$ROOT/flows/model_exchange.lua" --parties client=2
 expect_output "initiator done, 3 participant done" "$AFRUN" check "$ROOT/flows/sync_state.lua"
 expect_output "sync_state.lua:75  participant: event 'sync' in state 'synced'" \
     "$AFRUN" check "$ROOT/flows/sync_state.lua"
