@@ -2,6 +2,7 @@
  *
  * A string, or a key, that is one of the two names becomes the other; a list that is just what
  * party:nodes() gives, of all parties or of those of the role, stays: it is the same for everybody.
+ * So does one that would become that: who exchanges the names twice has the text again.
  * Keys that are names are put in order again, as canonical JSON has them. */
 #include "check_impl.h"
 
@@ -54,7 +55,7 @@ static int by_key(const void *a, const void *b)
 
 /* Whether the parts are the names of all parties, or of those of the role, in order. */
 static bool is_node_list(const struct rename *rename, const struct part *parts, size_t count,
-                         bool of_role)
+                         bool of_role, bool renamed)
 {
     const struct af_check *check = rename->check;
     size_t at = 0;
@@ -62,8 +63,10 @@ static bool is_node_list(const struct rename *rename, const struct part *parts, 
         if (of_role && check->roles[0][i] != rename->role)
             continue;
         size_t len = strlen(check->who[i].id);
-        if (at == count || strlen(parts[at].before) != len + 2 ||
-            memcmp(parts[at].before + 1, check->who[i].id, len) != 0)
+        if (at == count)
+            return false;
+        const char *part = renamed ? parts[at].after : parts[at].before;
+        if (strlen(part) != len + 2 || memcmp(part + 1, check->who[i].id, len) != 0)
             return false;
         at++;
     }
@@ -138,9 +141,9 @@ static bool compound(struct rename *rename, bool object, struct af_buf *before,
     size_t count = 0;
     bool fine = read_parts(rename, object, &parts, &count);
     if (fine) {
-        bool same =
-            !object && count > 0 &&
-            (is_node_list(rename, parts, count, false) || is_node_list(rename, parts, count, true));
+        bool same = false;
+        for (int k = 0; k < 4 && !object && count > 0; k++)
+            same = same || is_node_list(rename, parts, count, (k & 1) != 0, (k & 2) != 0);
         write_parts(rename, before, parts, count, object, false);
         if (object)
             rename_keys(rename, parts, count);

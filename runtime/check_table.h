@@ -28,6 +28,7 @@ uint32_t af_check_text(struct af_check_words *words, const char *text);
 
 /* Its bytes, borrowed until the next word is added, and aligned for 64-bit numbers. */
 const void *af_check_word_bytes(const struct af_check_words *words, uint32_t word, size_t *len);
+
 /* What they take. */
 static inline size_t af_check_words_bytes(const struct af_check_words *words)
 {
