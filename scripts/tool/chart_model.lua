@@ -91,7 +91,8 @@ function model.build(records, opts)
   return {
     flow = rows.text_of(b, header.flow) or "?",
     version = header.version ~= 0 and rows.text_of(b, header.version) or nil, -- scripts have none
-    seed = rows.text_of(b, header.seed), parties = b.parties, rows = b.rows, counts = b.counts,
+    seed = not header.schedule and rows.text_of(b, header.seed) or nil, -- nothing was drawn
+    parties = b.parties, rows = b.rows, counts = b.counts,
     outcome = b.outcome, message = b.message, end_t = b.t, codec = b.codec,
   }
 end
