@@ -8,7 +8,9 @@
  *   check_vector.c  a state as numbers, and as packed bytes
  *   check_next.c    what can happen next in a state
  *   check_seen.c    the states that were seen
- *   check_search.c  breadth first, round by round
+ *   check_round.c   what comes next after many states, on all threads
+ *   check_note.c    violations, and how runs end
+ *   check_search.c  breadth first, level by level, round by round
  *   check_jobs.c    threads that share the work of a round
  *   check_world.c   invariants
  *   check_end.c     from which states no way is left to the end
@@ -409,10 +411,32 @@ struct af_check_search {
     size_t level_count, level_cap;
     uint64_t *order; /* … all states in the order of levels */
     size_t order_count, order_cap;
+    struct af_check_vector scratch;
 };
 
 int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg);
 void af_check_search_free(struct af_check_search *search);
+
+/* What all takes that grows with the search; the bound that was hit, or NULL. */
+uint64_t af_check_bytes(const struct af_check *check);
+const char *af_check_bound(const struct af_check *check);
+
+/* ---- check_round.c ---- */
+
+enum { AF_CHECK_ROUND = 8192 }; /* states at most */
+
+struct af_check_round;
+struct af_check_round *af_check_round_new(struct af_check *check);
+void af_check_round_free(struct af_check_round *round);
+
+/* Finds the first state. */
+void af_check_round_begin(struct af_check_round *round);
+
+/* Finds what comes next after each of the states. Returns false if the search is over before all is
+ * explored: a bound, a party that cannot be made, names that cannot be exchanged after all. */
+bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count);
+
+/* ---- check_note.c ---- */
 
 /* Who has not ended, and where, in words; the first of them, or AF_CHECK_NONE. */
 uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_vector *state,
@@ -420,6 +444,10 @@ uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_
 
 /* Notes a violation where it is found first. */
 void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, uint32_t contract);
+
+/* A state in which the run is stuck; one in which it has ended. */
+void af_check_note_stuck(struct af_check *check, uint64_t state);
+void af_check_note_end(struct af_check *check, uint64_t state);
 
 /* ---- check_end.c ---- */
 
