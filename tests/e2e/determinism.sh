@@ -1,7 +1,7 @@
 # One seed is one run: the same trace, byte for byte, in every process, at every address, in both
 # builds.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-seeds=${AF_TEST_COUNT:-$([ -n "${AF_TEST_LONG:-}" ] && echo 100 || echo 5)}
+seeds=${AF_TEST_COUNT:-$(is_short && echo 5 || echo 100)} # both builds are compared in any case
 faults=(--drop 0.05 --duplicate 0.05 --partition random:0.05)
 
 # trace FILE COMMAND…: runs it with its trace to FILE; how it ends is part of the comparison.
