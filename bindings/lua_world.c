@@ -186,9 +186,11 @@ bool af_script_check_invariants(struct af_script *script, const char **name, con
     int top = lua_gettop(L);
     vm->running = script->main;
     af_vm_begin(vm);
+    af_vm_hook(L); /* an invariant may loop, too */
     lua_pushcfunction(L, l_check);
     lua_pushlightuserdata(L, script);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    lua_sethook(L, NULL, 0, 0);
     af_vm_end(vm);
     vm->running = NULL;
     bool holds = status == LUA_OK && lua_gettop(L) == top;

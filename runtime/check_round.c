@@ -13,6 +13,8 @@
 #include <string.h>
 
 enum { PIECE = 256, PIECES = AF_CHECK_ROUND / PIECE };
+static const char too_large[] = "a state has more contracts in flight than fit into 16,000 bytes";
+
 enum { LEAD = 8 }; /* entries between one look ahead and the next */
 
 struct found { /* one state, or a violation, that a piece has come to */
@@ -341,7 +343,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     if (!goes_on && check->why.kind == AF_FAILURE_NONE)
         check->search->bound = af_check_bound(check);
     if (!goes_on && check->why.kind == AF_FAILURE_NONE && check->search->bound == NULL)
-        check->search->bound = "a state has more contracts in flight than fit into 16,000 bytes";
+        check->search->bound = too_large;
     return goes_on;
 }
 
@@ -399,6 +401,7 @@ void af_check_round_begin(struct af_check_round *round)
         piece->found[i].state = AF_CHECK_NO_STATE;
     for (size_t i = 0; i < piece->unseen_count; i++)
         piece->unseen[i].from = AF_CHECK_NO_STATE;
-    merge(round, piece);
+    if (!merge(round, piece))
+        round->check->search->bound = too_large;
     af_check_jobs_run(round->check->jobs, AF_CHECK_SHARDS, do_shard, round);
 }

@@ -11,6 +11,7 @@
 #include "progress.h"
 #include "script.h"
 #include "tell_check.h"
+#include "trace_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +137,12 @@ static int set_states(void *target, const char *value, struct af_failure *why)
 
 static int set_time(void *target, const char *value, struct af_failure *why)
 {
-    return af_opts_duration(value, &OPTIONS(target)->time_ns, why);
+    int64_t *time_ns = &OPTIONS(target)->time_ns;
+    if (af_opts_duration(value, time_ns, why) != 0)
+        return -1;
+    return *time_ns > 0 ? 0
+                        : af_failure_set(why, AF_FAILURE_USAGE, "",
+                                         "expected more than no time, not '%s'", value);
 }
 
 static int set_memory(void *target, const char *value, struct af_failure *why)
@@ -151,8 +157,10 @@ static int set_memory(void *target, const char *value, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, "",
                               "'%s' is not a size: digits, perhaps with K, M, G or T", value);
     snprintf(digits, sizeof digits, "%.*s", (int)len, value);
-    if (af_opts_integer(digits, 1, INT64_MAX >> 40, &number, why) != 0)
-        return -1;
+    if (af_opts_integer(digits, 1, INT64_MAX >> 40, &number, NULL) != 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "'%s' is no memory that a machine has: expected such as 500M or 8G",
+                              value);
     OPTIONS(target)->check.bytes_max = (uint64_t)number
                                        << (unit == NULL ? 0 : 10 * (unit - units + 1));
     return 0;
@@ -312,6 +320,17 @@ static void finish_options(struct check_options *options, const char *path)
     check->files = &options->files;
 }
 
+/* A trace that cannot be written is told before the search, which may take hours. */
+static bool can_trace(const struct check_options *options, struct af_failure *why)
+{
+    if (options->trace_path == NULL)
+        return true;
+    struct af_trace_file *file = af_trace_file_create(options->trace_path, why);
+    if (file != NULL)
+        af_trace_file_finish(file, false, NULL);
+    return file != NULL;
+}
+
 static int check_flow(struct check_options *options, struct af_failure *why)
 {
     struct watch watched = {.time_ns = options->time_ns};
@@ -359,7 +378,7 @@ static int run(int argc, char **argv)
         af_failure_set(&why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");
     } else if (words == 1) {
         finish_options(&options, argv[0]);
-        if (af_file_access_grant(&options.files, 0, ".", &why) == 0)
+        if (can_trace(&options, &why) && af_file_access_grant(&options.files, 0, ".", &why) == 0)
             status = check_flow(&options, &why);
     }
     for (size_t i = 0; i < options.arg_count; i++)

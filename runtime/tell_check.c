@@ -313,13 +313,14 @@ static void print_json(const struct af_tell_check *tell, const struct af_check_r
 int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
                   struct af_failure *why)
 {
+    bool drawn = true;
     for (size_t i = 0; i < result->violation_count; i++) {
         bool traced = i == 0 && tell->trace_path != NULL;
         if (!tell->json)
             print_violation(&result->violations[i], i + 1);
         if ((traced || (!tell->json && i < DRAWN_MAX)) &&
             draw(tell, &result->violations[i], traced, why) != 0)
-            return -1;
+            drawn = false; /* what was found is told all the same */
     }
     if (tell->json) {
         print_json(tell, result);
@@ -334,6 +335,8 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
             printf("%s; see \"Checking\" in flows/README.md\n", result->growing);
         print_last(tell, result);
     }
+    if (!drawn)
+        return -1;
     if (result->interrupted && tell->bound == NULL)
         return 130;
     return result->violation_count > 0 ? 1 : 0;

@@ -252,6 +252,8 @@ local function read_role(name, definition, flow_definition)
       definition.states[state_name])
   end
   role.line = role.states[role.start].line
+  for _, state in ipairs(role.states) do role.line = role.line or state.line end
+  for _, state in ipairs(role.states) do state.line = state.line or role.line end
   for _, key in ipairs { "migrate", "migrate_back" } do
     if flow_definition[key] ~= nil then
       role[key .. "_slot"] = add_slot(layout, key)

@@ -127,6 +127,30 @@ if [[ $AFRUN == *sanitize* ]]; then # whose shadow takes terabytes
 fi
 expect_output "not exhaustive (--memory): no violation so far" bounded
 
+# What does not fit, or does not end, is told.
+cat >crowd.lua <<'LUA'
+local af = require "af"
+local T = af.event("t", {})
+return af.flow { name = "crowd", mock = { n = 60 }, roles = { n = { start = "s", states = { s = {
+  enter = function(party) party:broadcast(T {}) end, [T] = function() error "boom" end } } } } }
+LUA
+expect_violation "boom" "$AFRUN" check crowd.lua --parties n=56
+expect_output "not exhaustive (a state has more contracts in flight than fit" "$AFRUN" check crowd.lua
+cat >endless.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "endless", mock = { n = 1 }, roles = { n = { start = "s", states = {
+  s = { may_end = true, after = { 1, function()
+    local function deeper() return 1 + deeper() end
+    return deeper()
+  end } } } } },
+  invariants = { ["i"] = function(world) while #world:with_role("n") == 1 do end end } }
+LUA
+expect_violation "ran for more than 100,000,000 instructions" "$AFRUN" check endless.lua
+sed '/invariants/d; s/may_end = true, //; s/^  end } } } } },/  end } } } } } }/' endless.lua >deep.lua
+expect_violation "deep.lua:4: used more than 64 MiB" "$AFRUN" check deep.lua
+run "$AFRUN" check deep.lua
+if grep -q "not pure" "$OUT"; then not_ok "a limit is no impurity" "$(cat "$OUT")"; else ok "a limit is no impurity"; fi
+
 # Ctrl-C: what was found so far, and nothing that the interrupt itself has broken.
 for reduction in "" --no-reduction; do
     # shellcheck disable=SC2086
@@ -197,6 +221,15 @@ expect_error "one flow" 2 "$AFRUN" check "$bugs/lost_ack.lua" "$bugs/reordered.l
 expect_error "no_such.lua" 2 "$AFRUN" check no_such.lua
 expect_error "--drop" 2 "$AFRUN" check "$bugs/lost_ack.lua" --drop many
 expect_error "--timeouts" 2 "$AFRUN" check "$bugs/lost_ack.lua" --timeouts soon
+expect_error "no/such/run.jsonl: cannot be written" 3 "$AFRUN" check "$bugs/lost_ack.lua" --trace no/such/run.jsonl
+run "$AFRUN" check "$bugs/lost_ack.lua" --drop 1 --trace /dev/full
+if [ "$status" -eq 3 ] && grep -q "exhaustive: 1 violation" "$OUT"; then
+    ok "a trace that cannot be written to its end hides no violation"
+else
+    not_ok "a trace that cannot be written to its end hides no violation" "$(explain "exit status $status" /dev/full)"
+fi
+expect_error "such as 500M" 2 "$AFRUN" check "$bugs/lost_ack.lua" --memory 9000000T
+expect_error "--time: expected more than no time" 2 "$AFRUN" check "$bugs/lost_ack.lua" --time 0
 expect_error "--memory" 2 "$AFRUN" check "$bugs/lost_ack.lua" --memory 5X
 expect_error "no role 'nobody'" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties nobody=2
 expect_error "no_such_arg" 2 "$AFRUN" check "$bugs/lost_ack.lua" --arg no_such_arg=1
