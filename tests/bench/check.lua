@@ -74,7 +74,7 @@ return function(lib, program, million)
     return lib.median(rates), states
   end
 
-  local faults = " --drop 1 --crash 1 --duplicate 1 --timeouts 2 --no-reduction"
+  local faults = " --drop 1 --crash 1 --timeouts 2 --no-reduction"
   local round, said = rate(unread .. " --jobs 1" .. faults)
   lib.tell("FedAvg round, faults", "%9.0f k states/s  (target >= 500)  %s states", round,
     lib.grouped(said.states))
