@@ -19,9 +19,9 @@ static unsigned char public[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECR
 
 static void encode(const char *algorithm, const unsigned char *rest, size_t len, char *text)
 {
-    unsigned char whole[128];
-    memcpy(whole, algorithm, 2);
-    memcpy(whole + 2, "12345678", 8);
+    static const unsigned char number[8] = {'1', '2', '3', '4', '5', '6', '7', '8'};
+    unsigned char whole[128] = {(unsigned char)algorithm[0], (unsigned char)algorithm[1]};
+    memcpy(whole + 2, number, sizeof number);
     memcpy(whole + 10, rest, len);
     sodium_bin2base64(text, 256, whole, 10 + len, sodium_base64_VARIANT_ORIGINAL);
 }
@@ -43,8 +43,10 @@ static void sign(const char *algorithm, const char *comment, char *text)
         crypto_sign_detached(made, NULL, (const unsigned char *)bytes, LEN, secret);
     }
     memcpy(both, made, sizeof made);
-    memcpy(both + sizeof made, comment, strlen(comment));
-    crypto_sign_detached(global, NULL, both, sizeof made + strlen(comment), secret);
+    size_t len = sizeof made;
+    for (const char *c = comment; *c != '\0'; c++)
+        both[len++] = (unsigned char)*c;
+    crypto_sign_detached(global, NULL, both, len, secret);
     encode(algorithm, made, sizeof made, first);
     sodium_bin2base64(second, sizeof second, global, sizeof global, sodium_base64_VARIANT_ORIGINAL);
     snprintf(text, 1024, "untrusted comment: of a test\n%s\ntrusted comment: %s\n%s\n", first,
