@@ -124,21 +124,6 @@ static bool follow_all(struct ways *ways, af_check_progress_fn *progress, void *
     return true;
 }
 
-static void tell(struct ways *ways, uint64_t state)
-{
-    struct af_check *check = ways->check;
-    struct af_check_vector *vector = &ways->next.state;
-    struct af_buf text = AF_BUF_EMPTY;
-    size_t len;
-    const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
-    af_check_unpack(check, bytes, len, vector);
-    uint32_t who = af_check_unsettled(check, vector, &text);
-    uint32_t role = who == AF_CHECK_NONE ? AF_CHECK_NONE : check->roles[0][who];
-    af_check_note(check, af_check_violation(check, AF_CHECK_DOOMED, role, "", af_buf_text(&text)),
-                  state, AF_CHECK_NONE);
-    af_buf_release(&text);
-}
-
 void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg)
 {
     struct af_check_search *search = check->search;
@@ -156,7 +141,7 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
         ways->mark = AF_CHECK_BAD;
         left = settle(ways, search->order, left);
         if (left > 0)
-            tell(ways, search->order[0]);
+            af_check_note_unsettled(check, AF_CHECK_DOOMED, search->order[0]);
     } else {
         search->interrupted = true;
     }

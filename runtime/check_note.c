@@ -16,8 +16,9 @@ void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, u
     found->contract = contract;
 }
 
-uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_vector *state,
-                            struct af_buf *out)
+/* Who has not ended, and where, in words; the first of them, or AF_CHECK_NONE. */
+static uint32_t unsettled(const struct af_check *check, const struct af_check_vector *state,
+                          struct af_buf *out)
 {
     uint32_t first = AF_CHECK_NONE;
     const char *before = NULL;
@@ -42,16 +43,16 @@ uint32_t af_check_unsettled(const struct af_check *check, const struct af_check_
     return first;
 }
 
-void af_check_note_stuck(struct af_check *check, uint64_t state)
+void af_check_note_unsettled(struct af_check *check, enum af_check_kind kind, uint64_t state)
 {
     struct af_check_vector *vector = &check->search->scratch;
     struct af_buf text = AF_BUF_EMPTY;
     size_t len;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
     af_check_unpack(check, bytes, len, vector);
-    uint32_t who = af_check_unsettled(check, vector, &text);
+    uint32_t who = unsettled(check, vector, &text);
     uint32_t role = who == AF_CHECK_NONE ? AF_CHECK_NONE : check->roles[0][who];
-    uint32_t violation = af_check_violation(check, AF_CHECK_STUCK, role, "", af_buf_text(&text));
+    uint32_t violation = af_check_violation(check, kind, role, "", af_buf_text(&text));
     af_check_note(check, violation, state, AF_CHECK_NONE);
     af_buf_release(&text);
 }

@@ -219,7 +219,7 @@ static bool merge(struct af_check_round *round, struct piece *piece)
     for (size_t i = 0; i < piece->ended_count; i++)
         af_check_note_end(round->check, piece->ended[i]);
     for (size_t i = 0; i < piece->stuck_count; i++)
-        af_check_note_stuck(round->check, piece->stuck[i]);
+        af_check_note_unsettled(round->check, AF_CHECK_STUCK, piece->stuck[i]);
     check->search->transitions += piece->transitions;
     check->search->inert += piece->inert;
     return !piece->too_large && check->why.kind == AF_FAILURE_NONE;
@@ -238,7 +238,7 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
                 for (size_t e = 0; e < last->ended_count; e++)
                     af_check_note_end(round->check, last->ended[e]);
                 for (size_t e = 0; e < last->stuck_count; e++)
-                    af_check_note_stuck(round->check, last->stuck[e]);
+                    af_check_note_unsettled(round->check, AF_CHECK_STUCK, last->stuck[e]);
                 last->ended_count = last->stuck_count = 0;
             }
             if (af_check_bytes(round->check) >= round->check->options->bytes_max)

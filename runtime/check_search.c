@@ -89,7 +89,6 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
     }
     free(level);
     af_check_round_free(round);
-    af_check_vector_release(&search->scratch);
     return check->why.kind == AF_FAILURE_NONE ? 0 : -1;
 }
 
@@ -101,5 +100,6 @@ void af_check_search_free(struct af_check_search *search)
     free(search->end_counts);
     free(search->levels);
     free(search->order);
+    af_check_vector_release(&search->scratch);
     free(search);
 }
