@@ -10,7 +10,6 @@
 #include "mem.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct ways {
     struct af_check *check;

@@ -13,8 +13,6 @@
 #include <string.h>
 
 enum { PIECE = 256, PIECES = AF_CHECK_ROUND / PIECE };
-static const char too_large[] = "a state has more contracts in flight than fit into 16,000 bytes";
-
 enum { LEAD = 8 }; /* entries between one look ahead and the next */
 
 struct found { /* one state, or a violation, that a piece has come to */
@@ -314,6 +312,16 @@ static void do_shard(void *arg, unsigned worker, size_t shard)
 
 /* ---- A round. ---- */
 
+/* Why not all is explored, unless it is a party that cannot be made. */
+static void note_bound(struct af_check *check)
+{
+    const char *bound = af_check_bound(check);
+    if (check->why.kind == AF_FAILURE_NONE)
+        check->search->bound =
+            bound != NULL ? bound
+                          : "a state has more contracts in flight than fit into 16,000 bytes";
+}
+
 bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count)
 {
     struct af_check *check = round->check;
@@ -322,17 +330,17 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     size_t pieces = (round->count + PIECE - 1) / PIECE;
     bool goes_on = true;
     bool alone = round->worker_count == 1;
-    for (size_t i = 0; i < pieces && alone; i++) {
-        do_piece(round, 0, i);
-        goes_on = merge(round, &round->pieces[i]) && goes_on;
-        add_all(round, &round->pieces[i], 1, 0);
-    }
     if (!alone)
         af_check_jobs_run(check->jobs, pieces, do_piece, round);
+    for (size_t i = 0; i < pieces; i++) {
+        if (alone)
+            do_piece(round, 0, i);
+        goes_on = merge(round, &round->pieces[i]) && goes_on;
+        if (alone)
+            add_all(round, &round->pieces[i], 1, 0);
+    }
     goes_on = do_missed(round, pieces) && goes_on;
     af_check_same_try(check);
-    for (size_t i = 0; i < pieces && !alone; i++)
-        goes_on = merge(round, &round->pieces[i]) && goes_on;
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
     if (alone)
         add_all(round, &round->pieces[PIECES], 1, 0);
@@ -340,10 +348,8 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
         af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
     if (round->same && !af_check_same_on(check))
         return false; /* all is done again, otherwise */
-    if (!goes_on && check->why.kind == AF_FAILURE_NONE)
-        check->search->bound = af_check_bound(check);
-    if (!goes_on && check->why.kind == AF_FAILURE_NONE && check->search->bound == NULL)
-        check->search->bound = too_large;
+    if (!goes_on)
+        note_bound(check);
     return goes_on;
 }
 
@@ -402,6 +408,6 @@ void af_check_round_begin(struct af_check_round *round)
     for (size_t i = 0; i < piece->unseen_count; i++)
         piece->unseen[i].from = AF_CHECK_NO_STATE;
     if (!merge(round, piece))
-        round->check->search->bound = too_large;
+        note_bound(round->check);
     af_check_jobs_run(round->check->jobs, AF_CHECK_SHARDS, do_shard, round);
 }
