@@ -61,7 +61,7 @@ static void read_rows(lua_State *L, size_t event_count, struct af_flow_state *st
     for (size_t i = 0; i < event_count; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         state->events[i] = (uint8_t)integer_field(L, lua_gettop(L), "kind", 0);
-        state->lines[i] = (int)integer_field(L, lua_gettop(L), "line", 0);
+        state->lines[i] = (int)integer_field(L, lua_gettop(L), "line", state->line);
         plan->events[i] = take_target(L);
     }
     lua_pop(L, 1);

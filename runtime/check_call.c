@@ -347,29 +347,13 @@ static void note_impure(struct af_check *check, uint32_t member, uint32_t from, 
                         struct af_check_outcome *out, const struct af_check_outcome *other)
 {
     struct af_buf text = AF_BUF_EMPTY, where = AF_BUF_EMPTY;
-    const struct af_check_local *local = &check->locals[from == AF_CHECK_NONE ? 0 : from];
-    uint32_t number = input & AF_CHECK_NUMBER;
-    if (from == AF_CHECK_NONE)
-        af_buf_append_string(&text, "its start");
-    else if (input < AF_CHECK_TIMER)
-        af_buf_printf(
-            &text, "the handler of '%s' in state '%s'",
-            (const char *)af_check_word_bytes(&check->words, check->messages[number].type, NULL),
-            local->about->name);
-    else
-        af_buf_printf(&text, "a timeout's handler in state '%s'", local->about->name);
+    af_check_describe_call(check, member, from, input, &where, &text);
     af_buf_printf(&text,
                   " is not pure: the same call in a fresh instance differs in %s; it depends on "
                   "something else than party, event and sender",
                   difference(out, other));
-    int event = from != AF_CHECK_NONE && input < AF_CHECK_TIMER
-                    ? check->messages[number].event[local->version]
-                    : -1;
-    if (from != AF_CHECK_NONE)
-        af_check_handler_place(check, local, event, &where);
-    out->violation =
-        af_check_violation(check, AF_CHECK_ERROR, check->roles[0][member],
-                           where.len == 0 ? NULL : af_buf_text(&where), af_buf_text(&text));
+    out->violation = af_check_violation(check, AF_CHECK_ERROR, check->roles[0][member],
+                                        af_buf_text(&where), af_buf_text(&text));
     out->ends_run = true;
     af_buf_release(&text);
     af_buf_release(&where);

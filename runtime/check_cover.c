@@ -68,7 +68,7 @@ static void cover_state(struct cover *cover, uint32_t role, uint32_t number)
             continue;
         snprintf(text, sizeof text, "%s: event '%s' in state '%s'", flow->roles[role].name,
                  flow->events[event].type, state->name);
-        add(cover, state->lines[event] > 0 ? state->lines[event] : state->line, text);
+        add(cover, state->lines[event], text);
     }
 }
 

@@ -196,9 +196,9 @@ const char *af_check_role_name(const struct af_check *check, uint32_t member);
 void af_check_place(const struct af_check *check, const struct af_check_local *local,
                     struct af_buf *out);
 
-/* The same of what handles an event there; event -1: of the state. */
-void af_check_handler_place(const struct af_check *check, const struct af_check_local *local,
-                            int event, struct af_buf *out);
+/* Where the handler of a call is, and what it is, in words; as af_check_call() has it. */
+void af_check_describe_call(const struct af_check *check, uint32_t member, uint32_t from,
+                            uint32_t input, struct af_buf *where, struct af_buf *what);
 
 /* The number of a violation; where may be NULL. */
 uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uint32_t role,

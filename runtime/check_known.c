@@ -15,14 +15,9 @@ const char *af_check_role_name(const struct af_check *check, uint32_t member)
     return check->flows[0]->roles[check->roles[0][member]].name;
 }
 
-void af_check_handler_place(const struct af_check *check, const struct af_check_local *local,
-                            int event, struct af_buf *out)
+static void place(const struct af_check *check, uint32_t version, int line, struct af_buf *out)
 {
-    const char *file = af_script_file(check->scripts[local->version])->name;
-    int line = local->about == NULL ? 0 : local->about->line;
-    if (local->about != NULL && event >= 0 && local->about->lines[event] > 0)
-        line = local->about->lines[event];
-    af_buf_append_string(out, file);
+    af_buf_append_string(out, af_script_file(check->scripts[version])->name);
     if (line > 0)
         af_buf_printf(out, ":%d", line);
 }
@@ -30,7 +25,30 @@ void af_check_handler_place(const struct af_check *check, const struct af_check_
 void af_check_place(const struct af_check *check, const struct af_check_local *local,
                     struct af_buf *out)
 {
-    af_check_handler_place(check, local, -1, out);
+    place(check, local->version, local->about == NULL ? 0 : local->about->line, out);
+}
+
+void af_check_describe_call(const struct af_check *check, uint32_t member, uint32_t from,
+                            uint32_t input, struct af_buf *where, struct af_buf *what)
+{
+    if (from == AF_CHECK_NONE) {
+        place(check, 0, check->flows[0]->roles[check->roles[0][member]].line, where);
+        af_buf_append_string(what, "the start");
+        return;
+    }
+    const struct af_check_local *local = &check->locals[from];
+    if (input >= AF_CHECK_TIMER) {
+        af_check_place(check, local, where);
+        af_buf_printf(what, "a timeout's handler in state '%s'", local->about->name);
+        return;
+    }
+    const struct af_check_message *message = &check->messages[input];
+    int event = message->event[local->version];
+    place(check, local->version, event < 0 ? local->about->line : local->about->lines[event],
+          where);
+    af_buf_printf(what, "the handler of '%s' in state '%s'",
+                  (const char *)af_check_word_bytes(&check->words, message->type, NULL),
+                  local->about->name);
 }
 
 /* ---- Parties. ---- */

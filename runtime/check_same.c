@@ -340,45 +340,26 @@ static void switch_off(struct af_check *check, const char *place, const struct s
              check->who[swap->a].id, check->who[swap->b].id);
 }
 
-/* Where what takes an input is, or the role, of a start. */
-static void place_of(const struct af_check *check, uint32_t member, uint32_t from, uint32_t input,
-                     struct af_buf *out)
-{
-    if (from == AF_CHECK_NONE)
-        af_buf_printf(out, "%s:%d", af_script_file(check->scripts[0])->name,
-                      check->flows[0]->roles[check->roles[0][member]].line);
-    else
-        af_check_handler_place(check, &check->locals[from],
-                               input < AF_CHECK_TIMER ? check->messages[input].event[0] : -1, out);
-}
-
 /* One call, with one exchange. */
 static void try_call(struct af_check *check, struct swap *swap, uint32_t member, uint32_t from,
                      uint32_t input)
 {
-    char what[300] = "the start";
     uint32_t swapped_input = input, swapped_from = AF_CHECK_NONE;
-    if (from != AF_CHECK_NONE) {
+    if (from != AF_CHECK_NONE)
         swapped_from = swap_local(check, swap, from);
-        snprintf(what, sizeof what, "a timeout in state '%s'", check->locals[from].about->name);
-        if (input < AF_CHECK_TIMER) {
-            swapped_input = swap_message(check, swap, input);
-            snprintf(
-                what, sizeof what, "the handler of '%s' in state '%s'",
-                (const char *)af_check_word_bytes(&check->words, check->messages[input].type, NULL),
-                check->locals[from].about->name);
-        }
-    }
+    if (from != AF_CHECK_NONE && input < AF_CHECK_TIMER)
+        swapped_input = swap_message(check, swap, input);
     struct af_check_outcome one = *af_check_call(check, member, from, input);
     struct af_check_outcome two =
         *af_check_call(check, other(swap, member), swapped_from, swapped_input);
     if (check->why.kind != AF_FAILURE_NONE || af_script_interrupted() ||
         exchanged(check, swap, one, two))
         return;
-    struct af_buf place = AF_BUF_EMPTY;
-    place_of(check, member, from, input, &place);
-    switch_off(check, af_buf_text(&place), swap, what);
-    af_buf_release(&place);
+    struct af_buf where = AF_BUF_EMPTY, what = AF_BUF_EMPTY;
+    af_check_describe_call(check, member, from, input, &where, &what);
+    switch_off(check, af_buf_text(&where), swap, af_buf_text(&what));
+    af_buf_release(&where);
+    af_buf_release(&what);
 }
 
 /* The party of a call's key; any time left of its timers will do. */

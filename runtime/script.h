@@ -47,7 +47,7 @@ struct af_flow_state {
     bool may_end;
     bool has_after;
     uint8_t *events; /* an enum af_disposition for each of the flow's events */
-    int *lines;      /* … and where its handler is, 0 if there is none or it is unknown */
+    int *lines;      /* … and where its handler is; that of the state, if it has none */
     const char **timeouts;
     size_t timeout_count;
 };
