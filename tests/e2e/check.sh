@@ -1,5 +1,6 @@
 # `afrun check`: its answers, its bounds, what it refuses; counterexamples run again.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/counterexample.sh"
 bugs=$ROOT/tests/data/bugs data=$ROOT/tests/data/check
 
 # expect_violation TEXT COMMAND…: status 1, with TEXT somewhere on standard output.
@@ -60,13 +61,7 @@ replays() {
     local name=$1 flow=$2
     shift 2
     "$AFRUN" check "$flow" "$@" --trace run.jsonl >"$OUT" 2>"$ERR"
-    check "$name: its counterexample replays" "$AFRUN" replay run.jsonl "$flow"
-    if tail -n 1 run.jsonl | grep -q '"outcome":"\(failed\|stuck\|until\)"'; then
-        ok "  and does not end well"
-    else
-        not_ok "  and does not end well" "$(tail -n 1 run.jsonl)"
-    fi
-    check "  and is drawn" "$AFRUN" chart run.jsonl
+    runs_again "$name" "$flow" failed stuck until
 }
 replays "a broken invariant" "$bugs/double_count.lua" --duplicate 1
 replays "a stuck party" "$bugs/lost_ack.lua" --drop 1

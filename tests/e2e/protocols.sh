@@ -2,6 +2,7 @@
 # it the check draws a shortest run into it, as long as that of a brute force, which the simulator
 # runs to the same end.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/counterexample.sh"
 protocols=$ROOT/flows/protocols
 
 # right FLOW OPTION…: every run is explored, and nothing is wrong.
@@ -28,13 +29,7 @@ mistaken() {
     else
         not_ok "$name: a shortest run" "$told"
     fi
-    check "  is run by the simulator" "$AFRUN" replay run.jsonl "$flow.lua"
-    if tail -n 1 run.jsonl | grep -q '"outcome":"\(failed\|stuck\)"'; then
-        ok "  to the same end"
-    else
-        not_ok "  to the same end" "$(tail -n 1 run.jsonl)"
-    fi
-    check "  and drawn" "$AFRUN" chart run.jsonl
+    runs_again "$flow" "$flow.lua" failed stuck
 }
 
 right handshake --crash 1
