@@ -18,6 +18,7 @@
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,13 +149,8 @@ static const struct af_trust_key *find(const struct af_trust *trust, const unsig
 /* As minisign writes it: the last byte first. */
 static void write_number(const unsigned char *number, char text[2 * NUMBER + 1])
 {
-    unsigned char turned[NUMBER];
     for (size_t i = 0; i < NUMBER; i++)
-        turned[i] = number[NUMBER - 1 - i];
-    sodium_bin2hex(text, 2 * NUMBER + 1, turned, NUMBER);
-    for (char *c = text; *c != '\0'; c++)
-        if (*c >= 'a')
-            *c = (char)(*c - 'a' + 'A');
+        snprintf(text + 2 * i, 3, "%02X", number[NUMBER - 1 - i]);
 }
 
 static bool fits_file(const struct signature *signature, const struct af_trust_key *key,
