@@ -141,9 +141,11 @@ lua_Integer af_sandbox_sorted_keys(lua_State *L, int index)
 
 /* ---- pairs and next. ---- */
 
-/* Upvalues: the list of keys, how many were given, how many there are. */
+/* Upvalues: the list of keys, how many were given, how many there are. A script holds the iterator
+ * and may call it with anything. */
 static int next_sorted(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TTABLE);
     lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
     lua_Integer count = lua_tointeger(L, lua_upvalueindex(3));
     while (at < count) {
@@ -163,8 +165,10 @@ static int next_sorted(lua_State *L)
 /* For a table whose keys are 1..n: the control variable tells where it is. Upvalue: n. */
 static int next_in_sequence(lua_State *L)
 {
-    lua_Integer at = lua_isnil(L, 2) ? 0 : lua_tointeger(L, 2);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Integer at = luaL_optinteger(L, 2, 0);
     lua_Integer count = lua_tointeger(L, lua_upvalueindex(1));
+    luaL_argcheck(L, at >= 0, 2, "not a position in the list"); /* else it counts up for ages */
     while (at < count) {
         if (lua_rawgeti(L, 1, ++at) != LUA_TNIL) {
             lua_pushinteger(L, at);
