@@ -26,7 +26,7 @@ static void wipe_headers(struct curl_slist *headers)
 {
     for (struct curl_slist *header = headers; header != NULL; header = header->next)
         sodium_memzero(header->data, strlen(header->data));
-    curl_slist_free_all(headers);
+    af_curl_slist_free_all(headers);
 }
 
 static void unlink_call(struct af_http_call *call)
@@ -135,9 +135,9 @@ static void begin(void *arg)
         settle(call, AF_HTTP_UNUSABLE);
         return;
     }
-    call->easy = curl_easy_init();
+    call->easy = af_curl_easy_init();
     if (call->easy == NULL || left_ns <= 0) {
-        curl_easy_cleanup(call->easy);
+        af_curl_easy_cleanup(call->easy);
         call->easy = NULL;
         fail(call, AF_HTTP_UNREACHABLE, "no answer from", "its time is over");
         return;
@@ -145,7 +145,7 @@ static void begin(void *arg)
     call->attempts++;
     call->attempts_left--;
     af_http_call_set_up(call, left_ns);
-    curl_multi_add_handle(call->client->multi, call->easy);
+    af_curl_multi_add_handle(call->client->multi, call->easy);
 }
 
 /* ---- What came of it. ---- */
@@ -224,14 +224,14 @@ void af_http_call_over(struct af_http_call *call, CURLcode code)
 {
     char *target = NULL;
     if (code == CURLE_OK) {
-        curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &target);
+        af_curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &target);
         target = target == NULL ? NULL : af_mem_string(target);
     }
-    curl_easy_cleanup(call->easy);
+    af_curl_easy_cleanup(call->easy);
     call->easy = NULL;
     if (code == CURLE_OK && !call->sink.has_header)
         code = CURLE_GOT_NOTHING; /* libcurl takes a header that was cut off for one */
-    const char *text = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
+    const char *text = call->error[0] != '\0' ? call->error : af_curl_easy_strerror(code);
     if (code == CURLE_OK)
         answered(call, target);
     else if (call->sink.trouble != NULL)
@@ -252,7 +252,7 @@ void af_http_call_over(struct af_http_call *call, CURLcode code)
 
 static void add_header(struct af_http_call *call, const char *line)
 {
-    struct curl_slist *headers = curl_slist_append(call->headers, line);
+    struct curl_slist *headers = af_curl_slist_append(call->headers, line);
     if (headers != NULL)
         call->headers = headers;
 }
@@ -317,8 +317,8 @@ void af_http_cancel(struct af_http_call *call)
 {
     unlink_call(call);
     if (call->easy != NULL) {
-        curl_multi_remove_handle(call->client->multi, call->easy);
-        curl_easy_cleanup(call->easy);
+        af_curl_multi_remove_handle(call->client->multi, call->easy);
+        af_curl_easy_cleanup(call->easy);
     }
     free_call(call);
 }

@@ -25,14 +25,14 @@ static void collect(struct af_http_client *client)
 {
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+    while ((message = af_curl_multi_info_read(client->multi, &left)) != NULL) {
         if (message->msg != CURLMSG_DONE)
             continue;
         CURL *easy = message->easy_handle;
         CURLcode code = message->data.result;
         char *call = NULL;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
-        curl_multi_remove_handle(client->multi, easy); /* the message is gone by it */
+        af_curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+        af_curl_multi_remove_handle(client->multi, easy); /* the message is gone by it */
         af_http_call_over((struct af_http_call *)(void *)call, code);
     }
 }
@@ -40,7 +40,7 @@ static void collect(struct af_http_client *client)
 static void on_event(struct af_http_client *client, curl_socket_t fd, int what)
 {
     int running;
-    curl_multi_socket_action(client->multi, fd, what, &running);
+    af_curl_multi_socket_action(client->multi, fd, what, &running);
     collect(client);
 }
 
@@ -72,13 +72,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     af_loop_unwatch(client->loop, fd);
     if (what == CURL_POLL_REMOVE) {
         free(socket);
-        curl_multi_assign(client->multi, fd, NULL);
+        af_curl_multi_assign(client->multi, fd, NULL);
         return 0;
     }
     if (socket == NULL) {
         socket = af_mem_alloc(sizeof *socket);
         *socket = (struct socket){client, fd};
-        curl_multi_assign(client->multi, fd, socket);
+        af_curl_multi_assign(client->multi, fd, socket);
     }
     struct af_failure why = AF_FAILURE_INIT;
     if ((what & CURL_POLL_IN) != 0 &&
@@ -120,7 +120,7 @@ struct af_http_client *af_http_client_new(struct af_loop *loop,
     if (check_file(options->ca, why) != 0 || check_file(options->certificate, why) != 0 ||
         check_file(options->key, why) != 0 || af_http_need_client(why) != 0)
         return NULL;
-    CURLM *multi = curl_multi_init();
+    CURLM *multi = af_curl_multi_init();
     if (multi == NULL) {
         af_failure_set(why, AF_FAILURE_TRANSPORT, "libcurl", "cannot be started");
         return NULL;
@@ -133,10 +133,10 @@ struct af_http_client *af_http_client_new(struct af_loop *loop,
     client->certificate = copy(options->certificate);
     client->key = copy(options->key);
     client->proxy = copy(options->proxy);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
+    af_curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    af_curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
+    af_curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    af_curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
     return client;
 }
 
@@ -146,7 +146,7 @@ void af_http_client_free(struct af_http_client *client)
         return;
     while (client->calls != NULL)
         af_http_cancel(client->calls);
-    curl_multi_cleanup(client->multi); /* closes connections, so it unwatches them */
+    af_curl_multi_cleanup(client->multi); /* closes connections, so it unwatches them */
     af_timer_cancel(client->timer);
     free(client->ca);
     free(client->certificate);

@@ -33,15 +33,15 @@ const char *af_exchange_path(const struct af_exchange *exchange)
 
 const char *af_exchange_header(const struct af_exchange *exchange, const char *name)
 {
-    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+    return af_MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
 const char *af_exchange_query(const struct af_exchange *exchange, const char *name)
 {
     const char *value = NULL;
     size_t len = 0;
-    if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name,
-                                      strlen(name), &value, &len) != MHD_YES ||
+    if (af_MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name,
+                                         strlen(name), &value, &len) != MHD_YES ||
         value == NULL || strlen(value) != len)
         return NULL;
     return value;
@@ -60,7 +60,7 @@ bool af_exchange_peer_is_false(const struct af_exchange *exchange)
 static const struct sockaddr *address_of(const struct af_exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        af_MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return info == NULL ? NULL : info->client_addr;
 }
 
@@ -110,7 +110,7 @@ void *af_exchange_data(const struct af_exchange *exchange)
 static enum MHD_Result suspend(struct af_exchange *exchange)
 {
     exchange->is_suspended = true;
-    MHD_suspend_connection(exchange->connection);
+    af_MHD_suspend_connection(exchange->connection);
     return MHD_YES;
 }
 
@@ -119,7 +119,7 @@ void http_exchange_resume(struct af_exchange *exchange)
     if (!exchange->is_suspended)
         return;
     exchange->is_suspended = false;
-    MHD_resume_connection(exchange->connection);
+    af_MHD_resume_connection(exchange->connection);
     http_server_run_soon(exchange->server);
 }
 
@@ -150,13 +150,13 @@ static void set_answer(struct af_exchange *exchange, int status, const char *con
     exchange->status = (unsigned)status;
     exchange->response = response;
     if (content_type != NULL)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+        af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     if (options->header[0] != NULL)
-        MHD_add_response_header(response, options->header[0], options->header[1]);
+        af_MHD_add_response_header(response, options->header[0], options->header[1]);
     if (exchange->header_name != NULL)
-        MHD_add_response_header(response, exchange->header_name, exchange->header_value);
+        af_MHD_add_response_header(response, exchange->header_name, exchange->header_value);
     if (exchange->server->is_draining)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     http_exchange_resume(exchange);
 }
 
@@ -168,14 +168,14 @@ void af_exchange_answer(struct af_exchange *exchange, int status, const char *co
     exchange->answer_bytes = (int64_t)len;
     exchange->server->answer_bytes += (int64_t)len;
     set_answer(exchange, status, content_type,
-               MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
+               af_MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
 }
 
 void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t size_bytes,
                              const char *content_type)
 {
     set_answer(exchange, MHD_HTTP_OK, content_type,
-               MHD_create_response_from_fd64((uint64_t)size_bytes, fd_take));
+               af_MHD_create_response_from_fd64((uint64_t)size_bytes, fd_take));
 }
 
 static enum MHD_Result hand_over(struct af_exchange *exchange)
@@ -184,8 +184,8 @@ static enum MHD_Result hand_over(struct af_exchange *exchange)
         return MHD_NO; /* the server ends */
     exchange->stage = STAGE_OVER;
     enum MHD_Result result =
-        MHD_queue_response(exchange->connection, exchange->status, exchange->response);
-    MHD_destroy_response(exchange->response);
+        af_MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+    af_MHD_destroy_response(exchange->response);
     exchange->response = NULL;
     return result;
 }
@@ -226,7 +226,7 @@ static enum MHD_Result leave_begin(struct af_exchange *exchange)
     if (exchange->is_refused && exchange->response == NULL)
         tell_refusal(exchange);
     if (exchange->response != NULL && must_answer_before_body(exchange)) {
-        MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONNECTION, "close");
+        af_MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONNECTION, "close");
         return hand_over(exchange);
     }
     exchange->stage = STAGE_BODY;
@@ -270,7 +270,7 @@ static struct af_exchange *begin(struct af_http_server *server, struct MHD_Conne
     exchange->server = server;
     exchange->connection = connection;
     exchange->peer =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+        af_MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     exchange->peer->exchange = exchange;
     exchange->method = method;
     exchange->path = path;
@@ -327,7 +327,7 @@ void http_exchange_completed(void *arg, struct MHD_Connection *connection, void 
     http_body_release(exchange);
     server->answer_bytes -= exchange->answer_bytes;
     if (exchange->response != NULL)
-        MHD_destroy_response(exchange->response);
+        af_MHD_destroy_response(exchange->response);
     free(exchange->header_value);
     exchange->peer->exchange = NULL;
     http_peer_move(server, exchange->peer, PEERS_IDLE);

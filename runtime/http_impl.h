@@ -14,8 +14,8 @@
 #include "buf.h"
 #include "failure.h"
 #include "http_client.h"
+#include "http_libraries.h"
 
-#include <curl/curl.h>
 #include <sodium.h>
 
 struct af_timer;

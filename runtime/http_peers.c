@@ -69,7 +69,8 @@ void http_peer_started(struct af_http_server *server, struct MHD_Connection *con
                        void **context)
 {
     struct http_peer *peer = af_mem_zero(1, sizeof *peer);
-    peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    peer->fd =
+        af_MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     *context = peer;
     server->peer_count++;
     list_append(server, peer, PEERS_FRESH);

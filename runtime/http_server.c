@@ -36,9 +36,9 @@ static void run_daemon(struct af_http_server *server)
     server->is_running = true;
     for (int i = 0; i < RUNS_IN_A_ROW_MAX && wait_ms == 0; i++) {
         uint64_t steps = server->step_count;
-        MHD_run(server->daemon);
+        af_MHD_run(server->daemon);
         wait_ms = 1;
-        if (server->step_count != steps || MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
+        if (server->step_count != steps || af_MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
             wait_ms = server->step_count == steps;
     }
     server->is_running = false;
@@ -238,7 +238,7 @@ static int start_daemon(struct af_http_server *server, bool is_v6, struct af_fai
     bool is_tls = server->certificate != NULL;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (is_tls ? (unsigned)MHD_USE_TLS : 0) | (is_v6 ? (unsigned)MHD_USE_IPv6 : 0);
-    server->daemon = MHD_start_daemon(
+    server->daemon = af_MHD_start_daemon(
         flags, 0, NULL, NULL, http_exchange_step, server, MHD_OPTION_EXTERNAL_LOGGER, log_message,
         NULL, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)server->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -249,7 +249,7 @@ static int start_daemon(struct af_http_server *server, bool is_v6, struct af_fai
     if (server->daemon == NULL)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, server->options.listen,
                               "the HTTP service cannot start");
-    server->epoll_fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->epoll_fd = af_MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     return 0;
 }
 
@@ -335,7 +335,7 @@ void af_http_server_drain(struct af_http_server *server, void (*done)(void *arg)
     server->is_draining = true;
     server->drained = done;
     server->drained_arg = arg;
-    int fd = MHD_quiesce_daemon(server->daemon);
+    int fd = af_MHD_quiesce_daemon(server->daemon);
     if (fd >= 0)
         close(fd);
     http_peers_dismiss(server);
@@ -360,8 +360,8 @@ void af_http_server_free(struct af_http_server *server)
     for (struct http_peer *peer = server->lists[PEERS_BUSY].first; peer != NULL; peer = peer->next)
         assert(!peer->exchange->is_suspended);
     if (server->daemon != NULL) {
-        MHD_run(server->daemon); /* resumed connections must be known as such before it stops */
-        MHD_stop_daemon(server->daemon);
+        af_MHD_run(server->daemon); /* resumed connections must be known as such before it stops */
+        af_MHD_stop_daemon(server->daemon);
     } else if (server->listen_fd >= 0)
         close(server->listen_fd);
     if (server->gone_fd >= 0)

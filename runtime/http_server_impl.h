@@ -2,12 +2,11 @@
 #ifndef AF_HTTP_SERVER_IMPL_H
 #define AF_HTTP_SERVER_IMPL_H
 
+#include "http_libraries.h"
 #include "http_multipart.h"
 #include "http_server.h"
 #include "loop.h"
 
-#include <gnutls/gnutls.h>
-#include <microhttpd.h>
 #include <sodium.h>
 #include <sys/socket.h>
 

@@ -64,38 +64,38 @@ static void set_limits(const struct af_http_call *call, int64_t left_ns)
     CURL *easy = call->easy;
     int64_t limit_ns =
         call->attempt_ns > 0 && call->attempt_ns < left_ns ? call->attempt_ns : left_ns;
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, AF_HTTP_CONNECT_S * 1000L);
+    af_curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, AF_HTTP_CONNECT_S * 1000L);
     if (limit_ns < AF_TIME_MAX_NS)
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(limit_ns));
+        af_curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(limit_ns));
     if (call->attempt_ns == 0) {
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)AF_HTTP_STALL_S);
+        af_curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        af_curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)AF_HTTP_STALL_S);
     }
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
-                     (curl_off_t)(call->sink.max_bytes > AF_HTTP_ERROR_BYTES_MAX
-                                      ? call->sink.max_bytes
-                                      : AF_HTTP_ERROR_BYTES_MAX));
+    af_curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
+                        (curl_off_t)(call->sink.max_bytes > AF_HTTP_ERROR_BYTES_MAX
+                                         ? call->sink.max_bytes
+                                         : AF_HTTP_ERROR_BYTES_MAX));
 }
 
 /* Whom we trust, who we are, and where we never go. */
 static void set_safety(CURL *easy, const struct af_http_client *client)
 {
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, client->proxy == NULL ? "" : client->proxy);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    af_curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    af_curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    af_curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    af_curl_easy_setopt(easy, CURLOPT_PROXY, client->proxy == NULL ? "" : client->proxy);
+    af_curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    af_curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    af_curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    af_curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (client->ca != NULL) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        af_curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
+        af_curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
     if (client->certificate != NULL)
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, client->certificate);
+        af_curl_easy_setopt(easy, CURLOPT_SSLCERT, client->certificate);
     if (client->key != NULL)
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key);
+        af_curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key);
 }
 
 static void set_body(const struct af_http_call *call)
@@ -103,38 +103,38 @@ static void set_body(const struct af_http_call *call)
     CURL *easy = call->easy;
     const struct af_http_source *source = &call->source;
     if (!call->post) {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        af_curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
         return;
     }
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)source->total_bytes);
+    af_curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    af_curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)source->total_bytes);
     if (source->boundary[0] == '\0') { /* in one piece with the header */
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, af_buf_text(&source->head));
+        af_curl_easy_setopt(easy, CURLOPT_POSTFIELDS, af_buf_text(&source->head));
         return;
     }
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
-    curl_easy_setopt(easy, CURLOPT_READDATA, call);
-    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-    curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
+    af_curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+    af_curl_easy_setopt(easy, CURLOPT_READDATA, call);
+    af_curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+    af_curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
 }
 
 void af_http_call_set_up(struct af_http_call *call, int64_t left_ns)
 {
     CURL *easy = call->easy;
     call->error[0] = '\0';
-    curl_easy_setopt(easy, CURLOPT_URL, call->url);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "afrun/" AF_VERSION);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_sending);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+    af_curl_easy_setopt(easy, CURLOPT_URL, call->url);
+    af_curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    af_curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    af_curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
+    af_curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    af_curl_easy_setopt(easy, CURLOPT_USERAGENT, "afrun/" AF_VERSION);
+    af_curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    af_curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    af_curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    af_curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    af_curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    af_curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_sending);
+    af_curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     set_safety(easy, call->client);
     set_limits(call, left_ns);
     set_body(call);

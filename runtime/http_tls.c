@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,24 +59,24 @@ static int check(const struct af_http_server *server, struct af_failure *why)
     const struct af_http_server_options *options = &server->options;
     gnutls_certificate_credentials_t credentials = NULL;
     gnutls_datum_t certificate = datum(server->certificate), key = datum(server->key);
-    int error = gnutls_certificate_allocate_credentials(&credentials);
+    int error = af_gnutls_certificate_allocate_credentials(&credentials);
     const char *what = options->certificate;
     if (error == 0)
-        error = gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key,
-                                                    GNUTLS_X509_FMT_PEM);
+        error = af_gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key,
+                                                       GNUTLS_X509_FMT_PEM);
     if (error >= 0 && server->client_ca != NULL) {
         gnutls_datum_t ca = datum(server->client_ca);
         what = options->client_ca;
-        error = gnutls_certificate_set_x509_trust_mem(credentials, &ca, GNUTLS_X509_FMT_PEM);
+        error = af_gnutls_certificate_set_x509_trust_mem(credentials, &ca, GNUTLS_X509_FMT_PEM);
         if (error == 0)
             error = GNUTLS_E_NO_CERTIFICATE_FOUND;
     }
     if (credentials != NULL)
-        gnutls_certificate_free_credentials(credentials);
+        af_gnutls_certificate_free_credentials(credentials);
     if (error >= 0)
         return 0;
     return af_failure_set(why, AF_FAILURE_USAGE, what, "cannot be used: %s",
-                          gnutls_strerror(error));
+                          af_gnutls_strerror(error));
 }
 
 int http_tls_load(struct af_http_server *server, struct af_failure *why)
@@ -115,36 +114,37 @@ void http_tls_release(struct af_http_server *server)
 static char *common_name(gnutls_session_t session)
 {
     unsigned count = 0;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+    const gnutls_datum_t *chain = af_gnutls_certificate_get_peers(session, &count);
     gnutls_x509_crt_t certificate;
     char name[AF_BUS_ID_BYTES_MAX + 1], second[8];
     size_t len = sizeof name, second_len = sizeof second;
     bool ok = false;
-    if (count == 0 || gnutls_x509_crt_init(&certificate) != 0)
+    if (count == 0 || af_gnutls_x509_crt_init(&certificate) != 0)
         return NULL;
-    if (gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) == 0)
-        ok = gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name,
-                                           &len) == 0 &&
-             gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 1, 0, second,
-                                           &second_len) == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
-    gnutls_x509_crt_deinit(certificate);
+    if (af_gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) == 0)
+        ok =
+            af_gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name,
+                                             &len) == 0 &&
+            af_gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 1, 0, second,
+                                             &second_len) == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+    af_gnutls_x509_crt_deinit(certificate);
     return ok && strlen(name) == len ? af_mem_string(name) : NULL;
 }
 
 void http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        af_MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     unsigned count = 0, status = 0;
     peer->is_checked = true;
     if (info == NULL)
         return;
     gnutls_session_t session = info->tls_session;
-    if (gnutls_certificate_get_peers(session, &count) == NULL || count == 0)
+    if (af_gnutls_certificate_get_peers(session, &count) == NULL || count == 0)
         return; /* it showed none */
     gnutls_typed_vdata_st purpose = {GNUTLS_DT_KEY_PURPOSE_OID,
                                      (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT, 0};
-    if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) == 0 && status == 0)
+    if (af_gnutls_certificate_verify_peers(session, &purpose, 1, &status) == 0 && status == 0)
         peer->name = common_name(session);
     peer->is_false = peer->name == NULL;
 }

@@ -5,7 +5,6 @@
 #include "failure.h"
 #include "http_libraries.h"
 
-#include <curl/curl.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,12 +34,12 @@ static int refuse(const char *url, const char *text, struct af_failure *why)
 static bool part(CURLU *handle, CURLUPart which, char *to, size_t size)
 {
     char *text = NULL;
-    bool ok =
-        curl_url_get(handle, which, &text, CURLU_DEFAULT_PORT) == CURLUE_OK && strlen(text) < size;
+    bool ok = af_curl_url_get(handle, which, &text, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+              strlen(text) < size;
     if (ok)
         for (size_t i = 0; (to[i] = (char)tolower((unsigned char)text[i])) != '\0';)
             i++;
-    curl_free(text);
+    af_curl_free(text);
     return ok;
 }
 
@@ -51,21 +50,22 @@ int af_http_url_read(const char *url, struct af_http_url *parts, struct af_failu
         return refuse(url, "is too long a URL", why);
     if (af_http_need_client(why) != 0)
         return -1;
-    CURLU *handle = curl_url();
-    if (handle == NULL || curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != 0 ||
+    CURLU *handle = af_curl_url();
+    if (handle == NULL ||
+        af_curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != 0 ||
         !part(handle, CURLUPART_SCHEME, scheme, sizeof scheme)) {
-        curl_url_cleanup(handle);
+        af_curl_url_cleanup(handle);
         return refuse(url, "is no URL", why);
     }
     bool http = strcmp(scheme, "http") == 0, https = strcmp(scheme, "https") == 0;
     char *user = NULL, *password = NULL;
-    bool named = curl_url_get(handle, CURLUPART_USER, &user, 0) == CURLUE_OK;
-    named = curl_url_get(handle, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK || named;
-    curl_free(user);
-    curl_free(password);
+    bool named = af_curl_url_get(handle, CURLUPART_USER, &user, 0) == CURLUE_OK;
+    named = af_curl_url_get(handle, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK || named;
+    af_curl_free(user);
+    af_curl_free(password);
     bool whole = (http || https) && part(handle, CURLUPART_HOST, parts->host, sizeof parts->host) &&
                  part(handle, CURLUPART_PORT, port, sizeof port) && parts->host[0] != '\0';
-    curl_url_cleanup(handle);
+    af_curl_url_cleanup(handle);
     if (!http && !https)
         return refuse(url, "is no http or https URL", why);
     if (named)

@@ -61,7 +61,9 @@ static const struct attempt attempts[] = {
     {"listen", SYS_listen, {AF_WORKER_SOCKET, 1}},
     {"run a program", SYS_execve, {TEXT("/bin/true"), 0, 0}},
     {"run a program by its descriptor", SYS_execveat, {0, TEXT(""), 0, 0, AT_EMPTY_PATH}},
+#ifdef SYS_fork /* newer architectures have clone() alone */
     {"fork", SYS_fork, {0}},
+#endif
     {"make a process", SYS_clone, {SIGCHLD, 0, 0, 0, 0}},
     {"make a thread", SYS_clone3, {BUFFER, 88}},
     {"trace its node", SYS_ptrace, {PTRACE_SEIZE, PARENT, 0, 0}},

@@ -11,7 +11,8 @@ local roots = {
   standard = {
     string = string, table = table, math = math, utf8 = utf8, coroutine = coroutine,
     cjson = require "cjson", assert = assert, error = error, getmetatable = getmetatable,
-    rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = rawset, select = select, setmetatable = setmetatable,
+    rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = rawset, select = select,
+    setmetatable = setmetatable,
     tonumber = tonumber, tostring = tostring, type = type, pcall = pcall, xpcall = xpcall,
     ipairs = ipairs, pairs = pairs, next = next, require = require,
   },
@@ -23,7 +24,8 @@ local left_out = {
 }
 
 local method_names = {
-  "send", "broadcast", "nodes", "deadline", "log", "now", "query_nodes", "upload_file", "report_progress", "new_contract", "contract_events", "apply_sending_data", "deny_sending_data",
+  "send", "broadcast", "nodes", "deadline", "log", "now", "query_nodes", "upload_file",
+  "report_progress", "new_contract", "contract_events", "apply_sending_data", "deny_sending_data",
   "accept_sending_data", "upload_metric_report", "upload_model", "upload_task_achivement",
   "notify_task_completion", "notify_dataset_state", "launch_task",
 }
