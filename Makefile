@@ -48,23 +48,27 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.c
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 
-deps: ## install the Debian packages that are missing
-	@tests/lib/deps.sh
+deps: ## install the Debian packages that building and running need, if they are missing
+	@tests/lib/deps.sh build
 demo: ## simulate a flow and draw what happened
 	@$(MAKE) deps && $(MAKE) all
 	$(BUILD)/afrun flows/sync_state.lua --mock --trace build/demo.jsonl
 	$(BUILD)/afrun chart build/demo.jsonl
 test test-long: ## build and test both modes, with small counts or the full ones
+	@tests/lib/deps.sh build test
 	@$(MAKE) MODE=release all units && $(MAKE) MODE=sanitize all units
 	@$(if $(findstring long,$@),AF_TEST_LONG=1) tests/lib/run.sh
 bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node|check)
+	@tests/lib/deps.sh build bench
 	@$(MAKE) MODE=release all benches
 	@lua5.4 tests/bench/run.lua build/release $(if $(MILLION),--million) $(if $(ONLY),--only $(ONLY))
 fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer (FUZZ=json: that one)
+	@tests/lib/deps.sh build fuzz
 	@$(MAKE) MODE=fuzz run-fuzzers
 run-fuzzers: $(FUZZERS)
 	@tests/lib/fuzz.sh $(FUZZ_SECONDS) $^
 lint: ## formatting, static analysis, and who may include whom
+	@tests/lib/deps.sh build test lint
 	@tests/lib/lint.sh
 install: all ## install the program, its completion and the unit of a node below PREFIX
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun

@@ -59,7 +59,7 @@ return function(lib, program, million)
     os.remove(folder)
     local build = "mkdir %s && cp tests/bench/handshake.pml %s && cd %s && spin -a handshake.pml "
       .. "&& gcc -O2 -DSAFETY -w -o pan pan.c"
-    if not os.execute(build:format(folder, folder, folder)) then lib.fail("spin (make deps)") end
+    if not os.execute(build:format(folder, folder, folder)) then lib.fail("spin") end
     for i = 1, 3 do
       local pipe = assert(io.popen(("cd %s && ./pan -m100000 -w24"):format(folder)))
       local text = pipe:read("a")

@@ -1,35 +1,53 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and testing need and that are not there yet. Says
-# nothing if there is nothing to do.
+# Installs the Debian packages that a purpose needs and that are not there yet: deps.sh PURPOSE…, of:
+# build (and running), test, fuzz, lint, bench. Says nothing if there is nothing to do.
 set -euo pipefail
 
-packages=(
-    gcc libc6-dev make pkg-config                      # build
-    lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
-    libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev
-    libcmocka-dev libjansson-dev lua-unit lua-cjson    # test
-    python3 curl openssl procps faketime minisign spin
-    clang libclang-rt-14-dev                           # fuzz
-    clang-format clang-tidy lua-check                  # lint
+declare -A packages=(
+    [build]="gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
+        libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev"
+    [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign"
+    [fuzz]="clang clang-runtime libjansson-dev"
+    [lint]="clang-format clang-tidy lua-check"
+    [bench]="python3 spin"
 )
 
-missing=()
-for package in "${packages[@]}"; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing+=("$package")
+# package_of NAME: as this release calls it. Clang's runtime is named after its version.
+package_of() {
+    local clang
+    [ "$1" = clang-runtime ] || { echo "$1" && return; }
+    clang=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+    echo "libclang-rt-${clang:-14}-dev"
+}
+
+# missing PURPOSE…: the packages that are not installed, each once.
+missing() {
+    local purpose package
+    for purpose in "$@"; do
+        for package in ${packages[$purpose]}; do
+            package=$(package_of "$package")
+            [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+                echo "$package"
+        done
+    done | awk '!seen[$0]++'
+}
+
+for purpose in "$@"; do
+    [ -n "${packages[$purpose]:-}" ] || { echo "deps: no purpose '$purpose'; one of: ${!packages[*]}" >&2 && exit 2; }
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+[ -n "$(missing "$@")" ] || exit 0
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "deps: not root, and there is no sudo; as root: apt-get install ${missing[*]}" >&2
+        echo "deps: packages are missing, and this user cannot install them; as root:" >&2
+        echo "  apt-get install --no-install-recommends $(missing "$@" | xargs)" >&2
         exit 1
     fi
     as_root=(sudo)
 fi
-
-echo "deps: installing ${missing[*]}"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=3)
 "${apt[@]}" update || echo "deps: the package lists could not be updated; trying the old ones" >&2
-"${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+mapfile -t wanted < <(missing "$@") # by the names of the lists that are new now
+echo "deps: installing ${wanted[*]}"
+"${apt[@]}" install -y --no-install-recommends "${wanted[@]}"
