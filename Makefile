@@ -1,4 +1,4 @@
-# `make help` lists what can be made. MODE=release|sanitize (they share no folder), V=1 shows commands.
+# `make help` lists what can be made. MODE=release|sanitize|fuzz|arm64 (they share no folder), V=1 shows commands.
 MODE   ?= release
 JOBS   ?= 2
 PREFIX ?= /usr/local
@@ -10,11 +10,17 @@ Q      := $(if $(V),,@)
 
 FLAGS_release  := -O2 -g
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+CC_fuzz        := clang
+CROSS_arm64    := aarch64-linux-gnu
+CC_arm64       := $(CROSS_arm64)-gcc
 FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -w # lint warns
-CC     := $(if $(filter fuzz,$(MODE)),clang,gcc)
+FLAGS_arm64    := $(FLAGS_release)
+CC     := $(or $(CC_$(MODE)),gcc)
+AR     := $(CROSS_$(MODE):%=%-)ar
+PKG_CONFIG := $(CROSS_$(MODE):%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig) pkg-config
 CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror \
           -ffp-contract=off -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
-          $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lua5.4 2>/dev/null))
+          $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
 LIBS   := -l:liblua5.4-cjson.a -l:liblua5.4.a -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
@@ -25,7 +31,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-.PHONY: all units benches deps demo test test-long bench fuzz run-fuzzers lint install clean help
+.PHONY: all units benches deps demo test test-long test-fresh bench fuzz run-fuzzers lint install clean help
 .SECONDARY:
 
 units: $(UNITS)
@@ -40,7 +46,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
 	$(LINK) -fsanitize=fuzzer -ljansson
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/embedded.o: $(BUILD)/embedded.c
@@ -58,6 +64,9 @@ test test-long: ## build and test both modes, with small counts or the full ones
 	@tests/lib/deps.sh build test
 	@$(MAKE) MODE=release all units && $(MAKE) MODE=sanitize all units
 	@$(if $(findstring long,$@),AF_TEST_LONG=1) tests/lib/run.sh
+test-fresh: all ## try README's commands on new machines: Debian 12, 13, and arm64 (needs root)
+	@tests/lib/deps.sh fresh
+	@tests/lib/fresh.sh
 bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node|check)
 	@tests/lib/deps.sh build bench
 	@$(MAKE) MODE=release all benches

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs and that are not there yet: deps.sh PURPOSE…, of:
-# build (and running), test, fuzz, lint, bench. Says nothing if there is nothing to do.
+# build (and running), test, fuzz, lint, bench, fresh. Says nothing if there is nothing to do.
+# deps.sh --list PURPOSE… prints the names instead.
 set -euo pipefail
 
 declare -A packages=(
@@ -9,6 +10,7 @@ declare -A packages=(
     [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign"
     [fuzz]="clang clang-runtime libjansson-dev"
     [lint]="clang-format clang-tidy lua-check"
+    [fresh]="debootstrap"
     [bench]="python3 spin"
 )
 
@@ -32,9 +34,15 @@ missing() {
     done | awk '!seen[$0]++'
 }
 
+list=
+[ "${1:-}" != --list ] || { list=1 && shift; }
 for purpose in "$@"; do
     [ -n "${packages[$purpose]:-}" ] || { echo "deps: no purpose '$purpose'; one of: ${!packages[*]}" >&2 && exit 2; }
 done
+if [ -n "$list" ]; then
+    for purpose in "$@"; do printf '%s\n' ${packages[$purpose]}; done
+    exit
+fi
 [ -n "$(missing "$@")" ] || exit 0
 
 as_root=()

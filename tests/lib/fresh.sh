@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# README's commands on new machines: fresh.sh [--test] [MACHINE…], of: bookworm trixie arm64.
+#
+# A machine is a Debian release bootstrapped into a folder, from the mirror that apt uses here; arm64
+# is a build for it made on bookworm, run by qemu. On each, `make demo` is run by a user who may not
+# install anything (it must say what to ask for), by root, and again by the user; --test adds `make
+# test`. Traces of all builds must be equal, byte for byte.
+#
+# The folders stay in $AF_FRESH (~/.cache/afrun-fresh), so that the next run is short. Needs root,
+# and debootstrap; where a machine cannot be made, it is skipped and the reason is told.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+
+# Mounts made from here on are seen by nobody else, and go with this process.
+if [ "$(id -u)" -eq 0 ] && [ -z "${AF_FRESH_INSIDE:-}" ] && unshare -m true 2>/dev/null; then
+    AF_FRESH_INSIDE=1 exec unshare -m --propagation private "$0" "$@"
+fi
+
+fresh=${AF_FRESH:-${XDG_CACHE_HOME:-$HOME/.cache}/afrun-fresh}
+with_test= passed=0 failed=0 skipped=0
+[ "${1:-}" != --test ] || { with_test=1 && shift; }
+[ $# -gt 0 ] || set -- bookworm trixie arm64
+seeds=$([ -n "${AF_TEST_LONG:-}" ] && echo 20 || echo 3)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# verdict NAME STATUS: what the command printed follows if it failed.
+verdict() {
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1)) && echo "ok    $1"
+    else
+        failed=$((failed + 1)) && echo "FAIL  $1" && tail -n 30 "$log" | sed 's/^/      /'
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1)) && echo "skipped: $1: $2"
+}
+
+# The mirror of apt's own sources: the first address that a sources file names.
+mirror() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+        grep -m 1 -oE '^(deb |URIs:).*' | grep -oE '(https?|file):/[^ ]+' | head -n 1
+}
+
+# bootstrap RELEASE: its folder is there; else why holds the reason.
+bootstrap() {
+    local root=$fresh/$1
+    if [ ! -e "$root/ready" ]; then
+        [ "$(id -u)" -eq 0 ] || { why="only root can make one" && return 1; }
+        command -v debootstrap >/dev/null || { why="debootstrap is not installed" && return 1; }
+        [ -n "$(mirror)" ] || { why="apt's sources name no mirror" && return 1; }
+        rm -rf "$root" && mkdir -p "$root"
+        debootstrap --variant=minbase "$1" "$root" "$(mirror)" >"$log" 2>&1 ||
+            { why="debootstrap failed: $(tail -n 1 "$log")" && return 1; }
+        chroot "$root" useradd -m builder
+        touch "$root/ready"
+    fi
+    mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" ||
+        { why="nothing can be mounted here" && return 1; }
+}
+
+# inside RELEASE WHO COMMAND: by a shell on the machine, in the sources; what it prints goes to $log.
+inside() {
+    chroot "$fresh/$1" env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin AF_TEST_LONG="${AF_TEST_LONG:-}" \
+        su "$2" -s /bin/bash -c "cd /home/builder/afrun && $3" >"$log" 2>&1
+}
+
+# put_sources RELEASE: the files of this checkout that git knows or would, as the user's.
+put_sources() {
+    local to=$fresh/$1/home/builder/afrun
+    rm -rf "$to" && mkdir -p "$to"
+    git -c safe.directory='*' ls-files -zco --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$to"
+    chroot "$fresh/$1" chown -R builder: /home/builder/afrun
+}
+
+# same_traces NAME RELEASE PROGRAM: its runs leave the traces that the build here leaves.
+same_traces() {
+    build/release/afrun --version >/dev/null 2>&1 || { skip "$1: traces" "nothing is built here" && return; }
+    inside "$2" builder "tests/lib/trace_sums.sh $seeds $3"
+    tests/lib/trace_sums.sh "$seeds" build/release/afrun | diff - "$log" >"$log.diff"
+    local status=$?
+    mv "$log.diff" "$log"
+    verdict "$1: traces are those of the build here" $status
+}
+
+try_release() {
+    put_sources "$1"
+    inside "$1" root "apt-get install -y -qq make"
+    if inside "$1" builder "gcc --version"; then
+        echo "      ($1 has its packages from an earlier run)"
+    else
+        inside "$1" builder "make demo"
+        grep -q 'apt-get install .*liblua5.4-dev' "$log"
+        verdict "$1: a user who may not install is told what to ask for" $?
+    fi
+    inside "$1" root "make demo" && grep -q '^ok: 4 parties, 4 done' "$log"
+    verdict "$1: make demo, by root" $?
+    inside "$1" root "make clean && chown -R builder: ."
+    inside "$1" builder "make demo" && grep -q '^ok: 4 parties, 4 done' "$log"
+    verdict "$1: make demo, by a user" $?
+    same_traces "$1" "$1" build/release/afrun
+    [ -n "$with_test" ] || return
+    inside "$1" root "make test"
+    local status=$?
+    tail -n 1 "$log"
+    verdict "$1: make test" $status
+}
+
+try_arm64() {
+    local packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross lua5.4 make pkg-config qemu-user-static"
+    packages+=" $(tests/lib/deps.sh --list build | grep -E '^lib.*-dev$|^lua-cjson-dev$' | grep -v libc6 | sed 's/$/:arm64/' | xargs)"
+    put_sources bookworm
+    inside bookworm root "dpkg --add-architecture arm64 && apt-get update -qq &&
+        apt-get install -y -qq --no-install-recommends $packages" || { skip arm64 "$(tail -n 1 "$log")" && return; }
+    inside bookworm builder "make MODE=arm64"
+    verdict "arm64: it builds" $?
+    inside bookworm builder "qemu-aarch64-static build/arm64/afrun flows/sync_state.lua --mock --trace t.jsonl &&
+        qemu-aarch64-static build/arm64/afrun chart t.jsonl" && grep -q '^ok: 4 parties, 4 done' "$log"
+    verdict "arm64: demo" $?
+    same_traces arm64 bookworm "qemu-aarch64-static build/arm64/afrun"
+}
+
+for machine in "$@"; do
+    release=${machine/arm64/bookworm}
+    if ! mountpoint -q "$fresh/$release/proc" && ! bootstrap "$release"; then
+        skip "$machine" "$why"
+        continue
+    fi
+    case $machine in
+    arm64) try_arm64 ;;
+    *) try_release "$machine" ;;
+    esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
