@@ -1,4 +1,5 @@
-# `make help` lists what can be made. MODE=release|sanitize|fuzz|arm64 (they share no folder), V=1 shows commands.
+# `make help` lists what can be made. MODE=release|sanitize|fuzz|arm64 (they share no folder), V=1 shows commands,
+# DEV=1 (or CI) makes warnings errors. CPPFLAGS, CFLAGS and LDFLAGS are a distribution's, in place of our own defaults.
 MODE   ?= release
 JOBS   ?= 2
 PREFIX ?= /usr/local
@@ -8,21 +9,27 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory $(if $(filter 0,$(MAKELEVEL
 BUILD  := build/$(MODE)
 Q      := $(if $(V),,@)
 
-FLAGS_release  := -O2 -g
+CROSS_arm64    := aarch64-linux-gnu
+MACHINE        := $(or $(CROSS_$(MODE)),$(shell uname -m))
+HARDENED       := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
+                  $(if $(filter aarch64%,$(MACHINE)),-mbranch-protection=standard,-fcf-protection)
+HARDENED_LINK  := -pie -Wl,-z,relro -Wl,-z,now
+FLAGS_release  := $(or $(CFLAGS),$(HARDENED)) $(CPPFLAGS)
+LINK_release   := $(or $(LDFLAGS),$(HARDENED_LINK))
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
-CROSS_arm64    := aarch64-linux-gnu
 CC_arm64       := $(CROSS_arm64)-gcc
 FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -w # lint warns
 FLAGS_arm64    := $(FLAGS_release)
+LINK_arm64     := $(LINK_release)
 CC     := $(or $(CC_$(MODE)),gcc)
 AR     := $(CROSS_$(MODE):%=%-)ar
 PKG_CONFIG := $(CROSS_$(MODE):%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig) pkg-config
-CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror \
-          -ffp-contract=off -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
+FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation \
+          $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
 LIBS   := -l:liblua5.4-cjson.a -l:liblua5.4.a -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
-LINK    = $(Q)echo "  LD $@"; $(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
 OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c bindings/*.c) embedded.c)
 SCRIPTS := $(filter-out %/embed.lua,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
@@ -48,9 +55,9 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/%.o: %.c Makefile
-	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/embedded.o: $(BUILD)/embedded.c
-	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 
