@@ -51,6 +51,22 @@ static void leave_out_sender(char *text)
         memmove(from + 1, why, strlen(why) + 1);
 }
 
+/* One call takes one input: what the party recalls by it is taken by a call of its own. */
+static bool ready(void *arg, const struct af_party *party)
+{
+    const struct af_check *check = arg;
+    (void)party;
+    return check->may_take;
+}
+
+static enum af_fate fate(void *arg, struct af_party *party)
+{
+    struct af_check *check = arg;
+    (void)party;
+    check->may_take = false;
+    return AF_FATE_NONE;
+}
+
 static void finding(void *arg, struct af_party *party, enum af_finding kind, const char *text)
 {
     static const enum af_check_kind kinds[] = {[AF_FINDING_RAISED] = AF_CHECK_ERROR,
@@ -266,13 +282,17 @@ static void refuse_reload(struct af_check *check, struct af_party *party,
 static void give(struct af_check *check, struct af_party *party, uint32_t input,
                  struct af_check_outcome *out, uint32_t *version)
 {
-    uint32_t number = input & AF_CHECK_NUMBER;
-    switch (input & ~(uint32_t)AF_CHECK_NUMBER) {
+    uint32_t number = input & AF_CHECK_NUMBER, kind = input & ~(uint32_t)AF_CHECK_NUMBER;
+    check->may_take = kind != AF_CHECK_RELOAD;
+    switch (kind) {
     case AF_CHECK_CONTRACT:
         af_party_receive(party, make_contract(check, number));
         break;
     case AF_CHECK_TIMER:
         af_party_fire(party, number == 0 ? NULL : af_check_word_bytes(&check->words, number, NULL));
+        break;
+    case AF_CHECK_RECALL:
+        af_party_go_on(party);
         break;
     default: {
         struct af_failure why = AF_FAILURE_INIT;
@@ -282,7 +302,6 @@ static void give(struct af_check *check, struct af_party *party, uint32_t input,
             break;
         }
         *version = 1;
-        af_party_go_on(party);
     }
     }
 }
@@ -294,6 +313,7 @@ static int run_call(struct af_check *check, struct af_party *party, uint32_t fro
     uint32_t version = 0;
     out->violation = AF_CHECK_NONE;
     check->recording = out;
+    check->may_take = false;
     check->recorded_input = from == AF_CHECK_NONE ? AF_CHECK_TIMER : input;
     if (from == AF_CHECK_NONE) {
         af_party_start(party);
@@ -426,8 +446,13 @@ const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t me
 
 void af_check_calls_init(struct af_check *check)
 {
-    check->owner = (struct af_party_owner){
-        .arg = check, .publish = publish, .finding = finding, .log = log_line, .stepped = stepped};
+    check->owner = (struct af_party_owner){.arg = check,
+                                           .ready = ready,
+                                           .publish = publish,
+                                           .fate = fate,
+                                           .finding = finding,
+                                           .log = log_line,
+                                           .stepped = stepped};
     for (size_t version = 0; version < check->version_count; version++) {
         af_script_set_owner(check->scripts[version], answer_call, check);
         check->old[version] = af_mem_zero(check->members, sizeof(struct af_party *));

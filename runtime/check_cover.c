@@ -41,12 +41,13 @@ static bool was_given(const struct af_check *check, uint32_t role, uint32_t stat
     for (uint32_t i = 0; i < check->call_keys.count; i++) {
         size_t len;
         const uint32_t *key = af_check_word_bytes(&check->call_keys, i, &len);
-        if (key[1] == AF_CHECK_NONE || key[2] >= AF_CHECK_TIMER)
+        if (key[1] == AF_CHECK_NONE || (key[2] >= AF_CHECK_TIMER && key[2] != AF_CHECK_RECALL))
             continue;
         struct af_check_local local;
         memcpy(&local, key + 3, AF_CHECK_LOCAL_KEYS * sizeof *key);
+        uint32_t contract = key[2] == AF_CHECK_RECALL ? af_check_recalls(check, &local) : key[2];
         if (local.version == 0 && check->roles[0][local.member] == role && local.state == state &&
-            check->messages[key[2]].event[0] == event)
+            check->messages[contract].event[0] == event)
             return true;
     }
     return false;

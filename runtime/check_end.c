@@ -1,5 +1,5 @@
 /* check_end.c: from every state some state in which all have ended must stay reachable, by what is
- * nobody's fault: deliveries, timeouts, returns.
+ * nobody's fault: recalls, deliveries, timeouts, returns.
  *
  * A state is good if it has ended, or if a good one may come next. The search has noted one that
  * may come next for each, its lead; following leads settles most. The others are looked at, the

@@ -38,6 +38,7 @@ enum {
     AF_CHECK_UP = 4u << 28,       /* it comes back */
     AF_CHECK_GONE = 5u << 28,     /* it is lost */
     AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
+    AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
     AF_CHECK_NUMBER = (1u << 28) - 1,
 };
 
@@ -63,7 +64,10 @@ struct af_check_local {
     uint32_t number;  /* among those of its member: what a state keeps */
     uint32_t view[2]; /* what invariants of each version see; AF_CHECK_NONE: cannot be shown */
     uint32_t end;     /* a word: how it ended, or rests */
-    bool takes;       /* contracts and timeouts: it lives, and is up */
+    uint32_t recalls; /* the contract that it has deferred and takes up before anything else, now
+                         that its state does not defer it; AF_CHECK_NONE: there is none */
+    bool up;          /* it lives, and is not down */
+    bool takes;       /* … and recalls nothing: it takes contracts and timeouts */
     bool over;        /* it has ended */
     bool gone;        /* … lost */
     bool rests;       /* in a may_end state */
@@ -146,6 +150,7 @@ struct af_check {
     uint64_t contract_count;  /* that were made: each has a uuid of its own */
     struct af_check_outcome *recording; /* of the call that runs */
     uint32_t recorded_input;            /* … and its input */
+    bool may_take;                      /* … which the party has not taken yet */
     struct af_failure why;              /* a party cannot be made: the search ends */
 
     struct af_check_map step_index;
@@ -174,6 +179,9 @@ struct af_check {
 };
 
 /* ---- check_known.c ---- */
+
+/* Which of its deferred contracts a party recalls, of which no more than its identity is filled. */
+uint32_t af_check_recalls(const struct af_check *check, const struct af_check_local *local);
 
 /* The number of a party or a contract whose identity is filled. */
 uint32_t af_check_local(struct af_check *check, const struct af_check_local *local);
@@ -223,8 +231,9 @@ struct af_check_outcome {
     bool ends_run;
 };
 
-/* What an input (a contract, a timer, or AF_CHECK_RELOAD) does to a party; from is its number, or
- * AF_CHECK_NONE to have the member start. Borrowed until the next call. */
+/* What an input (a contract, a timer, AF_CHECK_RECALL or AF_CHECK_RELOAD) does to a party, and no
+ * more than that: what it recalls then is an input of its own. from is its number, or AF_CHECK_NONE
+ * to have the member start. Borrowed until the next call. */
 const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t member, uint32_t from,
                                              uint32_t input);
 void af_check_calls_init(struct af_check *check);
@@ -298,7 +307,8 @@ struct af_check_swaps { /* exchanges of names, one after the other: numbers of c
 struct af_check_next {
     struct af_check *check;
     bool asks;                    /* what is not known is found out; else the state is missed */
-    bool only_ways;               /* only what nobody's fault is: deliveries, timeouts, returns */
+    bool only_ways;               /* only what nobody's fault is: recalls, deliveries, timeouts,
+                                     returns */
     bool all;                     /* sleeping contracts, too */
     bool sleeps;                  /* says which contracts of a child sleep */
     struct af_check_swaps *swaps; /* the exchanges of a pick are added here, unless NULL */

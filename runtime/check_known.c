@@ -37,12 +37,15 @@ void af_check_describe_call(const struct af_check *check, uint32_t member, uint3
         return;
     }
     const struct af_check_local *local = &check->locals[from];
-    if (input >= AF_CHECK_TIMER) {
+    bool recalls = input == AF_CHECK_RECALL;
+    if (input >= AF_CHECK_TIMER && !recalls) {
         af_check_place(check, local, where);
-        af_buf_printf(what, "a timeout's handler in state '%s'", local->about->name);
+        af_buf_printf(what, "%s in state '%s'",
+                      input == AF_CHECK_RELOAD ? "the upgrade" : "a timeout's handler",
+                      local->about->name);
         return;
     }
-    const struct af_check_message *message = &check->messages[input];
+    const struct af_check_message *message = &check->messages[recalls ? local->recalls : input];
     int event = message->event[local->version];
     place(check, local->version, event < 0 ? local->about->line : local->about->lines[event],
           where);
@@ -68,6 +71,23 @@ static uint32_t name_end(struct af_check *check, const struct af_check_local *lo
     return word;
 }
 
+uint32_t af_check_recalls(const struct af_check *check, const struct af_check_local *local)
+{
+    size_t len;
+    const uint32_t *deferred = af_check_word_bytes(&check->words, local->deferred, &len);
+    if (local->status != AF_PARTY_ACTIVE || local->state == AF_CHECK_NONE)
+        return AF_CHECK_NONE;
+    const struct af_flow_state *state = &check->flows[local->version]
+                                             ->roles[check->roles[local->version][local->member]]
+                                             .states[local->state];
+    for (size_t i = 0; i < len / sizeof *deferred; i++) {
+        int event = check->messages[deferred[i]].event[local->version];
+        if (event < 0 || state->events[event] != AF_EVENT_DEFERRED)
+            return deferred[i];
+    }
+    return AF_CHECK_NONE;
+}
+
 static int64_t least_left(const struct af_check *check, const struct af_check_local *local)
 {
     size_t count;
@@ -90,10 +110,13 @@ static void derive(struct af_check *check, struct af_check_local *local)
     bool lives = local->status == AF_PARTY_ACTIVE;
     local->stateless = local->state == AF_CHECK_NONE;
     local->about = local->stateless ? NULL : &role->states[local->state];
-    local->takes = lives && local->down == 0;
+    local->recalls = af_check_recalls(check, local);
+    local->up = lives && local->down == 0;
+    local->takes = local->up && local->recalls == AF_CHECK_NONE;
     local->over = local->status > AF_PARTY_ACTIVE;
     local->gone = local->status == AF_PARTY_LOST;
-    local->rests = lives && local->about != NULL && local->about->may_end;
+    local->rests =
+        lives && local->about != NULL && local->about->may_end && local->recalls == AF_CHECK_NONE;
     local->least_ns = least_left(check, local);
     local->view[0] = local->view[1] = af_check_word(&check->words, view, sizeof view);
     local->end = name_end(check, local);

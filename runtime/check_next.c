@@ -1,7 +1,11 @@
 /* check_next.c: what can happen next in a state.
  *
- * In the order of cli.md: deliveries, drops, duplicates, timeouts, crashes, returns, losses, and
- * reloads. A delivery to one party and a delivery to another do the same in both orders, so a
+ * Recalls, then in the order of cli.md: deliveries, drops, duplicates, timeouts, crashes, returns,
+ * losses, and reloads. A recall is what a party does before anything else, so contracts to it wait
+ * as if it were down, its timers do, and no time passes; others may step before it does, and it may
+ * crash, vanish or be reloaded.
+ *
+ * A delivery to one party and a delivery to another do the same in both orders, so a
  * contract whose delivery was possible before another was chosen, and stands before that in order,
  * sleeps behind it: the state that both lead to is found the other way round. */
 #include "check_impl.h"
@@ -217,7 +221,7 @@ static void contracts(struct af_check_next *next)
             &check->locals[state->locals[check->messages[contract].to]];
         bool first = i == 0 || af_check_order(check, state->contracts[i - 1]) !=
                                    af_check_order(check, contract);
-        if (receiver->down != 0 || receiver->gone || !first)
+        if (receiver->down != 0 || receiver->gone || receiver->recalls != AF_CHECK_NONE || !first)
             continue;
         if (next->all || (state->flags[i] & AF_CHECK_SLEEPS) == 0)
             deliver(next, i, AF_SCHEDULE_DELIVER);
@@ -327,21 +331,30 @@ static void happen(struct af_check_next *next, uint32_t member, uint32_t input, 
     make(next, &change);
 }
 
+static void recalls(struct af_check_next *next)
+{
+    struct af_check *check = next->check;
+    for (uint32_t member = 0; member < check->members && !next->missed; member++) {
+        const struct af_check_local *local = &check->locals[next->state.locals[member]];
+        if (local->up && local->recalls != AF_CHECK_NONE)
+            happen(next, member, AF_CHECK_RECALL, -1, AF_SCHEDULE_RECALL);
+    }
+}
+
 static void parties(struct af_check_next *next)
 {
     struct af_check *check = next->check;
     const uint32_t *budget = next->state.budget;
     for (uint32_t member = 0; member < check->members && !next->missed; member++) {
         const struct af_check_local *local = &check->locals[next->state.locals[member]];
-        bool takes = local->takes, down = local->down != 0 && !local->over,
-             old = local->version == 0;
-        if (takes && !next->only_ways && budget[AF_CHECK_CRASH] > 0)
+        bool up = local->up, down = local->down != 0 && !local->over, old = local->version == 0;
+        if (up && !next->only_ways && budget[AF_CHECK_CRASH] > 0)
             happen(next, member, AF_CHECK_DOWN, AF_CHECK_CRASH, AF_SCHEDULE_CRASH);
         if (down && !next->missed)
             happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
-        if (takes && !next->only_ways && !next->missed && budget[AF_CHECK_LOSE] > 0)
+        if (up && !next->only_ways && !next->missed && budget[AF_CHECK_LOSE] > 0)
             happen(next, member, AF_CHECK_GONE, AF_CHECK_LOSE, AF_SCHEDULE_LOSE);
-        if (takes && old && check->version_count > 1 && !next->only_ways && !next->missed)
+        if (up && old && check->version_count > 1 && !next->only_ways && !next->missed)
             happen(next, member, AF_CHECK_RELOAD, -1, AF_SCHEDULE_RELOAD);
     }
 }
@@ -350,8 +363,8 @@ static void parties(struct af_check_next *next)
 
 struct standing {
     bool down, all_settled;
-    bool in_flight;   /* something that hinders time from passing: what a party that is down has
-                         sent may not have gone out yet */
+    bool in_flight;   /* something that hinders time from passing: a contract, or what a party
+                         recalls; what one that is down has sent may not have gone out yet */
     int64_t least_ns; /* among parties that are up; -1: no timer */
     bool armed;       /* a timer, at any live party */
 };
@@ -365,6 +378,7 @@ static struct standing look(const struct af_check_next *next)
         const struct af_check_local *local = &check->locals[state->locals[member]];
         standing.down = standing.down || (local->down != 0 && !local->over);
         standing.all_settled = standing.all_settled && (local->over || local->rests);
+        standing.in_flight = standing.in_flight || (local->up && local->recalls != AF_CHECK_NONE);
         if (local->least_ns < 0 || local->over)
             continue;
         standing.armed = true;
@@ -389,7 +403,9 @@ enum af_check_rest af_check_next(struct af_check_next *next)
         return AF_CHECK_ENDED;
     memcpy(next->made.locals, next->state.locals, next->check->members * sizeof(uint32_t));
     memcpy(next->made.budget, next->state.budget, sizeof next->made.budget);
-    contracts(next);
+    recalls(next);
+    if (!next->missed)
+        contracts(next);
     if (!next->missed)
         timeouts(next, standing.least_ns, standing.in_flight);
     if (!next->missed)

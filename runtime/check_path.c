@@ -126,6 +126,9 @@ static void follow(struct path *path, const struct af_check_label *label)
     case AF_SCHEDULE_EARLY:
         input = AF_CHECK_TIMER | label->what;
         break;
+    case AF_SCHEDULE_RECALL:
+        input = AF_CHECK_RECALL;
+        break;
     case AF_SCHEDULE_RELOAD:
         input = AF_CHECK_RELOAD;
         break;

@@ -113,7 +113,7 @@ static void on_child(void *arg, const struct af_check_label *label,
     entry.len = (uint32_t)len & 0x7FFFFFFF;
     entry.leads = !worker->has_lead &&
                   (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
-                   label->kind == AF_SCHEDULE_RETURN);
+                   label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
     worker->has_lead = worker->has_lead || entry.leads;
     entry.hash = af_check_hash(worker->packed, len);
     entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;

@@ -114,6 +114,7 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         take_outcome(check, step, number, local.member, input);
         return;
     case AF_CHECK_TIMER:
+    case AF_CHECK_RECALL:
     case AF_CHECK_RELOAD:
         take_outcome(check, step, number, local.member, input);
         return;

@@ -181,7 +181,8 @@ bool af_party_rests(const struct af_party *party)
 {
     const struct af_flow_state *state = af_party_state(party);
     return party->status == AF_PARTY_ACTIVE && !party->busy && !party->down &&
-           party->queue_count == 0 && party->held == NULL && state != NULL && state->may_end;
+           party->queue_count == 0 && party->held == NULL && state != NULL && state->may_end &&
+           af_party_recalls(party) == NULL;
 }
 
 const struct af_flow_state *af_party_state(const struct af_party *party)

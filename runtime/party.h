@@ -220,6 +220,11 @@ const struct af_party_counts *af_party_counts(const struct af_party *party);
 bool af_party_is_down(const struct af_party *party);
 bool af_party_waits(const struct af_party *party); /* a handler waits for an answer */
 bool af_party_rests(const struct af_party *party); /* in a may_end state with nothing to do */
+
+/* The contract that it takes before anything else, having deferred it in an earlier state, or NULL.
+ */
+const struct af_contract *af_party_recalls(const struct af_party *party);
+
 const struct af_flow_state *
 af_party_state(const struct af_party *party);              /* NULL before the start */
 const char *af_party_result(const struct af_party *party); /* JSON, or NULL */

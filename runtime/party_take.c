@@ -161,19 +161,21 @@ static void take(struct af_party *party, struct af_contract *contract, bool was_
 }
 
 /* The first deferred contract that the state no longer defers: its index, or the count. */
-static size_t wanted_deferred(struct af_party *party)
+static size_t wanted_deferred(const struct af_party *party)
 {
-    size_t i = party->deferred_count;
-    if (party->look_at_deferred) {
-        for (i = 0; i < party->deferred_count; i++) {
-            const struct af_contract *contract = party->deferred[i];
-            int event = af_flow_find_event(party->flow, contract->type, contract->type_len);
-            if (disposition(party, event) != AF_EVENT_DEFERRED)
-                break;
-        }
-        party->look_at_deferred = i < party->deferred_count;
+    for (size_t i = 0; party->look_at_deferred && i < party->deferred_count; i++) {
+        const struct af_contract *contract = party->deferred[i];
+        int event = af_flow_find_event(party->flow, contract->type, contract->type_len);
+        if (disposition(party, event) != AF_EVENT_DEFERRED)
+            return i;
     }
-    return i;
+    return party->deferred_count;
+}
+
+const struct af_contract *af_party_recalls(const struct af_party *party)
+{
+    size_t i = party->status == AF_PARTY_ACTIVE ? wanted_deferred(party) : party->deferred_count;
+    return i < party->deferred_count ? party->deferred[i] : NULL;
 }
 
 /* A timeout that is due: -1 none, 0 `after`, i + 1 the deadline i. */
@@ -265,6 +267,7 @@ void af_party_pump(struct af_party *party)
     while (may_take(party)) {
         size_t deferred = wanted_deferred(party);
         int due = -1;
+        party->look_at_deferred = deferred < party->deferred_count;
         if (deferred == party->deferred_count && party->queue_count == 0 &&
             (due = due_timeout(party)) < 0)
             break;

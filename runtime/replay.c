@@ -199,8 +199,12 @@ static int read_schedule(const struct af_request *header, struct af_schedule *sc
     const struct af_request_field *words = af_request_list(header, "schedule");
     if (words == NULL)
         return 0;
+    int64_t version = AF_TRACE_VERSION_SCHEDULED;
+    af_request_integer(header, "trace", &version);
     options->schedule = schedule;
-    return af_schedule_read(schedule, words->items, words->item_count, why);
+    int result = af_schedule_read(schedule, words->items, words->item_count, why);
+    schedule->recalls_at_once = version == AF_TRACE_VERSION_AT_ONCE;
+    return result;
 }
 
 int af_replay(const struct af_trace_memory *trace, const struct af_replay_options *options,

@@ -26,6 +26,7 @@ static const struct {
     [AF_SCHEDULE_RETURN] = {"return", PARTY_WORDS},
     [AF_SCHEDULE_LOSE] = {"lose", PARTY_WORDS},
     [AF_SCHEDULE_RELOAD] = {"reload", PARTY_WORDS},
+    [AF_SCHEDULE_RECALL] = {"recall", PARTY_WORDS},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
@@ -129,7 +130,7 @@ static size_t read_step(struct af_schedule *schedule, char *const *words, size_t
     if (kind == KIND_COUNT) {
         af_failure_set(why, AF_FAILURE_USAGE, what,
                        "step %zu: '%.100s' is no kind of step: deliver, drop, duplicate, timeout, "
-                       "early, crash, return, lose or reload",
+                       "early, crash, return, lose, reload or recall",
                        number, words[0]);
         return 0;
     }

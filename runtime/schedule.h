@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "rng.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct af_failure;
@@ -22,6 +23,8 @@ enum af_schedule_kind {
     AF_SCHEDULE_RETURN,
     AF_SCHEDULE_LOSE,
     AF_SCHEDULE_RELOAD, /* the party goes on with the second version of the flow */
+    AF_SCHEDULE_RECALL, /* … takes up the oldest event of those that it has deferred and its state
+                           no longer defers; before that it takes nothing else */
 };
 
 struct af_schedule_step {
@@ -35,11 +38,13 @@ struct af_schedule_step {
 struct af_schedule {
     struct af_schedule_step *steps;
     size_t count, cap;
+    bool recalls_at_once; /* has no step for that: a party takes up all such events in the step that
+                             lets them go, as in traces of version 2 */
 };
 
 #define AF_SCHEDULE_EMPTY                                                                          \
     {                                                                                              \
-        NULL, 0, 0                                                                                 \
+        NULL, 0, 0, false                                                                          \
     }
 
 /* By what a step knows a contract, besides its ends and its type: equal contents are one. */
@@ -53,7 +58,7 @@ void af_schedule_release(struct af_schedule *schedule);
  *
  *     deliver, drop, duplicate             party, from, type, content as 32 hexadecimal digits
  *     timeout, early                       party, timer ("" for the state's `after`)
- *     crash, return, lose, reload          party
+ *     crash, return, lose, reload, recall  party
  */
 
 /* Appends it as a JSON list. */

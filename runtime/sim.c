@@ -392,9 +392,11 @@ static void write_header(struct af_sim *sim)
     }
     af_buf_append_char(&parties, ']');
     af_trace_begin(trace, 0, NULL);
+    const struct af_schedule *schedule = sim->options->schedule;
     af_trace_integer(trace, "trace",
-                     sim->options->schedule == NULL ? AF_TRACE_VERSION
-                                                    : AF_TRACE_VERSION_SCHEDULED);
+                     schedule == NULL            ? AF_TRACE_VERSION
+                     : schedule->recalls_at_once ? AF_TRACE_VERSION_AT_ONCE
+                                                 : AF_TRACE_VERSION_SCHEDULED);
     af_trace_string(trace, "flow", sim->name);
     af_trace_integer(trace, "version", sim->flow == NULL ? 0 : sim->flow->version);
     af_trace_json(trace, "file", files.data, files.len);

@@ -99,6 +99,7 @@ struct af_sim {
     size_t unsettled, down; /* counts of nodes */
     size_t upgraded, unseen;
     uint64_t own_uuids; /* given out, where a schedule is followed */
+    bool may_take;      /* … whose step gives a party an input, which it has not taken yet */
     bool migrates;      /* a script that asks for something now is a migration */
     uint64_t steps;
     uint64_t unexpected;

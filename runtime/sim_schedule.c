@@ -14,6 +14,22 @@
 
 /* ---- Before the run. ---- */
 
+/* A party takes one input by a step: what it recalls then it takes by another one. */
+static bool ready(void *arg, const struct af_party *party)
+{
+    const struct af_sim *sim = arg;
+    (void)party;
+    return sim->may_take || sim->options->schedule->recalls_at_once;
+}
+
+static enum af_fate fate(void *arg, struct af_party *party)
+{
+    struct af_sim *sim = arg;
+    (void)party;
+    sim->may_take = false;
+    return AF_FATE_NONE;
+}
+
 int af_sim_schedule_begin(struct af_sim *sim, struct af_failure *why)
 {
     static const char what[] = "the schedule";
@@ -26,6 +42,8 @@ int af_sim_schedule_begin(struct af_sim *sim, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "says which faults there are; none can be drawn besides");
     af_bus_mock_keep(sim->bus);
+    sim->owner.ready = ready;
+    sim->owner.fate = fate;
     return 0;
 }
 
@@ -62,6 +80,13 @@ static const char *why_not_up(const struct af_sim_node *node)
     return why == NULL && af_party_is_down(node->party) ? "the party is down" : why;
 }
 
+static const char *why_not_ready(const struct af_sim_node *node)
+{
+    return af_party_recalls(node->party) == NULL
+               ? NULL
+               : "the party takes up what it has deferred before anything else";
+}
+
 /* The first contract in flight that a step means, or how many there are. */
 static size_t find_contract(const struct af_sim *sim, const struct af_sim_node *node,
                             const struct af_schedule_step *step)
@@ -88,6 +113,9 @@ static const char *move_contract(struct af_sim *sim, struct af_sim_node *node,
         return "no such contract is on its way";
     if (af_party_is_down(node->party))
         return "the party is down";
+    if (why_not_ready(node) != NULL)
+        return why_not_ready(node);
+    sim->may_take = step->kind != AF_SCHEDULE_DROP;
     if (step->kind == AF_SCHEDULE_DELIVER)
         af_bus_mock_deliver(sim->bus, i);
     else if (step->kind == AF_SCHEDULE_DROP)
@@ -108,6 +136,8 @@ static const char *fire(struct af_sim *sim, struct af_sim_node *node,
 {
     const char *why = why_not_up(node);
     size_t count = af_party_timer_count(node->party), i = 0;
+    if (why == NULL)
+        why = why_not_ready(node);
     if (why != NULL)
         return why;
     struct af_party_saved_timer timer = {NULL, 0, 0};
@@ -123,7 +153,22 @@ static const char *fire(struct af_sim *sim, struct af_sim_node *node,
             return "it is due after a hundred years";
         af_loop_sim_advance(sim->loop, timer.due_wall_ns); /* a virtual loop's wall is its time */
     }
+    sim->may_take = true;
     af_party_fire(node->party, step->timer);
+    return NULL;
+}
+
+static const char *recall(struct af_sim *sim, struct af_sim_node *node,
+                          const struct af_schedule_step *step)
+{
+    const char *why = why_not_up(node);
+    (void)step;
+    if (why != NULL)
+        return why;
+    if (af_party_recalls(node->party) == NULL)
+        return "the party has deferred nothing that it may take up now";
+    sim->may_take = true;
+    af_party_go_on(node->party);
     return NULL;
 }
 
@@ -194,6 +239,7 @@ static step_fn *const step_fns[] = {
     [AF_SCHEDULE_RETURN] = come_back,
     [AF_SCHEDULE_LOSE] = lose,
     [AF_SCHEDULE_RELOAD] = reload,
+    [AF_SCHEDULE_RECALL] = recall,
 };
 
 /* ---- The run. ---- */
@@ -203,6 +249,7 @@ static void do_step(struct af_sim *sim, size_t number, const struct af_schedule_
     struct af_sim_node *node = af_sim_find_node(sim, step->party);
     const char *why = node == NULL || node->party == NULL ? "the run has no such party"
                                                           : step_fns[step->kind](sim, node, step);
+    sim->may_take = false;
     if (why == NULL) {
         af_sim_judge(sim, node);
         return;
@@ -218,7 +265,8 @@ static bool can_move(const struct af_sim *sim)
     if (sim->down > 0 || af_bus_mock_in_flight(sim->bus) > 0)
         return true;
     size_t i = 0;
-    while (i < sim->node_count && af_party_timer_count(sim->nodes[i]->party) == 0)
+    while (i < sim->node_count && af_party_timer_count(sim->nodes[i]->party) == 0 &&
+           af_party_recalls(sim->nodes[i]->party) == NULL)
         i++;
     return i < sim->node_count;
 }

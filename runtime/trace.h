@@ -10,8 +10,9 @@
  * "parties":[{"id","role"}…]}
  *
  * A run that followed a schedule, whose words schedule.h describes, has it in its header, and is of
- * version 2: who knows version 1 alone would replay it as a run that was drawn. All else is the
- * same in both.
+ * version 3: who knows version 1 alone would replay it as a run that was drawn. In one of version 2
+ * a party takes up what it had deferred in the step that lets it go; since version 3 that is a step
+ * of its own. All else is the same in all.
  *
  * {"t","kind", …} and then, by kind:
  *
@@ -61,7 +62,8 @@
 #include <stdint.h>
 
 #define AF_TRACE_VERSION 1
-#define AF_TRACE_VERSION_SCHEDULED 2
+#define AF_TRACE_VERSION_AT_ONCE 2 /* is read, and written by its replay alone */
+#define AF_TRACE_VERSION_SCHEDULED 3
 
 struct af_contract;
 struct af_trace;

@@ -230,8 +230,8 @@ static int check_schedule(const struct af_request_field *words, int64_t version,
         return 0;
     if (!fits(words, 'l'))
         return af_failure_set(why, AF_FAILURE_USAGE, what,
-                              "a trace of version %d needs a list 'schedule'",
-                              AF_TRACE_VERSION_SCHEDULED);
+                              "a trace of version %lld needs a list 'schedule'",
+                              (long long)version);
     int result = af_schedule_read(&schedule, words->items, words->item_count, &mistake);
     af_schedule_release(&schedule);
     return result == 0
@@ -245,9 +245,9 @@ static int check_header(const struct af_request *header, const char *what, struc
     if (!af_request_integer(header, "trace", &version))
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "is no trace: its first line has no field 'trace'");
-    if (version != AF_TRACE_VERSION && version != AF_TRACE_VERSION_SCHEDULED)
+    if (version < AF_TRACE_VERSION || version > AF_TRACE_VERSION_SCHEDULED)
         return af_failure_set(why, AF_FAILURE_USAGE, what,
-                              "is a trace of version %lld; this program reads versions %d and %d",
+                              "is a trace of version %lld; this program reads versions %d to %d",
                               (long long)version, AF_TRACE_VERSION, AF_TRACE_VERSION_SCHEDULED);
     if (!fits(find(header, "flow"), 's') || !fits(find(header, "file"), 'l') ||
         !fits(find(header, "hash"), 'l') || !fits(find(header, "seed"), 'i') ||

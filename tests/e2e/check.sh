@@ -39,6 +39,48 @@ expect_violation "event 'reply': not expected in state 'given_up'" "$AFRUN" chec
 expect_violation "event 'note'" "$AFRUN" check "$data/deferring.lua" --arg note=true
 expect_violation "tired of 2" "$AFRUN" check "$data/failing.lua"
 
+# A deferred event that is taken up is a step of its own: invariants are looked at before it, others
+# may step before it, its receiver may crash, and of two that are not expected both are told.
+cat >door.lua <<'LUA'
+local af = require "af"
+local Knock, Key, Bell = af.event("knock", {}), af.event("key", {}), af.event("bell", {})
+return af.flow { name = "door", mock = { door = 1, guest = 1 },
+  roles = {
+    door = { data = function() return { ajar = false } end, start = "locked", states = {
+      locked = { defer = { Knock }, after = { 9, function() return af.done() end },
+        [Key] = function(party)
+          party.data.ajar = true
+          party:send("guest-1", Bell {})
+          return "open"
+        end },
+      open = { [Knock] = function(party) party.data.ajar = false return "entered" end },
+      entered = { may_end = true },
+    } },
+    guest = { start = "outside", states = {
+      outside = { enter = function(party)
+        party:send("door-1", Knock {})
+        party:send("door-1", Key {})
+      end, [Bell] = "inside" },
+      inside = { may_end = true },
+    } } },
+  invariants = { --[[INVARIANT]] } }
+LUA
+sed 's/--\[\[INVARIANT\]\]/never = function(world) return not world.parties["door-1"].data.ajar end/' door.lua >ajar.lua
+sed 's/--\[\[INVARIANT\]\]/rude = function(world) return world.parties["guest-1"].state ~= "inside" or not world.parties["door-1"].data.ajar end/' door.lua >rude.lua
+sed 's/\[Knock\] = function.*entered" end //; s/locked = { defer = { Knock }/locked = { defer = { Bell, Knock }/
+    s/party:send("door-1", Knock {})/& party:send("door-1", Bell {})/' door.lua >refuses.lua
+for reduction in "" --no-reduction; do
+    # shellcheck disable=SC2086
+    {
+        expect_violation "invariant 'never' is broken" "$AFRUN" check ajar.lua --fifo $reduction
+        expect_violation "invariant 'rude' is broken" "$AFRUN" check rude.lua --fifo $reduction
+        expect_violation "event 'knock': not expected in state 'open'" "$AFRUN" check refuses.lua --fifo $reduction
+        expect_violation "event 'bell': not expected in state 'open'" "$AFRUN" check refuses.lua --fifo $reduction
+        expect_violation "door is in state 'open'" "$AFRUN" check door.lua --crash 1 --drop 1 $reduction
+    }
+done
+expect_violation "who opens serves both" "$AFRUN" check "$data/recalling.lua" --arg strict=true
+
 # ---- The same from one thread and from several. ----
 
 for flow in "$data/deferring.lua --drop 1 --duplicate 1" "$data/timers.lua --timeouts any" \
@@ -71,6 +113,10 @@ replays "what a crashed party had not sent yet" "$data/unsent.lua" --crash 1
 replays "a lost party" "$data/deferring.lua" --lose 1
 replays "an unexpected event" "$data/deferring.lua" --arg note=true
 replays "an event that is unexpected at once, after a crash" "$data/deferring.lua" --arg note=true --crash 1
+replays "what is broken before an event is taken up" ajar.lua --fifo
+replays "what another does before it" rude.lua --fifo --crash 1
+replays "a second event that is taken up and not expected" refuses.lua --fifo
+replays "one of several taken up" "$data/recalling.lua" --arg strict=true --crash 1
 replays "a timeout" "$data/failing.lua" --duplicate 1
 if [ "$(stat -c %a run.jsonl)" = 600 ]; then
     ok "its file is ours alone"

@@ -27,7 +27,7 @@ print(r['states'], 'states,', r['transitions'], 'transitions,', len(r['violation
 }
 
 data=$ROOT/tests/data/check protocols=$ROOT/flows/protocols
-flows=("$data"/{deferring,timers,failing,livelock}.lua "$protocols/training_round.lua")
+flows=("$data"/{deferring,recalling,timers,failing,livelock}.lua "$protocols/training_round.lua")
 settings=("--drop 1" "--crash 1" "--lose 1" "--fifo --drop 1 --duplicate 1")
 is_short || settings+=("" "--duplicate 1" "--timeouts 1" "--fifo" "--drop 1 --crash 1" "--allow-fail")
 for flow in "${flows[@]}"; do
@@ -42,6 +42,10 @@ for flow in "${flows[@]}"; do
 done
 same "$data/deferring.lua" --arg note=true
 same "$data/deferring.lua" --arg note=true --crash 1
+same "$data/recalling.lua" --arg strict=true
+same "$data/recalling.lua" --timeouts any
+same "$data/recalling.lua" --fifo --crash 1 --timeouts 1
+is_short || same "$data/recalling.lua" --parties buyer=3 --crash 1 --timeouts 1
 same "$data/timers.lua" --timeouts any
 same "$data/unsent.lua" --crash 2 --drop 1
 same "$protocols/two_phase_commit.lua" --drop 1 --crash 1

@@ -32,7 +32,7 @@ bad() { # bad NAME STATUS TEXT: of the trace in ./bad.jsonl
     expect_error "$3" "$2" "$AFRUN" chart bad.jsonl
     expect_error "$3" "$2" "$AFRUN" replay bad.jsonl
 }
-sed 's/"trace":1/"trace":3/' run.jsonl >bad.jsonl && bad newer 2 "version 3; this program reads versions 1 and 2"
+sed 's/"trace":1/"trace":4/' run.jsonl >bad.jsonl && bad newer 2 "version 4; this program reads versions 1 to 3"
 sed 's/"kind":"send"/"kind":"zork"/' run.jsonl >bad.jsonl && bad kind 2 "unknown kind of record 'zork'"
 head -c 300 run.jsonl >bad.jsonl && bad cut 2 "is no JSON object"
 sed '3s/"t":0/"t":-1/' run.jsonl >bad.jsonl && bad time 2 "never goes back"

@@ -56,6 +56,26 @@ expect_error "needs a list 'schedule'" 2 "$AFRUN" replay bad.jsonl
 sed '1s/"trace":2/"trace":1/' run.jsonl >bad.jsonl
 expect_error "a trace of version 1 has no 'schedule'" 2 "$AFRUN" replay bad.jsonl
 
+# What a party has deferred it takes up by steps of its own, before anything else. In a trace of version
+# 2 it does so at once: tests/data/trace_at_once.jsonl is such a one.
+cp "$ROOT/tests/data/check/recalling.lua" .
+cp "$ROOT/tests/data/trace_at_once.jsonl" once.jsonl
+expect_output "records replayed, all the same" "$AFRUN" replay once.jsonl
+"$AFRUN" check recalling.lua --arg strict=true --trace recalls.jsonl >"$OUT" 2>"$ERR"
+expect_output "records replayed, all the same" "$AFRUN" replay recalls.jsonl
+strays() { # strays TEXT SED: what a run with other steps comes to
+    local text=$1
+    sed "1$2" recalls.jsonl >bad.jsonl
+    if cmp -s bad.jsonl recalls.jsonl; then not_ok "the header was changed" "$2"; fi
+    expect_error "$text" 1 "$AFRUN" replay bad.jsonl
+}
+strays "timeout of shop-1: the party takes up what it has deferred before anything else" \
+    's/"recall","shop-1"/"timeout","shop-1",""/'
+strays "recall of shop-1: the party has deferred nothing that it may take up now" \
+    's/"schedule":\[/&"recall","shop-1",/'
+sed '1s/"trace":2/"trace":3/' once.jsonl >bad.jsonl # which leaves out the recalls
+expect_error "the run now goes otherwise" 1 "$AFRUN" replay bad.jsonl
+
 # A header's options are hostile as well.
 sed '1s/"options":\[\]/"options":["--drop","0.5"]/' run.jsonl >bad.jsonl
 expect_error "the schedule: says which faults there are" 2 "$AFRUN" replay bad.jsonl

@@ -132,19 +132,21 @@ class Explorer:
                             **{"from": self.members[sender]["id"]})
         return self.commit(member, party, effects, sends)
 
-    def settle(self, member, party, sends):
-        """Deferred events that the state wants now, oldest first."""
-        while party[PHASE] == "live":
-            for i, (sender, kind, content) in enumerate(party[DEFERRED]):
-                how = self.disposition(member, party, kind)
-                if how != "deferred":
-                    party = party[:DEFERRED] + (party[DEFERRED][:i] + party[DEFERRED][i + 1:],
-                                                party[TIMERS])
-                    party = self.take(member, party, sender, kind, content, how, sends)
-                    break
-            else:
-                return party
-        return party
+    def recalled(self, member, party):
+        """Where the oldest deferred event stands that the state wants now: it is taken before
+        anything else, in a transaction of its own."""
+        if party[PHASE] == "live":
+            for i, (_, kind, _) in enumerate(party[DEFERRED]):
+                if self.disposition(member, party, kind) != "deferred":
+                    return i
+        return None
+
+    def recall(self, member, party, i, sends):
+        sender, kind, content = party[DEFERRED][i]
+        how = self.disposition(member, party, kind)
+        rest = party[DEFERRED][:i] + party[DEFERRED][i + 1:]
+        party = party[:DEFERRED] + (rest, party[TIMERS])
+        return self.take(member, party, sender, kind, content, how, sends)
 
     def take(self, member, party, sender, kind, content, how, sends):
         if how == "handled":
@@ -163,8 +165,7 @@ class Explorer:
         if party[PHASE] != "live":
             return party
         how = self.disposition(member, party, kind)
-        party = self.take(member, party, sender, kind, content, how, sends)
-        return self.settle(member, party, sends)
+        return self.take(member, party, sender, kind, content, how, sends)
 
     # ---- States: parties, flight, budgets. ----
 
@@ -180,29 +181,40 @@ class Explorer:
     def first(self):
         parties, sends = [], []
         for member in range(len(self.members)):
-            party = self.commit(member, None, self.call(member, None, kind="start"), sends)
-            parties.append(self.settle(member, party, sends))
+            parties.append(self.commit(member, None, self.call(member, None, kind="start"), sends))
         parties = tuple(parties)
         return (parties, self.fly(parties, (), sends), self.budgets)
 
+    def recalls(self, state):
+        """Those that take up a deferred event next: contracts and timers wait, and so does time."""
+        for member, party in enumerate(state[0]):
+            i = self.recalled(member, party)
+            if i is not None and not party[DOWN]:
+                yield member, party, i
+
     def deliverable(self, state):
         parties, flight, _ = state
+        busy = {member for member, _, _ in self.recalls(state)}
         seen = set()
         for i, contract in enumerate(flight):
             label = contract[:2] if self.fifo else contract
             receiver = parties[contract[1]]
-            if label not in seen and not receiver[DOWN] and receiver[PHASE] != "lost":
+            if (label not in seen and not receiver[DOWN] and receiver[PHASE] != "lost" and
+                    contract[1] not in busy):
                 yield i, contract
             seen.add(label)
 
+    def moves(self, state):
+        return any(True for moving in (self.recalls, self.deliverable) for _ in moving(state))
+
     def ended(self, state):
         parties = state[0]
-        return (not any(True for _ in self.deliverable(state)) and
+        return (not self.moves(state) and
                 all(not p[DOWN] and (p[PHASE] != "live" or self.row(i, p[STATE])["may_end"])
                     for i, p in enumerate(parties)))
 
     def stuck(self, state):
-        return (not any(True for _ in self.deliverable(state)) and
+        return (not self.moves(state) and
                 all(not p[DOWN] for p in state[0]) and
                 not any(p[PHASE] == "live" and p[TIMERS] for p in state[0]))
 
@@ -223,25 +235,24 @@ class Explorer:
         sends = []
         if name == "after":
             party = self.commit(member, party, self.call(member, party, kind="after"), sends)
-            party = self.settle(member, party, sends)
         else:
             timeouts = self.row(member, party[STATE])["timeouts"]
             deadline = name[len("deadline "):]
             if isinstance(timeouts, dict) and deadline in timeouts:
                 effects = self.call(member, party, kind="deadline", name=deadline)
                 party = self.commit(member, party, effects, sends)
-                party = self.settle(member, party, sends)
         return self.with_party(state, member, party, state[1], sends, spent)
 
     def timeouts(self, state):
         parties, _, budgets = state
-        up = [(m, name, left) for m, p in enumerate(parties) if p[PHASE] == "live" and not p[DOWN]
-              for name, left in p[TIMERS]]
+        busy = {member for member, _, _ in self.recalls(state)}
+        up = [(m, name, left) for m, p in enumerate(parties)
+              if p[PHASE] == "live" and not p[DOWN] and m not in busy for name, left in p[TIMERS]]
         if not up:
             return
         least = min(left for _, _, left in up)
         # what a party that is down has sent may not have gone out yet
-        now = least == 0 or not any(not parties[contract[0]][DOWN]
+        now = least == 0 or not busy and not any(not parties[contract[0]][DOWN]
                                     for _, contract in self.deliverable(state))
         for member, name, left in up:
             if now and left == least:
@@ -252,6 +263,14 @@ class Explorer:
     def transitions(self, state):
         """Pairs: whether it is nobody's fault, and what makes the next state."""
         parties, flight, budgets = state
+        for member, party, i in self.recalls(state):
+
+            def recall(member=member, party=party, i=i):
+                sends = []
+                party = self.recall(member, party, i, sends)
+                return self.with_party(state, member, party, flight, sends)
+
+            yield True, recall
         for i, contract in self.deliverable(state):
             rest = flight[:i] + flight[i + 1:]
             member = contract[1]

@@ -29,6 +29,7 @@ static const struct af_schedule_step all_kinds[] = {
     {AF_SCHEDULE_RETURN, "a", NULL, NULL, {0, 0}, NULL},
     {AF_SCHEDULE_LOSE, "ü", NULL, NULL, {0, 0}, NULL},
     {AF_SCHEDULE_RELOAD, "b", NULL, NULL, {0, 0}, NULL},
+    {AF_SCHEDULE_RECALL, "b", NULL, NULL, {0, 0}, NULL},
 };
 
 static const char all_words[] =
@@ -36,7 +37,7 @@ static const char all_words[] =
     "\"drop\",\"b\",\"a\",\"note\",\"00000000000000000000000000000000\","
     "\"duplicate\",\"b\",\"a\",\"\",\"0123456789abcdeffedcba9876543210\","
     "\"timeout\",\"a\",\"\",\"timeout\",\"a\",\"vote \\\"1\\\"\",\"early\",\"a\",\"vote\","
-    "\"crash\",\"a\",\"return\",\"a\",\"lose\",\"ü\",\"reload\",\"b\"]";
+    "\"crash\",\"a\",\"return\",\"a\",\"lose\",\"ü\",\"reload\",\"b\",\"recall\",\"b\"]";
 
 static void same_text(const char *a, const char *b)
 {
@@ -210,7 +211,8 @@ static void test_a_step_is_told_in_words(void **state)
                                         "crash of a",
                                         "return of a",
                                         "lose of ü",
-                                        "reload of b"};
+                                        "reload of b",
+                                        "recall of b"};
     for (size_t i = 0; i < COUNT(all_kinds); i++) {
         char text[100];
         af_schedule_describe(&all_kinds[i], text, sizeof text);

@@ -303,10 +303,10 @@ static void test_a_header_must_be_one(void **state)
     expect_refused("{}\n", "t.jsonl:1", "no field 'trace'");
     expect_refused("[]\n", "t.jsonl:1", "no JSON object");
     expect_refused("{\"trace\":\"1\"}\n", "t.jsonl:1", "no field 'trace'");
-    expect_refused("{\"trace\":3}\n", "t.jsonl:1",
-                   "version 3; this program reads versions 1 and 2");
+    expect_refused("{\"trace\":4}\n", "t.jsonl:1",
+                   "version 4; this program reads versions 1 to 3");
     expect_refused("{\"trace\":0}\n", "t.jsonl:1",
-                   "version 0; this program reads versions 1 and 2");
+                   "version 0; this program reads versions 1 to 3");
     expect_refused("{\"trace\":1,\"flow\":\"f\"}\n", "t.jsonl:1", "the header needs");
     expect_refused(START HEADER, "t.jsonl:1", "no field 'trace'");
 }
@@ -315,7 +315,7 @@ static void test_a_header_must_be_one(void **state)
     "{\"trace\":" version ",\"flow\":\"f\",\"version\":1,\"file\":[\"f.lua\"],\"hash\":[\"00\"],"  \
     "\"seed\":1,\"options\":[]," schedule "\"parties\":[]}\n"
 
-static void test_a_schedule_is_in_headers_of_version_2(void **state)
+static void test_a_schedule_is_in_headers_of_its_versions(void **state)
 {
     (void)state;
     struct af_failure why;
@@ -325,6 +325,7 @@ static void test_a_schedule_is_in_headers_of_version_2(void **state)
         assert_int_equal(read_text(fine[i], strlen(fine[i]), &why), 0);
     expect_refused(SCHEDULED("1", "\"schedule\":[],"), "t.jsonl:1", "version 1 has no 'schedule'");
     expect_refused(SCHEDULED("2", ""), "t.jsonl:1", "version 2 needs a list 'schedule'");
+    expect_refused(SCHEDULED("3", ""), "t.jsonl:1", "version 3 needs a list 'schedule'");
     expect_refused(SCHEDULED("2", "\"schedule\":null,"), "t.jsonl:1", "needs a list 'schedule'");
     expect_refused(SCHEDULED("2", "\"schedule\":[\"crash\"],"), "t.jsonl:1",
                    "the schedule: step 1: 'crash' needs 1 more word, here are 0");
@@ -393,7 +394,7 @@ int main(void)
         CASE(test_a_trace_may_be_a_header_alone_and_lack_its_last_newline),
         CASE(test_what_is_no_file_is_told),
         CASE(test_a_header_must_be_one),
-        CASE(test_a_schedule_is_in_headers_of_version_2),
+        CASE(test_a_schedule_is_in_headers_of_its_versions),
         CASE(test_each_record_is_told_by_its_line),
         CASE(test_a_zero_byte_is_no_end),
         CASE(test_null_stands_where_a_value_may_be_unknown),
