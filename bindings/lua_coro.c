@@ -64,6 +64,7 @@ void af_delivery_release(struct af_delivery *delivery)
     free(delivery->effects.sends);
     free(delivery->effects.targets);
     free(delivery->effects.deadlines);
+    free(delivery->effects.passed);
     free(delivery->effects.logs);
     af_buf_release(&delivery->effects.bytes);
     af_buf_release(&delivery->reply);

@@ -34,6 +34,7 @@ static const struct af_flow_role *role_of(const struct af_script_party *party)
 static void clear_effects(struct af_effects *effects, bool keep_logs)
 {
     effects->send_count = effects->target_count = effects->deadline_count = 0;
+    effects->passed_count = 0;
     effects->entered = effects->data_changed = false;
     effects->after_ns = -1;
     effects->progress = -1;
@@ -242,8 +243,14 @@ static void enter(struct af_delivery *delivery, int state)
 {
     struct af_script_party *party = delivery->party;
     lua_State *L = party->script->vm->L;
+    struct af_effects *effects = &delivery->effects;
+    if (delivery->entered_count > 0) {
+        af_mem_reserve(&effects->passed, &effects->passed_cap, effects->passed_count + 1,
+                       sizeof *effects->passed);
+        effects->passed[effects->passed_count++] = (uint32_t)delivery->new_state;
+    }
     delivery->new_state = state;
-    delivery->effects.entered = true;
+    effects->entered = true;
     if (++delivery->entered_count > AF_SCRIPT_ENTER_MAX) {
         char text[200];
         snprintf(text, sizeof text, "%s: more than 100 states were entered in a row, the last '%s'",

@@ -356,6 +356,7 @@ void af_lua_free(struct af_script *script)
         free(delivery->effects.sends);
         free(delivery->effects.targets);
         free(delivery->effects.deadlines);
+        free(delivery->effects.passed);
         free(delivery->effects.logs);
         af_buf_release(&delivery->effects.bytes);
         af_buf_release(&delivery->reply);

@@ -137,6 +137,10 @@ static void make_tables(struct af_check *check)
     check->by_number = af_mem_zero(check->members, sizeof(uint32_t *));
     check->by_number_count = af_mem_zero(check->members, sizeof(size_t));
     check->by_number_cap = af_mem_zero(check->members, sizeof(size_t));
+    const struct af_flow *flow = check->flows[0];
+    check->passed = af_mem_zero(flow->role_count, sizeof(bool *));
+    for (size_t i = 0; i < flow->role_count; i++)
+        check->passed[i] = af_mem_zero(flow->roles[i].state_count + 1, sizeof(bool));
     af_check_text(&check->words, "");
     af_check_calls_init(check);
     check->seen = af_check_seen_new();
@@ -183,6 +187,8 @@ void af_check_free(struct af_check *check)
         free(check->by_number[i]);
     for (uint32_t i = 0; i < check->found_keys.count; i++)
         af_schedule_release(&check->found[i].run);
+    for (size_t i = 0; check->passed != NULL && i < check->flows[0]->role_count; i++)
+        free(check->passed[i]);
     for (size_t version = 0; version < check->version_count; version++)
         free(check->roles[version]);
     af_script_free(check->scripts[0]);
@@ -194,6 +200,7 @@ void af_check_free(struct af_check *check)
     af_check_words_release(&check->message_keys);
     af_check_words_release(&check->found_keys);
     af_check_map_release(&check->step_index);
+    free(check->passed);
     free(check->by_number);
     free(check->by_number_count);
     free(check->by_number_cap);

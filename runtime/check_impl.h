@@ -128,6 +128,7 @@ struct af_check {
     size_t version_count;
     struct af_loop *loop;
     struct af_file_store *store; /* of uploads */
+    bool **passed; /* of each role's states: whether one was entered and left at once */
     struct af_party_owner owner;
     uint32_t members;
     const struct af_script_member *who;

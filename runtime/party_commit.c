@@ -5,6 +5,7 @@
 #include "bounds.h"
 #include "contract.h"
 #include "failure.h"
+#include "json.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
@@ -105,6 +106,23 @@ void af_party_lose(struct af_party *party)
 
 /* ---- Commit. ---- */
 
+/* The names of states that were passed through. */
+static void note_passed(const struct af_party *party, const struct af_effects *effects)
+{
+    const struct af_flow_role *role = &party->flow->roles[party->spec.role];
+    struct af_buf names = AF_BUF_EMPTY;
+    if (effects->passed_count == 0)
+        return;
+    for (size_t i = 0; i < effects->passed_count; i++) {
+        const char *name = role->states[effects->passed[i]].name;
+        af_buf_append_char(&names, i == 0 ? '[' : ',');
+        af_json_write_string(&names, name, strlen(name));
+    }
+    af_buf_append_char(&names, ']');
+    af_trace_json(party->spec.trace, "through", names.data, names.len);
+    af_buf_release(&names);
+}
+
 static void note_state(struct af_party *party, const struct af_effects *effects, const char *kind)
 {
     struct af_trace *trace = party->spec.trace;
@@ -118,6 +136,7 @@ static void note_state(struct af_party *party, const struct af_effects *effects,
     af_trace_string(trace, "state", state == NULL ? NULL : state->name);
     if (strcmp(kind, "state") == 0)
         af_trace_bool(trace, "entered", effects->entered);
+    note_passed(party, effects);
     af_trace_data(trace, data, len);
     af_trace_end(trace);
 }

@@ -271,6 +271,9 @@ struct af_effects {
     struct af_text *logs; /* these hold even if the handler raised */
     size_t log_count, log_cap;
     struct af_buf bytes;
+    uint32_t *passed; /* states that were entered and left at once, in order; for those who watch: a
+                         worker process does not tell them */
+    size_t passed_count, passed_cap;
     bool entered;     /* a state was entered (perhaps the one that it was in) … */
     int64_t after_ns; /* … whose `after` is due after this long; -1: it has none */
     bool data_changed;

@@ -16,7 +16,10 @@
  *
  * {"t","kind", …} and then, by kind:
  *
- *   start            party, state, data_hash, [data]       its first transaction is committed
+ *   start            party, state, [through:[state…]], data_hash, [data]
+ *                                                          its first transaction is committed;
+ *                                                          through: states entered before, and left
+ *                                                          at once
  *   send             party, to:[id…], type, uuid, bytes, content
  *   deliver          party, from, type, uuid               a contract reaches who handles it
  *   drop             party, from, type, uuid, why          "loss", "lost": the party is gone
@@ -28,8 +31,9 @@
  *   unexpected       party, from, type, uuid, why          dead-lettered
  *   timer            party, timer, due                     armed: "after", or a deadline's name
  *   timeout          party, timer                          it fired
- *   state            party, state, entered, data_hash, [data]  a commit entered a state, or changed
- *                                                          the data
+ *   state            party, state, entered, [through:[state…]], data_hash, [data]
+ *                                                          a commit entered a state, or changed the
+ *                                                          data
  *   reload           party, versions, state, data_hash, [data]  it goes on with another version of
  *                                                          its flow: "1 to 2"
  *   refused          party, state, why                     it cannot go on with the other version

@@ -110,18 +110,29 @@ local function arrival(b, record, mark, level)
   return row
 end
 
+--- The states that a transaction entered, those first that it left at once.
+local function entered(b, record, state)
+  local states = {}
+  for i, name in ipairs(list_of(record.through)) do states[i] = text_of(b, name) or "?" end
+  states[#states + 1] = state
+  return states
+end
+
 local on = {}
 
 function on.start(b, record)
   local party = know(b, text_of(b, record.party) or "?")
   local state = text_of(b, record.state)
   if state == nil then return end -- a sequential one has no states
-  local entry = { party = party, state = state }
-  local last = b.rows[#b.rows]
-  if last and last.kind == "start" and last.t == b.t then
-    last.entries[#last.entries + 1] = entry
-  else
-    add(b, { shape = "states", kind = "start", entries = { entry } })
+  for _, name in ipairs(entered(b, record, state)) do
+    local entry = { party = party, state = name }
+    local last = b.rows[#b.rows]
+    local first = last and last.entries and last.entries[#last.entries].party ~= party
+    if first and last.kind == "start" and last.t == b.t then
+      last.entries[#last.entries + 1] = entry
+    else
+      add(b, { shape = "states", kind = "start", entries = { entry } })
+    end
   end
 end
 
@@ -196,11 +207,13 @@ function on.state(b, record)
     if entry.party == party and entry.state == state then return end
   elseif last and last.party == party and last.t == b.t then
     last.states = last.states or {}
-    last.states[#last.states + 1] = state
+    for _, name in ipairs(entered(b, record, state)) do last.states[#last.states + 1] = name end
     return
   end
   know(b, party)
-  add(b, { shape = "states", kind = "state", entries = { { party = party, state = state } } })
+  for _, name in ipairs(entered(b, record, state)) do
+    add(b, { shape = "states", kind = "state", entries = { { party = party, state = name } } })
+  end
 end
 
 function on.timeout(b, record)

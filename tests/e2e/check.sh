@@ -79,6 +79,28 @@ for reduction in "" --no-reduction; do
         expect_violation "door is in state 'open'" "$AFRUN" check door.lua --crash 1 --drop 1 $reduction
     }
 done
+# What every run enters is not said to be never reached: states that are left at once, by `enter` or by
+# what was deferred.
+cat >corridor.lua <<'LUA'
+local af = require "af"
+local Go, Stay = af.event("go", {}), af.event("stay", {})
+return af.flow { name = "corridor", mock = { walker = 1, guide = 1 }, roles = {
+  guide = { start = "out", states = {
+    out = { enter = "there" },
+    there = { enter = function(party) party:send("walker-1", Go {}) return af.done() end } } },
+  walker = { start = "door", states = {
+    door = { defer = { Go }, after = { 1, "hall" } },
+    hall = { [Go] = "stairs" },
+    stairs = { enter = function() return "attic" end },
+    attic = { may_end = true },
+    cellar = { [Stay] = function() end } } } } }
+LUA
+expect_output "walker: state 'cellar'" "$AFRUN" check corridor.lua
+expect_output '"unreached":[{"what":"walker: state '"'cellar'"'","line":12}]' "$AFRUN" check corridor.lua --json
+"$AFRUN" corridor.lua --mock --trace corridor.jsonl >"$OUT" 2>"$ERR"
+for state in out there door hall stairs attic; do
+    expect_output "[$state]" "$AFRUN" chart corridor.jsonl
+done
 expect_violation "who opens serves both" "$AFRUN" check "$data/recalling.lua" --arg strict=true
 
 # ---- The same from one thread and from several. ----

@@ -210,6 +210,22 @@ function TestText:test_deliver_then_defer_is_one_arrow()
   lu.assertStrContains(text, "(deferred)")
 end
 
+function TestText:test_states_that_are_passed_through_are_shown_in_order()
+  local text = draw {
+    { trace = 1, flow = "f", parties = {} },
+    { t = 0, kind = "start", party = "a", state = "c", through = { "a", "b" } },
+    { t = 0, kind = "start", party = "z", state = "y" },
+    { t = 1, kind = "deliver", party = "a", from = "z", type = "hello", uuid = "2" },
+    { t = 1, kind = "state", party = "a", state = "e", entered = true, through = { "d" } },
+    { t = 2, kind = "state", party = "z", state = "x", entered = true, through = { "w" } },
+    { t = 3, kind = "state", party = "z", state = "v", entered = true, through = "u" },
+  }
+  local order = {}
+  for state in text:gmatch("%[(%w)%]") do order[#order + 1] = state end
+  lu.assertEquals(table.concat(order), "abcydewxuv")
+  lu.assertEquals(select(2, text:gsub("%[c%] *%[y%]", "")), 1) -- they start together
+end
+
 function TestText:test_without_time_there_is_no_column_for_it()
   local text = draw {
     { trace = 1, flow = "f", parties = {} },

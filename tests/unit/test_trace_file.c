@@ -303,10 +303,8 @@ static void test_a_header_must_be_one(void **state)
     expect_refused("{}\n", "t.jsonl:1", "no field 'trace'");
     expect_refused("[]\n", "t.jsonl:1", "no JSON object");
     expect_refused("{\"trace\":\"1\"}\n", "t.jsonl:1", "no field 'trace'");
-    expect_refused("{\"trace\":4}\n", "t.jsonl:1",
-                   "version 4; this program reads versions 1 to 3");
-    expect_refused("{\"trace\":0}\n", "t.jsonl:1",
-                   "version 0; this program reads versions 1 to 3");
+    expect_refused("{\"trace\":4}\n", "t.jsonl:1", "version 4; this program reads versions 1 to 3");
+    expect_refused("{\"trace\":0}\n", "t.jsonl:1", "version 0; this program reads versions 1 to 3");
     expect_refused("{\"trace\":1,\"flow\":\"f\"}\n", "t.jsonl:1", "the header needs");
     expect_refused(START HEADER, "t.jsonl:1", "no field 'trace'");
 }
