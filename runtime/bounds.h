@@ -170,4 +170,8 @@
 #define AF_TRACE_LINE_BYTES_MAX (64u << 20)
 #define AF_SCHEDULE_STEPS_MAX 100000 /* of a run that a trace tells: its header is one line */
 
+/* Calls and views that a check tries for an exchange of names alone, before it tells the parties of
+ * a role apart after all: they are as many as its parties have orders. */
+#define AF_CHECK_EXCHANGES_MAX 2000000
+
 #endif

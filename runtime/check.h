@@ -109,7 +109,8 @@ struct af_check_result { /* borrowed from the check */
 /* How far it is, now and then. Returns false to stop it. */
 struct af_check_progress {
     uint64_t states, transitions, depth, frontier, bytes;
-    bool ending; /* the states are all there: is a way left to the end? */
+    uint64_t exchanged; /* calls and views that were tried with names of parties exchanged */
+    bool ending;        /* the states are all there: is a way left to the end? */
 };
 typedef bool af_check_progress_fn(void *arg, const struct af_check_progress *progress);
 

@@ -74,12 +74,16 @@ static size_t keep_unmarked(const struct af_check *check, uint64_t *states, size
     return left;
 }
 
+/* Returns how many are left, all of which may have a way if it is told to stop. */
 static size_t settle(struct ways *ways, uint64_t *states, size_t count)
 {
     for (bool changed = true; changed && count > 0;) {
         changed = false;
-        for (size_t i = count; i-- > 0;)
+        for (size_t i = count; i-- > 0;) {
+            if (i % 256 == 0 && !af_check_goes_on(ways->check))
+                return count;
             changed = look(ways, states[i]) || changed;
+        }
         count = keep_unmarked(ways->check, states, count, ways->mark);
     }
     return count;
@@ -139,7 +143,7 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
         left = settle(ways, search->order, left);
         ways->mark = AF_CHECK_BAD;
         left = settle(ways, search->order, left);
-        if (left > 0)
+        if (left > 0 && search->bound == NULL && !search->interrupted)
             af_check_note_unsettled(check, AF_CHECK_DOOMED, search->order[0]);
     } else {
         search->interrupted = true;

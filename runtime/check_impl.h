@@ -405,6 +405,7 @@ bool af_check_world_known(const struct af_check *check, const struct af_check_ve
                           uint32_t *violation);
 uint32_t af_check_world_look(struct af_check *check, const struct af_check_vector *state);
 uint64_t af_check_world_count(const struct af_check *check);
+uint64_t af_check_world_bytes(const struct af_check *check);
 
 /* ---- check_search.c ---- */
 
@@ -423,10 +424,24 @@ struct af_check_search {
     uint64_t *order; /* … all states in the order of levels */
     size_t order_count, order_cap;
     struct af_check_vector scratch;
+    af_check_progress_fn *progress; /* or NULL */
+    void *progress_arg;
+    size_t frontier; /* states of the level that is looked at */
 };
 
 int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg);
 void af_check_search_free(struct af_check_search *search);
+
+/* Asked before each piece of work that takes long: false if the search is to end, whose bound, or
+ * that it is interrupted, is noted then. One thread. */
+bool af_check_goes_on(struct af_check *check);
+
+/* The same without a look at --memory, where the answer may not depend on who works when: tells how
+ * far it is, and false if that says to stop. The thread that began the search. */
+bool af_check_tell(struct af_check *check);
+
+/* Whether it was told to stop. Any thread. */
+bool af_check_told_to_stop(const struct af_check *check);
 
 /* What all takes that grows with the search; the bound that was hit, or NULL. */
 uint64_t af_check_bytes(const struct af_check *check);
@@ -478,6 +493,10 @@ struct af_check_same *af_check_same_new(const struct af_check *check);
 void af_check_same_free(struct af_check_same *same);
 bool af_check_same_on(const struct af_check *check);
 
+/* What its tables take; how many calls and views were tried for an exchange alone. */
+uint64_t af_check_same_bytes(const struct af_check *check);
+uint64_t af_check_same_exchanged(const struct af_check *check);
+
 /* Why parties of a role are told apart, or NULL. */
 const char *af_check_same_why(const struct af_check *check);
 
@@ -495,10 +514,12 @@ uint32_t af_check_same_local(struct af_check *check, const struct af_check_swaps
 uint32_t af_check_same_contract(struct af_check *check, const struct af_check_swaps *swaps,
                                 uint32_t contract);
 
-/* Tries all new calls with names exchanged. One thread, like the next. */
+/* Tries all new calls with names exchanged, unless it is told to stop. One thread, like the next.
+ */
 void af_check_same_try(struct af_check *check);
 
-/* What invariants say of a state, and of all that are the same. */
+/* What invariants say of a state, having been asked of all that are the same, unless told to stop.
+ */
 uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector *state);
 
 /* ---- check_cover.c ---- */

@@ -88,6 +88,13 @@ static uint32_t sleep_mask(const struct af_check_vector *state)
     return mask;
 }
 
+/* Where one state stands for many a single one may take long. */
+static bool is_told_to_stop(const struct worker *worker)
+{
+    struct af_check *check = worker->round->check;
+    return worker == worker->round->workers ? !af_check_tell(check) : af_check_told_to_stop(check);
+}
+
 static void on_child(void *arg, const struct af_check_label *label,
                      const struct af_check_vector *child)
 {
@@ -96,6 +103,10 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct piece *piece = worker->piece;
     struct entry entry = {.parent = worker->state};
     uint32_t violation;
+    if (worker->round->same && is_told_to_stop(worker)) {
+        worker->next.missed = true;
+        return;
+    }
     child = af_check_next_pick(&worker->next, child);
     if (child == NULL)
         return;
@@ -197,13 +208,15 @@ static void look_at_unseen(struct af_check_round *round, struct piece *piece)
         struct entry entry;
         memcpy(&entry, at, sizeof entry);
         af_check_unpack(check, (unsigned char *)at + sizeof entry, entry.len, vector);
-        uint32_t violation = af_check_same_view(check, vector);
-        if (violation == AF_CHECK_NONE)
+        bool goes_on = af_check_tell(check);
+        uint32_t violation = goes_on ? af_check_same_view(check, vector) : AF_CHECK_NONE;
+        if (goes_on && violation == AF_CHECK_NONE)
             continue;
         entry.hash = 0; /* it is not to be added */
         entry.parent = AF_CHECK_NO_STATE;
         memcpy(at, &entry, sizeof entry);
-        af_check_note(check, violation, unseen->from, AF_CHECK_NONE);
+        if (violation != AF_CHECK_NONE)
+            af_check_note(check, violation, unseen->from, AF_CHECK_NONE);
     }
 }
 
@@ -223,8 +236,8 @@ static bool merge(struct af_check_round *round, struct piece *piece)
     return !piece->too_large && check->why.kind == AF_FAILURE_NONE;
 }
 
-/* States for which Lua must be asked. Returns false if what that adds takes too much: a party's
- * data may be large. */
+/* States for which Lua must be asked. Returns false if the search is to end: what that adds may
+ * take too much, a party's data being large. */
 static bool do_missed(struct af_check_round *round, size_t piece_count)
 {
     struct worker *worker = &round->workers[0];
@@ -239,7 +252,7 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
                     af_check_note_unsettled(round->check, AF_CHECK_STUCK, last->stuck[e]);
                 last->ended_count = last->stuck_count = 0;
             }
-            if (af_check_bytes(round->check) >= round->check->options->bytes_max)
+            if (!af_check_goes_on(round->check))
                 return false;
             worker->piece = last;
             look(worker, round->pieces[i].missed[k], true);
@@ -316,7 +329,8 @@ static void do_shard(void *arg, unsigned worker, size_t shard)
 static void note_bound(struct af_check *check)
 {
     const char *bound = af_check_bound(check);
-    if (check->why.kind == AF_FAILURE_NONE)
+    const struct af_check_search *search = check->search;
+    if (check->why.kind == AF_FAILURE_NONE && search->bound == NULL && !search->interrupted)
         check->search->bound =
             bound != NULL ? bound
                           : "a state has more contracts in flight than fit into 16,000 bytes";

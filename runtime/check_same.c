@@ -7,6 +7,7 @@
  * exchange, and one that differs switches this off: then the search begins anew. */
 #include "check_impl.h"
 
+#include "bounds.h"
 #include "mem.h"
 
 #include <stdio.h>
@@ -22,7 +23,8 @@ struct swap { /* of two neighbours */
 struct af_check_same {
     struct swap *swaps;
     size_t count;
-    size_t tried; /* calls */
+    size_t tried;       /* calls */
+    uint64_t exchanged; /* calls and views that were tried for an exchange alone */
     bool off;
     char why[400];
     uint32_t *ranks; /* of each party: those of one role are put in order by it */
@@ -58,6 +60,20 @@ void af_check_same_free(struct af_check_same *same)
 bool af_check_same_on(const struct af_check *check)
 {
     return !check->same->off;
+}
+
+uint64_t af_check_same_bytes(const struct af_check *check)
+{
+    const struct af_check_same *same = check->same;
+    uint64_t bytes = same->rank_cap * sizeof *same->ranks + af_check_words_bytes(&same->rank_keys);
+    for (size_t i = 0; i < same->count; i++)
+        bytes += (same->swaps[i].local_cap + same->swaps[i].message_cap) * sizeof(uint32_t);
+    return bytes;
+}
+
+uint64_t af_check_same_exchanged(const struct af_check *check)
+{
+    return check->same->exchanged;
 }
 
 const char *af_check_same_why(const struct af_check *check)
@@ -331,6 +347,19 @@ static bool exchanged(struct af_check *check, struct swap *swap, struct af_check
     return same_sends(check, swap, &one, &two);
 }
 
+/* Counts a call or a view that is tried for an exchange alone. Too many of them switch this off. */
+static bool may_exchange(struct af_check *check)
+{
+    struct af_check_same *same = check->same;
+    if (++same->exchanged <= AF_CHECK_EXCHANGES_MAX)
+        return true;
+    same->off = true;
+    snprintf(same->why, sizeof same->why,
+             "to show that they need not be takes more than %d calls and views",
+             AF_CHECK_EXCHANGES_MAX);
+    return false;
+}
+
 static void switch_off(struct af_check *check, const char *place, const struct swap *swap,
                        const char *what)
 {
@@ -349,12 +378,16 @@ static void try_call(struct af_check *check, struct swap *swap, uint32_t member,
         swapped_from = swap_local(check, swap, from);
     if (from != AF_CHECK_NONE && input < AF_CHECK_TIMER)
         swapped_input = swap_message(check, swap, input);
+    uint32_t calls = check->call_keys.count;
     struct af_check_outcome one = *af_check_call(check, member, from, input);
     struct af_check_outcome two =
         *af_check_call(check, other(swap, member), swapped_from, swapped_input);
     if (check->why.kind != AF_FAILURE_NONE || af_script_interrupted() ||
-        exchanged(check, swap, one, two))
+        exchanged(check, swap, one, two)) {
+        if (check->call_keys.count > calls)
+            may_exchange(check);
         return;
+    }
     struct af_buf where = AF_BUF_EMPTY, what = AF_BUF_EMPTY;
     af_check_describe_call(check, member, from, input, &where, &what);
     switch_off(check, af_buf_text(&where), swap, af_buf_text(&what));
@@ -381,36 +414,78 @@ static uint32_t local_of(struct af_check *check, const uint32_t *key)
 void af_check_same_try(struct af_check *check)
 {
     struct af_check_same *same = check->same;
-    for (; !same->off && !af_script_interrupted() && same->tried < check->call_keys.count;
+    for (; !same->off && af_check_goes_on(check) && same->tried < check->call_keys.count;
          same->tried++) {
         size_t len;
         uint32_t key[16];
         const void *bytes = af_check_word_bytes(&check->call_keys, (uint32_t)same->tried, &len);
         memcpy(key, bytes, len);
         uint32_t from = key[1] == AF_CHECK_NONE ? AF_CHECK_NONE : local_of(check, key + 3);
-        for (size_t s = 0; s < same->count && !same->off; s++)
+        for (size_t s = 0; s < same->count && !same->off && af_check_goes_on(check); s++)
             try_call(check, &same->swaps[s], key[0], from, key[2]);
     }
+}
+
+/* The walk through all views that are the same as a state's, by exchanges: where it stands, and the
+ * exchanges by which it came there. An exchange undoes itself, so they lead back, too. */
+struct walk {
+    uint32_t *locals, *scratch; /* by member */
+    uint32_t *trail;
+    size_t count, cap;
+};
+
+static void exchange(struct af_check *check, struct walk *walk, struct swap *swap)
+{
+    for (uint32_t i = 0; i < check->members; i++)
+        walk->scratch[other(swap, i)] = swap_local(check, swap, walk->locals[i]);
+    uint32_t *moved = walk->scratch;
+    walk->scratch = walk->locals;
+    walk->locals = moved;
+}
+
+/* Goes to the view behind an exchange, if that is new: its own ones are looked at next. */
+static bool goes_to(struct af_check *check, struct walk *walk, size_t s, bool fine)
+{
+    struct af_check_same *same = check->same;
+    struct swap *swap = &same->swaps[s];
+    uint32_t violation;
+    exchange(check, walk, swap);
+    const struct af_check_vector state = {.locals = walk->locals};
+    bool known = af_check_world_known(check, &state, &violation);
+    if (!known)
+        violation = af_check_world_look(check, &state);
+    if (!af_script_interrupted() && fine != (violation == AF_CHECK_NONE))
+        switch_off(check, af_script_file(check->scripts[0])->name, swap, "an invariant");
+    if (known || !may_exchange(check)) {
+        exchange(check, walk, swap);
+        return false;
+    }
+    af_mem_reserve(&walk->trail, &walk->cap, walk->count + 1, sizeof *walk->trail);
+    walk->trail[walk->count++] = (uint32_t)s;
+    return true;
 }
 
 uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector *state)
 {
     struct af_check_same *same = check->same;
     uint32_t violation;
-    if (same->off)
+    if (same->off || af_check_world_known(check, state, &violation))
         return af_check_world_look(check, state);
-    if (af_check_world_known(check, state, &violation))
-        return violation;
     violation = af_check_world_look(check, state);
-    struct af_check_vector swapped;
-    af_check_vector_init(check, &swapped);
-    for (size_t s = 0; s < same->count && !same->off; s++) {
-        apply(check, &same->swaps[s], state, &swapped);
-        bool fine = af_check_same_view(check, &swapped) == AF_CHECK_NONE;
-        if (!same->off && !af_script_interrupted() && fine != (violation == AF_CHECK_NONE))
-            switch_off(check, af_script_file(check->scripts[0])->name, &same->swaps[s],
-                       "an invariant");
+    struct walk walk = {.locals = af_mem_zero(check->members, sizeof(uint32_t)),
+                        .scratch = af_mem_zero(check->members, sizeof(uint32_t))};
+    memcpy(walk.locals, state->locals, check->members * sizeof(uint32_t));
+    size_t s = 0;
+    while (!same->off && af_check_goes_on(check) && (s < same->count || walk.count > 0)) {
+        if (s < same->count) {
+            s = goes_to(check, &walk, s, violation == AF_CHECK_NONE) ? 0 : s + 1;
+            continue;
+        }
+        s = walk.trail[--walk.count];
+        exchange(check, &walk, &same->swaps[s++]);
     }
-    af_check_vector_release(&swapped);
+    free(walk.locals);
+    free(walk.scratch);
+    free(walk.trail);
     return violation;
 }

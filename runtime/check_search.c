@@ -11,6 +11,7 @@ uint64_t af_check_bytes(const struct af_check *check)
     return af_check_seen_bytes(check->seen) + check->search->order_cap * sizeof(uint64_t) +
            af_check_words_bytes(&check->words) + af_check_words_bytes(&check->local_keys) +
            af_check_words_bytes(&check->message_keys) + af_check_words_bytes(&check->call_keys) +
+           af_check_world_bytes(check) + af_check_same_bytes(check) +
            check->local_cap * sizeof *check->locals + check->step_cap * sizeof *check->steps +
            check->outcome_cap * sizeof *check->outcomes;
 }
@@ -23,33 +24,46 @@ const char *af_check_bound(const struct af_check *check)
                                                                    : NULL;
 }
 
-static bool tell(struct af_check *check, size_t frontier, af_check_progress_fn *progress, void *arg)
+bool af_check_told_to_stop(const struct af_check *check)
 {
-    const struct af_check_search *search = check->search;
+    return __atomic_load_n(&check->search->interrupted, __ATOMIC_RELAXED);
+}
+
+bool af_check_tell(struct af_check *check)
+{
+    struct af_check_search *search = check->search;
     struct af_check_progress now = {.states = af_check_seen_count(check->seen),
                                     .transitions = search->transitions,
                                     .depth = search->depth,
-                                    .frontier = frontier,
+                                    .frontier = search->frontier,
+                                    .exchanged = af_check_same_exchanged(check),
                                     .bytes = af_check_bytes(check)};
-    return progress == NULL || progress(arg, &now);
+    if (search->progress != NULL && !search->progress(search->progress_arg, &now))
+        __atomic_store_n(&search->interrupted, true, __ATOMIC_RELAXED);
+    return !search->interrupted;
+}
+
+bool af_check_goes_on(struct af_check *check)
+{
+    struct af_check_search *search = check->search;
+    if (search->bound == NULL && af_check_bytes(check) >= check->options->bytes_max)
+        search->bound = "--memory";
+    return search->bound == NULL && af_check_tell(check);
 }
 
 /* Returns false if the search is over before all is explored. */
 static bool do_level(struct af_check *check, struct af_check_round *round, const uint64_t *level,
-                     size_t count, af_check_progress_fn *progress, void *arg)
+                     size_t count)
 {
     struct af_check_search *search = check->search;
+    search->frontier = count;
     for (size_t i = 0; i < count; i += AF_CHECK_ROUND) {
         size_t states = count - i < AF_CHECK_ROUND ? count - i : AF_CHECK_ROUND;
         if (!af_check_round(round, level + i, states))
             return false;
         search->bound = af_check_bound(check);
-        if (search->bound != NULL)
+        if (!af_check_goes_on(check))
             return false;
-        if (!tell(check, count, progress, arg)) {
-            search->interrupted = true;
-            return false;
-        }
     }
     return true;
 }
@@ -72,6 +86,8 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
     struct af_check_round *round = af_check_round_new(check);
     size_t count;
     bool goes_on = true;
+    search->progress = progress;
+    search->progress_arg = arg;
     af_check_vector_init(check, &search->scratch);
     af_check_round_begin(round);
     uint64_t *level = af_check_seen_level(check->seen, &count);
@@ -83,7 +99,7 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
             search->bound = "--depth";
             break;
         }
-        goes_on = do_level(check, round, level, count, progress, arg);
+        goes_on = do_level(check, round, level, count);
         free(level);
         level = af_check_seen_level(check->seen, &count);
     }

@@ -97,6 +97,11 @@ uint64_t af_check_world_count(const struct af_check *check)
     return check->world->count;
 }
 
+uint64_t af_check_world_bytes(const struct af_check *check)
+{
+    return check->world->cap * sizeof *check->world->views;
+}
+
 /* ---- Looking. ---- */
 
 static const char *text_of(const struct af_check *check, uint32_t word)

@@ -274,6 +274,7 @@ static const struct af_opts_command row = {
 struct watch {
     struct af_progress progress;
     int64_t time_ns;
+    uint64_t exchanged; /* as it was shown last */
     bool late;
 };
 
@@ -295,6 +296,12 @@ static bool watch(void *arg, const struct af_check_progress *now)
         af_progress_show(&watch->progress,
                          "is a way left to the end? depth %llu, %.1f million states left",
                          (unsigned long long)now->depth, (double)now->states / 1e6);
+    else if (now->exchanged > watch->exchanged)
+        af_progress_show(&watch->progress,
+                         "need parties of a role be told apart? %llu calls and views tried, depth "
+                         "%llu, %.0f MB",
+                         (unsigned long long)now->exchanged, (unsigned long long)now->depth,
+                         (double)now->bytes / 1e6);
     else
         af_progress_show(&watch->progress,
                          "%.2f million states, %.0f k/s, depth %llu, %llu in the frontier, %.0f MB",
@@ -302,6 +309,7 @@ static bool watch(void *arg, const struct af_check_progress *now)
                          elapsed_ms <= 0 ? 0.0 : (double)now->states / elapsed_ms,
                          (unsigned long long)now->depth, (unsigned long long)now->frontier,
                          (double)now->bytes / 1e6);
+    watch->exchanged = now->exchanged;
     return true;
 }
 

@@ -214,6 +214,38 @@ expect_violation "deep.lua:4: used more than 64 MiB" "$AFRUN" check deep.lua
 run "$AFRUN" check deep.lua
 if grep -q "not pure" "$OUT"; then not_ok "a limit is no impurity" "$(cat "$OUT")"; else ok "a limit is no impurity"; fi
 
+# Whether parties of a role need be told apart is asked of every order that they can have: that ends
+# within the bounds as all else does, and not for want of stack.
+cat >lamps.lua <<'LUA'
+local af = require "af"
+local On = af.event("on", {})
+return af.flow { name = "lamps", mock = { switch = 1, lamp = 16 },
+  roles = {
+    switch = { start = "off", states = { off = { may_end = true,
+      enter = function(party) party:send(party:nodes "lamp", On {}) end } } },
+    lamp = { data = function() return { lit = false } end, start = "dark", states = { dark = {
+      [On] = function(party) party.data.lit = true return af.done() end } } } },
+  invariants = { ["there are lamps"] = function(world) return #world:with_role "lamp" > 0 end } }
+LUA
+expect_output "lamps: 17 states, 136 transitions, depth 16, exhaustive: no violation" "$AFRUN" check lamps.lua
+expect_output "65,536 views" "$AFRUN" check lamps.lua
+in_time() { timeout 60 "$AFRUN" check "$@"; } # within a time that a slow machine has, too
+expect_output "not exhaustive (--time): no violation so far" in_time lamps.lua --parties lamp=40 --time 1s
+expect_output "not exhaustive (--time): no violation so far" in_time lamps.lua --parties lamp=900 --time 1s
+expect_output "not exhaustive (--memory): no violation so far" in_time lamps.lua --parties lamp=40 --memory 5M
+expect_output "not exhaustive (--time): no violation so far" \
+    in_time "$ROOT/flows/protocols/two_phase_commit.lua" --parties participant=30 --time 1s
+run timeout --preserve-status -s INT 2 "$AFRUN" check lamps.lua --parties lamp=40
+if [ "$status" -eq 130 ] && grep -q 'interrupted): no violation so far' "$OUT"; then
+    ok "interrupted while names are exchanged"
+else
+    not_ok "interrupted while names are exchanged" "$(explain "exit status $status")"
+fi
+if ! is_short && [[ $AFRUN != *sanitize* ]]; then
+    expect_output "told apart: to show that they need not be takes more than 2000000 calls and views" \
+        "$AFRUN" check lamps.lua --parties lamp=24 --states 10000
+fi
+
 # Ctrl-C: what was found so far, and nothing that the interrupt itself has broken.
 for reduction in "" --no-reduction; do
     # shellcheck disable=SC2086
