@@ -7,6 +7,7 @@
  * watched: most flows assign to no upvalue and reach no table, then there is nothing to compare. */
 #include "lua_script.h"
 
+#include "bounds.h"
 #include "lua_host.h"
 #include "mem.h"
 #include "pointer_set.h"
@@ -16,6 +17,7 @@
 #include <string.h>
 
 static struct af_pointer_set met;
+static int depth; /* of the walk that is under way: tables and functions, one in the other */
 
 /* ---- Fingerprints: the same for the same content, whatever the order in a table. ---- */
 
@@ -79,6 +81,9 @@ static uint64_t fingerprint_table(lua_State *L, int index)
         return (uint64_t)(uintptr_t)table;
     if (!af_pointer_set_add(&met, table))
         return 23;
+    if (depth >= AF_SCRIPT_REACH_MAX) /* none was so deep when it was noted: a handler made it so */
+        return 29;
+    depth++;
     index = lua_absindex(L, index);
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
         sum += mix(fingerprint(L, -2), fingerprint(L, -1));
@@ -86,6 +91,7 @@ static uint64_t fingerprint_table(lua_State *L, int index)
         sum = mix(sum, fingerprint(L, -1));
         lua_pop(L, 1);
     }
+    depth--;
     return sum;
 }
 
@@ -117,6 +123,7 @@ static uint64_t fingerprint(lua_State *L, int index)
 static uint64_t fingerprint_root(lua_State *L, int index)
 {
     af_pointer_set_clear(&met);
+    depth = 0;
     return fingerprint(L, index);
 }
 
@@ -124,7 +131,8 @@ static uint64_t fingerprint_root(lua_State *L, int index)
 
 static struct af_pointer_set noted; /* upvalues, functions and tables that were seen while noting */
 
-static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot);
+static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot,
+                          int level);
 
 static bool is_library(lua_State *L, int index)
 {
@@ -136,25 +144,32 @@ static bool is_library(lua_State *L, int index)
     return strncmp(info.source, "@af/", 4) == 0;
 }
 
-/* Finds the functions of the script's own in a value; each gets a slot behind the handlers. */
-static void note_value(lua_State *L, struct af_script_party *party, int functions, int index)
+/* Finds the functions of the script's own in a value, which stands so many levels deep; each gets a
+ * slot behind the handlers. */
+static void note_value(lua_State *L, struct af_script_party *party, int functions, int index,
+                       int level)
 {
     index = lua_absindex(L, index);
     luaL_checkstack(L, 12, "too deep");
+    if (level > AF_SCRIPT_REACH_MAX)
+        luaL_error(L,
+                   "a handler reaches tables or functions that are nested more than %d levels "
+                   "deep: what it changes there cannot be watched; keep it flatter",
+                   AF_SCRIPT_REACH_MAX);
     if (lua_isfunction(L, index)) {
         if (!af_pointer_set_add(&noted, lua_topointer(L, index)) || is_library(L, index))
             return;
         int slot = (int)lua_rawlen(L, functions) + 1;
         lua_pushvalue(L, index);
         lua_rawseti(L, functions, slot);
-        note_function(L, party, functions, slot);
+        note_function(L, party, functions, slot, level + 1);
     } else if (lua_istable(L, index) && !af_vm_is_locked(L, index)) {
         if (!af_pointer_set_add(&noted, lua_topointer(L, index)))
             return;
         for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
-            note_value(L, party, functions, lua_gettop(L));
+            note_value(L, party, functions, lua_gettop(L), level + 1);
         if (push_own_metatable(L, index)) {
-            note_value(L, party, functions, lua_gettop(L));
+            note_value(L, party, functions, lua_gettop(L), level + 1);
             lua_pop(L, 1);
         }
     }
@@ -192,14 +207,15 @@ static void add_cell(struct af_script_party *party, struct af_cell cell)
     party->cells[party->cell_count++] = cell;
 }
 
-static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot)
+static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot,
+                          int level)
 {
     luaL_checkstack(L, 12, "too deep");
     lua_rawgeti(L, functions, slot);
     int function = lua_gettop(L);
     for (int i = 1; lua_getupvalue(L, function, i) != NULL; i++) {
         if (af_pointer_set_add(&noted, lua_upvalueid(L, function, i))) {
-            note_value(L, party, functions, lua_gettop(L));
+            note_value(L, party, functions, lua_gettop(L), level);
             struct af_cell cell = describe(L, lua_gettop(L), slot, i);
             if (party->script->sets_upvalues || cell.fingerprint != 0)
                 add_cell(party, cell); /* else no instruction could change it */
@@ -221,7 +237,7 @@ void af_pure_note(lua_State *L, struct af_script_party *party)
     for (int slot = 1; slot <= count; slot++) {
         lua_rawgeti(L, functions, slot);
         if (lua_isfunction(L, -1) && af_pointer_set_add(&noted, lua_topointer(L, -1)))
-            note_function(L, party, functions, slot);
+            note_function(L, party, functions, slot, 0);
         lua_pop(L, 1);
     }
     lua_settop(L, functions - 1);

@@ -2,6 +2,7 @@
  * follow a plan are in lua_type_walk.c. */
 #include "lua_type.h"
 
+#include "bounds.h"
 #include "lua_json.h"
 #include "lua_vm.h"
 
@@ -145,6 +146,18 @@ static void compile_optional(lua_State *L, int self, struct af_type *type)
     lua_pop(L, 2);
 }
 
+/* What is made of a type goes as deep as it does. */
+static void measure_depth(lua_State *L, struct af_type *type)
+{
+    int inner = type->item == NULL ? 0 : type->item->depth;
+    for (size_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].type != NULL && type->fields[i].type->depth > inner)
+            inner = type->fields[i].type->depth;
+    type->depth = inner + 1;
+    if (type->depth > AF_JSON_DEPTH_MAX)
+        luaL_error(L, "a type of more than %d levels: no data are so deep", AF_JSON_DEPTH_MAX);
+}
+
 /* host.type(spec) → type. spec has kind, expected, and what the kind takes. Raises. */
 static int l_type(lua_State *L)
 {
@@ -173,6 +186,7 @@ static int l_type(lua_State *L)
     else
         lua_pop(L, 1);
     compile_fields(L, self, type);
+    measure_depth(L, type);
     compile_optional(L, self, type);
     lua_settop(L, self);
     return 1;

@@ -19,7 +19,8 @@
 #define AF_SCRIPT_GROWTH_BYTES_MAX (64u << 20)        /* memory that one delivery may add */
 #define AF_SCRIPT_STATE_BYTES_MAX (INT64_C(20) << 30) /* all parties that share a state */
 #define AF_SCRIPT_ENTER_MAX 100                       /* states entered in a row */
-#define AF_SCRIPT_FILE_BYTES_MAX (4u << 20)           /* a flow file */
+#define AF_SCRIPT_REACH_MAX 1000 /* levels of tables and functions that a handler may reach */
+#define AF_SCRIPT_FILE_BYTES_MAX (4u << 20) /* a flow file */
 
 /* Parties. */
 #define AF_PARTY_DATA_BYTES_MAX (16u << 20) /* data as JSON; large things belong in files */

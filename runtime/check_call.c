@@ -442,7 +442,7 @@ const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t me
         memset(check->outcomes + had, 0, (check->outcome_cap - had) * sizeof *check->outcomes);
     if (check->outcomes[number].known)
         return &check->outcomes[number];
-    struct af_check_outcome out = {.known = true};
+    struct af_check_outcome out = {.known = true, .violation = AF_CHECK_NONE};
     if (run_twice(check, member, from, input, &out) != 0)
         out.ends_run = true;
     check->outcomes[number] = out;
