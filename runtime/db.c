@@ -27,6 +27,7 @@ struct af_db {
     char *path;
     struct af_db_statement **statements;
     size_t count, cap;
+    bool open; /* a transaction, as its owner sees it: until commit or roll_back */
     enum af_db_trouble trouble;
     int64_t changes; /* before the transaction */
     char why[300];
@@ -55,9 +56,21 @@ static void note(struct af_db *db, int code)
         snprintf(db->why, sizeof db->why, "'%s' is in use by another process", name);
         break;
     default:
-        snprintf(db->why, sizeof db->why, "'%s': %s", name, sqlite3_errmsg(db->handle));
+        snprintf(db->why, sizeof db->why, "'%s': %s", name,
+                 sqlite3_extended_errcode(db->handle) == code ? sqlite3_errmsg(db->handle)
+                                                              : sqlite3_errstr(code));
         break;
     }
+}
+
+/* Whether the transaction can come to nothing any more. SQLite rolls back by itself where it runs
+ * out of memory or room in the middle of a statement; what is run behind that is committed
+ * at once, and alone. */
+static bool is_lost(struct af_db *db)
+{
+    if (db->open && db->trouble == AF_DB_FINE && sqlite3_get_autocommit(db->handle) != 0)
+        note(db, SQLITE_ABORT_ROLLBACK);
+    return db->open && db->trouble != AF_DB_FINE;
 }
 
 enum af_db_trouble af_db_failed(const struct af_db *db)
@@ -76,6 +89,8 @@ static int64_t pragma(struct af_db *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
     int64_t value = -1;
+    if (is_lost(db))
+        return value;
     int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
     if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
         value = sqlite3_column_int64(statement, 0);
@@ -86,6 +101,8 @@ static int64_t pragma(struct af_db *db, const char *sql)
 
 static bool execute(struct af_db *db, const char *sql)
 {
+    if (is_lost(db))
+        return false;
     int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     note(db, code);
     return code == SQLITE_OK;
@@ -276,42 +293,57 @@ struct af_db_statement *af_db_use(struct af_db *db, const char *sql)
         statement = af_mem_zero(1, sizeof *statement);
         statement->db = db;
         statement->sql = sql;
-        note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                    &statement->handle, NULL));
         af_mem_reserve(&db->statements, &db->cap, db->count + 1, sizeof(struct af_db_statement *));
         db->statements[db->count++] = statement;
     }
+    if (statement->handle == NULL) /* also where it could not be compiled the last time */
+        note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                    &statement->handle, NULL));
     statement->bound = 0;
+    return statement;
+}
+
+static struct af_db_statement *bound(struct af_db_statement *statement, int code)
+{
+    if (statement->handle != NULL) /* else it is noted already that it could not be compiled */
+        note(statement->db, code);
     return statement;
 }
 
 struct af_db_statement *af_db_text(struct af_db_statement *statement, const char *text)
 {
-    sqlite3_bind_text(statement->handle, ++statement->bound, text, -1, SQLITE_STATIC);
-    return statement;
+    return bound(statement,
+                 sqlite3_bind_text(statement->handle, ++statement->bound, text, -1, SQLITE_STATIC));
 }
 
 struct af_db_statement *af_db_bytes(struct af_db_statement *statement, const void *bytes,
                                     size_t len)
 {
-    sqlite3_bind_blob64(statement->handle, ++statement->bound, bytes, len, SQLITE_STATIC);
-    return statement;
+    return bound(statement, sqlite3_bind_blob64(statement->handle, ++statement->bound, bytes, len,
+                                                SQLITE_STATIC));
 }
 
 struct af_db_statement *af_db_integer(struct af_db_statement *statement, int64_t value)
 {
-    sqlite3_bind_int64(statement->handle, ++statement->bound, value);
-    return statement;
+    return bound(statement, sqlite3_bind_int64(statement->handle, ++statement->bound, value));
 }
 
-bool af_db_row(struct af_db_statement *statement)
+static bool step(struct af_db_statement *statement)
 {
-    if (statement->handle == NULL) /* it could not be compiled: the file is damaged */
+    if (statement->handle == NULL) /* it could not be compiled */
         return false;
     int code = sqlite3_step(statement->handle);
     if (code == SQLITE_ROW)
         return true;
     note(statement->db, code);
+    sqlite3_reset(statement->handle);
+    return false;
+}
+
+bool af_db_row(struct af_db_statement *statement)
+{
+    if (statement->db->open && !is_lost(statement->db))
+        return step(statement);
     sqlite3_reset(statement->handle);
     return false;
 }
@@ -323,9 +355,10 @@ void af_db_reset(struct af_db_statement *statement)
 
 int64_t af_db_run(struct af_db_statement *statement)
 {
+    const struct af_db *db = statement->db;
     bool row = af_db_row(statement);
     assert(!row);
-    return sqlite3_changes64(statement->db->handle);
+    return db->open && db->trouble == AF_DB_FINE ? sqlite3_changes64(db->handle) : 0;
 }
 
 int64_t af_db_column_integer(struct af_db_statement *statement, int column)
@@ -333,15 +366,31 @@ int64_t af_db_column_integer(struct af_db_statement *statement, int column)
     return sqlite3_column_int64(statement->handle, column);
 }
 
+/* A value that is there and is given as NULL: there was no memory for it. */
+static void see_given(struct af_db_statement *statement, const void *given, bool is_there)
+{
+    if (given == NULL && is_there)
+        note(statement->db, SQLITE_NOMEM);
+}
+
 const char *af_db_column_text(struct af_db_statement *statement, int column)
 {
-    return (const char *)sqlite3_column_text(statement->handle, column);
+    if (sqlite3_column_type(statement->handle, column) != SQLITE_TEXT)
+        return NULL;
+    const char *text = (const char *)sqlite3_column_text(statement->handle, column);
+    see_given(statement, text, true);
+    bool is_cut =
+        text != NULL && strlen(text) != (size_t)sqlite3_column_bytes(statement->handle, column);
+    return is_cut ? NULL : text;
 }
 
 const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len)
 {
     const char *bytes = sqlite3_column_blob(statement->handle, column);
     *len = (size_t)sqlite3_column_bytes(statement->handle, column);
+    see_given(statement, bytes, *len > 0);
+    if (bytes == NULL)
+        *len = 0;
     return bytes == NULL ? "" : bytes;
 }
 
@@ -352,34 +401,33 @@ int64_t af_db_last_id(const struct af_db *db)
 
 /* ---- Transactions. ---- */
 
-static void run_constant(struct af_db *db, const char *sql)
-{
-    af_db_row(af_db_use(db, sql));
-}
-
 bool af_db_begin(struct af_db *db)
 {
+    assert(!db->open);
+    if (sqlite3_get_autocommit(db->handle) == 0) /* the last one could not be rolled back */
+        step(af_db_use(db, "ROLLBACK"));
     db->trouble = AF_DB_FINE;
     db->why[0] = '\0';
     db->changes = sqlite3_total_changes64(db->handle);
-    run_constant(db, "BEGIN IMMEDIATE");
-    return db->trouble == AF_DB_FINE;
+    step(af_db_use(db, "BEGIN IMMEDIATE"));
+    db->open = db->trouble == AF_DB_FINE;
+    return db->open;
 }
 
 bool af_db_commit(struct af_db *db)
 {
-    if (db->trouble == AF_DB_FINE)
-        run_constant(db, "COMMIT");
-    if (db->trouble == AF_DB_FINE)
-        return true;
+    if (db->open && !is_lost(db))
+        step(af_db_use(db, "COMMIT"));
+    bool committed = db->open && db->trouble == AF_DB_FINE;
     af_db_roll_back(db);
-    return false;
+    return committed;
 }
 
 void af_db_roll_back(struct af_db *db)
 {
     if (sqlite3_get_autocommit(db->handle) == 0)
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+        step(af_db_use(db, "ROLLBACK"));
+    db->open = false;
 }
 
 bool af_db_has_changed(const struct af_db *db)
@@ -389,24 +437,24 @@ bool af_db_has_changed(const struct af_db *db)
 
 void af_db_mark(struct af_db *db)
 {
-    run_constant(db, "SAVEPOINT mark");
+    af_db_row(af_db_use(db, "SAVEPOINT mark"));
 }
 
 void af_db_keep(struct af_db *db)
 {
-    run_constant(db, "RELEASE mark");
+    af_db_row(af_db_use(db, "RELEASE mark"));
 }
 
 void af_db_undo(struct af_db *db)
 {
-    run_constant(db, "ROLLBACK TO mark");
-    run_constant(db, "RELEASE mark");
+    af_db_row(af_db_use(db, "ROLLBACK TO mark"));
+    af_db_row(af_db_use(db, "RELEASE mark"));
 }
 
 int64_t af_db_others(struct af_db *db)
 {
     struct af_db_statement *statement = af_db_use(db, "PRAGMA data_version");
-    int64_t version = af_db_row(statement) ? af_db_column_integer(statement, 0) : -1;
+    int64_t version = step(statement) ? af_db_column_integer(statement, 0) : -1;
     af_db_reset(statement);
     return version;
 }

@@ -2,8 +2,15 @@
  *
  * WAL, every commit on the disk before it returns (synchronous = FULL), mode 0600. A file carries
  * the application's mark and its format's version; another's file, and a newer version, are refused
- * by name. A failed step is remembered until the transaction ends, so that a caller may run a whole
- * transaction and ask once. One thread at a time. */
+ * by name. One thread at a time.
+ *
+ * Statements run within a transaction only. One that fails ends it: those behind it do nothing and
+ * give no rows, and the commit is refused, so that a caller may run a whole transaction and ask
+ * once. SQLite itself would go on: it rolls back where it runs out of memory or room, and commits
+ * each later statement alone.
+ *
+ * Rows are input: somebody else may have written the file. Callers say what a column that is not as
+ * it should be means. */
 #ifndef AF_DB_H
 #define AF_DB_H
 
@@ -40,23 +47,27 @@ struct af_db_statement *af_db_bytes(struct af_db_statement *statement, const voi
                                     size_t len);
 struct af_db_statement *af_db_integer(struct af_db_statement *statement, int64_t value);
 
-/* Steps to the next row: true if there is one. False: it is over, or has failed (af_db_failed); it
- * is reset then. A statement that is left before its last row must be ended by af_db_reset(). */
+/* Steps to the next row: true if there is one. False: it is over, or it or one before it in the
+ * transaction has failed (af_db_failed), or there is no transaction; it is reset then. A statement
+ * that is left before its last row must be ended by af_db_reset(). */
 bool af_db_row(struct af_db_statement *statement);
 void af_db_reset(struct af_db_statement *statement);
 
-/* Runs a statement that gives no rows; returns how many rows it changed. */
+/* Runs a statement that gives no rows; returns how many rows it changed, 0 where it failed. */
 int64_t af_db_run(struct af_db_statement *statement);
 
-/* Columns of the row, from 0; texts are borrowed until the next step. */
+/* Columns of the row, from 0; texts are borrowed until the next step. An integer of what is none is
+ * what SQLite makes of it, 0 of null. A text is NULL where there is none, but null, a number, a
+ * blob or one with a zero byte in it; bytes are never NULL, and none of null. */
 int64_t af_db_column_integer(struct af_db_statement *statement, int column);
-const char *af_db_column_text(struct af_db_statement *statement, int column); /* NULL: null */
+const char *af_db_column_text(struct af_db_statement *statement, int column);
 const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len);
 
 int64_t af_db_last_id(const struct af_db *db);
 
-/* Transactions. begin takes the write lock. commit returns false, having rolled all back, if a step
- * failed since begin or it cannot be made durable. */
+/* Transactions. begin takes the write lock; false: there is none. commit returns false, having
+ * rolled all back, if anything failed since begin or it cannot be made durable. What failed is
+ * remembered until the next begin. */
 bool af_db_begin(struct af_db *db);
 bool af_db_commit(struct af_db *db);
 void af_db_roll_back(struct af_db *db);
