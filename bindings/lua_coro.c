@@ -160,6 +160,27 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
 
 /* ---- Calls to the owner. ---- */
 
+/* What the owner does not know is null in its answer, and nothing in Lua. */
+static void leave_out_nulls(lua_State *L)
+{
+    if (lua_islightuserdata(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+    if (!lua_istable(L, -1))
+        return;
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        bool is_null = lua_islightuserdata(L, -1);
+        lua_pop(L, 1);
+        if (!is_null)
+            continue;
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, -4);
+    }
+}
+
 /* Pushes what the owner answered, or raises its failure. */
 static int call_answered(lua_State *L, int status, lua_KContext context)
 {
@@ -180,6 +201,7 @@ static int call_answered(lua_State *L, int status, lua_KContext context)
     }
     if (!af_lua_json_read(L, af_buf_text(&delivery->reply), delivery->reply.len, &why))
         return luaL_error(L, "the host's answer is %s", why);
+    leave_out_nulls(L);
     lua_pushlstring(L, af_buf_text(&delivery->reply_bytes), delivery->reply_bytes.len);
     return 2;
 }

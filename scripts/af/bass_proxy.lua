@@ -33,7 +33,8 @@ function BassProxy:launch_task(task_id, file_key)
   if type(file_key) ~= "string" then
     error("launch_task: file_key must be a string, got a " .. type(file_key), 2)
   end
-  return host.call("launch", { task = task_id, file_key = file_key }) and true
+  host.call("launch", { task = task_id, file_key = file_key })
+  return true
 end
 
 return BassProxy

@@ -106,6 +106,7 @@ af.mock_context({ id = "b", nodes = { "a", "b" }, clean = true }, function()
     end
   end
 end)
+print("outside", af.mock_node_id())
 af.mock_context({ id = "b", nodes = { "a", "b" } }, function()
   for event in af.TaskMessageContractor("other"):contract_events { timeout = 0.3 } do
     print("other", event.type)
@@ -119,6 +120,7 @@ if [ "$(grep -c mine "$OUT")" = 0 ] && [ "$(grep -c other "$OUT")" = 1 ]; then
 else
     not_ok "clean clears its own task only" "$(cat leftover.out "$OUT" "$ERR")"
 fi
+expect_in "$OUT" "outside	nil" "outside of a mock context there is no node"
 
 # ---- A receiver that is killed with a contract in hand finds it again. ----
 cat >slow.lua <<'LUA'

@@ -1,6 +1,7 @@
 # Parties for real on the platform's own service, which knows none of our fields: one contract a pop,
 # at most once, and uuids of its own.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
 
 coproc FAKE { exec python3 "$ROOT/tests/lib/fake_service.py"; }
 read -r port <&"${FAKE[0]}"
@@ -57,6 +58,52 @@ parties "$ROOT/flows/sync_state.lua"
 all_done "errors, lost answers and a proxy's page end no party"
 tell "requests"
 if [[ $told == *message_uuid* ]]; then ok "pushes have our uuid"; else not_ok "pushes have our uuid"; fi
+
+# ---- The service does not say who has sent something: then the sender is nil. ----
+for name in sender:s receiver_1:r1 receiver_2:r2; do
+    sed "s/^if af.mock_node_id.*/if false then/" "$ROOT/tests/data/data_channel/${name%:*}.lua" >"${name%:*}.lua"
+    start_party "${name%:*}" "${name%:*}.lua" --node "${name#*:}" --bus "http://127.0.0.1:$port/node/${name#*:}"
+done
+for name in sender receiver_1 receiver_2; do
+    expect_ended $name 0 "$name of the data channel ends well"
+done
+expect_in sender.out "both	r1 r2" "both receivers have the data"
+expect_in sender.out "unwanted	nil	'r2' refused: data from 's' is not expected" "data that is not expected is refused"
+expect_in sender.out "results	result-1	result-2" "the sender has both results"
+
+cat >nobody.lua <<'LUA'
+local af = require "af"
+local contractor = af.TaskMessageContractor("nobody")
+af.TaskMessageContractor("nobody"):new_contract("node-a", af.event("unheard_of", {}) {})
+contractor:notify_task_completion(true)
+for event, info in contractor:contract_events { timeout = 20 } do
+  print("script", event.type, info.from, type(info.time), type(info.uuid))
+  break
+end
+LUA
+cat >nobody_flow.lua <<'LUA'
+local af = require "af"
+local Word = af.event("word", {})
+return af.flow { name = "nobody", roles = {
+  initiator = { start = "saying", states = { saying = {
+    enter = function(party) party:send(party:nodes("participant"), Word {}) return af.done() end,
+  } } },
+  participant = { start = "hearing", states = { hearing = {
+    [Word] = function(_, _, from) return af.done { sender = tostring(from) } end,
+  } } },
+} }
+LUA
+for sender in '' null '""' 7; do
+    tell "stamp $sender"
+    start_party nobody nobody.lua --node node-a --bus "http://127.0.0.1:$port/node/node-a"
+    expect_ended nobody 1 "a script reads what has the sender '$sender'"
+    expect_in nobody.err "unheard_of" "and passes over what it does not know"
+    expect_in nobody.out "script	notice_task_completion	nil	number	string" "its info has no sender"
+    task=nobody$sender
+    parties nobody_flow.lua --json
+    expect_in b.out '"result":{"sender":"nil"}' "nor has a handler's third argument"
+done
+tell "stamp "
 
 expect_error "is no URL" 2 "$AFRUN" "$ROOT/flows/sync_state.lua" --role initiator \
     --node n --task t --bus http:nonsense

@@ -17,6 +17,7 @@ obeys lines on standard input, each answered by a line `ok` (or what was asked f
         body TEXT      answer with this body
         bytes N        answer with N bytes of "x"
         move URL       redirect there
+    stamp [JSON]                contracts handed out from now on have this sender_id; without JSON, none
     header NAME: VALUE          every answer from now on has this header
     requests                    the requests since the last time, as a JSON list
     count                       how many those are
@@ -40,6 +41,7 @@ lock = threading.RLock()
 plans, headers, requests, connections = [], [], [], []
 queue, files = [], {}
 counts = {"in": 0, "out": 0, "connections": 0}
+stamp = ""
 port = 0
 
 
@@ -68,6 +70,8 @@ def pop(request, body):
             counts["out"] += 1
             message = queue.pop(i)
             del message["channel"], message["to"]
+            if stamp:
+                message["sender_id"] = json.loads(stamp)
             return envelope(message)
     return envelope({})
 
@@ -227,10 +231,13 @@ def accept(listener, context):
 
 
 def obey(line):
+    global stamp
     command, _, rest = line.rstrip("\n").partition(" ")
     with lock:
         if command == "plan":
             plans.append((rest.split(" ", 2) + [""])[:3])
+        elif command == "stamp":
+            stamp = rest
         elif command == "header":
             headers.append(rest)
         elif command == "requests":

@@ -164,7 +164,7 @@ function host.lock(of, name) end
 -- Calls to the outside (lua_coro.c).
 
 ---Asks the owner of the party (the simulator, a node …) and waits for the answer. Raises what it
----says if it fails, and where nothing can wait.
+---says if it fails, and where nothing can wait. A null in the answer, or as one, is nil here.
 ---@param name string  "publish", "next_event", "upload" …
 ---@param request table  as JSON
 ---@param bytes? string  what does not fit JSON
