@@ -381,8 +381,15 @@ static void migrated(struct af_delivery *delivery)
     snprintf(message, sizeof message, "migrate: expected { state =, data = }, got %s",
              lua_gettop(thread) == 0 ? "nothing" : luaL_typename(thread, 1));
     if (lua_gettop(thread) > 0 && lua_istable(thread, 1) && delivery->input.kind == AF_INPUT_BACK) {
+        static const char *const parts[] = {"data", "state"}; /* the other version looks at them */
         lua_settop(thread, 1);
-        lua_pushvalue(thread, 1); /* all of it: the other version looks at it */
+        lua_createtable(thread, 0, 2);
+        for (int i = 0; i < 2; i++) {
+            lua_pushstring(thread, parts[i]);
+            lua_pushvalue(thread, -1);
+            lua_rawget(thread, 1);
+            lua_rawset(thread, 2);
+        }
         delivery->new_state = delivery->party->state;
         take_data(delivery, "migrate_back");
         return;
@@ -588,10 +595,10 @@ static void deliver_migrate(struct af_delivery *delivery)
         lua_replace(thread, 1);
         migrated(delivery); /* it would be as it is */
     } else if (slot == 0 && delivery->new_state < 0) {
-        snprintf(text, sizeof text,
-                 "%s: role '%s' has no state '%.60s' any more, and the flow no `migrate` that says "
-                 "where to go",
-                 party->script->file.name, role_of(party)->name, state);
+        snprintf(text, sizeof text, "%s: role '%s' has no state '%.60s' %s that says where to go",
+                 party->script->file.name, role_of(party)->name, state,
+                 delivery->input.event == 1 ? "in this version, and the newer one no `migrate_back`"
+                                            : "any more, and the flow no `migrate`");
         raise_text(delivery, text);
     } else if (slot == 0) {
         lua_settop(thread, 2);

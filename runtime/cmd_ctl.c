@@ -118,7 +118,7 @@ static const struct af_opts_command row = {
     "  status [TASK]                   what each party is at: waiting for what, from whom\n"
     "  reload FLOW [--dry-run]         bring its parties to the version in the folder, all or "
     "none\n"
-    "  rollback FLOW                   bring them back to the version before\n"
+    "  rollback FLOW [--dry-run]       bring them back to the version before\n"
     "  retry TASK                      give a held party its event again\n"
     "  stop TASK                       end a party; the others are told that it failed\n"
     "  log TASK [-f]                   what its party logged\n"

@@ -5,7 +5,7 @@
  *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
  *     {"cmd":"retry"|"stop", "task"}
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
- *     {"cmd":"rollback", "flow"}                what node_reload.c did per party
+ *     {"cmd":"rollback", …}                     what node_reload.c did per party
  *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}
  *     {"cmd":"trace", "task"}                   {"ok", "lines":[…]}
  *
@@ -216,7 +216,8 @@ static void retry(struct af_node_connection *connection, const struct af_request
     bool broken = party->phase == AF_NODE_BROKEN && party->code_refused;
     if (broken ||
         (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
-         !af_node_flow_is_current(party->flow))) {
+         !af_node_flow_is_current(party->flow) &&
+         !af_node_watch_is_left(connection->node, party->about.file))) {
         struct retry *retry = af_mem_zero(1, sizeof *retry);
         retry->connection = connection;
         retry->task = af_mem_string(party->task);

@@ -202,6 +202,12 @@ void af_node_watch_ask(struct af_node *node);  /* now, and even where nobody wat
 void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
                         const struct af_failure *why);
 
+/* The same for a version that ran and from which the operator went back; and whether it stands in
+ * the folder still. */
+void af_node_watch_leave(struct af_node *node, const char *file, const struct af_code *code,
+                         int64_t version);
+bool af_node_watch_is_left(const struct af_node *node, const char *file);
+
 /* What was refused and stands so still: a list as JSON. */
 void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 

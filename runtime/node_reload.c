@@ -218,6 +218,9 @@ static void go_on(struct af_node_reload *reload)
 {
     struct af_node *node = reload->node;
     long long version = af_worker_flow(reload->flow->worker)->version;
+    if (reload->how.back && reload->count > 0 && reload->moves[0].party->flow != NULL)
+        af_node_watch_leave(node, reload->file, &reload->moves[0].party->flow->code,
+                            reload->moves[0].version);
     for (size_t i = 0; i < reload->count; i++) {
         struct move *move = &reload->moves[i];
         struct af_script *script = move->script;

@@ -15,13 +15,14 @@
 #include <unistd.h>
 
 /* An editor writes several times; a copy of several files takes a while. */
-static const int64_t settle_ns = 200 * AF_MS_NS, again_ns = AF_S_NS, handlers_ns = 10 * AF_S_NS;
+static const int64_t settle_ns = 200 * AF_MS_NS, handlers_ns = 10 * AF_S_NS;
 
 struct refusal {
     struct refusal *next;
     char *file, *why;
     int64_t at_s;
     struct af_code code; /* that was refused */
+    bool left;           /* it ran, and the operator went back from it */
 };
 
 struct af_node_watch {
@@ -93,6 +94,19 @@ void af_node_watch_note(struct af_node *node, const char *file, const struct af_
            refusal->why);
 }
 
+void af_node_watch_leave(struct af_node *node, const char *file, const struct af_code *code,
+                         int64_t version)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (node->watch == NULL)
+        return;
+    af_failure_set(&why, AF_FAILURE_USAGE, "",
+                   "version %lld was left by afrun ctl rollback; afrun ctl reload takes it again",
+                   (long long)version);
+    af_node_watch_note(node, file, code, &why);
+    node->watch->refusals->left = true;
+}
+
 void af_node_watch_refused(const struct af_node *node, struct af_buf *out)
 {
     const char *comma = "";
@@ -136,6 +150,12 @@ static bool is_changed(const struct af_node *node, const struct af_node_party *p
         return false;
     const struct refusal *refusal = *find(node, party->flow->file);
     return refusal == NULL || !stands(node, refusal);
+}
+
+bool af_node_watch_is_left(const struct af_node *node, const char *file)
+{
+    const struct refusal *refusal = node->watch == NULL ? NULL : *find(node, file);
+    return refusal != NULL && refusal->left && stands(node, refusal);
 }
 
 static void look(void *arg)
@@ -209,7 +229,7 @@ int af_node_watch_begin(struct af_node *node, struct af_failure *why)
                               strerror(errno));
     if (af_loop_watch(node->loop, node->watch->fd, false, changed, node, why) != 0)
         return -1;
-    look_after(node, again_ns / 4); /* what changed while the node was away */
+    look_after(node, settle_ns); /* what changed while the node was away */
     return 0;
 }
 

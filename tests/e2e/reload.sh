@@ -167,6 +167,74 @@ give t 1 0
 status_has '"task":"t","flow":"counter","file":"counter.lua","version":2,"role":"counter","status":"done"' "a party that went there and back ends"
 expect_output '"result":{"total":6,"version":2}' ctl trace t
 
+# ---- Back without a migrate_back: the data as they are. ----
+tally() { # tally VERSION HANDLER [MORE-STATES [MIGRATIONS]]: as an editor saves
+    cat >flows/.new <<LUA
+local af = require "af"
+local Add = af.event("add", { n = af.integer })
+local Mark = af.event("mark", { n = af.integer })
+return af.flow {
+  name = "tally", version = $1,
+  ${4:-}
+  roles = { source = { start = "giving", states = { giving = {} } },
+    counter = { data = function() return { sum = 0 } end, start = "open", states = {
+    open = { defer = { Mark }, [Add] = function(party, event) $2 end },
+    ${3:-}
+  } } },
+}
+LUA
+    mv flows/.new flows/tally.lua
+}
+adds='party.data.sum = party.data.sum + event.n'
+tally 1 "$adds
+if event.n == 0 then return af.done { sum = party.data.sum, version = 1 } end"
+check "a party of a flow without migrations" ctl launch tally --task back --role counter --peers 'counter=i;source=s'
+give back 5 -1
+until_true deferred || not_ok "an event is deferred" "$(ctl status)"
+tally 2 "error 'it cannot count'"
+expect_output "version 2 is taken" ctl reload tally
+give back 7
+status_has '"task":"back","flow":"tally","file":"tally.lua","version":2,"role":"counter","status":"held"' "it is held in the version that is wrong"
+expect_output "version 1 would be taken; nothing was changed" ctl rollback tally --dry-run
+expect_output '"data":{"sum":5},"new_data":{"sum":5}' ctl rollback tally --dry-run --json
+status_has '"version":2,"role":"counter","status":"held"' "a dry run of a rollback changes nothing"
+expect_output "version 2 to 1, state 'open' to 'open'" ctl rollback tally
+status_has '"version":1,"role":"counter","status":"held"' "a held party keeps its event"
+status_has 'version 2 was left by afrun ctl rollback' "what was left stands in the folder still"
+check "it is given its event again" ctl retry back
+status_has '"version":1,"role":"counter","status":"waiting"' "in the version that it went back to"
+tally 2 "$adds
+return 'shut'" "shut = { [Add] = function(party, event) $adds end },"
+check "another version is taken" ctl reload tally
+give back 1
+status_has '"version":2,"role":"counter","status":"waiting","state":"shut"' "it is in a state that the older version has not"
+expect_error "has no state 'shut' in this version, and the newer one no \`migrate_back\`" 1 ctl rollback tally
+status_has '"version":2,"role":"counter","status":"waiting","state":"shut"' "a rollback that is refused changes nothing"
+tally 3 "" "shut = { [Add] = function() end }," "migrate_back = function(old) return old end,"
+check "a version whose migrate_back gives back what it is given" ctl reload tally
+expect_output "version 2 is taken" ctl rollback tally
+kill_party i
+node --no-watch
+give back 3
+tally 4 "" "" "migrate = function(old) return { state = 'open', data = old.data } end,
+  migrate_back = function(old) old.data.f = print return old end,"
+status_has '"version":2,"role":"counter","status":"waiting","state":"shut"' "after a kill it is there still"
+check "and goes forward" ctl reload tally
+expect_error "data.f" 1 ctl rollback tally
+ctl stop back >/dev/null
+kill_party i TERM
+node # which watches its folder
+check "a party of a node that watches" ctl launch tally --task kept --role counter --peers 'counter=i;source=s'
+tally 5 "$adds"
+status_has '"version":5' "a changed file is taken by itself"
+expect_output "version 4 is taken" ctl rollback tally
+tally 6 "$adds end"
+status_has '"why":"tally.lua:' "the next change is looked at"
+expect_output '"task":"kept","flow":"tally","file":"tally.lua","version":4' ctl status --json
+tally 7 "$adds"
+status_has '"version":7' "what was left is not taken by itself, and what comes after it is"
+ctl stop kept >/dev/null
+
 # ---- Handlers that wait. ----
 cat >flows/slow.lua <<'LUA'
 local af = require "af"
