@@ -361,6 +361,8 @@ static int open_all(struct af_live *live, struct af_failure *why)
     struct af_bus_options bus_options = {
         .node = options->node, .party = true, .open_tasks = true, .config = options->config};
     struct af_code code = {NULL, 0, 0};
+    if (options->state != NULL)
+        af_live_reload_expect();
     struct af_script *script = options->state == NULL ? af_script_load(options->path, why)
                                                       : af_live_load(options->path, &code, why);
     if (script == NULL) {

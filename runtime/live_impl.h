@@ -125,7 +125,11 @@ int af_live_state_go_on(struct af_live *live, struct af_failure *why);
 /* Loads a flow from its code; what is not in it, from the folder, and adds it. */
 struct af_script *af_live_load(const char *path, struct af_code *code, struct af_failure *why);
 
+/* Before the flow is loaded: a SIGHUP from here on waits until it can be heeded. */
+void af_live_reload_expect(void);
+
 int af_live_reload_open(struct af_live *live, struct af_failure *why);
+void af_live_reload_look(struct af_live *live); /* whether the file is another than what runs */
 void af_live_reload_free(struct af_live *live);
 
 /* Has the kept party run what the file is now, if it may; else what it ran. Before it starts. */

@@ -79,5 +79,7 @@ int af_live_party_start(struct af_live *live, struct af_failure *why)
     if (live->run == NULL)
         return -1;
     af_party_run_begin(live->run);
+    if (live->reload != NULL)
+        af_live_reload_look(live); /* it may have changed since it was loaded */
     return 0;
 }

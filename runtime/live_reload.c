@@ -360,6 +360,11 @@ static void look_after(struct af_live_reload *reload, int64_t delay_ns)
     reload->timer = af_timer_start(reload->live->loop, delay_ns, look, reload);
 }
 
+void af_live_reload_look(struct af_live *live)
+{
+    look_after(live->reload, 0);
+}
+
 static void drain(void *arg)
 {
     struct af_live_reload *reload = arg;
@@ -377,16 +382,27 @@ static void signalled(void *arg)
         look_after(reload, 0);
 }
 
+static sigset_t hangup(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+void af_live_reload_expect(void)
+{
+    sigset_t set = hangup();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int af_live_reload_open(struct af_live *live, struct af_failure *why)
 {
     struct af_live_reload *reload = live->reload = af_mem_zero(1, sizeof *reload);
     char *folder = folder_of(live->options->path);
-    sigset_t hangup;
+    sigset_t set = hangup();
     reload->live = live;
-    sigemptyset(&hangup);
-    sigaddset(&hangup, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
-    reload->signals = signalfd(-1, &hangup, SFD_NONBLOCK | SFD_CLOEXEC);
+    reload->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     reload->files = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     bool ok = reload->signals >= 0 && reload->files >= 0 &&
               inotify_add_watch(reload->files, folder, IN_CLOSE_WRITE | IN_MOVED_TO) >= 0;

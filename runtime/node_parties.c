@@ -265,6 +265,7 @@ void af_node_party_run(struct af_node_party *party)
     }
     party->phase = AF_NODE_RUNNING;
     af_party_run_begin(party->run);
+    af_node_watch_look(node); /* the file may have changed since it was loaded */
 }
 
 void af_node_party_loaded(struct af_node_party *party, const struct af_failure *why)

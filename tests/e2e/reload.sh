@@ -288,6 +288,46 @@ expect_ended o 0 "it ends with what was committed"
 "$AFRUN" own/counter.lua --bus local:own.db --task t --node i --role counter --state own/i.db --json >result.json 2>/dev/null
 expect_in result.json '"amount":5,"version":3' "and with the data of all versions"
 
+# ---- What changes between the loading and the watch is seen, too. ----
+cat >hold.py <<'PY'
+import sqlite3, sys
+bus = sqlite3.connect(sys.argv[1], isolation_level=None)
+bus.execute("PRAGMA journal_mode=WAL")
+bus.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+PY
+waits_for_bus() { readlink "/proc/${party_pids[e]}/fd/"* 2>/dev/null | grep -qF "early$1.db"; }
+early() { # early NAME CHANGE…: CHANGE is done while the party, which has loaded its flow, waits for its bus
+    local name=$1 file=early/early.lua
+    shift
+    rm -rf early && mkdir early
+    echo 'return { version = 1 }' >early/numbers.lua
+    cat >$file <<'LUA'
+local af = require "af"
+return af.flow { name = "early", version = require("numbers").version,
+  roles = { a = { start = "s", states = { s = { after = { 3600, "s" } } } } } }
+LUA
+    ((held += 1))
+    coproc HOLD { exec python3 hold.py early$held.db; }
+    local line pid=$HOLD_PID
+    read -r line <&"${HOLD[0]}"
+    start_party e $file --bus local:early$held.db --task t --node i --role a --peers a=i --state early/i.db
+    until_true waits_for_bus "$held" || not_ok "the party waits for its bus" "$(cat e.err)"
+    "$@"
+    eval "exec ${HOLD[1]}>&-"
+    wait "$pid"
+    wait_line e.err "goes on with version 2" && ok "$name" || not_ok "$name" "$(cat e.err)"
+    kill_party e
+}
+new_flow() { sed 's/require("numbers").version/2/' early/early.lua >early/.new && mv early/.new early/early.lua; }
+new_module() { echo 'return { version = 2 }' >early/.new && mv early/.new early/numbers.lua; }
+with_signal() { new_flow && kill -HUP "${party_pids[e]}"; }
+held=0
+early "a file that changes before it is watched is taken" new_flow
+early "so is a module" new_module
+early "a SIGHUP that comes so early ends nothing" with_signal
+
 # ---- A state whose name stays, and whose `after` does not. ----
 clock() { # clock VERSION AFTER: as an editor saves
     cat >own/.new <<LUA
