@@ -26,14 +26,14 @@ CC     := $(or $(CC_$(MODE)),gcc)
 AR     := $(CROSS_$(MODE):%=%-)ar
 PKG_CONFIG := $(CROSS_$(MODE):%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig) pkg-config
 FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation \
-          $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings $(FLAGS_$(MODE)) \
+          $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings -iquote tests $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
 LIBS   := -l:liblua5.4-cjson.a -l:liblua5.4.a -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
-OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c bindings/*.c) embedded.c)
+OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c)
 SCRIPTS := $(filter-out %/embed.lua,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
-UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
@@ -43,7 +43,7 @@ all: $(BUILD)/afrun ## build the program
 
 units: $(UNITS)
 # All but main.o goes by an archive, so that a test takes what it needs and no more.
-$(BUILD)/afrun: $(BUILD)/runtime/main.o $(BUILD)/libafrun.a
+$(BUILD)/afrun: $(BUILD)/runtime/cli/main.o $(BUILD)/libafrun.a
 	$(LINK)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a
 	$(LINK) -lcmocka -ljansson
@@ -53,7 +53,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
 	$(LINK) -fsanitize=fuzzer -ljansson
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/embedded.o: $(BUILD)/embedded.c
@@ -85,12 +85,13 @@ run-fuzzers: $(FUZZERS)
 	@tests/lib/fuzz.sh $(FUZZ_SECONDS) $^
 lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/deps.sh build test lint
+	@$(MAKE) MODE=release all
 	@tests/lib/lint.sh
 install: all ## install the program, its completion and the unit of a node below PREFIX
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
 	$(BUILD)/afrun --completion bash > $(BUILD)/afrun.bash
 	install -D -m 644 $(BUILD)/afrun.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun
-	sed 's,@PREFIX@,$(PREFIX),' runtime/afrun-node@.service > $(BUILD)/afrun-node@.service
+	sed 's,@PREFIX@,$(PREFIX),' runtime/node/afrun-node@.service > $(BUILD)/afrun-node@.service
 	install -D -m 644 $(BUILD)/afrun-node@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/afrun-node@.service
 clean: ## remove what was built
 	rm -rf build

@@ -8,7 +8,7 @@
  * (a Lua with another format), the answer is the careful one. */
 #include "lua_bytecode.h"
 
-#include "buf.h"
+#include "base/buf.h"
 
 #include <string.h>
 

@@ -5,9 +5,9 @@
  */
 #include "lua_script.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "lua_json.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -11,10 +11,10 @@
  * raises, party.data is what was last committed, and the effects hold nothing but the error. */
 #include "lua_script.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "lua_host.h"
 #include "lua_json.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <assert.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* lua_driver.c: scripts that run in this process, as script_driver.h wants them. */
+/* lua_driver.c: scripts that run in this process, as script/driver.h wants them. */
 #include "lua_script.h"
 
 const struct af_script_driver af_lua_driver = {

@@ -7,7 +7,7 @@
 #ifndef AF_LUA_EVENT_H
 #define AF_LUA_EVENT_H
 
-#include "buf.h"
+#include "base/buf.h"
 #include "lua_type.h"
 
 #include <lua.h>

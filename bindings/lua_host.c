@@ -1,11 +1,11 @@
 /* lua_host.c: see lua_host.h. */
 #include "lua_host.h"
 
-#include "bounds.h"
-#include "version.h"
+#include "base/bounds.h"
+#include "base/version.h"
 #include "lua_json.h"
 #include "lua_script.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <math.h>
 #include <sodium.h>

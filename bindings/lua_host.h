@@ -13,8 +13,8 @@ void af_host_set_chance(lua_State *L);
 /* Logs the string on the top of the stack as a line of the running party's. Returns 0. */
 int af_host_log(lua_State *L);
 
-/* What af.done() or af.fail() gave, at index: its outcome (see script.h) and text; AF_OUTCOME_NONE
- * for any other value. */
+/* What af.done() or af.fail() gave, at index: its outcome (see script/script.h) and text;
+ * AF_OUTCOME_NONE for any other value. */
 int af_host_outcome(lua_State *L, int index, const char **text);
 
 #endif

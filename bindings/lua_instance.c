@@ -5,12 +5,12 @@
  * instance's alone, while its code is shared. */
 #include "lua_script.h"
 
-#include "bounds.h"
-#include "code.h"
-#include "failure.h"
+#include "base/bounds.h"
+#include "code/code.h"
+#include "base/failure.h"
 #include "lua_host.h"
 #include "lua_json.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +148,7 @@ void af_instance_make_party(lua_State *L, struct af_script_party *party)
     lua_pop(L, 1);
 }
 
-/* ---- Parties, as script.h has them. ---- */
+/* ---- Parties, as script/script.h has them. ---- */
 
 static int l_make(lua_State *L)
 {

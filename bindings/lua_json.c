@@ -4,12 +4,12 @@
  * stands; if the keys did not come sorted, the pieces are put in order afterwards. */
 #include "lua_json.h"
 
-#include "bounds.h"
-#include "failure.h"
+#include "base/bounds.h"
+#include "base/failure.h"
 #include "lua_script.h"
 #include "lua_vm.h"
-#include "mem.h"
-#include "pointer_set.h"
+#include "base/mem.h"
+#include "base/pointer_set.h"
 
 #include <stdint.h>
 #include <stdio.h>

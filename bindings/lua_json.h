@@ -6,8 +6,8 @@
 #ifndef AF_LUA_JSON_H
 #define AF_LUA_JSON_H
 
-#include "buf.h"
-#include "json.h"
+#include "base/buf.h"
+#include "json/json.h"
 
 #include <lua.h>
 #include <stdbool.h>

@@ -2,10 +2,10 @@
  * delivery's effects; the rest of the party's methods are Lua (scripts/af/party.lua). */
 #include "lua_script.h"
 
-#include "bounds.h"
-#include "contract.h"
+#include "base/bounds.h"
+#include "trace/contract.h"
 #include "lua_host.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <math.h>
 #include <string.h>

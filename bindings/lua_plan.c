@@ -3,7 +3,7 @@
  * count from 1 in the table, from 0 here; slots count from 1 in both. */
 #include "lua_script.h"
 
-#include "mem.h"
+#include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

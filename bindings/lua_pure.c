@@ -7,10 +7,10 @@
  * watched: most flows assign to no upvalue and reach no table, then there is nothing to compare. */
 #include "lua_script.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "lua_host.h"
-#include "mem.h"
-#include "pointer_set.h"
+#include "base/mem.h"
+#include "base/pointer_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * proxies. An error that tells that a cap was reached passes every pcall(). */
 #include "lua_vm.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "lua_host.h"
 #include "lua_json.h"
 #include "lua_script.h"

@@ -1,15 +1,15 @@
-/* lua_script.c: a file becomes a script: see script.h. */
+/* lua_script.c: a file becomes a script: see script/script.h. */
 #include "lua_script.h"
 
-#include "bounds.h"
-#include "code.h"
-#include "failure.h"
-#include "json.h"
-#include "log.h"
+#include "base/bounds.h"
+#include "code/code.h"
+#include "base/failure.h"
+#include "json/json.h"
+#include "base/log.h"
 #include "lua_bytecode.h"
 #include "lua_host.h"
 #include "lua_json.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <sodium.h>
 #include <stdio.h>

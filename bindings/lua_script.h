@@ -1,4 +1,4 @@
-/* lua_script.h: what the files that implement script.h share.
+/* lua_script.h: what the files that implement script/script.h share.
  *
  *   lua_script.c    a file: loading, its plan, the task
  *   lua_plan.c      a flow's plan: what the library found in it, as C structures
@@ -8,16 +8,16 @@
  *   lua_pure.c      what a handler must not have changed
  *   lua_party.c     the methods of the party object
  *   lua_world.c     invariants
- *   lua_driver.c    all of it as the table that script.c looks into
+ *   lua_driver.c    all of it as the table that script/script.c looks into
  */
 #ifndef AF_LUA_SCRIPT_H
 #define AF_LUA_SCRIPT_H
 
-#include "failure.h"
+#include "base/failure.h"
 #include "lua_event.h"
 #include "lua_vm.h"
-#include "script.h"
-#include "script_driver.h"
+#include "script/script.h"
+#include "script/driver.h"
 
 struct af_delivery;
 
@@ -96,7 +96,7 @@ struct af_cell {
 };
 
 struct af_script_party {
-    struct af_script *script; /* first: see script_driver.h */
+    struct af_script *script; /* first: see script/driver.h */
     void *user;
     uint32_t member;
     uint32_t role;
@@ -134,7 +134,7 @@ static inline void af_kit_push(lua_State *L, const struct af_script_party *party
     lua_remove(L, -2);
 }
 
-/* ---- The driver: what script.h says of the function of each name. ---- */
+/* ---- The driver: what script/script.h says of the function of each name. ---- */
 
 extern const struct af_script_driver af_lua_driver;
 

@@ -1,11 +1,11 @@
-/* lua_tool.c: see tool.h. Each call has a Lua state of its own. */
-#include "tool.h"
+/* lua_tool.c: see script/tool.h. Each call has a Lua state of its own. */
+#include "script/tool.h"
 
-#include "failure.h"
+#include "base/failure.h"
 #include "lua_json.h"
 #include "lua_vm.h"
-#include "mem.h"
-#include "trace_file.h"
+#include "base/mem.h"
+#include "trace/file.h"
 
 #include <string.h>
 

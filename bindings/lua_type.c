@@ -2,7 +2,7 @@
  * follow a plan are in lua_type_walk.c. */
 #include "lua_type.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "lua_json.h"
 #include "lua_vm.h"
 

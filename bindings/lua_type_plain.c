@@ -6,7 +6,7 @@
  * say what is wrong. */
 #include "lua_type.h"
 
-#include "json.h"
+#include "json/json.h"
 
 /* Appends the scalar on the top, if it fits a type that needs no second look. */
 static bool write_scalar(lua_State *L, const struct af_type *type, struct af_buf *out)

@@ -2,7 +2,7 @@
  * and read from JSON. See lua_type.h. */
 #include "lua_type.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "lua_event.h"
 #include "lua_json.h"
 #include "lua_vm.h"

@@ -1,11 +1,11 @@
 /* lua_vm.c: see lua_vm.h. */
 #include "lua_vm.h"
 
-#include "bounds.h"
+#include "base/bounds.h"
 #include "embedded.h"
-#include "failure.h"
-#include "mem.h"
-#include "pool.h"
+#include "base/failure.h"
+#include "base/mem.h"
+#include "base/pool.h"
 
 #include <signal.h>
 #include <stdio.h>

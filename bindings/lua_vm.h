@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pool.h"
+#include "base/pool.h"
 
 struct af_failure;
 struct af_script;

@@ -3,7 +3,7 @@
 #include "lua_script.h"
 
 #include "lua_json.h"
-#include "mem.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-# The examples of runtime/README.md do what they say.
+# The examples of runtime/serve/README.md do what they say.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/serve.sh"
 
 start_serve --node x # for a port that is free
 port=${URL##*:}
 stop_serve
-awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$ROOT/runtime/README.md" >examples
+awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$ROOT/runtime/serve/README.md" >examples
 sed -i "s/127\.0\.0\.1:9080/127.0.0.1:$port/; s,^afrun ,'$AFRUN' ," examples
 echo 'kill %1; wait %1' >>examples
 check "the examples run" bash examples

@@ -1,8 +1,8 @@
 /* fuzz_answers.c: whatever a service answers, each reader says what is wrong with it, or gives what
  * keeps its promises: within its bounds, and within the text. */
-#include "arena.h"
-#include "bounds.h"
-#include "bus_http_read.h"
+#include "base/arena.h"
+#include "base/bounds.h"
+#include "bus/http/read.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* fuzz_json.c: whatever the bytes, we and jansson must agree; see ../lib/json_oracle.h.
  * `make fuzz` starts from the texts in corpus/json; json.dict has words to try. */
-#include "../lib/json_oracle.h"
+#include "lib/json_oracle.h"
 
 #include <stdio.h>
 

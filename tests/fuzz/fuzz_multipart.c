@@ -1,6 +1,6 @@
 /* fuzz_multipart.c: whatever the bytes, a multipart body read at once and read in pieces gives the
  * same. The first byte says how large the pieces are. `make fuzz FUZZ=multipart`. */
-#include "http_multipart.h"
+#include "http/multipart.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* fuzz_opts.c: whatever the words (one a line), the options of `run` take or refuse them; what is
  * taken is recorded, and read back from there gives the same run, as replay does it.
  * `make fuzz FUZZ=opts` starts from corpus/opts; opts.dict has words to try. */
-#include "failure.h"
-#include "request.h"
-#include "run_options.h"
+#include "base/failure.h"
+#include "script/request.h"
+#include "cli/run_options.h"
 
 #include <stdint.h>
 #include <stdio.h>

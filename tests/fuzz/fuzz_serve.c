@@ -1,7 +1,7 @@
 /* fuzz_serve.c: whatever the bytes, a push, pop or ack is refused with reasons that are JSON, or
  * what was read is within all bounds, and each content is a JSON object. The first byte says which
  * of them it is. `make fuzz FUZZ=serve` starts from corpus/serve. */
-#include "serve_requests.h"
+#include "serve/requests.h"
 
 #include <stdint.h>
 #include <stdio.h>

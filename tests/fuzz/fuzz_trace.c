@@ -1,8 +1,8 @@
 /* fuzz_trace.c: whatever the bytes, reading them as a trace tells why not, or gives a trace that
  * can be drawn. `make fuzz FUZZ=trace` starts from the traces in corpus/trace. */
-#include "failure.h"
-#include "tool.h"
-#include "trace_file.h"
+#include "base/failure.h"
+#include "script/tool.h"
+#include "trace/file.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* fuzz_trust.c: whatever stands in a .minisig file, it is refused for a reason, or minisign's form
  * and signed by our key, which signed one thing only: corpus/trust/signed. `make fuzz FUZZ=trust`.
  */
-#include "failure.h"
-#include "trust.h"
+#include "base/failure.h"
+#include "code/trust.h"
 
 #include <stdbool.h>
 #include <stdint.h>

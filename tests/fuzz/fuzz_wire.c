@@ -1,12 +1,12 @@
 /* fuzz_wire.c: whatever a worker says, each reader says what is wrong with it, or gives what keeps
  * its promises: within its bounds, within the body, of the flow and of the task. The first byte
  * says what is read: one of the bodies, or a stream of messages. */
-#include "arena.h"
-#include "bounds.h"
-#include "contract.h"
-#include "failure.h"
-#include "json.h"
-#include "script_wire.h"
+#include "base/arena.h"
+#include "base/bounds.h"
+#include "trace/contract.h"
+#include "base/failure.h"
+#include "json/json.h"
+#include "worker/wire.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
 #ifndef AF_FAKE_SERVICE_H
 #define AF_FAKE_SERVICE_H
 
-#include "bounds.h"
-#include "failure.h"
-#include "loop.h"
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 #include <limits.h>

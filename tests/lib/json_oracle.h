@@ -1,4 +1,4 @@
-/* json_oracle.h: what runtime/json.h says of a text, compared with what jansson says.
+/* json_oracle.h: what runtime/json/json.h says of a text, compared with what jansson says.
  *
  * For the unit test and the fuzzer alike. Functions return NULL, or in words what differs. jansson
  * must accept exactly what we accept, but for three limits of one side: our depth; jansson's keys,
@@ -6,7 +6,7 @@
 #ifndef AF_TESTS_JSON_ORACLE_H
 #define AF_TESTS_JSON_ORACLE_H
 
-#include "json.h"
+#include "json/json.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* no_memory.c: preloaded into the program, it lets one statement of SQLite run out of memory: the
- * WITHOUT_MEMORY_AT-th that begins with WITHOUT_MEMORY. KILL_BEHIND: the program is killed after the
- * next statement that begins so, unless what was begun has been given up by then. Each is told to
- * standard error. For tests/e2e/faults_memory.sh. */
+ * WITHOUT_MEMORY_AT-th that begins with WITHOUT_MEMORY. KILL_BEHIND: the program is killed after
+ * the next statement that begins so, unless what was begun has been given up by then. Each is told
+ * to standard error. For tests/e2e/faults_memory.sh. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>

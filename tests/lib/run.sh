@@ -22,9 +22,9 @@ trap 'rm -rf "$results"' EXIT
 list_jobs() {
     local file modes
     for file in "$@"; do
-        modes=release
+        modes=${AF_TEST_MODES:-release}
         case $file in
-        tests/unit/*) modes="release sanitize" ;;
+        tests/unit/*) modes=${AF_TEST_MODES:-release sanitize} ;;
         *.lua) modes=- ;;
         *) [ -z "${AF_TEST_LONG:-}" ] || modes="release sanitize" ;;
         esac
@@ -34,7 +34,7 @@ list_jobs() {
     done
 }
 
-[ $# -gt 0 ] || set -- tests/unit/test_*.c tests/lua/*_test.lua tests/e2e/*.sh tests/regress/*.sh
+[ $# -gt 0 ] || set -- tests/unit/*/test_*.c tests/unit/*/*/test_*.c tests/lua/*_test.lua tests/e2e/*.sh tests/regress/*.sh
 list_jobs "$@" | xargs -r -P "${AF_TEST_JOBS:-2}" -L 1 tests/lib/run_one.sh "$results"
 
 passed=0 failed=0

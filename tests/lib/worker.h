@@ -1,18 +1,18 @@
-/* worker.h: what the tests of worker processes share: a folder with a flow, a worker that runs it,
- * and deliveries that are waited for. stop() looks for what was left: processes, descriptors,
- * timers and posts of the loop.
+/* worker/child.h: what the tests of worker processes share: a folder with a flow, a worker that
+ * runs it, and deliveries that are waited for. stop() looks for what was left: processes,
+ * descriptors, timers and posts of the loop.
  *
  * Include after cmocka.h. The program is $AFRUN, or the one beside the test's folder. */
 #ifndef TESTS_LIB_WORKER_H
 #define TESTS_LIB_WORKER_H
 
-#include "bounds.h"
-#include "failure.h"
-#include "jail.h"
-#include "loop.h"
-#include "mem.h"
-#include "script.h"
-#include "script_worker.h"
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "worker/jail.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "script/script.h"
+#include "worker/host.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,0 +1,460 @@
+/* db.c: see db.h. */
+#include "base/db.h"
+
+#include "base/failure.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPEN_AGAIN_MS = 20, SMALLEST_BYTES = 512 };
+
+struct af_db_statement {
+    sqlite3_stmt *handle;
+    struct af_db *db;
+    const char *sql;
+    int bound;
+};
+
+struct af_db {
+    sqlite3 *handle;
+    char *path;
+    struct af_db_statement **statements;
+    size_t count, cap;
+    bool open; /* a transaction, as its owner sees it: until commit or roll_back */
+    enum af_db_trouble trouble;
+    int64_t changes; /* before the transaction */
+    char why[300];
+};
+
+/* ---- Trouble. ---- */
+
+static void note(struct af_db *db, int code)
+{
+    if (db->trouble != AF_DB_FINE || code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+        return;
+    int kind = code & 0xff;
+    db->trouble = kind == SQLITE_FULL                            ? AF_DB_DISK_FULL
+                  : kind == SQLITE_BUSY || kind == SQLITE_LOCKED ? AF_DB_BUSY
+                  : kind == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC
+                      ? AF_DB_DISK_FULL
+                      : AF_DB_BROKEN;
+    const char *slash =
+        strrchr(db->path, '/'); /* folders are nobody's business who asks from afar */
+    const char *name = slash == NULL ? db->path : slash + 1;
+    switch (db->trouble) {
+    case AF_DB_DISK_FULL:
+        snprintf(db->why, sizeof db->why, "the disk of '%s' is full", name);
+        break;
+    case AF_DB_BUSY:
+        snprintf(db->why, sizeof db->why, "'%s' is in use by another process", name);
+        break;
+    default:
+        snprintf(db->why, sizeof db->why, "'%s': %s", name,
+                 sqlite3_extended_errcode(db->handle) == code ? sqlite3_errmsg(db->handle)
+                                                              : sqlite3_errstr(code));
+        break;
+    }
+}
+
+/* Whether the transaction can come to nothing any more. SQLite rolls back by itself where it runs
+ * out of memory or room in the middle of a statement; what is run behind that is committed
+ * at once, and alone. */
+static bool is_lost(struct af_db *db)
+{
+    if (db->open && db->trouble == AF_DB_FINE && sqlite3_get_autocommit(db->handle) != 0)
+        note(db, SQLITE_ABORT_ROLLBACK);
+    return db->open && db->trouble != AF_DB_FINE;
+}
+
+enum af_db_trouble af_db_failed(const struct af_db *db)
+{
+    return db->trouble;
+}
+
+const char *af_db_why(const struct af_db *db)
+{
+    return db->why;
+}
+
+/* ---- Opening. ---- */
+
+static int64_t pragma(struct af_db *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t value = -1;
+    if (is_lost(db))
+        return value;
+    int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    note(db, code);
+    return value;
+}
+
+static bool execute(struct af_db *db, const char *sql)
+{
+    if (is_lost(db))
+        return false;
+    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    note(db, code);
+    return code == SQLITE_OK;
+}
+
+static int fail(struct af_db *db, struct af_failure *why)
+{
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be used as a store: %s",
+                          db->why[0] == '\0' ? "it cannot be opened" : db->why);
+}
+
+/* Makes the file one of ours, or sees that it is. */
+static int check_format(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
+{
+    char sql[100];
+    if (!af_db_begin(db))
+        return fail(db, why);
+    int64_t tables = pragma(db, "SELECT count(*) FROM sqlite_schema");
+    int64_t application = pragma(db, "PRAGMA application_id");
+    int64_t version = pragma(db, "PRAGMA user_version");
+    if (db->trouble != AF_DB_FINE) {
+        af_db_roll_back(db);
+        return fail(db, why);
+    }
+    if (tables == 0 && application == 0 && version == 0) {
+        execute(db, format->schema);
+        snprintf(sql, sizeof sql, "PRAGMA application_id = %d", (int)format->application_id);
+        execute(db, sql);
+        snprintf(sql, sizeof sql, "PRAGMA user_version = %d", format->version);
+        execute(db, sql);
+        return af_db_commit(db) ? 0 : fail(db, why);
+    }
+    if (application == format->application_id && version >= 1 && version < format->version &&
+        format->upgrades != NULL) {
+        for (; version < format->version; version++)
+            execute(db, format->upgrades[version - 1]);
+        snprintf(sql, sizeof sql, "PRAGMA user_version = %d", format->version);
+        execute(db, sql);
+        return af_db_commit(db) ? 0 : fail(db, why);
+    }
+    af_db_roll_back(db);
+    if (application != format->application_id)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "is a database of another program, not a %s", format->name);
+    if (version > format->version)
+        return af_failure_set(
+            why, AF_FAILURE_TRANSPORT, db->path,
+            "is a %s of version %lld; this program knows versions up to %d: use a "
+            "newer afrun",
+            format->name, (long long)version, format->version);
+    if (version != format->version)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "is a %s of version %lld, which this program cannot read",
+                              format->name, (long long)version);
+    return 0;
+}
+
+/* Whether all of its pages are there and hang together; else why tells what does not. */
+static bool is_sound(struct af_db *db)
+{
+    sqlite3_stmt *statement = NULL;
+    bool sound = false;
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        sound = text != NULL && strcmp(text, "ok") == 0;
+        if (!sound)
+            snprintf(db->why, sizeof db->why, "%s", text == NULL ? "it cannot be read" : text);
+    } else {
+        snprintf(db->why, sizeof db->why, "%s", sqlite3_errmsg(db->handle));
+    }
+    sqlite3_finalize(statement);
+    return sound;
+}
+
+static int open_file(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
+{
+    int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would ask the umask */
+    if (fd < 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
+                              strerror(errno));
+    off_t size = lseek(fd, 0, SEEK_END);
+    close(fd);
+    if (size > 0 && size < SMALLEST_BYTES) /* SQLite would take it for a new one */
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "cannot be used as a store: it has %lld bytes, fewer than any",
+                              (long long)size);
+    int code =
+        sqlite3_open_v2(db->path, &db->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (code != SQLITE_OK)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
+                              db->handle == NULL ? sqlite3_errstr(code)
+                                                 : sqlite3_errmsg(db->handle));
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, format->exclusive ? 200 : 10000);
+    if (format->exclusive)
+        execute(db, "PRAGMA locking_mode = EXCLUSIVE");
+    execute(db, "PRAGMA synchronous = FULL");
+    execute(db, "PRAGMA cache_size = -32000");
+    execute(db, "PRAGMA trusted_schema = OFF");
+    if (db->trouble != AF_DB_FINE)
+        return fail(db, why);
+    if (check_format(db, format, why) != 0)
+        return -1;
+    if (!execute(db, "PRAGMA journal_mode = WAL")) /* kept in the file: not in another's */
+        return fail(db, why);
+    if (format->exclusive && !is_sound(db))
+        return af_failure_set(
+            why, AF_FAILURE_TRANSPORT, db->path,
+            "is damaged: %s; put back a copy of it, or move it away to begin anew", db->why);
+    return 0;
+}
+
+/* All but the path. */
+static void forget(struct af_db *db)
+{
+    for (size_t i = 0; i < db->count; i++) {
+        sqlite3_finalize(db->statements[i]->handle);
+        free(db->statements[i]);
+    }
+    free(db->statements);
+    sqlite3_close(db->handle);
+    *db = (struct af_db){.path = db->path};
+}
+
+struct af_db *af_db_open(const char *path, const struct af_db_format *format,
+                         struct af_failure *why)
+{
+    struct af_db *db = af_mem_zero(1, sizeof *db);
+    char *folder = NULL;
+    const char *slash = strrchr(path, '/');
+    /* O_NOFOLLOW of SQLite is for the whole path: folders may be links */
+    if (slash != NULL) {
+        char *head = af_mem_copy(path, slash == path ? 1 : (size_t)(slash - path));
+        folder = realpath(head, NULL);
+        free(head);
+    } else {
+        folder = realpath(".", NULL);
+    }
+    if (folder == NULL) {
+        af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be opened: %s", strerror(errno));
+        free(db);
+        return NULL;
+    }
+    const char *name = slash == NULL ? path : slash + 1;
+    size_t size = strlen(folder) + strlen(name) + 2;
+    db->path = af_mem_alloc(size);
+    snprintf(db->path, size, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+    free(folder);
+    /* a process that opens the file, mends it after a kill or closes it as the last one locks it
+     * for moments in which SQLite does not wait by itself */
+    int tries = (format->exclusive ? 1000 : 10000) / OPEN_AGAIN_MS;
+    while (open_file(db, format, why) != 0) {
+        bool again = db->trouble == AF_DB_BUSY && tries-- > 0;
+        forget(db);
+        if (!again) {
+            free(db->path);
+            free(db);
+            return NULL;
+        }
+        if (why != NULL)
+            *why = (struct af_failure)AF_FAILURE_INIT;
+        usleep(OPEN_AGAIN_MS * 1000);
+    }
+    return db;
+}
+
+void af_db_close(struct af_db *db)
+{
+    if (db == NULL)
+        return;
+    forget(db);
+    free(db->path);
+    free(db);
+}
+
+/* ---- Statements. ---- */
+
+struct af_db_statement *af_db_use(struct af_db *db, const char *sql)
+{
+    struct af_db_statement *statement = NULL;
+    for (size_t i = 0; i < db->count && statement == NULL; i++)
+        if (db->statements[i]->sql == sql)
+            statement = db->statements[i];
+    if (statement == NULL) {
+        statement = af_mem_zero(1, sizeof *statement);
+        statement->db = db;
+        statement->sql = sql;
+        af_mem_reserve(&db->statements, &db->cap, db->count + 1, sizeof(struct af_db_statement *));
+        db->statements[db->count++] = statement;
+    }
+    if (statement->handle == NULL) /* also where it could not be compiled the last time */
+        note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                    &statement->handle, NULL));
+    statement->bound = 0;
+    return statement;
+}
+
+static struct af_db_statement *bound(struct af_db_statement *statement, int code)
+{
+    if (statement->handle != NULL) /* else it is noted already that it could not be compiled */
+        note(statement->db, code);
+    return statement;
+}
+
+struct af_db_statement *af_db_text(struct af_db_statement *statement, const char *text)
+{
+    return bound(statement,
+                 sqlite3_bind_text(statement->handle, ++statement->bound, text, -1, SQLITE_STATIC));
+}
+
+struct af_db_statement *af_db_bytes(struct af_db_statement *statement, const void *bytes,
+                                    size_t len)
+{
+    return bound(statement, sqlite3_bind_blob64(statement->handle, ++statement->bound, bytes, len,
+                                                SQLITE_STATIC));
+}
+
+struct af_db_statement *af_db_integer(struct af_db_statement *statement, int64_t value)
+{
+    return bound(statement, sqlite3_bind_int64(statement->handle, ++statement->bound, value));
+}
+
+static bool step(struct af_db_statement *statement)
+{
+    if (statement->handle == NULL) /* it could not be compiled */
+        return false;
+    int code = sqlite3_step(statement->handle);
+    if (code == SQLITE_ROW)
+        return true;
+    note(statement->db, code);
+    sqlite3_reset(statement->handle);
+    return false;
+}
+
+bool af_db_row(struct af_db_statement *statement)
+{
+    if (statement->db->open && !is_lost(statement->db))
+        return step(statement);
+    sqlite3_reset(statement->handle);
+    return false;
+}
+
+void af_db_reset(struct af_db_statement *statement)
+{
+    sqlite3_reset(statement->handle);
+}
+
+int64_t af_db_run(struct af_db_statement *statement)
+{
+    const struct af_db *db = statement->db;
+    bool row = af_db_row(statement);
+    assert(!row);
+    return db->open && db->trouble == AF_DB_FINE ? sqlite3_changes64(db->handle) : 0;
+}
+
+int64_t af_db_column_integer(struct af_db_statement *statement, int column)
+{
+    return sqlite3_column_int64(statement->handle, column);
+}
+
+/* A value that is there and is given as NULL: there was no memory for it. */
+static void see_given(struct af_db_statement *statement, const void *given, bool is_there)
+{
+    if (given == NULL && is_there)
+        note(statement->db, SQLITE_NOMEM);
+}
+
+const char *af_db_column_text(struct af_db_statement *statement, int column)
+{
+    if (sqlite3_column_type(statement->handle, column) != SQLITE_TEXT)
+        return NULL;
+    const char *text = (const char *)sqlite3_column_text(statement->handle, column);
+    see_given(statement, text, true);
+    bool is_cut =
+        text != NULL && strlen(text) != (size_t)sqlite3_column_bytes(statement->handle, column);
+    return is_cut ? NULL : text;
+}
+
+const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len)
+{
+    const char *bytes = sqlite3_column_blob(statement->handle, column);
+    *len = (size_t)sqlite3_column_bytes(statement->handle, column);
+    see_given(statement, bytes, *len > 0);
+    if (bytes == NULL)
+        *len = 0;
+    return bytes == NULL ? "" : bytes;
+}
+
+int64_t af_db_last_id(const struct af_db *db)
+{
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+/* ---- Transactions. ---- */
+
+bool af_db_begin(struct af_db *db)
+{
+    assert(!db->open);
+    if (sqlite3_get_autocommit(db->handle) == 0) /* the last one could not be rolled back */
+        step(af_db_use(db, "ROLLBACK"));
+    db->trouble = AF_DB_FINE;
+    db->why[0] = '\0';
+    db->changes = sqlite3_total_changes64(db->handle);
+    step(af_db_use(db, "BEGIN IMMEDIATE"));
+    db->open = db->trouble == AF_DB_FINE;
+    return db->open;
+}
+
+bool af_db_commit(struct af_db *db)
+{
+    if (db->open && !is_lost(db))
+        step(af_db_use(db, "COMMIT"));
+    bool committed = db->open && db->trouble == AF_DB_FINE;
+    af_db_roll_back(db);
+    return committed;
+}
+
+void af_db_roll_back(struct af_db *db)
+{
+    if (sqlite3_get_autocommit(db->handle) == 0)
+        step(af_db_use(db, "ROLLBACK"));
+    db->open = false;
+}
+
+bool af_db_has_changed(const struct af_db *db)
+{
+    return sqlite3_total_changes64(db->handle) != db->changes;
+}
+
+void af_db_mark(struct af_db *db)
+{
+    af_db_row(af_db_use(db, "SAVEPOINT mark"));
+}
+
+void af_db_keep(struct af_db *db)
+{
+    af_db_row(af_db_use(db, "RELEASE mark"));
+}
+
+void af_db_undo(struct af_db *db)
+{
+    af_db_row(af_db_use(db, "ROLLBACK TO mark"));
+    af_db_row(af_db_use(db, "RELEASE mark"));
+}
+
+int64_t af_db_others(struct af_db *db)
+{
+    struct af_db_statement *statement = af_db_use(db, "PRAGMA data_version");
+    int64_t version = step(statement) ? af_db_column_integer(statement, 0) : -1;
+    af_db_reset(statement);
+    return version;
+}

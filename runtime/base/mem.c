@@ -1,0 +1,69 @@
+/* mem.c: see mem.h. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *memory, size_t size_bytes)
+{
+    if (memory == NULL) {
+        fprintf(stderr, "afrun: out of memory: no %zu bytes left\n", size_bytes);
+        abort();
+    }
+    return memory;
+}
+
+void *af_mem_alloc(size_t size_bytes)
+{
+    return checked(malloc(size_bytes == 0 ? 1 : size_bytes), size_bytes);
+}
+
+void *af_mem_zero(size_t count, size_t size_bytes)
+{
+    return checked(calloc(count == 0 ? 1 : count, size_bytes == 0 ? 1 : size_bytes),
+                   count * size_bytes);
+}
+
+void *af_mem_grow(void *old, size_t size_bytes)
+{
+    return checked(realloc(old, size_bytes == 0 ? 1 : size_bytes), size_bytes);
+}
+
+char *af_mem_copy(const void *bytes, size_t len)
+{
+    char *copy = af_mem_alloc(len + 1);
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *af_mem_string(const char *text)
+{
+    return af_mem_copy(text, strlen(text));
+}
+
+void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes)
+{
+    if (need <= *cap)
+        return;
+    size_t wanted = *cap == 0 ? 8 : *cap;
+    while (wanted < need)
+        wanted = wanted > SIZE_MAX / 4 / size_bytes ? need : wanted * 2;
+    void *grown;
+    memcpy(&grown, items, sizeof grown); /* items is the address of a typed pointer */
+    grown = af_mem_grow(grown, wanted * size_bytes);
+    memcpy(items, &grown, sizeof grown);
+    *cap = wanted;
+}
+
+bool af_mem_is_watched(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#else
+    return false;
+#endif
+}

@@ -1,0 +1,176 @@
+/* bus.c: the table of buses, and who answers what a bus cannot do. */
+#include "bus/bus.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/failure.h"
+#include "json/json.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct af_bus_driver *const drivers[] = {&af_bus_local, &af_bus_http};
+
+struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
+                           const struct af_bus_options *options, struct af_failure *why)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
+        if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
+            return drivers[i]->open(url, loop, options, why);
+    if (strncmp(url, "https:", 6) == 0)
+        return af_bus_http.open(url, loop, options, why);
+    af_failure_set(why, AF_FAILURE_USAGE, url,
+                   "is no bus; expected local:FILE, http://HOST:PORT or https://HOST:PORT");
+    return NULL;
+}
+
+void af_bus_close(struct af_bus *bus)
+{
+    if (bus != NULL)
+        bus->driver->close(bus);
+}
+
+const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,
+                                            size_t count)
+{
+    struct af_bus_post *copies = af_arena_alloc(arena, (count + 1) * sizeof *copies);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = posts[i];
+        copies[i].task = af_arena_string(arena, posts[i].task);
+        copies[i].channel = af_arena_string(arena, posts[i].channel);
+        copies[i].title = af_arena_string(arena, posts[i].title);
+        copies[i].sender = af_arena_string(arena, posts[i].sender);
+        copies[i].uuid = af_arena_string(arena, posts[i].uuid);
+        copies[i].targets = af_arena_strings(arena, posts[i].targets, posts[i].target_count);
+        copies[i].content = af_arena_copy(arena, posts[i].content, posts[i].content_len);
+    }
+    return copies;
+}
+
+/* ---- What a bus cannot do. ---- */
+
+struct refusal {
+    af_bus_done_fn *done;
+    void *arg;
+};
+
+static void refuse_now(void *arg)
+{
+    struct refusal *refusal = arg;
+    struct af_bus_result result = {.code = AF_BUS_INVALID, .why = "this bus does not offer it"};
+    refusal->done(refusal->arg, &result);
+    free(refusal);
+}
+
+static void refuse(struct af_bus *bus, af_bus_done_fn *done, void *arg)
+{
+    struct refusal *refusal = af_mem_alloc(sizeof *refusal);
+    *refusal = (struct refusal){done, arg};
+    af_loop_post(bus->loop, refuse_now, refusal);
+}
+
+/* ---- Calls. ---- */
+
+void af_bus_publish(struct af_bus *bus, const struct af_bus_post *posts, size_t count,
+                    af_bus_done_fn *done, void *arg)
+{
+    bus->driver->publish(bus, posts, count, done, arg);
+}
+
+uint64_t af_bus_take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
+                     void *arg)
+{
+    return bus->driver->take(bus, take, done, arg);
+}
+
+void af_bus_cancel(struct af_bus *bus, uint64_t ticket)
+{
+    bus->driver->cancel(bus, ticket);
+}
+
+void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done, void *arg)
+{
+    bus->driver->ack(bus, acks, done, arg);
+}
+
+void af_bus_members(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
+                    void *arg)
+{
+    bus->driver->members(bus, task, asker, done, arg);
+}
+
+void af_bus_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
+                     void *arg)
+{
+    bus->driver->put_file(bus, file, done, arg);
+}
+
+void af_bus_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_bus_done_fn *done,
+                     void *arg)
+{
+    bus->driver->get_file(bus, fetch, done, arg);
+}
+
+void af_bus_tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
+                 void *arg)
+{
+    bus->driver->tell(bus, note, done, arg);
+}
+
+void af_bus_create_task(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
+                        void *arg)
+{
+    if (bus->driver->create_task == NULL)
+        refuse(bus, done, arg);
+    else
+        bus->driver->create_task(bus, task, done, arg);
+}
+
+void af_bus_end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
+{
+    if (bus->driver->end_task == NULL)
+        refuse(bus, done, arg);
+    else
+        bus->driver->end_task(bus, task, done, arg);
+}
+
+void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done, void *arg)
+{
+    if (bus->driver->begin == NULL)
+        refuse(bus, done, arg);
+    else
+        bus->driver->begin(bus, task, clean, done, arg);
+}
+
+void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
+{
+    if (bus->driver->status == NULL)
+        refuse(bus, done, arg);
+    else
+        bus->driver->status(bus, task, done, arg);
+}
+
+int af_bus_leases(const struct af_bus *bus)
+{
+    return bus->driver->leases(bus);
+}
+
+bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type)
+{
+    struct af_json_reader reader;
+    af_json_reader_init(&reader, item->content, item->content_len);
+    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
+    enum af_json_token token = AF_JSON_ERROR;
+    while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY) {
+        bool is_type = reader.string_len == 4 && memcmp(reader.string, "type", 4) == 0;
+        token = af_json_next(&reader);
+        if (is_type && token == AF_JSON_STRING)
+            af_buf_append(type, reader.string, reader.string_len);
+        ok = af_json_skip(&reader, token);
+    }
+    ok = ok && token == AF_JSON_OBJECT_END && af_json_next(&reader) == AF_JSON_END;
+    af_json_reader_release(&reader);
+    return ok;
+}

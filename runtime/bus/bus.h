@@ -1,0 +1,268 @@
+/* bus.h: what carries contracts between the nodes of a task.
+ *
+ * One table of functions a bus (bus/local/bus.c, bus/http/bus.c …), one row each in bus.c; a flow
+ * cannot tell which one it runs on. The simulated network (sim/bus_mock.h) is none of them: it
+ * lives on virtual time and inside of one process.
+ *
+ * Every call completes once, by done(arg, result), on the loop's thread and never from within the
+ * call. What a call is given is copied; a result and all that it points to is borrowed until done
+ * returns. Calls of one bus complete in the order of their making where they touch one queue.
+ *
+ * A queue holds what one node has not yet acknowledged, of one task and channel, in the order in
+ * which the bus took it. Leases: a take with lease_ns hands out without consuming; the holder has
+ * them as long as it calls (each of its takes and acks, a waiting take too, renews them); when they
+ * run out, all that was handed out and not acknowledged comes again, in the old order. */
+#ifndef AF_BUS_H
+#define AF_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_arena;
+struct af_buf;
+struct af_bus;
+struct af_failure;
+struct af_loop;
+
+enum af_bus_code {
+    AF_BUS_OK,
+    AF_BUS_NO_TASK,     /* no such task, or it has ended */
+    AF_BUS_NOT_MEMBER,  /* the node is outside of the task */
+    AF_BUS_INVALID,     /* the request itself is wrong: a target outside of the task, … */
+    AF_BUS_FULL,        /* a bound or the disk: nothing was taken; may be tried again */
+    AF_BUS_UNREACHABLE, /* the service or store did not answer; what happened is not known */
+    AF_BUS_REFUSED,     /* the service knows no such caller, or refuses it */
+    AF_BUS_CANCELLED,
+};
+
+/* A node of a task. */
+struct af_bus_member {
+    const char *node;
+    const char *role; /* its role's name, "" if only the number is known */
+    int number;       /* the platform's: 1 initiator, 2 participant, 0 unknown */
+};
+
+/* A contract that is handed out. */
+struct af_bus_item {
+    int64_t id; /* grows along a queue */
+    const char *uuid, *title;
+    const char *sender;         /* NULL: the bus cannot tell */
+    const char *const *targets; /* as they were pushed; exactly {"*"}: every node */
+    size_t target_count;
+    const char *content; /* a JSON object */
+    size_t content_len;
+    int64_t time_s;       /* since 1970, as the sender said */
+    int64_t flow_version; /* of the sender's flow, 0: not known */
+};
+
+struct af_bus_result {
+    enum af_bus_code code;
+    const char *why;  /* unless OK: in words for people, without secrets */
+    int64_t retry_ns; /* of FULL: how soon it is worth trying again, 0 unknown */
+    bool held;        /* of a take without items: another process of the node has the leases */
+    const char *const *uuids;            /* publish: one for each post */
+    const struct af_bus_item *items;     /* take */
+    const struct af_bus_member *members; /* members */
+    size_t count;                        /* of uuids, items or members */
+    const char *text; /* put_file: the URL; status: JSON; get_file: the path written */
+    size_t text_len;
+    const void *bytes; /* get_file without a path */
+    size_t bytes_len;
+};
+
+typedef void af_bus_done_fn(void *arg, const struct af_bus_result *result);
+
+/* A contract to be sent. */
+struct af_bus_post {
+    const char *task, *channel, *title;
+    const char *sender;         /* NULL: not known */
+    const char *uuid;           /* chosen by the sender; NULL: the bus chooses one */
+    const char *const *targets; /* node IDs; exactly {"*"}: every node, later ones too */
+    size_t target_count;
+    const char *content; /* a JSON object */
+    size_t content_len;
+    int64_t time_s;       /* since 1970 */
+    int64_t flow_version; /* of the sender's flow, 0: not told; lost by the platform's service */
+};
+
+struct af_bus_take {
+    const char *task, *channel, *node;
+    const char *holder;      /* who of the node takes: one at a time has leases; NULL: "" */
+    int64_t lease_ns;        /* 0: consume what is handed out */
+    int64_t wait_ns;         /* how long to wait for a first contract, 0: not at all */
+    size_t max;              /* contracts, 1 to AF_BUS_TAKE_MAX */
+    bool release;            /* of an ack: give the rest back, to be handed out again at once */
+    bool again;              /* hand out all that is not acknowledged, as if the leases had run out:
+                                the holder lost an answer */
+    const char *const *acks; /* uuids that are done with, before anything is handed out */
+    size_t ack_count;
+};
+
+/* A file to be kept. Either path or bytes. */
+struct af_bus_file {
+    const char *task, *node;
+    const char *name;   /* how it should be called, NULL: by its path; only its extension is kept */
+    const char *path;   /* a file of this machine; it must not change meanwhile */
+    bool move;          /* the file at path is the bus's from here on */
+    const char *sha256; /* of the bytes, hexadecimal, if the caller has worked it out; or NULL */
+    const void *bytes;
+    size_t bytes_len;
+    bool durable;        /* keep it when the task ends */
+    const char *call_id; /* the same where the call is made again after a crash; or NULL */
+    /* Told now and then, on the loop's thread; or NULL. */
+    void (*progress)(void *arg, int64_t done_bytes, int64_t total_bytes);
+    void *progress_arg;
+};
+
+struct af_bus_fetch {
+    const char *task, *node; /* who asks */
+    const char *url;
+    const char *path;   /* where to write it (mode 0600, whole or not at all); NULL: into memory */
+    bool locate;        /* neither: only tell where the bus keeps it (a bus of this machine) */
+    const char *sha256; /* what the bytes must have, or NULL */
+    int64_t max_bytes;
+};
+
+/* What a node tells about a task. */
+enum af_bus_note_kind {
+    AF_BUS_NOTE_PROGRESS, /* number: percent */
+    AF_BUS_NOTE_RESULT,   /* url; text: `py` or `pickle`; number: 1 verify, 2 train */
+    AF_BUS_NOTE_DATASET,  /* number: 1 verified, 0 not; text: why not, or NULL */
+    AF_BUS_NOTE_LAUNCH,   /* text: the bundle's file key */
+};
+
+/* Where a service tells nodes which parties to launch: an open task, and its channel. */
+#define AF_BUS_LAUNCH_TASK "afrun:launches"
+#define AF_BUS_LAUNCH_CHANNEL "launch"
+
+struct af_bus_note {
+    enum af_bus_note_kind kind;
+    const char *task, *channel, *node;
+    int64_t number;
+    const char *text, *url;
+    const char *call_id; /* as above */
+};
+
+struct af_bus_task {
+    const char *task;
+    const struct af_bus_member *members;
+    size_t member_count;
+    bool open; /* nodes join by use */
+};
+
+struct af_bus_options {
+    const char *node;                    /* who opens it, NULL: a service for many */
+    bool party;                          /* a party's own process, whose leases end with it */
+    bool open_tasks;                     /* tasks spring up by use, and nodes join by use */
+    const struct af_bus_member *members; /* of a task that springs up without being open */
+    size_t member_count;
+    const char *files;              /* where files are kept, NULL: beside the bus's own */
+    const struct af_config *config; /* tokens and certificates, or NULL; borrowed */
+};
+
+/* Opens `local:FILE`, `http://…` or `https://…`. Returns NULL with *why filled: no such bus, the
+ * file cannot be opened, or is of a newer version. */
+struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
+                           const struct af_bus_options *options, struct af_failure *why);
+
+/* Closes it. What waits is completed as CANCELLED, from within; what was confirmed stays. */
+void af_bus_close(struct af_bus *bus);
+
+/* Keeps the posts, all or none of them, durably before it is confirmed; a post whose (task, sender,
+ * uuid) is there already changes nothing, and is answered the same. */
+void af_bus_publish(struct af_bus *bus, const struct af_bus_post *posts, size_t count,
+                    af_bus_done_fn *done, void *arg);
+
+/* Hands out what a queue holds, in order: items, or none when the wait is over. The node joins an
+ * open task by it. The ticket is for af_bus_cancel(). */
+uint64_t af_bus_take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
+                     void *arg);
+
+/* Ends a take that waits: done is called soon, as CANCELLED or with what was handed out meanwhile.
+ * An old ticket is ignored. */
+void af_bus_cancel(struct af_bus *bus, uint64_t ticket);
+
+void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
+                void *arg);
+
+/* The task's members in the order in which they were named or joined. asker NULL: anybody. */
+void af_bus_members(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
+                    void *arg);
+
+void af_bus_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
+                     void *arg);
+void af_bus_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_bus_done_fn *done,
+                     void *arg);
+void af_bus_tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
+                 void *arg);
+
+/* ---- For who runs the tasks. A bus that cannot completes these as AF_BUS_INVALID. ---- */
+
+/* Makes a task, or adds members to one that is there. */
+void af_bus_create_task(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
+                        void *arg);
+
+/* Ends a task: its queues and files that are not durable go; its name stays taken. */
+void af_bus_end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+
+/* Says that this process takes part in the task until the bus is closed. clean: forgets what
+ * earlier runs left of the task, unless another process takes part in it now. For buses of one
+ * machine. */
+void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done,
+                  void *arg);
+
+/* Tasks, members, queues, progress and notes as JSON: names, sizes and counts, no contents. task
+ * NULL: all. */
+void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+
+/* Whether the service behind it leases, and remembers uuids: -1 not known yet. */
+int af_bus_leases(const struct af_bus *bus);
+
+/* Appends the type of an item's content, "" where it has none; false: it is no JSON object. */
+bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
+
+/* ---- A driver's side: one table a bus; NULL rows are answered as AF_BUS_INVALID. ---- */
+
+struct af_bus_driver {
+    const char *scheme; /* "local:" */
+    struct af_bus *(*open)(const char *url, struct af_loop *loop,
+                           const struct af_bus_options *options, struct af_failure *why);
+    void (*close)(struct af_bus *bus);
+    void (*publish)(struct af_bus *bus, const struct af_bus_post *posts, size_t count,
+                    af_bus_done_fn *done, void *arg);
+    uint64_t (*take)(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
+                     void *arg);
+    void (*cancel)(struct af_bus *bus, uint64_t ticket);
+    void (*ack)(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
+                void *arg);
+    void (*members)(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
+                    void *arg);
+    void (*put_file)(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
+                     void *arg);
+    void (*get_file)(struct af_bus *bus, const struct af_bus_fetch *fetch, af_bus_done_fn *done,
+                     void *arg);
+    void (*tell)(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
+                 void *arg);
+    void (*create_task)(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
+                        void *arg);
+    void (*end_task)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+    void (*begin)(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done,
+                  void *arg);
+    void (*status)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+    int (*leases)(const struct af_bus *bus);
+};
+
+/* A bus embeds this as its first member, and fills it in open(). */
+struct af_bus {
+    const struct af_bus_driver *driver;
+    struct af_loop *loop;
+};
+
+extern const struct af_bus_driver af_bus_local, af_bus_http;
+
+/* Posts with all that they point to, as long as the arena lives. */
+const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,
+                                            size_t count);
+
+#endif

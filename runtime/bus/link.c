@@ -1,0 +1,508 @@
+/* link.c: see link.h. */
+#include "bus/link.h"
+
+#include "base/arena.h"
+#include "base/bounds.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct outgoing {
+    struct outgoing *next;
+    struct af_arena arena;
+    struct af_bus_post post;
+};
+
+struct names { /* contracts: their uuids, which are ours, and their numbers in the queue */
+    char **items;
+    int64_t *ids;
+    size_t count, cap, id_cap;
+};
+
+struct af_link {
+    struct af_link_spec spec;
+    struct af_arena arena; /* of the spec's texts */
+    struct af_rng chance;  /* spreads retries */
+
+    struct outgoing *first, **last;
+    size_t unsent, in_push; /* in_push: of those, under way now */
+    size_t unsent_bytes;    /* of their contents */
+    struct af_timer *push_again;
+    int64_t push_delay_ns;
+
+    struct names in_hand, acks; /* acks: dealt with, and not told yet */
+    uint64_t ticket;
+    size_t acks_taking, acks_acking; /* how many of acks the take or ack under way carries */
+    struct af_timer *take_again;
+    int64_t take_delay_ns;
+
+    void (*left)(void *arg);
+    void *left_arg;
+    struct af_timer *leave_by;
+
+    size_t calls; /* under way: the link lives until they are over */
+    bool freed;
+    bool stopped; /* refused for good, or leaving */
+    bool listening, taking, acking;
+    bool heard; /* the bus had nothing more for us, once */
+    bool again; /* the next take asks for all that is not acknowledged */
+    bool ack_posted;
+    bool in_trouble;
+};
+
+static void push(struct af_link *link);
+static void take(struct af_link *link);
+static void after_leave(struct af_link *link);
+
+/* ---- Names. ---- */
+
+static void names_add(struct names *names, const char *uuid, int64_t id)
+{
+    af_mem_reserve(&names->items, &names->cap, names->count + 1, sizeof(char *));
+    af_mem_reserve(&names->ids, &names->id_cap, names->count + 1, sizeof *names->ids);
+    names->ids[names->count] = id;
+    names->items[names->count++] = af_mem_string(uuid);
+}
+
+static size_t names_find(const struct names *names, int64_t id)
+{
+    size_t i = 0;
+    while (i < names->count && names->ids[i] != id)
+        i++;
+    return i;
+}
+
+static void names_drop(struct names *names, size_t first, size_t count)
+{
+    if (count == 0)
+        return;
+    for (size_t i = first; i < first + count; i++)
+        free(names->items[i]);
+    names->count -= count;
+    memmove(names->items + first, names->items + first + count,
+            (names->count - first) * sizeof(char *));
+    memmove(names->ids + first, names->ids + first + count,
+            (names->count - first) * sizeof *names->ids);
+}
+
+static void names_release(struct names *names)
+{
+    names_drop(names, 0, names->count);
+    free(names->items);
+    free(names->ids);
+}
+
+/* ---- Trouble. ---- */
+
+static void well_again(struct af_link *link)
+{
+    if (!link->in_trouble)
+        return;
+    link->in_trouble = false;
+    link->spec.owner.trouble(link->spec.owner.arg, link, NULL);
+}
+
+static bool may_try_again(enum af_bus_code code)
+{
+    return code == AF_BUS_UNREACHABLE || code == AF_BUS_FULL;
+}
+
+/* What a result that is no success means: true if it is tried again, after *delay_ns. */
+static bool trouble(struct af_link *link, const struct af_bus_result *result, int64_t *delay_ns)
+{
+    if (!may_try_again(result->code)) {
+        link->stopped = true;
+        if (link->spec.owner.refused(link->spec.owner.arg, link, result->code, result->why))
+            link->stopped = false;
+        return false;
+    }
+    link->in_trouble = true;
+    link->spec.owner.trouble(link->spec.owner.arg, link, result->why);
+    *delay_ns = *delay_ns == 0 ? AF_LINK_RETRY_FIRST_NS : *delay_ns * 2;
+    if (*delay_ns > AF_LINK_RETRY_LAST_NS)
+        *delay_ns = AF_LINK_RETRY_LAST_NS;
+    return true;
+}
+
+/* Between a half and all of the delay, so that many nodes do not come back in one moment. */
+static int64_t spread(struct af_link *link, int64_t delay_ns)
+{
+    return delay_ns / 2 + (int64_t)af_rng_below(&link->chance, (uint64_t)delay_ns / 2);
+}
+
+/* A call is over; false: the link is not there any more. */
+static bool call_over(struct af_link *link)
+{
+    link->calls--;
+    if (!link->freed)
+        return true;
+    af_link_free(link);
+    return false;
+}
+
+/* ---- Sending. ---- */
+
+static void push_later(void *arg)
+{
+    struct af_link *link = arg;
+    link->push_again = NULL;
+    push(link);
+}
+
+static void outgoing_free(struct outgoing *outgoing)
+{
+    af_arena_release(&outgoing->arena);
+    free(outgoing);
+}
+
+static void forget_posts(struct af_link *link, size_t count)
+{
+    for (; count > 0; count--) {
+        struct outgoing *outgoing = link->first;
+        link->first = outgoing->next;
+        link->unsent--;
+        link->unsent_bytes -= outgoing->post.content_len;
+        outgoing_free(outgoing);
+    }
+}
+
+static void pushed(void *arg, const struct af_bus_result *result)
+{
+    struct af_link *link = arg;
+    size_t count = link->in_push;
+    link->in_push = 0;
+    if (!call_over(link) || link->stopped)
+        return;
+    if (result->code != AF_BUS_OK) {
+        if (trouble(link, result, &link->push_delay_ns))
+            link->push_again = af_timer_start(link->spec.loop, spread(link, link->push_delay_ns),
+                                              push_later, link);
+        if (link->stopped || link->push_again != NULL)
+            return;
+    }
+    link->push_delay_ns = 0;
+    forget_posts(link, count);
+    if (link->spec.owner.confirmed != NULL)
+        link->spec.owner.confirmed(link->spec.owner.arg, link, count);
+    if (result->code == AF_BUS_OK)
+        well_again(link);
+    push(link);
+    if (link->unsent == 0 && link->spec.owner.sent_all != NULL)
+        link->spec.owner.sent_all(link->spec.owner.arg, link);
+}
+
+/* One push at a time, so that the order is kept; what has gathered meanwhile goes together where
+ * the bus takes several. */
+static void push(struct af_link *link)
+{
+    struct af_bus_post posts[AF_LINK_POSTS_MAX];
+    size_t most = af_bus_leases(link->spec.bus) == 1 ? AF_LINK_POSTS_MAX : 1;
+    size_t count = 0, bytes = 0;
+    if (link->in_push > 0 || link->unsent == 0 || link->push_again != NULL || link->stopped)
+        return;
+    for (struct outgoing *at = link->first; at != NULL && count < most; at = at->next) {
+        bytes += at->post.content_len;
+        if (count > 0 && bytes > AF_BUS_TAKE_BYTES)
+            break;
+        posts[count++] = at->post;
+    }
+    link->in_push = count;
+    link->calls++;
+    af_bus_publish(link->spec.bus, posts, count, pushed, link);
+}
+
+void af_link_send(struct af_link *link, const struct af_bus_post *post)
+{
+    struct outgoing *outgoing = af_mem_zero(1, sizeof *outgoing);
+    struct af_arena *arena = &outgoing->arena;
+    outgoing->post = *post;
+    outgoing->post.task = link->spec.task;
+    outgoing->post.channel = link->spec.channel;
+    outgoing->post.sender = link->spec.node;
+    outgoing->post.title = af_arena_string(arena, post->title);
+    outgoing->post.uuid = af_arena_string(arena, post->uuid);
+    outgoing->post.targets = af_arena_strings(arena, post->targets, post->target_count);
+    outgoing->post.content = af_arena_copy(arena, post->content, post->content_len);
+    if (link->first == NULL)
+        link->last = &link->first;
+    *link->last = outgoing;
+    link->last = &outgoing->next;
+    link->unsent++;
+    link->unsent_bytes += post->content_len;
+    push(link);
+}
+
+bool af_link_is_full(const struct af_link *link)
+{
+    return link->unsent_bytes > AF_LINK_UNSENT_BYTES_MAX;
+}
+
+size_t af_link_unsent(const struct af_link *link)
+{
+    return link->unsent;
+}
+
+/* ---- Acknowledging. ---- */
+
+static struct af_bus_take request(struct af_link *link)
+{
+    return (struct af_bus_take){.task = link->spec.task,
+                                .channel = link->spec.channel,
+                                .node = link->spec.node,
+                                .holder = link->spec.holder,
+                                .lease_ns = AF_LINK_LEASE_NS,
+                                .wait_ns = AF_LINK_WAIT_NS,
+                                .max = 1,
+                                .acks = (const char *const *)link->acks.items,
+                                .ack_count = link->acks.count};
+}
+
+static void acknowledged(void *arg, const struct af_bus_result *result)
+{
+    struct af_link *link = arg;
+    size_t count = link->acks_acking;
+    link->acking = false;
+    link->acks_acking = 0;
+    if (!call_over(link))
+        return;
+    if (result->code == AF_BUS_OK && count <= link->acks.count)
+        names_drop(&link->acks, 0, count); /* else the next take tells them again */
+    if (link->left != NULL)
+        after_leave(link);
+    else
+        take(link); /* one may have ended meanwhile, and waited for this */
+}
+
+static void send_acks(struct af_link *link, bool release)
+{
+    struct af_bus_take acks = request(link);
+    acks.release = release;
+    link->acking = true;
+    link->acks_acking = link->acks.count;
+    link->calls++;
+    af_bus_ack(link->spec.bus, &acks, acknowledged, link);
+}
+
+/* All acknowledgements of one turn of the loop go together. Where a take waits they need a call of
+ * their own; else the next take carries them. */
+static void ack_soon(void *arg)
+{
+    struct af_link *link = arg;
+    link->ack_posted = false;
+    if (link->stopped)
+        return;
+    if (!link->taking)
+        take(link);
+    else if (!link->acking && link->acks_taking == 0 && link->acks.count > 0)
+        send_acks(link, false);
+}
+
+void af_link_ack(struct af_link *link, int64_t id)
+{
+    size_t i = names_find(&link->in_hand, id);
+    if (i == link->in_hand.count)
+        return;
+    if (af_bus_leases(link->spec.bus) != 0) /* else it was consumed when it was handed out */
+        names_add(&link->acks, link->in_hand.items[i], id);
+    names_drop(&link->in_hand, i, 1);
+    if (!link->ack_posted) {
+        link->ack_posted = true;
+        af_loop_post(link->spec.loop, ack_soon, link);
+    }
+}
+
+size_t af_link_in_hand(const struct af_link *link)
+{
+    return link->in_hand.count;
+}
+
+/* ---- Taking. ---- */
+
+static void take_later(void *arg)
+{
+    struct af_link *link = arg;
+    link->take_again = NULL;
+    take(link);
+}
+
+/* Gives what has come, but for what is in hand, or was and the bus does not know it yet. */
+static void give(struct af_link *link, const struct af_bus_result *result)
+{
+    for (size_t i = 0; i < result->count && !link->freed; i++) {
+        const struct af_bus_item *item = &result->items[i];
+        bool leased = af_bus_leases(link->spec.bus) != 0;
+        if (leased && (names_find(&link->in_hand, item->id) < link->in_hand.count ||
+                       names_find(&link->acks, item->id) < link->acks.count))
+            continue;
+        names_add(&link->in_hand, item->uuid, item->id);
+        link->spec.owner.came(link->spec.owner.arg, link, item);
+    }
+}
+
+static void taken(void *arg, const struct af_bus_result *result)
+{
+    struct af_link *link = arg;
+    size_t carried = link->acks_taking;
+    link->taking = false;
+    link->acks_taking = 0;
+    if (link->freed || link->stopped) {
+        if (call_over(link) && link->left != NULL)
+            after_leave(link);
+        return;
+    }
+    if (result->code == AF_BUS_OK) {
+        names_drop(&link->acks, 0, carried);
+        link->take_delay_ns = 0;
+        if (result->held) {
+            link->in_trouble = true;
+            link->spec.owner.trouble(link->spec.owner.arg, link,
+                                     "another process of this node holds the task's contracts");
+        } else {
+            well_again(link);
+        }
+        give(link, result); /* may free the link: the call still counts */
+        if (!link->freed && !link->heard && result->count == 0 && !result->held) {
+            link->heard = true;
+            if (link->spec.owner.heard != NULL)
+                link->spec.owner.heard(link->spec.owner.arg, link);
+        }
+    } else {
+        link->again = true; /* an answer may be lost */
+        if (trouble(link, result, &link->take_delay_ns))
+            link->take_again = af_timer_start(link->spec.loop, spread(link, link->take_delay_ns),
+                                              take_later, link);
+    }
+    if (call_over(link))
+        take(link);
+}
+
+static void take(struct af_link *link)
+{
+    if (link->taking || link->acking || link->take_again != NULL || link->stopped ||
+        !link->listening || link->in_hand.count >= AF_BUS_WINDOW)
+        return;
+    struct af_bus_take wanted = request(link);
+    wanted.max = AF_BUS_WINDOW - link->in_hand.count;
+    if (link->in_trouble ? link->again : !link->heard)
+        wanted.wait_ns = 0; /* to know soon that all is well again, or that nothing is there */
+    wanted.again = link->again;
+    link->again = false;
+    link->taking = true;
+    link->acks_taking = link->acks.count;
+    link->calls++;
+    link->ticket = af_bus_take(link->spec.bus, &wanted, taken, link);
+}
+
+void af_link_listen(struct af_link *link)
+{
+    link->listening = true;
+    take(link);
+}
+
+/* ---- Leaving. ---- */
+
+static void left(void *arg)
+{
+    struct af_link *link = arg;
+    void (*over)(void *) = link->left;
+    af_timer_cancel(link->leave_by);
+    link->leave_by = NULL;
+    link->left = NULL;
+    over(link->left_arg); /* may free the link */
+}
+
+static void leave_in_time(void *arg)
+{
+    struct af_link *link = arg;
+    link->leave_by = NULL;
+    left(link);
+}
+
+/* When the take that was cancelled is over, the rest is told; when that is answered, we have left.
+ */
+static void after_leave(struct af_link *link)
+{
+    if (link->taking || link->acking)
+        return;
+    bool tell = link->listening && af_bus_leases(link->spec.bus) == 1;
+    link->listening = false;
+    if (tell)
+        send_acks(link, true);
+    else
+        left(link);
+}
+
+void af_link_leave(struct af_link *link, void (*over)(void *arg), void *arg)
+{
+    link->stopped = true;
+    link->left = over;
+    link->left_arg = arg;
+    link->leave_by = af_timer_start(link->spec.loop, AF_LINK_LEAVE_NS, leave_in_time, link);
+    if (link->taking)
+        af_bus_cancel(link->spec.bus, link->ticket);
+    else if (!link->acking)
+        after_leave(link);
+}
+
+/* ---- Life. ---- */
+
+struct af_link *af_link_new(const struct af_link_spec *spec)
+{
+    struct af_link *link = af_mem_zero(1, sizeof *link);
+    struct af_arena *arena = &link->arena;
+    link->spec = *spec;
+    link->spec.task = af_arena_string(arena, spec->task);
+    link->spec.channel = af_arena_string(arena, spec->channel);
+    link->spec.node = af_arena_string(arena, spec->node);
+    link->spec.holder = af_arena_string(arena, spec->holder);
+    link->again = spec->comes_back;
+    struct af_hash key =
+        af_hash_bytes((struct af_hash){11, 12}, spec->holder, strlen(spec->holder));
+    af_rng_init_keyed(&link->chance, key);
+    return link;
+}
+
+void af_link_free(struct af_link *link)
+{
+    if (link == NULL)
+        return;
+    if (!link->freed) {
+        af_timer_cancel(link->push_again);
+        af_timer_cancel(link->take_again);
+        af_timer_cancel(link->leave_by);
+        if (link->ack_posted)
+            af_loop_unpost(link->spec.loop, ack_soon, link);
+        if (link->taking)
+            af_bus_cancel(link->spec.bus, link->ticket);
+        link->freed = link->stopped = true;
+    }
+    if (link->calls > 0)
+        return; /* the last of them frees it */
+    while (link->first != NULL) {
+        struct outgoing *outgoing = link->first;
+        link->first = outgoing->next;
+        outgoing_free(outgoing);
+    }
+    names_release(&link->in_hand);
+    names_release(&link->acks);
+    af_arena_release(&link->arena);
+    free(link);
+}
+
+const char *af_link_task(const struct af_link *link)
+{
+    return link->spec.task;
+}
+
+const char *af_link_channel(const struct af_link *link)
+{
+    return link->spec.channel;
+}
+
+void *af_link_arg(const struct af_link *link)
+{
+    return link->spec.owner.arg;
+}

@@ -1,0 +1,713 @@
+/* bus.c: `local:FILE`: one SQLite file, shared by processes of one machine.
+ *
+ * Each call becomes an operation; one thread takes all that have come, runs them in one
+ * transaction, and has them completed on the loop once the commit is on the disk. So many publishes
+ * share one fsync, and none is confirmed before it. A take that finds nothing is parked with the
+ * thread; a publish of the same batch that feeds it is handed out in the same commit.
+ *
+ * Other processes: after a commit that changed something the thread touches FILE-wake, and each
+ * thread watches that file by inotify; what SQLite calls data_version says whether anybody else was
+ * it. Nobody polls the database. */
+#include "bus/local/impl.h"
+
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BATCH_MAX = 1000, FORGET_EVERY = 10000 };
+
+struct op_list {
+    struct af_local_op *first, **last;
+};
+
+struct bus_local {
+    struct af_bus head;
+    struct af_local_store store;
+    char *path;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t file_threads_end;
+    struct op_list waiting; /* under the lock: for the thread */
+    struct op_list done;    /* under the lock: for the loop */
+    bool done_posted, stop;
+    size_t file_threads;
+    int event_fd, inotify_fd, wake_fd;
+    uint64_t tickets;
+    bool closing;
+    /* the thread's own */
+    struct af_local_op **parked;
+    size_t parked_count, parked_cap;
+    int64_t others;
+    struct af_timer *keep_alive; /* the loop waits as long as calls are under way */
+    size_t calls;
+};
+
+static struct bus_local *of(struct af_bus *bus)
+{
+    return (struct bus_local *)bus; /* its first member */
+}
+
+struct af_local_store *af_local_store_of(struct af_bus *bus)
+{
+    return &of(bus)->store;
+}
+
+/* ---- Operations. ---- */
+
+static void list_add(struct op_list *list, struct af_local_op *op)
+{
+    op->next = NULL;
+    if (list->first == NULL)
+        list->last = &list->first;
+    *list->last = op;
+    list->last = &op->next;
+}
+
+/* The loop's own reason to go on while calls are under way: it does not count threads. */
+static void stay_alive(void *arg)
+{
+    struct bus_local *bus = arg;
+    bus->keep_alive =
+        bus->calls > 0 ? af_timer_start(bus->head.loop, AF_TIME_MAX_NS, stay_alive, bus) : NULL;
+}
+
+static void call_begins(struct bus_local *bus)
+{
+    if (bus->calls++ == 0)
+        stay_alive(bus);
+}
+
+static void call_ends(struct bus_local *bus)
+{
+    if (--bus->calls == 0) {
+        af_timer_cancel(bus->keep_alive);
+        bus->keep_alive = NULL;
+    }
+}
+
+struct af_local_op *af_local_op_new(struct af_bus *bus, af_local_op_fn *run, af_bus_done_fn *done,
+                                    void *arg)
+{
+    struct af_local_op *op = af_mem_zero(1, sizeof *op);
+    op->bus = bus;
+    op->run = run;
+    op->done = done;
+    op->arg = arg;
+    call_begins(of(bus));
+    return op;
+}
+
+void af_local_op_free(struct af_local_op *op)
+{
+    if (op->file.progress != NULL)
+        af_loop_unpost(op->bus->loop, af_local_tell_progress, op);
+    af_buf_release(&op->text);
+    af_arena_release(&op->arena);
+    free(op);
+}
+
+void af_local_submit(struct af_local_op *op)
+{
+    struct bus_local *bus = of(op->bus);
+    uint64_t one = 1;
+    pthread_mutex_lock(&bus->lock);
+    bool first = bus->waiting.first == NULL;
+    list_add(&bus->waiting, op);
+    pthread_mutex_unlock(&bus->lock);
+    if (first && write(bus->event_fd, &one, sizeof one) < 0)
+        assert(errno == EAGAIN); /* it is set already */
+}
+
+/* ---- Completing, on the loop. ---- */
+
+static void complete_now(struct af_local_op *op)
+{
+    struct bus_local *bus = of(op->bus);
+    if (op->after != NULL && !bus->closing) {
+        op->after(op);
+        return;
+    }
+    if (op->done != NULL)
+        op->done(op->arg, &op->result);
+    call_ends(bus);
+    af_local_op_free(op);
+}
+
+static void complete_all(void *arg)
+{
+    struct bus_local *bus = arg;
+    pthread_mutex_lock(&bus->lock);
+    struct af_local_op *op = bus->done.first;
+    bus->done.first = NULL;
+    bus->done_posted = false;
+    pthread_mutex_unlock(&bus->lock);
+    while (op != NULL) {
+        struct af_local_op *next = op->next;
+        complete_now(op);
+        op = next;
+    }
+}
+
+static void give_to_loop(struct bus_local *bus, struct op_list *list)
+{
+    if (list->first == NULL)
+        return;
+    pthread_mutex_lock(&bus->lock);
+    while (list->first != NULL) {
+        struct af_local_op *op = list->first;
+        list->first = op->next;
+        list_add(&bus->done, op);
+    }
+    bool post = !bus->done_posted && !bus->closing;
+    bus->done_posted = bus->done_posted || post;
+    pthread_mutex_unlock(&bus->lock);
+    if (post)
+        af_loop_post(bus->head.loop, complete_all, bus);
+}
+
+void af_local_complete(struct af_local_op *op)
+{
+    struct op_list list = {NULL, NULL};
+    list_add(&list, op);
+    give_to_loop(of(op->bus), &list);
+}
+
+/* ---- The thread: a batch. ---- */
+
+static void unpark(struct bus_local *bus, size_t i)
+{
+    memmove(bus->parked + i, bus->parked + i + 1,
+            (bus->parked_count - i - 1) * sizeof(struct af_local_op *));
+    bus->parked_count--;
+}
+
+static void park(struct bus_local *bus, struct af_local_op *op)
+{
+    af_mem_reserve(&bus->parked, &bus->parked_cap, bus->parked_count + 1,
+                   sizeof(struct af_local_op *));
+    assert(bus->parked_count == 0 || bus->parked[bus->parked_count - 1]->ticket < op->ticket);
+    bus->parked[bus->parked_count++] = op;
+}
+
+/* Takes come in the order of their tickets, and so are parked. */
+static void run_cancel(struct bus_local *bus, uint64_t ticket, bool begun,
+                       struct op_list *cancelled)
+{
+    size_t low = 0, high = bus->parked_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (bus->parked[middle]->ticket < ticket)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == bus->parked_count || bus->parked[low]->ticket != ticket)
+        return;
+    struct af_local_op *op = bus->parked[low];
+    unpark(bus, low);
+    op->parked = false;
+    if (begun)
+        af_local_vanish(&bus->store, op);
+    af_local_refuse(op, AF_BUS_CANCELLED, "the wait was cancelled");
+    list_add(cancelled, op);
+}
+
+static int compare_queues(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* They must be sorted. */
+static bool is_touched(const struct af_local_store *store, int64_t queue)
+{
+    return store->touched_count > 0 && bsearch(&queue, store->touched, store->touched_count,
+                                               sizeof queue, compare_queues) != NULL;
+}
+
+/* Parked takes whose queue was fed, whose time is over, or that asked to be looked at. Those that
+ * are over stay parked until the commit: should it fail, they must wait on. */
+static void run_parked(struct bus_local *bus, bool all)
+{
+    struct af_local_store *store = &bus->store;
+    if (store->touched_count > 1 && bus->parked_count > 0)
+        qsort(store->touched, store->touched_count, sizeof *store->touched, compare_queues);
+    for (size_t i = 0; i < bus->parked_count; i++) {
+        struct af_local_op *op = bus->parked[i];
+        bool due = store->machine_ns >= op->until_ns || store->machine_ns >= op->look_ns;
+        if (op->parked && (all || due || is_touched(store, op->queue)))
+            af_local_take(store, op);
+    }
+}
+
+static void fail_op(struct bus_local *bus, struct af_local_op *op)
+{
+    enum af_db_trouble trouble = af_db_failed(bus->store.db);
+    op->result = (struct af_bus_result){.code = AF_BUS_OK};
+    af_local_refuse(op, trouble == AF_DB_BROKEN ? AF_BUS_UNREACHABLE : AF_BUS_FULL, "%s",
+                    af_db_why(bus->store.db));
+    op->result.retry_ns = AF_S_NS;
+}
+
+/* After the commit: those that are not parked any more are over. Where it failed, what was handed
+ * out is void: old ones wait on, those of this batch fail with it. */
+static void leave_parked(struct bus_local *bus, bool committed, struct op_list *over)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < bus->parked_count; i++) {
+        struct af_local_op *op = bus->parked[i];
+        if (!committed && op->fresh) {
+            fail_op(bus, op);
+            op->parked = false;
+        } else if (!committed && !op->parked) {
+            op->parked = true;
+            op->look_ns = bus->store.machine_ns + AF_S_NS;
+            op->result = (struct af_bus_result){.code = AF_BUS_OK};
+        }
+        op->fresh = false;
+        if (op->parked)
+            bus->parked[kept++] = op;
+        else
+            list_add(over, op);
+    }
+    bus->parked_count = kept;
+}
+
+/* Runs what a batch asks for; parked ones go to the others, all else to `over`. */
+static void run_ops(struct bus_local *bus, struct af_local_op *first, bool begun,
+                    struct op_list *over, struct op_list *cancelled)
+{
+    struct af_local_store *store = &bus->store;
+    struct af_local_op *next;
+    for (struct af_local_op *op = first; op != NULL; op = next) {
+        next = op->next;
+        bool fine = begun && af_db_failed(store->db) == AF_DB_FINE;
+        if (op->run == NULL) {
+            run_cancel(bus, op->ticket, begun, cancelled);
+            list_add(cancelled, op);
+            continue;
+        }
+        if (fine)
+            op->run(store, op);
+        op->fresh = op->parked;
+        if (op->parked)
+            park(bus, op);
+        else
+            list_add(over, op);
+    }
+}
+
+/* One transaction. */
+static void run_batch(struct bus_local *bus, struct af_local_op *first, bool look_at_all)
+{
+    struct af_local_store *store = &bus->store;
+    struct op_list over = {NULL, NULL}, left = {NULL, NULL}, cancelled = {NULL, NULL};
+    store->machine_ns = af_loop_machine_ns(bus->head.loop);
+    store->wall_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
+    store->touched_count = 0;
+    uint64_t published = store->published;
+    bool begun = af_db_begin(store->db);
+    run_ops(bus, first, begun, &over, &cancelled);
+    if (begun)
+        run_parked(bus, look_at_all);
+    if (begun && published / FORGET_EVERY != store->published / FORGET_EVERY)
+        af_local_forget(store);
+    bool committed = begun && af_db_commit(store->db);
+    for (struct af_local_op *op = over.first; op != NULL; op = op->next) {
+        if (op->run == af_local_begin)
+            af_local_share(store, op);
+        if (!committed)
+            fail_op(bus, op);
+    }
+    leave_parked(bus, committed, &left);
+    give_to_loop(bus, &over);
+    give_to_loop(bus, &left);
+    give_to_loop(bus, &cancelled);
+    if (committed && af_db_has_changed(store->db) && futimens(bus->wake_fd, NULL) != 0)
+        fprintf(stderr, "afrun: %s-wake: %s\n", bus->path, strerror(errno));
+}
+
+/* ---- The thread: waiting. ---- */
+
+/* Whether another process has changed the store; forgets the wake-ups that said so. */
+static bool others_wrote(struct bus_local *bus)
+{
+    char events[4096];
+    while (read(bus->inotify_fd, events, sizeof events) > 0)
+        ;
+    int64_t others = af_db_others(bus->store.db);
+    bool changed = others != bus->others;
+    bus->others = others;
+    return changed;
+}
+
+static int wait_ms(struct bus_local *bus)
+{
+    int64_t first_ns = INT64_MAX, now_ns = af_loop_machine_ns(bus->head.loop);
+    for (size_t i = 0; i < bus->parked_count; i++) {
+        const struct af_local_op *op = bus->parked[i];
+        int64_t due_ns = op->until_ns < op->look_ns ? op->until_ns : op->look_ns;
+        first_ns = due_ns < first_ns ? due_ns : first_ns;
+    }
+    if (first_ns == INT64_MAX)
+        return -1;
+    return first_ns <= now_ns ? 0 : (int)((first_ns - now_ns + AF_MS_NS - 1) / AF_MS_NS);
+}
+
+/* Takes what has come, up to a batch; sets *stop. */
+static struct af_local_op *take_waiting(struct bus_local *bus, bool *stop)
+{
+    pthread_mutex_lock(&bus->lock);
+    struct af_local_op *first = bus->waiting.first, *at = first;
+    for (int i = 1; at != NULL && i < BATCH_MAX && at->next != NULL; i++)
+        at = at->next;
+    bus->waiting.first = at == NULL ? NULL : at->next;
+    if (at != NULL)
+        at->next = NULL;
+    *stop = bus->stop;
+    pthread_mutex_unlock(&bus->lock);
+    return first;
+}
+
+static void *run_thread(void *arg)
+{
+    struct bus_local *bus = arg;
+    struct pollfd fds[2] = {{bus->event_fd, POLLIN, 0}, {bus->inotify_fd, POLLIN, 0}};
+    for (;;) {
+        bool stop;
+        uint64_t events;
+        struct af_local_op *first = take_waiting(bus, &stop);
+        if (first == NULL && stop)
+            return NULL;
+        if (first != NULL) {
+            run_batch(bus, first, false);
+            continue;
+        }
+        if (poll(fds, 2, wait_ms(bus)) < 0)
+            continue; /* a signal */
+        if (fds[0].revents != 0 && read(bus->event_fd, &events, sizeof events) < 0)
+            assert(errno == EAGAIN || errno == EINTR);
+        bool changed = fds[1].revents != 0 && others_wrote(bus);
+        if (bus->parked_count > 0 && (changed || wait_ms(bus) == 0))
+            run_batch(bus, NULL, changed);
+    }
+}
+
+/* ---- Calls. ---- */
+
+static void publish(struct af_bus *bus, const struct af_bus_post *posts, size_t count,
+                    af_bus_done_fn *done, void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_publish, done, arg);
+    op->posts = af_bus_copy_posts(&op->arena, posts, count);
+    op->count = count;
+    af_local_submit(op);
+}
+
+static void copy_take(struct af_local_op *op, const struct af_bus_take *take)
+{
+    struct af_arena *arena = &op->arena;
+    op->take = *take;
+    op->take.task = af_arena_string(arena, take->task);
+    op->take.channel = af_arena_string(arena, take->channel);
+    op->take.node = af_arena_string(arena, take->node);
+    op->take.holder = af_arena_string(arena, take->holder == NULL ? "" : take->holder);
+    op->take.acks = af_arena_strings(arena, take->acks, take->ack_count);
+}
+
+static uint64_t take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
+                     void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_take, done, arg);
+    copy_take(op, take);
+    op->ticket = ++of(bus)->tickets;
+    op->until_ns = af_loop_machine_ns(bus->loop) + take->wait_ns;
+    assert(take->max >= 1 && take->max <= AF_BUS_TAKE_MAX);
+    uint64_t ticket = op->ticket; /* the thread has it from here on */
+    af_local_submit(op);
+    return ticket;
+}
+
+static void cancel(struct af_bus *bus, uint64_t ticket)
+{
+    struct af_local_op *op = af_local_op_new(bus, NULL, NULL, NULL);
+    op->ticket = ticket;
+    af_local_submit(op);
+}
+
+static void ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done, void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_ack, done, arg);
+    copy_take(op, acks);
+    af_local_submit(op);
+}
+
+static void members(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
+                    void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_members, done, arg);
+    op->task.task = af_arena_string(&op->arena, task);
+    op->asker = af_arena_string(&op->arena, asker);
+    af_local_submit(op);
+}
+
+static void tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
+                 void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_tell, done, arg);
+    op->note = *note;
+    op->note.task = af_arena_string(&op->arena, note->task);
+    op->note.channel = af_arena_string(&op->arena, note->channel);
+    op->note.node = af_arena_string(&op->arena, note->node);
+    op->note.text = af_arena_string(&op->arena, note->text);
+    op->note.url = af_arena_string(&op->arena, note->url);
+    op->note.call_id = NULL; /* a note of the same machine is not made twice */
+    af_local_submit(op);
+}
+
+static struct af_bus_member *copy_members(struct af_arena *arena,
+                                          const struct af_bus_member *members, size_t count)
+{
+    struct af_bus_member *copies = af_arena_alloc(arena, (count + 1) * sizeof *copies);
+    for (size_t i = 0; i < count; i++)
+        copies[i] = (struct af_bus_member){
+            af_arena_string(arena, members[i].node),
+            af_arena_string(arena, members[i].role == NULL ? "" : members[i].role),
+            members[i].number};
+    return copies;
+}
+
+static void create_task(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
+                        void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_create_task, done, arg);
+    op->task = *task;
+    op->task.task = af_arena_string(&op->arena, task->task);
+    op->task.members = copy_members(&op->arena, task->members, task->member_count);
+    af_local_submit(op);
+}
+
+static void about_task(struct af_bus *bus, const char *task, af_local_op_fn *run,
+                       af_bus_done_fn *done, void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, run, done, arg);
+    op->task.task = af_arena_string(&op->arena, task);
+    af_local_submit(op);
+}
+
+static void end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
+{
+    about_task(bus, task, af_local_end_task, done, arg);
+}
+
+static void begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done, void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_begin, done, arg);
+    op->task.task = af_arena_string(&op->arena, task);
+    op->clean = clean;
+    af_local_submit(op);
+}
+
+static void status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
+{
+    about_task(bus, task, af_local_status, done, arg);
+}
+
+static int leases(const struct af_bus *bus)
+{
+    (void)bus;
+    return 1;
+}
+
+/* ---- Threads that copy files. ---- */
+
+void af_local_thread_begins(struct af_bus *bus)
+{
+    pthread_mutex_lock(&of(bus)->lock);
+    of(bus)->file_threads++;
+    pthread_mutex_unlock(&of(bus)->lock);
+}
+
+void af_local_thread_ends(struct af_bus *bus)
+{
+    pthread_mutex_lock(&of(bus)->lock);
+    if (--of(bus)->file_threads == 0)
+        pthread_cond_signal(&of(bus)->file_threads_end);
+    pthread_mutex_unlock(&of(bus)->lock);
+}
+
+/* ---- Opening and closing. ---- */
+
+static int64_t read_boot(void)
+{
+    char text[64] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file != NULL) {
+        if (fgets(text, sizeof text, file) == NULL)
+            text[0] = '\0';
+        fclose(file);
+    }
+    return (int64_t)(af_hash_bytes((struct af_hash){9, 10}, text, strlen(text)).a >> 1);
+}
+
+/* A file beside the store, made if it is not there. */
+static int open_beside(struct bus_local *bus, const char *suffix, struct af_failure *why)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    af_buf_printf(&name, "%s%s", bus->path, suffix);
+    int fd = open(af_buf_text(&name), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&name), "cannot be opened: %s",
+                       strerror(errno));
+    af_buf_release(&name);
+    return fd;
+}
+
+static int open_wake(struct bus_local *bus, struct af_failure *why)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    af_buf_printf(&name, "%s-wake", bus->path);
+    if ((bus->wake_fd = open_beside(bus, "-wake", why)) < 0 ||
+        (bus->store.parts_fd = open_beside(bus, "-parts", why)) < 0) {
+        af_buf_release(&name);
+        return -1;
+    }
+    bus->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    bus->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    int result = 0;
+    if (bus->event_fd < 0 || bus->inotify_fd < 0 ||
+        inotify_add_watch(bus->inotify_fd, af_buf_text(&name), IN_ATTRIB) < 0)
+        result = af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&name),
+                                "cannot be watched: %s", strerror(errno));
+    af_buf_release(&name);
+    return result;
+}
+
+static int make_files_folder(struct bus_local *bus, const char *given, struct af_failure *why)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    af_buf_printf(&name, given == NULL ? "%s.files" : "%s", given == NULL ? bus->path : given);
+    bus->store.files = af_buf_take(&name);
+    if (mkdir(bus->store.files, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, bus->store.files, "cannot be made: %s",
+                          strerror(errno));
+}
+
+static void release_members(struct af_local_store *store)
+{
+    for (size_t i = 0; i < store->member_count; i++) {
+        free((char *)store->members[i].node);
+        free((char *)store->members[i].role);
+    }
+    free(store->members);
+}
+
+static void bus_free(struct bus_local *bus)
+{
+    int fds[] = {bus->event_fd, bus->inotify_fd, bus->wake_fd, bus->store.parts_fd};
+    for (size_t i = 0; i < 4; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    af_db_close(bus->store.db);
+    release_members(&bus->store);
+    pthread_mutex_destroy(&bus->lock);
+    pthread_cond_destroy(&bus->file_threads_end);
+    free(bus->store.touched);
+    free(bus->store.files);
+    free(bus->parked);
+    free(bus->path);
+    free(bus);
+}
+
+static struct af_bus *open_local(const char *url, struct af_loop *loop,
+                                 const struct af_bus_options *options, struct af_failure *why)
+{
+    struct bus_local *bus = af_mem_zero(1, sizeof *bus);
+    bus->head = (struct af_bus){&af_bus_local, loop};
+    bus->path = af_mem_string(url + strlen("local:"));
+    bus->event_fd = bus->inotify_fd = bus->wake_fd = bus->store.parts_fd = -1;
+    pthread_mutex_init(&bus->lock, NULL);
+    pthread_cond_init(&bus->file_threads_end, NULL);
+    bus->store.path = bus->path;
+    bus->store.open_tasks = options->open_tasks;
+    bus->store.is_party = options->party;
+    bus->store.boot = read_boot();
+    bus->store.members = af_mem_zero(options->member_count, sizeof *bus->store.members);
+    for (size_t i = 0; i < options->member_count; i++)
+        bus->store.members[bus->store.member_count++] = (struct af_bus_member){
+            af_mem_string(options->members[i].node), af_mem_string(options->members[i].role),
+            options->members[i].number};
+    if (bus->path[0] == '\0')
+        af_failure_set(why, AF_FAILURE_USAGE, url, "names no file; expected local:FILE");
+    else if ((bus->store.db = af_db_open(bus->path, &af_local_format, why)) != NULL &&
+             open_wake(bus, why) == 0 && make_files_folder(bus, options->files, why) == 0) {
+        bus->others = af_db_others(bus->store.db);
+        if (pthread_create(&bus->thread, NULL, run_thread, bus) == 0)
+            return &bus->head;
+        af_failure_set(why, AF_FAILURE_TRANSPORT, url, "no thread can be made");
+    }
+    bus_free(bus);
+    return NULL;
+}
+
+/* All that was submitted is done; what waits is cancelled. */
+static void close_local(struct af_bus *head)
+{
+    struct bus_local *bus = of(head);
+    uint64_t one = 1;
+    atomic_store(&bus->store.closing, true);
+    pthread_mutex_lock(&bus->lock);
+    while (bus->file_threads > 0)
+        pthread_cond_wait(&bus->file_threads_end, &bus->lock);
+    bus->stop = true;
+    bus->closing = true;
+    bool posted = bus->done_posted;
+    pthread_mutex_unlock(&bus->lock);
+    if (write(bus->event_fd, &one, sizeof one) < 0)
+        assert(errno == EAGAIN);
+    pthread_join(bus->thread, NULL);
+    for (size_t i = 0; i < bus->parked_count; i++) {
+        af_local_refuse(bus->parked[i], AF_BUS_CANCELLED, "the bus is closed");
+        list_add(&bus->done, bus->parked[i]);
+    }
+    bus->parked_count = 0;
+    complete_all(bus);
+    if (posted)
+        af_loop_unpost(head->loop, complete_all, bus);
+    af_timer_cancel(bus->keep_alive);
+    bus_free(bus);
+}
+
+const struct af_bus_driver af_bus_local = {
+    .scheme = "local:",
+    .open = open_local,
+    .close = close_local,
+    .publish = publish,
+    .take = take,
+    .cancel = cancel,
+    .ack = ack,
+    .members = members,
+    .put_file = af_local_put_file,
+    .get_file = af_local_get_file,
+    .tell = tell,
+    .create_task = create_task,
+    .end_task = end_task,
+    .begin = begin,
+    .status = status,
+    .leases = leases,
+};

@@ -1,0 +1,151 @@
+/* impl.h: what the files of the local bus share.
+ *
+ *   bus.c         calls become operations; one thread runs them in batches, one commit each
+ *   store.c   the operations on contracts and queues, in SQL; the schema
+ *   tasks.c   tasks, members, notes, and what is told about them
+ *   files.c   files, by the SHA-256 of their bytes
+ */
+#ifndef AF_BUS_LOCAL_IMPL_H
+#define AF_BUS_LOCAL_IMPL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "bus/bus.h"
+#include "base/db.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct af_local_op;
+struct af_local_store;
+
+/* Runs in the store's thread, inside of a transaction. */
+typedef void af_local_op_fn(struct af_local_store *store, struct af_local_op *op);
+
+/* One call of the bus. All it was given, and its result, is in its arena. */
+struct af_local_op {
+    struct af_local_op *next;
+    af_local_op_fn *run;
+    struct af_arena arena;
+    struct af_bus_result result;
+    af_bus_done_fn *done;
+    void *arg;
+    void (*after)(struct af_local_op *op); /* instead of done, on the loop's thread */
+    struct af_bus *bus;
+
+    const struct af_bus_post *posts;
+    size_t count;
+    struct af_bus_take take;
+    struct af_bus_task task;
+    struct af_bus_note note;
+    struct af_bus_fetch fetch;
+    struct af_bus_file file;
+    const char *asker;
+    char sha256[65];
+    const char *extension; /* "" or ".zip" */
+    int64_t file_bytes, total_bytes;
+    _Atomic int64_t progress_bytes;
+
+    bool clean;
+    uint64_t ticket;    /* of a take, and of a cancel */
+    bool parked, fresh; /* fresh: since this batch */
+    int64_t queue;      /* that a take waits for */
+    int64_t until_ns;   /* how long it waits, by the machine's clock */
+    int64_t parked_ns;  /* since when it has waited; 0: it has not */
+    int64_t look_ns;    /* when to look again though nothing came: a lease runs out */
+    struct af_buf text; /* a long result */
+};
+
+struct af_local_store {
+    struct af_db *db;
+    const char *path;
+    char *files;   /* the folder */
+    int parts_fd;  /* FILE-parts: who takes part in which task, as locks */
+    bool is_party; /* one node's process, not a service: its holders are seen to live by a lock */
+    bool open_tasks;
+    struct af_bus_member *members; /* of a task that springs up closed */
+    size_t member_count;
+    int64_t boot; /* of this start of the machine: its clock means nothing in another */
+    int64_t machine_ns, wall_s; /* of this batch */
+    int64_t *touched;           /* queues that were given contracts in this batch, perhaps twice */
+    size_t touched_count, touched_cap;
+    atomic_bool closing; /* copying files is cut short */
+    uint64_t published;  /* contracts so far: now and then old ones are forgotten */
+};
+
+extern const struct af_db_format af_local_format;
+
+/* The operations. */
+void af_local_publish(struct af_local_store *store, struct af_local_op *op);
+void af_local_take(struct af_local_store *store, struct af_local_op *op); /* may park it */
+void af_local_ack(struct af_local_store *store, struct af_local_op *op);
+void af_local_members(struct af_local_store *store, struct af_local_op *op);
+void af_local_create_task(struct af_local_store *store, struct af_local_op *op);
+void af_local_end_task(struct af_local_store *store, struct af_local_op *op);
+void af_local_begin(struct af_local_store *store, struct af_local_op *op);
+void af_local_tell(struct af_local_store *store, struct af_local_op *op);
+void af_local_status(struct af_local_store *store, struct af_local_op *op);
+void af_local_keep_file(struct af_local_store *store, struct af_local_op *op);
+void af_local_find_file(struct af_local_store *store, struct af_local_op *op);
+
+void af_local_live(struct af_local_store *store, const char *holder);
+bool af_local_lives(struct af_local_store *store, const char *holder);
+void af_local_vanish(struct af_local_store *store, const struct af_local_op *op);
+
+/* After the commit of af_local_begin(): others may take part as well. */
+void af_local_share(struct af_local_store *store, struct af_local_op *op);
+
+/* Forgets what need not be remembered any more: a few rows a call. */
+void af_local_forget(struct af_local_store *store);
+
+/* ---- tasks.c, for the other operations. ---- */
+
+struct af_local_task {
+    int64_t id;
+    bool open;
+};
+
+/* Finds the task, makes it where tasks spring up by use; false: op has failed. */
+bool af_local_task(struct af_local_store *store, struct af_local_op *op, const char *name,
+                   struct af_local_task *task);
+
+/* Whether a node is one of the task's; it joins an open one. */
+bool af_local_is_member(struct af_local_store *store, const struct af_local_task *task,
+                        const char *node, bool join);
+
+/* As above, and fails op if it is none: who names it in the message ("the sender", …). */
+bool af_local_need_member(struct af_local_store *store, struct af_local_op *op,
+                          const struct af_local_task *task, const char *name, const char *node);
+
+/* store.c: a node that joins is given the broadcasts that were before it. */
+void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const char *node);
+
+/* Fails an operation. */
+void af_local_refuse(struct af_local_op *op, enum af_bus_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- bus.c, for files. ---- */
+
+struct af_local_op *af_local_op_new(struct af_bus *bus, af_local_op_fn *run, af_bus_done_fn *done,
+                                    void *arg);
+void af_local_op_free(struct af_local_op *op);
+void af_local_submit(struct af_local_op *op);
+
+/* Has the op completed on the loop's thread; from any thread. */
+void af_local_complete(struct af_local_op *op);
+struct af_local_store *af_local_store_of(struct af_bus *bus);
+
+/* Counts threads that work on files, which close() waits for. */
+void af_local_thread_begins(struct af_bus *bus);
+void af_local_thread_ends(struct af_bus *bus);
+
+/* ---- files.c ---- */
+
+void af_local_tell_progress(void *op); /* posted by a thread that copies */
+
+void af_local_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
+                       void *arg);
+void af_local_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_bus_done_fn *done,
+                       void *arg);
+
+#endif

@@ -1,0 +1,602 @@
+/* store.c: contracts and queues in SQLite.
+ *
+ *   contracts    one row a contract, whoever it is for. When all have it, its content goes and the
+ *                row stays, so that its uuid is remembered; `pending` counts who has not.
+ *   deliveries   one row for each queue that a contract waits in.
+ *   queues       one row for each (task, channel, node), with its leases: `handed` is the last
+ *                contract that was handed out and perhaps not acknowledged. Leases of a queue are
+ *                one holder's, so they need no rows of their own.
+ *
+ * A contract's id is its place in the order of all: what was pushed later is handed out later.
+ * Times of leases are by the machine's clock, which nobody sets, and are void after a restart of
+ * the machine; ages of uuids are by the wall clock. */
+#include "bus/local/impl.h"
+
+#include "base/bounds.h"
+#include "json/json.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct af_db_format af_local_format = {
+    .name = "message store",
+    .application_id = 0x61666c62, /* aflb */
+    .version = 2,
+    .upgrades =
+        (const char *const[]){
+            "ALTER TABLE contracts ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 0;"},
+    .schema =
+        "CREATE TABLE tasks (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, open INTEGER NOT "
+        "NULL, made INTEGER NOT NULL, ended INTEGER) STRICT;"
+        "CREATE TABLE members (task INTEGER NOT NULL, node TEXT NOT NULL, place INTEGER NOT NULL, "
+        "role TEXT NOT NULL, number INTEGER NOT NULL, progress INTEGER, seen INTEGER, "
+        "PRIMARY KEY (task, node)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE queues (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, node TEXT NOT NULL, "
+        "channel TEXT NOT NULL, length INTEGER NOT NULL DEFAULT 0, handed INTEGER NOT NULL DEFAULT "
+        "0, holder TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0, boot INTEGER NOT "
+        "NULL DEFAULT 0, until INTEGER NOT "
+        "NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;"
+        "CREATE TABLE contracts (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, key INTEGER NOT "
+        "NULL, uuid TEXT NOT NULL, channel TEXT NOT NULL, title TEXT, sender TEXT, time INTEGER, "
+        "taken INTEGER NOT NULL, pending INTEGER NOT NULL, broadcast INTEGER NOT NULL, targets "
+        "TEXT, content BLOB, flow_version INTEGER NOT NULL DEFAULT 0) STRICT;"
+        "CREATE INDEX contracts_by_key ON contracts (key);"
+        "CREATE INDEX broadcasts ON contracts (task, id) WHERE broadcast = 1;"
+        "CREATE TABLE deliveries (queue INTEGER NOT NULL, contract INTEGER NOT NULL, PRIMARY KEY "
+        "(queue, contract)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE files (task INTEGER NOT NULL, sha256 TEXT NOT NULL, extension TEXT NOT NULL, "
+        "bytes INTEGER NOT NULL, durable INTEGER NOT NULL, node TEXT, made INTEGER NOT NULL, "
+        "PRIMARY KEY (task, sha256, extension)) STRICT, WITHOUT ROWID;"
+        "CREATE INDEX files_by_content ON files (sha256);"
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, kind INTEGER NOT NULL, "
+        "node TEXT, number INTEGER NOT NULL, text TEXT, url TEXT, made INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX notes_by_task ON notes (task, kind);"};
+
+void af_local_refuse(struct af_local_op *op, enum af_bus_code code, const char *format, ...)
+{
+    char why[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    op->result.code = code;
+    op->result.why = af_arena_string(&op->arena, why);
+}
+
+/* ---- Queues. ---- */
+
+static int64_t find_queue(struct af_local_store *store, int64_t task, const char *node,
+                          const char *channel)
+{
+    struct af_db_statement *find =
+        af_db_use(store->db, "SELECT id FROM queues WHERE task = ? AND node = ? AND channel = ?");
+    int64_t id = -1;
+    if (af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel)))
+        id = af_db_column_integer(find, 0);
+    af_db_reset(find);
+    return id;
+}
+
+static int64_t make_queue(struct af_local_store *store, int64_t task, const char *node,
+                          const char *channel)
+{
+    int64_t id = find_queue(store, task, node, channel);
+    if (id >= 0)
+        return id;
+    struct af_db_statement *insert =
+        af_db_use(store->db, "INSERT INTO queues (task, node, channel) VALUES (?, ?, ?)");
+    af_db_run(af_db_text(af_db_text(af_db_integer(insert, task), node), channel));
+    return af_db_last_id(store->db);
+}
+
+/* Some more than once. */
+static void touch(struct af_local_store *store, int64_t queue)
+{
+    if (store->touched_count > 0 && store->touched[store->touched_count - 1] == queue)
+        return;
+    af_mem_reserve(&store->touched, &store->touched_cap, store->touched_count + 1,
+                   sizeof *store->touched);
+    store->touched[store->touched_count++] = queue;
+}
+
+/* Returns false if it is there already. */
+static bool put_into(struct af_local_store *store, int64_t queue, int64_t contract)
+{
+    struct af_db_statement *insert =
+        af_db_use(store->db, "INSERT OR IGNORE INTO deliveries (queue, contract) VALUES (?, ?)");
+    if (af_db_run(af_db_integer(af_db_integer(insert, queue), contract)) == 0)
+        return false;
+    struct af_db_statement *count =
+        af_db_use(store->db, "UPDATE queues SET length = length + 1 WHERE id = ?");
+    af_db_run(af_db_integer(count, queue));
+    touch(store, queue);
+    return true;
+}
+
+/* ---- Publishing. ---- */
+
+static int64_t key_of(const char *uuid)
+{
+    struct af_hash hash = af_hash_bytes((struct af_hash){7, 8}, uuid, strlen(uuid));
+    return (int64_t)hash.a;
+}
+
+/* Whether the contract was taken before, from the same sender. */
+static bool is_known(struct af_local_store *store, int64_t task, const struct af_bus_post *post)
+{
+    struct af_db_statement *find =
+        af_db_use(store->db, "SELECT 1 FROM contracts WHERE key = ? AND task = ? AND uuid = ? AND "
+                             "sender IS ?");
+    bool known = af_db_row(af_db_text(
+        af_db_text(af_db_integer(af_db_integer(find, key_of(post->uuid)), task), post->uuid),
+        post->sender));
+    af_db_reset(find);
+    return known;
+}
+
+static bool is_broadcast(const struct af_bus_post *post)
+{
+    return post->target_count == 1 && strcmp(post->targets[0], "*") == 0;
+}
+
+/* The queue, made if need be, in which there is room for one more; -1: it is full. */
+static int64_t queue_with_room(struct af_local_store *store, struct af_local_op *op, int64_t task,
+                               const char *node, const char *channel)
+{
+    struct af_db_statement *find = af_db_use(
+        store->db, "SELECT id, length FROM queues WHERE task = ? AND node = ? AND channel = ?");
+    bool found = af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel));
+    int64_t id = found ? af_db_column_integer(find, 0) : -1;
+    bool is_full = found && af_db_column_integer(find, 1) >= AF_BUS_QUEUE_MAX;
+    af_db_reset(find);
+    if (!found)
+        return make_queue(store, task, node, channel);
+    if (!is_full)
+        return id;
+    af_local_refuse(op, AF_BUS_FULL, "the queue of '%s' is full: %d contracts wait for it", node,
+                    AF_BUS_QUEUE_MAX);
+    op->result.retry_ns = AF_S_NS;
+    return -1;
+}
+
+/* The targets' queues, in their order; NULL: they may not all be sent to. */
+static const int64_t *find_queues(struct af_local_store *store, struct af_local_op *op,
+                                  const struct af_local_task *task, const struct af_bus_post *post)
+{
+    int64_t *queues = af_arena_alloc(&op->arena, post->target_count * sizeof *queues);
+    for (size_t i = 0; i < post->target_count; i++) {
+        const char *target = post->targets[i];
+        if (strcmp(target, "*") == 0) {
+            af_local_refuse(op, AF_BUS_INVALID, "\"*\" stands for every node, and alone");
+            return NULL;
+        }
+        if (!af_local_is_member(store, task, target, true)) {
+            af_local_refuse(op, AF_BUS_INVALID, "the target '%s' is no node of task '%s'", target,
+                            post->task);
+            return NULL;
+        }
+        queues[i] = queue_with_room(store, op, task->id, target, post->channel);
+        if (queues[i] < 0)
+            return NULL;
+    }
+    return queues;
+}
+
+static void write_targets(struct af_buf *out, const struct af_bus_post *post)
+{
+    af_buf_append_char(out, '[');
+    for (size_t i = 0; i < post->target_count; i++) {
+        if (i > 0)
+            af_buf_append_char(out, ',');
+        af_json_write_string(out, post->targets[i], strlen(post->targets[i]));
+    }
+    af_buf_append_char(out, ']');
+}
+
+static int64_t insert_contract(struct af_local_store *store, int64_t task,
+                               const struct af_bus_post *post, bool broadcast)
+{
+    struct af_buf targets = AF_BUF_EMPTY;
+    write_targets(&targets, post);
+    struct af_db_statement *insert = af_db_use(
+        store->db,
+        "INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, "
+        "broadcast, targets, content, flow_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, "
+        "?)");
+    af_db_integer(insert, task);
+    af_db_integer(insert, key_of(post->uuid));
+    af_db_text(af_db_text(insert, post->uuid), post->channel);
+    af_db_text(af_db_text(insert, post->title), post->sender);
+    af_db_integer(af_db_integer(insert, post->time_s), store->wall_s);
+    af_db_integer(insert, broadcast);
+    af_db_text(insert, af_buf_text(&targets));
+    af_db_bytes(insert, post->content, post->content_len);
+    af_db_run(af_db_integer(insert, post->flow_version));
+    af_buf_release(&targets);
+    return af_db_last_id(store->db);
+}
+
+/* The task's nodes, collected first: a statement must not run while it is used again. */
+static size_t list_nodes(struct af_local_store *store, struct af_local_op *op, int64_t task,
+                         const char ***nodes)
+{
+    struct af_db_statement *list =
+        af_db_use(store->db, "SELECT node FROM members WHERE task = ? ORDER BY place");
+    size_t count = 0;
+    *nodes = af_arena_alloc(&op->arena, AF_BUS_MEMBERS_MAX * sizeof **nodes);
+    af_db_integer(list, task);
+    while (count < AF_BUS_MEMBERS_MAX && af_db_row(list))
+        (*nodes)[count++] = af_arena_string(&op->arena, af_db_column_text(list, 0));
+    af_db_reset(list);
+    return count;
+}
+
+static bool publish_to_all(struct af_local_store *store, struct af_local_op *op, int64_t task,
+                           const struct af_bus_post *post)
+{
+    const char **nodes;
+    size_t count = list_nodes(store, op, task, &nodes);
+    int64_t *queues = af_arena_alloc(&op->arena, (count + 1) * sizeof *queues);
+    for (size_t i = 0; i < count; i++) {
+        queues[i] = queue_with_room(store, op, task, nodes[i], post->channel);
+        if (queues[i] < 0)
+            return false;
+    }
+    int64_t contract = insert_contract(store, task, post, true);
+    for (size_t i = 0; i < count; i++)
+        put_into(store, queues[i], contract);
+    return true;
+}
+
+/* What may stand in a row. */
+static bool check_sizes(struct af_local_op *op, const struct af_bus_post *post)
+{
+    const char *const names[] = {post->channel, post->title, post->uuid, post->sender};
+    static const char *const what[] = {"channel", "title", "uuid", "sender"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i] != NULL && strlen(names[i]) > AF_BUS_ID_BYTES_MAX) {
+            af_local_refuse(op, AF_BUS_INVALID, "the %s is longer than %d bytes", what[i],
+                            AF_BUS_ID_BYTES_MAX);
+            return false;
+        }
+    }
+    if (post->content_len > AF_BUS_CONTENT_BYTES_MAX) {
+        af_local_refuse(op, AF_BUS_INVALID, "the content is larger than %d MiB; send a file's URL",
+                        AF_BUS_CONTENT_BYTES_MAX >> 20);
+        return false;
+    }
+    if (post->target_count > AF_BUS_TARGETS_MAX) {
+        af_local_refuse(op, AF_BUS_INVALID, "more than %d targets", AF_BUS_TARGETS_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool publish_one(struct af_local_store *store, struct af_local_op *op,
+                        struct af_bus_post *post)
+{
+    struct af_local_task task;
+    if (!check_sizes(op, post) || !af_local_task(store, op, post->task, &task))
+        return false;
+    if (post->sender != NULL && !af_local_need_member(store, op, &task, post->task, post->sender))
+        return false;
+    if (post->target_count == 0 || is_known(store, task.id, post))
+        return true;
+    if (is_broadcast(post))
+        return publish_to_all(store, op, task.id, post);
+    const int64_t *queues = find_queues(store, op, &task, post);
+    if (queues == NULL)
+        return false;
+    int64_t contract = insert_contract(store, task.id, post, false), pending = 0;
+    for (size_t i = 0; i < post->target_count; i++)
+        pending += put_into(store, queues[i], contract); /* a target named twice counts once */
+    if (pending != 1) { /* 0 in the row stands for one: most have one target */
+        struct af_db_statement *note =
+            af_db_use(store->db, "UPDATE contracts SET pending = ? WHERE id = ?");
+        af_db_run(af_db_integer(af_db_integer(note, pending), contract));
+    }
+    return true;
+}
+
+static const char *random_uuid(struct af_local_op *op)
+{
+    unsigned char bytes[32];
+    char text[65];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
+    return af_arena_string(&op->arena, text);
+}
+
+void af_local_publish(struct af_local_store *store, struct af_local_op *op)
+{
+    const char **uuids = af_arena_alloc(&op->arena, (op->count + 1) * sizeof *uuids);
+    size_t touched = store->touched_count;
+    bool ok = true;
+    af_db_mark(store->db);
+    for (size_t i = 0; i < op->count && ok; i++) {
+        struct af_bus_post post = op->posts[i];
+        if (post.uuid == NULL)
+            post.uuid = random_uuid(op);
+        uuids[i] = post.uuid;
+        ok = publish_one(store, op, &post);
+    }
+    if (!ok) {
+        store->touched_count = touched;
+        af_db_undo(store->db);
+        return;
+    }
+    af_db_keep(store->db);
+    store->published += op->count;
+    op->result.uuids = uuids;
+    op->result.count = op->count;
+}
+
+void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const char *node)
+{
+    struct af_db_statement *list = af_db_use(
+        store->db, "SELECT id, channel FROM contracts WHERE task = ? AND broadcast = 1 ORDER BY "
+                   "id");
+    af_db_integer(list, task);
+    while (af_db_row(list)) {
+        int64_t contract = af_db_column_integer(list, 0);
+        int64_t queue = make_queue(store, task, node, af_db_column_text(list, 1));
+        put_into(store, queue, contract);
+    }
+}
+
+/* ---- Acknowledging. ---- */
+
+/* The node is done with the contract: the last one who is takes its content away. Returns whether
+ * it waited in the queue, which must be shortened by it. */
+static bool complete(struct af_local_store *store, int64_t queue, int64_t contract)
+{
+    struct af_db_statement *remove =
+        af_db_use(store->db, "DELETE FROM deliveries WHERE queue = ? AND contract = ?");
+    if (af_db_run(af_db_integer(af_db_integer(remove, queue), contract)) == 0)
+        return false;
+    struct af_db_statement *empty = af_db_use(
+        store->db, "UPDATE contracts SET pending = pending - 1, content = CASE WHEN pending <= 1 "
+                   "THEN NULL ELSE content END, targets = CASE WHEN pending <= 1 THEN NULL ELSE "
+                   "targets END WHERE id = ? AND broadcast = 0");
+    af_db_run(af_db_integer(empty, contract));
+    return true;
+}
+
+static void shorten(struct af_local_store *store, int64_t queue, int64_t by)
+{
+    struct af_db_statement *count =
+        af_db_use(store->db, "UPDATE queues SET length = length - ? WHERE id = ?");
+    if (by > 0)
+        af_db_run(af_db_integer(af_db_integer(count, by), queue));
+}
+
+static bool acknowledge(struct af_local_store *store, int64_t queue, const char *uuid)
+{
+    struct af_db_statement *find = af_db_use(
+        store->db, "SELECT c.id FROM contracts c JOIN deliveries d ON d.queue = ? AND d.contract = "
+                   "c.id WHERE c.key = ? AND c.uuid = ?");
+    af_db_text(af_db_integer(af_db_integer(find, queue), key_of(uuid)), uuid);
+    int64_t contract = af_db_row(find) ? af_db_column_integer(find, 0) : -1;
+    af_db_reset(find);
+    return contract >= 0 && complete(store, queue, contract);
+}
+
+/* ---- Taking. ---- */
+
+struct lease {
+    int64_t handed, until_ns, lease_ns;
+    bool runs, mine;
+};
+
+static struct lease read_lease(struct af_local_store *store, int64_t queue, const char *holder)
+{
+    struct lease lease = {0, 0, 0, false, false};
+    struct af_db_statement *read = af_db_use(
+        store->db, "SELECT handed, holder, boot, until, lease, locked FROM queues WHERE id = ?");
+    if (af_db_row(af_db_integer(read, queue))) {
+        lease.handed = af_db_column_integer(read, 0);
+        lease.mine = strcmp(af_db_column_text(read, 1), holder) == 0;
+        lease.until_ns = af_db_column_integer(read, 3);
+        lease.lease_ns = af_db_column_integer(read, 4);
+        lease.runs = lease.handed > 0 && af_db_column_integer(read, 2) == store->boot &&
+                     lease.until_ns > store->machine_ns;
+        if (lease.runs && !lease.mine && af_db_column_integer(read, 5) != 0)
+            lease.runs = af_local_lives(store, af_db_column_text(read, 1));
+    }
+    af_db_reset(read);
+    return lease;
+}
+
+static void write_lease(struct af_local_store *store, int64_t queue, const char *holder,
+                        int64_t handed, int64_t lease_ns, int64_t until_ns)
+{
+    struct af_db_statement *write = af_db_use(
+        store->db, "UPDATE queues SET handed = ?, holder = ?, locked = ?, boot = ?, until "
+                   "= ?, lease = ? WHERE id = ?");
+    if (store->is_party && holder[0] != '\0')
+        af_local_live(store, holder);
+    af_db_text(af_db_integer(write, handed), holder);
+    af_db_integer(write, store->is_party);
+    af_db_integer(af_db_integer(write, store->boot), until_ns);
+    af_db_integer(af_db_integer(write, lease_ns), queue);
+    af_db_run(write);
+}
+
+/* Reads targets back. */
+static void read_targets(struct af_local_op *op, struct af_bus_item *item, const char *json)
+{
+    struct af_json_reader reader;
+    const char **targets = af_arena_alloc(&op->arena, (strlen(json) / 2 + 1) * sizeof *targets);
+    af_json_reader_init(&reader, json, strlen(json));
+    af_json_next(&reader);
+    while (af_json_next(&reader) == AF_JSON_STRING)
+        targets[item->target_count++] = af_arena_copy(&op->arena, reader.string, reader.string_len);
+    af_json_reader_release(&reader);
+    item->targets = targets;
+}
+
+static size_t read_items(struct af_local_store *store, struct af_local_op *op, int64_t after)
+{
+    struct af_db_statement *read = af_db_use(
+        store->db,
+        "SELECT c.id, c.uuid, c.title, c.sender, c.time, c.targets, c.content, c.flow_version FROM "
+        "deliveries d JOIN contracts c ON c.id = d.contract WHERE d.queue = ? AND d.contract > ? "
+        "ORDER BY "
+        "d.contract LIMIT ?");
+    struct af_bus_item *items = NULL;
+    size_t count = 0, bytes = 0;
+    af_db_integer(af_db_integer(read, op->queue), after);
+    af_db_integer(read, (int64_t)op->take.max);
+    while (bytes < AF_BUS_TAKE_BYTES && af_db_row(read)) {
+        if (items == NULL)
+            items = af_arena_alloc(&op->arena, op->take.max * sizeof *items);
+        struct af_bus_item *item = &items[count++];
+        memset(item, 0, sizeof *item);
+        item->id = af_db_column_integer(read, 0);
+        item->uuid = af_arena_string(&op->arena, af_db_column_text(read, 1));
+        item->title = af_arena_string(&op->arena, af_db_column_text(read, 2));
+        item->sender = af_arena_string(&op->arena, af_db_column_text(read, 3));
+        item->time_s = af_db_column_integer(read, 4);
+        read_targets(op, item, af_db_column_text(read, 5));
+        const char *content = af_db_column_bytes(read, 6, &item->content_len);
+        item->content = af_arena_copy(&op->arena, content, item->content_len);
+        item->flow_version = af_db_column_integer(read, 7);
+        bytes += item->content_len;
+    }
+    af_db_reset(read);
+    op->result.items = items;
+    op->result.count = count;
+    return count;
+}
+
+/* Waits, if it may. What it holds stays its own meanwhile: the leases are renewed at half their
+ * time, so that they run out soon if this process dies. Not sooner: who waits looks whenever
+ * another process has written, and two who then write would wake each other for ever. */
+static void park(struct af_local_store *store, struct af_local_op *op, const struct lease *lease)
+{
+    const struct af_bus_take *take = &op->take;
+    int64_t half_ns = take->lease_ns / 2;
+    if (take->wait_ns <= 0 || store->machine_ns >= op->until_ns)
+        return; /* nothing, at once */
+    op->parked = true;
+    op->look_ns = INT64_MAX;
+    if (lease->runs && !lease->mine) { /* looks now and then whether the other one lives */
+        op->look_ns = store->machine_ns + AF_BUS_HELD_LOOK_NS;
+        if (op->look_ns > lease->until_ns)
+            op->look_ns = lease->until_ns;
+        if (op->until_ns > op->parked_ns + AF_BUS_HELD_TELL_NS)
+            op->until_ns = op->parked_ns + AF_BUS_HELD_TELL_NS;
+    }
+    if (take->lease_ns > 0 && lease->mine && lease->handed > 0) {
+        int64_t until_ns = lease->until_ns;
+        if (until_ns - store->machine_ns <= half_ns || lease->lease_ns != take->lease_ns) {
+            until_ns = store->machine_ns + take->lease_ns;
+            write_lease(store, op->queue, take->holder, lease->handed, take->lease_ns, until_ns);
+        }
+        op->look_ns = until_ns - half_ns;
+    }
+}
+
+static void hand_out(struct af_local_store *store, struct af_local_op *op)
+{
+    const struct af_bus_take *take = &op->take;
+    struct lease lease = read_lease(store, op->queue, take->holder);
+    bool blocked = lease.runs && !lease.mine;
+    if (!lease.runs || (lease.mine && take->again))
+        lease.handed = 0;
+    op->take.again = false; /* once: a parked take goes on from there */
+    if (op->parked_ns == 0)
+        op->parked_ns = store->machine_ns;
+    if (blocked || read_items(store, op, lease.handed) == 0) {
+        park(store, op, &lease);
+        op->result.held = blocked && !op->parked;
+        return;
+    }
+    if (take->lease_ns > 0) {
+        write_lease(store, op->queue, take->holder, op->result.items[op->result.count - 1].id,
+                    take->lease_ns, store->machine_ns + take->lease_ns);
+        return;
+    }
+    int64_t completed = 0;
+    for (size_t i = 0; i < op->result.count; i++)
+        completed += complete(store, op->queue, op->result.items[i].id);
+    shorten(store, op->queue, completed);
+}
+
+/* What a take and an ack have in common: the queue, and what is done with. */
+static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
+{
+    struct af_bus_take *take = &op->take;
+    struct af_local_task task;
+    if (!af_local_task(store, op, take->task, &task) ||
+        !af_local_need_member(store, op, &task, take->task, take->node))
+        return false;
+    op->queue = make_queue(store, task.id, take->node, take->channel);
+    int64_t completed = 0;
+    for (size_t i = 0; i < take->ack_count; i++)
+        completed += acknowledge(store, op->queue, take->acks[i]);
+    shorten(store, op->queue, completed);
+    return true;
+}
+
+/* Who waited has gone without a word: a connection has broken, or its process has died. It has a
+ * moment to come back before its leases are another's. */
+void af_local_vanish(struct af_local_store *store, const struct af_local_op *op)
+{
+    struct lease lease = read_lease(store, op->queue, op->take.holder);
+    int64_t until_ns = store->machine_ns + AF_BUS_VANISHED_NS;
+    if (op->take.lease_ns > 0 && lease.mine && lease.runs && lease.until_ns > until_ns)
+        write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns, until_ns);
+}
+
+void af_local_take(struct af_local_store *store, struct af_local_op *op)
+{
+    if (!op->parked && !find_and_ack(store, op)) /* else it was looked at before */
+        return;
+    op->parked = false;
+    hand_out(store, op);
+}
+
+/* All that is not acknowledged comes again at once: to whoever waits for it, too. */
+static void release(struct af_local_store *store, int64_t queue)
+{
+    write_lease(store, queue, "", 0, 0, 0);
+    touch(store, queue);
+}
+
+void af_local_ack(struct af_local_store *store, struct af_local_op *op)
+{
+    if (!find_and_ack(store, op))
+        return;
+    struct lease lease = read_lease(store, op->queue, op->take.holder);
+    if (lease.mine && op->take.release)
+        release(store, op->queue);
+    else if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns)
+        write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns,
+                    store->machine_ns + lease.lease_ns);
+}
+
+/* ---- Forgetting. ---- */
+
+void af_local_forget(struct af_local_store *store)
+{
+    struct af_db_statement *last =
+        af_db_use(store->db, "SELECT max(id), (SELECT count(*) FROM queues) FROM contracts");
+    int64_t newest = 0, queues = 1;
+    if (af_db_row(last)) {
+        newest = af_db_column_integer(last, 0);
+        queues = af_db_column_integer(last, 1);
+    }
+    af_db_reset(last);
+    struct af_db_statement *forget = af_db_use(
+        store->db, "DELETE FROM contracts WHERE id IN (SELECT id FROM contracts WHERE id < ? AND "
+                   "content IS NULL AND (id < ? OR taken < ?) ORDER BY id LIMIT 1000)");
+    af_db_integer(forget, newest);
+    af_db_integer(forget, newest - AF_BUS_UUIDS_MAX * (queues > 0 ? queues : 1));
+    af_db_integer(forget, store->wall_s - AF_BUS_UUID_AGE_S);
+    af_db_run(forget);
+}

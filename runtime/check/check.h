@@ -1,0 +1,129 @@
+/* check.h: every interleaving of a flow's parties, within bounds.
+ *
+ * A party is (state, data) and its handlers are pure, so what a handler does is a function of the
+ * party and its input. Each distinct call is run in Lua once (and once more in a fresh instance),
+ * and remembered as numbers; the search itself goes over small vectors of numbers: each party's,
+ * those of the contracts in flight, and what is left of each fault. It goes breadth first, so that
+ * the first run found into a violation is a shortest one. */
+#ifndef AF_CHECK_H
+#define AF_CHECK_H
+
+#include "base/buf.h"
+#include "trace/schedule.h"
+#include "script/script.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_check;
+struct af_failure;
+
+/* Faults, of each of which a run has at most so many. */
+enum af_check_fault {
+    AF_CHECK_DROP,
+    AF_CHECK_DUPLICATE,
+    AF_CHECK_CRASH,
+    AF_CHECK_LOSE,
+    AF_CHECK_EARLY, /* timeouts that come before their time */
+    AF_CHECK_FAULTS
+};
+
+struct af_file_access;
+
+struct af_check_count { /* how many parties of a role */
+    const char *role;
+    int64_t count;
+};
+
+struct af_check_options { /* borrowed, as all that it points to */
+    const char *path;
+    const char *upgrade; /* a second version of the flow that parties are reloaded to, or NULL */
+    const struct af_check_count *parties; /* others: as the flow says */
+    size_t party_count;
+    const struct af_script_arg *args;
+    size_t arg_count;
+    const struct af_file_access *files; /* what uploads may read of the disk */
+    uint32_t budget[AF_CHECK_FAULTS];
+    bool any_timeout; /* any timeout at any moment: no clock */
+    bool fifo;
+    bool allow_fail; /* af.fail() is an outcome, also without a fault */
+    bool reduce;
+    uint64_t depth_max, states_max, bytes_max; /* UINT64_MAX: no bound */
+    unsigned jobs;
+};
+
+enum af_check_kind {
+    AF_CHECK_INVARIANT,
+    AF_CHECK_ERROR,      /* a handler raised */
+    AF_CHECK_FAILED,     /* af.fail(), where that is no outcome */
+    AF_CHECK_UNEXPECTED, /* an event was dead-lettered */
+    AF_CHECK_REFUSED,    /* a party cannot be brought to the second version */
+    AF_CHECK_STUCK,
+    AF_CHECK_DOOMED, /* no way left to the end */
+};
+
+struct af_check_violation {
+    enum af_check_kind kind;
+    const char *role;  /* NULL: of no one role */
+    const char *where; /* file:line, or NULL */
+    const char *text;  /* what is wrong */
+    size_t length;     /* steps of the shortest run into it */
+    const struct af_schedule *run;
+};
+
+struct af_check_end { /* a way how runs end */
+    const char *text;
+    uint64_t states;
+};
+
+struct af_check_unreached { /* something of the flow that no run reaches */
+    const char *what;
+    int line;
+};
+
+struct af_check_result { /* borrowed from the check */
+    const char *name;    /* of the flow */
+    uint64_t states, transitions, depth;
+    bool exhaustive;
+    const char *bound;   /* which bound was hit, in words; NULL: none */
+    const char *growing; /* what grows without end, in words; NULL: nothing that is seen */
+    const struct af_check_violation *violations;
+    size_t violation_count;
+    const struct af_check_end *ends;
+    size_t end_count;
+    const struct af_check_unreached *unreached;
+    size_t unreached_count;
+    uint64_t calls;         /* distinct calls, each of which ran twice */
+    uint64_t locals;        /* distinct parties */
+    uint64_t contracts;     /* distinct contracts */
+    uint64_t views;         /* distinct views of the world that invariants were given */
+    uint64_t inert;         /* contracts that changed nothing, and were never in flight */
+    bool same;              /* parties of a role were not told apart */
+    const char *told_apart; /* why they were, or NULL */
+    const char *asked_time; /* where a handler asked for the time, which is 0 here, or NULL */
+    uint64_t state_bytes;   /* of all states */
+    bool interrupted;       /* the progress said so */
+};
+
+/* How far it is, now and then. Returns false to stop it. */
+struct af_check_progress {
+    uint64_t states, transitions, depth, frontier, bytes;
+    uint64_t exchanged; /* calls and views that were tried with names of parties exchanged */
+    bool ending;        /* the states are all there: is a way left to the end? */
+};
+typedef bool af_check_progress_fn(void *arg, const struct af_check_progress *progress);
+
+/* Loads the flow and makes its parties. NULL with *why filled. */
+struct af_check *af_check_new(const struct af_check_options *options, struct af_failure *why);
+void af_check_free(struct af_check *check);
+
+/* Explores. Returns 0 with *result filled, or -1 with *why filled: a party cannot be made. */
+int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *arg,
+                 struct af_check_result *result, struct af_failure *why);
+
+/* The word for a kind: "invariant", "error", "failed", "unexpected", "refused", "stuck", "doomed".
+ */
+const char *af_check_kind_word(enum af_check_kind kind);
+
+#endif

@@ -1,0 +1,154 @@
+/* end.c: from every state some state in which all have ended must stay reachable, by what is
+ * nobody's fault: recalls, deliveries, timeouts, returns.
+ *
+ * A state is good if it has ended, or if a good one may come next. The search has noted one that
+ * may come next for each, its lead; following leads settles most. The others are looked at, the
+ * deepest first, again and again until nothing changes. Of those that are left, the ones that may
+ * get stuck, or run into another violation, are bad, and told of as that; the rest is doomed. */
+#include "check/impl.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct ways {
+    struct af_check *check;
+    struct af_check_next next;
+    unsigned mark; /* that is looked for; a successor that has it is enough */
+    bool reaches;
+    uint64_t *trail; /* of leads */
+    size_t trail_count, trail_cap;
+    unsigned char packed[AF_CHECK_PACKED_MAX];
+};
+
+static void on_child(void *arg, const struct af_check_label *label,
+                     const struct af_check_vector *child)
+{
+    struct ways *ways = arg;
+    struct af_check *check = ways->check;
+    (void)label;
+    child = af_check_next_pick(&ways->next, child);
+    if (child == NULL)
+        return;
+    size_t len = af_check_pack(check, child, ways->packed);
+    uint64_t state = af_check_seen_find(check->seen, ways->packed, len);
+    if (state == AF_CHECK_NO_STATE)
+        ways->next.cut = true; /* an invariant is broken there */
+    if (state != AF_CHECK_NO_STATE && (af_check_seen_marks(check->seen, state) & ways->mark) != 0) {
+        ways->reaches = true;
+        ways->next.missed = true; /* it is enough */
+    }
+}
+
+static void on_violation(void *arg, const struct af_check_label *label, uint32_t violation,
+                         uint32_t contract)
+{
+    (void)arg, (void)label, (void)violation, (void)contract;
+}
+
+/* Marks a state if it is at what the mark means, or leads to one that has it. */
+static bool look(struct ways *ways, uint64_t state)
+{
+    struct af_check *check = ways->check;
+    size_t len;
+    const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
+    af_check_unpack(check, bytes, len, &ways->next.state);
+    ways->reaches = false;
+    enum af_check_rest rest = af_check_next(&ways->next);
+    bool bad = rest == AF_CHECK_STUCK_HERE || ways->next.cut;
+    if (rest == AF_CHECK_ENDED ? ways->mark == AF_CHECK_GOOD : bad && ways->mark == AF_CHECK_BAD)
+        ways->reaches = true;
+    if (ways->reaches)
+        af_check_seen_mark(check->seen, state, ways->mark);
+    return ways->reaches;
+}
+
+/* Drops the states that have the mark; returns how many are left. */
+static size_t keep_unmarked(const struct af_check *check, uint64_t *states, size_t count,
+                            unsigned mark)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if ((af_check_seen_marks(check->seen, states[i]) & mark) == 0)
+            states[left++] = states[i];
+    return left;
+}
+
+/* Returns how many are left, all of which may have a way if it is told to stop. */
+static size_t settle(struct ways *ways, uint64_t *states, size_t count)
+{
+    for (bool changed = true; changed && count > 0;) {
+        changed = false;
+        for (size_t i = count; i-- > 0;) {
+            if (i % 256 == 0 && !af_check_goes_on(ways->check))
+                return count;
+            changed = look(ways, states[i]) || changed;
+        }
+        count = keep_unmarked(ways->check, states, count, ways->mark);
+    }
+    return count;
+}
+
+/* Follows leads from a state; if that comes to a good one all on the way are. Each state is passed
+ * once. */
+static void follow(struct ways *ways, uint64_t state)
+{
+    struct af_check_seen *seen = ways->check->seen;
+    unsigned marks = 0;
+    ways->trail_count = 0;
+    while (state != AF_CHECK_NO_STATE && (marks = af_check_seen_marks(seen, state)) == 0) {
+        af_mem_reserve(&ways->trail, &ways->trail_cap, ways->trail_count + 1, sizeof *ways->trail);
+        ways->trail[ways->trail_count++] = state;
+        af_check_seen_mark(seen, state, AF_CHECK_TRIED);
+        state = af_check_seen_lead(seen, state);
+    }
+    if (state == AF_CHECK_NO_STATE || (marks & AF_CHECK_GOOD) == 0)
+        return;
+    for (size_t i = 0; i < ways->trail_count; i++)
+        af_check_seen_mark(seen, ways->trail[i], AF_CHECK_GOOD);
+}
+
+/* The deepest first: their leads are shortest. Returns false if it is told to stop. */
+static bool follow_all(struct ways *ways, af_check_progress_fn *progress, void *arg)
+{
+    struct af_check *check = ways->check;
+    struct af_check_search *search = check->search;
+    for (size_t i = search->level_count; i-- > 0;) {
+        struct af_check_progress now = {.states = search->levels[i].first,
+                                        .transitions = search->transitions,
+                                        .depth = i,
+                                        .bytes = af_check_seen_bytes(check->seen),
+                                        .ending = true};
+        for (size_t k = 0; k < search->levels[i].count; k++)
+            follow(ways, search->order[search->levels[i].first + k]);
+        if (progress != NULL && !progress(arg, &now))
+            return false;
+    }
+    return true;
+}
+
+void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg)
+{
+    struct af_check_search *search = check->search;
+    struct ways *ways = af_mem_zero(1, sizeof *ways);
+    ways->check = check;
+    af_check_next_init(&ways->next, check);
+    ways->next.only_ways = ways->next.all = ways->next.asks = true;
+    ways->next.arg = ways;
+    ways->next.child = on_child;
+    ways->next.violation = on_violation;
+    if (follow_all(ways, progress, arg)) {
+        size_t left = keep_unmarked(check, search->order, search->order_count, AF_CHECK_GOOD);
+        ways->mark = AF_CHECK_GOOD;
+        left = settle(ways, search->order, left);
+        ways->mark = AF_CHECK_BAD;
+        left = settle(ways, search->order, left);
+        if (left > 0 && search->bound == NULL && !search->interrupted)
+            af_check_note_unsettled(check, AF_CHECK_DOOMED, search->order[0]);
+    } else {
+        search->interrupted = true;
+    }
+    af_check_next_release(&ways->next);
+    free(ways->trail);
+    free(ways);
+}

@@ -1,0 +1,528 @@
+/* impl.h: what the files of the checker share.
+ *
+ *   check.c         options → parties → the search → its result
+ *   table.c   numbers for things
+ *   known.c   parties and contracts as numbers
+ *   call.c    a call of a handler, run twice
+ *   step.c    what an input does to a party, remembered
+ *   vector.c  a state as numbers, and as packed bytes
+ *   next.c    what can happen next in a state
+ *   seen.c    the states that were seen
+ *   round.c   what comes next after many states, on all threads
+ *   note.c    violations, and how runs end
+ *   search.c  breadth first, level by level, round by round
+ *   jobs.c    threads that share the work of a round
+ *   world.c   invariants
+ *   end.c     from which states no way is left to the end
+ *   path.c    the shortest run into a state
+ *   same.c    parties of a role that need not be told apart
+ *   rename.c  what is said of a party under another's name
+ *   cover.c   what of the flow no run reaches, and what grows without end
+ */
+#ifndef AF_CHECK_IMPL_H
+#define AF_CHECK_IMPL_H
+
+#include "check/check.h"
+#include "check/table.h"
+#include "base/failure.h"
+#include "party/party.h"
+#include "trace/schedule.h"
+
+/* ---- Inputs of a step: the kind in the highest bits, a number in the others. ---- */
+
+enum {
+    AF_CHECK_CONTRACT = 0u << 28, /* a contract */
+    AF_CHECK_TIMER = 1u << 28,    /* the word of a timer's name; "" is the state's `after` */
+    AF_CHECK_WAIT = 2u << 28,     /* time passes: a number of check->waits */
+    AF_CHECK_DOWN = 3u << 28,     /* it crashes */
+    AF_CHECK_UP = 4u << 28,       /* it comes back */
+    AF_CHECK_GONE = 5u << 28,     /* it is lost */
+    AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
+    AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
+    AF_CHECK_NUMBER = (1u << 28) - 1,
+};
+
+enum { AF_CHECK_NONE = UINT32_MAX };
+
+struct af_check_timer {
+    uint32_t name; /* a word */
+    uint32_t unused;
+    int64_t left_ns;
+};
+
+/* A party as it may be. The first fields are its identity. */
+struct af_check_local {
+    uint32_t member;
+    uint32_t status; /* an enum af_party_status */
+    uint32_t down;
+    uint32_t version;              /* of the flow that it runs: 0 or 1 */
+    uint32_t state;                /* of its role in that */
+    uint32_t data, result, reason; /* words; result and reason: number + 1, 0 for none */
+    uint32_t deferred;             /* a word: numbers of contracts */
+    uint32_t timers;               /* a word: struct af_check_timer */
+    /* ---- */
+    uint32_t number;  /* among those of its member: what a state keeps */
+    uint32_t view[2]; /* what invariants of each version see; AF_CHECK_NONE: cannot be shown */
+    uint32_t end;     /* a word: how it ended, or rests */
+    uint32_t recalls; /* the contract that it has deferred and takes up before anything else, now
+                         that its state does not defer it; AF_CHECK_NONE: there is none */
+    bool up;          /* it lives, and is not down */
+    bool takes;       /* … and recalls nothing: it takes contracts and timeouts */
+    bool over;        /* it has ended */
+    bool gone;        /* … lost */
+    bool rests;       /* in a may_end state */
+    bool stateless;   /* it has not started */
+    int64_t least_ns; /* left of its timers; -1: none is armed */
+    const struct af_flow_state *about; /* its state */
+};
+
+enum { AF_CHECK_LOCAL_KEYS = 10 }; /* how many fields its identity has */
+
+struct af_check_message {   /* a contract */
+    uint32_t from, to;      /* members */
+    uint32_t type, content; /* words */
+    /* ---- */
+    uint32_t link; /* from and to as one number */
+    int event[2];  /* of each version of the flow */
+    bool inert;    /* its receiver handles and defers it in no state */
+};
+
+enum { AF_CHECK_MESSAGE_KEYS = 4 };
+
+/* What an input does to a party. */
+struct af_check_step {
+    uint32_t next;                   /* the party afterwards */
+    uint32_t first_send, send_count; /* in check->sends: contracts; in order of links with --fifo,
+                                        else of numbers */
+    uint32_t violation;              /* AF_CHECK_NONE: none */
+    bool ends_run;                   /* … behind which nothing is explored */
+};
+
+/* A violation as it was found: from which state, by which input. */
+struct af_check_found {
+    enum af_check_kind kind;
+    uint32_t role;        /* AF_CHECK_NONE: none */
+    uint32_t where, text; /* words; where "": none */
+    bool found;
+    uint64_t state;    /* the address of the last state before it (of it: stuck, doomed), or
+                          AF_CHECK_NO_STATE: it is in the starts */
+    uint32_t contract; /* in the starts: which makes it, or AF_CHECK_NONE */
+    struct af_schedule run;
+    size_t length;
+};
+
+enum { AF_CHECK_SHARDS = 32 };
+
+struct af_check_seen;
+struct af_file_store;
+struct af_check_jobs;
+struct af_check_world;
+struct af_check_search;
+struct af_check_same;
+struct af_check_outcome;
+
+struct af_check {
+    const struct af_check_options *options;
+    struct af_script *scripts[2];
+    const struct af_flow *flows[2];
+    size_t version_count;
+    struct af_loop *loop;
+    struct af_file_store *store; /* of uploads */
+    bool **passed; /* of each role's states: whether one was entered and left at once */
+    struct af_party_owner owner;
+    uint32_t members;
+    const struct af_script_member *who;
+    uint32_t *roles[2]; /* of each member in each version */
+    bool allow_fail;
+
+    struct af_check_words words; /* texts: data, contents, names …; 0 is the empty one */
+    struct af_check_words local_keys, message_keys;
+    struct af_check_local *locals; /* by number */
+    size_t local_cap;
+    struct af_check_message *messages;
+    size_t message_cap;
+    uint32_t **by_number; /* for each member: number → local, or AF_CHECK_NONE */
+    size_t *by_number_count, *by_number_cap;
+
+    struct af_check_words call_keys;   /* base and input of each distinct call */
+    struct af_check_outcome *outcomes; /* of each */
+    size_t outcome_cap;
+    struct af_party **old[2]; /* of each version, for each member: an instance that serves all */
+    uint64_t contract_count;  /* that were made: each has a uuid of its own */
+    struct af_check_outcome *recording; /* of the call that runs */
+    uint32_t recorded_input;            /* … and its input */
+    bool may_take;                      /* … which the party has not taken yet */
+    struct af_failure why;              /* a party cannot be made: the search ends */
+
+    struct af_check_map step_index;
+    struct af_check_step *steps;
+    size_t step_count, step_cap;
+    uint32_t *sends;
+    size_t send_count, send_cap;
+    int64_t *waits;
+    size_t wait_count, wait_cap;
+
+    struct af_check_words found_keys;
+    struct af_check_found *found;
+    size_t found_cap;
+
+    struct af_check_seen *seen;
+    struct af_check_jobs *jobs;
+    struct af_check_world *world;
+    struct af_check_same *same;
+    struct af_check_search *search;
+
+    struct af_check_words told; /* texts of the result */
+    struct af_check_violation *violations;
+    struct af_check_end *ends;
+    size_t end_count;
+    struct af_check_unreached *unreached;
+};
+
+/* ---- known.c ---- */
+
+/* Which of its deferred contracts a party recalls, of which no more than its identity is filled. */
+uint32_t af_check_recalls(const struct af_check *check, const struct af_check_local *local);
+
+/* The number of a party or a contract whose identity is filled. */
+uint32_t af_check_local(struct af_check *check, const struct af_check_local *local);
+uint32_t af_check_message(struct af_check *check, const struct af_check_message *message);
+uint32_t af_check_message_text(struct af_check *check, uint32_t from, uint32_t to, const char *type,
+                               size_t type_len, const char *content, size_t content_len);
+
+static inline const struct af_check_timer *
+af_check_timers(const struct af_check *check, const struct af_check_local *local, size_t *count)
+{
+    size_t len;
+    const void *bytes = af_check_word_bytes(&check->words, local->timers, &len);
+    *count = len / sizeof(struct af_check_timer);
+    return bytes;
+}
+
+/* "participant-1", the role's name, and "flow.lua:12" of a party's state. */
+const char *af_check_member_id(const struct af_check *check, uint32_t member);
+const char *af_check_role_name(const struct af_check *check, uint32_t member);
+void af_check_place(const struct af_check *check, const struct af_check_local *local,
+                    struct af_buf *out);
+
+/* Where the handler of a call is, and what it is, in words; as af_check_call() has it. */
+void af_check_describe_call(const struct af_check *check, uint32_t member, uint32_t from,
+                            uint32_t input, struct af_buf *where, struct af_buf *what);
+
+/* The number of a violation; where may be NULL. */
+uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uint32_t role,
+                            const char *where, const char *text);
+
+/* ---- call.c ---- */
+
+struct af_check_left { /* a timer after a call */
+    uint32_t name;
+    int64_t left_ns; /* from now on; or … */
+    bool kept;       /* it goes on */
+};
+
+struct af_check_outcome {
+    bool known;
+    struct af_check_local next; /* its identity; timers are not filled */
+    struct af_check_left *timers;
+    size_t timer_count, timer_cap;
+    uint32_t *sends;
+    size_t send_count, send_cap;
+    uint32_t violation;
+    bool ends_run;
+};
+
+/* What an input (a contract, a timer, AF_CHECK_RECALL or AF_CHECK_RELOAD) does to a party, and no
+ * more than that: what it recalls then is an input of its own. from is its number, or AF_CHECK_NONE
+ * to have the member start. Borrowed until the next call. */
+const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t member, uint32_t from,
+                                             uint32_t input);
+void af_check_calls_init(struct af_check *check);
+void af_check_calls_release(struct af_check *check);
+
+/* ---- step.c ---- */
+
+/* What an input does to a party, if that is known already. Several threads may ask. */
+static inline bool af_check_step_known(const struct af_check *check, uint32_t local, uint32_t input,
+                                       uint32_t *step)
+{
+    return af_check_map_get(&check->step_index, (uint64_t)local << 32 | input, step);
+}
+
+/* The same, found out now if it must. One thread. local AF_CHECK_NONE: the start of the member that
+ * is the input. */
+uint32_t af_check_step(struct af_check *check, uint32_t local, uint32_t input);
+uint32_t af_check_wait_input(struct af_check *check, int64_t ns); /* AF_CHECK_NONE: not known … */
+uint32_t af_check_wait_new(struct af_check *check, int64_t ns);   /* … but now */
+
+/* ---- vector.c ---- */
+
+/* A state. Contracts stand in the order of numbers, with --fifo in that of links. */
+struct af_check_vector {
+    uint32_t budget[AF_CHECK_FAULTS];
+    uint32_t *locals; /* by member */
+    uint32_t *contracts;
+    uint8_t *flags; /* of each contract: AF_CHECK_SLEEPS */
+    size_t count, cap;
+};
+
+void af_check_vector_init(const struct af_check *check, struct af_check_vector *vector);
+void af_check_vector_release(struct af_check_vector *vector);
+void af_check_vector_reserve(struct af_check_vector *vector, size_t count);
+void af_check_vector_copy(const struct af_check *check, struct af_check_vector *to,
+                          const struct af_check_vector *from);
+
+/* As bytes: returns how many; out has room for AF_CHECK_PACKED_MAX. 0: it does not fit. */
+enum { AF_CHECK_PACKED_MAX = 16000 };
+size_t af_check_pack(const struct af_check *check, const struct af_check_vector *vector,
+                     unsigned char *out);
+void af_check_unpack(const struct af_check *check, const unsigned char *bytes, size_t len,
+                     struct af_check_vector *vector);
+
+/* Where a contract stands among others: they are ordered by this. */
+static inline uint32_t af_check_order(const struct af_check *check, uint32_t contract)
+{
+    return check->options->fifo ? check->messages[contract].link : contract;
+}
+
+/* ---- next.c ---- */
+
+/* What happened, as numbers. */
+struct af_check_label {
+    enum af_schedule_kind kind;
+    uint32_t member; /* the receiver, or who it happens to */
+    uint32_t what;   /* a contract, or the name of a timer */
+};
+
+enum { AF_CHECK_SLEEPS = 1 };
+
+/* What a state is, besides what can happen next. */
+enum af_check_rest { AF_CHECK_MOVES, AF_CHECK_ENDED, AF_CHECK_STUCK_HERE };
+
+struct af_check_swaps { /* exchanges of names, one after the other: numbers of same.c */
+    uint32_t *items;
+    size_t count, cap;
+};
+
+/* Looks for what can happen next. The fields above the line are the caller's. */
+struct af_check_next {
+    struct af_check *check;
+    bool asks;                    /* what is not known is found out; else the state is missed */
+    bool only_ways;               /* only what nobody's fault is: recalls, deliveries, timeouts,
+                                     returns */
+    bool all;                     /* sleeping contracts, too */
+    bool sleeps;                  /* says which contracts of a child sleep */
+    struct af_check_swaps *swaps; /* the exchanges of a pick are added here, unless NULL */
+    void *arg;
+    /* A state that may come next, borrowed. */
+    void (*child)(void *arg, const struct af_check_label *label,
+                  const struct af_check_vector *child);
+    /* A violation on the way to one; contract: which makes it, unless AF_CHECK_NONE. */
+    void (*violation)(void *arg, const struct af_check_label *label, uint32_t violation,
+                      uint32_t contract);
+    /* ---- */
+    struct af_check_vector state; /* whose next ones are looked for */
+    struct af_check_vector made;
+    struct af_check_vector same, scratch; /* for who picks one of those that are the same */
+    uint64_t transitions, inert;
+    bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
+    bool cut;    /* something led to a violation behind which nothing is explored */
+};
+
+void af_check_next_init(struct af_check_next *next, struct af_check *check);
+void af_check_next_release(struct af_check_next *next);
+enum af_check_rest af_check_next(struct af_check_next *next);
+
+/* The one that stands for a child among all that are the same, borrowed until the next one; NULL:
+ * what that asks for is not known, and the state is missed. */
+const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
+                                                 const struct af_check_vector *child);
+
+/* All starts together: gives the first state to child(), unless a start raises. */
+void af_check_first(struct af_check_next *next);
+
+/* ---- seen.c ---- */
+
+enum { AF_CHECK_GOOD = 1, AF_CHECK_BAD = 2, AF_CHECK_TRIED = 4 }; /* marks of a state */
+
+#define AF_CHECK_NO_STATE ((UINT64_C(1) << 40) - 1)
+#define AF_CHECK_ROOT (AF_CHECK_NO_STATE - 1) /* from which the first state is found */
+
+struct af_check_seen *af_check_seen_new(void);
+void af_check_seen_free(struct af_check_seen *seen);
+
+static inline unsigned af_check_shard(uint64_t hash)
+{
+    return (unsigned)(hash >> 59);
+}
+
+/* Adds a state to its shard, one thread a shard; one that is there sleeps where both did, if it was
+ * added in this level. Returns its address. */
+uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
+                           uint32_t sleep, const unsigned char *bytes, size_t len);
+
+/* Has the processor fetch what af_check_seen_add() will look at: first where the state's address
+ * would be; some time later, that being there, the state that has the same hash. */
+void af_check_seen_prefetch(const struct af_check_seen *seen, uint64_t hash);
+void af_check_seen_prefetch_state(const struct af_check_seen *seen, uint64_t hash);
+
+/* Its address, or AF_CHECK_NO_STATE. */
+uint64_t af_check_seen_find(const struct af_check_seen *seen, const unsigned char *bytes,
+                            size_t len);
+const unsigned char *af_check_seen_state(const struct af_check_seen *seen, uint64_t address,
+                                         size_t *len, uint64_t *parent, uint32_t *sleep);
+unsigned af_check_seen_marks(const struct af_check_seen *seen, uint64_t address);
+void af_check_seen_mark(struct af_check_seen *seen, uint64_t address, unsigned mark);
+
+/* One of the states that may come next by nobody's fault, or AF_CHECK_NO_STATE. It is set once, by
+ * any thread. */
+uint64_t af_check_seen_lead(const struct af_check_seen *seen, uint64_t address);
+void af_check_seen_set_lead(struct af_check_seen *seen, uint64_t address, uint64_t lead);
+
+uint64_t af_check_seen_count(const struct af_check_seen *seen);
+uint64_t af_check_seen_bytes(const struct af_check_seen *seen);
+
+/* The states that were added since the last call: their addresses, for the caller to free. */
+uint64_t *af_check_seen_level(struct af_check_seen *seen, size_t *count);
+
+/* ---- jobs.c ---- */
+
+struct af_check_jobs *af_check_jobs_new(unsigned count);
+void af_check_jobs_free(struct af_check_jobs *jobs);
+
+/* Calls fn(arg, worker, i) for each i below count, on as many threads as there are. */
+void af_check_jobs_run(struct af_check_jobs *jobs, size_t count,
+                       void (*fn)(void *arg, unsigned worker, size_t i), void *arg);
+
+/* ---- world.c ---- */
+
+struct af_check_world *af_check_world_new(struct af_check *check);
+void af_check_world_free(struct af_check_world *world);
+
+/* Whether a state's view is known: AF_CHECK_NONE if it is fine, else the violation. Several threads
+ * may ask. */
+bool af_check_world_known(const struct af_check *check, const struct af_check_vector *state,
+                          uint32_t *violation);
+uint32_t af_check_world_look(struct af_check *check, const struct af_check_vector *state);
+uint64_t af_check_world_count(const struct af_check *check);
+uint64_t af_check_world_bytes(const struct af_check *check);
+
+/* ---- search.c ---- */
+
+struct af_check_search {
+    uint64_t transitions, inert;
+    size_t depth;
+    const char *bound;
+    bool interrupted;
+    struct af_check_words end_keys; /* how all parties ended: sorted words */
+    uint64_t *end_counts;
+    size_t end_cap;
+    struct {
+        size_t first, count; /* of a level, in … */
+    } * levels;
+    size_t level_count, level_cap;
+    uint64_t *order; /* … all states in the order of levels */
+    size_t order_count, order_cap;
+    struct af_check_vector scratch;
+    af_check_progress_fn *progress; /* or NULL */
+    void *progress_arg;
+    size_t frontier; /* states of the level that is looked at */
+};
+
+int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg);
+void af_check_search_free(struct af_check_search *search);
+
+/* Asked before each piece of work that takes long: false if the search is to end, whose bound, or
+ * that it is interrupted, is noted then. One thread. */
+bool af_check_goes_on(struct af_check *check);
+
+/* The same without a look at --memory, where the answer may not depend on who works when: tells how
+ * far it is, and false if that says to stop. The thread that began the search. */
+bool af_check_tell(struct af_check *check);
+
+/* Whether it was told to stop. Any thread. */
+bool af_check_told_to_stop(const struct af_check *check);
+
+/* What all takes that grows with the search; the bound that was hit, or NULL. */
+uint64_t af_check_bytes(const struct af_check *check);
+const char *af_check_bound(const struct af_check *check);
+
+/* ---- round.c ---- */
+
+enum { AF_CHECK_ROUND = 8192 }; /* states at most */
+
+struct af_check_round;
+struct af_check_round *af_check_round_new(struct af_check *check);
+void af_check_round_free(struct af_check_round *round);
+
+/* Finds the first state. */
+void af_check_round_begin(struct af_check_round *round);
+
+/* Finds what comes next after each of the states. Returns false if the search is over before all is
+ * explored: a bound, a party that cannot be made, names that cannot be exchanged after all. */
+bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count);
+
+/* ---- note.c ---- */
+
+/* Notes a violation where it is found first. */
+void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, uint32_t contract);
+
+/* A state in which the run is stuck, or from which no way is left to the end; one in which it has
+ * ended. */
+void af_check_note_unsettled(struct af_check *check, enum af_check_kind kind, uint64_t state);
+void af_check_note_end(struct af_check *check, uint64_t state);
+
+/* ---- end.c ---- */
+
+/* Finds the states from which no way is left to the end. */
+void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg);
+
+/* ---- path.c ---- */
+
+/* Fills found->run with the shortest run into it. */
+void af_check_path(struct af_check *check, struct af_check_found *found);
+
+/* ---- rename.c ---- */
+
+/* The text of JSON in which the names of two parties are exchanged. */
+uint32_t af_check_rename(struct af_check *check, uint32_t word, uint32_t a, uint32_t b);
+
+/* ---- same.c ---- */
+
+struct af_check_same *af_check_same_new(const struct af_check *check);
+void af_check_same_free(struct af_check_same *same);
+bool af_check_same_on(const struct af_check *check);
+
+/* What its tables take; how many calls and views were tried for an exchange alone. */
+uint64_t af_check_same_bytes(const struct af_check *check);
+uint64_t af_check_same_exchanged(const struct af_check *check);
+
+/* Why parties of a role are told apart, or NULL. */
+const char *af_check_same_why(const struct af_check *check);
+
+/* Makes a state the one that stands for all that are the same (for most of them: two of them may be
+ * left, which costs no more than looking at both). Adds the exchanges to swaps, unless that is
+ * NULL. Returns false if what that asks for is not known, unless it asks. */
+bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
+                        struct af_check_vector *scratch, bool asks, struct af_check_swaps *swaps);
+
+/* What becomes of a member, a party, a contract when names are exchanged. One thread. */
+uint32_t af_check_same_member(const struct af_check *check, const struct af_check_swaps *swaps,
+                              uint32_t member);
+uint32_t af_check_same_local(struct af_check *check, const struct af_check_swaps *swaps,
+                             uint32_t local);
+uint32_t af_check_same_contract(struct af_check *check, const struct af_check_swaps *swaps,
+                                uint32_t contract);
+
+/* Tries all new calls with names exchanged, unless it is told to stop. One thread, like the next.
+ */
+void af_check_same_try(struct af_check *check);
+
+/* What invariants say of a state, having been asked of all that are the same, unless told to stop.
+ */
+uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector *state);
+
+/* ---- cover.c ---- */
+void af_check_cover(struct af_check *check, struct af_check_result *result);
+
+#endif

@@ -1,0 +1,118 @@
+/* jobs.c: threads that share the work of a round: each takes the next piece that nobody has
+ * taken. What a piece comes to does not depend on who does it. */
+#include "check/impl.h"
+
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct af_check_jobs {
+    pthread_mutex_t lock;
+    pthread_cond_t begin, over;
+    pthread_t *threads;
+    unsigned thread_count; /* besides the caller's */
+    void (*fn)(void *arg, unsigned worker, size_t i);
+    void *arg;
+    size_t next, count; /* next by atomic operations */
+    uint64_t round;
+    unsigned busy;
+    bool quits;
+};
+
+struct worker {
+    struct af_check_jobs *jobs;
+    unsigned number;
+};
+
+static void work(struct af_check_jobs *jobs, unsigned worker)
+{
+    for (;;) {
+        size_t i = __atomic_fetch_add(&jobs->next, 1, __ATOMIC_RELAXED);
+        if (i >= jobs->count)
+            return;
+        jobs->fn(jobs->arg, worker, i);
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct af_check_jobs *jobs = worker->jobs;
+    uint64_t round = 0;
+    pthread_mutex_lock(&jobs->lock);
+    for (;;) {
+        while (!jobs->quits && jobs->round == round)
+            pthread_cond_wait(&jobs->begin, &jobs->lock);
+        if (jobs->quits)
+            break;
+        round = jobs->round;
+        pthread_mutex_unlock(&jobs->lock);
+        work(jobs, worker->number);
+        pthread_mutex_lock(&jobs->lock);
+        if (--jobs->busy == 0)
+            pthread_cond_signal(&jobs->over);
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    free(worker);
+    return NULL;
+}
+
+struct af_check_jobs *af_check_jobs_new(unsigned count)
+{
+    struct af_check_jobs *jobs = af_mem_zero(1, sizeof *jobs);
+    pthread_mutex_init(&jobs->lock, NULL);
+    pthread_cond_init(&jobs->begin, NULL);
+    pthread_cond_init(&jobs->over, NULL);
+    jobs->threads = af_mem_zero(count + 1, sizeof *jobs->threads);
+    while (jobs->thread_count + 1 < count) {
+        struct worker *worker = af_mem_zero(1, sizeof *worker);
+        *worker = (struct worker){jobs, jobs->thread_count + 1};
+        if (pthread_create(&jobs->threads[jobs->thread_count], NULL, worker_main, worker) != 0) {
+            free(worker);
+            break; /* with fewer it is only slower */
+        }
+        jobs->thread_count++;
+    }
+    return jobs;
+}
+
+void af_check_jobs_free(struct af_check_jobs *jobs)
+{
+    if (jobs == NULL)
+        return;
+    pthread_mutex_lock(&jobs->lock);
+    jobs->quits = true;
+    pthread_cond_broadcast(&jobs->begin);
+    pthread_mutex_unlock(&jobs->lock);
+    for (unsigned i = 0; i < jobs->thread_count; i++)
+        pthread_join(jobs->threads[i], NULL);
+    pthread_mutex_destroy(&jobs->lock);
+    pthread_cond_destroy(&jobs->begin);
+    pthread_cond_destroy(&jobs->over);
+    free(jobs->threads);
+    free(jobs);
+}
+
+void af_check_jobs_run(struct af_check_jobs *jobs, size_t count,
+                       void (*fn)(void *arg, unsigned worker, size_t i), void *arg)
+{
+    jobs->fn = fn;
+    jobs->arg = arg;
+    jobs->count = count;
+    __atomic_store_n(&jobs->next, 0, __ATOMIC_RELAXED);
+    if (jobs->thread_count == 0 || count < 2) {
+        work(jobs, 0);
+        return;
+    }
+    pthread_mutex_lock(&jobs->lock);
+    jobs->busy = jobs->thread_count;
+    jobs->round++;
+    pthread_cond_broadcast(&jobs->begin);
+    pthread_mutex_unlock(&jobs->lock);
+    work(jobs, 0);
+    pthread_mutex_lock(&jobs->lock);
+    while (jobs->busy > 0)
+        pthread_cond_wait(&jobs->over, &jobs->lock);
+    pthread_mutex_unlock(&jobs->lock);
+}

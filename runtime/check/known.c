@@ -1,0 +1,228 @@
+/* known.c: parties and contracts as numbers: see impl.h. */
+#include "check/impl.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+const char *af_check_member_id(const struct af_check *check, uint32_t member)
+{
+    return check->who[member].id;
+}
+
+const char *af_check_role_name(const struct af_check *check, uint32_t member)
+{
+    return check->flows[0]->roles[check->roles[0][member]].name;
+}
+
+static void place(const struct af_check *check, uint32_t version, int line, struct af_buf *out)
+{
+    af_buf_append_string(out, af_script_file(check->scripts[version])->name);
+    if (line > 0)
+        af_buf_printf(out, ":%d", line);
+}
+
+void af_check_place(const struct af_check *check, const struct af_check_local *local,
+                    struct af_buf *out)
+{
+    place(check, local->version, local->about == NULL ? 0 : local->about->line, out);
+}
+
+void af_check_describe_call(const struct af_check *check, uint32_t member, uint32_t from,
+                            uint32_t input, struct af_buf *where, struct af_buf *what)
+{
+    if (from == AF_CHECK_NONE) {
+        place(check, 0, check->flows[0]->roles[check->roles[0][member]].line, where);
+        af_buf_append_string(what, "the start");
+        return;
+    }
+    const struct af_check_local *local = &check->locals[from];
+    bool recalls = input == AF_CHECK_RECALL;
+    if (input >= AF_CHECK_TIMER && !recalls) {
+        af_check_place(check, local, where);
+        af_buf_printf(what, "%s in state '%s'",
+                      input == AF_CHECK_RELOAD ? "the upgrade" : "a timeout's handler",
+                      local->about->name);
+        return;
+    }
+    const struct af_check_message *message = &check->messages[recalls ? local->recalls : input];
+    int event = message->event[local->version];
+    place(check, local->version, event < 0 ? local->about->line : local->about->lines[event],
+          where);
+    af_buf_printf(what, "the handler of '%s' in state '%s'",
+                  (const char *)af_check_word_bytes(&check->words, message->type, NULL),
+                  local->about->name);
+}
+
+/* ---- Parties. ---- */
+
+/* How it stands at the end of a run, in words. */
+static uint32_t name_end(struct af_check *check, const struct af_check_local *local)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    const char *role = af_check_role_name(check, local->member);
+    static const char *const words[] = {NULL, NULL, "done", "failed", "lost"};
+    if (local->over)
+        af_buf_printf(&text, "%s %s", role, words[local->status]);
+    else
+        af_buf_printf(&text, "%s in '%s'", role, local->about == NULL ? "" : local->about->name);
+    uint32_t word = af_check_text(&check->words, af_buf_text(&text));
+    af_buf_release(&text);
+    return word;
+}
+
+uint32_t af_check_recalls(const struct af_check *check, const struct af_check_local *local)
+{
+    size_t len;
+    const uint32_t *deferred = af_check_word_bytes(&check->words, local->deferred, &len);
+    if (local->status != AF_PARTY_ACTIVE || local->state == AF_CHECK_NONE)
+        return AF_CHECK_NONE;
+    const struct af_flow_state *state = &check->flows[local->version]
+                                             ->roles[check->roles[local->version][local->member]]
+                                             .states[local->state];
+    for (size_t i = 0; i < len / sizeof *deferred; i++) {
+        int event = check->messages[deferred[i]].event[local->version];
+        if (event < 0 || state->events[event] != AF_EVENT_DEFERRED)
+            return deferred[i];
+    }
+    return AF_CHECK_NONE;
+}
+
+static int64_t least_left(const struct af_check *check, const struct af_check_local *local)
+{
+    size_t count;
+    const struct af_check_timer *timers = af_check_timers(check, local, &count);
+    int64_t least_ns = -1;
+    for (size_t i = 0; i < count; i++)
+        if (least_ns < 0 || timers[i].left_ns < least_ns)
+            least_ns = timers[i].left_ns;
+    return least_ns;
+}
+
+static void derive(struct af_check *check, struct af_check_local *local)
+{
+    const struct af_flow_role *role =
+        &check->flows[local->version]->roles[check->roles[local->version][local->member]];
+    uint32_t view[] = {local->member,  local->status > AF_PARTY_ACTIVE ? local->status : 0,
+                       local->version, local->state,
+                       local->data,    local->result,
+                       local->reason};
+    bool lives = local->status == AF_PARTY_ACTIVE;
+    local->stateless = local->state == AF_CHECK_NONE;
+    local->about = local->stateless ? NULL : &role->states[local->state];
+    local->recalls = af_check_recalls(check, local);
+    local->up = lives && local->down == 0;
+    local->takes = local->up && local->recalls == AF_CHECK_NONE;
+    local->over = local->status > AF_PARTY_ACTIVE;
+    local->gone = local->status == AF_PARTY_LOST;
+    local->rests =
+        lives && local->about != NULL && local->about->may_end && local->recalls == AF_CHECK_NONE;
+    local->least_ns = least_left(check, local);
+    local->view[0] = local->view[1] = af_check_word(&check->words, view, sizeof view);
+    local->end = name_end(check, local);
+}
+
+uint32_t af_check_local(struct af_check *check, const struct af_check_local *local)
+{
+    uint32_t member = local->member, before = check->local_keys.count;
+    uint32_t number =
+        af_check_word(&check->local_keys, local, AF_CHECK_LOCAL_KEYS * sizeof(uint32_t));
+    if (number < before)
+        return number;
+    af_mem_reserve(&check->locals, &check->local_cap, (size_t)number + 1, sizeof *check->locals);
+    struct af_check_local *made = &check->locals[number];
+    *made = *local;
+    derive(check, made);
+    made->number = (uint32_t)check->by_number_count[member]++;
+    af_mem_reserve(&check->by_number[member], &check->by_number_cap[member],
+                   check->by_number_count[member], sizeof **check->by_number);
+    check->by_number[member][made->number] = number;
+    return number;
+}
+
+/* ---- Contracts. ---- */
+
+/* Whether the member handles or defers an event in some state of some version. */
+static bool is_inert(const struct af_check *check, uint32_t member, const int event[2])
+{
+    for (size_t version = 0; version < check->version_count; version++) {
+        const struct af_flow_role *role =
+            &check->flows[version]->roles[check->roles[version][member]];
+        enum af_disposition first = AF_EVENT_UNEXPECTED;
+        for (size_t i = 0; i < role->state_count; i++) {
+            enum af_disposition how =
+                event[version] < 0 ? AF_EVENT_UNEXPECTED
+                                   : (enum af_disposition)role->states[i].events[event[version]];
+            if (i == 0)
+                first = how;
+            if (how == AF_EVENT_HANDLED || how == AF_EVENT_DEFERRED || how != first)
+                return false; /* one that is unexpected now and ignored later is looked at */
+        }
+    }
+    return true;
+}
+
+uint32_t af_check_message(struct af_check *check, const struct af_check_message *message)
+{
+    uint32_t before = check->message_keys.count;
+    uint32_t number =
+        af_check_word(&check->message_keys, message, AF_CHECK_MESSAGE_KEYS * sizeof(uint32_t));
+    if (number < before)
+        return number;
+    af_mem_reserve(&check->messages, &check->message_cap, (size_t)number + 1,
+                   sizeof *check->messages);
+    struct af_check_message *made = &check->messages[number];
+    size_t len;
+    const char *type = af_check_word_bytes(&check->words, message->type, &len);
+    *made = *message;
+    made->link = message->to * check->members + message->from;
+    for (size_t version = 0; version < check->version_count; version++)
+        made->event[version] = af_flow_find_event(check->flows[version], type, len);
+    made->inert = is_inert(check, message->to, made->event);
+    return number;
+}
+
+uint32_t af_check_message_text(struct af_check *check, uint32_t from, uint32_t to, const char *type,
+                               size_t type_len, const char *content, size_t content_len)
+{
+    struct af_check_message message = {
+        .from = from,
+        .to = to,
+        .type = af_check_word(&check->words, type, type_len),
+        .content = af_check_word(&check->words, content, content_len),
+    };
+    return af_check_message(check, &message);
+}
+
+/* ---- Violations. ---- */
+
+/* The length of "file.lua:12" where an error's text begins with that, else 0. */
+static size_t place_len(const char *text)
+{
+    const char *colon = strstr(text, ".lua:");
+    if (colon == NULL || memchr(text, ' ', (size_t)(colon - text)) != NULL)
+        return 0;
+    size_t len = (size_t)(colon - text) + 5;
+    size_t digits = strspn(text + len, "0123456789");
+    return digits > 0 && text[len + digits] == ':' ? len + digits : 0;
+}
+
+uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uint32_t role,
+                            const char *where, const char *text)
+{
+    size_t len = where == NULL ? place_len(text) : 0;
+    uint32_t place = where != NULL ? af_check_text(&check->words, where)
+                                   : af_check_word(&check->words, text, len);
+    if (len > 0)
+        text += len + 1 + strspn(text + len + 1, " ");
+    uint32_t said = af_check_text(&check->words, text);
+    uint32_t key[] = {(uint32_t)kind, role, place, kind == AF_CHECK_ERROR && place != 0 ? 0 : said};
+    uint32_t before = check->found_keys.count;
+    uint32_t number = af_check_word(&check->found_keys, key, sizeof key);
+    if (number < before)
+        return number;
+    af_mem_reserve(&check->found, &check->found_cap, (size_t)number + 1, sizeof *check->found);
+    check->found[number] = (struct af_check_found){
+        .kind = kind, .role = role, .where = place, .text = said, .state = UINT64_MAX};
+    return number;
+}

@@ -1,0 +1,462 @@
+/* next.c: what can happen next in a state.
+ *
+ * Recalls, then in the order of cli.md: deliveries, drops, duplicates, timeouts, crashes, returns,
+ * losses, and reloads. A recall is what a party does before anything else, so contracts to it wait
+ * as if it were down, its timers do, and no time passes; others may step before it does, and it may
+ * crash, vanish or be reloaded.
+ *
+ * A delivery to one party and a delivery to another do the same in both orders, so a
+ * contract whose delivery was possible before another was chosen, and stands before that in order,
+ * sleeps behind it: the state that both lead to is found the other way round. */
+#include "check/impl.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+void af_check_next_init(struct af_check_next *next, struct af_check *check)
+{
+    memset(next, 0, sizeof *next);
+    next->check = check;
+    af_check_vector_init(check, &next->state);
+    af_check_vector_init(check, &next->made);
+    af_check_vector_init(check, &next->same);
+    af_check_vector_init(check, &next->scratch);
+}
+
+void af_check_next_release(struct af_check_next *next)
+{
+    af_check_vector_release(&next->state);
+    af_check_vector_release(&next->made);
+    af_check_vector_release(&next->same);
+    af_check_vector_release(&next->scratch);
+}
+
+/* ---- Steps. ---- */
+
+/* NULL: it is not known, and the state is missed. */
+static const struct af_check_step *step(struct af_check_next *next, uint32_t local, uint32_t input)
+{
+    uint32_t number;
+    if (!af_check_step_known(next->check, local, input, &number)) {
+        if (!next->asks) {
+            next->missed = true;
+            return NULL;
+        }
+        number = af_check_step(next->check, local, input);
+    }
+    return &next->check->steps[number];
+}
+
+/* Whether a contract to a party changes nothing, now or later: so it need not be on its way. One
+ * that is unexpected is told of. */
+static bool vanishes(struct af_check_next *next, const struct af_check_label *label,
+                     const uint32_t *locals, uint32_t contract, bool fresh)
+{
+    struct af_check *check = next->check;
+    const struct af_check_message *message = &check->messages[contract];
+    uint32_t receiver = locals[message->to];
+    if (check->locals[receiver].gone)
+        return true;
+    if (!check->options->reduce)
+        return false;
+    if (check->locals[receiver].over) {
+        next->inert++;
+        return true;
+    }
+    if (!fresh || !message->inert || !check->locals[receiver].takes)
+        return false;
+    const struct af_check_step *done = step(next, receiver, AF_CHECK_CONTRACT | contract);
+    if (done != NULL && done->violation != AF_CHECK_NONE && next->violation != NULL)
+        next->violation(next->arg, label, done->violation, contract);
+    next->inert++;
+    return true;
+}
+
+/* ---- Making the next state. ---- */
+
+struct change {
+    struct af_check_label label;
+    uint32_t member, local;           /* who is another now; AF_CHECK_NONE: nobody */
+    size_t without;                   /* the contract at this place is gone; SIZE_MAX: none */
+    int budget;                       /* a fault that was used; -1: none */
+    const struct af_check_step *step; /* whose sends go out; NULL: none */
+    uint32_t awake;     /* contracts to this member do not sleep; AF_CHECK_NONE: none does */
+    size_t sleep_below; /* those before this place sleep */
+};
+
+static void add(struct af_check_vector *made, uint32_t contract, uint8_t flags)
+{
+    made->contracts[made->count] = contract;
+    made->flags[made->count++] = flags;
+}
+
+/* Contracts that were on their way before, up to a place, where nothing asks to look at them. */
+static void add_run(struct af_check_next *next, const struct change *change, size_t from, size_t to)
+{
+    const struct af_check_vector *state = &next->state;
+    struct af_check_vector *made = &next->made;
+    for (size_t i = from; i < to; i++)
+        if (i != change->without)
+            made->contracts[made->count++] = state->contracts[i];
+}
+
+/* A contract that was on its way before. */
+static void add_old(struct af_check_next *next, const struct change *change, size_t i,
+                    bool look_again)
+{
+    const struct af_check_vector *state = &next->state;
+    uint32_t contract = state->contracts[i];
+    uint8_t flags = 0;
+    if (i == change->without)
+        return;
+    if (look_again && vanishes(next, &change->label, next->made.locals, contract, false))
+        return;
+    if (change->awake != AF_CHECK_NONE && next->check->messages[contract].to != change->awake &&
+        (i < change->sleep_below || (state->flags[i] & AF_CHECK_SLEEPS) != 0))
+        flags = AF_CHECK_SLEEPS;
+    add(&next->made, contract, flags);
+}
+
+static void add_olds(struct af_check_next *next, const struct change *change, size_t from,
+                     size_t to, bool look_again)
+{
+    if (!look_again && !next->sleeps) {
+        add_run(next, change, from, to);
+        return;
+    }
+    for (size_t i = from; i < to && !next->missed; i++)
+        add_old(next, change, i, look_again);
+}
+
+static void make(struct af_check_next *next, const struct change *change)
+{
+    struct af_check *check = next->check;
+    const struct af_check_vector *state = &next->state;
+    struct af_check_vector *made = &next->made;
+    size_t sends = change->step == NULL ? 0 : change->step->send_count;
+    size_t first = change->step == NULL ? 0 : change->step->first_send;
+    bool ended = false;
+    next->transitions++;
+    if (change->step != NULL) {
+        bool over = change->step->ends_run;
+        if (change->step->violation != AF_CHECK_NONE)
+            next->violation(next->arg, &change->label, change->step->violation, AF_CHECK_NONE);
+        if (over) {
+            next->cut = true;
+            return;
+        }
+    }
+    af_check_vector_reserve(made, state->count + sends);
+    if (change->member != AF_CHECK_NONE) {
+        ended =
+            check->locals[change->local].over && !check->locals[made->locals[change->member]].over;
+        made->locals[change->member] = change->local;
+    }
+    if (change->budget >= 0)
+        made->budget[change->budget]--;
+    made->count = 0;
+    size_t i = 0;
+    for (size_t k = 0; k < sends && !next->missed; k++) {
+        uint32_t contract = check->sends[first + k];
+        uint32_t order = af_check_order(check, contract);
+        size_t from = i;
+        while (i < state->count && af_check_order(check, state->contracts[i]) <= order)
+            i++;
+        add_olds(next, change, from, i, ended);
+        if (!vanishes(next, &change->label, made->locals, contract, true))
+            add(made, contract, 0);
+    }
+    add_olds(next, change, i, state->count, ended);
+    if (!next->missed)
+        next->child(next->arg, &change->label, made);
+    if (change->member != AF_CHECK_NONE)
+        made->locals[change->member] = state->locals[change->member];
+    if (change->budget >= 0)
+        made->budget[change->budget]++;
+}
+
+/* ---- Contracts. ---- */
+
+static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind kind)
+{
+    struct af_check *check = next->check;
+    uint32_t contract = next->state.contracts[i], member = check->messages[contract].to;
+    const struct af_check_step *done =
+        step(next, next->state.locals[member], AF_CHECK_CONTRACT | contract);
+    if (done == NULL)
+        return;
+    struct af_check_step copy = *done; /* steps may move */
+    bool copied = kind == AF_SCHEDULE_DUPLICATE;
+    struct change change = {.label = {kind, member, contract},
+                            .member = member,
+                            .local = copy.next,
+                            .without = copied ? SIZE_MAX : i,
+                            .budget = copied ? AF_CHECK_DUPLICATE : -1,
+                            .step = &copy,
+                            .awake = copied ? AF_CHECK_NONE : member,
+                            .sleep_below = i};
+    make(next, &change);
+}
+
+static void drop(struct af_check_next *next, size_t i)
+{
+    uint32_t contract = next->state.contracts[i];
+    struct change change = {
+        .label = {AF_SCHEDULE_DROP, next->check->messages[contract].to, contract},
+        .member = AF_CHECK_NONE,
+        .without = i,
+        .budget = AF_CHECK_DROP,
+        .awake = AF_CHECK_NONE};
+    make(next, &change);
+}
+
+static void contracts(struct af_check_next *next)
+{
+    struct af_check *check = next->check;
+    const struct af_check_vector *state = &next->state;
+    for (size_t i = 0; i < state->count && !next->missed; i++) {
+        uint32_t contract = state->contracts[i];
+        const struct af_check_local *receiver =
+            &check->locals[state->locals[check->messages[contract].to]];
+        bool first = i == 0 || af_check_order(check, state->contracts[i - 1]) !=
+                                   af_check_order(check, contract);
+        if (receiver->down != 0 || receiver->gone || receiver->recalls != AF_CHECK_NONE || !first)
+            continue;
+        if (next->all || (state->flags[i] & AF_CHECK_SLEEPS) == 0)
+            deliver(next, i, AF_SCHEDULE_DELIVER);
+        if (!next->only_ways && !next->missed && state->budget[AF_CHECK_DROP] > 0)
+            drop(next, i);
+        if (!next->only_ways && !next->missed && state->budget[AF_CHECK_DUPLICATE] > 0)
+            deliver(next, i, AF_SCHEDULE_DUPLICATE);
+    }
+}
+
+/* ---- Timeouts. ---- */
+
+static void fire(struct af_check_next *next, uint32_t member, uint32_t name,
+                 enum af_schedule_kind kind, bool costs)
+{
+    const struct af_check_step *done = step(next, next->made.locals[member], AF_CHECK_TIMER | name);
+    if (done == NULL)
+        return;
+    struct af_check_step copy = *done;
+    struct change change = {.label = {kind, member, name},
+                            .member = member,
+                            .local = copy.next,
+                            .without = SIZE_MAX,
+                            .budget = costs ? AF_CHECK_EARLY : -1,
+                            .step = &copy,
+                            .awake = AF_CHECK_NONE};
+    uint32_t before = next->made.locals[member];
+    make(next, &change);
+    next->made.locals[member] = before; /* it may have waited */
+}
+
+/* Fires the timers that have so much left, or (early) any others. */
+static void fire_some(struct af_check_next *next, int64_t left_ns, bool early)
+{
+    struct af_check *check = next->check;
+    bool any = check->options->any_timeout;
+    for (uint32_t member = 0; member < check->members && !next->missed; member++) {
+        uint32_t number = next->state.locals[member];
+        size_t count;
+        if (!check->locals[number].takes || check->locals[number].timers == 0)
+            continue;
+        uint32_t word = check->locals[number].timers;
+        af_check_timers(check, &check->locals[number], &count);
+        for (size_t i = 0; i < count && !next->missed; i++) {
+            const struct af_check_timer *timer =
+                (const struct af_check_timer *)af_check_word_bytes(&check->words, word, NULL) + i;
+            if ((timer->left_ns == left_ns) != early)
+                fire(next, member, timer->name,
+                     early || any ? AF_SCHEDULE_EARLY : AF_SCHEDULE_TIMEOUT, early);
+        }
+    }
+}
+
+/* Has time pass at all parties. Returns false if that is not known. */
+static bool wait_for(struct af_check_next *next, int64_t ns)
+{
+    struct af_check *check = next->check;
+    uint32_t input = next->asks ? af_check_wait_new(check, ns) : af_check_wait_input(check, ns);
+    if (input == AF_CHECK_NONE) {
+        next->missed = true;
+        return false;
+    }
+    for (uint32_t member = 0; member < check->members; member++) {
+        uint32_t local = next->state.locals[member];
+        if (check->locals[local].timers == 0)
+            continue;
+        const struct af_check_step *done = step(next, local, input);
+        if (done == NULL)
+            return false;
+        next->made.locals[member] = done->next;
+    }
+    return true;
+}
+
+static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_flight)
+{
+    struct af_check *check = next->check;
+    bool now = least_ns == 0 || (least_ns > 0 && !in_flight);
+    if (now && least_ns > 0) {
+        /* what is fired has exactly so much left, before time has passed */
+        if (wait_for(next, least_ns))
+            fire_some(next, least_ns, false);
+        memcpy(next->made.locals, next->state.locals, check->members * sizeof(uint32_t));
+    } else if (now) {
+        fire_some(next, 0, false);
+    }
+    if (!next->missed && !next->only_ways && next->state.budget[AF_CHECK_EARLY] > 0)
+        fire_some(next, now ? least_ns : -1, true);
+}
+
+/* ---- Parties. ---- */
+
+static void happen(struct af_check_next *next, uint32_t member, uint32_t input, int budget,
+                   enum af_schedule_kind kind)
+{
+    const struct af_check_step *done = step(next, next->state.locals[member], input);
+    if (done == NULL)
+        return;
+    struct af_check_step copy = *done;
+    struct change change = {.label = {kind, member, 0},
+                            .member = member,
+                            .local = copy.next,
+                            .without = SIZE_MAX,
+                            .budget = budget,
+                            .step = &copy,
+                            .awake = AF_CHECK_NONE};
+    make(next, &change);
+}
+
+static void recalls(struct af_check_next *next)
+{
+    struct af_check *check = next->check;
+    for (uint32_t member = 0; member < check->members && !next->missed; member++) {
+        const struct af_check_local *local = &check->locals[next->state.locals[member]];
+        if (local->up && local->recalls != AF_CHECK_NONE)
+            happen(next, member, AF_CHECK_RECALL, -1, AF_SCHEDULE_RECALL);
+    }
+}
+
+static void parties(struct af_check_next *next)
+{
+    struct af_check *check = next->check;
+    const uint32_t *budget = next->state.budget;
+    for (uint32_t member = 0; member < check->members && !next->missed; member++) {
+        const struct af_check_local *local = &check->locals[next->state.locals[member]];
+        bool up = local->up, down = local->down != 0 && !local->over, old = local->version == 0;
+        if (up && !next->only_ways && budget[AF_CHECK_CRASH] > 0)
+            happen(next, member, AF_CHECK_DOWN, AF_CHECK_CRASH, AF_SCHEDULE_CRASH);
+        if (down && !next->missed)
+            happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
+        if (up && !next->only_ways && !next->missed && budget[AF_CHECK_LOSE] > 0)
+            happen(next, member, AF_CHECK_GONE, AF_CHECK_LOSE, AF_SCHEDULE_LOSE);
+        if (up && old && check->version_count > 1 && !next->only_ways && !next->missed)
+            happen(next, member, AF_CHECK_RELOAD, -1, AF_SCHEDULE_RELOAD);
+    }
+}
+
+/* ---- All of it. ---- */
+
+struct standing {
+    bool down, all_settled;
+    bool in_flight;   /* something that hinders time from passing: a contract, or what a party
+                         recalls; what one that is down has sent may not have gone out yet */
+    int64_t least_ns; /* among parties that are up; -1: no timer */
+    bool armed;       /* a timer, at any live party */
+};
+
+static struct standing look(const struct af_check_next *next)
+{
+    const struct af_check *check = next->check;
+    const struct af_check_vector *state = &next->state;
+    struct standing standing = {.all_settled = true, .least_ns = -1};
+    for (uint32_t member = 0; member < check->members; member++) {
+        const struct af_check_local *local = &check->locals[state->locals[member]];
+        standing.down = standing.down || (local->down != 0 && !local->over);
+        standing.all_settled = standing.all_settled && (local->over || local->rests);
+        standing.in_flight = standing.in_flight || (local->up && local->recalls != AF_CHECK_NONE);
+        if (local->least_ns < 0 || local->over)
+            continue;
+        standing.armed = true;
+        if (local->takes && (standing.least_ns < 0 || local->least_ns < standing.least_ns))
+            standing.least_ns = local->least_ns;
+    }
+    for (size_t i = 0; i < state->count && !standing.in_flight; i++) {
+        const struct af_check_message *message = &check->messages[state->contracts[i]];
+        const struct af_check_local *sender = &check->locals[state->locals[message->from]];
+        const struct af_check_local *receiver = &check->locals[state->locals[message->to]];
+        standing.in_flight =
+            receiver->down == 0 && !receiver->gone && (sender->down == 0 || sender->over);
+    }
+    return standing;
+}
+
+enum af_check_rest af_check_next(struct af_check_next *next)
+{
+    struct standing standing = look(next);
+    next->missed = next->cut = false;
+    if (!standing.in_flight && !standing.down && standing.all_settled)
+        return AF_CHECK_ENDED;
+    memcpy(next->made.locals, next->state.locals, next->check->members * sizeof(uint32_t));
+    memcpy(next->made.budget, next->state.budget, sizeof next->made.budget);
+    recalls(next);
+    if (!next->missed)
+        contracts(next);
+    if (!next->missed)
+        timeouts(next, standing.least_ns, standing.in_flight);
+    if (!next->missed)
+        parties(next);
+    return !standing.in_flight && !standing.down && !standing.armed ? AF_CHECK_STUCK_HERE
+                                                                    : AF_CHECK_MOVES;
+}
+
+const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
+                                                 const struct af_check_vector *child)
+{
+    if (!af_check_same_on(next->check))
+        return child;
+    af_check_vector_copy(next->check, &next->same, child);
+    if (af_check_same_pick(next->check, &next->same, &next->scratch, next->asks, next->swaps))
+        return &next->same;
+    next->missed = true;
+    return NULL;
+}
+
+/* ---- The first state. ---- */
+
+void af_check_first(struct af_check_next *next)
+{
+    static const struct af_check_label start = {AF_SCHEDULE_DELIVER, 0, AF_CHECK_NONE};
+    struct af_check *check = next->check;
+    struct af_check_vector *made = &next->made, *state = &next->state;
+    state->count = made->count = 0;
+    memcpy(made->budget, check->options->budget, sizeof made->budget);
+    for (uint32_t member = 0; member < check->members; member++) {
+        uint32_t number = af_check_step(check, AF_CHECK_NONE, member); /* steps may move */
+        struct af_check_step done = check->steps[number];
+        if (done.violation != AF_CHECK_NONE)
+            next->violation(next->arg, &start, done.violation, AF_CHECK_NONE);
+        if (done.ends_run)
+            return;
+        made->locals[member] = done.next;
+        af_check_vector_reserve(state, state->count + done.send_count);
+        for (size_t k = 0; k < done.send_count; k++) {
+            uint32_t contract = check->sends[done.first_send + k];
+            size_t at = state->count++;
+            for (; at > 0 && af_check_order(check, state->contracts[at - 1]) >
+                                 af_check_order(check, contract);
+                 at--)
+                state->contracts[at] = state->contracts[at - 1];
+            state->contracts[at] = contract;
+        }
+    }
+    af_check_vector_reserve(made, state->count);
+    for (size_t i = 0; i < state->count; i++)
+        if (!vanishes(next, &start, made->locals, state->contracts[i], true))
+            add(made, state->contracts[i], 0);
+    next->child(next->arg, &start, made);
+}

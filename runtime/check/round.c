@@ -1,0 +1,427 @@
+/* round.c: what comes next after so many states of a level.
+ *
+ * They are looked at piece by piece and on all threads, with nothing but what is known; states for
+ * which something must be asked of Lua first wait until all others are done, and come then, one
+ * after the other. What was found is added in the order of the pieces: shard by shard, or by a
+ * single thread piece by piece, while the processor still has it at hand; within a shard the order
+ * is the same. So the answer does not depend on the number of threads. */
+#include "check/impl.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 256, PIECES = AF_CHECK_ROUND / PIECE };
+enum { LEAD = 8 }; /* entries between one look ahead and the next */
+
+struct found { /* one state, or a violation, that a piece has come to */
+    uint32_t violation, contract;
+    uint64_t state;
+};
+
+struct entry { /* before the bytes of a state to add */
+    uint64_t hash, parent;
+    uint32_t sleep;
+    uint32_t len : 31, leads : 1; /* it is the lead of its parent */
+};
+
+struct unseen { /* a state whose view invariants have not looked at */
+    unsigned shard;
+    size_t at;
+    uint64_t from;
+};
+
+struct piece {
+    struct af_buf shards[AF_CHECK_SHARDS]; /* a single thread has all in the first */
+    struct found *found;
+    size_t found_count, found_cap;
+    struct unseen *unseen;
+    size_t unseen_count, unseen_cap;
+    uint64_t missed[PIECE], ended[PIECE], stuck[PIECE];
+    size_t missed_count, ended_count, stuck_count;
+    uint64_t transitions, inert;
+    bool too_large;
+};
+
+struct worker {
+    struct af_check_round *round;
+    struct af_check_next next;
+    struct piece *piece; /* that it works on */
+    uint64_t state;      /* whose next ones are looked for … */
+    bool has_lead;       /* … and whether its lead is among those found */
+    unsigned char packed[AF_CHECK_PACKED_MAX];
+};
+
+struct af_check_round {
+    struct af_check *check;
+    struct worker *workers;
+    unsigned worker_count;
+    struct piece *pieces; /* and one more, for the states that were missed */
+    const uint64_t *states;
+    size_t count;
+    bool invariants, sleeps, same;
+};
+
+/* ---- What a piece comes to. ---- */
+
+static void add_found(struct piece *piece, uint32_t violation, uint32_t contract, uint64_t state)
+{
+    af_mem_reserve(&piece->found, &piece->found_cap, piece->found_count + 1, sizeof *piece->found);
+    piece->found[piece->found_count++] = (struct found){violation, contract, state};
+}
+
+static void on_violation(void *arg, const struct af_check_label *label, uint32_t violation,
+                         uint32_t contract)
+{
+    struct worker *worker = arg;
+    (void)label;
+    if (!worker->round->check->found[violation].found)
+        add_found(worker->piece, violation, contract, worker->state);
+}
+
+static uint32_t sleep_mask(const struct af_check_vector *state)
+{
+    uint32_t mask = 0;
+    for (size_t i = 0; i < state->count && i < 32; i++)
+        mask |= (uint32_t)((state->flags[i] & AF_CHECK_SLEEPS) != 0) << i;
+    return mask;
+}
+
+/* Where one state stands for many a single one may take long. */
+static bool is_told_to_stop(const struct worker *worker)
+{
+    struct af_check *check = worker->round->check;
+    return worker == worker->round->workers ? !af_check_tell(check) : af_check_told_to_stop(check);
+}
+
+static void on_child(void *arg, const struct af_check_label *label,
+                     const struct af_check_vector *child)
+{
+    struct worker *worker = arg;
+    struct af_check *check = worker->round->check;
+    struct piece *piece = worker->piece;
+    struct entry entry = {.parent = worker->state};
+    uint32_t violation;
+    if (worker->round->same && is_told_to_stop(worker)) {
+        worker->next.missed = true;
+        return;
+    }
+    child = af_check_next_pick(&worker->next, child);
+    if (child == NULL)
+        return;
+    bool seen = !worker->round->invariants || af_check_world_known(check, child, &violation);
+    if (worker->round->invariants && seen && violation != AF_CHECK_NONE) {
+        if (!check->found[violation].found)
+            add_found(piece, violation, AF_CHECK_NONE, worker->state);
+        return;
+    }
+    size_t len = af_check_pack(check, child, worker->packed);
+    if (len == 0) {
+        piece->too_large = true;
+        return;
+    }
+    entry.len = (uint32_t)len & 0x7FFFFFFF;
+    entry.leads = !worker->has_lead &&
+                  (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
+                   label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
+    worker->has_lead = worker->has_lead || entry.leads;
+    entry.hash = af_check_hash(worker->packed, len);
+    entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
+    unsigned shard = worker->round->worker_count == 1 ? 0 : af_check_shard(entry.hash);
+    struct af_buf *out = &piece->shards[shard];
+    if (!seen) {
+        af_mem_reserve(&piece->unseen, &piece->unseen_cap, piece->unseen_count + 1,
+                       sizeof *piece->unseen);
+        piece->unseen[piece->unseen_count++] = (struct unseen){shard, out->len, worker->state};
+    }
+    af_buf_append(out, &entry, sizeof entry);
+    af_buf_append(out, worker->packed, (len + 7) & ~(size_t)7);
+}
+
+/* Looks for what comes next after one state. Returns false if it was missed: nothing has changed.
+ */
+static bool look(struct worker *worker, uint64_t state, bool asks)
+{
+    struct af_check *check = worker->round->check;
+    struct piece *piece = worker->piece;
+    struct af_check_next *next = &worker->next;
+    size_t lens[AF_CHECK_SHARDS], len, found = piece->found_count, unseen = piece->unseen_count;
+    uint32_t sleep;
+    const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, &sleep);
+    for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
+        lens[i] = piece->shards[i].len;
+    af_check_unpack(check, bytes, len, &next->state);
+    for (size_t i = 0; sleep != 0 && i < next->state.count && i < 32; i++)
+        next->state.flags[i] = (sleep >> i & 1) != 0 ? AF_CHECK_SLEEPS : 0;
+    next->asks = asks;
+    next->transitions = next->inert = 0;
+    worker->state = state;
+    worker->has_lead = false;
+    enum af_check_rest rest = af_check_next(next);
+    if (next->missed) {
+        for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
+            piece->shards[i].len = lens[i];
+        piece->found_count = found;
+        piece->unseen_count = unseen;
+        return false;
+    }
+    piece->transitions += next->transitions;
+    piece->inert += next->inert;
+    if (rest == AF_CHECK_ENDED)
+        piece->ended[piece->ended_count++] = state;
+    if (rest == AF_CHECK_STUCK_HERE)
+        piece->stuck[piece->stuck_count++] = state;
+    return true;
+}
+
+static void piece_begin(struct piece *piece)
+{
+    for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
+        af_buf_clear(&piece->shards[i]);
+    piece->found_count = piece->unseen_count = piece->missed_count = 0;
+    piece->ended_count = piece->stuck_count = 0;
+    piece->transitions = piece->inert = 0;
+}
+
+static void do_piece(void *arg, unsigned number, size_t i)
+{
+    struct af_check_round *round = arg;
+    struct worker *worker = &round->workers[number];
+    struct piece *piece = &round->pieces[i];
+    size_t end = (i + 1) * PIECE < round->count ? (i + 1) * PIECE : round->count;
+    piece_begin(piece);
+    worker->piece = piece;
+    for (size_t k = i * PIECE; k < end; k++)
+        if (!look(worker, round->states[k], false))
+            piece->missed[piece->missed_count++] = round->states[k];
+}
+/* ---- Between the two: one thread. ---- */
+
+static void look_at_unseen(struct af_check_round *round, struct piece *piece)
+{
+    struct af_check *check = round->check;
+    struct af_check_vector *vector = &round->workers[0].next.state;
+    for (size_t i = 0; i < piece->unseen_count; i++) {
+        const struct unseen *unseen = &piece->unseen[i];
+        char *at = piece->shards[unseen->shard].data + unseen->at;
+        struct entry entry;
+        memcpy(&entry, at, sizeof entry);
+        af_check_unpack(check, (unsigned char *)at + sizeof entry, entry.len, vector);
+        bool goes_on = af_check_tell(check);
+        uint32_t violation = goes_on ? af_check_same_view(check, vector) : AF_CHECK_NONE;
+        if (goes_on && violation == AF_CHECK_NONE)
+            continue;
+        entry.hash = 0; /* it is not to be added */
+        entry.parent = AF_CHECK_NO_STATE;
+        memcpy(at, &entry, sizeof entry);
+        if (violation != AF_CHECK_NONE)
+            af_check_note(check, violation, unseen->from, AF_CHECK_NONE);
+    }
+}
+
+static bool merge(struct af_check_round *round, struct piece *piece)
+{
+    struct af_check *check = round->check;
+    for (size_t i = 0; i < piece->found_count; i++)
+        af_check_note(check, piece->found[i].violation, piece->found[i].state,
+                      piece->found[i].contract);
+    look_at_unseen(round, piece);
+    for (size_t i = 0; i < piece->ended_count; i++)
+        af_check_note_end(round->check, piece->ended[i]);
+    for (size_t i = 0; i < piece->stuck_count; i++)
+        af_check_note_unsettled(round->check, AF_CHECK_STUCK, piece->stuck[i]);
+    check->search->transitions += piece->transitions;
+    check->search->inert += piece->inert;
+    return !piece->too_large && check->why.kind == AF_FAILURE_NONE;
+}
+
+/* States for which Lua must be asked. Returns false if the search is to end: what that adds may
+ * take too much, a party's data being large. */
+static bool do_missed(struct af_check_round *round, size_t piece_count)
+{
+    struct worker *worker = &round->workers[0];
+    struct piece *last = &round->pieces[PIECES];
+    piece_begin(last);
+    for (size_t i = 0; i < piece_count; i++) {
+        for (size_t k = 0; k < round->pieces[i].missed_count; k++) {
+            if (last->ended_count == PIECE || last->stuck_count == PIECE) {
+                for (size_t e = 0; e < last->ended_count; e++)
+                    af_check_note_end(round->check, last->ended[e]);
+                for (size_t e = 0; e < last->stuck_count; e++)
+                    af_check_note_unsettled(round->check, AF_CHECK_STUCK, last->stuck[e]);
+                last->ended_count = last->stuck_count = 0;
+            }
+            if (!af_check_goes_on(round->check))
+                return false;
+            worker->piece = last;
+            look(worker, round->pieces[i].missed[k], true);
+        }
+    }
+    return true;
+}
+
+/* ---- Adding. ---- */
+
+/* Walks what so many pieces have for a shard. */
+struct walk {
+    const struct piece *piece, *end;
+    unsigned shard;
+    size_t at;
+    int left; /* entries that it may go ahead of the one that is added */
+};
+
+static const char *walk_on(struct walk *walk, struct entry *entry)
+{
+    while (walk->piece < walk->end && walk->at == walk->piece->shards[walk->shard].len) {
+        walk->piece++;
+        walk->at = 0;
+    }
+    if (walk->left == 0 || walk->piece == walk->end)
+        return NULL;
+    const char *at = walk->piece->shards[walk->shard].data + walk->at;
+    memcpy(entry, at, sizeof *entry);
+    walk->at += sizeof *entry + ((entry->len + 7) & ~(size_t)7);
+    walk->left--;
+    return at + sizeof *entry;
+}
+
+static void add_all(struct af_check_round *round, const struct piece *pieces, size_t count,
+                    unsigned shard)
+{
+    struct af_check_seen *seen = round->check->seen;
+    struct walk slots = {pieces, pieces + count, shard, 0, 2 * LEAD}, states = slots, adds = slots;
+    struct entry entry;
+    states.left = LEAD;
+    adds.left = 1;
+    while (true) {
+        while (walk_on(&slots, &entry) != NULL)
+            af_check_seen_prefetch(seen, entry.hash);
+        while (walk_on(&states, &entry) != NULL)
+            af_check_seen_prefetch_state(seen, entry.hash);
+        const char *bytes = walk_on(&adds, &entry);
+        if (bytes == NULL)
+            break;
+        slots.left++;
+        states.left++;
+        adds.left++;
+        if (entry.parent == AF_CHECK_NO_STATE)
+            continue;
+        uint64_t state = af_check_seen_add(seen, entry.hash, entry.parent, entry.sleep,
+                                           (const unsigned char *)bytes, entry.len);
+        if (entry.leads && entry.parent != AF_CHECK_ROOT)
+            af_check_seen_set_lead(seen, entry.parent, state);
+    }
+}
+
+static void do_shard(void *arg, unsigned worker, size_t shard)
+{
+    struct af_check_round *round = arg;
+    (void)worker;
+    size_t pieces = (round->count + PIECE - 1) / PIECE;
+    add_all(round, round->pieces, pieces, (unsigned)shard);
+    add_all(round, &round->pieces[PIECES], 1, (unsigned)shard);
+}
+
+/* ---- A round. ---- */
+
+/* Why not all is explored, unless it is a party that cannot be made. */
+static void note_bound(struct af_check *check)
+{
+    const char *bound = af_check_bound(check);
+    const struct af_check_search *search = check->search;
+    if (check->why.kind == AF_FAILURE_NONE && search->bound == NULL && !search->interrupted)
+        check->search->bound =
+            bound != NULL ? bound
+                          : "a state has more contracts in flight than fit into 16,000 bytes";
+}
+
+bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count)
+{
+    struct af_check *check = round->check;
+    round->states = states;
+    round->count = count;
+    size_t pieces = (round->count + PIECE - 1) / PIECE;
+    bool goes_on = true;
+    bool alone = round->worker_count == 1;
+    if (!alone)
+        af_check_jobs_run(check->jobs, pieces, do_piece, round);
+    for (size_t i = 0; i < pieces; i++) {
+        if (alone)
+            do_piece(round, 0, i);
+        goes_on = merge(round, &round->pieces[i]) && goes_on;
+        if (alone)
+            add_all(round, &round->pieces[i], 1, 0);
+    }
+    goes_on = do_missed(round, pieces) && goes_on;
+    af_check_same_try(check);
+    goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
+    if (alone)
+        add_all(round, &round->pieces[PIECES], 1, 0);
+    else
+        af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
+    if (round->same && !af_check_same_on(check))
+        return false; /* all is done again, otherwise */
+    if (!goes_on)
+        note_bound(check);
+    return goes_on;
+}
+
+struct af_check_round *af_check_round_new(struct af_check *check)
+{
+    struct af_check_round *round = af_mem_zero(1, sizeof *round);
+    *round = (struct af_check_round){.check = check, .worker_count = check->options->jobs};
+    round->workers = af_mem_zero(round->worker_count, sizeof *round->workers);
+    round->pieces = af_mem_zero(PIECES + 1, sizeof *round->pieces);
+    for (unsigned i = 0; i < round->worker_count; i++) {
+        struct worker *worker = &round->workers[i];
+        worker->round = round;
+        af_check_next_init(&worker->next, check);
+        worker->next.arg = worker;
+        worker->next.child = on_child;
+        worker->next.violation = on_violation;
+        worker->next.sleeps = check->options->reduce && !af_check_same_on(check);
+    }
+    round->same = af_check_same_on(check);
+    round->sleeps =
+        check->options->reduce && !round->same; /* an order of names says nothing then */
+    for (size_t version = 0; version < check->version_count; version++)
+        round->invariants = round->invariants || check->flows[version]->has_invariants;
+    return round;
+}
+
+void af_check_round_free(struct af_check_round *round)
+{
+    for (unsigned i = 0; i < round->worker_count; i++)
+        af_check_next_release(&round->workers[i].next);
+    for (size_t i = 0; i <= PIECES; i++) {
+        for (unsigned k = 0; k < AF_CHECK_SHARDS; k++)
+            af_buf_release(&round->pieces[i].shards[k]);
+        free(round->pieces[i].found);
+        free(round->pieces[i].unseen);
+    }
+    free(round->workers);
+    free(round->pieces);
+    free(round);
+}
+
+/* Through a piece of its own. */
+void af_check_round_begin(struct af_check_round *round)
+{
+    struct worker *worker = &round->workers[0];
+    struct piece *piece = &round->pieces[PIECES];
+    piece_begin(piece);
+    worker->piece = piece;
+    worker->state = AF_CHECK_ROOT;
+    worker->next.asks = true;
+    af_check_first(&worker->next);
+    af_check_same_try(round->check);
+    round->count = 0;
+    for (size_t i = 0; i < piece->found_count; i++)
+        piece->found[i].state = AF_CHECK_NO_STATE;
+    for (size_t i = 0; i < piece->unseen_count; i++)
+        piece->unseen[i].from = AF_CHECK_NO_STATE;
+    if (!merge(round, piece))
+        note_bound(round->check);
+    af_check_jobs_run(round->check->jobs, AF_CHECK_SHARDS, do_shard, round);
+}

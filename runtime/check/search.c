@@ -1,0 +1,121 @@
+/* search.c: breadth first, level by level, each in rounds of so many states. */
+#include "check/impl.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t af_check_bytes(const struct af_check *check)
+{
+    return af_check_seen_bytes(check->seen) + check->search->order_cap * sizeof(uint64_t) +
+           af_check_words_bytes(&check->words) + af_check_words_bytes(&check->local_keys) +
+           af_check_words_bytes(&check->message_keys) + af_check_words_bytes(&check->call_keys) +
+           af_check_world_bytes(check) + af_check_same_bytes(check) +
+           check->local_cap * sizeof *check->locals + check->step_cap * sizeof *check->steps +
+           check->outcome_cap * sizeof *check->outcomes;
+}
+
+const char *af_check_bound(const struct af_check *check)
+{
+    const struct af_check_options *options = check->options;
+    return af_check_seen_count(check->seen) >= options->states_max ? "--states"
+           : af_check_bytes(check) >= options->bytes_max           ? "--memory"
+                                                                   : NULL;
+}
+
+bool af_check_told_to_stop(const struct af_check *check)
+{
+    return __atomic_load_n(&check->search->interrupted, __ATOMIC_RELAXED);
+}
+
+bool af_check_tell(struct af_check *check)
+{
+    struct af_check_search *search = check->search;
+    struct af_check_progress now = {.states = af_check_seen_count(check->seen),
+                                    .transitions = search->transitions,
+                                    .depth = search->depth,
+                                    .frontier = search->frontier,
+                                    .exchanged = af_check_same_exchanged(check),
+                                    .bytes = af_check_bytes(check)};
+    if (search->progress != NULL && !search->progress(search->progress_arg, &now))
+        __atomic_store_n(&search->interrupted, true, __ATOMIC_RELAXED);
+    return !search->interrupted;
+}
+
+bool af_check_goes_on(struct af_check *check)
+{
+    struct af_check_search *search = check->search;
+    if (search->bound == NULL && af_check_bytes(check) >= check->options->bytes_max)
+        search->bound = "--memory";
+    return search->bound == NULL && af_check_tell(check);
+}
+
+/* Returns false if the search is over before all is explored. */
+static bool do_level(struct af_check *check, struct af_check_round *round, const uint64_t *level,
+                     size_t count)
+{
+    struct af_check_search *search = check->search;
+    search->frontier = count;
+    for (size_t i = 0; i < count; i += AF_CHECK_ROUND) {
+        size_t states = count - i < AF_CHECK_ROUND ? count - i : AF_CHECK_ROUND;
+        if (!af_check_round(round, level + i, states))
+            return false;
+        search->bound = af_check_bound(check);
+        if (!af_check_goes_on(check))
+            return false;
+    }
+    return true;
+}
+
+static void keep_level(struct af_check_search *search, const uint64_t *level, size_t count)
+{
+    af_mem_reserve(&search->levels, &search->level_cap, search->level_count + 1,
+                   sizeof *search->levels);
+    search->levels[search->level_count].first = search->order_count;
+    search->levels[search->level_count++].count = count;
+    af_mem_reserve(&search->order, &search->order_cap, search->order_count + count,
+                   sizeof *search->order);
+    memcpy(search->order + search->order_count, level, count * sizeof *level);
+    search->order_count += count;
+}
+
+int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg)
+{
+    struct af_check_search *search = check->search;
+    struct af_check_round *round = af_check_round_new(check);
+    size_t count;
+    bool goes_on = true;
+    search->progress = progress;
+    search->progress_arg = arg;
+    af_check_vector_init(check, &search->scratch);
+    af_check_round_begin(round);
+    uint64_t *level = af_check_seen_level(check->seen, &count);
+    while (count > 0 && goes_on && check->why.kind == AF_FAILURE_NONE) {
+        keep_level(search, level, count);
+        if (search->level_count > 1)
+            search->depth++;
+        if (search->depth >= check->options->depth_max) {
+            search->bound = "--depth";
+            break;
+        }
+        goes_on = do_level(check, round, level, count);
+        free(level);
+        level = af_check_seen_level(check->seen, &count);
+    }
+    free(level);
+    af_check_round_free(round);
+    return check->why.kind == AF_FAILURE_NONE ? 0 : -1;
+}
+
+void af_check_search_free(struct af_check_search *search)
+{
+    if (search == NULL)
+        return;
+    af_check_words_release(&search->end_keys);
+    free(search->end_counts);
+    free(search->levels);
+    free(search->order);
+    af_check_vector_release(&search->scratch);
+    free(search);
+}

@@ -1,0 +1,73 @@
+/* cmd_replay.c: `afrun replay TRACE`: run a recorded run again. */
+#include "cli/command.h"
+
+#include "base/failure.h"
+#include "cli/replay.h"
+#include "trace/file.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct replay_options {
+    struct af_replay_options replay;
+    bool help;
+};
+
+static int set_step(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    ((struct replay_options *)target)->replay.step = true;
+    return 0;
+}
+
+static int set_help(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    ((struct replay_options *)target)->help = true;
+    return 0;
+}
+
+static const struct af_opt opts[] = {
+    {"step", 0, NULL, "step by step: what happens next, a party's data, its queue", "Options",
+     set_step},
+    {"help", 'h', NULL, "show this", "Options", set_help},
+    {0},
+};
+
+static const struct af_opts_command row = {
+    "replay", "TRACE.jsonl [FLOW.lua…] [options]", "run a recorded run again, step by step",
+    "Runs what `afrun run --mock --trace TRACE.jsonl` recorded again, from the trace's "
+    "seed and "
+    "options, and stops where the flow's code now behaves otherwise (exit status 1). The "
+    "flow is "
+    "looked for beside the trace, here and in flows/, unless it is named.",
+    opts};
+
+static int run(int argc, char **argv)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct replay_options options = {0};
+    struct af_trace_memory trace;
+    int status = -1;
+    int words = af_opts_parse(opts, argc, argv, &options, &why);
+    if (words >= 0 && options.help) {
+        af_opts_help(stdout, &row, af_opts_columns(stdout));
+        return 0;
+    }
+    af_trace_memory_init(&trace);
+    if (words == 0)
+        af_failure_set(&why, AF_FAILURE_USAGE, "replay", "name a trace: afrun replay TRACE.jsonl");
+    if (words > 0 && af_trace_memory_read(&trace, argv[0], &why) == 0) {
+        options.replay.trace_path = argv[0];
+        options.replay.files = (const char **)argv + 1;
+        options.replay.file_count = (size_t)words - 1;
+        status = af_replay(&trace, &options.replay, &why);
+    }
+    af_trace_memory_release(&trace);
+    if (status >= 0)
+        return status;
+    af_failure_print(&why);
+    return af_failure_exit_status(&why);
+}
+
+const struct af_command af_cmd_replay = {&row, run};

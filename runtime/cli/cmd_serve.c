@@ -1,0 +1,307 @@
+/* cmd_serve.c: `afrun serve`: the message service for a node or a network. */
+#include "cli/command.h"
+
+#include "base/buf.h"
+#include "bus/bus.h"
+#include "base/failure.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "serve/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct serve_command {
+    struct af_serve_options serve;
+    struct af_bus_options bus;
+    struct af_bus_member *members;
+    size_t member_cap;
+    bool help;
+    int verbosity;
+    enum af_color_mode color;
+    /* while it runs */
+    struct af_loop *loop;
+    struct af_serve *service;
+    int signals;
+    bool is_stopping;
+};
+
+/* ---- Options. ---- */
+
+#define COMMAND(target) ((struct serve_command *)(target))
+#define TEXT_OPTION(name, field)                                                                   \
+    static int set_##name(void *target, const char *value, struct af_failure *why)                 \
+    {                                                                                              \
+        (void)why;                                                                                 \
+        COMMAND(target)->field = value;                                                            \
+        return 0;                                                                                  \
+    }
+#define FLAG_OPTION(name, field)                                                                   \
+    static int set_##name(void *target, const char *value, struct af_failure *why)                 \
+    {                                                                                              \
+        (void)value, (void)why;                                                                    \
+        COMMAND(target)->field = true;                                                             \
+        return 0;                                                                                  \
+    }
+
+TEXT_OPTION(listen, serve.listen)
+TEXT_OPTION(bus, serve.bus_name)
+TEXT_OPTION(files, serve.files)
+TEXT_OPTION(shared_disk, serve.shared_disk)
+TEXT_OPTION(tokens, serve.tokens)
+TEXT_OPTION(admin_token, serve.admin_token)
+TEXT_OPTION(node, serve.node)
+TEXT_OPTION(certificate, serve.certificate)
+TEXT_OPTION(key, serve.key)
+TEXT_OPTION(client_ca, serve.client_ca)
+FLAG_OPTION(prefix_nodes, serve.prefix_nodes)
+FLAG_OPTION(open_tasks, bus.open_tasks)
+FLAG_OPTION(help, help)
+
+static int set_quiet(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    COMMAND(target)->verbosity--;
+    return 0;
+}
+
+static int set_verbose(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    COMMAND(target)->verbosity++;
+    return 0;
+}
+
+static int set_color(void *target, const char *value, struct af_failure *why)
+{
+    int index;
+    if (af_opts_choice(value, "auto|always|never", &index, why) != 0)
+        return -1;
+    COMMAND(target)->color = (enum af_color_mode)index;
+    return 0;
+}
+
+static void add_member(struct serve_command *command, const char *role, size_t role_len,
+                       const char *node, size_t node_len)
+{
+    size_t count = command->bus.member_count;
+    af_mem_reserve(&command->members, &command->member_cap, count + 1, sizeof *command->members);
+    command->members[count] =
+        (struct af_bus_member){af_mem_copy(node, node_len), af_mem_copy(role, role_len), 0};
+    command->bus.member_count++;
+}
+
+/* role=ID,ID;role=ID */
+static int set_members(void *target, const char *value, struct af_failure *why)
+{
+    for (const char *at = value; *at != '\0';) {
+        size_t group = strcspn(at, ";"), role = strcspn(at, "=;");
+        if (role == 0 || role >= group)
+            return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role=ID,ID;role=ID");
+        const char *end = at + group, *node = at + role + 1;
+        for (size_t len; node < end; node += len + (node + len < end)) {
+            len = strcspn(node, ",;");
+            if (len == 0)
+                return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role=ID,ID;role=ID");
+            add_member(COMMAND(target), at, role, node, len);
+        }
+        at = end + (*end == ';');
+    }
+    return 0;
+}
+
+static const struct af_opt opts[] = {
+    {"listen", 0, "ADDR:PORT", "where to listen (default 127.0.0.1:9080); port 0: any free one",
+     "Service", set_listen},
+    {"bus", 0, "URL", "where contracts live (default local:afrun.db)", "Service", set_bus},
+    {"files", 0, "DIR", "where files are kept (default: beside the bus's file)", "Service",
+     set_files},
+    {"shared-disk", 0, "DIR",
+     "let an upload name a file below DIR instead of sending it (any caller can read all of DIR)",
+     "Service", set_shared_disk},
+    {"tls-cert", 0, "FILE", "serve TLS with this certificate (PEM)", "Service", set_certificate},
+    {"tls-key", 0, "FILE", "its key (PEM, mode 600)", "Service", set_key},
+    {"tokens", 0, "FILE",
+     "who a caller with `Authorization: Bearer TOKEN` is: lines of `token node-id` (mode 600)",
+     "Callers", set_tokens},
+    {"client-ca", 0, "FILE",
+     "trust clients' certificates signed by this CA; the common name is the node", "Callers",
+     set_client_ca},
+    {"node", 0, "ID", "a caller without a token, on this machine, is this node", "Callers",
+     set_node},
+    {"prefix-nodes", 0, NULL,
+     "a caller without a token, on this machine, is named by the path: /node/<id>/… (for tests)",
+     "Callers", set_prefix_nodes},
+    {"admin-token", 0, "FILE", "a file that holds the token of who creates and ends tasks", "Tasks",
+     set_admin_token},
+    {"members", 0, "role=ID,…", "the nodes of every task that is used; role=ID,ID;role=ID", "Tasks",
+     set_members},
+    {"open-tasks", 0, NULL, "tasks spring up by use, and nodes join them by use", "Tasks",
+     set_open_tasks},
+    {"quiet", 'q', NULL, "warnings and errors only", "Output", set_quiet},
+    {"verbose", 'v', NULL, "say more", "Output", set_verbose},
+    {"color", 0, "auto|always|never", "colour messages", "Output", set_color},
+    {"help", 'h', NULL, "show this", "Output", set_help},
+    {0},
+};
+
+static const struct af_opts_command row = {
+    "serve", "[options]", "the message service for a node or a network",
+    "Serves the federated-service API of the platform over a bus, so that parties, and the "
+    "platform's own clients, exchange contracts and files. Secrets are in files, never on the "
+    "command line. Beyond this machine it listens only if callers have tokens or certificates.",
+    opts};
+
+/* ---- Preparing. ---- */
+
+/* The members' numbers, as the platform counts roles. */
+static void number_members(struct serve_command *command)
+{
+    bool has_initiator = false;
+    for (size_t i = 0; i < command->bus.member_count; i++)
+        has_initiator |= strcmp(command->members[i].role, "initiator") == 0;
+    for (size_t i = 0; i < command->bus.member_count; i++)
+        command->members[i].number = af_serve_role_number(command->members[i].role, has_initiator);
+    command->bus.members = command->members;
+}
+
+/* Files are given to the bus by renaming, so its folder is named here, and is there. */
+static char *prepare_files(struct serve_command *command, struct af_failure *why)
+{
+    const char *bus = command->serve.bus_name, *given = command->serve.files;
+    struct af_buf path = AF_BUF_EMPTY;
+    if (given != NULL)
+        af_buf_append_string(&path, given);
+    else
+        af_buf_printf(&path, "%s.files", strncmp(bus, "local:", 6) == 0 ? bus + 6 : "afrun");
+    char *files = af_buf_take(&path);
+    if (mkdir(files, 0700) != 0 && errno != EEXIST)
+        af_failure_set(why, AF_FAILURE_USAGE, files, "cannot be made: %s", strerror(errno));
+    else if (access(files, R_OK | W_OK | X_OK) != 0)
+        af_failure_set(why, AF_FAILURE_USAGE, files, "%s", strerror(errno));
+    command->serve.files = command->bus.files = files;
+    return files;
+}
+
+/* Signals become events of the loop; threads that are made later inherit that. */
+static int take_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* ---- Running. ---- */
+
+static void stopped(void *arg)
+{
+    struct serve_command *command = arg;
+    af_loop_stop(command->loop);
+}
+
+static void on_signal(void *arg)
+{
+    struct serve_command *command = arg;
+    struct signalfd_siginfo info;
+    if (read(command->signals, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (command->is_stopping) { /* somebody is in a hurry */
+        af_loop_stop(command->loop);
+        return;
+    }
+    command->is_stopping = true;
+    af_log(AF_LOG_INFO, "serve: ending; what is being answered is finished");
+    af_serve_stop(command->service, stopped, command);
+}
+
+static int run_loop(struct serve_command *command, struct af_failure *why)
+{
+    if (af_loop_watch(command->loop, command->signals, false, on_signal, command, why) != 0)
+        return -1;
+    char *line = af_serve_describe(command->service);
+    printf("afrun serve: %s\n", line);
+    fflush(stdout);
+    free(line);
+    af_loop_run(command->loop);
+    af_loop_unwatch(command->loop, command->signals);
+    return 0;
+}
+
+static int serve(struct serve_command *command, struct af_failure *why)
+{
+    struct af_bus *bus = NULL;
+    int result = -1;
+    command->signals = take_signals();
+    command->loop = af_loop_ev_new(why);
+    if (command->loop == NULL)
+        return -1;
+    if (strncmp(command->serve.bus_name, "http", 4) == 0)
+        af_failure_set(why, AF_FAILURE_USAGE, "--bus", "a service does not serve another service");
+    else
+        bus = af_bus_open(command->serve.bus_name, command->loop, &command->bus, why);
+    if (bus != NULL)
+        command->service = af_serve_new(command->loop, bus, &command->serve, why);
+    if (command->service != NULL)
+        result = run_loop(command, why);
+    af_bus_close(bus); /* answers all that still waits for it */
+    af_serve_free(command->service);
+    af_loop_free(command->loop);
+    close(command->signals);
+    return result;
+}
+
+static void release(struct serve_command *command)
+{
+    for (size_t i = 0; i < command->bus.member_count; i++) {
+        free((char *)(uintptr_t)command->members[i].node);
+        free((char *)(uintptr_t)command->members[i].role);
+    }
+    free(command->members);
+}
+
+static int run(int argc, char **argv)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct serve_command command = {
+        .serve = {.listen = "127.0.0.1:9080", .bus_name = "local:afrun.db"},
+        .color = AF_COLOR_AUTO,
+    };
+    int others = af_opts_parse(opts, argc, argv, &command, &why);
+    if (others >= 0 && command.help) {
+        af_opts_help(stdout, &row, af_opts_columns(stdout));
+        release(&command);
+        return 0;
+    }
+    if (others > 0)
+        af_failure_set(&why, AF_FAILURE_USAGE, argv[0], "serve takes options only");
+    af_log_set_color(command.color);
+    af_log_set_level(command.verbosity < 0   ? AF_LOG_WARNING
+                     : command.verbosity > 0 ? AF_LOG_DEBUG
+                                             : AF_LOG_INFO);
+    char *files = NULL;
+    if (why.kind == AF_FAILURE_NONE) {
+        number_members(&command);
+        files = prepare_files(&command, &why);
+    }
+    if (why.kind == AF_FAILURE_NONE)
+        serve(&command, &why);
+    free(files);
+    release(&command);
+    if (why.kind == AF_FAILURE_NONE)
+        return 0;
+    af_failure_print(&why);
+    return af_failure_exit_status(&why);
+}
+
+const struct af_command af_cmd_serve = {&row, run};

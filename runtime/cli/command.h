@@ -1,0 +1,18 @@
+/* command.h: the commands of the program. One file each (cmd_*.c), one row each in main.c. */
+#ifndef AF_COMMAND_H
+#define AF_COMMAND_H
+
+#include "cli/opts.h"
+
+/* Runs a command; argv are the words behind its name. Returns the exit status. */
+typedef int af_command_fn(int argc, char **argv);
+
+struct af_command {
+    const struct af_opts_command *row;
+    af_command_fn *run;
+};
+
+extern const struct af_command af_cmd_run, af_cmd_check, af_cmd_chart, af_cmd_replay, af_cmd_serve,
+    af_cmd_node, af_cmd_ctl;
+
+#endif

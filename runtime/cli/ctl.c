@@ -1,0 +1,325 @@
+/* ctl.c: see ctl.h. */
+#include "cli/ctl.h"
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "cli/ctl_reload.h"
+#include "cli/ctl_status.h"
+#include "base/failure.h"
+#include "base/io.h"
+#include "json/json.h"
+#include "base/log.h"
+#include "script/request.h"
+#include "trace/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { FOLLOW_EVERY_US = 300000 };
+
+/* ---- One question. ---- */
+
+static int find_socket(const struct af_ctl *ctl, struct sockaddr_un *address,
+                       struct af_failure *why)
+{
+    const char *environment = getenv("AFRUN_CONTROL");
+    int len;
+    address->sun_family = AF_UNIX;
+    if (ctl->control != NULL)
+        len = snprintf(address->sun_path, sizeof address->sun_path, "%s", ctl->control);
+    else if (ctl->state != NULL)
+        len = snprintf(address->sun_path, sizeof address->sun_path, "%s/control.sock", ctl->state);
+    else if (environment != NULL && environment[0] != '\0')
+        len = snprintf(address->sun_path, sizeof address->sun_path, "%s", environment);
+    else
+        return af_failure_set(why, AF_FAILURE_USAGE, "ctl",
+                              "which node? name its socket by --control SOCKET, its state folder "
+                              "by --state DIR, or set AFRUN_CONTROL");
+    return len < (int)sizeof address->sun_path
+               ? 0
+               : af_failure_set(why, AF_FAILURE_USAGE, "--control", "is too long for a socket");
+}
+
+/* Sends one line and reads the answer, whole. */
+static int ask(const struct af_ctl *ctl, const struct af_buf *question, struct af_buf *answer,
+               struct af_failure *why)
+{
+    struct sockaddr_un address = {0};
+    char piece[65536];
+    ssize_t some = -1;
+    if (find_socket(ctl, &address, why) != 0)
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        af_failure_set(why, AF_FAILURE_TRANSPORT, address.sun_path, "no node answers there: %s",
+                       strerror(errno));
+    } else if (af_io_write_all(fd, question->data, question->len)) {
+        while ((some = read(fd, piece, sizeof piece)) > 0 || (some < 0 && errno == EINTR))
+            if (some > 0)
+                af_buf_append(answer, piece, (size_t)some);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (answer->len > 0 && !answer->full && answer->data[answer->len - 1] == '\n') {
+        answer->data[--answer->len] = '\0';
+        return 0;
+    }
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, address.sun_path,
+                          "the node ended before it had answered");
+}
+
+/* What a node says is an error is the command's. */
+static int check_answer(const struct af_buf *answer, struct af_failure *why)
+{
+    struct af_request fields;
+    static const enum af_failure_kind kinds[] = {AF_FAILURE_FLOW, AF_FAILURE_FLOW, AF_FAILURE_USAGE,
+                                                 AF_FAILURE_TRANSPORT};
+    int64_t status = 3;
+    int result = -1;
+    if (!af_request_read(&fields, answer->data, answer->len)) {
+        af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl", "the node's answer is no JSON object");
+    } else if (af_request_bool(&fields, "ok")) {
+        result = 0;
+    } else {
+        const char *what = af_request_string(&fields, "what");
+        const char *text = af_request_string(&fields, "why");
+        af_request_integer(&fields, "exit", &status);
+        af_failure_set(why, kinds[status < 0 || status > 3 ? 3 : status],
+                       what == NULL ? "node" : what, "%s", text == NULL ? "it failed" : text);
+    }
+    af_request_release(&fields);
+    return result;
+}
+
+static void add_text(struct af_buf *out, const char *name, const char *text)
+{
+    if (text == NULL)
+        return;
+    af_buf_printf(out, ",\"%s\":", name);
+    if (!af_json_write_string(out, text, strlen(text)))
+        af_buf_append_string(out, "\"\"");
+}
+
+static void add_list(struct af_buf *out, const char *name, const struct af_ctl_list *list)
+{
+    af_buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < list->count; i++) {
+        af_buf_append_string(out, i == 0 ? "" : ",");
+        if (!af_json_write_string(out, list->items[i], strlen(list->items[i])))
+            af_buf_append_string(out, "\"\"");
+    }
+    af_buf_append_char(out, ']');
+}
+
+/* Asks for a command about a task; the answer is one that is well. */
+static int ask_about(const struct af_ctl *ctl, const char *command, const char *task, int64_t from,
+                     struct af_buf *answer, struct af_failure *why)
+{
+    struct af_buf question = AF_BUF_EMPTY;
+    af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
+    add_text(&question, "task", task);
+    af_buf_printf(&question, ",\"from\":%lld}\n", (long long)from);
+    int result = ask(ctl, &question, answer, why);
+    af_buf_release(&question);
+    return result != 0 ? result : check_answer(answer, why);
+}
+
+static void print_answer(const struct af_buf *answer)
+{
+    fwrite(answer->data, 1, answer->len, stdout);
+    putchar('\n');
+}
+
+/* ---- Commands. ---- */
+
+static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure *why)
+{
+    struct af_buf question = AF_BUF_EMPTY, answer = AF_BUF_EMPTY;
+    const char *missing = ctl->task == NULL ? "--task" : ctl->role == NULL ? "--role" : NULL;
+    if (missing != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, missing, "is missing");
+    af_buf_append_string(&question, "{\"cmd\":\"launch\"");
+    add_text(&question, "flow", flow);
+    add_text(&question, "task", ctl->task);
+    add_text(&question, "role", ctl->role);
+    add_list(&question, "peers", &ctl->peers);
+    add_list(&question, "args", &ctl->args);
+    af_buf_append_string(&question, "}\n");
+    int result = ask(ctl, &question, &answer, why);
+    if (result == 0)
+        result = check_answer(&answer, why);
+    if (result == 0 && ctl->json)
+        print_answer(&answer);
+    else if (result == 0)
+        printf("launched: task '%s', role %s of %s\n", ctl->task, ctl->role, flow);
+    af_buf_release(&question);
+    af_buf_release(&answer);
+    return result;
+}
+
+static int status(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    struct af_buf answer = AF_BUF_EMPTY;
+    int result = ask_about(ctl, "status", task, 0, &answer, why);
+    if (result == 0 && ctl->json)
+        print_answer(&answer);
+    else if (result == 0)
+        result = af_ctl_print_status(&answer, why);
+    af_buf_release(&answer);
+    return result;
+}
+
+static int order(const struct af_ctl *ctl, const char *command, const char *task,
+                 struct af_failure *why)
+{
+    struct af_buf answer = AF_BUF_EMPTY;
+    int result = ask_about(ctl, command, task, 0, &answer, why);
+    if (result == 0 && ctl->json)
+        print_answer(&answer);
+    else if (result == 0)
+        printf("%s: %s\n", task, strcmp(command, "stop") == 0 ? "stopped" : "tried again");
+    af_buf_release(&answer);
+    return result;
+}
+
+static int print_log(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    int64_t from = 0, next = 0;
+    int result;
+    do {
+        struct af_buf answer = AF_BUF_EMPTY;
+        struct af_request fields;
+        result = ask_about(ctl, "log", task, from, &answer, why);
+        if (result == 0 && af_request_read(&fields, answer.data, answer.len)) {
+            const char *text = af_request_string(&fields, "text");
+            af_request_integer(&fields, "next", &next);
+            if (text != NULL)
+                fputs(text, stdout);
+            af_request_release(&fields);
+        }
+        fflush(stdout);
+        af_buf_release(&answer);
+        if (result == 0 && next == from && ctl->follow)
+            usleep(FOLLOW_EVERY_US);
+        else if (next == from)
+            break;
+        from = next;
+    } while (result == 0);
+    return result;
+}
+
+/* {"ok":true,"lines":[{…},…]}: each a line of the trace. */
+static int print_lines(const struct af_buf *answer, struct af_trace_file *file,
+                       struct af_failure *why)
+{
+    struct af_json_reader reader;
+    af_json_reader_init(&reader, answer->data, answer->len);
+    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
+    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
+        bool lines = reader.string_len == 5 && memcmp(reader.string, "lines", 5) == 0;
+        enum af_json_token token = af_json_next(&reader);
+        if (!lines || token != AF_JSON_ARRAY_BEGIN) {
+            ok = af_json_skip(&reader, token);
+            continue;
+        }
+        while (ok && (token = af_json_next(&reader)) == AF_JSON_OBJECT_BEGIN) {
+            size_t start = reader.offset;
+            ok = af_json_skip(&reader, token);
+            if (ok)
+                af_trace_file_line(file, answer->data + start, reader.offset + 1 - start);
+        }
+    }
+    af_json_reader_release(&reader);
+    return ok ? 0
+              : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",
+                               "the node's answer cannot be read");
+}
+
+static int trace(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    struct af_buf answer = AF_BUF_EMPTY;
+    int result = ask_about(ctl, "trace", task, 0, &answer, why);
+    if (result == 0) {
+        struct af_trace_file *file =
+            af_trace_file_create(ctl->output == NULL ? "-" : ctl->output, why);
+        result = file == NULL ? -1 : print_lines(&answer, file, why);
+        if (file != NULL && af_trace_file_finish(file, result == 0, result == 0 ? why : NULL) != 0)
+            result = -1;
+    }
+    af_buf_release(&answer);
+    return result;
+}
+
+/* `reload` and `rollback`. */
+static int move_flow(const struct af_ctl *ctl, const char *command, const char *flow,
+                     struct af_failure *why)
+{
+    struct af_buf question = AF_BUF_EMPTY, answer = AF_BUF_EMPTY;
+    af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
+    add_text(&question, "flow", flow);
+    af_buf_printf(&question, ",\"dry_run\":%s,\"restart_waiting\":%s,\"wait\":%.3f}\n",
+                  ctl->dry_run ? "true" : "false", ctl->restart_waiting ? "true" : "false",
+                  (double)ctl->wait_ns / 1e9);
+    int result = ask(ctl, &question, &answer, why);
+    if (result == 0)
+        result = check_answer(&answer, why);
+    if (result == 0 && ctl->json)
+        print_answer(&answer);
+    else if (result == 0)
+        result = af_ctl_print_reload(&answer, why);
+    af_buf_release(&question);
+    af_buf_release(&answer);
+    return result;
+}
+
+static int reload(const struct af_ctl *ctl, const char *flow, struct af_failure *why)
+{
+    return move_flow(ctl, "reload", flow, why);
+}
+
+static int rollback(const struct af_ctl *ctl, const char *flow, struct af_failure *why)
+{
+    return move_flow(ctl, "rollback", flow, why);
+}
+
+static int retry(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "retry", task, why);
+}
+
+static int stop(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "stop", task, why);
+}
+
+static const struct {
+    const char *name;
+    const char *word; /* what it is about; NULL: it may be about all */
+    int (*run)(const struct af_ctl *ctl, const char *about, struct af_failure *why);
+} commands[] = {
+    {"launch", "flow", launch},     {"status", NULL, status}, {"reload", "flow", reload},
+    {"rollback", "flow", rollback}, {"retry", "task", retry}, {"stop", "task", stop},
+    {"log", "task", print_log},     {"trace", "task", trace},
+};
+
+int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_failure *why)
+{
+    const char *command = count > 0 ? words[0] : "", *about = count > 1 ? words[1] : NULL;
+    size_t i = 0, known = sizeof commands / sizeof commands[0];
+    while (i < known && strcmp(commands[i].name, command) != 0)
+        i++;
+    if (i == known)
+        return af_failure_set(why, AF_FAILURE_USAGE, count > 0 ? command : "ctl",
+                              "expected one of launch, status, reload, rollback, retry, stop, log, "
+                              "trace (see afrun ctl --help)");
+    if (commands[i].word != NULL && about == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, command, "name the %s", commands[i].word);
+    if (count > 2)
+        return af_failure_set(why, AF_FAILURE_USAGE, words[2], "is one word too many");
+    return commands[i].run(ctl, about, why);
+}

@@ -1,0 +1,175 @@
+/* ctl_status.c: see ctl_status.h. */
+#include "cli/ctl_status.h"
+
+#include "base/buf.h"
+#include "base/failure.h"
+#include "json/json.h"
+#include "base/log.h"
+#include "script/request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *or_dash(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? "-" : text;
+}
+
+/* 75 → "1 min 15 s" */
+static void print_duration(int64_t seconds)
+{
+    if (seconds < 60)
+        printf("%lld s", (long long)seconds);
+    else if (seconds < 3600)
+        printf("%lld min %lld s", (long long)(seconds / 60), (long long)(seconds % 60));
+    else if (seconds < 86400)
+        printf("%lld h %lld min", (long long)(seconds / 3600), (long long)(seconds % 3600 / 60));
+    else
+        printf("%lld d %lld h", (long long)(seconds / 86400), (long long)(seconds % 86400 / 3600));
+}
+
+static void print_number(const struct af_request *party, const char *name, const char *words)
+{
+    int64_t value = 0;
+    if (af_request_integer(party, name, &value) && value > 0)
+        printf("; %lld %s", (long long)value, words);
+}
+
+static void print_safe(const char *text)
+{
+    af_log_write_safe(stdout, text, strlen(text));
+}
+
+static void print_party(const struct af_request *party, int64_t now_s)
+{
+    int64_t since = now_s, progress = -1, version = 0;
+    const char *waits = af_request_string(party, "waits"),
+               *error = af_request_string(party, "error");
+    af_request_integer(party, "since", &since);
+    af_request_integer(party, "progress", &progress);
+    af_request_integer(party, "version", &version);
+    print_safe(or_dash(af_request_string(party, "task")));
+    printf("  %s of %s (version %lld)  %s  for ", or_dash(af_request_string(party, "role")),
+           or_dash(af_request_string(party, "flow")), (long long)version,
+           or_dash(af_request_string(party, "status")));
+    print_duration(now_s > since ? now_s - since : 0);
+    if (progress >= 0)
+        printf("; %lld %%", (long long)progress);
+    print_number(party, "queue", "queued");
+    print_number(party, "deferred", "deferred");
+    print_number(party, "unsent", "not taken by the bus yet");
+    print_number(party, "dead_letters", "dead letters");
+    print_number(party, "worker_restarts", "restarts of its worker");
+    putchar('\n');
+    if (waits != NULL) {
+        fputs("    ", stdout);
+        print_safe(waits);
+        putchar('\n');
+    }
+    if (error != NULL) {
+        fputs("    ", stdout);
+        print_safe(error);
+        putchar('\n');
+    }
+}
+
+/* A launch that the service told of and that does not run here. */
+static void print_refused(const struct af_request *refused, int64_t now_s)
+{
+    int64_t at = now_s;
+    af_request_integer(refused, "at", &at);
+    print_safe(or_dash(af_request_string(refused, "task")));
+    fputs("  not launched, ", stdout);
+    print_duration(now_s > at ? now_s - at : 0);
+    fputs(" ago: ", stdout);
+    print_safe(or_dash(af_request_string(refused, "why")));
+    putchar('\n');
+}
+
+/* What stands in the flows folder and is not run, and why. */
+static void print_not_taken(const struct af_request *refused, int64_t now_s)
+{
+    int64_t at = now_s;
+    af_request_integer(refused, "at", &at);
+    print_safe(or_dash(af_request_string(refused, "file")));
+    fputs("  changed, and is not taken since ", stdout);
+    print_duration(now_s > at ? now_s - at : 0);
+    fputs(": ", stdout);
+    print_safe(or_dash(af_request_string(refused, "why")));
+    putchar('\n');
+}
+
+/* Reads a list of objects; returns how many, or -1. */
+static int print_each(struct af_json_reader *reader, const char *json, int64_t now_s,
+                      void (*print)(const struct af_request *item, int64_t now_s))
+{
+    enum af_json_token token;
+    int count = 0;
+    while ((token = af_json_next(reader)) == AF_JSON_OBJECT_BEGIN) {
+        struct af_request item;
+        size_t start = reader->offset;
+        if (!af_json_skip(reader, token))
+            return -1;
+        if (af_request_read(&item, json + start, reader->offset + 1 - start))
+            print(&item, now_s);
+        af_request_release(&item);
+        count++;
+    }
+    return token == AF_JSON_ARRAY_END ? count : -1;
+}
+
+static void print_nothing_runs(void)
+{
+    puts("no parties; launch one: afrun ctl launch FLOW --task T --role R");
+}
+
+/* The lists of a node's status. */
+static const struct {
+    const char *name;
+    void (*print)(const struct af_request *item, int64_t now_s);
+    void (*none)(void);
+} lists[] = {{"parties", print_party, print_nothing_runs},
+             {"refused", print_refused, NULL},
+             {"not_taken", print_not_taken, NULL}};
+
+static bool print_list(struct af_json_reader *reader, const char *json, int64_t now_s)
+{
+    size_t i = 0, known = sizeof lists / sizeof lists[0];
+    while (i < known && (reader->string_len != strlen(lists[i].name) ||
+                         memcmp(reader->string, lists[i].name, reader->string_len) != 0))
+        i++;
+    enum af_json_token token = af_json_next(reader);
+    if (i == known || token != AF_JSON_ARRAY_BEGIN)
+        return af_json_skip(reader, token);
+    int count = print_each(reader, json, now_s, lists[i].print);
+    if (count == 0 && lists[i].none != NULL)
+        lists[i].none();
+    return count >= 0;
+}
+
+int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
+{
+    struct af_request node;
+    struct af_json_reader reader;
+    int64_t now_s = 0, began_s = 0;
+    bool ok = af_request_read(&node, answer->data, answer->len);
+    if (ok) {
+        af_request_integer(&node, "now", &now_s);
+        af_request_integer(&node, "began", &began_s);
+        printf("node %s over %s, up for ", or_dash(af_request_string(&node, "node")),
+               or_dash(af_request_string(&node, "bus")));
+        print_duration(now_s - began_s);
+        puts(af_request_bool(&node, "jail") ? "" : "; its workers are NOT jailed");
+        if (af_request_string(&node, "store") != NULL)
+            printf("what happens cannot be kept: %s\n", af_request_string(&node, "store"));
+    }
+    af_request_release(&node);
+    af_json_reader_init(&reader, answer->data, answer->len);
+    ok = ok && af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
+    while (ok && af_json_next(&reader) == AF_JSON_KEY)
+        ok = print_list(&reader, answer->data, now_s);
+    af_json_reader_release(&reader);
+    return ok ? 0
+              : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",
+                               "the node's answer cannot be read");
+}

@@ -1,0 +1,241 @@
+/* opts_help.c: help and shell completion, printed from the rows; see opts.h. */
+#include "cli/opts.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_MIN 40
+#define COLUMNS_MAX 100 /* longer lines are hard to read */
+#define COLUMNS_DEFAULT 80
+#define INDENT_MIN 12       /* of the help of options */
+#define LEFT_COLUMNS_MAX 32 /* of names; the help of a longer one begins on a line of its own */
+
+int af_opts_columns(FILE *out)
+{
+    struct winsize size;
+    int fd = fileno(out);
+    if (fd < 0 || ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return COLUMNS_DEFAULT;
+    if (size.ws_col < COLUMNS_MIN)
+        return COLUMNS_MIN;
+    return size.ws_col > COLUMNS_MAX ? COLUMNS_MAX : size.ws_col;
+}
+
+/* ---- Text in columns. ---- */
+
+/* How many columns text takes: one a character, as for all that is used here (… and –). */
+static int text_columns(const char *text, size_t len)
+{
+    int columns = 0;
+    for (size_t i = 0; i < len; i++)
+        columns += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return columns;
+}
+
+/* Prints text as lines between the columns indent and columns; the first line holds `at` columns of
+ * something else already. A newline in text begins a new line. */
+static void print_wrapped(FILE *out, const char *text, int at, int indent, int columns)
+{
+    if (at > 0 && at + 2 > indent) { /* no room for a gap */
+        fputc('\n', out);
+        at = 0;
+    }
+    bool first = true; /* of the line */
+    while (*text != '\0') {
+        if (*text == ' ' || *text == '\n') {
+            if (*text == '\n') {
+                fputc('\n', out);
+                at = 0;
+                first = true;
+            }
+            text++;
+            continue;
+        }
+        size_t len = strcspn(text, " \n");
+        int word = text_columns(text, len);
+        if (!first && at + 1 + word > columns) {
+            fputc('\n', out);
+            at = 0;
+            first = true;
+        }
+        int gap = first ? indent - at : 1;
+        fprintf(out, "%*s%.*s", gap, "", (int)len, text);
+        at += gap + word;
+        first = false;
+        text += len;
+    }
+    fputc('\n', out);
+}
+
+/* ---- Help. ---- */
+
+static int left_columns(const struct af_opt *opt)
+{
+    int columns = 6 + text_columns(opt->name, strlen(opt->name)) + 2; /* "  -q, --name" */
+    if (opt->arg != NULL)
+        columns += 1 + text_columns(opt->arg, strlen(opt->arg));
+    return columns;
+}
+
+static void print_option(FILE *out, const struct af_opt *opt, int indent, int columns)
+{
+    if (opt->letter != 0)
+        fprintf(out, "  -%c, --%s", opt->letter, opt->name);
+    else
+        fprintf(out, "      --%s", opt->name);
+    if (opt->arg != NULL)
+        fprintf(out, " %s", opt->arg);
+    print_wrapped(out, opt->help, left_columns(opt), indent, columns);
+}
+
+static bool same_section(const struct af_opt *a, const struct af_opt *b)
+{
+    return a->section == b->section ||
+           (a->section != NULL && b->section != NULL && strcmp(a->section, b->section) == 0);
+}
+
+void af_opts_help(FILE *out, const struct af_opts_command *command, int columns)
+{
+    int indent = INDENT_MIN;
+    for (const struct af_opt *opt = command->opts; opt->name != NULL; opt++) {
+        int wanted = left_columns(opt) + 2;
+        if (wanted > indent && wanted <= LEFT_COLUMNS_MAX && wanted <= columns / 2)
+            indent = wanted;
+    }
+    fprintf(out, "usage: afrun %s %s\n", command->name, command->arguments);
+    if (command->description != NULL) {
+        fputc('\n', out);
+        print_wrapped(out, command->description, 0, 0, columns);
+    }
+    for (const struct af_opt *opt = command->opts; opt->name != NULL; opt++) {
+        if (opt == command->opts || !same_section(opt, opt - 1))
+            fprintf(out, "\n%s:\n", opt->section == NULL ? "Options" : opt->section);
+        print_option(out, opt, indent, columns);
+    }
+}
+
+void af_opts_help_commands(FILE *out, const struct af_opts_command *commands, int columns)
+{
+    int indent = 0;
+    for (const struct af_opts_command *command = commands; command->name != NULL; command++) {
+        int wanted = 2 + text_columns(command->name, strlen(command->name)) + 2;
+        indent = wanted > indent ? wanted : indent;
+    }
+    for (const struct af_opts_command *command = commands; command->name != NULL; command++) {
+        fprintf(out, "  %s", command->name);
+        int at = 2 + text_columns(command->name, strlen(command->name));
+        print_wrapped(out, command->summary, at, indent, columns);
+    }
+}
+
+/* ---- Completion: names hold nothing that a shell would take amiss. ---- */
+
+/* The part of the script that is the same for every table. COMP_WORDBREAKS has '=', so bash hands
+ * over `--seed=1` as three words; they are joined in thought first. */
+static const char completion_head[] =
+    "# bash completion of afrun\n"
+    "_afrun()\n"
+    "{\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} opt=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "    local commands='' names='' kind='' command word i\n"
+    "    COMPREPLY=()\n"
+    "    if [[ $cur == = ]]; then\n"
+    "        cur=\n"
+    "    elif [[ $opt == = ]]; then\n"
+    "        opt=${COMP_WORDS[COMP_CWORD-2]}\n"
+    "    fi\n";
+
+static const char completion_tail[] =
+    "    case $kind in\n"
+    "    files) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
+    "    dirs) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\") ;;\n"
+    "    value) ;;\n"
+    "    ?*) mapfile -t COMPREPLY < <(compgen -W \"$kind\" -- \"$cur\") ;;\n"
+    "    *)\n"
+    "        if [[ $cur == -* ]]; then\n"
+    "            mapfile -t COMPREPLY < <(compgen -W \"$names\" -- \"$cur\")\n"
+    "        else\n"
+    "            compopt -o filenames\n"
+    "            mapfile -t COMPREPLY < <(compgen -W \"$commands\" -- \"$cur\"; compgen -f -- "
+    "\"$cur\")\n"
+    "        fi ;;\n"
+    "    esac\n"
+    "}\n"
+    "complete -F _afrun afrun\n";
+
+/* Prints what to complete an option's argument by: files, dirs, choices, or a value that only the
+ * user knows. */
+static void print_kind(FILE *out, const char *arg)
+{
+    if (strstr(arg, "FILE") != NULL || strstr(arg, ".lua") != NULL)
+        fputs("files", out);
+    else if (strstr(arg, "DIR") != NULL)
+        fputs("dirs", out);
+    else if (arg[strspn(arg, "abcdefghijklmnopqrstuvwxyz-|")] == '\0' && strchr(arg, '|') != NULL)
+        for (; *arg != '\0'; arg++)
+            fputc(*arg == '|' ? ' ' : *arg, out);
+    else
+        fputs("value", out);
+}
+
+static void print_command_case(FILE *out, const struct af_opts_command *command)
+{
+    fprintf(out, "    '%s')\n        names='", command->name);
+    for (const struct af_opt *opt = command->opts; opt->name != NULL; opt++)
+        fprintf(out, "%s--%s", opt == command->opts ? "" : " ", opt->name);
+    fputs("'\n        case $opt in\n", out);
+    for (const struct af_opt *opt = command->opts; opt->name != NULL; opt++) {
+        if (opt->arg == NULL)
+            continue;
+        fprintf(out, "        --%s", opt->name);
+        if (opt->letter != 0)
+            fprintf(out, "|-%c", opt->letter);
+        fputs(") kind='", out);
+        print_kind(out, opt->arg);
+        fputs("' ;;\n", out);
+    }
+    fputs("        esac ;;\n", out);
+}
+
+/* Prints the lines that find which command the words name: the first word if it is one, and its
+ * second word if there are commands of that command; and which commands could stand here. */
+static void print_find_command(FILE *out, const struct af_opts_command *commands,
+                               const char *default_command)
+{
+    fprintf(out, "    command=%s\n", default_command);
+    fputs("    for ((i = 1; i <= 2 && i < COMP_CWORD; i++)); do\n"
+          "        word=\"${COMP_WORDS[*]:1:i}\"\n"
+          "        case $word in\n        ",
+          out);
+    for (const struct af_opts_command *command = commands; command->name != NULL; command++)
+        fprintf(out, "%s'%s'", command == commands ? "" : "|", command->name);
+    fputs(") command=$word ;;\n        esac\n    done\n    case $COMP_CWORD:${COMP_WORDS[1]} in\n"
+          "    1:*) commands='",
+          out);
+    for (const struct af_opts_command *command = commands; command->name != NULL; command++) {
+        if (strchr(command->name, ' ') == NULL)
+            fprintf(out, "%s%s", command == commands ? "" : " ", command->name);
+    }
+    fputs("' ;;\n", out);
+    for (const struct af_opts_command *command = commands; command->name != NULL; command++) {
+        const char *space = strchr(command->name, ' ');
+        if (space != NULL)
+            fprintf(out, "    2:%.*s) commands+=' %s' ;;&\n", (int)(space - command->name),
+                    command->name, space + 1);
+    }
+    fputs("    esac\n", out);
+}
+
+void af_opts_complete(FILE *out, const struct af_opts_command *commands,
+                      const char *default_command)
+{
+    fputs(completion_head, out);
+    print_find_command(out, commands, default_command);
+    fputs("    case $command in\n", out);
+    for (const struct af_opts_command *command = commands; command->name != NULL; command++)
+        print_command_case(out, command);
+    fputs("    esac\n", out);
+    fputs(completion_tail, out);
+}

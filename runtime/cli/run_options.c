@@ -1,0 +1,425 @@
+/* run_options.c: see run_options.h. */
+#include "cli/run_options.h"
+
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "json/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void af_run_options_init(struct af_run_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->sim.seed = 1;
+    options->sim.until_ns = 24 * 3600 * AF_S_NS;
+    options->runs = 1;
+    af_fault_options_init(&options->sim.faults);
+}
+
+void af_run_options_release(struct af_run_options *options)
+{
+    for (size_t i = 0; i < options->sim.arg_count; i++)
+        free((char *)options->sim.args[i].name);
+    free(options->sim.args);
+    free(options->sim.parties);
+    af_opts_counts_release(&options->parties);
+    af_fault_options_release(&options->sim.faults);
+    free(options->sim.upgrade);
+    for (size_t i = 0; i < options->peer_count; i++)
+        free((char *)options->peers[i].role);
+    free(options->peers);
+    af_grants_release(&options->sim.grants);
+    af_buf_release(&options->recorded);
+}
+
+/* Notes an option that decides the run, for the trace's header. */
+static void record(struct af_run_options *options, const char *name, const char *value)
+{
+    struct af_buf word = AF_BUF_EMPTY;
+    af_buf_printf(&word, value == NULL ? "--%s" : "--%s=%s", name, value);
+    af_buf_append_char(&options->recorded, options->recorded.len == 0 ? '[' : ',');
+    if (!af_json_write_string(&options->recorded, word.data, word.len))
+        af_buf_append_string(&options->recorded, "\"\"");
+    af_buf_release(&word);
+}
+
+/* ---- One function an option. ---- */
+
+#define OPTIONS(target) ((struct af_run_options *)(target))
+#define SIM(target) (&OPTIONS(target)->sim)
+
+static int set_mock(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    OPTIONS(target)->mock = true;
+    return 0;
+}
+
+static int set_parties(void *target, const char *value, struct af_failure *why)
+{
+    record(target, "parties", value);
+    return af_opts_counts(value, 0, AF_PARTIES_MAX, &OPTIONS(target)->parties, why);
+}
+
+static int set_seed(void *target, const char *value, struct af_failure *why)
+{
+    int64_t seed; /* a trace keeps it as a JSON integer */
+    if (af_opts_integer(value, 0, INT64_MAX, &seed, why) != 0)
+        return -1;
+    SIM(target)->seed = (uint64_t)seed;
+    return 0;
+}
+
+static int set_runs(void *target, const char *value, struct af_failure *why)
+{
+    return af_opts_integer(value, 1, AF_SIM_RUNS_MAX, &OPTIONS(target)->runs, why);
+}
+
+static int set_until(void *target, const char *value, struct af_failure *why)
+{
+    record(target, "until", value);
+    return af_opts_duration(value, &SIM(target)->until_ns, why);
+}
+
+static int set_latency(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    record(target, "latency", value);
+    return af_opts_duration_range(value, &faults->latency_min_ns, &faults->latency_max_ns, why);
+}
+
+static int set_fifo(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    record(target, "fifo", NULL);
+    SIM(target)->faults.fifo = true;
+    return 0;
+}
+
+static int set_drop(void *target, const char *value, struct af_failure *why)
+{
+    record(target, "drop", value);
+    return af_opts_probability(value, &SIM(target)->faults.drop, why);
+}
+
+static int set_duplicate(void *target, const char *value, struct af_failure *why)
+{
+    record(target, "duplicate", value);
+    return af_opts_probability(value, &SIM(target)->faults.duplicate, why);
+}
+
+static struct af_role_fault *add_fault(struct af_role_fault **faults, size_t *count)
+{
+    *faults = af_mem_grow(*faults, (*count + 1) * sizeof **faults);
+    struct af_role_fault *fault = &(*faults)[(*count)++];
+    *fault = (struct af_role_fault){NULL, 0, 0, -1};
+    return fault;
+}
+
+static int set_crash(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    record(target, "crash", value);
+    struct af_role_fault *fault = add_fault(&faults->crashes, &faults->crash_count);
+    return af_opts_role_probability(value, &fault->role, &fault->probability, why);
+}
+
+static int set_down(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    record(target, "down", value);
+    return af_opts_duration_range(value, &faults->down_min_ns, &faults->down_max_ns, why);
+}
+
+static int set_lose(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    const char *colon = strchr(value, ':');
+    const char *at = strchr(value, '@');
+    int64_t count;
+    record(target, "lose", value);
+    if (colon == NULL || colon == value || (at != NULL && at < colon))
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role:N or role:N@T, got '%s'",
+                              value);
+    struct af_role_fault *fault = add_fault(&faults->losses, &faults->loss_count);
+    fault->role = af_mem_copy(value, (size_t)(colon - value));
+    size_t digits = at == NULL ? strlen(colon + 1) : (size_t)(at - colon - 1);
+    char *number = af_mem_copy(colon + 1, digits);
+    int result = af_opts_integer(number, 0, AF_PARTIES_MAX, &count, why);
+    free(number);
+    if (result != 0)
+        return -1;
+    fault->count = (uint64_t)count;
+    return at == NULL ? 0 : af_opts_duration(at + 1, &fault->at_ns, why);
+}
+
+/* Where @T begins in FLOW2.lua[@T]; NULL: nowhere, what has an @ is a folder's or the file's name.
+ */
+static const char *find_moment(const char *value)
+{
+    const char *slash = strrchr(value, '/'), *at = strrchr(value, '@');
+    size_t len = strlen(value);
+    bool names = len > 4 && strcmp(value + len - 4, ".lua") == 0;
+    return names || (slash != NULL && at < slash) ? NULL : at;
+}
+
+/* A trace names files, not paths. */
+static int set_upgrade(void *target, const char *value, struct af_failure *why)
+{
+    struct af_sim_options *sim = SIM(target);
+    const char *slash = strrchr(value, '/'), *at = find_moment(value);
+    record(target, "upgrade", slash == NULL ? value : slash + 1);
+    free(sim->upgrade);
+    sim->upgrade = af_mem_copy(value, at == NULL ? strlen(value) : (size_t)(at - value));
+    sim->upgrade_ns = -1;
+    if (sim->upgrade[0] == '\0')
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected FLOW.lua or FLOW.lua@T");
+    return at == NULL ? 0 : af_opts_duration(at + 1, &sim->upgrade_ns, why);
+}
+
+/* Takes the groups of 'a,b|c' apart. */
+static int read_groups(struct af_partition *partition, char *text, struct af_failure *why)
+{
+    unsigned group = 0;
+    size_t cap = 0, group_cap = 0;
+    char *save_group = NULL;
+    for (char *part = strtok_r(text, "|", &save_group); part != NULL;
+         part = strtok_r(NULL, "|", &save_group), group++) {
+        char *save_node = NULL;
+        size_t count_before = partition->node_count;
+        for (char *node = strtok_r(part, ",", &save_node); node != NULL;
+             node = strtok_r(NULL, ",", &save_node)) {
+            af_mem_reserve(&partition->nodes, &cap, partition->node_count + 1, sizeof(char *));
+            af_mem_reserve(&partition->groups, &group_cap, partition->node_count + 1,
+                           sizeof(unsigned));
+            partition->nodes[partition->node_count] = af_mem_string(node);
+            partition->groups[partition->node_count++] = group;
+        }
+        if (partition->node_count == count_before)
+            return af_failure_set(why, AF_FAILURE_USAGE, "", "a group without nodes, '%s'", part);
+    }
+    if (group < 2 || group > 200)
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "expected groups of nodes such as 'a,b|c@5s..20s', got %u group%s",
+                              group, group == 1 ? "" : "s");
+    return 0;
+}
+
+static int set_partition(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    record(target, "partition", value);
+    if (strncmp(value, "random:", 7) == 0)
+        return af_opts_probability(value + 7, &faults->random_partition, why);
+    const char *at = strrchr(value, '@');
+    if (at == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "expected 'a,b|c@5s..20s' or random:P, got '%s'", value);
+    faults->partitions =
+        af_mem_grow(faults->partitions, (faults->partition_count + 1) * sizeof *faults->partitions);
+    struct af_partition *partition = &faults->partitions[faults->partition_count++];
+    memset(partition, 0, sizeof *partition);
+    partition->text = af_mem_string(value);
+    char *groups = af_mem_copy(value, (size_t)(at - value));
+    int result = read_groups(partition, groups, why);
+    free(groups);
+    if (result == 0)
+        result = af_opts_duration_range(at + 1, &partition->from_ns, &partition->until_ns, why);
+    return result;
+}
+
+static int set_allow_fail(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    record(target, "allow-fail", NULL);
+    SIM(target)->allow_fail = true;
+    return 0;
+}
+
+static int set_arg(void *target, const char *value, struct af_failure *why)
+{
+    struct af_sim_options *sim = SIM(target);
+    const char *equals = strchr(value, '=');
+    record(target, "arg", value);
+    if (equals == NULL || equals == value)
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected name=value, got '%s'", value);
+    char *name = af_mem_string(value);
+    name[equals - value] = '\0';
+    af_mem_reserve(&sim->args, &OPTIONS(target)->arg_cap, sim->arg_count + 1, sizeof *sim->args);
+    sim->args[sim->arg_count++] = (struct af_script_arg){name, name + (equals - value) + 1};
+    return 0;
+}
+
+static int set_trace(void *target, const char *value, struct af_failure *why)
+{
+    (void)why;
+    OPTIONS(target)->trace_path = value;
+    return 0;
+}
+
+static int set_trace_data(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    record(target, "trace-data", NULL);
+    OPTIONS(target)->trace_data = true;
+    return 0;
+}
+
+static int set_allow_read(void *target, const char *value, struct af_failure *why)
+{
+    return af_file_access_grant(&SIM(target)->grants.files, 0, value, why);
+}
+
+static int set_allow_write(void *target, const char *value, struct af_failure *why)
+{
+    return af_file_access_grant(&SIM(target)->grants.files, 1, value, why);
+}
+
+static int set_allow_net(void *target, const char *value, struct af_failure *why)
+{
+    return af_grants_add_host(&SIM(target)->grants, value, why);
+}
+
+static int set_allow_run(void *target, const char *value, struct af_failure *why)
+{
+    return af_grants_add_program(&SIM(target)->grants, value, why);
+}
+
+static int set_quiet(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    OPTIONS(target)->verbosity = -1;
+    return 0;
+}
+
+static int set_verbose(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    OPTIONS(target)->verbosity = 1;
+    return 0;
+}
+
+static int set_color(void *target, const char *value, struct af_failure *why)
+{
+    int mode = 0;
+    (void)target;
+    if (af_opts_choice(value, "auto|always|never", &mode, why) != 0)
+        return -1;
+    af_log_set_color((enum af_color_mode)mode);
+    return 0;
+}
+
+static int set_json(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    OPTIONS(target)->json = true;
+    return 0;
+}
+
+static int set_help(void *target, const char *value, struct af_failure *why)
+{
+    (void)value, (void)why;
+    OPTIONS(target)->help = true;
+    return 0;
+}
+
+const struct af_opt af_run_opts[] = {
+    {"mock", 0, NULL, "all parties in this process, on a virtual clock", "Run", set_mock},
+    {"parties", 0, "ROLE=N,…", "how many of each role (default: as the flow says)", "Run",
+     set_parties},
+    {"arg", 0, "NAME=VALUE", "an argument of the flow: strings as they are, the rest as JSON",
+     "Run", set_arg},
+    {"seed", 0, "S", "the run's only source of chance (default 1)", "Run", set_seed},
+    {"runs", 0, "N", "N runs, with the seeds S, S+1, … on all cores", "Run", set_runs},
+    {"until", 0, "T", "stop after this virtual time (default 24h)", "Run", set_until},
+    {"allow-fail", 0, NULL,
+     "af.fail is an outcome, not a failure of the run (the default where a fault is allowed)",
+     "Run", set_allow_fail},
+    {"bus", 0, "URL", "be one party for real: local:FILE, http://HOST:PORT or https://HOST:PORT",
+     "For real", af_run_set_bus},
+    {"role", 0, "ROLE", "the party's role", "For real", af_run_set_role},
+    {"node", 0, "ID", "the node that we are", "For real", af_run_set_node},
+    {"task", 0, "ID", "the task", "For real", af_run_set_task},
+    {"peers", 0, "ROLE=ID,ID;ROLE=ID",
+     "the task's nodes and their roles (default: as the bus lists them)", "For real",
+     af_run_set_peers},
+    {"state", 0, "FILE",
+     "keep the party in FILE (SQLite): the same command goes on after a crash or Ctrl-C",
+     "For real", af_run_set_state},
+    {"config", 0, "FILE",
+     "token, CA, client certificate and key, login (default: $AFRUN_CONFIG); never on the command "
+     "line",
+     "For real", af_run_set_config},
+    {"shared", 0, "FILE",
+     "with --mock: share the mock contexts of a script with other processes through FILE, in real "
+     "time (default: $AFRUN_MOCK)",
+     "For real", af_run_set_shared},
+    {"latency", 0, "A..B", "delay of each message (default 1ms..10ms; messages overtake)", "Faults",
+     set_latency},
+    {"fifo", 0, NULL, "keep the order of each sender and receiver", "Faults", set_fifo},
+    {"drop", 0, "P", "lose each message with probability P", "Faults", set_drop},
+    {"duplicate", 0, "P", "deliver each message twice with probability P", "Faults", set_duplicate},
+    {"crash", 0, "ROLE:P", "a party of the role crashes before an event, with probability P",
+     "Faults", set_crash},
+    {"down", 0, "A..B", "how long it is down then (default 10ms..60s)", "Faults", set_down},
+    {"lose", 0, "ROLE:N[@T]",
+     "N parties of the role, drawn by the seed, vanish for good (at T, or at an early moment drawn "
+     "by "
+     "the seed)",
+     "Faults", set_lose},
+    {"partition", 0, "'A,B|C@T..U'",
+     "cut nodes or roles off from each other from T to U; random:P cuts at random, before a "
+     "message "
+     "with probability P, as long as --down says",
+     "Faults", set_partition},
+    {"upgrade", 0, "FLOW2[@T]",
+     "reload each party to this version of the flow while the run goes on, one after the other "
+     "around T; without T the order, when, and how fast are drawn by the seed",
+     "Faults", set_upgrade},
+    {"trace", 0, "FILE",
+     "write the run as JSON Lines, for `afrun chart` and `afrun replay` (-: standard output)",
+     "Output", set_trace},
+    {"trace-data", 0, NULL, "with all of the parties' data, not only a hash", "Output",
+     set_trace_data},
+    {"json", 0, NULL, "tell the result as one JSON object", "Output", set_json},
+    {"quiet", 'q', NULL, "no logs of the parties", "Output", set_quiet},
+    {"verbose", 'v', NULL, "tracebacks, and more", "Output", set_verbose},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", set_color},
+    {"allow-read", 0, "DIR", "scripts may read files below DIR too", "Grants", set_allow_read},
+    {"allow-write", 0, "DIR", "scripts may write files below DIR too", "Grants", set_allow_write},
+    {"allow-net", 0, "HOST[:PORT]", "scripts may download from HOST", "Grants", set_allow_net},
+    {"allow-run", 0, "PROGRAM", "scripts may run PROGRAM: a path, or a name found in PATH",
+     "Grants", set_allow_run},
+    {"help", 'h', NULL, "show this", "Output", set_help},
+    {0},
+};
+
+int af_run_options_finish(struct af_run_options *options, char **files, int file_count,
+                          struct af_failure *why)
+{
+    struct af_sim_options *sim = &options->sim;
+    sim->paths = (const char **)files;
+    sim->path_count = (size_t)file_count;
+    sim->parties = af_mem_zero(options->parties.count, sizeof *sim->parties);
+    sim->party_count = options->parties.count;
+    for (size_t i = 0; i < sim->party_count; i++)
+        sim->parties[i] =
+            (struct af_sim_count){options->parties.items[i].name, options->parties.items[i].count};
+    if (af_file_access_grant(&sim->grants.files, 0, ".", why) != 0 ||
+        af_file_access_grant(&sim->grants.files, 1, ".", why) != 0)
+        return -1;
+    if (options->recorded.len == 0)
+        af_buf_append_char(&options->recorded, '[');
+    af_buf_append_char(&options->recorded, ']');
+    sim->recorded = af_buf_text(&options->recorded);
+    if (options->runs > 1 && options->trace_path != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--trace",
+                              "traces one run; with --runs, trace the failing seed afterwards");
+    if (sim->seed > (uint64_t)(INT64_MAX - (options->runs - 1))) /* the last one is a seed too */
+        return af_failure_set(why, AF_FAILURE_USAGE, "--seed", "the seeds of --runs overflow");
+    return 0;
+}

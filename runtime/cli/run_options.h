@@ -1,0 +1,57 @@
+/* run_options.h: what `run --mock` takes, as rows; a trace's header records the same words, and
+ * replay reads them back through the same rows. */
+#ifndef AF_RUN_OPTIONS_H
+#define AF_RUN_OPTIONS_H
+
+#include "live/live.h"
+#include "cli/opts.h"
+#include "sim/sim.h"
+
+struct af_run_options {
+    struct af_sim_options sim;
+    struct af_opts_counts parties;
+    size_t arg_cap;
+    bool mock;
+    const char *shared;                   /* the store of a shared mock, or NULL */
+    const char *bus, *role, *node, *task; /* for real */
+    struct af_live_peer *peers;
+    size_t peer_count, peer_cap;
+    const char *config_path;
+    const char *state; /* where a party for real is kept, or NULL */
+    int64_t runs;
+    const char *trace_path;
+    bool trace_data;
+    bool json;
+    int verbosity; /* -q: -1, -v: 1 */
+    bool help;
+    struct af_buf recorded; /* a JSON list of the words that decide the run */
+};
+
+extern const struct af_opt af_run_opts[];
+
+/* run_live_options.c: the rows of a party for real. */
+int af_run_set_shared(void *target, const char *value, struct af_failure *why);
+int af_run_set_bus(void *target, const char *value, struct af_failure *why);
+int af_run_set_role(void *target, const char *value, struct af_failure *why);
+int af_run_set_node(void *target, const char *value, struct af_failure *why);
+int af_run_set_task(void *target, const char *value, struct af_failure *why);
+int af_run_set_peers(void *target, const char *value, struct af_failure *why);
+int af_run_set_state(void *target, const char *value, struct af_failure *why);
+int af_run_set_config(void *target, const char *value, struct af_failure *why);
+
+/* Whether the options ask for one party for real, or for a shared mock. */
+bool af_run_is_live(const struct af_run_options *options);
+
+/* Those as the live driver takes them. Returns -1 with *why filled for options that are for a
+ * simulation only, or that do not go together. */
+int af_run_live_options(const struct af_run_options *options, struct af_live_options *live,
+                        struct af_failure *why);
+
+void af_run_options_init(struct af_run_options *options);
+void af_run_options_release(struct af_run_options *options);
+
+/* Completes what was parsed: files are the positional words. Returns -1 with *why filled. */
+int af_run_options_finish(struct af_run_options *options, char **files, int file_count,
+                          struct af_failure *why);
+
+#endif

@@ -1,0 +1,343 @@
+/* tell_check.c: see tell_check.h. A counterexample is run by the simulator, step by step as the
+ * check found it: what is drawn and kept is that run. */
+#include "cli/tell_check.h"
+
+#include "base/failure.h"
+#include "json/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/opts.h"
+#include "cli/run_options.h"
+#include "sim/sim.h"
+#include "script/tool.h"
+#include "trace/trace.h"
+#include "trace/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DRAWN_MAX = 5 }; /* violations with a chart; others are named */
+
+/* "1,204" */
+static const char *grouped(uint64_t number, char text[32])
+{
+    char digits[32];
+    size_t len = (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number),
+           at = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = '\0';
+    return text;
+}
+
+/* ---- A counterexample, run by the simulator. ---- */
+
+struct words {
+    char **items;
+    size_t count, cap;
+};
+
+static void add_word(struct words *words, const char *format, const char *a, const char *b)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    af_buf_printf(&text, format, a, b);
+    af_mem_reserve(&words->items, &words->cap, words->count + 1, sizeof(char *));
+    words->items[words->count++] = af_buf_take(&text);
+}
+
+/* The check's options as those of a simulated run. */
+static void sim_words(const struct af_check_options *check, struct words *words)
+{
+    for (size_t i = 0; i < check->party_count; i++) {
+        char count[32];
+        snprintf(count, sizeof count, "%lld", (long long)check->parties[i].count);
+        add_word(words, "--parties=%s=%s", check->parties[i].role, count);
+    }
+    for (size_t i = 0; i < check->arg_count; i++)
+        add_word(words, "--arg=%s=%s", check->args[i].name, check->args[i].value);
+    bool allow_fail = check->allow_fail;
+    for (int i = 0; i < AF_CHECK_EARLY; i++)
+        allow_fail = allow_fail || check->budget[i] > 0;
+    if (allow_fail)
+        add_word(words, "--allow-fail%s%s", "", "");
+    if (check->upgrade != NULL)
+        add_word(words, "--upgrade=%s%s", check->upgrade, "");
+    add_word(words, "--mock%s%s", "", "");
+}
+
+struct rerun {
+    struct af_trace_memory memory;
+    struct af_trace_file *file;
+};
+
+static void keep_line(void *arg, const char *line, size_t len)
+{
+    struct rerun *rerun = arg;
+    af_trace_memory_line(&rerun->memory, line, len);
+    if (rerun->file != NULL)
+        af_trace_file_line(rerun->file, line, len);
+}
+
+static int simulate(struct af_run_options *run, struct rerun *rerun, struct af_failure *why)
+{
+    struct af_sim_result result;
+    struct af_trace *trace = af_trace_new(keep_line, rerun, false);
+    struct af_sim *sim = af_sim_new(&run->sim, trace, why);
+    int status = -1;
+    if (sim != NULL && af_sim_run(sim, &result, why) == 0) {
+        status = result.outcome == AF_SIM_OK ? 1 : 0;
+        af_sim_result_release(&result);
+    }
+    af_sim_free(sim);
+    af_trace_free(trace);
+    return status;
+}
+
+/* Runs a violation's run, with its trace in rerun. Returns -1 with *why filled; 1 if the simulator
+ * finds nothing wrong with it. */
+static int run_again(const struct af_check_options *check, const struct af_schedule *schedule,
+                     struct rerun *rerun, struct af_failure *why)
+{
+    struct af_run_options run;
+    struct words words = {0};
+    char *files[] = {(char *)(uintptr_t)check->path, NULL};
+    int status = -1;
+    af_run_options_init(&run);
+    sim_words(check, &words);
+    char **argv = af_mem_zero(words.count + 1, sizeof(char *));
+    memcpy(argv, words.items, words.count * sizeof(char *));
+    if (af_opts_parse(af_run_opts, (int)words.count, argv, &run, why) >= 0 &&
+        af_run_options_finish(&run, files, 1, why) == 0) {
+        run.sim.quiet = true;
+        run.sim.schedule = schedule;
+        status = simulate(&run, rerun, why);
+    }
+    af_run_options_release(&run);
+    free(argv);
+    for (size_t i = 0; i < words.count; i++)
+        free(words.items[i]);
+    free(words.items);
+    return status;
+}
+
+static int draw(const struct af_tell_check *tell, const struct af_check_violation *violation,
+                bool traced, struct af_failure *why)
+{
+    struct rerun rerun = {.file = NULL};
+    af_trace_memory_init(&rerun.memory);
+    if (traced && tell->trace_path != NULL) {
+        rerun.file = af_trace_file_create(tell->trace_path, why);
+        if (rerun.file == NULL)
+            return -1;
+    }
+    int status = run_again(tell->check, violation->run, &rerun, why);
+    if (rerun.file != NULL &&
+        af_trace_file_finish(rerun.file, status >= 0, status >= 0 ? why : NULL) != 0)
+        status = -1;
+    if (status >= 0 && !tell->json) {
+        struct af_tool_chart chart = {
+            "text", af_opts_columns(stdout), af_log_color(1), 0, 60, NULL, NULL, false};
+        char *picture = af_tool_chart(&rerun.memory, &chart, why);
+        if (picture != NULL)
+            fputs(picture, stdout);
+        free(picture);
+    }
+    if (status == 1 && violation->kind != AF_CHECK_DOOMED)
+        af_log(AF_LOG_WARNING, "the simulator, step by step on the same run, finds nothing wrong: "
+                               "this is a mistake of ours, please tell us");
+    af_trace_memory_release(&rerun.memory);
+    return status < 0 ? -1 : 0;
+}
+
+/* ---- Words. ---- */
+
+static const char *const introductions[] = {
+    [AF_CHECK_INVARIANT] = "an invariant is broken",
+    [AF_CHECK_ERROR] = "a handler raises",
+    [AF_CHECK_FAILED] = "a party fails (--allow-fail: that is an outcome)",
+    [AF_CHECK_UNEXPECTED] = "an event is not expected",
+    [AF_CHECK_REFUSED] = "an upgrade is refused",
+    [AF_CHECK_STUCK] = "stuck: nothing is in flight, no timer is armed, and the run has not ended",
+    [AF_CHECK_DOOMED] = "no way is left to the end: whatever comes, the run cannot end any more",
+};
+
+static void print_violation(const struct af_check_violation *violation, size_t number)
+{
+    printf("%zu. %s\n   ", number, introductions[violation->kind]);
+    if (violation->role != NULL && violation->kind < AF_CHECK_STUCK)
+        printf("%s: ", violation->role);
+    if (violation->where != NULL)
+        printf("%s: ", violation->where);
+    af_log_write_safe(stdout, violation->text, strlen(violation->text));
+    printf("\n   shortest run: %zu step%s\n", violation->length, violation->length == 1 ? "" : "s");
+}
+
+static void print_ends(const struct af_check_result *result)
+{
+    char number[32];
+    if (result->end_count == 0)
+        puts("no run ends");
+    else
+        puts("runs end so:");
+    for (size_t i = 0; i < result->end_count && i < 20; i++)
+        printf("  %12s state%s  %s\n", grouped(result->ends[i].states, number),
+               result->ends[i].states == 1 ? " " : "s", result->ends[i].text);
+    if (result->end_count > 20)
+        printf("  and in %zu other ways\n", result->end_count - 20);
+}
+
+static void print_unreached(const struct af_tell_check *tell, const struct af_check_result *result)
+{
+    const char *slash = strrchr(tell->check->path, '/');
+    const char *file = slash == NULL ? tell->check->path : slash + 1;
+    if (result->unreached_count > 0)
+        puts(result->exhaustive ? "never reached, within these bounds:" : "not reached so far:");
+    for (size_t i = 0; i < result->unreached_count; i++)
+        printf("  %s:%d  %s\n", file, result->unreached[i].line, result->unreached[i].what);
+}
+
+static void print_work(const struct af_tell_check *tell, const struct af_check_result *result)
+{
+    char calls[32], locals[32], views[32], inert[32];
+    double seconds = tell->elapsed_ms / 1e3;
+    printf("%s distinct calls, each run twice; %s distinct parties", grouped(result->calls, calls),
+           grouped(result->locals, locals));
+    if (result->views > 0)
+        printf("; %s views of the world", grouped(result->views, views));
+    if (result->inert > 0)
+        printf("; %s contracts that change nothing left out", grouped(result->inert, inert));
+    if (result->told_apart != NULL)
+        printf("\nparties of a role are told apart: %s", result->told_apart);
+    printf("\n%sstates compared byte by byte: none is missed; %.1f MB",
+           result->same ? "parties of a role are not told apart; " : "",
+           (double)result->state_bytes / 1e6);
+    if (result->states >= 100000) /* of fewer the tables take most */
+        printf(", %.0f bytes a state", (double)result->state_bytes / (double)result->states);
+    printf("; %.2f s, %.2f million states/s\n", seconds,
+           seconds <= 0 ? 0.0 : (double)result->states / 1e6 / seconds);
+}
+
+static void print_time(const struct af_check_result *result)
+{
+    if (result->asked_time != NULL)
+        printf("not exhaustive in time: %s asks for the time, which is always 0 here\n",
+               result->asked_time);
+}
+
+static void print_last(const struct af_tell_check *tell, const struct af_check_result *result)
+{
+    char states[32], transitions[32];
+    const char *bound = result->bound != NULL ? result->bound : tell->bound;
+    printf("%s: %s state%s, %s transition%s, depth %llu, ", result->name,
+           grouped(result->states, states), result->states == 1 ? "" : "s",
+           grouped(result->transitions, transitions), result->transitions == 1 ? "" : "s",
+           (unsigned long long)result->depth);
+    if (result->exhaustive)
+        printf("exhaustive: ");
+    else if (bound != NULL)
+        printf("not exhaustive (%s): ", bound);
+    else
+        printf("not exhaustive (interrupted): ");
+    if (result->violation_count == 0)
+        puts(result->exhaustive ? "no violation" : "no violation so far");
+    else
+        printf("%zu violation%s\n", result->violation_count,
+               result->violation_count == 1 ? "" : "s");
+}
+
+static void append_string(struct af_buf *out, const char *text)
+{
+    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
+        af_buf_append_string(out, "null");
+}
+
+static void print_json(const struct af_tell_check *tell, const struct af_check_result *result)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_append_string(&out, "{\"flow\":");
+    append_string(&out, result->name);
+    af_buf_printf(&out,
+                  ",\"states\":%llu,\"transitions\":%llu,\"depth\":%llu,\"exhaustive\":%s,"
+                  "\"bound\":",
+                  (unsigned long long)result->states, (unsigned long long)result->transitions,
+                  (unsigned long long)result->depth, result->exhaustive ? "true" : "false");
+    append_string(&out, result->bound != NULL ? result->bound
+                        : result->exhaustive  ? NULL
+                        : tell->bound != NULL ? tell->bound
+                                              : "interrupted");
+    af_buf_append_string(&out, ",\"growing\":");
+    append_string(&out, result->growing);
+    af_buf_append_string(&out, ",\"time\":");
+    append_string(&out, result->asked_time);
+    af_buf_append_string(&out, ",\"violations\":[");
+    for (size_t i = 0; i < result->violation_count; i++) {
+        const struct af_check_violation *violation = &result->violations[i];
+        af_buf_printf(&out, "%s{\"kind\":\"%s\",\"role\":", i == 0 ? "" : ",",
+                      af_check_kind_word(violation->kind));
+        append_string(&out, violation->role);
+        af_buf_append_string(&out, ",\"where\":");
+        append_string(&out, violation->where);
+        af_buf_append_string(&out, ",\"text\":");
+        append_string(&out, violation->text);
+        af_buf_printf(&out, ",\"length\":%zu,\"run\":", violation->length);
+        af_schedule_write(violation->run, &out);
+        af_buf_append_char(&out, '}');
+    }
+    af_buf_append_string(&out, "],\"ends\":[");
+    for (size_t i = 0; i < result->end_count; i++) {
+        af_buf_append_string(&out, i == 0 ? "{\"text\":" : ",{\"text\":");
+        append_string(&out, result->ends[i].text);
+        af_buf_printf(&out, ",\"states\":%llu}", (unsigned long long)result->ends[i].states);
+    }
+    af_buf_append_string(&out, "],\"unreached\":[");
+    for (size_t i = 0; i < result->unreached_count; i++) {
+        af_buf_append_string(&out, i == 0 ? "{\"what\":" : ",{\"what\":");
+        append_string(&out, result->unreached[i].what);
+        af_buf_printf(&out, ",\"line\":%d}", result->unreached[i].line);
+    }
+    af_buf_printf(&out,
+                  "],\"calls\":%llu,\"parties\":%llu,\"contracts\":%llu,\"views\":%llu,"
+                  "\"inert\":%llu,\"same\":%s,\"state_bytes\":%llu,\"elapsed_ms\":%.1f}",
+                  (unsigned long long)result->calls, (unsigned long long)result->locals,
+                  (unsigned long long)result->contracts, (unsigned long long)result->views,
+                  (unsigned long long)result->inert, result->same ? "true" : "false",
+                  (unsigned long long)result->state_bytes, tell->elapsed_ms);
+    puts(af_buf_text(&out));
+    af_buf_release(&out);
+}
+
+int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
+                  struct af_failure *why)
+{
+    bool drawn = true;
+    for (size_t i = 0; i < result->violation_count; i++) {
+        bool traced = i == 0 && tell->trace_path != NULL;
+        if (!tell->json)
+            print_violation(&result->violations[i], i + 1);
+        if ((traced || (!tell->json && i < DRAWN_MAX)) &&
+            draw(tell, &result->violations[i], traced, why) != 0)
+            drawn = false; /* what was found is told all the same */
+    }
+    if (tell->json) {
+        print_json(tell, result);
+    } else {
+        if (!tell->quiet) {
+            print_ends(result);
+            print_unreached(tell, result);
+            print_work(tell, result);
+            print_time(result);
+        }
+        if (result->growing != NULL)
+            printf("%s; see \"Checking\" in flows/README.md\n", result->growing);
+        print_last(tell, result);
+    }
+    if (!drawn)
+        return -1;
+    if (result->interrupted && tell->bound == NULL)
+        return 130;
+    return result->violation_count > 0 ? 1 : 0;
+}

@@ -1,0 +1,22 @@
+/* tell_check.h: what `check` tells at its end: violations, each with the shortest run as a chart,
+ * what was never reached, how runs end, one last line. */
+#ifndef AF_TELL_CHECK_H
+#define AF_TELL_CHECK_H
+
+#include "check/check.h"
+
+struct af_failure;
+
+struct af_tell_check {
+    const struct af_check_options *check;
+    const char *trace_path; /* where the first counterexample goes, or NULL */
+    bool json, quiet;
+    const char *bound; /* another bound that was hit, or NULL */
+    double elapsed_ms;
+};
+
+/* Tells it; returns the exit status, or -1 with *why filled: the trace cannot be written. */
+int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
+                  struct af_failure *why);
+
+#endif

@@ -1,0 +1,154 @@
+/* code.c: see code.h. */
+#include "code/code.h"
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/failure.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 16 };
+
+void af_code_add(struct af_code *code, const char *path, const void *bytes, size_t len)
+{
+    af_mem_reserve(&code->files, &code->cap, code->count + 1, sizeof *code->files);
+    code->files[code->count++] = (struct af_code_file){
+        af_mem_string(path), bytes == NULL ? NULL : af_mem_copy(bytes, len), len};
+}
+
+const struct af_code_file *af_code_find(const struct af_code *code, const char *path)
+{
+    for (size_t i = 0; i < code->count; i++)
+        if (strcmp(code->files[i].path, path) == 0)
+            return &code->files[i];
+    return NULL;
+}
+
+void af_code_release(struct af_code *code)
+{
+    for (size_t i = 0; i < code->count; i++) {
+        free(code->files[i].path);
+        free(code->files[i].bytes);
+    }
+    free(code->files);
+    *code = (struct af_code){NULL, 0, 0};
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct af_code_file *const *a = left, *const *b = right;
+    return strcmp((*a)->path, (*b)->path);
+}
+
+void af_code_hash(const struct af_code *code, char hash[65])
+{
+    crypto_hash_sha256_state state;
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    const struct af_code_file **sorted = af_mem_alloc((code->count + 1) * sizeof *sorted);
+    for (size_t i = 0; i < code->count; i++)
+        sorted[i] = &code->files[i];
+    if (code->count > 1)
+        qsort(sorted + 1, code->count - 1, sizeof *sorted, compare);
+    crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < code->count; i++) {
+        char head[64];
+        snprintf(head, sizeof head, "%zu %zu ", strlen(sorted[i]->path), sorted[i]->len);
+        crypto_hash_sha256_update(&state, (const unsigned char *)head, strlen(head));
+        crypto_hash_sha256_update(&state, (const unsigned char *)sorted[i]->path,
+                                  strlen(sorted[i]->path));
+        if (sorted[i]->len > 0)
+            crypto_hash_sha256_update(&state, (const unsigned char *)sorted[i]->bytes,
+                                      sorted[i]->len);
+    }
+    crypto_hash_sha256_final(&state, digest);
+    sodium_bin2hex(hash, 65, digest, sizeof digest);
+    free(sorted);
+}
+
+static int cannot_read(const char *name, int code, struct af_failure *why)
+{
+    return af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be read: %s", strerror(code));
+}
+
+int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why)
+{
+    struct stat info;
+    ssize_t got = 1;
+    if (fd < 0 || fstat(fd, &info) != 0)
+        return cannot_read(name, errno, why);
+    if (!S_ISREG(info.st_mode))
+        return af_failure_set(why, AF_FAILURE_USAGE, name, "is not a file");
+    while (got > 0 && out->len <= AF_SCRIPT_FILE_BYTES_MAX) {
+        af_buf_reserve(out, PIECE);
+        got = read(fd, out->data + out->len, PIECE);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            out->len += (size_t)got;
+    }
+    if (got < 0)
+        return cannot_read(name, errno, why);
+    if (out->len > AF_SCRIPT_FILE_BYTES_MAX)
+        return af_failure_set(why, AF_FAILURE_USAGE, name,
+                              "is larger than 4 MiB, too large for a script");
+    return 0;
+}
+
+/* From its words, for it may have come from another process. */
+bool af_code_is_missing(const struct af_failure *why)
+{
+    static const int codes[] = {ENOENT, ENOTDIR};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct af_failure missing = AF_FAILURE_INIT;
+        cannot_read("", codes[i], &missing);
+        if (strcmp(why->why, missing.why) == 0)
+            return true;
+    }
+    return false;
+}
+
+int af_code_read_path(const char *path, const char *name, struct af_buf *out,
+                      struct af_failure *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int result = af_code_read_file(fd, name, out, why);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+    size_t len = strlen(path), end_len = strlen(end);
+    return len >= end_len && strcmp(path + len - end_len, end) == 0;
+}
+
+bool af_code_is_current(const struct af_code *code, const char *folder, const char *except)
+{
+    struct af_buf path = AF_BUF_EMPTY, bytes = AF_BUF_EMPTY;
+    bool same = true;
+    for (size_t i = 0; i < code->count && same; i++) {
+        const struct af_code_file *file = &code->files[i];
+        if (except != NULL && ends_with(file->path, except))
+            continue;
+        af_buf_clear(&path);
+        af_buf_clear(&bytes);
+        af_buf_printf(&path, "%s/%s", folder, file->path);
+        bool is_there = af_code_read_path(af_buf_text(&path), file->path, &bytes, NULL) == 0;
+        same = file->bytes == NULL
+                   ? !is_there
+                   : is_there && bytes.len == file->len &&
+                         (bytes.len == 0 || memcmp(bytes.data, file->bytes, bytes.len) == 0);
+    }
+    af_buf_release(&path);
+    af_buf_release(&bytes);
+    return same;
+}

@@ -1,0 +1,189 @@
+/* body.c: where a request's body goes: into memory, or a part of it into a file. */
+#include "http/server_impl.h"
+
+#include "base/bounds.h"
+#include "base/io.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UPLOAD_PREFIX ".upload-"
+
+enum { WRITE_OUT_BYTES = 8 << 20 };
+
+struct upload {
+    struct af_multipart multipart;
+    struct af_exchange *exchange;
+    crypto_hash_sha256_state sha256;
+    int fd;
+    int64_t written_out; /* bytes that the disk has been told to take */
+    char *path;
+    struct af_exchange_part part;
+};
+
+/* ---- Into memory. ---- */
+
+void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes)
+{
+    exchange->body = BODY_MEMORY;
+    exchange->max_bytes = (int64_t)max_bytes;
+    http_exchange_resume(exchange);
+}
+
+const struct af_buf *af_exchange_body(const struct af_exchange *exchange)
+{
+    return &exchange->bytes;
+}
+
+static void forget_bytes(struct af_exchange *exchange)
+{
+    exchange->server->body_bytes -= (int64_t)exchange->bytes.len;
+    af_buf_release(&exchange->bytes);
+}
+
+static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t len)
+{
+    struct af_http_server *server = exchange->server;
+    if ((int64_t)len > AF_HTTP_BODIES_BYTES_MAX - server->body_bytes) {
+        http_exchange_refuse(exchange, AF_EXCHANGE_BUSY,
+                             "too many large requests at a time; try again");
+        return;
+    }
+    size_t before = exchange->bytes.len;
+    af_buf_append(&exchange->bytes, bytes, len);
+    server->body_bytes += (int64_t)(exchange->bytes.len - before);
+}
+
+/* ---- Into a file. ---- */
+
+static bool keep(struct upload *upload, const char *bytes, size_t len)
+{
+    if (af_io_write_all(upload->fd, bytes, len))
+        return true;
+    http_exchange_refuse(upload->exchange, AF_EXCHANGE_DISK,
+                         "the file cannot be kept here: no room, or the disk failed");
+    return false;
+}
+
+/* Has the disk begin with what has come, so that whoever makes the file durable need not wait for
+ * all of it. A hint: where it fails, that one waits longer. */
+static void write_out(struct upload *upload)
+{
+    int64_t ready = upload->part.size_bytes - upload->written_out;
+    if (ready < WRITE_OUT_BYTES)
+        return;
+    sync_file_range(upload->fd, upload->written_out, ready, SYNC_FILE_RANGE_WRITE);
+    upload->written_out += ready;
+}
+
+static bool write_part(void *arg, const char *bytes, size_t len)
+{
+    struct upload *upload = arg;
+    if (!keep(upload, bytes, len))
+        return false;
+    crypto_hash_sha256_update(&upload->sha256, (const unsigned char *)bytes, len);
+    upload->part.size_bytes += (int64_t)len;
+    write_out(upload);
+    return true;
+}
+
+void af_exchange_take_part(struct af_exchange *exchange, const char *name, const char *folder,
+                           int64_t max_bytes)
+{
+    struct upload *upload = af_mem_zero(1, sizeof *upload);
+    exchange->body = BODY_PART;
+    exchange->max_bytes = max_bytes;
+    exchange->upload = upload;
+    upload->exchange = exchange;
+    upload->fd = -1;
+    crypto_hash_sha256_init(&upload->sha256);
+    if (!af_multipart_init(&upload->multipart, af_exchange_header(exchange, "Content-Type"), name,
+                           write_part, upload)) {
+        http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN,
+                             "expected a body of multipart/form-data with a boundary");
+    } else {
+        struct af_buf path = AF_BUF_EMPTY;
+        af_buf_printf(&path, "%s/" UPLOAD_PREFIX "XXXXXX", folder);
+        upload->path = af_buf_take(&path);
+        upload->fd = mkostemp(upload->path, O_CLOEXEC); /* mode 0600 */
+        if (upload->fd < 0)
+            http_exchange_refuse(exchange, AF_EXCHANGE_DISK, "no file can be made here");
+    }
+    http_exchange_resume(exchange);
+}
+
+static void finish_upload(struct af_exchange *exchange)
+{
+    struct upload *upload = exchange->upload;
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    if (upload->multipart.found && !upload->multipart.complete)
+        http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, "the body ends within a part");
+    crypto_hash_sha256_final(&upload->sha256, hash);
+    sodium_bin2hex(upload->part.sha256, sizeof upload->part.sha256, hash, sizeof hash);
+    upload->part.path = upload->path;
+    upload->part.file_name = upload->multipart.file_name;
+}
+
+static void release_upload(struct upload *upload)
+{
+    if (upload->fd >= 0) {
+        close(upload->fd);
+        unlink(upload->path); /* who wanted it has moved it by now */
+    }
+    free(upload->path);
+    af_multipart_release(&upload->multipart);
+    free(upload);
+}
+
+const struct af_exchange_part *af_exchange_part(const struct af_exchange *exchange)
+{
+    const struct upload *upload = exchange->upload;
+    return upload != NULL && upload->multipart.complete ? &upload->part : NULL;
+}
+
+void af_exchange_clean_folder(const char *folder)
+{
+    DIR *entries = opendir(folder);
+    if (entries == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        if (strncmp(entry->d_name, UPLOAD_PREFIX, sizeof UPLOAD_PREFIX - 1) == 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    closedir(entries);
+}
+
+/* ---- Both. ---- */
+
+void http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len)
+{
+    exchange->received_bytes += (int64_t)len;
+    if (exchange->is_refused || exchange->body == BODY_NONE)
+        return;
+    if (exchange->received_bytes > exchange->max_bytes) {
+        http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
+        return;
+    }
+    if (exchange->body == BODY_MEMORY)
+        keep_bytes(exchange, bytes, len);
+    else if (!af_multipart_read(&exchange->upload->multipart, bytes, len))
+        http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, exchange->upload->multipart.error);
+}
+
+void http_body_finish(struct af_exchange *exchange)
+{
+    if (exchange->body == BODY_PART && !exchange->is_refused)
+        finish_upload(exchange);
+}
+
+void http_body_release(struct af_exchange *exchange)
+{
+    forget_bytes(exchange);
+    if (exchange->upload != NULL)
+        release_upload(exchange->upload);
+    exchange->upload = NULL;
+}

@@ -1,0 +1,336 @@
+/* exchange.c: one request and its answer.
+ *
+ * The library calls http_exchange_step() when a request's headers are there, for each piece of its
+ * body, at its end, and again after each suspension; `stage` tells these apart. An answer can be
+ * handed to the library at two moments only: before the body, which then is never read and the
+ * connection closed, or after it. So the answer to a request that is refused at once waits for the
+ * end of a small body, and is given before a large one. */
+#include "http/server_impl.h"
+
+#include "base/bounds.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* ---- What was asked. ---- */
+
+const char *af_exchange_method(const struct af_exchange *exchange)
+{
+    return exchange->method;
+}
+
+const char *af_exchange_path(const struct af_exchange *exchange)
+{
+    return exchange->path;
+}
+
+const char *af_exchange_header(const struct af_exchange *exchange, const char *name)
+{
+    return af_MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *af_exchange_query(const struct af_exchange *exchange, const char *name)
+{
+    const char *value = NULL;
+    size_t len = 0;
+    if (af_MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name,
+                                         strlen(name), &value, &len) != MHD_YES ||
+        value == NULL || strlen(value) != len)
+        return NULL;
+    return value;
+}
+
+const char *af_exchange_peer_name(const struct af_exchange *exchange)
+{
+    return exchange->peer->name;
+}
+
+bool af_exchange_peer_is_false(const struct af_exchange *exchange)
+{
+    return exchange->peer->is_false;
+}
+
+static const struct sockaddr *address_of(const struct af_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        af_MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
+bool af_exchange_is_local(const struct af_exchange *exchange)
+{
+    const struct sockaddr *address = address_of(exchange);
+    return address != NULL && http_address_is_loopback(address);
+}
+
+const char *af_exchange_address(const struct af_exchange *exchange)
+{
+    static char text[INET6_ADDRSTRLEN];
+    const struct sockaddr *address = address_of(exchange);
+    const void *bytes = NULL;
+    text[0] = '\0';
+    if (address != NULL && address->sa_family == AF_INET)
+        bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    else if (address != NULL && address->sa_family == AF_INET6)
+        bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (bytes != NULL)
+        inet_ntop(address->sa_family, bytes, text, sizeof text);
+    return text;
+}
+
+bool af_exchange_is_tls(const struct af_exchange *exchange)
+{
+    return exchange->server->certificate != NULL;
+}
+
+int64_t af_exchange_body_length(const struct af_exchange *exchange)
+{
+    return exchange->body_length;
+}
+
+void af_exchange_set_data(struct af_exchange *exchange, void *data)
+{
+    exchange->data = data;
+}
+
+void *af_exchange_data(const struct af_exchange *exchange)
+{
+    return exchange->data;
+}
+
+/* ---- Waiting. ---- */
+
+static enum MHD_Result suspend(struct af_exchange *exchange)
+{
+    exchange->is_suspended = true;
+    af_MHD_suspend_connection(exchange->connection);
+    return MHD_YES;
+}
+
+void http_exchange_resume(struct af_exchange *exchange)
+{
+    if (!exchange->is_suspended)
+        return;
+    exchange->is_suspended = false;
+    af_MHD_resume_connection(exchange->connection);
+    http_server_run_soon(exchange->server);
+}
+
+void http_exchange_gone(struct af_exchange *exchange)
+{
+    const struct af_exchange_owner *owner = &exchange->server->options.owner;
+    if (!exchange->is_suspended || exchange->is_told_gone)
+        return;
+    exchange->is_told_gone = true;
+    owner->gone(owner->arg, exchange);
+}
+
+/* ---- Answering. ---- */
+
+void af_exchange_add_header(struct af_exchange *exchange, const char *name, const char *value)
+{
+    free(exchange->header_value);
+    exchange->header_name = name;
+    exchange->header_value = af_mem_string(value);
+}
+
+/* Keeps the answer until the library may have it; response NULL: there is no memory for it. */
+static void set_answer(struct af_exchange *exchange, int status, const char *content_type,
+                       struct MHD_Response *response)
+{
+    const struct af_http_server_options *options = &exchange->server->options;
+    assert(exchange->response == NULL && exchange->stage != STAGE_OVER);
+    exchange->status = (unsigned)status;
+    exchange->response = response;
+    if (content_type != NULL)
+        af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    if (options->header[0] != NULL)
+        af_MHD_add_response_header(response, options->header[0], options->header[1]);
+    if (exchange->header_name != NULL)
+        af_MHD_add_response_header(response, exchange->header_name, exchange->header_value);
+    if (exchange->server->is_draining)
+        af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    http_exchange_resume(exchange);
+}
+
+void af_exchange_answer(struct af_exchange *exchange, int status, const char *content_type,
+                        struct af_buf *text_take)
+{
+    size_t len = text_take->len;
+    char *text = af_buf_take(text_take);
+    exchange->answer_bytes = (int64_t)len;
+    exchange->server->answer_bytes += (int64_t)len;
+    set_answer(exchange, status, content_type,
+               af_MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
+}
+
+void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t size_bytes,
+                             const char *content_type)
+{
+    set_answer(exchange, MHD_HTTP_OK, content_type,
+               af_MHD_create_response_from_fd64((uint64_t)size_bytes, fd_take));
+}
+
+static enum MHD_Result hand_over(struct af_exchange *exchange)
+{
+    if (exchange->response == NULL)
+        return MHD_NO; /* the server ends */
+    exchange->stage = STAGE_OVER;
+    enum MHD_Result result =
+        af_MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+    af_MHD_destroy_response(exchange->response);
+    exchange->response = NULL;
+    return result;
+}
+
+/* ---- The course of a request. ---- */
+
+void http_exchange_refuse(struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                          const char *why)
+{
+    if (exchange->is_refused)
+        return;
+    exchange->is_refused = true;
+    exchange->refusal = refusal;
+    exchange->refusal_why = why;
+}
+
+static void tell_refusal(struct af_exchange *exchange)
+{
+    const struct af_exchange_owner *owner = &exchange->server->options.owner;
+    owner->refused(owner->arg, exchange, exchange->refusal, exchange->refusal_why);
+}
+
+/* Whether a body will come that is too large, or for which the client first asks. */
+static bool must_answer_before_body(const struct af_exchange *exchange)
+{
+    return exchange->body_length > AF_HTTP_DISCARD_BYTES_MAX || exchange->body_length < 0 ||
+           (exchange->body_length > 0 &&
+            af_exchange_header(exchange, MHD_HTTP_HEADER_EXPECT) != NULL);
+}
+
+/* After begin(), and again when what was held there goes on. */
+static enum MHD_Result leave_begin(struct af_exchange *exchange)
+{
+    if (exchange->response == NULL && exchange->body == BODY_NONE)
+        return exchange->server->is_freeing ? MHD_NO : suspend(exchange);
+    if (exchange->body != BODY_NONE && exchange->body_length > exchange->max_bytes)
+        http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
+    if (exchange->is_refused && exchange->response == NULL)
+        tell_refusal(exchange);
+    if (exchange->response != NULL && must_answer_before_body(exchange)) {
+        af_MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONNECTION, "close");
+        return hand_over(exchange);
+    }
+    exchange->stage = STAGE_BODY;
+    exchange->started_ns = af_loop_now_ns(exchange->server->loop);
+    return MHD_YES;
+}
+
+static enum MHD_Result receive(struct af_exchange *exchange, const char *bytes, size_t len)
+{
+    http_body_receive(exchange, bytes, len);
+    if (!exchange->is_refused || exchange->body_length >= 0)
+        return MHD_YES; /* as much as it has said, which is not too much */
+    return exchange->received_bytes > exchange->max_bytes + AF_HTTP_DISCARD_BYTES_MAX ? MHD_NO
+                                                                                      : MHD_YES;
+}
+
+static enum MHD_Result leave_body(struct af_exchange *exchange)
+{
+    const struct af_exchange_owner *owner = &exchange->server->options.owner;
+    exchange->stage = STAGE_ANSWER;
+    http_body_finish(exchange);
+    if (exchange->response == NULL && exchange->is_refused)
+        tell_refusal(exchange);
+    else if (exchange->response == NULL)
+        owner->ready(owner->arg, exchange);
+    return exchange->response == NULL ? suspend(exchange) : hand_over(exchange);
+}
+
+static int64_t read_body_length(const struct af_exchange *exchange)
+{
+    const char *length = af_exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (af_exchange_header(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL)
+        return -1;
+    return length == NULL ? 0 : strtoll(length, NULL, 10); /* the library has checked it */
+}
+
+static struct af_exchange *begin(struct af_http_server *server, struct MHD_Connection *connection,
+                                 const char *path, const char *method)
+{
+    struct af_exchange *exchange = af_mem_zero(1, sizeof *exchange);
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->peer =
+        af_MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    exchange->peer->exchange = exchange;
+    exchange->method = method;
+    exchange->path = path;
+    exchange->body_length = read_body_length(exchange);
+    http_peer_move(server, exchange->peer, PEERS_BUSY);
+    if (server->client_ca != NULL && !exchange->peer->is_checked)
+        http_tls_check_peer(connection, exchange->peer);
+    return exchange;
+}
+
+enum MHD_Result http_exchange_step(void *arg, struct MHD_Connection *connection, const char *url,
+                                   const char *method, const char *version, const char *bytes,
+                                   size_t *len, void **context)
+{
+    struct af_http_server *server = arg;
+    struct af_exchange *exchange = *context;
+    (void)version;
+    server->step_count++;
+    if (exchange == NULL) {
+        if (server->is_freeing)
+            return MHD_NO;
+        *context = exchange = begin(server, connection, url, method);
+        server->options.owner.begin(server->options.owner.arg, exchange);
+        return leave_begin(exchange);
+    }
+    if (server->is_freeing && exchange->response == NULL)
+        return MHD_NO; /* the owner has ended */
+    if (*len > 0) {
+        size_t given = *len;
+        *len = 0;
+        return receive(exchange, bytes, given);
+    }
+    switch (exchange->stage) {
+    case STAGE_BEGIN:
+        return leave_begin(exchange);
+    case STAGE_BODY:
+        return leave_body(exchange);
+    default:
+        return hand_over(exchange);
+    }
+}
+
+void http_exchange_completed(void *arg, struct MHD_Connection *connection, void **context,
+                             enum MHD_RequestTerminationCode code)
+{
+    struct af_http_server *server = arg;
+    struct af_exchange *exchange = *context;
+    (void)connection, (void)code;
+    server->step_count++;
+    if (exchange == NULL)
+        return;
+    *context = NULL;
+    server->options.owner.end(server->options.owner.arg, exchange);
+    http_body_release(exchange);
+    server->answer_bytes -= exchange->answer_bytes;
+    if (exchange->response != NULL)
+        af_MHD_destroy_response(exchange->response);
+    free(exchange->header_value);
+    exchange->peer->exchange = NULL;
+    http_peer_move(server, exchange->peer, PEERS_IDLE);
+    free(exchange);
+    http_server_exchange_ended(server);
+}

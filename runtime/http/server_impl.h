@@ -1,0 +1,126 @@
+/* server_impl.h: what the files of server.h share. Only http_*.c include it. */
+#ifndef AF_HTTP_SERVER_IMPL_H
+#define AF_HTTP_SERVER_IMPL_H
+
+#include "http/libraries.h"
+#include "http/multipart.h"
+#include "http/server.h"
+#include "loop/loop.h"
+
+#include <sodium.h>
+#include <sys/socket.h>
+
+/* ---- Connections: peers.c. ---- */
+
+enum { PEERS_FRESH, PEERS_IDLE, PEERS_BUSY, PEERS_DOOMED, PEERS_LISTS };
+
+/* A connection. It is in one list: fresh (no request yet), idle (between two), busy (with an
+ * exchange), doomed (shut down by us, the library has not seen it yet); each list in the order of
+ * entering it. */
+struct http_peer {
+    struct http_peer *previous, *next;
+    struct af_exchange *exchange; /* of the request in progress */
+    int64_t since_ns;             /* when it entered its list */
+    int fd;
+    unsigned char list;
+    bool is_checked; /* its certificate was */
+    bool is_false;
+    bool is_gone; /* it sends no more */
+    char *name;   /* common name, or NULL */
+};
+
+struct http_peer_list {
+    struct http_peer *first, *last;
+    size_t count;
+};
+
+struct af_http_server {
+    struct af_loop *loop;
+    struct af_http_server_options options;
+    struct MHD_Daemon *daemon;
+    int listen_fd, epoll_fd;
+    int gone_fd; /* an epoll of our own, for peers that leave */
+    char url[80];
+    char *certificate, *key, *client_ca; /* the files' contents */
+    struct http_peer_list lists[PEERS_LISTS];
+    size_t peer_count, connections_max;
+    int64_t body_bytes;   /* of all bodies that are in memory */
+    int64_t answer_bytes; /* of all answers that are in memory */
+    uint64_t step_count;  /* what the library has done, seen by its calls of us */
+    struct af_timer *run_timer, *tick, *drain_over;
+    bool is_running, is_draining, is_freeing;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+void http_peer_started(struct af_http_server *server, struct MHD_Connection *connection,
+                       void **context);
+void http_peer_ended(struct af_http_server *server, struct http_peer *peer);
+void http_peer_move(struct af_http_server *server, struct http_peer *peer, int list);
+/* The peer sends no more. */
+void http_peer_gone(struct http_peer *peer);
+/* Closes connections that have had their time. */
+void http_peers_sweep(struct af_http_server *server);
+void http_peers_dismiss(struct af_http_server *server);
+
+/* ---- TLS: tls.c. ---- */
+
+int http_tls_load(struct af_http_server *server, struct af_failure *why);
+void http_tls_release(struct af_http_server *server);
+void http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer);
+
+/* ---- Exchanges: exchange.c, body.c. ---- */
+
+enum exchange_stage {
+    STAGE_BEGIN,  /* within begin(), or held after it */
+    STAGE_BODY,   /* it comes */
+    STAGE_ANSWER, /* the owner's answer is awaited */
+    STAGE_OVER,   /* the answer is the library's */
+};
+
+enum exchange_body { BODY_NONE, BODY_MEMORY, BODY_PART };
+
+struct af_exchange {
+    struct af_http_server *server;
+    struct MHD_Connection *connection;
+    struct http_peer *peer;
+    const char *method, *path;
+    void *data;
+    int64_t started_ns, body_length, received_bytes, max_bytes, answer_bytes;
+    enum exchange_stage stage;
+    enum exchange_body body;
+    bool is_suspended, is_refused, is_told_gone;
+    enum af_exchange_refusal refusal;
+    const char *refusal_why;
+    struct MHD_Response *response; /* the answer, until it is the library's */
+    unsigned status;
+    const char *header_name; /* one more of the answer's, or NULL */
+    char *header_value;
+    struct af_buf bytes; /* the body in memory */
+    struct upload *upload;
+};
+
+enum MHD_Result http_exchange_step(void *server, struct MHD_Connection *connection, const char *url,
+                                   const char *method, const char *version, const char *bytes,
+                                   size_t *len, void **context);
+void http_exchange_completed(void *server, struct MHD_Connection *connection, void **context,
+                             enum MHD_RequestTerminationCode code);
+void http_exchange_gone(struct af_exchange *exchange);
+void http_exchange_resume(struct af_exchange *exchange);
+
+/* Takes bytes of the body; refuses what is too much or broken. */
+void http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len);
+/* The body is over. */
+void http_body_finish(struct af_exchange *exchange);
+void http_body_release(struct af_exchange *exchange);
+void http_exchange_refuse(struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                          const char *why);
+
+bool http_address_is_loopback(const struct sockaddr *address);
+
+/* Has the library look at its connections soon. */
+void http_server_run_soon(struct af_http_server *server);
+/* An exchange has ended: perhaps the last one. */
+void http_server_exchange_ended(struct af_http_server *server);
+
+#endif

@@ -1,0 +1,106 @@
+/* json.h: reading and writing JSON exactly, without a tree.
+ *
+ * This is the identity of everything that is sent, stored, hashed or compared, so it is strict:
+ *   - 64-bit integers stay integers; a number with a fraction or an exponent is a double; an
+ *     integer beyond 64 bits, or a double beyond range, is refused;
+ *   - a double is written in the fewest digits that read back the same, and always shows a fraction
+ *     or an exponent (1.0, 1e+300);
+ *   - strings are valid UTF-8 (no surrogates, no overlong forms), \u0000 is allowed;
+ *   - an object has no key twice; depth is at most AF_JSON_DEPTH_MAX; nothing may follow the value.
+ * Canonical form is compact with keys sorted by bytes; sorting is the caller's, who has the keys.
+ */
+#ifndef AF_JSON_H
+#define AF_JSON_H
+
+#include "base/bounds.h"
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Writing: each appends one token to buf; commas and colons are the caller's. ---- */
+
+/* A string with its quotes. Characters below 0x20, '"' and '\' are escaped (\b \f \n \r \t, else
+ * \u00xx), all else is written as it is. Returns false, having appended nothing, if it is no valid
+ * UTF-8. */
+bool af_json_write_string(struct af_buf *buf, const char *text, size_t len);
+void af_json_write_integer(struct af_buf *buf, int64_t value);
+
+/* Of the roundings of value to 1, 2, … 17 digits, writes the first that reads back the same.
+ * Returns false, having appended nothing, for NaN and infinities. */
+bool af_json_write_double(struct af_buf *buf, double value);
+
+/* Whether the bytes are valid UTF-8 as JSON wants it. */
+bool af_json_is_utf8(const char *text, size_t len);
+
+/* ---- Reading: one token after the other. ---- */
+
+enum af_json_token {
+    AF_JSON_ERROR, /* message and offset are set; the reader stays here */
+    AF_JSON_END,   /* the value is over, and nothing follows it */
+    AF_JSON_OBJECT_BEGIN,
+    AF_JSON_OBJECT_END,
+    AF_JSON_ARRAY_BEGIN,
+    AF_JSON_ARRAY_END,
+    AF_JSON_KEY,     /* string, string_len; its value is the next token */
+    AF_JSON_STRING,  /* string, string_len */
+    AF_JSON_INTEGER, /* integer */
+    AF_JSON_DOUBLE,  /* number */
+    AF_JSON_TRUE,
+    AF_JSON_FALSE,
+    AF_JSON_NULL,
+};
+
+struct af_json_key {
+    uint32_t start; /* of its text, in the input or in `unescaped` */
+    uint32_t len;
+    uint32_t hash; /* only in an object with so many keys that they are found by a table */
+    bool is_unescaped;
+};
+
+struct af_json_level {
+    uint32_t first_key;     /* of this object, in `keys` */
+    uint32_t first_slot;    /* of its table, in `slots` */
+    uint32_t slot_count;    /* of its table: a power of two, 0 while it has none */
+    uint32_t unescaped_len; /* when it began */
+    char close;             /* '}' or ']' */
+};
+
+/* Fields above the line are for the caller to read after a token, those below are the reader's. */
+struct af_json_reader {
+    const char *string; /* borrowed: in the input, or in the reader until the next token */
+    size_t string_len;
+    int64_t integer;
+    double number;
+    const char *message; /* what is wrong: a constant text */
+    size_t offset;       /* of the token just read, or where it is wrong; in bytes from the start */
+    int depth;           /* of objects and arrays open now */
+    /* ---- */
+    const char *start, *at, *end;
+    unsigned char expect;                           /* what may come next */
+    struct af_json_level levels[AF_JSON_DEPTH_MAX]; /* of each open object or array */
+    struct af_json_key *keys;                       /* of all open objects: to find one twice */
+    size_t key_count, key_cap;
+    uint32_t *slots; /* tables of open objects with many keys, one after the other */
+    size_t slot_count, slot_cap;
+    struct af_buf unescaped; /* keys of open objects, then a string that had escapes */
+    size_t kept_len;         /* of the keys in it */
+};
+
+/* Starts to read text (borrowed until af_json_reader_release()). A text longer than
+ * AF_JSON_BYTES_MAX gives AF_JSON_ERROR at the first token. A released reader may be started again;
+ * af_json_reader_restart() keeps its memory, and is for one that was started before or is zeroed.
+ */
+void af_json_reader_init(struct af_json_reader *reader, const char *text, size_t len);
+void af_json_reader_restart(struct af_json_reader *reader, const char *text, size_t len);
+void af_json_reader_release(struct af_json_reader *reader);
+
+enum af_json_token af_json_next(struct af_json_reader *reader);
+
+/* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a
+ * key: its value). What is passed over is read as strictly as anything. Returns false on an error.
+ */
+bool af_json_skip(struct af_json_reader *reader, enum af_json_token first);
+
+#endif

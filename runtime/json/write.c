@@ -1,0 +1,175 @@
+/* write.c: see json.h. */
+#include "json/json.h"
+
+#include "json/core.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INTEGER_TEXT_MAX 20 /* bytes: a sign and 19 digits */
+#define DOUBLE_TEXT_MAX 32  /* bytes: 17 digits, sign, point, exponent and ".0" */
+
+/* ---- Strings. ---- */
+
+bool af_json_is_utf8(const char *text, size_t len)
+{
+    const char *at = text;
+    const char *end = text + len;
+    while (at < end) {
+        uint64_t word;
+        if (end - at >= 8 && (memcpy(&word, at, 8), (word & AF_JSON_TOP_BITS) == 0)) {
+            at += 8;
+            continue;
+        }
+        size_t step = (unsigned char)*at < 0x80 ? 1 : af_json_utf8_len(at, end);
+        if (step == 0)
+            return false;
+        at += step;
+    }
+    return true;
+}
+
+/* Appends the escape of '"', '\' or a control character. */
+static void append_escape(struct af_buf *buf, unsigned char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const char shorts[0x20] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+    };
+    char escape[6] = {'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]};
+    if (byte >= 0x20)
+        escape[1] = (char)byte;
+    else if (shorts[byte] != '\0')
+        escape[1] = shorts[byte];
+    af_buf_append(buf, escape, escape[1] == 'u' ? 6 : 2);
+}
+
+/* Whether all was UTF-8. */
+static bool append_escaped(struct af_buf *buf, const char *text, const char *end)
+{
+    af_buf_append_char(buf, '"');
+    for (const char *at = text; at < end; at++) {
+        const char *plain_end = af_json_plain_end(at, end);
+        af_buf_append(buf, at, (size_t)(plain_end - at));
+        at = plain_end;
+        if (at == end)
+            break;
+        if ((unsigned char)*at >= 0x80)
+            return false;
+        append_escape(buf, (unsigned char)*at);
+    }
+    af_buf_append_char(buf, '"');
+    return true;
+}
+
+bool af_json_write_string(struct af_buf *buf, const char *text, size_t len)
+{
+    size_t len_before = buf->len;
+    if (len == 0) {
+        af_buf_append(buf, "\"\"", 2);
+        return true;
+    }
+    if (af_json_plain_end(text, text + len) != text + len) {
+        bool is_utf8 = append_escaped(buf, text, text + len);
+        if (!is_utf8)
+            buf->len = len_before;
+        return is_utf8;
+    }
+    if (af_buf_reserve(buf, len + 2)) {
+        char *to = buf->data + buf->len;
+        to[0] = '"';
+        memcpy(to + 1, text, len);
+        to[len + 1] = '"';
+        buf->len += len + 2;
+    }
+    return true;
+}
+
+/* ---- Numbers. ---- */
+
+/* Writes the digits of value before `end`; returns the first. */
+static char *put_digits(char *end, uint64_t value)
+{
+    do {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return end;
+}
+
+void af_json_write_integer(struct af_buf *buf, int64_t value)
+{
+    char text[INTEGER_TEXT_MAX];
+    char *end = text + sizeof text;
+    char *first = put_digits(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+    if (value < 0)
+        *--first = '-';
+    af_buf_append(buf, first, (size_t)(end - first));
+}
+
+/* Writes a double that is a whole number, or one with few decimals, as most are: then it is a whole
+ * number over a power of ten, and as both are exact, so is the test that their quotient is it. With
+ * at most 15 digits no shorter decimal reads back the same. Returns the length, or 0. */
+static size_t put_short_decimal(char text[DOUBLE_TEXT_MAX], double value)
+{
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+    double size = fabs(value);
+    if (size >= 9007199254740992.0 || (size < 1e-4 && size != 0))
+        return 0; /* not exact, or to be written with an exponent */
+    size_t decimals = 0;
+    uint64_t whole = (uint64_t)size;
+    while ((double)whole / powers[decimals] != size) {
+        decimals++;
+        if (decimals == sizeof powers / sizeof *powers || size * powers[decimals] >= 1e15)
+            return 0;
+        whole = (uint64_t)(size * powers[decimals] + 0.5);
+    }
+    char *end = text + DOUBLE_TEXT_MAX;
+    char *first = end;
+    uint64_t power = (uint64_t)powers[decimals];
+    if (decimals == 0) {
+        *--first = '0';
+    } else {
+        first = put_digits(end, whole % power);
+        while (first > end - decimals)
+            *--first = '0';
+    }
+    *--first = '.';
+    first = put_digits(first, whole / power);
+    if (signbit(value))
+        *--first = '-';
+    memmove(text, first, (size_t)(end - first));
+    return (size_t)(end - first);
+}
+
+/* Writes any finite double by trying. 15 digits are always kept by a double, so that fewer need not
+ * be tried, except among those below the normal range. */
+static size_t put_any_double(char text[DOUBLE_TEXT_MAX], double value)
+{
+    int digits = fabs(value) < 2.2250738585072014e-308 ? 1 : 15;
+    int len = 0;
+    for (; digits <= 17; digits++) {
+        len = snprintf(text, DOUBLE_TEXT_MAX, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    if (strpbrk(text, ".e") == NULL) {
+        text[len++] = '.';
+        text[len++] = '0';
+    }
+    return (size_t)len;
+}
+
+bool af_json_write_double(struct af_buf *buf, double value)
+{
+    if (!isfinite(value))
+        return false;
+    char text[DOUBLE_TEXT_MAX];
+    size_t len = put_short_decimal(text, value);
+    if (len == 0)
+        len = put_any_double(text, value);
+    af_buf_append(buf, text, len);
+    return true;
+}

@@ -1,0 +1,438 @@
+/* reload.c: the flow of a kept party as it was committed, and as its file is now.
+ *
+ * What a party runs is kept with it. At a start, when the file has changed under a running party,
+ * and at SIGHUP, the file is offered to it: its snapshot is brought over on a copy, and the party
+ * goes on under the new version as after a crash; or it is told why not, and goes on as it was. */
+#include "live/impl.h"
+
+#include "base/bounds.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "run/about.h"
+#include "party/reload.h"
+#include "trace/trace.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const int64_t settle_ns = 200 * AF_MS_NS, look_ns = AF_MS_NS;
+
+struct af_live_reload {
+    struct af_live *live;
+    int signals, files;
+    struct af_timer *timer;
+    struct af_code refused; /* that was told of */
+    /* Of a trial: */
+    struct af_script *script;
+    struct af_code code;
+    char hash[65];
+    struct af_store_party kept;
+    struct af_party_about about;
+    struct af_arena arena;
+    struct af_reload *try;
+    struct af_reload_result result;
+    bool is_over, runs; /* runs: the party does, and pauses meanwhile */
+    struct af_failure why;
+};
+
+/* ---- Loading. ---- */
+
+struct loader {
+    const char *path; /* of the flow's file */
+    struct af_code *code;
+};
+
+/* From the code, else from the folder, which the code then has. */
+static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
+{
+    struct loader *loader = arg;
+    const char *slash = strrchr(loader->path, '/');
+    size_t folder = slash == NULL ? 0 : (size_t)(slash - loader->path) + 1;
+    const char *name = path;
+    if (strncmp(path, loader->path, folder) == 0)
+        name += folder;
+    if (strncmp(name, "./", 2) == 0)
+        name += 2;
+    const struct af_code_file *file = af_code_find(loader->code, name);
+    if (file != NULL) {
+        af_buf_append(out, file->bytes, file->len);
+        return 0;
+    }
+    if (af_code_read_path(path, path, out, why) != 0)
+        return -1;
+    af_code_add(loader->code, name, out->len == 0 ? "" : out->data, out->len);
+    return 0;
+}
+
+struct af_script *af_live_load(const char *path, struct af_code *code, struct af_failure *why)
+{
+    struct loader loader = {path, code};
+    struct af_script_source source = {read_file, &loader};
+    struct af_script *script = af_script_load_from(path, &source, why);
+    if (script != NULL)
+        af_script_source_ends(script); /* what is required later is read where it is */
+    return script;
+}
+
+/* ---- A trial. ---- */
+
+static void conclude(void *arg);
+
+static void tried(void *arg, const struct af_reload_result *result, const char *why)
+{
+    struct af_live_reload *reload = arg;
+    reload->is_over = true;
+    if (why == NULL)
+        reload->result = *result;
+    else
+        af_failure_set(&reload->why, AF_FAILURE_FLOW, reload->about.role, "state '%s': %s",
+                       reload->kept.state, why);
+    if (reload->runs)
+        af_loop_post(reload->live->loop, conclude, reload);
+}
+
+static void take_row(void *arg, const struct af_store_party *row)
+{
+    struct af_live_reload *reload = arg;
+    reload->kept = af_store_party_copy(&reload->arena, row);
+}
+
+/* The file as it is now, and the party as it is kept. */
+static int read_both(struct af_live_reload *reload, struct af_failure *why)
+{
+    struct af_live *live = reload->live;
+    reload->script = af_live_load(live->options->path, &reload->code, why);
+    if (reload->script == NULL)
+        return -1;
+    if (af_script_flow(reload->script) == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, live->options->path, "is no flow any more");
+    af_code_hash(&reload->code, reload->hash);
+    if (af_store_read(live->store, live->kept->id, take_row, reload, why) != 0)
+        return -1;
+    return af_party_about_read(reload->kept.about, &reload->arena, &reload->about, why);
+}
+
+static int set_task(struct af_live_reload *reload, uint32_t *member, struct af_failure *why)
+{
+    struct af_script_member *members;
+    const struct af_live_options *options = reload->live->options;
+    const struct af_flow *flow = af_script_flow(reload->script);
+    int role = af_flow_find_role(flow, reload->about.role);
+    if (role < 0 || flow->roles[role].sequential)
+        return af_failure_set(why, AF_FAILURE_USAGE, options->path, "has no role '%s' with states",
+                              reload->about.role);
+    if (af_party_about_members(&reload->about, flow, &reload->arena, &members, why) != 0)
+        return -1;
+    for (size_t i = 0; i < reload->about.member_count; i++)
+        if (strcmp(members[i].id, options->node) == 0)
+            *member = (uint32_t)i;
+    af_script_set_owner(reload->script, af_reload_call, NULL);
+    return af_script_set_task(reload->script, options->task, members, reload->about.member_count,
+                              reload->about.args, reload->about.arg_count, why);
+}
+
+/* Brings the snapshot over, on a copy; tried() is called, at once or later. */
+static int migrate(struct af_live_reload *reload, const struct af_flow *old, struct af_failure *why)
+{
+    struct af_live *live = reload->live;
+    uint32_t member = 0;
+    if (set_task(reload, &member, why) != 0)
+        return -1;
+    struct af_reload_spec spec = {.script = reload->script,
+                                  .store = live->store,
+                                  .party = &reload->kept,
+                                  .role = reload->about.role,
+                                  .version = reload->about.version,
+                                  .old = old,
+                                  .member = member,
+                                  .now_ns = af_loop_wall_ns(live->loop),
+                                  .loop = live->loop,
+                                  .arg = reload,
+                                  .done = tried};
+    struct af_reload_result as_it_is = {.state = reload->kept.state,
+                                        .data = reload->kept.data,
+                                        .timers = reload->kept.timers,
+                                        .data_len = reload->kept.data_len};
+    if (reload->kept.state == NULL) /* it has not started */
+        tried(reload, &as_it_is, NULL);
+    else
+        reload->try = af_reload_begin(&spec);
+    return 0;
+}
+
+static int keep(struct af_live_reload *reload, struct af_failure *why)
+{
+    struct af_buf about = AF_BUF_EMPTY;
+    const struct af_flow *flow = af_script_flow(reload->script);
+    struct af_store_code code = {reload->hash, af_script_file(reload->script)->name, flow->name,
+                                 flow->version, &reload->code};
+    char versions[64];
+    snprintf(versions, sizeof versions, "%lld to %lld", (long long)reload->about.version,
+             (long long)flow->version);
+    reload->about.version = flow->version;
+    reload->about.hash = af_script_file(reload->script)->hash;
+    af_party_about_write(&reload->about, &about);
+    struct af_store_swap swap = {
+        .party = reload->kept.id,
+        .about = af_buf_text(&about),
+        .code = reload->hash,
+        .state = reload->result.state,
+        .data = reload->result.data,
+        .data_len = reload->result.data_len,
+        .timers = reload->result.timers,
+        .data_hash = af_trace_data_hash(reload->result.data, reload->result.data_len),
+        .versions = versions,
+        .time_ns = af_loop_wall_ns(reload->live->loop)};
+    int result = af_store_swap(reload->live->store, &code, &swap, 1, why);
+    af_buf_release(&about);
+    return result;
+}
+
+static void end_trial(struct af_live_reload *reload)
+{
+    af_reload_free(reload->try);
+    reload->try = NULL;
+    if (reload->script != NULL)
+        af_script_free(reload->script);
+    reload->script = NULL;
+    af_code_release(&reload->code);
+    af_arena_release(&reload->arena);
+    reload->arena = (struct af_arena){0};
+    reload->is_over = false;
+    reload->why = (struct af_failure)AF_FAILURE_INIT;
+}
+
+/* From the flow that runs to the one in the file; is_over once `why` or `result` is known. */
+static void try_file(struct af_live_reload *reload, const struct af_flow *old, bool held)
+{
+    struct af_reload_rules rules = {.mends = held};
+    struct af_failure *why = &reload->why;
+    if (read_both(reload, why) != 0 ||
+        af_reload_compare(old, af_script_flow(reload->script), af_script_file(reload->script)->name,
+                          &rules, why) != 0 ||
+        migrate(reload, old, why) != 0)
+        reload->is_over = true;
+}
+
+/* What the trial found, in the store; -1: why not. */
+static int keep_trial(struct af_live_reload *reload)
+{
+    return reload->why.kind == AF_FAILURE_NONE ? keep(reload, &reload->why) : -1;
+}
+
+/* Told once for each content of the file. */
+static void tell_refusal(struct af_live_reload *reload)
+{
+    struct af_live *live = reload->live;
+    const struct af_failure *why = &reload->why;
+    af_live_tell(live,
+                 "%s has changed, and is not taken: %s%s%s; the party goes on with what it "
+                 "runs",
+                 live->options->path, why->what, why->what[0] == '\0' ? "" : ": ", why->why);
+    af_code_release(&reload->refused);
+    reload->refused = reload->code;
+    reload->code = (struct af_code){NULL, 0, 0};
+}
+
+/* ---- At a start. ---- */
+
+int af_live_reload_start(struct af_live *live, struct af_failure *why)
+{
+    struct af_live_reload *reload = live->reload;
+    struct af_code kept = {NULL, 0, 0};
+    if (live->kept == NULL || strcmp(live->kept->code, live->code_hash) == 0)
+        return 0;
+    struct af_party_about about;
+    if (af_party_about_read(live->kept->about, &live->names, &about, why) != 0)
+        return -1;
+    if (strcmp(about.flow, live->flow->name) != 0)
+        return 0; /* another flow altogether: that is told where the command line is compared */
+    if (af_store_read_code(live->store, live->kept->code, &kept, why) != 0)
+        return -1;
+    struct af_script *old = af_live_load(live->options->path, &kept, why);
+    if (old == NULL) {
+        af_code_release(&kept);
+        return -1;
+    }
+    try_file(reload, af_script_flow(old), live->kept->held != NULL);
+    while (!reload->is_over && af_loop_step(live->loop))
+        ;
+    if (keep_trial(reload) == 0) {
+        af_live_tell(live, "the party goes on with version %lld of %s",
+                     (long long)live->flow->version, live->options->path);
+        af_live_state_read(live, why);
+        af_script_free(old);
+        af_code_release(&kept);
+    } else {
+        tell_refusal(reload);
+        af_live_use_script(live, old, kept);
+    }
+    end_trial(reload);
+    return why->kind == AF_FAILURE_NONE ? 0 : -1;
+}
+
+/* ---- While it runs. ---- */
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL   ? af_mem_string(".")
+           : slash == path ? af_mem_string("/")
+                           : af_mem_copy(path, (size_t)(slash - path));
+}
+
+static void look_after(struct af_live_reload *reload, int64_t delay_ns);
+
+/* The party goes on from the store, under what it has now. */
+static void go_on(struct af_live_reload *reload)
+{
+    struct af_live *live = reload->live;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_code code = reload->code;
+    long long version = af_script_flow(reload->script)->version;
+    reload->code = (struct af_code){NULL, 0, 0};
+    struct af_script *script = af_live_load(live->options->path, &code, &why);
+    af_party_run_free(live->run);
+    live->run = NULL;
+    if (script != NULL) {
+        af_live_use_script(live, script, code);
+        af_live_tell(live, "the party goes on with version %lld of %s", version,
+                     live->options->path);
+    }
+    if (script == NULL || af_live_state_read(live, &why) != 0 ||
+        af_live_state_go_on(live, &why) != 0) {
+        live->why = why;
+        live->over = true;
+    }
+}
+
+static void conclude(void *arg)
+{
+    struct af_live_reload *reload = arg;
+    struct af_live *live = reload->live;
+    reload->runs = false;
+    if (keep_trial(reload) == 0) {
+        go_on(reload);
+    } else {
+        tell_refusal(reload);
+        af_party_run_pause(live->run, false);
+    }
+    end_trial(reload);
+}
+
+static void look(void *arg)
+{
+    struct af_live_reload *reload = arg;
+    struct af_live *live = reload->live;
+    char *folder = folder_of(live->options->path);
+    reload->timer = NULL;
+    if (reload->runs) { /* a trial is under way */
+        look_after(reload, settle_ns);
+        free(folder);
+        return;
+    }
+    bool news = live->run != NULL && !live->ended &&
+                !af_code_is_current(&live->code, folder, NULL) &&
+                (reload->refused.count == 0 || !af_code_is_current(&reload->refused, folder, NULL));
+    free(folder);
+    if (!news)
+        return;
+    af_party_run_pause(live->run, true);
+    if (!af_party_run_is_quiet(live->run)) { /* never in the middle of a handler */
+        look_after(reload, look_ns);
+        return;
+    }
+    reload->runs = true;
+    try_file(reload, live->flow, af_party_held(af_party_run_party(live->run)) != NULL);
+    if (reload->is_over && reload->why.kind != AF_FAILURE_NONE)
+        conclude(reload);
+}
+
+static void look_after(struct af_live_reload *reload, int64_t delay_ns)
+{
+    af_timer_cancel(reload->timer);
+    reload->timer = af_timer_start(reload->live->loop, delay_ns, look, reload);
+}
+
+void af_live_reload_look(struct af_live *live)
+{
+    look_after(live->reload, 0);
+}
+
+static void drain(void *arg)
+{
+    struct af_live_reload *reload = arg;
+    char bytes[4096];
+    while (read(reload->files, bytes, sizeof bytes) > 0)
+        ;
+    look_after(reload, settle_ns);
+}
+
+static void signalled(void *arg)
+{
+    struct af_live_reload *reload = arg;
+    struct signalfd_siginfo info;
+    if (read(reload->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        look_after(reload, 0);
+}
+
+static sigset_t hangup(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+void af_live_reload_expect(void)
+{
+    sigset_t set = hangup();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int af_live_reload_open(struct af_live *live, struct af_failure *why)
+{
+    struct af_live_reload *reload = live->reload = af_mem_zero(1, sizeof *reload);
+    char *folder = folder_of(live->options->path);
+    sigset_t set = hangup();
+    reload->live = live;
+    reload->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    reload->files = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    bool ok = reload->signals >= 0 && reload->files >= 0 &&
+              inotify_add_watch(reload->files, folder, IN_CLOSE_WRITE | IN_MOVED_TO) >= 0;
+    int code = errno;
+    free(folder);
+    if (!ok)
+        return af_failure_set(why, AF_FAILURE_USAGE, live->options->path, "cannot be watched: %s",
+                              strerror(code));
+    if (af_loop_watch(live->loop, reload->files, false, drain, reload, why) != 0)
+        return -1;
+    return af_loop_watch(live->loop, reload->signals, false, signalled, reload, why);
+}
+
+void af_live_reload_free(struct af_live *live)
+{
+    struct af_live_reload *reload = live->reload;
+    if (reload == NULL)
+        return;
+    af_timer_cancel(reload->timer);
+    if (live->loop != NULL)
+        af_loop_unpost(live->loop, conclude, reload);
+    int fds[] = {reload->signals, reload->files};
+    for (int i = 0; i < 2; i++) {
+        if (fds[i] < 0)
+            continue;
+        af_loop_unwatch(live->loop, fds[i]);
+        close(fds[i]);
+    }
+    end_trial(reload);
+    af_code_release(&reload->refused);
+    free(reload);
+    live->reload = NULL;
+}

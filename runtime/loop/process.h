@@ -1,0 +1,71 @@
+/* process.h: a program that runs beside us, with limits.
+ *
+ * No shell: a path and its arguments. The child has a process group of its own, which is killed
+ * whole when its first process ends, takes too long, writes too much or is no longer wanted. That
+ * process is gone when its end is told, and does not outlive us (what it starts may, if we are
+ * killed, or if it leaves the group). It
+ * sees our working directory, nothing of our environment but PATH, HOME and LANG, and no descriptor
+ * of ours: standard input is what it is given, or empty; what it writes is kept, within a bound.
+ *
+ * SIGPIPE must be ignored (cli/main.c): a child that does not read its input is no reason to end.
+ */
+#ifndef AF_PROCESS_H
+#define AF_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_failure;
+struct af_loop;
+struct af_process;
+
+struct af_process_spec {
+    const char *path;        /* of an executable file */
+    const char *name;        /* what it is called: its argv[0], and in messages */
+    const char *const *args; /* without argv[0] */
+    size_t arg_count;
+    const void *input; /* for its standard input; NULL: empty */
+    size_t input_len;
+    const char *call_id; /* its AFRUN_CALL_ID, or NULL */
+    int64_t timeout_ns;  /* > 0 */
+    size_t max_bytes;    /* of output, and of errors; at most AF_PROCESS_OUTPUT_BYTES_MAX */
+};
+
+struct af_process_result {
+    const char *failure; /* not NULL: why there is no result (too slow, too much), in words */
+    int status;          /* its exit status; 128 + n: signal n ended it */
+    const char *output, *errors;
+    size_t output_len, errors_len;
+};
+
+/* The result is borrowed until it returns. */
+typedef void af_process_done_fn(void *arg, const struct af_process_result *result);
+
+/* Starts it on a real loop; done(arg, …) is called once, later, when all of it is gone, unless it
+ * is cancelled. The spec is copied. Returns NULL with *why filled if it cannot be started. */
+struct af_process *af_process_start(struct af_loop *loop, const struct af_process_spec *spec,
+                                    af_process_done_fn *done, void *arg, struct af_failure *why);
+
+/* Kills it and forgets it: done is not called. Only before done was called; NULL is allowed. */
+void af_process_cancel(struct af_process *process);
+
+/* Starts it and waits for its end, for who has no real loop; done is called from within. It is
+ * killed if stopped() (NULL: never) turns true, which is looked at ten times a second. Returns -1
+ * with *why filled if it could not be started, or was stopped. */
+int af_process_run(const struct af_process_spec *spec, bool (*stopped)(void),
+                   af_process_done_fn *done, void *arg, struct af_failure *why);
+
+/* ---- process_spawn.c, for process.c alone. ---- */
+
+struct af_process_child {
+    int pid;
+    int pidfd;
+    int input, output, errors; /* our ends, non-blocking; input -1: it has none */
+};
+
+/* Starts the program in a process group of its own. Returns -1 with *why filled. */
+int af_process_spawn(const struct af_process_spec *spec, struct af_process_child *child,
+                     struct af_failure *why);
+
+#endif

@@ -1,0 +1,466 @@
+/* control.c: the socket of a node, for its operator alone: mode 0600, and what it is asked is
+ * one line, an object with "cmd"; the answer is one line too, and the connection ends.
+ *
+ *     {"cmd":"status", "task"}                  what status.c tells
+ *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
+ *     {"cmd":"retry"|"stop", "task"}
+ *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
+ *     {"cmd":"rollback", …}                     what reload.c did per party
+ *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}
+ *     {"cmd":"trace", "task"}                   {"ok", "lines":[…]}
+ *
+ * What goes wrong is {"ok":false, "exit":status, "what", "why"}. */
+#include "node/impl.h"
+
+#include "base/bounds.h"
+#include "run/journal_trace.h"
+#include "json/json.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "script/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct af_node_connection {
+    struct af_node_connection *next;
+    struct af_node *node;
+    int fd;
+    struct af_buf in, out;
+    size_t written;
+    bool asked;    /* its request was taken */
+    bool answered; /* out is whole */
+    bool gone;     /* nobody reads the answer: to be freed when it comes */
+};
+
+struct af_node_control {
+    int fd;
+    char *path;
+    struct af_node_connection *connections;
+};
+
+/* ---- Connections. ---- */
+
+/* Of a connection that is out of the list. */
+static void connection_release(struct af_node_connection *connection)
+{
+    if (connection->fd >= 0) {
+        af_loop_unwatch(connection->node->loop, connection->fd);
+        close(connection->fd);
+    }
+    af_buf_release(&connection->in);
+    af_buf_release(&connection->out);
+    free(connection);
+}
+
+static void connection_free(struct af_node_connection *connection)
+{
+    struct af_node_connection **at = &connection->node->control->connections;
+    while (*at != connection)
+        at = &(*at)->next;
+    *at = connection->next;
+    connection_release(connection);
+}
+
+/* Nobody is there any more; what is under way still answers to it. */
+static void hang_up(struct af_node_connection *connection)
+{
+    if (connection->asked && !connection->answered) {
+        af_loop_unwatch(connection->node->loop, connection->fd);
+        close(connection->fd);
+        connection->fd = -1;
+        connection->gone = true;
+    } else {
+        connection_free(connection);
+    }
+}
+
+static void write_more(void *arg)
+{
+    struct af_node_connection *connection = arg;
+    while (connection->written < connection->out.len) {
+        ssize_t some = send(connection->fd, connection->out.data + connection->written,
+                            connection->out.len - connection->written, MSG_NOSIGNAL);
+        if (some < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (some < 0)
+            break;
+        connection->written += (size_t)some;
+    }
+    connection_free(connection);
+}
+
+void af_node_answer(struct af_node_connection *connection, const char *json, size_t len)
+{
+    if (connection == NULL || connection->answered)
+        return;
+    connection->answered = true;
+    if (connection->gone) {
+        connection_free(connection);
+        return;
+    }
+    af_buf_append(&connection->out, json, len);
+    af_buf_append_char(&connection->out, '\n');
+    af_loop_unwatch(connection->node->loop, connection->fd);
+    if (af_loop_watch(connection->node->loop, connection->fd, true, write_more, connection, NULL) !=
+        0)
+        connection_free(connection);
+}
+
+static void append_text(struct af_buf *out, const char *before, const char *text)
+{
+    af_buf_append_string(out, before);
+    if (!af_json_write_string(out, text, strlen(text)))
+        af_buf_append_string(out, "\"\"");
+}
+
+void af_node_answer_failure(struct af_node_connection *connection, const struct af_failure *why)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_printf(&out, "{\"ok\":false,\"exit\":%d", af_failure_exit_status(why));
+    append_text(&out, ",\"what\":", why->what);
+    append_text(&out, ",\"why\":", why->why);
+    af_buf_append_char(&out, '}');
+    af_node_answer(connection, af_buf_text(&out), out.len);
+    af_buf_release(&out);
+}
+
+/* ---- Commands. ---- */
+
+static const int64_t handlers_ns = 10 * AF_S_NS; /* that handlers are given to end */
+
+typedef void command_fn(struct af_node_connection *connection, const struct af_request *request);
+
+static struct af_node_party *party_of(struct af_node_connection *connection,
+                                      const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *task = af_request_string(request, "task");
+    struct af_node_party *party = task == NULL ? NULL : af_node_party_find(connection->node, task);
+    if (party != NULL)
+        return party;
+    af_failure_set(&why, AF_FAILURE_USAGE, task == NULL ? "task" : task,
+                   task == NULL ? "is missing" : "this node runs no party of such a task");
+    af_node_answer_failure(connection, &why);
+    return NULL;
+}
+
+static void answer_outcome(struct af_node_connection *connection, int status,
+                           const struct af_failure *why)
+{
+    static const char fine[] = "{\"ok\":true}";
+    if (status == 0)
+        af_node_answer(connection, fine, sizeof fine - 1);
+    else
+        af_node_answer_failure(connection, why);
+}
+
+static void status(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    const char *task = af_request_string(request, "task");
+    if (task == NULL || party_of(connection, request) != NULL) {
+        af_node_status(connection->node, task, &out);
+        af_node_answer(connection, af_buf_text(&out), out.len);
+    }
+    af_buf_release(&out);
+}
+
+static void launched(void *arg, const struct af_failure *why)
+{
+    answer_outcome(arg, why == NULL ? 0 : -1, why);
+}
+
+static void launch(struct af_node_connection *connection, const struct af_request *request)
+{
+    af_node_launch(connection->node, (struct af_node_asker){launched, connection}, request);
+}
+
+struct retry {
+    struct af_node_connection *connection;
+    char *task;
+    bool was_broken;
+};
+
+static void mended(void *arg, const char *json, const struct af_failure *reload_why)
+{
+    struct retry *retry = arg;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = af_node_party_find(retry->connection->node, retry->task);
+    (void)json;
+    if (reload_why != NULL)
+        af_node_answer_failure(retry->connection, reload_why);
+    else if (retry->was_broken)
+        answer_outcome(retry->connection, 0, NULL); /* it goes on already */
+    else
+        answer_outcome(retry->connection, party == NULL ? -1 : af_node_party_retry(party, &why),
+                       &why);
+    free(retry->task);
+    free(retry);
+}
+
+/* A flow that was mended is taken first, so that the handler is not the same again. */
+static void retry(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
+    struct af_node_party *party = party_of(connection, request);
+    if (party == NULL)
+        return;
+    bool broken = party->phase == AF_NODE_BROKEN && party->code_refused;
+    if (broken ||
+        (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
+         !af_node_flow_is_current(party->flow) &&
+         !af_node_watch_is_left(connection->node, party->about.file))) {
+        struct retry *retry = af_mem_zero(1, sizeof *retry);
+        retry->connection = connection;
+        retry->task = af_mem_string(party->task);
+        retry->was_broken = broken;
+        af_node_reload(connection->node, party->about.file, &how,
+                       (struct af_node_reloader){mended, retry});
+        return;
+    }
+    answer_outcome(connection, af_node_party_retry(party, &why), &why);
+}
+
+static void reloaded(void *arg, const char *json, const struct af_failure *why)
+{
+    if (json != NULL)
+        af_node_answer(arg, json, strlen(json));
+    else
+        af_node_answer_failure(arg, why);
+}
+
+static void move_flow(struct af_node_connection *connection, const struct af_request *request,
+                      bool back)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_reload_how how = {.dry_run = af_request_bool(request, "dry_run"),
+                                     .restart_waiting = af_request_bool(request, "restart_waiting"),
+                                     .back = back,
+                                     .wait_ns = handlers_ns};
+    const char *flow = af_request_string(request, "flow");
+    double wait_s;
+    if (af_request_number(request, "wait", &wait_s) && wait_s >= 0 && wait_s < 1e6)
+        how.wait_ns = (int64_t)(wait_s * 1e9);
+    if (flow == NULL || flow[0] == '\0' || strlen(flow) > AF_BUS_ID_BYTES_MAX) {
+        af_failure_set(&why, AF_FAILURE_USAGE, "flow", "is missing, or too long");
+        af_node_answer_failure(connection, &why);
+        return;
+    }
+    char *file = af_node_flow_file(flow);
+    af_node_reload(connection->node, file, &how, (struct af_node_reloader){reloaded, connection});
+    free(file);
+}
+
+static void reload(struct af_node_connection *connection, const struct af_request *request)
+{
+    move_flow(connection, request, false);
+}
+
+static void rollback(struct af_node_connection *connection, const struct af_request *request)
+{
+    move_flow(connection, request, true);
+}
+
+static void stop(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = party_of(connection, request);
+    if (party != NULL)
+        answer_outcome(connection, af_node_party_stop(party, &why), &why);
+}
+
+/* A piece of a log; one that has begun anew meanwhile is read from its start. */
+static void log_piece(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_node_party *party = party_of(connection, request);
+    struct af_buf out = AF_BUF_EMPTY;
+    char piece[65536];
+    int64_t from = 0;
+    struct stat info;
+    if (party == NULL)
+        return;
+    af_request_integer(request, "from", &from);
+    char *path = af_node_log_path(connection->node, party->task);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t len = 0;
+    if (fd >= 0 && fstat(fd, &info) == 0) {
+        from = from < 0 || from > info.st_size ? 0 : from;
+        len = pread(fd, piece, sizeof piece, from);
+    }
+    if (len == (ssize_t)sizeof piece) /* whole lines, so that no character is cut */
+        while (len > 0 && piece[len - 1] != '\n')
+            len--;
+    af_buf_append_string(&out, "{\"ok\":true,\"text\":");
+    if (len <= 0 || !af_json_write_string(&out, piece, (size_t)len))
+        af_buf_append_string(&out, "\"\"");
+    af_buf_printf(&out, ",\"next\":%lld}", (long long)(from + (len > 0 ? len : 0)));
+    af_node_answer(connection, af_buf_text(&out), out.len);
+    if (fd >= 0)
+        close(fd);
+    af_buf_release(&out);
+    free(path);
+}
+
+static void add_line(void *arg, const char *line, size_t len)
+{
+    struct af_buf *out = arg;
+    if (out->data[out->len - 1] != '[')
+        af_buf_append_char(out, ',');
+    af_buf_append(out, line, len);
+}
+
+static void trace(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = party_of(connection, request);
+    struct af_buf out = AF_BUF_EMPTY;
+    if (party == NULL)
+        return;
+    af_buf_append_string(&out, "{\"ok\":true,\"lines\":[");
+    if (af_journal_trace(connection->node->store, &party->kept, &party->about, add_line, &out,
+                         &why) != 0) {
+        af_node_answer_failure(connection, &why);
+    } else {
+        af_buf_append_string(&out, "]}");
+        af_node_answer(connection, af_buf_text(&out), out.len);
+    }
+    af_buf_release(&out);
+}
+
+static const struct {
+    const char *name;
+    command_fn *run;
+} commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},   {"stop", stop},
+                {"log", log_piece}, {"trace", trace},   {"reload", reload}, {"rollback", rollback}};
+
+static void take_request(struct af_node_connection *connection, size_t len)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_request request;
+    const char *name = NULL;
+    connection->asked = true;
+    if (af_request_read(&request, connection->in.data, len))
+        name = af_request_string(&request, "cmd");
+    size_t i = 0, count = sizeof commands / sizeof commands[0];
+    while (name != NULL && i < count && strcmp(commands[i].name, name) != 0)
+        i++;
+    if (name != NULL && i < count) {
+        commands[i].run(connection, &request);
+    } else {
+        af_failure_set(&why, AF_FAILURE_USAGE, "cmd", "expected an object with a known command");
+        af_node_answer_failure(connection, &why);
+    }
+    af_request_release(&request);
+}
+
+static void read_more(void *arg)
+{
+    struct af_node_connection *connection = arg;
+    char piece[4096];
+    ssize_t some = recv(connection->fd, piece, sizeof piece, 0);
+    if (some < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (some <= 0 || connection->in.len + (size_t)some > AF_NODE_REQUEST_BYTES_MAX) {
+        hang_up(connection);
+        return;
+    }
+    if (connection->asked)
+        return; /* one request a connection */
+    af_buf_append(&connection->in, piece, (size_t)some);
+    const char *newline = memchr(connection->in.data, '\n', connection->in.len);
+    if (newline != NULL)
+        take_request(connection, (size_t)(newline - connection->in.data));
+}
+
+/* ---- The socket. ---- */
+
+static void accept_one(void *arg)
+{
+    struct af_node *node = arg;
+    int fd = accept4(node->control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct af_node_connection *connection = af_mem_zero(1, sizeof *connection);
+    connection->node = node;
+    connection->fd = fd;
+    connection->next = node->control->connections;
+    node->control->connections = connection;
+    if (af_loop_watch(node->loop, fd, false, read_more, connection, NULL) != 0)
+        connection_free(connection);
+}
+
+/* A socket that was left behind is taken away; one that somebody listens at is not. */
+static int bind_at(int fd, const struct sockaddr_un *address)
+{
+    mode_t mask = umask(0177);
+    int result = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    if (result != 0 && errno == EADDRINUSE) {
+        int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool dead = connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                    errno == ECONNREFUSED;
+        close(probe);
+        errno = EADDRINUSE;
+        if (dead && unlink(address->sun_path) == 0)
+            result = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    }
+    umask(mask);
+    return result;
+}
+
+int af_node_control_open(struct af_node *node, struct af_failure *why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct af_buf path = AF_BUF_EMPTY;
+    if (node->options->control != NULL)
+        af_buf_append_string(&path, node->options->control);
+    else
+        af_buf_printf(&path, "%s/control.sock", node->options->state);
+    struct af_node_control *control = af_mem_zero(1, sizeof *control);
+    control->fd = -1;
+    control->path = af_buf_take(&path);
+    node->control = control;
+    if (strlen(control->path) >= sizeof address.sun_path)
+        return af_failure_set(why, AF_FAILURE_USAGE, control->path,
+                              "is too long for a socket (%zu bytes at most); name another by "
+                              "--control",
+                              sizeof address.sun_path - 1);
+    memcpy(address.sun_path, control->path, strlen(control->path));
+    control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (control->fd < 0 || bind_at(control->fd, &address) != 0 || listen(control->fd, 16) != 0) {
+        int result = af_failure_set(why, AF_FAILURE_TRANSPORT, control->path,
+                                    "cannot be listened at: %s", strerror(errno));
+        free(control->path);
+        control->path = NULL; /* it is not ours */
+        return result;
+    }
+    return af_loop_watch(node->loop, control->fd, false, accept_one, node, why);
+}
+
+void af_node_control_close(struct af_node *node)
+{
+    struct af_node_control *control = node->control;
+    if (control == NULL)
+        return;
+    while (control->connections != NULL) {
+        struct af_node_connection *connection = control->connections;
+        control->connections = connection->next;
+        connection_release(connection);
+    }
+    if (control->fd >= 0) {
+        af_loop_unwatch(node->loop, control->fd);
+        close(control->fd);
+    }
+    if (control->path != NULL)
+        unlink(control->path);
+    free(control->path);
+    free(control);
+    node->control = NULL;
+}

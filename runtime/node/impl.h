@@ -1,0 +1,231 @@
+/* impl.h: what the files of a node share.
+ *
+ *   node.c           its life
+ *   flows.c     flows and their workers
+ *   parties.c   parties: launched, going on, held, ended
+ *   launch.c    from a request to a party
+ *   offers.c    launches that the service tells of
+ *   reload.c    from one version of a flow to another, all of its parties or none
+ *   watch.c     what changes in the flows folder
+ *   status.c    what each party is at, as JSON
+ *   logs.c      a log a task
+ *   control.c   the socket, and its commands
+ */
+#ifndef AF_NODE_IMPL_H
+#define AF_NODE_IMPL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "bus/bus.h"
+#include "code/code.h"
+#include "base/failure.h"
+#include "node/node.h"
+#include "run/about.h"
+#include "run/run.h"
+#include "store/store.h"
+
+#include <stdio.h>
+
+struct af_node_connection;
+struct af_request;
+struct af_worker;
+
+/* A flow as one file was once: parties of one file may run several. */
+struct af_node_flow {
+    struct af_node_flow *next;
+    struct af_node *node;
+    char *file; /* in the flows folder */
+    char *path;
+    struct af_code code; /* what it runs; where it comes from the folder, once it is loaded */
+    char hash[65];       /* of that; "" before */
+    bool kept;           /* its code comes from the store */
+    struct af_worker *worker;
+    bool loaded;
+    struct af_failure why; /* that it cannot be loaded */
+    int tries;             /* of loading it, over which its process died */
+    struct af_timer *again;
+    size_t parties; /* that need it */
+};
+
+enum af_node_phase {
+    AF_NODE_LOADING, /* its flow is being loaded, its nodes asked, its arguments checked */
+    AF_NODE_RUNNING, /* or held */
+    AF_NODE_LEAVING, /* ended; what it sent is on its way */
+    AF_NODE_ENDED,   /* kept for who asks */
+    AF_NODE_BROKEN,  /* it cannot go on: why; tried again by `retry` */
+    AF_NODE_DROPPED, /* a launch that failed: to be freed */
+};
+
+/* Who asked for a launch: told once, why NULL: the party is kept. */
+struct af_node_asker {
+    void (*done)(void *arg, const struct af_failure *why);
+    void *arg;
+};
+
+struct af_node_party {
+    struct af_node_party *next;
+    struct af_node *node;
+    struct af_arena arena;
+    enum af_node_phase phase;
+    const char *task;
+    struct af_party_about about;
+    struct af_store_party kept;
+    struct af_node_flow *flow; /* NULL: it needs none any more */
+    struct af_script *script;
+    struct af_party_run *run;
+    uint32_t role, member;
+    char holder[64];
+    char *why;                  /* of BROKEN, or a bus that refuses it */
+    bool code_refused;          /* of BROKEN: what it runs cannot be loaded, whenever tried */
+    char *trouble;              /* why the bus is away, or NULL */
+    int64_t trouble_ns;         /* since when */
+    struct af_node_asker asker; /* who waits for the launch */
+    int checks;                 /* of its arguments, of a launch */
+};
+
+struct af_node {
+    const struct af_node_options *options;
+    struct af_loop *loop;
+    struct af_bus *bus;
+    struct af_store *store;
+    struct af_node_flow *flows;
+    struct af_node_party *parties, **parties_end;
+    struct af_node_control *control;
+    struct af_node_offers *offers; /* NULL: not asked for */
+    struct af_node_reload *reload; /* the one under way, or NULL */
+    struct af_node_watch *watch;
+    int signals;
+    bool stopping;
+    int64_t began_ns;
+    char *store_trouble;
+};
+
+/* ---- flows.c ---- */
+
+/* The flow of a file in the flows folder as it is now, being loaded if it was not. NULL with *why
+ * filled: a name that is none, no such file, no process. One more party needs it. */
+struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *file,
+                                       struct af_failure *why);
+
+/* The same of code that the store keeps. */
+struct af_node_flow *af_node_flow_hold_kept(struct af_node *node, const char *file,
+                                            const char *hash, struct af_failure *why);
+
+/* "fed_avg" → "fed_avg.lua"; the caller frees it. */
+char *af_node_flow_file(const char *name);
+
+/* Whether it is what stands in the folder. */
+bool af_node_flow_is_current(const struct af_node_flow *flow);
+
+/* Keeps its code in the store. */
+struct af_store_code af_node_flow_code(const struct af_node_flow *flow);
+void af_node_flow_drop(struct af_node_flow *flow);
+void af_node_flows_free(struct af_node *node);
+
+/* ---- parties.c ---- */
+struct af_node_party *af_node_party_new(struct af_node *node, const char *task);
+struct af_node_party *af_node_party_find(struct af_node *node, const char *task);
+void af_node_party_free(struct af_node_party *party); /* and takes it out of the list */
+
+/* Its flow is loaded, or cannot be. */
+void af_node_party_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* Goes on with what the store holds; called once, at the start. */
+int af_node_resume(struct af_node *node, struct af_failure *why);
+
+/* Makes the script of a party whose flow is loaded, for its task. */
+int af_node_party_prepare(struct af_node_party *party, struct af_failure *why);
+
+/* A script of a flow for a party's task; NULL with *why filled: the party does not fit it. */
+struct af_script *af_node_party_script(const struct af_node_party *party,
+                                       const struct af_node_flow *flow, uint32_t *member,
+                                       uint32_t *role, struct af_failure *why);
+
+/* Ends what runs of a party, and has it go on from the store with a flow, which it holds from here
+ * on, and a script of af_node_party_script(). */
+void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
+                        struct af_script *script, uint32_t member, uint32_t role);
+
+/* Runs a party whose row is in the store. */
+void af_node_party_run(struct af_node_party *party);
+void af_node_party_break(struct af_node_party *party, const struct af_failure *why);
+
+/* Has it go on where it is held or broken; -1 with *why filled: it is not. */
+int af_node_party_retry(struct af_node_party *party, struct af_failure *why);
+int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
+
+/* ---- launch.c ---- */
+
+/* Launches a party. Of the request's fields "role" and "peers" may be absent: as the bus lists the
+ * task's nodes. */
+void af_node_launch(struct af_node *node, struct af_node_asker asker,
+                    const struct af_request *request);
+void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* ---- offers.c ---- */
+
+/* Takes launches from the service until the node ends. */
+void af_node_offers_begin(struct af_node *node);
+void af_node_offers_free(struct af_node *node);
+
+/* Those that came to nothing, the last of them: a list as JSON. */
+void af_node_offers_refused(const struct af_node *node, struct af_buf *out);
+
+/* ---- reload.c ---- */
+
+struct af_node_reload_how {
+    bool dry_run, restart_waiting;
+    bool back;       /* to the version before */
+    int64_t wait_ns; /* for handlers that wait */
+};
+
+/* Told once: what was done as JSON, or why nothing was. */
+struct af_node_reloader {
+    void (*done)(void *arg, const char *json, const struct af_failure *why);
+    void *arg;
+};
+
+/* Brings the parties of a file to what stands in the folder. */
+void af_node_reload(struct af_node *node, const char *file, const struct af_node_reload_how *how,
+                    struct af_node_reloader reloader);
+void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *why);
+void af_node_reload_free(struct af_node *node);
+
+/* ---- watch.c ---- */
+int af_node_watch_begin(struct af_node *node, struct af_failure *why);
+void af_node_watch_free(struct af_node *node);
+void af_node_watch_look(struct af_node *node); /* now */
+void af_node_watch_ask(struct af_node *node);  /* now, and even where nobody watches */
+
+/* A reload was refused, or (why NULL) made: for status, and so that it is not tried again before
+ * the file changes. code: what was refused. */
+void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
+                        const struct af_failure *why);
+
+/* The same for a version that ran and from which the operator went back; and whether it stands in
+ * the folder still. */
+void af_node_watch_leave(struct af_node *node, const char *file, const struct af_code *code,
+                         int64_t version);
+bool af_node_watch_is_left(const struct af_node *node, const char *file);
+
+/* What was refused and stands so still: a list as JSON. */
+void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
+
+/* ---- status.c ---- */
+void af_node_status(struct af_node *node, const char *task, struct af_buf *out);
+
+/* ---- logs.c ---- */
+void af_node_log(struct af_node *node, const char *task, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void af_node_log_text(struct af_node *node, const char *task, const char *text, size_t len);
+char *af_node_log_path(const struct af_node *node, const char *task);
+
+/* ---- control.c ---- */
+int af_node_control_open(struct af_node *node, struct af_failure *why);
+void af_node_control_close(struct af_node *node);
+
+/* Answers a request, once: an object that has "ok"; or what went wrong. */
+void af_node_answer(struct af_node_connection *connection, const char *json, size_t len);
+void af_node_answer_failure(struct af_node_connection *connection, const struct af_failure *why);
+
+#endif

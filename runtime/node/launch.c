@@ -1,0 +1,219 @@
+/* launch.c: from a request to a party: its flow is loaded, its nodes asked, its arguments
+ * checked, and only then is it kept; a launch that fails has changed nothing. */
+#include "node/impl.h"
+
+#include "base/bounds.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "script/request.h"
+#include "worker/host.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHECK_TRIES = 10 };
+
+/* ---- Its end. ---- */
+
+static void drop(void *arg)
+{
+    af_node_party_free(arg);
+}
+
+static void fail(struct af_node_party *party, const struct af_failure *why)
+{
+    if (party->phase == AF_NODE_DROPPED)
+        return;
+    party->phase = AF_NODE_DROPPED;
+    party->asker.done(party->asker.arg, why);
+    af_loop_post(party->node->loop, drop, party);
+}
+
+/* ---- Keeping. ---- */
+
+static void keep(struct af_node_party *party)
+{
+    struct af_node *node = party->node;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf about = AF_BUF_EMPTY;
+    const struct af_flow *flow = af_worker_flow(party->flow->worker);
+    party->about.version = flow->version;
+    party->about.hash = af_arena_string(&party->arena, af_worker_file(party->flow->worker)->hash);
+    af_party_about_write(&party->about, &about);
+    struct af_store_party row = {.task = party->task,
+                                 .node = node->options->node,
+                                 .about = af_buf_text(&about),
+                                 .data = "{}",
+                                 .data_len = 2,
+                                 .timers = "[]",
+                                 .progress = -1,
+                                 .made_ns = af_loop_wall_ns(node->loop),
+                                 .since_ns = af_loop_wall_ns(node->loop)};
+    struct af_store_code code = af_node_flow_code(party->flow);
+    row.code = code.hash;
+    randombytes_buf(&row.seed, sizeof row.seed);
+    row.id = af_store_keep_code(node->store, &code, &why) == 0
+                 ? af_store_add(node->store, &row, &why)
+                 : -1;
+    if (row.id < 0) {
+        fail(party, &why);
+    } else {
+        party->kept = af_store_party_copy(&party->arena, &row);
+        party->asker.done(party->asker.arg, NULL);
+        af_node_log(node, party->task, "launched: %s, role %s", party->flow->file,
+                    party->about.role);
+        af_node_party_run(party);
+    }
+    af_buf_release(&about);
+}
+
+static void checked(void *arg, const struct af_failure *why)
+{
+    struct af_node_party *party = arg;
+    if (party->phase == AF_NODE_DROPPED)
+        return;
+    if (why != NULL && why->kind == AF_FAILURE_FLOW && ++party->checks < CHECK_TRIES)
+        af_worker_check_task(party->script, checked, party); /* the process died meanwhile */
+    else if (why != NULL)
+        fail(party, why);
+    else
+        keep(party);
+}
+
+static void check(struct af_node_party *party)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    party->about.flow = af_arena_string(&party->arena, af_worker_flow(party->flow->worker)->name);
+    if (af_node_party_prepare(party, &why) != 0)
+        fail(party, &why);
+    else
+        af_worker_check_task(party->script, checked, party);
+}
+
+/* ---- Its nodes. ---- */
+
+static void members_came(void *arg, const struct af_bus_result *result)
+{
+    struct af_node_party *party = arg;
+    struct af_failure why = AF_FAILURE_INIT;
+    if (result->code == AF_BUS_CANCELLED || party->phase == AF_NODE_DROPPED)
+        return;
+    if (result->code != AF_BUS_OK) {
+        af_failure_set(&why, AF_FAILURE_TRANSPORT, party->node->options->bus,
+                       "does not tell the nodes of task '%s': %s", party->task, result->why);
+        fail(party, &why);
+        return;
+    }
+    const struct af_flow *flow = af_worker_flow(party->flow->worker);
+    struct af_arena *arena = &party->arena;
+    party->about.members = af_arena_alloc(arena, result->count * sizeof *party->about.members);
+    party->about.member_count = result->count;
+    for (size_t i = 0; i < result->count; i++) {
+        uint32_t role = af_party_about_role(flow, &result->members[i]);
+        party->about.members[i].id = af_arena_string(arena, result->members[i].node);
+        party->about.members[i].role =
+            role == AF_ROLE_UNKNOWN ? NULL : af_arena_string(arena, flow->roles[role].name);
+        if (strcmp(result->members[i].node, party->node->options->node) != 0)
+            continue;
+        if (party->about.role == NULL)
+            party->about.role = party->about.members[i].role;
+        party->about.members[i].role = party->about.role;
+    }
+    if (party->about.role != NULL) {
+        check(party);
+        return;
+    }
+    af_failure_set(
+        &why, AF_FAILURE_USAGE, party->task,
+        "its list of nodes gives '%s' no role that the flow '%s' has; name one by --role",
+        party->node->options->node, flow->name);
+    fail(party, &why);
+}
+
+void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why)
+{
+    if (why != NULL)
+        fail(party, why);
+    else if (party->about.member_count > 0 && party->about.role != NULL)
+        check(party);
+    else
+        af_bus_members(party->node->bus, party->task, party->node->options->node, members_came,
+                       party);
+}
+
+/* ---- The request: {"flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]} ---- */
+
+static int split(struct af_arena *arena, const char *text, const char **left, const char **right,
+                 const char *what, struct af_failure *why)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return af_failure_set(why, AF_FAILURE_USAGE, what, "expected name=value, got '%s'", text);
+    *left = af_arena_copy(arena, text, (size_t)(equals - text));
+    *right = af_arena_string(arena, equals + 1);
+    return 0;
+}
+
+static int read_lists(struct af_node_party *party, const struct af_request *request,
+                      struct af_failure *why)
+{
+    struct af_party_about *about = &party->about;
+    const struct af_request_field *peers = af_request_list(request, "peers");
+    const struct af_request_field *args = af_request_list(request, "args");
+    size_t peer_count = peers == NULL ? 0 : peers->item_count;
+    size_t arg_count = args == NULL ? 0 : args->item_count;
+    about->members = af_arena_alloc(&party->arena, (peer_count + 1) * sizeof *about->members);
+    about->args = af_arena_alloc(&party->arena, (arg_count + 1) * sizeof *about->args);
+    for (size_t i = 0; i < peer_count; i++, about->member_count++)
+        if (split(&party->arena, peers->items[i], &about->members[i].role, &about->members[i].id,
+                  "peers", why) != 0)
+            return -1;
+    for (size_t i = 0; i < arg_count; i++, about->arg_count++)
+        if (split(&party->arena, args->items[i], &about->args[i].name, &about->args[i].value,
+                  "args", why) != 0)
+            return -1;
+    return 0;
+}
+
+static int check_words(struct af_node *node, const struct af_request *request,
+                       struct af_failure *why)
+{
+    static const char *const needed[] = {"flow", "task", "role"};
+    for (int i = 0; i < 3; i++) {
+        const char *text = af_request_string(request, needed[i]);
+        if (text == NULL && i == 2)
+            continue; /* the task's list tells */
+        if (text == NULL || text[0] == '\0' || strlen(text) > AF_BUS_ID_BYTES_MAX)
+            return af_failure_set(why, AF_FAILURE_USAGE, needed[i], "is missing, or too long");
+    }
+    const char *task = af_request_string(request, "task");
+    if (af_node_party_find(node, task) != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, task,
+                              "has a party on this node already; a node runs one party of a task");
+    return 0;
+}
+
+void af_node_launch(struct af_node *node, struct af_node_asker asker,
+                    const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (check_words(node, request, &why) != 0) {
+        asker.done(asker.arg, &why);
+        return;
+    }
+    struct af_node_party *party = af_node_party_new(node, af_request_string(request, "task"));
+    const char *role = af_request_string(request, "role");
+    party->asker = asker;
+    party->about.role = role == NULL ? NULL : af_arena_string(&party->arena, role);
+    if (read_lists(party, request, &why) != 0 ||
+        (party->flow = af_node_flow_hold(node, af_request_string(request, "flow"), &why)) == NULL) {
+        fail(party, &why);
+        return;
+    }
+    party->about.file = af_arena_string(&party->arena, party->flow->file);
+    if (party->flow->loaded)
+        af_node_launch_loaded(party, NULL);
+    else if (party->flow->why.kind != AF_FAILURE_NONE)
+        fail(party, &party->flow->why);
+}

@@ -1,0 +1,164 @@
+/* node.c: see node.h. */
+#include "node/impl.h"
+
+#include "worker/jail.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Folders. ---- */
+
+static int make_folder(const char *path, struct af_failure *why)
+{
+    struct stat info;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be made: %s", strerror(errno));
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "is no folder");
+    return 0;
+}
+
+static int prepare(const struct af_node_options *options, struct af_failure *why)
+{
+    struct stat info;
+    struct af_buf logs = AF_BUF_EMPTY;
+    if (stat(options->flows, &info) != 0 || !S_ISDIR(info.st_mode))
+        return af_failure_set(why, AF_FAILURE_USAGE, options->flows, "is no folder of flows");
+    af_buf_printf(&logs, "%s/logs", options->state);
+    int result = make_folder(options->state, why);
+    if (result == 0)
+        result = make_folder(af_buf_text(&logs), why);
+    af_buf_release(&logs);
+    return result;
+}
+
+/* ---- The store. ---- */
+
+static void store_trouble(void *arg, const char *why)
+{
+    struct af_node *node = arg;
+    free(node->store_trouble);
+    node->store_trouble = why == NULL ? NULL : af_mem_string(why);
+    if (why != NULL)
+        af_log(AF_LOG_ERROR,
+               "what happens cannot be kept: %s; nothing is lost, parties wait, it is "
+               "tried again every second",
+               why);
+    else
+        af_log(AF_LOG_INFO, "what happens can be kept again");
+}
+
+static int open_store(struct af_node *node, struct af_failure *why)
+{
+    struct af_buf path = AF_BUF_EMPTY;
+    struct af_store_options options = {.journal_bytes = node->options->journal_bytes,
+                                       .journal_age_ns = node->options->journal_age_ns,
+                                       .trouble = store_trouble,
+                                       .arg = node};
+    af_buf_printf(&path, "%s/node.db", node->options->state);
+    node->store = af_store_open(af_buf_text(&path), node->loop, &options, why);
+    af_buf_release(&path);
+    return node->store == NULL ? -1 : 0;
+}
+
+/* ---- Signals. ---- */
+
+static void on_signal(void *arg)
+{
+    struct af_node *node = arg;
+    struct signalfd_siginfo info;
+    if (read(node->signals, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (info.ssi_signo == SIGHUP) {
+        af_node_watch_ask(node);
+        return;
+    }
+    af_log(AF_LOG_INFO, "node: ending; its parties are kept");
+    node->stopping = true;
+    af_loop_stop(node->loop);
+}
+
+static int take_signals(struct af_node *node, struct af_failure *why)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP); /* what changed in the flows folder */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    node->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return af_loop_watch(node->loop, node->signals, false, on_signal, node, why);
+}
+
+/* ---- Life. ---- */
+
+static int open_all(struct af_node *node, struct af_failure *why)
+{
+    const struct af_node_options *options = node->options;
+    struct af_bus_options bus = {
+        .node = options->node, .party = true, .open_tasks = true, .config = options->config};
+    if (prepare(options, why) != 0)
+        return -1;
+    node->loop = af_loop_ev_new(why);
+    if (node->loop == NULL || take_signals(node, why) != 0 || open_store(node, why) != 0)
+        return -1;
+    node->began_ns = af_loop_wall_ns(node->loop);
+    node->bus = af_bus_open(options->bus, node->loop, &bus, why);
+    if (node->bus == NULL || af_node_control_open(node, why) != 0)
+        return -1;
+    if (af_node_resume(node, why) != 0)
+        return -1;
+    af_node_offers_begin(node);
+    return af_node_watch_begin(node, why);
+}
+
+static void release(struct af_node *node)
+{
+    af_node_control_close(node);
+    af_node_watch_free(node);
+    af_node_reload_free(node);
+    while (node->parties != NULL)
+        af_node_party_free(node->parties);
+    if (node->loop != NULL)
+        af_node_flows_free(node);
+    af_store_close(node->store);
+    af_bus_close(node->bus);
+    af_node_offers_free(node); /* what it asked of the bus has ended */
+    if (node->loop != NULL && node->signals >= 0)
+        af_loop_unwatch(node->loop, node->signals);
+    if (node->signals >= 0)
+        close(node->signals);
+    af_loop_free(node->loop);
+    free(node->store_trouble);
+}
+
+int af_node_run(const struct af_node_options *options, struct af_failure *why)
+{
+    struct af_node node = {.options = options, .signals = -1};
+    node.parties_end = &node.parties;
+    int result = open_all(&node, why);
+    if (result == 0) {
+        size_t count = 0, keys = options->trust.count;
+        for (const struct af_node_party *at = node.parties; at != NULL; at = at->next)
+            count += at->phase != AF_NODE_ENDED;
+        printf("afrun node: node %s, over %s, %sflows of %s; goes on with %zu part%s; workers are "
+               "%s\n",
+               options->node, options->bus, keys > 0 ? "signed " : "", options->flows, count,
+               count == 1 ? "y" : "ies",
+               options->no_jail       ? "NOT jailed"
+               : af_jail_has_filter() ? "jailed"
+                                      : "limited but not filtered (a build for sanitizers)");
+        fflush(stdout);
+        af_loop_run(node.loop);
+    }
+    release(&node);
+    return result;
+}

@@ -1,0 +1,408 @@
+/* parties.c: the parties of a node, from the store back to the store. */
+#include "node/impl.h"
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+#include "worker/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void again(void *arg);
+static void halt_later(void *arg);
+
+/* ---- The list. ---- */
+
+struct af_node_party *af_node_party_new(struct af_node *node, const char *task)
+{
+    struct af_node_party *party = af_mem_zero(1, sizeof *party);
+    party->node = node;
+    party->task = af_arena_string(&party->arena, task);
+    *node->parties_end = party;
+    node->parties_end = &party->next;
+    return party;
+}
+
+struct af_node_party *af_node_party_find(struct af_node *node, const char *task)
+{
+    struct af_node_party *party = node->parties;
+    while (party != NULL && strcmp(party->task, task) != 0)
+        party = party->next;
+    return party;
+}
+
+/* Ends what runs of it; the record stays. */
+static void halt(struct af_node_party *party)
+{
+    af_party_run_free(party->run);
+    party->run = NULL;
+    if (party->script != NULL)
+        af_script_free(party->script);
+    party->script = NULL;
+    af_node_flow_drop(party->flow);
+    party->flow = NULL;
+    free(party->trouble);
+    party->trouble = NULL;
+}
+
+void af_node_party_free(struct af_node_party *party)
+{
+    struct af_node *node = party->node;
+    struct af_node_party **at = &node->parties;
+    while (*at != party)
+        at = &(*at)->next;
+    *at = party->next;
+    if (node->parties_end == &party->next)
+        node->parties_end = at;
+    af_loop_unpost(node->loop, halt_later, party);
+    af_loop_unpost(node->loop, again, party);
+    halt(party);
+    free(party->why);
+    af_arena_release(&party->arena);
+    free(party);
+}
+
+/* ---- What it tells. ---- */
+
+static void finding(void *arg, enum af_finding kind, const char *text)
+{
+    struct af_node_party *party = arg;
+    af_node_log(party->node, party->task, "%s%s", kind == AF_FINDING_RAISED ? "held: " : "", text);
+    if (kind == AF_FINDING_RAISED)
+        af_log(AF_LOG_WARNING, "task '%s' is held: %s", party->task, text);
+}
+
+static void log_line(void *arg, const char *text, size_t len)
+{
+    struct af_node_party *party = arg;
+    af_node_log_text(party->node, party->task, text, len);
+}
+
+static void moved(void *arg)
+{
+    (void)arg;
+}
+
+static void trouble(void *arg, const char *why)
+{
+    struct af_node_party *party = arg;
+    if (why != NULL && party->trouble == NULL) {
+        party->trouble = af_mem_string(why);
+        party->trouble_ns = af_loop_wall_ns(party->node->loop);
+        af_node_log(party->node, party->task, "lost contact: %s; trying again", why);
+    } else if (why == NULL && party->trouble != NULL) {
+        free(party->trouble);
+        party->trouble = NULL;
+        af_node_log(party->node, party->task, "in contact again");
+    }
+}
+
+static void halt_later(void *arg)
+{
+    struct af_node_party *party = arg;
+    halt(party);
+}
+
+void af_node_party_break(struct af_node_party *party, const struct af_failure *why)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    af_buf_printf(&text, "%s%s%s", why->what, why->what[0] == '\0' ? "" : ": ", why->why);
+    free(party->why);
+    party->why = af_buf_take(&text);
+    party->phase = AF_NODE_BROKEN;
+    af_node_log(party->node, party->task, "cannot go on: %s", party->why);
+    af_log(AF_LOG_WARNING, "task '%s' cannot go on: %s", party->task, party->why);
+    af_loop_post(party->node->loop, halt_later, party); /* we may stand in a call of its link */
+}
+
+static void refused(void *arg, const char *why)
+{
+    struct af_node_party *party = arg;
+    struct af_failure failure = AF_FAILURE_INIT;
+    af_failure_set(&failure, AF_FAILURE_TRANSPORT, party->node->options->bus, "%s", why);
+    af_node_party_break(party, &failure);
+}
+
+static void has_left(void *arg)
+{
+    struct af_node_party *party = arg;
+    if (party->phase != AF_NODE_LEAVING)
+        return;
+    party->phase = AF_NODE_ENDED;
+    af_loop_post(party->node->loop, halt_later, party);
+}
+
+static void leave_when_sent(void *arg)
+{
+    struct af_node_party *party = arg;
+    if (party->phase == AF_NODE_LEAVING && af_party_run_unsent(party->run) == 0)
+        af_party_run_leave(party->run, has_left, party);
+}
+
+/* What it is now, for when it runs no more. */
+static void remember_end(struct af_node_party *party)
+{
+    const struct af_party *of = af_party_run_party(party->run);
+    const struct af_flow_state *state = af_party_state(of);
+    struct af_arena *arena = &party->arena;
+    party->kept.status = (int)af_party_status(of);
+    party->kept.state = state == NULL ? NULL : af_arena_string(arena, state->name);
+    party->kept.result = af_arena_string(arena, af_party_result(of));
+    party->kept.reason = af_arena_string(arena, af_party_reason(of));
+    party->kept.held = NULL;
+    party->kept.progress = af_party_run_progress(party->run);
+    party->kept.since_ns = af_loop_wall_ns(party->node->loop);
+}
+
+static void ended(void *arg)
+{
+    struct af_node_party *party = arg;
+    const struct af_party *of = af_party_run_party(party->run);
+    if (party->phase != AF_NODE_RUNNING)
+        return;
+    party->phase = AF_NODE_LEAVING;
+    remember_end(party);
+    if (af_party_status(of) == AF_PARTY_DONE)
+        af_node_log(party->node, party->task, "done");
+    else
+        af_node_log(party->node, party->task, "failed: %s", af_party_reason(of));
+    leave_when_sent(party);
+}
+
+/* ---- Running. ---- */
+
+static int find_self(const struct af_node_party *party, const struct af_node_flow *flow,
+                     const struct af_script_member *members, uint32_t *member, uint32_t *role,
+                     struct af_failure *why)
+{
+    const struct af_flow *of = af_worker_flow(flow->worker);
+    int index = af_flow_find_role(of, party->about.role);
+    if (index < 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, flow->file, "has no role '%s'",
+                              party->about.role);
+    if (of->roles[index].sequential)
+        return af_failure_set(why, AF_FAILURE_USAGE, flow->file,
+                              "role '%s' is a plain function, which cannot go on after a crash; "
+                              "run it by `afrun run`",
+                              party->about.role);
+    *role = (uint32_t)index;
+    for (size_t i = 0; i < party->about.member_count; i++) {
+        if (strcmp(members[i].id, party->node->options->node) != 0)
+            continue;
+        *member = (uint32_t)i;
+        return 0;
+    }
+    return af_failure_set(why, AF_FAILURE_USAGE, "peers", "'%s' (this node) is not among them",
+                          party->node->options->node);
+}
+
+struct af_script *af_node_party_script(const struct af_node_party *party,
+                                       const struct af_node_flow *flow, uint32_t *member,
+                                       uint32_t *role, struct af_failure *why)
+{
+    struct af_arena arena = {0};
+    struct af_script_member *members;
+    struct af_script *script = NULL;
+    const struct af_flow *of = af_worker_flow(flow->worker);
+    if (strcmp(of->name, party->about.flow) != 0)
+        af_failure_set(why, AF_FAILURE_USAGE, flow->file,
+                       "is the flow '%s' now; the party runs '%s'", of->name, party->about.flow);
+    else if (af_party_about_members(&party->about, of, &arena, &members, why) == 0 &&
+             find_self(party, flow, members, member, role, why) == 0)
+        script = af_worker_script(flow->worker);
+    if (script != NULL &&
+        af_script_set_task(script, party->task, members, party->about.member_count,
+                           party->about.args, party->about.arg_count, why) != 0) {
+        af_script_free(script);
+        script = NULL;
+    }
+    af_arena_release(&arena);
+    return script;
+}
+
+int af_node_party_prepare(struct af_node_party *party, struct af_failure *why)
+{
+    party->script = af_node_party_script(party, party->flow, &party->member, &party->role, why);
+    if (party->script == NULL)
+        return -1;
+    af_script_set_owner(party->script, af_party_run_call, party);
+    return 0;
+}
+
+void af_node_party_run(struct af_node_party *party)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node *node = party->node;
+    char uuid[AF_UUID_TEXT_BYTES];
+    af_uuid_format(af_hash_bytes(party->kept.seed, "holder", 6), uuid);
+    snprintf(party->holder, sizeof party->holder, "party-%s", uuid);
+    struct af_party_run_spec spec = {.owner = {.arg = party,
+                                               .finding = finding,
+                                               .log = log_line,
+                                               .moved = moved,
+                                               .trouble = trouble,
+                                               .refused = refused,
+                                               .ended = ended,
+                                               .sent_all = leave_when_sent},
+                                     .loop = node->loop,
+                                     .bus = node->bus,
+                                     .bus_url = node->options->bus,
+                                     .grants = &node->options->grants,
+                                     .script = party->script,
+                                     .node = node->options->node,
+                                     .task = party->task,
+                                     .holder = party->holder,
+                                     .member = party->member,
+                                     .role = party->role,
+                                     .quiet = true,
+                                     .store = node->store,
+                                     .kept = &party->kept};
+    party->run = af_party_run_new(&spec, &why);
+    if (party->run == NULL) {
+        af_node_party_break(party, &why);
+        return;
+    }
+    party->phase = AF_NODE_RUNNING;
+    af_party_run_begin(party->run);
+    af_node_watch_look(node); /* the file may have changed since it was loaded */
+}
+
+void af_node_party_loaded(struct af_node_party *party, const struct af_failure *why)
+{
+    struct af_failure own = AF_FAILURE_INIT;
+    party->code_refused = why != NULL && why->kind == AF_FAILURE_USAGE;
+    if (party->kept.id == 0)
+        af_node_launch_loaded(party, why);
+    else if (why != NULL)
+        af_node_party_break(party, why);
+    else if (af_node_party_prepare(party, &own) != 0)
+        af_node_party_break(party, &own);
+    else
+        af_node_party_run(party);
+}
+
+/* ---- Going on. ---- */
+
+static void go_on(struct af_node_party *party)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    party->phase = AF_NODE_LOADING;
+    party->flow = af_node_flow_hold_kept(party->node, party->about.file, party->kept.code, &why);
+    if (party->flow == NULL)
+        af_node_party_break(party, &why);
+    else if (party->flow->loaded)
+        af_node_party_loaded(party, NULL);
+    else if (party->flow->why.kind != AF_FAILURE_NONE)
+        af_node_party_loaded(party, &party->flow->why);
+}
+
+static void found(void *arg, const struct af_store_party *row)
+{
+    struct af_node *node = arg;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = af_node_party_new(node, row->task);
+    party->kept = af_store_party_copy(&party->arena, row);
+    if (af_party_about_read(party->kept.about, &party->arena, &party->about, &why) != 0)
+        af_node_party_break(party, &why);
+}
+
+int af_node_resume(struct af_node *node, struct af_failure *why)
+{
+    if (af_store_each(node->store, found, node, why) != 0)
+        return -1;
+    for (struct af_node_party *at = node->parties; at != NULL; at = at->next) {
+        if (strcmp(at->kept.node, node->options->node) != 0)
+            return af_failure_set(why, AF_FAILURE_USAGE, "--node",
+                                  "%s holds the parties of node '%s'", node->options->state,
+                                  at->kept.node);
+        if (at->phase == AF_NODE_BROKEN)
+            continue;
+        bool over = at->kept.status > AF_PARTY_ACTIVE && at->kept.sent >= at->kept.seq;
+        if (over)
+            at->phase = AF_NODE_ENDED;
+        else
+            go_on(at);
+    }
+    return 0;
+}
+
+/* ---- Again from the store. ---- */
+
+static void take_row(void *arg, const struct af_store_party *row)
+{
+    struct af_node_party *party = arg;
+    struct af_arena fresh = {0};
+    party->task = af_arena_string(&fresh, row->task);
+    party->kept = af_store_party_copy(&fresh, row);
+    af_arena_release(&party->arena);
+    party->arena = fresh;
+}
+
+static int read_again(struct af_node_party *party, struct af_failure *why)
+{
+    if (af_store_read(party->node->store, party->kept.id, take_row, party, why) != 0)
+        return -1;
+    return af_party_about_read(party->kept.about, &party->arena, &party->about, why);
+}
+
+void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
+                        struct af_script *script, uint32_t member, uint32_t role)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    af_loop_unpost(party->node->loop, halt_later, party); /* of one that was broken */
+    halt(party);
+    free(party->why);
+    party->why = NULL;
+    party->flow = flow;
+    party->script = script;
+    party->member = member;
+    party->role = role;
+    if (read_again(party, &why) != 0) {
+        af_node_party_break(party, &why);
+        return;
+    }
+    af_script_set_owner(script, af_party_run_call, party);
+    af_node_party_run(party);
+}
+
+/* ---- Operating. ---- */
+
+/* From the store, where it may have gone on since it was read. */
+static void again(void *arg)
+{
+    struct af_node_party *party = arg;
+    struct af_failure why = AF_FAILURE_INIT;
+    if (party->phase != AF_NODE_BROKEN)
+        return;
+    halt(party);
+    if (read_again(party, &why) != 0)
+        af_node_party_break(party, &why);
+    else
+        go_on(party);
+}
+
+int af_node_party_retry(struct af_node_party *party, struct af_failure *why)
+{
+    if (party->phase == AF_NODE_BROKEN && party->kept.id != 0) {
+        af_node_log(party->node, party->task, "tried again");
+        af_loop_post(party->node->loop, again, party);
+        return 0;
+    }
+    if (party->phase != AF_NODE_RUNNING || af_party_held(af_party_run_party(party->run)) == NULL)
+        return af_failure_set(why, AF_FAILURE_FLOW, party->task, "is not held");
+    af_node_log(party->node, party->task, "tried again");
+    af_party_retry(af_party_run_party(party->run));
+    return 0;
+}
+
+int af_node_party_stop(struct af_node_party *party, struct af_failure *why)
+{
+    if (party->phase != AF_NODE_RUNNING)
+        return af_failure_set(why, AF_FAILURE_FLOW, party->task,
+                              party->phase == AF_NODE_BROKEN
+                                  ? "cannot be stopped before its flow can be loaded"
+                                  : "does not run");
+    af_party_fail(af_party_run_party(party->run), "stopped by its operator");
+    return 0;
+}

@@ -1,0 +1,253 @@
+/* watch.c: what changes in the flows folder is offered to the parties that run it, once; a
+ * refusal is told once, and shown by status until the file is mended. */
+#include "node/impl.h"
+
+#include "base/bounds.h"
+#include "json/json.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+/* An editor writes several times; a copy of several files takes a while. */
+static const int64_t settle_ns = 200 * AF_MS_NS, handlers_ns = 10 * AF_S_NS;
+
+struct refusal {
+    struct refusal *next;
+    char *file, *why;
+    int64_t at_s;
+    struct af_code code; /* that was refused */
+    bool left;           /* it ran, and the operator went back from it */
+};
+
+struct af_node_watch {
+    bool asked; /* by the operator, where nobody watches */
+    int fd;
+    struct af_timer *timer;
+    struct refusal *refusals;
+};
+
+/* ---- Refusals. ---- */
+
+static void refusal_free(struct refusal *refusal)
+{
+    free(refusal->file);
+    free(refusal->why);
+    af_code_release(&refusal->code);
+    free(refusal);
+}
+
+static struct refusal **find(const struct af_node *node, const char *file)
+{
+    struct refusal **at = &node->watch->refusals;
+    while (*at != NULL && strcmp((*at)->file, file) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void forget(struct af_node *node, const char *file)
+{
+    struct refusal **at = find(node, file), *refusal = *at;
+    if (refusal == NULL)
+        return;
+    *at = refusal->next;
+    refusal_free(refusal);
+}
+
+/* What a flow consists of of which nothing could be read, as far as it matters: its file. */
+static void read_file(const struct af_node *node, const char *file, struct af_code *code)
+{
+    struct af_buf path = AF_BUF_EMPTY, bytes = AF_BUF_EMPTY;
+    af_buf_printf(&path, "%s/%s", node->options->flows, file);
+    if (af_code_read_path(af_buf_text(&path), file, &bytes, NULL) == 0)
+        af_code_add(code, file, bytes.len == 0 ? "" : bytes.data, bytes.len);
+    af_buf_release(&path);
+    af_buf_release(&bytes);
+}
+
+void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
+                        const struct af_failure *why)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    if (node->watch == NULL)
+        return;
+    forget(node, file);
+    if (why == NULL)
+        return;
+    struct refusal *refusal = af_mem_zero(1, sizeof *refusal);
+    refusal->file = af_mem_string(file);
+    af_buf_printf(&text, "%s%s%s", why->what, why->what[0] == '\0' ? "" : ": ", why->why);
+    refusal->why = af_buf_take(&text);
+    refusal->at_s = af_loop_wall_ns(node->loop) / AF_S_NS;
+    for (size_t i = 0; code != NULL && i < code->count; i++)
+        af_code_add(&refusal->code, code->files[i].path, code->files[i].bytes, code->files[i].len);
+    if (refusal->code.count == 0)
+        read_file(node, file, &refusal->code);
+    refusal->next = node->watch->refusals;
+    node->watch->refusals = refusal;
+    af_log(AF_LOG_WARNING, "%s is not taken; its parties go on with what they run: %s", file,
+           refusal->why);
+}
+
+void af_node_watch_leave(struct af_node *node, const char *file, const struct af_code *code,
+                         int64_t version)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (node->watch == NULL)
+        return;
+    af_failure_set(&why, AF_FAILURE_USAGE, "",
+                   "version %lld was left by afrun ctl rollback; afrun ctl reload takes it again",
+                   (long long)version);
+    af_node_watch_note(node, file, code, &why);
+    node->watch->refusals->left = true;
+}
+
+void af_node_watch_refused(const struct af_node *node, struct af_buf *out)
+{
+    const char *comma = "";
+    af_buf_append_char(out, '[');
+    for (const struct refusal *at = node->watch == NULL ? NULL : node->watch->refusals; at != NULL;
+         at = at->next) {
+        af_buf_printf(out, "%s{\"file\":", comma);
+        af_json_write_string(out, at->file, strlen(at->file));
+        af_buf_append_string(out, ",\"why\":");
+        if (!af_json_write_string(out, at->why, strlen(at->why)))
+            af_buf_append_string(out, "\"\"");
+        af_buf_printf(out, ",\"at\":%lld}", (long long)at->at_s);
+        comma = ",";
+    }
+    af_buf_append_char(out, ']');
+}
+
+/* ---- Looking. ---- */
+
+static void reloaded(void *arg, const char *json, const struct af_failure *why)
+{
+    (void)arg, (void)json, (void)why; /* is noted, and logged */
+}
+
+/* Whether what was refused stands there still; of one without code: a file that cannot be read. */
+static bool stands(const struct af_node *node, const struct refusal *refusal)
+{
+    struct af_code now = {NULL, 0, 0};
+    if (refusal->code.count > 0)
+        return af_code_is_current(&refusal->code, node->options->flows, NULL);
+    read_file(node, refusal->file, &now);
+    bool still = now.count == 0;
+    af_code_release(&now);
+    return still;
+}
+
+static bool is_changed(const struct af_node *node, const struct af_node_party *party)
+{
+    if (party->kept.id <= 0 || party->flow == NULL || !party->flow->loaded ||
+        party->phase == AF_NODE_LEAVING || af_node_flow_is_current(party->flow))
+        return false;
+    const struct refusal *refusal = *find(node, party->flow->file);
+    return refusal == NULL || !stands(node, refusal);
+}
+
+bool af_node_watch_is_left(const struct af_node *node, const char *file)
+{
+    const struct refusal *refusal = node->watch == NULL ? NULL : *find(node, file);
+    return refusal != NULL && refusal->left && stands(node, refusal);
+}
+
+static void look(void *arg)
+{
+    struct af_node *node = arg;
+    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
+    const struct af_node_flow *looked = NULL;
+    node->watch->timer = NULL;
+    if (node->reload != NULL)
+        return; /* its end looks again */
+    bool may_take = node->watch->asked || !node->options->no_watch;
+    for (struct refusal *at = node->watch->refusals, *next; at != NULL; at = next) {
+        next = at->next; /* the file is again what is run: nothing is wrong any more */
+        for (const struct af_node_flow *flow = node->flows; flow != NULL; flow = flow->next) {
+            if (flow->parties > 0 && strcmp(flow->file, at->file) == 0 &&
+                af_node_flow_is_current(flow)) {
+                forget(node, at->file);
+                break;
+            }
+        }
+    }
+    for (const struct af_node_party *at = node->parties; may_take && at != NULL; at = at->next) {
+        if (at->flow == looked || !is_changed(node, at)) {
+            looked = at->flow; /* a thousand parties of one flow: one look */
+            continue;
+        }
+        af_node_reload(node, at->about.file, &how, (struct af_node_reloader){reloaded, NULL});
+        return; /* its end looks again */
+    }
+    node->watch->asked = false;
+}
+
+static void look_after(struct af_node *node, int64_t delay_ns)
+{
+    af_timer_cancel(node->watch->timer);
+    node->watch->timer = af_timer_start(node->loop, delay_ns, look, node);
+}
+
+void af_node_watch_look(struct af_node *node)
+{
+    if (node->watch != NULL)
+        look_after(node, 0);
+}
+
+void af_node_watch_ask(struct af_node *node)
+{
+    node->watch->asked = true;
+    look_after(node, 0);
+}
+
+static void changed(void *arg)
+{
+    struct af_node *node = arg;
+    char events[4096];
+    while (read(node->watch->fd, events, sizeof events) > 0)
+        ;
+    look_after(node, settle_ns);
+}
+
+/* ---- Life. ---- */
+
+int af_node_watch_begin(struct af_node *node, struct af_failure *why)
+{
+    const char *flows = node->options->flows;
+    node->watch = af_mem_zero(1, sizeof *node->watch);
+    node->watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (node->watch->fd < 0 ||
+        inotify_add_watch(node->watch->fd, flows,
+                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, flows, "cannot be watched: %s",
+                              strerror(errno));
+    if (af_loop_watch(node->loop, node->watch->fd, false, changed, node, why) != 0)
+        return -1;
+    look_after(node, settle_ns); /* what changed while the node was away */
+    return 0;
+}
+
+void af_node_watch_free(struct af_node *node)
+{
+    struct af_node_watch *watch = node->watch;
+    if (watch == NULL)
+        return;
+    node->watch = NULL;
+    af_timer_cancel(watch->timer);
+    if (watch->fd >= 0) {
+        af_loop_unwatch(node->loop, watch->fd);
+        close(watch->fd);
+    }
+    while (watch->refusals != NULL) {
+        struct refusal *refusal = watch->refusals;
+        watch->refusals = refusal->next;
+        refusal_free(refusal);
+    }
+    free(watch);
+}

@@ -1,0 +1,74 @@
+/* reload.h: whether a party may go on under another version of its flow, and how it looks there.
+ *
+ * Nothing is changed here: a party's snapshot is brought to the new version on a copy, what it has
+ * deferred is validated there, and the owner swaps all of its parties or none. */
+#ifndef AF_RELOAD_H
+#define AF_RELOAD_H
+
+#include "script/script.h"
+
+#include <stdbool.h>
+
+struct af_buf;
+struct af_failure;
+struct af_loop;
+struct af_reload;
+struct af_store;
+struct af_store_party;
+
+/* What of a move from one version to another is allowed. */
+struct af_reload_rules {
+    bool mends; /* the same version, mended: all of its parties are held */
+    bool back;  /* to an earlier version */
+    bool tries; /* events may change: a simulated run finds out what that does */
+};
+
+/* Compares the flows. Returns -1 with *why filled: another name, a version that did not move, an
+ * event of which what is on its way could not be read any more (field and line named). */
+int af_reload_compare(const struct af_flow *old, const struct af_flow *new, const char *file,
+                      const struct af_reload_rules *rules, struct af_failure *why);
+
+/* Whether a party that was brought to another version keeps the `after` that is running, if one is:
+ * its state has the same name (effects->entered is not set) and had one in the old flow, too (old
+ * NULL: taken to have had one). Otherwise that of its state begins anew, if it has one:
+ * effects->after_ns is not -1 then. effects are those of the migration; role and state are where it
+ * was in the old flow. */
+bool af_reload_keeps_after(const struct af_flow *old, const char *role, const char *state,
+                           const struct af_effects *effects);
+
+/* Appends a snapshot as AF_INPUT_MIGRATE is given it; was: its state before it was brought back to
+ * an earlier version, or NULL. */
+void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
+                         int64_t version, const char *data, size_t len);
+
+/* A party under the new version. Texts live as long as the reload. */
+struct af_reload_result {
+    const char *state, *data, *timers;
+    size_t data_len;
+    bool begins; /* its state's `after`, anew */
+};
+
+struct af_reload_spec {        /* borrowed until done is called */
+    struct af_script *script;  /* the new one, whose task is set */
+    const struct af_flow *old; /* of that version; NULL: it is not known */
+    uint32_t back_member;      /* in: */
+    struct af_script *back;    /* of the version that it leaves, to go back; or NULL */
+    struct af_store *store;
+    const struct af_store_party *party; /* as it is kept; it has started, and not ended */
+    const char *role;
+    int64_t version; /* that it is of */
+    uint32_t member;
+    int64_t now_ns; /* wall clock */
+    struct af_loop *loop;
+    void *arg;
+    /* why NULL: result tells. Called once, perhaps from within; unless the reload is freed. */
+    void (*done)(void *arg, const struct af_reload_result *result, const char *why);
+};
+
+struct af_reload *af_reload_begin(const struct af_reload_spec *spec);
+void af_reload_free(struct af_reload *reload);
+
+/* For af_script_set_owner(): a migration that asks for something from outside is refused. */
+void af_reload_call(void *owner, struct af_script_party *party, const struct af_script_call *call);
+
+#endif

@@ -1,0 +1,72 @@
+/* describe.c: what a party waits for, in words for people. */
+#include "run/impl.h"
+
+#include "base/bounds.h"
+
+#include <string.h>
+
+enum { SILENT_SHOWN = 5 };
+
+/* "; nothing has come from p1, p2 …" */
+static void name_silent(const struct af_party_run *run, struct af_buf *out)
+{
+    size_t count, silent = 0;
+    const struct af_script_member *members = af_script_members(run->spec.script, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (run->heard[i] || silent++ >= SILENT_SHOWN)
+            continue;
+        af_buf_printf(out, "%s%s", silent == 1 ? "; nothing has come from " : ", ", members[i].id);
+    }
+    if (silent > SILENT_SHOWN)
+        af_buf_printf(out, " and %zu more", silent - SILENT_SHOWN);
+}
+
+/* "; deadline 'quorum' in 59 min" */
+static void name_timer(const struct af_party_run *run, struct af_buf *out)
+{
+    const char *name;
+    int64_t left_ns = af_party_next_timer_ns(run->party, &name);
+    long long left_s = (left_ns + AF_S_NS - 1) / AF_S_NS;
+    if (left_ns < 0)
+        return;
+    if (strcmp(name, "after") == 0)
+        af_buf_append_string(out, "; its time is over in ");
+    else
+        af_buf_printf(out, "; deadline '%s' in ", name);
+    if (left_s < 120)
+        af_buf_printf(out, "%lld s", left_s);
+    else if (left_s < 7200)
+        af_buf_printf(out, "%lld min", left_s / 60);
+    else
+        af_buf_printf(out, "%lld h", left_s / 3600);
+}
+
+void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
+{
+    const struct af_flow_state *state = af_party_state(run->party);
+    const char *comma = "";
+    if (af_party_waits(run->party)) {
+        const char *call = af_calls_waits_for(run->calls);
+        af_buf_printf(out, "its handler waits at %s",
+                      af_script_party_where(af_party_script(run->party)));
+        if (call != NULL)
+            af_buf_printf(out, " (%s)", call);
+        return;
+    }
+    if (state == NULL)
+        return;
+    af_buf_printf(out, "state '%s' (%s:%d), for ", state->name,
+                  af_script_file(run->spec.script)->name, state->line);
+    for (size_t i = 0; i < run->flow->event_count; i++) {
+        if (state->events[i] != AF_EVENT_HANDLED)
+            continue;
+        af_buf_printf(out, "%s%s", comma, run->flow->events[i].type);
+        comma = ", ";
+    }
+    if (comma[0] == '\0')
+        af_buf_append_string(out, state->has_after ? "its time" : "nothing that can come");
+    name_timer(run, out);
+    name_silent(run, out);
+    if (af_party_deferred(run->party) > 0)
+        af_buf_printf(out, "; %zu deferred", af_party_deferred(run->party));
+}

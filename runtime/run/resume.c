@@ -1,0 +1,225 @@
+/* resume.c: from what was kept back to a party that goes on. What the store holds was written
+ * by us, but a disk may give anything: all of it is read as strictly as what comes from outside. */
+#include "run/impl.h"
+
+#include "base/bounds.h"
+#include "trace/contract.h"
+#include "base/failure.h"
+#include "json/json.h"
+#include "base/mem.h"
+#include "trace/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct resume {
+    struct af_party_run *run;
+    struct af_party_saved_timer *timers;
+    size_t timer_count, timer_cap;
+    struct af_contract **deferred;
+    size_t deferred_count, deferred_cap;
+    bool damaged; /* something was not as we write it */
+};
+
+/* ---- Timers: [[name or null, due, length], …] ---- */
+
+static bool read_timer(struct af_json_reader *reader, struct af_arena *arena,
+                       struct af_party_saved_timer *timer)
+{
+    enum af_json_token token = af_json_next(reader);
+    if (token == AF_JSON_STRING)
+        timer->name = af_arena_copy(arena, reader->string, reader->string_len);
+    else if (token != AF_JSON_NULL)
+        return false;
+    if (af_json_next(reader) != AF_JSON_INTEGER)
+        return false;
+    timer->due_wall_ns = reader->integer;
+    if (af_json_next(reader) != AF_JSON_INTEGER || reader->integer < 0 ||
+        reader->integer > AF_TIME_MAX_NS)
+        return false;
+    timer->length_ns = reader->integer;
+    return af_json_next(reader) == AF_JSON_ARRAY_END;
+}
+
+static void read_timers(struct resume *resume, const char *json)
+{
+    struct af_json_reader reader;
+    enum af_json_token token;
+    af_json_reader_init(&reader, json, strlen(json));
+    bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
+    while (ok && (token = af_json_next(&reader)) != AF_JSON_ARRAY_END) {
+        struct af_party_saved_timer timer = {NULL, 0, 0};
+        ok = token == AF_JSON_ARRAY_BEGIN && read_timer(&reader, &resume->run->names, &timer);
+        af_mem_reserve(&resume->timers, &resume->timer_cap, resume->timer_count + 1,
+                       sizeof *resume->timers);
+        resume->timers[resume->timer_count++] = timer;
+    }
+    resume->damaged = resume->damaged || !ok;
+    af_json_reader_release(&reader);
+}
+
+/* ---- What was deferred, and what was seen. ---- */
+
+static void take_deferred(void *arg, const struct af_store_entry *entry)
+{
+    struct resume *resume = arg;
+    if (entry->type == NULL || entry->content == NULL) {
+        resume->damaged = true;
+        return;
+    }
+    struct af_run_incoming incoming = {.uuid = entry->uuid,
+                                       .sender = entry->sender,
+                                       .type = entry->type,
+                                       .content = entry->content,
+                                       .content_len = entry->content_len,
+                                       .time_ns = entry->time_ns};
+    af_mem_reserve(&resume->deferred, &resume->deferred_cap, resume->deferred_count + 1,
+                   sizeof *resume->deferred);
+    resume->deferred[resume->deferred_count++] = af_run_contract(resume->run, &incoming);
+}
+
+static void take_seen(void *arg, struct af_hash key)
+{
+    struct resume *resume = arg;
+    af_party_note_seen(resume->run->party, key);
+}
+
+/* ---- Sends that the bus has not confirmed: [{"to":[…], "uuid", "title", "type", "time",
+ * "content"}, …] ---- */
+
+struct send {
+    const char *targets[AF_BUS_TARGETS_MAX];
+    struct af_bus_post post;
+};
+
+static bool read_targets(struct af_json_reader *reader, struct af_arena *arena, struct send *send)
+{
+    enum af_json_token token;
+    if (af_json_next(reader) != AF_JSON_ARRAY_BEGIN)
+        return false;
+    while ((token = af_json_next(reader)) == AF_JSON_STRING) {
+        if (send->post.target_count == AF_BUS_TARGETS_MAX)
+            return false;
+        send->targets[send->post.target_count++] =
+            af_arena_copy(arena, reader->string, reader->string_len);
+    }
+    return token == AF_JSON_ARRAY_END;
+}
+
+static bool key_is(const struct af_json_reader *reader, const char *name)
+{
+    return reader->string_len == strlen(name) &&
+           memcmp(reader->string, name, reader->string_len) == 0;
+}
+
+static bool read_field(struct af_json_reader *reader, const char *json, struct af_arena *arena,
+                       struct send *send)
+{
+    if (key_is(reader, "to"))
+        return read_targets(reader, arena, send);
+    bool uuid = key_is(reader, "uuid"), title = key_is(reader, "title");
+    bool time = key_is(reader, "time"), content = key_is(reader, "content");
+    bool version = key_is(reader, "version");
+    enum af_json_token token = af_json_next(reader);
+    size_t start = reader->offset;
+    if (uuid && token == AF_JSON_STRING)
+        send->post.uuid = af_arena_copy(arena, reader->string, reader->string_len);
+    if (title && token == AF_JSON_STRING)
+        send->post.title = af_arena_copy(arena, reader->string, reader->string_len);
+    if (time && token == AF_JSON_INTEGER)
+        send->post.time_s = reader->integer / AF_S_NS;
+    if (version && token == AF_JSON_INTEGER)
+        send->post.flow_version = reader->integer;
+    if (!af_json_skip(reader, token))
+        return false;
+    if (content && token == AF_JSON_OBJECT_BEGIN) {
+        send->post.content = json + start;
+        send->post.content_len = reader->offset + 1 - start;
+    }
+    return true;
+}
+
+static bool read_send(struct af_json_reader *reader, const char *json, struct af_arena *arena,
+                      struct send *send)
+{
+    enum af_json_token token;
+    memset(&send->post, 0, sizeof send->post);
+    send->post.targets = send->targets;
+    while ((token = af_json_next(reader)) == AF_JSON_KEY)
+        if (!read_field(reader, json, arena, send))
+            return false;
+    return token == AF_JSON_OBJECT_END && send->post.uuid != NULL && send->post.title != NULL &&
+           send->post.content != NULL && send->post.target_count > 0;
+}
+
+static void send_again(void *arg, const struct af_store_entry *entry)
+{
+    struct resume *resume = arg;
+    struct af_json_reader reader;
+    struct af_arena arena = {0};
+    enum af_json_token token;
+    if (entry->sends == NULL)
+        return;
+    struct send *send = af_mem_alloc(sizeof *send);
+    af_json_reader_init(&reader, entry->sends, strlen(entry->sends));
+    bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
+    while (ok && (token = af_json_next(&reader)) != AF_JSON_ARRAY_END) {
+        ok = token == AF_JSON_OBJECT_BEGIN && read_send(&reader, entry->sends, &arena, send);
+        if (ok)
+            af_run_send(resume->run, send->post, entry->seq);
+    }
+    resume->damaged = resume->damaged || !ok;
+    af_json_reader_release(&reader);
+    af_arena_release(&arena);
+    free(send);
+}
+
+/* ---- Together. ---- */
+
+static int put_back(struct resume *resume, const struct af_store_party *kept,
+                    struct af_failure *why)
+{
+    struct af_party_run *run = resume->run;
+    struct af_party_saved saved = {.status = (enum af_party_status)kept->status,
+                                   .state = kept->state,
+                                   .data = kept->data,
+                                   .data_len = kept->data_len,
+                                   .fired = kept->fired,
+                                   .timers = resume->timers,
+                                   .timer_count = resume->timer_count,
+                                   .deferred = resume->deferred,
+                                   .deferred_count = resume->deferred_count,
+                                   .result = kept->result,
+                                   .reason = kept->reason,
+                                   .held = kept->held};
+    if (resume->damaged || kept->status < AF_PARTY_NEW || kept->status > AF_PARTY_FAILED ||
+        (kept->status == AF_PARTY_ACTIVE && kept->state == NULL))
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, kept->task,
+                              "what is kept of its party is damaged");
+    if (af_party_restore(run->party, &saved, why) != 0)
+        return -1;
+    resume->deferred_count = 0; /* the party's now */
+    run->end_put = kept->status > AF_PARTY_ACTIVE;
+    return 0;
+}
+
+int af_run_restore(struct af_party_run *run, struct af_failure *why)
+{
+    const struct af_store_party *kept = run->spec.kept;
+    struct resume resume = {.run = run};
+    struct af_store_loader loader = {&resume, take_deferred, take_seen, send_again};
+    run->party_id = kept->id;
+    run->seq = run->announced = kept->seq;
+    run->progress = kept->progress;
+    run->since_ns = kept->since_ns;
+    run->data_hash = af_trace_data_hash(kept->data, kept->data_len);
+    read_timers(&resume, kept->timers);
+    int result = af_store_load(run->spec.store, kept, &loader, why);
+    if (result == 0)
+        result = put_back(&resume, kept, why);
+    for (size_t i = 0; i < resume.deferred_count; i++)
+        af_contract_drop(resume.deferred[i]);
+    free(resume.deferred);
+    free(resume.timers);
+    return result;
+}

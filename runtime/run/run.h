@@ -1,0 +1,93 @@
+/* run.h: a flow's party at its node, over a bus: what it sends goes out in order until the
+ * bus has it, what comes is given to it, and acknowledged once it has been dealt with.
+ *
+ * With a store it is crash-safe. Each step of the party is one record; only when that is on the
+ * disk does the world hear of it: sends leave, contracts are acknowledged, the owner is told. One
+ * that comes back goes on from its last record, sends again what the bus had not confirmed, and
+ * knows what it has dealt with; a handler that was cut short runs again from its event. */
+#ifndef AF_PARTY_RUN_H
+#define AF_PARTY_RUN_H
+
+#include "bus/bus.h"
+#include "party/party.h"
+
+struct af_buf;
+struct af_grants;
+struct af_party_run;
+struct af_store;
+struct af_store_party;
+
+struct af_party_run_owner {
+    void *arg;
+
+    /* Something is wrong with the protocol, or the party is held; text is for people. */
+    void (*finding)(void *arg, enum af_finding finding, const char *text);
+    void (*log)(void *arg, const char *text, size_t len);
+
+    /* Something happened, and is kept. */
+    void (*moved)(void *arg);
+
+    /* The bus is away, and is tried again: why; NULL: it is back. */
+    void (*trouble)(void *arg, const char *why);
+
+    /* The bus will never take what this party sends or asks. */
+    void (*refused)(void *arg, const char *why);
+
+    /* The party is done or has failed, and that is kept; what it sent may still be on its way. */
+    void (*ended)(void *arg);
+
+    /* All that it sent is confirmed. */
+    void (*sent_all)(void *arg);
+};
+
+struct af_party_run_spec { /* all is borrowed, and outlives the party, but kept */
+    struct af_party_run_owner owner;
+    struct af_loop *loop;
+    struct af_bus *bus;
+    const char *bus_url;
+    const struct af_grants *grants;
+    struct af_script *script; /* whose task is set */
+    const char *node, *task;
+    const char *holder; /* which process of the node: the same for one that comes back */
+    uint32_t member, role;
+    bool quiet;
+    struct af_store *store;            /* or NULL: nothing is kept … */
+    const struct af_store_party *kept; /* … else the party as it was kept */
+};
+
+/* Returns NULL with *why filled if the script cannot be instantiated, or the party not be put back
+ * where it was. */
+struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, struct af_failure *why);
+
+/* For af_script_set_owner(): a call of a party that was made here. */
+void af_party_run_call(void *arg, struct af_script_party *party, const struct af_script_call *call);
+
+/* Starts it, or has it go on. */
+void af_party_run_begin(struct af_party_run *run);
+
+/* Has it take nothing for a while, or go on; whether nothing of it is under way: no handler, and no
+ * step that is not kept yet. */
+void af_party_run_pause(struct af_party_run *run, bool pauses);
+bool af_party_run_is_quiet(const struct af_party_run *run);
+
+/* Ends it wherever it is; what was kept stays. NULL is allowed. */
+void af_party_run_free(struct af_party_run *run);
+
+/* Gives back what the bus has handed out, and is over then. */
+void af_party_run_leave(struct af_party_run *run, void (*over)(void *arg), void *arg);
+
+struct af_party *af_party_run_party(const struct af_party_run *run);
+size_t af_party_run_unsent(const struct af_party_run *run); /* posts, also of steps not kept yet */
+uint64_t af_party_run_sent(const struct af_party_run *run);
+uint64_t af_party_run_received(const struct af_party_run *run);
+
+/* "state 'querying' (flow.lua:12), for sync; nothing has come from p1" */
+void af_party_run_describe(const struct af_party_run *run, struct af_buf *out);
+
+/* When its last step was, or its handler began to wait: nanoseconds since 1970. */
+int64_t af_party_run_since_ns(const struct af_party_run *run);
+
+/* How far it said it is, percent; -1: it did not. */
+int af_party_run_progress(const struct af_party_run *run);
+
+#endif

@@ -1,0 +1,173 @@
+/* file_access.c: see file_access.h. */
+#include "script/file_access.h"
+
+#include "base/failure.h"
+#include "base/io.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int af_file_access_grant(struct af_file_access *access, int write, const char *dir,
+                         struct af_failure *why)
+{
+    char *real = realpath(dir, NULL);
+    struct stat info;
+    if (real == NULL || stat(real, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        free(real);
+        return af_failure_set(why, AF_FAILURE_USAGE, dir, "is not a folder");
+    }
+    char ***dirs = write ? &access->write_dirs : &access->read_dirs;
+    size_t *count = write ? &access->write_count : &access->read_count;
+    size_t *cap = write ? &access->write_cap : &access->read_cap;
+    af_mem_reserve(dirs, cap, *count + 1, sizeof(char *));
+    (*dirs)[(*count)++] = real;
+    return 0;
+}
+
+void af_file_access_release(struct af_file_access *access)
+{
+    for (size_t i = 0; i < access->read_count; i++)
+        free(access->read_dirs[i]);
+    for (size_t i = 0; i < access->write_count; i++)
+        free(access->write_dirs[i]);
+    free(access->read_dirs);
+    free(access->write_dirs);
+    *access = (struct af_file_access){0};
+}
+
+static bool is_below(const char *path, char *const *dirs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(dirs[i]);
+        if (strcmp(dirs[i], "/") == 0 ||
+            (strncmp(path, dirs[i], len) == 0 && (path[len] == '/' || path[len] == '\0')))
+            return true;
+    }
+    return false;
+}
+
+static int refuse(const char *path, const char *option, struct af_failure *why)
+{
+    return af_failure_set(why, AF_FAILURE_FLOW, path,
+                          "is outside of what the script may reach; grant its folder with %s",
+                          option);
+}
+
+static int read_all(int fd, const char *path, int64_t max_bytes, struct af_buf *bytes,
+                    struct af_failure *why)
+{
+    char piece[65536];
+    size_t before = bytes->len;
+    ssize_t got;
+    while ((got = read(fd, piece, sizeof piece)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s",
+                                  strerror(errno));
+        af_buf_append(bytes, piece, (size_t)got);
+        if (bytes->full || (int64_t)(bytes->len - before) > max_bytes)
+            return af_failure_set(why, AF_FAILURE_FLOW, path, "is larger than %lld bytes",
+                                  (long long)max_bytes);
+    }
+    return 0;
+}
+
+char *af_file_find(const struct af_file_access *access, const char *path, struct af_failure *why)
+{
+    char *real = realpath(path, NULL);
+    if (real == NULL) {
+        af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
+    } else if (!is_below(real, access->read_dirs, access->read_count)) {
+        refuse(path, "--allow-read", why);
+        free(real);
+        real = NULL;
+    }
+    return real;
+}
+
+int af_file_read(const struct af_file_access *access, const char *path, int64_t max_bytes,
+                 struct af_buf *bytes, struct af_failure *why)
+{
+    char *real = af_file_find(access, path, why);
+    struct stat info;
+    int fd = -1;
+    int result = 0;
+    if (real == NULL)
+        return -1;
+    if ((fd = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
+        result = af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
+    else if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        result = af_failure_set(why, AF_FAILURE_FLOW, path, "is not a plain file");
+    else
+        result = read_all(fd, path, max_bytes, bytes, why);
+    if (fd >= 0)
+        close(fd);
+    free(real);
+    return result;
+}
+
+/* The real path of the folder that a new file is to stand in; the caller frees it. */
+static char *real_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return realpath(".", NULL);
+    char *folder = af_mem_copy(path, slash == path ? 1 : (size_t)(slash - path));
+    char *real = realpath(folder, NULL);
+    free(folder);
+    return real;
+}
+
+char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    char *folder = real_folder(path);
+    char target[PATH_MAX];
+    if (folder == NULL) {
+        af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
+        return NULL;
+    }
+    bool allowed = is_below(folder, access->write_dirs, access->write_count);
+    int size = snprintf(target, sizeof target, "%s/%s", folder, name);
+    free(folder);
+    if (!allowed || name[0] == '\0' || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
+        refuse(path, "--allow-write", why);
+    else if (size >= PATH_MAX)
+        af_failure_set(why, AF_FAILURE_FLOW, path, "is too long a path");
+    else
+        return af_mem_string(target);
+    return NULL;
+}
+
+int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
+                  size_t len, struct af_failure *why)
+{
+    char *target = af_file_target(access, path, why);
+    if (target == NULL)
+        return -1;
+    struct af_buf temporary = AF_BUF_EMPTY;
+    const char *slash = strrchr(target, '/');
+    af_buf_append(&temporary, target, (size_t)(slash - target));
+    af_buf_printf(&temporary, "/.%s.XXXXXX", slash + 1);
+    int fd = mkostemp((char *)af_buf_text(&temporary), O_CLOEXEC); /* 0600 */
+    bool ok = fd >= 0 && af_io_write_all(fd, bytes, len) && fsync(fd) == 0;
+    ok = (fd < 0 || close(fd) == 0) && ok;
+    ok = ok && rename(temporary.data, target) == 0;
+    if (!ok)
+        af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
+    if (!ok && fd >= 0)
+        unlink(temporary.data);
+    af_buf_release(&temporary);
+    free(target);
+    return ok ? 0 : -1;
+}

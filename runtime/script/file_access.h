@@ -1,0 +1,37 @@
+/* file_access.h: which files a script's calls may reach: those below the folders that were granted.
+ */
+#ifndef AF_FILE_ACCESS_H
+#define AF_FILE_ACCESS_H
+
+#include "base/buf.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_failure;
+
+struct af_file_access {
+    char **read_dirs, **write_dirs; /* real paths */
+    size_t read_count, read_cap, write_count, write_cap;
+};
+
+/* Grants a folder. Returns -1 with *why filled if it is none. */
+int af_file_access_grant(struct af_file_access *access, int write, const char *dir,
+                         struct af_failure *why);
+void af_file_access_release(struct af_file_access *access);
+
+/* Appends a file's bytes, at most max_bytes. Returns -1 with *why filled: outside of the granted
+ * folders (also by a link or ..), no plain file, too large, unreadable. */
+int af_file_read(const struct af_file_access *access, const char *path, int64_t max_bytes,
+                 struct af_buf *bytes, struct af_failure *why);
+
+/* The real path of a file that may be read, or of one that may be written: for who does it later.
+ * The caller frees it. NULL with *why filled, as above. */
+char *af_file_find(const struct af_file_access *access, const char *path, struct af_failure *why);
+char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why);
+
+/* Writes a file, of mode 0600, whole or not at all. */
+int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
+                  size_t len, struct af_failure *why);
+
+#endif

@@ -1,0 +1,102 @@
+/* mock.c: see mock.h. */
+#include "script/mock.h"
+
+#include "base/failure.h"
+#include "script/file_access.h"
+#include "json/json.h"
+#include "script/request.h"
+#include "script/calls.h"
+
+#include <stdint.h>
+#include <string.h>
+
+int af_script_mock_upload(const struct af_script_mock *mock, const struct af_script_call *call,
+                          const struct af_request *request, struct af_script_mock_file *file,
+                          struct af_answer *answer, struct af_failure *why)
+{
+    const char *path = af_request_string(request, "path");
+    const void *bytes = call->bytes;
+    file->len = call->bytes_len;
+    if (path != NULL) {
+        if (af_file_read(mock->files, path, AF_BUF_BYTES_MAX, &file->bytes, why) != 0)
+            return -1;
+        bytes = af_buf_text(&file->bytes);
+        file->len = file->bytes.len;
+    }
+    af_file_store_put(mock->store, bytes, file->len, file->url);
+    af_buf_printf(&file->reply, "{\"url\":\"%s\"}", file->url);
+    answer->reply = af_buf_text(&file->reply);
+    answer->reply_len = file->reply.len;
+    return 0;
+}
+
+/* The bytes of a URL: NULL with *why filled. */
+static const void *fetch(const struct af_script_mock *mock, const char *url, int64_t max_bytes,
+                         struct af_script_mock_file *file, struct af_failure *why)
+{
+    if (strncmp(url, "mock://", 7) == 0) {
+        const void *bytes = af_file_store_get(mock->store, url, &file->len);
+        if (bytes == NULL)
+            af_failure_set(why, AF_FAILURE_FLOW, url, "nothing was uploaded under this URL");
+        return bytes;
+    }
+    if (strncmp(url, "file://", 7) == 0) {
+        if (af_file_read(mock->files, url + 7, max_bytes, &file->bytes, why) != 0)
+            return NULL;
+        file->len = file->bytes.len;
+        return af_buf_text(&file->bytes);
+    }
+    af_failure_set(why, AF_FAILURE_FLOW, url, "in mock only mock:// and file:// can be downloaded");
+    return NULL;
+}
+
+int af_script_mock_download(const struct af_script_mock *mock, const struct af_request *request,
+                            struct af_script_mock_file *file, struct af_answer *answer,
+                            struct af_failure *why)
+{
+    const char *url = af_request_string(request, "url");
+    const char *path = af_request_string(request, "path");
+    const char *sha256 = af_request_string(request, "sha256");
+    int64_t max_bytes = AF_BUF_BYTES_MAX;
+    af_request_integer(request, "max_bytes", &max_bytes);
+    const void *bytes = fetch(mock, url, max_bytes, file, why);
+    if (bytes == NULL)
+        return -1;
+    if ((int64_t)file->len > max_bytes)
+        return af_failure_set(why, AF_FAILURE_FLOW, url, "is larger than %lld bytes",
+                              (long long)max_bytes);
+    if (sha256 != NULL && !af_script_is_sha256(bytes, file->len, sha256))
+        return af_failure_set(why, AF_FAILURE_FLOW, url, "its SHA-256 is not the expected one");
+    if (path != NULL && mock->reads_only)
+        return af_failure_set(why, AF_FAILURE_FLOW, path, "no file is written in a check");
+    if (path != NULL && af_file_write(mock->files, path, bytes, file->len, why) != 0)
+        return -1;
+    answer->reply = "null";
+    answer->reply_len = strlen(answer->reply);
+    answer->bytes = path != NULL ? NULL : bytes;
+    answer->bytes_len = path != NULL ? 0 : file->len;
+    return 0;
+}
+
+void af_script_mock_release(struct af_script_mock_file *file)
+{
+    af_buf_release(&file->bytes);
+    af_buf_release(&file->reply);
+}
+
+void af_script_mock_nodes(const struct af_script *script, const char *id, struct af_buf *reply)
+{
+    size_t count;
+    const struct af_script_member *members = af_script_members(script, &count);
+    if (id != NULL) {
+        af_buf_append_string(reply, "{\"mock\":true,\"id\":");
+        af_json_write_string(reply, id, strlen(id));
+        af_buf_append_string(reply, ",\"nodes\":");
+    }
+    af_buf_append_char(reply, '[');
+    for (size_t i = 0; i < count; i++) {
+        af_buf_append_string(reply, i == 0 ? "" : ",");
+        af_json_write_string(reply, members[i].id, strlen(members[i].id));
+    }
+    af_buf_append_string(reply, id != NULL ? "]}" : "]");
+}

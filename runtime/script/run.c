@@ -1,0 +1,95 @@
+/* run.c: see run.h.
+ *
+ *   request  {"program", "args":[…], "input":true if the call's bytes are its standard input,
+ *             "timeout":seconds, "max_bytes"}
+ *   reply    {"status", "output":how many of the bytes are its output; the others are its errors}
+ */
+#include "script/run.h"
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/failure.h"
+#include "script/grants.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_limits(struct af_script_run *run, struct af_failure *why)
+{
+    double timeout_s = AF_PROCESS_TIME_S;
+    int64_t max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX;
+    af_request_number(&run->request, "timeout", &timeout_s);
+    af_request_integer(&run->request, "max_bytes", &max_bytes);
+    if (!(timeout_s > 0 && timeout_s <= (double)AF_TIME_MAX_S))
+        return af_failure_set(why, AF_FAILURE_FLOW, "timeout",
+                              "expected more than 0 and at most %lld seconds",
+                              (long long)AF_TIME_MAX_S);
+    if (max_bytes < 0 || max_bytes > AF_PROCESS_OUTPUT_BYTES_MAX)
+        return af_failure_set(why, AF_FAILURE_FLOW, "max_bytes", "expected 0 to %u",
+                              AF_PROCESS_OUTPUT_BYTES_MAX);
+    run->spec.timeout_ns = (int64_t)ceil(timeout_s * 1e9);
+    run->spec.max_bytes = (size_t)max_bytes;
+    return 0;
+}
+
+int af_script_run_read(struct af_script_run *run, const struct af_grants *grants,
+                       const struct af_script_call *call, struct af_failure *why)
+{
+    memset(run, 0, sizeof *run);
+    const char *program = NULL;
+    if (af_request_read(&run->request, call->request, call->request_len))
+        program = af_request_string(&run->request, "program");
+    if (program == NULL)
+        af_failure_set(why, AF_FAILURE_FLOW, "request", "names no program");
+    else
+        run->spec.path = af_grants_program(grants, program, why);
+    if (run->spec.path == NULL || read_limits(run, why) != 0) {
+        af_script_run_release(run);
+        return -1;
+    }
+    const struct af_request_field *args = af_request_list(&run->request, "args");
+    if (args != NULL) {
+        run->spec.args = (const char *const *)args->items;
+        run->spec.arg_count = args->item_count;
+    }
+    if (af_request_bool(&run->request, "input")) {
+        run->spec.input = call->bytes == NULL ? "" : call->bytes;
+        run->spec.input_len = call->bytes_len;
+    }
+    af_uuid_format(call->key, run->call_id);
+    run->spec.name = program;
+    run->spec.call_id = run->call_id;
+    return 0;
+}
+
+void af_script_run_release(struct af_script_run *run)
+{
+    af_request_release(&run->request);
+}
+
+const struct af_answer *af_script_run_answer(struct af_script_run_answer *run,
+                                             const struct af_process_result *result, int64_t now_ns)
+{
+    memset(run, 0, sizeof *run);
+    run->answer.now_ns = now_ns;
+    if (result->failure != NULL) {
+        snprintf(run->text, sizeof run->text, "af.process.run: %s", result->failure);
+        run->answer.failure = run->text;
+        return &run->answer;
+    }
+    int len = snprintf(run->text, sizeof run->text, "{\"status\":%d,\"output\":%zu}",
+                       result->status, result->output_len);
+    af_buf_append(&run->bytes, result->output, result->output_len);
+    af_buf_append(&run->bytes, result->errors, result->errors_len);
+    run->answer.reply = run->text;
+    run->answer.reply_len = (size_t)len;
+    run->answer.bytes = af_buf_text(&run->bytes);
+    run->answer.bytes_len = run->bytes.len;
+    return &run->answer;
+}
+
+void af_script_run_answer_release(struct af_script_run_answer *run)
+{
+    af_buf_release(&run->bytes);
+}

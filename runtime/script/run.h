@@ -1,0 +1,36 @@
+/* run.h: a script's call "run" (af.process.run): from its request to a process, and from
+ * that one's result to the answer. How the process is waited for is the owner's. */
+#ifndef AF_SCRIPT_RUN_H
+#define AF_SCRIPT_RUN_H
+
+#include "base/failure.h"
+#include "loop/process.h"
+#include "script/request.h"
+#include "script/script.h"
+
+struct af_grants;
+
+struct af_script_run {
+    struct af_process_spec spec; /* borrows from all below, from the grants, and from the call */
+    struct af_request request;
+    char call_id[AF_UUID_TEXT_BYTES];
+};
+
+/* Returns -1 with *why filled: the program is not granted, or the request is wrong; there is
+ * nothing to release then. */
+int af_script_run_read(struct af_script_run *run, const struct af_grants *grants,
+                       const struct af_script_call *call, struct af_failure *why);
+void af_script_run_release(struct af_script_run *run);
+
+/* What a process came to, as the answer to its call. */
+struct af_script_run_answer {
+    struct af_answer answer;
+    char text[AF_FAILURE_TEXT_MAX + 40];
+    struct af_buf bytes;
+};
+const struct af_answer *af_script_run_answer(struct af_script_run_answer *run,
+                                             const struct af_process_result *result,
+                                             int64_t now_ns);
+void af_script_run_answer_release(struct af_script_run_answer *run);
+
+#endif

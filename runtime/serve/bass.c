@@ -1,0 +1,154 @@
+/* bass.c: what the platform's task manager answers: logins, bundles, launches, datasets.
+ *
+ * Its envelope is {"Response":{"Data":{…}}}. A login's user is a node, its password a token of that
+ * node; what it gives, in an answer and as a cookie, is a session that only these calls take. The
+ * state of a dataset is noted with the task, for its admin to see; so is a launch, of which
+ * launch.c does more. */
+#include "serve/impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT(name, need, type, field, max)                                                         \
+    {                                                                                              \
+        name, SERVE_TEXT, need, offsetof(type, field), 0, max, NULL, 0                             \
+    }
+
+void serve_send_bass(struct serve_call *call, const char *key, const char *value)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_append_string(&out, "{\"Response\":{\"Data\":{");
+    serve_append_text(&out, key, value);
+    af_buf_append_string(&out, "}}}");
+    serve_count(call, 0);
+    serve_send_text(call, 200, "application/json", &out);
+}
+
+/* ---- Login. ---- */
+
+struct login {
+    const char *user, *password;
+};
+
+static const struct serve_field login_rows[] = {
+    TEXT("UserName", SERVE_NEEDED, struct login, user, AF_BUS_ID_BYTES_MAX),
+    TEXT("Password", SERVE_NEEDED, struct login, password, 4096),
+    {0},
+};
+
+void serve_login(struct serve_call *call)
+{
+    const struct login *login = serve_read_body(call, login_rows, sizeof *login);
+    char session[65], cookie[160];
+    if (login == NULL)
+        return;
+    if (!serve_is_id(login->user) || !serve_knows_password(call, login->user, login->password)) {
+        serve_error(call, 401, 401, "there is no such user with this password");
+        return;
+    }
+    serve_session_new(call, login->user, session);
+    snprintf(cookie, sizeof cookie, "sid=%s; Path=/; HttpOnly; SameSite=Strict%s", session,
+             af_exchange_is_tls(call->exchange) ? "; Secure" : "");
+    af_exchange_add_header(call->exchange, "Set-Cookie", cookie);
+    serve_send_bass(call, "Token", session);
+}
+
+/* ---- What is noted. ---- */
+
+static void noted(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        serve_bus_error(call, result);
+    else
+        serve_send_bass(call, "Status", "OK");
+}
+
+struct dataset {
+    const char *task, *cause;
+    bool is_verified;
+};
+
+static const struct serve_field dataset_rows[] = {
+    TEXT("TaskId", SERVE_NEEDED, struct dataset, task, AF_BUS_ID_BYTES_MAX),
+    {"VerifyResult", SERVE_BOOLEAN, SERVE_NEEDED, offsetof(struct dataset, is_verified), 0, 0, NULL,
+     0},
+    TEXT("CauseOfFailure", SERVE_OR_NULL, struct dataset, cause, AF_SERVE_TEXT_BYTES_MAX),
+    {0},
+};
+
+void serve_dataset(struct serve_call *call)
+{
+    const struct dataset *dataset = serve_read_body(call, dataset_rows, sizeof *dataset);
+    if (dataset == NULL)
+        return;
+    struct af_bus_note note = {
+        .kind = AF_BUS_NOTE_DATASET,
+        .task = dataset->task,
+        .channel = "federated",
+        .node = call->node,
+        .number = dataset->is_verified,
+        .text = dataset->cause,
+    };
+    af_bus_tell(call->serve->bus, &note, noted, call);
+}
+
+/* ---- Bundles: beside the tasks' files, since a bundle comes before its task is named. ---- */
+
+void serve_admit_bundle(struct serve_call *call)
+{
+    af_exchange_take_part(call->exchange, "File", call->serve->options.files,
+                          AF_BUS_FILE_BYTES_MAX);
+}
+
+static size_t count_entries(const char *folder)
+{
+    size_t count = 0;
+    DIR *entries = opendir(folder);
+    while (entries != NULL && readdir(entries) != NULL)
+        count++;
+    if (entries != NULL)
+        closedir(entries);
+    return count;
+}
+
+static bool sync_path(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static bool keep_bundle(const struct serve_call *call, const struct af_exchange_part *part)
+{
+    struct af_buf folder = AF_BUF_EMPTY, path = AF_BUF_EMPTY;
+    af_buf_printf(&folder, "%s/bundles", call->serve->options.files);
+    af_buf_printf(&path, "%s/%s", af_buf_text(&folder), part->sha256);
+    bool ok = (mkdir(af_buf_text(&folder), 0700) == 0 || errno == EEXIST) &&
+              (access(af_buf_text(&path), F_OK) == 0 ||
+               count_entries(af_buf_text(&folder)) < AF_SERVE_BUNDLES_MAX) &&
+              sync_path(part->path) && rename(part->path, af_buf_text(&path)) == 0 &&
+              sync_path(af_buf_text(&folder));
+    af_buf_release(&folder);
+    af_buf_release(&path);
+    return ok;
+}
+
+void serve_upload_bundle(struct serve_call *call)
+{
+    const struct af_exchange_part *part = af_exchange_part(call->exchange);
+    if (part == NULL)
+        serve_error(call, 200, 400, "the body has no part `File`");
+    else if (!keep_bundle(call, part))
+        serve_error(call, 200, 507, "the bundle cannot be kept here");
+    else
+        serve_send_bass(call, "FileKey", part->sha256);
+}

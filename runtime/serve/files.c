@@ -1,0 +1,289 @@
+/* files.c: files of a task, up and down.
+ *
+ * A file's URL is http://<as the caller named us>/files/<task>/<sha256>.<extension>: what the bus
+ * calls it, with our address before it. Whoever asks for it must be a node of that task. What
+ * stands in a request's path is never used as a path: the bus says where it keeps the file of that
+ * digest.
+ */
+#include "serve/impl.h"
+
+#include "base/buf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { DIGEST = 64, EXTENSION_MAX = 16 };
+
+struct upload {
+    const char *task, *file_path;
+    bool durable;
+};
+
+/* ---- URLs. ---- */
+
+static void append_escaped(struct af_buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (isalnum(byte) || byte == '-' || byte == '_' || byte == '.')
+            af_buf_append_char(out, *text);
+        else
+            af_buf_printf(out, "%%%02X", byte);
+    }
+}
+
+static bool is_host(const char *host)
+{
+    static const char others[] = ".-:[]_";
+    size_t len = host == NULL ? 0 : strlen(host);
+    if (len == 0 || len > 255)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)host[i]) && strchr(others, host[i]) == NULL)
+            return false;
+    return true;
+}
+
+/* Our address as this caller knows it: where its next request will go, too. */
+static void append_base(struct af_buf *out, const struct serve_call *call)
+{
+    const char *host = af_exchange_header(call->exchange, "Host");
+    if (is_host(host))
+        af_buf_printf(out, "http%s://%s", af_exchange_is_tls(call->exchange) ? "s" : "", host);
+    else
+        af_buf_append_string(out, af_http_server_url(call->serve->http));
+    if (call->prefix_node != NULL) {
+        af_buf_append_string(out, "/node/");
+        append_escaped(out, call->prefix_node);
+    }
+}
+
+/* ---- Up. ---- */
+
+static bool is_true(const char *text)
+{
+    return text != NULL && (strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0);
+}
+
+/* Reads the query; NULL: it was answered. */
+static struct upload *read_query(struct serve_call *call)
+{
+    struct upload *upload = af_arena_alloc(&call->arena, sizeof *upload);
+    upload->task = af_exchange_query(call->exchange, "task_id");
+    upload->file_path = af_exchange_query(call->exchange, "file_path");
+    upload->durable = is_true(af_exchange_query(call->exchange, "durable"));
+    call->request = upload;
+    if (upload->task != NULL && serve_is_id(upload->task) &&
+        (upload->file_path == NULL ||
+         (strlen(upload->file_path) <= AF_SERVE_TEXT_BYTES_MAX &&
+          af_json_is_utf8(upload->file_path, strlen(upload->file_path)))))
+        return upload;
+    serve_error(call, 200, 400, "expected the query's task_id, and file_path as UTF-8");
+    return NULL;
+}
+
+/* Gigabytes are not taken from somebody who may not give them. */
+static void admitted(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        serve_bus_error(call, result);
+    else
+        af_exchange_take_part(call->exchange, "files", call->serve->options.files,
+                              AF_BUS_FILE_BYTES_MAX);
+}
+
+void serve_admit_upload(struct serve_call *call)
+{
+    const struct upload *upload = read_query(call);
+    if (upload != NULL)
+        af_bus_members(call->serve->bus, upload->task, call->node, admitted, call);
+}
+
+static void kept(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct upload *upload = call->request;
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    bool is_ours = strncmp(result->text, SERVE_BUS_FILES, sizeof SERVE_BUS_FILES - 1) == 0;
+    struct af_buf url = AF_BUF_EMPTY, out = serve_data();
+    if (is_ours) {
+        append_base(&url, call);
+        af_buf_append_string(&url, SERVE_FILES);
+    }
+    af_buf_append_string(&url, result->text + (is_ours ? sizeof SERVE_BUS_FILES - 1 : 0));
+    af_buf_append_char(&out, '{');
+    serve_append_text(&out, "task_id", upload->task);
+    af_buf_append_char(&out, ',');
+    serve_append_text(&out, "file_path", upload->file_path);
+    af_buf_printf(&out, ",\"durable\":%s,", upload->durable ? "true" : "false");
+    serve_append_text(&out, "f_url", af_buf_text(&url));
+    af_buf_append_char(&out, '}');
+    af_buf_release(&url);
+    serve_send(call, &out);
+}
+
+static bool has_extension(const char *name)
+{
+    return name != NULL && strrchr(name, '.') != NULL;
+}
+
+static void keep_part(struct serve_call *call, const struct af_exchange_part *part)
+{
+    const struct upload *upload = call->request;
+    struct af_bus_file file = {
+        .task = upload->task,
+        .node = call->node,
+        .name = has_extension(part->file_name) ? part->file_name : upload->file_path,
+        .path = part->path,
+        .move = true,
+        .sha256 = part->sha256,
+        .durable = upload->durable,
+    };
+    if (file.name == NULL)
+        file.name = "file";
+    af_bus_put_file(call->serve->bus, &file, kept, call);
+}
+
+/* ---- A path on a shared disk. ---- */
+
+/* Opens a plain file below the shared folder, whatever links there are. */
+static int open_shared(const struct serve_call *call, const char *path)
+{
+    const char *folder = call->serve->options.shared_disk;
+    size_t len = strlen(folder);
+    while (len > 1 && folder[len - 1] == '/')
+        len--;
+    if (path[0] == '/') {
+        if (strncmp(path, folder, len) != 0 || path[len] != '/')
+            return -1;
+        path += len;
+        path += strspn(path, "/");
+    }
+    struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    struct stat status;
+    int fd = (int)syscall(SYS_openat2, call->serve->shared_disk, path, &how, sizeof how);
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void keep_shared(struct serve_call *call, const struct upload *upload)
+{
+    char path[40];
+    if (upload->file_path == NULL) {
+        serve_error(call, 200, 400, "expected a part `files`, or the query's file_path");
+        return;
+    }
+    if (call->serve->options.shared_disk == NULL) {
+        serve_error(call, 200, 403,
+                    "this service reads no files of its own disk (--shared-disk): send the bytes "
+                    "as a part `files`");
+        return;
+    }
+    call->fd = open_shared(call, upload->file_path);
+    if (call->fd < 0) {
+        serve_error(call, 200, 404, "there is no such file on the shared disk");
+        return;
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", call->fd);
+    struct af_bus_file file = {
+        .task = upload->task,
+        .node = call->node,
+        .name = upload->file_path,
+        .path = path,
+        .durable = upload->durable,
+    };
+    af_bus_put_file(call->serve->bus, &file, kept, call);
+}
+
+void serve_upload(struct serve_call *call)
+{
+    const struct af_exchange_part *part = af_exchange_part(call->exchange);
+    if (call->request == NULL) { /* it has no body, so nobody was asked yet */
+        const struct upload *upload = read_query(call);
+        if (upload != NULL)
+            keep_shared(call, upload);
+    } else if (part != NULL) {
+        keep_part(call, part);
+    } else {
+        serve_error(call, 200, 400, "the body has no part `files`");
+    }
+}
+
+/* ---- Down. ---- */
+
+/* Whether it is <sha256> or <sha256>.<extension>. */
+static bool is_file_name(const char *name)
+{
+    const char *extension = name + DIGEST;
+    if (strlen(name) < DIGEST || strspn(name, "0123456789abcdef") < DIGEST)
+        return false;
+    if (*extension == '\0')
+        return true;
+    size_t len = strspn(extension + 1, "abcdefghijklmnopqrstuvwxyz0123456789");
+    return *extension == '.' && len > 0 && len < EXTENSION_MAX && extension[1 + len] == '\0';
+}
+
+static void located(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    struct stat status;
+    if (result->code == AF_BUS_INVALID || result->code == AF_BUS_NO_TASK) {
+        serve_error(call, 404, 404, "there is no such file");
+        return;
+    }
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    int fd = open(result->text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        if (fd >= 0)
+            close(fd);
+        serve_error(call, 404, 404, "the file is not there any more");
+        return;
+    }
+    serve_count(call, 0);
+    af_exchange_answer_file(call->exchange, fd, status.st_size, "application/octet-stream");
+}
+
+void serve_download(struct serve_call *call)
+{
+    char *task = af_arena_string(&call->arena, call->path + sizeof SERVE_FILES - 1);
+    char *name = strrchr(task, '/');
+    if (name != NULL)
+        *name++ = '\0';
+    if (name == NULL || !is_file_name(name) || !serve_is_id(task)) {
+        serve_error(call, 404, 404, "expected /files/<task>/<sha256>.<extension>");
+        return;
+    }
+    struct af_buf url = AF_BUF_EMPTY;
+    af_buf_append_string(&url, SERVE_BUS_FILES);
+    append_escaped(&url, task);
+    af_buf_printf(&url, "/%s", name);
+    struct af_bus_fetch fetch = {
+        .task = task,
+        .node = call->node,
+        .url = af_buf_text(&url),
+        .locate = true,
+    };
+    af_bus_get_file(call->serve->bus, &fetch, located, call);
+    af_buf_release(&url);
+}

@@ -1,0 +1,165 @@
+/* impl.h: what the files of the service share. Only serve*.c include it. */
+#ifndef AF_SERVE_IMPL_H
+#define AF_SERVE_IMPL_H
+
+#include "base/arena.h"
+#include "bus/bus.h"
+#include "http/server.h"
+#include "serve/serve.h"
+#include "serve/fields.h"
+
+#include <stdint.h>
+
+#define SERVE_BASE "/fed-service/api/v2"
+#define SERVE_BASS "/alpha-med/fed-bass"
+#define SERVE_FILES "/files/"
+#define SERVE_BUS_FILES "local://" /* what the bus calls them */
+
+struct serve_call;
+struct serve_callers;
+
+enum serve_access {
+    SERVE_ANYBODY,
+    SERVE_NODE,     /* a node that is known */
+    SERVE_ADMIN,    /* who has the admin's token */
+    SERVE_OPERATOR, /* the admin, or somebody on this machine */
+};
+
+enum serve_body { SERVE_BODY_NONE, SERVE_BODY_JSON, SERVE_BODY_PART };
+
+/* The table of endpoints, in serve.c; ends with an empty row. */
+struct serve_endpoint {
+    const char *name; /* in metrics */
+    const char *method;
+    const char *path; /* one that ends with / is the beginning of a path */
+    const char *cmb;  /* what this field of the query must be, or NULL */
+    enum serve_access access;
+    enum serve_body body;
+    void (*run)(struct serve_call *call);   /* the body is there */
+    void (*admit)(struct serve_call *call); /* before a part is taken; or NULL */
+};
+
+enum { SERVE_ENDPOINTS_MAX = 32, SERVE_CODES = 12 };
+
+struct serve_counts {
+    uint64_t requests[SERVE_ENDPOINTS_MAX + 1][SERVE_CODES]; /* the last: no endpoint */
+    uint64_t pushed, handed_out, acknowledged;
+};
+
+struct af_serve {
+    struct af_loop *loop;
+    struct af_bus *bus;
+    struct af_serve_options options;
+    struct af_http_server *http;
+    struct serve_callers *callers;
+    struct serve_reading reading;
+    struct serve_counts counts;
+    struct serve_call *parked; /* polls that wait */
+    size_t parked_count;
+    int64_t time_s; /* of time_text */
+    char time_text[32];
+    int shared_disk; /* a folder's descriptor, or -1 */
+    bool is_loopback, is_stopping;
+};
+
+/* One exchange. */
+struct serve_call {
+    struct af_serve *serve;
+    struct af_exchange *exchange;
+    const struct serve_endpoint *endpoint; /* NULL: none */
+    const char *path;                      /* behind the prefix */
+    char *prefix_node;                     /* whom the prefix names, or NULL */
+    const char *node;                      /* who calls, if known */
+    bool is_admin;
+    struct af_arena arena; /* all that the call needs */
+    void *request;         /* what was read of the body */
+    /* Of a poll that waits. */
+    uint64_t ticket;
+    struct serve_call *previous, *next;
+    bool is_parked;
+    int fd; /* a file that must stay open, or -1 */
+};
+
+/* ---- Answers: answer.c. ---- */
+
+/* Begins an envelope: {"code":0,"message":"","data":  ; its data follows, then serve_send(). */
+struct af_buf serve_data(void);
+void serve_send(struct serve_call *call, struct af_buf *envelope_take);
+/* {"task_id": …} */
+void serve_send_task(struct serve_call *call, const char *task);
+/* The task manager's: {"Response":{"Data":{key: value}}} */
+void serve_send_bass(struct serve_call *call, const char *key, const char *value);
+void serve_send_text(struct serve_call *call, int status, const char *content_type,
+                     struct af_buf *text_take);
+
+/* An error of the platform's kind (HTTP 200), or with a status of HTTP's own. */
+void serve_error(struct serve_call *call, int status, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* What serve_read() complained of. */
+void serve_malformed(struct serve_call *call);
+/* What the bus said no to. */
+void serve_bus_error(struct serve_call *call, const struct af_bus_result *result);
+
+/* The key, its colon and a string; "null" for NULL. */
+void serve_append_text(struct af_buf *out, const char *key, const char *text);
+void serve_count(struct serve_call *call, int code);
+
+/* Reads the body into a struct of the call's arena, which is zeroed first; NULL: it was answered
+ * as malformed. */
+void *serve_read_body(struct serve_call *call, const struct serve_field *rows, size_t bytes);
+
+/* ---- Who calls: callers.c. ---- */
+
+struct serve_callers *serve_callers_new(const struct af_serve_options *options,
+                                        struct af_failure *why);
+void serve_callers_free(struct serve_callers *callers);
+size_t serve_callers_count(const struct serve_callers *callers); /* tokens */
+
+/* Finds out who calls, and whether that one may; else answers and returns false. */
+bool serve_identify(struct serve_call *call);
+
+/* Whether the password is a token of the node; and a new session of it, as text. */
+bool serve_knows_password(const struct serve_call *call, const char *node, const char *password);
+void serve_session_new(struct serve_call *call, const char *node, char text[65]);
+
+/* Whether it may be a node's or a task's ID. */
+bool serve_is_id(const char *text);
+
+/* The address of a node, as it last called from; or NULL. */
+const char *serve_address_of(const struct serve_callers *callers, const char *node);
+
+/* ---- Endpoints. ---- */
+
+void serve_push(struct serve_call *call);
+void serve_pop(struct serve_call *call);
+void serve_ack(struct serve_call *call);
+void serve_unpark(struct serve_call *call);
+
+void serve_nodelist(struct serve_call *call);
+void serve_node_detail(struct serve_call *call);
+void serve_progress(struct serve_call *call);
+void serve_result(struct serve_call *call);
+
+void serve_upload(struct serve_call *call);
+void serve_admit_upload(struct serve_call *call);
+void serve_download(struct serve_call *call);
+
+void serve_login(struct serve_call *call);
+void serve_launch(struct serve_call *call);
+void serve_open_launches(struct af_serve *serve); /* so that nodes may wait for them */
+void serve_dataset(struct serve_call *call);
+void serve_upload_bundle(struct serve_call *call);
+void serve_admit_bundle(struct serve_call *call);
+bool serve_is_bass(const struct serve_call *call);
+
+void serve_create_task(struct serve_call *call);
+void serve_list_tasks(struct serve_call *call);
+void serve_show_task(struct serve_call *call);
+void serve_end_task(struct serve_call *call);
+
+void serve_health(struct serve_call *call);
+void serve_metrics(struct serve_call *call);
+void serve_status(struct serve_call *call);
+extern const struct serve_endpoint serve_endpoints[];
+
+#endif

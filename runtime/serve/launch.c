@@ -1,0 +1,208 @@
+/* launch.c: a launch of a task: noted, and told to the nodes of the task.
+ *
+ * What is launched is named by a bundle's key or by the URL of one of the task's files. Where that
+ * is a description of ours,
+ *
+ *     {"afrun_launch":1, "flow":"fed_avg.lua", "args":["rounds=5"]}
+ *
+ * each node of the task is told, by a contract in the queue that `afrun node` takes launches from;
+ * a node runs it if it has such a flow, in the role that the task's list gives it. Any other bundle
+ * is a program of the platform's, and only noted. */
+#include "serve/impl.h"
+
+#include "base/bounds.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "script/request.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LAUNCH_VERSION = 1 };
+
+struct launch {
+    const char *task, *bundle;
+    const char *told; /* what the nodes are told, or NULL: nothing */
+};
+
+static const struct serve_field launch_rows[] = {
+    {"TaskId", SERVE_TEXT, SERVE_NEEDED, offsetof(struct launch, task), 0, AF_BUS_ID_BYTES_MAX,
+     NULL, 0},
+    {"ProgramObject", SERVE_TEXT, SERVE_NEEDED, offsetof(struct launch, bundle), 0,
+     AF_SERVE_TEXT_BYTES_MAX, NULL, 0},
+    {0},
+};
+
+/* ---- The nodes are told. ---- */
+
+static void published(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        serve_bus_error(call, result);
+    else
+        serve_send_bass(call, "Status", "OK");
+}
+
+/* The service is nobody's node: what it says has no sender, and that is how nodes know it. */
+static void members_came(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct launch *launch = call->request;
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    const char **targets = af_arena_alloc(&call->arena, (result->count + 1) * sizeof(const char *));
+    for (size_t i = 0; i < result->count; i++)
+        targets[i] = result->members[i].node;
+    struct af_bus_post post = {
+        .task = AF_BUS_LAUNCH_TASK,
+        .channel = AF_BUS_LAUNCH_CHANNEL,
+        .title = "launch",
+        .targets = targets,
+        .target_count = result->count,
+        .content = launch->told,
+        .content_len = strlen(launch->told),
+        .time_s = af_loop_wall_ns(call->serve->loop) / AF_S_NS,
+    };
+    af_bus_publish(call->serve->bus, &post, 1, published, call);
+}
+
+static void noted(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct launch *launch = call->request;
+    if (result->code != AF_BUS_OK)
+        serve_bus_error(call, result);
+    else if (launch->told == NULL)
+        serve_send_bass(call, "Status", "OK");
+    else
+        af_bus_members(call->serve->bus, launch->task, call->node, members_came, call);
+}
+
+static void note(struct serve_call *call)
+{
+    const struct launch *launch = call->request;
+    struct af_bus_note told = {
+        .kind = AF_BUS_NOTE_LAUNCH,
+        .task = launch->task,
+        .channel = "federated",
+        .node = call->node,
+        .text = launch->bundle,
+    };
+    af_bus_tell(call->serve->bus, &told, noted, call);
+}
+
+/* ---- The description. ---- */
+
+static void append_args(struct af_buf *out, const struct af_request_field *args)
+{
+    for (size_t i = 0; args != NULL && i < args->item_count; i++) {
+        if (i > 0)
+            af_buf_append_char(out, ',');
+        af_json_write_string(out, args->items[i], strlen(args->items[i]));
+    }
+}
+
+/* Reads a bundle's bytes. Returns false if it was answered: a description that is wrong. */
+static bool read_description(struct serve_call *call, const void *bytes, size_t len)
+{
+    struct launch *launch = call->request;
+    struct af_request request = {0};
+    int64_t version = 0;
+    bool fine = true;
+    if (af_request_read(&request, bytes, len) &&
+        af_request_integer(&request, "afrun_launch", &version)) {
+        const char *flow = af_request_string(&request, "flow");
+        fine = version == LAUNCH_VERSION && flow != NULL && flow[0] != '\0';
+        if (version != LAUNCH_VERSION)
+            serve_error(call, 200, 400,
+                        "the launch is of format %lld; this service knows format %d",
+                        (long long)version, LAUNCH_VERSION);
+        else if (!fine)
+            serve_error(call, 200, 400, "the launch names no `flow`");
+        else {
+            struct af_buf told = AF_BUF_EMPTY;
+            af_buf_append_string(&told, "{\"type\":\"launch\",");
+            serve_append_text(&told, "task", launch->task);
+            af_buf_append_char(&told, ',');
+            serve_append_text(&told, "flow", flow);
+            af_buf_append_char(&told, ',');
+            serve_append_text(&told, "by", call->node);
+            af_buf_append_string(&told, ",\"args\":[");
+            append_args(&told, af_request_list(&request, "args"));
+            af_buf_append_string(&told, "]}");
+            launch->told = af_arena_string(&call->arena, af_buf_text(&told));
+            af_buf_release(&told);
+        }
+    }
+    af_request_release(&request);
+    return fine;
+}
+
+static void file_came(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code == AF_BUS_CANCELLED)
+        serve_bus_error(call, result);
+    else if (result->code != AF_BUS_OK || read_description(call, result->bytes, result->bytes_len))
+        note(call);
+}
+
+/* A bundle that was uploaded to the task manager; false: there is none of this key, or it is too
+ * large to be a description. */
+static bool read_bundle(const struct serve_call *call, const char *key, char *bytes, ssize_t *len)
+{
+    struct af_buf path = AF_BUF_EMPTY;
+    if (strlen(key) != 64 || strspn(key, "0123456789abcdef") != 64)
+        return false;
+    af_buf_printf(&path, "%s/bundles/%s", call->serve->options.files, key);
+    int fd = open(af_buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    af_buf_release(&path);
+    *len = fd < 0 ? -1 : pread(fd, bytes, AF_SERVE_LAUNCH_BYTES, 0);
+    if (fd >= 0)
+        close(fd);
+    return *len >= 0 && *len < AF_SERVE_LAUNCH_BYTES;
+}
+
+void serve_launch(struct serve_call *call)
+{
+    char bytes[AF_SERVE_LAUNCH_BYTES];
+    ssize_t len;
+    struct launch *launch = serve_read_body(call, launch_rows, sizeof *launch);
+    if (launch == NULL)
+        return;
+    call->request = launch;
+    const char *file = strstr(launch->bundle, SERVE_FILES);
+    if (file != NULL) {
+        struct af_buf url = AF_BUF_EMPTY;
+        af_buf_printf(&url, SERVE_BUS_FILES "%s", file + strlen(SERVE_FILES));
+        struct af_bus_fetch fetch = {.task = launch->task,
+                                     .node = call->node,
+                                     .url = af_buf_text(&url),
+                                     .max_bytes = AF_SERVE_LAUNCH_BYTES};
+        af_bus_get_file(call->serve->bus, &fetch, file_came, call);
+        af_buf_release(&url);
+    } else if (!read_bundle(call, launch->bundle, bytes, &len) ||
+               read_description(call, bytes, (size_t)len)) {
+        note(call);
+    }
+}
+
+/* ---- Where launches are told. ---- */
+
+static void opened(void *arg, const struct af_bus_result *result)
+{
+    (void)arg;
+    if (result->code != AF_BUS_OK && result->code != AF_BUS_CANCELLED)
+        af_log(AF_LOG_WARNING, "nodes cannot be told of launches: %s", result->why);
+}
+
+void serve_open_launches(struct af_serve *serve)
+{
+    static const struct af_bus_task task = {.task = AF_BUS_LAUNCH_TASK, .open = true};
+    af_bus_create_task(serve->bus, &task, opened, NULL);
+}

@@ -1,0 +1,246 @@
+/* messages.c: push, pop, ack: contracts between HTTP and the bus.
+ *
+ * A content is passed on as its bytes: it was read strictly once, when it came in. */
+#include "serve/impl.h"
+
+#include "loop/loop.h"
+#include "serve/requests.h"
+
+#include <string.h>
+#include <time.h>
+
+/* ---- Push. ---- */
+
+static void append_confirmations(struct af_buf *out, const struct af_bus_result *result)
+{
+    af_buf_append_string(out, "\"message_uuids\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        const char *uuid = result->uuids[i];
+        if (i > 0)
+            af_buf_append_char(out, ',');
+        af_json_write_string(out, uuid, strlen(uuid));
+    }
+    af_buf_append_string(out, "],");
+}
+
+static void pushed(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct serve_push *push = call->request;
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    call->serve->counts.pushed += result->count;
+    struct af_buf out = serve_data();
+    af_buf_append_char(&out, '{');
+    if (push->is_list)
+        append_confirmations(&out, result);
+    serve_append_text(&out, "message_uuid", result->uuids[0]);
+    af_buf_append_char(&out, ',');
+    serve_append_text(&out, "task_id", push->posts[0].task);
+    af_buf_append_char(&out, '}');
+    serve_send(call, &out);
+}
+
+void serve_push(struct serve_call *call)
+{
+    struct serve_reading *reading = &call->serve->reading;
+    const struct af_buf *body = af_exchange_body(call->exchange);
+    struct serve_push *push = af_arena_alloc(&call->arena, sizeof *push);
+    reading->arena = &call->arena;
+    if (!serve_read_push(reading, push, body->data, body->len)) {
+        serve_malformed(call);
+        return;
+    }
+    for (size_t i = 0; i < push->count; i++)
+        push->posts[i].sender = call->node;
+    call->request = push;
+    af_bus_publish(call->serve->bus, push->posts, push->count, pushed, call);
+}
+
+/* ---- Pop. ---- */
+
+static const char *time_text(struct af_serve *serve)
+{
+    time_t now_s = (time_t)(af_loop_wall_ns(serve->loop) / AF_S_NS);
+    if (now_s != serve->time_s) {
+        struct tm parts;
+        gmtime_r(&now_s, &parts);
+        strftime(serve->time_text, sizeof serve->time_text, "%Y-%m-%dT%H:%M:%S", &parts);
+        serve->time_s = now_s;
+    }
+    return serve->time_text;
+}
+
+static void append_item(struct serve_call *call, struct af_buf *out, const char *task,
+                        const struct af_bus_item *item)
+{
+    af_buf_append_string(out, "{\"id\":");
+    af_json_write_integer(out, item->id);
+    af_buf_append_char(out, ',');
+    serve_append_text(out, "task_id", task);
+    af_buf_append_string(out, ",\"node_id_list\":[");
+    for (size_t i = 0; i < item->target_count; i++) {
+        if (i > 0)
+            af_buf_append_char(out, ',');
+        af_json_write_string(out, item->targets[i], strlen(item->targets[i]));
+    }
+    af_buf_append_string(out, "],\"consume_by\":\"system\",\"consume_time\":\"");
+    af_buf_append_string(out, time_text(call->serve));
+    af_buf_append_string(out, "\",");
+    serve_append_text(out, "message_uuid", item->uuid);
+    af_buf_append_char(out, ',');
+    serve_append_text(out, "message_title", item->title);
+    if (item->sender != NULL) {
+        af_buf_append_char(out, ',');
+        serve_append_text(out, "sender_id", item->sender);
+    }
+    af_buf_append_string(out, ",\"message_content\":");
+    af_buf_append(out, item->content, item->content_len);
+    af_buf_append_string(out, ",\"message_time\":");
+    af_json_write_integer(out, item->time_s);
+    if (item->flow_version > 0) {
+        af_buf_append_string(out, ",\"flow_version\":");
+        af_json_write_integer(out, item->flow_version);
+    }
+    af_buf_append_string(out, ",\"status\":1}");
+}
+
+static void park(struct serve_call *call)
+{
+    struct af_serve *serve = call->serve;
+    call->is_parked = true;
+    call->previous = NULL;
+    call->next = serve->parked;
+    if (call->next != NULL)
+        call->next->previous = call;
+    serve->parked = call;
+    serve->parked_count++;
+}
+
+void serve_unpark(struct serve_call *call)
+{
+    if (!call->is_parked)
+        return;
+    call->is_parked = false;
+    *(call->previous == NULL ? &call->serve->parked : &call->previous->next) = call->next;
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+    call->serve->parked_count--;
+}
+
+/* Nodes that ask and do not read what they get must not take all memory. What is leased comes
+ * again; what is consumed must be given. */
+static bool is_crowded(const struct serve_call *call)
+{
+    return af_http_server_answer_bytes(call->serve->http) > AF_SERVE_ANSWERS_BYTES_MAX;
+}
+
+static void refuse_crowded(struct serve_call *call)
+{
+    serve_error(call, 200, 503, "too many large answers are under way; try again");
+}
+
+static void popped(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct serve_pop *pop = call->request;
+    serve_unpark(call);
+    if (result->code != AF_BUS_OK && result->code != AF_BUS_CANCELLED) {
+        serve_bus_error(call, result);
+        return;
+    }
+    call->serve->counts.acknowledged += pop->ack.count;
+    if (result->count > 0 && pop->lease_ns > 0 && is_crowded(call)) {
+        refuse_crowded(call);
+        return;
+    }
+    call->serve->counts.handed_out += result->count;
+    struct af_buf out = serve_data();
+    if (pop->max > 0)
+        af_buf_append_string(&out, "{\"messages\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        if (i > 0)
+            af_buf_append_char(&out, ',');
+        append_item(call, &out, pop->task, &result->items[i]);
+    }
+    if (pop->max > 0)
+        af_buf_append_string(&out, result->held ? "],\"held\":true}" : "]}");
+    else if (result->count == 0)
+        af_buf_append_string(&out, "{}");
+    serve_send(call, &out);
+}
+
+static struct serve_pop *read_pop(struct serve_call *call,
+                                  bool (*read)(struct serve_reading *, struct serve_pop *,
+                                               const char *, size_t))
+{
+    struct serve_reading *reading = &call->serve->reading;
+    const struct af_buf *body = af_exchange_body(call->exchange);
+    struct serve_pop *pop = af_arena_alloc(&call->arena, sizeof *pop);
+    reading->arena = &call->arena;
+    call->request = pop;
+    if (read(reading, pop, body->data, body->len))
+        return pop;
+    serve_malformed(call);
+    return NULL;
+}
+
+static struct af_bus_take take_of(const struct serve_call *call, const struct serve_pop *pop)
+{
+    return (struct af_bus_take){
+        .task = pop->task,
+        .channel = pop->channel,
+        .node = call->node,
+        .holder = pop->holder,
+        .lease_ns = pop->lease_ns,
+        .wait_ns = pop->wait_ns,
+        .max = pop->max == 0 ? 1 : (size_t)pop->max,
+        .release = pop->release,
+        .again = pop->again,
+        .acks = pop->ack.items,
+        .ack_count = pop->ack.count,
+    };
+}
+
+void serve_pop(struct serve_call *call)
+{
+    struct af_serve *serve = call->serve;
+    const struct serve_pop *pop = read_pop(call, serve_read_pop);
+    if (pop == NULL)
+        return;
+    if (is_crowded(call)) {
+        refuse_crowded(call);
+        return;
+    }
+    struct af_bus_take take = take_of(call, pop);
+    if (serve->is_stopping || serve->parked_count >= AF_SERVE_PARKED_MAX)
+        take.wait_ns = 0;
+    call->ticket = af_bus_take(serve->bus, &take, popped, call);
+    if (take.wait_ns > 0)
+        park(call);
+}
+
+/* ---- Ack. ---- */
+
+static void acknowledged(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct serve_pop *pop = call->request;
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    call->serve->counts.acknowledged += pop->ack.count;
+    serve_send_task(call, pop->task);
+}
+
+void serve_ack(struct serve_call *call)
+{
+    const struct serve_pop *pop = read_pop(call, serve_read_ack);
+    if (pop == NULL)
+        return;
+    struct af_bus_take take = take_of(call, pop);
+    af_bus_ack(call->serve->bus, &take, acknowledged, call);
+}

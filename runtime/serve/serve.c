@@ -1,0 +1,317 @@
+/* serve.c: the table of endpoints, and the way of a request through them.
+ *
+ * begin: which endpoint, who calls, may they, how is the body taken; ready: the endpoint's
+ * function, which asks the bus; its answer comes by a callback, in which the call is answered. A
+ * call lives as long as its exchange, which does not end before it is answered: so a callback of
+ * the bus always finds its call. */
+#include "serve/impl.h"
+
+#include "base/failure.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define API SERVE_BASE
+#define JSON SERVE_BODY_JSON
+#define NONE SERVE_BODY_NONE
+#define PART SERVE_BODY_PART
+
+const struct serve_endpoint serve_endpoints[] = {
+    {"pop", "POST", API "/message/pop", NULL, SERVE_NODE, JSON, serve_pop, NULL},
+    {"push", "POST", API "/message/push", NULL, SERVE_NODE, JSON, serve_push, NULL},
+    {"ack", "POST", API "/message/ack", NULL, SERVE_NODE, JSON, serve_ack, NULL},
+    {"nodelist", "POST", API "/task/nodelist", NULL, SERVE_NODE, JSON, serve_nodelist, NULL},
+    {"node_detail", "POST", API "/fed/network/node/detail", NULL, SERVE_NODE, JSON,
+     serve_node_detail, NULL},
+    {"progress", "POST", API "/federated/task/progress", NULL, SERVE_NODE, JSON, serve_progress,
+     NULL},
+    {"automl_progress", "POST", API "/automl/task/progress", NULL, SERVE_NODE, JSON, serve_progress,
+     NULL},
+    {"verify_upload", "POST", API "/federated/task/verify/upload", NULL, SERVE_NODE, JSON,
+     serve_result, NULL},
+    {"train_upload", "POST", API "/federated/task/train/upload", NULL, SERVE_NODE, JSON,
+     serve_result, NULL},
+    {"upload", "POST", API "/file/upload", NULL, SERVE_NODE, PART, serve_upload,
+     serve_admit_upload},
+    {"download", "GET", SERVE_FILES, NULL, SERVE_NODE, NONE, serve_download, NULL},
+    {"login", "POST", SERVE_BASS, "Login", SERVE_ANYBODY, JSON, serve_login, NULL},
+    {"launch", "POST", SERVE_BASS, "StartCalculationTaskRunning", SERVE_NODE, JSON, serve_launch,
+     NULL},
+    {"dataset", "POST", SERVE_BASS, "VerifyTaskDataSetCallback", SERVE_NODE, JSON, serve_dataset,
+     NULL},
+    {"bundle", "POST", SERVE_BASS, "UploadFile", SERVE_NODE, PART, serve_upload_bundle,
+     serve_admit_bundle},
+    {"create_task", "POST", "/admin/tasks", NULL, SERVE_ADMIN, JSON, serve_create_task, NULL},
+    {"list_tasks", "GET", "/admin/tasks", NULL, SERVE_ADMIN, NONE, serve_list_tasks, NULL},
+    {"show_task", "GET", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_show_task, NULL},
+    {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_end_task, NULL},
+    {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_end_task, NULL},
+    {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, serve_health, NULL},
+    {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, serve_metrics, NULL},
+    {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, serve_status, NULL},
+    {0},
+};
+
+_Static_assert(sizeof serve_endpoints / sizeof serve_endpoints[0] <= SERVE_ENDPOINTS_MAX,
+               "counts have a row for each endpoint");
+
+/* ---- Which endpoint. ---- */
+
+static bool is_path(const struct serve_endpoint *row, const char *path)
+{
+    size_t len = strlen(row->path);
+    return row->path[len - 1] == '/' ? strncmp(path, row->path, len) == 0 && path[len] != '\0'
+                                     : strcmp(path, row->path) == 0;
+}
+
+static const struct serve_endpoint *find_endpoint(struct serve_call *call, bool *is_known)
+{
+    const char *method = af_exchange_method(call->exchange);
+    const char *cmb = NULL;
+    *is_known = false;
+    for (const struct serve_endpoint *row = serve_endpoints; row->name != NULL; row++) {
+        if (!is_path(row, call->path))
+            continue;
+        if (row->cmb != NULL && cmb == NULL)
+            cmb = af_exchange_query(call->exchange, "cmb");
+        if (row->cmb != NULL && (cmb == NULL || strcmp(cmb, row->cmb) != 0))
+            continue;
+        *is_known = true;
+        if (strcmp(method, row->method) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+bool serve_is_bass(const struct serve_call *call)
+{
+    return strcmp(call->path, SERVE_BASS) == 0;
+}
+
+/* /node/<id>/rest: who calls, and what. Returns false if it was answered. */
+static bool take_prefix(struct serve_call *call)
+{
+    static const char head[] = "/node/";
+    const char *path = call->path;
+    if (!call->serve->options.prefix_nodes || strncmp(path, head, sizeof head - 1) != 0)
+        return true;
+    const char *id = path + sizeof head - 1, *rest = strchr(id, '/');
+    if (rest != NULL) {
+        call->prefix_node = af_arena_copy(&call->arena, id, (size_t)(rest - id));
+        call->path = rest;
+    }
+    if (rest != NULL && serve_is_id(call->prefix_node))
+        return true;
+    serve_error(call, 404, 404, "expected /node/<id>/…");
+    return false;
+}
+
+/* ---- The way of a request. ---- */
+
+/* Whether the request may go on; else it was answered. */
+static bool admit(struct serve_call *call)
+{
+    bool is_known;
+    if (!take_prefix(call))
+        return false;
+    call->endpoint = find_endpoint(call, &is_known);
+    if (af_exchange_header(call->exchange, "Origin") != NULL) {
+        /* Whoever is local may be trusted as this node; a page in somebody's browser may not. */
+        serve_error(call, 403, 403, "web pages may not call this service");
+        return false;
+    }
+    if (call->endpoint == NULL) {
+        serve_error(call, is_known ? 405 : 404, is_known ? 405 : 404, "%s",
+                    is_known ? "another method is expected" : "there is no such path");
+        return false;
+    }
+    return serve_identify(call);
+}
+
+static void on_begin(void *arg, struct af_exchange *exchange)
+{
+    struct serve_call *call = af_mem_zero(1, sizeof *call);
+    call->serve = arg;
+    call->exchange = exchange;
+    call->path = af_exchange_path(exchange);
+    call->fd = -1;
+    af_exchange_set_data(exchange, call);
+    if (!admit(call))
+        return;
+    if (call->endpoint->body == SERVE_BODY_PART && af_exchange_body_length(exchange) != 0)
+        call->endpoint->admit(call);
+    else
+        af_exchange_take_body(exchange,
+                              call->endpoint->body == SERVE_BODY_JSON ? AF_JSON_BYTES_MAX : 65536);
+}
+
+static void on_ready(void *arg, struct af_exchange *exchange)
+{
+    struct serve_call *call = af_exchange_data(exchange);
+    (void)arg;
+    call->endpoint->run(call);
+}
+
+static void on_refused(void *arg, struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                       const char *why)
+{
+    static const int codes[] = {
+        [AF_EXCHANGE_TOO_LARGE] = 413,
+        [AF_EXCHANGE_BUSY] = 503,
+        [AF_EXCHANGE_BROKEN] = 400,
+        [AF_EXCHANGE_DISK] = 507,
+    };
+    (void)arg;
+    serve_error(af_exchange_data(exchange), 200, codes[refusal], "%s", why);
+}
+
+static void on_gone(void *arg, struct af_exchange *exchange)
+{
+    struct serve_call *call = af_exchange_data(exchange);
+    (void)arg;
+    if (call->is_parked)
+        af_bus_cancel(call->serve->bus, call->ticket);
+}
+
+static void on_end(void *arg, struct af_exchange *exchange)
+{
+    struct serve_call *call = af_exchange_data(exchange);
+    (void)arg;
+    serve_unpark(call);
+    if (call->fd >= 0)
+        close(call->fd);
+    af_arena_release(&call->arena);
+    free(call);
+}
+
+/* ---- Making and ending. ---- */
+
+static int check_options(struct af_serve *serve, struct af_failure *why)
+{
+    const struct af_serve_options *options = &serve->options;
+    int is_loopback = af_http_server_is_loopback(options->listen, why);
+    if (is_loopback < 0)
+        return -1;
+    serve->is_loopback = is_loopback == 1;
+    bool knows_callers = options->tokens != NULL || options->client_ca != NULL;
+    if (!serve->is_loopback && !knows_callers)
+        return af_failure_set(why, AF_FAILURE_USAGE, options->listen,
+                              "others can reach this address: --tokens or --client-ca must say "
+                              "who they are");
+    if (!knows_callers && options->node == NULL && !options->prefix_nodes)
+        return af_failure_set(why, AF_FAILURE_USAGE, "serve",
+                              "nobody could call: say who callers are by --tokens, --client-ca, "
+                              "--node or --prefix-nodes");
+    if (options->node != NULL && !serve_is_id(options->node))
+        return af_failure_set(why, AF_FAILURE_USAGE, "--node", "is no node's ID");
+    if ((options->certificate == NULL) != (options->key == NULL) ||
+        (options->client_ca != NULL && options->certificate == NULL))
+        return af_failure_set(why, AF_FAILURE_USAGE, "serve",
+                              "TLS takes --tls-cert and --tls-key, and --client-ca only with them");
+    if (!serve->is_loopback && options->certificate == NULL)
+        af_log(AF_LOG_WARNING,
+               "%s: without TLS, tokens and contracts can be read on the way (--tls-cert)",
+               options->listen);
+    return 0;
+}
+
+static int open_shared_disk(struct af_serve *serve, struct af_failure *why)
+{
+    const char *folder = serve->options.shared_disk;
+    if (folder == NULL)
+        return 0;
+    serve->shared_disk = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return serve->shared_disk >= 0
+               ? 0
+               : af_failure_set(why, AF_FAILURE_USAGE, folder, "%s", strerror(errno));
+}
+
+static int start(struct af_serve *serve, struct af_failure *why)
+{
+    if (check_options(serve, why) != 0 || open_shared_disk(serve, why) != 0)
+        return -1;
+    serve->callers = serve_callers_new(&serve->options, why);
+    if (serve->callers == NULL)
+        return -1;
+    if (serve->options.tokens != NULL && serve_callers_count(serve->callers) == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, serve->options.tokens, "holds no token");
+    af_exchange_clean_folder(serve->options.files);
+    struct af_http_server_options http = {
+        .listen = serve->options.listen,
+        .certificate = serve->options.certificate,
+        .key = serve->options.key,
+        .client_ca = serve->options.client_ca,
+        .header = {"Afrun-Service", "1"},
+        .owner = {on_begin, on_ready, on_refused, on_gone, on_end, serve},
+    };
+    serve->http = af_http_server_new(serve->loop, &http, why);
+    if (serve->http == NULL)
+        return -1;
+    serve_open_launches(serve);
+    return 0;
+}
+
+struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,
+                              const struct af_serve_options *options, struct af_failure *why)
+{
+    struct af_serve *serve = af_mem_zero(1, sizeof *serve);
+    serve->loop = loop;
+    serve->bus = bus;
+    serve->options = *options;
+    serve->shared_disk = -1;
+    serve->time_s = -1;
+    if (start(serve, why) == 0)
+        return serve;
+    af_serve_free(serve);
+    return NULL;
+}
+
+char *af_serve_describe(const struct af_serve *serve)
+{
+    const struct af_serve_options *options = &serve->options;
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_printf(&out, "listening at %s, bus %s, callers known by",
+                  af_http_server_url(serve->http), options->bus_name);
+    const char *comma = " ";
+    if (options->tokens != NULL) {
+        size_t count = serve_callers_count(serve->callers);
+        af_buf_printf(&out, "%s%zu token%s", comma, count, count == 1 ? "" : "s");
+        comma = ", ";
+    }
+    if (options->client_ca != NULL) {
+        af_buf_printf(&out, "%scertificates", comma);
+        comma = ", ";
+    }
+    if (options->node != NULL) {
+        af_buf_printf(&out, "%sbeing on this machine (node %s)", comma, options->node);
+        comma = ", ";
+    }
+    if (options->prefix_nodes)
+        af_buf_printf(&out, "%sthe path /node/<id>/, on this machine", comma);
+    return af_buf_take(&out);
+}
+
+void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg)
+{
+    serve->is_stopping = true;
+    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
+        af_bus_cancel(serve->bus, call->ticket);
+    af_http_server_drain(serve->http, done, arg);
+}
+
+void af_serve_free(struct af_serve *serve)
+{
+    if (serve == NULL)
+        return;
+    af_http_server_free(serve->http);
+    serve_callers_free(serve->callers);
+    serve_reading_release(&serve->reading);
+    if (serve->shared_disk >= 0)
+        close(serve->shared_disk);
+    free(serve);
+}

@@ -1,0 +1,201 @@
+/* tasks.c: who is in a task, and what nodes tell about it. */
+#include "serve/impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ID(name, need, type, field)                                                                \
+    {                                                                                              \
+        name, SERVE_TEXT, need, offsetof(type, field), 1, AF_BUS_ID_BYTES_MAX, NULL, 0             \
+    }
+
+int af_serve_role_number(const char *role, bool has_initiator)
+{
+    if (role == NULL || role[0] == '\0')
+        return 0;
+    return strcmp(role, has_initiator ? "initiator" : "aggregator") == 0 ? 1 : 2;
+}
+
+/* ---- The node list. ---- */
+
+struct nodelist {
+    const char *task;
+    int64_t type;
+};
+
+static const struct serve_field nodelist_rows[] = {
+    ID("task_id", SERVE_NEEDED, struct nodelist, task),
+    {"task_type", SERVE_INTEGER, SERVE_OR_NULL, offsetof(struct nodelist, type), 1, 2, NULL, 0},
+    {0},
+};
+
+static void append_record(struct af_buf *out, const char *task, const struct af_bus_member *member)
+{
+    af_buf_append_char(out, '{');
+    serve_append_text(out, "task_id", task);
+    af_buf_append_char(out, ',');
+    serve_append_text(out, "node_id", member->node);
+    af_buf_printf(out, ",\"role\":%d", member->number == 0 ? 2 : member->number);
+    if (member->role != NULL && member->role[0] != '\0') {
+        af_buf_append_char(out, ',');
+        serve_append_text(out, "role_name", member->role);
+    }
+    af_buf_append_string(out, ",\"status\":1,\"dataset_status\":2,\"node_task_status\":0,"
+                              "\"verify_time\":null,\"start_time\":null,\"end_time\":null}");
+}
+
+static void listed(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct nodelist *request = call->request;
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    struct af_buf out = serve_data();
+    af_buf_append_string(&out, "{\"current\":1,\"page\":1,\"records\":[");
+    for (size_t i = 0; i < result->count; i++) {
+        if (i > 0)
+            af_buf_append_char(&out, ',');
+        append_record(&out, request->task, &result->members[i]);
+    }
+    af_buf_printf(&out, "],\"size\":%zu,\"total\":%zu}", result->count, result->count);
+    serve_send(call, &out);
+}
+
+void serve_nodelist(struct serve_call *call)
+{
+    struct nodelist *request = serve_read_body(call, nodelist_rows, sizeof *request);
+    call->request = request;
+    if (request != NULL)
+        af_bus_members(call->serve->bus, request->task, call->node, listed, call);
+}
+
+/* ---- Where a node is. ---- */
+
+struct node_detail {
+    const char *task, *node;
+};
+
+static const struct serve_field node_detail_rows[] = {
+    ID("task_id", SERVE_NEEDED, struct node_detail, task),
+    ID("node_id", SERVE_NEEDED, struct node_detail, node),
+    {0},
+};
+
+static bool is_among(const struct af_bus_result *result, const char *node)
+{
+    for (size_t i = 0; i < result->count; i++)
+        if (strcmp(result->members[i].node, node) == 0)
+            return true;
+    return false;
+}
+
+static void found_node(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct node_detail *request = call->request;
+    const char *address = serve_address_of(call->serve->callers, request->node);
+    if (result->code != AF_BUS_OK) {
+        serve_bus_error(call, result);
+        return;
+    }
+    if (!is_among(result, request->node)) {
+        serve_error(call, 200, 404, "the task has no such node");
+        return;
+    }
+    if (address == NULL && call->serve->is_loopback)
+        address = "127.0.0.1"; /* where else could it be */
+    if (address == NULL) {
+        serve_error(call, 200, 404, "the node has not called yet, so its address is not known");
+        return;
+    }
+    struct af_buf out = serve_data();
+    af_buf_append_char(&out, '{');
+    serve_append_text(&out, "node_id", request->node);
+    af_buf_append_char(&out, ',');
+    serve_append_text(&out, "node_ip", address);
+    af_buf_append_char(&out, ',');
+    serve_append_text(&out, "node_name", request->node);
+    af_buf_append_char(&out, '}');
+    serve_send(call, &out);
+}
+
+void serve_node_detail(struct serve_call *call)
+{
+    struct node_detail *request = serve_read_body(call, node_detail_rows, sizeof *request);
+    call->request = request;
+    if (request != NULL)
+        af_bus_members(call->serve->bus, request->task, call->node, found_node, call);
+}
+
+/* ---- Progress and results. ---- */
+
+struct told {
+    const char *task, *url, *file_type;
+    int64_t percent;
+};
+
+static void told(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct told *request = call->request;
+    if (result->code != AF_BUS_OK)
+        serve_bus_error(call, result);
+    else
+        serve_send_task(call, request->task);
+}
+
+static const struct serve_field progress_rows[] = {
+    ID("task_id", SERVE_NEEDED, struct told, task),
+    {"progress_number", SERVE_INTEGER, SERVE_NEEDED, offsetof(struct told, percent), 0, 100, NULL,
+     0},
+    {0},
+};
+
+void serve_progress(struct serve_call *call)
+{
+    struct told *request = serve_read_body(call, progress_rows, sizeof *request);
+    call->request = request;
+    if (request == NULL)
+        return;
+    struct af_bus_note note = {
+        .kind = AF_BUS_NOTE_PROGRESS,
+        .task = request->task,
+        .channel = strcmp(call->endpoint->name, "progress") == 0 ? "federated" : "automl",
+        .node = call->node,
+        .number = request->percent,
+    };
+    af_bus_tell(call->serve->bus, &note, told, call);
+}
+
+static const struct serve_field result_rows[] = {
+    ID("task_id", SERVE_NEEDED, struct told, task),
+    {"f_url", SERVE_TEXT, SERVE_NEEDED, offsetof(struct told, url), 1, AF_SERVE_TEXT_BYTES_MAX,
+     NULL, 0},
+    ID("file_type", SERVE_NEEDED, struct told, file_type),
+    {0},
+};
+
+void serve_result(struct serve_call *call)
+{
+    struct told *request = serve_read_body(call, result_rows, sizeof *request);
+    call->request = request;
+    if (request == NULL)
+        return;
+    if (strcmp(request->file_type, "py") != 0 && strcmp(request->file_type, "pickle") != 0) {
+        serve_complain(&call->serve->reading, "file_type", "expected py or pickle");
+        serve_malformed(call);
+        return;
+    }
+    struct af_bus_note note = {
+        .kind = AF_BUS_NOTE_RESULT,
+        .task = request->task,
+        .channel = "federated",
+        .node = call->node,
+        .number = strcmp(call->endpoint->name, "verify_upload") == 0 ? 1 : 2,
+        .text = request->file_type,
+        .url = request->url,
+    };
+    af_bus_tell(call->serve->bus, &note, told, call);
+}

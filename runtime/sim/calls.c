@@ -1,0 +1,189 @@
+/* calls.c: what scripts ask of the outside, answered from the mock. In mock an answer takes no
+ * virtual time. */
+#include "sim/impl.h"
+
+#include "base/bounds.h"
+#include "json/json.h"
+#include "base/mem.h"
+#include "party/reload.h"
+#include "script/calls.h"
+#include "script/mock.h"
+#include "script/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void answer(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *reply, const void *bytes, size_t len, const char *failure)
+{
+    struct af_answer answer = {reply,   reply == NULL ? 0 : strlen(reply), bytes, len,
+                               failure, af_loop_now_ns(sim->loop)};
+    af_script_answer(party, call, &answer);
+}
+
+void af_sim_answer(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *reply)
+{
+    answer(sim, party, call, reply, NULL, 0, NULL);
+}
+
+void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *why)
+{
+    answer(sim, party, call, NULL, NULL, 0, why);
+}
+
+/* ---- Files. ---- */
+
+/* Gives what the mock answers, or says what why tells; `name` is the function's. */
+static void give(struct af_sim *sim, struct af_script_party *party,
+                 const struct af_script_call *call, struct af_answer given, const char *name,
+                 const struct af_failure *why)
+{
+    char text[AF_FAILURE_TEXT_MAX + 300];
+    if (why->kind != AF_FAILURE_NONE) {
+        snprintf(text, sizeof text, "%s: %s: %s", name, why->what, why->why);
+        given.failure = text;
+    }
+    given.now_ns = af_loop_now_ns(sim->loop);
+    af_script_answer(party, call->id, &given);
+}
+
+static void upload(struct af_sim *sim, struct af_script_party *party, const char *id,
+                   const struct af_script_call *call, const struct af_request *request)
+{
+    const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_script_mock_file file = {0};
+    struct af_answer given = {0};
+    if (af_script_mock_upload(&mock, call, request, &file, &given, &why) == 0) {
+        af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "upload");
+        af_trace_string(sim->trace, "party", id);
+        af_trace_string(sim->trace, "url", file.url);
+        af_trace_integer(sim->trace, "bytes", (int64_t)file.len);
+        af_trace_end(sim->trace);
+    }
+    give(sim, party, call, given, "upload_file", &why);
+    af_script_mock_release(&file);
+}
+
+static void download(struct af_sim *sim, struct af_script_party *party,
+                     const struct af_script_call *call, const struct af_request *request)
+{
+    const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_script_mock_file file = {0};
+    struct af_answer given = {0};
+    af_script_mock_download(&mock, request, &file, &given, &why);
+    give(sim, party, call, given, "af.download", &why);
+    af_script_mock_release(&file);
+}
+
+/* ---- Programs. They run beside virtual time: the run stands still until they are over. ---- */
+
+struct sim_run {
+    struct af_sim *sim;
+    struct af_script_party *party;
+    uint64_t call;
+    const char *id, *program;
+};
+
+static void run_over(void *arg, const struct af_process_result *result)
+{
+    const struct sim_run *run = arg;
+    struct af_sim *sim = run->sim;
+    const char *slash = strrchr(run->program, '/');
+    if (result->failure == NULL) {
+        af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "run");
+        af_trace_string(sim->trace, "party", run->id);
+        af_trace_string(sim->trace, "program", slash == NULL ? run->program : slash + 1);
+        af_trace_integer(sim->trace, "status", result->status);
+        af_trace_end(sim->trace);
+    }
+    struct af_script_run_answer over;
+    af_script_answer(run->party, run->call,
+                     af_script_run_answer(&over, result, af_loop_now_ns(sim->loop)));
+    af_script_run_answer_release(&over);
+}
+
+static void run_program(struct af_sim *sim, struct af_script_party *party, const char *id,
+                        const struct af_script_call *call)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_script_run run;
+    if (af_script_run_read(&run, &sim->options->grants, call, &why) == 0) {
+        struct sim_run waits = {sim, party, call->id, id, run.spec.name};
+        af_process_run(&run.spec, af_script_interrupted, run_over, &waits, &why);
+        af_script_run_release(&run);
+    }
+    if (why.kind != AF_FAILURE_NONE) {
+        char text[AF_FAILURE_TEXT_MAX + 300];
+        snprintf(text, sizeof text, "af.process.run: %s: %s", why.what, why.why);
+        af_sim_refuse(sim, party, call->id, text);
+    }
+}
+
+/* ---- The task manager: no effect in mock, but it is seen in the trace. ---- */
+
+static void note_request(struct af_sim *sim, const char *kind, const char *id,
+                         const struct af_script_call *call)
+{
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), kind);
+    af_trace_string(sim->trace, "party", id);
+    af_trace_json(sim->trace, "request", call->request, call->request_len);
+    af_trace_end(sim->trace);
+}
+
+bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const char *id,
+                        const struct af_script_call *call, const struct af_request *request)
+{
+    if (strcmp(call->name, "upload") == 0) {
+        upload(sim, party, id, call, request);
+    } else if (strcmp(call->name, "download") == 0) {
+        download(sim, party, call, request);
+    } else if (strcmp(call->name, "run") == 0) {
+        run_program(sim, party, id, call);
+    } else if (strcmp(call->name, "launch") == 0 || strcmp(call->name, "dataset") == 0) {
+        note_request(sim, call->name, id, call);
+        af_sim_answer(sim, party, call->id, call->name[0] == 'l' ? "true" : "null");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---- Calls of handlers. ---- */
+
+static void tell_members(struct af_sim *sim, struct af_script_party *party, const char *id,
+                         uint64_t call, bool whoami)
+{
+    struct af_buf reply = AF_BUF_EMPTY;
+    af_script_mock_nodes(sim->scripts[0], whoami ? id : NULL, &reply);
+    af_sim_answer(sim, party, call, af_buf_text(&reply));
+    af_buf_release(&reply);
+}
+
+void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call)
+{
+    struct af_sim *sim = arg;
+    if (sim->migrates) {
+        af_reload_call(NULL, party, call);
+        return;
+    }
+    if (af_script_party_sequential(party)) {
+        af_sim_sequential_call(af_script_party_user(party), call);
+        return;
+    }
+    struct af_party *owner = af_script_party_user(party);
+    const char *id = af_party_spec(owner)->id;
+    struct af_request request;
+    char why[200];
+    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+        af_sim_refuse(sim, party, call->id, why);
+    else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
+        tell_members(sim, party, id, call->id, call->name[0] == 'w');
+    else if (!af_sim_common_call(sim, party, id, call, &request))
+        af_sim_refuse(sim, party, call->id, "not to be had in a handler");
+    af_request_release(&request);
+}

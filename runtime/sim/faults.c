@@ -1,0 +1,67 @@
+/* faults.c: see faults.h. */
+#include "sim/faults.h"
+
+#include "base/bounds.h"
+
+#include <stdlib.h>
+
+void af_fault_options_init(struct af_fault_options *options)
+{
+    *options = (struct af_fault_options){.latency_min_ns = AF_MS_NS,
+                                         .latency_max_ns = 10 * AF_MS_NS,
+                                         .down_min_ns = 10 * AF_MS_NS,
+                                         .down_max_ns = 60 * AF_S_NS};
+}
+
+static void free_role_faults(struct af_role_fault *faults, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(faults[i].role);
+    free(faults);
+}
+
+void af_fault_options_release(struct af_fault_options *options)
+{
+    free_role_faults(options->crashes, options->crash_count);
+    free_role_faults(options->losses, options->loss_count);
+    for (size_t i = 0; i < options->partition_count; i++) {
+        struct af_partition *partition = &options->partitions[i];
+        for (size_t k = 0; k < partition->node_count; k++)
+            free(partition->nodes[k]);
+        free(partition->nodes);
+        free(partition->groups);
+        free(partition->text);
+    }
+    free(options->partitions);
+    af_fault_options_init(options);
+}
+
+bool af_fault_options_any(const struct af_fault_options *options)
+{
+    return options->drop > 0 || options->duplicate > 0 || options->crash_count > 0 ||
+           options->loss_count > 0 || options->partition_count > 0 || options->random_partition > 0;
+}
+
+void af_faults_init(struct af_faults *faults, const struct af_fault_options *options, uint64_t seed)
+{
+    faults->options = options;
+    af_rng_init(&faults->latency, seed, "latency");
+    af_rng_init(&faults->drop, seed, "drop");
+    af_rng_init(&faults->duplicate, seed, "duplicate");
+    af_rng_init(&faults->crash, seed, "crash");
+    af_rng_init(&faults->down, seed, "down");
+    af_rng_init(&faults->lose, seed, "lose");
+    af_rng_init(&faults->partition, seed, "partition");
+    af_rng_init(&faults->upgrade, seed, "upgrade");
+}
+
+int64_t af_faults_between_ns(struct af_rng *rng, int64_t low_ns, int64_t high_ns)
+{
+    return low_ns + (int64_t)af_rng_below(rng, (uint64_t)(high_ns - low_ns) + 1);
+}
+
+int64_t af_faults_latency_ns(struct af_faults *faults)
+{
+    return af_faults_between_ns(&faults->latency, faults->options->latency_min_ns,
+                                faults->options->latency_max_ns);
+}

@@ -1,0 +1,64 @@
+/* faults.h: what can go wrong on purpose, and when.
+ *
+ * Every decision is drawn from a stream of its own, keyed by the run's seed: switching one fault on
+ * does not shift the others. */
+#ifndef AF_FAULTS_H
+#define AF_FAULTS_H
+
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Nodes cut off from each other for a time. */
+struct af_partition {
+    char *text;       /* as given: 'a,b|c@5s..20s' */
+    char **nodes;     /* IDs, or names of roles, group after group */
+    unsigned *groups; /* the group of each */
+    size_t node_count;
+    int64_t from_ns, until_ns;
+};
+
+struct af_role_fault {
+    char *role;
+    double probability; /* crash */
+    uint64_t count;     /* lose */
+    int64_t at_ns;      /* lose: when; -1: a moment drawn by the seed */
+};
+
+struct af_fault_options {
+    int64_t latency_min_ns, latency_max_ns;
+    bool fifo;
+    double drop, duplicate;
+    int64_t down_min_ns, down_max_ns;
+    struct af_role_fault *crashes;
+    size_t crash_count;
+    struct af_role_fault *losses;
+    size_t loss_count;
+    struct af_partition *partitions;
+    size_t partition_count;
+    double random_partition;
+};
+
+void af_fault_options_init(struct af_fault_options *options);
+void af_fault_options_release(struct af_fault_options *options);
+
+/* Whether any fault is switched on that could make an honest protocol fail. */
+bool af_fault_options_any(const struct af_fault_options *options);
+
+struct af_faults {
+    const struct af_fault_options *options; /* borrowed */
+    struct af_rng latency, drop, duplicate, crash, down, lose, partition, upgrade;
+};
+
+void af_faults_init(struct af_faults *faults, const struct af_fault_options *options,
+                    uint64_t seed);
+
+/* How long the next message takes. */
+int64_t af_faults_latency_ns(struct af_faults *faults);
+
+/* Evenly from low to high. */
+int64_t af_faults_between_ns(struct af_rng *rng, int64_t low_ns, int64_t high_ns);
+
+#endif

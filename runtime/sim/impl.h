@@ -1,0 +1,191 @@
+/* impl.h: what the files of the simulator share.
+ *
+ *   sim.c          options → nodes → the run → its result
+ *   parties.c  what a flow's parties ask of their owner: sends, crashes, findings
+ *   scripts.c  sequential scripts and roles: mailboxes, waiting for events
+ *   calls.c    the other calls of scripts: files, nodes, progress
+ *   cuts.c     partitions and losses at their times
+ *   upgrade.c  parties that are reloaded to a second version
+ *   schedule.c a run whose steps are given
+ */
+#ifndef AF_SIM_IMPL_H
+#define AF_SIM_IMPL_H
+
+#include "sim/bus_mock.h"
+#include "trace/contract.h"
+#include "base/failure.h"
+#include "sim/faults.h"
+#include "script/file_store.h"
+#include "loop/loop.h"
+#include "party/party.h"
+#include "script/request.h"
+#include "sim/sim.h"
+#include "trace/trace.h"
+
+struct af_sim_sequential;
+
+/* A node of the network: who runs on it. */
+struct af_sim_node {
+    char *id;
+    struct af_party *party;
+    struct af_sim_sequential *sequential;
+    struct af_sim *sim;
+    uint32_t number;
+    bool settled; /* ended, or resting */
+    bool down;
+    bool failed;   /* raised or failed */
+    bool upgrades; /* when it is back */
+    bool unseen;   /* invariants cannot be shown it: see upgrade.c */
+    double crash;  /* its role's probability */
+};
+
+/* Contracts for one node, task and channel: of a sequential party's, or one that runs no party. */
+struct af_sim_mailbox {
+    uint32_t node;
+    char *task, *channel;
+    struct af_contract **queue;
+    size_t first, count, cap;
+    struct af_seen seen;
+};
+
+/* A call that a sequential party waits in. */
+enum af_sim_wait { AF_SIM_WAIT_NONE, AF_SIM_WAIT_EVENT, AF_SIM_WAIT_SLEEP };
+
+struct af_sim_sequential {
+    struct af_sim *sim;
+    struct af_script *script;
+    struct af_script_party *party;
+    uint32_t node;  /* who it is now */
+    uint32_t home;  /* who it is outside of any mock context */
+    uint32_t shown; /* who it was in its last mock context */
+    bool in_context;
+    char **nodes; /* those of the mock context */
+    size_t node_count;
+    struct af_hash seed;
+    enum af_sim_wait wait;
+    uint64_t call;                   /* that it waits in */
+    char *task, *channel;            /* of the events that it waits for */
+    struct af_request wanted;        /* its request: what the filter is of */
+    struct af_request_filter filter; /* the types that it waits for */
+    struct af_timer *timer;
+    bool ended, failed, down;
+};
+
+struct af_sim {
+    const struct af_sim_options *options;
+    struct af_trace *trace;
+    struct af_loop *loop;
+    struct af_fault_options fault_options; /* a copy: what they point to is the options' */
+    struct af_faults faults;
+    struct af_bus_mock *bus;
+    struct af_file_store *store;
+    struct af_script **scripts;
+    size_t script_count;
+    const struct af_flow *flow; /* NULL: sequential scripts */
+    char *name, *task;
+    struct af_party_owner owner;
+
+    struct af_sim_node **nodes;
+    size_t node_count, node_cap;
+    uint32_t *index; /* open addressing over the nodes' IDs: number + 1 */
+    size_t index_cap;
+    struct af_sim_sequential **sequentials;
+    size_t sequential_count;
+    struct af_sim_mailbox **mailboxes;
+    size_t mailbox_count, mailbox_cap;
+    char **interned; /* task and channel names that contracts borrow */
+    size_t interned_count, interned_cap;
+
+    size_t unsettled, down; /* counts of nodes */
+    size_t upgraded, unseen;
+    uint64_t own_uuids; /* given out, where a schedule is followed */
+    bool may_take;      /* … whose step gives a party an input, which it has not taken yet */
+    bool migrates;      /* a script that asks for something now is a migration */
+    uint64_t steps;
+    uint64_t unexpected;
+    bool started;
+    bool stopped; /* an invariant broke, or a party cannot be made again */
+    bool failed;
+    struct af_buf findings;
+    size_t finding_count;
+    struct af_sim_cut *cuts;
+    af_sim_step_fn *on_step;
+    void *on_step_arg;
+    struct af_failure why;
+};
+
+/* A node by its ID, made if it is not there. */
+struct af_sim_node *af_sim_node(struct af_sim *sim, const char *id);
+struct af_sim_node *af_sim_find_node(const struct af_sim *sim, const char *id);
+
+/* A string that lives as long as the sim. */
+const char *af_sim_intern(struct af_sim *sim, const char *text);
+
+/* Notes something that is wrong; fails: the run has failed. */
+void af_sim_finding(struct af_sim *sim, bool fails, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* After each step of a node: counts, and invariants, but under a schedule: there they are looked at
+ * when its step is over, by af_sim_judge(). */
+void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node);
+void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node);
+
+/* Whether the run has ended well. */
+bool af_sim_is_over(const struct af_sim *sim);
+
+/* Asks who watches the run before each step; false: it is to stop. */
+bool af_sim_may_step(struct af_sim *sim);
+
+/* parties.c */
+void af_sim_parties_own(struct af_sim *sim);
+void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64_t until_ns);
+void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node);
+
+/* scripts.c */
+struct af_sim_sequential *af_sim_sequential_new(struct af_sim *sim, struct af_script *script,
+                                                uint32_t member, struct af_sim_node *node);
+void af_sim_sequential_free(struct af_sim_sequential *sequential);
+void af_sim_sequential_start(struct af_sim_sequential *sequential);
+void af_sim_sequential_call(struct af_sim_sequential *sequential,
+                            const struct af_script_call *call);
+void af_sim_mail(struct af_sim *sim, uint32_t node, struct af_contract *contract_take);
+void af_sim_mailbox_free(struct af_sim_mailbox *mailbox);
+
+/* calls.c: called for all parties of all scripts. */
+void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call);
+
+/* Answers with a JSON text, or a failure. */
+void af_sim_answer(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *reply);
+void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t call,
+                   const char *why);
+
+/* Answers those calls that are the same for handlers and scripts: upload, download, launch … ;
+ * false if it is none of them. id is who asks. */
+bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const char *id,
+                        const struct af_script_call *call, const struct af_request *request);
+
+/* upgrade.c */
+int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why);
+void af_sim_upgrade_start(struct af_sim *sim);
+void af_sim_upgrade_node(struct af_sim_node *node); /* whose party is between two transactions */
+
+/* The script whose invariants are checked now, and the node's party as that script's version has
+ * it: a copy for the caller to free, or NULL, where *as_it_is tells that it is of that version, and
+ * otherwise it cannot be brought to it. */
+struct af_script *af_sim_upgrade_judge(const struct af_sim *sim);
+struct af_script_party *af_sim_upgrade_copy(struct af_sim_node *node, bool *as_it_is);
+
+/* schedule.c */
+int af_sim_schedule_begin(struct af_sim *sim, struct af_failure *why); /* once it is loaded */
+enum af_sim_outcome af_sim_schedule_run(struct af_sim *sim);           /* once all have started */
+
+/* A contract as it is sent, its own uuid on it. */
+struct af_contract *af_sim_schedule_sent(struct af_sim *sim, struct af_contract *contract_take);
+
+/* cuts.c */
+int af_sim_cuts_start(struct af_sim *sim, struct af_failure *why);
+void af_sim_cuts_maybe(struct af_sim *sim);
+void af_sim_cuts_free(struct af_sim *sim);
+
+#endif

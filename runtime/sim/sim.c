@@ -1,0 +1,690 @@
+/* sim.c: see sim.h. */
+#include "sim/impl.h"
+
+#include "base/bounds.h"
+#include "json/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const outcome_words[] = {"ok", "failed", "stuck", "until", "interrupted"};
+
+const char *af_sim_outcome_word(enum af_sim_outcome outcome)
+{
+    return outcome_words[outcome];
+}
+
+/* ---- Nodes. ---- */
+
+static size_t index_place(const struct af_sim *sim, const char *id)
+{
+    struct af_hash hash = af_hash_bytes((struct af_hash){3, 4}, id, strlen(id));
+    size_t at = hash.a & (sim->index_cap - 1);
+    while (sim->index[at] != 0 && strcmp(sim->nodes[sim->index[at] - 1]->id, id) != 0)
+        at = (at + 1) & (sim->index_cap - 1);
+    return at;
+}
+
+static void index_grow(struct af_sim *sim)
+{
+    sim->index_cap = sim->index_cap == 0 ? 64 : sim->index_cap * 2;
+    free(sim->index);
+    sim->index = af_mem_zero(sim->index_cap, sizeof *sim->index);
+    for (size_t i = 0; i < sim->node_count; i++)
+        sim->index[index_place(sim, sim->nodes[i]->id)] = (uint32_t)i + 1;
+}
+
+struct af_sim_node *af_sim_find_node(const struct af_sim *sim, const char *id)
+{
+    if (sim->index_cap == 0)
+        return NULL;
+    uint32_t number = sim->index[index_place(sim, id)];
+    return number == 0 ? NULL : sim->nodes[number - 1];
+}
+
+struct af_sim_node *af_sim_node(struct af_sim *sim, const char *id)
+{
+    struct af_sim_node *node = af_sim_find_node(sim, id);
+    if (node != NULL)
+        return node;
+    if (2 * (sim->node_count + 1) > sim->index_cap)
+        index_grow(sim);
+    node = af_mem_zero(1, sizeof *node);
+    node->id = af_mem_string(id);
+    node->sim = sim;
+    node->number = (uint32_t)sim->node_count;
+    node->settled = true; /* until a party runs there */
+    af_mem_reserve(&sim->nodes, &sim->node_cap, sim->node_count + 1, sizeof(struct af_sim_node *));
+    sim->nodes[sim->node_count++] = node;
+    sim->index[index_place(sim, id)] = node->number + 1;
+    return node;
+}
+
+const char *af_sim_intern(struct af_sim *sim, const char *text)
+{
+    for (size_t i = 0; i < sim->interned_count; i++)
+        if (strcmp(sim->interned[i], text) == 0)
+            return sim->interned[i];
+    af_mem_reserve(&sim->interned, &sim->interned_cap, sim->interned_count + 1, sizeof(char *));
+    sim->interned[sim->interned_count] = af_mem_string(text);
+    return sim->interned[sim->interned_count++];
+}
+
+/* ---- Findings. ---- */
+
+void af_sim_finding(struct af_sim *sim, bool fails, const char *format, ...)
+{
+    char line[AF_FAILURE_TEXT_MAX + 300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    sim->failed = sim->failed || fails;
+    for (char *at = line; *at != '\0'; at++)
+        if (*at == '\n')
+            *at = ' ';
+    if (++sim->finding_count > 100) /* the rest is counted */
+        return;
+    af_buf_append_string(&sim->findings, line);
+    af_buf_append_char(&sim->findings, '\n');
+}
+
+/* ---- Making it. ---- */
+
+static int64_t parties_of(const struct af_sim *sim, const struct af_flow_role *role)
+{
+    for (size_t i = 0; i < sim->options->party_count; i++)
+        if (strcmp(sim->options->parties[i].role, role->name) == 0)
+            return sim->options->parties[i].count;
+    return (int64_t)role->mock_count;
+}
+
+static int check_roles(const struct af_sim *sim, struct af_failure *why)
+{
+    const struct af_sim_options *options = sim->options;
+    for (size_t i = 0; i < options->party_count; i++)
+        if (af_flow_find_role(sim->flow, options->parties[i].role) < 0)
+            return af_failure_set(why, AF_FAILURE_USAGE, "--parties",
+                                  "the flow '%s' has no role '%s'", sim->flow->name,
+                                  options->parties[i].role);
+    for (size_t i = 0; i < options->faults.crash_count; i++)
+        if (af_flow_find_role(sim->flow, options->faults.crashes[i].role) < 0)
+            return af_failure_set(why, AF_FAILURE_USAGE, "--crash",
+                                  "the flow '%s' has no role '%s'", sim->flow->name,
+                                  options->faults.crashes[i].role);
+    return 0;
+}
+
+/* The flow's members: role by role, <role>-1 … <role>-N. */
+static int make_members(struct af_sim *sim, struct af_failure *why)
+{
+    char id[128];
+    struct af_script_member *members = NULL;
+    size_t count = 0, cap = 0;
+    for (uint32_t role = 0; role < sim->flow->role_count; role++) {
+        int64_t wanted = parties_of(sim, &sim->flow->roles[role]);
+        for (int64_t k = 1; k <= wanted && count < AF_PARTIES_MAX; k++) {
+            snprintf(id, sizeof id, "%s-%lld", sim->flow->roles[role].name, (long long)k);
+            af_mem_reserve(&members, &cap, count + 1, sizeof *members);
+            members[count++] = (struct af_script_member){af_sim_node(sim, id)->id, role};
+        }
+    }
+    int result;
+    if (count == 0)
+        result = af_failure_set(why, AF_FAILURE_USAGE, "--parties", "the run has no party");
+    else if (count >= AF_PARTIES_MAX)
+        result = af_failure_set(why, AF_FAILURE_USAGE, "--parties", "a run has at most %d parties",
+                                AF_PARTIES_MAX);
+    else
+        result = af_script_set_task(sim->scripts[0], sim->task, members, count, sim->options->args,
+                                    sim->options->arg_count, why);
+    free(members);
+    return result;
+}
+
+static double crash_probability(const struct af_sim *sim, const char *role)
+{
+    for (size_t i = 0; i < sim->options->faults.crash_count; i++)
+        if (strcmp(sim->options->faults.crashes[i].role, role) == 0)
+            return sim->options->faults.crashes[i].probability;
+    return 0;
+}
+
+static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *why)
+{
+    size_t count;
+    const struct af_script_member *members = af_script_members(sim->scripts[0], &count);
+    struct af_sim_node *node = sim->nodes[member];
+    uint32_t role = members[member].role;
+    node->settled = false;
+    node->crash = crash_probability(sim, sim->flow->roles[role].name);
+    sim->unsettled++;
+    if (sim->flow->roles[role].sequential) {
+        struct af_sim_sequential *sequential =
+            af_sim_sequential_new(sim, sim->scripts[0], member, node);
+        sequential->seed = af_party_seed(sim->options->seed, node->id);
+        sequential->party =
+            af_script_party_new(sim->scripts[0], member, sequential->seed, sequential, why);
+        return sequential->party == NULL ? -1 : 0;
+    }
+    struct af_party_spec spec = {.owner = &sim->owner,
+                                 .loop = sim->loop,
+                                 .trace = sim->trace,
+                                 .script = sim->scripts[0],
+                                 .id = node->id,
+                                 .task = sim->task,
+                                 .member = member,
+                                 .role = role,
+                                 .seed = af_party_seed(sim->options->seed, node->id),
+                                 .fixed = sim->options->schedule != NULL,
+                                 .user = node};
+    node->party = af_party_new(&spec, why);
+    return node->party == NULL ? -1 : 0;
+}
+
+static int make_flow(struct af_sim *sim, struct af_failure *why)
+{
+    size_t count;
+    if (check_roles(sim, why) != 0 || make_members(sim, why) != 0)
+        return -1;
+    af_script_members(sim->scripts[0], &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (make_party(sim, i, why) != 0)
+            return -1;
+    for (uint32_t i = 0; i < sim->flow->role_count; i++)
+        if (sim->flow->roles[i].sequential && !sim->options->quiet)
+            af_log(AF_LOG_WARNING,
+                   "role '%s' is a plain function: after a crash it starts again from its first "
+                   "line, and it cannot be reloaded in the middle",
+                   sim->flow->roles[i].name);
+    return 0;
+}
+
+/* A script is a party of its own: it is named after its file until a mock context names it. */
+static int make_scripts(struct af_sim *sim, struct af_failure *why)
+{
+    const struct af_sim_options *options = sim->options;
+    if (options->party_count > 0 || options->faults.crash_count > 0 ||
+        options->faults.loss_count > 0)
+        return af_failure_set(why, AF_FAILURE_USAGE,
+                              options->party_count > 0          ? "--parties"
+                              : options->faults.crash_count > 0 ? "--crash"
+                                                                : "--lose",
+                              "a sequential script has no roles");
+    for (size_t i = 0; i < sim->script_count; i++) {
+        struct af_script *script = sim->scripts[i];
+        char id[200];
+        snprintf(id, sizeof id, "%s", af_script_file(script)->name);
+        char *dot = strrchr(id, '.');
+        if (dot != NULL && dot != id)
+            *dot = '\0';
+        if (af_sim_find_node(sim, id) != NULL)
+            snprintf(id + strlen(id), sizeof id - strlen(id), "-%zu", i + 1);
+        struct af_script_member member = {id, 0};
+        if (af_script_set_task(script, sim->task, &member, 1, sim->options->args,
+                               sim->options->arg_count, why) != 0)
+            return -1;
+        struct af_sim_node *node = af_sim_node(sim, id);
+        node->settled = false;
+        sim->unsettled++;
+        struct af_sim_sequential *sequential = af_sim_sequential_new(sim, script, 0, node);
+        sequential->seed = af_party_seed(sim->options->seed, id);
+        sequential->party = af_script_party_new(script, 0, sequential->seed, sequential, why);
+        if (sequential->party == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static int load_files(struct af_sim *sim, struct af_failure *why)
+{
+    const struct af_sim_options *options = sim->options;
+    sim->scripts = af_mem_zero(options->path_count + 1, sizeof(struct af_script *));
+    for (size_t i = 0; i < options->path_count; i++) {
+        struct af_script *script = af_script_load(options->paths[i], why);
+        if (script == NULL)
+            return -1;
+        sim->scripts[sim->script_count++] = script;
+        af_script_set_owner(script, af_sim_call, sim);
+        const struct af_flow *flow = af_script_flow(script);
+        if (flow != NULL && options->path_count > 1)
+            return af_failure_set(why, AF_FAILURE_USAGE, options->paths[i],
+                                  "is a flow; with --mock it stands alone, only sequential scripts "
+                                  "run together");
+        if (flow != NULL && options->needs_mock)
+            return af_failure_set(why, AF_FAILURE_USAGE, options->paths[i],
+                                  "is a flow; simulate it with --mock");
+        sim->flow = flow;
+        if (i > 0)
+            af_buf_append_string(&sim->findings, "+");
+        af_buf_append_string(&sim->findings,
+                             flow != NULL ? flow->name : af_script_file(script)->name);
+    }
+    sim->name = af_buf_take(&sim->findings);
+    if (sim->flow == NULL && options->needs_mock && options->path_count > 1)
+        return af_failure_set(why, AF_FAILURE_USAGE, options->paths[1],
+                              "several scripts run together with --mock only");
+    if (sim->flow == NULL && options->path_count == 1)
+        sim->fault_options.fifo = true; /* alone, a script finds its contracts in the order sent */
+    return 0;
+}
+
+static const char *node_name(void *arg, uint32_t node)
+{
+    return ((struct af_sim *)arg)->nodes[node]->id;
+}
+
+static bool node_lost(void *arg, uint32_t node)
+{
+    const struct af_party *party = ((struct af_sim *)arg)->nodes[node]->party;
+    return party != NULL && af_party_status(party) == AF_PARTY_LOST;
+}
+
+static void node_arrive(void *arg, uint32_t number, struct af_contract *contract_take)
+{
+    struct af_sim *sim = arg;
+    struct af_sim_node *node = sim->nodes[number];
+    if (node->party != NULL)
+        af_party_receive(node->party, contract_take);
+    else
+        af_sim_mail(sim, number, contract_take);
+}
+
+struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace *trace,
+                          struct af_failure *why)
+{
+    struct af_sim *sim = af_mem_zero(1, sizeof *sim);
+    sim->options = options;
+    sim->trace = trace;
+    sim->task = af_mem_string("mock-task");
+    sim->loop = af_loop_sim_new();
+    sim->store = af_file_store_new();
+    sim->fault_options = options->faults;
+    af_faults_init(&sim->faults, &sim->fault_options, options->seed);
+    struct af_bus_mock_owner owner = {sim, node_arrive, node_name, node_lost};
+    sim->bus = af_bus_mock_new(sim->loop, &sim->faults, trace, &owner);
+    af_sim_parties_own(sim);
+    if (load_files(sim, why) == 0 &&
+        (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0 &&
+        af_sim_upgrade_load(sim, why) == 0 && af_sim_schedule_begin(sim, why) == 0)
+        return sim;
+    af_sim_free(sim);
+    return NULL;
+}
+
+void af_sim_free(struct af_sim *sim)
+{
+    if (sim == NULL)
+        return;
+    for (size_t i = 0; i < sim->sequential_count; i++)
+        af_sim_sequential_free(sim->sequentials[i]);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        af_party_free(sim->nodes[i]->party);
+        free(sim->nodes[i]->id);
+        free(sim->nodes[i]);
+    }
+    for (size_t i = 0; i < sim->mailbox_count; i++)
+        af_sim_mailbox_free(sim->mailboxes[i]);
+    af_sim_cuts_free(sim);
+    af_bus_mock_free(sim->bus);
+    for (size_t i = 0; i < sim->script_count; i++)
+        af_script_free(sim->scripts[i]);
+    for (size_t i = 0; i < sim->interned_count; i++)
+        free(sim->interned[i]);
+    af_loop_free(sim->loop);
+    af_file_store_free(sim->store);
+    af_buf_release(&sim->findings);
+    free(sim->scripts);
+    free(sim->sequentials);
+    free(sim->nodes);
+    free(sim->index);
+    free(sim->mailboxes);
+    free(sim->interned);
+    free(sim->name);
+    free(sim->task);
+    free(sim);
+}
+
+void af_sim_on_step(struct af_sim *sim, af_sim_step_fn *fn, void *arg)
+{
+    sim->on_step = fn;
+    sim->on_step_arg = arg;
+}
+
+/* ---- The trace's ends. ---- */
+
+static void write_schedule(struct af_sim *sim)
+{
+    struct af_buf words = AF_BUF_EMPTY;
+    if (sim->options->schedule == NULL)
+        return;
+    af_schedule_write(sim->options->schedule, &words);
+    af_trace_json(sim->trace, "schedule", words.data, words.len);
+    af_buf_release(&words);
+}
+
+static void write_header(struct af_sim *sim)
+{
+    struct af_trace *trace = sim->trace;
+    struct af_buf files = AF_BUF_EMPTY, hashes = AF_BUF_EMPTY, parties = AF_BUF_EMPTY;
+    if (trace == NULL)
+        return;
+    for (size_t i = 0; i < sim->script_count; i++) {
+        const struct af_script_file *file = af_script_file(sim->scripts[i]);
+        af_buf_append_char(&files, i == 0 ? '[' : ',');
+        af_json_write_string(&files, file->name, strlen(file->name));
+        af_buf_append_char(&hashes, i == 0 ? '[' : ',');
+        af_json_write_string(&hashes, file->hash, strlen(file->hash));
+    }
+    af_buf_append_char(&files, ']');
+    af_buf_append_char(&hashes, ']');
+    af_buf_append_char(&parties, '[');
+    size_t count = 0;
+    const struct af_script_member *members = af_script_members(sim->scripts[0], &count);
+    for (size_t i = 0; sim->flow != NULL && i < count; i++) {
+        af_buf_append_string(&parties, i == 0 ? "{\"id\":" : ",{\"id\":");
+        af_json_write_string(&parties, members[i].id, strlen(members[i].id));
+        af_buf_printf(&parties, ",\"role\":\"%s\"}", sim->flow->roles[members[i].role].name);
+    }
+    af_buf_append_char(&parties, ']');
+    af_trace_begin(trace, 0, NULL);
+    const struct af_schedule *schedule = sim->options->schedule;
+    af_trace_integer(trace, "trace",
+                     schedule == NULL            ? AF_TRACE_VERSION
+                     : schedule->recalls_at_once ? AF_TRACE_VERSION_AT_ONCE
+                                                 : AF_TRACE_VERSION_SCHEDULED);
+    af_trace_string(trace, "flow", sim->name);
+    af_trace_integer(trace, "version", sim->flow == NULL ? 0 : sim->flow->version);
+    af_trace_json(trace, "file", files.data, files.len);
+    af_trace_json(trace, "hash", hashes.data, hashes.len);
+    af_trace_integer(trace, "seed", (int64_t)sim->options->seed);
+    af_trace_json(trace, "options", sim->options->recorded, strlen(sim->options->recorded));
+    write_schedule(sim);
+    af_trace_json(trace, "parties", parties.data, parties.len);
+    af_trace_end(trace);
+    af_buf_release(&files);
+    af_buf_release(&hashes);
+    af_buf_release(&parties);
+}
+
+static void write_end(struct af_sim *sim, const struct af_sim_result *result)
+{
+    struct af_trace *trace = sim->trace;
+    const char *findings = af_buf_text(&sim->findings);
+    const char *newline = strchr(findings, '\n');
+    af_trace_begin(trace, af_loop_now_ns(sim->loop), "end");
+    af_trace_string(trace, "outcome", outcome_words[result->outcome]);
+    if (newline != NULL)
+        af_trace_text(trace, "message", findings, (size_t)(newline - findings));
+    af_trace_end(trace);
+}
+
+/* ---- Running. ---- */
+
+static bool has_invariants(const struct af_sim *sim)
+{
+    return sim->flow != NULL && af_script_flow(af_sim_upgrade_judge(sim))->has_invariants;
+}
+
+void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
+{
+    bool settled;
+    bool down = false;
+    if (node->party != NULL) {
+        enum af_party_status status = af_party_status(node->party);
+        settled = status > AF_PARTY_ACTIVE || af_party_rests(node->party);
+        down = af_party_is_down(node->party);
+    } else {
+        settled = node->sequential == NULL || node->sequential->ended;
+        down = node->sequential != NULL && node->sequential->down;
+    }
+    sim->unsettled += (size_t)node->settled - (size_t)settled;
+    sim->down += (size_t)down - (size_t)node->down;
+    node->settled = settled;
+    node->down = down;
+    if (node->party == NULL || !has_invariants(sim))
+        return;
+    af_sim_parties_view(sim, node);
+    if (sim->options->schedule == NULL)
+        af_sim_judge(sim, node);
+}
+
+void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node)
+{
+    const char *name, *message;
+    if (!has_invariants(sim) || !sim->started || sim->stopped || sim->unseen > 0 ||
+        af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message))
+        return;
+    sim->stopped = true;
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");
+    af_trace_string(sim->trace, "invariant", name);
+    af_trace_string(sim->trace, "message", message);
+    af_trace_end(sim->trace);
+    af_sim_finding(sim, true, "invariant '%s' is broken after a step of %s: %s", name, node->id,
+                   message);
+}
+
+bool af_sim_may_step(struct af_sim *sim)
+{
+    return sim->on_step == NULL || sim->on_step(sim->on_step_arg, sim);
+}
+
+static void start_all(struct af_sim *sim)
+{
+    size_t count = sim->node_count;
+    for (size_t i = 0; i < count; i++) {
+        struct af_sim_node *node = sim->nodes[i];
+        if (!af_sim_may_step(sim)) {
+            sim->stopped = true;
+            return;
+        }
+        sim->started = i + 1 == count;
+        sim->steps++;
+        if (node->party != NULL)
+            af_party_start(node->party);
+        else if (node->sequential != NULL)
+            af_sim_sequential_start(node->sequential);
+    }
+}
+
+bool af_sim_is_over(const struct af_sim *sim)
+{
+    return sim->unsettled == 0 && sim->down == 0 && af_bus_mock_in_flight(sim->bus) == 0;
+}
+
+static enum af_sim_outcome run_loop(struct af_sim *sim)
+{
+    int64_t instant_ns = 0, failed_ns = -1;
+    uint64_t steps_at_instant = 0;
+    for (;;) {
+        if (sim->stopped)
+            return AF_SIM_FAILED;
+        if (sim->failed && failed_ns < 0)
+            failed_ns = af_loop_now_ns(sim->loop);
+        if (af_sim_is_over(sim))
+            return sim->failed ? AF_SIM_FAILED : AF_SIM_OK;
+        int64_t next_ns = af_loop_next_ns(sim->loop);
+        if (next_ns < 0)
+            return AF_SIM_STUCK;
+        if (failed_ns >= 0 && next_ns - failed_ns > AF_SIM_AFTER_FINDING_NS)
+            return AF_SIM_FAILED; /* parties that ask one that has failed again and again */
+        if (next_ns > sim->options->until_ns)
+            return AF_SIM_UNTIL;
+        if (next_ns != instant_ns) {
+            instant_ns = next_ns;
+            steps_at_instant = 0;
+        } else if (++steps_at_instant > AF_SIM_STEPS_AT_ONE_INSTANT_MAX) {
+            af_sim_finding(sim, true,
+                           "a million steps passed at one instant, %.9g s: the flow does "
+                           "not move on in time",
+                           (double)instant_ns / 1e9);
+            return AF_SIM_FAILED;
+        }
+        if (!af_sim_may_step(sim))
+            return AF_SIM_INTERRUPTED;
+        sim->steps++;
+        af_loop_step(sim->loop);
+    }
+}
+
+/* What a party waits for, in words: the events that its state handles, its timer. */
+static void describe_wait(const struct af_flow *flow, const struct af_flow_state *state,
+                          struct af_buf *words)
+{
+    size_t named = 0;
+    for (size_t i = 0; i < flow->event_count; i++) {
+        if (state->events[i] != AF_EVENT_HANDLED)
+            continue;
+        af_buf_printf(words, "%s%s", named++ == 0 ? "" : " or ", flow->events[i].type);
+    }
+    if (named == 0)
+        af_buf_append_string(words,
+                             state->has_after ? "its time" : "nothing: its state handles no event");
+}
+
+/* By --until a party need not be stuck: it is named as still being there. */
+static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool stuck)
+{
+    struct af_buf words = AF_BUF_EMPTY;
+    const struct af_flow_state *state = af_party_state(node->party);
+    struct af_script *script = af_party_spec(node->party)->script;
+    const char *file = af_script_file(script)->name;
+    if (state == NULL)
+        return;
+    describe_wait(af_script_flow(script), state, &words);
+    char place[300];
+    snprintf(place, sizeof place, state->line > 0 ? "%s:%d" : "%s", file, state->line);
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
+    af_trace_string(sim->trace, "party", node->id);
+    af_trace_string(sim->trace, "state", state->name);
+    af_trace_string(sim->trace, "waits_for", af_buf_text(&words));
+    af_trace_integer(sim->trace, "line", state->line);
+    af_trace_end(sim->trace);
+    af_sim_finding(sim, true, "%s is %s in state '%s' (%s): waits for %s; %zu deferred", node->id,
+                   stuck ? "stuck" : "still", state->name, place, af_buf_text(&words),
+                   af_party_deferred(node->party));
+    af_buf_release(&words);
+}
+
+static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential *sequential,
+                              bool stuck)
+{
+    const char *where = af_script_party_where(sequential->party);
+    const char *id = sim->nodes[sequential->node]->id;
+    const char *colon = strrchr(where, ':');
+    const char *call = sequential->wait == AF_SIM_WAIT_SLEEP ? "af.sleep" : "contract_events";
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
+    af_trace_string(sim->trace, "party", id);
+    af_trace_string(sim->trace, "state", NULL);
+    af_trace_string(sim->trace, "waits_for", "an event");
+    af_trace_integer(sim->trace, "line", colon == NULL ? 0 : atoi(colon + 1));
+    af_trace_end(sim->trace);
+    af_sim_finding(sim, true, "%s (%s) %s at %s in %s%s", id,
+                   af_script_file(sequential->script)->name,
+                   stuck ? "is stuck: it waits" : "still waits", where, call,
+                   stuck ? ", and no event can come any more" : "");
+}
+
+static void name_stuck(struct af_sim *sim, bool stuck)
+{
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (!sim->nodes[i]->settled && sim->nodes[i]->party != NULL)
+            name_stuck_party(sim, sim->nodes[i], stuck);
+    for (size_t i = 0; i < sim->sequential_count; i++)
+        if (!sim->sequentials[i]->ended)
+            name_stuck_script(sim, sim->sequentials[i], stuck);
+}
+
+static void count_parties(struct af_sim *sim, struct af_sim_result *result)
+{
+    for (size_t i = 0; i < sim->node_count; i++) {
+        struct af_sim_node *node = sim->nodes[i];
+        if (node->party == NULL)
+            continue;
+        result->parties++;
+        enum af_party_status status = af_party_status(node->party);
+        result->done += status == AF_PARTY_DONE;
+        result->failed += status == AF_PARTY_FAILED;
+        result->lost += status == AF_PARTY_LOST;
+        result->resting += af_party_rests(node->party);
+        result->crashes += af_party_counts(node->party)->crashes;
+        result->late += af_party_counts(node->party)->late;
+    }
+    for (size_t i = 0; i < sim->sequential_count; i++) {
+        result->parties++;
+        result->done += sim->sequentials[i]->ended && !sim->sequentials[i]->failed;
+        result->failed += sim->sequentials[i]->failed;
+    }
+}
+
+int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failure *why)
+{
+    memset(result, 0, sizeof *result);
+    write_header(sim);
+    if (af_sim_cuts_start(sim, why) != 0)
+        return -1;
+    af_sim_upgrade_start(sim);
+    start_all(sim);
+    result->outcome = sim->options->schedule == NULL ? run_loop(sim) : af_sim_schedule_run(sim);
+    if (sim->why.kind != AF_FAILURE_NONE) {
+        *why = sim->why;
+        return -1;
+    }
+    if (result->outcome == AF_SIM_STUCK || result->outcome == AF_SIM_UNTIL) {
+        if (result->outcome == AF_SIM_UNTIL && sim->options->schedule == NULL)
+            af_sim_finding(sim, true, "the run has not ended by --until %.9g s",
+                           (double)sim->options->until_ns / 1e9);
+        name_stuck(sim, result->outcome == AF_SIM_STUCK);
+    }
+    write_end(sim, result);
+    count_parties(sim, result);
+    const struct af_bus_mock_counts *counts = af_bus_mock_counts(sim->bus);
+    result->name = sim->name;
+    result->messages = counts->messages;
+    result->dropped = counts->dropped;
+    result->duplicated = counts->duplicated;
+    result->unexpected = sim->unexpected;
+    result->steps = sim->steps;
+    result->upgraded = sim->upgraded;
+    result->virtual_ns = af_loop_now_ns(sim->loop);
+    result->finding_count = sim->finding_count;
+    result->findings = sim->findings;
+    sim->findings = AF_BUF_EMPTY;
+    return 0;
+}
+
+void af_sim_result_release(struct af_sim_result *result)
+{
+    af_buf_release(&result->findings);
+}
+
+/* ---- Looking at it. ---- */
+
+int64_t af_sim_now_ns(const struct af_sim *sim)
+{
+    return af_loop_now_ns(sim->loop);
+}
+
+uint64_t af_sim_steps(const struct af_sim *sim)
+{
+    return sim->steps;
+}
+
+size_t af_sim_party_count(const struct af_sim *sim)
+{
+    return sim->node_count;
+}
+
+struct af_party *af_sim_party(const struct af_sim *sim, size_t i)
+{
+    return sim->nodes[i]->party;
+}
+
+const char *af_sim_party_id(const struct af_sim *sim, size_t i)
+{
+    return sim->nodes[i]->id;
+}

@@ -1,0 +1,98 @@
+/* sim.h: all parties of a run in one process, on virtual time.
+ *
+ * One seed gives one run, byte for byte: chance comes from streams of the seed, time from the
+ * virtual loop, order from counters. Nothing here reads a clock, an address or a table's order. */
+#ifndef AF_SIM_H
+#define AF_SIM_H
+
+#include "base/buf.h"
+#include "sim/faults.h"
+#include "script/grants.h"
+#include "trace/schedule.h"
+#include "script/script.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct af_failure;
+struct af_party;
+struct af_sim;
+struct af_trace;
+
+struct af_sim_count {
+    char *role;
+    int64_t count;
+};
+
+struct af_sim_options {
+    const char **paths; /* one flow, or sequential scripts */
+    size_t path_count;
+    struct af_sim_count *parties; /* how many of each role; others: as the flow says */
+    size_t party_count;
+    struct af_script_arg *args;
+    size_t arg_count;
+    uint64_t seed;
+    int64_t until_ns;
+    bool allow_fail; /* af.fail() is an outcome */
+    bool allow_fail_given;
+    bool quiet;      /* logs and prints are not shown */
+    bool needs_mock; /* without --mock: a flow is refused, a script must make a mock context */
+    struct af_fault_options faults;
+    char *upgrade;      /* a second version of the flow that parties are reloaded to, or NULL */
+    int64_t upgrade_ns; /* around when; -1: drawn by the seed */
+    const struct af_schedule *schedule; /* what happens, where it is not drawn; or NULL: then chance
+                                           and time decide */
+    struct af_grants grants;            /* what scripts may reach */
+    const char *recorded;               /* the options as JSON, for the trace's header */
+};
+
+enum af_sim_outcome {
+    AF_SIM_OK,
+    AF_SIM_FAILED, /* a party failed, a handler raised, an event was unexpected, an invariant broke
+                    */
+    AF_SIM_STUCK,  /* nothing can move any more, and the run has not ended */
+    AF_SIM_UNTIL,  /* --until came first, or a schedule's end */
+    AF_SIM_INTERRUPTED,
+};
+
+struct af_sim_result {
+    enum af_sim_outcome outcome;
+    const char *name; /* of the flow, or of the scripts; borrowed from the sim */
+    uint64_t parties, done, failed, lost, resting;
+    uint64_t messages, dropped, duplicated, unexpected, crashes, late;
+    uint64_t upgraded; /* parties that went on under the second version */
+    uint64_t steps;
+    int64_t virtual_ns;
+    struct af_buf findings; /* what was wrong, a line each */
+    size_t finding_count;
+};
+
+/* Called before each step (for replay and stepping) and now and then while a long run goes on;
+ * returns false to stop it. */
+typedef bool af_sim_step_fn(void *arg, struct af_sim *sim);
+
+/* Loads the files and makes the parties. Returns NULL with *why filled. trace may be NULL; it and
+ * the options are borrowed. */
+struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace *trace,
+                          struct af_failure *why);
+void af_sim_free(struct af_sim *sim);
+void af_sim_on_step(struct af_sim *sim, af_sim_step_fn *fn, void *arg);
+
+/* Runs it to its end. result is released by af_sim_result_release(). Returns 0; -1 with *why filled
+ * if it could not be run (a party cannot be made). */
+int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failure *why);
+void af_sim_result_release(struct af_sim_result *result);
+
+/* The word for an outcome: "ok", "failed", "stuck", "until", "interrupted". */
+const char *af_sim_outcome_word(enum af_sim_outcome outcome);
+
+/* ---- Looking at it, between two steps. ---- */
+
+int64_t af_sim_now_ns(const struct af_sim *sim);
+uint64_t af_sim_steps(const struct af_sim *sim);
+size_t af_sim_party_count(const struct af_sim *sim);
+struct af_party *af_sim_party(const struct af_sim *sim, size_t i); /* NULL: a sequential one */
+const char *af_sim_party_id(const struct af_sim *sim, size_t i);
+
+#endif

@@ -1,0 +1,63 @@
+/* impl.h: what the files of the store share.
+ *
+ *   store.c        the file, the thread, records on their way to the disk
+ *   rows.c   records and parties as rows
+ *   code.c   what parties run, and the swap of it
+ */
+#ifndef AF_STORE_IMPL_H
+#define AF_STORE_IMPL_H
+
+#include "base/arena.h"
+#include "base/db.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+struct af_store_pending { /* a record on its way to the disk */
+    struct af_store_pending *next;
+    struct af_store_record record;
+    void (*done)(void *arg);
+    void *arg;
+    struct af_arena arena;
+};
+
+struct af_store {
+    struct af_db *db;
+    struct af_loop *loop;
+    struct af_store_options options;
+    pthread_t thread;
+    pthread_mutex_t lock;    /* of all from here on */
+    pthread_mutex_t db_lock; /* of the file */
+    pthread_cond_t wake;
+    struct af_store_pending *waiting, **waiting_end;
+    struct af_store_pending *writing; /* what the thread is at */
+    struct af_store_pending *written, **written_end;
+    bool posted, stop;
+    char why[300]; /* what the thread has to tell of its trouble */
+    bool in_trouble;
+    int64_t bytes_since_trim;         /* the thread's own */
+    struct af_store_pending *telling; /* the loop's own, as all from here on: not told yet */
+    size_t behind;                    /* records that are under way */
+    struct af_timer *keep_alive;      /* the loop waits as long as records are under way */
+};
+
+extern const struct af_db_format af_store_format;
+
+/* Entries of journals have one number for party and seq: the key of a table without such a number
+ * is compared by reading whole rows, of megabytes. SQL for it, and for all entries of a party. */
+#define AF_STORE_ENTRY(party, seq) "(" party " << 40 | " seq ")"
+#define AF_STORE_OF_PARTY(party) "id > " party " << 40 AND id < (" party " + 1) << 40"
+
+/* Waits until nothing is on its way to the disk; false: it cannot be written now. */
+bool af_store_flush(struct af_store *store);
+
+/* A hash as 16 bytes in the same order on every machine. */
+void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
+
+/* Writes one record, within a transaction. */
+void af_store_write(struct af_store *store, const struct af_store_record *record);
+
+/* Drops the contents of entries that are too old, or too many. */
+void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns);
+
+#endif

@@ -1,0 +1,426 @@
+/* rows.c: parties and their records as rows of the file. */
+#include "store/impl.h"
+
+#include "base/bounds.h"
+#include "base/failure.h"
+
+#include <string.h>
+
+/* A mark of whose file it is, and the version of all that stands below. */
+const struct af_db_format af_store_format = {
+    .name = "store of parties",
+    .application_id = 0x61667374, /* "afst" */
+    .version = 1,
+    .exclusive = true,
+    .schema =
+        "CREATE TABLE party ("
+        "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
+        "  about TEXT NOT NULL, code TEXT NOT NULL, seed BLOB NOT NULL,"
+        "  made INTEGER NOT NULL,"
+        "  status INTEGER NOT NULL DEFAULT 0, state TEXT, data BLOB NOT NULL DEFAULT '{}',"
+        "  fired INTEGER NOT NULL DEFAULT 0, timers TEXT NOT NULL DEFAULT '[]',"
+        "  result TEXT, reason TEXT, held TEXT, progress INTEGER NOT NULL DEFAULT -1,"
+        "  seq INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"
+        "  since INTEGER NOT NULL,"
+        "  UNIQUE (task, node));"
+        "CREATE TABLE deferred ("
+        "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, key BLOB NOT NULL, sender TEXT,"
+        "  type TEXT NOT NULL, uuid BLOB NOT NULL, time INTEGER NOT NULL,"
+        "  content BLOB NOT NULL);"
+        "CREATE INDEX deferred_of_party ON deferred (party, id);"
+        "CREATE TABLE code ("
+        "  hash TEXT NOT NULL, file TEXT NOT NULL, flow TEXT NOT NULL,"
+        "  version INTEGER NOT NULL, adopted INTEGER NOT NULL, PRIMARY KEY (hash, file));"
+        "CREATE TABLE code_file ("
+        "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
+        "  PRIMARY KEY (hash, place));"
+        "CREATE TABLE journal ("
+        "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, seq INTEGER NOT NULL,"
+        "  bytes INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB, uuid BLOB,"
+        "  sender TEXT, type TEXT, name TEXT, state TEXT, data BLOB,"
+        "  content BLOB, sends TEXT, answers TEXT);", /* what is large comes last */
+};
+
+/* ---- Hashes. ---- */
+
+void af_store_pack(struct af_hash hash, unsigned char bytes[16])
+{
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(hash.a >> (56 - 8 * i));
+        bytes[8 + i] = (unsigned char)(hash.b >> (56 - 8 * i));
+    }
+}
+
+static struct af_hash column_hash(struct af_db_statement *row, int column)
+{
+    size_t len = 0;
+    const unsigned char *bytes = (const unsigned char *)af_db_column_bytes(row, column, &len);
+    struct af_hash hash = {0, 0};
+    for (int i = 0; bytes != NULL && len == 16 && i < 8; i++) {
+        hash.a = hash.a << 8 | bytes[i];
+        hash.b = hash.b << 8 | bytes[8 + i];
+    }
+    return hash;
+}
+
+/* ---- Writing. ---- */
+
+static int64_t bytes_of(const struct af_store_entry *entry)
+{
+    return (int64_t)(entry->content_len + (entry->sends == NULL ? 0 : strlen(entry->sends)) +
+                     (entry->answers == NULL ? 0 : strlen(entry->answers)));
+}
+
+static void write_entry(struct af_store *store, const struct af_store_record *record)
+{
+    const struct af_store_entry *entry = &record->entry;
+    unsigned char key[16], uuid[16], data[16];
+    struct af_db_statement *row =
+        af_db_use(store->db, "INSERT INTO journal VALUES (" AF_STORE_ENTRY(
+                                 "?1", "?2") ", ?1, ?2, "
+                                             "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    af_store_pack(entry->key, key);
+    af_store_pack(entry->uuid, uuid);
+    af_store_pack(entry->data, data);
+    af_db_integer(row, record->party);
+    af_db_integer(row, entry->seq);
+    af_db_integer(row, bytes_of(entry));
+    af_db_integer(row, entry->time_ns);
+    af_db_text(row, entry->kind);
+    af_db_bytes(row, key, sizeof key);
+    af_db_bytes(row, entry->type == NULL ? NULL : uuid, sizeof uuid);
+    af_db_text(row, entry->sender);
+    af_db_text(row, entry->type);
+    af_db_text(row, entry->name);
+    af_db_text(row, entry->state);
+    af_db_bytes(row, data, sizeof data);
+    af_db_bytes(row, entry->content, entry->content_len);
+    af_db_text(row, entry->sends);
+    af_db_text(row, entry->answers);
+    af_db_run(row);
+    store->bytes_since_trim += bytes_of(entry);
+}
+
+static void write_deferred(struct af_store *store, const struct af_store_record *record)
+{
+    const struct af_store_entry *entry = &record->entry;
+    unsigned char key[16], uuid[16];
+    af_store_pack(entry->key, key);
+    af_store_pack(entry->uuid, uuid);
+    if (record->was_deferred) {
+        struct af_db_statement *gone =
+            af_db_use(store->db, "DELETE FROM deferred WHERE party = ? AND key = ?");
+        af_db_integer(gone, record->party);
+        af_db_bytes(gone, key, sizeof key);
+        af_db_run(gone);
+    }
+    if (!record->defers)
+        return;
+    struct af_db_statement *row =
+        af_db_use(store->db, "INSERT INTO deferred (party, key, sender, type, uuid, time, content) "
+                             "VALUES (?, ?, ?, ?, ?, ?, ?)");
+    af_db_integer(row, record->party);
+    af_db_bytes(row, key, sizeof key);
+    af_db_text(row, entry->sender);
+    af_db_text(row, entry->type);
+    af_db_bytes(row, uuid, sizeof uuid);
+    af_db_integer(row, record->contract_time_ns);
+    af_db_bytes(row, entry->content, entry->content_len);
+    af_db_run(row);
+}
+
+static void write_party(struct af_store *store, const struct af_store_record *record)
+{
+    const struct af_store_party *now = &record->now;
+    struct af_db_statement *row = af_db_use(
+        store->db, "UPDATE party SET status = ?, state = ?, data = ifnull(?, data), fired = ?, "
+                   "timers = ifnull(?, timers), result = ?, reason = ?, held = ?, progress = ?, "
+                   "seq = ?, sent = max(sent, ?), since = ? WHERE id = ?");
+    af_db_integer(row, now->status);
+    af_db_text(row, now->state);
+    af_db_bytes(row, now->data, now->data_len);
+    af_db_integer(row, (int64_t)now->fired);
+    af_db_text(row, now->timers);
+    af_db_text(row, now->result);
+    af_db_text(row, now->reason);
+    af_db_text(row, now->held);
+    af_db_integer(row, now->progress);
+    af_db_integer(row, now->seq);
+    af_db_integer(row, now->sent);
+    af_db_integer(row, now->since_ns);
+    af_db_integer(row, record->party);
+    af_db_run(row);
+    if (now->status >= 2 && record->entry.kind != NULL) { /* it has ended: nothing is deferred */
+        struct af_db_statement *gone = af_db_use(store->db, "DELETE FROM deferred WHERE party = ?");
+        af_db_integer(gone, record->party);
+        af_db_run(gone);
+    }
+}
+
+void af_store_write(struct af_store *store, const struct af_store_record *record)
+{
+    if (record->entry.kind != NULL)
+        write_entry(store, record);
+    if (record->defers || record->was_deferred)
+        write_deferred(store, record);
+    write_party(store, record);
+}
+
+void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns)
+{
+    struct af_db_statement *find = af_db_use(
+        store->db,
+        "SELECT max(seq) FROM (SELECT seq, time, sum(bytes) OVER (ORDER BY seq DESC) AS total "
+        "FROM journal WHERE " AF_STORE_OF_PARTY("?1") " AND bytes > 0) "
+                                                      "WHERE total > ?2 OR time < ?3");
+    af_db_integer(find, party);
+    af_db_integer(find, store->options.journal_bytes);
+    af_db_integer(find, now_ns - store->options.journal_age_ns);
+    int64_t last = af_db_row(find) ? af_db_column_integer(find, 0) : 0;
+    af_db_reset(find);
+    if (last <= 0)
+        return;
+    struct af_db_statement *strip = af_db_use(
+        store->db, "UPDATE journal SET content = NULL, sends = NULL, answers = NULL, bytes = -1 "
+                   "WHERE id > ?1 << 40 AND id <= " AF_STORE_ENTRY(
+                       "?1", "?2") " AND bytes >= 0 "
+                                   "AND seq <= (SELECT sent FROM party WHERE id = ?1)");
+    af_db_integer(strip, party);
+    af_db_integer(strip, last);
+    af_db_run(strip);
+    struct af_db_statement *drop =
+        af_db_use(store->db, "DELETE FROM journal WHERE " AF_STORE_OF_PARTY(
+                                 "?1") " AND bytes < 0 AND seq < "
+                                       "(SELECT seq FROM party WHERE id = ?1) - ?2");
+    af_db_integer(drop, party);
+    af_db_integer(drop, AF_PARTY_SEEN_MAX);
+    af_db_run(drop);
+}
+
+/* ---- Parties. ---- */
+
+static int fail(struct af_store *store, struct af_failure *why)
+{
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, "state", "%s", af_db_why(store->db));
+}
+
+int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
+                     struct af_failure *why)
+{
+    unsigned char seed[16];
+    int64_t id = -1;
+    af_store_pack(party->seed, seed);
+    pthread_mutex_lock(&store->db_lock);
+    bool ok = af_db_begin(store->db);
+    if (ok) {
+        struct af_db_statement *row =
+            af_db_use(store->db, "INSERT INTO party (task, node, about, code, seed, made, since) "
+                                 "VALUES (?, ?, ?, ?, ?, ?, ?)");
+        af_db_text(row, party->task);
+        af_db_text(row, party->node);
+        af_db_text(row, party->about);
+        af_db_text(row, party->code);
+        af_db_bytes(row, seed, sizeof seed);
+        af_db_integer(row, party->made_ns);
+        af_db_integer(row, party->made_ns);
+        af_db_run(row);
+        id = af_db_last_id(store->db);
+        ok = af_db_commit(store->db);
+    }
+    if (!ok)
+        id = fail(store, why);
+    pthread_mutex_unlock(&store->db_lock);
+    return id;
+}
+
+int af_store_remove(struct af_store *store, int64_t party, struct af_failure *why)
+{
+    static const char *const sql[] = {"DELETE FROM journal WHERE " AF_STORE_OF_PARTY("?1"),
+                                      "DELETE FROM deferred WHERE party = ?",
+                                      "DELETE FROM party WHERE id = ?"};
+    pthread_mutex_lock(&store->db_lock);
+    bool ok = af_db_begin(store->db);
+    for (int i = 0; i < 3 && ok; i++) {
+        struct af_db_statement *row = af_db_use(store->db, sql[i]);
+        af_db_integer(row, party);
+        af_db_run(row);
+    }
+    ok = ok && af_db_commit(store->db);
+    int result = ok ? 0 : fail(store, why);
+    pthread_mutex_unlock(&store->db_lock);
+    return result;
+}
+
+struct af_store_party af_store_party_copy(struct af_arena *arena,
+                                          const struct af_store_party *party)
+{
+    struct af_store_party copy = *party;
+    const char **const texts[] = {&copy.task,   &copy.node,   &copy.about,  &copy.code, &copy.state,
+                                  &copy.timers, &copy.result, &copy.reason, &copy.held};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *texts[i] = af_arena_string(arena, *texts[i]);
+    copy.data = af_arena_copy(arena, party->data, party->data_len);
+    return copy;
+}
+
+static struct af_store_party read_party(struct af_db_statement *row)
+{
+    struct af_store_party party = {.id = af_db_column_integer(row, 0),
+                                   .task = af_db_column_text(row, 1),
+                                   .node = af_db_column_text(row, 2),
+                                   .about = af_db_column_text(row, 3),
+                                   .seed = column_hash(row, 4),
+                                   .made_ns = af_db_column_integer(row, 5),
+                                   .status = (int)af_db_column_integer(row, 6),
+                                   .state = af_db_column_text(row, 7),
+                                   .fired = (uint64_t)af_db_column_integer(row, 9),
+                                   .timers = af_db_column_text(row, 10),
+                                   .result = af_db_column_text(row, 11),
+                                   .reason = af_db_column_text(row, 12),
+                                   .held = af_db_column_text(row, 13),
+                                   .progress = (int)af_db_column_integer(row, 14),
+                                   .seq = af_db_column_integer(row, 15),
+                                   .sent = af_db_column_integer(row, 16),
+                                   .since_ns = af_db_column_integer(row, 17),
+                                   .code = af_db_column_text(row, 18)};
+    party.data = af_db_column_bytes(row, 8, &party.data_len);
+    return party;
+}
+
+/* id 0: all */
+static int read_parties(struct af_store *store, int64_t id,
+                        void (*each)(void *arg, const struct af_store_party *), void *arg,
+                        struct af_failure *why)
+{
+    pthread_mutex_lock(&store->db_lock);
+    bool ok = af_db_begin(store->db);
+    struct af_db_statement *row =
+        ok ? af_db_use(store->db, "SELECT id, task, node, about, seed, made, status, state, data, "
+                                  "fired, timers, result, reason, held, progress, seq, sent, "
+                                  "since, code FROM party WHERE ?1 = 0 OR id = ?1 ORDER BY id")
+           : NULL;
+    if (ok)
+        af_db_integer(row, id);
+    while (ok && af_db_row(row)) {
+        struct af_store_party party = read_party(row);
+        each(arg, &party);
+    }
+    ok = ok && af_db_commit(store->db);
+    int result = ok ? 0 : fail(store, why);
+    pthread_mutex_unlock(&store->db_lock);
+    return result;
+}
+
+int af_store_each(struct af_store *store, void (*each)(void *arg, const struct af_store_party *),
+                  void *arg, struct af_failure *why)
+{
+    return read_parties(store, 0, each, arg, why);
+}
+
+int af_store_read(struct af_store *store, int64_t party,
+                  void (*each)(void *arg, const struct af_store_party *), void *arg,
+                  struct af_failure *why)
+{
+    return read_parties(store, party, each, arg, why);
+}
+
+/* ---- Journals. ---- */
+
+static const char entry_columns[] =
+    "SELECT seq, time, kind, key, uuid, sender, type, name, state, "
+    "data, sends, answers, bytes, content FROM journal "
+    "WHERE id > " AF_STORE_ENTRY("?1", "?2") " AND id < (?1 + 1) << 40 ORDER BY id";
+
+static struct af_store_entry read_entry(struct af_db_statement *row)
+{
+    struct af_store_entry entry = {.seq = af_db_column_integer(row, 0),
+                                   .time_ns = af_db_column_integer(row, 1),
+                                   .kind = af_db_column_text(row, 2),
+                                   .key = column_hash(row, 3),
+                                   .uuid = column_hash(row, 4),
+                                   .sender = af_db_column_text(row, 5),
+                                   .type = af_db_column_text(row, 6),
+                                   .name = af_db_column_text(row, 7),
+                                   .state = af_db_column_text(row, 8),
+                                   .data = column_hash(row, 9),
+                                   .sends = af_db_column_text(row, 10),
+                                   .answers = af_db_column_text(row, 11),
+                                   .whole = af_db_column_integer(row, 12) >= 0};
+    entry.content = af_db_column_bytes(row, 13, &entry.content_len);
+    return entry;
+}
+
+/* Calls each for the entries behind `after`; the file is locked, and a transaction is open. */
+static void read_entries(struct af_store *store, int64_t party, int64_t after,
+                         af_store_entry_fn *each, void *arg)
+{
+    struct af_db_statement *row = af_db_use(store->db, entry_columns);
+    af_db_integer(row, party);
+    af_db_integer(row, after);
+    while (af_db_row(row)) {
+        struct af_store_entry entry = read_entry(row);
+        each(arg, &entry);
+    }
+}
+
+static void read_deferred(struct af_store *store, int64_t party,
+                          const struct af_store_loader *loader)
+{
+    struct af_db_statement *row =
+        af_db_use(store->db, "SELECT key, uuid, sender, type, time, content FROM deferred "
+                             "WHERE party = ? ORDER BY id");
+    af_db_integer(row, party);
+    while (af_db_row(row)) {
+        struct af_store_entry entry = {.key = column_hash(row, 0),
+                                       .uuid = column_hash(row, 1),
+                                       .sender = af_db_column_text(row, 2),
+                                       .type = af_db_column_text(row, 3),
+                                       .time_ns = af_db_column_integer(row, 4),
+                                       .whole = true};
+        entry.content = af_db_column_bytes(row, 5, &entry.content_len);
+        loader->deferred(loader->arg, &entry);
+    }
+}
+
+static void read_seen(struct af_store *store, int64_t party, const struct af_store_loader *loader)
+{
+    struct af_db_statement *row =
+        af_db_use(store->db, "SELECT key FROM journal WHERE " AF_STORE_OF_PARTY(
+                                 "?1") " AND uuid IS NOT NULL ORDER BY id");
+    af_db_integer(row, party);
+    while (af_db_row(row))
+        loader->seen(loader->arg, column_hash(row, 0));
+}
+
+int af_store_load(struct af_store *store, const struct af_store_party *party,
+                  const struct af_store_loader *loader, struct af_failure *why)
+{
+    pthread_mutex_lock(&store->db_lock);
+    bool ok = af_db_begin(store->db);
+    if (ok) {
+        af_store_trim(store, party->id, party->since_ns);
+        read_deferred(store, party->id, loader);
+        read_seen(store, party->id, loader);
+        if (party->sent < party->seq)
+            read_entries(store, party->id, party->sent, loader->unsent, loader->arg);
+        ok = af_db_commit(store->db);
+    }
+    int result = ok ? 0 : fail(store, why);
+    pthread_mutex_unlock(&store->db_lock);
+    return result;
+}
+
+int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *each, void *arg,
+                     struct af_failure *why)
+{
+    af_store_flush(store); /* what cannot be written now is not told either */
+    pthread_mutex_lock(&store->db_lock);
+    bool ok = af_db_begin(store->db);
+    if (ok) {
+        read_entries(store, party, 0, each, arg);
+        ok = af_db_commit(store->db);
+    }
+    int result = ok ? 0 : fail(store, why);
+    pthread_mutex_unlock(&store->db_lock);
+    return result;
+}

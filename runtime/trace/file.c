@@ -1,0 +1,310 @@
+/* file.c: see file.h. */
+#include "trace/file.h"
+
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "base/mem.h"
+#include "script/request.h"
+#include "trace/schedule.h"
+#include "trace/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Writing. ---- */
+
+struct af_trace_file {
+    char *path, *temporary; /* temporary NULL: written in place (a pipe, a device) */
+    FILE *out;
+};
+
+/* Standard output by any name: a dash, /dev/stdout, the file that it goes to. */
+static bool is_output(const char *path)
+{
+    struct stat info, output;
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &info) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+            info.st_dev == output.st_dev && info.st_ino == output.st_ino);
+}
+
+/* What must not be replaced by a file: a pipe, a device, a link to wherever. */
+static bool is_special(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *why)
+{
+    struct af_trace_file *file = af_mem_zero(1, sizeof *file);
+    int fd;
+    file->path = af_mem_string(path);
+    if (is_output(path)) {
+        fflush(stdout); /* what was printed before comes before */
+        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    } else if (is_special(path)) {
+        fd = open(path, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0600);
+    } else {
+        struct af_buf name = AF_BUF_EMPTY;
+        af_buf_printf(&name, "%s.XXXXXX", path);
+        file->temporary = af_buf_take(&name);
+        fd = mkostemp(file->temporary, O_CLOEXEC);
+    }
+    file->out = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (file->out != NULL) {
+        setvbuf(file->out, NULL, _IOFBF, 1 << 18);
+        return file;
+    }
+    af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
+    free(file->temporary);
+    free(file->path);
+    free(file);
+    return NULL;
+}
+
+void af_trace_file_line(void *arg, const char *line, size_t len)
+{
+    struct af_trace_file *file = arg;
+    fwrite(line, 1, len, file->out); /* a failure is kept by the stream, and asked at the end */
+    putc('\n', file->out);
+}
+
+int af_trace_file_finish(struct af_trace_file *file, bool keep, struct af_failure *why)
+{
+    int result = 0;
+    errno = 0;
+    bool failed = fflush(file->out) != 0 || ferror(file->out);
+    failed = fclose(file->out) != 0 || failed;
+    if (keep && !failed && file->temporary != NULL)
+        failed = rename(file->temporary, file->path) != 0;
+    if (keep && failed)
+        result = af_failure_set(why, AF_FAILURE_TRANSPORT, file->path, "cannot be written: %s",
+                                strerror(errno == 0 ? EIO : errno));
+    if (file->temporary != NULL && (!keep || failed))
+        unlink(file->temporary);
+    free(file->temporary);
+    free(file->path);
+    free(file);
+    return result;
+}
+
+/* ---- Memory. ---- */
+
+void af_trace_memory_init(struct af_trace_memory *memory)
+{
+    *memory = (struct af_trace_memory){AF_BUF_EMPTY, 0};
+}
+
+void af_trace_memory_release(struct af_trace_memory *memory)
+{
+    af_buf_release(&memory->lines);
+    memory->count = 0;
+}
+
+void af_trace_memory_line(void *arg, const char *line, size_t len)
+{
+    struct af_trace_memory *memory = arg;
+    af_buf_append(&memory->lines, line, len);
+    af_buf_append_char(&memory->lines, '\n');
+    memory->count++;
+}
+
+const char *af_trace_memory_next(const struct af_trace_memory *memory, size_t *at, size_t *len)
+{
+    if (*at >= memory->lines.len)
+        return NULL;
+    const char *line = memory->lines.data + *at;
+    const char *end = memchr(line, '\n', memory->lines.len - *at);
+    *len = end == NULL ? memory->lines.len - *at : (size_t)(end - line);
+    *at += *len + 1;
+    return line;
+}
+
+/* ---- Validating. ---- */
+
+/* The fields that a record of each kind must have, after `t` and `kind`; s: a string, i: an
+ * integer, l: a list, ?: anything, a capital S: a string or null. */
+static const struct {
+    const char *kind;
+    const char *fields[6];
+} kinds[] = {
+    {"start", {"s party", "S state", "s data_hash"}},
+    {"send", {"s party", "l to", "s type", "s uuid", "i bytes"}},
+    {"deliver", {"s party", "S from", "s type", "s uuid"}},
+    {"drop", {"s party", "S from", "s type", "s uuid", "s why"}},
+    {"duplicate", {"s party", "S from", "s type", "s uuid", "s of"}},
+    {"repeated", {"s party", "S from", "s type", "s uuid"}},
+    {"defer", {"s party", "S from", "s type", "s uuid"}},
+    {"ignore", {"s party", "S from", "s type", "s uuid"}},
+    {"late", {"s party", "S from", "s type", "s uuid"}},
+    {"unexpected", {"s party", "S from", "s type", "S uuid", "S why"}},
+    {"timer", {"s party", "s timer", "i due"}},
+    {"timeout", {"s party", "s timer"}},
+    {"state", {"s party", "S state", "? entered", "s data_hash"}},
+    {"log", {"s party", "s text"}},
+    {"progress", {"s party", "i percent"}},
+    {"reload", {"s party", "s versions", "S state", "s data_hash"}},
+    {"refused", {"s party", "S state", "s why"}},
+    {"upload", {"s party", "s url", "i bytes"}},
+    {"run", {"s party", "s program", "i status"}},
+    {"launch", {"s party"}},
+    {"dataset", {"s party"}},
+    {"wait", {"s party", "s call"}},
+    {"crash", {"s party", "i until"}},
+    {"restart", {"s party"}},
+    {"lost", {"s party"}},
+    {"cut", {"? groups"}},
+    {"heal", {"? groups"}},
+    {"done", {"s party", "? result"}},
+    {"fail", {"s party", "s reason"}},
+    {"error", {"s party", "s message"}},
+    {"violation", {"s invariant", "s message"}},
+    {"stuck", {"s party", "S state", "s waits_for"}},
+    {"end", {"s outcome"}},
+};
+
+static const struct af_request_field *find(const struct af_request *record, const char *name)
+{
+    for (size_t i = 0; i < record->count; i++)
+        if (strcmp(record->fields[i].name, name) == 0)
+            return &record->fields[i];
+    return NULL;
+}
+
+static bool fits(const struct af_request_field *field, char wanted)
+{
+    if (field == NULL)
+        return false;
+    switch (wanted) {
+    case 's':
+        return field->kind == 's';
+    case 'S':
+        return field->kind == 's' || field->kind == 'n';
+    case 'i':
+        return field->kind == 'i';
+    case 'l':
+        return field->kind == 'l';
+    default:
+        return true;
+    }
+}
+
+static int check_record(const struct af_request *record, int64_t *last_ns, const char *what,
+                        struct af_failure *why)
+{
+    const char *kind = af_request_string(record, "kind");
+    int64_t t;
+    if (!af_request_integer(record, "t", &t) || t < *last_ns)
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "'t' must be an integer that never goes back");
+    *last_ns = t;
+    for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i].kind, kind) != 0)
+            continue;
+        for (size_t k = 0; k < 6 && kinds[i].fields[k] != NULL; k++)
+            if (!fits(find(record, kinds[i].fields[k] + 2), kinds[i].fields[k][0]))
+                return af_failure_set(why, AF_FAILURE_USAGE, what,
+                                      "a record of kind '%s' needs a field '%s' of its own kind",
+                                      kind, kinds[i].fields[k] + 2);
+        return 0;
+    }
+    return af_failure_set(why, AF_FAILURE_USAGE, what, "unknown kind of record '%s'",
+                          kind == NULL ? "" : kind);
+}
+
+/* The header's schedule, or NULL: whole, and there in its version alone. */
+static int check_schedule(const struct af_request_field *words, int64_t version, const char *what,
+                          struct af_failure *why)
+{
+    struct af_failure mistake = AF_FAILURE_INIT;
+    struct af_schedule schedule = AF_SCHEDULE_EMPTY;
+    if (version == AF_TRACE_VERSION && words != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "a trace of version %d has no 'schedule'", AF_TRACE_VERSION);
+    if (version == AF_TRACE_VERSION)
+        return 0;
+    if (!fits(words, 'l'))
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "a trace of version %lld needs a list 'schedule'",
+                              (long long)version);
+    int result = af_schedule_read(&schedule, words->items, words->item_count, &mistake);
+    af_schedule_release(&schedule);
+    return result == 0
+               ? 0
+               : af_failure_set(why, AF_FAILURE_USAGE, what, "%s: %s", mistake.what, mistake.why);
+}
+
+static int check_header(const struct af_request *header, const char *what, struct af_failure *why)
+{
+    int64_t version;
+    if (!af_request_integer(header, "trace", &version))
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "is no trace: its first line has no field 'trace'");
+    if (version < AF_TRACE_VERSION || version > AF_TRACE_VERSION_SCHEDULED)
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "is a trace of version %lld; this program reads versions %d to %d",
+                              (long long)version, AF_TRACE_VERSION, AF_TRACE_VERSION_SCHEDULED);
+    if (!fits(find(header, "flow"), 's') || !fits(find(header, "file"), 'l') ||
+        !fits(find(header, "hash"), 'l') || !fits(find(header, "seed"), 'i') ||
+        !fits(find(header, "options"), 'l') || !fits(find(header, "parties"), 'l'))
+        return af_failure_set(why, AF_FAILURE_USAGE, what,
+                              "the header needs flow, file, hash, seed, options and parties");
+    return check_schedule(find(header, "schedule"), version, what, why);
+}
+
+static int check(const struct af_trace_memory *memory, const char *path, struct af_failure *why)
+{
+    size_t at = 0, len = 0;
+    int64_t last_ns = 0;
+    const char *line;
+    char what[200];
+    for (size_t number = 1; (line = af_trace_memory_next(memory, &at, &len)) != NULL; number++) {
+        struct af_request record;
+        snprintf(what, sizeof what, "%s:%zu", path, number);
+        int result;
+        if (len > AF_TRACE_LINE_BYTES_MAX || !af_request_read(&record, line, len)) {
+            result = af_failure_set(why, AF_FAILURE_USAGE, what, "is no JSON object");
+            if (len > AF_TRACE_LINE_BYTES_MAX)
+                return result;
+        } else if (number == 1) {
+            result = check_header(&record, what, why);
+        } else {
+            result = check_record(&record, &last_ns, what, why);
+        }
+        af_request_release(&record);
+        if (result != 0)
+            return -1;
+    }
+    if (memory->lines.len == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "is empty, no trace");
+    return 0;
+}
+
+int af_trace_memory_read(struct af_trace_memory *memory, const char *path, struct af_failure *why)
+{
+    struct stat info;
+    bool standard = strcmp(path, "-") == 0;
+    FILE *in = standard ? stdin : fopen(path, "rb");
+    if (in == NULL || (!standard && fstat(fileno(in), &info) == 0 && S_ISDIR(info.st_mode))) {
+        if (in != NULL)
+            fclose(in);
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s",
+                              in == NULL ? strerror(errno) : "it is a folder");
+    }
+    char piece[65536];
+    size_t got;
+    while ((got = fread(piece, 1, sizeof piece, in)) > 0)
+        af_buf_append(&memory->lines, piece, got);
+    bool failed = ferror(in) != 0;
+    if (!standard)
+        fclose(in);
+    if (failed || memory->lines.full)
+        return af_failure_set(why, AF_FAILURE_USAGE, path,
+                              failed ? "cannot be read" : "is larger than 512 MiB");
+    return check(memory, path, why);
+}

@@ -1,0 +1,162 @@
+/* trace.c: see trace.h. */
+#include "trace/trace.h"
+
+#include "trace/contract.h"
+#include "json/json.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct af_trace {
+    af_trace_line_fn *fn;
+    void *arg;
+    bool with_data;
+    struct af_buf line;
+};
+
+/* Data are hashed under a fixed key: equal data have equal hashes in all traces. */
+static const struct af_hash data_key = {0x6166727564617461u, 0x6861736876657231u};
+
+struct af_trace *af_trace_new(af_trace_line_fn *fn, void *arg, bool with_data)
+{
+    struct af_trace *trace = af_mem_zero(1, sizeof *trace);
+    trace->fn = fn;
+    trace->arg = arg;
+    trace->with_data = with_data;
+    return trace;
+}
+
+void af_trace_free(struct af_trace *trace)
+{
+    if (trace == NULL)
+        return;
+    af_buf_release(&trace->line);
+    free(trace);
+}
+
+bool af_trace_with_data(const struct af_trace *trace)
+{
+    return trace != NULL && trace->with_data;
+}
+
+static void name_field(struct af_trace *trace, const char *name)
+{
+    if (trace->line.len > 1)
+        af_buf_append_char(&trace->line, ',');
+    af_buf_append_char(&trace->line, '"');
+    af_buf_append_string(&trace->line, name);
+    af_buf_append(&trace->line, "\":", 2);
+}
+
+void af_trace_begin(struct af_trace *trace, int64_t now_ns, const char *kind)
+{
+    if (trace == NULL)
+        return;
+    af_buf_clear(&trace->line);
+    af_buf_append_char(&trace->line, '{');
+    if (kind == NULL)
+        return;
+    af_trace_integer(trace, "t", now_ns);
+    af_trace_string(trace, "kind", kind);
+}
+
+void af_trace_text(struct af_trace *trace, const char *name, const char *text, size_t len)
+{
+    if (trace == NULL)
+        return;
+    name_field(trace, name);
+    if (text == NULL)
+        af_buf_append_string(&trace->line, "null");
+    else if (!af_json_write_string(&trace->line, text, len))
+        af_buf_append_string(&trace->line, "\"(not valid UTF-8)\"");
+}
+
+void af_trace_string(struct af_trace *trace, const char *name, const char *text)
+{
+    af_trace_text(trace, name, text, text == NULL ? 0 : strlen(text));
+}
+
+void af_trace_integer(struct af_trace *trace, const char *name, int64_t value)
+{
+    if (trace == NULL)
+        return;
+    name_field(trace, name);
+    af_json_write_integer(&trace->line, value);
+}
+
+void af_trace_bool(struct af_trace *trace, const char *name, bool value)
+{
+    af_trace_json(trace, name, value ? "true" : "false", value ? 4 : 5);
+}
+
+void af_trace_json(struct af_trace *trace, const char *name, const char *json, size_t len)
+{
+    if (trace == NULL)
+        return;
+    name_field(trace, name);
+    af_buf_append(&trace->line, json, len);
+}
+
+void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid)
+{
+    char text[AF_UUID_TEXT_BYTES];
+    if (trace == NULL)
+        return;
+    af_uuid_format(uuid, text);
+    af_trace_text(trace, name, text, AF_UUID_TEXT_BYTES - 1);
+}
+
+struct af_hash af_trace_data_hash(const char *data, size_t len)
+{
+    return af_hash_bytes(data_key, data, len);
+}
+
+void af_trace_data(struct af_trace *trace, const char *data, size_t len)
+{
+    char text[33];
+    if (trace == NULL)
+        return;
+    struct af_hash hash = af_trace_data_hash(data, len);
+    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.a,
+             (unsigned long long)hash.b);
+    af_trace_text(trace, "data_hash", text, 32);
+    if (trace->with_data)
+        af_trace_json(trace, "data", data, len);
+}
+
+void af_trace_end(struct af_trace *trace)
+{
+    if (trace == NULL)
+        return;
+    af_buf_append_char(&trace->line, '}');
+    trace->fn(trace->arg, af_buf_text(&trace->line), trace->line.len);
+}
+
+void af_trace_contract(struct af_trace *trace, int64_t now_ns, const char *kind, const char *party,
+                       const struct af_contract *contract, const char *why)
+{
+    if (trace == NULL)
+        return;
+    af_trace_begin(trace, now_ns, kind);
+    af_trace_string(trace, "party", party);
+    af_trace_string(trace, "from", contract->from);
+    af_trace_text(trace, "type", contract->type, contract->type_len);
+    af_trace_uuid(trace, "uuid", contract->uuid);
+    if (why != NULL)
+        af_trace_string(trace, "why", why);
+    af_trace_end(trace);
+}
+
+void af_trace_party(struct af_trace *trace, int64_t now_ns, const char *kind, const char *party,
+                    const char *name, const char *text)
+{
+    if (trace == NULL)
+        return;
+    af_trace_begin(trace, now_ns, kind);
+    af_trace_string(trace, "party", party);
+    if (name != NULL)
+        af_trace_string(trace, name, text);
+    af_trace_end(trace);
+}

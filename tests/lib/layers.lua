@@ -1,0 +1,127 @@
+-- Who may include whom: layers.lua includes | symbols BUILD. Prints what breaks the table of
+-- runtime/README.md, a line each.
+--
+-- The table's last column says which folders a folder's files may include, besides its own and
+-- base; `*` is all of them. An object may need what an object of such a folder defines, or of a
+-- folder that one of those may include.
+
+-- Which header includes what from outside of the table, and which symbols may be defined above.
+local exceptions = {
+  -- The table of buses has a row for each of them.
+  ["bus/bus.c"] = { ["bus/local"] = true, ["bus/http"] = true },
+  -- The program is put together in one place.
+  ["cli/main.c"] = { bindings = true },
+}
+-- What these headers declare, bindings/ may define.
+local for_bindings = {
+  "runtime/script/script.h", "runtime/script/tool.h", "runtime/script/driver.h",
+}
+
+local function lines_of(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "a"
+  pipe:close()
+  return text:gmatch "[^\n]+"
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- folder -> set of the folders that it may include
+local function read_table()
+  local may, order = {}, {}
+  for name, list in read "runtime/README.md":gmatch "\n| %[([%w/]+)%]%b() |[^|\n]*|([^|\n]*)|" do
+    may[name] = { [name] = true, base = true }
+    order[#order + 1] = name
+    for other in list:gmatch "[%w/*]+" do may[name][other] = true end
+  end
+  assert(#order > 0, "runtime/README.md has no table of folders")
+  for _, name in ipairs(order) do
+    if may[name]["*"] then
+      for _, other in ipairs(order) do may[name][other] = true end
+    end
+  end
+  return may
+end
+
+local function folder_of(path) -- below runtime/ or bindings/
+  return path:match "^runtime/(.+)/[^/]+$" or path:match "^(bindings)/"
+end
+
+local function exempt(path, folder)
+  local row = exceptions[path:match "^runtime/(.+)$" or ""]
+  return row ~= nil and row[folder] == true
+end
+
+local function check_includes(may)
+  for path in lines_of "find runtime -name '*.[ch]' | LC_ALL=C sort" do
+    local folder = folder_of(path)
+    if folder == nil or may[folder] == nil then
+      print(path .. ": stands in no folder of the table")
+    else
+      local number = 0
+      for line in (read(path) .. "\n"):gmatch "([^\n]*)\n" do
+        number = number + 1
+        local header = line:match '^#%s*include%s+"([^"]+)"'
+        local from = header and (header:match "^(.+)/[^/]+$" or "bindings")
+        if header and not may[folder][from] and not exempt(path, from) then
+          print(("%s:%d: %s may not include %s"):format(path, number, folder, header))
+        end
+      end
+    end
+  end
+end
+
+-- All that a folder may include, directly or by what it includes.
+local function reach(may, folder, seen)
+  seen = seen or {}
+  for other in pairs(may[folder] or {}) do
+    if not seen[other] then
+      seen[other] = true
+      reach(may, other, seen)
+    end
+  end
+  return seen
+end
+
+local function check_symbols(may, build)
+  local declared = ""
+  for _, header in ipairs(for_bindings) do declared = declared .. read(header) end
+  local defined, needed = {}, {}
+  local find = ("find %s/runtime %s/bindings -name '*.o' | LC_ALL=C sort"):format(build, build)
+  for object in lines_of(find) do
+    local path = object:sub(#build + 2)
+    -- An object may be left of a file that is gone.
+    local source = io.open((path:gsub("%.o$", ".c")))
+    for line in lines_of(source and "nm -g " .. object or "true") do
+      local kind, name = line:match "(%u) (%S+)$"
+      if kind == "U" then
+        needed[#needed + 1] = { path = path, name = name }
+      elseif kind then
+        defined[name] = folder_of(path)
+      end
+    end
+    if source then source:close() end
+  end
+  for _, need in ipairs(needed) do
+    local from, folder = defined[need.name], folder_of(need.path)
+    local source = need.path:gsub("%.o$", ".c")
+    local allowed = from == nil or folder == "bindings" or from == folder or exempt(source, from) or
+      reach(may, folder)[from] or
+      (from == "bindings" and declared:find("%f[%w_]" .. need.name .. "%("))
+    if not allowed then
+      print(("%s: %s needs %s, which %s defines"):format(source, folder, need.name, from))
+    end
+  end
+end
+
+local what, build = arg[1], arg[2]
+if what == "includes" then
+  check_includes(read_table())
+else
+  check_symbols(read_table(), build)
+end

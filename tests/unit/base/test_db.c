@@ -1,0 +1,305 @@
+/* test_db.c: a transaction is all or nothing, also where SQLite gives it up by itself: it is out of
+ * memory or room in the middle of a statement. Another connection looks at what is in the file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/db.h"
+#include "base/failure.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- SQLite's memory, which may run out. ---- */
+
+static sqlite3_mem_methods real;
+static bool is_out_of_memory;
+
+static void *allocate(int size)
+{
+    return is_out_of_memory ? NULL : real.xMalloc(size);
+}
+
+static void *reallocate(void *old, int size)
+{
+    return is_out_of_memory ? NULL : real.xRealloc(old, size);
+}
+
+static void take_over_memory(void)
+{
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real), SQLITE_OK);
+    sqlite3_mem_methods methods = real;
+    methods.xMalloc = allocate;
+    methods.xRealloc = reallocate;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+}
+
+/* ---- A file of words. ---- */
+
+static const struct af_db_format format = {.name = "list of words",
+                                           .application_id = 0x61667465,
+                                           .version = 1,
+                                           .schema = "CREATE TABLE words (word);"};
+static const char insert[] = "INSERT INTO words VALUES (?)";
+static const char other_insert[] = "INSERT INTO words (word) VALUES (?)";
+static const char narrow[] = "PRAGMA max_page_count = 3";
+static const char wide[] = "PRAGMA max_page_count = 1000000";
+static char big[200000];
+
+struct world {
+    char folder[100], path[120];
+    struct af_db *db;
+    sqlite3 *other;
+};
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    struct af_failure why = AF_FAILURE_INIT;
+    snprintf(world->folder, sizeof world->folder, "/tmp/af-test-db-XXXXXX");
+    assert_non_null(mkdtemp(world->folder));
+    snprintf(world->path, sizeof world->path, "%s/words.db", world->folder);
+    memset(big, 'x', sizeof big - 1);
+    is_out_of_memory = false;
+    world->db = af_db_open(world->path, &format, &why);
+    assert_non_null(world->db);
+    assert_int_equal(sqlite3_open(world->path, &world->other), SQLITE_OK);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    char name[140];
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    is_out_of_memory = false;
+    af_db_close(world->db);
+    assert_int_equal(sqlite3_close(world->other), SQLITE_OK);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s%s", world->path, suffixes[i]);
+        unlink(name);
+    }
+    assert_int_equal(rmdir(world->folder), 0);
+    free(world);
+    return 0;
+}
+
+static int64_t add(struct world *world, const char *sql, const char *word)
+{
+    return af_db_run(af_db_text(af_db_use(world->db, sql), word));
+}
+
+static void set_room(struct world *world, const char *sql)
+{
+    struct af_db_statement *statement = af_db_use(world->db, sql);
+    af_db_row(statement);
+    af_db_reset(statement);
+}
+
+/* What the file holds, to another connection. */
+static int words(const struct world *world)
+{
+    sqlite3_stmt *count = NULL;
+    assert_int_equal(
+        sqlite3_prepare_v2(world->other, "SELECT count(*) FROM words", -1, &count, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    int result = sqlite3_column_int(count, 0);
+    sqlite3_finalize(count);
+    return result;
+}
+
+/* The next transaction is whole. */
+static void assert_goes_on(struct world *world, int before)
+{
+    assert_true(af_db_begin(world->db));
+    set_room(world, wide);
+    assert_int_equal(add(world, insert, "a"), 1);
+    assert_int_equal(add(world, other_insert, "b"), 1);
+    assert_true(af_db_commit(world->db));
+    assert_int_equal(words(world), before + 2);
+}
+
+/* ---- Statements behind one that failed. ---- */
+
+static void nothing_runs_behind_a_statement_that_found_no_room(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    set_room(world, narrow);
+    assert_int_equal(add(world, insert, "first"), 1);
+    assert_int_equal(add(world, insert, big), 0);
+    assert_int_equal(af_db_failed(world->db), AF_DB_DISK_FULL);
+    assert_int_equal(add(world, insert, "behind"), 0);
+    assert_int_equal(add(world, other_insert, "behind it"), 0);
+    assert_int_equal(words(world), 0);
+    assert_false(af_db_commit(world->db));
+    assert_int_equal(words(world), 0);
+    assert_string_equal(af_db_why(world->db), "the disk of 'words.db' is full");
+    assert_goes_on(world, 0);
+}
+
+static void nothing_runs_behind_a_statement_that_found_no_memory(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, "first"), 1);
+    is_out_of_memory = true;
+    assert_int_equal(add(world, insert, big), 0);
+    is_out_of_memory = false;
+    assert_int_equal(af_db_failed(world->db), AF_DB_BROKEN);
+    assert_int_equal(add(world, insert, "behind"), 0);
+    assert_int_equal(words(world), 0);
+    af_db_roll_back(world->db);
+    assert_int_equal(words(world), 0);
+    assert_non_null(strstr(af_db_why(world->db), "out of memory"));
+    assert_goes_on(world, 0);
+}
+
+static void a_statement_that_could_not_be_compiled_fails_its_transaction_only(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, "first"), 1);
+    is_out_of_memory = true;
+    assert_int_equal(add(world, other_insert, "second"), 0);
+    is_out_of_memory = false;
+    assert_int_equal(add(world, insert, "third"), 0);
+    assert_false(af_db_commit(world->db));
+    assert_goes_on(world, 0); /* both statements run */
+}
+
+static void a_part_that_is_undone_saves_no_transaction_that_failed(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, "first"), 1);
+    af_db_mark(world->db);
+    set_room(world, narrow);
+    assert_int_equal(add(world, insert, big), 0);
+    af_db_undo(world->db);
+    assert_int_equal(add(world, insert, "behind"), 0);
+    assert_false(af_db_commit(world->db));
+    assert_int_equal(words(world), 0);
+    assert_goes_on(world, 0);
+}
+
+static void a_read_ends_where_its_transaction_has_failed(void **state)
+{
+    struct world *world = *state;
+    assert_goes_on(world, 0);
+    assert_true(af_db_begin(world->db));
+    struct af_db_statement *read = af_db_use(world->db, "SELECT word FROM words");
+    assert_true(af_db_row(read));
+    is_out_of_memory = true;
+    assert_int_equal(add(world, insert, big), 0);
+    is_out_of_memory = false;
+    assert_false(af_db_row(read));
+    assert_false(af_db_commit(world->db));
+    assert_goes_on(world, 2);
+}
+
+static void a_transaction_that_was_rolled_back_unseen_goes_no_further(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, "first"), 1);
+    struct af_db_statement *away = af_db_use(world->db, "ROLLBACK");
+    assert_false(af_db_row(away)); /* as SQLite does it by itself */
+    assert_int_equal(add(world, insert, "behind"), 0);
+    assert_int_equal(af_db_failed(world->db), AF_DB_BROKEN);
+    assert_int_equal(words(world), 0);
+    assert_false(af_db_commit(world->db));
+    assert_goes_on(world, 0);
+}
+
+static void a_transaction_whose_roll_back_found_no_memory_is_rolled_back(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, "first"), 1);
+    is_out_of_memory = true;
+    af_db_roll_back(world->db);
+    is_out_of_memory = false;
+    assert_goes_on(world, 0);
+}
+
+static void without_a_transaction_nothing_runs(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(add(world, insert, "alone"), 0);
+    assert_false(af_db_commit(world->db));
+    assert_int_equal(words(world), 0);
+    assert_goes_on(world, 0);
+}
+
+/* ---- Columns. ---- */
+
+static void a_column_is_a_text_or_none(void **state)
+{
+    struct world *world = *state;
+    size_t len = 0;
+    assert_true(af_db_begin(world->db));
+    struct af_db_statement *read =
+        af_db_use(world->db, "SELECT 'text', NULL, 7, x'616263', 'a' || char(0) || 'b', '', 'zzz'");
+    assert_true(af_db_row(read));
+    assert_string_equal(af_db_column_text(read, 0), "text");
+    for (int i = 1; i <= 4; i++)
+        assert_null(af_db_column_text(read, i));
+    assert_string_equal(af_db_column_text(read, 5), "");
+    assert_string_equal(af_db_column_bytes(read, 1, &len), "");
+    assert_int_equal(len, 0);
+    assert_memory_equal(af_db_column_bytes(read, 3, &len), "abc", 3);
+    assert_int_equal(len, 3);
+    assert_int_equal(af_db_column_integer(read, 1), 0);
+    assert_int_equal(af_db_column_integer(read, 6), 0);
+    af_db_reset(read);
+    assert_true(af_db_commit(world->db));
+}
+
+static void a_text_for_which_there_is_no_memory_fails_the_transaction(void **state)
+{
+    struct world *world = *state;
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, big), 1);
+    assert_true(af_db_commit(world->db));
+    assert_true(af_db_begin(world->db));
+    struct af_db_statement *read = af_db_use(world->db, "SELECT word FROM words");
+    assert_true(af_db_row(read));
+    is_out_of_memory = true;
+    const char *text = af_db_column_text(read, 0);
+    is_out_of_memory = false;
+    assert_null(text);
+    assert_int_equal(af_db_failed(world->db), AF_DB_BROKEN);
+    assert_int_equal(add(world, insert, "behind"), 0);
+    af_db_reset(read);
+    assert_false(af_db_commit(world->db));
+    assert_goes_on(world, 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    take_over_memory();
+    const struct CMUnitTest tests[] = {
+        CASE(nothing_runs_behind_a_statement_that_found_no_room),
+        CASE(nothing_runs_behind_a_statement_that_found_no_memory),
+        CASE(a_statement_that_could_not_be_compiled_fails_its_transaction_only),
+        CASE(a_part_that_is_undone_saves_no_transaction_that_failed),
+        CASE(a_read_ends_where_its_transaction_has_failed),
+        CASE(a_transaction_that_was_rolled_back_unseen_goes_no_further),
+        CASE(a_transaction_whose_roll_back_found_no_memory_is_rolled_back),
+        CASE(without_a_transaction_nothing_runs),
+        CASE(a_column_is_a_text_or_none),
+        CASE(a_text_for_which_there_is_no_memory_fails_the_transaction),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

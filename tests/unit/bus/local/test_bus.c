@@ -1,0 +1,870 @@
+/* Contracts, leases, tasks and files of local:FILE, on a real store; two buses on one file stand
+ * for two processes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "bus/bus.h"
+#include "base/failure.h"
+#include "loop/loop.h"
+#include "base/mem.h"
+
+#include <sodium.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- A store in a folder of its own; calls that are waited for. ---- */
+
+struct world {
+    char folder[64], url[128], path[128];
+    struct af_loop *loop;
+    struct af_bus *bus, *other;
+};
+
+struct answer {
+    bool there, held;
+    enum af_bus_code code;
+    char why[300];
+    size_t count;
+    char *text;       /* of items: their contents, one after the other; of files: the URL */
+    char uuids[2000]; /* of items or posts, with blanks between */
+    char first_sender[64];
+};
+
+static struct af_bus *open_bus(struct world *world, bool open_tasks)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_bus_options options = {.open_tasks = open_tasks};
+    struct af_bus *bus = af_bus_open(world->url, world->loop, &options, &why);
+    if (bus == NULL)
+        fail_msg("%s: %s", why.what, why.why);
+    return bus;
+}
+
+static int set_up(void **state)
+{
+    struct world *world = af_mem_zero(1, sizeof *world);
+    struct af_failure why = AF_FAILURE_INIT;
+    snprintf(world->folder, sizeof world->folder, "%s/af-bus-XXXXXX",
+             getenv("TMPDIR") == NULL ? "/tmp" : getenv("TMPDIR"));
+    if (mkdtemp(world->folder) == NULL)
+        return -1;
+    snprintf(world->path, sizeof world->path, "%s/store.db", world->folder);
+    snprintf(world->url, sizeof world->url, "local:%s", world->path);
+    world->loop = af_loop_ev_new(&why);
+    world->bus = open_bus(world, true);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    char command[120];
+    af_bus_close(world->other);
+    af_bus_close(world->bus);
+    assert_int_equal(af_loop_next_ns(world->loop), -1); /* no timer and no post is left */
+    af_loop_free(world->loop);
+    snprintf(command, sizeof command, "rm -rf '%s'", world->folder);
+    int status = system(command);
+    free(world);
+    return status;
+}
+
+static void note(void *arg, const struct af_bus_result *result)
+{
+    struct answer *answer = arg;
+    struct af_buf text = AF_BUF_EMPTY;
+    assert_false(answer->there);
+    answer->there = true;
+    answer->code = result->code;
+    answer->count = result->count;
+    answer->held = result->held;
+    snprintf(answer->why, sizeof answer->why, "%s", result->why == NULL ? "" : result->why);
+    for (size_t i = 0; i < result->count && result->items != NULL; i++) {
+        af_buf_append(&text, result->items[i].content, result->items[i].content_len);
+        if (strlen(answer->uuids) < 1900)
+            snprintf(answer->uuids + strlen(answer->uuids), 100, "%s%s", i == 0 ? "" : " ",
+                     result->items[i].uuid);
+        if (i == 0 && result->items[i].sender != NULL)
+            snprintf(answer->first_sender, sizeof answer->first_sender, "%s",
+                     result->items[i].sender);
+    }
+    for (size_t i = 0; i < result->count && result->uuids != NULL && i < 20; i++)
+        snprintf(answer->uuids + strlen(answer->uuids), 80, "%s%s", i == 0 ? "" : " ",
+                 result->uuids[i]);
+    for (size_t i = 0; i < result->count && result->members != NULL; i++)
+        af_buf_printf(&text, "%s%s:%s", i == 0 ? "" : " ", result->members[i].node,
+                      result->members[i].role);
+    if (result->text != NULL)
+        af_buf_append(&text, result->text, result->text_len);
+    if (result->bytes != NULL)
+        af_buf_append(&text, result->bytes, result->bytes_len);
+    answer->text = af_buf_take(&text);
+}
+
+static void wait_for(struct world *world, struct answer *answer)
+{
+    while (!answer->there && af_loop_step(world->loop))
+        ;
+    assert_true(answer->there);
+}
+
+static void stop_waiting(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void let_pass(struct world *world, int64_t ns)
+{
+    bool over = false;
+    af_timer_start(world->loop, ns, stop_waiting, &over);
+    while (!over)
+        af_loop_step(world->loop);
+}
+
+static void forget(struct answer *answer)
+{
+    free(answer->text);
+    memset(answer, 0, sizeof *answer);
+}
+
+static struct answer push_on(struct world *world, struct af_bus *bus, const char *from,
+                             const char *to, const char *uuid, const char *content)
+{
+    struct answer answer = {0};
+    struct af_bus_post post = {.task = "t",
+                               .channel = "federated",
+                               .title = "task_inside",
+                               .sender = from,
+                               .uuid = uuid,
+                               .targets = &to,
+                               .target_count = 1,
+                               .content = content,
+                               .content_len = strlen(content)};
+    af_bus_publish(bus, &post, 1, note, &answer);
+    wait_for(world, &answer);
+    return answer;
+}
+
+static void push(struct world *world, const char *from, const char *to, const char *uuid,
+                 const char *content)
+{
+    struct answer answer = push_on(world, world->bus, from, to, uuid, content);
+    if (answer.code != AF_BUS_OK)
+        fail_msg("%s", answer.why);
+    forget(&answer);
+}
+
+static struct af_bus_take take_of(const char *node, int64_t lease_ms, int64_t wait_ms, size_t max)
+{
+    return (struct af_bus_take){.task = "t",
+                                .channel = "federated",
+                                .node = node,
+                                .lease_ns = lease_ms * AF_MS_NS,
+                                .wait_ns = wait_ms * AF_MS_NS,
+                                .max = max};
+}
+
+static void expect_taken(struct world *world, const struct af_bus_take *take, const char *contents)
+{
+    struct answer answer = {0};
+    af_bus_take(world->bus, take, note, &answer);
+    wait_for(world, &answer);
+    if (answer.code != AF_BUS_OK)
+        fail_msg("%s", answer.why);
+    assert_string_equal(answer.text, contents);
+    forget(&answer);
+}
+
+static void expect_acked(struct world *world, const char *node, const char *uuid)
+{
+    struct answer answer = {0};
+    struct af_bus_take acks = take_of(node, 0, 0, 1);
+    acks.acks = &uuid;
+    acks.ack_count = 1;
+    af_bus_ack(world->bus, &acks, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    forget(&answer);
+}
+
+/* ---- Contracts. ---- */
+
+static void test_contracts_come_in_the_order_in_which_they_were_taken(void **state)
+{
+    struct world *world = *state;
+    push(world, "a", "b", "u1", "{1}");
+    push(world, "c", "b", "u2", "{2}");
+    push(world, "a", "b", "u3", "{3}");
+    struct af_bus_take two = take_of("b", 0, 0, 2);
+    expect_taken(world, &two, "{1}{2}");
+    expect_taken(world, &two, "{3}");
+    expect_taken(world, &two, "");
+}
+
+static void test_a_uuid_that_is_pushed_again_changes_nothing(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take all = take_of("b", 0, 0, 10);
+    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &all, "{1}");
+    push(world, "a", "b", "u1", "{1}"); /* remembered though it was consumed */
+    expect_taken(world, &all, "");
+    push(world, "c", "b", "u1", "{c}"); /* of another sender it is another */
+    expect_taken(world, &all, "{c}");
+}
+
+static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    const char *b = "b", *star_among[] = {"b", "*"};
+    struct af_bus_post posts[2] = {
+        {"t", "federated", "x", "a", "u1", &b, 1, "{1}", 3, 0, 0},
+        {"t", "federated", "x", "a", "u2", star_among, 2, "{2}", 3, 0, 0}};
+    struct af_bus_take all = take_of("b", 0, 0, 10);
+    af_bus_publish(world->bus, posts, 2, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_INVALID);
+    assert_non_null(strstr(answer.why, "stands for every node"));
+    forget(&answer);
+    expect_taken(world, &all, "");
+    posts[1].targets = &b;
+    posts[1].target_count = 1;
+    af_bus_publish(world->bus, posts, 2, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    assert_string_equal(answer.uuids, "u1 u2");
+    forget(&answer);
+    expect_taken(world, &all, "{1}{2}");
+}
+
+static void test_the_bus_chooses_a_uuid_where_the_sender_has_none(void **state)
+{
+    struct world *world = *state;
+    struct answer first = push_on(world, world->bus, "a", "b", NULL, "{1}");
+    struct answer second = push_on(world, world->bus, "a", "b", NULL, "{1}");
+    assert_int_equal(strlen(first.uuids), 64);
+    assert_string_not_equal(first.uuids, second.uuids);
+    forget(&first);
+    forget(&second);
+}
+
+static void test_a_broadcast_reaches_its_sender_and_nodes_that_join_later(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take a = take_of("a", 0, 0, 10), b = take_of("b", 0, 0, 10);
+    struct af_bus_take late = take_of("late", 0, 0, 10);
+    expect_taken(world, &b, "");
+    push(world, "a", "*", "u1", "{all}");
+    expect_taken(world, &a, "{all}");
+    expect_taken(world, &b, "{all}");
+    expect_taken(world, &late, "{all}");
+    expect_taken(world, &late, "");
+}
+
+static void test_tasks_and_channels_have_queues_of_their_own(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take other_channel = take_of("b", 0, 0, 10), other_task = other_channel;
+    other_channel.channel = "automl";
+    other_task.task = "t2";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &other_channel, "");
+    expect_taken(world, &other_task, "");
+    struct af_bus_take right = take_of("b", 0, 0, 10);
+    expect_taken(world, &right, "{1}");
+}
+
+static void test_a_content_that_no_answer_could_hold_is_refused(void **state)
+{
+    struct world *world = *state;
+    char *content = af_mem_alloc(AF_BUS_CONTENT_BYTES_MAX + 2);
+    memset(content, 'x', AF_BUS_CONTENT_BYTES_MAX + 1);
+    content[AF_BUS_CONTENT_BYTES_MAX + 1] = '\0';
+    struct answer answer = push_on(world, world->bus, "a", "b", "u", content);
+    assert_int_equal(answer.code, AF_BUS_INVALID);
+    forget(&answer);
+    free(content);
+}
+
+/* ---- Leases. ---- */
+
+static void test_what_is_leased_and_not_acknowledged_comes_again_in_the_old_order(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take take = take_of("b", 100, 0, 2);
+    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u2", "{2}");
+    push(world, "a", "b", "u3", "{3}");
+    expect_taken(world, &take, "{1}{2}");
+    expect_taken(world, &take, "{3}");
+    expect_taken(world, &take, "");
+    expect_acked(world, "b", "u2");
+    let_pass(world, 150 * AF_MS_NS);
+    expect_taken(world, &take, "{1}{3}");
+}
+
+static void test_acknowledged_contracts_are_gone(void **state)
+{
+    struct world *world = *state;
+    const char *acks[] = {"u1", "u2", "of nobody"};
+    struct af_bus_take take = take_of("b", 50, 0, 10);
+    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u2", "{2}");
+    expect_taken(world, &take, "{1}{2}");
+    take.acks = acks;
+    take.ack_count = 3;
+    expect_taken(world, &take, "");
+    let_pass(world, 80 * AF_MS_NS);
+    take.ack_count = 0;
+    expect_taken(world, &take, "");
+}
+
+static void test_a_holder_that_lost_an_answer_asks_for_it_again(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take take = take_of("b", 60000, 0, 10);
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &take, "{1}");
+    expect_taken(world, &take, "");
+    take.again = true;
+    expect_taken(world, &take, "{1}");
+}
+
+static void test_one_holder_at_a_time_has_leases(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take first = take_of("b", 150, 0, 10), second = first;
+    second.holder = "another process";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &first, "{1}");
+    push(world, "a", "b", "u2", "{2}");
+    expect_taken(world, &second, "");
+    second.wait_ns = 5 * AF_S_NS; /* until the leases of the first run out */
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    expect_taken(world, &second, "{1}{2}");
+    int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
+    assert_true(waited_ns > 50 * AF_MS_NS && waited_ns < 2 * AF_S_NS);
+}
+
+static void test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back(void **state)
+{
+    struct world *world = *state;
+    struct answer waiting = {0};
+    struct af_bus_take first = take_of("b", 60000, 60000, 10), second = first;
+    second.holder = "another process";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &first, "{1}");
+    uint64_t ticket = af_bus_take(world->bus, &first, note, &waiting);
+    af_bus_cancel(world->bus, ticket); /* as the service does when a connection is gone */
+    wait_for(world, &waiting);
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    expect_taken(world, &second, "{1}");
+    int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
+    assert_true(waited_ns > AF_S_NS && waited_ns < 10 * AF_S_NS);
+    forget(&waiting);
+}
+
+static void test_who_waits_for_another_holder_is_told(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take first = take_of("b", 60000, 0, 10), second = take_of("b", 60000, 60000, 10);
+    second.holder = "another process";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &first, "{1}");
+    af_bus_take(world->bus, &second, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.count, 0);
+    assert_true(answer.held);
+    forget(&answer);
+}
+
+static void test_leases_of_a_party_end_with_its_process(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_bus_options options = {.open_tasks = true, .party = true};
+    struct answer answer = {0};
+    struct af_bus_take first = take_of("b", 60000, 0, 10), second = take_of("b", 60000, 2000, 10);
+    first.holder = "a party";
+    second.holder = "the next one";
+    world->other = af_bus_open(world->url, world->loop, &options, &why);
+    push(world, "a", "b", "u1", "{1}");
+    af_bus_take(world->other, &first, note, &answer);
+    wait_for(world, &answer);
+    assert_string_equal(answer.text, "{1}");
+    forget(&answer);
+    expect_taken(world, &second, "");
+    af_bus_close(world->other); /* without a word: as when it is killed */
+    world->other = NULL;
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    expect_taken(world, &second, "{1}");
+    assert_true(af_loop_now_ns(world->loop) - before_ns < AF_S_NS);
+}
+
+static void test_a_waiting_take_keeps_its_leases(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take holder = take_of("b", 100, 400, 10), other = take_of("b", 100, 0, 10);
+    other.holder = "other";
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &holder, "{1}");
+    af_bus_take(world->bus, &holder, note, &answer);
+    let_pass(world, 250 * AF_MS_NS);
+    assert_false(answer.there);
+    expect_taken(world, &other, "");
+    wait_for(world, &answer);
+    assert_int_equal(answer.count, 0);
+    forget(&answer);
+}
+
+/* ---- Waiting. ---- */
+
+static int64_t wal_bytes(const struct world *world)
+{
+    char path[160];
+    struct stat info = {0};
+    snprintf(path, sizeof path, "%s-wal", world->path);
+    stat(path, &info);
+    return info.st_size;
+}
+
+/* Each that waits looks again when another has written. Were that to write something, the other
+ * would look again, and so on for ever. */
+static void test_takes_that_wait_do_not_wake_each_other(void **state)
+{
+    struct world *world = *state;
+    struct answer parked[2] = {{0}, {0}};
+    static const char *const nodes[] = {"b", "c"};
+    world->other = open_bus(world, true);
+    for (int i = 0; i < 2; i++) {
+        struct af_bus *bus = i == 0 ? world->bus : world->other;
+        push(world, "a", nodes[i], i == 0 ? "u1" : "u2", "{}");
+        struct af_bus_take take = take_of(nodes[i], 10000, 0, 1);
+        struct answer taken = {0};
+        af_bus_take(bus, &take, note, &taken);
+        wait_for(world, &taken);
+        assert_int_equal(taken.count, 1); /* … and not acknowledged */
+        forget(&taken);
+        take.wait_ns = 5 * AF_S_NS;
+        af_bus_take(bus, &take, note, &parked[i]);
+    }
+    let_pass(world, 200 * AF_MS_NS);
+    int64_t before = wal_bytes(world);
+    let_pass(world, 500 * AF_MS_NS);
+    assert_true(wal_bytes(world) - before < 10 * 4096);
+    af_bus_close(world->other);
+    world->other = NULL;
+    af_bus_close(world->bus);
+    world->bus = NULL;
+    for (int i = 0; i < 2; i++)
+        forget(&parked[i]);
+}
+
+static void test_a_take_that_waits_is_given_what_comes(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take take = take_of("b", 1000, 10000, 10);
+    af_bus_take(world->bus, &take, note, &answer);
+    let_pass(world, 20 * AF_MS_NS);
+    assert_false(answer.there);
+    push(world, "a", "b", "u1", "{1}");
+    wait_for(world, &answer);
+    assert_string_equal(answer.text, "{1}");
+    assert_string_equal(answer.first_sender, "a");
+    forget(&answer);
+}
+
+static void test_a_push_by_another_process_wakes_at_once(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take take = take_of("b", 1000, 10000, 10);
+    world->other = open_bus(world, true);
+    af_bus_take(world->bus, &take, note, &answer);
+    let_pass(world, 20 * AF_MS_NS);
+    struct answer pushed = push_on(world, world->other, "a", "b", "u1", "{1}");
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    wait_for(world, &answer);
+    assert_string_equal(answer.text, "{1}");
+    assert_true(af_loop_now_ns(world->loop) - before_ns < 500 * AF_MS_NS);
+    forget(&answer);
+    forget(&pushed);
+}
+
+static void test_a_wait_ends_with_nothing_in_its_time(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take take = take_of("b", 0, 50, 1);
+    int64_t before_ns = af_loop_now_ns(world->loop);
+    expect_taken(world, &take, "");
+    assert_true(af_loop_now_ns(world->loop) - before_ns >= 50 * AF_MS_NS);
+}
+
+static void test_a_wait_is_cancelled_and_a_closed_bus_cancels_all(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0}, closed = {0};
+    struct af_bus_take take = take_of("b", 0, 10000, 1);
+    uint64_t ticket = af_bus_take(world->bus, &take, note, &answer);
+    af_bus_cancel(world->bus, ticket);
+    af_bus_cancel(world->bus, ticket + 100);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_CANCELLED);
+    af_bus_take(world->bus, &take, note, &closed);
+    let_pass(world, 20 * AF_MS_NS);
+    af_bus_close(world->bus);
+    world->bus = NULL;
+    assert_true(closed.there);
+    assert_int_equal(closed.code, AF_BUS_CANCELLED);
+    forget(&answer);
+    forget(&closed);
+}
+
+/* ---- Tasks. ---- */
+
+static void make_closed_task(struct world *world)
+{
+    struct answer answer = {0};
+    struct af_bus_member members[] = {{"a", "initiator", 1}, {"b", "participant", 2}};
+    struct af_bus_task task = {"t", members, 2, false};
+    af_bus_close(world->bus);
+    world->bus = open_bus(world, false);
+    af_bus_create_task(world->bus, &task, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    forget(&answer);
+}
+
+static void expect_refused(struct world *world, struct answer answer, enum af_bus_code code,
+                           const char *why)
+{
+    (void)world;
+    assert_int_equal(answer.code, code);
+    if (strstr(answer.why, why) == NULL)
+        fail_msg("'%s' is not in: %s", why, answer.why);
+    forget(&answer);
+}
+
+static void test_a_node_outside_of_a_task_can_do_nothing_to_it(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take take = take_of("outsider", 0, 0, 1);
+    make_closed_task(world);
+    expect_refused(world, push_on(world, world->bus, "outsider", "a", "u", "{}"), AF_BUS_NOT_MEMBER,
+                   "'outsider' is no node of task 't'");
+    expect_refused(world, push_on(world, world->bus, "a", "outsider", "u", "{}"), AF_BUS_INVALID,
+                   "the target 'outsider' is no node of task 't'");
+    af_bus_take(world->bus, &take, note, &answer);
+    wait_for(world, &answer);
+    expect_refused(world, answer, AF_BUS_NOT_MEMBER, "outsider");
+    answer = (struct answer){0};
+    af_bus_members(world->bus, "t", "outsider", note, &answer);
+    wait_for(world, &answer);
+    expect_refused(world, answer, AF_BUS_NOT_MEMBER, "outsider");
+    answer = (struct answer){0};
+    struct af_bus_note progress = {.kind = AF_BUS_NOTE_PROGRESS, .task = "t", .node = "outsider"};
+    af_bus_tell(world->bus, &progress, note, &answer);
+    wait_for(world, &answer);
+    expect_refused(world, answer, AF_BUS_NOT_MEMBER, "outsider");
+}
+
+static void test_members_are_listed_as_they_were_named(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    make_closed_task(world);
+    af_bus_members(world->bus, "t", "b", note, &answer);
+    wait_for(world, &answer);
+    assert_string_equal(answer.text, "a:initiator b:participant");
+    forget(&answer);
+}
+
+static void test_an_ended_task_takes_nothing_more(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    struct af_bus_take take = take_of("b", 0, 0, 10);
+    make_closed_task(world);
+    push(world, "a", "b", "u1", "{1}");
+    af_bus_end_task(world->bus, "t", note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    forget(&answer);
+    expect_refused(world, push_on(world, world->bus, "a", "b", "u2", "{2}"), AF_BUS_NO_TASK,
+                   "'t' has ended");
+    af_bus_take(world->bus, &take, note, &answer);
+    wait_for(world, &answer);
+    expect_refused(world, answer, AF_BUS_NO_TASK, "'t' has ended");
+}
+
+static void test_status_tells_sizes_and_names_but_no_contents(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = {0};
+    make_closed_task(world);
+    push(world, "a", "b", "u1", "{\"secret\":1}");
+    struct af_bus_note progress = {
+        .kind = AF_BUS_NOTE_PROGRESS, .task = "t", .node = "a", .number = 42};
+    af_bus_tell(world->bus, &progress, note, &answer);
+    wait_for(world, &answer);
+    forget(&answer);
+    struct af_bus_note launch = {
+        .kind = AF_BUS_NOTE_LAUNCH, .task = "t", .node = "a", .text = "bundle-key"};
+    af_bus_tell(world->bus, &launch, note, &answer);
+    wait_for(world, &answer);
+    forget(&answer);
+    af_bus_status(world->bus, NULL, note, &answer);
+    wait_for(world, &answer);
+    assert_non_null(strstr(answer.text, "\"task_id\":\"t\""));
+    assert_non_null(strstr(answer.text, "\"progress\":42"));
+    assert_non_null(strstr(answer.text, "\"kind\":\"launch\""));
+    assert_non_null(strstr(answer.text, "{\"length\":1,\"leased\":0,\"node_id\":\"b\""));
+    assert_null(strstr(answer.text, "secret"));
+    forget(&answer);
+}
+
+/* ---- Files. ---- */
+
+static void test_a_file_comes_back_to_the_nodes_of_its_task_only(void **state)
+{
+    struct world *world = *state;
+    struct answer put = {0}, got = {0};
+    make_closed_task(world);
+    struct af_bus_file file = {
+        .task = "t", .node = "a", .name = "model.ZIP", .bytes = "weights", .bytes_len = 7};
+    af_bus_put_file(world->bus, &file, note, &put);
+    wait_for(world, &put);
+    assert_int_equal(put.code, AF_BUS_OK);
+    assert_non_null(strstr(put.text, "local://t/"));
+    assert_string_equal(put.text + strlen(put.text) - 4, ".zip");
+    struct af_bus_fetch fetch = {.node = "b", .url = put.text};
+    af_bus_get_file(world->bus, &fetch, note, &got);
+    wait_for(world, &got);
+    assert_int_equal(got.code, AF_BUS_OK);
+    assert_string_equal(got.text + strlen(got.text) - 7, "weights");
+    forget(&got);
+    fetch.node = "outsider";
+    af_bus_get_file(world->bus, &fetch, note, &got);
+    wait_for(world, &got);
+    expect_refused(world, got, AF_BUS_NOT_MEMBER, "outsider");
+    forget(&put);
+}
+
+static void test_a_file_is_written_whole_with_the_owners_mode(void **state)
+{
+    struct world *world = *state;
+    struct answer put = {0}, got = {0};
+    char path[150], digest[65] = "0";
+    struct stat info;
+    snprintf(path, sizeof path, "%s/copy", world->folder);
+    struct af_bus_file file = {.task = "t", .node = "a", .path = world->path};
+    af_bus_put_file(world->bus, &file, note, &put);
+    wait_for(world, &put);
+    struct af_bus_fetch fetch = {.node = "a", .url = put.text, .path = path, .sha256 = digest};
+    af_bus_get_file(world->bus, &fetch, note, &got);
+    wait_for(world, &got);
+    expect_refused(world, got, AF_BUS_INVALID, "SHA-256");
+    assert_int_equal(stat(path, &info), -1);
+    got = (struct answer){0};
+    fetch.sha256 = NULL;
+    af_bus_get_file(world->bus, &fetch, note, &got);
+    wait_for(world, &got);
+    assert_int_equal(got.code, AF_BUS_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    forget(&got);
+    forget(&put);
+}
+
+static void test_urls_that_are_not_ours_are_refused(void **state)
+{
+    static const char *const urls[] = {
+        "",           "local://",     "local://t", "local://t/../../etc/passwd", "local://t/%zz/aa",
+        "http://x/y", "local://t%2/0"};
+    struct world *world = *state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        struct answer got = {0};
+        struct af_bus_fetch fetch = {.node = "a", .url = urls[i]};
+        af_bus_get_file(world->bus, &fetch, note, &got);
+        wait_for(world, &got);
+        expect_refused(world, got, AF_BUS_INVALID, "is no URL of this bus's files");
+    }
+}
+
+static void test_files_that_cannot_be_read_are_named(void **state)
+{
+    struct world *world = *state;
+    const char *const paths[] = {"/does/not/exist", world->folder};
+    for (size_t i = 0; i < 2; i++) {
+        struct answer put = {0};
+        struct af_bus_file file = {.task = "t", .node = "a", .path = paths[i]};
+        af_bus_put_file(world->bus, &file, note, &put);
+        wait_for(world, &put);
+        expect_refused(world, put, AF_BUS_INVALID, paths[i]);
+    }
+}
+
+/* ---- The store itself. ---- */
+
+static void test_what_was_confirmed_is_there_after_opening_again(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_take take = take_of("b", 60000, 0, 10);
+    struct stat info;
+    push(world, "a", "b", "u1", "{1}");
+    expect_taken(world, &take, "{1}");
+    af_bus_close(world->bus);
+    assert_int_equal(stat(world->path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    world->bus = open_bus(world, true);
+    expect_taken(world, &take, ""); /* the lease too */
+    take.again = true;
+    expect_taken(world, &take, "{1}");
+}
+
+static void expect_no_store(struct world *world, const char *why_not)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_bus_options options = {.open_tasks = true};
+    assert_null(af_bus_open(world->url, world->loop, &options, &why));
+    assert_int_equal(why.kind, AF_FAILURE_TRANSPORT);
+    if (strstr(why.why, why_not) == NULL)
+        fail_msg("'%s' is not in: %s", why_not, why.why);
+}
+
+static void change_store(struct world *world, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void expect_status(struct world *world, const char *text)
+{
+    struct answer answer = {0};
+    af_bus_status(world->bus, NULL, note, &answer);
+    wait_for(world, &answer);
+    if (strstr(answer.text, text) == NULL)
+        fail_msg("expected %s in %s", text, answer.text);
+    forget(&answer);
+}
+
+static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(void **state)
+{
+    struct world *world = *state;
+    const char *targets[] = {"b", "c", "b"}, *acks[] = {"u1", "u2", "u1"};
+    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{1}", 3, 0, 0};
+    struct answer answer = {0};
+    af_bus_publish(world->bus, &post, 1, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    forget(&answer);
+    push(world, "a", "b", "u2", "{2}");
+    push(world, "a", "b", "u3", "{3}");
+    expect_status(world, "{\"length\":3,\"leased\":0,\"node_id\":\"b\"");
+    struct af_bus_take take = take_of("b", 60000, 0, 10);
+    expect_taken(world, &take, "{1}{2}{3}");
+    take.acks = acks;
+    take.ack_count = 3;
+    expect_taken(world, &take, "");
+    expect_status(world, "{\"length\":1,\"leased\":1,\"node_id\":\"b\"");
+    struct af_bus_take plain = take_of("c", 0, 0, 10);
+    expect_taken(world, &plain, "{1}"); /* what one has done with, the other still gets */
+    expect_status(world, "{\"length\":0,\"leased\":0,\"node_id\":\"c\"");
+}
+
+static void test_newer_and_foreign_files_are_refused_by_name(void **state)
+{
+    struct world *world = *state;
+    af_bus_close(world->bus);
+    world->bus = NULL;
+    change_store(world, "PRAGMA user_version = 99");
+    expect_no_store(world, "is a message store of version 99");
+    change_store(world, "PRAGMA application_id = 7");
+    expect_no_store(world, "of another program");
+    FILE *file = fopen(world->path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++)
+        fputs("no database", file);
+    fclose(file);
+    expect_no_store(world, "not a database");
+}
+
+static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
+{
+    struct world *world = *state;
+    const char *b = "b";
+    struct af_bus_post posts[1000];
+    int rounds = AF_BUS_QUEUE_MAX / 1000;
+    for (int i = 0; i < 1000; i++)
+        posts[i] = (struct af_bus_post){"t", "federated", "x", "a", NULL, &b, 1, "{}", 2, 0, 0};
+    for (int round = 0; round <= rounds; round++) {
+        struct answer answer = {0};
+        af_bus_publish(world->bus, posts, 1000, note, &answer);
+        wait_for(world, &answer);
+        assert_int_equal(answer.code, round < rounds ? AF_BUS_OK : AF_BUS_FULL);
+        forget(&answer);
+    }
+    struct af_bus_take one = take_of("b", 0, 0, 1);
+    expect_taken(world, &one, "{}");
+    push(world, "a", "b", "after", "{}"); /* there is room again */
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_contracts_come_in_the_order_in_which_they_were_taken),
+        CASE(test_a_uuid_that_is_pushed_again_changes_nothing),
+        CASE(test_a_push_of_many_is_kept_whole_or_not_at_all),
+        CASE(test_the_bus_chooses_a_uuid_where_the_sender_has_none),
+        CASE(test_a_broadcast_reaches_its_sender_and_nodes_that_join_later),
+        CASE(test_tasks_and_channels_have_queues_of_their_own),
+        CASE(test_a_content_that_no_answer_could_hold_is_refused),
+        CASE(test_what_is_leased_and_not_acknowledged_comes_again_in_the_old_order),
+        CASE(test_acknowledged_contracts_are_gone),
+        CASE(test_a_holder_that_lost_an_answer_asks_for_it_again),
+        CASE(test_one_holder_at_a_time_has_leases),
+        CASE(test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back),
+        CASE(test_who_waits_for_another_holder_is_told),
+        CASE(test_leases_of_a_party_end_with_its_process),
+        CASE(test_a_waiting_take_keeps_its_leases),
+        CASE(test_takes_that_wait_do_not_wake_each_other),
+        CASE(test_a_take_that_waits_is_given_what_comes),
+        CASE(test_a_push_by_another_process_wakes_at_once),
+        CASE(test_a_wait_ends_with_nothing_in_its_time),
+        CASE(test_a_wait_is_cancelled_and_a_closed_bus_cancels_all),
+        CASE(test_a_node_outside_of_a_task_can_do_nothing_to_it),
+        CASE(test_members_are_listed_as_they_were_named),
+        CASE(test_an_ended_task_takes_nothing_more),
+        CASE(test_status_tells_sizes_and_names_but_no_contents),
+        CASE(test_a_file_comes_back_to_the_nodes_of_its_task_only),
+        CASE(test_a_file_is_written_whole_with_the_owners_mode),
+        CASE(test_urls_that_are_not_ours_are_refused),
+        CASE(test_files_that_cannot_be_read_are_named),
+        CASE(test_what_was_confirmed_is_there_after_opening_again),
+        CASE(test_newer_and_foreign_files_are_refused_by_name),
+        CASE(test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right),
+        CASE(test_a_full_queue_is_an_error_to_who_pushes),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,385 @@
+/* test_opts.c: parsing, help and completion, all from one table of rows. */
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "cli/opts.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- A command. ---- */
+
+struct target {
+    int mock_count, quiet_count;
+    const char *trace;
+    double drop;
+    int64_t from_ns, to_ns;
+};
+
+static int set_mock(void *target, const char *value, struct af_failure *why)
+{
+    (void)why;
+    assert_null(value);
+    ((struct target *)target)->mock_count++;
+    return 0;
+}
+
+static int set_quiet(void *target, const char *value, struct af_failure *why)
+{
+    (void)why;
+    assert_null(value);
+    ((struct target *)target)->quiet_count++;
+    return 0;
+}
+
+static int set_trace(void *target, const char *value, struct af_failure *why)
+{
+    if (strcmp(value, "/") == 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, value, "is a directory");
+    ((struct target *)target)->trace = value;
+    return 0;
+}
+
+static int set_drop(void *target, const char *value, struct af_failure *why)
+{
+    return af_opts_probability(value, &((struct target *)target)->drop, why);
+}
+
+static int set_latency(void *target, const char *value, struct af_failure *why)
+{
+    struct target *t = target;
+    return af_opts_duration_range(value, &t->from_ns, &t->to_ns, why);
+}
+
+static const struct af_opt opts[] = {
+    {"mock", 0, NULL, "all parties in this process", "What to run", set_mock},
+    {"latency", 0, "A..B", "delay of a message; by default each has its own", "Faults",
+     set_latency},
+    {"drop", 0, "P", "lose a message with probability P", "Faults", set_drop},
+    {"duplicate", 0, "P", "deliver a message twice", "Faults", set_drop},
+    {"trace", 't', "FILE", "write the run", "Output", set_trace},
+    {"color", 0, "auto|always|never", "colours", "Output", set_trace},
+    {"quiet", 'q', NULL, "say less", "Output", set_quiet},
+    {0},
+};
+
+static const struct af_opt few_opts[] = {
+    {"state", 0, "DIR", "where state is kept", NULL, set_trace},
+    {0},
+};
+
+static const struct af_opts_command commands[] = {
+    {"run", "FLOW.lua… [options]", "run a flow or scripts", "First.\n\nSecond.", opts},
+    {"check", "FLOW.lua", "explore every interleaving", NULL, few_opts},
+    {"ctl", "COMMAND …", "talk to a node", NULL, few_opts},
+    {"ctl status", "[TASK]", "what parties do", NULL, few_opts},
+    {0},
+};
+
+/* ---- Parsing. ---- */
+
+#define WORDS_MAX 16
+
+struct parsed {
+    struct target target;
+    struct af_failure why;
+    char text[256]; /* the words */
+    char *argv[WORDS_MAX];
+    int count;
+};
+
+/* Parses words that are separated by single spaces ('~' stands for an empty one). */
+static void parse(struct parsed *parsed, const char *words)
+{
+    *parsed = (struct parsed){.why = AF_FAILURE_INIT};
+    snprintf(parsed->text, sizeof parsed->text, "%s", words);
+    int argc = 0;
+    for (char *word = strtok(parsed->text, " "); word != NULL; word = strtok(NULL, " ")) {
+        assert_true(argc < WORDS_MAX);
+        if (strcmp(word, "~") == 0)
+            *word = '\0';
+        parsed->argv[argc++] = word;
+    }
+    parsed->count = af_opts_parse(opts, argc, parsed->argv, &parsed->target, &parsed->why);
+}
+
+static void test_options_stand_anywhere_and_positionals_keep_their_order(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "one.lua --mock two.lua --drop 0.5 - --latency=1ms..2.5s -- --quiet -q");
+    assert_int_equal(p.count, 5);
+    static const char *const expected[] = {"one.lua", "two.lua", "-", "--quiet", "-q"};
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(p.argv[i], expected[i]);
+    assert_int_equal(p.target.mock_count, 1);
+    assert_int_equal(p.target.quiet_count, 0);
+    assert_true(p.target.drop == 0.5);
+    assert_int_equal(p.target.from_ns, AF_MS_NS);
+    assert_int_equal(p.target.to_ns, 2500 * AF_MS_NS);
+    parse(&p, "");
+    assert_int_equal(p.count, 0);
+}
+
+static void test_short_options_are_joined_and_take_values(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "-qq -t out -q x");
+    assert_int_equal(p.count, 1);
+    assert_int_equal(p.target.quiet_count, 3);
+    assert_string_equal(p.target.trace, "out");
+    parse(&p, "-qtout");
+    assert_string_equal(p.target.trace, "out");
+    parse(&p, "-t -");
+    assert_string_equal(p.target.trace, "-");
+}
+
+static void test_a_later_option_wins_and_an_empty_value_is_one(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "--trace=a --trace=b=c");
+    assert_string_equal(p.target.trace, "b=c");
+    parse(&p, "--trace= --quiet");
+    assert_string_equal(p.target.trace, "");
+    parse(&p, "--trace ~ x");
+    assert_string_equal(p.target.trace, "");
+    assert_int_equal(p.count, 1);
+    parse(&p, "--trace --strange"); /* no option of ours: a value */
+    assert_string_equal(p.target.trace, "--strange");
+}
+
+static const struct {
+    const char *words, *what, *why;
+} refused[] = {
+    {"--drp", "--drp", "unknown option; did you mean '--drop'?"},
+    {"x --drp=3 y", "--drp", "unknown option; did you mean '--drop'?"},
+    {"--dorp 1", "--dorp", "unknown option; did you mean '--drop'?"},
+    {"--mokc", "--mokc", "unknown option; did you mean '--mock'?"},
+    {"--dup 0.1", "--dup", "unknown option; did you mean '--duplicate'?"}, /* no abbreviations */
+    {"--Mock", "--Mock", "unknown option; did you mean '--mock'?"},
+    {"--something-else", "--something-else", "unknown option"},
+    {"---", "---", "unknown option"},
+    {"--drop", "--drop", "needs a value: --drop=P"},
+    {"--trace --mock", "--trace", "needs a value: --trace=FILE"},
+    {"--trace --drop=1", "--trace", "needs a value: --trace=FILE"},
+    {"--trace -- x", "--trace", "needs a value: --trace=FILE"},
+    {"-t", "-t", "needs a value: --trace=FILE"},
+    {"--mock=1", "--mock", "takes no value"},
+    {"--mock=", "--mock", "takes no value"},
+    {"-q=1", "-q", "takes no value"},
+    {"--=x", "--=x", "an option without a name"},
+    {"-x", "-x", "unknown option"},
+    {"-qx", "-x", "unknown option"},
+    {"-mock", "-mock", "unknown option; did you mean '--mock'?"},
+    {"-5", "-5", "unknown option"},
+    {"-\xc3\xa9", "-\xc3\xa9", "unknown option"},
+    {"--drop=2", "--drop", "expected a probability from 0 to 1, such as 0.05, not '2'"},
+    {"--drop=", "--drop", "expected a probability from 0 to 1, such as 0.05, not ''"},
+};
+
+static void test_what_is_wrong_is_named_as_typed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct parsed p;
+        parse(&p, refused[i].words);
+        assert_int_equal(p.count, -1);
+        assert_int_equal(p.why.kind, AF_FAILURE_USAGE);
+        assert_string_equal(p.why.what, refused[i].what);
+        assert_string_equal(p.why.why, refused[i].why);
+    }
+}
+
+static void test_a_setter_may_name_what_and_kind_itself(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "--trace=/");
+    assert_int_equal(p.why.kind, AF_FAILURE_TRANSPORT);
+    assert_string_equal(p.why.what, "/");
+}
+
+static void test_an_endless_name_is_refused(void **state)
+{
+    (void)state;
+    char word[5000] = "--";
+    memset(word + 2, 'x', sizeof word - 3);
+    char *argv[] = {word};
+    struct target target = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    assert_int_equal(af_opts_parse(opts, 1, argv, &target, &why), -1);
+    assert_string_equal(why.why, "unknown option");
+}
+
+static void test_distances(void **state)
+{
+    (void)state;
+    assert_int_equal(af_opts_distance("", ""), 0);
+    assert_int_equal(af_opts_distance("abc", ""), 3);
+    assert_int_equal(af_opts_distance("drop", "drp"), 1);
+    assert_int_equal(af_opts_distance("drop", "drpo"), 1);
+    assert_int_equal(af_opts_distance("kitten", "sitting"), 3);
+    char longer[AF_OPTS_WORD_MAX + 2];
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(af_opts_distance(longer, "a"), INT_MAX);
+    assert_int_equal(af_opts_distance(longer + 1, "a"), AF_OPTS_WORD_MAX - 1);
+}
+
+static void test_commands_are_found_and_suggested(void **state)
+{
+    (void)state;
+    assert_ptr_equal(af_opts_find_command(commands, "ctl status"), &commands[3]);
+    assert_null(af_opts_find_command(commands, "chec"));
+    assert_string_equal(af_opts_nearest_command(commands, "chek"), "check");
+    assert_null(af_opts_nearest_command(commands, "flow.lua"));
+}
+
+/* ---- Help and completion. ---- */
+
+static char *printed;
+static size_t printed_len;
+
+static FILE *begin_print(void)
+{
+    FILE *out = open_memstream(&printed, &printed_len);
+    assert_non_null(out);
+    return out;
+}
+
+static void test_help_is_aligned_and_wrapped(void **state)
+{
+    (void)state;
+    FILE *out = begin_print();
+    af_opts_help(out, &commands[0], 50);
+    fclose(out);
+    assert_string_equal(printed, "usage: afrun run FLOW.lua… [options]\n"
+                                 "\n"
+                                 "First.\n"
+                                 "\n"
+                                 "Second.\n"
+                                 "\n"
+                                 "What to run:\n"
+                                 "      --mock          all parties in this process\n"
+                                 "\n"
+                                 "Faults:\n"
+                                 "      --latency A..B  delay of a message; by\n"
+                                 "                      default each has its own\n"
+                                 "      --drop P        lose a message with\n"
+                                 "                      probability P\n"
+                                 "      --duplicate P   deliver a message twice\n"
+                                 "\n"
+                                 "Output:\n"
+                                 "  -t, --trace FILE    write the run\n"
+                                 "      --color auto|always|never\n"
+                                 "                      colours\n"
+                                 "  -q, --quiet         say less\n");
+    free(printed);
+
+    out = begin_print();
+    af_opts_help_commands(out, commands, 80);
+    fclose(out);
+    assert_string_equal(printed, "  run         run a flow or scripts\n"
+                                 "  check       explore every interleaving\n"
+                                 "  ctl         talk to a node\n"
+                                 "  ctl status  what parties do\n");
+    free(printed);
+}
+
+static void test_columns_of_what_is_no_terminal(void **state)
+{
+    (void)state;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(af_opts_columns(file), 80);
+    fclose(file);
+}
+
+static const struct {
+    const char *words; /* as bash splits them; the last one is being typed */
+    const char *completed;
+} completions[] = {
+    {"'' c", "check,ctl,"},
+    {"'' r", "run,"},
+    {"'' --d", "--drop,--duplicate,"}, /* run is meant */
+    {"'' run --d", "--drop,--duplicate,"},
+    {"'' run f.lua --mo", "--mock,"},
+    {"'' run --color ''", "auto,always,never,"},
+    {"'' run --color = a", "auto,always,"},
+    {"'' run --color =", "auto,always,never,"},
+    {"'' run --drop ''", ""},
+    {"'' check --d", ""},
+    {"'' check --", "--state,"},
+    {"'' check --state p", "parties,"},
+    {"'' run -t s", "some.jsonl,"},
+    {"'' run -t p", "parties,"},
+    {"'' run so", "some.jsonl,"},
+    {"'' ctl st", "status,"},
+    {"'' ctl status --s", "--state,"},
+};
+
+/* Writes the script, and what tries it in bash, without a terminal (where compopt complains). */
+static void write_trial(const char *path)
+{
+    FILE *script = fopen(path, "w");
+    assert_non_null(script);
+    af_opts_complete(script, commands, "run");
+    fputs("compopt() { :; }\n"
+          "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _afrun;"
+          " local IFS=,; echo \"${COMPREPLY[*]}${COMPREPLY:+,}\"; }\n"
+          "set -u; export LC_ALL=C; cd \"${0%/*}\"; mkdir parties; touch some.jsonl\n",
+          script);
+    for (size_t i = 0; i < sizeof completions / sizeof completions[0]; i++)
+        fprintf(script, "try %s\n", completions[i].words);
+    fputs("rmdir parties; rm some.jsonl \"$0\"\n", script);
+    fclose(script);
+}
+
+static void test_bash_completes(void **state)
+{
+    (void)state;
+    if (access("/bin/bash", X_OK) != 0)
+        skip();
+    char directory[] = "/tmp/afrun-test-opts-XXXXXX", path[64], command[96];
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/trial", directory);
+    write_trial(path);
+    snprintf(command, sizeof command, "/bin/bash %s 2>&1", path);
+    FILE *answers = popen(command, "r");
+    assert_non_null(answers);
+    for (size_t i = 0; i < sizeof completions / sizeof completions[0]; i++) {
+        char answer[512] = "";
+        assert_non_null(fgets(answer, sizeof answer, answers));
+        answer[strcspn(answer, "\n")] = '\0';
+        assert_string_equal(answer, completions[i].completed);
+    }
+    assert_int_equal(pclose(answers), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options_stand_anywhere_and_positionals_keep_their_order),
+        cmocka_unit_test(test_short_options_are_joined_and_take_values),
+        cmocka_unit_test(test_a_later_option_wins_and_an_empty_value_is_one),
+        cmocka_unit_test(test_what_is_wrong_is_named_as_typed),
+        cmocka_unit_test(test_a_setter_may_name_what_and_kind_itself),
+        cmocka_unit_test(test_an_endless_name_is_refused),
+        cmocka_unit_test(test_distances),
+        cmocka_unit_test(test_commands_are_found_and_suggested),
+        cmocka_unit_test(test_help_is_aligned_and_wrapped),
+        cmocka_unit_test(test_columns_of_what_is_no_terminal),
+        cmocka_unit_test(test_bash_completes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,319 @@
+/* test_process.c: programs beside us: what they are given, what they give, and that nothing of them
+ * is left. */
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "loop/loop.h"
+#include "loop/process.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct got {
+    int count;
+    int status;
+    char *failure, *output, *errors;
+    size_t output_len, errors_len;
+};
+
+static void keep(void *arg, const struct af_process_result *result)
+{
+    struct got *got = arg;
+    got->count++;
+    got->status = result->status;
+    got->failure = result->failure == NULL ? NULL : strdup(result->failure);
+    got->output_len = result->output_len;
+    got->errors_len = result->errors_len;
+    got->output = result->output == NULL ? NULL : strdup(result->output);
+    got->errors = result->errors == NULL ? NULL : strdup(result->errors);
+}
+
+static void forget(struct got *got)
+{
+    free(got->failure);
+    free(got->output);
+    free(got->errors);
+    *got = (struct got){0};
+}
+
+static struct af_process_spec shell(const char *const args[2])
+{
+    return (struct af_process_spec){.path = "/bin/sh",
+                                    .name = "sh",
+                                    .args = args,
+                                    .arg_count = 2,
+                                    .timeout_ns = 60 * AF_S_NS,
+                                    .max_bytes = 1 << 20};
+}
+
+/* Runs a script of the shell on a loop of its own. */
+static void run_with(struct got *got, const char *text, const char *input, int64_t timeout_ns,
+                     size_t max_bytes)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *const args[2] = {"-c", text};
+    struct af_process_spec spec = shell(args);
+    spec.input = input;
+    spec.input_len = input == NULL ? 0 : strlen(input);
+    spec.call_id = "an-id";
+    if (timeout_ns > 0)
+        spec.timeout_ns = timeout_ns;
+    if (max_bytes > 0)
+        spec.max_bytes = max_bytes;
+    struct af_loop *loop = af_loop_ev_new(&why);
+    assert_non_null(loop);
+    if (af_process_start(loop, &spec, keep, got, &why) == NULL)
+        fail_msg("%s: %s", why.what, why.why);
+    assert_int_equal(got->count, 0); /* never from within */
+    af_loop_run(loop);               /* ends: nothing is watched any more, no timer left */
+    assert_int_equal(got->count, 1);
+    af_loop_free(loop);
+}
+
+static void run(struct got *got, const char *text)
+{
+    run_with(got, text, NULL, 0, 0);
+}
+
+static int open_fds(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static int fds_before;
+
+static int set_up(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    fds_before = open_fds();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return open_fds() == fds_before ? 0 : -1;
+}
+
+static void test_output_errors_and_status_come_back(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    run(&got, "echo out; echo err >&2; exit 7");
+    assert_null(got.failure);
+    assert_int_equal(got.status, 7);
+    assert_string_equal(got.output, "out\n");
+    assert_string_equal(got.errors, "err\n");
+    forget(&got);
+    run(&got, "kill -TERM $$");
+    assert_int_equal(got.status, 128 + SIGTERM);
+    assert_string_equal(got.output, "");
+    forget(&got);
+}
+
+static void test_it_reads_what_it_is_given_or_nothing(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    run_with(&got, "cat", "what it reads", 0, 0);
+    assert_string_equal(got.output, "what it reads");
+    forget(&got);
+    run(&got, "cat; echo over");
+    assert_string_equal(got.output, "over\n");
+    forget(&got);
+    run_with(&got, "cat; echo over", "", 0, 0);
+    assert_string_equal(got.output, "over\n");
+    forget(&got);
+}
+
+static void test_large_input_and_output_pass_each_other(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    size_t len = 3 << 20;
+    char *input = malloc(len + 1);
+    memset(input, 'x', len);
+    input[len] = '\0';
+    run_with(&got, "cat", input, 0, 4 << 20);
+    assert_null(got.failure);
+    assert_int_equal(got.output_len, len);
+    assert_string_equal(got.output, input);
+    forget(&got);
+    run_with(&got, "exec <&-; echo 'does not read'", input, 0, 0);
+    assert_int_equal(got.status, 0);
+    assert_string_equal(got.output, "does not read\n");
+    forget(&got);
+    free(input);
+}
+
+static void test_its_environment_is_small(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    setenv("A_SECRET", "s3cret", 1);
+    run(&got, "env | grep -vE '^(PATH|HOME|LANG|AFRUN_CALL_ID|PWD|SHLVL|_|OLDPWD)='; "
+              "echo $AFRUN_CALL_ID; ls /proc/self/fd | wc -w");
+    /* 0, 1, 2, and the one by which ls reads the folder */
+    assert_string_equal(got.output, "an-id\n4\n");
+    forget(&got);
+}
+
+static void test_too_slow_is_a_failure_and_ends_its_children_too(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    run_with(&got, "sleep 1000 & sleep 1000", NULL, 50 * AF_MS_NS, 0);
+    assert_non_null(strstr(got.failure, "sh: not over after 0.05 s"));
+    forget(&got);
+}
+
+/* A zombie that its new parent has not collected is not. */
+static bool is_alive(int pid)
+{
+    char path[64], line[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    bool alive = file != NULL && fgets(line, sizeof line, file) != NULL &&
+                 strstr(line, ") Z") == NULL && strstr(line, ") X") == NULL;
+    if (file != NULL)
+        fclose(file);
+    return alive;
+}
+
+static void test_what_it_leaves_behind_is_ended(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    run(&got, "sleep 1000 & echo $!"); /* holds the pipes open */
+    assert_int_equal(got.status, 0);
+    int left = atoi(got.output);
+    assert_true(left > 1);
+    bool alive = true;
+    for (int i = 0; i < 20000 && alive; i++) { /* it was killed, and is dying perhaps */
+        alive = is_alive(left);
+        usleep(alive ? 1000 : 0);
+    }
+    assert_false(alive);
+    forget(&got);
+}
+
+static void test_too_much_is_a_failure(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    run_with(&got, "yes", NULL, 0, 100000);
+    assert_non_null(strstr(got.failure, "sh: wrote more than 100000 bytes"));
+    forget(&got);
+    run_with(&got, "yes >&2", NULL, 0, 100000);
+    assert_non_null(strstr(got.failure, "wrote more than"));
+    forget(&got);
+    run_with(&got, "printf 12345", NULL, 0, 5);
+    assert_null(got.failure);
+    assert_string_equal(got.output, "12345");
+    forget(&got);
+    run_with(&got, "printf 123456", NULL, 0, 5);
+    assert_non_null(got.failure);
+    forget(&got);
+}
+
+static void test_what_cannot_be_started_is_told(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct got got = {0};
+    const char *const args[2] = {"-c", "true"};
+    struct af_process_spec spec = shell(args);
+    struct af_loop *loop = af_loop_ev_new(&why);
+    spec.path = "/nowhere/program";
+    spec.name = "program";
+    assert_null(af_process_start(loop, &spec, keep, &got, &why));
+    assert_string_equal(why.what, "program");
+    assert_string_equal(why.why, "cannot be started: No such file or directory");
+    why = AF_FAILURE_INIT;
+    assert_int_equal(af_process_run(&spec, NULL, keep, &got, &why), -1);
+    assert_non_null(strstr(why.why, "No such file"));
+    assert_int_equal(got.count, 0);
+    af_loop_free(loop);
+    loop = af_loop_sim_new();
+    why = AF_FAILURE_INIT;
+    spec.path = "/bin/sh";
+    assert_null(af_process_start(loop, &spec, keep, &got, &why)); /* it watches nothing */
+    assert_true(why.kind != AF_FAILURE_NONE);
+    af_loop_free(loop);
+}
+
+static void test_a_cancelled_one_is_forgotten(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct got got = {0};
+    const char *const args[2] = {"-c", "sleep 1000"};
+    struct af_process_spec spec = shell(args);
+    struct af_loop *loop = af_loop_ev_new(&why);
+    struct af_process *process = af_process_start(loop, &spec, keep, &got, &why);
+    assert_non_null(process);
+    af_process_cancel(process);
+    af_process_cancel(NULL);
+    af_loop_run(loop);
+    assert_int_equal(got.count, 0);
+    af_loop_free(loop);
+}
+
+static int looks;
+
+static bool at_the_second_look(void)
+{
+    return ++looks == 2;
+}
+
+static void test_who_has_no_loop_waits(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct got got = {0};
+    const char *args[2] = {"-c", "echo done"};
+    struct af_process_spec spec = shell(args);
+    looks = 100; /* never */
+    assert_int_equal(af_process_run(&spec, at_the_second_look, keep, &got, &why), 0);
+    assert_string_equal(got.output, "done\n");
+    forget(&got);
+    args[1] = "sleep 1000";
+    looks = 0;
+    assert_int_equal(af_process_run(&spec, at_the_second_look, keep, &got, &why), -1);
+    assert_int_equal(why.kind, AF_FAILURE_INTERRUPTED);
+    assert_int_equal(got.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_output_errors_and_status_come_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_reads_what_it_is_given_or_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_large_input_and_output_pass_each_other, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_its_environment_is_small, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_slow_is_a_failure_and_ends_its_children_too,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_it_leaves_behind_is_ended, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_much_is_a_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_started_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_cancelled_one_is_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_has_no_loop_waits, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
