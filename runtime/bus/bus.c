@@ -95,8 +95,8 @@ void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_
     bus->driver->ack(bus, acks, done, arg);
 }
 
-void af_bus_members(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
-                    void *arg)
+void af_bus_members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
+                    af_bus_done_fn *done, void *arg)
 {
     bus->driver->members(bus, task, asker, done, arg);
 }

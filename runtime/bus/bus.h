@@ -40,7 +40,8 @@ enum af_bus_code {
 struct af_bus_member {
     const char *node;
     const char *role; /* its role's name, "" if only the number is known */
-    int number;       /* the platform's: 1 initiator, 2 participant, 0 unknown */
+    int number;       /* the platform's: 1 initiator, 2 participant, 0: it was named, and has not
+                         come yet (in a task that is not open: unknown) */
 };
 
 /* A contract that is handed out. */
@@ -64,6 +65,7 @@ struct af_bus_result {
     const char *const *uuids;            /* publish: one for each post */
     const struct af_bus_item *items;     /* take */
     const struct af_bus_member *members; /* members */
+    bool open;                           /* members: the task is, so more may join */
     size_t count;                        /* of uuids, items or members */
     const char *text; /* put_file: the URL; status: JSON; get_file: the path written */
     size_t text_len;
@@ -186,9 +188,11 @@ void af_bus_cancel(struct af_bus *bus, uint64_t ticket);
 void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                 void *arg);
 
-/* The task's members in the order in which they were named or joined. asker NULL: anybody. */
-void af_bus_members(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
-                    void *arg);
+/* The task's members in the order in which they were named or joined. asker NULL: anybody. One
+ * whose role is told joins an open task in it, unless it has one there already; with role NULL
+ * asking is not joining. */
+void af_bus_members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
+                    af_bus_done_fn *done, void *arg);
 
 void af_bus_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
                      void *arg);
@@ -236,8 +240,8 @@ struct af_bus_driver {
     void (*cancel)(struct af_bus *bus, uint64_t ticket);
     void (*ack)(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                 void *arg);
-    void (*members)(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
-                    void *arg);
+    void (*members)(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
+                    af_bus_done_fn *done, void *arg);
     void (*put_file)(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
                      void *arg);
     void (*get_file)(struct af_bus *bus, const struct af_bus_fetch *fetch, af_bus_done_fn *done,

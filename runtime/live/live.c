@@ -219,10 +219,14 @@ static void members_came(void *arg, const struct af_bus_result *result)
     bool there = false;
     for (size_t i = 0; i < result->count && result->code == AF_BUS_OK; i++)
         there = there || strcmp(result->members[i].node, live->options->node) == 0;
-    if (!there) {
-        char text[300];
-        snprintf(text, sizeof text, "'%s' is not (yet) a node of task '%s'", live->options->node,
-                 live->options->task);
+    char text[400], whom[200];
+    bool waits = there && af_party_about_waits(live->flow, result, whom, sizeof whom);
+    if (!there || waits) {
+        if (waits)
+            snprintf(text, sizeof text, "task '%.150s': %s", live->options->task, whom);
+        else
+            snprintf(text, sizeof text, "'%s' is not (yet) a node of task '%s'",
+                     live->options->node, live->options->task);
         af_live_bus_away(live, result->code == AF_BUS_OK ? text : result->why);
         live->members_again =
             af_timer_start(live->loop, MEMBERS_AGAIN_MS * AF_MS_NS, ask_members, live);
@@ -241,8 +245,28 @@ static void members_came(void *arg, const struct af_bus_result *result)
 static void ask_members(void *arg)
 {
     struct af_live *live = arg;
+    struct af_bus_member self = af_party_about_self(live->flow, live->options->node, live->role);
     live->members_again = NULL;
-    af_bus_members(live->bus, live->options->task, live->options->node, members_came, live);
+    af_bus_members(live->bus, live->options->task, &self, members_came, live);
+}
+
+static void tell_role(void *arg);
+
+static void told_role(void *arg, const struct af_bus_result *result)
+{
+    struct af_live *live = arg;
+    if (result->code == AF_BUS_UNREACHABLE && !live->over)
+        live->members_again =
+            af_timer_start(live->loop, MEMBERS_AGAIN_MS * AF_MS_NS, tell_role, live);
+}
+
+/* Who knows its peers asks for no list; but others may, and find it there in its role. */
+static void tell_role(void *arg)
+{
+    struct af_live *live = arg;
+    struct af_bus_member self = af_party_about_self(live->flow, live->options->node, live->role);
+    live->members_again = NULL;
+    af_bus_members(live->bus, live->options->task, &self, told_role, live);
 }
 
 /* The peers that were named, role by role as the flow has them, so that party:nodes() is the same
@@ -399,11 +423,13 @@ static int start(struct af_live *live, struct af_failure *why)
             return -1;
         return af_live_sequential_start(live, why);
     }
-    if (live->kept != NULL)
-        return af_live_state_go_on(live, why);
-    if (live->options->peer_count > 0)
-        return start_with_peers(live, why);
-    ask_members(live);
+    if (live->kept == NULL && live->options->peer_count == 0) {
+        ask_members(live);
+        return 0;
+    }
+    if ((live->kept != NULL ? af_live_state_go_on(live, why) : start_with_peers(live, why)) != 0)
+        return -1;
+    tell_role(live);
     return 0;
 }
 

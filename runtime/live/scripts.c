@@ -489,9 +489,10 @@ static void tell_nodes(struct af_live_sequential *sequential, uint64_t call,
     struct af_live *live = sequential->live;
     if (!live->options->mock) {
         struct question *question = af_mem_alloc(sizeof *question);
+        struct af_bus_member self = {.node = sequential->node};
         *question = (struct question){sequential, call};
-        af_bus_members(live->bus, af_request_string(request, "task"), sequential->node,
-                       members_came, question);
+        af_bus_members(live->bus, af_request_string(request, "task"), &self, members_came,
+                       question);
         return;
     }
     struct af_buf reply = AF_BUF_EMPTY;

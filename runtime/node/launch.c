@@ -106,6 +106,13 @@ static void members_came(void *arg, const struct af_bus_result *result)
         return;
     }
     const struct af_flow *flow = af_worker_flow(party->flow->worker);
+    char whom[200];
+    if (af_party_about_waits(flow, result, whom, sizeof whom)) {
+        af_failure_set(&why, AF_FAILURE_TRANSPORT, party->task,
+                       "%s; launch again when it is complete, or name its nodes by --peers", whom);
+        fail(party, &why);
+        return;
+    }
     struct af_arena *arena = &party->arena;
     party->about.members = af_arena_alloc(arena, result->count * sizeof *party->about.members);
     party->about.member_count = result->count;
@@ -131,15 +138,26 @@ static void members_came(void *arg, const struct af_bus_result *result)
     fail(party, &why);
 }
 
+static void told_role(void *arg, const struct af_bus_result *result)
+{
+    (void)arg, (void)result; /* for others: it knows its peers */
+}
+
 void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why)
 {
-    if (why != NULL)
+    if (why != NULL) {
         fail(party, why);
-    else if (party->about.member_count > 0 && party->about.role != NULL)
+        return;
+    }
+    const struct af_flow *flow = af_worker_flow(party->flow->worker);
+    const char *node = party->node->options->node;
+    int role = party->about.role == NULL ? -1 : af_flow_find_role(flow, party->about.role);
+    struct af_bus_member self = role < 0 ? (struct af_bus_member){.node = node}
+                                         : af_party_about_self(flow, node, (uint32_t)role);
+    bool knows = party->about.member_count > 0 && party->about.role != NULL;
+    af_bus_members(party->node->bus, party->task, &self, knows ? told_role : members_came, party);
+    if (knows)
         check(party);
-    else
-        af_bus_members(party->node->bus, party->task, party->node->options->node, members_came,
-                       party);
 }
 
 /* ---- The request: {"flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]} ---- */

@@ -7,6 +7,7 @@
 #include "json/json.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,4 +194,35 @@ uint32_t af_party_about_role(const struct af_flow *flow, const struct af_bus_mem
     if (role < 0 && member->number == 2 && flow->role_count == 2 && flow->initiator >= 0)
         role = 1 - flow->initiator;
     return role < 0 ? AF_ROLE_UNKNOWN : (uint32_t)role;
+}
+
+struct af_bus_member af_party_about_self(const struct af_flow *flow, const char *node,
+                                         uint32_t role)
+{
+    return (struct af_bus_member){node, flow->roles[role].name,
+                                  flow->initiator == (int)role ? 1 : 2};
+}
+
+bool af_party_about_waits(const struct af_flow *flow, const struct af_bus_result *members,
+                          char *text, size_t size)
+{
+    for (size_t i = 0; i < members->count && members->open; i++) {
+        const struct af_bus_member *member = &members->members[i];
+        if (member->number == 0 && member->role[0] == '\0') {
+            snprintf(text, size, "its node '%.100s' has not come yet", member->node);
+            return true;
+        }
+    }
+    for (uint32_t role = 0; role < flow->role_count && members->open; role++) {
+        bool taken = false;
+        for (size_t i = 0; i < members->count && !taken; i++) {
+            uint32_t has = af_party_about_role(flow, &members->members[i]);
+            taken = has == role || has == AF_ROLE_UNKNOWN;
+        }
+        if (!taken) {
+            snprintf(text, size, "it has no node of role '%.100s' yet", flow->roles[role].name);
+            return true;
+        }
+    }
+    return false;
 }

@@ -11,6 +11,7 @@
 #include "script/script.h"
 
 struct af_bus_member;
+struct af_bus_result;
 struct af_failure;
 
 struct af_party_about {
@@ -47,5 +48,14 @@ int af_party_about_members(const struct af_party_about *about, const struct af_f
 /* The role of a node as a bus lists it: by its name, else by the platform's number;
  * AF_ROLE_UNKNOWN. */
 uint32_t af_party_about_role(const struct af_flow *flow, const struct af_bus_member *member);
+
+/* The same the other way: how a node in this role is listed. */
+struct af_bus_member af_party_about_self(const struct af_flow *flow, const char *node,
+                                         uint32_t role);
+
+/* Whether more must come to an open task before a party can rely on its list: each role needs a
+ * node, and each node a role. Says for whom it waits. */
+bool af_party_about_waits(const struct af_flow *flow, const struct af_bus_result *members,
+                          char *text, size_t size);
 
 #endif

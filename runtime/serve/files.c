@@ -104,8 +104,9 @@ static void admitted(void *arg, const struct af_bus_result *result)
 void serve_admit_upload(struct serve_call *call)
 {
     const struct upload *upload = read_query(call);
+    struct af_bus_member self = {.node = call->node};
     if (upload != NULL)
-        af_bus_members(call->serve->bus, upload->task, call->node, admitted, call);
+        af_bus_members(call->serve->bus, upload->task, &self, admitted, call);
 }
 
 static void kept(void *arg, const struct af_bus_result *result)

@@ -75,12 +75,13 @@ static void noted(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     const struct launch *launch = call->request;
+    struct af_bus_member self = {.node = call->node};
     if (result->code != AF_BUS_OK)
         serve_bus_error(call, result);
     else if (launch->told == NULL)
         serve_send_bass(call, "Status", "OK");
     else
-        af_bus_members(call->serve->bus, launch->task, call->node, members_came, call);
+        af_bus_members(call->serve->bus, launch->task, &self, members_came, call);
 }
 
 static void note(struct serve_call *call)

@@ -19,23 +19,27 @@ int af_serve_role_number(const char *role, bool has_initiator)
 /* ---- The node list. ---- */
 
 struct nodelist {
-    const char *task;
-    int64_t type;
+    const char *task, *role;
+    int64_t type, number;
 };
 
 static const struct serve_field nodelist_rows[] = {
     ID("task_id", SERVE_NEEDED, struct nodelist, task),
     {"task_type", SERVE_INTEGER, SERVE_OR_NULL, offsetof(struct nodelist, type), 1, 2, NULL, 0},
+    ID("role_name", SERVE_OPTIONAL, struct nodelist, role), /* of ours: in which the caller joins */
+    {"role", SERVE_INTEGER, SERVE_OPTIONAL, offsetof(struct nodelist, number), 1, 2, NULL, 0},
     {0},
 };
 
-static void append_record(struct af_buf *out, const char *task, const struct af_bus_member *member)
+/* The platform has two numbers; 0 is ours, for who was only named, where nodes join by use. */
+static void append_record(struct af_buf *out, const char *task, const struct af_bus_member *member,
+                          bool open)
 {
     af_buf_append_char(out, '{');
     serve_append_text(out, "task_id", task);
     af_buf_append_char(out, ',');
     serve_append_text(out, "node_id", member->node);
-    af_buf_printf(out, ",\"role\":%d", member->number == 0 ? 2 : member->number);
+    af_buf_printf(out, ",\"role\":%d", member->number == 0 && !open ? 2 : member->number);
     if (member->role != NULL && member->role[0] != '\0') {
         af_buf_append_char(out, ',');
         serve_append_text(out, "role_name", member->role);
@@ -57,9 +61,10 @@ static void listed(void *arg, const struct af_bus_result *result)
     for (size_t i = 0; i < result->count; i++) {
         if (i > 0)
             af_buf_append_char(&out, ',');
-        append_record(&out, request->task, &result->members[i]);
+        append_record(&out, request->task, &result->members[i], result->open);
     }
-    af_buf_printf(&out, "],\"size\":%zu,\"total\":%zu}", result->count, result->count);
+    af_buf_printf(&out, "],\"size\":%zu,\"total\":%zu%s}", result->count, result->count,
+                  result->open ? ",\"open\":true" : "");
     serve_send(call, &out);
 }
 
@@ -67,8 +72,11 @@ void serve_nodelist(struct serve_call *call)
 {
     struct nodelist *request = serve_read_body(call, nodelist_rows, sizeof *request);
     call->request = request;
-    if (request != NULL)
-        af_bus_members(call->serve->bus, request->task, call->node, listed, call);
+    if (request == NULL)
+        return;
+    struct af_bus_member self = {call->node, request->role,
+                                 request->number == 0 ? 2 : (int)request->number};
+    af_bus_members(call->serve->bus, request->task, &self, listed, call);
 }
 
 /* ---- Where a node is. ---- */
@@ -125,8 +133,9 @@ void serve_node_detail(struct serve_call *call)
 {
     struct node_detail *request = serve_read_body(call, node_detail_rows, sizeof *request);
     call->request = request;
+    struct af_bus_member self = {.node = call->node};
     if (request != NULL)
-        af_bus_members(call->serve->bus, request->task, call->node, found_node, call);
+        af_bus_members(call->serve->bus, request->task, &self, found_node, call);
 }
 
 /* ---- Progress and results. ---- */

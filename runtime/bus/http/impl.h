@@ -153,7 +153,7 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
 /* A push is over: sends the one that waits for it. */
 void af_bus_http_publish_next(struct af_bus_http *bus, const struct af_bus_op *over);
 
-void af_bus_http_members(struct af_bus *bus, const char *task, const char *asker,
+void af_bus_http_members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
                          af_bus_done_fn *done, void *arg);
 void af_bus_http_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
                           void *arg);

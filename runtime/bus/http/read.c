@@ -297,18 +297,34 @@ const char *af_answer_items(struct af_span data, const char *task, size_t max,
     return wrong;
 }
 
-static bool held_field(void *arg, struct af_json_reader *reader, const char *key,
+struct flag {
+    const char *name;
+    bool is_true;
+};
+
+static bool flag_field(void *arg, struct af_json_reader *reader, const char *key,
                        enum af_json_token token)
 {
-    if (strcmp(key, "held") == 0)
-        *(bool *)arg = token == AF_JSON_TRUE;
+    struct flag *flag = arg;
+    if (strcmp(key, flag->name) == 0)
+        flag->is_true = token == AF_JSON_TRUE;
     return af_json_skip(reader, token);
+}
+
+static bool has_flag(struct af_span data, const char *name)
+{
+    struct flag flag = {name, false};
+    return read_object(data, flag_field, &flag) && flag.is_true;
 }
 
 bool af_answer_is_held(struct af_span data)
 {
-    bool held = false;
-    return read_object(data, held_field, &held) && held;
+    return has_flag(data, "held");
+}
+
+bool af_answer_is_open(struct af_span data)
+{
+    return has_flag(data, "open");
 }
 
 /* ---- Confirmations. ---- */

@@ -40,6 +40,7 @@ const char *af_answer_uuids(struct af_span data, const char *task, size_t count,
 /* The nodes of a task: the list `records`. */
 const char *af_answer_members(struct af_span data, struct af_arena *arena,
                               const struct af_bus_member **members, size_t *count);
+bool af_answer_is_open(struct af_span data); /* the task is, of which these are */
 
 /* A field of an object: a string (in the arena, at most max bytes, without zero bytes), or an
  * object; NULL and an empty span where it is something else or absent. False if the text is no JSON

@@ -15,22 +15,26 @@ static void listed(struct af_bus_op *op, struct af_span data)
 {
     struct af_bus_result result = {0};
     const char *wrong = af_answer_members(data, &op->arena, &result.members, &result.count);
+    result.open = af_answer_is_open(data);
     if (wrong != NULL)
         af_bus_op_unreadable(op, wrong);
     else
         af_bus_op_end(op, &result);
 }
 
-void af_bus_http_members(struct af_bus *bus, const char *task, const char *asker,
+void af_bus_http_members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
                          af_bus_done_fn *done, void *arg)
 {
     static const struct af_op_request request = {
         .path = "/task/nodelist", .attempts = AF_BUS_HTTP_ATTEMPTS, .resend = true};
     struct af_bus_op *op = af_bus_op_new(bus, "nodelist", done, arg);
-    (void)asker; /* the service knows */
     af_bus_op_open(op);
     af_bus_op_string(op, "task_id", task);
     af_bus_op_integer(op, "task_type", af_bus_http_is_automl(op->bus, task) ? 2 : 1);
+    if (asker != NULL && asker->role != NULL) { /* who it is the service knows */
+        af_bus_op_string(op, "role_name", asker->role);
+        af_bus_op_integer(op, "role", asker->number);
+    }
     af_bus_op_close(op);
     op->answered = listed;
     af_bus_op_post(op, &request);

@@ -456,12 +456,14 @@ static void ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_
     af_local_submit(op);
 }
 
-static void members(struct af_bus *bus, const char *task, const char *asker, af_bus_done_fn *done,
-                    void *arg)
+static void members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
+                    af_bus_done_fn *done, void *arg)
 {
     struct af_local_op *op = af_local_op_new(bus, af_local_members, done, arg);
     op->task.task = af_arena_string(&op->arena, task);
-    op->asker = af_arena_string(&op->arena, asker);
+    if (asker != NULL)
+        op->asker = (struct af_bus_member){af_arena_string(&op->arena, asker->node),
+                                           af_arena_string(&op->arena, asker->role), asker->number};
     af_local_submit(op);
 }
 

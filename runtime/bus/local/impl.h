@@ -40,7 +40,7 @@ struct af_local_op {
     struct af_bus_note note;
     struct af_bus_fetch fetch;
     struct af_bus_file file;
-    const char *asker;
+    struct af_bus_member asker;
     char sha256[65];
     const char *extension; /* "" or ".zip" */
     int64_t file_bytes, total_bytes;

@@ -88,13 +88,27 @@ bool af_local_task(struct af_local_store *store, struct af_local_op *op, const c
 
 /* ---- Members. ---- */
 
-static bool knows_member(struct af_local_store *store, int64_t task, const char *node)
+enum { NO_MEMBER = -2, HAS_ROLE = -1, NAMED_ONLY = 0, BY_USE = 2 };
+
+/* What the task knows of a node: NO_MEMBER, HAS_ROLE (by its name), or the role's number. */
+static int standing(struct af_local_store *store, int64_t task, const char *node)
 {
-    struct af_db_statement *find =
-        af_db_use(store->db, "SELECT 1 FROM members WHERE task = ? AND node = ?");
+    struct af_db_statement *find = af_db_use(
+        store->db,
+        "SELECT CASE role WHEN '' THEN number ELSE -1 END FROM members WHERE task = ? AND node = "
+        "?");
     bool found = af_db_row(af_db_text(af_db_integer(find, task), node));
+    int known = found ? (int)af_db_column_integer(find, 0) : NO_MEMBER;
     af_db_reset(find);
-    return found;
+    return known;
+}
+
+static void set_role(struct af_local_store *store, int64_t task, const struct af_bus_member *member)
+{
+    struct af_db_statement *set =
+        af_db_use(store->db, "UPDATE members SET role = ?, number = ? WHERE task = ? AND node = ?");
+    af_db_integer(af_db_text(set, member->role), member->number);
+    af_db_run(af_db_text(af_db_integer(set, task), member->node));
 }
 
 static int64_t count_members(struct af_local_store *store, int64_t task)
@@ -106,22 +120,44 @@ static int64_t count_members(struct af_local_store *store, int64_t task)
     return members;
 }
 
+static bool may_join(struct af_local_store *store, const struct af_local_task *task,
+                     const char *node)
+{
+    bool fit = node[0] != '\0' && strlen(node) <= AF_BUS_ID_BYTES_MAX && strcmp(node, "*") != 0;
+    return fit && task->open && count_members(store, task->id) < AF_BUS_MEMBERS_MAX;
+}
+
 bool af_local_is_member(struct af_local_store *store, const struct af_local_task *task,
                         const char *node, bool joins)
 {
-    if (knows_member(store, task->id, node))
+    if (standing(store, task->id, node) != NO_MEMBER)
         return true;
-    bool fit = node[0] != '\0' && strlen(node) <= AF_BUS_ID_BYTES_MAX && strcmp(node, "*") != 0;
-    if (!joins || !fit || !task->open || count_members(store, task->id) >= AF_BUS_MEMBERS_MAX)
+    if (!joins || !may_join(store, task, node))
         return false;
-    join(store, task->id, &(struct af_bus_member){node, "", 0});
+    join(store, task->id, &(struct af_bus_member){node, "", NAMED_ONLY});
+    return true;
+}
+
+/* A node comes itself, in this role; NULL: it does not say which. False: it is none of the task. */
+static bool come(struct af_local_store *store, const struct af_local_task *task, const char *node,
+                 const struct af_bus_member *in_role)
+{
+    struct af_bus_member member = {node, in_role == NULL ? "" : in_role->role,
+                                   in_role == NULL ? BY_USE : in_role->number};
+    int known = standing(store, task->id, node);
+    if (known == NO_MEMBER && !may_join(store, task, node))
+        return false;
+    if (known == NO_MEMBER)
+        join(store, task->id, &member);
+    else if (task->open && (in_role == NULL ? known == NAMED_ONLY : known != HAS_ROLE))
+        set_role(store, task->id, &member);
     return true;
 }
 
 bool af_local_need_member(struct af_local_store *store, struct af_local_op *op,
                           const struct af_local_task *task, const char *name, const char *node)
 {
-    if (af_local_is_member(store, task, node, true))
+    if (come(store, task, node, NULL))
         return true;
     af_local_refuse(op, AF_BUS_NOT_MEMBER, "'%s' is no node of task '%s'", node, name);
     return false;
@@ -132,8 +168,10 @@ void af_local_members(struct af_local_store *store, struct af_local_op *op)
     struct af_local_task task;
     if (!af_local_task(store, op, op->task.task, &task))
         return;
-    if (op->asker != NULL && !task.open && /* asking is not joining */
-        !af_local_need_member(store, op, &task, op->task.task, op->asker))
+    if (op->asker.node != NULL && task.open && op->asker.role != NULL)
+        come(store, &task, op->asker.node, &op->asker);
+    else if (op->asker.node != NULL && !task.open && /* asking is not joining */
+             !af_local_need_member(store, op, &task, op->task.task, op->asker.node))
         return;
     size_t most = (size_t)count_members(store, task.id), found = 0;
     struct af_bus_member *members = af_arena_alloc(&op->arena, (most + 1) * sizeof *members);
@@ -147,6 +185,7 @@ void af_local_members(struct af_local_store *store, struct af_local_op *op)
     }
     af_db_reset(list);
     op->result.members = members;
+    op->result.open = task.open;
     op->result.count = found;
 }
 

@@ -575,7 +575,7 @@ static void test_a_node_outside_of_a_task_can_do_nothing_to_it(void **state)
     wait_for(world, &answer);
     expect_refused(world, answer, AF_BUS_NOT_MEMBER, "outsider");
     answer = (struct answer){0};
-    af_bus_members(world->bus, "t", "outsider", note, &answer);
+    af_bus_members(world->bus, "t", &(struct af_bus_member){.node = "outsider"}, note, &answer);
     wait_for(world, &answer);
     expect_refused(world, answer, AF_BUS_NOT_MEMBER, "outsider");
     answer = (struct answer){0};
@@ -590,7 +590,7 @@ static void test_members_are_listed_as_they_were_named(void **state)
     struct world *world = *state;
     struct answer answer = {0};
     make_closed_task(world);
-    af_bus_members(world->bus, "t", "b", note, &answer);
+    af_bus_members(world->bus, "t", &(struct af_bus_member){.node = "b"}, note, &answer);
     wait_for(world, &answer);
     assert_string_equal(answer.text, "a:initiator b:participant");
     forget(&answer);
