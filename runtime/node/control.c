@@ -20,6 +20,7 @@
 #include "script/request.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,19 +398,29 @@ static void accept_one(void *arg)
         connection_free(connection);
 }
 
-/* A socket that was left behind is taken away; one that somebody listens at is not. */
+static bool is_left_behind(const struct sockaddr_un *address)
+{
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool left = connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                errno == ECONNREFUSED;
+    close(probe);
+    return left;
+}
+
+/* A socket that was left behind is taken away; one that somebody listens at is not. A node that was
+ * killed while it started a worker leaves a child that has the socket until it is that worker: it
+ * is given some time. */
 static int bind_at(int fd, const struct sockaddr_un *address)
 {
+    enum { TRIES = 200, PAUSE_MS = 10 };
     mode_t mask = umask(0177);
     int result = bind(fd, (const struct sockaddr *)address, sizeof *address);
-    if (result != 0 && errno == EADDRINUSE) {
-        int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool dead = connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 &&
-                    errno == ECONNREFUSED;
-        close(probe);
-        errno = EADDRINUSE;
-        if (dead && unlink(address->sun_path) == 0)
-            result = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    for (int i = 0; i < TRIES && result != 0 && errno == EADDRINUSE; i++) {
+        if (!is_left_behind(address))
+            poll(NULL, 0, PAUSE_MS);
+        else if (unlink(address->sun_path) != 0)
+            break;
+        result = bind(fd, (const struct sockaddr *)address, sizeof *address);
     }
     umask(mask);
     return result;

@@ -11,6 +11,8 @@ declare -A party_pids=()
 start_party() {
     local name=$1
     shift
+    : >"$name.out" # now: who waits for a line must not find that of an earlier party
+    : >"$name.err"
     "$AFRUN" "$@" >"$name.out" 2>"$name.err" </dev/null &
     party_pids[$name]=$!
 }
