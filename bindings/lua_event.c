@@ -5,6 +5,8 @@
 #include "lua_script.h"
 #include "lua_vm.h"
 
+#include "trace/contract.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -301,6 +303,7 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
 {
     index = lua_absindex(L, index);
     int top = lua_gettop(L);
+    size_t start = out->len;
     if (!push_class(L, index))
         luaL_error(L, "expected an event, got %s", luaL_typename(L, index));
     const struct af_event_class *class = lua_touserdata(L, -1);
@@ -319,6 +322,9 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
         write_fields(L, class, index, out);
     }
     lua_settop(L, top);
+    const char *unfit = out->full ? NULL : af_contract_unfit(out->data + start, out->len - start);
+    if (unfit != NULL)
+        luaL_error(L, "event '%s' is %s", class->type, unfit);
     return class;
 }
 

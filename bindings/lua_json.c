@@ -217,8 +217,8 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
 static bool write_table(struct writer *w, int index, const struct frame *parent)
 {
     lua_State *L = w->L;
-    if (++w->depth > AF_JSON_DEPTH_MAX)
-        return refuse(w, parent, "deeper than 100 levels; keep it flatter");
+    if (++w->depth > AF_VALUE_DEPTH_MAX)
+        return refuse(w, parent, "deeper than 120 levels; keep it flatter");
     if (!lua_checkstack(L, 8))
         return refuse(w, parent, "too deep");
     int top = lua_gettop(L);

@@ -142,13 +142,9 @@ static struct af_hash add_send(lua_State *L, struct af_delivery *delivery, int t
     else
         read_targets(L, targets_index, party->script, effects, &send);
     send.content = effects->bytes.len;
-    const struct af_event_class *class = af_event_write(L, event_index, &effects->bytes);
+    send.type = af_event_write(L, event_index, &effects->bytes)->type;
     send.content_len = effects->bytes.len - send.content;
     check_room(L, effects);
-    if (send.content_len > AF_BUS_CONTENT_BYTES_MAX)
-        luaL_error(L, "event '%s' is larger than 12 MiB; send large things as a file, by its URL",
-                   class->type);
-    send.type = class->type;
     send.title = title;
     uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
     send.uuid = af_hash_bytes(party->seed, key, sizeof key);

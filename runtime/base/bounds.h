@@ -9,7 +9,8 @@
 #define AF_S_NS INT64_C(1000000000)
 
 /* JSON. */
-#define AF_JSON_DEPTH_MAX 100         /* levels: deeper data is a bug or an attack */
+#define AF_VALUE_DEPTH_MAX 120 /* levels of an event, of data: deeper is a bug or an attack */
+#define AF_JSON_DEPTH_MAX 128  /* of a text that is read: a value, and what carries it */
 #define AF_JSON_BYTES_MAX (16u << 20) /* a text that is read: the platform passes 8 MiB */
 #define AF_BUF_BYTES_MAX (512u << 20) /* any buffer: far beyond what one message may be */
 
@@ -53,9 +54,11 @@
 #define AF_BUS_ID_BYTES_MAX 256 /* a node's, task's or role's name, a uuid, a title */
 #define AF_BUS_TAKE_MAX 1000    /* contracts that one take hands out */
 #define AF_BUS_CONTENT_BYTES_MAX                                                                   \
-    (12u << 20)                       /* one contract: an answer that holds it fits JSON's         \
-                                       */
-#define AF_BUS_TAKE_BYTES (4u << 20)  /* of contents after which a take hands out no more */
+    (12u << 20) /* one contract: an answer that holds it fits JSON's                               \
+                 */
+#define AF_BUS_ITEM_BYTES_MAX                                                                      \
+    (AF_JSON_BYTES_MAX - 65536)       /* one contract as JSON, with targets: as it is carried */
+#define AF_BUS_TAKE_BYTES (4u << 20)  /* of contracts as JSON that go together; or one alone */
 #define AF_BUS_WINDOW 100             /* contracts that a party has not acknowledged */
 #define AF_BUS_QUEUE_MAX 100000       /* contracts that wait for one node, task and channel */
 #define AF_BUS_TASKS_MAX 100000       /* tasks of a store, ended ones too */

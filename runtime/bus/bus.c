@@ -2,12 +2,15 @@
 #include "bus/bus.h"
 
 #include "base/arena.h"
+#include "base/bounds.h"
 #include "base/buf.h"
+#include "trace/contract.h"
 #include "base/failure.h"
 #include "json/json.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +50,97 @@ const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct
         copies[i].content = af_arena_copy(arena, posts[i].content, posts[i].content_len);
     }
     return copies;
+}
+
+/* ---- What fits. ---- */
+
+static size_t json_bytes(const char *text)
+{
+    size_t bytes = 3; /* quotes and a comma */
+    for (; text != NULL && *text != '\0'; text++)
+        bytes += (unsigned char)*text < 0x20 || *text == '"' || *text == '\\' ? 6 : 1;
+    return bytes;
+}
+
+size_t af_bus_item_bytes(const struct af_bus_item *item)
+{
+    size_t bytes = 300 + json_bytes(item->uuid) + json_bytes(item->title) +
+                   json_bytes(item->sender) + item->content_len; /* 300: keys and numbers */
+    for (size_t i = 0; i < item->target_count; i++)
+        bytes += json_bytes(item->targets[i]);
+    return bytes;
+}
+
+static struct af_bus_item item_of(const struct af_bus_post *post)
+{
+    return (struct af_bus_item){.uuid = post->uuid,
+                                .title = post->title,
+                                .sender = post->sender,
+                                .targets = post->targets,
+                                .target_count = post->target_count,
+                                .content = post->content,
+                                .content_len = post->content_len};
+}
+
+size_t af_bus_post_bytes(const struct af_bus_post *post)
+{
+    struct af_bus_item item = item_of(post);
+    return af_bus_item_bytes(&item);
+}
+
+static bool name_fits(const char *what, const char *name, char why[AF_BUS_UNFIT_BYTES])
+{
+    if (name == NULL || strlen(name) <= AF_BUS_ID_BYTES_MAX)
+        return true;
+    snprintf(why, AF_BUS_UNFIT_BYTES, "the %s is longer than %d bytes", what, AF_BUS_ID_BYTES_MAX);
+    return false;
+}
+
+static bool item_fits(const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTES])
+{
+    const char *unfit = af_contract_unfit(item->content, item->content_len);
+    if (!name_fits("title", item->title, why) || !name_fits("uuid", item->uuid, why) ||
+        !name_fits("sender", item->sender, why))
+        return false;
+    if (item->target_count > AF_BUS_TARGETS_MAX)
+        snprintf(why, AF_BUS_UNFIT_BYTES, "more than %d targets", AF_BUS_TARGETS_MAX);
+    else if (unfit != NULL)
+        snprintf(why, AF_BUS_UNFIT_BYTES, "the content is %s", unfit);
+    else if (af_bus_item_bytes(item) > AF_BUS_ITEM_BYTES_MAX)
+        snprintf(why, AF_BUS_UNFIT_BYTES, "the content and the names of its targets are too large");
+    else
+        return true;
+    return false;
+}
+
+bool af_bus_post_fits(const struct af_bus_post *post, char why[AF_BUS_UNFIT_BYTES])
+{
+    struct af_bus_item item = item_of(post);
+    return name_fits("channel", post->channel, why) && item_fits(&item, why);
+}
+
+static bool is_name(const char *text)
+{
+    return text != NULL && text[0] != '\0' && af_json_is_utf8(text, strlen(text));
+}
+
+bool af_bus_item_fits(const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTES])
+{
+    struct af_json_reader reader;
+    const char *wrong = NULL;
+    af_json_reader_init(&reader, item->content, item->content_len);
+    if (af_json_next(&reader) != AF_JSON_OBJECT_BEGIN ||
+        !af_json_skip(&reader, AF_JSON_OBJECT_BEGIN) || af_json_next(&reader) != AF_JSON_END)
+        wrong = "its content is no JSON object";
+    af_json_reader_release(&reader);
+    if (!is_name(item->uuid) || !is_name(item->title) ||
+        (item->sender != NULL && !is_name(item->sender)))
+        wrong = "its uuid, title or sender is no name";
+    else if (item->target_count == 0)
+        wrong = "its targets are no list of names";
+    if (wrong != NULL)
+        snprintf(why, AF_BUS_UNFIT_BYTES, "%s", wrong);
+    return wrong == NULL && item_fits(item, why);
 }
 
 /* ---- What a bus cannot do. ---- */

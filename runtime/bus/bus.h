@@ -172,7 +172,8 @@ struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
 void af_bus_close(struct af_bus *bus);
 
 /* Keeps the posts, all or none of them, durably before it is confirmed; a post whose (task, sender,
- * uuid) is there already changes nothing, and is answered the same. */
+ * uuid) is there already changes nothing, and is answered the same. What does not fit
+ * (af_bus_post_fits()) is INVALID. */
 void af_bus_publish(struct af_bus *bus, const struct af_bus_post *posts, size_t count,
                     af_bus_done_fn *done, void *arg);
 
@@ -219,6 +220,22 @@ void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_
 /* Tasks, members, queues, progress and notes as JSON: names, sizes and counts, no contents. task
  * NULL: all. */
 void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+
+/* What a contract takes as JSON, with all its names: of a push, or of an answer. */
+size_t af_bus_post_bytes(const struct af_bus_post *post);
+size_t af_bus_item_bytes(const struct af_bus_item *item);
+
+enum { AF_BUS_UNFIT_BYTES = 160 };
+
+/* Whether everybody can be given the contract: names of at most AF_BUS_ID_BYTES_MAX, at most
+ * AF_BUS_TARGETS_MAX targets, a content that fits (af_contract_unfit()), and all of it together at
+ * most AF_BUS_ITEM_BYTES_MAX as JSON. False: why tells, in words for people. Its content is JSON.
+ */
+bool af_bus_post_fits(const struct af_bus_post *post, char why[AF_BUS_UNFIT_BYTES]);
+
+/* The same of a contract that is to be handed out; besides, it must have an uuid, a title and
+ * targets, its names must be UTF-8, and its content a JSON object. */
+bool af_bus_item_fits(const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTES]);
 
 /* Whether the service behind it leases, and remembers uuids: -1 not known yet. */
 int af_bus_leases(const struct af_bus *bus);

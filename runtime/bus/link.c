@@ -204,7 +204,7 @@ static void push(struct af_link *link)
     if (link->in_push > 0 || link->unsent == 0 || link->push_again != NULL || link->stopped)
         return;
     for (struct outgoing *at = link->first; at != NULL && count < most; at = at->next) {
-        bytes += at->post.content_len;
+        bytes += af_bus_post_bytes(&at->post);
         if (count > 0 && bytes > AF_BUS_TAKE_BYTES)
             break;
         posts[count++] = at->post;

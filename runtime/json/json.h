@@ -103,4 +103,8 @@ enum af_json_token af_json_next(struct af_json_reader *reader);
  */
 bool af_json_skip(struct af_json_reader *reader, enum af_json_token first);
 
+/* How many objects and arrays are open at most at one place of a text that is JSON; of another it
+ * is some number. */
+int af_json_depth(const char *text, size_t len);
+
 #endif

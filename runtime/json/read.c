@@ -367,3 +367,26 @@ void af_json_reader_release(struct af_json_reader *reader)
     reader->expect = STUCK;
     reader->message = "the reader was released";
 }
+
+/* Where the string that was opened before `at` closes, or the end. */
+static const char *string_end(const char *at, const char *end)
+{
+    while ((at = af_json_plain_end(at, end)) < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
+}
+
+int af_json_depth(const char *text, size_t len)
+{
+    const char *end = text + len;
+    int depth = 0, deepest = 0;
+    for (const char *at = text; at < end; at++) {
+        if (*at == '{' || *at == '[')
+            deepest = ++depth > deepest ? depth : deepest;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        else if (*at == '"')
+            at = string_end(at + 1, end);
+    }
+    return deepest;
+}

@@ -5,6 +5,7 @@
  *     afrun_contracts_pushed_total             contracts taken, those that were there already too
  *     afrun_contracts_handed_out_total         contracts given to nodes, again too
  *     afrun_contracts_acknowledged_total       uuids named as done with
+ *     afrun_contracts_set_aside_total          that were not as they should be in the store
  *     afrun_polls_parked                       polls that wait now
  *     afrun_connections                        connections open now
  *     afrun_tasks, afrun_queues                that the bus knows
@@ -66,25 +67,31 @@ static void append_number(struct af_buf *out, const char *name, const char *type
 /* ---- What the bus tells. ---- */
 
 struct totals {
-    uint64_t tasks, queues, contracts;
+    uint64_t tasks, queues, contracts, set_aside;
 };
 
-/* Adds up the `length` of each of the status' queues. */
+static bool key_is(const struct af_json_reader *json, const char *name)
+{
+    return json->string_len == strlen(name) && memcmp(json->string, name, strlen(name)) == 0;
+}
+
+/* Adds up the `length` of each of the status' queues; its numbers. */
 static struct totals read_totals(struct serve_reading *reading, const struct af_bus_result *result)
 {
     struct af_json_reader *json = &reading->json;
-    struct totals totals = {result->count, 0, 0};
+    struct totals totals = {result->count, 0, 0, 0};
     enum af_json_token token;
     if (result->code != AF_BUS_OK || result->text == NULL)
         return totals;
     af_json_reader_restart(json, result->text, result->text_len);
     while ((token = af_json_next(json)) != AF_JSON_END && token != AF_JSON_ERROR) {
-        if (token != AF_JSON_KEY || json->string_len != 6 || memcmp(json->string, "length", 6) != 0)
+        bool is_length = token == AF_JSON_KEY && key_is(json, "length");
+        bool is_set_aside = token == AF_JSON_KEY && key_is(json, "set_aside");
+        if ((!is_length && !is_set_aside) || af_json_next(json) != AF_JSON_INTEGER)
             continue;
-        if (af_json_next(json) != AF_JSON_INTEGER)
-            continue;
-        totals.queues++;
-        totals.contracts += (uint64_t)json->integer;
+        totals.queues += is_length;
+        totals.contracts += is_length ? (uint64_t)json->integer : 0;
+        totals.set_aside += is_set_aside ? (uint64_t)json->integer : 0;
     }
     return totals;
 }
@@ -100,6 +107,7 @@ static void measured(void *arg, const struct af_bus_result *result)
     append_number(&out, "contracts_pushed_total", "counter", serve->counts.pushed);
     append_number(&out, "contracts_handed_out_total", "counter", serve->counts.handed_out);
     append_number(&out, "contracts_acknowledged_total", "counter", serve->counts.acknowledged);
+    append_number(&out, "contracts_set_aside_total", "counter", totals.set_aside);
     append_number(&out, "polls_parked", "gauge", serve->parked_count);
     append_number(&out, "connections", "gauge", af_http_server_connections(serve->http));
     append_number(&out, "tasks", "gauge", totals.tasks);

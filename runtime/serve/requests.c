@@ -25,8 +25,7 @@ struct push {
         {"channel", SERVE_TEXT, need, AT(channel), 1, ID_MAX, NULL, 0},                            \
         {"node_id_list", SERVE_TEXTS, list_need, AT(targets), 1, AF_BUS_TARGETS_MAX, NULL, 0},     \
         {"message_title", SERVE_TEXT, list_need, AT(title), 1, ID_MAX, NULL, 0},                   \
-        {"message_content",        SERVE_OBJECT, list_need, AT(content), 0,                        \
-         AF_BUS_CONTENT_BYTES_MAX, NULL,         0},                                               \
+        {"message_content", SERVE_OBJECT, list_need, AT(content), 0, AF_JSON_BYTES_MAX, NULL, 0},  \
         {"message_time", SERVE_INTEGER, list_need, AT(time_s), 0, INT64_C(1) << 40, NULL, 0},      \
         {"flow_version",                                                                           \
          SERVE_INTEGER,                                                                            \

@@ -2,6 +2,7 @@
 #include "trace/contract.h"
 
 #include "base/bounds.h"
+#include "json/json.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -16,6 +17,16 @@ const char *af_contract_title(const char *text)
     while (af_contract_titles[i] != NULL && strcmp(af_contract_titles[i], text) != 0)
         i++;
     return af_contract_titles[i];
+}
+
+const char *af_contract_unfit(const char *content, size_t len)
+{
+    static_assert(AF_BUS_CONTENT_BYTES_MAX == 12 << 20 && AF_VALUE_DEPTH_MAX == 120, "as told");
+    return len > AF_BUS_CONTENT_BYTES_MAX
+               ? "larger than 12 MiB; send large things as a file, by its URL"
+           : af_json_depth(content, len) > AF_VALUE_DEPTH_MAX
+               ? "deeper than 120 levels; keep it flatter"
+               : NULL;
 }
 
 struct af_contract *af_contract_new(const struct af_contract_parts *parts)

@@ -33,6 +33,10 @@ extern const char *const af_contract_titles[];
 /* The one of them that a text is, which lives as long as the program; or NULL. */
 const char *af_contract_title(const char *text);
 
+/* Why a content, which is JSON, is none that every bus, store and trace can carry: "larger than …",
+ * "deeper than …", in words behind "is"; or NULL. */
+const char *af_contract_unfit(const char *content, size_t len);
+
 struct af_contract_parts {
     struct af_hash uuid;
     int64_t time_ns;

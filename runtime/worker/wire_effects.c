@@ -29,8 +29,9 @@ const char *af_wire_check_effects(const struct af_effects *effects)
         if (!af_wire_is_name(effects->bytes.data + effects->deadlines[i].name))
             return "a deadline's name is a text of at most 1024 bytes";
     for (size_t i = 0; i < effects->send_count; i++)
-        if (effects->sends[i].content_len > AF_BUS_CONTENT_BYTES_MAX)
-            return "an event is at most 12 MiB";
+        if (af_contract_unfit(effects->bytes.data + effects->sends[i].content,
+                              effects->sends[i].content_len) != NULL)
+            return "an event is at most 12 MiB, and 120 levels deep";
     if (effects->progress < -1 || effects->progress > 100)
         return "progress is 0 to 100 percent";
     return NULL;
@@ -113,11 +114,12 @@ static const char *read_send(struct af_wire_in *in, const struct af_wire_expecte
     send->first_target = effects->target_count;
     send->target_count = get_count(in, expected->member_count, sizeof(uint32_t));
     if (in->bad || event >= expected->flow->event_count || send->title == NULL ||
-        send->target_count == 0 || send->content_len > AF_BUS_CONTENT_BYTES_MAX ||
+        send->target_count == 0 ||
         effects->target_count + send->target_count > AF_WORKER_TARGETS_MAX)
         return "a send is malformed";
     send->type = expected->flow->events[event].type;
     if (!follows(effects, send->content, send->content_len, end) ||
+        af_contract_unfit(effects->bytes.data + send->content, send->content_len) != NULL ||
         !af_wire_is_json(effects->bytes.data + send->content, send->content_len, send->type))
         return "a send's content is no event of its type";
     af_mem_reserve(&effects->targets, &effects->target_cap,

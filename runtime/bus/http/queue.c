@@ -122,9 +122,12 @@ void af_bus_http_publish(struct af_bus *bus, const struct af_bus_post *posts, si
 {
     struct af_bus_http *http = af_bus_http_of(bus);
     struct af_bus_op *op = af_bus_op_new(bus, "push", done, arg);
-    bool one_task = true;
-    for (size_t i = 1; i < count; i++)
+    bool one_task = true, fit = true;
+    char why[AF_BUS_UNFIT_BYTES];
+    for (size_t i = 0; i < count && fit; i++) {
         one_task = one_task && same(posts[i].task, posts[0].task);
+        fit = af_bus_post_fits(&posts[i], why);
+    }
     if (count == 0) {
         af_bus_op_end_soon(op, AF_BUS_OK, "%s", "");
         return;
@@ -133,6 +136,10 @@ void af_bus_http_publish(struct af_bus *bus, const struct af_bus_post *posts, si
         af_bus_op_end_soon(op, AF_BUS_INVALID,
                            "push: several contracts go together only to one task, by a service "
                            "that takes them");
+        return;
+    }
+    if (!fit) {
+        af_bus_op_end_soon(op, AF_BUS_INVALID, "push: %s", why);
         return;
     }
     op->posts = af_bus_copy_posts(&op->arena, posts, count);

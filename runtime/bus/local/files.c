@@ -357,6 +357,7 @@ void af_local_find_file(struct af_local_store *store, struct af_local_op *op)
     af_db_text(af_db_text(af_db_integer(find, task.id), op->sha256), op->extension);
     bool found = af_db_row(find);
     op->file_bytes = found ? af_db_column_integer(find, 0) : 0;
+    found = found && op->file_bytes >= 0 && op->file_bytes <= AF_BUS_FILE_BYTES_MAX;
     af_db_reset(find);
     if (!found)
         af_local_refuse(op, AF_BUS_INVALID, "there is no such file in task '%s'", fetch->task);
@@ -371,6 +372,10 @@ void af_local_find_file(struct af_local_store *store, struct af_local_op *op)
 
 static void read_into_memory(struct af_local_op *op, struct source *source)
 {
+    if (source->total != op->file_bytes) { /* before memory is taken for it */
+        af_local_refuse(op, AF_BUS_UNREACHABLE, "the kept file is damaged");
+        return;
+    }
     char *bytes = af_arena_alloc(&op->arena, (size_t)op->file_bytes + PIECE_BYTES + 1);
     size_t len = 0;
     ssize_t got;

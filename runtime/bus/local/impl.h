@@ -69,8 +69,9 @@ struct af_local_store {
     int64_t machine_ns, wall_s; /* of this batch */
     int64_t *touched;           /* queues that were given contracts in this batch, perhaps twice */
     size_t touched_count, touched_cap;
-    atomic_bool closing; /* copying files is cut short */
-    uint64_t published;  /* contracts so far: now and then old ones are forgotten */
+    atomic_bool closing;        /* copying files is cut short */
+    _Atomic uint64_t set_aside; /* contracts that were not as they should be */
+    uint64_t published;         /* contracts so far: now and then old ones are forgotten */
 };
 
 extern const struct af_db_format af_local_format;

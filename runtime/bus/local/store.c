@@ -14,12 +14,14 @@
 
 #include "base/bounds.h"
 #include "json/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct af_db_format af_local_format = {
@@ -229,8 +231,11 @@ static size_t list_nodes(struct af_local_store *store, struct af_local_op *op, i
     size_t count = 0;
     *nodes = af_arena_alloc(&op->arena, AF_BUS_MEMBERS_MAX * sizeof **nodes);
     af_db_integer(list, task);
-    while (count < AF_BUS_MEMBERS_MAX && af_db_row(list))
-        (*nodes)[count++] = af_arena_string(&op->arena, af_db_column_text(list, 0));
+    while (count < AF_BUS_MEMBERS_MAX && af_db_row(list)) {
+        const char *node = af_db_column_text(list, 0);
+        if (node != NULL)
+            (*nodes)[count++] = af_arena_string(&op->arena, node);
+    }
     af_db_reset(list);
     return count;
 }
@@ -252,35 +257,16 @@ static bool publish_to_all(struct af_local_store *store, struct af_local_op *op,
     return true;
 }
 
-/* What may stand in a row. */
-static bool check_sizes(struct af_local_op *op, const struct af_bus_post *post)
-{
-    const char *const names[] = {post->channel, post->title, post->uuid, post->sender};
-    static const char *const what[] = {"channel", "title", "uuid", "sender"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i] != NULL && strlen(names[i]) > AF_BUS_ID_BYTES_MAX) {
-            af_local_refuse(op, AF_BUS_INVALID, "the %s is longer than %d bytes", what[i],
-                            AF_BUS_ID_BYTES_MAX);
-            return false;
-        }
-    }
-    if (post->content_len > AF_BUS_CONTENT_BYTES_MAX) {
-        af_local_refuse(op, AF_BUS_INVALID, "the content is larger than %d MiB; send a file's URL",
-                        AF_BUS_CONTENT_BYTES_MAX >> 20);
-        return false;
-    }
-    if (post->target_count > AF_BUS_TARGETS_MAX) {
-        af_local_refuse(op, AF_BUS_INVALID, "more than %d targets", AF_BUS_TARGETS_MAX);
-        return false;
-    }
-    return true;
-}
-
 static bool publish_one(struct af_local_store *store, struct af_local_op *op,
                         struct af_bus_post *post)
 {
     struct af_local_task task;
-    if (!check_sizes(op, post) || !af_local_task(store, op, post->task, &task))
+    char why[AF_BUS_UNFIT_BYTES];
+    if (!af_bus_post_fits(post, why)) {
+        af_local_refuse(op, AF_BUS_INVALID, "%s", why);
+        return false;
+    }
+    if (!af_local_task(store, op, post->task, &task))
         return false;
     if (post->sender != NULL && !af_local_need_member(store, op, &task, post->task, post->sender))
         return false;
@@ -343,8 +329,9 @@ void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const 
     af_db_integer(list, task);
     while (af_db_row(list)) {
         int64_t contract = af_db_column_integer(list, 0);
-        int64_t queue = make_queue(store, task, node, af_db_column_text(list, 1));
-        put_into(store, queue, contract);
+        const char *channel = af_db_column_text(list, 1);
+        if (channel != NULL)
+            put_into(store, make_queue(store, task, node, channel), contract);
     }
 }
 
@@ -399,13 +386,15 @@ static struct lease read_lease(struct af_local_store *store, int64_t queue, cons
         store->db, "SELECT handed, holder, boot, until, lease, locked FROM queues WHERE id = ?");
     if (af_db_row(af_db_integer(read, queue))) {
         lease.handed = af_db_column_integer(read, 0);
-        lease.mine = strcmp(af_db_column_text(read, 1), holder) == 0;
+        const char *by = af_db_column_text(read, 1);
+        lease.mine = by != NULL && strcmp(by, holder) == 0;
         lease.until_ns = af_db_column_integer(read, 3);
         lease.lease_ns = af_db_column_integer(read, 4);
         lease.runs = lease.handed > 0 && af_db_column_integer(read, 2) == store->boot &&
-                     lease.until_ns > store->machine_ns;
+                     lease.until_ns > store->machine_ns &&
+                     lease.until_ns <= store->machine_ns + AF_BUS_LEASE_MAX_S * AF_S_NS;
         if (lease.runs && !lease.mine && af_db_column_integer(read, 5) != 0)
-            lease.runs = af_local_lives(store, af_db_column_text(read, 1));
+            lease.runs = by != NULL && af_local_lives(store, by);
     }
     af_db_reset(read);
     return lease;
@@ -426,48 +415,110 @@ static void write_lease(struct af_local_store *store, int64_t queue, const char 
     af_db_run(write);
 }
 
-/* Reads targets back. */
+/* Reads targets back: none, where they are no list of names. */
 static void read_targets(struct af_local_op *op, struct af_bus_item *item, const char *json)
 {
     struct af_json_reader reader;
-    const char **targets = af_arena_alloc(&op->arena, (strlen(json) / 2 + 1) * sizeof *targets);
-    af_json_reader_init(&reader, json, strlen(json));
-    af_json_next(&reader);
-    while (af_json_next(&reader) == AF_JSON_STRING)
-        targets[item->target_count++] = af_arena_copy(&op->arena, reader.string, reader.string_len);
+    size_t len = json == NULL ? 0 : strlen(json), count = 0;
+    const char **targets = af_arena_alloc(&op->arena, (len / 2 + 1) * sizeof *targets);
+    enum af_json_token token;
+    af_json_reader_init(&reader, json, len);
+    bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
+    while (ok && (token = af_json_next(&reader)) != AF_JSON_ARRAY_END) {
+        ok = token == AF_JSON_STRING && memchr(reader.string, '\0', reader.string_len) == NULL;
+        if (ok)
+            targets[count++] = af_arena_copy(&op->arena, reader.string, reader.string_len);
+    }
     af_json_reader_release(&reader);
     item->targets = targets;
+    item->target_count = ok ? count : 0;
 }
 
-static size_t read_items(struct af_local_store *store, struct af_local_op *op, int64_t after)
+/* Reads a contract that is to be handed out. Returns false, having filled why, if it is not as it
+ * should be: somebody else has written it, or an older program, or the file is damaged. */
+static bool read_item(struct af_local_op *op, struct af_db_statement *row, struct af_bus_item *item,
+                      char why[AF_BUS_UNFIT_BYTES])
+{
+    memset(item, 0, sizeof *item);
+    item->id = af_db_column_integer(row, 0);
+    if (af_db_column_integer(row, 8) == 0) {
+        snprintf(why, AF_BUS_UNFIT_BYTES, "there is no such contract in its task and channel");
+        return false;
+    }
+    item->uuid = af_arena_string(&op->arena, af_db_column_text(row, 1));
+    item->title = af_arena_string(&op->arena, af_db_column_text(row, 2));
+    item->sender = af_arena_string(&op->arena, af_db_column_text(row, 3));
+    item->time_s = af_db_column_integer(row, 4);
+    read_targets(op, item, af_db_column_text(row, 5));
+    item->content = af_db_column_bytes(row, 6, &item->content_len);
+    item->flow_version = af_db_column_integer(row, 7);
+    return af_bus_item_fits(item, why);
+}
+
+/* Contracts that can be handed out to nobody, or what was never one: they leave the queue, and stay
+ * where they are, for whoever wants to know. */
+struct aside {
+    int64_t *contracts;
+    size_t count, cap;
+    char why[AF_BUS_UNFIT_BYTES]; /* of the first */
+};
+
+static void set_aside(struct af_local_store *store, const struct af_local_op *op,
+                      struct aside *aside)
+{
+    struct af_db_statement *remove;
+    int64_t removed = 0;
+    for (size_t i = 0; i < aside->count; i++) {
+        remove = af_db_use(store->db, "DELETE FROM deliveries WHERE queue = ? AND contract = ?");
+        removed += af_db_run(af_db_integer(af_db_integer(remove, op->queue), aside->contracts[i]));
+    }
+    shorten(store, op->queue, removed);
+    if (aside->count > 0 && af_db_failed(store->db) == AF_DB_FINE) {
+        atomic_fetch_add(&store->set_aside, aside->count);
+        af_log(AF_LOG_WARNING, "%s: contract %lld of task '%s', for node '%s', is set aside: %s%s",
+               store->path, (long long)aside->contracts[0], op->take.task, op->take.node,
+               aside->why, aside->count > 1 ? "; more behind it, too" : "");
+    }
+    free(aside->contracts);
+}
+
+static struct af_db_statement *list_items(struct af_local_store *store, int64_t queue,
+                                          int64_t after)
 {
     struct af_db_statement *read = af_db_use(
-        store->db,
-        "SELECT c.id, c.uuid, c.title, c.sender, c.time, c.targets, c.content, c.flow_version FROM "
-        "deliveries d JOIN contracts c ON c.id = d.contract WHERE d.queue = ? AND d.contract > ? "
-        "ORDER BY "
-        "d.contract LIMIT ?");
-    struct af_bus_item *items = NULL;
+        store->db, "SELECT d.contract, c.uuid, c.title, c.sender, c.time, c.targets, c.content, "
+                   "c.flow_version, c.task IS q.task AND c.channel IS q.channel FROM deliveries d "
+                   "JOIN queues q ON q.id = d.queue LEFT JOIN contracts c ON c.id = d.contract "
+                   "WHERE d.queue = ? AND d.contract > ? ORDER BY d.contract");
+    return af_db_integer(af_db_integer(read, queue), after);
+}
+
+/* As many as go into one answer. */
+static size_t read_items(struct af_local_store *store, struct af_local_op *op, int64_t after)
+{
+    struct af_db_statement *read = list_items(store, op->queue, after);
+    struct aside aside = {NULL, 0, 0, ""};
+    struct af_bus_item *items = NULL, item;
+    char why[AF_BUS_UNFIT_BYTES];
     size_t count = 0, bytes = 0;
-    af_db_integer(af_db_integer(read, op->queue), after);
-    af_db_integer(read, (int64_t)op->take.max);
-    while (bytes < AF_BUS_TAKE_BYTES && af_db_row(read)) {
+    while (count < op->take.max && af_db_row(read)) {
+        if (!read_item(op, read, &item, why)) {
+            if (aside.count == 0)
+                memcpy(aside.why, why, sizeof why);
+            af_mem_reserve(&aside.contracts, &aside.cap, aside.count + 1, sizeof(int64_t));
+            aside.contracts[aside.count++] = item.id;
+            continue;
+        }
+        bytes += af_bus_item_bytes(&item);
+        if (count > 0 && bytes > AF_BUS_TAKE_BYTES)
+            break;
         if (items == NULL)
             items = af_arena_alloc(&op->arena, op->take.max * sizeof *items);
-        struct af_bus_item *item = &items[count++];
-        memset(item, 0, sizeof *item);
-        item->id = af_db_column_integer(read, 0);
-        item->uuid = af_arena_string(&op->arena, af_db_column_text(read, 1));
-        item->title = af_arena_string(&op->arena, af_db_column_text(read, 2));
-        item->sender = af_arena_string(&op->arena, af_db_column_text(read, 3));
-        item->time_s = af_db_column_integer(read, 4);
-        read_targets(op, item, af_db_column_text(read, 5));
-        const char *content = af_db_column_bytes(read, 6, &item->content_len);
-        item->content = af_arena_copy(&op->arena, content, item->content_len);
-        item->flow_version = af_db_column_integer(read, 7);
-        bytes += item->content_len;
+        item.content = af_arena_copy(&op->arena, item.content, item.content_len);
+        items[count++] = item;
     }
     af_db_reset(read);
+    set_aside(store, op, &aside);
     op->result.items = items;
     op->result.count = count;
     return count;

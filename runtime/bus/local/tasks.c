@@ -179,8 +179,11 @@ void af_local_members(struct af_local_store *store, struct af_local_op *op)
         store->db, "SELECT node, role, number FROM members WHERE task = ? ORDER BY place");
     af_db_integer(list, task.id);
     while (found < most && af_db_row(list)) {
-        members[found].node = af_arena_string(&op->arena, af_db_column_text(list, 0));
-        members[found].role = af_arena_string(&op->arena, af_db_column_text(list, 1));
+        const char *node = af_db_column_text(list, 0), *role = af_db_column_text(list, 1);
+        if (node == NULL || role == NULL)
+            continue; /* somebody else's row: no node is called so */
+        members[found].node = af_arena_string(&op->arena, node);
+        members[found].role = af_arena_string(&op->arena, role);
         members[found++].number = (int)af_db_column_integer(list, 2);
     }
     af_db_reset(list);
@@ -441,7 +444,7 @@ void af_local_status(struct af_local_store *store, struct af_local_op *op)
         comma = ",";
         found++;
     }
-    af_buf_append_string(out, "]}");
+    af_buf_printf(out, "],\"set_aside\":%llu}", (unsigned long long)store->set_aside);
     if (op->task.task != NULL && found == 0)
         af_local_refuse(op, AF_BUS_NO_TASK, "there is no task '%s'", op->task.task);
     op->result.text = af_buf_text(out);

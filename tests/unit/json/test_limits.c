@@ -77,6 +77,22 @@ static void test_depth_is_of_what_is_open(void **state)
     }
 }
 
+static void test_depth_is_told_of_a_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int depth;
+    } cases[] = {{"1", 0},
+                 {"{}", 1},
+                 {"[[],{\"a\":[]},[]]", 3},
+                 {"{\"[{\":\"[\\\"[[\",\"b\":[1]}", 2},
+                 {"[\"\\\\\",[[]],\"\xc3\xa9[\"]", 3},
+                 {"[\"[[", 1}};
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(af_json_depth(cases[i].text, strlen(cases[i].text)), cases[i].depth);
+}
+
 static void test_size_is_bounded(void **state)
 {
     (void)state;
@@ -347,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_depth_is_of_what_is_open),
+        cmocka_unit_test(test_depth_is_told_of_a_text),
         cmocka_unit_test(test_size_is_bounded),
         cmocka_unit_test(test_a_number_may_be_as_long_as_the_text),
         cmocka_unit_test(test_a_key_that_comes_twice_is_found_wherever_it_is),

@@ -1,4 +1,4 @@
-/* test_schedule.c: the simulator under a schedule: what each step does, that nothing happens
+/* trace/test_schedule.c: the simulator under a schedule: what each step does, that nothing happens
  * besides, how such a run ends, and that its trace is replayed. */
 #include "base/bounds.h"
 #include "base/failure.h"

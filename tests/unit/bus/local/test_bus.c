@@ -203,12 +203,12 @@ static void expect_acked(struct world *world, const char *node, const char *uuid
 static void test_contracts_come_in_the_order_in_which_they_were_taken(void **state)
 {
     struct world *world = *state;
-    push(world, "a", "b", "u1", "{1}");
-    push(world, "c", "b", "u2", "{2}");
-    push(world, "a", "b", "u3", "{3}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    push(world, "c", "b", "u2", "{\"2\":0}");
+    push(world, "a", "b", "u3", "{\"3\":0}");
     struct af_bus_take two = take_of("b", 0, 0, 2);
-    expect_taken(world, &two, "{1}{2}");
-    expect_taken(world, &two, "{3}");
+    expect_taken(world, &two, "{\"1\":0}{\"2\":0}");
+    expect_taken(world, &two, "{\"3\":0}");
     expect_taken(world, &two, "");
 }
 
@@ -216,13 +216,13 @@ static void test_a_uuid_that_is_pushed_again_changes_nothing(void **state)
 {
     struct world *world = *state;
     struct af_bus_take all = take_of("b", 0, 0, 10);
-    push(world, "a", "b", "u1", "{1}");
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &all, "{1}");
-    push(world, "a", "b", "u1", "{1}"); /* remembered though it was consumed */
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &all, "{\"1\":0}");
+    push(world, "a", "b", "u1", "{\"1\":0}"); /* remembered though it was consumed */
     expect_taken(world, &all, "");
-    push(world, "c", "b", "u1", "{c}"); /* of another sender it is another */
-    expect_taken(world, &all, "{c}");
+    push(world, "c", "b", "u1", "{\"c\":0}"); /* of another sender it is another */
+    expect_taken(world, &all, "{\"c\":0}");
 }
 
 static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
@@ -231,8 +231,8 @@ static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
     struct answer answer = {0};
     const char *b = "b", *star_among[] = {"b", "*"};
     struct af_bus_post posts[2] = {
-        {"t", "federated", "x", "a", "u1", &b, 1, "{1}", 3, 0, 0},
-        {"t", "federated", "x", "a", "u2", star_among, 2, "{2}", 3, 0, 0}};
+        {"t", "federated", "x", "a", "u1", &b, 1, "{\"1\":0}", 7, 0, 0},
+        {"t", "federated", "x", "a", "u2", star_among, 2, "{\"2\":0}", 7, 0, 0}};
     struct af_bus_take all = take_of("b", 0, 0, 10);
     af_bus_publish(world->bus, posts, 2, note, &answer);
     wait_for(world, &answer);
@@ -247,14 +247,14 @@ static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
     assert_int_equal(answer.code, AF_BUS_OK);
     assert_string_equal(answer.uuids, "u1 u2");
     forget(&answer);
-    expect_taken(world, &all, "{1}{2}");
+    expect_taken(world, &all, "{\"1\":0}{\"2\":0}");
 }
 
 static void test_the_bus_chooses_a_uuid_where_the_sender_has_none(void **state)
 {
     struct world *world = *state;
-    struct answer first = push_on(world, world->bus, "a", "b", NULL, "{1}");
-    struct answer second = push_on(world, world->bus, "a", "b", NULL, "{1}");
+    struct answer first = push_on(world, world->bus, "a", "b", NULL, "{\"1\":0}");
+    struct answer second = push_on(world, world->bus, "a", "b", NULL, "{\"1\":0}");
     assert_int_equal(strlen(first.uuids), 64);
     assert_string_not_equal(first.uuids, second.uuids);
     forget(&first);
@@ -267,10 +267,10 @@ static void test_a_broadcast_reaches_its_sender_and_nodes_that_join_later(void *
     struct af_bus_take a = take_of("a", 0, 0, 10), b = take_of("b", 0, 0, 10);
     struct af_bus_take late = take_of("late", 0, 0, 10);
     expect_taken(world, &b, "");
-    push(world, "a", "*", "u1", "{all}");
-    expect_taken(world, &a, "{all}");
-    expect_taken(world, &b, "{all}");
-    expect_taken(world, &late, "{all}");
+    push(world, "a", "*", "u1", "{\"all\":0}");
+    expect_taken(world, &a, "{\"all\":0}");
+    expect_taken(world, &b, "{\"all\":0}");
+    expect_taken(world, &late, "{\"all\":0}");
     expect_taken(world, &late, "");
 }
 
@@ -280,23 +280,93 @@ static void test_tasks_and_channels_have_queues_of_their_own(void **state)
     struct af_bus_take other_channel = take_of("b", 0, 0, 10), other_task = other_channel;
     other_channel.channel = "automl";
     other_task.task = "t2";
-    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
     expect_taken(world, &other_channel, "");
     expect_taken(world, &other_task, "");
     struct af_bus_take right = take_of("b", 0, 0, 10);
-    expect_taken(world, &right, "{1}");
+    expect_taken(world, &right, "{\"1\":0}");
+}
+
+/* A content of so many bytes, and of so many levels. */
+static char *content_of(size_t bytes, size_t levels)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    for (size_t i = 0; i < levels; i++)
+        af_buf_append_string(&text, i + 1 < levels ? "{\"x\":" : "{\"s\":\"");
+    while (text.len + levels + 1 < bytes)
+        af_buf_append_char(&text, 's');
+    af_buf_append_char(&text, '"');
+    for (size_t i = 0; i < levels; i++)
+        af_buf_append_char(&text, '}');
+    return af_buf_take(&text);
+}
+
+static void expect_unfit(struct world *world, size_t bytes, size_t levels, const char *why)
+{
+    char *content = content_of(bytes, levels);
+    struct answer answer = push_on(world, world->bus, "a", "b", "unfit", content);
+    assert_int_equal(answer.code, AF_BUS_INVALID);
+    assert_string_equal(answer.why, why);
+    forget(&answer);
+    free(content);
 }
 
 static void test_a_content_that_no_answer_could_hold_is_refused(void **state)
 {
     struct world *world = *state;
-    char *content = af_mem_alloc(AF_BUS_CONTENT_BYTES_MAX + 2);
-    memset(content, 'x', AF_BUS_CONTENT_BYTES_MAX + 1);
-    content[AF_BUS_CONTENT_BYTES_MAX + 1] = '\0';
-    struct answer answer = push_on(world, world->bus, "a", "b", "u", content);
-    assert_int_equal(answer.code, AF_BUS_INVALID);
+    expect_unfit(world, AF_BUS_CONTENT_BYTES_MAX + 1, 1,
+                 "the content is larger than 12 MiB; send large things as a file, by its URL");
+    expect_unfit(world, 0, AF_VALUE_DEPTH_MAX + 1,
+                 "the content is deeper than 120 levels; keep it flatter");
+    char *largest = content_of(AF_BUS_CONTENT_BYTES_MAX, AF_VALUE_DEPTH_MAX);
+    struct af_bus_take take = take_of("b", 0, 0, 10);
+    push(world, "a", "b", "largest", largest);
+    expect_taken(world, &take, largest);
+    free(largest);
+}
+
+static void test_a_take_hands_out_no_more_than_goes_into_one_answer(void **state)
+{
+    struct world *world = *state;
+    char *first = content_of(AF_BUS_TAKE_BYTES - 2000, 1);
+    char *second = content_of(AF_BUS_CONTENT_BYTES_MAX, 1);
+    struct af_bus_take take = take_of("b", 1000, 0, 10);
+    push(world, "a", "b", "u1", first);
+    push(world, "a", "b", "u2", second);
+    push(world, "a", "b", "u3", "{\"3\":0}");
+    push(world, "a", "b", "u4", "{\"4\":0}");
+    expect_taken(world, &take, first);
+    expect_taken(world, &take, second);
+    expect_taken(world, &take, "{\"3\":0}{\"4\":0}");
+    free(first);
+    free(second);
+}
+
+/* Names of targets count: a thousand contracts with as many targets each are no single answer. */
+static void test_the_names_of_targets_count_as_what_they_take(void **state)
+{
+    struct world *world = *state;
+    enum { TARGETS = 1000, POSTS = 100 };
+    static char names[TARGETS][200];
+    const char *targets[TARGETS];
+    struct af_bus_post posts[POSTS];
+    for (int i = 0; i < TARGETS; i++) {
+        snprintf(names[i], sizeof names[i], "%0190d", i);
+        targets[i] = names[i];
+    }
+    for (int i = 0; i < POSTS; i++)
+        posts[i] =
+            (struct af_bus_post){"t", "federated", "x", "a", NULL, targets, TARGETS, "{}", 2, 0, 0};
+    struct answer answer = {0};
+    af_bus_publish(world->bus, posts, POSTS, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
     forget(&answer);
-    free(content);
+    struct af_bus_take take = take_of(names[0], 1000, 0, AF_BUS_TAKE_MAX);
+    af_bus_take(world->bus, &take, note, &answer);
+    wait_for(world, &answer);
+    assert_in_range(answer.count, 15, 22); /* of 190,000 bytes each */
+    forget(&answer);
 }
 
 /* ---- Leases. ---- */
@@ -305,15 +375,15 @@ static void test_what_is_leased_and_not_acknowledged_comes_again_in_the_old_orde
 {
     struct world *world = *state;
     struct af_bus_take take = take_of("b", 100, 0, 2);
-    push(world, "a", "b", "u1", "{1}");
-    push(world, "a", "b", "u2", "{2}");
-    push(world, "a", "b", "u3", "{3}");
-    expect_taken(world, &take, "{1}{2}");
-    expect_taken(world, &take, "{3}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    push(world, "a", "b", "u2", "{\"2\":0}");
+    push(world, "a", "b", "u3", "{\"3\":0}");
+    expect_taken(world, &take, "{\"1\":0}{\"2\":0}");
+    expect_taken(world, &take, "{\"3\":0}");
     expect_taken(world, &take, "");
     expect_acked(world, "b", "u2");
     let_pass(world, 150 * AF_MS_NS);
-    expect_taken(world, &take, "{1}{3}");
+    expect_taken(world, &take, "{\"1\":0}{\"3\":0}");
 }
 
 static void test_acknowledged_contracts_are_gone(void **state)
@@ -321,9 +391,9 @@ static void test_acknowledged_contracts_are_gone(void **state)
     struct world *world = *state;
     const char *acks[] = {"u1", "u2", "of nobody"};
     struct af_bus_take take = take_of("b", 50, 0, 10);
-    push(world, "a", "b", "u1", "{1}");
-    push(world, "a", "b", "u2", "{2}");
-    expect_taken(world, &take, "{1}{2}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    push(world, "a", "b", "u2", "{\"2\":0}");
+    expect_taken(world, &take, "{\"1\":0}{\"2\":0}");
     take.acks = acks;
     take.ack_count = 3;
     expect_taken(world, &take, "");
@@ -336,11 +406,11 @@ static void test_a_holder_that_lost_an_answer_asks_for_it_again(void **state)
 {
     struct world *world = *state;
     struct af_bus_take take = take_of("b", 60000, 0, 10);
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &take, "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &take, "{\"1\":0}");
     expect_taken(world, &take, "");
     take.again = true;
-    expect_taken(world, &take, "{1}");
+    expect_taken(world, &take, "{\"1\":0}");
 }
 
 static void test_one_holder_at_a_time_has_leases(void **state)
@@ -348,13 +418,13 @@ static void test_one_holder_at_a_time_has_leases(void **state)
     struct world *world = *state;
     struct af_bus_take first = take_of("b", 150, 0, 10), second = first;
     second.holder = "another process";
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &first, "{1}");
-    push(world, "a", "b", "u2", "{2}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &first, "{\"1\":0}");
+    push(world, "a", "b", "u2", "{\"2\":0}");
     expect_taken(world, &second, "");
     second.wait_ns = 5 * AF_S_NS; /* until the leases of the first run out */
     int64_t before_ns = af_loop_now_ns(world->loop);
-    expect_taken(world, &second, "{1}{2}");
+    expect_taken(world, &second, "{\"1\":0}{\"2\":0}");
     int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
     assert_true(waited_ns > 50 * AF_MS_NS && waited_ns < 2 * AF_S_NS);
 }
@@ -365,13 +435,13 @@ static void test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back(void *
     struct answer waiting = {0};
     struct af_bus_take first = take_of("b", 60000, 60000, 10), second = first;
     second.holder = "another process";
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &first, "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &first, "{\"1\":0}");
     uint64_t ticket = af_bus_take(world->bus, &first, note, &waiting);
     af_bus_cancel(world->bus, ticket); /* as the service does when a connection is gone */
     wait_for(world, &waiting);
     int64_t before_ns = af_loop_now_ns(world->loop);
-    expect_taken(world, &second, "{1}");
+    expect_taken(world, &second, "{\"1\":0}");
     int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
     assert_true(waited_ns > AF_S_NS && waited_ns < 10 * AF_S_NS);
     forget(&waiting);
@@ -383,8 +453,8 @@ static void test_who_waits_for_another_holder_is_told(void **state)
     struct answer answer = {0};
     struct af_bus_take first = take_of("b", 60000, 0, 10), second = take_of("b", 60000, 60000, 10);
     second.holder = "another process";
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &first, "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &first, "{\"1\":0}");
     af_bus_take(world->bus, &second, note, &answer);
     wait_for(world, &answer);
     assert_int_equal(answer.count, 0);
@@ -402,16 +472,16 @@ static void test_leases_of_a_party_end_with_its_process(void **state)
     first.holder = "a party";
     second.holder = "the next one";
     world->other = af_bus_open(world->url, world->loop, &options, &why);
-    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
     af_bus_take(world->other, &first, note, &answer);
     wait_for(world, &answer);
-    assert_string_equal(answer.text, "{1}");
+    assert_string_equal(answer.text, "{\"1\":0}");
     forget(&answer);
     expect_taken(world, &second, "");
     af_bus_close(world->other); /* without a word: as when it is killed */
     world->other = NULL;
     int64_t before_ns = af_loop_now_ns(world->loop);
-    expect_taken(world, &second, "{1}");
+    expect_taken(world, &second, "{\"1\":0}");
     assert_true(af_loop_now_ns(world->loop) - before_ns < AF_S_NS);
 }
 
@@ -421,8 +491,8 @@ static void test_a_waiting_take_keeps_its_leases(void **state)
     struct answer answer = {0};
     struct af_bus_take holder = take_of("b", 100, 400, 10), other = take_of("b", 100, 0, 10);
     other.holder = "other";
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &holder, "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &holder, "{\"1\":0}");
     af_bus_take(world->bus, &holder, note, &answer);
     let_pass(world, 250 * AF_MS_NS);
     assert_false(answer.there);
@@ -483,9 +553,9 @@ static void test_a_take_that_waits_is_given_what_comes(void **state)
     af_bus_take(world->bus, &take, note, &answer);
     let_pass(world, 20 * AF_MS_NS);
     assert_false(answer.there);
-    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
     wait_for(world, &answer);
-    assert_string_equal(answer.text, "{1}");
+    assert_string_equal(answer.text, "{\"1\":0}");
     assert_string_equal(answer.first_sender, "a");
     forget(&answer);
 }
@@ -498,10 +568,10 @@ static void test_a_push_by_another_process_wakes_at_once(void **state)
     world->other = open_bus(world, true);
     af_bus_take(world->bus, &take, note, &answer);
     let_pass(world, 20 * AF_MS_NS);
-    struct answer pushed = push_on(world, world->other, "a", "b", "u1", "{1}");
+    struct answer pushed = push_on(world, world->other, "a", "b", "u1", "{\"1\":0}");
     int64_t before_ns = af_loop_now_ns(world->loop);
     wait_for(world, &answer);
-    assert_string_equal(answer.text, "{1}");
+    assert_string_equal(answer.text, "{\"1\":0}");
     assert_true(af_loop_now_ns(world->loop) - before_ns < 500 * AF_MS_NS);
     forget(&answer);
     forget(&pushed);
@@ -602,12 +672,12 @@ static void test_an_ended_task_takes_nothing_more(void **state)
     struct answer answer = {0};
     struct af_bus_take take = take_of("b", 0, 0, 10);
     make_closed_task(world);
-    push(world, "a", "b", "u1", "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
     af_bus_end_task(world->bus, "t", note, &answer);
     wait_for(world, &answer);
     assert_int_equal(answer.code, AF_BUS_OK);
     forget(&answer);
-    expect_refused(world, push_on(world, world->bus, "a", "b", "u2", "{2}"), AF_BUS_NO_TASK,
+    expect_refused(world, push_on(world, world->bus, "a", "b", "u2", "{\"2\":0}"), AF_BUS_NO_TASK,
                    "'t' has ended");
     af_bus_take(world->bus, &take, note, &answer);
     wait_for(world, &answer);
@@ -728,15 +798,15 @@ static void test_what_was_confirmed_is_there_after_opening_again(void **state)
     struct world *world = *state;
     struct af_bus_take take = take_of("b", 60000, 0, 10);
     struct stat info;
-    push(world, "a", "b", "u1", "{1}");
-    expect_taken(world, &take, "{1}");
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &take, "{\"1\":0}");
     af_bus_close(world->bus);
     assert_int_equal(stat(world->path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
     world->bus = open_bus(world, true);
     expect_taken(world, &take, ""); /* the lease too */
     take.again = true;
-    expect_taken(world, &take, "{1}");
+    expect_taken(world, &take, "{\"1\":0}");
 }
 
 static void expect_no_store(struct world *world, const char *why_not)
@@ -771,23 +841,23 @@ static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(vo
 {
     struct world *world = *state;
     const char *targets[] = {"b", "c", "b"}, *acks[] = {"u1", "u2", "u1"};
-    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{1}", 3, 0, 0};
+    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{\"1\":0}", 7, 0, 0};
     struct answer answer = {0};
     af_bus_publish(world->bus, &post, 1, note, &answer);
     wait_for(world, &answer);
     assert_int_equal(answer.code, AF_BUS_OK);
     forget(&answer);
-    push(world, "a", "b", "u2", "{2}");
-    push(world, "a", "b", "u3", "{3}");
+    push(world, "a", "b", "u2", "{\"2\":0}");
+    push(world, "a", "b", "u3", "{\"3\":0}");
     expect_status(world, "{\"length\":3,\"leased\":0,\"node_id\":\"b\"");
     struct af_bus_take take = take_of("b", 60000, 0, 10);
-    expect_taken(world, &take, "{1}{2}{3}");
+    expect_taken(world, &take, "{\"1\":0}{\"2\":0}{\"3\":0}");
     take.acks = acks;
     take.ack_count = 3;
     expect_taken(world, &take, "");
     expect_status(world, "{\"length\":1,\"leased\":1,\"node_id\":\"b\"");
     struct af_bus_take plain = take_of("c", 0, 0, 10);
-    expect_taken(world, &plain, "{1}"); /* what one has done with, the other still gets */
+    expect_taken(world, &plain, "{\"1\":0}"); /* what one has done with, the other still gets */
     expect_status(world, "{\"length\":0,\"leased\":0,\"node_id\":\"c\"");
 }
 
@@ -806,6 +876,93 @@ static void test_newer_and_foreign_files_are_refused_by_name(void **state)
         fputs("no database", file);
     fclose(file);
     expect_no_store(world, "not a database");
+}
+
+/* ---- Rows that are not as they should be. ---- */
+
+static void expect_set_aside(struct world *world, const char *sql)
+{
+    static int done; /* all cases, of all worlds */
+    char count[40];
+    struct af_bus_take take = take_of("b", 1000, 0, 10);
+    snprintf(count, sizeof count, "\"set_aside\":%d}", ++done);
+    push(world, "a", "b", NULL, "{\"bad\":0}");
+    push(world, "a", "b", NULL, "{\"good\":0}");
+    change_store(world, sql);
+    take.again = true;
+    expect_taken(world, &take, "{\"good\":0}");
+    expect_taken(world, &take, "{\"good\":0}"); /* the other one is not looked at again */
+    expect_status(world, "\"length\":1,");
+    expect_status(world, count);
+    take.lease_ns = 0;
+    expect_taken(world, &take, "{\"good\":0}");
+}
+
+static void test_a_contract_that_is_not_as_it_should_be_is_set_aside(void **state)
+{
+#define FIRST " WHERE id = (SELECT min(contract) FROM deliveries)"
+    static const char *const changes[] = {
+        "UPDATE contracts SET targets = NULL" FIRST,
+        "UPDATE contracts SET targets = '[1]'" FIRST,
+        "UPDATE contracts SET targets = '[]'" FIRST,
+        "UPDATE contracts SET targets = '[\"a'" FIRST,
+        "UPDATE contracts SET targets = '[\"a\\u0000b\"]'" FIRST,
+        "UPDATE contracts SET title = NULL" FIRST,
+        "UPDATE contracts SET title = 'a' || char(0)" FIRST,
+        "UPDATE contracts SET title = CAST(x'ff' AS TEXT)" FIRST,
+        "UPDATE contracts SET uuid = ''" FIRST,
+        "UPDATE contracts SET uuid = hex(zeroblob(200))" FIRST,
+        "UPDATE contracts SET sender = CAST(x'c328' AS TEXT)" FIRST,
+        "UPDATE contracts SET content = NULL" FIRST,
+        "UPDATE contracts SET content = x''" FIRST,
+        "UPDATE contracts SET content = CAST('{\"bad\":' AS BLOB)" FIRST,
+        "UPDATE contracts SET content = CAST('[1]' AS BLOB)" FIRST,
+        "UPDATE contracts SET content = CAST('{} {}' AS BLOB)" FIRST,
+        "UPDATE contracts SET content = CAST('{\"s\":\"' || hex(zeroblob(6300000)) || '\"}' AS "
+        "BLOB)" FIRST,
+        "UPDATE contracts SET content = CAST('{\"s\":' || replace(hex(zeroblob(60)), '0', '[') || "
+        "replace(hex(zeroblob(60)), '0', ']') || '}' AS BLOB)" FIRST,
+        "UPDATE contracts SET task = 7" FIRST, /* another's */
+        "UPDATE contracts SET channel = 'automl'" FIRST,
+        "DELETE FROM contracts" FIRST,
+    };
+#undef FIRST
+    struct world *world = *state;
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
+        expect_set_aside(world, changes[i]);
+}
+
+static void test_other_rows_that_are_not_as_they_should_be_do_no_harm(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE queues SET holder = 'a' || char(0), handed = 1000, until = 1 << 62, boot = 1",
+        "INSERT INTO members (task, node, place, role, number) VALUES (1, 'x' || char(0), 9, '', "
+        "0)",
+        "UPDATE contracts SET broadcast = 1, channel = 'a' || char(0)",
+        "INSERT INTO notes (task, kind, node, number, text, made) VALUES (1, 99, char(0), 0, "
+        "CAST(x'ff' AS TEXT), 0)",
+        "UPDATE tasks SET made = -1",
+    };
+    struct world *world = *state;
+    struct answer answer = {0};
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
+        change_store(world, changes[i]);
+    push(world, "newcomer", "b", "u2", "{\"2\":0}");
+    const char *all = "*";
+    struct af_bus_post post = {"t", "federated", "x", "a", "u3", &all, 1, "{\"3\":0}", 7, 0, 0};
+    af_bus_publish(world->bus, &post, 1, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OK);
+    forget(&answer);
+    struct af_bus_take take = take_of("b", 0, 0, 10);
+    take.again = true;
+    expect_taken(world, &take, "{\"2\":0}{\"3\":0}");
+    af_bus_members(world->bus, "t", NULL, note, &answer);
+    wait_for(world, &answer);
+    assert_string_equal(answer.text, "a: b: newcomer:");
+    forget(&answer);
+    expect_status(world, "\"notes\"");
 }
 
 static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
@@ -840,6 +997,8 @@ int main(void)
         CASE(test_a_broadcast_reaches_its_sender_and_nodes_that_join_later),
         CASE(test_tasks_and_channels_have_queues_of_their_own),
         CASE(test_a_content_that_no_answer_could_hold_is_refused),
+        CASE(test_a_take_hands_out_no_more_than_goes_into_one_answer),
+        CASE(test_the_names_of_targets_count_as_what_they_take),
         CASE(test_what_is_leased_and_not_acknowledged_comes_again_in_the_old_order),
         CASE(test_acknowledged_contracts_are_gone),
         CASE(test_a_holder_that_lost_an_answer_asks_for_it_again),
@@ -864,6 +1023,8 @@ int main(void)
         CASE(test_what_was_confirmed_is_there_after_opening_again),
         CASE(test_newer_and_foreign_files_are_refused_by_name),
         CASE(test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right),
+        CASE(test_a_contract_that_is_not_as_it_should_be_is_set_aside),
+        CASE(test_other_rows_that_are_not_as_they_should_be_do_no_harm),
         CASE(test_a_full_queue_is_an_error_to_who_pushes),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
