@@ -361,6 +361,11 @@ int64_t af_db_run(struct af_db_statement *statement)
     return db->open && db->trouble == AF_DB_FINE ? sqlite3_changes64(db->handle) : 0;
 }
 
+bool af_db_column_is_null(struct af_db_statement *statement, int column)
+{
+    return sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+}
+
 int64_t af_db_column_integer(struct af_db_statement *statement, int column)
 {
     return sqlite3_column_int64(statement->handle, column);

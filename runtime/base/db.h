@@ -59,6 +59,7 @@ int64_t af_db_run(struct af_db_statement *statement);
 /* Columns of the row, from 0; texts are borrowed until the next step. An integer of what is none is
  * what SQLite makes of it, 0 of null. A text is NULL where there is none, but null, a number, a
  * blob or one with a zero byte in it; bytes are never NULL, and none of null. */
+bool af_db_column_is_null(struct af_db_statement *statement, int column);
 int64_t af_db_column_integer(struct af_db_statement *statement, int column);
 const char *af_db_column_text(struct af_db_statement *statement, int column);
 const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len);

@@ -96,6 +96,10 @@ void af_json_reader_init(struct af_json_reader *reader, const char *text, size_t
 void af_json_reader_restart(struct af_json_reader *reader, const char *text, size_t len);
 void af_json_reader_release(struct af_json_reader *reader);
 
+/* Starts to read what this program has kept itself, of any length that a buffer has: each value in
+ * it was bounded when it was made. */
+void af_json_reader_init_kept(struct af_json_reader *reader, const char *text, size_t len);
+
 enum af_json_token af_json_next(struct af_json_reader *reader);
 
 /* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a

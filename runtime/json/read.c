@@ -337,6 +337,14 @@ void af_json_reader_init(struct af_json_reader *reader, const char *text, size_t
     af_json_reader_restart(reader, text, len);
 }
 
+void af_json_reader_init_kept(struct af_json_reader *reader, const char *text, size_t len)
+{
+    assert(len <= AF_BUF_BYTES_MAX);
+    af_json_reader_init(reader, text, len);
+    reader->expect = EXPECT_VALUE;
+    reader->message = NULL;
+}
+
 void af_json_reader_restart(struct af_json_reader *reader, const char *text, size_t len)
 {
     reader->string = NULL;

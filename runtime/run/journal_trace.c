@@ -159,7 +159,7 @@ static bool write_send(struct writer *writer, struct af_json_reader *reader, int
 static void write_sends(struct writer *writer, const char *sends, int64_t t_ns)
 {
     struct af_json_reader reader;
-    af_json_reader_init(&reader, sends, strlen(sends));
+    af_json_reader_init_kept(&reader, sends, strlen(sends));
     bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
     while (ok && af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
         ok = write_send(writer, &reader, t_ns);

@@ -31,7 +31,8 @@ static bool read_timer(struct af_json_reader *reader, struct af_arena *arena,
         timer->name = af_arena_copy(arena, reader->string, reader->string_len);
     else if (token != AF_JSON_NULL)
         return false;
-    if (af_json_next(reader) != AF_JSON_INTEGER)
+    if (af_json_next(reader) != AF_JSON_INTEGER || reader->integer < 0 ||
+        reader->integer > INT64_MAX / 2)
         return false;
     timer->due_wall_ns = reader->integer;
     if (af_json_next(reader) != AF_JSON_INTEGER || reader->integer < 0 ||
@@ -161,7 +162,7 @@ static void send_again(void *arg, const struct af_store_entry *entry)
     if (entry->sends == NULL)
         return;
     struct send *send = af_mem_alloc(sizeof *send);
-    af_json_reader_init(&reader, entry->sends, strlen(entry->sends));
+    af_json_reader_init_kept(&reader, entry->sends, strlen(entry->sends));
     bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
     while (ok && (token = af_json_next(&reader)) != AF_JSON_ARRAY_END) {
         ok = token == AF_JSON_OBJECT_BEGIN && read_send(&reader, entry->sends, &arena, send);

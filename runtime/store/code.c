@@ -77,7 +77,9 @@ int af_store_read_code(struct af_store *store, const char *hash, struct af_code 
         while (af_db_row(row)) {
             size_t len = 0;
             const void *bytes = af_db_column_bytes(row, 1, &len);
-            af_code_add(code, af_db_column_text(row, 0), bytes == NULL ? "" : bytes, len);
+            const char *path = af_db_column_text(row, 0);
+            if (path != NULL) /* else its hash tells that something is missing */
+                af_code_add(code, path, bytes, len);
         }
         ok = af_db_commit(store->db);
     }
@@ -100,9 +102,10 @@ int af_store_code_before(struct af_store *store, const char *file, int64_t versi
                                  "version DESC, adopted DESC LIMIT 1");
         af_db_text(row, file);
         af_db_integer(row, version);
-        found = af_db_row(row) && strlen(af_db_column_text(row, 0)) == 64;
+        const char *text = af_db_row(row) ? af_db_column_text(row, 0) : NULL;
+        found = text != NULL && strlen(text) == 64;
         if (found)
-            memcpy(hash, af_db_column_text(row, 0), 65);
+            memcpy(hash, text, 65);
         af_db_reset(row);
         af_db_commit(store->db);
     }

@@ -3,6 +3,8 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "json/json.h"
+#include "base/log.h"
 
 #include <string.h>
 
@@ -61,6 +63,53 @@ static struct af_hash column_hash(struct af_db_statement *row, int column)
         hash.b = hash.b << 8 | bytes[8 + i];
     }
     return hash;
+}
+
+/* ---- Columns. What they hold may have been written by somebody else, or the disk be damaged: what
+ * is not as we write it is none, which whoever goes on from the row takes for damage. ---- */
+
+static const char *column_utf8(struct af_db_statement *row, int column)
+{
+    const char *text = af_db_column_text(row, column);
+    return text != NULL && af_json_is_utf8(text, strlen(text)) ? text : NULL;
+}
+
+/* Of a column that always has one. */
+static const char *column_word(struct af_db_statement *row, int column)
+{
+    const char *text = column_utf8(row, column);
+    return text == NULL ? "" : text;
+}
+
+static const char *column_json(struct af_db_statement *row, int column)
+{
+    const char *text = column_utf8(row, column);
+    struct af_json_reader reader;
+    if (text == NULL)
+        return NULL;
+    af_json_reader_init(&reader, text, strlen(text));
+    bool ok = af_json_skip(&reader, af_json_next(&reader)) && af_json_next(&reader) == AF_JSON_END;
+    af_json_reader_release(&reader);
+    return ok ? text : NULL;
+}
+
+/* Null where a step has sent nothing; "" where what it sent cannot be read. */
+static const char *column_sends(struct af_db_statement *row, int column)
+{
+    return af_db_column_is_null(row, column) ? NULL : column_word(row, column);
+}
+
+/* A count, or a time since 1970 with which one can reckon. */
+static int64_t column_count(struct af_db_statement *row, int column)
+{
+    int64_t value = af_db_column_integer(row, column);
+    return value < 0 || value > INT64_MAX / 2 ? 0 : value;
+}
+
+static int column_small(struct af_db_statement *row, int column)
+{
+    int64_t value = af_db_column_integer(row, column);
+    return value < -1 || value > 100 ? -1 : (int)value;
 }
 
 /* ---- Writing. ---- */
@@ -266,23 +315,23 @@ struct af_store_party af_store_party_copy(struct af_arena *arena,
 static struct af_store_party read_party(struct af_db_statement *row)
 {
     struct af_store_party party = {.id = af_db_column_integer(row, 0),
-                                   .task = af_db_column_text(row, 1),
-                                   .node = af_db_column_text(row, 2),
-                                   .about = af_db_column_text(row, 3),
+                                   .task = column_utf8(row, 1),
+                                   .node = column_utf8(row, 2),
+                                   .about = column_word(row, 3),
                                    .seed = column_hash(row, 4),
-                                   .made_ns = af_db_column_integer(row, 5),
-                                   .status = (int)af_db_column_integer(row, 6),
-                                   .state = af_db_column_text(row, 7),
+                                   .made_ns = column_count(row, 5),
+                                   .status = column_small(row, 6),
+                                   .state = column_utf8(row, 7),
                                    .fired = (uint64_t)af_db_column_integer(row, 9),
-                                   .timers = af_db_column_text(row, 10),
-                                   .result = af_db_column_text(row, 11),
-                                   .reason = af_db_column_text(row, 12),
-                                   .held = af_db_column_text(row, 13),
-                                   .progress = (int)af_db_column_integer(row, 14),
-                                   .seq = af_db_column_integer(row, 15),
-                                   .sent = af_db_column_integer(row, 16),
-                                   .since_ns = af_db_column_integer(row, 17),
-                                   .code = af_db_column_text(row, 18)};
+                                   .timers = column_word(row, 10),
+                                   .result = column_json(row, 11),
+                                   .reason = column_utf8(row, 12),
+                                   .held = column_utf8(row, 13),
+                                   .progress = column_small(row, 14),
+                                   .seq = column_count(row, 15),
+                                   .sent = column_count(row, 16),
+                                   .since_ns = column_count(row, 17),
+                                   .code = column_word(row, 18)};
     party.data = af_db_column_bytes(row, 8, &party.data_len);
     return party;
 }
@@ -303,7 +352,11 @@ static int read_parties(struct af_store *store, int64_t id,
         af_db_integer(row, id);
     while (ok && af_db_row(row)) {
         struct af_store_party party = read_party(row);
-        each(arg, &party);
+        if (party.task != NULL && party.node != NULL)
+            each(arg, &party);
+        else
+            af_log(AF_LOG_WARNING, "party %lld is passed over: %s", (long long)party.id,
+                   "its task or node is no text");
     }
     ok = ok && af_db_commit(store->db);
     int result = ok ? 0 : fail(store, why);
@@ -334,17 +387,17 @@ static const char entry_columns[] =
 static struct af_store_entry read_entry(struct af_db_statement *row)
 {
     struct af_store_entry entry = {.seq = af_db_column_integer(row, 0),
-                                   .time_ns = af_db_column_integer(row, 1),
-                                   .kind = af_db_column_text(row, 2),
+                                   .time_ns = column_count(row, 1),
+                                   .kind = column_word(row, 2),
                                    .key = column_hash(row, 3),
                                    .uuid = column_hash(row, 4),
-                                   .sender = af_db_column_text(row, 5),
-                                   .type = af_db_column_text(row, 6),
-                                   .name = af_db_column_text(row, 7),
-                                   .state = af_db_column_text(row, 8),
+                                   .sender = column_utf8(row, 5),
+                                   .type = column_utf8(row, 6),
+                                   .name = column_utf8(row, 7),
+                                   .state = column_utf8(row, 8),
                                    .data = column_hash(row, 9),
-                                   .sends = af_db_column_text(row, 10),
-                                   .answers = af_db_column_text(row, 11),
+                                   .sends = column_sends(row, 10),
+                                   .answers = column_utf8(row, 11),
                                    .whole = af_db_column_integer(row, 12) >= 0};
     entry.content = af_db_column_bytes(row, 13, &entry.content_len);
     return entry;
@@ -373,9 +426,9 @@ static void read_deferred(struct af_store *store, int64_t party,
     while (af_db_row(row)) {
         struct af_store_entry entry = {.key = column_hash(row, 0),
                                        .uuid = column_hash(row, 1),
-                                       .sender = af_db_column_text(row, 2),
-                                       .type = af_db_column_text(row, 3),
-                                       .time_ns = af_db_column_integer(row, 4),
+                                       .sender = column_utf8(row, 2),
+                                       .type = column_utf8(row, 3),
+                                       .time_ns = column_count(row, 4),
                                        .whole = true};
         entry.content = af_db_column_bytes(row, 5, &entry.content_len);
         loader->deferred(loader->arg, &entry);

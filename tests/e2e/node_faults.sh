@@ -102,6 +102,52 @@ give t 5
 status_has i.state '"done"' "the whole one goes on"
 expect_output '"result":15' ctl i.state trace t
 
+# ---- Rows that are not as they should be: their party is broken, and the others go on. ----
+node r r.state
+sed 's/name = "sum"/name = "other"/' flows/sum.lua >flows/other.lua
+counter() { # counter TASK FLOW: is launched
+    ctl r.state launch "$2" --task "$1" --role counter --peers 'counter=r;source=s' >/dev/null || not_ok "$1 is launched"
+}
+rows=("about = x'00'" "about = '{'" "about = 7" "timers = x'01'" "timers = '[[1]]'"
+    "timers = '[[null,-9223372036854775808,1]]'" "state = x'61'" "state = 'nowhere'" "data = '{'" "data = x'ff'"
+    "status = 77" "code = x'00'" "code = 'none'")
+harmless="since = -9223372036854775808, made = 9223372036854775807, progress = 1 << 40"
+for ((k = 0; k < ${#rows[@]}; k++)); do counter "r$k" sum; done
+for task in fine harmless nobody; do counter $task sum; done
+counter code other
+has_waiting() { [ "$(ctl r.state status | grep -c '  waiting  ')" -eq $((${#rows[@]} + 4)) ]; }
+until_true has_waiting && ok "all wait" || not_ok "all wait" "$(ctl r.state status)"
+kill_party r TERM
+check "their rows are spoiled" python3 -c '
+import sqlite3, sys
+with sqlite3.connect("r.state/node.db") as db:
+    for number, change in enumerate(sys.argv[2:]):
+        db.execute("UPDATE party SET " + change + " WHERE task = ?", ("r%d" % number,))
+    db.execute("UPDATE party SET " + sys.argv[1] + " WHERE task = ?", ("harmless",))
+    db.execute("UPDATE party SET task = ? WHERE task = ?", (b"x", "nobody"))
+    db.execute("UPDATE journal SET kind = ?, sender = 7, time = -9223372036854775808 WHERE party = (SELECT id FROM party WHERE task = ?)", (b"x", "fine"))
+    db.execute("UPDATE code_file SET path = ? WHERE hash = (SELECT code FROM party WHERE task = ?)", (b"x", "code"))
+' "$harmless" "${rows[@]}"
+node r r.state
+status_of() { ctl r.state status --json 2>/dev/null | python3 -c '
+import json, sys
+print(next((p["status"] + ": " + str(p.get("error")) for p in json.load(sys.stdin)["parties"] if p["task"] == sys.argv[1]), "none"))' "$1"; }
+is_status() { [[ $(status_of "$1") == "$2"* ]]; }
+status_is() { # status_is TASK STATUS NAME
+    if until_true is_status "$1" "$2"; then ok "$3"; else not_ok "$3" "$(status_of "$1")"; fi
+}
+for ((k = 0; k < ${#rows[@]}; k++)); do status_is "r$k" broken "${rows[k]}: its party is broken"; done
+status_is code broken "code without a name: its party is broken"
+status_is harmless waiting "$harmless: it does no harm"
+status_is nobody none "a party whose task is no text is passed over"
+expect_in r.err "is passed over: its task or node is no text" "which is told"
+check "status can be told" ctl r.state status
+give_r() { "$AFRUN" flows/sum.lua --bus local:bus.db --task fine --node s --role source --peers 'counter=r;source=s' -q; }
+check "the journal of one is spoiled: what it is sent" give_r
+status_is fine "done" "it goes on"
+expect_output '"result":15' ctl r.state trace fine
+kill_party r
+
 # ---- A full disk: of a node, and of a party's own process. ----
 if [ -n "${IN_NAMESPACE:-}" ]; then
     mkdir small

@@ -85,6 +85,16 @@ arrive "what fills one answer is followed by what fills another" 'sizes=[4194000
 arrive "two of the largest come" 'sizes=[12582912,12582912]'
 refused "one byte more is refused at its line" "event 'big' is larger than 12 MiB; send large things as a file, by its URL" $big_line 'sizes=[12582913]'
 
+# ---- What was kept and not sent yet: more in one step than an answer may hold. ----
+export AFRUN_KILL_AT=commit-after:1
+kept="--role a --node a --task kept --bus local:bus.db --peers a=a;b=b --state a.state"
+run "$AFRUN" limits.lua $kept --arg 'sizes=[12582912,12582912]'
+unset AFRUN_KILL_AT
+[ $status -eq 137 ] && ok "a party is killed before its sends have left" || not_ok "a party is killed before its sends have left" "$status"
+check "it goes on" "$AFRUN" limits.lua $kept --arg 'sizes=[12582912,12582912]'
+check "and they come" timeout 40 "$AFRUN" limits.lua --role b --node b --task kept --bus local:bus.db --peers 'a=a;b=b' \
+    --arg 'sizes=[12582912,12582912]'
+
 # ---- A plain client. ----
 deep() { python3 -c 'import sys; n = int(sys.argv[1]); print("{\"type\":\"x\",\"x\":" + "[" * (n - 1) + "]" * (n - 1) + "}")' "$1"; }
 big() { python3 -c 'import sys; n = int(sys.argv[1]); print("{\"s\":\"" + "x" * (n - 8) + "\"}", end="")' "$1"; }
