@@ -1,5 +1,7 @@
 /* test_read.c: the bus over a platform's service: requests are those of the samples in
  * tests/data/wire, and whatever the answer, a call ends once, with the code that fits. */
+#include "base/bounds.h"
+#include "base/buf.h"
 #include "bus/bus.h"
 #include "bus/config.h"
 #include "base/log.h"
@@ -546,6 +548,31 @@ static void test_what_does_no_harm_is_repeated(void **state)
     assert_int_equal(answered(world)->code, AF_BUS_UNREACHABLE);
 }
 
+static void test_what_no_receiver_could_be_given_is_not_pushed(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_post post = plain_post;
+    struct af_buf deep = AF_BUF_EMPTY;
+    for (int levels = AF_VALUE_DEPTH_MAX; levels <= AF_VALUE_DEPTH_MAX + 1; levels++) {
+        af_buf_clear(&deep);
+        af_buf_append_string(&deep, "{\"x\":");
+        for (int i = 1; i < levels; i++)
+            af_buf_append_char(&deep, '[');
+        for (int i = 1; i < levels; i++)
+            af_buf_append_char(&deep, ']');
+        af_buf_append_char(&deep, '}');
+        post.content = deep.data;
+        post.content_len = deep.len;
+        bool fits = levels <= AF_VALUE_DEPTH_MAX;
+        struct got *got = publish(world, &post);
+        assert_int_equal(got->code, fits ? AF_BUS_OK : AF_BUS_INVALID);
+        if (!fits)
+            assert_non_null(
+                strstr(got->why, "the content is deeper than 120 levels; keep it flatter"));
+    }
+    af_buf_release(&deep);
+}
+
 static void test_a_push_is_not_repeated_but_on_a_dead_connection(void **state)
 {
     struct world *world = *state;
@@ -854,6 +881,7 @@ int main(void)
         WITH_WORLD(test_an_answer_that_is_cut_anywhere_is_no_answer),
         WITH_WORLD(test_a_push_is_confirmed_whole_or_not_at_all),
         WITH_WORLD(test_what_does_no_harm_is_repeated),
+        WITH_WORLD(test_what_no_receiver_could_be_given_is_not_pushed),
         WITH_WORLD(test_a_push_is_not_repeated_but_on_a_dead_connection),
         WITH_WORLD(test_pushes_of_one_sender_arrive_in_their_order),
         WITH_WORLD(test_a_platform_is_polled_until_something_comes),
