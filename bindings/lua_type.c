@@ -154,8 +154,8 @@ static void measure_depth(lua_State *L, struct af_type *type)
         if (type->fields[i].type != NULL && type->fields[i].type->depth > inner)
             inner = type->fields[i].type->depth;
     type->depth = inner + 1;
-    if (type->depth > AF_JSON_DEPTH_MAX)
-        luaL_error(L, "a type of more than %d levels: no data are so deep", AF_JSON_DEPTH_MAX);
+    if (type->depth > AF_VALUE_DEPTH_MAX)
+        luaL_error(L, "a type of more than %d levels: no data are so deep", AF_VALUE_DEPTH_MAX);
 }
 
 /* host.type(spec) → type. spec has kind, expected, and what the kind takes. Raises. */

@@ -27,6 +27,6 @@ LUA
 deep="nested more than 1000 levels deep"
 nests tables 'local kept = {} for _ = 1, 200000 do kept = { kept } end' 'party.data.is = kept ~= nil' "$deep"
 nests functions 'local f = print for _ = 1, 200000 do local g = f f = function() return g end end' 'f()' "$deep"
-nests types 'local t = af.string for _ = 1, 200000 do t = af.list(t) end' '' "types.lua:2: a type of more than 100 levels"
+nests types 'local t = af.string for _ = 1, 200000 do t = af.list(t) end' '' "types.lua:2: a type of more than 120 levels"
 nests grown 'local kept = {}' 'local at = kept for _ = 1, 200000 do at.next = {} at = at.next end' "the table 'kept'"
 nests data '' 'for _ = 1, 200000 do party.data = { party.data } end' "levels"
