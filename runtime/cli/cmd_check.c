@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "check/check.h"
 #include "base/failure.h"
+#include "script/args.h"
 #include "script/file_access.h"
 #include "cli/interrupt.h"
 #include "base/log.h"
@@ -23,8 +24,7 @@ struct check_options {
     struct af_file_access files;
     struct af_opts_counts parties;
     struct af_check_count *counts;
-    struct af_script_arg *args;
-    size_t arg_count, arg_cap;
+    struct af_script_arg_list args;
     int64_t time_ns;
     const char *trace_path;
     bool json, quiet, help;
@@ -41,15 +41,7 @@ static int set_parties(void *target, const char *value, struct af_failure *why)
 
 static int set_arg(void *target, const char *value, struct af_failure *why)
 {
-    struct check_options *options = target;
-    const char *equals = strchr(value, '=');
-    if (equals == NULL || equals == value)
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "'%s' is not NAME=VALUE", value);
-    char *name = af_mem_copy(value, (size_t)(equals - value));
-    af_mem_reserve(&options->args, &options->arg_cap, options->arg_count + 1,
-                   sizeof *options->args);
-    options->args[options->arg_count++] = (struct af_script_arg){name, equals + 1};
-    return 0;
+    return af_script_args_read(&OPTIONS(target)->args, value, why);
 }
 
 static int set_upgrade(void *target, const char *value, struct af_failure *why)
@@ -323,8 +315,8 @@ static void finish_options(struct check_options *options, const char *path)
                                                      options->parties.items[i].count};
     check->parties = options->counts;
     check->party_count = options->parties.count;
-    check->args = options->args;
-    check->arg_count = options->arg_count;
+    check->args = options->args.items;
+    check->arg_count = options->args.count;
     check->files = &options->files;
 }
 
@@ -389,9 +381,7 @@ static int run(int argc, char **argv)
         if (can_trace(&options, &why) && af_file_access_grant(&options.files, 0, ".", &why) == 0)
             status = check_flow(&options, &why);
     }
-    for (size_t i = 0; i < options.arg_count; i++)
-        free((char *)(uintptr_t)options.args[i].name);
-    free(options.args);
+    af_script_args_release(&options.args);
     free(options.counts);
     af_file_access_release(&options.files);
     af_opts_counts_release(&options.parties);

@@ -44,48 +44,14 @@ static int set_wait(void *target, const char *value, struct af_failure *why)
     return af_opts_duration(value, &CTL(target)->wait_ns, why);
 }
 
-static void add(struct af_ctl_list *list, const char *text, size_t len)
-{
-    af_mem_reserve(&list->items, &list->cap, list->count + 1, sizeof(char *));
-    list->items[list->count++] = af_mem_copy(text, len);
-}
-
 static int set_arg(void *target, const char *value, struct af_failure *why)
 {
-    const char *equals = strchr(value, '=');
-    if (equals == NULL || equals == value)
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected name=value, got '%s'", value);
-    add(&CTL(target)->args, value, strlen(value));
-    return 0;
+    return af_script_args_read(&CTL(target)->args, value, why);
 }
 
-/* role=ID,ID;role=ID → "role=ID" each */
 static int set_peers(void *target, const char *value, struct af_failure *why)
 {
-    for (const char *at = value;;) {
-        size_t group = strcspn(at, ";");
-        const char *equals = memchr(at, '=', group);
-        if (equals == NULL || equals == at)
-            return af_failure_set(why, AF_FAILURE_USAGE, "",
-                                  "expected role=ID,ID;role=ID, got '%s'", value);
-        size_t role = (size_t)(equals - at) + 1;
-        for (const char *id = equals + 1;;) {
-            size_t len = strcspn(id, ",;");
-            char text[2 * AF_BUS_ID_BYTES_MAX + 2];
-            if (len == 0 || role + len >= sizeof text)
-                return af_failure_set(why, AF_FAILURE_USAGE, "",
-                                      "expected role=ID,ID;role=ID, got '%s'", value);
-            memcpy(text, at, role);
-            memcpy(text + role, id, len);
-            add(&CTL(target)->peers, text, role + len);
-            if (id[len] != ',')
-                break;
-            id += len + 1;
-        }
-        if (at[group] == '\0')
-            return 0;
-        at += group + 1;
-    }
+    return af_bus_members_read(&CTL(target)->peers, value, why);
 }
 
 static const struct af_opt opts[] = {
@@ -137,12 +103,8 @@ static int run(int argc, char **argv)
     } else if (words >= 0) {
         status = af_ctl_run(&ctl, argv, words, &why);
     }
-    for (size_t i = 0; i < ctl.peers.count; i++)
-        free(ctl.peers.items[i]);
-    for (size_t i = 0; i < ctl.args.count; i++)
-        free(ctl.args.items[i]);
-    free(ctl.peers.items);
-    free(ctl.args.items);
+    af_bus_members_release(&ctl.peers);
+    af_script_args_release(&ctl.args);
     if (status >= 0)
         return status;
     af_failure_print(&why);

@@ -128,12 +128,12 @@ static int check_mode(const struct af_run_options *options, int file_count, stru
     if (file_count == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "",
                               "name a flow: afrun FLOW.lua --mock (see afrun run --help)");
-    const char *alone = options->role != NULL     ? "--role"
-                        : options->node != NULL   ? "--node"
-                        : options->task != NULL   ? "--task"
-                        : options->peer_count > 0 ? "--peers"
-                        : options->state != NULL  ? "--state"
-                                                  : NULL;
+    const char *alone = options->role != NULL      ? "--role"
+                        : options->node != NULL    ? "--node"
+                        : options->task != NULL    ? "--task"
+                        : options->peers.count > 0 ? "--peers"
+                        : options->state != NULL   ? "--state"
+                                                   : NULL;
     if (alone != NULL && options->bus == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, alone,
                               "is for a party for real; add --bus, the transport");

@@ -2,11 +2,10 @@
 #include "cli/command.h"
 
 #include "base/buf.h"
-#include "bus/bus.h"
+#include "bus/members.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "loop/loop.h"
-#include "base/mem.h"
 #include "serve/serve.h"
 
 #include <errno.h>
@@ -22,8 +21,7 @@
 struct serve_command {
     struct af_serve_options serve;
     struct af_bus_options bus;
-    struct af_bus_member *members;
-    size_t member_cap;
+    struct af_bus_member_list members;
     bool help;
     int verbosity;
     enum af_color_mode color;
@@ -89,33 +87,9 @@ static int set_color(void *target, const char *value, struct af_failure *why)
     return 0;
 }
 
-static void add_member(struct serve_command *command, const char *role, size_t role_len,
-                       const char *node, size_t node_len)
-{
-    size_t count = command->bus.member_count;
-    af_mem_reserve(&command->members, &command->member_cap, count + 1, sizeof *command->members);
-    command->members[count] =
-        (struct af_bus_member){af_mem_copy(node, node_len), af_mem_copy(role, role_len), 0};
-    command->bus.member_count++;
-}
-
-/* role=ID,ID;role=ID */
 static int set_members(void *target, const char *value, struct af_failure *why)
 {
-    for (const char *at = value; *at != '\0';) {
-        size_t group = strcspn(at, ";"), role = strcspn(at, "=;");
-        if (role == 0 || role >= group)
-            return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role=ID,ID;role=ID");
-        const char *end = at + group, *node = at + role + 1;
-        for (size_t len; node < end; node += len + (node + len < end)) {
-            len = strcspn(node, ",;");
-            if (len == 0)
-                return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role=ID,ID;role=ID");
-            add_member(COMMAND(target), at, role, node, len);
-        }
-        at = end + (*end == ';');
-    }
-    return 0;
+    return af_bus_members_read(&COMMAND(target)->members, value, why);
 }
 
 static const struct af_opt opts[] = {
@@ -165,12 +139,14 @@ static const struct af_opts_command row = {
 /* The members' numbers, as the platform counts roles. */
 static void number_members(struct serve_command *command)
 {
+    const struct af_bus_member_list *list = &command->members;
     bool has_initiator = false;
-    for (size_t i = 0; i < command->bus.member_count; i++)
-        has_initiator |= strcmp(command->members[i].role, "initiator") == 0;
-    for (size_t i = 0; i < command->bus.member_count; i++)
-        command->members[i].number = af_serve_role_number(command->members[i].role, has_initiator);
-    command->bus.members = command->members;
+    for (size_t i = 0; i < list->count; i++)
+        has_initiator |= strcmp(list->items[i].role, "initiator") == 0;
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].number = af_serve_role_number(list->items[i].role, has_initiator);
+    command->bus.members = list->items;
+    command->bus.member_count = list->count;
 }
 
 /* Files are given to the bus by renaming, so its folder is named here, and is there. */
@@ -261,15 +237,6 @@ static int serve(struct serve_command *command, struct af_failure *why)
     return result;
 }
 
-static void release(struct serve_command *command)
-{
-    for (size_t i = 0; i < command->bus.member_count; i++) {
-        free((char *)(uintptr_t)command->members[i].node);
-        free((char *)(uintptr_t)command->members[i].role);
-    }
-    free(command->members);
-}
-
 static int run(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
@@ -280,7 +247,7 @@ static int run(int argc, char **argv)
     int others = af_opts_parse(opts, argc, argv, &command, &why);
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
-        release(&command);
+        af_bus_members_release(&command.members);
         return 0;
     }
     if (others > 0)
@@ -297,7 +264,7 @@ static int run(int argc, char **argv)
     if (why.kind == AF_FAILURE_NONE)
         serve(&command, &why);
     free(files);
-    release(&command);
+    af_bus_members_release(&command.members);
     if (why.kind == AF_FAILURE_NONE)
         return 0;
     af_failure_print(&why);

@@ -105,15 +105,15 @@ static void add_text(struct af_buf *out, const char *name, const char *text)
         af_buf_append_string(out, "\"\"");
 }
 
-static void add_list(struct af_buf *out, const char *name, const struct af_ctl_list *list)
+/* An item "left=right" of a list. */
+static void add_pair(struct af_buf *out, size_t index, const char *left, const char *right)
 {
-    af_buf_printf(out, ",\"%s\":[", name);
-    for (size_t i = 0; i < list->count; i++) {
-        af_buf_append_string(out, i == 0 ? "" : ",");
-        if (!af_json_write_string(out, list->items[i], strlen(list->items[i])))
-            af_buf_append_string(out, "\"\"");
-    }
-    af_buf_append_char(out, ']');
+    struct af_buf pair = AF_BUF_EMPTY;
+    af_buf_printf(&pair, "%s=%s", left, right);
+    af_buf_append_string(out, index == 0 ? "" : ",");
+    if (!af_json_write_string(out, pair.data, pair.len))
+        af_buf_append_string(out, "\"\"");
+    af_buf_release(&pair);
 }
 
 /* Asks for a command about a task; the answer is one that is well. */
@@ -147,9 +147,13 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
     add_text(&question, "flow", flow);
     add_text(&question, "task", ctl->task);
     add_text(&question, "role", ctl->role);
-    add_list(&question, "peers", &ctl->peers);
-    add_list(&question, "args", &ctl->args);
-    af_buf_append_string(&question, "}\n");
+    af_buf_append_string(&question, ",\"peers\":[");
+    for (size_t i = 0; i < ctl->peers.count; i++)
+        add_pair(&question, i, ctl->peers.items[i].role, ctl->peers.items[i].node);
+    af_buf_append_string(&question, "],\"args\":[");
+    for (size_t i = 0; i < ctl->args.count; i++)
+        add_pair(&question, i, ctl->args.items[i].name, ctl->args.items[i].value);
+    af_buf_append_string(&question, "]}\n");
     int result = ask(ctl, &question, &answer, why);
     if (result == 0)
         result = check_answer(&answer, why);

@@ -3,21 +3,20 @@
 #ifndef AF_CTL_H
 #define AF_CTL_H
 
+#include "bus/members.h"
+#include "script/args.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct af_failure;
 
-struct af_ctl_list {
-    char **items;
-    size_t count, cap;
-};
-
 struct af_ctl {
     const char *control, *state; /* where the socket is; NULL: not given */
     const char *task, *role;
-    struct af_ctl_list peers, args; /* "role=id", "name=value" */
+    struct af_bus_member_list peers;
+    struct af_script_arg_list args;
     const char *output;
     int64_t wait_ns; /* that handlers are given to end */
     bool json, follow, dry_run, restart_waiting, help;

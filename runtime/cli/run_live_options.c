@@ -1,7 +1,6 @@
 /* run_live_options.c: the options of a party for real: see run_options.h. */
 #include "cli/run_options.h"
 
-#include "base/bounds.h"
 #include "base/failure.h"
 #include "json/json.h"
 #include "base/mem.h"
@@ -10,16 +9,6 @@
 #include <string.h>
 
 #define OPTIONS(target) ((struct af_run_options *)(target))
-
-/* An ID: as long as a bus takes it, no blanks, not "*". */
-static int check_id(const char *value, struct af_failure *why)
-{
-    if (value[0] == '\0' || strlen(value) > AF_BUS_ID_BYTES_MAX || strcmp(value, "*") == 0 ||
-        strpbrk(value, " \t\r\n") != NULL || !af_json_is_utf8(value, strlen(value)))
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected an ID without blanks, got '%s'",
-                              value);
-    return 0;
-}
 
 int af_run_set_shared(void *target, const char *value, struct af_failure *why)
 {
@@ -39,19 +28,19 @@ int af_run_set_bus(void *target, const char *value, struct af_failure *why)
 int af_run_set_role(void *target, const char *value, struct af_failure *why)
 {
     OPTIONS(target)->role = value;
-    return check_id(value, why);
+    return af_bus_check_id(value, why);
 }
 
 int af_run_set_node(void *target, const char *value, struct af_failure *why)
 {
     OPTIONS(target)->node = value;
-    return check_id(value, why);
+    return af_bus_check_id(value, why);
 }
 
 int af_run_set_task(void *target, const char *value, struct af_failure *why)
 {
     OPTIONS(target)->task = value;
-    return check_id(value, why);
+    return af_bus_check_id(value, why);
 }
 
 int af_run_set_state(void *target, const char *value, struct af_failure *why)
@@ -69,48 +58,9 @@ int af_run_set_config(void *target, const char *value, struct af_failure *why)
     return 0;
 }
 
-/* ---- role=ID,ID;role=ID ---- */
-
-static int add_peer(struct af_run_options *options, const char *role, size_t role_len,
-                    const char *id, size_t id_len, struct af_failure *why)
-{
-    char *text = af_mem_alloc(role_len + id_len + 2);
-    memcpy(text, role, role_len);
-    text[role_len] = '\0';
-    memcpy(text + role_len + 1, id, id_len);
-    text[role_len + 1 + id_len] = '\0';
-    af_mem_reserve(&options->peers, &options->peer_cap, options->peer_count + 1,
-                   sizeof *options->peers);
-    struct af_live_peer *peer = &options->peers[options->peer_count++];
-    *peer = (struct af_live_peer){text, text + role_len + 1}; /* one block, freed by the role */
-    for (size_t i = 0; i + 1 < options->peer_count; i++)
-        if (strcmp(options->peers[i].id, peer->id) == 0)
-            return af_failure_set(why, AF_FAILURE_USAGE, "", "names the node '%s' twice", peer->id);
-    return check_id(peer->id, why);
-}
-
 int af_run_set_peers(void *target, const char *value, struct af_failure *why)
 {
-    struct af_run_options *options = target;
-    const char *at = value;
-    for (;;) {
-        size_t part = strcspn(at, ";");
-        const char *equals = memchr(at, '=', part);
-        if (equals == NULL || equals == at)
-            return af_failure_set(why, AF_FAILURE_USAGE, "",
-                                  "expected role=ID,ID;role=ID, got '%s'", value);
-        for (const char *id = equals + 1;;) {
-            size_t len = strcspn(id, ",;");
-            if (add_peer(options, at, (size_t)(equals - at), id, len, why) != 0)
-                return -1;
-            if (id[len] != ',')
-                break;
-            id += len + 1;
-        }
-        if (at[part] == '\0')
-            return 0;
-        at += part + 1;
-    }
+    return af_bus_members_read(&OPTIONS(target)->peers, value, why);
 }
 
 /* ---- Together. ---- */
@@ -172,10 +122,10 @@ int af_run_live_options(const struct af_run_options *options, struct af_live_opt
                                      .node = options->node,
                                      .role = options->role,
                                      .task = options->task,
-                                     .peers = options->peers,
-                                     .peer_count = options->peer_count,
-                                     .args = options->sim.args,
-                                     .arg_count = options->sim.arg_count,
+                                     .peers = options->peers.items,
+                                     .peer_count = options->peers.count,
+                                     .args = options->args.items,
+                                     .arg_count = options->args.count,
                                      .grants = &options->sim.grants,
                                      .mock = options->bus == NULL,
                                      .state = options->state,

@@ -22,16 +22,12 @@ void af_run_options_init(struct af_run_options *options)
 
 void af_run_options_release(struct af_run_options *options)
 {
-    for (size_t i = 0; i < options->sim.arg_count; i++)
-        free((char *)options->sim.args[i].name);
-    free(options->sim.args);
+    af_script_args_release(&options->args);
     free(options->sim.parties);
     af_opts_counts_release(&options->parties);
     af_fault_options_release(&options->sim.faults);
     free(options->sim.upgrade);
-    for (size_t i = 0; i < options->peer_count; i++)
-        free((char *)options->peers[i].role);
-    free(options->peers);
+    af_bus_members_release(&options->peers);
     af_grants_release(&options->sim.grants);
     af_buf_release(&options->recorded);
 }
@@ -242,16 +238,8 @@ static int set_allow_fail(void *target, const char *value, struct af_failure *wh
 
 static int set_arg(void *target, const char *value, struct af_failure *why)
 {
-    struct af_sim_options *sim = SIM(target);
-    const char *equals = strchr(value, '=');
     record(target, "arg", value);
-    if (equals == NULL || equals == value)
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected name=value, got '%s'", value);
-    char *name = af_mem_string(value);
-    name[equals - value] = '\0';
-    af_mem_reserve(&sim->args, &OPTIONS(target)->arg_cap, sim->arg_count + 1, sizeof *sim->args);
-    sim->args[sim->arg_count++] = (struct af_script_arg){name, name + (equals - value) + 1};
-    return 0;
+    return af_script_args_read(&OPTIONS(target)->args, value, why);
 }
 
 static int set_trace(void *target, const char *value, struct af_failure *why)
@@ -404,6 +392,8 @@ int af_run_options_finish(struct af_run_options *options, char **files, int file
     struct af_sim_options *sim = &options->sim;
     sim->paths = (const char **)files;
     sim->path_count = (size_t)file_count;
+    sim->args = options->args.items;
+    sim->arg_count = options->args.count;
     sim->parties = af_mem_zero(options->parties.count, sizeof *sim->parties);
     sim->party_count = options->parties.count;
     for (size_t i = 0; i < sim->party_count; i++)

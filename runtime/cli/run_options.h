@@ -3,19 +3,20 @@
 #ifndef AF_RUN_OPTIONS_H
 #define AF_RUN_OPTIONS_H
 
+#include "bus/members.h"
 #include "live/live.h"
 #include "cli/opts.h"
+#include "script/args.h"
 #include "sim/sim.h"
 
 struct af_run_options {
     struct af_sim_options sim;
     struct af_opts_counts parties;
-    size_t arg_cap;
+    struct af_script_arg_list args;
     bool mock;
     const char *shared;                   /* the store of a shared mock, or NULL */
     const char *bus, *role, *node, *task; /* for real */
-    struct af_live_peer *peers;
-    size_t peer_count, peer_cap;
+    struct af_bus_member_list peers;
     const char *config_path;
     const char *state; /* where a party for real is kept, or NULL */
     int64_t runs;

@@ -287,7 +287,7 @@ static int start_with_peers(struct af_live *live, struct af_failure *why)
     for (uint32_t role = 0; role < live->flow->role_count; role++)
         for (size_t i = 0; i < options->peer_count; i++)
             if (strcmp(options->peers[i].role, live->flow->roles[role].name) == 0)
-                members[count++] = (struct af_script_member){options->peers[i].id, role};
+                members[count++] = (struct af_script_member){options->peers[i].node, role};
     int result = start_with(live, members, count, why);
     free(members);
     return result;

@@ -13,20 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct af_bus_member;
 struct af_config;
 struct af_failure;
 struct af_grants;
-
-struct af_live_peer {
-    const char *role, *id;
-};
 
 struct af_live_options { /* all borrowed */
     const char *path;
     const char *bus;  /* its URL */
     const char *node; /* who we are; NULL: a mock context says so */
     const char *role, *task;
-    const struct af_live_peer *peers; /* the task's nodes; none: the bus lists them */
+    const struct af_bus_member *peers; /* the task's nodes; none: the bus lists them */
     size_t peer_count;
     const struct af_script_arg *args;
     size_t arg_count;

@@ -121,7 +121,7 @@ static int compare(const struct af_live *live, const struct af_party_about *abou
     for (size_t i = 0; i < options->peer_count && same; i++) {
         bool found = false;
         for (size_t j = 0; j < about->member_count; j++)
-            found = found || (strcmp(options->peers[i].id, about->members[j].id) == 0 &&
+            found = found || (strcmp(options->peers[i].node, about->members[j].id) == 0 &&
                               about->members[j].role != NULL &&
                               strcmp(options->peers[i].role, about->members[j].role) == 0);
         same = found;

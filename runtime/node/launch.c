@@ -5,6 +5,8 @@
 #include "base/bounds.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "script/args.h"
+#include "bus/members.h"
 #include "script/request.h"
 #include "worker/host.h"
 
@@ -162,35 +164,49 @@ void af_node_launch_loaded(struct af_node_party *party, const struct af_failure 
 
 /* ---- The request: {"flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]} ---- */
 
-static int split(struct af_arena *arena, const char *text, const char **left, const char **right,
-                 const char *what, struct af_failure *why)
+static int read_members(struct af_node_party *party, const struct af_request_field *texts,
+                        struct af_failure *why)
 {
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return af_failure_set(why, AF_FAILURE_USAGE, what, "expected name=value, got '%s'", text);
-    *left = af_arena_copy(arena, text, (size_t)(equals - text));
-    *right = af_arena_string(arena, equals + 1);
-    return 0;
+    struct af_party_about *about = &party->about;
+    struct af_bus_member_list list = {0};
+    int result = 0;
+    for (size_t i = 0; texts != NULL && i < texts->item_count && result == 0; i++)
+        result = af_bus_members_read(&list, texts->items[i], why);
+    about->members = af_arena_alloc(&party->arena, (list.count + 1) * sizeof *about->members);
+    for (size_t i = 0; i < list.count; i++, about->member_count++) {
+        about->members[i].id = af_arena_string(&party->arena, list.items[i].node);
+        about->members[i].role = af_arena_string(&party->arena, list.items[i].role);
+    }
+    af_bus_members_release(&list);
+    return result;
 }
 
+static int read_args(struct af_node_party *party, const struct af_request_field *texts,
+                     struct af_failure *why)
+{
+    struct af_party_about *about = &party->about;
+    struct af_script_arg_list list = {0};
+    int result = 0;
+    for (size_t i = 0; texts != NULL && i < texts->item_count && result == 0; i++)
+        result = af_script_args_read(&list, texts->items[i], why);
+    about->args = af_arena_alloc(&party->arena, (list.count + 1) * sizeof *about->args);
+    for (size_t i = 0; i < list.count; i++, about->arg_count++) {
+        about->args[i].name = af_arena_string(&party->arena, list.items[i].name);
+        about->args[i].value = af_arena_string(&party->arena, list.items[i].value);
+    }
+    af_script_args_release(&list);
+    return result;
+}
+
+/* What is refused is told under the field's name. */
 static int read_lists(struct af_node_party *party, const struct af_request *request,
                       struct af_failure *why)
 {
-    struct af_party_about *about = &party->about;
-    const struct af_request_field *peers = af_request_list(request, "peers");
-    const struct af_request_field *args = af_request_list(request, "args");
-    size_t peer_count = peers == NULL ? 0 : peers->item_count;
-    size_t arg_count = args == NULL ? 0 : args->item_count;
-    about->members = af_arena_alloc(&party->arena, (peer_count + 1) * sizeof *about->members);
-    about->args = af_arena_alloc(&party->arena, (arg_count + 1) * sizeof *about->args);
-    for (size_t i = 0; i < peer_count; i++, about->member_count++)
-        if (split(&party->arena, peers->items[i], &about->members[i].role, &about->members[i].id,
-                  "peers", why) != 0)
-            return -1;
-    for (size_t i = 0; i < arg_count; i++, about->arg_count++)
-        if (split(&party->arena, args->items[i], &about->args[i].name, &about->args[i].value,
-                  "args", why) != 0)
-            return -1;
+    struct af_failure wrong = AF_FAILURE_INIT;
+    if (read_members(party, af_request_list(request, "peers"), &wrong) != 0)
+        return af_failure_set(why, wrong.kind, "peers", "%s", wrong.why);
+    if (read_args(party, af_request_list(request, "args"), &wrong) != 0)
+        return af_failure_set(why, wrong.kind, "args", "%s", wrong.why);
     return 0;
 }
 

@@ -209,9 +209,9 @@ static void test_a_party_for_real_is_described(void **state)
     assert_string_equal(live.task, "t");
     assert_int_equal(live.peer_count, 3);
     assert_string_equal(live.peers[1].role, "r");
-    assert_string_equal(live.peers[1].id, "n2");
+    assert_string_equal(live.peers[1].node, "n2");
     assert_string_equal(live.peers[2].role, "s");
-    assert_string_equal(live.peers[2].id, "n3");
+    assert_string_equal(live.peers[2].node, "n3");
     assert_int_equal(live.arg_count, 1);
     assert_true(live.allow_fail);
     assert_false(live.mock);
