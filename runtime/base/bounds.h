@@ -174,6 +174,10 @@
 #define AF_TRACE_LINE_BYTES_MAX (64u << 20)
 #define AF_SCHEDULE_STEPS_MAX 100000 /* of a run that a trace tells: its header is one line */
 
+/* Columns of a chart: beneath, nothing can be read; beyond, no terminal is so wide. */
+#define AF_CHART_COLUMNS_MIN 40
+#define AF_CHART_COLUMNS_MAX 1000
+
 /* Calls and views that a check tries for an exchange of names alone, before it tells the parties of
  * a role apart after all: they are as many as its parties have orders. */
 #define AF_CHECK_EXCHANGES_MAX 2000000

@@ -39,6 +39,11 @@ void af_log_set_level(enum af_log_level level)
     shown_level = level;
 }
 
+void af_log_set_verbosity(int verbosity)
+{
+    af_log_set_level(verbosity < 0 ? AF_LOG_WARNING : verbosity > 0 ? AF_LOG_DEBUG : AF_LOG_INFO);
+}
+
 bool af_log_shows(enum af_log_level level)
 {
     return level <= shown_level;

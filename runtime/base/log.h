@@ -14,6 +14,8 @@ enum af_color_mode { AF_COLOR_AUTO, AF_COLOR_ALWAYS, AF_COLOR_NEVER };
 
 /* What is shown: level and all below it. The default is AF_LOG_INFO. */
 void af_log_set_level(enum af_log_level level);
+/* The same by a command's -q (less than 0) and -v (more): warnings, or all. */
+void af_log_set_verbosity(int verbosity);
 bool af_log_shows(enum af_log_level level);
 
 /* AUTO: coloured where the file is a terminal and NO_COLOR is not set. */

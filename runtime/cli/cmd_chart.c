@@ -10,124 +10,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum form { TEXT, MERMAID, SVG, HTML };
+
 struct chart_options {
     struct af_tool_chart chart;
+    enum form form;
     bool all;
     bool help;
 };
 
-#define CHART(target) (&((struct chart_options *)(target))->chart)
+enum { ROWS_MAX = 100000000 };
 
-static int set_mermaid(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    CHART(target)->format = "mermaid";
-    return 0;
-}
-
-static int set_svg(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    CHART(target)->format = "svg";
-    return 0;
-}
-
-static int set_html(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    CHART(target)->format = "html";
-    return 0;
-}
-
-static int set_rows(size_t *rows, const char *value, struct af_failure *why)
-{
-    int64_t count;
-    if (af_opts_integer(value, 1, 100000000, &count, why) != 0)
-        return -1;
-    *rows = (size_t)count;
-    return 0;
-}
-
-static int set_tail(void *target, const char *value, struct af_failure *why)
-{
-    return set_rows(&CHART(target)->tail, value, why);
-}
-
-static int set_max_rows(void *target, const char *value, struct af_failure *why)
-{
-    return set_rows(&CHART(target)->max_rows, value, why);
-}
-
-static int set_all(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    ((struct chart_options *)target)->all = true;
-    return 0;
-}
-
-static int set_width(void *target, const char *value, struct af_failure *why)
-{
-    int64_t width;
-    if (af_opts_integer(value, 40, 1000, &width, why) != 0)
-        return -1;
-    CHART(target)->width = (int)width;
-    return 0;
-}
-
-static int set_party(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    CHART(target)->party = value;
-    return 0;
-}
-
-static int set_type(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    CHART(target)->type = value;
-    return 0;
-}
-
-static int set_ascii(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    CHART(target)->ascii = true;
-    return 0;
-}
-
-static int set_color(void *target, const char *value, struct af_failure *why)
-{
-    int mode = 0;
-    (void)target;
-    if (af_opts_choice(value, "auto|always|never", &mode, why) != 0)
-        return -1;
-    af_log_set_color((enum af_color_mode)mode);
-    return 0;
-}
-
-static int set_help(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    ((struct chart_options *)target)->help = true;
-    return 0;
-}
+#define OF struct chart_options
 
 static const struct af_opt opts[] = {
-    {"mermaid", 0, NULL, "as a Mermaid sequence diagram", "Form", set_mermaid},
-    {"svg", 0, NULL, "as an SVG picture", "Form", set_svg},
+    {"mermaid", 0, NULL, "as a Mermaid sequence diagram", "Form",
+     AF_OPT_CONSTANT(OF, form, MERMAID), .excludes = "svg html width ascii color"},
+    {"svg", 0, NULL, "as an SVG picture", "Form", AF_OPT_CONSTANT(OF, form, SVG),
+     .excludes = "html width ascii color"},
     {"html", 0, NULL, "as a page to explore: zoom, contents, filters; it needs nothing else",
-     "Form", set_html},
-    {"width", 0, "N", "columns of a text (default: the terminal's)", "Form", set_width},
-    {"ascii", 0, NULL, "draw a text with ASCII characters only", "Form", set_ascii},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Form", set_color},
-    {"tail", 0, "N", "only the last N rows", "Part", set_tail},
+     "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "width ascii color"},
+    {"width", 0, "N", "columns of a text (default: the terminal's)", "Form",
+     AF_OPT_COUNT(OF, chart.width, AF_CHART_COLUMNS_MIN, AF_CHART_COLUMNS_MAX)},
+    {"ascii", 0, NULL, "draw a text with ASCII characters only", "Form",
+     AF_OPT_FLAG(OF, chart.ascii)},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Form", AF_OPT_COLOR},
+    {"tail", 0, "N", "only the last N rows", "Part", AF_OPT_COUNT(OF, chart.tail, 1, ROWS_MAX)},
     {"max-rows", 0, "N",
      "elide the middle of longer runs (default 200 for a text, 5000 for pictures)", "Part",
-     set_max_rows},
-    {"all", 0, NULL, "elide nothing", "Part", set_all},
-    {"party", 0, "ID,…", "only these parties", "Part", set_party},
-    {"type", 0, "TYPE,…", "only events of these types", "Part", set_type},
-    {"help", 'h', NULL, "show this", "Part", set_help},
+     AF_OPT_COUNT(OF, chart.max_rows, 1, ROWS_MAX)},
+    {"all", 0, NULL, "elide nothing", "Part", AF_OPT_FLAG(OF, all), .excludes = "max-rows"},
+    {"party", 0, "ID,…", "only these parties", "Part", AF_OPT_TEXT(OF, chart.party)},
+    {"type", 0, "TYPE,…", "only events of these types", "Part", AF_OPT_TEXT(OF, chart.type)},
+    {"help", 'h', NULL, "show this", "Part", AF_OPT_FLAG(OF, help)},
     {0},
 };
 
@@ -141,7 +56,9 @@ static const struct af_opts_command row = {
 static int draw(struct chart_options *options, const char *path, struct af_failure *why)
 {
     struct af_trace_memory trace;
-    bool text = options->chart.format[0] == 't';
+    static const char *const forms[] = {"text", "mermaid", "svg", "html"};
+    bool text = options->form == TEXT;
+    options->chart.format = forms[options->form];
     if (options->chart.width == 0)
         options->chart.width = af_opts_columns(stdout);
     if (options->chart.max_rows == 0 && !options->all)
@@ -164,8 +81,8 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
 static int run(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    struct chart_options options = {.chart = {.format = "text"}};
-    int files = af_opts_parse(opts, argc, argv, &options, &why);
+    struct chart_options options = {.form = TEXT};
+    int files = af_opts_parse(opts, argc, argv, &options, NULL, &why);
     if (files >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         return 0;

@@ -30,224 +30,72 @@ struct check_options {
     bool json, quiet, help;
 };
 
-#define OPTIONS(target) ((struct check_options *)(target))
+enum { BUDGET_MAX = 1000, JOBS_MAX = 64, PARTIES_MAX = 999 };
 
-enum { BUDGET_MAX = 1000, JOBS_MAX = 64 };
+#define OF struct check_options
 
-static int set_parties(void *target, const char *value, struct af_failure *why)
+static int set_parties(void *list, const char *value, struct af_failure *why)
 {
-    return af_opts_counts(value, 0, 999, &OPTIONS(target)->parties, why);
-}
-
-static int set_arg(void *target, const char *value, struct af_failure *why)
-{
-    return af_script_args_read(&OPTIONS(target)->args, value, why);
-}
-
-static int set_upgrade(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    OPTIONS(target)->check.upgrade = value;
-    return 0;
-}
-
-static int set_allow_fail(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->check.allow_fail = true;
-    return 0;
-}
-
-static int set_budget(void *target, const char *value, enum af_check_fault fault,
-                      struct af_failure *why)
-{
-    int64_t count;
-    if (af_opts_integer(value, 0, BUDGET_MAX, &count, why) != 0)
-        return -1;
-    OPTIONS(target)->check.budget[fault] = (uint32_t)count;
-    return 0;
-}
-
-static int set_drop(void *target, const char *value, struct af_failure *why)
-{
-    return set_budget(target, value, AF_CHECK_DROP, why);
-}
-
-static int set_duplicate(void *target, const char *value, struct af_failure *why)
-{
-    return set_budget(target, value, AF_CHECK_DUPLICATE, why);
-}
-
-static int set_crash(void *target, const char *value, struct af_failure *why)
-{
-    return set_budget(target, value, AF_CHECK_CRASH, why);
-}
-
-static int set_lose(void *target, const char *value, struct af_failure *why)
-{
-    return set_budget(target, value, AF_CHECK_LOSE, why);
+    return af_opts_counts(value, 0, PARTIES_MAX, list, why);
 }
 
 static int set_timeouts(void *target, const char *value, struct af_failure *why)
 {
     struct check_options *options = target;
+    int64_t early = 0;
     options->check.any_timeout = strcmp(value, "any") == 0;
-    options->check.budget[AF_CHECK_EARLY] = 0;
-    if (options->check.any_timeout || strcmp(value, "quiet") == 0)
-        return 0;
-    if (value[0] < '0' || value[0] > '9')
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "'%s' is not quiet, any or a number",
-                              value);
-    return set_budget(target, value, AF_CHECK_EARLY, why);
-}
-
-static int set_fifo(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->check.fifo = true;
-    return 0;
-}
-
-static int set_count(const char *value, uint64_t *count, struct af_failure *why)
-{
-    int64_t number;
-    if (af_opts_integer(value, 1, INT64_MAX, &number, why) != 0)
-        return -1;
-    *count = (uint64_t)number;
-    return 0;
-}
-
-static int set_depth(void *target, const char *value, struct af_failure *why)
-{
-    return set_count(value, &OPTIONS(target)->check.depth_max, why);
-}
-
-static int set_states(void *target, const char *value, struct af_failure *why)
-{
-    return set_count(value, &OPTIONS(target)->check.states_max, why);
-}
-
-static int set_time(void *target, const char *value, struct af_failure *why)
-{
-    int64_t *time_ns = &OPTIONS(target)->time_ns;
-    if (af_opts_duration(value, time_ns, why) != 0)
-        return -1;
-    return *time_ns > 0 ? 0
-                        : af_failure_set(why, AF_FAILURE_USAGE, "",
-                                         "expected more than no time, not '%s'", value);
-}
-
-static int set_memory(void *target, const char *value, struct af_failure *why)
-{
-    static const char units[] = "KMGT";
-    char digits[24];
-    size_t len = strspn(value, "0123456789");
-    const char *unit = value[len] == '\0' ? NULL : strchr(units, value[len]);
-    int64_t number;
-    if (len == 0 || len >= sizeof digits ||
-        (value[len] != '\0' && (unit == NULL || value[len + 1] != '\0')))
-        return af_failure_set(why, AF_FAILURE_USAGE, "",
-                              "'%s' is not a size: digits, perhaps with K, M, G or T", value);
-    snprintf(digits, sizeof digits, "%.*s", (int)len, value);
-    if (af_opts_integer(digits, 1, INT64_MAX >> 40, &number, NULL) != 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, "",
-                              "'%s' is no memory that a machine has: expected such as 500M or 8G",
-                              value);
-    OPTIONS(target)->check.bytes_max = (uint64_t)number
-                                       << (unit == NULL ? 0 : 10 * (unit - units + 1));
-    return 0;
-}
-
-static int set_no_reduction(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->check.reduce = false;
-    return 0;
-}
-
-static int set_jobs(void *target, const char *value, struct af_failure *why)
-{
-    int64_t count;
-    if (af_opts_integer(value, 1, JOBS_MAX, &count, why) != 0)
-        return -1;
-    OPTIONS(target)->check.jobs = (unsigned)count;
-    return 0;
-}
-
-static int set_trace(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    OPTIONS(target)->trace_path = value;
-    return 0;
-}
-
-static int set_json(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->json = true;
-    return 0;
-}
-
-static int set_quiet(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->quiet = true;
-    return 0;
-}
-
-static int set_color(void *target, const char *value, struct af_failure *why)
-{
-    int mode = 0;
-    (void)target;
-    if (af_opts_choice(value, "auto|always|never", &mode, why) != 0)
-        return -1;
-    af_log_set_color((enum af_color_mode)mode);
-    return 0;
-}
-
-static int set_help(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->help = true;
+    if (!options->check.any_timeout && strcmp(value, "quiet") != 0) {
+        if (value[0] < '0' || value[0] > '9')
+            return af_failure_set(why, AF_FAILURE_USAGE, "", "'%s' is not quiet, any or a number",
+                                  value);
+        if (af_opts_integer(value, 0, BUDGET_MAX, &early, why) != 0)
+            return -1;
+    }
+    options->check.budget[AF_CHECK_EARLY] = (uint32_t)early;
     return 0;
 }
 
 static const struct af_opt opts[] = {
     {"parties", 0, "ROLE=N,…", "how many of each role (default: as the flow says)", "Run",
-     set_parties},
+     AF_OPT_READ(OF, parties, set_parties)},
     {"arg", 0, "NAME=VALUE", "an argument of the flow: strings as they are, the rest as JSON",
-     "Run", set_arg},
+     "Run", AF_OPT_READ(OF, args, af_opts_add_arg)},
     {"allow-fail", 0, NULL,
      "af.fail is an outcome, not a violation (the default where a fault is allowed)", "Run",
-     set_allow_fail},
+     AF_OPT_FLAG(OF, check.allow_fail)},
     {"upgrade", 0, "FLOW2", "each party may be reloaded to this version of the flow at any point",
-     "Run", set_upgrade},
-    {"drop", 0, "N", "at most N contracts are lost, anywhere in a run", "Faults", set_drop},
-    {"duplicate", 0, "N", "at most N contracts are delivered twice", "Faults", set_duplicate},
+     "Run", AF_OPT_TEXT(OF, check.upgrade)},
+    {"drop", 0, "N", "at most N contracts are lost, anywhere in a run", "Faults",
+     AF_OPT_COUNT(OF, check.budget[AF_CHECK_DROP], 0, BUDGET_MAX)},
+    {"duplicate", 0, "N", "at most N contracts are delivered twice", "Faults",
+     AF_OPT_COUNT(OF, check.budget[AF_CHECK_DUPLICATE], 0, BUDGET_MAX)},
     {"crash", 0, "N", "parties crash at most N times, and come back at any later step", "Faults",
-     set_crash},
-    {"lose", 0, "N", "at most N parties vanish for good", "Faults", set_lose},
+     AF_OPT_COUNT(OF, check.budget[AF_CHECK_CRASH], 0, BUDGET_MAX)},
+    {"lose", 0, "N", "at most N parties vanish for good", "Faults",
+     AF_OPT_COUNT(OF, check.budget[AF_CHECK_LOSE], 0, BUDGET_MAX)},
     {"timeouts", 0, "quiet|N|any",
      "quiet (the default): time passes only when nothing is in flight. N: besides, at most N "
      "timeouts come early. any: any timeout at any moment",
-     "Faults", set_timeouts},
+     "Faults", .set = set_timeouts},
     {"fifo", 0, NULL, "keep the order of each sender and receiver (default: any order)", "Faults",
-     set_fifo},
-    {"depth", 0, "D", "runs of at most D steps", "Bounds", set_depth},
-    {"states", 0, "N", "about N states", "Bounds", set_states},
-    {"time", 0, "T", "stop after this time", "Bounds", set_time},
+     AF_OPT_FLAG(OF, check.fifo)},
+    {"depth", 0, "D", "runs of at most D steps", "Bounds",
+     AF_OPT_COUNT(OF, check.depth_max, 1, INT64_MAX)},
+    {"states", 0, "N", "about N states", "Bounds",
+     AF_OPT_COUNT(OF, check.states_max, 1, INT64_MAX)},
+    {"time", 0, "T", "stop after this time", "Bounds", AF_OPT_DURATION(OF, time_ns, 1)},
     {"memory", 0, "SIZE", "what the states may take, as 4G (default: half of the machine's)",
-     "Bounds", set_memory},
+     "Bounds", AF_OPT_SIZE(OF, check.bytes_max, 1, INT64_MAX)},
     {"no-reduction", 0, NULL, "explore every state by every way, for plain counts", "Bounds",
-     set_no_reduction},
+     AF_OPT_CONSTANT(OF, check.reduce, false)},
     {"jobs", 0, "J", "threads (default: the machine's cores); the answer is the same", "Bounds",
-     set_jobs},
+     AF_OPT_COUNT(OF, check.jobs, 1, JOBS_MAX)},
     {"trace", 0, "FILE", "write the first counterexample as a trace, for `chart` and `replay`",
-     "Output", set_trace},
-    {"json", 0, NULL, "tell the result as one JSON object", "Output", set_json},
-    {"quiet", 'q', NULL, "violations and the last line only", "Output", set_quiet},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", set_color},
-    {"help", 'h', NULL, "show this", "Output", set_help},
+     "Output", AF_OPT_TEXT(OF, trace_path)},
+    {"json", 0, NULL, "tell the result as one JSON object", "Output", AF_OPT_FLAG(OF, json)},
+    {"quiet", 'q', NULL, "violations and the last line only", "Output", AF_OPT_FLAG(OF, quiet)},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
 
@@ -368,7 +216,7 @@ static int run(int argc, char **argv)
                           : cores > JOBS_MAX ? JOBS_MAX
                                              : (unsigned)cores}};
     int status = -1;
-    int words = af_opts_parse(opts, argc, argv, &options, &why);
+    int words = af_opts_parse(opts, argc, argv, &options, NULL, &why);
     if (words >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         status = 0;

@@ -4,77 +4,38 @@
 #include "base/bounds.h"
 #include "cli/ctl.h"
 #include "base/failure.h"
-#include "base/mem.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CTL(target) ((struct af_ctl *)(target))
-#define TEXT_OPTION(name, field)                                                                   \
-    static int set_##name(void *target, const char *value, struct af_failure *why)                 \
-    {                                                                                              \
-        if (value[0] == '\0')                                                                      \
-            return af_failure_set(why, AF_FAILURE_USAGE, "", "has no value");                      \
-        CTL(target)->field = value;                                                                \
-        return 0;                                                                                  \
-    }
-#define FLAG_OPTION(name, field)                                                                   \
-    static int set_##name(void *target, const char *value, struct af_failure *why)                 \
-    {                                                                                              \
-        (void)value, (void)why;                                                                    \
-        CTL(target)->field = true;                                                                 \
-        return 0;                                                                                  \
-    }
-
-TEXT_OPTION(control, control)
-TEXT_OPTION(state, state)
-TEXT_OPTION(task, task)
-TEXT_OPTION(role, role)
-TEXT_OPTION(output, output)
-FLAG_OPTION(json, json)
-FLAG_OPTION(follow, follow)
-FLAG_OPTION(dry_run, dry_run)
-FLAG_OPTION(restart_waiting, restart_waiting)
-FLAG_OPTION(help, help)
-
-static int set_wait(void *target, const char *value, struct af_failure *why)
-{
-    return af_opts_duration(value, &CTL(target)->wait_ns, why);
-}
-
-static int set_arg(void *target, const char *value, struct af_failure *why)
-{
-    return af_script_args_read(&CTL(target)->args, value, why);
-}
-
-static int set_peers(void *target, const char *value, struct af_failure *why)
-{
-    return af_bus_members_read(&CTL(target)->peers, value, why);
-}
+#define OF struct af_ctl
 
 static const struct af_opt opts[] = {
     {"control", 0, "SOCKET", "the node's socket (default: $AFRUN_CONTROL)", "Which node",
-     set_control},
-    {"state", 0, "DIR", "the node's state folder, where its socket is", "Which node", set_state},
-    {"task", 0, "T", "the task to take part in", "launch", set_task},
-    {"role", 0, "R", "this node's role in it", "launch", set_role},
+     AF_OPT_TEXT(OF, control)},
+    {"state", 0, "DIR", "the node's state folder, where its socket is", "Which node",
+     AF_OPT_TEXT(OF, state)},
+    {"task", 0, "T", "the task to take part in", "launch", AF_OPT_ID(OF, task)},
+    {"role", 0, "R", "this node's role in it", "launch", AF_OPT_ID(OF, role)},
     {"peers", 0, "role=ID,…",
      "the task's nodes and their roles: role=ID,ID;role=ID (default: as the bus lists them)",
-     "launch", set_peers},
-    {"arg", 0, "name=value", "an argument of the flow", "launch", set_arg},
+     "launch", AF_OPT_READ(OF, peers, af_opts_add_members)},
+    {"arg", 0, "name=value", "an argument of the flow", "launch",
+     AF_OPT_READ(OF, args, af_opts_add_arg)},
     {"dry-run", 0, NULL, "say what would become of each party, its data too; change nothing",
-     "reload", set_dry_run},
-    {"wait", 0, "T", "give handlers that wait so long to end (default 10s)", "reload", set_wait},
+     "reload", AF_OPT_FLAG(OF, dry_run)},
+    {"wait", 0, "T", "give handlers that wait so long to end (default 10s)", "reload",
+     AF_OPT_DURATION(OF, wait_ns, 0)},
     {"restart-waiting", 0, NULL,
      "do not wait for them: run them again, from their event, in the new version", "reload",
-     set_restart_waiting},
-    {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", set_follow},
+     AF_OPT_FLAG(OF, restart_waiting)},
+    {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", AF_OPT_FLAG(OF, follow)},
     {"output", 'o', "FILE", "where to write the trace (default: standard output)", "trace",
-     set_output},
-    {"json", 0, NULL, "print the node's answer as it is", "Output", set_json},
-    {"help", 'h', NULL, "show this", "Output", set_help},
+     AF_OPT_TEXT(OF, output)},
+    {"json", 0, NULL, "print the node's answer as it is", "Output", AF_OPT_FLAG(OF, json)},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
 
@@ -95,7 +56,7 @@ static int run(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_ctl ctl = {.wait_ns = 10 * AF_S_NS};
-    int words = af_opts_parse(opts, argc, argv, &ctl, &why);
+    int words = af_opts_parse(opts, argc, argv, &ctl, NULL, &why);
     int status = -1;
     if (words >= 0 && ctl.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));

@@ -13,24 +13,10 @@ struct replay_options {
     bool help;
 };
 
-static int set_step(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    ((struct replay_options *)target)->replay.step = true;
-    return 0;
-}
-
-static int set_help(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    ((struct replay_options *)target)->help = true;
-    return 0;
-}
-
 static const struct af_opt opts[] = {
     {"step", 0, NULL, "step by step: what happens next, a party's data, its queue", "Options",
-     set_step},
-    {"help", 'h', NULL, "show this", "Options", set_help},
+     AF_OPT_FLAG(struct replay_options, replay.step)},
+    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct replay_options, help)},
     {0},
 };
 
@@ -49,7 +35,7 @@ static int run(int argc, char **argv)
     struct replay_options options = {0};
     struct af_trace_memory trace;
     int status = -1;
-    int words = af_opts_parse(opts, argc, argv, &options, &why);
+    int words = af_opts_parse(opts, argc, argv, &options, NULL, &why);
     if (words >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         return 0;

@@ -154,7 +154,7 @@ static int run(int argc, char **argv)
     struct af_run_options options;
     int status = -1;
     af_run_options_init(&options);
-    int files = af_opts_parse(af_run_opts, argc, argv, &options, &why);
+    int files = af_opts_parse(af_run_opts, argc, argv, &options, NULL, &why);
     if (files >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_run_options_release(&options);
@@ -163,8 +163,7 @@ static int run(int argc, char **argv)
     read_environment(&options);
     if (files >= 0 && check_mode(&options, files, &why) == 0 &&
         af_run_options_finish(&options, argv, files, &why) == 0) {
-        if (options.verbosity > 0)
-            af_log_set_level(AF_LOG_DEBUG);
+        af_log_set_verbosity(options.verbosity > 0); /* -q is about the parties' own lines */
         options.sim.quiet = options.verbosity < 0 || options.runs > 1;
         options.sim.needs_mock = !options.mock;
         status = run_by_options(&options, &why);

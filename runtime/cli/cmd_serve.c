@@ -24,7 +24,6 @@ struct serve_command {
     struct af_bus_member_list members;
     bool help;
     int verbosity;
-    enum af_color_mode color;
     /* while it runs */
     struct af_loop *loop;
     struct af_serve *service;
@@ -34,96 +33,43 @@ struct serve_command {
 
 /* ---- Options. ---- */
 
-#define COMMAND(target) ((struct serve_command *)(target))
-#define TEXT_OPTION(name, field)                                                                   \
-    static int set_##name(void *target, const char *value, struct af_failure *why)                 \
-    {                                                                                              \
-        (void)why;                                                                                 \
-        COMMAND(target)->field = value;                                                            \
-        return 0;                                                                                  \
-    }
-#define FLAG_OPTION(name, field)                                                                   \
-    static int set_##name(void *target, const char *value, struct af_failure *why)                 \
-    {                                                                                              \
-        (void)value, (void)why;                                                                    \
-        COMMAND(target)->field = true;                                                             \
-        return 0;                                                                                  \
-    }
-
-TEXT_OPTION(listen, serve.listen)
-TEXT_OPTION(bus, serve.bus_name)
-TEXT_OPTION(files, serve.files)
-TEXT_OPTION(shared_disk, serve.shared_disk)
-TEXT_OPTION(tokens, serve.tokens)
-TEXT_OPTION(admin_token, serve.admin_token)
-TEXT_OPTION(node, serve.node)
-TEXT_OPTION(certificate, serve.certificate)
-TEXT_OPTION(key, serve.key)
-TEXT_OPTION(client_ca, serve.client_ca)
-FLAG_OPTION(prefix_nodes, serve.prefix_nodes)
-FLAG_OPTION(open_tasks, bus.open_tasks)
-FLAG_OPTION(help, help)
-
-static int set_quiet(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    COMMAND(target)->verbosity--;
-    return 0;
-}
-
-static int set_verbose(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    COMMAND(target)->verbosity++;
-    return 0;
-}
-
-static int set_color(void *target, const char *value, struct af_failure *why)
-{
-    int index;
-    if (af_opts_choice(value, "auto|always|never", &index, why) != 0)
-        return -1;
-    COMMAND(target)->color = (enum af_color_mode)index;
-    return 0;
-}
-
-static int set_members(void *target, const char *value, struct af_failure *why)
-{
-    return af_bus_members_read(&COMMAND(target)->members, value, why);
-}
+#define OF struct serve_command
 
 static const struct af_opt opts[] = {
     {"listen", 0, "ADDR:PORT", "where to listen (default 127.0.0.1:9080); port 0: any free one",
-     "Service", set_listen},
-    {"bus", 0, "URL", "where contracts live (default local:afrun.db)", "Service", set_bus},
+     "Service", AF_OPT_TEXT(OF, serve.listen)},
+    {"bus", 0, "URL", "where contracts live (default local:afrun.db)", "Service",
+     AF_OPT_TEXT(OF, serve.bus_name)},
     {"files", 0, "DIR", "where files are kept (default: beside the bus's file)", "Service",
-     set_files},
+     AF_OPT_TEXT(OF, serve.files)},
     {"shared-disk", 0, "DIR",
      "let an upload name a file below DIR instead of sending it (any caller can read all of DIR)",
-     "Service", set_shared_disk},
-    {"tls-cert", 0, "FILE", "serve TLS with this certificate (PEM)", "Service", set_certificate},
-    {"tls-key", 0, "FILE", "its key (PEM, mode 600)", "Service", set_key},
+     "Service", AF_OPT_TEXT(OF, serve.shared_disk)},
+    {"tls-cert", 0, "FILE", "serve TLS with this certificate (PEM)", "Service",
+     AF_OPT_TEXT(OF, serve.certificate)},
+    {"tls-key", 0, "FILE", "its key (PEM, mode 600)", "Service", AF_OPT_TEXT(OF, serve.key)},
     {"tokens", 0, "FILE",
      "who a caller with `Authorization: Bearer TOKEN` is: lines of `token node-id` (mode 600)",
-     "Callers", set_tokens},
+     "Callers", AF_OPT_TEXT(OF, serve.tokens)},
     {"client-ca", 0, "FILE",
      "trust clients' certificates signed by this CA; the common name is the node", "Callers",
-     set_client_ca},
+     AF_OPT_TEXT(OF, serve.client_ca)},
     {"node", 0, "ID", "a caller without a token, on this machine, is this node", "Callers",
-     set_node},
+     AF_OPT_ID(OF, serve.node)},
     {"prefix-nodes", 0, NULL,
      "a caller without a token, on this machine, is named by the path: /node/<id>/… (for tests)",
-     "Callers", set_prefix_nodes},
+     "Callers", AF_OPT_FLAG(OF, serve.prefix_nodes)},
     {"admin-token", 0, "FILE", "a file that holds the token of who creates and ends tasks", "Tasks",
-     set_admin_token},
+     AF_OPT_TEXT(OF, serve.admin_token)},
     {"members", 0, "role=ID,…", "the nodes of every task that is used; role=ID,ID;role=ID", "Tasks",
-     set_members},
+     AF_OPT_READ(OF, members, af_opts_add_members)},
     {"open-tasks", 0, NULL, "tasks spring up by use, and nodes join them by use", "Tasks",
-     set_open_tasks},
-    {"quiet", 'q', NULL, "warnings and errors only", "Output", set_quiet},
-    {"verbose", 'v', NULL, "say more", "Output", set_verbose},
-    {"color", 0, "auto|always|never", "colour messages", "Output", set_color},
-    {"help", 'h', NULL, "show this", "Output", set_help},
+     AF_OPT_FLAG(OF, bus.open_tasks)},
+    {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
+     .excludes = "verbose"},
+    {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
+    {"color", 0, "auto|always|never", "colour messages", "Output", AF_OPT_COLOR},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
 
@@ -242,9 +188,8 @@ static int run(int argc, char **argv)
     struct af_failure why = AF_FAILURE_INIT;
     struct serve_command command = {
         .serve = {.listen = "127.0.0.1:9080", .bus_name = "local:afrun.db"},
-        .color = AF_COLOR_AUTO,
     };
-    int others = af_opts_parse(opts, argc, argv, &command, &why);
+    int others = af_opts_parse(opts, argc, argv, &command, NULL, &why);
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_bus_members_release(&command.members);
@@ -252,10 +197,7 @@ static int run(int argc, char **argv)
     }
     if (others > 0)
         af_failure_set(&why, AF_FAILURE_USAGE, argv[0], "serve takes options only");
-    af_log_set_color(command.color);
-    af_log_set_level(command.verbosity < 0   ? AF_LOG_WARNING
-                     : command.verbosity > 0 ? AF_LOG_DEBUG
-                                             : AF_LOG_INFO);
+    af_log_set_verbosity(command.verbosity);
     char *files = NULL;
     if (why.kind == AF_FAILURE_NONE) {
         number_members(&command);

@@ -91,6 +91,7 @@ struct parser {
     char **argv;
     int at; /* the argument that is read */
     void *target;
+    af_opts_given given;
     struct af_failure *why;
 };
 
@@ -117,11 +118,41 @@ static int refuse(const struct parser *parser, const char *typed, const char *te
     return af_failure_set(parser->why, AF_FAILURE_USAGE, typed, "%s", text);
 }
 
-static int set(const struct parser *parser, const struct af_opt *opt, const char *typed,
+/* Whether a list of names, divided by blanks, has the name. */
+static bool lists(const char *names, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = names; at != NULL && *at != '\0'; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+        if (word == len && memcmp(at, name, len) == 0)
+            return true;
+        at += word;
+    }
+    return false;
+}
+
+const struct af_opt *af_opts_clash(const struct af_opt *opts, af_opts_given given,
+                                   const struct af_opt *opt)
+{
+    for (const struct af_opt *other = opts; other->name != NULL; other++) {
+        if ((given >> (other - opts) & 1) != 0 &&
+            (lists(opt->excludes, other->name) || lists(other->excludes, opt->name)))
+            return other;
+    }
+    return NULL;
+}
+
+static int set(struct parser *parser, const struct af_opt *opt, const char *typed,
                const char *value)
 {
     struct af_failure failure = AF_FAILURE_INIT;
-    if (opt->set(parser->target, value, &failure) == 0)
+    const struct af_opt *other = af_opts_clash(parser->opts, parser->given, opt);
+    assert(opt - parser->opts < AF_OPTS_ROWS_MAX);
+    if (other != NULL)
+        return af_failure_set(parser->why, AF_FAILURE_USAGE, typed, "does not go with --%s",
+                              other->name);
+    parser->given |= (af_opts_given)1 << (opt - parser->opts);
+    if (af_opts_set(opt, parser->target, value, &failure) == 0)
         return 0;
     assert(failure.kind != AF_FAILURE_NONE);
     return af_failure_set(parser->why, failure.kind, failure.what[0] == '\0' ? typed : failure.what,
@@ -209,19 +240,21 @@ static int parse_short(struct parser *parser, const char *argument)
 }
 
 int af_opts_parse(const struct af_opt *opts, int argc, char **argv, void *target,
-                  struct af_failure *why)
+                  af_opts_given *given, struct af_failure *why)
 {
-    struct parser parser = {opts, argc, argv, 0, target, why};
-    int positional_count = 0;
+    struct parser parser = {opts, argc, argv, 0, target, 0, why};
+    int positional_count = 0, result = 0;
     bool ended = false;
-    for (; parser.at < argc; parser.at++) {
+    for (; parser.at < argc && result == 0; parser.at++) {
         char *argument = argv[parser.at];
         if (ended || argument[0] != '-' || argument[1] == '\0')
             argv[positional_count++] = argument; /* never beyond the one that is read */
         else if (strcmp(argument, "--") == 0)
             ended = true;
-        else if ((argument[1] == '-' ? parse_long : parse_short)(&parser, argument) != 0)
-            return -1;
+        else
+            result = (argument[1] == '-' ? parse_long : parse_short)(&parser, argument);
     }
-    return positional_count;
+    if (given != NULL)
+        *given = parser.given;
+    return result == 0 ? positional_count : -1;
 }

@@ -1,15 +1,24 @@
 /* opts.h: command-line options as rows of a table.
  *
- * A command lists its options as rows; parsing, help and shell completion all read the same rows:
+ * A command lists its options as rows; parsing, help and shell completion all read the same rows. A
+ * row says what kind of value the option has, within which bounds, and in which field of the
+ * command's options it goes; a function stands there only where more is read than a value:
  *
- *     static int set_drop(void *target, const char *value, struct af_failure *why)
- *     {
- *         return af_opts_probability(value, &((struct run_options *)target)->drop, why);
- *     }
+ *     struct run_options {
+ *         double drop;
+ *         int verbosity;
+ *         struct af_script_arg_list args;
+ *         bool help;
+ *     };
  *
  *     static const struct af_opt opts[] = {
- *         {"drop", 0, "P", "lose each message with probability P", "Faults", set_drop},
- *         {"help", 'h', NULL, "show this help", "Output", set_help},
+ *         {"drop", 0, "P", "lose each message with probability P", "Faults",
+ *          AF_OPT_PROBABILITY(struct run_options, drop)},
+ *         {"arg", 0, "NAME=VALUE", "an argument of the flow", "Run",
+ *          AF_OPT_READ(struct run_options, args, af_opts_add_arg)},
+ *         {"quiet", 'q', NULL, "say less", "Output",
+ *          AF_OPT_CONSTANT(struct run_options, verbosity, -1)},
+ *         {"help", 'h', NULL, "show this help", "Output", AF_OPT_FLAG(struct run_options, help)},
  *         {0},
  *     };
  *
@@ -20,16 +29,32 @@
 #ifndef AF_OPTS_H
 #define AF_OPTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct af_failure;
 
-/* Takes an option into target. value is borrowed from argv, so it lives as long as the process;
- * NULL for a flag. Returns 0, or -1 with *why filled; an empty `what` is then replaced by the
- * option's name. */
-typedef int af_opt_set_fn(void *target, const char *value, struct af_failure *why);
+/* Takes a value into a field of the command's options. value is borrowed from argv, so it lives as
+ * long as the process; NULL for a flag. Returns 0, or -1 with *why filled; an empty `what` is then
+ * replaced by the option's name. */
+typedef int af_opt_set_fn(void *field, const char *value, struct af_failure *why);
+
+/* Told of an option that is given, before it is set. */
+typedef void af_opt_note_fn(void *target, const char *name, const char *value);
+
+enum af_opt_kind {
+    AF_OPT_BY_SETTER,
+    AF_OPT_IS_CONSTANT, /* a flag: `lowest` goes into an integer or bool */
+    AF_OPT_IS_TEXT,     /* any but an empty one, into a const char * */
+    AF_OPT_IS_ID,       /* of a node, a task or a role, into a const char * */
+    AF_OPT_IS_COUNT,    /* from lowest to most, into an integer */
+    AF_OPT_IS_SIZE,     /* digits and K, M, G or T, from 1 to most bytes, into an integer */
+    AF_OPT_IS_DURATION, /* at least `lowest` nanoseconds, into an int64_t */
+    AF_OPT_IS_PROBABILITY,
+    AF_OPT_IS_COLOR, /* auto|always|never: into the whole program (base/log.h) */
+};
 
 struct af_opt {
     const char *name; /* without the dashes */
@@ -37,8 +62,38 @@ struct af_opt {
     const char *arg;  /* its argument in the help ("FILE", "auto|always|never"); NULL: a flag */
     const char *help;
     const char *section; /* its heading in the help; rows of a section stand together */
+    enum af_opt_kind kind;
+    unsigned size; /* of the field */
+    size_t at;     /* from the beginning of the command's options */
+    int64_t lowest, most;
+    int64_t unit; /* of a size without a letter, in bytes */
     af_opt_set_fn *set;
+    af_opt_note_fn *note; /* or NULL */
+    const char *excludes; /* names of options that do not go with it, divided by blanks; or NULL */
 };
+
+/* What stands in a row behind its section: the kind and its field. A field of another C type than
+ * the kind writes does not compile. */
+#define AF_OPT_FIELD(type, field) .at = offsetof(type, field), .size = sizeof((type *)0)->field
+#define AF_OPT_TYPED(type, field, c_type)                                                          \
+    .at = offsetof(type, field) + 0 * sizeof(_Generic(&((type *)0)->field, c_type * : 1)),         \
+    .size = sizeof(c_type)
+#define AF_OPT_CONSTANT(type, field, value)                                                        \
+    .kind = AF_OPT_IS_CONSTANT, AF_OPT_FIELD(type, field), .lowest = (value)
+#define AF_OPT_FLAG(type, field)                                                                   \
+    .kind = AF_OPT_IS_CONSTANT, AF_OPT_TYPED(type, field, bool), .lowest = true
+#define AF_OPT_TEXT(type, field) .kind = AF_OPT_IS_TEXT, AF_OPT_TYPED(type, field, const char *)
+#define AF_OPT_ID(type, field) .kind = AF_OPT_IS_ID, AF_OPT_TYPED(type, field, const char *)
+#define AF_OPT_COUNT(type, field, from, to)                                                        \
+    .kind = AF_OPT_IS_COUNT, AF_OPT_FIELD(type, field), .lowest = (from), .most = (to)
+#define AF_OPT_SIZE(type, field, of, to)                                                           \
+    .kind = AF_OPT_IS_SIZE, AF_OPT_FIELD(type, field), .unit = (of), .most = (to)
+#define AF_OPT_DURATION(type, field, from)                                                         \
+    .kind = AF_OPT_IS_DURATION, AF_OPT_TYPED(type, field, int64_t), .lowest = (from)
+#define AF_OPT_PROBABILITY(type, field)                                                            \
+    .kind = AF_OPT_IS_PROBABILITY, AF_OPT_TYPED(type, field, double)
+#define AF_OPT_COLOR .kind = AF_OPT_IS_COLOR
+#define AF_OPT_READ(type, field, function) AF_OPT_FIELD(type, field), .set = (function)
 
 struct af_opts_command {
     const char *name;          /* "run"; of a command's command both words: "ctl status" */
@@ -50,13 +105,25 @@ struct af_opts_command {
 
 /* ---- Parsing. ---- */
 
-/* Calls set() of the row of each option of argv (which starts behind the command's name), in their
- * order, and moves the positional arguments to the front of argv in their order.
- * Returns how many those are, or -1 with *why filled (AF_FAILURE_USAGE; `what` is the option as
- * typed) for an option that is unknown, has a value too many or none, or was refused by set();
- * options before it have been set then. */
+/* Which rows of a table were given, a bit each in their order. */
+typedef uint64_t af_opts_given;
+#define AF_OPTS_ROWS_MAX 64
+
+/* Sets each option of argv (which starts behind the command's name) in target, in their order, and
+ * moves the positional arguments to the front of argv in their order. *given may be NULL.
+ * Returns how many positional ones there are, or -1 with *why filled (AF_FAILURE_USAGE; `what` is
+ * the option as typed) for an option that is unknown, has a value too many or none, is refused, or
+ * does not go with another; options before it have been set then. */
 int af_opts_parse(const struct af_opt *opts, int argc, char **argv, void *target,
-                  struct af_failure *why);
+                  af_opts_given *given, struct af_failure *why);
+
+/* Sets one option; value is NULL for a flag. Returns 0, or -1 with *why filled; `what` is empty
+ * unless the row's function fills it. */
+int af_opts_set(const struct af_opt *opt, void *target, const char *value, struct af_failure *why);
+
+/* The option among those given that does not go with opt, or NULL. */
+const struct af_opt *af_opts_clash(const struct af_opt *opts, af_opts_given given,
+                                   const struct af_opt *opt);
 
 /* The command called name in a table whose last row has no name, or NULL. */
 const struct af_opts_command *af_opts_find_command(const struct af_opts_command *commands,
@@ -109,6 +176,11 @@ int af_opts_integer(const char *text, int64_t min, int64_t max, int64_t *value,
 /* One of the words of choices ("auto|always|never"): its place among them, from 0. */
 int af_opts_choice(const char *text, const char *choices, int *index, struct af_failure *why);
 
+/* Digits, perhaps with K, M, G or T (of 1024); without one they count units. From 1 to max bytes.
+ */
+int af_opts_size(const char *text, int64_t unit, int64_t max, int64_t *bytes,
+                 struct af_failure *why);
+
 /* "role=N,role=N", N from min to max, appended to list; a role that the list has already is an
  * error. A name is a letter or _, then letters, digits, _ and -. */
 struct af_opts_count {
@@ -128,5 +200,15 @@ void af_opts_counts_release(struct af_opts_counts *list);
 /* "role:P". The caller frees *role. */
 int af_opts_role_probability(const char *text, char **role, double *probability,
                              struct af_failure *why);
+
+/* ---- Fields of which several commands have one: for AF_OPT_READ. ---- */
+
+int af_opts_add_arg(void *list, const char *text, struct af_failure *why); /* af_script_arg_list */
+int af_opts_add_members(void *list, const char *text,
+                        struct af_failure *why); /* af_bus_member_list */
+int af_opts_grant_read(void *grants, const char *folder, struct af_failure *why); /* af_grants */
+int af_opts_grant_write(void *grants, const char *folder, struct af_failure *why);
+int af_opts_grant_host(void *grants, const char *host, struct af_failure *why);
+int af_opts_grant_program(void *grants, const char *program, struct af_failure *why);
 
 #endif

@@ -204,6 +204,24 @@ int af_opts_integer(const char *text, int64_t min, int64_t max, int64_t *value,
     return 0;
 }
 
+int af_opts_size(const char *text, int64_t unit, int64_t max, int64_t *bytes,
+                 struct af_failure *why)
+{
+    static const char letters[] = "KMGT";
+    size_t len = strspn(text, "0123456789");
+    const char *letter = text[len] == '\0' ? NULL : strchr(letters, text[len]);
+    uint64_t number = 0;
+    if (len == 0 || (text[len] != '\0' && (letter == NULL || text[len + 1] != '\0')))
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "'%s' is not a size: digits, perhaps with K, M, G or T", text);
+    int64_t factor = letter == NULL ? unit : (int64_t)1 << (10 * (letter - letters + 1));
+    if (!read_number(text, len, (uint64_t)(max / factor), &number) || number == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "'%s' is too large or nothing: expected such as 500M or 8G", text);
+    *bytes = (int64_t)number * factor;
+    return 0;
+}
+
 int af_opts_choice(const char *text, const char *choices, int *index, struct af_failure *why)
 {
     int place = 0;

@@ -251,7 +251,7 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
         af_failure_set(why, AF_FAILURE_USAGE, options->trace_path, "its header names no files");
     else if (find_files(names, options, files, why) == 0 &&
              read_schedule(&header, &schedule, &run.sim, why) == 0 &&
-             af_opts_parse(af_run_opts, (int)words->item_count, argv, &run, why) >= 0 &&
+             af_opts_parse(af_run_opts, (int)words->item_count, argv, &run, NULL, why) >= 0 &&
              af_run_options_finish(&run, files, (int)names->item_count, why) == 0) {
         note_changed_files(&header, files);
         run.sim.seed = (uint64_t)seed;

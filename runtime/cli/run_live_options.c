@@ -1,4 +1,4 @@
-/* run_live_options.c: the options of a party for real: see run_options.h. */
+/* run_live_options.c: the options as a party for real takes them: see run_options.h. */
 #include "cli/run_options.h"
 
 #include "base/failure.h"
@@ -7,63 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define OPTIONS(target) ((struct af_run_options *)(target))
-
-int af_run_set_shared(void *target, const char *value, struct af_failure *why)
-{
-    if (value[0] == '\0')
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected a file");
-    OPTIONS(target)->shared = value;
-    return 0;
-}
-
-int af_run_set_bus(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    OPTIONS(target)->bus = value;
-    return 0;
-}
-
-int af_run_set_role(void *target, const char *value, struct af_failure *why)
-{
-    OPTIONS(target)->role = value;
-    return af_bus_check_id(value, why);
-}
-
-int af_run_set_node(void *target, const char *value, struct af_failure *why)
-{
-    OPTIONS(target)->node = value;
-    return af_bus_check_id(value, why);
-}
-
-int af_run_set_task(void *target, const char *value, struct af_failure *why)
-{
-    OPTIONS(target)->task = value;
-    return af_bus_check_id(value, why);
-}
-
-int af_run_set_state(void *target, const char *value, struct af_failure *why)
-{
-    if (value[0] == '\0')
-        return af_failure_set(why, AF_FAILURE_USAGE, "", "expected a file");
-    OPTIONS(target)->state = value;
-    return 0;
-}
-
-int af_run_set_config(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    OPTIONS(target)->config_path = value;
-    return 0;
-}
-
-int af_run_set_peers(void *target, const char *value, struct af_failure *why)
-{
-    return af_bus_members_read(&OPTIONS(target)->peers, value, why);
-}
-
-/* ---- Together. ---- */
 
 bool af_run_is_live(const struct af_run_options *options)
 {

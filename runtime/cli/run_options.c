@@ -4,7 +4,6 @@
 #include "base/bounds.h"
 #include "base/failure.h"
 #include "json/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -33,8 +32,9 @@ void af_run_options_release(struct af_run_options *options)
 }
 
 /* Notes an option that decides the run, for the trace's header. */
-static void record(struct af_run_options *options, const char *name, const char *value)
+static void record(void *target, const char *name, const char *value)
 {
+    struct af_run_options *options = target;
     struct af_buf word = AF_BUF_EMPTY;
     af_buf_printf(&word, value == NULL ? "--%s" : "--%s=%s", name, value);
     af_buf_append_char(&options->recorded, options->recorded.len == 0 ? '[' : ',');
@@ -43,69 +43,21 @@ static void record(struct af_run_options *options, const char *name, const char 
     af_buf_release(&word);
 }
 
-/* ---- One function an option. ---- */
+/* ---- What is more than a value. ---- */
 
+#define OF struct af_run_options
 #define OPTIONS(target) ((struct af_run_options *)(target))
 #define SIM(target) (&OPTIONS(target)->sim)
 
-static int set_mock(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->mock = true;
-    return 0;
-}
-
 static int set_parties(void *target, const char *value, struct af_failure *why)
 {
-    record(target, "parties", value);
     return af_opts_counts(value, 0, AF_PARTIES_MAX, &OPTIONS(target)->parties, why);
-}
-
-static int set_seed(void *target, const char *value, struct af_failure *why)
-{
-    int64_t seed; /* a trace keeps it as a JSON integer */
-    if (af_opts_integer(value, 0, INT64_MAX, &seed, why) != 0)
-        return -1;
-    SIM(target)->seed = (uint64_t)seed;
-    return 0;
-}
-
-static int set_runs(void *target, const char *value, struct af_failure *why)
-{
-    return af_opts_integer(value, 1, AF_SIM_RUNS_MAX, &OPTIONS(target)->runs, why);
-}
-
-static int set_until(void *target, const char *value, struct af_failure *why)
-{
-    record(target, "until", value);
-    return af_opts_duration(value, &SIM(target)->until_ns, why);
 }
 
 static int set_latency(void *target, const char *value, struct af_failure *why)
 {
     struct af_fault_options *faults = &SIM(target)->faults;
-    record(target, "latency", value);
     return af_opts_duration_range(value, &faults->latency_min_ns, &faults->latency_max_ns, why);
-}
-
-static int set_fifo(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    record(target, "fifo", NULL);
-    SIM(target)->faults.fifo = true;
-    return 0;
-}
-
-static int set_drop(void *target, const char *value, struct af_failure *why)
-{
-    record(target, "drop", value);
-    return af_opts_probability(value, &SIM(target)->faults.drop, why);
-}
-
-static int set_duplicate(void *target, const char *value, struct af_failure *why)
-{
-    record(target, "duplicate", value);
-    return af_opts_probability(value, &SIM(target)->faults.duplicate, why);
 }
 
 static struct af_role_fault *add_fault(struct af_role_fault **faults, size_t *count)
@@ -119,7 +71,6 @@ static struct af_role_fault *add_fault(struct af_role_fault **faults, size_t *co
 static int set_crash(void *target, const char *value, struct af_failure *why)
 {
     struct af_fault_options *faults = &SIM(target)->faults;
-    record(target, "crash", value);
     struct af_role_fault *fault = add_fault(&faults->crashes, &faults->crash_count);
     return af_opts_role_probability(value, &fault->role, &fault->probability, why);
 }
@@ -127,7 +78,6 @@ static int set_crash(void *target, const char *value, struct af_failure *why)
 static int set_down(void *target, const char *value, struct af_failure *why)
 {
     struct af_fault_options *faults = &SIM(target)->faults;
-    record(target, "down", value);
     return af_opts_duration_range(value, &faults->down_min_ns, &faults->down_max_ns, why);
 }
 
@@ -137,7 +87,6 @@ static int set_lose(void *target, const char *value, struct af_failure *why)
     const char *colon = strchr(value, ':');
     const char *at = strchr(value, '@');
     int64_t count;
-    record(target, "lose", value);
     if (colon == NULL || colon == value || (at != NULL && at < colon))
         return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role:N or role:N@T, got '%s'",
                               value);
@@ -208,7 +157,6 @@ static int read_groups(struct af_partition *partition, char *text, struct af_fai
 static int set_partition(void *target, const char *value, struct af_failure *why)
 {
     struct af_fault_options *faults = &SIM(target)->faults;
-    record(target, "partition", value);
     if (strncmp(value, "random:", 7) == 0)
         return af_opts_probability(value + 7, &faults->random_partition, why);
     const char *at = strrchr(value, '@');
@@ -228,161 +176,86 @@ static int set_partition(void *target, const char *value, struct af_failure *why
     return result;
 }
 
-static int set_allow_fail(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    record(target, "allow-fail", NULL);
-    SIM(target)->allow_fail = true;
-    return 0;
-}
-
-static int set_arg(void *target, const char *value, struct af_failure *why)
-{
-    record(target, "arg", value);
-    return af_script_args_read(&OPTIONS(target)->args, value, why);
-}
-
-static int set_trace(void *target, const char *value, struct af_failure *why)
-{
-    (void)why;
-    OPTIONS(target)->trace_path = value;
-    return 0;
-}
-
-static int set_trace_data(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    record(target, "trace-data", NULL);
-    OPTIONS(target)->trace_data = true;
-    return 0;
-}
-
-static int set_allow_read(void *target, const char *value, struct af_failure *why)
-{
-    return af_file_access_grant(&SIM(target)->grants.files, 0, value, why);
-}
-
-static int set_allow_write(void *target, const char *value, struct af_failure *why)
-{
-    return af_file_access_grant(&SIM(target)->grants.files, 1, value, why);
-}
-
-static int set_allow_net(void *target, const char *value, struct af_failure *why)
-{
-    return af_grants_add_host(&SIM(target)->grants, value, why);
-}
-
-static int set_allow_run(void *target, const char *value, struct af_failure *why)
-{
-    return af_grants_add_program(&SIM(target)->grants, value, why);
-}
-
-static int set_quiet(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->verbosity = -1;
-    return 0;
-}
-
-static int set_verbose(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->verbosity = 1;
-    return 0;
-}
-
-static int set_color(void *target, const char *value, struct af_failure *why)
-{
-    int mode = 0;
-    (void)target;
-    if (af_opts_choice(value, "auto|always|never", &mode, why) != 0)
-        return -1;
-    af_log_set_color((enum af_color_mode)mode);
-    return 0;
-}
-
-static int set_json(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->json = true;
-    return 0;
-}
-
-static int set_help(void *target, const char *value, struct af_failure *why)
-{
-    (void)value, (void)why;
-    OPTIONS(target)->help = true;
-    return 0;
-}
-
 const struct af_opt af_run_opts[] = {
-    {"mock", 0, NULL, "all parties in this process, on a virtual clock", "Run", set_mock},
+    {"mock", 0, NULL, "all parties in this process, on a virtual clock", "Run",
+     AF_OPT_FLAG(OF, mock)},
     {"parties", 0, "ROLE=N,…", "how many of each role (default: as the flow says)", "Run",
-     set_parties},
+     .set = set_parties, .note = record},
     {"arg", 0, "NAME=VALUE", "an argument of the flow: strings as they are, the rest as JSON",
-     "Run", set_arg},
-    {"seed", 0, "S", "the run's only source of chance (default 1)", "Run", set_seed},
-    {"runs", 0, "N", "N runs, with the seeds S, S+1, … on all cores", "Run", set_runs},
-    {"until", 0, "T", "stop after this virtual time (default 24h)", "Run", set_until},
+     "Run", AF_OPT_READ(OF, args, af_opts_add_arg), .note = record},
+    {"seed", 0, "S", "the run's only source of chance (default 1)", "Run",
+     AF_OPT_COUNT(OF, sim.seed, 0, INT64_MAX)},
+    {"runs", 0, "N", "N runs, with the seeds S, S+1, … on all cores", "Run",
+     AF_OPT_COUNT(OF, runs, 1, AF_SIM_RUNS_MAX)},
+    {"until", 0, "T", "stop after this virtual time (default 24h)", "Run",
+     AF_OPT_DURATION(OF, sim.until_ns, 0), .note = record},
     {"allow-fail", 0, NULL,
      "af.fail is an outcome, not a failure of the run (the default where a fault is allowed)",
-     "Run", set_allow_fail},
+     "Run", AF_OPT_FLAG(OF, sim.allow_fail), .note = record},
     {"bus", 0, "URL", "be one party for real: local:FILE, http://HOST:PORT or https://HOST:PORT",
-     "For real", af_run_set_bus},
-    {"role", 0, "ROLE", "the party's role", "For real", af_run_set_role},
-    {"node", 0, "ID", "the node that we are", "For real", af_run_set_node},
-    {"task", 0, "ID", "the task", "For real", af_run_set_task},
+     "For real", AF_OPT_TEXT(OF, bus)},
+    {"role", 0, "ROLE", "the party's role", "For real", AF_OPT_ID(OF, role)},
+    {"node", 0, "ID", "the node that we are", "For real", AF_OPT_ID(OF, node)},
+    {"task", 0, "ID", "the task", "For real", AF_OPT_ID(OF, task)},
     {"peers", 0, "ROLE=ID,ID;ROLE=ID",
      "the task's nodes and their roles (default: as the bus lists them)", "For real",
-     af_run_set_peers},
+     AF_OPT_READ(OF, peers, af_opts_add_members)},
     {"state", 0, "FILE",
      "keep the party in FILE (SQLite): the same command goes on after a crash or Ctrl-C",
-     "For real", af_run_set_state},
+     "For real", AF_OPT_TEXT(OF, state)},
     {"config", 0, "FILE",
      "token, CA, client certificate and key, login (default: $AFRUN_CONFIG); never on the command "
      "line",
-     "For real", af_run_set_config},
+     "For real", AF_OPT_TEXT(OF, config_path)},
     {"shared", 0, "FILE",
      "with --mock: share the mock contexts of a script with other processes through FILE, in real "
      "time (default: $AFRUN_MOCK)",
-     "For real", af_run_set_shared},
+     "For real", AF_OPT_TEXT(OF, shared)},
     {"latency", 0, "A..B", "delay of each message (default 1ms..10ms; messages overtake)", "Faults",
-     set_latency},
-    {"fifo", 0, NULL, "keep the order of each sender and receiver", "Faults", set_fifo},
-    {"drop", 0, "P", "lose each message with probability P", "Faults", set_drop},
-    {"duplicate", 0, "P", "deliver each message twice with probability P", "Faults", set_duplicate},
+     .set = set_latency, .note = record},
+    {"fifo", 0, NULL, "keep the order of each sender and receiver", "Faults",
+     AF_OPT_FLAG(OF, sim.faults.fifo), .note = record},
+    {"drop", 0, "P", "lose each message with probability P", "Faults",
+     AF_OPT_PROBABILITY(OF, sim.faults.drop), .note = record},
+    {"duplicate", 0, "P", "deliver each message twice with probability P", "Faults",
+     AF_OPT_PROBABILITY(OF, sim.faults.duplicate), .note = record},
     {"crash", 0, "ROLE:P", "a party of the role crashes before an event, with probability P",
-     "Faults", set_crash},
-    {"down", 0, "A..B", "how long it is down then (default 10ms..60s)", "Faults", set_down},
+     "Faults", .set = set_crash, .note = record},
+    {"down", 0, "A..B", "how long it is down then (default 10ms..60s)", "Faults", .set = set_down,
+     .note = record},
     {"lose", 0, "ROLE:N[@T]",
      "N parties of the role, drawn by the seed, vanish for good (at T, or at an early moment drawn "
      "by "
      "the seed)",
-     "Faults", set_lose},
+     "Faults", .set = set_lose, .note = record},
     {"partition", 0, "'A,B|C@T..U'",
      "cut nodes or roles off from each other from T to U; random:P cuts at random, before a "
      "message "
      "with probability P, as long as --down says",
-     "Faults", set_partition},
+     "Faults", .set = set_partition, .note = record},
     {"upgrade", 0, "FLOW2[@T]",
      "reload each party to this version of the flow while the run goes on, one after the other "
      "around T; without T the order, when, and how fast are drawn by the seed",
-     "Faults", set_upgrade},
+     "Faults", .set = set_upgrade},
     {"trace", 0, "FILE",
      "write the run as JSON Lines, for `afrun chart` and `afrun replay` (-: standard output)",
-     "Output", set_trace},
+     "Output", AF_OPT_TEXT(OF, trace_path)},
     {"trace-data", 0, NULL, "with all of the parties' data, not only a hash", "Output",
-     set_trace_data},
-    {"json", 0, NULL, "tell the result as one JSON object", "Output", set_json},
-    {"quiet", 'q', NULL, "no logs of the parties", "Output", set_quiet},
-    {"verbose", 'v', NULL, "tracebacks, and more", "Output", set_verbose},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", set_color},
-    {"allow-read", 0, "DIR", "scripts may read files below DIR too", "Grants", set_allow_read},
-    {"allow-write", 0, "DIR", "scripts may write files below DIR too", "Grants", set_allow_write},
-    {"allow-net", 0, "HOST[:PORT]", "scripts may download from HOST", "Grants", set_allow_net},
+     AF_OPT_FLAG(OF, trace_data), .note = record},
+    {"json", 0, NULL, "tell the result as one JSON object", "Output", AF_OPT_FLAG(OF, json)},
+    {"quiet", 'q', NULL, "no logs of the parties", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
+     .excludes = "verbose"},
+    {"verbose", 'v', NULL, "tracebacks, and more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
+    {"allow-read", 0, "DIR", "scripts may read files below DIR too", "Grants",
+     AF_OPT_READ(OF, sim.grants, af_opts_grant_read)},
+    {"allow-write", 0, "DIR", "scripts may write files below DIR too", "Grants",
+     AF_OPT_READ(OF, sim.grants, af_opts_grant_write)},
+    {"allow-net", 0, "HOST[:PORT]", "scripts may download from HOST", "Grants",
+     AF_OPT_READ(OF, sim.grants, af_opts_grant_host)},
     {"allow-run", 0, "PROGRAM", "scripts may run PROGRAM: a path, or a name found in PATH",
-     "Grants", set_allow_run},
-    {"help", 'h', NULL, "show this", "Output", set_help},
+     "Grants", AF_OPT_READ(OF, sim.grants, af_opts_grant_program)},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
 

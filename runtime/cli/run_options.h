@@ -30,16 +30,6 @@ struct af_run_options {
 
 extern const struct af_opt af_run_opts[];
 
-/* run_live_options.c: the rows of a party for real. */
-int af_run_set_shared(void *target, const char *value, struct af_failure *why);
-int af_run_set_bus(void *target, const char *value, struct af_failure *why);
-int af_run_set_role(void *target, const char *value, struct af_failure *why);
-int af_run_set_node(void *target, const char *value, struct af_failure *why);
-int af_run_set_task(void *target, const char *value, struct af_failure *why);
-int af_run_set_peers(void *target, const char *value, struct af_failure *why);
-int af_run_set_state(void *target, const char *value, struct af_failure *why);
-int af_run_set_config(void *target, const char *value, struct af_failure *why);
-
 /* Whether the options ask for one party for real, or for a shared mock. */
 bool af_run_is_live(const struct af_run_options *options);
 

@@ -110,7 +110,7 @@ static int run_again(const struct af_check_options *check, const struct af_sched
     sim_words(check, &words);
     char **argv = af_mem_zero(words.count + 1, sizeof(char *));
     memcpy(argv, words.items, words.count * sizeof(char *));
-    if (af_opts_parse(af_run_opts, (int)words.count, argv, &run, why) >= 0 &&
+    if (af_opts_parse(af_run_opts, (int)words.count, argv, &run, NULL, why) >= 0 &&
         af_run_options_finish(&run, files, 1, why) == 0) {
         run.sim.quiet = true;
         run.sim.schedule = schedule;

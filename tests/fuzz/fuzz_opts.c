@@ -27,7 +27,7 @@ static bool parse(struct af_run_options *options, int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
     af_run_options_init(options);
-    int files = af_opts_parse(af_run_opts, argc, argv, options, &why);
+    int files = af_opts_parse(af_run_opts, argc, argv, options, NULL, &why);
     bool taken = files >= 0 && af_run_options_finish(options, argv, files, &why) == 0;
     demand(taken || (why.kind == AF_FAILURE_USAGE && why.what[0] != '\0' && why.why[0] != '\0'),
            "refused without a reason");

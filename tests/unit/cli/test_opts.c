@@ -59,19 +59,19 @@ static int set_latency(void *target, const char *value, struct af_failure *why)
 }
 
 static const struct af_opt opts[] = {
-    {"mock", 0, NULL, "all parties in this process", "What to run", set_mock},
+    {"mock", 0, NULL, "all parties in this process", "What to run", .set = set_mock},
     {"latency", 0, "A..B", "delay of a message; by default each has its own", "Faults",
-     set_latency},
-    {"drop", 0, "P", "lose a message with probability P", "Faults", set_drop},
-    {"duplicate", 0, "P", "deliver a message twice", "Faults", set_drop},
-    {"trace", 't', "FILE", "write the run", "Output", set_trace},
-    {"color", 0, "auto|always|never", "colours", "Output", set_trace},
-    {"quiet", 'q', NULL, "say less", "Output", set_quiet},
+     .set = set_latency},
+    {"drop", 0, "P", "lose a message with probability P", "Faults", .set = set_drop},
+    {"duplicate", 0, "P", "deliver a message twice", "Faults", .set = set_drop},
+    {"trace", 't', "FILE", "write the run", "Output", .set = set_trace},
+    {"color", 0, "auto|always|never", "colours", "Output", .set = set_trace},
+    {"quiet", 'q', NULL, "say less", "Output", .set = set_quiet},
     {0},
 };
 
 static const struct af_opt few_opts[] = {
-    {"state", 0, "DIR", "where state is kept", NULL, set_trace},
+    {"state", 0, "DIR", "where state is kept", NULL, .set = set_trace},
     {0},
 };
 
@@ -85,7 +85,7 @@ static const struct af_opts_command commands[] = {
 
 /* ---- Parsing. ---- */
 
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 struct parsed {
     struct target target;
@@ -107,7 +107,7 @@ static void parse(struct parsed *parsed, const char *words)
             *word = '\0';
         parsed->argv[argc++] = word;
     }
-    parsed->count = af_opts_parse(opts, argc, parsed->argv, &parsed->target, &parsed->why);
+    parsed->count = af_opts_parse(opts, argc, parsed->argv, &parsed->target, NULL, &parsed->why);
 }
 
 static void test_options_stand_anywhere_and_positionals_keep_their_order(void **state)
@@ -216,7 +216,7 @@ static void test_an_endless_name_is_refused(void **state)
     char *argv[] = {word};
     struct target target = {0};
     struct af_failure why = AF_FAILURE_INIT;
-    assert_int_equal(af_opts_parse(opts, 1, argv, &target, &why), -1);
+    assert_int_equal(af_opts_parse(opts, 1, argv, &target, NULL, &why), -1);
     assert_string_equal(why.why, "unknown option");
 }
 
@@ -366,9 +366,131 @@ static void test_bash_completes(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* ---- Rows that say what kind of value goes where. ---- */
+
+struct typed {
+    bool flag, kept;
+    int verbosity;
+    int32_t columns;
+    uint32_t budget[2];
+    uint64_t depth;
+    int64_t bytes, time_ns;
+    double drop;
+    const char *file, *node;
+};
+
+#define OF struct typed
+
+static void note(void *target, const char *name, const char *value)
+{
+    struct typed *typed = target;
+    assert_string_equal(name, "kept");
+    assert_null(value);
+    assert_false(typed->flag); /* it is not set yet */
+    typed->kept = true;
+}
+
+static const struct af_opt typed_opts[] = {
+    {"kept", 0, NULL, "", NULL, AF_OPT_FLAG(OF, flag), .note = note},
+    {"quiet", 'q', NULL, "", NULL, AF_OPT_CONSTANT(OF, verbosity, -1), .excludes = "loud kept"},
+    {"loud", 0, NULL, "", NULL, AF_OPT_CONSTANT(OF, verbosity, 1)},
+    {"columns", 0, "N", "", NULL, AF_OPT_COUNT(OF, columns, 40, 1000)},
+    {"crash", 0, "N", "", NULL, AF_OPT_COUNT(OF, budget[1], 0, 9)},
+    {"depth", 0, "N", "", NULL, AF_OPT_COUNT(OF, depth, 1, INT64_MAX)},
+    {"memory", 0, "SIZE", "", NULL, AF_OPT_SIZE(OF, bytes, 1 << 20, INT64_MAX)},
+    {"time", 0, "T", "", NULL, AF_OPT_DURATION(OF, time_ns, 1)},
+    {"drop", 0, "P", "", NULL, AF_OPT_PROBABILITY(OF, drop)},
+    {"file", 'o', "FILE", "", NULL, AF_OPT_TEXT(OF, file)},
+    {"node", 0, "ID", "", NULL, AF_OPT_ID(OF, node)},
+    {0},
+};
+
+static int parse_typed(struct typed *typed, const char *words, af_opts_given *given,
+                       struct af_failure *why)
+{
+    static char text[256];
+    char *argv[WORDS_MAX];
+    int argc = 0;
+    *typed = (struct typed){.depth = 7};
+    *why = AF_FAILURE_INIT;
+    snprintf(text, sizeof text, "%s", words);
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    return af_opts_parse(typed_opts, argc, argv, typed, given, why);
+}
+
+static void test_a_value_goes_into_its_field_and_no_other(void **state)
+{
+    (void)state;
+    struct typed t;
+    struct af_failure why;
+    af_opts_given given = 0;
+    assert_int_equal(parse_typed(&t,
+                                 "--kept --loud --columns 1000 --crash=9 --depth "
+                                 "9223372036854775807 --memory 3 --time 1ns --drop 0.5 -o x "
+                                 "--node n",
+                                 &given, &why),
+                     0);
+    assert_true(t.flag);
+    assert_true(t.kept);
+    assert_int_equal(t.verbosity, 1);
+    assert_int_equal(t.columns, 1000);
+    assert_int_equal(t.budget[0], 0);
+    assert_int_equal(t.budget[1], 9);
+    assert_true(t.depth == INT64_MAX);
+    assert_int_equal(t.bytes, 3 << 20);
+    assert_int_equal(t.time_ns, 1);
+    assert_true(t.drop == 0.5);
+    assert_string_equal(t.file, "x");
+    assert_string_equal(t.node, "n");
+    assert_int_equal(given, 0x7FD); /* all but --quiet */
+
+    assert_int_equal(parse_typed(&t, "-q --memory 5G", &given, &why), 0);
+    assert_int_equal(t.verbosity, -1);
+    assert_int_equal(t.bytes, (int64_t)5 << 30);
+    assert_int_equal(t.depth, 7); /* as it was */
+    assert_int_equal(given, 0x42);
+}
+
+static void test_a_value_out_of_its_row_is_refused(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"--columns=39", "--columns", "from 40 to 1000, not '39'"},
+        {"--columns=1001", "--columns", "from 40 to 1000"},
+        {"--crash=-1", "--crash", "from 0 to 9"},
+        {"--depth=9223372036854775808", "--depth", "expected an integer"},
+        {"--memory=0", "--memory", "'0' is too large or nothing"},
+        {"--memory=8388608T", "--memory", "is too large or nothing"},
+        {"--memory=9223372036854775808", "--memory", "is too large or nothing"},
+        {"--memory=5GB", "--memory", "'5GB' is not a size"},
+        {"--memory=G", "--memory", "'G' is not a size"},
+        {"--time=0", "--time", "expected more than no time, not '0'"},
+        {"--drop=2", "--drop", "a probability"},
+        {"--file=", "--file", "expected FILE, not ''"},
+        {"--node=*", "--node", "expected an ID without blanks, not '*'"},
+        {"--kept=yes", "--kept", "takes no value"},
+        {"-q --loud", "--loud", "does not go with --quiet"},
+        {"--loud -q", "-q", "does not go with --loud"},
+        {"--kept --quiet", "--quiet", "does not go with --kept"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct typed t;
+        struct af_failure why;
+        if (parse_typed(&t, rows[i][0], NULL, &why) != -1)
+            fail_msg("accepted: %s", rows[i][0]);
+        assert_int_equal(why.kind, AF_FAILURE_USAGE);
+        assert_string_equal(why.what, rows[i][1]);
+        if (strstr(why.why, rows[i][2]) == NULL)
+            fail_msg("%s: %s", rows[i][0], why.why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_value_goes_into_its_field_and_no_other),
+        cmocka_unit_test(test_a_value_out_of_its_row_is_refused),
         cmocka_unit_test(test_options_stand_anywhere_and_positionals_keep_their_order),
         cmocka_unit_test(test_short_options_are_joined_and_take_values),
         cmocka_unit_test(test_a_later_option_wins_and_an_empty_value_is_one),

@@ -33,7 +33,8 @@ static void parse(struct parsed *parsed, const char *words)
         assert_true(argc < WORDS_MAX);
         parsed->argv[argc++] = word;
     }
-    parsed->result = af_opts_parse(af_run_opts, argc, parsed->argv, &parsed->options, &parsed->why);
+    parsed->result =
+        af_opts_parse(af_run_opts, argc, parsed->argv, &parsed->options, NULL, &parsed->why);
     if (parsed->result >= 0 &&
         af_run_options_finish(&parsed->options, parsed->argv, parsed->result, &parsed->why) != 0)
         parsed->result = -1;
