@@ -1,8 +1,12 @@
 /* io.c: see io.h. */
 #include "base/io.h"
 
+#include "base/buf.h"
+
 #include <errno.h>
 #include <unistd.h>
+
+enum { PIECE = 1 << 16 };
 
 bool af_io_write_all(int fd, const void *bytes, size_t len)
 {
@@ -17,4 +21,38 @@ bool af_io_write_all(int fd, const void *bytes, size_t len)
         len -= (size_t)put;
     }
     return true;
+}
+
+ssize_t af_io_read(int fd, void *bytes, size_t max)
+{
+    size_t len = 0;
+    while (len < max) {
+        ssize_t got = read(fd, (char *)bytes + len, max - len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        len += (size_t)got;
+    }
+    return (ssize_t)len;
+}
+
+bool af_io_read_all(int fd, struct af_buf *out, size_t max)
+{
+    size_t before = out->len;
+    ssize_t got = PIECE;
+    while (got == PIECE && out->len - before <= max) {
+        if (!af_buf_reserve(out, PIECE))
+            break;
+        got = af_io_read(fd, out->data + out->len, PIECE);
+        if (got < 0)
+            return false;
+        out->len += (size_t)got;
+    }
+    if (!out->full && out->len - before <= max)
+        return true;
+    errno = EFBIG;
+    return false;
 }

@@ -1,12 +1,22 @@
-/* io.h: bytes into a file descriptor. */
+/* io.h: bytes into a file descriptor, and out of one. */
 #ifndef AF_IO_H
 #define AF_IO_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+struct af_buf;
 
 /* Writes all of the bytes, also where the system takes them in pieces or a signal comes between.
  * Returns false, with errno set, where it takes no more; some may have been written. */
 bool af_io_write_all(int fd, const void *bytes, size_t len);
+
+/* Reads until the end, or until max bytes are there. Returns how many, or -1 with errno set. */
+ssize_t af_io_read(int fd, void *bytes, size_t max);
+
+/* Appends all up to the end. Returns false with errno set: EFBIG where that is more than max bytes;
+ * some may have been appended. */
+bool af_io_read_all(int fd, struct af_buf *out, size_t max);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "json/json.h"
 #include "base/mem.h"
 
@@ -184,7 +185,6 @@ static int read_file(const char *path, char *text, size_t *len, struct af_failur
     int result = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t got = 0;
-    *len = 0;
     if (fd < 0 || fstat(fd, &info) != 0)
         af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
     else if (!S_ISREG(info.st_mode))
@@ -194,13 +194,9 @@ static int read_file(const char *path, char *text, size_t *len, struct af_failur
                        "holds secrets, and others may read it; mend it with: chmod 600 '%s'", path);
     else
         result = 0;
-    while (result == 0 && (got = read(fd, text + *len, AF_CONFIG_BYTES_MAX + 1 - *len)) != 0) {
-        if (got > 0)
-            *len += (size_t)got;
-        else if (errno != EINTR)
-            result =
-                af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
-    }
+    if (result == 0 && (got = af_io_read(fd, text, AF_CONFIG_BYTES_MAX + 1)) < 0)
+        result = af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
+    *len = got < 0 ? 0 : (size_t)got;
     if (result == 0 && *len > AF_CONFIG_BYTES_MAX)
         result = af_failure_set(why, AF_FAILURE_USAGE, path, "is larger than %d bytes",
                                 AF_CONFIG_BYTES_MAX);

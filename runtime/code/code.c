@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PIECE = 1 << 16 };
 
 void af_code_add(struct af_code *code, const char *path, const void *bytes, size_t len)
 {
@@ -81,25 +80,16 @@ static int cannot_read(const char *name, int code, struct af_failure *why)
 int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why)
 {
     struct stat info;
-    ssize_t got = 1;
     if (fd < 0 || fstat(fd, &info) != 0)
         return cannot_read(name, errno, why);
     if (!S_ISREG(info.st_mode))
         return af_failure_set(why, AF_FAILURE_USAGE, name, "is not a file");
-    while (got > 0 && out->len <= AF_SCRIPT_FILE_BYTES_MAX) {
-        af_buf_reserve(out, PIECE);
-        got = read(fd, out->data + out->len, PIECE);
-        if (got < 0 && errno == EINTR)
-            got = 1;
-        else if (got > 0)
-            out->len += (size_t)got;
-    }
-    if (got < 0)
+    if (af_io_read_all(fd, out, AF_SCRIPT_FILE_BYTES_MAX))
+        return 0;
+    if (errno != EFBIG)
         return cannot_read(name, errno, why);
-    if (out->len > AF_SCRIPT_FILE_BYTES_MAX)
-        return af_failure_set(why, AF_FAILURE_USAGE, name,
-                              "is larger than 4 MiB, too large for a script");
-    return 0;
+    return af_failure_set(why, AF_FAILURE_USAGE, name,
+                          "is larger than 4 MiB, too large for a script");
 }
 
 /* From its words, for it may have come from another process. */

@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ static char *read_all(int fd, const struct stat *status, const char *path, struc
         return NULL;
     }
     char *text = af_mem_zero(1, (size_t)status->st_size + 1);
-    if (read(fd, text, (size_t)status->st_size) == status->st_size)
+    if (af_io_read(fd, text, (size_t)status->st_size) == status->st_size)
         return text;
     af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read");
     free(text);

@@ -3,6 +3,7 @@
 
 #include "base/failure.h"
 #include "base/io.h"
+#include "base/io.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -64,21 +65,12 @@ static int refuse(const char *path, const char *option, struct af_failure *why)
 static int read_all(int fd, const char *path, int64_t max_bytes, struct af_buf *bytes,
                     struct af_failure *why)
 {
-    char piece[65536];
-    size_t before = bytes->len;
-    ssize_t got;
-    while ((got = read(fd, piece, sizeof piece)) != 0) {
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s",
-                                  strerror(errno));
-        af_buf_append(bytes, piece, (size_t)got);
-        if (bytes->full || (int64_t)(bytes->len - before) > max_bytes)
-            return af_failure_set(why, AF_FAILURE_FLOW, path, "is larger than %lld bytes",
-                                  (long long)max_bytes);
-    }
-    return 0;
+    if (af_io_read_all(fd, bytes, (size_t)max_bytes))
+        return 0;
+    if (errno != EFBIG)
+        return af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
+    return af_failure_set(why, AF_FAILURE_FLOW, path, "is larger than %lld bytes",
+                          (long long)max_bytes);
 }
 
 char *af_file_find(const struct af_file_access *access, const char *path, struct af_failure *why)

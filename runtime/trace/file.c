@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "script/request.h"
 #include "trace/schedule.h"
@@ -289,22 +290,19 @@ int af_trace_memory_read(struct af_trace_memory *memory, const char *path, struc
 {
     struct stat info;
     bool standard = strcmp(path, "-") == 0;
-    FILE *in = standard ? stdin : fopen(path, "rb");
-    if (in == NULL || (!standard && fstat(fileno(in), &info) == 0 && S_ISDIR(info.st_mode))) {
-        if (in != NULL)
-            fclose(in);
-        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s",
-                              in == NULL ? strerror(errno) : "it is a folder");
-    }
-    char piece[65536];
-    size_t got;
-    while ((got = fread(piece, 1, sizeof piece, in)) > 0)
-        af_buf_append(&memory->lines, piece, got);
-    bool failed = ferror(in) != 0;
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
+    bool is_folder = fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+    bool is_read = !is_folder && af_io_read_all(fd, &memory->lines, AF_BUF_BYTES_MAX);
+    int code = errno;
     if (!standard)
-        fclose(in);
-    if (failed || memory->lines.full)
-        return af_failure_set(why, AF_FAILURE_USAGE, path,
-                              failed ? "cannot be read" : "is larger than 512 MiB");
+        close(fd);
+    if (is_folder)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: it is a folder");
+    if (!is_read && code == EFBIG)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "is larger than 512 MiB");
+    if (!is_read)
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(code));
     return check(memory, path, why);
 }
