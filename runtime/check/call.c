@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "party/move.h"
 #include "party/reload.h"
-#include "script/request.h"
 #include "script/calls.h"
 #include "script/mock.h"
 
@@ -107,21 +106,28 @@ static void stepped(void *arg, struct af_party *party)
 }
 
 /* What the mock answers depends on the call alone; the rest of the outside has no answer here. */
-static void take_call(struct af_check *check, const char *id, const struct af_script_call *call,
-                      const struct af_request *request, struct af_script_mock_file *file,
-                      struct af_answer *answer, struct af_failure *why)
+static void take_call(struct af_check *check, const struct af_asked *asked,
+                      struct af_script_mock_file *file, struct af_answer *answer,
+                      struct af_failure *why)
 {
     const struct af_script_mock mock = {check->store, check->options->files, true};
-    if (strcmp(call->name, "upload") == 0) {
-        af_script_mock_upload(&mock, call, request, file, answer, why);
-    } else if (strcmp(call->name, "download") == 0) {
-        af_script_mock_download(&mock, request, file, answer, why);
-    } else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0) {
-        af_script_mock_nodes(check->scripts[0], call->name[0] == 'w' ? id : NULL, &file->reply);
+    const struct af_script_who who = {true, asked->node};
+    switch (asked->number) {
+    case AF_CALL_UPLOAD:
+        af_script_mock_upload(&mock, asked, file, answer, why);
+        break;
+    case AF_CALL_DOWNLOAD:
+        af_script_mock_download(&mock, asked, file, answer, why);
+        break;
+    case AF_CALL_NODES:
+    case AF_CALL_WHOAMI:
+        af_script_tell_members(&file->reply, asked->number == AF_CALL_WHOAMI ? &who : NULL,
+                               check->scripts[0]);
         answer->reply = af_buf_text(&file->reply);
         answer->reply_len = file->reply.len;
-    } else {
-        af_failure_set(why, AF_FAILURE_FLOW, call->name,
+        break;
+    default:
+        af_failure_set(why, AF_FAILURE_FLOW, asked->call->name,
                        "cannot be checked: what the outside answers is not part of the flow");
     }
 }
@@ -134,22 +140,23 @@ static void answer_call(void *owner, struct af_script_party *party,
         af_reload_call(NULL, party, call);
         return;
     }
-    const char *id = af_party_spec(af_script_party_user(party))->id;
     struct af_script_mock_file file = {0};
     struct af_answer answer = {0};
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_request request;
+    struct af_asked asked;
     char text[AF_FAILURE_TEXT_MAX + 300];
-    if (af_script_call_read(call, &request, text, sizeof text) != 0)
+    if (af_script_call_read(&asked, party, call, text, sizeof text) != 0) {
         answer.failure = text;
-    else
-        take_call(owner, id, call, &request, &file, &answer, &why);
+    } else {
+        asked.node = af_party_spec(af_script_party_user(party))->id;
+        take_call(owner, &asked, &file, &answer, &why);
+    }
     if (why.kind != AF_FAILURE_NONE) {
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
         answer.failure = text;
     }
     af_script_answer(party, call->id, &answer);
-    af_request_release(&request);
+    af_request_release(&asked.request);
     af_script_mock_release(&file);
 }
 

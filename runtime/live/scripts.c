@@ -538,49 +538,73 @@ static void reject(struct af_live_sequential *sequential, uint64_t call,
     af_calls_answer(live->calls, sequential->party, call, "null");
 }
 
-static void dispatch(struct af_live_sequential *sequential, const struct af_script_call *call,
-                     const struct af_request *request)
+/* Those that need no node. */
+static bool take_outside(struct af_live_sequential *sequential, const struct af_asked *asked)
 {
-    struct af_live *live = sequential->live;
-    const char *task = af_request_string(request, "task");
-    if (strcmp(call->name, "whoami") == 0)
-        tell_who(sequential, call->id);
-    else if (strcmp(call->name, "sleep") == 0)
-        wait_for_time(sequential, call->id, request);
-    else if (strcmp(call->name, "mock_enter") == 0)
-        mock_enter(sequential, call->id, request);
-    else if (strcmp(call->name, "mock_leave") == 0)
-        mock_leave(sequential, call->id);
-    else if (sequential->node == NULL)
-        af_calls_refuse(live->calls, sequential->party, call->id,
-                        "there is no node outside of af.mock_context");
-    else if (strcmp(call->name, "next_event") == 0)
-        next_event(sequential, call, request);
-    else if (strcmp(call->name, "publish") == 0)
-        publish(sequential, call, request);
-    else if (strcmp(call->name, "nodes") == 0)
-        tell_nodes(sequential, call->id, request);
-    else if (strcmp(call->name, "reject") == 0)
-        reject(sequential, call->id, request);
-    else if (!af_calls_common(live->calls, sequential->party, sequential->node,
-                              task != NULL ? task : live->options->task, call, request))
-        af_calls_refuse(live->calls, sequential->party, call->id, "the host knows no such call");
+    switch (asked->number) {
+    case AF_CALL_WHOAMI:
+        tell_who(sequential, asked->call->id);
+        return true;
+    case AF_CALL_SLEEP:
+        wait_for_time(sequential, asked->call->id, &asked->request);
+        return true;
+    case AF_CALL_MOCK_ENTER:
+        mock_enter(sequential, asked->call->id, &asked->request);
+        return true;
+    case AF_CALL_MOCK_LEAVE:
+        mock_leave(sequential, asked->call->id);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void take_at_node(struct af_live_sequential *sequential, const struct af_asked *asked)
+{
+    switch (asked->number) {
+    case AF_CALL_NEXT_EVENT:
+        next_event(sequential, asked->call, &asked->request);
+        break;
+    case AF_CALL_PUBLISH:
+        publish(sequential, asked->call, &asked->request);
+        break;
+    case AF_CALL_NODES:
+        tell_nodes(sequential, asked->call->id, &asked->request);
+        break;
+    case AF_CALL_REJECT:
+        reject(sequential, asked->call->id, &asked->request);
+        break;
+    default:
+        if (!af_calls_common(sequential->live->calls, asked))
+            af_calls_refuse(sequential->live->calls, sequential->party, asked->call->id,
+                            "the host knows no such call");
+    }
 }
 
 void af_live_sequential_call(struct af_live_sequential *sequential,
                              const struct af_script_call *call)
 {
-    struct af_request request;
+    struct af_live *live = sequential->live;
+    struct af_asked asked;
     char why[200];
-    if (strcmp(call->name, "log") == 0) {
+    if (af_script_call_number(call->name) == AF_CALL_LOG) {
         log_line(sequential, call);
         return;
     }
-    if (af_script_call_read(call, &request, why, sizeof why) != 0)
-        af_calls_refuse(sequential->live->calls, sequential->party, call->id, "%s", why);
-    else
-        dispatch(sequential, call, &request);
-    af_request_release(&request);
+    int read = af_script_call_read(&asked, sequential->party, call, why, sizeof why);
+    const char *task = af_request_string(&asked.request, "task");
+    asked.node = sequential->node;
+    asked.task = task != NULL ? task : live->options->task;
+    if (read != 0)
+        af_calls_refuse(live->calls, sequential->party, call->id, "%s", why);
+    else if (!take_outside(sequential, &asked)) {
+        if (sequential->node == NULL)
+            af_calls_refuse(live->calls, sequential->party, call->id,
+                            "there is no node outside of af.mock_context");
+        else
+            take_at_node(sequential, &asked);
+    }
+    af_request_release(&asked.request);
 }
 
 /* ---- Life. ---- */

@@ -8,6 +8,7 @@
 #include "json/json.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "script/calls.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -140,7 +141,7 @@ void af_reload_call(void *owner, struct af_script_party *party, const struct af_
     char text[200];
     struct af_answer answer = {.failure = text};
     (void)owner;
-    if (strcmp(call->name, "log") == 0)
+    if (af_script_call_number(call->name) == AF_CALL_LOG)
         return;
     snprintf(text, sizeof text, "%.60s: a migration has nothing but the old snapshot", call->name);
     af_script_answer(party, call->id, &answer);

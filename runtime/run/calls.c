@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "loop/process.h"
 #include "base/progress.h"
-#include "script/request.h"
 #include "script/script.h"
 #include "script/calls.h"
 #include "script/run.h"
@@ -81,15 +80,22 @@ void af_calls_refuse(struct af_calls *calls, struct af_script_party *party, uint
     answer(calls, party, call, NULL, NULL, 0, why);
 }
 
+static void refuse(struct af_calls *calls, const struct af_asked *asked, const char *function,
+                   const struct af_failure *why)
+{
+    af_calls_refuse(calls, asked->party, asked->call->id, "%s: %s: %s", function, why->what,
+                    why->why);
+}
+
 /* ---- Calls under way. ---- */
 
-static struct under_way *begin(struct af_calls *calls, struct af_script_party *party, uint64_t id,
+static struct under_way *begin(struct af_calls *calls, const struct af_asked *asked,
                                const char *what)
 {
     struct under_way *call = af_mem_zero(1, sizeof *call);
     call->calls = calls;
-    call->party = party;
-    call->id = id;
+    call->party = asked->party;
+    call->id = asked->call->id;
     call->what = what;
     memcpy(call->name, calls->name, sizeof call->name);
     call->under_way = true;
@@ -180,23 +186,23 @@ static void upload_goes_on(void *arg, int64_t done_bytes, int64_t total_bytes)
                          (long long)(total_bytes >> 20));
 }
 
-static void upload(struct af_calls *calls, struct af_script_party *party, const char *node,
-                   const char *task, const struct af_script_call *call,
-                   const struct af_request *request)
+static void upload(struct af_calls *calls, const struct af_asked *asked)
 {
+    const struct af_script_call *call = asked->call;
+    const struct af_request *request = &asked->request;
     struct af_failure why = AF_FAILURE_INIT;
     const char *path = af_request_string(request, "path");
     char *real = NULL;
     char call_id[AF_UUID_TEXT_BYTES];
     af_uuid_format(call->key, call_id);
     if (path != NULL && (real = af_file_find(&calls->spec.grants->files, path, &why)) == NULL) {
-        af_calls_refuse(calls, party, call->id, "upload_file: %s: %s", why.what, why.why);
+        refuse(calls, asked, "upload_file", &why);
         return;
     }
-    struct under_way *under_way = begin(calls, party, call->id, "upload_file");
+    struct under_way *under_way = begin(calls, asked, "upload_file");
     af_progress_init(&under_way->progress, calls->spec.quiet);
-    struct af_bus_file file = {.task = task,
-                               .node = node,
+    struct af_bus_file file = {.task = asked->task,
+                               .node = asked->node,
                                .name = af_request_string(request, "name"),
                                .path = real,
                                .bytes = path == NULL ? call->bytes : NULL,
@@ -219,9 +225,9 @@ static void downloaded(void *arg, const struct af_bus_result *result)
 }
 
 /* file:// URLs, where the folder is granted. */
-static void read_file(struct af_calls *calls, struct af_script_party *party, uint64_t call,
-                      const struct af_request *request, int64_t max_bytes)
+static void read_file(struct af_calls *calls, const struct af_asked *asked, int64_t max_bytes)
 {
+    const struct af_request *request = &asked->request;
     struct af_failure why = AF_FAILURE_INIT;
     struct af_buf bytes = AF_BUF_EMPTY;
     const struct af_file_access *files = &calls->spec.grants->files;
@@ -234,10 +240,10 @@ static void read_file(struct af_calls *calls, struct af_script_party *party, uin
     if (ok && path != NULL)
         ok = af_file_write(files, path, af_buf_text(&bytes), bytes.len, &why) == 0;
     if (ok)
-        answer(calls, party, call, "null", path == NULL ? af_buf_text(&bytes) : NULL,
-               path == NULL ? bytes.len : 0, NULL);
+        answer(calls, asked->party, asked->call->id, "null",
+               path == NULL ? af_buf_text(&bytes) : NULL, path == NULL ? bytes.len : 0, NULL);
     else
-        af_calls_refuse(calls, party, call, "af.download: %s: %s", why.what, why.why);
+        refuse(calls, asked, "af.download", &why);
     af_buf_release(&bytes);
 }
 
@@ -270,10 +276,9 @@ static struct af_bus *web(struct af_calls *calls, struct af_failure *why)
     return calls->web;
 }
 
-static void download(struct af_calls *calls, struct af_script_party *party, const char *node,
-                     const char *task, const struct af_script_call *call,
-                     const struct af_request *request)
+static void download(struct af_calls *calls, const struct af_asked *asked)
 {
+    const struct af_request *request = &asked->request;
     struct af_failure why = AF_FAILURE_INIT;
     const char *url = af_request_string(request, "url");
     const char *path = af_request_string(request, "path");
@@ -282,22 +287,22 @@ static void download(struct af_calls *calls, struct af_script_party *party, cons
     double seconds;
     af_request_integer(request, "max_bytes", &max_bytes);
     if (strncmp(url, "file://", 7) == 0) {
-        read_file(calls, party, call->id, request, max_bytes);
+        read_file(calls, asked, max_bytes);
         return;
     }
     if ((!is_of_bus(calls, url) && af_grants_host(calls->spec.grants, url, &why) != 0) ||
         (path != NULL &&
          (target = af_file_target(&calls->spec.grants->files, path, &why)) == NULL)) {
-        af_calls_refuse(calls, party, call->id, "af.download: %s: %s", why.what, why.why);
+        refuse(calls, asked, "af.download", &why);
         return;
     }
-    struct under_way *under_way = begin(calls, party, call->id, "af.download");
+    struct under_way *under_way = begin(calls, asked, "af.download");
     under_way->to_path = path != NULL;
     if (af_request_number(request, "timeout", &seconds))
         under_way->timer =
             af_timer_start(calls->spec.loop, (int64_t)(seconds * 1e9), took_too_long, under_way);
-    struct af_bus_fetch fetch = {.task = task,
-                                 .node = node,
+    struct af_bus_fetch fetch = {.task = asked->task,
+                                 .node = asked->node,
                                  .url = url,
                                  .path = target,
                                  .sha256 = af_request_string(request, "sha256"),
@@ -308,7 +313,7 @@ static void download(struct af_calls *calls, struct af_script_party *party, cons
     } else {
         unlink_call(under_way);
         free(under_way);
-        af_calls_refuse(calls, party, call->id, "af.download: %s: %s", why.what, why.why);
+        refuse(calls, asked, "af.download", &why);
     }
     free(target);
 }
@@ -327,23 +332,22 @@ static void program_ended(void *arg, const struct af_process_result *result)
     free(call);
 }
 
-static void run_program(struct af_calls *calls, struct af_script_party *party,
-                        const struct af_script_call *call)
+static void run_program(struct af_calls *calls, const struct af_asked *asked)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_run run;
-    if (af_script_run_read(&run, calls->spec.grants, call, &why) != 0) {
-        af_calls_refuse(calls, party, call->id, "af.process.run: %s: %s", why.what, why.why);
+    if (af_script_run_read(&run, calls->spec.grants, asked->call, &why) != 0) {
+        refuse(calls, asked, "af.process.run", &why);
         return;
     }
-    struct under_way *under_way = begin(calls, party, call->id, "af.process.run");
+    struct under_way *under_way = begin(calls, asked, "af.process.run");
     under_way->process =
         af_process_start(calls->spec.loop, &run.spec, program_ended, under_way, &why);
     af_script_run_release(&run);
     if (under_way->process == NULL) {
         unlink_call(under_way);
         free(under_way);
-        af_calls_refuse(calls, party, call->id, "af.process.run: %s: %s", why.what, why.why);
+        refuse(calls, asked, "af.process.run", &why);
     }
 }
 
@@ -369,89 +373,80 @@ void af_calls_note(struct af_calls *calls, const struct af_bus_note *note)
     af_bus_tell(calls->spec.bus, note, noted_quietly, NULL);
 }
 
-static void tell_note(struct af_calls *calls, struct af_script_party *party, const char *node,
-                      const char *task, const struct af_script_call *call,
-                      const struct af_request *request)
+static void tell_note(struct af_calls *calls, const struct af_asked *asked, const char *what,
+                      struct af_bus_note note)
 {
+    const char *channel = af_request_string(&asked->request, "channel");
     char call_id[AF_UUID_TEXT_BYTES];
-    af_uuid_format(call->key, call_id);
-    struct af_bus_note note = {
-        .task = task, .channel = "federated", .node = node, .call_id = call_id};
-    const char *channel = af_request_string(request, "channel");
-    const char *what = "report_progress";
-    if (channel != NULL)
-        note.channel = channel;
-    if (strcmp(call->name, "progress") == 0) {
-        note.kind = AF_BUS_NOTE_PROGRESS;
-        af_request_integer(request, "percent", &note.number);
-    } else if (strcmp(call->name, "launch") == 0) {
-        what = "launch_task";
-        note.kind = AF_BUS_NOTE_LAUNCH;
-        note.text = af_request_string(request, "file_key");
-    } else {
-        what = "notify_dataset_state";
-        note.kind = AF_BUS_NOTE_DATASET;
-        note.number = af_request_bool(request, "verified");
-        note.text = af_request_string(request, "cause");
-    }
-    af_bus_tell(calls->spec.bus, &note, noted, begin(calls, party, call->id, what));
+    af_uuid_format(asked->call->key, call_id);
+    note.task = asked->task;
+    note.channel = channel != NULL ? channel : "federated";
+    note.node = asked->node;
+    note.call_id = call_id;
+    af_bus_tell(calls->spec.bus, &note, noted, begin(calls, asked, what));
+}
+
+static void progress(struct af_calls *calls, const struct af_asked *asked)
+{
+    struct af_bus_note note = {.kind = AF_BUS_NOTE_PROGRESS};
+    af_request_integer(&asked->request, "percent", &note.number);
+    tell_note(calls, asked, "report_progress", note);
+}
+
+static void launch(struct af_calls *calls, const struct af_asked *asked)
+{
+    struct af_bus_note note = {.kind = AF_BUS_NOTE_LAUNCH,
+                               .text = af_request_string(&asked->request, "file_key")};
+    tell_note(calls, asked, "launch_task", note);
+}
+
+static void dataset(struct af_calls *calls, const struct af_asked *asked)
+{
+    struct af_bus_note note = {.kind = AF_BUS_NOTE_DATASET,
+                               .number = af_request_bool(&asked->request, "verified"),
+                               .text = af_request_string(&asked->request, "cause")};
+    tell_note(calls, asked, "notify_dataset_state", note);
 }
 
 /* ---- Calls. ---- */
 
-bool af_calls_common(struct af_calls *calls, struct af_script_party *party, const char *node,
-                     const char *task, const struct af_script_call *call,
-                     const struct af_request *request)
+bool af_calls_common(struct af_calls *calls, const struct af_asked *asked)
 {
-    snprintf(calls->name, sizeof calls->name, "%s", call->name);
-    if (strcmp(call->name, "upload") == 0)
-        upload(calls, party, node, task, call, request);
-    else if (strcmp(call->name, "download") == 0)
-        download(calls, party, node, task, call, request);
-    else if (strcmp(call->name, "run") == 0)
-        run_program(calls, party, call);
-    else if (strcmp(call->name, "launch") == 0 || strcmp(call->name, "dataset") == 0 ||
-             strcmp(call->name, "progress") == 0)
-        tell_note(calls, party, node, task, call, request);
-    else
+    static void (*const take[AF_CALL_COUNT])(struct af_calls *, const struct af_asked *) = {
+        [AF_CALL_UPLOAD] = upload,     [AF_CALL_DOWNLOAD] = download, [AF_CALL_RUN] = run_program,
+        [AF_CALL_PROGRESS] = progress, [AF_CALL_LAUNCH] = launch,     [AF_CALL_DATASET] = dataset};
+    snprintf(calls->name, sizeof calls->name, "%s", asked->call->name);
+    if (take[asked->number] == NULL)
         return false;
+    take[asked->number](calls, asked);
     return true;
 }
 
-static void tell_members(struct af_calls *calls, struct af_script_party *party, const char *node,
-                         uint64_t call, bool whoami)
+static void tell_members(struct af_calls *calls, const struct af_asked *asked)
 {
+    const struct af_script_who who = {false, asked->node};
     struct af_buf reply = AF_BUF_EMPTY;
-    size_t count;
-    const struct af_script_member *members = af_script_members(calls->spec.script, &count);
-    if (whoami) {
-        af_buf_append_string(&reply, "{\"mock\":false,\"id\":");
-        af_json_write_string(&reply, node, strlen(node));
-        af_buf_append_string(&reply, ",\"nodes\":");
-    }
-    af_buf_append_char(&reply, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            af_buf_append_char(&reply, ',');
-        af_json_write_string(&reply, members[i].id, strlen(members[i].id));
-    }
-    af_buf_append_string(&reply, whoami ? "]}" : "]");
-    af_calls_answer(calls, party, call, af_buf_text(&reply));
+    af_script_tell_members(&reply, asked->number == AF_CALL_WHOAMI ? &who : NULL,
+                           calls->spec.script);
+    af_calls_answer(calls, asked->party, asked->call->id, af_buf_text(&reply));
     af_buf_release(&reply);
 }
 
 void af_calls_take(struct af_calls *calls, struct af_script_party *party, const char *node,
                    const char *task, const struct af_script_call *call)
 {
-    struct af_request request;
+    struct af_asked asked;
     char why[200];
-    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+    int read = af_script_call_read(&asked, party, call, why, sizeof why);
+    asked.node = node;
+    asked.task = task;
+    if (read != 0)
         af_calls_refuse(calls, party, call->id, "%s", why);
-    else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
-        tell_members(calls, party, node, call->id, call->name[0] == 'w');
-    else if (!af_calls_common(calls, party, node, task, call, &request))
+    else if (asked.number == AF_CALL_NODES || asked.number == AF_CALL_WHOAMI)
+        tell_members(calls, &asked);
+    else if (!af_calls_common(calls, &asked))
         af_calls_refuse(calls, party, call->id, "not to be had in a handler");
-    af_request_release(&request);
+    af_request_release(&asked.request);
 }
 
 /* ---- Life. ---- */

@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 struct af_answer;
+struct af_asked;
 struct af_bus;
 struct af_bus_note;
 struct af_calls;
 struct af_grants;
 struct af_loop;
-struct af_request;
 struct af_script;
 struct af_script_call;
 struct af_script_party;
@@ -43,11 +43,8 @@ const char *af_calls_waits_for(const struct af_calls *calls);
 void af_calls_take(struct af_calls *calls, struct af_script_party *party, const char *node,
                    const char *task, const struct af_script_call *call);
 
-/* Those calls that are the same for handlers and sequential scripts; false: it is none of them.
- * node is who asks, task the party's own or the one that the request names. */
-bool af_calls_common(struct af_calls *calls, struct af_script_party *party, const char *node,
-                     const char *task, const struct af_script_call *call,
-                     const struct af_request *request);
+/* Those calls that are the same for handlers and sequential scripts; false: it is none of them. */
+bool af_calls_common(struct af_calls *calls, const struct af_asked *asked);
 
 /* Answers a call that was made of somebody else. */
 void af_calls_answer(struct af_calls *calls, struct af_script_party *party, uint64_t call,

@@ -2,38 +2,55 @@
 #include "script/calls.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "json/json.h"
-#include "script/request.h"
 #include "script/script.h"
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FIELDS_MAX = 6 };
 
 static const struct row {
-    const char *call;
+    const char *name;
     struct {
         const char *name;
         char kind; /* as in struct af_request_field */
     } fields[FIELDS_MAX];
-} rows[] = {
-    {"next_event", {{"task", 's'}, {"channel", 's'}}},
-    {"publish",
-     {{"task", 's'},
-      {"channel", 's'},
-      {"title", 's'},
-      {"type", 's'},
-      {"uuid", 's'},
-      {"targets", 'l'}}},
-    {"upload", {{"task", 's'}}},
-    {"download", {{"url", 's'}}},
-    {"progress", {{"task", 's'}, {"percent", 'i'}}},
-    {"nodes", {{"task", 's'}}},
-    {"launch", {{"task", 's'}, {"file_key", 's'}}},
-    {"dataset", {{"task", 's'}, {"verified", 'b'}}},
+} rows[AF_CALL_COUNT] = {
+    [AF_CALL_OTHER] = {"", {{0}}},
+    [AF_CALL_LOG] = {"log", {{0}}},
+    [AF_CALL_NEXT_EVENT] = {"next_event", {{"task", 's'}, {"channel", 's'}}},
+    [AF_CALL_PUBLISH] = {"publish",
+                         {{"task", 's'},
+                          {"channel", 's'},
+                          {"title", 's'},
+                          {"type", 's'},
+                          {"uuid", 's'},
+                          {"targets", 'l'}}},
+    [AF_CALL_REJECT] = {"reject", {{0}}},
+    [AF_CALL_SLEEP] = {"sleep", {{0}}},
+    [AF_CALL_MOCK_ENTER] = {"mock_enter", {{0}}},
+    [AF_CALL_MOCK_LEAVE] = {"mock_leave", {{0}}},
+    [AF_CALL_NODES] = {"nodes", {{"task", 's'}}},
+    [AF_CALL_WHOAMI] = {"whoami", {{0}}},
+    [AF_CALL_UPLOAD] = {"upload", {{"task", 's'}}},
+    [AF_CALL_DOWNLOAD] = {"download", {{"url", 's'}}},
+    [AF_CALL_RUN] = {"run", {{0}}}, /* read by script/run.h */
+    [AF_CALL_PROGRESS] = {"progress", {{"task", 's'}, {"percent", 'i'}}},
+    [AF_CALL_LAUNCH] = {"launch", {{"task", 's'}, {"file_key", 's'}}},
+    [AF_CALL_DATASET] = {"dataset", {{"task", 's'}, {"verified", 'b'}}},
 };
+
+enum af_call af_script_call_number(const char *name)
+{
+    int number = AF_CALL_COUNT - 1;
+    while (number > AF_CALL_OTHER && strcmp(rows[number].name, name) != 0)
+        number--;
+    return (enum af_call)number;
+}
 
 static bool has(const struct af_request *request, const char *name, char kind)
 {
@@ -43,24 +60,52 @@ static bool has(const struct af_request *request, const char *name, char kind)
     return false;
 }
 
-int af_script_call_read(const struct af_script_call *call, struct af_request *request, char *why,
-                        size_t size)
+int af_script_call_read(struct af_asked *asked, struct af_script_party *party,
+                        const struct af_script_call *call, char *why, size_t size)
 {
-    if (!af_request_read(request, call->request, call->request_len)) {
+    *asked = (struct af_asked){
+        .number = af_script_call_number(call->name), .call = call, .party = party};
+    const struct row *row = &rows[asked->number];
+    if (!af_request_read(&asked->request, call->request, call->request_len)) {
         snprintf(why, size, "%s: its request is no object that can be read", call->name);
         return -1;
     }
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strcmp(rows[i].call, call->name) != 0)
+    for (size_t i = 0; i < FIELDS_MAX && row->fields[i].name != NULL; i++) {
+        if (has(&asked->request, row->fields[i].name, row->fields[i].kind))
             continue;
-        for (size_t k = 0; k < FIELDS_MAX && rows[i].fields[k].name != NULL; k++) {
-            if (has(request, rows[i].fields[k].name, rows[i].fields[k].kind))
-                continue;
-            snprintf(why, size, "%s: its request has no '%s'", call->name, rows[i].fields[k].name);
-            return -1;
-        }
+        snprintf(why, size, "%s: its request has no '%s'", call->name, row->fields[i].name);
+        return -1;
     }
     return 0;
+}
+
+void af_script_tell_nodes(struct af_buf *reply, const struct af_script_who *who,
+                          const char *const *ids, size_t count)
+{
+    if (who != NULL) {
+        af_buf_printf(reply, "{\"mock\":%s,\"id\":", who->mock ? "true" : "false");
+        if (who->id == NULL || !af_json_write_string(reply, who->id, strlen(who->id)))
+            af_buf_append_string(reply, "null");
+        af_buf_append_string(reply, ",\"nodes\":");
+    }
+    af_buf_append_char(reply, '[');
+    for (size_t i = 0; i < count; i++) {
+        af_buf_append_string(reply, i == 0 ? "" : ",");
+        af_json_write_string(reply, ids[i], strlen(ids[i]));
+    }
+    af_buf_append_string(reply, who != NULL ? "]}" : "]");
+}
+
+void af_script_tell_members(struct af_buf *reply, const struct af_script_who *who,
+                            const struct af_script *script)
+{
+    size_t count;
+    const struct af_script_member *members = af_script_members(script, &count);
+    const char **ids = af_mem_zero(count, sizeof *ids);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = members[i].id;
+    af_script_tell_nodes(reply, who, ids, count);
+    free(ids);
 }
 
 bool af_script_is_sha256(const void *bytes, size_t len, const char *expected)

@@ -1,22 +1,21 @@
 /* mock.c: see mock.h. */
 #include "script/mock.h"
 
+#include "base/bounds.h"
 #include "base/failure.h"
 #include "script/file_access.h"
-#include "json/json.h"
-#include "script/request.h"
 #include "script/calls.h"
 
 #include <stdint.h>
 #include <string.h>
 
-int af_script_mock_upload(const struct af_script_mock *mock, const struct af_script_call *call,
-                          const struct af_request *request, struct af_script_mock_file *file,
-                          struct af_answer *answer, struct af_failure *why)
+int af_script_mock_upload(const struct af_script_mock *mock, const struct af_asked *asked,
+                          struct af_script_mock_file *file, struct af_answer *answer,
+                          struct af_failure *why)
 {
-    const char *path = af_request_string(request, "path");
-    const void *bytes = call->bytes;
-    file->len = call->bytes_len;
+    const char *path = af_request_string(&asked->request, "path");
+    const void *bytes = asked->call->bytes;
+    file->len = asked->call->bytes_len;
     if (path != NULL) {
         if (af_file_read(mock->files, path, AF_BUF_BYTES_MAX, &file->bytes, why) != 0)
             return -1;
@@ -50,10 +49,11 @@ static const void *fetch(const struct af_script_mock *mock, const char *url, int
     return NULL;
 }
 
-int af_script_mock_download(const struct af_script_mock *mock, const struct af_request *request,
+int af_script_mock_download(const struct af_script_mock *mock, const struct af_asked *asked,
                             struct af_script_mock_file *file, struct af_answer *answer,
                             struct af_failure *why)
 {
+    const struct af_request *request = &asked->request;
     const char *url = af_request_string(request, "url");
     const char *path = af_request_string(request, "path");
     const char *sha256 = af_request_string(request, "sha256");
@@ -82,21 +82,4 @@ void af_script_mock_release(struct af_script_mock_file *file)
 {
     af_buf_release(&file->bytes);
     af_buf_release(&file->reply);
-}
-
-void af_script_mock_nodes(const struct af_script *script, const char *id, struct af_buf *reply)
-{
-    size_t count;
-    const struct af_script_member *members = af_script_members(script, &count);
-    if (id != NULL) {
-        af_buf_append_string(reply, "{\"mock\":true,\"id\":");
-        af_json_write_string(reply, id, strlen(id));
-        af_buf_append_string(reply, ",\"nodes\":");
-    }
-    af_buf_append_char(reply, '[');
-    for (size_t i = 0; i < count; i++) {
-        af_buf_append_string(reply, i == 0 ? "" : ",");
-        af_json_write_string(reply, members[i].id, strlen(members[i].id));
-    }
-    af_buf_append_string(reply, id != NULL ? "]}" : "]");
 }

@@ -12,7 +12,7 @@
 
 struct af_failure;
 struct af_file_access;
-struct af_request;
+struct af_asked;
 
 struct af_script_mock { /* all is borrowed */
     struct af_file_store *store;
@@ -27,17 +27,14 @@ struct af_script_mock_file {
     struct af_buf reply; /* released by the caller, too */
 };
 
-/* Takes an "upload" or a "download" that af_script_call_read() has read: fills *answer, which
+/* Takes an "upload" or a "download" that was read: fills *answer, which
  * borrows from *file, zeroed before. Returns -1 with *why filled: it is refused. */
-int af_script_mock_upload(const struct af_script_mock *mock, const struct af_script_call *call,
-                          const struct af_request *request, struct af_script_mock_file *file,
-                          struct af_answer *answer, struct af_failure *why);
-int af_script_mock_download(const struct af_script_mock *mock, const struct af_request *request,
+int af_script_mock_upload(const struct af_script_mock *mock, const struct af_asked *asked,
+                          struct af_script_mock_file *file, struct af_answer *answer,
+                          struct af_failure *why);
+int af_script_mock_download(const struct af_script_mock *mock, const struct af_asked *asked,
                             struct af_script_mock_file *file, struct af_answer *answer,
                             struct af_failure *why);
 void af_script_mock_release(struct af_script_mock_file *file);
-
-/* The reply to "nodes", or with id to "whoami" of that party. */
-void af_script_mock_nodes(const struct af_script *script, const char *id, struct af_buf *reply);
 
 #endif

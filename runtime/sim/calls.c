@@ -37,9 +37,8 @@ void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t c
 /* ---- Files. ---- */
 
 /* Gives what the mock answers, or says what why tells; `name` is the function's. */
-static void give(struct af_sim *sim, struct af_script_party *party,
-                 const struct af_script_call *call, struct af_answer given, const char *name,
-                 const struct af_failure *why)
+static void give(struct af_sim *sim, const struct af_asked *asked, struct af_answer given,
+                 const char *name, const struct af_failure *why)
 {
     char text[AF_FAILURE_TEXT_MAX + 300];
     if (why->kind != AF_FAILURE_NONE) {
@@ -47,36 +46,34 @@ static void give(struct af_sim *sim, struct af_script_party *party,
         given.failure = text;
     }
     given.now_ns = af_loop_now_ns(sim->loop);
-    af_script_answer(party, call->id, &given);
+    af_script_answer(asked->party, asked->call->id, &given);
 }
 
-static void upload(struct af_sim *sim, struct af_script_party *party, const char *id,
-                   const struct af_script_call *call, const struct af_request *request)
+static void upload(struct af_sim *sim, const struct af_asked *asked)
 {
     const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_mock_file file = {0};
     struct af_answer given = {0};
-    if (af_script_mock_upload(&mock, call, request, &file, &given, &why) == 0) {
+    if (af_script_mock_upload(&mock, asked, &file, &given, &why) == 0) {
         af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "upload");
-        af_trace_string(sim->trace, "party", id);
+        af_trace_string(sim->trace, "party", asked->node);
         af_trace_string(sim->trace, "url", file.url);
         af_trace_integer(sim->trace, "bytes", (int64_t)file.len);
         af_trace_end(sim->trace);
     }
-    give(sim, party, call, given, "upload_file", &why);
+    give(sim, asked, given, "upload_file", &why);
     af_script_mock_release(&file);
 }
 
-static void download(struct af_sim *sim, struct af_script_party *party,
-                     const struct af_script_call *call, const struct af_request *request)
+static void download(struct af_sim *sim, const struct af_asked *asked)
 {
     const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_mock_file file = {0};
     struct af_answer given = {0};
-    af_script_mock_download(&mock, request, &file, &given, &why);
-    give(sim, party, call, given, "af.download", &why);
+    af_script_mock_download(&mock, asked, &file, &given, &why);
+    give(sim, asked, given, "af.download", &why);
     af_script_mock_release(&file);
 }
 
@@ -84,9 +81,8 @@ static void download(struct af_sim *sim, struct af_script_party *party,
 
 struct sim_run {
     struct af_sim *sim;
-    struct af_script_party *party;
-    uint64_t call;
-    const char *id, *program;
+    const struct af_asked *asked;
+    const char *program;
 };
 
 static void run_over(void *arg, const struct af_process_result *result)
@@ -96,71 +92,74 @@ static void run_over(void *arg, const struct af_process_result *result)
     const char *slash = strrchr(run->program, '/');
     if (result->failure == NULL) {
         af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "run");
-        af_trace_string(sim->trace, "party", run->id);
+        af_trace_string(sim->trace, "party", run->asked->node);
         af_trace_string(sim->trace, "program", slash == NULL ? run->program : slash + 1);
         af_trace_integer(sim->trace, "status", result->status);
         af_trace_end(sim->trace);
     }
     struct af_script_run_answer over;
-    af_script_answer(run->party, run->call,
+    af_script_answer(run->asked->party, run->asked->call->id,
                      af_script_run_answer(&over, result, af_loop_now_ns(sim->loop)));
     af_script_run_answer_release(&over);
 }
 
-static void run_program(struct af_sim *sim, struct af_script_party *party, const char *id,
-                        const struct af_script_call *call)
+static void run_program(struct af_sim *sim, const struct af_asked *asked)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_run run;
-    if (af_script_run_read(&run, &sim->options->grants, call, &why) == 0) {
-        struct sim_run waits = {sim, party, call->id, id, run.spec.name};
+    if (af_script_run_read(&run, &sim->options->grants, asked->call, &why) == 0) {
+        struct sim_run waits = {sim, asked, run.spec.name};
         af_process_run(&run.spec, af_script_interrupted, run_over, &waits, &why);
         af_script_run_release(&run);
     }
-    if (why.kind != AF_FAILURE_NONE) {
-        char text[AF_FAILURE_TEXT_MAX + 300];
-        snprintf(text, sizeof text, "af.process.run: %s: %s", why.what, why.why);
-        af_sim_refuse(sim, party, call->id, text);
-    }
+    if (why.kind != AF_FAILURE_NONE)
+        give(sim, asked, (struct af_answer){0}, "af.process.run", &why);
 }
 
 /* ---- The task manager: no effect in mock, but it is seen in the trace. ---- */
 
-static void note_request(struct af_sim *sim, const char *kind, const char *id,
-                         const struct af_script_call *call)
+static void note_request(struct af_sim *sim, const struct af_asked *asked, const char *reply)
 {
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), kind);
-    af_trace_string(sim->trace, "party", id);
+    const struct af_script_call *call = asked->call;
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), call->name);
+    af_trace_string(sim->trace, "party", asked->node);
     af_trace_json(sim->trace, "request", call->request, call->request_len);
     af_trace_end(sim->trace);
+    af_sim_answer(sim, asked->party, call->id, reply);
 }
 
-bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const char *id,
-                        const struct af_script_call *call, const struct af_request *request)
+static void launch(struct af_sim *sim, const struct af_asked *asked)
 {
-    if (strcmp(call->name, "upload") == 0) {
-        upload(sim, party, id, call, request);
-    } else if (strcmp(call->name, "download") == 0) {
-        download(sim, party, call, request);
-    } else if (strcmp(call->name, "run") == 0) {
-        run_program(sim, party, id, call);
-    } else if (strcmp(call->name, "launch") == 0 || strcmp(call->name, "dataset") == 0) {
-        note_request(sim, call->name, id, call);
-        af_sim_answer(sim, party, call->id, call->name[0] == 'l' ? "true" : "null");
-    } else {
+    note_request(sim, asked, "true");
+}
+
+static void dataset(struct af_sim *sim, const struct af_asked *asked)
+{
+    note_request(sim, asked, "null");
+}
+
+bool af_sim_common_call(struct af_sim *sim, const struct af_asked *asked)
+{
+    static void (*const take[AF_CALL_COUNT])(struct af_sim *, const struct af_asked *) = {
+        [AF_CALL_UPLOAD] = upload,
+        [AF_CALL_DOWNLOAD] = download,
+        [AF_CALL_RUN] = run_program,
+        [AF_CALL_LAUNCH] = launch,
+        [AF_CALL_DATASET] = dataset};
+    if (take[asked->number] == NULL)
         return false;
-    }
+    take[asked->number](sim, asked);
     return true;
 }
 
 /* ---- Calls of handlers. ---- */
 
-static void tell_members(struct af_sim *sim, struct af_script_party *party, const char *id,
-                         uint64_t call, bool whoami)
+static void tell_members(struct af_sim *sim, const struct af_asked *asked)
 {
+    const struct af_script_who who = {true, asked->node};
     struct af_buf reply = AF_BUF_EMPTY;
-    af_script_mock_nodes(sim->scripts[0], whoami ? id : NULL, &reply);
-    af_sim_answer(sim, party, call, af_buf_text(&reply));
+    af_script_tell_members(&reply, asked->number == AF_CALL_WHOAMI ? &who : NULL, sim->scripts[0]);
+    af_sim_answer(sim, asked->party, asked->call->id, af_buf_text(&reply));
     af_buf_release(&reply);
 }
 
@@ -175,15 +174,15 @@ void af_sim_call(void *arg, struct af_script_party *party, const struct af_scrip
         af_sim_sequential_call(af_script_party_user(party), call);
         return;
     }
-    struct af_party *owner = af_script_party_user(party);
-    const char *id = af_party_spec(owner)->id;
-    struct af_request request;
+    struct af_asked asked;
     char why[200];
-    if (af_script_call_read(call, &request, why, sizeof why) != 0)
+    int read = af_script_call_read(&asked, party, call, why, sizeof why);
+    asked.node = af_party_spec(af_script_party_user(party))->id;
+    if (read != 0)
         af_sim_refuse(sim, party, call->id, why);
-    else if (strcmp(call->name, "nodes") == 0 || strcmp(call->name, "whoami") == 0)
-        tell_members(sim, party, id, call->id, call->name[0] == 'w');
-    else if (!af_sim_common_call(sim, party, id, call, &request))
+    else if (asked.number == AF_CALL_NODES || asked.number == AF_CALL_WHOAMI)
+        tell_members(sim, &asked);
+    else if (!af_sim_common_call(sim, &asked))
         af_sim_refuse(sim, party, call->id, "not to be had in a handler");
-    af_request_release(&request);
+    af_request_release(&asked.request);
 }

@@ -18,7 +18,7 @@
 #include "script/file_store.h"
 #include "loop/loop.h"
 #include "party/party.h"
-#include "script/request.h"
+#include "script/calls.h"
 #include "sim/sim.h"
 #include "trace/trace.h"
 
@@ -161,9 +161,8 @@ void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t c
                    const char *why);
 
 /* Answers those calls that are the same for handlers and scripts: upload, download, launch … ;
- * false if it is none of them. id is who asks. */
-bool af_sim_common_call(struct af_sim *sim, struct af_script_party *party, const char *id,
-                        const struct af_script_call *call, const struct af_request *request);
+ * false if it is none of them. */
+bool af_sim_common_call(struct af_sim *sim, const struct af_asked *asked);
 
 /* upgrade.c */
 int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why);

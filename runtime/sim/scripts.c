@@ -567,40 +567,61 @@ static void reject(struct af_sim_sequential *sequential, uint64_t call,
     af_sim_answer(sim, sequential->party, call, "null");
 }
 
+static void take(struct af_sim_sequential *sequential, const struct af_asked *asked)
+{
+    const struct af_script_call *call = asked->call;
+    const struct af_request *request = &asked->request;
+    switch (asked->number) {
+    case AF_CALL_NEXT_EVENT:
+        next_event(sequential, call, request);
+        break;
+    case AF_CALL_PUBLISH:
+        publish(sequential, call, request);
+        break;
+    case AF_CALL_SLEEP:
+        wait_for_time(sequential, call->id, request);
+        break;
+    case AF_CALL_MOCK_ENTER:
+        mock_enter(sequential, call->id, request);
+        break;
+    case AF_CALL_MOCK_LEAVE:
+        mock_leave(sequential, call->id);
+        break;
+    case AF_CALL_NODES:
+    case AF_CALL_WHOAMI:
+        tell_nodes(sequential, call->id, asked->number == AF_CALL_WHOAMI);
+        break;
+    case AF_CALL_PROGRESS:
+        progress(sequential, call->id, request);
+        break;
+    case AF_CALL_REJECT:
+        reject(sequential, call->id, request);
+        break;
+    default:
+        if (!af_sim_common_call(sequential->sim, asked))
+            af_sim_refuse(sequential->sim, sequential->party, call->id,
+                          "the host knows no such call");
+    }
+}
+
 void af_sim_sequential_call(struct af_sim_sequential *sequential, const struct af_script_call *call)
 {
-    struct af_request request;
+    struct af_sim *sim = sequential->sim;
+    struct af_asked asked;
     char why[200];
-    if (strcmp(call->name, "log") == 0) {
+    if (af_script_call_number(call->name) == AF_CALL_LOG) {
         log_line(sequential, call);
         return;
     }
-    bool network = strcmp(call->name, "next_event") == 0 || strcmp(call->name, "publish") == 0;
-    if (af_script_call_read(call, &request, why, sizeof why) != 0)
-        af_sim_refuse(sequential->sim, sequential->party, call->id, why);
-    else if (network && sequential->sim->options->needs_mock && !sequential->in_context)
-        af_sim_refuse(sequential->sim, sequential->party, call->id,
+    int read = af_script_call_read(&asked, sequential->party, call, why, sizeof why);
+    bool network = asked.number == AF_CALL_NEXT_EVENT || asked.number == AF_CALL_PUBLISH;
+    asked.node = name_of(sequential);
+    if (read != 0)
+        af_sim_refuse(sim, sequential->party, call->id, why);
+    else if (network && sim->options->needs_mock && !sequential->in_context)
+        af_sim_refuse(sim, sequential->party, call->id,
                       "there is no network: run the script with --mock, or in af.mock_context");
-    else if (strcmp(call->name, "next_event") == 0)
-        next_event(sequential, call, &request);
-    else if (strcmp(call->name, "publish") == 0)
-        publish(sequential, call, &request);
-    else if (strcmp(call->name, "sleep") == 0)
-        wait_for_time(sequential, call->id, &request);
-    else if (strcmp(call->name, "mock_enter") == 0)
-        mock_enter(sequential, call->id, &request);
-    else if (strcmp(call->name, "mock_leave") == 0)
-        mock_leave(sequential, call->id);
-    else if (strcmp(call->name, "nodes") == 0)
-        tell_nodes(sequential, call->id, false);
-    else if (strcmp(call->name, "whoami") == 0)
-        tell_nodes(sequential, call->id, true);
-    else if (strcmp(call->name, "progress") == 0)
-        progress(sequential, call->id, &request);
-    else if (strcmp(call->name, "reject") == 0)
-        reject(sequential, call->id, &request);
-    else if (!af_sim_common_call(sequential->sim, sequential->party, name_of(sequential), call,
-                                 &request))
-        af_sim_refuse(sequential->sim, sequential->party, call->id, "the host knows no such call");
-    af_request_release(&request);
+    else
+        take(sequential, &asked);
+    af_request_release(&asked.request);
 }

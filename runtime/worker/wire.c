@@ -5,6 +5,7 @@
 #include "base/failure.h"
 #include "json/json.h"
 #include "base/mem.h"
+#include "script/calls.h"
 #include "base/version.h"
 
 #include <stdlib.h>
@@ -346,7 +347,7 @@ const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call
     call->key = af_wire_get_hash(in);
     if (!af_wire_is_over(in) || !af_wire_is_name(call->name) || call->request == NULL)
         return "a call is malformed";
-    if ((call->id == 0) != (strcmp(call->name, "log") == 0))
+    if ((call->id == 0) != (af_script_call_number(call->name) == AF_CALL_LOG))
         return "a call has a wrong number";
     if (!af_wire_is_json(call->request, call->request_len, NULL))
         return "a call's request is no JSON";
