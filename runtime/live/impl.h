@@ -4,7 +4,7 @@
  *   party.c     a flow's party
  *   state.c     --state: the party in a store of its own
  *   reload.c    its flow as it was committed, and as its file is now
- *   scripts.c   sequential scripts and roles: links, waiting for events, mock contexts
+ *   scripts.c   sequential scripts and roles: a link for each task and channel
  *   wait.c      what is waited for, told to people
  */
 #ifndef AF_LIVE_IMPL_H

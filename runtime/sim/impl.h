@@ -2,7 +2,7 @@
  *
  *   sim.c          options → nodes → the run → its result
  *   parties.c  what a flow's parties ask of their owner: sends, crashes, findings
- *   scripts.c  sequential scripts and roles: mailboxes, waiting for events
+ *   scripts.c  sequential scripts and roles
  *   calls.c    the other calls of scripts: files, nodes, progress
  *   cuts.c     partitions and losses at their times
  *   upgrade.c  parties that are reloaded to a second version
@@ -18,7 +18,7 @@
 #include "script/file_store.h"
 #include "loop/loop.h"
 #include "party/party.h"
-#include "script/calls.h"
+#include "script/sequential.h"
 #include "sim/sim.h"
 #include "trace/trace.h"
 
@@ -39,36 +39,14 @@ struct af_sim_node {
     double crash;  /* its role's probability */
 };
 
-/* Contracts for one node, task and channel: of a sequential party's, or one that runs no party. */
-struct af_sim_mailbox {
-    uint32_t node;
-    char *task, *channel;
-    struct af_contract **queue;
-    size_t first, count, cap;
-    struct af_seen seen;
-};
-
-/* A call that a sequential party waits in. */
-enum af_sim_wait { AF_SIM_WAIT_NONE, AF_SIM_WAIT_EVENT, AF_SIM_WAIT_SLEEP };
-
 struct af_sim_sequential {
+    struct af_sequential run;
     struct af_sim *sim;
     struct af_script *script;
-    struct af_script_party *party;
-    uint32_t node;  /* who it is now */
-    uint32_t home;  /* who it is outside of any mock context */
-    uint32_t shown; /* who it was in its last mock context */
-    bool in_context;
-    char **nodes; /* those of the mock context */
-    size_t node_count;
+    struct af_sim_node *home;
     struct af_hash seed;
-    enum af_sim_wait wait;
-    uint64_t call;                   /* that it waits in */
-    char *task, *channel;            /* of the events that it waits for */
-    struct af_request wanted;        /* its request: what the filter is of */
-    struct af_request_filter filter; /* the types that it waits for */
-    struct af_timer *timer;
-    bool ended, failed, down;
+    struct af_timer *back; /* after a crash */
+    bool failed, down;
 };
 
 struct af_sim {
@@ -91,9 +69,8 @@ struct af_sim {
     size_t index_cap;
     struct af_sim_sequential **sequentials;
     size_t sequential_count;
-    struct af_sim_mailbox **mailboxes;
-    size_t mailbox_count, mailbox_cap;
-    char **interned; /* task and channel names that contracts borrow */
+    struct af_boxes boxes; /* of sequential parties, and of nodes that run none */
+    char **interned;       /* task and channel names that contracts borrow */
     size_t interned_count, interned_cap;
 
     size_t unsettled, down; /* counts of nodes */
@@ -142,14 +119,14 @@ void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64
 void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node);
 
 /* scripts.c */
-struct af_sim_sequential *af_sim_sequential_new(struct af_sim *sim, struct af_script *script,
-                                                uint32_t member, struct af_sim_node *node);
+void af_sim_boxes_begin(struct af_sim *sim);
+int af_sim_sequential_new(struct af_sim *sim, struct af_script *script, uint32_t member,
+                          struct af_sim_node *node, struct af_failure *why);
 void af_sim_sequential_free(struct af_sim_sequential *sequential);
 void af_sim_sequential_start(struct af_sim_sequential *sequential);
 void af_sim_sequential_call(struct af_sim_sequential *sequential,
                             const struct af_script_call *call);
 void af_sim_mail(struct af_sim *sim, uint32_t node, struct af_contract *contract_take);
-void af_sim_mailbox_free(struct af_sim_mailbox *mailbox);
 
 /* calls.c: called for all parties of all scripts. */
 void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call);

@@ -163,14 +163,8 @@ static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *wh
     node->settled = false;
     node->crash = crash_probability(sim, sim->flow->roles[role].name);
     sim->unsettled++;
-    if (sim->flow->roles[role].sequential) {
-        struct af_sim_sequential *sequential =
-            af_sim_sequential_new(sim, sim->scripts[0], member, node);
-        sequential->seed = af_party_seed(sim->options->seed, node->id);
-        sequential->party =
-            af_script_party_new(sim->scripts[0], member, sequential->seed, sequential, why);
-        return sequential->party == NULL ? -1 : 0;
-    }
+    if (sim->flow->roles[role].sequential)
+        return af_sim_sequential_new(sim, sim->scripts[0], member, node, why);
     struct af_party_spec spec = {.owner = &sim->owner,
                                  .loop = sim->loop,
                                  .trace = sim->trace,
@@ -231,10 +225,7 @@ static int make_scripts(struct af_sim *sim, struct af_failure *why)
         struct af_sim_node *node = af_sim_node(sim, id);
         node->settled = false;
         sim->unsettled++;
-        struct af_sim_sequential *sequential = af_sim_sequential_new(sim, script, 0, node);
-        sequential->seed = af_party_seed(sim->options->seed, id);
-        sequential->party = af_script_party_new(script, 0, sequential->seed, sequential, why);
-        if (sequential->party == NULL)
+        if (af_sim_sequential_new(sim, script, 0, node, why) != 0)
             return -1;
     }
     return 0;
@@ -308,6 +299,7 @@ struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace 
     struct af_bus_mock_owner owner = {sim, node_arrive, node_name, node_lost};
     sim->bus = af_bus_mock_new(sim->loop, &sim->faults, trace, &owner);
     af_sim_parties_own(sim);
+    af_sim_boxes_begin(sim);
     if (load_files(sim, why) == 0 &&
         (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0 &&
         af_sim_upgrade_load(sim, why) == 0 && af_sim_schedule_begin(sim, why) == 0)
@@ -327,8 +319,7 @@ void af_sim_free(struct af_sim *sim)
         free(sim->nodes[i]->id);
         free(sim->nodes[i]);
     }
-    for (size_t i = 0; i < sim->mailbox_count; i++)
-        af_sim_mailbox_free(sim->mailboxes[i]);
+    af_boxes_release(&sim->boxes);
     af_sim_cuts_free(sim);
     af_bus_mock_free(sim->bus);
     for (size_t i = 0; i < sim->script_count; i++)
@@ -342,7 +333,6 @@ void af_sim_free(struct af_sim *sim)
     free(sim->sequentials);
     free(sim->nodes);
     free(sim->index);
-    free(sim->mailboxes);
     free(sim->interned);
     free(sim->name);
     free(sim->task);
@@ -439,7 +429,7 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
         settled = status > AF_PARTY_ACTIVE || af_party_rests(node->party);
         down = af_party_is_down(node->party);
     } else {
-        settled = node->sequential == NULL || node->sequential->ended;
+        settled = node->sequential == NULL || node->sequential->run.ended;
         down = node->sequential != NULL && node->sequential->down;
     }
     sim->unsettled += (size_t)node->settled - (size_t)settled;
@@ -573,10 +563,10 @@ static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool 
 static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential *sequential,
                               bool stuck)
 {
-    const char *where = af_script_party_where(sequential->party);
-    const char *id = sim->nodes[sequential->node]->id;
+    const char *where = af_script_party_where(sequential->run.party);
+    const char *id = sequential->run.node;
     const char *colon = strrchr(where, ':');
-    const char *call = sequential->wait == AF_SIM_WAIT_SLEEP ? "af.sleep" : "contract_events";
+    const char *call = sequential->run.wait == AF_SEQUENTIAL_SLEEP ? "af.sleep" : "contract_events";
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
     af_trace_string(sim->trace, "party", id);
     af_trace_string(sim->trace, "state", NULL);
@@ -595,7 +585,7 @@ static void name_stuck(struct af_sim *sim, bool stuck)
         if (!sim->nodes[i]->settled && sim->nodes[i]->party != NULL)
             name_stuck_party(sim, sim->nodes[i], stuck);
     for (size_t i = 0; i < sim->sequential_count; i++)
-        if (!sim->sequentials[i]->ended)
+        if (!sim->sequentials[i]->run.ended)
             name_stuck_script(sim, sim->sequentials[i], stuck);
 }
 
@@ -616,7 +606,7 @@ static void count_parties(struct af_sim *sim, struct af_sim_result *result)
     }
     for (size_t i = 0; i < sim->sequential_count; i++) {
         result->parties++;
-        result->done += sim->sequentials[i]->ended && !sim->sequentials[i]->failed;
+        result->done += sim->sequentials[i]->run.ended && !sim->sequentials[i]->failed;
         result->failed += sim->sequentials[i]->failed;
     }
 }
