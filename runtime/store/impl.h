@@ -1,6 +1,6 @@
 /* impl.h: what the files of the store share.
  *
- *   store.c        the file, the thread, records on their way to the disk
+ *   store.c  the file; records on their way to the disk
  *   rows.c   records and parties as rows
  *   code.c   what parties run, and the swap of it
  */
@@ -9,12 +9,13 @@
 
 #include "base/arena.h"
 #include "base/db.h"
+#include "loop/group_commit.h"
 #include "store/store.h"
 
 #include <pthread.h>
 
 struct af_store_pending { /* a record on its way to the disk */
-    struct af_store_pending *next;
+    struct af_group_job job;
     struct af_store_record record;
     void (*done)(void *arg);
     void *arg;
@@ -25,20 +26,12 @@ struct af_store {
     struct af_db *db;
     struct af_loop *loop;
     struct af_store_options options;
-    pthread_t thread;
-    pthread_mutex_t lock;    /* of all from here on */
+    struct af_group *group;
     pthread_mutex_t db_lock; /* of the file */
-    pthread_cond_t wake;
-    struct af_store_pending *waiting, **waiting_end;
-    struct af_store_pending *writing; /* what the thread is at */
-    struct af_store_pending *written, **written_end;
-    bool posted, stop;
-    char why[300]; /* what the thread has to tell of its trouble */
+    pthread_mutex_t lock;    /* of what the thread has to tell of its trouble: the next two */
+    char why[300];
     bool in_trouble;
-    int64_t bytes_since_trim;         /* the thread's own */
-    struct af_store_pending *telling; /* the loop's own, as all from here on: not told yet */
-    size_t behind;                    /* records that are under way */
-    struct af_timer *keep_alive;      /* the loop waits as long as records are under way */
+    int64_t bytes_since_trim; /* the thread's own */
 };
 
 extern const struct af_db_format af_store_format;

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH_MAX = 1000 };
-
 /* ---- Records on their way back. ---- */
 
 static void pending_free(struct af_store_pending *pending)
@@ -22,58 +20,28 @@ static void pending_free(struct af_store_pending *pending)
     free(pending);
 }
 
-/* The loop's own reason to go on while records are under way: it does not count threads. */
-static void stay_alive(void *arg)
+static void told(void *arg, struct af_group_job *job)
 {
     struct af_store *store = arg;
-    store->keep_alive = af_timer_start(store->loop, AF_TIME_MAX_NS, stay_alive, store);
-}
-
-static void told(struct af_store *store, struct af_store_pending *pending)
-{
+    struct af_store_pending *pending = (struct af_store_pending *)job;
     void (*done)(void *) = pending->done;
-    void *arg = pending->arg;
+    void *done_arg = pending->arg;
     pending_free(pending);
-    if (--store->behind == 0) {
-        af_timer_cancel(store->keep_alive);
-        store->keep_alive = NULL;
-    }
+    af_group_release(store->group);
     if (done != NULL)
-        done(arg); /* may put, and forget */
+        done(done_arg); /* may put, and forget */
 }
 
-static void tell(void *arg)
+static void tell_trouble(void *arg)
 {
     struct af_store *store = arg;
     char why[sizeof store->why];
     pthread_mutex_lock(&store->lock);
-    struct af_store_pending **end = &store->telling;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = store->written;
-    store->written = NULL;
-    store->written_end = &store->written;
-    store->posted = false;
     bool in_trouble = store->in_trouble;
     memcpy(why, store->why, sizeof why);
-    store->why[0] = '\0';
     pthread_mutex_unlock(&store->lock);
-    if (why[0] != '\0' && store->options.trouble != NULL)
+    if (store->options.trouble != NULL)
         store->options.trouble(store->options.arg, in_trouble ? why : NULL);
-    while (store->telling != NULL) {
-        struct af_store_pending *first = store->telling;
-        store->telling = first->next;
-        told(store, first);
-    }
-}
-
-/* Has the loop told; the lock is held. */
-static void post(struct af_store *store)
-{
-    if (store->posted)
-        return;
-    store->posted = true;
-    af_loop_post(store->loop, tell, store);
 }
 
 static void note_trouble(struct af_store *store, const char *why)
@@ -81,20 +49,21 @@ static void note_trouble(struct af_store *store, const char *why)
     pthread_mutex_lock(&store->lock);
     bool news = store->in_trouble != (why != NULL);
     store->in_trouble = why != NULL;
-    if (news) {
-        snprintf(store->why, sizeof store->why, "%s", why == NULL ? "well again" : why);
-        post(store);
-    }
+    if (news)
+        snprintf(store->why, sizeof store->why, "%s", why == NULL ? "" : why);
     pthread_mutex_unlock(&store->lock);
+    if (news)
+        af_loop_post(store->loop, tell_trouble, store);
 }
 
 /* ---- The thread. ---- */
 
-static bool write_batch(struct af_store *store, const struct af_store_pending *first)
+static bool write_all(struct af_store *store, const struct af_group_job *batch)
 {
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
-    for (const struct af_store_pending *at = first; at != NULL && ok; at = at->next) {
+    for (const struct af_group_job *job = batch; job != NULL && ok; job = job->next) {
+        const struct af_store_pending *at = (const struct af_store_pending *)job;
         af_store_write(store, &at->record);
         if (store->bytes_since_trim > store->options.journal_bytes / 8) {
             store->bytes_since_trim = 0;
@@ -119,57 +88,20 @@ static bool wait_for_better_times(struct af_store *store)
     bool again = true;
     for (int i = 0; i < 50 && again; i++) {
         nanosleep(&piece, NULL);
-        pthread_mutex_lock(&store->lock);
-        again = !store->stop;
-        pthread_mutex_unlock(&store->lock);
+        again = !af_group_stops(store->group);
     }
     return again;
 }
 
-/* Takes what waits, at most BATCH_MAX of it; NULL: the store is closed, and nothing waits. */
-static struct af_store_pending *take_batch(struct af_store *store)
-{
-    pthread_mutex_lock(&store->lock);
-    while (store->waiting == NULL && !store->stop)
-        pthread_cond_wait(&store->wake, &store->lock);
-    struct af_store_pending *first = store->waiting, *last = first;
-    for (int i = 1; last != NULL && i < BATCH_MAX && last->next != NULL; i++)
-        last = last->next;
-    if (last != NULL) {
-        store->waiting = last->next;
-        if (store->waiting == NULL)
-            store->waiting_end = &store->waiting;
-        last->next = NULL;
-    }
-    store->writing = first;
-    pthread_mutex_unlock(&store->lock);
-    return first;
-}
-
-static void give_back(struct af_store *store, struct af_store_pending *first)
-{
-    pthread_mutex_lock(&store->lock);
-    store->writing = NULL;
-    *store->written_end = first;
-    while (*store->written_end != NULL)
-        store->written_end = &(*store->written_end)->next;
-    post(store);
-    pthread_mutex_unlock(&store->lock);
-}
-
-static void *run(void *arg)
+static void write_batch(void *arg, struct af_group_job *batch, struct af_group_jobs *over)
 {
     struct af_store *store = arg;
-    struct af_store_pending *batch;
-    while ((batch = take_batch(store)) != NULL) {
-        bool written;
-        while (!(written = write_batch(store, batch)) && wait_for_better_times(store))
-            ;
-        if (written)
-            note_trouble(store, NULL);
-        give_back(store, batch); /* told to nobody, where it was not written: we are closing */
-    }
-    return NULL;
+    bool written;
+    while (!(written = write_all(store, batch)) && wait_for_better_times(store))
+        ;
+    if (written)
+        note_trouble(store, NULL);
+    over->first = batch; /* told to nobody, where it was not written: we are closing */
 }
 
 bool af_store_flush(struct af_store *store)
@@ -177,8 +109,8 @@ bool af_store_flush(struct af_store *store)
     static const struct timespec piece = {0, 100 * 1000};
     bool idle = false, trouble = false;
     while (!idle && !trouble) {
+        idle = af_group_is_idle(store->group);
         pthread_mutex_lock(&store->lock);
-        idle = store->waiting == NULL && store->writing == NULL;
         trouble = store->in_trouble;
         pthread_mutex_unlock(&store->lock);
         if (!idle && !trouble)
@@ -212,40 +144,30 @@ void af_store_put(struct af_store *store, const struct af_store_record *record,
     entry->content = af_arena_copy(arena, entry->content, entry->content_len);
     now->data = af_arena_copy(arena, now->data, now->data_len);
     now->task = now->node = now->about = NULL;
-    if (store->behind++ == 0)
-        stay_alive(store);
-    pthread_mutex_lock(&store->lock);
-    *store->waiting_end = pending;
-    store->waiting_end = &pending->next;
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->lock);
+    af_group_hold(store->group);
+    af_group_write(store->group, &pending->job);
 }
 
-static void forget(struct af_store_pending *at, const void *arg)
+static void forget(struct af_group_job *job, const void *arg)
 {
-    for (; at != NULL; at = at->next)
-        if (at->arg == arg)
-            at->done = NULL;
+    struct af_store_pending *pending = (struct af_store_pending *)job;
+    if (pending->arg == arg)
+        pending->done = NULL;
 }
 
 void af_store_forget(struct af_store *store, const void *arg)
 {
-    pthread_mutex_lock(&store->lock);
-    forget(store->waiting, arg);
-    forget(store->writing, arg);
-    forget(store->written, arg);
-    pthread_mutex_unlock(&store->lock);
-    forget(store->telling, arg);
+    af_group_each(store->group, forget, arg);
 }
 
 /* ---- Life. ---- */
 
-static void free_all(struct af_store_pending *at)
+static void release(struct af_store *store)
 {
-    for (struct af_store_pending *next; at != NULL; at = next) {
-        next = at->next;
-        pending_free(at);
-    }
+    pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->db_lock);
+    af_db_close(store->db);
+    free(store);
 }
 
 struct af_store *af_store_open(const char *path, struct af_loop *loop,
@@ -262,35 +184,28 @@ struct af_store *af_store_open(const char *path, struct af_loop *loop,
         store->options.journal_bytes = AF_JOURNAL_BYTES;
     if (store->options.journal_age_ns <= 0)
         store->options.journal_age_ns = AF_JOURNAL_AGE_NS;
-    store->waiting_end = &store->waiting;
-    store->written_end = &store->written;
     pthread_mutex_init(&store->lock, NULL);
     pthread_mutex_init(&store->db_lock, NULL);
-    pthread_cond_init(&store->wake, NULL);
-    if (pthread_create(&store->thread, NULL, run, store) == 0)
+    struct af_group_spec spec = {
+        .loop = loop, .arg = store, .write = write_batch, .told = told, .fd = -1};
+    if ((store->group = af_group_new(&spec, path, why)) != NULL)
         return store;
-    af_failure_set(why, AF_FAILURE_TRANSPORT, path, "no thread can be started to write it");
-    af_db_close(db);
-    free(store);
+    release(store);
     return NULL;
 }
 
 void af_store_close(struct af_store *store)
 {
+    struct af_group_jobs left = {NULL, NULL};
+    struct af_group_job *next;
     if (store == NULL)
         return;
-    pthread_mutex_lock(&store->lock);
-    store->stop = true;
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->lock);
-    pthread_join(store->thread, NULL);
-    af_loop_unpost(store->loop, tell, store);
-    af_timer_cancel(store->keep_alive);
-    free_all(store->written);
-    free_all(store->telling);
-    pthread_mutex_destroy(&store->lock);
-    pthread_mutex_destroy(&store->db_lock);
-    pthread_cond_destroy(&store->wake);
-    af_db_close(store->db);
-    free(store);
+    af_group_stop(store->group, &left);
+    af_loop_unpost(store->loop, tell_trouble, store);
+    for (struct af_group_job *job = left.first; job != NULL; job = next) {
+        next = job->next;
+        pending_free((struct af_store_pending *)job);
+    }
+    af_group_free(store->group);
+    release(store);
 }

@@ -1,9 +1,8 @@
 /* bus.c: `local:FILE`: one SQLite file, shared by processes of one machine.
  *
- * Each call becomes an operation; one thread takes all that have come, runs them in one
- * transaction, and has them completed on the loop once the commit is on the disk. So many publishes
- * share one fsync, and none is confirmed before it. A take that finds nothing is parked with the
- * thread; a publish of the same batch that feeds it is handed out in the same commit.
+ * Each call becomes an operation; the thread of a group commit runs all that have come. A take that
+ * finds nothing is parked with the thread; a publish of the same batch that feeds it is handed out
+ * in the same commit.
  *
  * Other processes: after a commit that changed something the thread touches FILE-wake, and each
  * thread watches that file by inotify; what SQLite calls data_version says whether anybody else was
@@ -19,41 +18,30 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH_MAX = 1000, FORGET_EVERY = 10000 };
-
-struct op_list {
-    struct af_local_op *first, **last;
-};
+enum { FORGET_EVERY = 10000 };
 
 struct bus_local {
     struct af_bus head;
     struct af_local_store store;
     char *path;
-    pthread_t thread;
-    pthread_mutex_t lock;
+    struct af_group *group;
+    pthread_mutex_t lock; /* of the next two */
     pthread_cond_t file_threads_end;
-    struct op_list waiting; /* under the lock: for the thread */
-    struct op_list done;    /* under the lock: for the loop */
-    bool done_posted, stop;
     size_t file_threads;
-    int event_fd, inotify_fd, wake_fd;
+    int inotify_fd, wake_fd;
     uint64_t tickets;
     bool closing;
     /* the thread's own */
     struct af_local_op **parked;
     size_t parked_count, parked_cap;
     int64_t others;
-    struct af_timer *keep_alive; /* the loop waits as long as calls are under way */
-    size_t calls;
 };
 
 static struct bus_local *of(struct af_bus *bus)
@@ -68,37 +56,6 @@ struct af_local_store *af_local_store_of(struct af_bus *bus)
 
 /* ---- Operations. ---- */
 
-static void list_add(struct op_list *list, struct af_local_op *op)
-{
-    op->next = NULL;
-    if (list->first == NULL)
-        list->last = &list->first;
-    *list->last = op;
-    list->last = &op->next;
-}
-
-/* The loop's own reason to go on while calls are under way: it does not count threads. */
-static void stay_alive(void *arg)
-{
-    struct bus_local *bus = arg;
-    bus->keep_alive =
-        bus->calls > 0 ? af_timer_start(bus->head.loop, AF_TIME_MAX_NS, stay_alive, bus) : NULL;
-}
-
-static void call_begins(struct bus_local *bus)
-{
-    if (bus->calls++ == 0)
-        stay_alive(bus);
-}
-
-static void call_ends(struct bus_local *bus)
-{
-    if (--bus->calls == 0) {
-        af_timer_cancel(bus->keep_alive);
-        bus->keep_alive = NULL;
-    }
-}
-
 struct af_local_op *af_local_op_new(struct af_bus *bus, af_local_op_fn *run, af_bus_done_fn *done,
                                     void *arg)
 {
@@ -107,7 +64,7 @@ struct af_local_op *af_local_op_new(struct af_bus *bus, af_local_op_fn *run, af_
     op->run = run;
     op->done = done;
     op->arg = arg;
-    call_begins(of(bus));
+    af_group_hold(of(bus)->group);
     return op;
 }
 
@@ -122,68 +79,27 @@ void af_local_op_free(struct af_local_op *op)
 
 void af_local_submit(struct af_local_op *op)
 {
-    struct bus_local *bus = of(op->bus);
-    uint64_t one = 1;
-    pthread_mutex_lock(&bus->lock);
-    bool first = bus->waiting.first == NULL;
-    list_add(&bus->waiting, op);
-    pthread_mutex_unlock(&bus->lock);
-    if (first && write(bus->event_fd, &one, sizeof one) < 0)
-        assert(errno == EAGAIN); /* it is set already */
+    af_group_write(of(op->bus)->group, &op->job);
 }
 
-/* ---- Completing, on the loop. ---- */
-
-static void complete_now(struct af_local_op *op)
+void af_local_complete(struct af_local_op *op)
 {
-    struct bus_local *bus = of(op->bus);
+    af_group_tell(of(op->bus)->group, &op->job);
+}
+
+/* On the loop. */
+static void completed(void *arg, struct af_group_job *job)
+{
+    struct bus_local *bus = arg;
+    struct af_local_op *op = (struct af_local_op *)job;
     if (op->after != NULL && !bus->closing) {
         op->after(op);
         return;
     }
     if (op->done != NULL)
         op->done(op->arg, &op->result);
-    call_ends(bus);
+    af_group_release(bus->group);
     af_local_op_free(op);
-}
-
-static void complete_all(void *arg)
-{
-    struct bus_local *bus = arg;
-    pthread_mutex_lock(&bus->lock);
-    struct af_local_op *op = bus->done.first;
-    bus->done.first = NULL;
-    bus->done_posted = false;
-    pthread_mutex_unlock(&bus->lock);
-    while (op != NULL) {
-        struct af_local_op *next = op->next;
-        complete_now(op);
-        op = next;
-    }
-}
-
-static void give_to_loop(struct bus_local *bus, struct op_list *list)
-{
-    if (list->first == NULL)
-        return;
-    pthread_mutex_lock(&bus->lock);
-    while (list->first != NULL) {
-        struct af_local_op *op = list->first;
-        list->first = op->next;
-        list_add(&bus->done, op);
-    }
-    bool post = !bus->done_posted && !bus->closing;
-    bus->done_posted = bus->done_posted || post;
-    pthread_mutex_unlock(&bus->lock);
-    if (post)
-        af_loop_post(bus->head.loop, complete_all, bus);
-}
-
-void af_local_complete(struct af_local_op *op)
-{
-    struct op_list list = {NULL, NULL};
-    list_add(&list, op);
-    give_to_loop(of(op->bus), &list);
 }
 
 /* ---- The thread: a batch. ---- */
@@ -205,7 +121,7 @@ static void park(struct bus_local *bus, struct af_local_op *op)
 
 /* Takes come in the order of their tickets, and so are parked. */
 static void run_cancel(struct bus_local *bus, uint64_t ticket, bool begun,
-                       struct op_list *cancelled)
+                       struct af_group_jobs *cancelled)
 {
     size_t low = 0, high = bus->parked_count;
     while (low < high) {
@@ -223,7 +139,7 @@ static void run_cancel(struct bus_local *bus, uint64_t ticket, bool begun,
     if (begun)
         af_local_vanish(&bus->store, op);
     af_local_refuse(op, AF_BUS_CANCELLED, "the wait was cancelled");
-    list_add(cancelled, op);
+    af_group_add(cancelled, &op->job);
 }
 
 static int compare_queues(const void *a, const void *b)
@@ -265,7 +181,7 @@ static void fail_op(struct bus_local *bus, struct af_local_op *op)
 
 /* After the commit: those that are not parked any more are over. Where it failed, what was handed
  * out is void: old ones wait on, those of this batch fail with it. */
-static void leave_parked(struct bus_local *bus, bool committed, struct op_list *over)
+static void leave_parked(struct bus_local *bus, bool committed, struct af_group_jobs *over)
 {
     size_t kept = 0;
     for (size_t i = 0; i < bus->parked_count; i++) {
@@ -282,23 +198,24 @@ static void leave_parked(struct bus_local *bus, bool committed, struct op_list *
         if (op->parked)
             bus->parked[kept++] = op;
         else
-            list_add(over, op);
+            af_group_add(over, &op->job);
     }
     bus->parked_count = kept;
 }
 
 /* Runs what a batch asks for; parked ones go to the others, all else to `over`. */
-static void run_ops(struct bus_local *bus, struct af_local_op *first, bool begun,
-                    struct op_list *over, struct op_list *cancelled)
+static void run_ops(struct bus_local *bus, struct af_group_job *batch, bool begun,
+                    struct af_group_jobs *over, struct af_group_jobs *cancelled)
 {
     struct af_local_store *store = &bus->store;
-    struct af_local_op *next;
-    for (struct af_local_op *op = first; op != NULL; op = next) {
-        next = op->next;
+    struct af_group_job *next;
+    for (struct af_group_job *job = batch; job != NULL; job = next) {
+        struct af_local_op *op = (struct af_local_op *)job;
+        next = job->next;
         bool fine = begun && af_db_failed(store->db) == AF_DB_FINE;
         if (op->run == NULL) {
             run_cancel(bus, op->ticket, begun, cancelled);
-            list_add(cancelled, op);
+            af_group_add(cancelled, job);
             continue;
         }
         if (fine)
@@ -307,38 +224,43 @@ static void run_ops(struct bus_local *bus, struct af_local_op *first, bool begun
         if (op->parked)
             park(bus, op);
         else
-            list_add(over, op);
+            af_group_add(over, job);
     }
 }
 
 /* One transaction. */
-static void run_batch(struct bus_local *bus, struct af_local_op *first, bool look_at_all)
+static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool look_at_all,
+                      struct af_group_jobs *over)
 {
     struct af_local_store *store = &bus->store;
-    struct op_list over = {NULL, NULL}, left = {NULL, NULL}, cancelled = {NULL, NULL};
+    struct af_group_jobs cancelled = {NULL, NULL};
     store->machine_ns = af_loop_machine_ns(bus->head.loop);
     store->wall_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
     store->touched_count = 0;
     uint64_t published = store->published;
     bool begun = af_db_begin(store->db);
-    run_ops(bus, first, begun, &over, &cancelled);
+    run_ops(bus, batch, begun, over, &cancelled);
     if (begun)
         run_parked(bus, look_at_all);
     if (begun && published / FORGET_EVERY != store->published / FORGET_EVERY)
         af_local_forget(store);
     bool committed = begun && af_db_commit(store->db);
-    for (struct af_local_op *op = over.first; op != NULL; op = op->next) {
+    for (struct af_group_job *job = over->first; job != NULL; job = job->next) {
+        struct af_local_op *op = (struct af_local_op *)job;
         if (op->run == af_local_begin)
             af_local_share(store, op);
         if (!committed)
             fail_op(bus, op);
     }
-    leave_parked(bus, committed, &left);
-    give_to_loop(bus, &over);
-    give_to_loop(bus, &left);
-    give_to_loop(bus, &cancelled);
+    leave_parked(bus, committed, over);
+    af_group_join(over, &cancelled);
     if (committed && af_db_has_changed(store->db) && futimens(bus->wake_fd, NULL) != 0)
         fprintf(stderr, "afrun: %s-wake: %s\n", bus->path, strerror(errno));
+}
+
+static void write_batch(void *arg, struct af_group_job *batch, struct af_group_jobs *over)
+{
+    run_batch(arg, batch, false, over);
 }
 
 /* ---- The thread: waiting. ---- */
@@ -355,8 +277,9 @@ static bool others_wrote(struct bus_local *bus)
     return changed;
 }
 
-static int wait_ms(struct bus_local *bus)
+static int wait_ms(void *arg)
 {
+    const struct bus_local *bus = arg;
     int64_t first_ns = INT64_MAX, now_ns = af_loop_machine_ns(bus->head.loop);
     for (size_t i = 0; i < bus->parked_count; i++) {
         const struct af_local_op *op = bus->parked[i];
@@ -368,43 +291,12 @@ static int wait_ms(struct bus_local *bus)
     return first_ns <= now_ns ? 0 : (int)((first_ns - now_ns + AF_MS_NS - 1) / AF_MS_NS);
 }
 
-/* Takes what has come, up to a batch; sets *stop. */
-static struct af_local_op *take_waiting(struct bus_local *bus, bool *stop)
-{
-    pthread_mutex_lock(&bus->lock);
-    struct af_local_op *first = bus->waiting.first, *at = first;
-    for (int i = 1; at != NULL && i < BATCH_MAX && at->next != NULL; i++)
-        at = at->next;
-    bus->waiting.first = at == NULL ? NULL : at->next;
-    if (at != NULL)
-        at->next = NULL;
-    *stop = bus->stop;
-    pthread_mutex_unlock(&bus->lock);
-    return first;
-}
-
-static void *run_thread(void *arg)
+static void woken(void *arg, bool readable, struct af_group_jobs *over)
 {
     struct bus_local *bus = arg;
-    struct pollfd fds[2] = {{bus->event_fd, POLLIN, 0}, {bus->inotify_fd, POLLIN, 0}};
-    for (;;) {
-        bool stop;
-        uint64_t events;
-        struct af_local_op *first = take_waiting(bus, &stop);
-        if (first == NULL && stop)
-            return NULL;
-        if (first != NULL) {
-            run_batch(bus, first, false);
-            continue;
-        }
-        if (poll(fds, 2, wait_ms(bus)) < 0)
-            continue; /* a signal */
-        if (fds[0].revents != 0 && read(bus->event_fd, &events, sizeof events) < 0)
-            assert(errno == EAGAIN || errno == EINTR);
-        bool changed = fds[1].revents != 0 && others_wrote(bus);
-        if (bus->parked_count > 0 && (changed || wait_ms(bus) == 0))
-            run_batch(bus, NULL, changed);
-    }
+    bool changed = readable && others_wrote(bus);
+    if (bus->parked_count > 0 && (changed || wait_ms(bus) == 0))
+        run_batch(bus, NULL, changed, over);
 }
 
 /* ---- Calls. ---- */
@@ -588,10 +480,9 @@ static int open_wake(struct bus_local *bus, struct af_failure *why)
         af_buf_release(&name);
         return -1;
     }
-    bus->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bus->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     int result = 0;
-    if (bus->event_fd < 0 || bus->inotify_fd < 0 ||
+    if (bus->inotify_fd < 0 ||
         inotify_add_watch(bus->inotify_fd, af_buf_text(&name), IN_ATTRIB) < 0)
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&name),
                                 "cannot be watched: %s", strerror(errno));
@@ -621,8 +512,8 @@ static void release_members(struct af_local_store *store)
 
 static void bus_free(struct bus_local *bus)
 {
-    int fds[] = {bus->event_fd, bus->inotify_fd, bus->wake_fd, bus->store.parts_fd};
-    for (size_t i = 0; i < 4; i++)
+    int fds[] = {bus->inotify_fd, bus->wake_fd, bus->store.parts_fd};
+    for (size_t i = 0; i < 3; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     af_db_close(bus->store.db);
@@ -642,7 +533,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
     struct bus_local *bus = af_mem_zero(1, sizeof *bus);
     bus->head = (struct af_bus){&af_bus_local, loop};
     bus->path = af_mem_string(url + strlen("local:"));
-    bus->event_fd = bus->inotify_fd = bus->wake_fd = bus->store.parts_fd = -1;
+    bus->inotify_fd = bus->wake_fd = bus->store.parts_fd = -1;
     pthread_mutex_init(&bus->lock, NULL);
     pthread_cond_init(&bus->file_threads_end, NULL);
     bus->store.path = bus->path;
@@ -659,9 +550,15 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
     else if ((bus->store.db = af_db_open(bus->path, &af_local_format, why)) != NULL &&
              open_wake(bus, why) == 0 && make_files_folder(bus, options->files, why) == 0) {
         bus->others = af_db_others(bus->store.db);
-        if (pthread_create(&bus->thread, NULL, run_thread, bus) == 0)
+        struct af_group_spec spec = {.loop = loop,
+                                     .arg = bus,
+                                     .write = write_batch,
+                                     .told = completed,
+                                     .wait_ms = wait_ms,
+                                     .woken = woken,
+                                     .fd = bus->inotify_fd};
+        if ((bus->group = af_group_new(&spec, url, why)) != NULL)
             return &bus->head;
-        af_failure_set(why, AF_FAILURE_TRANSPORT, url, "no thread can be made");
     }
     bus_free(bus);
     return NULL;
@@ -671,27 +568,25 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
 static void close_local(struct af_bus *head)
 {
     struct bus_local *bus = of(head);
-    uint64_t one = 1;
+    struct af_group_jobs left = {NULL, NULL};
+    struct af_group_job *next;
     atomic_store(&bus->store.closing, true);
     pthread_mutex_lock(&bus->lock);
     while (bus->file_threads > 0)
         pthread_cond_wait(&bus->file_threads_end, &bus->lock);
-    bus->stop = true;
-    bus->closing = true;
-    bool posted = bus->done_posted;
     pthread_mutex_unlock(&bus->lock);
-    if (write(bus->event_fd, &one, sizeof one) < 0)
-        assert(errno == EAGAIN);
-    pthread_join(bus->thread, NULL);
+    bus->closing = true;
+    af_group_stop(bus->group, &left);
     for (size_t i = 0; i < bus->parked_count; i++) {
         af_local_refuse(bus->parked[i], AF_BUS_CANCELLED, "the bus is closed");
-        list_add(&bus->done, bus->parked[i]);
+        af_group_add(&left, &bus->parked[i]->job);
     }
     bus->parked_count = 0;
-    complete_all(bus);
-    if (posted)
-        af_loop_unpost(head->loop, complete_all, bus);
-    af_timer_cancel(bus->keep_alive);
+    for (struct af_group_job *job = left.first; job != NULL; job = next) {
+        next = job->next;
+        completed(bus, job);
+    }
+    af_group_free(bus->group);
     bus_free(bus);
 }
 

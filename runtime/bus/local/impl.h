@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "bus/bus.h"
 #include "base/db.h"
+#include "loop/group_commit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +25,7 @@ typedef void af_local_op_fn(struct af_local_store *store, struct af_local_op *op
 
 /* One call of the bus. All it was given, and its result, is in its arena. */
 struct af_local_op {
-    struct af_local_op *next;
+    struct af_group_job job;
     af_local_op_fn *run;
     struct af_arena arena;
     struct af_bus_result result;
