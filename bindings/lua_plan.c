@@ -6,7 +6,6 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static lua_Integer integer_field(lua_State *L, int index, const char *name, lua_Integer absent)
 {
@@ -220,28 +219,4 @@ void af_plan_free(struct af_script *script)
     free(flow->events);
     free(flow);
     free(script->plan);
-}
-
-int af_flow_find_event(const struct af_flow *flow, const char *type, size_t len)
-{
-    for (size_t i = 0; i < flow->event_count; i++)
-        if (flow->events[i].type_len == len && memcmp(flow->events[i].type, type, len) == 0)
-            return (int)i;
-    return -1;
-}
-
-int af_flow_find_role(const struct af_flow *flow, const char *name)
-{
-    for (size_t i = 0; i < flow->role_count; i++)
-        if (strcmp(flow->roles[i].name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
-int af_flow_find_state(const struct af_flow_role *role, const char *name)
-{
-    for (size_t i = 0; i < role->state_count; i++)
-        if (strcmp(role->states[i].name, name) == 0)
-            return (int)i;
-    return -1;
 }
