@@ -38,7 +38,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-.PHONY: all units benches deps demo test test-long test-fresh bench fuzz run-fuzzers lint install clean help
+.PHONY: all units benches deps demo test test-long test-fresh bench fuzz run-fuzzers lint install uninstall deb clean help
 .SECONDARY:
 
 units: $(UNITS)
@@ -87,12 +87,23 @@ lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/deps.sh build test lint
 	@$(MAKE) MODE=release all
 	@tests/lib/lint.sh
-install: all ## install the program, its completion and the unit of a node below PREFIX
+SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.service share/afrun/accelerator.conf \
+          share/bash-completion/completions/afrun
+install: all ## install the program, its completion and its units below PREFIX (DESTDIR, for packages)
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
-	$(BUILD)/afrun --completion bash > $(BUILD)/afrun.bash
-	install -D -m 644 $(BUILD)/afrun.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun
-	sed 's,@PREFIX@,$(PREFIX),' runtime/node/afrun-node@.service > $(BUILD)/afrun-node@.service
-	install -D -m 644 $(BUILD)/afrun-node@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/afrun-node@.service
+	install -d $(sort $(dir $(SHARED:%=$(DESTDIR)$(PREFIX)/%)))
+	$(BUILD)/afrun --completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun
+	for unit in runtime/node/afrun-node@.service runtime/serve/afrun-serve.service; do \
+	  sed -e '/@HARDENED@/{r runtime/node/hardened.conf' -e 'd}' -e 's,@PREFIX@,$(PREFIX),' $$unit \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
+	sed 's,@PREFIX@,$(PREFIX),' runtime/node/accelerator.conf > $(DESTDIR)$(PREFIX)/share/afrun/accelerator.conf
+	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%)
+uninstall: ## remove what make install has put there; what nodes keep stays
+	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%)
+	-rmdir $(DESTDIR)$(PREFIX)/share/afrun
+deb: ## build the Debian package, into build/deb
+	@tests/lib/deps.sh build deb
+	@tests/lib/deb.sh build/deb
 clean: ## remove what was built
 	rm -rf build
 help: ## list what can be made

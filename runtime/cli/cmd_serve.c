@@ -6,6 +6,7 @@
 #include "base/failure.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "loop/notify.h"
 #include "serve/serve.h"
 
 #include <errno.h>
@@ -155,7 +156,9 @@ static int run_loop(struct serve_command *command, struct af_failure *why)
     printf("afrun serve: %s\n", line);
     fflush(stdout);
     free(line);
+    struct af_notify *notify = af_notify_ready(command->loop);
     af_loop_run(command->loop);
+    af_notify_stopping(notify);
     af_loop_unwatch(command->loop, command->signals);
     return 0;
 }

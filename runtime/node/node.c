@@ -4,6 +4,7 @@
 #include "worker/jail.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "loop/notify.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -157,7 +158,9 @@ int af_node_run(const struct af_node_options *options, struct af_failure *why)
                : af_jail_has_filter() ? "jailed"
                                       : "limited but not filtered (a build for sanitizers)");
         fflush(stdout);
+        struct af_notify *notify = af_notify_ready(node.loop);
         af_loop_run(node.loop);
+        af_notify_stopping(notify);
     }
     release(&node);
     return result;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs and that are not there yet: deps.sh PURPOSE…, of:
-# build (and running), test, fuzz, lint, bench, fresh. Says nothing if there is nothing to do.
+# build (and running), test, fuzz, lint, bench, fresh, deb. Says nothing if there is nothing to do.
 # deps.sh --list PURPOSE… prints the names instead.
 set -euo pipefail
 
@@ -10,6 +10,7 @@ declare -A packages=(
     [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign"
     [fuzz]="clang clang-runtime libjansson-dev"
     [lint]="clang-format clang-tidy lua-check"
+    [deb]="debhelper dpkg-dev lintian"
     [fresh]="debootstrap"
     [bench]="python3 spin"
 )
