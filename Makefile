@@ -38,7 +38,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-.PHONY: all units benches deps demo test test-long test-fresh bench fuzz run-fuzzers lint install uninstall deb clean help
+.PHONY: all units benches deps demo test test-long test-fresh bench fuzz run-fuzzers mutants lint install uninstall deb clean help
 .SECONDARY:
 
 units: $(UNITS)
@@ -83,6 +83,9 @@ fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer (FUZZ=json: that one)
 	@$(MAKE) MODE=fuzz run-fuzzers
 run-fuzzers: $(FUZZERS)
 	@tests/lib/fuzz.sh $(FUZZ_SECONDS) $^
+mutants: ## plant MUTANTS mistakes, one at a time, and see each found by a test (SEED=2: others)
+	@tests/lib/deps.sh build test
+	@tests/lib/mutants.py --count $(or $(MUTANTS),200) --seed $(or $(SEED),1)
 lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/deps.sh build test lint
 	@$(MAKE) MODE=release all

@@ -201,5 +201,5 @@ undisturbed: $undisturbed"
     fi
 }
 kill_nodes "an undisturbed run under five nodes and a service"
-kill_nodes "a run of which every process is killed" --kills $kills --seed 1
+kill_nodes "a run of which every process is killed" --kills $kills --least $((kills / 2)) --seed 1
 stop_all

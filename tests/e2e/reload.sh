@@ -402,7 +402,7 @@ fed_avg() { # fed_avg NAME ARGUMENT…
 undisturbed: $undisturbed"; fi
 }
 fed_avg "an undisturbed fed_avg"
-fed_avg "fed_avg reloaded in the middle of its rounds" --reloads $reloads
-fed_avg "the same with a kill at each reload" --reloads $reloads --kill
-fed_avg "broken versions offered meanwhile" --broken $broken
+fed_avg "fed_avg reloaded in the middle of its rounds" --reloads $reloads --least $((reloads / 2))
+fed_avg "the same with a kill at each reload" --reloads $reloads --kill --least $((reloads / 2))
+fed_avg "broken versions offered meanwhile" --broken $broken --least $((broken / 2))
 stop_all

@@ -6,7 +6,7 @@ check "a trace is written" "$AFRUN" sync_state.lua --mock -q --drop 0.1 --seed 4
 expect_output "all the same" "$AFRUN" replay run.jsonl
 if [ "$(stat -c %a run.jsonl)" = 600 ]; then ok "it is for its owner only"; else not_ok "it is for its owner only"; fi
 if ! grep -qE '/(tmp|work|home)|"pid"' run.jsonl; then ok "it holds no paths"; else not_ok "it holds no paths"; fi
-expect_error "" 3 "$AFRUN" sync_state.lua --mock --trace no/such/folder.jsonl
+expect_error "no/such/folder.jsonl: cannot be written" 3 "$AFRUN" sync_state.lua --mock --trace no/such/folder.jsonl
 
 # What the flow's code now does otherwise is named.
 sed 's/current_round = party.args.round/current_round = party.args.round + 1/' sync_state.lua >other.lua

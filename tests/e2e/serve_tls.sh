@@ -43,7 +43,16 @@ says "… also with a token" '"code":401' "$(pop --cert stranger.pem --key stran
 says "two names are none" '"code":401' "$(as two)"
 says "no name is none" '"code":401' "$(as none)"
 says "a server's certificate is no client's" '"code":401' "$(as wrong_use)"
-never_says "old TLS is not spoken" '"code"' "$(pop --cert a.pem --key a.key --tls-max 1.1)"
+# The client's own rules must not be what refuses: with these it would speak the old versions, too.
+willing() { pop --cert a.pem --key a.key --tlsv1.0 --ciphers DEFAULT@SECLEVEL=0 "$@"; }
+says "a client that would speak old TLS is served by the new" '"code":0' "$(willing --tls-max 1.2)"
+for version in 1.0 1.1; do
+    answer=$(willing --tls-max $version)
+    case $answer in # an alert, or the end of the connection; never the client's own refusal
+    *alert*|*SSL_ERROR_SYSCALL*|*'unexpected eof'*) ok "TLS $version is refused by the service" ;;
+    *) not_ok "TLS $version is refused by the service" "$answer" ;;
+    esac
+done
 never_says "plain HTTP is not spoken" '"code"' "$(curl -sS --max-time 5 "http://${URL#https://}/healthz" 2>&1)"
 says "whom it does not know the client does not trust" "certificate" "$(curl -sS --cacert other.pem "$URL/healthz" 2>&1)"
 

@@ -94,6 +94,7 @@ expect_output() {
     local text=$1 name
     shift
     name="$(title "$@")says '$text'"
+    [ -n "$text" ] || { not_ok "$name" "expect_output needs a text" && return; }
     run "$@"
     if [ "$status" -ne 0 ]; then
         not_ok "$name" "$(explain "exit status $status" "$@")"
@@ -109,6 +110,7 @@ expect_error() {
     local text=$1 expected=$2 name
     shift 2
     name="$(title "$@")exits with $expected and says '$text'"
+    [ -n "$text" ] || { not_ok "$name" "expect_error needs a text" && return; }
     run "$@"
     if [ "$status" -ne "$expected" ]; then
         not_ok "$name" "$(explain "exit status $status" "$@")"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """fed_avg under one `afrun serve` and a node for each party, every process of which is killed.
 
-kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--kills N] [--seed S]
+kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--kills N] [--least N] [--seed S]
               [--point NAME:COUNT --victim ID] [--no-jail]
 
 Prints the parties' results as JSON and how many processes were killed. Exit status 1 with a line on
@@ -41,6 +41,7 @@ def parse():
     parser.add_argument("--participants", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--least", type=int, default=0, help="fail if fewer were killed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--point")
     parser.add_argument("--victim")
@@ -185,6 +186,8 @@ def main():
                 open_ends.remove(node)
             elif party and party["status"] in ("failed", "held", "broken"):
                 fail("%s: %s" % (node.name, party))
+    if killed < options.least:
+        fail("only %d kills: the run was over before" % killed)
     for process in nodes + [serve]:
         process.stop()
     journals.check([(node.name, os.path.join(node.state, "node.db"), None) for node in nodes], fail)

@@ -3,7 +3,7 @@
 and looks for every effect in their journals.
 
 kill_runs.py AFRUN FLOW DIR [--participants N] [--rounds N] [--point NAME:COUNT --victim ID]
-             [--random KILLS --seed S]
+             [--random KILLS --seed S] [--least KILLS]
 
 Prints one line: the parties' results as JSON, and how often somebody was killed. Exit status 1 with
 a line on standard error if a party did not end well, or an effect is missing or is there twice.
@@ -36,6 +36,7 @@ def parse():
     parser.add_argument("--point")
     parser.add_argument("--victim")
     parser.add_argument("--random", type=int, default=0)
+    parser.add_argument("--least", type=int, default=0, help="fail if fewer were killed")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -101,8 +102,11 @@ def main():
     # who has ended takes what comes then as late, and counts it (anew in each life)
     journals.check([(p.name, p.path, p.result["late"] if p.kills == 0 else None)
                     for p in parties], fail)
+    killed = sum(party.kills for party in parties)
+    if killed < options.least:
+        fail("only %d kills: the run was over before" % killed)
     results = {party.name: party.result["result"] for party in parties}
-    print(json.dumps(results, sort_keys=True), sum(party.kills for party in parties))
+    print(json.dumps(results, sort_keys=True), killed)
 
 
 main()

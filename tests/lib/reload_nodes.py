@@ -2,7 +2,7 @@
 """fed_avg under a node for each party, whose flow is reloaded again and again meanwhile.
 
 reload_nodes.py AFRUN FED_AVG DIR [--participants N] [--rounds N] [--reloads N] [--kill] [--seed S]
-                [--broken SECONDS]
+                [--broken SECONDS] [--least N]
 
 Each version renames a field of the data, there and back, and migrates it. --kill: at each reload one
 node, or its worker, is killed at a random moment. --broken: for so long every second a version is
@@ -179,6 +179,8 @@ def parse():
     parser.add_argument("--reloads", type=int, default=0)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--broken", type=float, default=0)
+    parser.add_argument("--least", type=int, default=0,
+                        help="fail if fewer reloads were made, or broken versions refused")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-jail", action="store_true")
     return parser.parse_args()
@@ -221,6 +223,9 @@ def main():
     for node in nodes: # what was sent has been confirmed
         while node.party()["status"] != "done":
             time.sleep(0.05)
+    done = reloads.refused if options.broken else reloads.made
+    if done < options.least:
+        fail("only %d of %d: the run was over before" % (done, options.least))
     for process in nodes + [serve]:
         process.stop()
     journals.check([(node.name, os.path.join(node.state, "node.db"), None) for node in nodes], fail)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests: run.sh [FILE…]; without files all of them. See tests/README.md.
 #
-# A line for each file, the whole output of those that fail, and the totals alone on the last line.
+# A line for each file, the whole output of those that fail (kept in build/failed, too), and the
+# totals alone on the last line.
 # Exit status 1 if a case failed, or if nothing ran.
 #
 #     AF_TEST_LONG=1       full counts, and the program's tests against the sanitize build as well
@@ -16,6 +17,7 @@ if [ -n "${AF_TEST_LONG:-}" ]; then
     export AF_TEST_TIMEOUT_S=${AF_TEST_TIMEOUT_S:-1200}
 fi
 results=$(mktemp -d)
+rm -rf build/failed
 trap 'rm -rf "$results"' EXIT
 
 # The lines of `jobs`: build mode and file.
@@ -37,10 +39,10 @@ list_jobs() {
 [ $# -gt 0 ] || set -- tests/unit/*/test_*.c tests/unit/*/*/test_*.c tests/lua/*_test.lua tests/e2e/*.sh tests/regress/*.sh
 list_jobs "$@" | xargs -r -P "${AF_TEST_JOBS:-2}" -L 1 tests/lib/run_one.sh "$results"
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 for result in "$results"/*.counts; do
-    read -r file_passed file_failed <"$result"
-    passed=$((passed + file_passed)) failed=$((failed + file_failed))
+    read -r file_passed file_failed file_skipped <"$result"
+    passed=$((passed + file_passed)) failed=$((failed + file_failed)) skipped=$((skipped + file_skipped))
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

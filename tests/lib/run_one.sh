@@ -47,9 +47,11 @@ name=${file#tests/}
 verdict=pass
 [ "$failed" -eq 0 ] || verdict=FAIL
 {
-    printf '%s  %-44s %4d passed, %d failed  %3d.%02d s%s\n' "$verdict" "$name" "$passed" \
-        "$failed" $((ms / 1000)) $((ms % 1000 / 10)) "${why:+  $why}"
+    printf '%s  %-44s %4d passed, %d failed%s  %3d.%02d s%s\n' "$verdict" "$name" "$passed" \
+        "$failed" "$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")" $((ms / 1000)) \
+        $((ms % 1000 / 10)) "${why:+  $why}"
     [ "$failed" -eq 0 ] || sed 's/^/      /' "$output"
 } >"$output.line"
 flock "$results" cat "$output.line" # whole, where two files end at once
-echo "$passed $failed" >"$output.counts"
+echo "$passed $failed $skipped" >"$output.counts"
+[ "$failed" -eq 0 ] || { mkdir -p build/failed && cp "$output" "build/failed/$(tr / . <<<"${file#tests/}").$mode"; }

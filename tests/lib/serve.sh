@@ -62,8 +62,9 @@ says() {
 }
 
 # never_says NAME TEXT ANSWER
-never_says() {
+never_says() { # an empty answer says nothing at all, and so shows nothing
     case $3 in
+    "") not_ok "$1" "the answer is empty" ;;
     *"$2"*) not_ok "$1" "found '$2' in: ${3:0:2000}" ;;
     *) ok "$1" ;;
     esac
