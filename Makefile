@@ -91,6 +91,7 @@ lint: ## formatting, static analysis, and who may include whom
 	@$(MAKE) MODE=release all
 	@tests/lib/lint.sh
 SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.service share/afrun/accelerator.conf \
+          share/afrun/alerts.yml share/afrun/dashboard.json \
           share/bash-completion/completions/afrun
 install: all ## install the program, its completion and its units below PREFIX (DESTDIR, for packages)
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
@@ -100,6 +101,7 @@ install: all ## install the program, its completion and its units below PREFIX (
 	  sed -e '/@HARDENED@/{r runtime/node/hardened.conf' -e 'd}' -e 's,@PREFIX@,$(PREFIX),' $$unit \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	sed 's,@PREFIX@,$(PREFIX),' runtime/node/accelerator.conf > $(DESTDIR)$(PREFIX)/share/afrun/accelerator.conf
+	cp runtime/serve/alerts.yml runtime/serve/dashboard.json $(DESTDIR)$(PREFIX)/share/afrun/
 	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%)
 uninstall: ## remove what make install has put there; what nodes keep stays
 	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%)

@@ -3,6 +3,7 @@
 #define AF_SERVE_IMPL_H
 
 #include "base/arena.h"
+#include "base/metrics.h"
 #include "bus/bus.h"
 #include "http/server.h"
 #include "serve/serve.h"
@@ -43,6 +44,7 @@ enum { SERVE_ENDPOINTS_MAX = 32, SERVE_CODES = 12 };
 
 struct serve_counts {
     uint64_t requests[SERVE_ENDPOINTS_MAX + 1][SERVE_CODES]; /* the last: no endpoint */
+    struct af_histogram times[SERVE_ENDPOINTS_MAX + 1];
     uint64_t pushed, handed_out, acknowledged;
 };
 
@@ -73,6 +75,8 @@ struct serve_call {
     bool is_admin;
     struct af_arena arena; /* all that the call needs */
     void *request;         /* what was read of the body */
+    int64_t began_ns;
+    bool has_waited; /* for others: its time tells nothing of the service */
     /* Of a poll that waits. */
     uint64_t ticket;
     struct serve_call *previous, *next;
@@ -158,6 +162,7 @@ void serve_show_task(struct serve_call *call);
 void serve_end_task(struct serve_call *call);
 
 void serve_health(struct serve_call *call);
+void serve_ready(struct serve_call *call);
 void serve_metrics(struct serve_call *call);
 void serve_status(struct serve_call *call);
 extern const struct serve_endpoint serve_endpoints[];

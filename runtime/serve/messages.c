@@ -110,7 +110,7 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
 static void park(struct serve_call *call)
 {
     struct af_serve *serve = call->serve;
-    call->is_parked = true;
+    call->is_parked = call->has_waited = true;
     call->previous = NULL;
     call->next = serve->parked;
     if (call->next != NULL)

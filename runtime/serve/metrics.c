@@ -1,20 +1,12 @@
 /* metrics.c: how the service is doing, for machines and for people: counts and sizes, never
  * contents, and no names of tasks or nodes.
  *
- *     afrun_requests_total{path,code}          requests by endpoint and the envelope's code
- *     afrun_contracts_pushed_total             contracts taken, those that were there already too
- *     afrun_contracts_handed_out_total         contracts given to nodes, again too
- *     afrun_contracts_acknowledged_total       uuids named as done with
- *     afrun_contracts_set_aside_total          that were not as they should be in the store
- *     afrun_polls_parked                       polls that wait now
- *     afrun_connections                        connections open now
- *     afrun_tasks, afrun_queues                that the bus knows
- *     afrun_queue_contracts                    contracts not yet acknowledged, in all queues
- *     afrun_resident_bytes, afrun_uptime_seconds */
+ * What each number is stands in its HELP line, below; base/metrics.h has those of every process. */
 #include "serve/impl.h"
 
-#include "loop/loop.h"
+#include "base/metrics.h"
 #include "base/version.h"
+#include "loop/loop.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,23 +23,15 @@ void serve_count(struct serve_call *call, int code)
     while (codes[column] != code && codes[column] != -1)
         column++;
     call->serve->counts.requests[row][column]++;
-}
-
-static uint64_t resident_bytes(void)
-{
-    uint64_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%*u %" SCNu64, &pages) != 1)
-        pages = 0;
-    fclose(file);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (!call->has_waited)
+        af_histogram_note(&call->serve->counts.times[row],
+                          af_loop_now_ns(call->serve->loop) - call->began_ns);
 }
 
 static void append_requests(struct af_buf *out, const struct serve_counts *counts)
 {
-    af_buf_append_string(out, "# TYPE afrun_requests_total counter\n");
+    af_metrics_head(out, "requests_total", "counter",
+                    "Requests, by endpoint and by the code of the answer.");
     for (size_t row = 0; row <= SERVE_ENDPOINTS_MAX; row++)
         for (size_t column = 0; column < SERVE_CODES; column++)
             if (counts->requests[row][column] > 0)
@@ -59,63 +43,109 @@ static void append_requests(struct af_buf *out, const struct serve_counts *count
                               codes[column], counts->requests[row][column]);
 }
 
-static void append_number(struct af_buf *out, const char *name, const char *type, uint64_t value)
+static void append_times(struct af_buf *out, const struct serve_counts *counts)
 {
-    af_buf_printf(out, "# TYPE afrun_%s %s\nafrun_%s %" PRIu64 "\n", name, type, name, value);
+    static const char name[] = "request_duration_seconds";
+    static const struct af_histogram none;
+    char label[64];
+    af_metrics_head(out, name, "histogram",
+                    "Time from a request's head to its answer; polls that waited are left out.");
+    for (size_t row = 0; serve_endpoints[row].name != NULL; row++) {
+        snprintf(label, sizeof label, "path=\"%s\"", serve_endpoints[row].name);
+        if (memcmp(&counts->times[row], &none, sizeof none) != 0)
+            af_metrics_histogram(out, name, label, &counts->times[row]);
+    }
 }
 
 /* ---- What the bus tells. ---- */
 
 struct totals {
-    uint64_t tasks, queues, contracts, set_aside;
+    uint64_t tasks, queues, contracts, set_aside, oldest_s;
+    bool is_internal; /* the task that is being read is one of ours */
 };
 
-static bool key_is(const struct af_json_reader *json, const char *name)
+static bool text_is(const struct af_json_reader *json, const char *text)
 {
-    return json->string_len == strlen(name) && memcmp(json->string, name, strlen(name)) == 0;
+    return json->string_len == strlen(text) && memcmp(json->string, text, strlen(text)) == 0;
 }
 
-/* Adds up the `length` of each of the status' queues; its numbers. */
+/* A number of a task's queue, or of the whole. */
+static void add_number(struct totals *totals, const char *key, uint64_t number)
+{
+    if (strcmp(key, "set_aside") == 0)
+        totals->set_aside += number;
+    if (totals->is_internal)
+        return;
+    if (strcmp(key, "length") == 0) {
+        totals->queues++;
+        totals->contracts += number;
+    } else if (strcmp(key, "oldest_s") == 0 && number > totals->oldest_s) {
+        totals->oldest_s = number;
+    }
+}
+
+/* Adds up the status' tasks and queues, but for those that the service keeps for itself. */
 static struct totals read_totals(struct serve_reading *reading, const struct af_bus_result *result)
 {
+    static const char *const keys[] = {"length", "oldest_s", "set_aside", "task_id"};
     struct af_json_reader *json = &reading->json;
-    struct totals totals = {result->count, 0, 0, 0};
+    struct totals totals = {0};
     enum af_json_token token;
     if (result->code != AF_BUS_OK || result->text == NULL)
         return totals;
     af_json_reader_restart(json, result->text, result->text_len);
     while ((token = af_json_next(json)) != AF_JSON_END && token != AF_JSON_ERROR) {
-        bool is_length = token == AF_JSON_KEY && key_is(json, "length");
-        bool is_set_aside = token == AF_JSON_KEY && key_is(json, "set_aside");
-        if ((!is_length && !is_set_aside) || af_json_next(json) != AF_JSON_INTEGER)
+        const char *key = NULL;
+        for (size_t i = 0; token == AF_JSON_KEY && i < sizeof keys / sizeof keys[0]; i++)
+            if (text_is(json, keys[i]))
+                key = keys[i];
+        if (key == NULL)
             continue;
-        totals.queues += is_length;
-        totals.contracts += is_length ? (uint64_t)json->integer : 0;
-        totals.set_aside += is_set_aside ? (uint64_t)json->integer : 0;
+        token = af_json_next(json);
+        if (token == AF_JSON_STRING && strcmp(key, "task_id") == 0) {
+            totals.is_internal = text_is(json, AF_BUS_LAUNCH_TASK);
+            totals.tasks += !totals.is_internal;
+        } else if (token == AF_JSON_INTEGER) {
+            add_number(&totals, key, (uint64_t)(json->integer < 0 ? 0 : json->integer));
+        }
     }
     return totals;
+}
+
+static void append_totals(struct af_buf *out, const struct totals *totals)
+{
+    af_metrics_number(out, "contracts_set_aside_total", "counter",
+                      "Contracts of the store that were not as they should be.", totals->set_aside);
+    af_metrics_number(out, "tasks", "gauge", "Tasks that the bus knows.", totals->tasks);
+    af_metrics_number(out, "queues", "gauge", "Queues that the bus knows.", totals->queues);
+    af_metrics_number(out, "queue_contracts", "gauge",
+                      "Contracts not yet acknowledged, in all queues.", totals->contracts);
+    af_metrics_number(out, "queue_oldest_age_seconds", "gauge",
+                      "How long the first contract of any queue has waited.", totals->oldest_s);
 }
 
 static void measured(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     struct af_serve *serve = call->serve;
+    const struct serve_counts *counts = &serve->counts;
     struct totals totals = read_totals(&serve->reading, result);
+    int64_t age_ns = af_loop_now_ns(serve->loop);
     struct af_buf out = AF_BUF_EMPTY;
     serve_count(call, 0);
-    append_requests(&out, &serve->counts);
-    append_number(&out, "contracts_pushed_total", "counter", serve->counts.pushed);
-    append_number(&out, "contracts_handed_out_total", "counter", serve->counts.handed_out);
-    append_number(&out, "contracts_acknowledged_total", "counter", serve->counts.acknowledged);
-    append_number(&out, "contracts_set_aside_total", "counter", totals.set_aside);
-    append_number(&out, "polls_parked", "gauge", serve->parked_count);
-    append_number(&out, "connections", "gauge", af_http_server_connections(serve->http));
-    append_number(&out, "tasks", "gauge", totals.tasks);
-    append_number(&out, "queues", "gauge", totals.queues);
-    append_number(&out, "queue_contracts", "gauge", totals.contracts);
-    append_number(&out, "resident_bytes", "gauge", resident_bytes());
-    append_number(&out, "uptime_seconds", "gauge",
-                  (uint64_t)(af_loop_now_ns(serve->loop) / AF_S_NS));
+    append_requests(&out, counts);
+    append_times(&out, counts);
+    af_metrics_number(&out, "contracts_pushed_total", "counter",
+                      "Contracts taken, those that were there already too.", counts->pushed);
+    af_metrics_number(&out, "contracts_handed_out_total", "counter",
+                      "Contracts given to nodes, again too.", counts->handed_out);
+    af_metrics_number(&out, "contracts_acknowledged_total", "counter",
+                      "Contracts named as done with.", counts->acknowledged);
+    append_totals(&out, &totals);
+    af_metrics_number(&out, "polls_parked", "gauge", "Polls that wait now.", serve->parked_count);
+    af_metrics_number(&out, "connections", "gauge", "Connections that are open now.",
+                      af_http_server_connections(serve->http));
+    af_metrics_process(&out, af_loop_wall_ns(serve->loop) - age_ns);
     serve_send_text(call, 200, "text/plain; version=0.0.4", &out);
 }
 
@@ -132,14 +162,15 @@ void serve_status(struct serve_call *call)
     serve_append_text(&out, "version", AF_VERSION);
     af_buf_append_char(&out, ',');
     serve_append_text(&out, "bus", serve->options.bus_name);
-    af_buf_printf(
-        &out,
-        ",\"uptime_seconds\":%" PRId64 ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
-        ",\"handed_out\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"resident_bytes\":%" PRIu64
-        ",\"stopping\":%s}",
-        af_loop_now_ns(serve->loop) / AF_S_NS, af_http_server_connections(serve->http),
-        serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
-        serve->counts.acknowledged, resident_bytes(), serve->is_stopping ? "true" : "false");
+    af_buf_printf(&out,
+                  ",\"uptime_seconds\":%" PRId64
+                  ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
+                  ",\"handed_out\":%" PRIu64 ",\"acknowledged\":%" PRIu64
+                  ",\"resident_bytes\":%" PRIu64 ",\"stopping\":%s}",
+                  af_loop_now_ns(serve->loop) / AF_S_NS, af_http_server_connections(serve->http),
+                  serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
+                  serve->counts.acknowledged, af_metrics_resident_bytes(),
+                  serve->is_stopping ? "true" : "false");
     serve_send(call, &out);
 }
 
@@ -149,4 +180,27 @@ void serve_health(struct serve_call *call)
     af_buf_append_string(&out, "ok\n");
     serve_count(call, 0);
     serve_send_text(call, 200, "text/plain", &out);
+}
+
+/* A task that cannot be: the bus looks, and says that there is none. */
+static void looked(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    bool ready = result->code == AF_BUS_OK || result->code == AF_BUS_NO_TASK;
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_printf(&out, "%s\n", ready ? "ready" : "the bus does not answer as it should");
+    serve_count(call, ready ? 0 : 503);
+    serve_send_text(call, ready ? 200 : 503, "text/plain", &out);
+}
+
+void serve_ready(struct serve_call *call)
+{
+    if (!call->serve->is_stopping) {
+        af_bus_status(call->serve->bus, "afrun:none", looked, call);
+        return;
+    }
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_append_string(&out, "ending\n");
+    serve_count(call, 503);
+    serve_send_text(call, 503, "text/plain", &out);
 }

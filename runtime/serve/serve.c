@@ -9,6 +9,7 @@
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,7 @@ const struct serve_endpoint serve_endpoints[] = {
     {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_end_task, NULL},
     {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_end_task, NULL},
     {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, serve_health, NULL},
+    {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, serve_ready, NULL},
     {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, serve_metrics, NULL},
     {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, serve_status, NULL},
     {0},
@@ -82,8 +84,9 @@ static const struct serve_endpoint *find_endpoint(struct serve_call *call, bool 
         if (row->cmb != NULL && (cmb == NULL || strcmp(cmb, row->cmb) != 0))
             continue;
         *is_known = true;
-        if (strcmp(method, row->method) == 0)
-            return row;
+        if (strcmp(method, row->method) == 0 ||
+            (strcmp(method, "HEAD") == 0 && strcmp(row->method, "GET") == 0))
+            return row; /* to a HEAD the library answers without the body */
     }
     return NULL;
 }
@@ -137,6 +140,7 @@ static void on_begin(void *arg, struct af_exchange *exchange)
 {
     struct serve_call *call = af_mem_zero(1, sizeof *call);
     call->serve = arg;
+    call->began_ns = af_loop_now_ns(call->serve->loop);
     call->exchange = exchange;
     call->path = af_exchange_path(exchange);
     call->fd = -1;

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# What a service tells Prometheus, and whoever asks whether it is up.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/serve.sh"
+
+start_serve --open-tasks --prefix-nodes --bus local:bus.db || not_ok "the service starts" "$(cat serve.err)"
+pop='{"task_id":"T","channel":"federated"'
+for round in 1 2 3; do
+    ask a push "$(message T '["b"]')" >/dev/null
+done
+ask b pop "$pop}" >/dev/null
+ask c pop "$pop,\"wait_seconds\":1}" >/dev/null # it waits, and so counts in no time
+call GET /metrics '' >metrics
+
+# sample NAME VALUE: it is there with this value.
+sample() {
+    if grep -qxF "$1 $2" metrics; then
+        ok "$1 is $2"
+    else
+        not_ok "$1 is $2" "$(grep -F "${1%%[\{ ]*}" metrics)"
+    fi
+}
+sample afrun_contracts_pushed_total 3
+sample afrun_contracts_handed_out_total 1
+sample afrun_contracts_acknowledged_total 0
+sample afrun_contracts_set_aside_total 0
+sample afrun_tasks 1
+sample afrun_queues 2
+sample afrun_queue_contracts 2
+sample afrun_polls_parked 0
+sample 'afrun_requests_total{method="POST",path="push",code="0"}' 3
+sample 'afrun_requests_total{method="POST",path="pop",code="0"}' 2
+sample 'afrun_request_duration_seconds_count{path="push"}' 3
+sample 'afrun_request_duration_seconds_count{path="pop"}' 1
+sample 'afrun_request_duration_seconds_bucket{path="push",le="+Inf"}' 3
+sample 'afrun_build_info{version="'"$("$AFRUN" --version | awk '{ print $2 }' | head -n 1)"'"}' 1
+for name in process_resident_memory_bytes process_cpu_seconds_total process_start_time_seconds \
+    process_open_fds process_max_fds afrun_queue_oldest_age_seconds afrun_connections; do
+    if grep -qE "^$name [0-9.e+-]+$" metrics; then ok "$name is told"; else not_ok "$name is told" "$(cat metrics)"; fi
+done
+
+# Each bucket holds those below it.
+if awk -F '[ "]' '/_bucket\{path="push"/ { if ($NF < last) bad = 1; last = $NF; n++ } END { exit !(n == 13 && !bad) }' metrics; then
+    ok "buckets are cumulative"
+else
+    not_ok "buckets are cumulative" "$(grep 'bucket{path="push"' metrics)"
+fi
+began=$(sed -n 's/^process_start_time_seconds //p' metrics)
+if awk -v began="$began" -v now="$(date +%s)" 'BEGIN { exit !(began > now - 600 && began <= now + 1) }'; then
+    ok "it began a moment ago"
+else
+    not_ok "it began a moment ago" "$began"
+fi
+if command -v promtool >/dev/null; then
+    run bash -c 'promtool check metrics <metrics'
+    if [ "$status" -eq 0 ] && [ ! -s "$OUT" ] && [ ! -s "$ERR" ]; then ok "promtool has nothing to say"; else not_ok "promtool has nothing to say" "$(cat "$OUT" "$ERR")"; fi
+else
+    ok "promtool has nothing to say # SKIP there is no promtool"
+fi
+
+# ---- Up, and ready. ----
+expect_output "ok" curl -sSf "$URL/healthz"
+expect_output "200" curl -sS -I -o head -w '%{http_code}' "$URL/healthz"
+expect_output "ready" curl -sSf "$URL/readyz"
+stop_serve
+[ "$status" -eq 0 ] && ok "it ends well" || not_ok "it ends well" "$status"
+
+# ---- Rules and a dashboard name what is there. ----
+if command -v promtool >/dev/null; then
+    check "promtool takes the rules" promtool check rules "$ROOT/runtime/serve/alerts.yml"
+else
+    ok "promtool takes the rules # SKIP there is no promtool"
+fi
+for file in alerts.yml dashboard.json; do
+    grep -ohE '\b(afrun|process)_[a-z_]+' "$ROOT/runtime/serve/$file" | sed 's/_bucket$//' | sort -u | while read -r name; do
+        grep -q "^# TYPE $name " metrics || echo "$name"
+    done >unknown
+    if [ ! -s unknown ]; then ok "$file names what is told"; else not_ok "$file names what is told" "$(cat unknown)"; fi
+done
