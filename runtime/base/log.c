@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COLOR_END "\033[0m"
@@ -22,16 +25,19 @@
 
 static enum af_log_level shown_level = AF_LOG_INFO;
 static enum af_color_mode color_mode = AF_COLOR_AUTO;
+static enum af_log_format log_format = AF_LOG_TEXT;
 static bool foot_shown;
 
 static const struct {
     const char *label;
     const char *color;
+    const char *name; /* in JSON */
+    int priority;     /* syslog's */
 } levels[] = {
-    [AF_LOG_ERROR] = {"error: ", "\033[1;31m"},
-    [AF_LOG_WARNING] = {"warning: ", "\033[1;33m"},
-    [AF_LOG_INFO] = {"", ""},
-    [AF_LOG_DEBUG] = {"debug: ", "\033[2m"},
+    [AF_LOG_ERROR] = {"error: ", "\033[1;31m", "error", LOG_ERR},
+    [AF_LOG_WARNING] = {"warning: ", "\033[1;33m", "warning", LOG_WARNING},
+    [AF_LOG_INFO] = {"", "", "info", LOG_INFO},
+    [AF_LOG_DEBUG] = {"debug: ", "\033[2m", "debug", LOG_DEBUG},
 };
 
 void af_log_set_level(enum af_log_level level)
@@ -47,6 +53,11 @@ void af_log_set_verbosity(int verbosity)
 bool af_log_shows(enum af_log_level level)
 {
     return level <= shown_level;
+}
+
+void af_log_set_format(enum af_log_format format)
+{
+    log_format = format;
 }
 
 void af_log_set_color(enum af_color_mode mode)
@@ -147,11 +158,57 @@ void af_log_write_safe(void *stream, const char *text, uint64_t len)
 
 /* ---- Lines. ---- */
 
-static void begin_line(struct af_buf *line)
+/* Whether standard error is the journal's: systemd says which file that is. */
+static bool is_journal(void)
+{
+    unsigned long long device, inode;
+    struct stat file;
+    const char *stream = getenv("JOURNAL_STREAM");
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &file) == 0 && file.st_dev == device && file.st_ino == inode;
+}
+
+static void begin_line(struct af_buf *line, enum af_log_level level)
 {
     if (foot_shown)
         af_buf_append_string(line, WIPE_LINE);
     foot_shown = false;
+    if (is_journal())
+        af_buf_printf(line, "<%d>", levels[level].priority);
+}
+
+/* {"time":…,"level":…  ; the caller closes it. The clock is read for display alone. */
+static void begin_json(struct af_buf *line, enum af_log_level level)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[32];
+    begin_line(line, level);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    af_buf_printf(line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\"", text, now.tv_nsec / 1000000,
+                  levels[level].name);
+}
+
+/* ,"key":"text" , where text may be anything. */
+static void append_field(struct af_buf *line, const char *key, const char *text, size_t len)
+{
+    af_buf_printf(line, ",\"%s\":\"", key);
+    for (size_t i = 0; i < len;) {
+        uint32_t c = 0;
+        size_t bytes = read_character((const unsigned char *)text + i, len - i, &c);
+        if (bytes == 0)
+            af_buf_append_string(line, "\\ufffd");
+        else if (c == '"' || c == '\\')
+            af_buf_printf(line, "\\%c", (char)c);
+        else if (is_control(c))
+            af_buf_printf(line, "\\u%04" PRIx32, c);
+        else
+            af_buf_append(line, text + i, bytes);
+        i += bytes == 0 ? 1 : bytes;
+    }
+    af_buf_append_char(line, '"');
 }
 
 /* Writes and releases the line. Whether that succeeds is not asked: there is nowhere to say so. */
@@ -186,10 +243,17 @@ void af_log(enum af_log_level level, const char *format, ...)
     if (len < 0)
         return;
     struct af_buf line = AF_BUF_EMPTY;
-    begin_line(&line);
-    af_buf_append_string(&line, "afrun: ");
-    append_colored(&line, af_log_color(STDERR_FILENO), levels[level].color, levels[level].label);
-    append_safe(&line, text, (size_t)len);
+    if (log_format == AF_LOG_JSON) {
+        begin_json(&line, level);
+        append_field(&line, "message", text, (size_t)len);
+        af_buf_append_char(&line, '}');
+    } else {
+        begin_line(&line, level);
+        af_buf_append_string(&line, "afrun: ");
+        append_colored(&line, af_log_color(STDERR_FILENO), levels[level].color,
+                       levels[level].label);
+        append_safe(&line, text, (size_t)len);
+    }
     end_line(&line);
     free(text);
 }
@@ -203,7 +267,17 @@ void af_log_party(int64_t time_ns, const char *party, const char *text, uint64_t
     snprintf(time, sizeof time, "%3" PRId64 ".%03" PRId64, time_ns / AF_S_NS,
              time_ns % AF_S_NS / AF_MS_NS);
     struct af_buf line = AF_BUF_EMPTY;
-    begin_line(&line);
+    if (log_format == AF_LOG_JSON) {
+        begin_json(&line, AF_LOG_INFO);
+        append_field(&line, "party", party, strlen(party));
+        af_buf_printf(&line, ",\"at\":%" PRId64 ".%09" PRId64, time_ns / AF_S_NS,
+                      time_ns % AF_S_NS);
+        append_field(&line, "message", text, (size_t)len);
+        af_buf_append_char(&line, '}');
+        end_line(&line);
+        return;
+    }
+    begin_line(&line, AF_LOG_INFO);
     append_colored(&line, color, COLOR_TIME, time);
     af_buf_append_string(&line, "  ");
     append_colored(&line, color, COLOR_PARTY, party);

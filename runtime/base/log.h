@@ -1,8 +1,12 @@
 /* log.h: messages to people, on standard error.
  *
- * One line a message, `afrun: warning: …`, coloured where the terminal wants it. What a flow's
- * party logs goes through af_log_party(), with its virtual or real time. Nothing here enters a
- * trace. */
+ * One line a message, `afrun: warning: …`, coloured where the terminal wants it; or, where programs
+ * read it, a line of JSON: {"time": UTC as RFC 3339, "level": …, "message": …}, of a party's own
+ * line with "party" and "at" (seconds of its run) besides. What a flow's party logs goes through
+ * af_log_party(), with its virtual or real time. Nothing here enters a trace.
+ *
+ * Where standard error is systemd's journal, a line begins with its priority, `<4>`, which the
+ * journal takes away: see sd-daemon(3). */
 #ifndef AF_LOG_H
 #define AF_LOG_H
 
@@ -21,6 +25,9 @@ bool af_log_shows(enum af_log_level level);
 /* AUTO: coloured where the file is a terminal and NO_COLOR is not set. */
 void af_log_set_color(enum af_color_mode mode);
 bool af_log_color(int fd);
+
+enum af_log_format { AF_LOG_TEXT, AF_LOG_JSON };
+void af_log_set_format(enum af_log_format format);
 
 void af_log(enum af_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

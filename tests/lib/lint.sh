@@ -69,7 +69,7 @@ check_rules() {
         verdict "only bindings/ includes lua.h"
     calls lua_resume "${c[@]}" | tail -n +2 | verdict "there is no second lua_resume()"
     calls "clock_gettime time gettimeofday clock timespec_get ev_now ev_time" "${c[@]}" |
-        grep -vE '^runtime/(loop/[a-z]+|base/progress)\.c:' | verdict "only loop/ and base/progress.c read a clock"
+        grep -vE '^runtime/(loop/[a-z]+|base/progress|base/log)\.c:' | verdict "only loop/ reads a clock, and base/ for display"
     calls "rand srand random srandom drand48 lrand48" "${c[@]}" |
         verdict "chance comes from base/rng.c"
     code 'os%.%a+%s*%(' scripts/af/*.lua | verdict "scripts/af asks the host for time and chance"

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -225,6 +226,46 @@ static void test_messages_and_names_are_escaped_too(void **state)
 
 /* ---- Colours. ---- */
 
+static void test_as_json_a_line_is_an_object_whatever_is_said(void **state)
+{
+    (void)state;
+    af_log_set_format(AF_LOG_JSON);
+    begin_capture();
+    af_log(AF_LOG_WARNING, "a \"quote\", a \\ and \x1b[2J");
+    af_log(AF_LOG_DEBUG, "not shown");
+    af_log_party(1500000001, "p-1", "\xff\n\xc3\xa4", 4);
+    const char *text = end_capture();
+    af_log_set_format(AF_LOG_TEXT);
+    char *line = strdup(text), *second = strchr(line, '\n') + 1;
+    second[-1] = '\0';
+    assert_memory_equal(line, "{\"time\":\"20", 11);
+    assert_string_equal(strchr(line, ','),
+                        ",\"level\":\"warning\",\"message\":\"a \\\"quote\\\", a "
+                        "\\\\ and \\u001b[2J\"}");
+    assert_string_equal(strchr(second, ','),
+                        ",\"level\":\"info\",\"party\":\"p-1\",\"at\":1.500000001,\"message\":\""
+                        "\\ufffd\\u000a\xc3\xa4\"}\n");
+    free(line);
+}
+
+static void test_the_journal_is_told_priorities(void **state)
+{
+    (void)state;
+    char stream[64];
+    struct stat file;
+    begin_capture();
+    assert_int_equal(fstat(STDERR_FILENO, &file), 0);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)file.st_dev,
+             (unsigned long long)file.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    af_log(AF_LOG_ERROR, "bad");
+    af_log_party(0, "p", "x", 1);
+    setenv("JOURNAL_STREAM", "1:1", 1); /* another file */
+    af_log(AF_LOG_INFO, "fine");
+    unsetenv("JOURNAL_STREAM");
+    assert_string_equal(end_capture(), "<3>afrun: error: bad\n<6>  0.000  p  x\nafrun: fine\n");
+}
+
 static void test_colours_surround_labels_only(void **state)
 {
     (void)state;
@@ -336,6 +377,8 @@ int main(void)
         LOG_TEST(test_a_long_line_is_whole),
         LOG_TEST(test_what_a_terminal_would_obey_is_escaped),
         LOG_TEST(test_messages_and_names_are_escaped_too),
+        LOG_TEST(test_as_json_a_line_is_an_object_whatever_is_said),
+        LOG_TEST(test_the_journal_is_told_priorities),
         LOG_TEST(test_colours_surround_labels_only),
         LOG_TEST(test_auto_colours_a_terminal_unless_told_otherwise),
         LOG_TEST(test_progress_writes_nothing_to_a_file_or_when_quiet),
