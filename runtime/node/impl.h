@@ -10,6 +10,7 @@
  *   status.c    what each party is at, as JSON
  *   logs.c      a log a task
  *   control.c   the socket, and its commands
+ *   metrics.c   a page for Prometheus
  */
 #ifndef AF_NODE_IMPL_H
 #define AF_NODE_IMPL_H
@@ -94,6 +95,7 @@ struct af_node {
     struct af_node_offers *offers; /* NULL: not asked for */
     struct af_node_reload *reload; /* the one under way, or NULL */
     struct af_node_watch *watch;
+    struct af_http_server *metrics; /* NULL: not asked for */
     int signals;
     bool stopping;
     int64_t began_ns;
@@ -213,6 +215,12 @@ void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 
 /* ---- status.c ---- */
 void af_node_status(struct af_node *node, const char *task, struct af_buf *out);
+
+/* What a party is at, in a word or two. */
+const char *af_node_party_word(const struct af_node_party *party);
+
+/* ---- metrics.c ---- */
+int af_node_metrics_open(struct af_node *node, struct af_failure *why);
 
 /* ---- logs.c ---- */
 void af_node_log(struct af_node *node, const char *task, const char *format, ...)

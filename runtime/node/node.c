@@ -3,6 +3,7 @@
 
 #include "worker/jail.h"
 #include "base/log.h"
+#include "http/server.h"
 #include "loop/loop.h"
 #include "loop/notify.h"
 #include "base/mem.h"
@@ -113,7 +114,8 @@ static int open_all(struct af_node *node, struct af_failure *why)
         return -1;
     node->began_ns = af_loop_wall_ns(node->loop);
     node->bus = af_bus_open(options->bus, node->loop, &bus, why);
-    if (node->bus == NULL || af_node_control_open(node, why) != 0)
+    if (node->bus == NULL || af_node_control_open(node, why) != 0 ||
+        af_node_metrics_open(node, why) != 0)
         return -1;
     if (af_node_resume(node, why) != 0)
         return -1;
@@ -124,6 +126,7 @@ static int open_all(struct af_node *node, struct af_failure *why)
 static void release(struct af_node *node)
 {
     af_node_control_close(node);
+    af_http_server_free(node->metrics);
     af_node_watch_free(node);
     af_node_reload_free(node);
     while (node->parties != NULL)
@@ -157,6 +160,8 @@ int af_node_run(const struct af_node_options *options, struct af_failure *why)
                options->no_jail       ? "NOT jailed"
                : af_jail_has_filter() ? "jailed"
                                       : "limited but not filtered (a build for sanitizers)");
+        if (node.metrics != NULL)
+            printf("afrun node: metrics at %s/metrics\n", af_http_server_url(node.metrics));
         fflush(stdout);
         struct af_notify *notify = af_notify_ready(node.loop);
         af_loop_run(node.loop);

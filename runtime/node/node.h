@@ -24,6 +24,7 @@ struct af_failure;
 struct af_node_options { /* all borrowed */
     const char *node, *bus, *flows, *state;
     const char *control;            /* NULL: control.sock in state */
+    const char *metrics;            /* ADDRESS:PORT of its page for Prometheus, or NULL */
     const struct af_config *config; /* or NULL */
     struct af_grants grants;        /* what all of its parties may reach */
     struct af_trust trust;          /* who may have signed its flows; no key: whoever */

@@ -33,7 +33,7 @@ static const char *running_word(const struct af_node_party *party)
     return af_party_rests(of) ? "resting" : "waiting";
 }
 
-static const char *word_of(const struct af_node_party *party)
+const char *af_node_party_word(const struct af_node_party *party)
 {
     switch (party->phase) {
     case AF_NODE_LOADING:
@@ -90,7 +90,7 @@ static void describe(const struct af_node_party *party, struct af_buf *out)
     text(out, "file", party->about.file);
     number(out, "version", party->about.version);
     text(out, "role", party->about.role);
-    text(out, "status", word_of(party));
+    text(out, "status", af_node_party_word(party));
     if (party->run != NULL)
         describe_running(party, out);
     else

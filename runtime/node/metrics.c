@@ -1,0 +1,121 @@
+/* metrics.c: how the node is doing, for machines: a page for Prometheus, and whether it is up.
+ *
+ *     GET /metrics   counts and sizes, no names of tasks
+ *     GET /healthz   the process is up
+ *     GET /readyz    no party has lost the bus, and the store takes what happens; else 503
+ *
+ * Whoever reaches the address may ask. */
+#include "node/impl.h"
+
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "http/server.h"
+#include "loop/loop.h"
+#include "worker/host.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void append_parties(const struct af_node *node, struct af_buf *out)
+{
+    static const char *const words[] = {"loading",      "waiting", "slow", "resting", "held",
+                                        "lost contact", "sending", "done", "failed",  "broken"};
+    enum { WORDS = sizeof words / sizeof words[0] };
+    uint64_t counts[WORDS] = {0}, queued = 0, unsent = 0;
+    for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {
+        const char *word = af_node_party_word(at);
+        for (size_t i = 0; i < WORDS; i++)
+            counts[i] += at->phase != AF_NODE_DROPPED && strcmp(words[i], word) == 0;
+        if (at->run == NULL)
+            continue;
+        queued += af_party_queued(af_party_run_party(at->run));
+        unsent += af_party_run_unsent(at->run);
+    }
+    af_metrics_head(out, "parties", "gauge", "Parties of this node, by the word of their status.");
+    for (size_t i = 0; i < WORDS; i++)
+        af_buf_printf(out, "afrun_parties{status=\"%s\"} %" PRIu64 "\n", words[i], counts[i]);
+    af_metrics_number(out, "party_queue_contracts", "gauge",
+                      "Contracts that parties have not taken yet.", queued);
+    af_metrics_number(out, "party_unsent_contracts", "gauge",
+                      "Contracts that the bus has not confirmed yet.", unsent);
+}
+
+static void append_workers(const struct af_node *node, struct af_buf *out)
+{
+    uint64_t running = 0, restarts = 0;
+    for (const struct af_node_flow *at = node->flows; at != NULL; at = at->next) {
+        running += at->worker != NULL && af_worker_pid(at->worker) > 0;
+        restarts += at->worker == NULL ? 0 : af_worker_restarts(at->worker);
+    }
+    af_metrics_number(out, "workers", "gauge", "Worker processes that run now.", running);
+    af_metrics_number(out, "worker_restarts", "gauge",
+                      "How often the workers that are there had to be started again.", restarts);
+}
+
+static bool is_ready(const struct af_node *node)
+{
+    bool lost = false;
+    for (const struct af_node_party *at = node->parties; at != NULL; at = at->next)
+        lost = lost || (at->phase == AF_NODE_RUNNING && at->trouble != NULL);
+    return !lost && node->store_trouble == NULL && !node->stopping;
+}
+
+/* ---- The page. ---- */
+
+static void answer(struct af_exchange *exchange, int status, const char *text)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_append_string(&out, text);
+    af_exchange_answer(exchange, status, "text/plain", &out);
+}
+
+static void on_begin(void *arg, struct af_exchange *exchange)
+{
+    const struct af_node *node = arg;
+    const char *path = af_exchange_path(exchange), *method = af_exchange_method(exchange);
+    struct af_buf out = AF_BUF_EMPTY;
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        answer(exchange, 405, "GET is expected\n");
+    } else if (strcmp(path, "/healthz") == 0) {
+        answer(exchange, 200, "ok\n");
+    } else if (strcmp(path, "/readyz") == 0) {
+        bool ready = is_ready(node);
+        answer(exchange, ready ? 200 : 503, ready ? "ready\n" : "see afrun ctl status\n");
+    } else if (strcmp(path, "/metrics") == 0) {
+        append_parties(node, &out);
+        append_workers(node, &out);
+        af_metrics_process(&out, node->began_ns);
+        af_exchange_answer(exchange, 200, "text/plain; version=0.0.4", &out);
+    } else {
+        answer(exchange, 404, "there is /metrics, /healthz, /readyz\n");
+    }
+}
+
+/* Everything is answered at once: nobody waits, no body is taken. */
+static void on_nothing(void *arg, struct af_exchange *exchange)
+{
+    (void)arg;
+    (void)exchange;
+}
+
+static void on_refused(void *arg, struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                       const char *why)
+{
+    (void)arg;
+    (void)refusal;
+    answer(exchange, 400, why);
+}
+
+int af_node_metrics_open(struct af_node *node, struct af_failure *why)
+{
+    const struct af_http_server_options options = {
+        .listen = node->options->metrics,
+        .connections_max = 64,
+        .owner = {on_begin, on_nothing, on_refused, on_nothing, on_nothing, node},
+    };
+    if (node->options->metrics == NULL)
+        return 0;
+    node->metrics = af_http_server_new(node->loop, &options, why);
+    return node->metrics == NULL ? -1 : 0;
+}
