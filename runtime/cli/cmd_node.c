@@ -1,5 +1,6 @@
 /* cmd_node.c: `afrun node`: the parties of a node. */
 #include "cli/command.h"
+#include "cli/opts_file.h"
 
 #include "base/arena.h"
 #include "base/bounds.h"
@@ -44,6 +45,8 @@ static const struct af_opt opts[] = {
     {"config", 0, "FILE",
      "options of this command, and token, certificates, BASS login, as `name = value` (mode 600)",
      "Node", AF_OPT_TEXT(OF, config_path)},
+    {"metrics", 0, "ADDR:PORT", "answer /metrics, /healthz and /readyz there, to whoever asks",
+     "Node", AF_OPT_TEXT(OF, node.metrics)},
     {"no-launches", 0, NULL,
      "launch by afrun ctl alone, not when the service tells that a task was launched", "Node",
      AF_OPT_FLAG(OF, node.no_launches)},
@@ -75,6 +78,7 @@ static const struct af_opt opts[] = {
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
     {"color", 0, "auto|always|never", "colour messages", "Output", AF_OPT_COLOR},
+    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
@@ -86,31 +90,6 @@ static const struct af_opts_command row = {
     "may "
     "reach is nothing but what is allowed here.",
     opts};
-
-/* ---- The file. ---- */
-
-/* A line of the config file that is no secret: an option of this command by its long name. */
-static int set_from_file(void *arg, const char *name, const char *value, struct af_failure *why)
-{
-    struct node_command *command = arg;
-    for (const struct af_opt *opt = opts; opt->name != NULL; opt++) {
-        if (strcmp(opt->name, name) != 0 || strcmp(name, "config") == 0 ||
-            strcmp(name, "help") == 0)
-            continue;
-        if (opt->arg == NULL && strcmp(value, "true") != 0)
-            return af_failure_set(why, AF_FAILURE_USAGE, "", "'%s': expected true, or no such line",
-                                  name);
-        if ((command->given >> (opt - opts) & 1) != 0 ||
-            af_opts_clash(opts, command->given, opt) != NULL)
-            return 0;
-        return af_opts_set(opt, command,
-                           opt->arg == NULL ? NULL : af_arena_string(&command->arena, value), why);
-    }
-    return af_failure_set(why, AF_FAILURE_USAGE, "",
-                          "unknown name; known are the long options of afrun node (see afrun node "
-                          "--help), token, ca, certificate, key, bass_url, bass_user, "
-                          "bass_password, bass_captcha");
-}
 
 static int check(struct node_command *command, struct af_failure *why)
 {
@@ -141,8 +120,9 @@ static int run(int argc, char **argv)
     }
     if (others > 0)
         af_failure_set(&why, AF_FAILURE_USAGE, argv[0], "node takes options only");
+    const struct af_opts_file file = {&row, &command, command.given, &command.arena, &config};
     if (why.kind == AF_FAILURE_NONE && command.config_path != NULL)
-        af_config_read_with(command.config_path, &config, set_from_file, &command, &why);
+        af_opts_read_file(command.config_path, &file, &why);
     af_log_set_verbosity(command.verbosity);
     command.node.config = &config;
     if (why.kind == AF_FAILURE_NONE && check(&command, &why) == 0)

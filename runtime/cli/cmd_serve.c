@@ -1,6 +1,8 @@
 /* cmd_serve.c: `afrun serve`: the message service for a node or a network. */
 #include "cli/command.h"
+#include "cli/opts_file.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "bus/members.h"
 #include "base/failure.h"
@@ -24,6 +26,9 @@ struct serve_command {
     struct af_bus_options bus;
     struct af_bus_member_list members;
     bool help;
+    const char *config_path;
+    struct af_arena arena; /* what the file says */
+    af_opts_given given;
     int verbosity;
     /* while it runs */
     struct af_loop *loop;
@@ -41,6 +46,8 @@ static const struct af_opt opts[] = {
      "Service", AF_OPT_TEXT(OF, serve.listen)},
     {"bus", 0, "URL", "where contracts live (default local:afrun.db)", "Service",
      AF_OPT_TEXT(OF, serve.bus_name)},
+    {"config", 0, "FILE", "options of this command, as `name = value` (mode 600)", "Service",
+     AF_OPT_TEXT(OF, config_path)},
     {"files", 0, "DIR", "where files are kept (default: beside the bus's file)", "Service",
      AF_OPT_TEXT(OF, serve.files)},
     {"shared-disk", 0, "DIR",
@@ -70,6 +77,7 @@ static const struct af_opt opts[] = {
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
     {"color", 0, "auto|always|never", "colour messages", "Output", AF_OPT_COLOR},
+    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
@@ -192,7 +200,7 @@ static int run(int argc, char **argv)
     struct serve_command command = {
         .serve = {.listen = "127.0.0.1:9080", .bus_name = "local:afrun.db"},
     };
-    int others = af_opts_parse(opts, argc, argv, &command, NULL, &why);
+    int others = af_opts_parse(opts, argc, argv, &command, &command.given, &why);
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_bus_members_release(&command.members);
@@ -200,6 +208,9 @@ static int run(int argc, char **argv)
     }
     if (others > 0)
         af_failure_set(&why, AF_FAILURE_USAGE, argv[0], "serve takes options only");
+    const struct af_opts_file file = {&row, &command, command.given, &command.arena, NULL};
+    if (why.kind == AF_FAILURE_NONE && command.config_path != NULL)
+        af_opts_read_file(command.config_path, &file, &why);
     af_log_set_verbosity(command.verbosity);
     char *files = NULL;
     if (why.kind == AF_FAILURE_NONE) {
@@ -210,6 +221,7 @@ static int run(int argc, char **argv)
         serve(&command, &why);
     free(files);
     af_bus_members_release(&command.members);
+    af_arena_release(&command.arena);
     if (why.kind == AF_FAILURE_NONE)
         return 0;
     af_failure_print(&why);

@@ -54,6 +54,7 @@ enum af_opt_kind {
     AF_OPT_IS_DURATION, /* at least `lowest` nanoseconds, into an int64_t */
     AF_OPT_IS_PROBABILITY,
     AF_OPT_IS_COLOR, /* auto|always|never: into the whole program (base/log.h) */
+    AF_OPT_IS_LOG,   /* text|json: the same */
 };
 
 struct af_opt {
@@ -93,6 +94,7 @@ struct af_opt {
 #define AF_OPT_PROBABILITY(type, field)                                                            \
     .kind = AF_OPT_IS_PROBABILITY, AF_OPT_TYPED(type, field, double)
 #define AF_OPT_COLOR .kind = AF_OPT_IS_COLOR
+#define AF_OPT_LOG .kind = AF_OPT_IS_LOG
 #define AF_OPT_READ(type, field, function) AF_OPT_FIELD(type, field), .set = (function)
 
 struct af_opts_command {

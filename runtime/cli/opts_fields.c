@@ -59,6 +59,15 @@ static int set_duration(int64_t *field, const struct af_opt *opt, const char *va
     return 0;
 }
 
+static int set_log(const char *value, struct af_failure *why)
+{
+    int format;
+    if (af_opts_choice(value, "text|json", &format, why) != 0)
+        return -1;
+    af_log_set_format((enum af_log_format)format);
+    return 0;
+}
+
 static int set_color(const char *value, struct af_failure *why)
 {
     int mode = 0;
@@ -92,6 +101,8 @@ int af_opts_set(const struct af_opt *opt, void *target, const char *value, struc
         return af_opts_probability(value, field, why);
     case AF_OPT_IS_COLOR:
         return set_color(value, why);
+    case AF_OPT_IS_LOG:
+        return set_log(value, why);
     }
     abort(); /* a row of no kind */
 }

@@ -77,3 +77,58 @@ for file in alerts.yml dashboard.json; do
     done >unknown
     if [ ! -s unknown ]; then ok "$file names what is told"; else not_ok "$file names what is told" "$(cat unknown)"; fi
 done
+
+# ---- A service by its file, whose messages are lines of JSON. ----
+umask 077
+printf 'listen = 127.0.0.1:0\nbus = local:other.db\nopen-tasks = true\nprefix-nodes = true\nlog = json\n' >serve.conf
+: >serve.err
+start_other() {
+    "$AFRUN" serve --config serve.conf >serve.out 2>serve.err </dev/null &
+    serve_pid=$!
+    for ((i = 0; i < 600; i++)); do
+        URL=$(sed -nE 's,.* listening at (https?://[^ ]+)\, .*,\1,p' serve.out)
+        [ -z "$URL" ] || return 0
+        sleep 0.05
+    done
+}
+start_other
+says "a service starts by its file" '"code":0' "$(ask a push "$(message T '["b"]')")"
+stop_serve
+check "each message is an object" python3 -c '
+import json
+lines = [json.loads(line) for line in open("serve.err")]
+assert lines and all({"time", "level", "message"} <= set(line) for line in lines), lines'
+echo 'listne = 127.0.0.1:0' >>serve.conf
+expect_error "serve.conf:6: unknown name; known are the long options of afrun serve" 2 "$AFRUN" serve --config serve.conf
+printf 'token = 0123456789abcdef\n' >serve.conf
+expect_error "which afrun serve has no use for" 2 "$AFRUN" serve --config serve.conf
+
+# ---- The same of a node. ----
+mkdir flows && cp "$ROOT/flows/sync_state.lua" flows
+"$AFRUN" node --node i --bus local:bus2.db --flows flows --state i.state --metrics 127.0.0.1:0 >node.out 2>node.err </dev/null &
+node_pid=$!
+for ((i = 0; i < 600; i++)); do
+    URL=$(sed -nE 's,.*metrics at (http://[^ ]+)/metrics,\1,p' node.out)
+    [ -z "$URL" ] || break
+    sleep 0.05
+done
+check "a party is launched" "$AFRUN" ctl launch sync_state --task t --role initiator \
+    --peers 'initiator=i;participant=p' --control i.state/control.sock
+call GET /metrics '' >metrics
+sample 'afrun_parties{status="waiting"}' 1
+sample 'afrun_parties{status="held"}' 0
+sample afrun_workers 1
+expect_output "ready" curl -sSf "$URL/readyz"
+expect_output "ok" curl -sSf "$URL/healthz"
+expect_output "404" curl -sS -o /dev/null -w '%{http_code}' "$URL/nothing"
+expect_output "405" curl -sS -o /dev/null -w '%{http_code}' -d x "$URL/metrics"
+if command -v promtool >/dev/null; then
+    run bash -c 'promtool check metrics <metrics'
+    if [ "$status" -eq 0 ] && [ ! -s "$OUT" ] && [ ! -s "$ERR" ]; then ok "promtool has nothing to say of a node"; else not_ok "promtool has nothing to say of a node" "$(cat "$OUT" "$ERR")"; fi
+else
+    ok "promtool has nothing to say of a node # SKIP there is no promtool"
+fi
+kill -TERM $node_pid
+status=0
+wait $node_pid || status=$?
+[ "$status" -eq 0 ] && ok "the node ends well" || not_ok "the node ends well" "$status"
