@@ -72,8 +72,11 @@ char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_ch
         return NULL;
     lua_pushcfunction(vm->L, l_draw);
     lua_pushlightuserdata(vm->L, &drawing);
-    if (lua_pcall(vm->L, 1, 0, 0) != LUA_OK)
-        af_failure_set(why, AF_FAILURE_USAGE, "chart", "%s", af_vm_error_text(vm->L, NULL));
+    if (lua_pcall(vm->L, 1, 0, 0) != LUA_OK) {
+        const char *text = af_vm_error_text(vm->L, NULL);
+        bool names_option = strncmp(text, "--", 2) == 0;
+        af_failure_set(why, AF_FAILURE_USAGE, names_option ? "" : "chart", "%s", text);
+    }
     af_vm_free(vm);
     return drawing.text;
 }

@@ -60,7 +60,7 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     bool text = options->form == TEXT;
     options->chart.format = forms[options->form];
     if (options->chart.width == 0)
-        options->chart.width = af_opts_columns(stdout);
+        options->chart.width = af_opts_chart_columns(stdout);
     if (options->chart.max_rows == 0 && !options->all)
         options->chart.max_rows = text ? 200 : 5000;
     options->chart.color = text && af_log_color(1);
@@ -73,26 +73,23 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
         return -1;
     fputs(drawing, stdout);
     free(drawing);
-    if (fflush(stdout) != 0)
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, "standard output", "cannot be written");
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct chart_options options = {.form = TEXT};
-    int files = af_opts_parse(opts, argc, argv, &options, NULL, &why);
+    int files = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (files >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         return 0;
     }
-    if (files >= 0 && files != 1)
-        af_failure_set(&why, AF_FAILURE_USAGE, "chart", "name one trace: afrun chart TRACE.jsonl");
-    if (files == 1 && draw(&options, argv[0], &why) == 0)
-        return 0;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    if (files < 0)
+        return -1;
+    if (files != 1)
+        return af_failure_set(why, AF_FAILURE_USAGE, "chart",
+                              "name one trace: afrun chart TRACE.jsonl");
+    return draw(&options, argv[0], why);
 }
 
 const struct af_command af_cmd_chart = {&row, run};

@@ -184,7 +184,7 @@ static int check_flow(struct check_options *options, struct af_failure *why)
     struct watch watched = {.time_ns = options->time_ns};
     struct af_check_result result;
     int status = -1;
-    af_interrupt_catch(false);
+    af_interrupt_catch();
     af_progress_init(&watched.progress, options->quiet);
     struct af_check *check = af_check_new(&options->check, why);
     if (check != NULL && af_check_run(check, watch, &watched, &result, why) == 0) {
@@ -203,9 +203,8 @@ static int check_flow(struct check_options *options, struct af_failure *why)
     return status;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
     struct check_options options = {
         .check = {.reduce = true,
@@ -216,27 +215,24 @@ static int run(int argc, char **argv)
                           : cores > JOBS_MAX ? JOBS_MAX
                                              : (unsigned)cores}};
     int status = -1;
-    int words = af_opts_parse(opts, argc, argv, &options, NULL, &why);
+    int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (words >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         status = 0;
     } else if (words == 0) {
-        af_failure_set(&why, AF_FAILURE_USAGE, "check", "name a flow: afrun check FLOW.lua");
+        af_failure_set(why, AF_FAILURE_USAGE, "check", "name a flow: afrun check FLOW.lua");
     } else if (words > 1) {
-        af_failure_set(&why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");
+        af_failure_set(why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");
     } else if (words == 1) {
         finish_options(&options, argv[0]);
-        if (can_trace(&options, &why) && af_file_access_grant(&options.files, 0, ".", &why) == 0)
-            status = check_flow(&options, &why);
+        if (can_trace(&options, why) && af_file_access_grant(&options.files, 0, ".", why) == 0)
+            status = check_flow(&options, why);
     }
     af_script_args_release(&options.args);
     free(options.counts);
     af_file_access_release(&options.files);
     af_opts_counts_release(&options.parties);
-    if (status >= 0)
-        return status;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    return status;
 }
 
 const struct af_command af_cmd_check = {&row, run};

@@ -52,24 +52,20 @@ static const struct af_opts_command row = {
     "  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
     opts};
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct af_ctl ctl = {.wait_ns = 10 * AF_S_NS};
-    int words = af_opts_parse(opts, argc, argv, &ctl, NULL, &why);
+    int words = af_opts_parse(opts, argc, argv, &ctl, NULL, why);
     int status = -1;
     if (words >= 0 && ctl.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         status = 0;
     } else if (words >= 0) {
-        status = af_ctl_run(&ctl, argv, words, &why);
+        status = af_ctl_run(&ctl, argv, words, why);
     }
     af_bus_members_release(&ctl.peers);
     af_script_args_release(&ctl.args);
-    if (status >= 0)
-        return status;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    return status;
 }
 
 const struct af_command af_cmd_ctl = {&row, run};

@@ -106,12 +106,11 @@ static int check(struct node_command *command, struct af_failure *why)
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct af_config config = {0};
     struct node_command command = {.node = {.log_bytes = 10 << 20}};
-    int others = af_opts_parse(opts, argc, argv, &command, &command.given, &why);
+    int others = af_opts_parse(opts, argc, argv, &command, &command.given, why);
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_grants_release(&command.node.grants);
@@ -119,22 +118,19 @@ static int run(int argc, char **argv)
         return 0;
     }
     if (others > 0)
-        af_failure_set(&why, AF_FAILURE_USAGE, argv[0], "node takes options only");
+        af_failure_set(why, AF_FAILURE_USAGE, argv[0], "node takes options only");
     const struct af_opts_file file = {&row, &command, command.given, &command.arena, &config};
-    if (why.kind == AF_FAILURE_NONE && command.config_path != NULL)
-        af_opts_read_file(command.config_path, &file, &why);
+    if (why->kind == AF_FAILURE_NONE && command.config_path != NULL)
+        af_opts_read_file(command.config_path, &file, why);
     af_log_set_verbosity(command.verbosity);
     command.node.config = &config;
-    if (why.kind == AF_FAILURE_NONE && check(&command, &why) == 0)
-        af_node_run(&command.node, &why);
+    if (why->kind == AF_FAILURE_NONE && check(&command, why) == 0)
+        af_node_run(&command.node, why);
     af_config_release(&config);
     af_arena_release(&command.arena);
     af_grants_release(&command.node.grants);
     af_trust_release(&command.node.trust);
-    if (why.kind == AF_FAILURE_NONE)
-        return 0;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    return why->kind == AF_FAILURE_NONE ? 0 : -1;
 }
 
 const struct af_command af_cmd_node = {&row, run};

@@ -29,31 +29,27 @@ static const struct af_opts_command row = {
     "looked for beside the trace, here and in flows/, unless it is named.",
     opts};
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct replay_options options = {0};
     struct af_trace_memory trace;
     int status = -1;
-    int words = af_opts_parse(opts, argc, argv, &options, NULL, &why);
+    int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (words >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         return 0;
     }
     af_trace_memory_init(&trace);
     if (words == 0)
-        af_failure_set(&why, AF_FAILURE_USAGE, "replay", "name a trace: afrun replay TRACE.jsonl");
-    if (words > 0 && af_trace_memory_read(&trace, argv[0], &why) == 0) {
+        af_failure_set(why, AF_FAILURE_USAGE, "replay", "name a trace: afrun replay TRACE.jsonl");
+    if (words > 0 && af_trace_memory_read(&trace, argv[0], why) == 0) {
         options.replay.trace_path = argv[0];
         options.replay.files = (const char **)argv + 1;
         options.replay.file_count = (size_t)words - 1;
-        status = af_replay(&trace, &options.replay, &why);
+        status = af_replay(&trace, &options.replay, why);
     }
     af_trace_memory_release(&trace);
-    if (status >= 0)
-        return status;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    return status;
 }
 
 const struct af_command af_cmd_replay = {&row, run};

@@ -96,7 +96,7 @@ static int run_live(struct af_run_options *options, struct af_failure *why)
             live.bus = af_buf_text(&bus);
         }
         live.config = &config;
-        live.interrupt_fd = af_interrupt_catch(true);
+        live.interrupt_fd = af_interrupt_catch();
         live.interrupted = af_interrupt_seen;
         status = af_live_run(&live, &result, why);
         if (status == 0) {
@@ -144,36 +144,32 @@ static int run_by_options(struct af_run_options *options, struct af_failure *why
 {
     if (af_run_is_live(options))
         return run_live(options, why);
-    af_interrupt_catch(false);
+    af_interrupt_catch();
     return options->runs > 1 ? af_many_runs(options, why) : run_one(options, why);
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct af_run_options options;
     int status = -1;
     af_run_options_init(&options);
-    int files = af_opts_parse(af_run_opts, argc, argv, &options, NULL, &why);
+    int files = af_opts_parse(af_run_opts, argc, argv, &options, NULL, why);
     if (files >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_run_options_release(&options);
         return 0;
     }
     read_environment(&options);
-    if (files >= 0 && check_mode(&options, files, &why) == 0 &&
-        af_run_options_finish(&options, argv, files, &why) == 0) {
+    if (files >= 0 && check_mode(&options, files, why) == 0 &&
+        af_run_options_finish(&options, argv, files, why) == 0) {
         af_log_set_verbosity(options.verbosity > 0); /* -q is about the parties' own lines */
         options.sim.quiet = options.verbosity < 0 || options.runs > 1;
         options.sim.needs_mock = !options.mock;
-        status = run_by_options(&options, &why);
+        status = run_by_options(&options, why);
         af_interrupt_seen();
     }
     af_run_options_release(&options);
-    if (status >= 0)
-        return status;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    return status;
 }
 
 const struct af_command af_cmd_run = {&row, run};

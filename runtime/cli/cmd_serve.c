@@ -129,6 +129,7 @@ static int take_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    signal(SIGHUP, SIG_IGN); /* a terminal that goes takes no service with it */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
@@ -194,38 +195,34 @@ static int serve(struct serve_command *command, struct af_failure *why)
     return result;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct serve_command command = {
         .serve = {.listen = "127.0.0.1:9080", .bus_name = "local:afrun.db"},
     };
-    int others = af_opts_parse(opts, argc, argv, &command, &command.given, &why);
+    int others = af_opts_parse(opts, argc, argv, &command, &command.given, why);
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
         af_bus_members_release(&command.members);
         return 0;
     }
     if (others > 0)
-        af_failure_set(&why, AF_FAILURE_USAGE, argv[0], "serve takes options only");
+        af_failure_set(why, AF_FAILURE_USAGE, argv[0], "serve takes options only");
     const struct af_opts_file file = {&row, &command, command.given, &command.arena, NULL};
-    if (why.kind == AF_FAILURE_NONE && command.config_path != NULL)
-        af_opts_read_file(command.config_path, &file, &why);
+    if (why->kind == AF_FAILURE_NONE && command.config_path != NULL)
+        af_opts_read_file(command.config_path, &file, why);
     af_log_set_verbosity(command.verbosity);
     char *files = NULL;
-    if (why.kind == AF_FAILURE_NONE) {
+    if (why->kind == AF_FAILURE_NONE) {
         number_members(&command);
-        files = prepare_files(&command, &why);
+        files = prepare_files(&command, why);
     }
-    if (why.kind == AF_FAILURE_NONE)
-        serve(&command, &why);
+    if (why->kind == AF_FAILURE_NONE)
+        serve(&command, why);
     free(files);
     af_bus_members_release(&command.members);
     af_arena_release(&command.arena);
-    if (why.kind == AF_FAILURE_NONE)
-        return 0;
-    af_failure_print(&why);
-    return af_failure_exit_status(&why);
+    return why->kind == AF_FAILURE_NONE ? 0 : -1;
 }
 
 const struct af_command af_cmd_serve = {&row, run};

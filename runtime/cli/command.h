@@ -4,8 +4,9 @@
 
 #include "cli/opts.h"
 
-/* Runs a command; argv are the words behind its name. Returns the exit status. */
-typedef int af_command_fn(int argc, char **argv);
+/* Runs a command; argv are the words behind its name. Returns the exit status, or -1 with *why
+ * filled, which main.c tells. */
+typedef int af_command_fn(int argc, char **argv, struct af_failure *why);
 
 struct af_command {
     const struct af_opts_command *row;

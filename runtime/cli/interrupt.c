@@ -30,15 +30,14 @@ static void on_interrupt(int signal_number)
     errno = error;
 }
 
-int af_interrupt_catch(int terminate)
+int af_interrupt_catch(void)
 {
     struct sigaction action = {0};
     if (pipe_fds[0] < 0 && pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0)
         pipe_fds[0] = pipe_fds[1] = -1;
     action.sa_handler = on_interrupt;
     sigaction(SIGINT, &action, NULL);
-    if (terminate)
-        sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     action.sa_handler = on_alarm;
     sigaction(SIGALRM, &action, NULL);
     return pipe_fds[0];

@@ -5,6 +5,8 @@
 #include "cli/many_runs.h"
 
 #include "base/failure.h"
+#include "base/io.h"
+#include "cli/interrupt.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "cli/run_options.h"
@@ -14,6 +16,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,21 +30,6 @@ struct report {
     uint64_t messages, dropped, unexpected, upgraded;
     int64_t virtual_ns;
 };
-
-static void tell(int fd, const struct report *report)
-{
-    const char *at = (const char *)report;
-    size_t left = sizeof *report;
-    while (left > 0) {
-        ssize_t put = write(fd, at, left);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            _exit(3);
-        at += put;
-        left -= (size_t)put;
-    }
-}
 
 static bool not_interrupted(void *arg, struct af_sim *sim)
 {
@@ -70,7 +58,8 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
             af_sim_result_release(&result);
         }
         af_sim_free(sim);
-        tell(fd, &report);
+        if (!af_script_interrupted() && !af_io_write_all(fd, &report, sizeof report))
+            _exit(3);
     }
 }
 
@@ -139,6 +128,14 @@ static bool listen_to(struct worker *worker, struct af_tell_runs *totals)
     return true;
 }
 
+/* Each of them, for Ctrl-C reaches all and `kill` this process alone. */
+static void stop(const struct worker *workers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (workers[i].pid > 0)
+            kill(workers[i].pid, SIGINT);
+}
+
 static void listen_to_all(struct worker *workers, size_t count,
                           const struct af_run_options *options, struct af_tell_runs *totals,
                           struct af_progress *progress)
@@ -147,7 +144,13 @@ static void listen_to_all(struct worker *workers, size_t count,
     size_t open_count = count;
     for (size_t i = 0; i < count; i++)
         fds[i] = (struct pollfd){workers[i].fd, POLLIN, 0};
+    bool is_stopping = false;
     while (open_count > 0) {
+        if (af_script_interrupted() && !is_stopping) {
+            is_stopping = true;
+            af_interrupt_seen();
+            stop(workers, count);
+        }
         if (poll(fds, count, 100) < 0 && errno != EINTR)
             break;
         for (size_t i = 0; i < count; i++) {
@@ -218,15 +221,14 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
         return -1;
     totals.elapsed_ms = af_progress_elapsed_ms(&progress);
     af_progress_end(&progress);
-    if (af_script_interrupted())
-        return 130;
+    totals.is_interrupted = af_script_interrupted();
     if (broken_run)
         return tell_mistake(options, totals.lowest_seed, why);
-    if (totals.failed_runs > 0) {
+    if (totals.failed_runs > 0 && !totals.is_interrupted) { /* nothing runs after Ctrl-C */
         struct af_run_options repeat = *options;
         repeat.sim.seed = totals.lowest_seed;
         af_tell_failure(&repeat);
     }
     af_tell_runs(options, &totals);
-    return totals.failed_runs > 0 ? 1 : 0;
+    return totals.is_interrupted ? 130 : totals.failed_runs > 0 ? 1 : 0;
 }

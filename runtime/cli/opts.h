@@ -141,8 +141,10 @@ int af_opts_distance(const char *a, const char *b);
 
 /* ---- Help and completion. ---- */
 
-/* The columns of the terminal that out is, within 40 and 100; 80 where it is none. */
+/* The columns of the terminal that out is; 80 where it is none. For text they are within 40 and
+ * 100, for a chart within its bounds. */
 int af_opts_columns(FILE *out);
+int af_opts_chart_columns(FILE *out);
 
 /* Prints the help of one command, and the list of commands, wrapped to so many columns. */
 void af_opts_help(FILE *out, const struct af_opts_command *command, int columns);

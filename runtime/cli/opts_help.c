@@ -1,6 +1,8 @@
 /* opts_help.c: help and shell completion, printed from the rows; see opts.h. */
 #include "cli/opts.h"
 
+#include "base/bounds.h"
+
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,15 +14,23 @@
 #define INDENT_MIN 12       /* of the help of options */
 #define LEFT_COLUMNS_MAX 32 /* of names; the help of a longer one begins on a line of its own */
 
-int af_opts_columns(FILE *out)
+static int columns_within(FILE *out, int least, int most)
 {
     struct winsize size;
     int fd = fileno(out);
     if (fd < 0 || ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
         return COLUMNS_DEFAULT;
-    if (size.ws_col < COLUMNS_MIN)
-        return COLUMNS_MIN;
-    return size.ws_col > COLUMNS_MAX ? COLUMNS_MAX : size.ws_col;
+    return size.ws_col < least ? least : size.ws_col > most ? most : size.ws_col;
+}
+
+int af_opts_columns(FILE *out)
+{
+    return columns_within(out, COLUMNS_MIN, COLUMNS_MAX);
+}
+
+int af_opts_chart_columns(FILE *out)
+{
+    return columns_within(out, AF_CHART_COLUMNS_MIN, AF_CHART_COLUMNS_MAX);
 }
 
 /* ---- Text in columns. ---- */

@@ -187,7 +187,7 @@ static void draw_failure(const struct af_sim_options *options, bool findings)
         if (findings)
             print_findings(&result);
         struct af_tool_chart chart = {
-            "text", af_opts_columns(stderr), af_log_color(2), 25, 0, NULL, NULL, false};
+            "text", af_opts_chart_columns(stderr), af_log_color(2), 25, 0, NULL, NULL, false};
         char *picture = af_tool_chart(&drawing.memory, &chart, &why);
         if (picture != NULL)
             fprintf(stderr, "%s", picture);
@@ -282,7 +282,7 @@ void af_tell_runs(const struct af_run_options *options, const struct af_tell_run
 {
     struct af_buf command = AF_BUF_EMPTY;
     uint64_t first = options->sim.seed;
-    uint64_t last = first + runs->runs - (runs->runs > 0);
+    uint64_t last = first + (uint64_t)options->runs - 1;
     append_command(&command, options, runs->lowest_seed);
     if (options->json) {
         struct af_buf out = AF_BUF_EMPTY;
@@ -298,17 +298,19 @@ void af_tell_runs(const struct af_run_options *options, const struct af_tell_run
         append_string(&out, runs->failed_runs > 0 ? af_buf_text(&command) : NULL);
         af_buf_printf(&out,
                       ",\"messages\":%llu,\"dropped\":%llu,\"unexpected\":%llu,\"upgraded\":%llu,"
-                      "\"elapsed_ms\":%.1f}",
+                      "\"interrupted\":%s,\"elapsed_ms\":%.1f}",
                       (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
                       (unsigned long long)runs->unexpected, (unsigned long long)runs->upgraded,
-                      runs->elapsed_ms);
+                      runs->is_interrupted ? "true" : "false", runs->elapsed_ms);
         puts(af_buf_text(&out));
         af_buf_release(&out);
     } else {
         if (runs->failed_runs > 0)
             printf("the lowest failing seed is %llu; repeat it with:\n  %s\n",
                    (unsigned long long)runs->lowest_seed, af_buf_text(&command));
-        printf("%llu runs, %llu failed", (unsigned long long)runs->runs,
+        if (runs->is_interrupted)
+            printf("interrupted: %llu of ", (unsigned long long)runs->runs);
+        printf("%lld runs, %llu failed", (long long)options->runs,
                (unsigned long long)runs->failed_runs);
         if (options->sim.upgrade != NULL)
             printf("; %llu parties upgraded", (unsigned long long)runs->upgraded);

@@ -3,6 +3,7 @@
 #ifndef AF_TELL_H
 #define AF_TELL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct af_failure;
@@ -22,9 +23,11 @@ void af_tell_failure(const struct af_run_options *options);
 struct af_tell_runs {
     uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
     double elapsed_ms;
+    bool is_interrupted;
 };
 
-/* The last line of many runs, and the command that repeats the lowest failing seed. */
+/* The last line of many runs, or of those that had ended before Ctrl-C, and the command that
+ * repeats the lowest failing seed. */
 void af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs);
 
 /* The last line of a party for real; returns the exit status. */

@@ -140,7 +140,7 @@ static int draw(const struct af_tell_check *tell, const struct af_check_violatio
         status = -1;
     if (status >= 0 && !tell->json) {
         struct af_tool_chart chart = {
-            "text", af_opts_columns(stdout), af_log_color(1), 0, 60, NULL, NULL, false};
+            "text", af_opts_chart_columns(stdout), af_log_color(1), 0, 60, NULL, NULL, false};
         char *picture = af_tool_chart(&rerun.memory, &chart, why);
         if (picture != NULL)
             fputs(picture, stdout);

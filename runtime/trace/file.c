@@ -24,13 +24,29 @@ struct af_trace_file {
     FILE *out;
 };
 
+static int output_fd = -1; /* standard output, once a trace has taken it */
+
 /* Standard output by any name: a dash, /dev/stdout, the file that it goes to. */
 static bool is_output(const char *path)
 {
     struct stat info, output;
     return strcmp(path, "-") == 0 ||
-           (stat(path, &info) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+           (stat(path, &info) == 0 &&
+            fstat(output_fd >= 0 ? output_fd : STDOUT_FILENO, &output) == 0 &&
             info.st_dev == output.st_dev && info.st_ino == output.st_ino);
+}
+
+/* A trace has standard output to itself, so that another program can read it: all that is printed
+ * from here on goes to standard error. */
+static int take_output(void)
+{
+    if (output_fd < 0) {
+        fflush(stdout); /* what was printed before comes before */
+        output_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        if (output_fd >= 0)
+            dup2(STDERR_FILENO, STDOUT_FILENO);
+    }
+    return output_fd < 0 ? -1 : fcntl(output_fd, F_DUPFD_CLOEXEC, 3);
 }
 
 /* What must not be replaced by a file: a pipe, a device, a link to wherever. */
@@ -46,8 +62,7 @@ struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *
     int fd;
     file->path = af_mem_string(path);
     if (is_output(path)) {
-        fflush(stdout); /* what was printed before comes before */
-        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+        fd = take_output();
     } else if (is_special(path)) {
         fd = open(path, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0600);
     } else {

@@ -13,7 +13,8 @@
 struct af_failure;
 struct af_trace_file;
 
-/* A file of mode 0600. NULL with *why filled if it cannot be made. */
+/* A file of mode 0600, or standard output ("-", or by another name), where all else that is printed
+ * then goes to standard error. NULL with *why filled if it cannot be made. */
 struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *why);
 void af_trace_file_line(void *file, const char *line, size_t len); /* an af_trace_line_fn */
 

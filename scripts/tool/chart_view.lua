@@ -164,12 +164,38 @@ local function parties_of(model, items, opts)
   return parties
 end
 
---- Chooses what is drawn.
+--- Raises where a filter names what the trace does not have.
+local function check_words(option, list, noun, known)
+  local names = {}
+  for name in pairs(known) do names[#names + 1] = name end
+  table.sort(names)
+  for word in pairs(set_of(list) or {}) do
+    if not known[word] then
+      error(("%s: the trace has no %s '%s'; it has %s"):format(option, noun, word,
+        #names == 0 and "none" or table.concat(names, ", ")), 0)
+    end
+  end
+end
+
+local function check_filters(model, opts)
+  local parties, types = {}, {}
+  for _, party in ipairs(model.parties) do parties[party.id] = true end
+  for _, row in ipairs(model.rows) do
+    types[row.kind] = true
+    if row.type then types[row.type] = true end
+    if row.kind == "timeout" then types.timer = true end
+  end
+  check_words("--party", opts.party, "party", parties)
+  check_words("--type", opts.type, "type of event or record", types)
+end
+
+--- Chooses what is drawn. Raises where a filter names what the trace does not have.
 ---@param model tool.chart.Model
 ---@param opts {party: string?, type: string?, tail: integer?, max_rows: integer?}
 ---@return {items: table[], parties: table[], hidden_rows: integer, silent: integer}
 ---  items: {number, row, before}, a gap among them without a number; silent: parties without a row
 function view.choose(model, opts)
+  check_filters(model, opts)
   local kept, hidden = filter(model, opts)
   local head, tail = ends_of(#kept, opts)
   local items, last = {}, 0

@@ -175,6 +175,15 @@ function TestText:test_filters()
   lu.assertNil(text:find("query ", 1, true))
 end
 
+function TestText:test_a_filter_that_names_nothing_is_an_error()
+  local records = read "faults"
+  lu.assertErrorMsgEquals(
+    "--party: the trace has no party 'participant-9'; it has initiator-1, participant-1, "
+    .. "participant-2, participant-3", draw, records, { party = "participant-1,participant-9" })
+  lu.assertErrorMsgContains("--type: the trace has no type of event or record 'qery'; it has ",
+    draw, records, { type = "qery" })
+end
+
 function TestText:test_what_nobody_saw_arrive_is_in_flight()
   local records = pings(3, 2)
   table.insert(records, #records, {

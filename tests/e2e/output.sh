@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Standard output: what cannot be written is told, with status 3, by every command; a trace there has
+# it to itself; and who is stopped in the middle of many runs is told what was found so far.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+flow=$ROOT/flows/sync_state.lua
+check "a trace to draw" "$AFRUN" "$flow" --mock -q --trace run.jsonl
+cp "$flow" .
+
+# full ARGUMENT…: status 3 and one line, where the disk behind standard output is full.
+full() {
+    local status=0 name
+    name="$(title afrun "$@")on a full disk"
+    "$AFRUN" "$@" >/dev/full 2>"$ERR" </dev/null || status=$?
+    if [ $status -eq 3 ] && [ "$(grep -c '^afrun: .*cannot be written' "$ERR")" -eq 1 ]; then
+        ok "$name"
+    else
+        not_ok "$name" "status $status: $(cat "$ERR")"
+    fi
+}
+full --help
+full --version
+full --completion bash
+for command in run check chart replay serve node ctl; do
+    full $command --help
+done
+full "$flow" --mock
+full "$flow" --mock --json
+full "$flow" --mock --runs 3
+full "$flow" --mock --trace -
+full "$flow" --mock --trace /dev/full
+full check "$flow"
+full check "$flow" --json
+full chart run.jsonl
+full chart --svg run.jsonl
+full chart --html run.jsonl
+full replay run.jsonl
+
+# A service lives on without its first line, and ends with what it should have told.
+"$AFRUN" serve --prefix-nodes --listen 127.0.0.1:0 --bus "local:$TMP/bus.db" >/dev/full 2>"$ERR" &
+server=$!
+for ((i = 0; i < 100; i++)); do [ -e "$TMP/bus.db" ] && break; sleep 0.05; done
+# A terminal that goes takes no service with it.
+kill -HUP $server
+sleep 0.2
+if kill -0 $server 2>/dev/null; then ok "SIGHUP does not end a service"; else not_ok "SIGHUP does not end a service"; fi
+kill -TERM $server
+wait $server
+status=$?
+if [ $status -eq 3 ] && grep -q "cannot be written" "$ERR"; then ok "a service ends with 3"; else not_ok "a service ends with 3" "$status: $(cat "$ERR")"; fi
+
+# A pipe of ours to ours.
+"$AFRUN" "$flow" --mock --trace - 2>told | "$AFRUN" chart - >chart
+if [ "${PIPESTATUS[*]}" = "0 0" ] && grep -q "ok: 4 parties, 4 done" chart; then ok "a trace goes into a chart"; else not_ok "a trace goes into a chart" "$(cat chart told)"; fi
+if grep -q "4 parties done" told; then ok "the rest is on standard error"; else not_ok "the rest is on standard error" "$(cat told)"; fi
+"$AFRUN" "$flow" --mock --json --trace /dev/stdout 2>told | "$AFRUN" replay - >replayed
+if grep -q "all the same" replayed && grep -q '"outcome":"ok"' told; then ok "and into a replay"; else not_ok "and into a replay" "$(cat replayed told)"; fi
+
+# stopped SIGNAL OPTION…: many runs, stopped on the way.
+stopped() {
+    local signal=$1 status=0
+    shift
+    timeout --preserve-status -s "$signal" 1 "$AFRUN" "$flow" --mock --runs 100000000 "$@" >"$OUT" 2>"$ERR" || status=$?
+    if [ $status -eq 130 ]; then ok "SIG$signal ends many runs with 130"; else not_ok "SIG$signal ends many runs with 130" "$status: $(cat "$ERR")"; fi
+}
+stopped INT
+if grep -qE '^interrupted: [1-9][0-9]* of 100000000 runs, 0 failed; ' "$OUT"; then ok "and says what was found"; else not_ok "and says what was found" "$(cat "$OUT")"; fi
+stopped TERM --lose participant:1
+if grep -q '^the lowest failing seed is 2; ' "$OUT" && grep -qE 'runs, [1-9][0-9]* failed' "$OUT"; then ok "with the lowest failing seed so far"; else not_ok "with the lowest failing seed so far" "$(cat "$OUT")"; fi
+stopped INT --json
+if grep -q '"interrupted":true' "$OUT"; then ok "and as JSON"; else not_ok "and as JSON" "$(cat "$OUT")"; fi
+
+# SIGTERM is as Ctrl-C everywhere: a run that would not end tells where it was.
+printf 'local af = require "af"\nreturn af.flow { name = "x", roles = { a = { start = "s", states = { s = { after = { 0.001, "s" } } } } } }\n' >loop.lua
+status=0
+timeout --preserve-status -s TERM 1 "$AFRUN" loop.lua --mock --until 8760h >"$OUT" 2>"$ERR" || status=$?
+if [ $status -eq 130 ] && grep -q "seed 1" "$OUT"; then ok "SIGTERM ends a run with its last line"; else not_ok "SIGTERM ends a run with its last line" "$status: $(cat "$OUT" "$ERR")"; fi
