@@ -70,9 +70,7 @@ static int make_members(struct af_check *check, struct af_failure *why)
     int result = 0;
     for (size_t i = 0; i < options->party_count; i++)
         if (af_flow_find_role(flow, options->parties[i].role) < 0)
-            return af_failure_set(why, AF_FAILURE_USAGE, "--parties",
-                                  "the flow '%s' has no role '%s'", flow->name,
-                                  options->parties[i].role);
+            return af_flow_refuse_role(flow, options->parties[i].role, "--parties", why);
     for (uint32_t role = 0; role < flow->role_count && result == 0; role++) {
         int64_t wanted = parties_of(check, &flow->roles[role]);
         for (int64_t k = 1; k <= wanted && count < MEMBERS_MAX; k++) {

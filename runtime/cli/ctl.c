@@ -8,7 +8,7 @@
 #include "base/failure.h"
 #include "base/io.h"
 #include "json/json.h"
-#include "base/log.h"
+#include "base/near.h"
 #include "script/request.h"
 #include "trace/file.h"
 
@@ -311,6 +311,19 @@ static const struct {
     {"log", "task", print_log},     {"trace", "task", trace},
 };
 
+static int refuse_command(const char *word, struct af_failure *why)
+{
+    struct af_near near;
+    af_near_init(&near, word);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        af_near_add(&near, commands[i].name);
+    af_failure_set(
+        why, AF_FAILURE_USAGE, "ctl", "%s%s%s%s", word[0] == '\0' ? "which command" : "'", word,
+        word[0] == '\0' ? "" : "' is no command of it", af_near_text(&near, "commands are"));
+    af_near_release(&near);
+    return -1;
+}
+
 int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_failure *why)
 {
     const char *command = count > 0 ? words[0] : "", *about = count > 1 ? words[1] : NULL;
@@ -318,9 +331,7 @@ int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_fail
     while (i < known && strcmp(commands[i].name, command) != 0)
         i++;
     if (i == known)
-        return af_failure_set(why, AF_FAILURE_USAGE, count > 0 ? command : "ctl",
-                              "expected one of launch, status, reload, rollback, retry, stop, log, "
-                              "trace (see afrun ctl --help)");
+        return refuse_command(command, why);
     if (commands[i].word != NULL && about == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, command, "name the %s", commands[i].word);
     if (count > 2)

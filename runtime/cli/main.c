@@ -1,8 +1,8 @@
 /* main.c: the table of commands, and which of them a command line means. */
 #include "cli/command.h"
 
-#include "base/buf.h"
 #include "base/failure.h"
+#include "base/near.h"
 #include "base/version.h"
 #include "worker/child.h"
 
@@ -55,15 +55,13 @@ static bool is_file_name(const char *word)
 
 static int refuse_word(const char *word, struct af_failure *why)
 {
-    struct af_buf known = AF_BUF_EMPTY;
-    const char *near = af_opts_nearest_command(rows, word);
+    struct af_near near;
+    af_near_init(&near, word);
     for (size_t i = 0; i < COMMANDS; i++)
-        af_buf_printf(&known, "%s%s", i == 0 ? "" : ", ", rows[i].name);
-    af_failure_set(why, AF_FAILURE_USAGE, word,
-                   "neither a command nor a file%s%s%s; commands are %s",
-                   near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
-                   near == NULL ? "" : "'?", af_buf_text(&known));
-    af_buf_release(&known);
+        af_near_add(&near, rows[i].name);
+    af_failure_set(why, AF_FAILURE_USAGE, word, "neither a command nor a file%s",
+                   af_near_text(&near, "commands are"));
+    af_near_release(&near);
     return -1;
 }
 

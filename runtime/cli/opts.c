@@ -2,75 +2,20 @@
 #include "cli/opts.h"
 
 #include "base/failure.h"
+#include "base/near.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
-/* ---- Near misses. ---- */
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* Row i of the classic table holds the distances of a's first i letters to each start of b; three
- * rows are kept, because a swap looks two back. */
-int af_opts_distance(const char *a, const char *b)
-{
-    size_t a_len = strlen(a), b_len = strlen(b);
-    if (a_len > AF_OPTS_WORD_MAX || b_len > AF_OPTS_WORD_MAX)
-        return INT_MAX;
-    int rows[3][AF_OPTS_WORD_MAX + 1];
-    for (size_t j = 0; j <= b_len; j++)
-        rows[0][j] = (int)j;
-    for (size_t i = 1; i <= a_len; i++) {
-        const int *before = rows[(i + 1) % 3], *above = rows[(i - 1) % 3];
-        int *row = rows[i % 3];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= b_len; j++) {
-            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], before[j - 2] + 1);
-        }
-    }
-    return rows[a_len % 3][b_len];
-}
-
-struct nearest {
-    const char *name;
-    int distance;
-};
-
-/* Takes name if it is likelier to have been meant by typed than what was found before. One letter
- * in three may be wrong; a start of the name is a likely abbreviation. */
-static void consider(struct nearest *found, const char *typed, const char *name)
-{
-    size_t len = strlen(name);
-    int distance = af_opts_distance(typed, name);
-    if (strlen(typed) >= 2 && strncmp(typed, name, strlen(typed)) == 0)
-        distance = least(distance, 1);
-    if (distance <= (int)(len < 3 ? 1 : len / 3) &&
-        (found->name == NULL || distance < found->distance))
-        *found = (struct nearest){name, distance};
-}
-
 static const char *nearest_option(const struct af_opt *opts, const char *typed)
 {
-    struct nearest found = {NULL, 0};
+    struct af_near near;
+    af_near_init(&near, typed);
     for (; opts->name != NULL; opts++)
-        consider(&found, typed, opts->name);
-    return found.name;
-}
-
-const char *af_opts_nearest_command(const struct af_opts_command *commands, const char *name)
-{
-    struct nearest found = {NULL, 0};
-    for (; commands->name != NULL; commands++)
-        consider(&found, name, commands->name);
-    return found.name;
+        af_near_add(&near, opts->name);
+    af_near_release(&near);
+    return near.name;
 }
 
 const struct af_opts_command *af_opts_find_command(const struct af_opts_command *commands,
@@ -193,7 +138,7 @@ static int parse_long(struct parser *parser, const char *argument)
     const char *name = argument + 2;
     size_t len = strcspn(name, "=");
     const char *value = name[len] == '=' ? name + len + 1 : NULL;
-    char typed[AF_OPTS_WORD_MAX * 2]; /* longer than any name; a longer one is cut in messages */
+    char typed[AF_NEAR_WORD_MAX * 2]; /* longer than any name; a longer one is cut in messages */
     size_t typed_len = len + 2 < sizeof typed ? len + 2 : sizeof typed - 1;
     memcpy(typed, argument, typed_len);
     typed[typed_len] = '\0';

@@ -131,14 +131,6 @@ const struct af_opt *af_opts_clash(const struct af_opt *opts, af_opts_given give
 const struct af_opts_command *af_opts_find_command(const struct af_opts_command *commands,
                                                    const char *name);
 
-/* The name in the table that was probably meant by name, or NULL where none is like it. */
-const char *af_opts_nearest_command(const struct af_opts_command *commands, const char *name);
-
-/* How different two words are: how many letters must be added, dropped, changed or swapped with
- * their neighbour (one way to count it, up to words of AF_OPTS_WORD_MAX bytes; else INT_MAX). */
-#define AF_OPTS_WORD_MAX 64
-int af_opts_distance(const char *a, const char *b);
-
 /* ---- Help and completion. ---- */
 
 /* The columns of the terminal that out is; 80 where it is none. For text they are within 40 and

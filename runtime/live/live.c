@@ -279,9 +279,7 @@ static int start_with_peers(struct af_live *live, struct af_failure *why)
     for (size_t i = 0; i < options->peer_count; i++) {
         if (af_flow_find_role(live->flow, options->peers[i].role) < 0) {
             free(members);
-            return af_failure_set(why, AF_FAILURE_USAGE, "--peers",
-                                  "the flow '%s' has no role '%s'", live->flow->name,
-                                  options->peers[i].role);
+            return af_flow_refuse_role(live->flow, options->peers[i].role, "--peers", why);
         }
     }
     for (uint32_t role = 0; role < live->flow->role_count; role++)
@@ -311,8 +309,7 @@ static int check_flow(struct af_live *live, struct af_failure *why)
             "is missing; a party for real needs --role, --node, --task and --bus");
     int role = af_flow_find_role(live->flow, options->role);
     if (role < 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, "--role", "the flow '%s' has no role '%s'",
-                              live->flow->name, options->role);
+        return af_flow_refuse_role(live->flow, options->role, "--role", why);
     live->role = (uint32_t)role;
     if (live->flow->roles[role].sequential)
         af_log(AF_LOG_WARNING,

@@ -17,6 +17,7 @@
 #include "json/json.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "base/near.h"
 #include "script/request.h"
 
 #include <errno.h>
@@ -138,6 +139,17 @@ static const int64_t handlers_ns = 10 * AF_S_NS; /* that handlers are given to e
 
 typedef void command_fn(struct af_node_connection *connection, const struct af_request *request);
 
+static void refuse_task(const struct af_node *node, const char *task, struct af_failure *why)
+{
+    struct af_near near;
+    af_near_init(&near, task);
+    for (const struct af_node_party *party = node->parties; party != NULL; party = party->next)
+        af_near_add(&near, party->task);
+    af_failure_set(why, AF_FAILURE_USAGE, task, "this node runs no party of such a task%s",
+                   af_near_text(&near, "it has"));
+    af_near_release(&near);
+}
+
 static struct af_node_party *party_of(struct af_node_connection *connection,
                                       const struct af_request *request)
 {
@@ -146,8 +158,10 @@ static struct af_node_party *party_of(struct af_node_connection *connection,
     struct af_node_party *party = task == NULL ? NULL : af_node_party_find(connection->node, task);
     if (party != NULL)
         return party;
-    af_failure_set(&why, AF_FAILURE_USAGE, task == NULL ? "task" : task,
-                   task == NULL ? "is missing" : "this node runs no party of such a task");
+    if (task == NULL)
+        af_failure_set(&why, AF_FAILURE_USAGE, "task", "is missing");
+    else
+        refuse_task(connection->node, task, &why);
     af_node_answer_failure(connection, &why);
     return NULL;
 }

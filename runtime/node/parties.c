@@ -179,8 +179,7 @@ static int find_self(const struct af_node_party *party, const struct af_node_flo
     const struct af_flow *of = af_worker_flow(flow->worker);
     int index = af_flow_find_role(of, party->about.role);
     if (index < 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, flow->file, "has no role '%s'",
-                              party->about.role);
+        return af_flow_refuse_role(of, party->about.role, flow->file, why);
     if (of->roles[index].sequential)
         return af_failure_set(why, AF_FAILURE_USAGE, flow->file,
                               "role '%s' is a plain function, which cannot go on after a crash; "

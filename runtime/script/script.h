@@ -120,6 +120,10 @@ int af_script_hash_file(const char *path, char hash[65]);
 /* The index of an event type that the flow knows, or -1. */
 int af_flow_find_event(const struct af_flow *flow, const char *type, size_t len);
 int af_flow_find_role(const struct af_flow *flow, const char *name);
+
+/* Says in *why, about `what`, that the flow has no such role, and which it has. Returns -1. */
+int af_flow_refuse_role(const struct af_flow *flow, const char *name, const char *what,
+                        struct af_failure *why);
 int af_flow_find_state(const struct af_flow_role *role, const char *name);
 
 struct af_script_arg {

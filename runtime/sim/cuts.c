@@ -2,6 +2,7 @@
 #include "sim/impl.h"
 
 #include "base/mem.h"
+#include "base/near.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,9 +36,10 @@ static int plan_losses(struct af_sim *sim, const struct af_role_fault *fault,
 {
     const struct af_fault_options *options = sim->faults.options;
     size_t count;
-    if (sim->flow == NULL || af_flow_find_role(sim->flow, fault->role) < 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, "--lose", "the flow has no role '%s'",
-                              fault->role);
+    if (sim->flow == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--lose", "a sequential script has no roles");
+    if (af_flow_find_role(sim->flow, fault->role) < 0)
+        return af_flow_refuse_role(sim->flow, fault->role, "--lose", why);
     struct af_sim_node **nodes = nodes_of_role(sim, fault->role, &count);
     if (fault->count > count) {
         free(nodes);
@@ -144,15 +146,28 @@ static bool join_group(struct af_sim *sim, struct af_sim_cut *cut, const char *n
     return true;
 }
 
+static int refuse_node(const struct af_sim *sim, const char *name, struct af_failure *why)
+{
+    struct af_near near;
+    af_near_init(&near, name);
+    for (uint32_t i = 0; sim->flow != NULL && i < sim->flow->role_count; i++)
+        af_near_add(&near, sim->flow->roles[i].name);
+    for (size_t i = 0; i < sim->node_count; i++)
+        af_near_add(&near, sim->nodes[i]->id);
+    af_failure_set(why, AF_FAILURE_USAGE, "--partition",
+                   "'%s' is neither a node nor a role of this run%s", name,
+                   af_near_text(&near, "it has"));
+    af_near_release(&near);
+    return -1;
+}
+
 static int plan_partition(struct af_sim *sim, const struct af_partition *partition,
                           struct af_failure *why)
 {
     struct af_sim_cut *cut = cut_new(sim, partition->until_ns);
     for (size_t i = 0; i < partition->node_count; i++) {
         if (!join_group(sim, cut, partition->nodes[i], partition->groups[i]))
-            return af_failure_set(why, AF_FAILURE_USAGE, "--partition",
-                                  "'%s' is neither a node nor a role of this run",
-                                  partition->nodes[i]);
+            return refuse_node(sim, partition->nodes[i], why);
     }
     af_timer_start(sim->loop, partition->from_ns, begin, cut);
     return 0;

@@ -108,14 +108,10 @@ static int check_roles(const struct af_sim *sim, struct af_failure *why)
     const struct af_sim_options *options = sim->options;
     for (size_t i = 0; i < options->party_count; i++)
         if (af_flow_find_role(sim->flow, options->parties[i].role) < 0)
-            return af_failure_set(why, AF_FAILURE_USAGE, "--parties",
-                                  "the flow '%s' has no role '%s'", sim->flow->name,
-                                  options->parties[i].role);
+            return af_flow_refuse_role(sim->flow, options->parties[i].role, "--parties", why);
     for (size_t i = 0; i < options->faults.crash_count; i++)
         if (af_flow_find_role(sim->flow, options->faults.crashes[i].role) < 0)
-            return af_failure_set(why, AF_FAILURE_USAGE, "--crash",
-                                  "the flow '%s' has no role '%s'", sim->flow->name,
-                                  options->faults.crashes[i].role);
+            return af_flow_refuse_role(sim->flow, options->faults.crashes[i].role, "--crash", why);
     return 0;
 }
 

@@ -3,7 +3,6 @@
 #include "base/failure.h"
 #include "cli/opts.h"
 
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -220,28 +219,11 @@ static void test_an_endless_name_is_refused(void **state)
     assert_string_equal(why.why, "unknown option");
 }
 
-static void test_distances(void **state)
-{
-    (void)state;
-    assert_int_equal(af_opts_distance("", ""), 0);
-    assert_int_equal(af_opts_distance("abc", ""), 3);
-    assert_int_equal(af_opts_distance("drop", "drp"), 1);
-    assert_int_equal(af_opts_distance("drop", "drpo"), 1);
-    assert_int_equal(af_opts_distance("kitten", "sitting"), 3);
-    char longer[AF_OPTS_WORD_MAX + 2];
-    memset(longer, 'a', sizeof longer - 1);
-    longer[sizeof longer - 1] = '\0';
-    assert_int_equal(af_opts_distance(longer, "a"), INT_MAX);
-    assert_int_equal(af_opts_distance(longer + 1, "a"), AF_OPTS_WORD_MAX - 1);
-}
-
-static void test_commands_are_found_and_suggested(void **state)
+static void test_commands_are_found(void **state)
 {
     (void)state;
     assert_ptr_equal(af_opts_find_command(commands, "ctl status"), &commands[3]);
     assert_null(af_opts_find_command(commands, "chec"));
-    assert_string_equal(af_opts_nearest_command(commands, "chek"), "check");
-    assert_null(af_opts_nearest_command(commands, "flow.lua"));
 }
 
 /* ---- Help and completion. ---- */
@@ -497,8 +479,7 @@ int main(void)
         cmocka_unit_test(test_what_is_wrong_is_named_as_typed),
         cmocka_unit_test(test_a_setter_may_name_what_and_kind_itself),
         cmocka_unit_test(test_an_endless_name_is_refused),
-        cmocka_unit_test(test_distances),
-        cmocka_unit_test(test_commands_are_found_and_suggested),
+        cmocka_unit_test(test_commands_are_found),
         cmocka_unit_test(test_help_is_aligned_and_wrapped),
         cmocka_unit_test(test_columns_of_what_is_no_terminal),
         cmocka_unit_test(test_bash_completes),
