@@ -7,6 +7,7 @@
 #include "script/args.h"
 #include "script/file_access.h"
 #include "cli/interrupt.h"
+#include "cli/paths.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
@@ -224,6 +225,7 @@ static int run(int argc, char **argv, struct af_failure *why)
     } else if (words > 1) {
         af_failure_set(why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");
     } else if (words == 1) {
+        af_paths_beside(argv[0]);
         finish_options(&options, argv[0]);
         if (can_trace(&options, why) && af_file_access_grant(&options.files, 0, ".", why) == 0)
             status = check_flow(&options, why);

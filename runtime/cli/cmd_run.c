@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "base/log.h"
 #include "cli/many_runs.h"
+#include "cli/paths.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "cli/run_options.h"
@@ -160,6 +161,8 @@ static int run(int argc, char **argv, struct af_failure *why)
         return 0;
     }
     read_environment(&options);
+    if (files > 0)
+        af_paths_beside(argv[0]);
     if (files >= 0 && check_mode(&options, files, why) == 0 &&
         af_run_options_finish(&options, argv, files, why) == 0) {
         af_log_set_verbosity(options.verbosity > 0); /* -q is about the parties' own lines */

@@ -4,6 +4,7 @@
 #include "base/failure.h"
 #include "base/near.h"
 #include "base/version.h"
+#include "cli/paths.h"
 #include "worker/child.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ static int finish_output(int status)
         return status;
     af_failure_set(&why, AF_FAILURE_TRANSPORT, "standard output", "cannot be written%s%s",
                    errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
-    af_failure_print(&why);
+    af_paths_write_failure(&why);
     return af_failure_exit_status(&why);
 }
 
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
         return af_worker_main(argc - 2, argv + 2);
     int status = dispatch(argc, argv, &why);
     if (status < 0) {
-        af_failure_print(&why);
+        af_paths_write_failure(&why);
         status = af_failure_exit_status(&why);
     }
     return finish_output(status);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/opts.h"
+#include "cli/paths.h"
 #include "party/party.h"
 #include "cli/run_options.h"
 #include "script/script.h"
@@ -113,7 +114,7 @@ static void print_findings(const struct af_sim_result *result)
     while (*at != '\0') {
         const char *end = strchr(at, '\n');
         fputs("afrun: ", stderr);
-        af_log_write_safe(stderr, at, (uint64_t)(end - at));
+        af_paths_write(stderr, at, (size_t)(end - at));
         fputc('\n', stderr);
         at = end + 1;
     }

@@ -2,6 +2,8 @@
  * check found it: what is drawn and kept is that run. */
 #include "cli/tell_check.h"
 
+#include "cli/paths.h"
+
 #include "base/failure.h"
 #include "json/json.h"
 #include "base/log.h"
@@ -165,14 +167,20 @@ static const char *const introductions[] = {
     [AF_CHECK_DOOMED] = "no way is left to the end: whatever comes, the run cannot end any more",
 };
 
+static void print_path(const char *where)
+{
+    af_paths_write(stdout, where, strlen(where));
+    fputs(": ", stdout);
+}
+
 static void print_violation(const struct af_check_violation *violation, size_t number)
 {
     printf("%zu. %s\n   ", number, introductions[violation->kind]);
     if (violation->role != NULL && violation->kind < AF_CHECK_STUCK)
         printf("%s: ", violation->role);
     if (violation->where != NULL)
-        printf("%s: ", violation->where);
-    af_log_write_safe(stdout, violation->text, strlen(violation->text));
+        print_path(violation->where);
+    af_paths_write(stdout, violation->text, strlen(violation->text));
     printf("\n   shortest run: %zu step%s\n", violation->length, violation->length == 1 ? "" : "s");
 }
 
@@ -192,12 +200,11 @@ static void print_ends(const struct af_check_result *result)
 
 static void print_unreached(const struct af_tell_check *tell, const struct af_check_result *result)
 {
-    const char *slash = strrchr(tell->check->path, '/');
-    const char *file = slash == NULL ? tell->check->path : slash + 1;
     if (result->unreached_count > 0)
         puts(result->exhaustive ? "never reached, within these bounds:" : "not reached so far:");
     for (size_t i = 0; i < result->unreached_count; i++)
-        printf("  %s:%d  %s\n", file, result->unreached[i].line, result->unreached[i].what);
+        printf("  %s:%d  %s\n", tell->check->path, result->unreached[i].line,
+               result->unreached[i].what);
 }
 
 static void print_work(const struct af_tell_check *tell, const struct af_check_result *result)

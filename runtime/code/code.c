@@ -105,9 +105,23 @@ bool af_code_is_missing(const struct af_failure *why)
     return false;
 }
 
+/* Standard input can be read once, and a flow is loaded more often: for each run, each worker. */
+static int read_input(const char *name, struct af_buf *out, struct af_failure *why)
+{
+    static struct af_buf input = AF_BUF_EMPTY;
+    static bool is_read;
+    if (!is_read && !af_io_read_all(STDIN_FILENO, &input, AF_SCRIPT_FILE_BYTES_MAX))
+        return cannot_read(name, errno, why);
+    is_read = true;
+    af_buf_append(out, af_buf_text(&input), input.len);
+    return 0;
+}
+
 int af_code_read_path(const char *path, const char *name, struct af_buf *out,
                       struct af_failure *why)
 {
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0)
+        return read_input(name, out, why);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int result = af_code_read_file(fd, name, out, why);
     if (fd >= 0)

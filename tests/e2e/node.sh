@@ -71,7 +71,7 @@ expect_error "this node runs no party of such a task" 2 ctl i status x
 expect_error "is not held" 1 ctl i retry t1
 expect_error "does not run" 1 ctl i stop t1
 expect_error "no node answers there" 3 ctl nobody status
-expect_error "expected one of launch" 2 ctl i dance
+expect_error "commands are launch" 2 ctl i dance
 expect_error "which node?" 2 "$AFRUN" ctl status
 expect_error "in use by another process" 3 "$AFRUN" node --node i --bus local:bus.db --flows flows \
     --state i.state
