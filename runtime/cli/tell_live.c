@@ -10,22 +10,16 @@
 
 static const char *const words[] = {"running", "done", "failed", "interrupted"};
 
-static void append_string(struct af_buf *out, const char *text)
-{
-    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "null");
-}
-
 static void print_json(const struct af_live_result *result)
 {
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_append_string(&out, "{\"flow\":");
-    append_string(&out, result->name);
+    af_json_write_text(&out, result->name);
     af_buf_append_string(&out, ",\"id\":");
-    append_string(&out, result->id);
+    af_json_write_text(&out, result->id);
     af_buf_printf(&out, ",\"outcome\":\"%s\",\"result\":%s,\"reason\":", words[result->outcome],
                   result->result == NULL ? "null" : result->result);
-    append_string(&out, result->reason);
+    af_json_write_text(&out, result->reason);
     af_buf_printf(&out,
                   ",\"sent\":%llu,\"received\":%llu,\"unexpected\":%llu,\"late\":%llu,"
                   "\"elapsed_ms\":%.1f}",

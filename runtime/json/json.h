@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- Writing: each appends one token to buf; commas and colons are the caller's. ---- */
+/* ---- Writing: each appends one token to buf; where not said, commas are the caller's. ---- */
 
 /* A string with its quotes. Characters below 0x20, '"' and '\' are escaped (\b \f \n \r \t, else
  * \u00xx), all else is written as it is. Returns false, having appended nothing, if it is no valid
@@ -30,6 +30,16 @@ void af_json_write_integer(struct af_buf *buf, int64_t value);
 /* Of the roundings of value to 1, 2, … 17 digits, writes the first that reads back the same.
  * Returns false, having appended nothing, for NaN and infinities. */
 bool af_json_write_double(struct af_buf *buf, double value);
+
+/* A text of anybody's: null for NULL; of what is no valid UTF-8 it says so. */
+void af_json_write_text(struct af_buf *buf, const char *text);
+
+/* Begins an object or a list ('{' or '['); a member's name; a whole member. All but the first of
+ * what they stand in with a comma. */
+void af_json_open(struct af_buf *buf, char bracket);
+void af_json_name(struct af_buf *buf, const char *name);
+void af_json_add_text(struct af_buf *buf, const char *name, const char *text);
+void af_json_add_integer(struct af_buf *buf, const char *name, int64_t value);
 
 /* Whether the bytes are valid UTF-8 as JSON wants it. */
 bool af_json_is_utf8(const char *text, size_t len);

@@ -173,3 +173,45 @@ bool af_json_write_double(struct af_buf *buf, double value)
     af_buf_append(buf, text, len);
     return true;
 }
+
+/* ---- Members and items. ---- */
+
+void af_json_write_text(struct af_buf *buf, const char *text)
+{
+    if (text == NULL)
+        af_buf_append_string(buf, "null");
+    else if (!af_json_write_string(buf, text, strlen(text)))
+        af_buf_append_string(buf, "\"(not valid UTF-8)\"");
+}
+
+static void append_comma(struct af_buf *buf)
+{
+    if (buf->len > 0 && strchr("{[,:", buf->data[buf->len - 1]) == NULL)
+        af_buf_append_char(buf, ',');
+}
+
+void af_json_open(struct af_buf *buf, char bracket)
+{
+    append_comma(buf);
+    af_buf_append_char(buf, bracket);
+}
+
+void af_json_name(struct af_buf *buf, const char *name)
+{
+    append_comma(buf);
+    af_buf_append_char(buf, '"');
+    af_buf_append_string(buf, name);
+    af_buf_append_string(buf, "\":");
+}
+
+void af_json_add_text(struct af_buf *buf, const char *name, const char *text)
+{
+    af_json_name(buf, name);
+    af_json_write_text(buf, text);
+}
+
+void af_json_add_integer(struct af_buf *buf, const char *name, int64_t value)
+{
+    af_json_name(buf, name);
+    af_json_write_integer(buf, value);
+}

@@ -115,19 +115,12 @@ void af_node_answer(struct af_node_connection *connection, const char *json, siz
         connection_free(connection);
 }
 
-static void append_text(struct af_buf *out, const char *before, const char *text)
-{
-    af_buf_append_string(out, before);
-    if (!af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "\"\"");
-}
-
 void af_node_answer_failure(struct af_node_connection *connection, const struct af_failure *why)
 {
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_printf(&out, "{\"ok\":false,\"exit\":%d", af_failure_exit_status(why));
-    append_text(&out, ",\"what\":", why->what);
-    append_text(&out, ",\"why\":", why->why);
+    af_json_add_text(&out, "what", why->what);
+    af_json_add_text(&out, "why", why->why);
     af_buf_append_char(&out, '}');
     af_node_answer(connection, af_buf_text(&out), out.len);
     af_buf_release(&out);

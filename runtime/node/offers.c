@@ -68,23 +68,18 @@ static void refuse(struct af_node_offers *offers, const char *task, const char *
            flow, task, why);
 }
 
-static void append_text(struct af_buf *out, const char *before, const char *text)
-{
-    af_buf_append_string(out, before);
-    if (!af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "\"\"");
-}
-
 void af_node_offers_refused(const struct af_node *node, struct af_buf *out)
 {
     const struct af_node_offers *offers = node->offers;
     af_buf_append_char(out, '[');
     for (size_t i = 0; offers != NULL && i < offers->refused_count; i++) {
         const struct refusal *refusal = &offers->refused[i];
-        append_text(out, i == 0 ? "{\"task\":" : ",{\"task\":", refusal->task);
-        append_text(out, ",\"flow\":", refusal->flow);
-        append_text(out, ",\"why\":", refusal->why);
-        af_buf_printf(out, ",\"at\":%lld}", (long long)refusal->at_s);
+        af_json_open(out, '{');
+        af_json_add_text(out, "task", refusal->task);
+        af_json_add_text(out, "flow", refusal->flow);
+        af_json_add_text(out, "why", refusal->why);
+        af_json_add_integer(out, "at", refusal->at_s);
+        af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');
 }

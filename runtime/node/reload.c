@@ -165,13 +165,6 @@ static void refuse_party(struct af_node_reload *reload, const struct move *move,
 
 /* ---- What is told. ---- */
 
-static void append_text(struct af_buf *out, const char *before, const char *text)
-{
-    af_buf_append_string(out, before);
-    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "null");
-}
-
 static const char *state_after(const struct move *move)
 {
     return move->is_new ? NULL : move->result.state;
@@ -180,10 +173,11 @@ static const char *state_after(const struct move *move)
 static void append_move(const struct move *move, struct af_buf *out)
 {
     const struct af_node_reload *reload = move->reload;
-    append_text(out, "{\"task\":", move->party->task);
-    append_text(out, ",\"role\":", move->party->about.role);
-    append_text(out, ",\"state\":", move->kept.state);
-    append_text(out, ",\"new_state\":", state_after(move));
+    af_json_open(out, '{');
+    af_json_add_text(out, "task", move->party->task);
+    af_json_add_text(out, "role", move->party->about.role);
+    af_json_add_text(out, "state", move->kept.state);
+    af_json_add_text(out, "new_state", state_after(move));
     af_buf_printf(out, ",\"version\":%lld,\"pause_us\":%lld", (long long)move->version,
                   (long long)(move->pause_ns / AF_US_NS));
     if (reload->how.dry_run && !move->is_new) { /* asked for, so contents too */
@@ -198,7 +192,8 @@ static void append_move(const struct move *move, struct af_buf *out)
 static void tell_done(struct af_node_reload *reload)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    append_text(&out, "{\"ok\":true,\"file\":", reload->file);
+    af_buf_append_string(&out, "{\"ok\":true");
+    af_json_add_text(&out, "file", reload->file);
     af_buf_printf(&out, ",\"version\":%lld,\"dry_run\":%s,\"parties\":[",
                   (long long)af_worker_flow(reload->flow->worker)->version,
                   reload->how.dry_run ? "true" : "false");

@@ -109,17 +109,14 @@ void af_node_watch_leave(struct af_node *node, const char *file, const struct af
 
 void af_node_watch_refused(const struct af_node *node, struct af_buf *out)
 {
-    const char *comma = "";
     af_buf_append_char(out, '[');
     for (const struct refusal *at = node->watch == NULL ? NULL : node->watch->refusals; at != NULL;
          at = at->next) {
-        af_buf_printf(out, "%s{\"file\":", comma);
-        af_json_write_string(out, at->file, strlen(at->file));
-        af_buf_append_string(out, ",\"why\":");
-        if (!af_json_write_string(out, at->why, strlen(at->why)))
-            af_buf_append_string(out, "\"\"");
-        af_buf_printf(out, ",\"at\":%lld}", (long long)at->at_s);
-        comma = ",";
+        af_json_open(out, '{');
+        af_json_add_text(out, "file", at->file);
+        af_json_add_text(out, "why", at->why);
+        af_json_add_integer(out, "at", at->at_s);
+        af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');
 }

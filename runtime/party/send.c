@@ -75,11 +75,9 @@ void af_party_report_failure(struct af_party *party)
     if (!party->flow->report_failure || count < 2)
         return;
     struct af_buf content = AF_BUF_EMPTY;
-    af_buf_append_string(&content, "{\"type\":\"party_failed\",\"peer_id\":");
-    af_json_write_string(&content, party->spec.id, strlen(party->spec.id));
-    af_buf_append_string(&content, ",\"reason\":");
-    if (!af_json_write_string(&content, party->reason, strlen(party->reason)))
-        af_buf_append_string(&content, "\"(not valid UTF-8)\"");
+    af_buf_append_string(&content, "{\"type\":\"party_failed\"");
+    af_json_add_text(&content, "peer_id", party->spec.id);
+    af_json_add_text(&content, "reason", party->reason);
     af_buf_append_char(&content, '}');
     struct af_hash uuid = af_hash_bytes(party->spec.seed, type, sizeof type);
     struct af_contract_parts parts = {.uuid = uuid,

@@ -24,13 +24,6 @@ static void add_list(struct af_trace *trace, const char *name, const struct af_b
     af_buf_release(&list);
 }
 
-static void add_text(struct af_buf *out, const char *before, const char *text)
-{
-    af_buf_append_string(out, before);
-    if (!af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "\"\"");
-}
-
 static void write_header(struct writer *writer)
 {
     const struct af_party_about *about = writer->about;
@@ -40,18 +33,19 @@ static void write_header(struct writer *writer)
     af_trace_integer(trace, "trace", AF_TRACE_VERSION);
     af_trace_string(trace, "flow", about->flow);
     af_trace_integer(trace, "version", about->version);
-    add_text(&items, "", about->file);
+    af_json_write_text(&items, about->file);
     add_list(trace, "file", &items);
     af_buf_clear(&items);
-    add_text(&items, "", about->hash);
+    af_json_write_text(&items, about->hash);
     add_list(trace, "hash", &items);
     af_buf_clear(&items);
     af_trace_integer(trace, "seed", 0);
     af_trace_json(trace, "options", "[]", 2);
     for (size_t i = 0; i < about->member_count; i++) {
         const char *role = about->members[i].role;
-        add_text(&items, i == 0 ? "{\"id\":" : ",{\"id\":", about->members[i].id);
-        add_text(&items, ",\"role\":", role == NULL ? "unknown" : role);
+        af_json_open(&items, '{');
+        af_json_add_text(&items, "id", about->members[i].id);
+        af_json_add_text(&items, "role", role == NULL ? "unknown" : role);
         af_buf_append_char(&items, '}');
     }
     add_list(trace, "parties", &items);

@@ -103,14 +103,14 @@ void af_run_answered(void *arg, const char *name, const struct af_answer *answer
     struct af_buf *out = &run->answers;
     if (run->spec.store == NULL)
         return;
-    af_buf_append_string(out, out->len == 0 ? "[{\"call\":" : ",{\"call\":");
-    af_json_write_string(out, name, strlen(name));
+    if (out->len == 0)
+        af_json_open(out, '[');
+    af_json_open(out, '{');
+    af_json_add_text(out, "call", name);
     if (answer->failure != NULL) {
-        af_buf_append_string(out, ",\"failure\":");
-        if (!af_json_write_string(out, answer->failure, strlen(answer->failure)))
-            af_buf_append_string(out, "\"\"");
+        af_json_add_text(out, "failure", answer->failure);
     } else {
-        af_buf_append_string(out, ",\"reply\":");
+        af_json_name(out, "reply");
         if (answer->reply == NULL)
             af_buf_append_string(out, "null");
         else

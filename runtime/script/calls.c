@@ -83,10 +83,9 @@ void af_script_tell_nodes(struct af_buf *reply, const struct af_script_who *who,
                           const char *const *ids, size_t count)
 {
     if (who != NULL) {
-        af_buf_printf(reply, "{\"mock\":%s,\"id\":", who->mock ? "true" : "false");
-        if (who->id == NULL || !af_json_write_string(reply, who->id, strlen(who->id)))
-            af_buf_append_string(reply, "null");
-        af_buf_append_string(reply, ",\"nodes\":");
+        af_buf_printf(reply, "{\"mock\":%s", who->mock ? "true" : "false");
+        af_json_add_text(reply, "id", who->id);
+        af_json_name(reply, "nodes");
     }
     af_buf_append_char(reply, '[');
     for (size_t i = 0; i < count; i++) {

@@ -13,11 +13,7 @@ static const char json_type[] = "application/json";
 
 void serve_append_text(struct af_buf *out, const char *key, const char *text)
 {
-    af_buf_append_char(out, '"');
-    af_buf_append_string(out, key);
-    af_buf_append_string(out, "\":");
-    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "null");
+    af_json_add_text(out, key, text);
 }
 
 struct af_buf serve_data(void)

@@ -73,8 +73,7 @@ void af_schedule_release(struct af_schedule *schedule)
 static void write_word(struct af_buf *out, const char *word)
 {
     af_buf_append_char(out, ',');
-    if (!af_json_write_string(out, word, strlen(word)))
-        af_buf_append_string(out, "\"(not valid UTF-8)\"");
+    af_json_write_text(out, word);
 }
 
 void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out)

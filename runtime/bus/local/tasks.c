@@ -342,28 +342,20 @@ void af_local_tell(struct af_local_store *store, struct af_local_op *op)
 
 /* ---- Status. ---- */
 
-static void append_text(struct af_buf *out, const char *name, const char *text)
-{
-    af_buf_printf(out, ",\"%s\":", name);
-    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "null");
-}
-
 static void append_members(struct af_local_store *store, int64_t task, struct af_buf *out)
 {
     struct af_db_statement *list = af_db_use(
         store->db, "SELECT node, role, number, progress, progress IS NULL FROM members WHERE task "
                    "= ? ORDER BY place");
-    const char *comma = "";
     af_db_integer(list, task);
     while (af_db_row(list)) {
-        af_buf_printf(out, "%s{\"number\":%d", comma, (int)af_db_column_integer(list, 2));
-        append_text(out, "node_id", af_db_column_text(list, 0));
-        append_text(out, "role", af_db_column_text(list, 1));
+        af_json_open(out, '{');
+        af_json_add_integer(out, "number", (int)af_db_column_integer(list, 2));
+        af_json_add_text(out, "node_id", af_db_column_text(list, 0));
+        af_json_add_text(out, "role", af_db_column_text(list, 1));
         if (af_db_column_integer(list, 4) == 0)
-            af_buf_printf(out, ",\"progress\":%d", (int)af_db_column_integer(list, 3));
+            af_json_add_integer(out, "progress", (int)af_db_column_integer(list, 3));
         af_buf_append_char(out, '}');
-        comma = ",";
     }
 }
 
@@ -375,19 +367,17 @@ static void append_queues(struct af_local_store *store, int64_t task, struct af_
         "c.id = d.contract WHERE d.queue = q.id AND d.contract = (SELECT min(contract) FROM "
         "deliveries WHERE queue = q.id)), (SELECT count(*) FROM deliveries WHERE queue = q.id AND "
         "contract <= q.handed) FROM queues q WHERE task = ? ORDER BY id");
-    const char *comma = "";
     af_db_integer(list, task);
     while (af_db_row(list)) {
         int64_t length = af_db_column_integer(list, 2);
-        af_buf_printf(out, "%s{\"length\":%lld,\"leased\":%lld", comma, (long long)length,
-                      (long long)af_db_column_integer(list, 4));
-        append_text(out, "node_id", af_db_column_text(list, 0));
-        append_text(out, "channel", af_db_column_text(list, 1));
+        af_json_open(out, '{');
+        af_json_add_integer(out, "length", length);
+        af_json_add_integer(out, "leased", af_db_column_integer(list, 4));
+        af_json_add_text(out, "node_id", af_db_column_text(list, 0));
+        af_json_add_text(out, "channel", af_db_column_text(list, 1));
         if (length > 0)
-            af_buf_printf(out, ",\"oldest_s\":%lld",
-                          (long long)(store->wall_s - af_db_column_integer(list, 3)));
+            af_json_add_integer(out, "oldest_s", store->wall_s - af_db_column_integer(list, 3));
         af_buf_append_char(out, '}');
-        comma = ",";
     }
 }
 
@@ -397,18 +387,17 @@ static void append_notes(struct af_local_store *store, int64_t task, struct af_b
     struct af_db_statement *list = af_db_use(
         store->db, "SELECT kind, node, number, text, url, made FROM notes WHERE task = ? ORDER BY "
                    "id");
-    const char *comma = "";
     af_db_integer(list, task);
     while (af_db_row(list)) {
         size_t kind = (size_t)af_db_column_integer(list, 0) & 3;
-        af_buf_printf(out, "%s{\"kind\":\"%s\",\"number\":%lld,\"at\":%lld", comma, kinds[kind],
-                      (long long)af_db_column_integer(list, 2),
-                      (long long)af_db_column_integer(list, 5));
-        append_text(out, "node_id", af_db_column_text(list, 1));
-        append_text(out, "text", af_db_column_text(list, 3));
-        append_text(out, "url", af_db_column_text(list, 4));
+        af_json_open(out, '{');
+        af_json_add_text(out, "kind", kinds[kind]);
+        af_json_add_integer(out, "number", af_db_column_integer(list, 2));
+        af_json_add_integer(out, "at", af_db_column_integer(list, 5));
+        af_json_add_text(out, "node_id", af_db_column_text(list, 1));
+        af_json_add_text(out, "text", af_db_column_text(list, 3));
+        af_json_add_text(out, "url", af_db_column_text(list, 4));
         af_buf_append_char(out, '}');
-        comma = ",";
     }
 }
 
@@ -419,21 +408,19 @@ void af_local_status(struct af_local_store *store, struct af_local_op *op)
                    "files f WHERE f.task = t.id), (SELECT coalesce(sum(bytes), 0) FROM files f "
                    "WHERE f.task = t.id) FROM tasks t WHERE ?1 IS NULL OR name = ?1 ORDER BY id");
     struct af_buf *out = &op->text;
-    const char *comma = "";
     size_t found = 0;
     af_buf_append_string(out, "{\"tasks\":[");
     af_db_text(list, op->task.task);
     while (af_db_row(list)) {
         int64_t task = af_db_column_integer(list, 0);
-        af_buf_printf(out, "%s{\"open\":%s", comma,
-                      af_db_column_integer(list, 2) ? "true" : "false");
-        append_text(out, "task_id", af_db_column_text(list, 1));
-        af_buf_printf(out, ",\"made\":%lld,\"files\":%lld,\"file_bytes\":%lld",
-                      (long long)af_db_column_integer(list, 3),
-                      (long long)af_db_column_integer(list, 6),
-                      (long long)af_db_column_integer(list, 7));
+        af_json_open(out, '{');
+        af_buf_printf(out, "\"open\":%s", af_db_column_integer(list, 2) ? "true" : "false");
+        af_json_add_text(out, "task_id", af_db_column_text(list, 1));
+        af_json_add_integer(out, "made", af_db_column_integer(list, 3));
+        af_json_add_integer(out, "files", af_db_column_integer(list, 6));
+        af_json_add_integer(out, "file_bytes", af_db_column_integer(list, 7));
         if (af_db_column_integer(list, 4))
-            af_buf_printf(out, ",\"ended\":%lld", (long long)af_db_column_integer(list, 5));
+            af_json_add_integer(out, "ended", af_db_column_integer(list, 5));
         af_buf_append_string(out, ",\"members\":[");
         append_members(store, task, out);
         af_buf_append_string(out, "],\"queues\":[");
@@ -441,7 +428,6 @@ void af_local_status(struct af_local_store *store, struct af_local_op *op)
         af_buf_append_string(out, "],\"notes\":[");
         append_notes(store, task, out);
         af_buf_append_string(out, "]}");
-        comma = ",";
         found++;
     }
     af_buf_printf(out, "],\"set_aside\":%llu}", (unsigned long long)store->set_aside);

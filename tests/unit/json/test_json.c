@@ -327,6 +327,40 @@ static int release(void **state)
     return 0;
 }
 
+/* ---- Members and items. ---- */
+
+static void test_a_member_has_the_comma_that_it_needs(void **state)
+{
+    (void)state;
+    struct af_buf out = AF_BUF_EMPTY;
+    af_json_open(&out, '[');
+    for (int i = 0; i < 2; i++) {
+        af_json_open(&out, '{');
+        af_json_add_integer(&out, "n", i);
+        af_json_add_text(&out, "text", "{");
+        af_json_name(&out, "list");
+        af_json_open(&out, '[');
+        af_buf_append_string(&out, "]}");
+    }
+    af_buf_append_char(&out, ']');
+    assert_string_equal(af_buf_text(&out), "[{\"n\":0,\"text\":\"{\",\"list\":[]},"
+                                           "{\"n\":1,\"text\":\"{\",\"list\":[]}]");
+    af_buf_release(&out);
+}
+
+static void test_a_text_of_anybody_is_always_written(void **state)
+{
+    (void)state;
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_append_char(&out, '{');
+    af_json_add_text(&out, "none", NULL);
+    af_json_add_text(&out, "broken", "a\xFFz");
+    af_json_add_text(&out, "quoted", "\"");
+    assert_string_equal(af_buf_text(&out),
+                        "{\"none\":null,\"broken\":\"(not valid UTF-8)\",\"quoted\":\"\\\"\"");
+    af_buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +373,8 @@ int main(void)
         cmocka_unit_test(test_integers_come_back),
         cmocka_unit_test(test_doubles_are_written_short),
         cmocka_unit_test(test_what_is_no_number_is_not_written),
+        cmocka_unit_test(test_a_member_has_the_comma_that_it_needs),
+        cmocka_unit_test(test_a_text_of_anybody_is_always_written),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }
