@@ -10,7 +10,7 @@ declare -A packages=(
     [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign"
     [fuzz]="clang clang-runtime libjansson-dev"
     [lint]="clang-format clang-tidy lua-check"
-    [deb]="debhelper dpkg-dev lintian"
+    [deb]="build-essential debhelper dpkg-dev lintian"
     [fresh]="debootstrap"
     [bench]="python3 spin"
 )

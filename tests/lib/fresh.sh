@@ -100,11 +100,28 @@ try_release() {
     inside "$1" builder "make demo" && grep -q '^ok: 4 parties, 4 done' "$log"
     verdict "$1: make demo, by a user" $?
     same_traces "$1" "$1" build/release/afrun
+    try_package "$1"
     [ -n "$with_test" ] || return
     inside "$1" root "make test"
     local status=$?
     tail -n 1 "$log"
     verdict "$1: make test" $status
+}
+
+# The package: built, installed, a task over a service and two nodes, removed.
+try_package() {
+    inside "$1" root "tests/lib/deps.sh build deb" || { verdict "$1: what a package needs is installed" 1 && return; }
+    inside "$1" builder "tests/lib/deb.sh build/deb"
+    verdict "$1: the package is built, and lintian has nothing to say" $?
+    inside "$1" root "apt-get install -y -q --no-install-recommends ./build/deb/afrun_*.deb"
+    verdict "$1: it is installed" $?
+    inside "$1" root "getent passwd afrun && ls -d /etc/afrun && dpkg -s afrun | grep -q 'Depends: .*libcurl4'"
+    verdict "$1: its user and folder are there, and what is loaded late is a dependency" $?
+    inside "$1" builder "tests/lib/try_installed.sh"
+    verdict "$1: a service, two nodes and a task between them" $?
+    inside "$1" root "mkdir -p /var/lib/afrun/n1 && touch /var/lib/afrun/n1/node.db && apt-get remove -y -q afrun &&
+        [ ! -e /usr/bin/afrun ] && [ ! -e /usr/share/afrun ] && [ -e /var/lib/afrun/n1/node.db ]"
+    verdict "$1: what is removed leaves the state, and nothing else" $?
 }
 
 try_arm64() {
