@@ -55,9 +55,9 @@ line_of() {
 # The collaborator meets the copy of its own query, and the initiator waits in vain.
 assertion=$(line_of "$mistakes/collaborator.lua" "assert(")
 second_loop=$(line_of "$mistakes/initiator.lua" "contract_events" 2)
-expect_error "$collaborator: collaborator.lua:$assertion: expected the state, got query{" 1 \
+expect_error "$collaborator: $mistakes/collaborator.lua:$assertion: expected the state, got query{" 1 \
     "$AFRUN" "$mistakes/initiator.lua" "$mistakes/collaborator.lua" --mock
-expect_error "$initiator (initiator.lua) is stuck: it waits at initiator.lua:$second_loop in" 1 \
+expect_error "$initiator (initiator.lua) is stuck: it waits at $mistakes/initiator.lua:$second_loop in" 1 \
     "$AFRUN" "$mistakes/initiator.lua" "$mistakes/collaborator.lua" --mock
 
 # The initiator's loop has got its answer and goes on waiting.
