@@ -8,6 +8,7 @@
 #include "base/bounds.h"
 #include "lua_json.h"
 #include "base/mem.h"
+#include "script/effects.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct af_delivery *af_delivery_new(struct af_script_party *party)
     delivery->party = party;
     delivery->rng_seeded = false;
     delivery->uuid_count = delivery->call_count = 0;
+    delivery->lines_told = 0;
     delivery->waiting_call = 0;
     delivery->answered = false;
     delivery->coro.gated = false;
@@ -61,12 +63,7 @@ void af_delivery_release(struct af_delivery *delivery)
         return;
     }
     luaL_unref(script->vm->L, LUA_REGISTRYINDEX, delivery->coro.ref);
-    free(delivery->effects.sends);
-    free(delivery->effects.targets);
-    free(delivery->effects.deadlines);
-    free(delivery->effects.passed);
-    free(delivery->effects.logs);
-    af_buf_release(&delivery->effects.bytes);
+    af_effects_release(&delivery->effects);
     af_buf_release(&delivery->reply);
     af_buf_release(&delivery->reply_bytes);
     free(delivery);
@@ -91,9 +88,9 @@ static int l_describe_error(lua_State *L)
     struct af_delivery *delivery = lua_touserdata(L, 2);
     lua_xmove(thread, L, 1);
     const char *text = af_vm_error_text(L, thread);
-    delivery->result = af_mem_string(text);
+    delivery->result = af_effects_copy_text(text);
     luaL_traceback(L, thread, NULL, 0);
-    delivery->traceback = af_mem_string(lua_tostring(L, -1));
+    delivery->traceback = af_effects_copy_text(lua_tostring(L, -1));
     return 0;
 }
 
@@ -189,15 +186,13 @@ static int call_answered(lua_State *L, int status, lua_KContext context)
     struct af_delivery *delivery = af_delivery_running(L);
     const char *why;
     delivery->waiting_call = 0;
+    delivery->lines_told = 0;
     delivery->answered = false;
     if (delivery->reply_failure != NULL) {
-        if (!af_vm_push_where(L, L))
-            lua_pushliteral(L, "");
         lua_pushstring(L, delivery->reply_failure);
         free(delivery->reply_failure);
         delivery->reply_failure = NULL;
-        lua_concat(L, 2);
-        return lua_error(L);
+        return af_vm_raise(L, lua_tostring(L, -1));
     }
     if (!af_lua_json_read(L, af_buf_text(&delivery->reply), delivery->reply.len, &why))
         return luaL_error(L, "the host's answer is %s", why);

@@ -15,6 +15,7 @@
 #include "lua_host.h"
 #include "lua_json.h"
 #include "base/mem.h"
+#include "script/effects.h"
 
 #include <assert.h>
 #include <math.h>
@@ -29,21 +30,6 @@ static struct af_buf snapshot; /* the data of the commit that is being made */
 static const struct af_flow_role *role_of(const struct af_script_party *party)
 {
     return &party->script->flow->roles[party->role];
-}
-
-static void clear_effects(struct af_effects *effects, bool keep_logs)
-{
-    effects->send_count = effects->target_count = effects->deadline_count = 0;
-    effects->passed_count = 0;
-    effects->entered = effects->data_changed = false;
-    effects->after_ns = -1;
-    effects->progress = -1;
-    effects->outcome = AF_OUTCOME_NONE;
-    effects->text = effects->traceback = NULL;
-    if (!keep_logs) {
-        effects->log_count = 0;
-        af_buf_clear(&effects->bytes);
-    }
 }
 
 /* ---- The end of a delivery. ---- */
@@ -97,7 +83,7 @@ static void raised(struct af_delivery *delivery)
         if (lua_pcall(L, 1, 0, 0) != LUA_OK)
             lua_pop(L, 1);
     }
-    clear_effects(&delivery->effects, true);
+    af_effects_clear(&delivery->effects, true);
     delivery->effects.outcome = AF_OUTCOME_RAISED;
     delivery->effects.text = delivery->result;
     delivery->effects.traceback = delivery->traceback;
@@ -107,8 +93,18 @@ static void raised(struct af_delivery *delivery)
 static void raise_text(struct af_delivery *delivery, const char *text)
 {
     free(delivery->result);
-    delivery->result = af_mem_string(text);
+    delivery->result = af_effects_copy_text(text);
     raised(delivery);
+}
+
+/* A result stays whole, as JSON must. */
+static void keep_outcome(struct af_delivery *delivery, int outcome, const char *text)
+{
+    free(delivery->result);
+    delivery->result =
+        outcome == AF_OUTCOME_DONE ? af_mem_string(text) : af_effects_copy_text(text);
+    delivery->effects.outcome = (enum af_outcome)outcome;
+    delivery->effects.text = delivery->result;
 }
 
 /* ---- Commit. ---- */
@@ -298,10 +294,7 @@ static void returned(struct af_delivery *delivery)
     } else {
         int outcome = af_host_outcome(thread, 1, &outcome_text);
         if (outcome != AF_OUTCOME_NONE) {
-            free(delivery->result);
-            delivery->result = af_mem_string(outcome_text);
-            delivery->effects.outcome = (enum af_outcome)outcome;
-            delivery->effects.text = delivery->result;
+            keep_outcome(delivery, outcome, outcome_text);
             settle(delivery);
             return;
         }
@@ -425,8 +418,9 @@ static void sequential_returned(struct af_delivery *delivery)
     if (lua_gettop(thread) > 0) {
         int outcome = af_host_outcome(thread, 1, &text);
         if (outcome != AF_OUTCOME_NONE) {
-            delivery->effects.outcome = (enum af_outcome)outcome;
-            delivery->result = af_mem_string(text);
+            keep_outcome(delivery, outcome, text);
+            finish(delivery);
+            return;
         }
     }
     delivery->effects.text = delivery->result;
@@ -515,10 +509,8 @@ static bool push_event(struct af_delivery *delivery)
         raise_text(delivery, why);
         return false;
     }
-    clear_effects(&delivery->effects, false);
-    delivery->result = af_mem_string(why);
-    delivery->effects.outcome = AF_OUTCOME_INVALID;
-    delivery->effects.text = delivery->result;
+    af_effects_clear(&delivery->effects, false);
+    keep_outcome(delivery, AF_OUTCOME_INVALID, why);
     finish(delivery);
     return false;
 }
@@ -662,7 +654,7 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
         tell_kept_lines(delivery);
     else
         delivery = af_delivery_new(party);
-    clear_effects(&delivery->effects, false);
+    af_effects_clear(&delivery->effects, false);
     af_vm_deliver(party->script->vm);
     af_vm_begin(party->script->vm);
     af_vm_end(party->script->vm); /* until the script runs */

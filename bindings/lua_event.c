@@ -323,8 +323,10 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
     }
     lua_settop(L, top);
     const char *unfit = out->full ? NULL : af_contract_unfit(out->data + start, out->len - start);
-    if (unfit != NULL)
+    if (unfit != NULL) {
+        out->len = start; /* who catches it goes on without */
         luaL_error(L, "event '%s' is %s", class->type, unfit);
+    }
     return class;
 }
 

@@ -5,7 +5,7 @@
 #include "base/version.h"
 #include "lua_json.h"
 #include "lua_script.h"
-#include "base/mem.h"
+#include "script/effects.h"
 
 #include <math.h>
 #include <sodium.h>
@@ -164,26 +164,19 @@ static int l_now(lua_State *L)
 
 /* ---- Logs. ---- */
 
-/* Keeps the line with the effects: it is told when the transaction is. */
-static void keep_line(struct af_effects *effects, const char *text, size_t len)
+/* A sequential script's line is told at once. Returns why not, or NULL. */
+static const char *tell_line(struct af_delivery *delivery, const char *text, size_t len)
 {
-    af_mem_reserve(&effects->logs, &effects->log_cap, effects->log_count + 1,
-                   sizeof *effects->logs);
-    effects->logs[effects->log_count++] = (struct af_text){effects->bytes.len, len};
-    af_buf_append(&effects->bytes, text, len);
-    if (effects->bytes.full)
-        effects->logs[effects->log_count - 1].len =
-            0; /* the sends of this step have no room either */
-}
-
-/* A sequential script's line is told at once. */
-static void tell_line(struct af_script *script, struct af_script_party *party, const char *text,
-                      size_t len)
-{
+    const struct af_script *script = delivery->party->script;
     struct af_script_call call = {
         .name = "log", .request = "null", .request_len = 4, .bytes = text, .bytes_len = len};
+    const char *why = af_effects_refuse_line(delivery->lines_told);
+    if (why != NULL)
+        return why;
+    delivery->lines_told++;
     if (script->call != NULL)
-        script->call(script->owner, party, &call);
+        script->call(script->owner, delivery->party, &call);
+    return NULL;
 }
 
 int af_host_log(lua_State *L)
@@ -195,11 +188,10 @@ int af_host_log(lua_State *L)
     if (delivery == NULL || script == NULL)
         return 0; /* a flow that prints while it is instantiated again: once was enough */
     bool flow = script->flow != NULL && !script->flow->roles[delivery->party->role].sequential;
-    if (flow || script->phase == AF_PHASE_FIRST_LOAD)
-        keep_line(&delivery->effects, text, len);
-    else
-        tell_line(script, delivery->party, text, len);
-    return 0;
+    const char *why = flow || script->phase == AF_PHASE_FIRST_LOAD
+                          ? af_effects_add_log(&delivery->effects, text, len)
+                          : tell_line(delivery, text, len);
+    return why == NULL ? 0 : af_vm_raise(L, why);
 }
 
 static int l_log(lua_State *L)

@@ -10,7 +10,8 @@ void af_host_open(lua_State *L);
 /* Replaces random and randomseed in the math library on top. */
 void af_host_set_chance(lua_State *L);
 
-/* Logs the string on the top of the stack as a line of the running party's. Returns 0. */
+/* Logs the string on the top of the stack as a line of the running party's. Returns 0; raises where
+ * the step has logged too much. */
 int af_host_log(lua_State *L);
 
 /* What af.done() or af.fail() gave, at index: its outcome (see script/script.h) and text;

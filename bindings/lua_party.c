@@ -5,7 +5,7 @@
 #include "base/bounds.h"
 #include "trace/contract.h"
 #include "lua_host.h"
-#include "base/mem.h"
+#include "script/effects.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,38 +28,14 @@ static void check_self(lua_State *L, const struct af_delivery *delivery, const c
     lua_pop(L, 1);
 }
 
-/* Raises where a step sends and logs more than a buffer may hold. */
-static void check_room(lua_State *L, const struct af_effects *effects)
+/* Raises what script/effects.h refuses; NULL is no refusal. */
+static void check(lua_State *L, const char *why)
 {
-    if (effects->bytes.full)
-        luaL_error(L, "a step sends and logs at most 512 MiB");
+    if (why != NULL)
+        af_vm_raise(L, why);
 }
 
 /* ---- Targets. ---- */
-
-static void add_target(struct af_effects *effects, struct af_send *send, uint32_t member)
-{
-    for (size_t i = 0; i < send->target_count; i++)
-        if (effects->targets[send->first_target + i] == member)
-            return;
-    af_mem_reserve(&effects->targets, &effects->target_cap, effects->target_count + 1,
-                   sizeof *effects->targets);
-    effects->targets[effects->target_count++] = member;
-    send->target_count++;
-}
-
-static void add_everyone(struct af_effects *effects, struct af_send *send,
-                         const struct af_script *script, uint32_t but)
-{
-    af_mem_reserve(&effects->targets, &effects->target_cap,
-                   effects->target_count + script->member_count, sizeof *effects->targets);
-    for (uint32_t i = 0; i < script->member_count; i++) {
-        if (i == but)
-            continue;
-        effects->targets[effects->target_count++] = i;
-        send->target_count++;
-    }
-}
 
 /* The member whose id is at index. Raises if it is none of the task. */
 static uint32_t find_member(lua_State *L, const struct af_script *script, int index)
@@ -86,7 +62,7 @@ static void read_targets(lua_State *L, int index, const struct af_script *script
                          struct af_effects *effects, struct af_send *send)
 {
     if (is_everyone(L, index)) {
-        add_everyone(effects, send, script, UINT32_MAX);
+        check(L, af_effects_add_everyone(effects, send, script->member_count, UINT32_MAX));
     } else if (lua_istable(L, index)) {
         lua_Integer count = luaL_len(L, index);
         for (lua_Integer i = 1; i <= count; i++) {
@@ -94,11 +70,11 @@ static void read_targets(lua_State *L, int index, const struct af_script *script
             if (is_everyone(L, -1))
                 luaL_error(L, "send: a list of targets must not contain EVERYONE; send to EVERYONE "
                               "alone");
-            add_target(effects, send, find_member(L, script, lua_gettop(L)));
+            check(L, af_effects_add_target(effects, send, find_member(L, script, lua_gettop(L))));
             lua_pop(L, 1);
         }
     } else {
-        add_target(effects, send, find_member(L, script, index));
+        check(L, af_effects_add_target(effects, send, find_member(L, script, index)));
     }
 }
 
@@ -134,25 +110,18 @@ static struct af_hash add_send(lua_State *L, struct af_delivery *delivery, int t
 {
     struct af_script_party *party = delivery->party;
     struct af_effects *effects = &delivery->effects;
-    struct af_send send = {0};
     to_event(L, party->script, event_index);
-    send.first_target = effects->target_count;
+    struct af_send send = af_effects_begin_send(effects);
     if (targets_index == 0)
-        add_everyone(effects, &send, party->script, party->member);
+        check(L,
+              af_effects_add_everyone(effects, &send, party->script->member_count, party->member));
     else
         read_targets(L, targets_index, party->script, effects, &send);
-    send.content = effects->bytes.len;
     send.type = af_event_write(L, event_index, &effects->bytes)->type;
-    send.content_len = effects->bytes.len - send.content;
-    check_room(L, effects);
     send.title = title;
     uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
     send.uuid = af_hash_bytes(party->seed, key, sizeof key);
-    if (send.target_count == 0)
-        return send.uuid;
-    af_mem_reserve(&effects->sends, &effects->send_cap, effects->send_count + 1,
-                   sizeof *effects->sends);
-    effects->sends[effects->send_count++] = send;
+    check(L, af_effects_add_send(effects, party->script->flow, &send));
     return send.uuid;
 }
 
@@ -256,7 +225,7 @@ static int l_deadline(lua_State *L)
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "party:deadline: expected a name, got a %s", luaL_typename(L, 2));
     const char *name = lua_tolstring(L, 2, &len);
-    struct af_deadline deadline = {0, -1};
+    int64_t delay_ns = -1;
     if (!lua_isnoneornil(L, 3)) {
         if (lua_type(L, 3) != LUA_TNUMBER)
             return luaL_error(L, "party:deadline: expected seconds or nil, got a %s",
@@ -264,15 +233,9 @@ static int l_deadline(lua_State *L)
         lua_Number seconds = lua_tonumber(L, 3);
         if (!(seconds >= 0) || seconds > (lua_Number)AF_TIME_MAX_S)
             return luaL_error(L, "party:deadline: expected 0 to 31536000 seconds");
-        deadline.delay_ns = (int64_t)llround(seconds * 1e9);
+        delay_ns = (int64_t)llround(seconds * 1e9);
     }
-    struct af_effects *effects = &delivery->effects;
-    deadline.name = effects->bytes.len;
-    af_buf_append(&effects->bytes, name, len + 1);
-    check_room(L, effects);
-    af_mem_reserve(&effects->deadlines, &effects->deadline_cap, effects->deadline_count + 1,
-                   sizeof *effects->deadlines);
-    effects->deadlines[effects->deadline_count++] = deadline;
+    check(L, af_effects_add_deadline(&delivery->effects, name, len, delay_ns));
     return 0;
 }
 
@@ -280,7 +243,7 @@ static int l_deadline(lua_State *L)
 static int l_progress(lua_State *L)
 {
     struct af_delivery *delivery = handler_delivery(L, "report_progress");
-    delivery->effects.progress = (int)luaL_checkinteger(L, 1);
+    check(L, af_effects_set_progress(&delivery->effects, luaL_checkinteger(L, 1)));
     return 0;
 }
 

@@ -204,6 +204,7 @@ struct af_delivery {
     struct af_rng rng; /* chance of this delivery, seeded at its first draw */
     bool rng_seeded;
     uint64_t uuid_count, call_count;
+    size_t lines_told; /* by a sequential script, since it waited */
     int64_t now_ns;
     int64_t instructions_left; /* while it waits */
     uint64_t waiting_call;     /* 0: none */

@@ -237,6 +237,15 @@ bool af_vm_push_where(lua_State *L, lua_State *thread)
     return false;
 }
 
+int af_vm_raise(lua_State *L, const char *text)
+{
+    if (!af_vm_push_where(L, L))
+        lua_pushliteral(L, "");
+    lua_pushstring(L, text);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
 static bool has_position(const char *text)
 {
     const char *colon = strstr(text, ".lua:");

@@ -108,6 +108,9 @@ bool af_vm_has_embedded(const char *name);
  * message has none. */
 const char *af_vm_error_text(lua_State *L, lua_State *where);
 
+/* Raises a text behind the place where a script of the user's stands, if there is one. */
+int af_vm_raise(lua_State *L, const char *text);
+
 /* Pushes the first place in a script of the user's on the stack of a thread, as "file:line: ";
  * false, having pushed nothing, if there is none. */
 bool af_vm_push_where(lua_State *L, lua_State *thread);

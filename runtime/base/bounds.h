@@ -22,6 +22,15 @@
 #define AF_SCRIPT_ENTER_MAX 100                       /* states entered in a row */
 #define AF_SCRIPT_REACH_MAX 1000 /* levels of tables and functions that a handler may reach */
 #define AF_SCRIPT_FILE_BYTES_MAX (4u << 20) /* a flow file */
+#define AF_SCRIPT_NAME_BYTES_MAX 1024       /* a role's, state's, event's, deadline's, call's */
+
+/* What one step comes to: a delivery, or what a sequential script does until it waits. */
+#define AF_STEP_SENDS_MAX 100000
+#define AF_STEP_TARGETS_MAX 2000000 /* one send reaches all parties of the largest run */
+#define AF_STEP_DEADLINES_MAX 10000
+#define AF_STEP_LOGS_MAX 100000
+#define AF_STEP_BYTES_MAX (64u << 20)      /* of what it sends and logs */
+#define AF_STEP_TEXT_BYTES_MAX (64u << 10) /* a reason, an error, a traceback: the rest is cut */
 
 /* Parties. */
 #define AF_PARTY_DATA_BYTES_MAX (16u << 20) /* data as JSON; large things belong in files */
@@ -135,14 +144,10 @@
 #define AF_WORKER_STATES_MAX 10000           /* of a role */
 #define AF_WORKER_EVENTS_MAX 10000           /* of a flow */
 #define AF_WORKER_FLOW_BYTES_MAX (64u << 20) /* what a flow takes here */
-#define AF_WORKER_NAME_BYTES_MAX 1024        /* a role's, state's, event's, deadline's, call's */
-#define AF_WORKER_TEXT_BYTES_MAX (64u << 10) /* a reason, an error, a traceback */
-#define AF_WORKER_SENDS_MAX 100000           /* of one delivery … */
-#define AF_WORKER_TARGETS_MAX 1000000
-#define AF_WORKER_DEADLINES_MAX 10000
-#define AF_WORKER_LOGS_MAX 100000
-#define AF_WORKER_LINES_MAX 10000  /* to people, between two deliveries that it ends */
-#define AF_WORKER_CALLS_MAX 100000 /* … to the host */
+#define AF_WORKER_DEADLINES_MAX 10000        /* that a state names */
+#define AF_WORKER_LINES_MAX 10000            /* to people, between two deliveries that it ends */
+#define AF_WORKER_CALLS_MAX                                                                        \
+    (AF_STEP_LOGS_MAX + 1) /* of a step: its lines, and the one that it waits for */
 #define AF_WORKER_ADDRESS_BYTES (INT64_C(8) << 30) /* the process */
 #define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it */
 #define AF_WORKER_DESCRIPTORS 16                   /* open in it */

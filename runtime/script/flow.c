@@ -1,6 +1,9 @@
-/* flow.c: looking things up in a flow, and telling what it does not have; see script.h. */
+/* flow.c: looking things up in a flow, telling what it does not have, and what a name in it may be;
+ * see script.h. */
+#include "base/bounds.h"
 #include "base/failure.h"
 #include "base/near.h"
+#include "json/json.h"
 #include "script/script.h"
 
 #include <string.h>
@@ -40,4 +43,15 @@ int af_flow_refuse_role(const struct af_flow *flow, const char *name, const char
                    name, af_near_text(&near, "it has"));
     af_near_release(&near);
     return -1;
+}
+
+bool af_flow_is_name(const char *text)
+{
+    size_t len = text == NULL ? 0 : strlen(text);
+    if (len == 0 || len > AF_SCRIPT_NAME_BYTES_MAX || !af_json_is_utf8(text, len))
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            return false;
+    return true;
 }

@@ -126,6 +126,10 @@ int af_flow_refuse_role(const struct af_flow *flow, const char *name, const char
                         struct af_failure *why);
 int af_flow_find_state(const struct af_flow_role *role, const char *name);
 
+/* A name of any of these: not NULL nor empty, at most AF_SCRIPT_NAME_BYTES_MAX bytes, UTF-8, no
+ * control characters. */
+bool af_flow_is_name(const char *text);
+
 struct af_script_arg {
     const char *name;
     const char *value; /* as typed: a string as it is, anything else as JSON */

@@ -155,7 +155,7 @@ static ssize_t tell(void *cookie, const char *text, size_t len)
     (void)cookie;
     static struct af_buf line;
     for (size_t i = 0; i < len; i++) {
-        if (text[i] != '\n' && line.len < AF_WORKER_NAME_BYTES_MAX) {
+        if (text[i] != '\n' && line.len < AF_SCRIPT_NAME_BYTES_MAX) {
             af_buf_append_char(&line, text[i]);
             continue;
         }
@@ -182,17 +182,12 @@ static void tell_raised(const char *text)
     say(AF_WIRE_DONE);
 }
 
-/* A delivery is over. One that is larger than a node takes has not happened: the node, told so,
- * makes the party anew. */
+/* A delivery is over. What it came to is within script/effects.h's bounds, and so is its message.
+ */
 static void done(void *arg, struct af_script_party *party, const struct af_effects *effects)
 {
     (void)arg;
-    const char *what = af_wire_check_effects(effects);
     struct af_wire_done done = {af_script_party_state(party), NULL, 0};
-    if (what != NULL) {
-        tell_raised(what);
-        return;
-    }
     if (effects->data_changed)
         done.data = af_script_party_data(party, &done.data_len);
     af_wire_put_done(&worker.out, effects, &done, af_script_flow(worker.spare));

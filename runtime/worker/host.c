@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "script/effects.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -427,7 +428,7 @@ static void release(struct af_worker *worker)
     free_jobs(&worker->sent);
     af_worker_release_files(worker);
     worker->effects.bytes = AF_BUF_EMPTY; /* they were a message's */
-    af_wire_release_effects(&worker->effects);
+    af_effects_release(&worker->effects);
     af_arena_release(&worker->arena);
     af_buf_release(&worker->told);
     free(worker->script_numbers.free);

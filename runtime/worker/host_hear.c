@@ -104,7 +104,7 @@ static const char *hear_waits(struct af_worker *worker, struct af_wire_in *in)
 {
     const char *where = af_wire_get_text(in);
     if (!is_at_party(worker) || !af_wire_is_over(in) || where == NULL ||
-        strlen(where) > AF_WORKER_NAME_BYTES_MAX)
+        strlen(where) > AF_SCRIPT_NAME_BYTES_MAX)
         return "it waits without a delivery";
     struct af_script_party *party = worker->sent.first->party;
     size_t this_answer = is_at(worker, AF_JOB_ANSWER);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "script/calls.h"
 #include "base/version.h"
+#include "script/effects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,12 +134,8 @@ const char *af_wire_get_text(struct af_wire_in *in)
     if (bytes == NULL)
         return NULL;
     char *text = (char *)bytes; /* the body is the reader's own */
-    if (len > AF_WORKER_TEXT_BYTES_MAX) {
-        len = AF_WORKER_TEXT_BYTES_MAX;
-        while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
-            len--; /* at a character */
-        text[len] = '\0';
-    }
+    len = af_effects_text_len(text, len);
+    text[len] = '\0';
     af_wire_mend_utf8(text, len);
     for (char *zero; (zero = memchr(text, '\0', len)) != NULL;)
         *zero = '?';
@@ -164,17 +161,6 @@ void af_wire_mend_utf8(char *text, size_t len)
         }
         at += step;
     }
-}
-
-bool af_wire_is_name(const char *text)
-{
-    size_t len = text == NULL ? 0 : strlen(text);
-    if (len == 0 || len > AF_WORKER_NAME_BYTES_MAX || !af_json_is_utf8(text, len))
-        return false;
-    for (const char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            return false;
-    return true;
 }
 
 /* ---- Node to worker. ---- */
@@ -345,7 +331,7 @@ const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call
     call->request = af_wire_get_bytes(in, &call->request_len);
     call->bytes = af_wire_get_bytes(in, &call->bytes_len);
     call->key = af_wire_get_hash(in);
-    if (!af_wire_is_over(in) || !af_wire_is_name(call->name) || call->request == NULL)
+    if (!af_wire_is_over(in) || !af_flow_is_name(call->name) || call->request == NULL)
         return "a call is malformed";
     if ((call->id == 0) != (af_script_call_number(call->name) == AF_CALL_LOG))
         return "a call has a wrong number";

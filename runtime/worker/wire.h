@@ -145,9 +145,6 @@ const char *af_wire_get_string(struct af_wire_in *in);
 /* Whether all was read, and no more than there was. */
 bool af_wire_is_over(const struct af_wire_in *in);
 
-/* A name: not NULL nor empty, at most AF_WORKER_NAME_BYTES_MAX, UTF-8, no control characters. */
-bool af_wire_is_name(const char *text);
-
 /* Replaces each byte that is no UTF-8 by a '?'. */
 void af_wire_mend_utf8(char *text, size_t len);
 
@@ -208,7 +205,7 @@ const char *af_wire_read_flow(struct af_wire_in *in, struct af_arena *arena,
 void af_wire_put_call(struct af_buf *out, const struct af_script_call *call);
 const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call);
 
-/* A text of the script's: cut to AF_WORKER_TEXT_BYTES_MAX and what is no UTF-8 replaced, in place.
+/* A text of the script's: cut to AF_STEP_TEXT_BYTES_MAX and what is no UTF-8 replaced, in place.
  * NULL stays NULL. */
 const char *af_wire_get_text(struct af_wire_in *in);
 
@@ -219,9 +216,6 @@ struct af_wire_done {
     const char *data; /* NULL: as they were */
     size_t data_len;
 };
-
-/* Whether effects keep the bounds of one delivery, in words: NULL if so. */
-const char *af_wire_check_effects(const struct af_effects *effects);
 
 void af_wire_put_done(struct af_buf *out, const struct af_effects *effects,
                       const struct af_wire_done *done, const struct af_flow *flow);
@@ -238,8 +232,5 @@ struct af_wire_expected {
 /* Reads into effects, whose lists are kept for the next and whose bytes are the body's. */
 const char *af_wire_read_done(struct af_wire_in *in, const struct af_wire_expected *expected,
                               struct af_effects *effects, struct af_wire_done *done);
-
-/* Frees the lists. */
-void af_wire_release_effects(struct af_effects *effects);
 
 #endif

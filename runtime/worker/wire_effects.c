@@ -9,33 +9,9 @@
 #include "trace/contract.h"
 #include "json/json.h"
 #include "base/mem.h"
+#include "script/effects.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-const char *af_wire_check_effects(const struct af_effects *effects)
-{
-    if (effects->send_count > AF_WORKER_SENDS_MAX)
-        return "a step sends at most 100,000 contracts";
-    if (effects->target_count > AF_WORKER_TARGETS_MAX)
-        return "a step sends to at most 1,000,000 targets";
-    if (effects->deadline_count > AF_WORKER_DEADLINES_MAX)
-        return "a step sets at most 10,000 deadlines";
-    if (effects->log_count > AF_WORKER_LOGS_MAX)
-        return "a step logs at most 100,000 lines";
-    if (effects->bytes.full || effects->bytes.len > AF_WORKER_BODY_BYTES_MAX / 2)
-        return "a step sends and logs at most 64 MiB";
-    for (size_t i = 0; i < effects->deadline_count; i++)
-        if (!af_wire_is_name(effects->bytes.data + effects->deadlines[i].name))
-            return "a deadline's name is a text of at most 1024 bytes";
-    for (size_t i = 0; i < effects->send_count; i++)
-        if (af_contract_unfit(effects->bytes.data + effects->sends[i].content,
-                              effects->sends[i].content_len) != NULL)
-            return "an event is at most 12 MiB, and 120 levels deep";
-    if (effects->progress < -1 || effects->progress > 100)
-        return "progress is 0 to 100 percent";
-    return NULL;
-}
 
 /* ---- Writing. ---- */
 
@@ -114,8 +90,7 @@ static const char *read_send(struct af_wire_in *in, const struct af_wire_expecte
     send->first_target = effects->target_count;
     send->target_count = get_count(in, expected->member_count, sizeof(uint32_t));
     if (in->bad || event >= expected->flow->event_count || send->title == NULL ||
-        send->target_count == 0 ||
-        effects->target_count + send->target_count > AF_WORKER_TARGETS_MAX)
+        send->target_count == 0 || effects->target_count + send->target_count > AF_STEP_TARGETS_MAX)
         return "a send is malformed";
     send->type = expected->flow->events[event].type;
     if (!follows(effects, send->content, send->content_len, end) ||
@@ -137,7 +112,7 @@ static const char *read_send(struct af_wire_in *in, const struct af_wire_expecte
 static const char *read_sends(struct af_wire_in *in, const struct af_wire_expected *expected,
                               struct af_effects *effects)
 {
-    size_t count = get_count(in, AF_WORKER_SENDS_MAX, 36);
+    size_t count = get_count(in, AF_STEP_SENDS_MAX, 36);
     const char *what = NULL;
     size_t end = 0;
     af_mem_reserve(&effects->sends, &effects->send_cap, count, sizeof *effects->sends);
@@ -150,16 +125,16 @@ static const char *read_sends(struct af_wire_in *in, const struct af_wire_expect
 static size_t name_len(const struct af_effects *effects, size_t start)
 {
     size_t room = start < effects->bytes.len ? effects->bytes.len - start : 0;
-    if (room > AF_WORKER_NAME_BYTES_MAX + 1)
-        room = AF_WORKER_NAME_BYTES_MAX + 1;
+    if (room > AF_SCRIPT_NAME_BYTES_MAX + 1)
+        room = AF_SCRIPT_NAME_BYTES_MAX + 1;
     const char *name = effects->bytes.data + start;
     const char *zero = room == 0 ? NULL : memchr(name, '\0', room);
-    return zero != NULL && af_wire_is_name(name) ? (size_t)(zero - name) : SIZE_MAX;
+    return zero != NULL && af_flow_is_name(name) ? (size_t)(zero - name) : SIZE_MAX;
 }
 
 static const char *read_deadlines(struct af_wire_in *in, struct af_effects *effects)
 {
-    size_t count = get_count(in, AF_WORKER_DEADLINES_MAX, 12), end = 0;
+    size_t count = get_count(in, AF_STEP_DEADLINES_MAX, 12), end = 0;
     af_mem_reserve(&effects->deadlines, &effects->deadline_cap, count, sizeof *effects->deadlines);
     while (effects->deadline_count < count) {
         struct af_deadline *deadline = &effects->deadlines[effects->deadline_count++];
@@ -175,7 +150,7 @@ static const char *read_deadlines(struct af_wire_in *in, struct af_effects *effe
 
 static const char *read_logs(struct af_wire_in *in, struct af_effects *effects)
 {
-    size_t count = get_count(in, AF_WORKER_LOGS_MAX, 8), end = 0;
+    size_t count = get_count(in, AF_STEP_LOGS_MAX, 8), end = 0;
     af_mem_reserve(&effects->logs, &effects->log_cap, count, sizeof *effects->logs);
     while (effects->log_count < count) {
         struct af_text *log = &effects->logs[effects->log_count++];
@@ -252,18 +227,12 @@ static const char *check_state(const struct af_wire_expected *expected,
     return NULL;
 }
 
-static void clear(struct af_effects *effects)
-{
-    effects->send_count = effects->target_count = effects->deadline_count = effects->log_count = 0;
-    effects->blamed = false;
-}
-
 const char *af_wire_read_done(struct af_wire_in *in, const struct af_wire_expected *expected,
                               struct af_effects *effects, struct af_wire_done *done)
 {
     size_t text_len;
     const char *what;
-    clear(effects);
+    af_effects_clear(effects, false);
     effects->outcome = (enum af_outcome)af_wire_get_u8(in);
     uint8_t entered = af_wire_get_u8(in);
     effects->entered = entered == 1;
@@ -287,13 +256,4 @@ const char *af_wire_read_done(struct af_wire_in *in, const struct af_wire_expect
     if ((what = check_outcome(expected, effects)) == NULL)
         what = check_state(expected, effects, done);
     return what;
-}
-
-void af_wire_release_effects(struct af_effects *effects)
-{
-    free(effects->sends);
-    free(effects->targets);
-    free(effects->deadlines);
-    free(effects->logs);
-    memset(effects, 0, sizeof *effects);
 }

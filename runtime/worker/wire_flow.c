@@ -11,7 +11,7 @@
 
 static int check_name(const char *name, const char *kind, const char *what, struct af_failure *why)
 {
-    if (af_wire_is_name(name))
+    if (af_flow_is_name(name))
         return 0;
     return af_failure_set(why, AF_FAILURE_USAGE, what,
                           "the name of %s is empty, longer than 1024 bytes, no UTF-8, or has "
@@ -130,7 +130,7 @@ static void *take(struct reading *reading, size_t count, size_t size)
 static const char *name(struct reading *reading)
 {
     const char *text = af_wire_get_string(reading->in);
-    if (!af_wire_is_name(text)) {
+    if (!af_flow_is_name(text)) {
         reading->bad = true;
         return "";
     }

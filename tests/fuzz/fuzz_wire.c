@@ -6,6 +6,7 @@
 #include "trace/contract.h"
 #include "base/failure.h"
 #include "json/json.h"
+#include "script/effects.h"
 #include "worker/wire.h"
 
 #include <stdint.h>
@@ -28,7 +29,7 @@ static void demand(bool holds, const char *what)
 static bool is_text(const char *text)
 {
     return text == NULL ||
-           (strlen(text) <= AF_WORKER_TEXT_BYTES_MAX && af_json_is_utf8(text, strlen(text)));
+           (strlen(text) <= AF_STEP_TEXT_BYTES_MAX && af_json_is_utf8(text, strlen(text)));
 }
 
 /* ---- Bodies. ---- */
@@ -42,24 +43,24 @@ static void read_hello(struct af_wire_in *in)
 
 static void look_at_flow(const struct af_flow *flow)
 {
-    demand(af_wire_is_name(flow->name) && flow->role_count > 0, "a flow without name or roles");
+    demand(af_flow_is_name(flow->name) && flow->role_count > 0, "a flow without name or roles");
     demand(flow->initiator >= -1 && flow->initiator < (int)flow->role_count, "an initiator");
     for (size_t i = 0; i < flow->event_count; i++)
-        demand(af_wire_is_name(flow->events[i].type) &&
+        demand(af_flow_is_name(flow->events[i].type) &&
                    strlen(flow->events[i].type) == flow->events[i].type_len,
                "an event's name");
     for (size_t r = 0; r < flow->role_count; r++) {
         const struct af_flow_role *role = &flow->roles[r];
-        demand(af_wire_is_name(role->name) && role->line >= 0, "a role");
+        demand(af_flow_is_name(role->name) && role->line >= 0, "a role");
         demand(role->sequential || role->state_count > 0, "a role without states");
         for (size_t s = 0; s < role->state_count; s++) {
             const struct af_flow_state *state = &role->states[s];
-            demand(af_wire_is_name(state->name) && state->line >= 0, "a state");
+            demand(af_flow_is_name(state->name) && state->line >= 0, "a state");
             for (size_t e = 0; e < flow->event_count; e++)
                 demand(state->events[e] <= AF_EVENT_IGNORED && state->lines[e] >= 0,
                        "a disposition");
             for (size_t t = 0; t < state->timeout_count; t++)
-                demand(af_wire_is_name(state->timeouts[t]), "a timeout's name");
+                demand(af_flow_is_name(state->timeouts[t]), "a timeout's name");
         }
     }
 }
@@ -73,7 +74,7 @@ static void read_loaded(struct af_wire_in *in)
     if (af_wire_read_failure(in, &why) == NULL) {
         demand(is_text(why.what) && is_text(why.why), "a failure's text");
         if (why.kind == AF_FAILURE_NONE && af_wire_read_flow(in, &arena, &file, &flow) == NULL) {
-            demand(af_wire_is_name(file.name) && strlen(file.hash) == 64, "a flow's file");
+            demand(af_flow_is_name(file.name) && strlen(file.hash) == 64, "a flow's file");
             look_at_flow(flow);
         }
     }
@@ -85,7 +86,7 @@ static void read_call(struct af_wire_in *in)
     struct af_script_call call;
     if (af_wire_read_call(in, &call) != NULL)
         return;
-    demand(af_wire_is_name(call.name), "a call's name");
+    demand(af_flow_is_name(call.name), "a call's name");
     demand((call.id == 0) == (strcmp(call.name, "log") == 0), "a call's number");
     demand(af_wire_is_json(call.request, call.request_len, NULL), "a call's request");
     demand(call.bytes != NULL || call.bytes_len == 0, "a call's bytes");
@@ -118,7 +119,7 @@ static void look_at_parts(const struct af_effects *effects, const struct af_flow
     for (size_t i = 0; i < effects->deadline_count; i++) {
         const struct af_deadline *deadline = &effects->deadlines[i];
         demand(deadline->name < effects->bytes.len &&
-                   af_wire_is_name(effects->bytes.data + deadline->name),
+                   af_flow_is_name(effects->bytes.data + deadline->name),
                "a deadline's name");
         demand(deadline->delay_ns >= -1 && deadline->delay_ns <= AF_TIME_MAX_NS, "a deadline");
     }
@@ -170,7 +171,7 @@ static void read_done(struct af_wire_in *in, unsigned kind)
     if (af_wire_read_done(in, &expected, &effects, &done) == NULL)
         look_at_done(&expected, &effects, &done);
     effects.bytes = AF_BUF_EMPTY; /* they are the body's */
-    af_wire_release_effects(&effects);
+    af_effects_release(&effects);
 }
 
 /* ---- A stream. ---- */
