@@ -16,6 +16,9 @@ static struct af_delivery *handler_delivery(lua_State *L, const char *what)
     struct af_delivery *delivery = af_delivery_running(L);
     if (delivery == NULL || af_script_is_sequential(delivery->party))
         luaL_error(L, "%s: only in a flow's handler", what);
+    if (delivery->input.kind == AF_INPUT_MIGRATE || delivery->input.kind == AF_INPUT_BACK)
+        af_vm_raise(L,
+                    lua_pushfstring(L, "%s: a migration has nothing but the old snapshot", what));
     return delivery;
 }
 

@@ -14,7 +14,7 @@
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "party/move.h"
-#include "party/reload.h"
+#include "party/migrate.h"
 #include "script/calls.h"
 #include "script/mock.h"
 
@@ -137,7 +137,7 @@ static void answer_call(void *owner, struct af_script_party *party,
 {
     const struct af_check *check = owner;
     if ((check->recorded_input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_RELOAD) {
-        af_reload_call(NULL, party, call);
+        af_migration_call(NULL, party, call);
         return;
     }
     struct af_script_mock_file file = {0};

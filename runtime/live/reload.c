@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "run/about.h"
 #include "party/reload.h"
+#include "party/migrate.h"
 #include "trace/trace.h"
 
 #include <errno.h>
@@ -132,7 +133,7 @@ static int set_task(struct af_live_reload *reload, uint32_t *member, struct af_f
     for (size_t i = 0; i < reload->about.member_count; i++)
         if (strcmp(members[i].id, options->node) == 0)
             *member = (uint32_t)i;
-    af_script_set_owner(reload->script, af_reload_call, NULL);
+    af_script_set_owner(reload->script, af_migration_call, NULL);
     return af_script_set_task(reload->script, options->task, members, reload->about.member_count,
                               reload->about.args, reload->about.arg_count, why);
 }

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "party/reload.h"
+#include "party/migrate.h"
 #include "worker/host.h"
 #include "trace/trace.h"
 
@@ -307,7 +308,7 @@ static struct trial *find_trial(struct move *move, struct af_failure *why)
     struct af_script *script = af_node_party_script(party, reload->flow, &member, &role, why);
     if (script == NULL)
         return NULL;
-    af_script_set_owner(script, af_reload_call, NULL);
+    af_script_set_owner(script, af_migration_call, NULL);
     trial = af_mem_zero(1, sizeof *trial);
     *trial = (struct trial){reload->trials, script, party, member};
     reload->trials = trial;
@@ -370,7 +371,7 @@ static void migrate(struct move *move)
             refuse_party(reload, move, "the version that it runs is not there");
             return;
         }
-        af_script_set_owner(move->back, af_reload_call, NULL);
+        af_script_set_owner(move->back, af_migration_call, NULL);
     }
     move->trial_of = trial->party;
     const struct af_node_flow *runs = move->party->flow;

@@ -5,22 +5,20 @@
 
 #include "trace/contract.h"
 #include "base/failure.h"
-#include "json/json.h"
 #include "loop/loop.h"
 #include "base/mem.h"
-#include "party/reload.h"
+#include "party/migrate.h"
 #include "trace/trace.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-struct outcome { /* of a delivery that is over at once */
-    enum af_outcome outcome;
-    bool told, keeps_after, acts;
-    int64_t after_ns;
-    const struct af_party *mover; /* of a migration; or NULL */
-    char text[AF_FAILURE_TEXT_MAX];
+struct outcome { /* of a migration that is over at once */
+    const struct af_party *party;
+    struct af_failure *why;
+    struct af_migration_result result;
+    bool over, refused;
 };
 
 static const struct af_flow_role *role_of(const struct af_party *party)
@@ -28,73 +26,15 @@ static const struct af_flow_role *role_of(const struct af_party *party)
     return &party->flow->roles[party->spec.role];
 }
 
-static void note(void *arg, struct af_script_party *party, const struct af_effects *effects)
+static void note(void *arg, const struct af_migration_result *result, const char *why)
 {
     struct outcome *outcome = arg;
-    (void)party;
-    outcome->told = true;
-    outcome->outcome = effects->outcome;
-    if (outcome->mover != NULL)
-        outcome->keeps_after =
-            af_reload_keeps_after(outcome->mover->flow, role_of(outcome->mover)->name,
-                                  af_party_state(outcome->mover)->name, effects);
-    outcome->after_ns = effects->after_ns;
-    outcome->acts = effects->send_count > 0 || effects->deadline_count > 0;
-    snprintf(outcome->text, sizeof outcome->text, "%s", effects->text == NULL ? "" : effects->text);
-}
-
-static int refuse(const struct af_party *party, struct af_failure *why, const char *before,
-                  const char *text)
-{
-    return af_failure_set(why, AF_FAILURE_FLOW, party->spec.id, "%s%s", before, text);
-}
-
-static int migrate(const struct af_party *party, struct af_script_party *fresh,
-                   struct outcome *outcome, struct af_failure *why)
-{
-    struct af_buf old = AF_BUF_EMPTY;
-    size_t len;
-    const char *data = af_script_party_data(party->script, &len);
-    af_reload_write_old(&old, role_of(party)->name, af_party_state(party)->name, NULL,
-                        party->flow->version, data, len);
-    struct af_input input = {.kind = AF_INPUT_MIGRATE,
-                             .now_ns = party->spec.fixed ? 0 : af_loop_wall_ns(party->spec.loop),
-                             .key = af_hash_bytes(party->spec.seed, "migrate", 7),
-                             .content = old.data,
-                             .content_len = old.len};
-    af_script_deliver(fresh, &input, note, outcome);
-    af_buf_release(&old);
-    if (!outcome->told) {
-        af_script_withdraw(fresh);
-        return refuse(party, why, "", "a migration does not wait");
-    }
-    if (outcome->outcome != AF_OUTCOME_NONE)
-        return refuse(party, why, "", outcome->text);
-    return outcome->acts ? refuse(party, why, "", "a migration sends nothing") : 0;
-}
-
-static int check_deferred(const struct af_party *party, struct af_script_party *fresh,
-                          const struct af_flow *flow, struct af_failure *why)
-{
-    char before[200];
-    for (size_t i = 0; i < party->deferred_count; i++) {
-        const struct af_contract *contract = party->deferred[i];
-        struct outcome outcome = {.outcome = AF_OUTCOME_NONE};
-        struct af_input input = {.kind = AF_INPUT_VALIDATE,
-                                 .event =
-                                     af_flow_find_event(flow, contract->type, contract->type_len),
-                                 .content = contract->content,
-                                 .content_len = contract->content_len};
-        snprintf(before, sizeof before,
-                 "a deferred '%.100s' does not fit any more: ", contract->type);
-        if (input.event < 0)
-            return refuse(party, why, before, "the flow knows no such event type");
-        af_script_deliver(fresh, &input, note, &outcome);
-        assert(outcome.told);
-        if (outcome.outcome != AF_OUTCOME_NONE)
-            return refuse(party, why, before, outcome.text);
-    }
-    return 0;
+    outcome->over = true;
+    outcome->refused = why != NULL;
+    if (why == NULL)
+        outcome->result = *result;
+    else
+        af_failure_set(outcome->why, AF_FAILURE_FLOW, outcome->party->spec.id, "%s", why);
 }
 
 static void note_reload(const struct af_party *party, int64_t from)
@@ -113,51 +53,82 @@ static void note_reload(const struct af_party *party, int64_t from)
     af_trace_end(trace);
 }
 
+static struct af_migration_deferred *list_deferred(const struct af_party *party)
+{
+    struct af_migration_deferred *list = af_mem_zero(party->deferred_count + 1, sizeof *list);
+    for (size_t i = 0; i < party->deferred_count; i++) {
+        const struct af_contract *contract = party->deferred[i];
+        list[i] = (struct af_migration_deferred){contract->type, contract->content,
+                                                 contract->type_len, contract->content_len};
+    }
+    return list;
+}
+
 /* A party of the other version, brought to where this one stands. */
 static struct af_script_party *bring(const struct af_party *party, struct af_script *script,
-                                     void *user, struct outcome *outcome, struct af_failure *why)
+                                     void *user, bool with_deferred,
+                                     struct af_migration_result *result, struct af_failure *why)
 {
-    *outcome = (struct outcome){.outcome = AF_OUTCOME_NONE, .mover = party};
-    struct af_script_party *fresh =
-        af_script_party_new(script, party->spec.member, party->spec.seed, user, why);
-    if (fresh == NULL || migrate(party, fresh, outcome, why) == 0)
-        return fresh;
-    af_script_party_free(fresh);
+    struct outcome outcome = {.party = party, .why = why};
+    struct af_failure not_made = AF_FAILURE_INIT;
+    struct af_migration_spec spec = {
+        .party = af_script_party_new(script, party->spec.member, party->spec.seed, user, &not_made),
+        .flow = af_script_flow(script),
+        .old = party->flow,
+        .role = role_of(party)->name,
+        .state = af_party_state(party)->name,
+        .version = party->flow->version,
+        .seed = party->spec.seed,
+        .now_ns = party->spec.fixed ? 0 : af_loop_wall_ns(party->spec.loop),
+        .deferred_count = with_deferred ? party->deferred_count : 0,
+        .arg = &outcome,
+        .done = note};
+    if (spec.party == NULL) {
+        af_failure_set(why, AF_FAILURE_FLOW, party->spec.id, "%s: %s", not_made.what, not_made.why);
+        return NULL;
+    }
+    spec.data = af_script_party_data(party->script, &spec.data_len);
+    struct af_migration_deferred *deferred = list_deferred(party);
+    spec.deferred = deferred;
+    struct af_migration *migration = af_migration_new(&spec);
+    af_migration_start(migration);
+    assert(outcome.over); /* what it asks for is refused at once */
+    af_migration_free(migration);
+    free(deferred);
+    *result = outcome.result;
+    if (!outcome.refused)
+        return spec.party;
+    af_script_party_free(spec.party);
     return NULL;
 }
 
 struct af_script_party *af_party_moved_copy(const struct af_party *party, struct af_script *script,
                                             struct af_failure *why)
 {
-    struct outcome outcome;
+    struct af_migration_result result;
     assert(af_party_state(party) != NULL);
-    return bring(party, script, NULL, &outcome, why);
+    return bring(party, script, NULL, false, &result, why);
 }
 
 int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
                   struct af_failure *why)
 {
-    const struct af_flow *flow = af_script_flow(script);
-    struct outcome outcome;
+    struct af_migration_result result;
     assert(party->status == AF_PARTY_ACTIVE && !party->busy);
-    struct af_script_party *fresh = bring(party, script, party, &outcome, why);
+    struct af_script_party *fresh = bring(party, script, party, true, &result, why);
     if (fresh == NULL)
         return -1;
-    if (check_deferred(party, fresh, flow, why) != 0) {
-        af_script_party_free(fresh);
-        return -1;
-    }
     int64_t from = party->flow->version;
     af_script_party_free(party->script);
     party->script = fresh;
-    party->flow = flow;
+    party->flow = af_script_flow(script);
     party->spec.script = script;
     party->spec.role = role;
     party->look_at_deferred = party->deferred_count > 0;
     note_reload(party, from);
-    if (!outcome.keeps_after)
+    if (!result.keeps_after)
         af_party_cancel_after(party);
-    if (!outcome.keeps_after && outcome.after_ns >= 0)
-        af_party_start_after(party, outcome.after_ns, outcome.after_ns);
+    if (!result.keeps_after && result.after_ns >= 0)
+        af_party_start_after(party, result.after_ns, result.after_ns);
     return 0;
 }

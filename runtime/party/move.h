@@ -13,9 +13,9 @@ struct af_script_party;
 
 /* Between two transactions of a party that has started and not ended, up or down. role is that of
  * the new flow. Its contracts are taken when the owner says so, by af_party_go_on(). What the
- * migration asks of the outside goes to the script's owner, who must refuse it (af_reload_call()).
- * Returns -1 with *why filled, and nothing has changed: it cannot be migrated, or what it has
- * deferred fits no more. */
+ * migration asks of the outside goes to the script's owner, who must refuse it
+ * (af_migration_call()). Returns -1 with *why filled, and nothing has changed: it cannot be
+ * migrated, or what it has deferred fits no more. */
 int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
                   struct af_failure *why);
 

@@ -8,7 +8,7 @@
 #include "json/json.h"
 #include "loop/loop.h"
 #include "base/mem.h"
-#include "script/calls.h"
+#include "party/migrate.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -116,42 +116,16 @@ int af_reload_compare(const struct af_flow *old, const struct af_flow *new, cons
 
 /* ---- A party. ---- */
 
-struct deferred {
-    const char *type, *content;
-    size_t content_len;
-};
-
 struct af_reload {
     struct af_reload_spec spec;
     struct af_arena arena;
     struct af_script_party *party;   /* the copy */
     struct af_script_party *leaving; /* under the version that it leaves, to go back */
-    struct af_buf old, timers;
-    struct deferred *deferred;
-    size_t deferred_count, deferred_cap, checked;
-    struct af_reload_result result;
-    char why[AF_FAILURE_TEXT_MAX + 300];
-    bool waits; /* for the script */
-    bool keeps_after;
-    int64_t after_ns;
+    struct af_migration *migration;
+    struct af_buf timers;
+    struct af_migration_deferred *deferred;
+    size_t deferred_count, deferred_cap;
 };
-
-void af_reload_call(void *owner, struct af_script_party *party, const struct af_script_call *call)
-{
-    char text[200];
-    struct af_answer answer = {.failure = text};
-    (void)owner;
-    if (af_script_call_number(call->name) == AF_CALL_LOG)
-        return;
-    snprintf(text, sizeof text, "%.60s: a migration has nothing but the old snapshot", call->name);
-    af_script_answer(party, call->id, &answer);
-}
-
-static void finish(struct af_reload *reload)
-{
-    reload->spec.done(reload->spec.arg, reload->why[0] == '\0' ? &reload->result : NULL,
-                      reload->why[0] == '\0' ? NULL : reload->why);
-}
 
 static void write_timer(struct af_buf *out, const char *name, size_t name_len, int64_t due_ns,
                         int64_t length_ns)
@@ -164,41 +138,15 @@ static void write_timer(struct af_buf *out, const char *name, size_t name_len, i
     af_buf_printf(out, ",%lld,%lld]", (long long)due_ns, (long long)length_ns);
 }
 
-bool af_reload_keeps_after(const struct af_flow *old, const char *role, const char *state,
-                           const struct af_effects *effects)
-{
-    if (effects->entered || effects->after_ns < 0)
-        return false;
-    if (old == NULL)
-        return true;
-    int role_at = af_flow_find_role(old, role);
-    int state_at = role_at < 0 ? -1 : af_flow_find_state(&old->roles[role_at], state);
-    return state_at >= 0 && old->roles[role_at].states[state_at].has_after;
-}
-
-void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
-                         int64_t version, const char *data, size_t len)
-{
-    af_buf_append_string(out, "{\"role\":");
-    af_json_write_string(out, role, strlen(role));
-    af_buf_append_string(out, ",\"state\":");
-    af_json_write_string(out, state, strlen(state));
-    if (was != NULL) {
-        af_buf_append_string(out, ",\"was\":");
-        af_json_write_string(out, was, strlen(was));
-    }
-    af_buf_printf(out, ",\"version\":%lld,\"data\":", (long long)version);
-    af_buf_append(out, data, len);
-    af_buf_append_char(out, '}');
-}
-
-/* Those that it had, but for the `after` of a state that begins anew, or has none any more. */
-static bool move_timers(struct af_reload *reload)
+/* Those that it had, but for the `after` of a state that begins anew, or has none any more; *begins
+ * is set for the first. */
+static bool move_timers(struct af_reload *reload, const struct af_migration_result *migrated,
+                        bool *begins)
 {
     struct af_json_reader reader;
     const char *json = reload->spec.party->timers;
     enum af_json_token token;
-    bool has_after = false;
+    bool has_after = false, keeps_after = migrated->keeps_after;
     af_json_reader_init(&reader, json, strlen(json));
     af_buf_append_char(&reload->timers, '[');
     bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
@@ -219,94 +167,44 @@ static bool move_timers(struct af_reload *reload)
         }
         ok = ok && af_json_next(&reader) == AF_JSON_ARRAY_END;
         has_after = has_after || (ok && name == NULL);
-        if (ok && (name != NULL || reload->keeps_after))
+        if (ok && (name != NULL || keeps_after))
             write_timer(&reload->timers, name, name_len, numbers[0], numbers[1]);
     }
     if (reload->spec.old == NULL && !has_after)
-        reload->keeps_after = false;
-    if (!reload->keeps_after && reload->after_ns >= 0)
-        write_timer(&reload->timers, NULL, 0, reload->spec.now_ns + reload->after_ns,
-                    reload->after_ns);
+        keeps_after = false;
+    *begins = !keeps_after && migrated->after_ns >= 0;
+    if (*begins)
+        write_timer(&reload->timers, NULL, 0, reload->spec.now_ns + migrated->after_ns,
+                    migrated->after_ns);
     af_buf_append_char(&reload->timers, ']');
     af_json_reader_release(&reader);
     return ok;
 }
 
-static void check_next(void *arg);
-
-static void checked(void *arg, struct af_script_party *party, const struct af_effects *effects)
+static void refuse(const struct af_reload *reload, const char *why)
 {
-    struct af_reload *reload = arg;
-    (void)party;
-    reload->waits = false;
-    if (effects->outcome != AF_OUTCOME_NONE) {
-        snprintf(reload->why, sizeof reload->why, "a deferred '%s' does not fit any more: %s",
-                 reload->deferred[reload->checked].type,
-                 effects->text == NULL ? "it cannot be looked at" : effects->text);
-        finish(reload);
-        return;
-    }
-    reload->checked++;
-    check_next(reload);
+    reload->spec.done(reload->spec.arg, NULL, why);
 }
 
-/* Validates what is deferred, one after the other. */
-static void check_next(void *arg)
+static void migrated(void *arg, const struct af_migration_result *migrated, const char *why)
 {
     struct af_reload *reload = arg;
-    if (reload->checked == reload->deferred_count) {
-        finish(reload);
+    struct af_reload_result result = {0};
+    if (why != NULL) {
+        refuse(reload, why);
         return;
     }
-    const struct deferred *deferred = &reload->deferred[reload->checked];
-    struct af_input input = {.kind = AF_INPUT_VALIDATE,
-                             .event = af_flow_find_event(af_script_flow(reload->spec.script),
-                                                         deferred->type, strlen(deferred->type)),
-                             .content = deferred->content,
-                             .content_len = deferred->content_len};
-    if (input.event < 0) {
-        snprintf(reload->why, sizeof reload->why,
-                 "a '%s' is deferred, which the flow does not know any more", deferred->type);
-        finish(reload);
-        return;
-    }
-    reload->waits = true;
-    af_script_deliver(reload->party, &input, checked, reload);
-}
-
-static void migrated(void *arg, struct af_script_party *party, const struct af_effects *effects)
-{
-    struct af_reload *reload = arg;
-    const struct af_flow_role *role;
-    size_t len;
-    reload->waits = false;
-    if (effects->outcome != AF_OUTCOME_NONE || effects->send_count > 0 ||
-        effects->deadline_count > 0) {
-        snprintf(reload->why, sizeof reload->why, "%s",
-                 effects->outcome == AF_OUTCOME_NONE ? "migrate: a migration sends nothing"
-                 : effects->text == NULL             ? "its migration failed"
-                                                     : effects->text);
-        finish(reload);
+    if (!move_timers(reload, migrated, &result.begins)) {
+        refuse(reload, "what is kept of its timers is damaged");
         return;
     }
     const struct af_flow *flow = af_script_flow(reload->spec.script);
-    role = &flow->roles[af_flow_find_role(flow, reload->spec.role)];
-    const char *data = af_script_party_data(party, &len);
-    reload->keeps_after = af_reload_keeps_after(reload->spec.old, reload->spec.role,
-                                                reload->spec.party->state, effects);
-    reload->after_ns = effects->after_ns;
-    if (!move_timers(reload)) {
-        snprintf(reload->why, sizeof reload->why, "what is kept of its timers is damaged");
-        finish(reload);
-        return;
-    }
-    reload->result =
-        (struct af_reload_result){.state = role->states[af_script_party_state(party)].name,
-                                  .data = af_arena_copy(&reload->arena, data, len),
-                                  .timers = af_buf_text(&reload->timers),
-                                  .data_len = len,
-                                  .begins = !reload->keeps_after && reload->after_ns >= 0};
-    check_next(reload);
+    const struct af_flow_role *role = &flow->roles[af_flow_find_role(flow, reload->spec.role)];
+    const char *data = af_script_party_data(reload->party, &result.data_len);
+    result.state = role->states[af_script_party_state(reload->party)].name;
+    result.data = af_arena_copy(&reload->arena, data, result.data_len);
+    result.timers = af_buf_text(&reload->timers);
+    reload->spec.done(reload->spec.arg, &result, NULL);
 }
 
 static void take_deferred(void *arg, const struct af_store_entry *entry)
@@ -314,9 +212,10 @@ static void take_deferred(void *arg, const struct af_store_entry *entry)
     struct af_reload *reload = arg;
     af_mem_reserve(&reload->deferred, &reload->deferred_cap, reload->deferred_count + 1,
                    sizeof *reload->deferred);
-    reload->deferred[reload->deferred_count++] = (struct deferred){
+    reload->deferred[reload->deferred_count++] = (struct af_migration_deferred){
         af_arena_string(&reload->arena, entry->type),
-        af_arena_copy(&reload->arena, entry->content, entry->content_len), entry->content_len};
+        af_arena_copy(&reload->arena, entry->content, entry->content_len), strlen(entry->type),
+        entry->content_len};
 }
 
 static void pass_over_key(void *arg, struct af_hash key)
@@ -327,77 +226,6 @@ static void pass_over_key(void *arg, struct af_hash key)
 static void pass_over(void *arg, const struct af_store_entry *entry)
 {
     (void)arg, (void)entry;
-}
-
-/* The snapshot as a migration sees it; was: its state before it was brought back, or NULL. */
-static void write_old(struct af_reload *reload, const char *state, const char *data, size_t len,
-                      const char *was)
-{
-    af_buf_clear(&reload->old);
-    af_reload_write_old(&reload->old, reload->spec.role, state, was, reload->spec.version, data,
-                        len);
-}
-
-static void deliver(struct af_reload *reload, struct af_script_party *party,
-                    enum af_input_kind kind, bool as_it_is, af_script_done_fn *done)
-{
-    struct af_input input = {.kind = kind,
-                             .now_ns = reload->spec.now_ns,
-                             .key = af_hash_bytes(reload->spec.party->seed, "migrate", 7),
-                             .event = as_it_is,
-                             .content = reload->old.data,
-                             .content_len = reload->old.len};
-    reload->waits = true;
-    af_script_deliver(party, &input, done, reload);
-}
-
-/* {"data":…,"state":"…"}: what migrate_back has made. False: it is something else. */
-static bool take_brought_back(struct af_reload *reload, const char *json, size_t len)
-{
-    struct af_json_reader reader;
-    const char *state = NULL, *data = NULL;
-    size_t data_len = 0;
-    af_json_reader_init(&reader, json, len);
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
-        bool is_state = reader.string_len == 5 && memcmp(reader.string, "state", 5) == 0;
-        bool is_data = reader.string_len == 4 && memcmp(reader.string, "data", 4) == 0;
-        enum af_json_token token = af_json_next(&reader);
-        size_t start = reader.offset;
-        if (is_state && token == AF_JSON_STRING)
-            state = af_arena_copy(&reload->arena, reader.string, reader.string_len);
-        ok = af_json_skip(&reader, token);
-        if (ok && is_data && (token == AF_JSON_OBJECT_BEGIN || token == AF_JSON_ARRAY_BEGIN)) {
-            data = json + start;
-            data_len = reader.offset + 1 - start;
-        }
-    }
-    af_json_reader_release(&reader);
-    if (state == NULL || data == NULL)
-        return false;
-    write_old(reload, state, data, data_len, reload->spec.party->state);
-    return true;
-}
-
-static void brought_back(void *arg, struct af_script_party *party, const struct af_effects *effects)
-{
-    struct af_reload *reload = arg;
-    size_t len;
-    reload->waits = false;
-    if (effects->outcome != AF_OUTCOME_NONE) {
-        snprintf(reload->why, sizeof reload->why, "%s",
-                 effects->text == NULL ? "its migration back failed" : effects->text);
-        finish(reload);
-        return;
-    }
-    const char *data = af_script_party_data(party, &len);
-    if (!take_brought_back(reload, data, len)) {
-        snprintf(reload->why, sizeof reload->why,
-                 "migrate_back: expected { state =, data = } with a text and a table");
-        finish(reload);
-        return;
-    }
-    deliver(reload, reload->party, AF_INPUT_MIGRATE, true, migrated);
 }
 
 static int make_parties(struct af_reload *reload, struct af_failure *why)
@@ -424,15 +252,28 @@ static void begin(void *arg)
     struct af_store_loader loader = {reload, take_deferred, pass_over_key, pass_over};
     if (make_parties(reload, &why) != 0 ||
         af_store_load(reload->spec.store, kept, &loader, &why) != 0) {
-        snprintf(reload->why, sizeof reload->why, "%s: %s", why.what, why.why);
-        finish(reload);
+        char text[AF_FAILURE_TEXT_MAX + 300];
+        snprintf(text, sizeof text, "%s: %s", why.what, why.why);
+        refuse(reload, text);
         return;
     }
-    write_old(reload, kept->state, kept->data, kept->data_len, NULL);
-    if (reload->leaving != NULL)
-        deliver(reload, reload->leaving, AF_INPUT_BACK, false, brought_back);
-    else
-        deliver(reload, reload->party, AF_INPUT_MIGRATE, false, migrated);
+    struct af_migration_spec spec = {.party = reload->party,
+                                     .flow = af_script_flow(reload->spec.script),
+                                     .back = reload->leaving,
+                                     .old = reload->spec.old,
+                                     .role = reload->spec.role,
+                                     .state = kept->state,
+                                     .data = kept->data,
+                                     .data_len = kept->data_len,
+                                     .version = reload->spec.version,
+                                     .seed = kept->seed,
+                                     .now_ns = reload->spec.now_ns,
+                                     .deferred = reload->deferred,
+                                     .deferred_count = reload->deferred_count,
+                                     .arg = reload,
+                                     .done = migrated};
+    reload->migration = af_migration_new(&spec);
+    af_migration_start(reload->migration);
 }
 
 struct af_reload *af_reload_begin(const struct af_reload_spec *spec)
@@ -448,14 +289,9 @@ void af_reload_free(struct af_reload *reload)
     if (reload == NULL)
         return;
     af_loop_unpost(reload->spec.loop, begin, reload);
-    struct af_script_party *parties[] = {reload->leaving, reload->party};
-    for (int i = 0; i < 2; i++) {
-        if (parties[i] != NULL && reload->waits)
-            af_script_withdraw(parties[i]);
-        if (parties[i] != NULL)
-            af_script_party_free(parties[i]);
-    }
-    af_buf_release(&reload->old);
+    af_migration_free(reload->migration);
+    af_script_party_free(reload->leaving);
+    af_script_party_free(reload->party);
     af_buf_release(&reload->timers);
     free(reload->deferred);
     af_arena_release(&reload->arena);

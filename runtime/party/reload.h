@@ -28,19 +28,6 @@ struct af_reload_rules {
 int af_reload_compare(const struct af_flow *old, const struct af_flow *new, const char *file,
                       const struct af_reload_rules *rules, struct af_failure *why);
 
-/* Whether a party that was brought to another version keeps the `after` that is running, if one is:
- * its state has the same name (effects->entered is not set) and had one in the old flow, too (old
- * NULL: taken to have had one). Otherwise that of its state begins anew, if it has one:
- * effects->after_ns is not -1 then. effects are those of the migration; role and state are where it
- * was in the old flow. */
-bool af_reload_keeps_after(const struct af_flow *old, const char *role, const char *state,
-                           const struct af_effects *effects);
-
-/* Appends a snapshot as AF_INPUT_MIGRATE is given it; was: its state before it was brought back to
- * an earlier version, or NULL. */
-void af_reload_write_old(struct af_buf *out, const char *role, const char *state, const char *was,
-                         int64_t version, const char *data, size_t len);
-
 /* A party under the new version. Texts live as long as the reload. */
 struct af_reload_result {
     const char *state, *data, *timers;
@@ -67,8 +54,5 @@ struct af_reload_spec {        /* borrowed until done is called */
 
 struct af_reload *af_reload_begin(const struct af_reload_spec *spec);
 void af_reload_free(struct af_reload *reload);
-
-/* For af_script_set_owner(): a migration that asks for something from outside is refused. */
-void af_reload_call(void *owner, struct af_script_party *party, const struct af_script_call *call);
 
 #endif

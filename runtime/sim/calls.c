@@ -5,7 +5,7 @@
 #include "base/bounds.h"
 #include "json/json.h"
 #include "base/mem.h"
-#include "party/reload.h"
+#include "party/migrate.h"
 #include "script/calls.h"
 #include "script/mock.h"
 #include "script/run.h"
@@ -167,7 +167,7 @@ void af_sim_call(void *arg, struct af_script_party *party, const struct af_scrip
 {
     struct af_sim *sim = arg;
     if (sim->migrates) {
-        af_reload_call(NULL, party, call);
+        af_migration_call(NULL, party, call);
         return;
     }
     if (af_script_party_sequential(party)) {

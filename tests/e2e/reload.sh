@@ -105,6 +105,11 @@ STATUS=1 refused "a migrate that waits" "af.sleep" "$(version 2 sum 'migrate = f
     af.sleep(1)
     return old
   end,')"
+STATUS=1 refused "a migrate that reports" "report_progress: a migration has nothing but the old snapshot" \
+    "$(version 2 sum 'migrate = function(old)
+    af.TaskContractor("t"):report_progress(50)
+    return old
+  end,')"
 refused "a field that became required" "event 'add': field 'why' is new and required" "$(version 2 sum "" ", why = af.string")"
 refused "a type that changed" "field 'n' was a integer and is a string" "$(version 2 sum "" | sed 's/"mark", { n = af.integer/"mark", { n = af.string/')"
 refused "an event that vanished" "event 'mark' is gone" "$(version 2 sum "" | sed '/defer = { Mark }/d')"

@@ -113,6 +113,10 @@ expect_output "all the same" "$AFRUN" replay picky.jsonl "$one" picky.lua
 # ---- A migration has nothing but the old snapshot, as on a node. ----
 sed 's/    local data = old.data$/&\n    af.TaskContractor("t"):upload_file(af.content("bytes"))/' "$two" >asks.lua
 expect_error "upload: a migration has nothing but the old snapshot" 1 "$AFRUN" "$one" --mock --upgrade asks.lua@20ms
+sed 's/    local data = old.data$/&\n    af.TaskContractor("t"):report_progress(50)/' "$two" >reports.lua
+expect_error "report_progress: a migration has nothing but the old snapshot" 1 "$AFRUN" "$one" --mock --upgrade reports.lua@20ms
+expect_status 1 "$AFRUN" check "$one" --upgrade reports.lua
+expect_in_file "$OUT" "report_progress: a migration has nothing but the old snapshot" "a check says the same"
 
 # ---- A state whose name stays, and whose `after` does not. ----
 clock() { # clock VERSION AFTER

@@ -7,7 +7,7 @@
 #include "loop/loop.h"
 #include "party/party.h"
 #include "party/move.h"
-#include "party/reload.h"
+#include "party/migrate.h"
 #include "script/script.h"
 
 #include <setjmp.h>
@@ -53,7 +53,7 @@ static const struct version two = {"2", "shut", "af.string", AFTER("2"), "nil"};
 
 struct kept {
     struct af_loop *loop;
-    struct af_script *scripts[3];
+    struct af_script *scripts[4];
     size_t script_count;
     struct af_party *party;
     struct af_party_owner owner;
@@ -147,7 +147,7 @@ static struct af_script *load(struct kept *kept, const struct version *version)
     unlink(path);
     if (script == NULL)
         fail_msg("%s: %s", why.what, why.why);
-    af_script_set_owner(script, af_reload_call, NULL);
+    af_script_set_owner(script, af_migration_call, NULL);
     assert_int_equal(af_script_set_task(script, "task", &member, 1, NULL, 0, &why), 0);
     kept->scripts[kept->script_count++] = script;
     return script;
@@ -354,6 +354,12 @@ static void test_a_migration_asks_nobody(void **state)
     other.migrate = "function(old) af.TaskContractor('t'):upload_file(af.content('x')) return old "
                     "end";
     expect_refused(kept, &other, "upload: a migration has nothing but the old snapshot");
+    other.migrate = "function(old) af.TaskContractor('t'):report_progress(5) return old end";
+    expect_refused(kept, &other, "report_progress: a migration has nothing but the old snapshot");
+    other.migrate =
+        "function(old) af.TaskMessageContractor('task'):new_contract('a', Note { text = "
+        "'x' }) return old end";
+    expect_refused(kept, &other, "new_contract: a migration has nothing but the old snapshot");
 }
 
 static void test_a_party_that_is_down_comes_back_under_the_new_version(void **state)
