@@ -4,7 +4,7 @@
 #include "base/bounds.h"
 #include "bus/bus.h"
 #include "base/failure.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -37,6 +37,7 @@ struct af_party_about af_party_about_of(struct af_script *script, const char *fi
 
 /* ---- Writing. ---- */
 
+/* What is no UTF-8 is refused when it is read again: no other text may stand for it. */
 static void write_text(struct af_buf *out, const char *before, const char *text)
 {
     af_buf_append_string(out, before);
@@ -74,10 +75,10 @@ struct pairs {
 };
 
 /* [["a", "b" or null], …] */
-static bool read_pairs(struct af_json_reader *reader, struct af_arena *arena, struct pairs *pairs)
+static bool read_pairs(struct af_json_reader *reader, enum af_json_token token,
+                       struct af_arena *arena, struct pairs *pairs)
 {
-    enum af_json_token token;
-    if (af_json_next(reader) != AF_JSON_ARRAY_BEGIN)
+    if (token != AF_JSON_ARRAY_BEGIN)
         return false;
     while ((token = af_json_next(reader)) == AF_JSON_ARRAY_BEGIN) {
         af_mem_reserve(&pairs->items, &pairs->cap, pairs->count + 1, sizeof *pairs->items);
@@ -96,11 +97,12 @@ static bool read_pairs(struct af_json_reader *reader, struct af_arena *arena, st
     return token == AF_JSON_ARRAY_END;
 }
 
-static bool read_members(struct af_json_reader *reader, struct af_arena *arena,
-                         struct af_party_about *about)
+static bool read_members(struct af_json_reader *reader, enum af_json_token first,
+                         struct af_arena *arena, void *to)
 {
+    struct af_party_about *about = to;
     struct pairs pairs = {0};
-    bool ok = read_pairs(reader, arena, &pairs);
+    bool ok = read_pairs(reader, first, arena, &pairs);
     about->member_count = ok ? pairs.count : 0;
     about->members = af_arena_alloc(arena, pairs.count * sizeof *about->members);
     for (size_t i = 0; i < about->member_count; i++)
@@ -109,11 +111,12 @@ static bool read_members(struct af_json_reader *reader, struct af_arena *arena,
     return ok;
 }
 
-static bool read_args(struct af_json_reader *reader, struct af_arena *arena,
-                      struct af_party_about *about)
+static bool read_args(struct af_json_reader *reader, enum af_json_token first,
+                      struct af_arena *arena, void *to)
 {
+    struct af_party_about *about = to;
     struct pairs pairs = {0};
-    bool ok = read_pairs(reader, arena, &pairs);
+    bool ok = read_pairs(reader, first, arena, &pairs);
     about->arg_count = ok ? pairs.count : 0;
     about->args = af_arena_alloc(arena, pairs.count * sizeof *about->args);
     for (size_t i = 0; i < about->arg_count; i++) {
@@ -124,44 +127,25 @@ static bool read_args(struct af_json_reader *reader, struct af_arena *arena,
     return ok;
 }
 
-static bool read_field(struct af_json_reader *reader, struct af_arena *arena,
-                       struct af_party_about *about)
-{
-    const struct {
-        const char *name;
-        const char **text;
-    } texts[] = {{"file", &about->file},
-                 {"flow", &about->flow},
-                 {"hash", &about->hash},
-                 {"role", &about->role}};
-    char name[16] = "";
-    if (reader->string_len < sizeof name)
-        memcpy(name, reader->string, reader->string_len);
-    if (strcmp(name, "members") == 0)
-        return read_members(reader, arena, about);
-    if (strcmp(name, "args") == 0)
-        return read_args(reader, arena, about);
-    enum af_json_token token = af_json_next(reader);
-    if (strcmp(name, "version") == 0 && token == AF_JSON_INTEGER)
-        about->version = reader->integer;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (strcmp(name, texts[i].name) == 0 && token == AF_JSON_STRING)
-            *texts[i].text = af_arena_copy(arena, reader->string, reader->string_len);
-    return af_json_skip(reader, token);
-}
-
 int af_party_about_read(const char *json, struct af_arena *arena, struct af_party_about *about,
                         struct af_failure *why)
 {
+    static const struct af_json_row rows[] = {
+        {"file", AF_JSON_ROW_TEXT, offsetof(struct af_party_about, file), NULL},
+        {"flow", AF_JSON_ROW_TEXT, offsetof(struct af_party_about, flow), NULL},
+        {"hash", AF_JSON_ROW_TEXT, offsetof(struct af_party_about, hash), NULL},
+        {"role", AF_JSON_ROW_TEXT, offsetof(struct af_party_about, role), NULL},
+        {"version", AF_JSON_ROW_INTEGER, offsetof(struct af_party_about, version), NULL},
+        {"members", AF_JSON_ROW_OWN, 0, read_members},
+        {"args", AF_JSON_ROW_OWN, 0, read_args},
+        {0}};
     struct af_json_reader reader;
-    enum af_json_token token = AF_JSON_ERROR;
     memset(about, 0, sizeof *about);
     af_json_reader_init(&reader, json, strlen(json));
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY)
-        ok = read_field(&reader, arena, about);
-    ok = ok && token == AF_JSON_OBJECT_END && about->flow != NULL && about->role != NULL &&
-         about->file != NULL && about->hash != NULL && about->member_count > 0;
+    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN &&
+              af_json_read_rows(&reader, rows, arena, about) && about->flow != NULL &&
+              about->role != NULL && about->file != NULL && about->hash != NULL &&
+              about->member_count > 0;
     af_json_reader_release(&reader);
     return ok ? 0
               : af_failure_set(why, AF_FAILURE_TRANSPORT, "state",

@@ -1,8 +1,9 @@
 /* journal_trace.c: see journal_trace.h. */
 #include "run/journal_trace.h"
 
+#include "base/arena.h"
 #include "base/failure.h"
-#include "json/json.h"
+#include "json/rows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,49 +105,32 @@ static void write_state(struct writer *writer, const struct af_store_entry *entr
     af_trace_end(writer->trace);
 }
 
-/* One object of `sends`: its field `to` is a list, and the content is not told. */
+/* One object of `sends`, whose content is not told. */
 static bool write_send(struct writer *writer, struct af_json_reader *reader, int64_t t_ns)
 {
-    struct af_buf to = AF_BUF_EMPTY, type = AF_BUF_EMPTY;
+    struct sent {
+        const char *type, *uuid;
+        struct af_json_span to, content;
+    } sent = {"", "", {"[]", 2}, {NULL, 0}};
+    static const struct af_json_row rows[] = {
+        {"type", AF_JSON_ROW_TEXT, offsetof(struct sent, type), NULL},
+        {"uuid", AF_JSON_ROW_TEXT, offsetof(struct sent, uuid), NULL},
+        {"to", AF_JSON_ROW_SPAN, offsetof(struct sent, to), NULL},
+        {"content", AF_JSON_ROW_SPAN, offsetof(struct sent, content), NULL},
+        {0}};
+    struct af_arena arena = {0};
     struct af_hash uuid = {0, 0};
-    size_t bytes = 0;
-    bool ok = true;
-    while (ok && af_json_next(reader) == AF_JSON_KEY) {
-        char name[8] = "";
-        if (reader->string_len < sizeof name)
-            memcpy(name, reader->string, reader->string_len);
-        enum af_json_token token = af_json_next(reader);
-        size_t start = reader->offset;
-        if (strcmp(name, "to") == 0 && token == AF_JSON_ARRAY_BEGIN) {
-            while ((token = af_json_next(reader)) == AF_JSON_STRING) {
-                af_buf_append_string(&to, to.len == 0 ? "" : ",");
-                af_json_write_string(&to, reader->string, reader->string_len);
-            }
-            ok = token == AF_JSON_ARRAY_END;
-            continue;
-        }
-        if (strcmp(name, "type") == 0 && token == AF_JSON_STRING)
-            af_buf_append(&type, reader->string, reader->string_len);
-        if (strcmp(name, "uuid") == 0 && token == AF_JSON_STRING) {
-            char text[AF_UUID_TEXT_BYTES] = "";
-            if (reader->string_len < sizeof text)
-                memcpy(text, reader->string, reader->string_len);
-            af_uuid_parse(text, &uuid);
-        }
-        ok = af_json_skip(reader, token);
-        if (strcmp(name, "content") == 0)
-            bytes = reader->offset + 1 - start;
-    }
+    bool ok = af_json_read_rows(reader, rows, &arena, &sent);
+    af_uuid_parse(sent.uuid, &uuid);
     af_trace_begin(writer->trace, t_ns, "send");
     af_trace_string(writer->trace, "party", writer->party->node);
-    add_list(writer->trace, "to", &to);
-    af_trace_string(writer->trace, "type", af_buf_text(&type));
+    af_trace_json(writer->trace, "to", sent.to.at, sent.to.len);
+    af_trace_string(writer->trace, "type", sent.type);
     af_trace_uuid(writer->trace, "uuid", uuid);
-    af_trace_integer(writer->trace, "bytes", (int64_t)bytes);
+    af_trace_integer(writer->trace, "bytes", (int64_t)sent.content.len);
     af_trace_json(writer->trace, "content", "{}", 2);
     af_trace_end(writer->trace);
-    af_buf_release(&to);
-    af_buf_release(&type);
+    af_arena_release(&arena);
     return ok;
 }
 

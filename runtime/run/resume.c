@@ -5,7 +5,7 @@
 #include "base/bounds.h"
 #include "trace/contract.h"
 #include "base/failure.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "base/mem.h"
 #include "trace/trace.h"
 
@@ -91,12 +91,15 @@ static void take_seen(void *arg, struct af_hash key)
 struct send {
     const char *targets[AF_BUS_TARGETS_MAX];
     struct af_bus_post post;
+    struct af_json_span content;
+    int64_t time_ns;
 };
 
-static bool read_targets(struct af_json_reader *reader, struct af_arena *arena, struct send *send)
+static bool read_targets(struct af_json_reader *reader, enum af_json_token token,
+                         struct af_arena *arena, void *to)
 {
-    enum af_json_token token;
-    if (af_json_next(reader) != AF_JSON_ARRAY_BEGIN)
+    struct send *send = to;
+    if (token != AF_JSON_ARRAY_BEGIN)
         return false;
     while ((token = af_json_next(reader)) == AF_JSON_STRING) {
         if (send->post.target_count == AF_BUS_TARGETS_MAX)
@@ -107,50 +110,25 @@ static bool read_targets(struct af_json_reader *reader, struct af_arena *arena, 
     return token == AF_JSON_ARRAY_END;
 }
 
-static bool key_is(const struct af_json_reader *reader, const char *name)
+static bool read_send(struct af_json_reader *reader, struct af_arena *arena, struct send *send)
 {
-    return reader->string_len == strlen(name) &&
-           memcmp(reader->string, name, reader->string_len) == 0;
-}
-
-static bool read_field(struct af_json_reader *reader, const char *json, struct af_arena *arena,
-                       struct send *send)
-{
-    if (key_is(reader, "to"))
-        return read_targets(reader, arena, send);
-    bool uuid = key_is(reader, "uuid"), title = key_is(reader, "title");
-    bool time = key_is(reader, "time"), content = key_is(reader, "content");
-    bool version = key_is(reader, "version");
-    enum af_json_token token = af_json_next(reader);
-    size_t start = reader->offset;
-    if (uuid && token == AF_JSON_STRING)
-        send->post.uuid = af_arena_copy(arena, reader->string, reader->string_len);
-    if (title && token == AF_JSON_STRING)
-        send->post.title = af_arena_copy(arena, reader->string, reader->string_len);
-    if (time && token == AF_JSON_INTEGER)
-        send->post.time_s = reader->integer / AF_S_NS;
-    if (version && token == AF_JSON_INTEGER)
-        send->post.flow_version = reader->integer;
-    if (!af_json_skip(reader, token))
-        return false;
-    if (content && token == AF_JSON_OBJECT_BEGIN) {
-        send->post.content = json + start;
-        send->post.content_len = reader->offset + 1 - start;
-    }
-    return true;
-}
-
-static bool read_send(struct af_json_reader *reader, const char *json, struct af_arena *arena,
-                      struct send *send)
-{
-    enum af_json_token token;
-    memset(&send->post, 0, sizeof send->post);
-    send->post.targets = send->targets;
-    while ((token = af_json_next(reader)) == AF_JSON_KEY)
-        if (!read_field(reader, json, arena, send))
-            return false;
-    return token == AF_JSON_OBJECT_END && send->post.uuid != NULL && send->post.title != NULL &&
-           send->post.content != NULL && send->post.target_count > 0;
+    static const struct af_json_row rows[] = {
+        {"to", AF_JSON_ROW_OWN, 0, read_targets},
+        {"uuid", AF_JSON_ROW_TEXT, offsetof(struct send, post.uuid), NULL},
+        {"title", AF_JSON_ROW_TEXT, offsetof(struct send, post.title), NULL},
+        {"time", AF_JSON_ROW_INTEGER, offsetof(struct send, time_ns), NULL},
+        {"version", AF_JSON_ROW_INTEGER, offsetof(struct send, post.flow_version), NULL},
+        {"content", AF_JSON_ROW_SPAN, offsetof(struct send, content), NULL},
+        {0}};
+    struct af_bus_post *post = &send->post;
+    memset(send, 0, sizeof *send);
+    bool ok = af_json_read_rows(reader, rows, arena, send);
+    post->targets = send->targets;
+    post->time_s = send->time_ns / AF_S_NS;
+    post->content = send->content.at;
+    post->content_len = send->content.len;
+    return ok && post->uuid != NULL && post->title != NULL && post->content != NULL &&
+           post->content[0] == '{' && post->target_count > 0;
 }
 
 static void send_again(void *arg, const struct af_store_entry *entry)
@@ -165,7 +143,7 @@ static void send_again(void *arg, const struct af_store_entry *entry)
     af_json_reader_init_kept(&reader, entry->sends, strlen(entry->sends));
     bool ok = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
     while (ok && (token = af_json_next(&reader)) != AF_JSON_ARRAY_END) {
-        ok = token == AF_JSON_OBJECT_BEGIN && read_send(&reader, entry->sends, &arena, send);
+        ok = token == AF_JSON_OBJECT_BEGIN && read_send(&reader, &arena, send);
         if (ok)
             af_run_send(resume->run, send->post, entry->seq);
     }
