@@ -89,7 +89,7 @@ node --trust second.pub
 status_has t '"error":"waiter.lua: is signed by key' "a party whose key is trusted no more does not go on"
 expect_error "which is none of --trust" 2 ctl retry t
 sign second flows/waiter.lua
-expect_output "" ctl retry t
+expect_output "tried again" ctl retry t
 status_has t '"status":"resting"' "and goes on when a trusted key signed the same"
 kill_party i KILL
 node
@@ -106,6 +106,6 @@ node --trust "$key"
 status_has u '"error":"waiter.lua: is not signed' "with --trust again, what was never signed does not go on"
 sign author flows/waiter.lua
 sign author flows/words.lua
-expect_output "" ctl retry u
+expect_output "tried again" ctl retry u
 status_has u '"status":"resting"' "until it is signed"
 stop_all
