@@ -92,19 +92,27 @@ lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/lint.sh
 SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.service share/afrun/accelerator.conf \
           share/afrun/alerts.yml share/afrun/dashboard.json \
-          share/bash-completion/completions/afrun
-install: all ## install the program, its completion and its units below PREFIX (DESTDIR, for packages)
+          share/bash-completion/completions/afrun share/zsh/site-functions/_afrun \
+          share/fish/vendor_completions.d/afrun.fish
+MAN    := share/man/man1
+install: all ## install the program, its manual, completions and units below PREFIX (DESTDIR, for packages)
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
 	install -d $(sort $(dir $(SHARED:%=$(DESTDIR)$(PREFIX)/%)))
 	$(BUILD)/afrun --completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun
+	$(BUILD)/afrun --completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_afrun
+	$(BUILD)/afrun --completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/afrun.fish
+	install -d $(DESTDIR)$(PREFIX)/$(MAN) && $(BUILD)/afrun --man > $(DESTDIR)$(PREFIX)/$(MAN)/afrun.1
+	$(BUILD)/afrun --man list | while read -r page; do \
+	  $(BUILD)/afrun --man $$page > "$(DESTDIR)$(PREFIX)/$(MAN)/afrun-$$(echo "$$page" | tr ' ' -).1" || exit; done
 	for unit in runtime/node/afrun-node@.service runtime/serve/afrun-serve.service; do \
 	  sed -e '/@HARDENED@/{r runtime/node/hardened.conf' -e 'd}' -e 's,@PREFIX@,$(PREFIX),' $$unit \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	sed 's,@PREFIX@,$(PREFIX),' runtime/node/accelerator.conf > $(DESTDIR)$(PREFIX)/share/afrun/accelerator.conf
 	cp runtime/serve/alerts.yml runtime/serve/dashboard.json $(DESTDIR)$(PREFIX)/share/afrun/
-	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%)
+	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun*.1
 uninstall: ## remove what make install has put there; what nodes keep stays
-	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%)
+	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun.1 \
+	  $(DESTDIR)$(PREFIX)/$(MAN)/afrun-*.1
 	-rmdir $(DESTDIR)$(PREFIX)/share/afrun
 deb: ## build the Debian package, into build/deb
 	@tests/lib/deps.sh build deb

@@ -52,15 +52,81 @@ static const struct af_opts_command row = {
     "  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
     opts};
 
+/* ---- A page for each command: the rows of the table above that it takes. ---- */
+
+static const char everywhere[] = "control state json help";
+
+static const struct page {
+    const char *name, *arguments, *summary;
+    const char *options; /* besides those everywhere */
+} pages[AF_CTL_COMMANDS] = {
+    {"ctl launch", "FLOW --task T --role R [options]",
+     "start a party of a flow of the node's folder", "task role peers arg"},
+    {"ctl status", "[TASK] [options]", "what each party is at: waiting for what, from whom", ""},
+    {"ctl reload", "FLOW [options]", "bring its parties to the version in the folder, all or none",
+     "dry-run wait restart-waiting"},
+    {"ctl rollback", "FLOW [options]", "bring them back to the version before",
+     "dry-run wait restart-waiting"},
+    {"ctl retry", "TASK [options]", "give a held party its event again", ""},
+    {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", ""},
+    {"ctl log", "TASK [options]", "what its party logged", "follow"},
+    {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output"},
+};
+
+const struct af_opts_command *af_ctl_rows(void)
+{
+    static struct af_opt options[AF_CTL_COMMANDS][sizeof opts / sizeof opts[0]];
+    static struct af_opts_command rows[AF_CTL_COMMANDS];
+    for (size_t i = 0; i < AF_CTL_COMMANDS && rows[i].name == NULL; i++) {
+        size_t count = 0;
+        for (const struct af_opt *opt = opts; opt->name != NULL; opt++)
+            if (af_opts_lists(everywhere, opt->name) || af_opts_lists(pages[i].options, opt->name))
+                options[i][count++] = *opt;
+        rows[i] = (struct af_opts_command){pages[i].name, pages[i].arguments, pages[i].summary,
+                                           NULL, options[i]};
+    }
+    return rows;
+}
+
+/* The page of the command that the words name; that of ctl itself where they name none. */
+static const struct af_opts_command *find_page(char **words, int count)
+{
+    const struct af_opts_command *rows = af_ctl_rows();
+    for (size_t i = 0; count > 0 && i < AF_CTL_COMMANDS; i++)
+        if (strcmp(rows[i].name + strlen("ctl "), words[0]) == 0)
+            return &rows[i];
+    return &row;
+}
+
+static int check_options(const struct af_opts_command *page, af_opts_given given,
+                         struct af_failure *why)
+{
+    for (const struct af_opt *opt = opts; opt->name != NULL; opt++) {
+        bool takes = false;
+        for (const struct af_opt *own = page->opts; own->name != NULL; own++)
+            takes = takes || strcmp(own->name, opt->name) == 0;
+        if (!takes && (given >> (opt - opts) & 1) != 0) {
+            char what[80];
+            snprintf(what, sizeof what, "--%s", opt->name);
+            return af_failure_set(why, AF_FAILURE_USAGE, what,
+                                  "is no option of afrun %s (see afrun %s --help)", page->name,
+                                  page->name);
+        }
+    }
+    return 0;
+}
+
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct af_ctl ctl = {.wait_ns = 10 * AF_S_NS};
-    int words = af_opts_parse(opts, argc, argv, &ctl, NULL, why);
+    af_opts_given given = 0;
+    int words = af_opts_parse(opts, argc, argv, &ctl, &given, why);
+    const struct af_opts_command *page = find_page(argv, words);
     int status = -1;
     if (words >= 0 && ctl.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
+        af_opts_help(stdout, page, af_opts_columns(stdout));
         status = 0;
-    } else if (words >= 0) {
+    } else if (words >= 0 && check_options(page, given, why) == 0) {
         status = af_ctl_run(&ctl, argv, words, why);
     }
     af_bus_members_release(&ctl.peers);

@@ -20,33 +20,128 @@ static const struct af_command *const commands[] = {&af_cmd_run,    &af_cmd_chec
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
-static struct af_opts_command rows[COMMANDS + 1]; /* ends with an empty one */
+/* Both end with an empty row. */
+static struct af_opts_command rows[COMMANDS + 1];
+static struct af_opts_command pages[COMMANDS + AF_CTL_COMMANDS + 1]; /* with those of ctl */
+
+static const char intro[] = "afrun runs multi-party protocols written as Lua state machines.";
+
+static void fill_tables(void)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        rows[i] = pages[i] = *commands[i]->row;
+    for (size_t i = 0; i < AF_CTL_COMMANDS; i++)
+        pages[COMMANDS + i] = af_ctl_rows()[i];
+}
 
 static void print_help(FILE *out)
 {
-    fputs("afrun runs multi-party protocols written as Lua state machines.\n\n"
-          "  afrun FLOW.lua --mock     simulate all parties of a flow, from a seed\n\n",
-          out);
+    fprintf(out,
+            "%s\n\n  afrun FLOW.lua --mock     simulate all parties of a flow, from a seed\n\n",
+            intro);
     af_opts_help_commands(out, rows, af_opts_columns(out));
     fputs("\n`afrun FLOW.lua` is `afrun run FLOW.lua`; every command has --help.\n", out);
 }
 
-/* What stands for a command, but is none: --help, --version, --completion. */
+/* ---- What stands for a command, but is none: it takes words of its own. ---- */
+
+static int refuse_page(const char *what, const char *name, struct af_failure *why)
+{
+    struct af_near near;
+    af_near_init(&near, name);
+    for (const struct af_opts_command *page = pages; page->name != NULL; page++)
+        af_near_add(&near, page->name);
+    af_failure_set(why, AF_FAILURE_USAGE, what, "there is no command '%s'%s", name,
+                   af_near_text(&near, "commands are"));
+    af_near_release(&near);
+    return -1;
+}
+
+/* The page of the command that one or two words name. NULL with *why filled. */
+static const struct af_opts_command *find_page(const char *what, int count, char **words,
+                                               struct af_failure *why)
+{
+    char name[AF_NEAR_WORD_MAX];
+    snprintf(name, sizeof name, "%s%s%s", words[0], count > 1 ? " " : "",
+             count > 1 ? words[1] : "");
+    const struct af_opts_command *page = af_opts_find_command(pages, name);
+    if (page == NULL)
+        refuse_page(what, name, why);
+    return page;
+}
+
+static int print_version(int count, char **words, struct af_failure *why)
+{
+    (void)count, (void)words, (void)why;
+    puts("afrun " AF_VERSION);
+    return 0;
+}
+
+static int print_page_help(int count, char **words, struct af_failure *why)
+{
+    if (count == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    const struct af_opts_command *page = find_page("help", count, words, why);
+    if (page == NULL)
+        return -1;
+    af_opts_help(stdout, page, af_opts_columns(stdout));
+    return 0;
+}
+
+static int print_completion(int count, char **words, struct af_failure *why)
+{
+    if (count == 1 && af_opts_complete(stdout, pages, "run", words[0]))
+        return 0;
+    return af_failure_set(why, AF_FAILURE_USAGE, "--completion",
+                          "takes the name of a shell: " AF_OPTS_SHELLS);
+}
+
+/* `--man list` is for `make install`: the names of all pages. */
+static int print_man(int count, char **words, struct af_failure *why)
+{
+    const struct af_opts_command *page = NULL;
+    if (count == 1 && strcmp(words[0], "list") == 0) {
+        for (page = pages; page->name != NULL; page++)
+            puts(page->name);
+        return 0;
+    }
+    if (count > 0 && (page = find_page("--man", count, words, why)) == NULL)
+        return -1;
+    af_opts_man(stdout, page, pages, intro);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int words_max;
+    int (*run)(int count, char **words, struct af_failure *why);
+} globals[] = {
+    {"--help", 0, print_page_help}, {"-h", 0, print_page_help},
+    {"help", 2, print_page_help},   {"--version", 0, print_version},
+    {"--man", 2, print_man},        {"--completion", 1, print_completion},
+};
+
+/* Runs one of them, whose words may be joined to it by '='. Returns -2 where the line means none.
+ */
 static int run_global(int argc, char **argv, struct af_failure *why)
 {
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("afrun " AF_VERSION);
-        return 0;
+    size_t len = strcspn(argv[1], "=");
+    for (size_t i = 0; i < sizeof globals / sizeof globals[0]; i++) {
+        if (strlen(globals[i].name) != len || strncmp(globals[i].name, argv[1], len) != 0)
+            continue;
+        char *joined = argv[1][len] == '=' ? argv[1] + len + 1 : NULL;
+        int count = joined != NULL ? argc - 1 : argc - 2;
+        if (joined != NULL)
+            argv[1] = joined;
+        char **words = joined != NULL ? argv + 1 : argv + 2;
+        if (count > globals[i].words_max)
+            return af_failure_set(why, AF_FAILURE_USAGE, words[globals[i].words_max],
+                                  "is one word too many for %s", globals[i].name);
+        return globals[i].run(count, words, why);
     }
-    if (strcmp(argv[1], "--completion") == 0 || strcmp(argv[1], "--completion=bash") == 0) {
-        if (argv[1][12] == '\0' && (argc < 3 || strcmp(argv[2], "bash") != 0))
-            return af_failure_set(why, AF_FAILURE_USAGE, "--completion",
-                                  "takes the name of a shell: bash");
-        af_opts_complete(stdout, rows, "run");
-        return 0;
-    }
-    print_help(stdout);
-    return 0;
+    return -2;
 }
 
 static bool is_file_name(const char *word)
@@ -72,10 +167,9 @@ static int dispatch(int argc, char **argv, struct af_failure *why)
         print_help(stderr);
         return 2;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0 || strncmp(argv[1], "--completion", 12) == 0 ||
-        strcmp(argv[1], "--version") == 0)
-        return run_global(argc, argv, why);
+    int status = run_global(argc, argv, why);
+    if (status != -2)
+        return status;
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], rows[i].name) == 0)
             return commands[i]->run(argc - 2, argv + 2, why);
@@ -103,8 +197,7 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         return 3;
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < COMMANDS; i++)
-        rows[i] = *commands[i]->row;
+    fill_tables();
     if (argc > 1 && strcmp(argv[1], "worker") == 0) /* for nodes, not for people: in no list */
         return af_worker_main(argc - 2, argv + 2);
     int status = dispatch(argc, argv, &why);

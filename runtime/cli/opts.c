@@ -63,8 +63,7 @@ static int refuse(const struct parser *parser, const char *typed, const char *te
     return af_failure_set(parser->why, AF_FAILURE_USAGE, typed, "%s", text);
 }
 
-/* Whether a list of names, divided by blanks, has the name. */
-static bool lists(const char *names, const char *name)
+bool af_opts_lists(const char *names, const char *name)
 {
     size_t len = strlen(name);
     for (const char *at = names; at != NULL && *at != '\0'; at += strspn(at, " ")) {
@@ -80,8 +79,8 @@ const struct af_opt *af_opts_clash(const struct af_opt *opts, af_opts_given give
                                    const struct af_opt *opt)
 {
     for (const struct af_opt *other = opts; other->name != NULL; other++) {
-        if ((given >> (other - opts) & 1) != 0 &&
-            (lists(opt->excludes, other->name) || lists(other->excludes, opt->name)))
+        if ((given >> (other - opts) & 1) != 0 && (af_opts_lists(opt->excludes, other->name) ||
+                                                   af_opts_lists(other->excludes, opt->name)))
             return other;
     }
     return NULL;

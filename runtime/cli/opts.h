@@ -119,6 +119,9 @@ typedef uint64_t af_opts_given;
 int af_opts_parse(const struct af_opt *opts, int argc, char **argv, void *target,
                   af_opts_given *given, struct af_failure *why);
 
+/* Whether a list of names, divided by blanks, has the name; NULL is an empty list. */
+bool af_opts_lists(const char *names, const char *name);
+
 /* Sets one option; value is NULL for a flag. Returns 0, or -1 with *why filled; `what` is empty
  * unless the row's function fills it. */
 int af_opts_set(const struct af_opt *opt, void *target, const char *value, struct af_failure *why);
@@ -142,11 +145,17 @@ int af_opts_chart_columns(FILE *out);
 void af_opts_help(FILE *out, const struct af_opts_command *command, int columns);
 void af_opts_help_commands(FILE *out, const struct af_opts_command *commands, int columns);
 
-/* Prints a completion script for bash. An argument with FILE or .lua in its name is completed by
- * files, one with DIR by directories, and `a|b|c` by its choices. default_command is the one that
- * is meant where none is named. */
-void af_opts_complete(FILE *out, const struct af_opts_command *commands,
-                      const char *default_command);
+/* Prints a completion script for "bash", "zsh" or "fish"; returns false for another shell. An
+ * argument with FILE, FLOW, SOCKET, PROGRAM or .lua in its name is completed by files, one with DIR
+ * by folders, and `a|b|c` by its choices. default_command is meant where none is named. */
+#define AF_OPTS_SHELLS "bash, zsh or fish"
+bool af_opts_complete(FILE *out, const struct af_opts_command *commands,
+                      const char *default_command, const char *shell);
+
+/* Prints the manual page of a command, in troff's man macros; command NULL: that of the program,
+ * with its commands and `intro`, paragraphs about it. */
+void af_opts_man(FILE *out, const struct af_opts_command *command,
+                 const struct af_opts_command *commands, const char *intro);
 
 /* ---- Values. Each returns 0, or -1 with *why saying what was expected and what came, with an
  * empty `what`; the result is unchanged then. ---- */

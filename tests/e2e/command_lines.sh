@@ -21,8 +21,8 @@ while IFS= read -r line; do
 done <<'TABLE'
 chek sync.lua | did you mean 'check'? Commands are run, check
 flow | neither a command nor a file
---completion | --completion: takes the name of a shell: bash
---completion tcsh | takes the name of a shell: bash
+--completion | --completion: takes the name of a shell: bash, zsh or fish
+--completion tcsh | takes the name of a shell: bash, zsh or fish
 run | name a flow: afrun FLOW.lua --mock
 run --mock | name a flow
 --mock | name a flow
@@ -133,4 +133,8 @@ ctl launch f --role r | --task: is missing
 ctl launch f --task t --role r --peers a=x;b=x | --peers: names the node 'x' twice
 ctl launch f --task t --role r --arg x | --arg: expected NAME=VALUE, not 'x'
 ctl log | log: name the task
+help chekc | help: there is no command 'chekc'; did you mean 'check'?
+--man nothing | --man: there is no command
+--version now | now: is one word too many for --version
+ctl stop t --follow | --follow: is no option of afrun ctl stop
 TABLE

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make install`: the program, its completion and the unit of a node, wherever they go.
+# `make install`: the program, its manual, its completions and the unit of a node, wherever they go.
 source "$(dirname "$0")/../lib/e2e.sh"
 
 check "make install" make -C "$ROOT" -s install "DESTDIR=$TMP/there" PREFIX=/opt/afrun
@@ -9,6 +9,16 @@ check "the program runs without its sources" "$there/bin/afrun" "$ROOT/flows/syn
 expect_output "--control" bash -c "source '$there/share/bash-completion/completions/afrun'
     COMP_WORDS=(afrun node --con) COMP_CWORD=2 COMP_LINE='afrun node --con'
     \"\$(complete -p afrun | sed -E 's/.*-F ([^ ]+).*/\\1/')\" afrun --con node; printf '%s\\n' \"\${COMPREPLY[@]}\""
+expect_output '.SH NAME' cat "$there/share/man/man1/afrun.1"
+expect_output 'talk to a running node' cat "$there/share/man/man1/afrun-ctl.1"
+expect_output '\fB\-\-dry\-run\fR' cat "$there/share/man/man1/afrun-ctl-reload.1"
+expect_output '#compdef afrun' cat "$there/share/zsh/site-functions/_afrun"
+expect_output 'complete -c afrun' cat "$there/share/fish/vendor_completions.d/afrun.fish"
+if command -v man >/dev/null; then
+    MANPATH=$there/share/man expect_output "draw a trace as a sequence chart" man afrun-chart
+else
+    ok "man finds a page # SKIP there is no man"
+fi
 unit=$there/lib/systemd/system/afrun-node@.service
 expect_output "ExecStart=/opt/afrun/bin/afrun node --config /etc/afrun/%i.conf" cat "$unit"
 if command -v systemd-analyze >/dev/null; then

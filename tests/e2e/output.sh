@@ -19,10 +19,16 @@ full() {
 }
 full --help
 full --version
-full --completion bash
+for shell in bash zsh fish; do full --completion $shell; done
+full --man
+full --man list
+full help
 for command in run check chart replay serve node ctl; do
     full $command --help
+    full help $command
+    full --man $command
 done
+full ctl status --help
 full "$flow" --mock
 full "$flow" --mock --json
 full "$flow" --mock --runs 3

@@ -314,7 +314,7 @@ static void write_trial(const char *path)
 {
     FILE *script = fopen(path, "w");
     assert_non_null(script);
-    af_opts_complete(script, commands, "run");
+    assert_true(af_opts_complete(script, commands, "run", "bash"));
     fputs("compopt() { :; }\n"
           "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _afrun;"
           " local IFS=,; echo \"${COMPREPLY[*]}${COMPREPLY:+,}\"; }\n"

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Help, manual pages and completions: all from the rows of the options, so none lacks one.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+export MANWIDTH=100 MANPAGER=cat
+
+"$AFRUN" --man list >pages
+expect_output "ctl status" cat pages
+while read -r -a page; do
+    name="${page[*]}"
+    "$AFRUN" "${page[@]}" --help >help
+    run "$AFRUN" help "${page[@]}"
+    if cmp -s "$OUT" help; then ok "help $name is $name --help"; else not_ok "help $name is $name --help" "$(diff "$OUT" help)"; fi
+    "$AFRUN" --man "${page[@]}" >page.1
+    missing=$(grep -oE '^ +(-., )?--[a-z-]+' help | grep -oE -e '--[a-z-]+' | while read -r option; do
+        grep -qF -e "\\fB${option//-/\\-}\\fR" page.1 || echo "$option"
+    done)
+    if [ -z "$missing" ] && [ "$(grep -c -e '--[a-z]' help)" -gt 1 ]; then ok "the page of $name has its options"; else not_ok "the page of $name has its options" "$missing"; fi
+    for shell in bash zsh fish; do
+        "$AFRUN" --completion $shell >completion
+        grep -oE '^ +(-., )?--[a-z-]+' help | grep -oE -e '--[a-z-]+' | while read -r option; do
+            grep -qE -e "(--|-l )${option#--}([^a-z-]|\$)" completion || echo "$option"
+        done >missing
+        if [ ! -s missing ]; then ok "$shell completes the options of $name"; else not_ok "$shell completes the options of $name" "$(cat missing)"; fi
+    done
+done <pages
+
+# clean NAME COMMAND…: it complains of nothing, where it is installed.
+clean() {
+    local name=$1
+    shift
+    if ! command -v "$1" >/dev/null; then
+        ok "$name # SKIP there is no $1"
+        return
+    fi
+    run "$@"
+    if [ $status -eq 0 ] && [ ! -s "$ERR" ] && { [ "$1" = man ] || [ ! -s "$OUT" ]; }; then ok "$name"; else not_ok "$name" "$(explain "status $status" "$@")"; fi
+}
+"$AFRUN" --man >afrun.1
+while read -r page; do
+    "$AFRUN" --man $page >"afrun-${page// /-}.1"
+done <pages
+for page in afrun*.1; do
+    clean "mandoc takes $page" mandoc -T lint -W style "$page"
+    clean "man takes $page" man --warnings -l "$page"
+done
+expect_output 'afrun\-ctl\-status' cat afrun.1
+
+"$AFRUN" --completion zsh >_afrun
+"$AFRUN" --completion fish >afrun.fish
+clean "zsh takes its completion" zsh -n _afrun
+clean "fish takes its completion" fish --no-execute afrun.fish
+if command -v zsh >/dev/null; then
+    check "zsh knows how to complete" zsh -fc 'autoload -Uz compinit && compinit -u -D && source ./_afrun && [[ ${_comps[afrun]} == _afrun ]]'
+else
+    ok "zsh knows how to complete # SKIP there is no zsh"
+fi
+if command -v fish >/dev/null; then
+    export HOME=$TMP
+    for line in "afrun ctl st=>status" "afrun run --mo=>--mock" "afrun f.lua --mo=>--mock" "afrun run --color a=>always" "afrun ctl launch --pee=>--peers" "afrun che=>check"; do
+        expect_output "${line#*=>}" fish -c "source afrun.fish; complete -C '${line%=>*}'"
+    done
+    expect_output "none" fish -c "source afrun.fish; complete -C 'afrun check --mo' | string length -q; or echo none"
+else
+    ok "fish completes # SKIP there is no fish"
+fi
+
+expect_error "did you mean 'run'?" 2 "$AFRUN" help rn
+expect_error "did you mean 'ctl status'?" 2 "$AFRUN" --man ctl statsu
+expect_error "y: is one word too many for help" 2 "$AFRUN" help ctl status y
+expect_error "--completion: takes the name of a shell: bash, zsh or fish" 2 "$AFRUN" --completion tcsh
+expect_error "--wait: is no option of afrun ctl status" 2 "$AFRUN" ctl status --wait 1s
+expect_error "--peers: is no option of afrun ctl log" 2 "$AFRUN" ctl log t --peers a=b
