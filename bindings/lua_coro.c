@@ -259,24 +259,3 @@ bool af_script_gate(lua_State *L, const char *what)
     delivery->coro.gated = true;
     return true;
 }
-
-void af_lua_answer(struct af_script_party *party, uint64_t call_id, const struct af_answer *answer)
-{
-    struct af_delivery *delivery = party->delivery;
-    if (delivery == NULL || delivery->waiting_call != call_id || call_id == 0)
-        return; /* withdrawn meanwhile */
-    af_buf_clear(&delivery->reply);
-    af_buf_clear(&delivery->reply_bytes);
-    if (answer->reply != NULL)
-        af_buf_append(&delivery->reply, answer->reply, answer->reply_len);
-    else
-        af_buf_append_string(&delivery->reply, "null");
-    af_buf_append(&delivery->reply_bytes, answer->bytes, answer->bytes_len);
-    if (answer->failure != NULL)
-        delivery->reply_failure = af_mem_string(answer->failure);
-    delivery->answered = true;
-    if (af_script_is_sequential(party))
-        delivery->now_ns = answer->now_ns;
-    if (delivery->coro.state == AF_CORO_WAITS)
-        af_deliver_go_on(delivery);
-}

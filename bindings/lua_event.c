@@ -27,7 +27,7 @@ struct af_event_class *af_event_class_at(lua_State *L, int index)
     return luaL_testudata(L, index, metatable_name);
 }
 
-const char *af_event_type_of_class(lua_State *L, int index)
+static const char *type_of_class(lua_State *L, int index)
 {
     const struct af_event_class *class = af_event_class_at(L, index);
     return class == NULL ? NULL : class->type;
@@ -101,17 +101,10 @@ static int unpack(lua_State *L, int index)
     return LUA_TTABLE;
 }
 
-int af_event_push_fields(lua_State *L, int index)
-{
-    index = lua_absindex(L, index);
-    int type = lua_rawgetp(L, index, &af_key_fields);
-    return type == LUA_TSTRING ? unpack(L, index) : type;
-}
-
 /* event.field */
 static int l_event_index(lua_State *L)
 {
-    af_event_push_fields(L, 1);
+    af_vm_push_fields(L, 1);
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
     return 1;
@@ -140,7 +133,7 @@ static bool take_copy(lua_State *L, const struct af_event_class *class)
 {
     if (!lua_istable(L, 2))
         return false;
-    if (af_event_push_fields(L, 2) != LUA_TTABLE) {
+    if (af_vm_push_fields(L, 2) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_pushvalue(L, 2);
     }
@@ -198,7 +191,7 @@ static int l_class_is(lua_State *L)
     const struct af_event_class *class = luaL_checkudata(L, 1, metatable_name);
     bool is = false;
     if (lua_istable(L, 2)) {
-        if (af_event_push_fields(L, 2) == LUA_TTABLE)
+        if (af_vm_push_fields(L, 2) == LUA_TTABLE)
             lua_replace(L, 2);
         lua_settop(L, 2);
         lua_pushliteral(L, "type");
@@ -219,7 +212,7 @@ static int l_to_contract(lua_State *L)
     struct af_buf json = AF_BUF_EMPTY;
     if (class == NULL)
         return luaL_argerror(L, 1, "expected an event");
-    af_event_push_fields(L, 1);
+    af_vm_push_fields(L, 1);
     bool ok = af_type_write(L, class->record, lua_gettop(L), class->first, &json, &error);
     if (ok)
         lua_pushlstring(L, json.data, json.len);
@@ -547,6 +540,9 @@ static int l_set_event_tostring(lua_State *L)
 
 void af_event_open(lua_State *L)
 {
+    struct af_vm *vm = af_vm_of(L);
+    vm->unpack_event = unpack;
+    vm->event_type = type_of_class;
     static const luaL_Reg functions[] = {
         {"event", l_event},
         {"event_class", l_event_class},

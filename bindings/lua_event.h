@@ -29,11 +29,6 @@ struct af_event_class {
 struct af_event_class *af_event_class_at(lua_State *L, int index);
 struct af_event_class *af_event_class_of(lua_State *L, int index);
 
-/* Pushes the fields of the event at index, a table that must not be given to a script, and returns
- * LUA_TTABLE; for anything that is no event pushes nil and returns LUA_TNIL. Raises for want of
- * memory. The index is that of a table. */
-int af_event_push_fields(lua_State *L, int index);
-
 /* Appends the content of the event at index to out and returns its class. An event that a script
  * has overridden is asked for it, so this may run script code. Raises what is wrong. */
 const struct af_event_class *af_event_write(lua_State *L, int index, struct af_buf *out);

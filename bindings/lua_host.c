@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "base/version.h"
 #include "lua_json.h"
+#include "lua_sandbox.h"
 #include "lua_script.h"
 #include "script/effects.h"
 

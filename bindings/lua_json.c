@@ -223,7 +223,7 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
         return refuse(w, parent, "too deep");
     int top = lua_gettop(L);
     if (lua_getmetatable(L, index)) {
-        if (af_event_push_fields(L, index) != LUA_TTABLE)
+        if (af_vm_push_fields(L, index) != LUA_TTABLE)
             return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
         index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
         w->rebuild = true;
@@ -284,7 +284,7 @@ static bool write_value(struct writer *w, int index, const struct frame *frame)
     default: {
         char why[120];
         const char *kind = luaL_typename(L, index);
-        if (af_event_type_of_class(L, index) != NULL)
+        if (af_vm_event_type(L, index) != NULL)
             kind = "n event type";
         snprintf(why, sizeof why, "a%s%s cannot be kept; keep plain values",
                  kind[0] == 'n' ? "" : " ", kind);

@@ -9,6 +9,7 @@
 
 #include "base/bounds.h"
 #include "lua_host.h"
+#include "lua_sandbox.h"
 #include "base/mem.h"
 #include "base/pointer_set.h"
 
@@ -343,12 +344,12 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
     struct af_failure why = AF_FAILURE_INIT;
     af_script_call_fn *call = script->call;
     size_t len;
-    const char *data = af_lua_party_data(party, &len);
+    const char *data = af_script_party_data(party, &len);
     struct af_script_party *fresh =
-        af_lua_party_new(script, party->member, party->seed, NULL, &why);
+        af_script_party_new(script, party->member, party->seed, NULL, &why);
     memset(&explanation, 0, sizeof explanation);
     if (fresh != NULL &&
-        (party->state < 0 || af_lua_party_restore(fresh, party->state, data, len, &why) == 0)) {
+        (party->state < 0 || af_script_party_restore(fresh, party->state, data, len, &why) == 0)) {
         explanation.party = fresh;
         script->call = NULL; /* the outside is not asked again */
         struct af_delivery *again = af_delivery_new(fresh);
@@ -357,7 +358,7 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
         lua_xmove(thread, script->vm->L, 1);
         af_delivery_release(again); /* the next delivery takes it */
         lua_sethook(thread, line_hook, LUA_MASKLINE, 0);
-        af_lua_deliver(fresh, &delivery->input, explained, NULL);
+        af_script_deliver(fresh, &delivery->input, explained, NULL);
         af_vm_hook(thread);
         lua_pop(script->vm->L, 1);
         script->call = call;
@@ -369,7 +370,7 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
                          changed->fingerprint != 0 ? "the table" : "the variable", name);
         }
     }
-    af_lua_party_free(fresh);
+    af_script_party_free(fresh);
     explanation.party = NULL;
     snprintf(text, size,
              "%s:%d: a handler changes %s, which is outside of party.data and would be lost in a "

@@ -4,12 +4,12 @@
  * (the order of tables, addresses, chance, time) comes from the host instead; what could reach the
  * host (files, bytecode, finalizers, weak tables) is absent; shared tables are seen through locked
  * proxies. An error that tells that a cap was reached passes every pcall(). */
-#include "lua_vm.h"
+#include "lua_sandbox.h"
 
 #include "base/bounds.h"
-#include "lua_host.h"
 #include "lua_json.h"
 #include "lua_script.h"
+#include "lua_vm.h"
 
 #include <assert.h>
 #include <lua-cjson.h>
@@ -74,7 +74,7 @@ static void describe_key(lua_State *L, struct sort_key *key)
         return;
     default:
         key->rank = RANK_EVENT_TYPE;
-        key->text = af_event_type_of_class(L, -1);
+        key->text = af_vm_event_type(L, -1);
         if (key->text == NULL)
             luaL_error(
                 L,
@@ -211,7 +211,7 @@ static int l_pairs(lua_State *L)
     if (lua_getmetatable(L, 1)) { /* an event: its fields */
         bool locked = lua_rawgetp(L, -1, &af_key_lock) != LUA_TNIL;
         lua_pop(L, 2);
-        if (locked && af_event_push_fields(L, 1) == LUA_TTABLE)
+        if (locked && af_vm_push_fields(L, 1) == LUA_TTABLE)
             return raw_pairs(L, -1);
         if (locked && luaL_getmetafield(L, 1, "__index") == LUA_TTABLE)
             return raw_pairs(L, -1);
@@ -226,7 +226,7 @@ static int l_next(lua_State *L)
         return luaL_error(L, "next(t, key) is not here, its order would change from process to "
                              "process; use pairs(t)");
     lua_settop(L, 1);
-    if (af_event_push_fields(L, 1) == LUA_TTABLE)
+    if (af_vm_push_fields(L, 1) == LUA_TTABLE)
         lua_replace(L, 1);
     lua_settop(L, 1);
     lua_Integer count = af_sandbox_sorted_keys(L, 1);
@@ -342,6 +342,7 @@ static int l_format(lua_State *L)
     return 1;
 }
 
+/* Its upvalue is what logs a line. */
 static int l_print(lua_State *L)
 {
     int count = lua_gettop(L);
@@ -359,7 +360,7 @@ static int l_print(lua_State *L)
         luaL_addlstring(&text, part, len);
     }
     luaL_pushresult(&text);
-    return af_host_log(L);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
 /* ---- Errors that a script may catch, and those that it may not. ---- */
@@ -513,12 +514,10 @@ static const luaL_Reg own_functions[] = {
     {"pairs", l_pairs},
     {"next", l_next},
     {"tostring", l_tostring},
-    {"print", l_print},
     {"pcall", l_pcall},
     {"xpcall", l_xpcall},
     {"rawset", l_rawset},
     {"setmetatable", l_setmetatable},
-    {"require", af_script_require},
     {NULL, NULL},
 };
 
@@ -563,7 +562,7 @@ static void set_string_metatable(lua_State *L)
     lua_pop(L, 1);
 }
 
-void af_sandbox_open(lua_State *L)
+void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
 {
     static const luaL_Reg libraries[] = {
         {LUA_GNAME, luaopen_base},       {LUA_STRLIBNAME, luaopen_string},
@@ -580,6 +579,11 @@ void af_sandbox_open(lua_State *L)
         lua_setfield(L, -2, base_names[i]);
     }
     luaL_setfuncs(L, own_functions, 0);
+    lua_pushcfunction(L, host->log);
+    lua_pushcclosure(L, l_print, 1);
+    lua_setfield(L, -2, "print");
+    lua_pushcfunction(L, host->require);
+    lua_setfield(L, -2, "require");
 
     copy_library(L, "string");
     drop_field(L, "dump");
@@ -597,7 +601,7 @@ void af_sandbox_open(lua_State *L)
     lua_setfield(L, -2, "coroutine");
 
     copy_library(L, "math");
-    af_host_set_chance(L);
+    host->set_chance(L);
     af_vm_lock(L, "math");
     lua_setfield(L, -2, "math");
 

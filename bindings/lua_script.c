@@ -9,50 +9,13 @@
 #include "lua_bytecode.h"
 #include "lua_host.h"
 #include "lua_json.h"
+#include "lua_sandbox.h"
 #include "base/mem.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Reading and compiling. ---- */
-
-/* Notes what purity needs to know of a chunk. */
-static int note_code(lua_State *L)
-{
-    struct af_script *script = af_vm_of(L)->script;
-    script->sets_upvalues = script->sets_upvalues || af_bytecode_sets_upvalues(L);
-    return 0;
-}
-
-int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
-                      struct af_failure *why)
-{
-    const char *text = af_buf_text(source);
-    size_t len = source->len;
-    if (len > 0 && text[0] == '\x1b')
-        return af_failure_set(why, AF_FAILURE_USAGE, chunk_name + 1,
-                              "is bytecode; a script must be text");
-    if (memchr(text, '\0', len) != NULL)
-        return af_failure_set(why, AF_FAILURE_USAGE, chunk_name + 1,
-                              "holds a zero byte; a script must be text");
-    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        text += 3;
-        len -= 3;
-    }
-    if (len > 0 && text[0] == '#') { /* #!/usr/bin/env afrun */
-        const char *newline = memchr(text, '\n', len);
-        size_t skipped = newline == NULL ? len : (size_t)(newline - text);
-        text += skipped;
-        len -= skipped;
-    }
-    if (luaL_loadbufferx(L, text, len, chunk_name, "t") == LUA_OK)
-        return note_code(L);
-    af_script_fail(why, AF_FAILURE_USAGE, chunk_name + 1, af_vm_error_text(L, NULL));
-    lua_pop(L, 1);
-    return -1;
-}
 
 static void hash_source(const struct af_buf *source, char text[65])
 {
@@ -68,19 +31,6 @@ int af_script_hash_file(const char *path, char hash[65])
     hash_source(&source, hash);
     af_buf_release(&source);
     return result;
-}
-
-int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char *name,
-                   const char *text)
-{
-    char what[200];
-    const char *line = strstr(text, ".lua:");
-    const char *end = line == NULL ? NULL : strstr(line + 5, ": ");
-    if (end == NULL || (size_t)(end - text) >= sizeof what ||
-        memchr(text, ' ', (size_t)(end - text)))
-        return af_failure_set(why, kind, name, "%s", text);
-    snprintf(what, sizeof what, "%.*s", (int)(end - text), text);
-    return af_failure_set(why, kind, what, "%s", end + 2);
 }
 
 /* ---- The library. ---- */
@@ -265,14 +215,6 @@ static int run_first(struct af_script *script, struct af_failure *why)
     return 0;
 }
 
-int af_script_read(struct af_script *script, const char *path, struct af_buf *out,
-                   struct af_failure *why)
-{
-    if (script->source.read != NULL)
-        return script->source.read(script->source.arg, path, out, why);
-    return af_code_read_path(path, path, out, why);
-}
-
 static int load(struct af_script *script, const char *path, struct af_failure *why)
 {
     struct af_buf source = AF_BUF_EMPTY;
@@ -308,15 +250,37 @@ void af_script_limit_memory(struct af_script *script, size_t bytes)
     script->vm->state_max_bytes = bytes;
 }
 
+/* ---- The driver. ---- */
+
+static const struct af_script_driver driver = {
+    .free = af_lua_free,
+    .flow = af_lua_flow,
+    .file = af_lua_file,
+    .set_task = af_lua_set_task,
+    .members = af_lua_members,
+    .set_owner = af_lua_set_owner,
+    .answer = af_lua_answer,
+    .party_new = af_lua_party_new,
+    .party_free = af_lua_party_free,
+    .party_user = af_lua_party_user,
+    .party_sequential = af_lua_party_sequential,
+    .party_state = af_lua_party_state,
+    .party_data = af_lua_party_data,
+    .party_restore = af_lua_party_restore,
+    .party_where = af_lua_party_where,
+    .deliver = af_lua_deliver,
+    .withdraw = af_lua_withdraw,
+};
+
 struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
                                       struct af_failure *why)
 {
-    struct af_vm *vm = af_vm_new(why);
+    struct af_vm *vm = af_vm_new(af_globals_open, why);
     if (vm == NULL)
         return NULL;
     struct af_script *script = af_mem_zero(1, sizeof *script);
     const char *slash = strrchr(path, '/');
-    script->head.driver = &af_lua_driver;
+    script->head.driver = &driver;
     if (source != NULL)
         script->source = *source;
     script->vm = vm;

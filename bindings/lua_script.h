@@ -1,14 +1,16 @@
 /* lua_script.h: what the files that implement script/script.h share.
  *
- *   lua_script.c    a file: loading, its plan, the task
+ *   lua_source.c    a file: reading and compiling it
+ *   lua_script.c    a file becomes a script: loading, its plan, the task; the table of all that
+ *                   script/script.c looks into
  *   lua_plan.c      a flow's plan: what the library found in it, as C structures
+ *   lua_declared.c  what the chunk's event types ask of its instance
  *   lua_instance.c  a party: its copy of the chunk, its party object, its snapshot
  *   lua_deliver.c   a delivery: handler, enter, after, commit
  *   lua_coro.c      the one place where Lua runs on, and where it waits
  *   lua_pure.c      what a handler must not have changed
  *   lua_party.c     the methods of the party object
  *   lua_world.c     invariants
- *   lua_driver.c    all of it as the table that script/script.c looks into
  */
 #ifndef AF_LUA_SCRIPT_H
 #define AF_LUA_SCRIPT_H
@@ -136,8 +138,6 @@ static inline void af_kit_push(lua_State *L, const struct af_script_party *party
 
 /* ---- The driver: what script/script.h says of the function of each name. ---- */
 
-extern const struct af_script_driver af_lua_driver;
-
 void af_lua_free(struct af_script *script);
 const struct af_flow *af_lua_flow(const struct af_script *script);
 const struct af_script_file *af_lua_file(const struct af_script *script);
@@ -161,7 +161,7 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
                     af_script_done_fn *done, void *arg);
 void af_lua_withdraw(struct af_script_party *party);
 
-/* ---- lua_script.c ---- */
+/* ---- lua_source.c ---- */
 
 /* Reads a file from where the script's files come from. Returns 0, or -1 with *why filled. */
 int af_script_read(struct af_script *script, const char *path, struct af_buf *out,
@@ -237,11 +237,6 @@ int af_host_call(lua_State *L);
  * a flow is loaded. */
 bool af_script_gate(lua_State *L, const char *what);
 
-/* ---- lua_deliver.c ---- */
-
-/* Goes on with a delivery whose call was answered. */
-void af_deliver_go_on(struct af_delivery *delivery);
-
 /* ---- lua_instance.c ---- */
 
 struct af_script_party *af_instance_new(struct af_script *script, uint32_t member, uint32_t role,
@@ -292,10 +287,7 @@ void af_party_open(lua_State *L);
 
 void af_world_free(struct af_script *script);
 
-/* ---- lua_event.c asks ---- */
-
-/* The type of the event class at index, NULL if it is none. */
-const char *af_event_type_of_class(lua_State *L, int index);
+/* ---- lua_declared.c ---- */
 
 /* Pushes the overrides of the instance that runs; false where there are none (with create: where
  * none may be made, because a handler runs). */

@@ -3,6 +3,7 @@
 
 #include "base/failure.h"
 #include "lua_json.h"
+#include "lua_sandbox.h"
 #include "lua_vm.h"
 #include "base/mem.h"
 #include "trace/file.h"
@@ -67,7 +68,7 @@ char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_ch
                     struct af_failure *why)
 {
     struct drawing drawing = {trace, chart, NULL};
-    struct af_vm *vm = af_vm_new(why);
+    struct af_vm *vm = af_vm_new(af_globals_open, why);
     if (vm == NULL)
         return NULL;
     lua_pushcfunction(vm->L, l_draw);

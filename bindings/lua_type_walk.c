@@ -5,6 +5,7 @@
 #include "base/bounds.h"
 #include "lua_event.h"
 #include "lua_json.h"
+#include "lua_sandbox.h"
 #include "lua_vm.h"
 
 #include <math.h>
@@ -252,7 +253,7 @@ static bool refuse_undeclared(lua_State *L, const struct af_type *type, int inde
 static bool build_record(lua_State *L, const struct af_type *type, int index,
                          struct af_type_error *error)
 {
-    if (lua_istable(L, index) && af_event_push_fields(L, index) == LUA_TTABLE)
+    if (lua_istable(L, index) && af_vm_push_fields(L, index) == LUA_TTABLE)
         lua_replace(L, index);
     else if (!lua_istable(L, index) || af_vm_is_locked(L, index))
         return unfit(L, type, index, error);

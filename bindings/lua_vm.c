@@ -444,6 +444,19 @@ void af_vm_lock_deep(lua_State *L, const char *name)
     af_vm_lock(L, name);
 }
 
+int af_vm_push_fields(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    int type = lua_rawgetp(L, index, &af_key_fields);
+    return type == LUA_TSTRING ? af_vm_of(L)->unpack_event(L, index) : type;
+}
+
+const char *af_vm_event_type(lua_State *L, int index)
+{
+    const struct af_vm *vm = af_vm_of(L);
+    return vm->event_type == NULL ? NULL : vm->event_type(L, index);
+}
+
 bool af_vm_is_locked(lua_State *L, int index)
 {
     if (!lua_getmetatable(L, index))
@@ -464,7 +477,7 @@ static int l_open(lua_State *L)
     lua_settop(vm->texts, AF_VM_TEXTS);
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_host);
-    af_sandbox_open(L);
+    vm->open(L);
     return 0;
 }
 
@@ -475,9 +488,10 @@ static int panic(lua_State *L)
     return 0; /* Lua calls abort() */
 }
 
-struct af_vm *af_vm_new(struct af_failure *why)
+struct af_vm *af_vm_new(void (*open)(lua_State *L), struct af_failure *why)
 {
     struct af_vm *vm = af_mem_zero(1, sizeof *vm);
+    vm->open = open;
     vm->limit_bytes = SIZE_MAX;
     vm->state_max_bytes = (size_t)AF_SCRIPT_STATE_BYTES_MAX;
     vm->numbers_ref = LUA_NOREF;

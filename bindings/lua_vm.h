@@ -41,7 +41,10 @@ struct af_vm {
     size_t step_limit_bytes; /* … while the script runs, in this step */
     size_t state_max_bytes;
     int64_t instructions_left;
-    bool delivers;            /* see af_vm_deliver() */
+    void (*open)(lua_State *L);
+    int (*unpack_event)(lua_State *L, int index);       /* lua_event.c's, if it is open, for … */
+    const char *(*event_type)(lua_State *L, int index); /* … the layers below */
+    bool delivers;                                      /* see af_vm_deliver() */
     enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */
     struct af_script *script; /* whose state this is; NULL in a tool's */
     struct af_script_party *running; /* the party whose code runs now, or NULL */
@@ -49,9 +52,9 @@ struct af_vm {
     int numbers_ref;                 /* what tostring() has shown where no instance runs */
 };
 
-/* A state with the sandbox's globals, or NULL with *why filled. The library `af` is not yet loaded.
- */
-struct af_vm *af_vm_new(struct af_failure *why);
+/* A state in which open() has made the globals, or NULL with *why filled. The library `af` is not
+ * yet loaded. */
+struct af_vm *af_vm_new(void (*open)(lua_State *L), struct af_failure *why);
 void af_vm_free(struct af_vm *vm);
 
 /* The vm of a state. */
@@ -129,17 +132,15 @@ void af_vm_lock(lua_State *L, const char *name);
 /* The same for a copy of the table and of those in it, which must form a tree. */
 void af_vm_lock_deep(lua_State *L, const char *name);
 
+/* Pushes the fields of the event at index, a table that must not be given to a script, and returns
+ * LUA_TTABLE; for anything that is no event pushes nil and returns LUA_TNIL. Raises for want of
+ * memory. The index is that of a table. */
+int af_vm_push_fields(lua_State *L, int index);
+
+/* The type of the event class at index, NULL if it is none. */
+const char *af_vm_event_type(lua_State *L, int index);
+
 /* Whether the value is a table that is locked (a proxy, an event, a party). */
 bool af_vm_is_locked(lua_State *L, int index);
-
-/* Builds the globals (lua_sandbox.c). Raises. */
-void af_sandbox_open(lua_State *L);
-
-/* What tostring() gives (lua_sandbox.c). Pushes it; raises if a __tostring does. */
-const char *af_sandbox_tostring(lua_State *L, int index, size_t *len);
-
-/* Pushes a list of the keys of the table at index in the order of pairs(); returns their number.
- * Raises for a key that has no order. */
-lua_Integer af_sandbox_sorted_keys(lua_State *L, int index);
 
 #endif

@@ -4,6 +4,9 @@
 -- The table's last column says which folders a folder's files may include, besides its own and
 -- base; `*` is all of them. An object may need what an object of such a folder defines, or of a
 -- folder that one of those may include.
+--
+-- Within bindings/ the rows of its README.md are layers: an object may need what an object of its
+-- own row, or of one above, defines.
 
 -- Which header includes what from outside of the table, and which symbols may be defined above.
 local exceptions = {
@@ -88,10 +91,37 @@ local function reach(may, folder, seen)
   return seen
 end
 
+-- file of bindings/ without its ending -> the number of its row
+local function read_rows()
+  local rows, number = {}, 0
+  for cell in read "bindings/README.md":gmatch "\n| (`lua_[^|]*)|" do
+    number = number + 1
+    for name in cell:gmatch "`([%w_]+)`" do rows["bindings/" .. name] = number end
+  end
+  assert(number > 0, "bindings/README.md has no table of files")
+  return rows
+end
+
+local function check_rows(needed, defined_by)
+  local rows = read_rows()
+  for path in lines_of "find bindings -name '*.c' | LC_ALL=C sort" do
+    if rows[path:match "^(.+)%.c$"] == nil then
+      print(path .. ": stands in no row of bindings/README.md")
+    end
+  end
+  for _, need in ipairs(needed) do
+    local by = defined_by[need.name] or ""
+    local source, from = need.path:match "^(.+)%.o$", by:match "^(.+)%.o$"
+    if rows[source] and rows[from] and rows[from] > rows[source] then
+      print(("%s.c: needs %s of %s.c, a layer above"):format(source, need.name, from))
+    end
+  end
+end
+
 local function check_symbols(may, build)
   local declared = ""
   for _, header in ipairs(for_bindings) do declared = declared .. read(header) end
-  local defined, needed = {}, {}
+  local defined, defined_by, needed = {}, {}, {}
   local find = ("find %s/runtime %s/bindings -name '*.o' | LC_ALL=C sort"):format(build, build)
   for object in lines_of(find) do
     local path = object:sub(#build + 2)
@@ -103,6 +133,7 @@ local function check_symbols(may, build)
         needed[#needed + 1] = { path = path, name = name }
       elseif kind then
         defined[name] = folder_of(path)
+        defined_by[name] = path
       end
     end
     if source then source:close() end
@@ -117,6 +148,7 @@ local function check_symbols(may, build)
       print(("%s: %s needs %s, which %s defines"):format(source, folder, need.name, from))
     end
   end
+  check_rows(needed, defined_by)
 end
 
 local what, build = arg[1], arg[2]

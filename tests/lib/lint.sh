@@ -58,7 +58,7 @@ check_rules() {
     mapfile -t c < <(find runtime bindings -name '*.[ch]' | LC_ALL=C sort)
     find runtime -maxdepth 1 -name '*.[ch]' | verdict "no source stands in runtime/ itself"
     lua5.4 tests/lib/layers.lua includes | verdict "includes keep to the table of runtime/README.md"
-    lua5.4 tests/lib/layers.lua symbols build/release | verdict "so do symbols"
+    lua5.4 tests/lib/layers.lua symbols build/release | verdict "so do symbols, and within bindings/ to its README.md"
     for file in $(find runtime -mindepth 1 -type d); do
         [ -e "$file/README.md" ] || echo "$file has none"
         for header in "$file"/*.[ch]; do

@@ -1,0 +1,51 @@
+/* lua_declared.c: what event types ask of the instance whose chunk runs. */
+#include "lua_script.h"
+
+bool af_script_push_overrides(lua_State *L, bool create)
+{
+    struct af_vm *vm = af_vm_of(L);
+    struct af_script_party *party = vm->running;
+    if (party == NULL || party->kit_ref == LUA_NOREF)
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    if (lua_rawgeti(L, -1, AF_KIT_OVERRIDES) == LUA_TTABLE &&
+        (!create || vm->script->phase != AF_PHASE_RUN || vm->script->flow == NULL)) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 1);
+    if (!create || (vm->script->phase == AF_PHASE_RUN && vm->script->flow != NULL)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, AF_KIT_OVERRIDES);
+    lua_remove(L, -2);
+    return true;
+}
+
+bool af_script_push_declared(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || script->phase != AF_PHASE_INSTANTIATE)
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->declared_ref);
+    if (lua_rawgeti(L, -1, ++script->declared_next) != LUA_TUSERDATA)
+        luaL_error(L, "an event was not declared when the file was loaded first; a flow must load "
+                      "the same way each time");
+    lua_remove(L, -2);
+    return true;
+}
+
+void af_script_note_declared(lua_State *L, int index)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || script->phase != AF_PHASE_FIRST_LOAD)
+        return;
+    lua_pushvalue(L, index);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->declared_ref);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, ++script->declared_next);
+    lua_pop(L, 1);
+}
