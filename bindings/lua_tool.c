@@ -81,3 +81,8 @@ char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_ch
     af_vm_free(vm);
     return drawing.text;
 }
+
+const char *af_tool_lua_version(void)
+{
+    return LUA_RELEASE;
+}

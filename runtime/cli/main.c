@@ -5,11 +5,15 @@
 #include "base/near.h"
 #include "base/version.h"
 #include "cli/paths.h"
+#include "script/tool.h"
 #include "worker/child.h"
 
 #include <errno.h>
+#include <ev.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +77,10 @@ static const struct af_opts_command *find_page(const char *what, int count, char
 static int print_version(int count, char **words, struct af_failure *why)
 {
     (void)count, (void)words, (void)why;
-    puts("afrun " AF_VERSION);
+    const struct scmp_version *seccomp = seccomp_version();
+    printf("afrun " AF_VERSION "\n%s, SQLite %s, libsodium %s, libev %d.%d, libseccomp %u.%u.%u\n",
+           af_tool_lua_version(), sqlite3_libversion(), sodium_version_string(), ev_version_major(),
+           ev_version_minor(), seccomp->major, seccomp->minor, seccomp->micro);
     return 0;
 }
 

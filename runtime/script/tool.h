@@ -23,4 +23,7 @@ struct af_tool_chart {
 char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_chart *chart,
                     struct af_failure *why);
 
+/* "Lua 5.4.4" */
+const char *af_tool_lua_version(void);
+
 #endif

@@ -5,6 +5,8 @@ source "$(dirname "$0")/../lib/e2e.sh"
 check "make install" make -C "$ROOT" -s install "DESTDIR=$TMP/there" PREFIX=/opt/afrun
 there=$TMP/there/opt/afrun
 expect_output "afrun" "$there/bin/afrun" --version
+expect_output "Lua 5.4" "$there/bin/afrun" --version
+expect_output "SQLite 3." "$there/bin/afrun" --version
 check "the program runs without its sources" "$there/bin/afrun" "$ROOT/flows/sync_state.lua" --mock -q
 expect_output "--control" bash -c "source '$there/share/bash-completion/completions/afrun'
     COMP_WORDS=(afrun node --con) COMP_CWORD=2 COMP_LINE='afrun node --con'
