@@ -32,7 +32,7 @@ void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes)
 {
     exchange->body = BODY_MEMORY;
     exchange->max_bytes = (int64_t)max_bytes;
-    http_exchange_resume(exchange);
+    af_http_exchange_resume(exchange);
 }
 
 const struct af_buf *af_exchange_body(const struct af_exchange *exchange)
@@ -50,8 +50,8 @@ static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t l
 {
     struct af_http_server *server = exchange->server;
     if ((int64_t)len > AF_HTTP_BODIES_BYTES_MAX - server->body_bytes) {
-        http_exchange_refuse(exchange, AF_EXCHANGE_BUSY,
-                             "too many large requests at a time; try again");
+        af_http_exchange_refuse(exchange, AF_EXCHANGE_BUSY,
+                                "too many large requests at a time; try again");
         return;
     }
     size_t before = exchange->bytes.len;
@@ -65,8 +65,8 @@ static bool keep(struct upload *upload, const char *bytes, size_t len)
 {
     if (af_io_write_all(upload->fd, bytes, len))
         return true;
-    http_exchange_refuse(upload->exchange, AF_EXCHANGE_DISK,
-                         "the file cannot be kept here: no room, or the disk failed");
+    af_http_exchange_refuse(upload->exchange, AF_EXCHANGE_DISK,
+                            "the file cannot be kept here: no room, or the disk failed");
     return false;
 }
 
@@ -104,17 +104,17 @@ void af_exchange_take_part(struct af_exchange *exchange, const char *name, const
     crypto_hash_sha256_init(&upload->sha256);
     if (!af_multipart_init(&upload->multipart, af_exchange_header(exchange, "Content-Type"), name,
                            write_part, upload)) {
-        http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN,
-                             "expected a body of multipart/form-data with a boundary");
+        af_http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN,
+                                "expected a body of multipart/form-data with a boundary");
     } else {
         struct af_buf path = AF_BUF_EMPTY;
         af_buf_printf(&path, "%s/" UPLOAD_PREFIX "XXXXXX", folder);
         upload->path = af_buf_take(&path);
         upload->fd = mkostemp(upload->path, O_CLOEXEC); /* mode 0600 */
         if (upload->fd < 0)
-            http_exchange_refuse(exchange, AF_EXCHANGE_DISK, "no file can be made here");
+            af_http_exchange_refuse(exchange, AF_EXCHANGE_DISK, "no file can be made here");
     }
-    http_exchange_resume(exchange);
+    af_http_exchange_resume(exchange);
 }
 
 static void finish_upload(struct af_exchange *exchange)
@@ -122,7 +122,7 @@ static void finish_upload(struct af_exchange *exchange)
     struct upload *upload = exchange->upload;
     unsigned char hash[crypto_hash_sha256_BYTES];
     if (upload->multipart.found && !upload->multipart.complete)
-        http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, "the body ends within a part");
+        af_http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, "the body ends within a part");
     crypto_hash_sha256_final(&upload->sha256, hash);
     sodium_bin2hex(upload->part.sha256, sizeof upload->part.sha256, hash, sizeof hash);
     upload->part.path = upload->path;
@@ -159,28 +159,28 @@ void af_exchange_clean_folder(const char *folder)
 
 /* ---- Both. ---- */
 
-void http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len)
+void af_http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len)
 {
     exchange->received_bytes += (int64_t)len;
     if (exchange->is_refused || exchange->body == BODY_NONE)
         return;
     if (exchange->received_bytes > exchange->max_bytes) {
-        http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
+        af_http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
         return;
     }
     if (exchange->body == BODY_MEMORY)
         keep_bytes(exchange, bytes, len);
     else if (!af_multipart_read(&exchange->upload->multipart, bytes, len))
-        http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, exchange->upload->multipart.error);
+        af_http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, exchange->upload->multipart.error);
 }
 
-void http_body_finish(struct af_exchange *exchange)
+void af_http_body_finish(struct af_exchange *exchange)
 {
     if (exchange->body == BODY_PART && !exchange->is_refused)
         finish_upload(exchange);
 }
 
-void http_body_release(struct af_exchange *exchange)
+void af_http_body_release(struct af_exchange *exchange)
 {
     forget_bytes(exchange);
     if (exchange->upload != NULL)

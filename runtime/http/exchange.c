@@ -1,8 +1,8 @@
 /* exchange.c: one request and its answer.
  *
- * The library calls http_exchange_step() when a request's headers are there, for each piece of its
- * body, at its end, and again after each suspension; `stage` tells these apart. An answer can be
- * handed to the library at two moments only: before the body, which then is never read and the
+ * The library calls af_http_exchange_step() when a request's headers are there, for each piece of
+ * its body, at its end, and again after each suspension; `stage` tells these apart. An answer can
+ * be handed to the library at two moments only: before the body, which then is never read and the
  * connection closed, or after it. So the answer to a request that is refused at once waits for the
  * end of a small body, and is given before a large one. */
 #include "http/server_impl.h"
@@ -67,7 +67,7 @@ static const struct sockaddr *address_of(const struct af_exchange *exchange)
 bool af_exchange_is_local(const struct af_exchange *exchange)
 {
     const struct sockaddr *address = address_of(exchange);
-    return address != NULL && http_address_is_loopback(address);
+    return address != NULL && af_http_address_is_loopback(address);
 }
 
 const char *af_exchange_address(const struct af_exchange *exchange)
@@ -114,16 +114,16 @@ static enum MHD_Result suspend(struct af_exchange *exchange)
     return MHD_YES;
 }
 
-void http_exchange_resume(struct af_exchange *exchange)
+void af_http_exchange_resume(struct af_exchange *exchange)
 {
     if (!exchange->is_suspended)
         return;
     exchange->is_suspended = false;
     af_MHD_resume_connection(exchange->connection);
-    http_server_run_soon(exchange->server);
+    af_http_server_run_soon(exchange->server);
 }
 
-void http_exchange_gone(struct af_exchange *exchange)
+void af_http_exchange_gone(struct af_exchange *exchange)
 {
     const struct af_exchange_owner *owner = &exchange->server->options.owner;
     if (!exchange->is_suspended || exchange->is_told_gone)
@@ -157,7 +157,7 @@ static void set_answer(struct af_exchange *exchange, int status, const char *con
         af_MHD_add_response_header(response, exchange->header_name, exchange->header_value);
     if (exchange->server->is_draining)
         af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    http_exchange_resume(exchange);
+    af_http_exchange_resume(exchange);
 }
 
 void af_exchange_answer(struct af_exchange *exchange, int status, const char *content_type,
@@ -192,8 +192,8 @@ static enum MHD_Result hand_over(struct af_exchange *exchange)
 
 /* ---- The course of a request. ---- */
 
-void http_exchange_refuse(struct af_exchange *exchange, enum af_exchange_refusal refusal,
-                          const char *why)
+void af_http_exchange_refuse(struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                             const char *why)
 {
     if (exchange->is_refused)
         return;
@@ -222,7 +222,7 @@ static enum MHD_Result leave_begin(struct af_exchange *exchange)
     if (exchange->response == NULL && exchange->body == BODY_NONE)
         return exchange->server->is_freeing ? MHD_NO : suspend(exchange);
     if (exchange->body != BODY_NONE && exchange->body_length > exchange->max_bytes)
-        http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
+        af_http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
     if (exchange->is_refused && exchange->response == NULL)
         tell_refusal(exchange);
     if (exchange->response != NULL && must_answer_before_body(exchange)) {
@@ -236,7 +236,7 @@ static enum MHD_Result leave_begin(struct af_exchange *exchange)
 
 static enum MHD_Result receive(struct af_exchange *exchange, const char *bytes, size_t len)
 {
-    http_body_receive(exchange, bytes, len);
+    af_http_body_receive(exchange, bytes, len);
     if (!exchange->is_refused || exchange->body_length >= 0)
         return MHD_YES; /* as much as it has said, which is not too much */
     return exchange->received_bytes > exchange->max_bytes + AF_HTTP_DISCARD_BYTES_MAX ? MHD_NO
@@ -247,7 +247,7 @@ static enum MHD_Result leave_body(struct af_exchange *exchange)
 {
     const struct af_exchange_owner *owner = &exchange->server->options.owner;
     exchange->stage = STAGE_ANSWER;
-    http_body_finish(exchange);
+    af_http_body_finish(exchange);
     if (exchange->response == NULL && exchange->is_refused)
         tell_refusal(exchange);
     else if (exchange->response == NULL)
@@ -275,15 +275,15 @@ static struct af_exchange *begin(struct af_http_server *server, struct MHD_Conne
     exchange->method = method;
     exchange->path = path;
     exchange->body_length = read_body_length(exchange);
-    http_peer_move(server, exchange->peer, PEERS_BUSY);
+    af_http_peer_move(server, exchange->peer, PEERS_BUSY);
     if (server->client_ca != NULL && !exchange->peer->is_checked)
-        http_tls_check_peer(connection, exchange->peer);
+        af_http_tls_check_peer(connection, exchange->peer);
     return exchange;
 }
 
-enum MHD_Result http_exchange_step(void *arg, struct MHD_Connection *connection, const char *url,
-                                   const char *method, const char *version, const char *bytes,
-                                   size_t *len, void **context)
+enum MHD_Result af_http_exchange_step(void *arg, struct MHD_Connection *connection, const char *url,
+                                      const char *method, const char *version, const char *bytes,
+                                      size_t *len, void **context)
 {
     struct af_http_server *server = arg;
     struct af_exchange *exchange = *context;
@@ -313,8 +313,8 @@ enum MHD_Result http_exchange_step(void *arg, struct MHD_Connection *connection,
     }
 }
 
-void http_exchange_completed(void *arg, struct MHD_Connection *connection, void **context,
-                             enum MHD_RequestTerminationCode code)
+void af_http_exchange_completed(void *arg, struct MHD_Connection *connection, void **context,
+                                enum MHD_RequestTerminationCode code)
 {
     struct af_http_server *server = arg;
     struct af_exchange *exchange = *context;
@@ -324,13 +324,13 @@ void http_exchange_completed(void *arg, struct MHD_Connection *connection, void 
         return;
     *context = NULL;
     server->options.owner.end(server->options.owner.arg, exchange);
-    http_body_release(exchange);
+    af_http_body_release(exchange);
     server->answer_bytes -= exchange->answer_bytes;
     if (exchange->response != NULL)
         af_MHD_destroy_response(exchange->response);
     free(exchange->header_value);
     exchange->peer->exchange = NULL;
-    http_peer_move(server, exchange->peer, PEERS_IDLE);
+    af_http_peer_move(server, exchange->peer, PEERS_IDLE);
     free(exchange);
-    http_server_exchange_ended(server);
+    af_http_server_exchange_ended(server);
 }

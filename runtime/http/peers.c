@@ -36,7 +36,7 @@ static void list_append(struct af_http_server *server, struct http_peer *peer, i
     list->count++;
 }
 
-void http_peer_move(struct af_http_server *server, struct http_peer *peer, int list)
+void af_http_peer_move(struct af_http_server *server, struct http_peer *peer, int list)
 {
     if (peer->list == PEERS_DOOMED)
         return;
@@ -47,7 +47,7 @@ void http_peer_move(struct af_http_server *server, struct http_peer *peer, int l
 static void shut_down(struct af_http_server *server, struct http_peer *peer)
 {
     shutdown(peer->fd, SHUT_RDWR);
-    http_peer_move(server, peer, PEERS_DOOMED);
+    af_http_peer_move(server, peer, PEERS_DOOMED);
 }
 
 static void make_room(struct af_http_server *server, const struct http_peer *newest)
@@ -65,8 +65,8 @@ static void make_room(struct af_http_server *server, const struct http_peer *new
         shut_down(server, oldest);
 }
 
-void http_peer_started(struct af_http_server *server, struct MHD_Connection *connection,
-                       void **context)
+void af_http_peer_started(struct af_http_server *server, struct MHD_Connection *connection,
+                          void **context)
 {
     struct http_peer *peer = af_mem_zero(1, sizeof *peer);
     peer->fd =
@@ -79,15 +79,15 @@ void http_peer_started(struct af_http_server *server, struct MHD_Connection *con
     make_room(server, peer);
 }
 
-void http_peer_gone(struct http_peer *peer)
+void af_http_peer_gone(struct http_peer *peer)
 {
     peer->is_gone = true;
     shutdown(peer->fd, SHUT_RD);
     if (peer->exchange != NULL)
-        http_exchange_gone(peer->exchange);
+        af_http_exchange_gone(peer->exchange);
 }
 
-void http_peer_ended(struct af_http_server *server, struct http_peer *peer)
+void af_http_peer_ended(struct af_http_server *server, struct http_peer *peer)
 {
     list_remove(server, peer);
     server->peer_count--;
@@ -112,7 +112,7 @@ static bool is_too_slow(const struct af_exchange *exchange, int64_t now_ns)
     return seconds > 0 && exchange->received_bytes < seconds * AF_HTTP_BODY_RATE_MIN;
 }
 
-void http_peers_sweep(struct af_http_server *server)
+void af_http_peers_sweep(struct af_http_server *server)
 {
     int64_t now_ns = af_loop_now_ns(server->loop);
     sweep_list(server, PEERS_FRESH, AF_HTTP_HEADERS_S);
@@ -123,11 +123,11 @@ void http_peers_sweep(struct af_http_server *server)
         if (is_too_slow(peer->exchange, now_ns))
             shut_down(server, peer);
         else if (peer->is_gone) /* it was before its request was understood */
-            http_exchange_gone(peer->exchange);
+            af_http_exchange_gone(peer->exchange);
     }
 }
 
-void http_peers_dismiss(struct af_http_server *server)
+void af_http_peers_dismiss(struct af_http_server *server)
 {
     while (server->lists[PEERS_FRESH].first != NULL)
         shut_down(server, server->lists[PEERS_FRESH].first);

@@ -43,7 +43,7 @@ static void run_daemon(struct af_http_server *server)
     }
     server->is_running = false;
     if (wait_ms == 0)
-        http_server_run_soon(server);
+        af_http_server_run_soon(server);
 }
 
 static void tick(void *arg);
@@ -60,7 +60,7 @@ static void tick(void *arg)
 {
     struct af_http_server *server = arg;
     server->tick = NULL;
-    http_peers_sweep(server);
+    af_http_peers_sweep(server);
     on_ready(server);
 }
 
@@ -72,7 +72,7 @@ static void run_now(void *arg)
 }
 
 /* By a timer, which can be withdrawn when the server is freed. */
-void http_server_run_soon(struct af_http_server *server)
+void af_http_server_run_soon(struct af_http_server *server)
 {
     server->step_count++;
     if (server->run_timer == NULL && !server->is_running && !server->is_freeing)
@@ -85,7 +85,7 @@ static void on_gone(void *arg)
     struct epoll_event events[GONE_AT_A_TIME];
     int count = epoll_wait(server->gone_fd, events, GONE_AT_A_TIME, 0);
     for (int i = 0; i < count; i++)
-        http_peer_gone(events[i].data.ptr);
+        af_http_peer_gone(events[i].data.ptr);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
@@ -94,9 +94,9 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
     struct af_http_server *server = arg;
     server->step_count++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        http_peer_started(server, connection, context);
+        af_http_peer_started(server, connection, context);
     else if (*context != NULL)
-        http_peer_ended(server, *context);
+        af_http_peer_ended(server, *context);
 }
 
 static void log_message(void *arg, const char *format, va_list args)
@@ -112,7 +112,7 @@ static void log_message(void *arg, const char *format, va_list args)
 
 /* ---- Addresses. ---- */
 
-bool http_address_is_loopback(const struct sockaddr *address)
+bool af_http_address_is_loopback(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
@@ -153,7 +153,7 @@ int af_http_server_is_loopback(const char *listen_at, struct af_failure *why)
     struct addrinfo *list = resolve(listen_at, why);
     if (list == NULL)
         return -1;
-    bool is_loopback = http_address_is_loopback(list->ai_addr);
+    bool is_loopback = af_http_address_is_loopback(list->ai_addr);
     freeaddrinfo(list);
     return is_loopback;
 }
@@ -239,11 +239,11 @@ static int start_daemon(struct af_http_server *server, bool is_v6, struct af_fai
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (is_tls ? (unsigned)MHD_USE_TLS : 0) | (is_v6 ? (unsigned)MHD_USE_IPv6 : 0);
     server->daemon = af_MHD_start_daemon(
-        flags, 0, NULL, NULL, http_exchange_step, server, MHD_OPTION_EXTERNAL_LOGGER, log_message,
-        NULL, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, af_http_exchange_step, server, MHD_OPTION_EXTERNAL_LOGGER,
+        log_message, NULL, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)server->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)AF_HTTP_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)AF_HTTP_IDLE_S,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, af_http_exchange_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY,
         is_tls ? tls : none, MHD_OPTION_END);
     if (server->daemon == NULL)
@@ -257,7 +257,7 @@ static int start(struct af_http_server *server, struct af_failure *why)
 {
     bool is_v6 = false;
     set_connections_max(server);
-    if (af_http_need_server(why) != 0 || http_tls_load(server, why) != 0 ||
+    if (af_http_need_server(why) != 0 || af_http_tls_load(server, why) != 0 ||
         open_socket(server, &is_v6, why) != 0)
         return -1;
     server->gone_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -321,7 +321,7 @@ static void drain_timed_out(void *arg)
 }
 
 /* Hops through the loop: the library is in the middle of its work. */
-void http_server_exchange_ended(struct af_http_server *server)
+void af_http_server_exchange_ended(struct af_http_server *server)
 {
     if (server->drained == NULL || server->lists[PEERS_BUSY].count > 0 || server->is_freeing)
         return;
@@ -338,11 +338,11 @@ void af_http_server_drain(struct af_http_server *server, void (*done)(void *arg)
     int fd = af_MHD_quiesce_daemon(server->daemon);
     if (fd >= 0)
         close(fd);
-    http_peers_dismiss(server);
+    af_http_peers_dismiss(server);
     server->drain_over =
         af_timer_start(server->loop, AF_HTTP_DRAIN_S * AF_S_NS, drain_timed_out, server);
-    http_server_exchange_ended(server);
-    http_server_run_soon(server);
+    af_http_server_exchange_ended(server);
+    af_http_server_run_soon(server);
 }
 
 void af_http_server_free(struct af_http_server *server)
@@ -367,6 +367,6 @@ void af_http_server_free(struct af_http_server *server)
     if (server->gone_fd >= 0)
         close(server->gone_fd);
     assert(server->peer_count == 0 && server->body_bytes == 0);
-    http_tls_release(server);
+    af_http_tls_release(server);
     free(server);
 }

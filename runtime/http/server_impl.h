@@ -53,21 +53,21 @@ struct af_http_server {
     void *drained_arg;
 };
 
-void http_peer_started(struct af_http_server *server, struct MHD_Connection *connection,
-                       void **context);
-void http_peer_ended(struct af_http_server *server, struct http_peer *peer);
-void http_peer_move(struct af_http_server *server, struct http_peer *peer, int list);
+void af_http_peer_started(struct af_http_server *server, struct MHD_Connection *connection,
+                          void **context);
+void af_http_peer_ended(struct af_http_server *server, struct http_peer *peer);
+void af_http_peer_move(struct af_http_server *server, struct http_peer *peer, int list);
 /* The peer sends no more. */
-void http_peer_gone(struct http_peer *peer);
+void af_http_peer_gone(struct http_peer *peer);
 /* Closes connections that have had their time. */
-void http_peers_sweep(struct af_http_server *server);
-void http_peers_dismiss(struct af_http_server *server);
+void af_http_peers_sweep(struct af_http_server *server);
+void af_http_peers_dismiss(struct af_http_server *server);
 
 /* ---- TLS: tls.c. ---- */
 
-int http_tls_load(struct af_http_server *server, struct af_failure *why);
-void http_tls_release(struct af_http_server *server);
-void http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer);
+int af_http_tls_load(struct af_http_server *server, struct af_failure *why);
+void af_http_tls_release(struct af_http_server *server);
+void af_http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer);
 
 /* ---- Exchanges: exchange.c, body.c. ---- */
 
@@ -100,27 +100,27 @@ struct af_exchange {
     struct upload *upload;
 };
 
-enum MHD_Result http_exchange_step(void *server, struct MHD_Connection *connection, const char *url,
-                                   const char *method, const char *version, const char *bytes,
-                                   size_t *len, void **context);
-void http_exchange_completed(void *server, struct MHD_Connection *connection, void **context,
-                             enum MHD_RequestTerminationCode code);
-void http_exchange_gone(struct af_exchange *exchange);
-void http_exchange_resume(struct af_exchange *exchange);
+enum MHD_Result af_http_exchange_step(void *server, struct MHD_Connection *connection,
+                                      const char *url, const char *method, const char *version,
+                                      const char *bytes, size_t *len, void **context);
+void af_http_exchange_completed(void *server, struct MHD_Connection *connection, void **context,
+                                enum MHD_RequestTerminationCode code);
+void af_http_exchange_gone(struct af_exchange *exchange);
+void af_http_exchange_resume(struct af_exchange *exchange);
 
 /* Takes bytes of the body; refuses what is too much or broken. */
-void http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len);
+void af_http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len);
 /* The body is over. */
-void http_body_finish(struct af_exchange *exchange);
-void http_body_release(struct af_exchange *exchange);
-void http_exchange_refuse(struct af_exchange *exchange, enum af_exchange_refusal refusal,
-                          const char *why);
+void af_http_body_finish(struct af_exchange *exchange);
+void af_http_body_release(struct af_exchange *exchange);
+void af_http_exchange_refuse(struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                             const char *why);
 
-bool http_address_is_loopback(const struct sockaddr *address);
+bool af_http_address_is_loopback(const struct sockaddr *address);
 
 /* Has the library look at its connections soon. */
-void http_server_run_soon(struct af_http_server *server);
+void af_http_server_run_soon(struct af_http_server *server);
 /* An exchange has ended: perhaps the last one. */
-void http_server_exchange_ended(struct af_http_server *server);
+void af_http_server_exchange_ended(struct af_http_server *server);
 
 #endif

@@ -80,7 +80,7 @@ static int check(const struct af_http_server *server, struct af_failure *why)
                           af_gnutls_strerror(error));
 }
 
-int http_tls_load(struct af_http_server *server, struct af_failure *why)
+int af_http_tls_load(struct af_http_server *server, struct af_failure *why)
 {
     const struct af_http_server_options *options = &server->options;
     if (options->certificate == NULL)
@@ -99,7 +99,7 @@ int http_tls_load(struct af_http_server *server, struct af_failure *why)
     return check(server, why);
 }
 
-void http_tls_release(struct af_http_server *server)
+void af_http_tls_release(struct af_http_server *server)
 {
     if (server->key != NULL)
         sodium_memzero(server->key, strlen(server->key));
@@ -132,7 +132,7 @@ static char *common_name(gnutls_session_t session)
     return ok && strlen(name) == len ? af_mem_string(name) : NULL;
 }
 
-void http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer)
+void af_http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer)
 {
     const union MHD_ConnectionInfo *info =
         af_MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);

@@ -26,7 +26,7 @@ static size_t place_of(const struct serve_addresses *addresses, const char *node
     return high;
 }
 
-void serve_addresses_note(struct serve_addresses *addresses, const char *node, const char *text)
+void af_serve_addresses_note(struct serve_addresses *addresses, const char *node, const char *text)
 {
     bool found;
     size_t place = place_of(addresses, node, &found);
@@ -42,14 +42,14 @@ void serve_addresses_note(struct serve_addresses *addresses, const char *node, c
     snprintf(addresses->items[place].text, sizeof addresses->items[place].text, "%s", text);
 }
 
-const char *serve_addresses_find(const struct serve_addresses *addresses, const char *node)
+const char *af_serve_addresses_find(const struct serve_addresses *addresses, const char *node)
 {
     bool found;
     size_t place = place_of(addresses, node, &found);
     return found ? addresses->items[place].text : NULL;
 }
 
-void serve_addresses_release(struct serve_addresses *addresses)
+void af_serve_addresses_release(struct serve_addresses *addresses)
 {
     for (size_t i = 0; i < addresses->count; i++)
         free(addresses->items[i].node);

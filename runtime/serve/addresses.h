@@ -14,9 +14,9 @@ struct serve_addresses {         /* zeroed to begin with */
     size_t count, cap;
 };
 
-void serve_addresses_note(struct serve_addresses *addresses, const char *node, const char *text);
+void af_serve_addresses_note(struct serve_addresses *addresses, const char *node, const char *text);
 /* NULL: it has not called, or there were too many. Borrowed until the next note. */
-const char *serve_addresses_find(const struct serve_addresses *addresses, const char *node);
-void serve_addresses_release(struct serve_addresses *addresses);
+const char *af_serve_addresses_find(const struct serve_addresses *addresses, const char *node);
+void af_serve_addresses_release(struct serve_addresses *addresses);
 
 #endif

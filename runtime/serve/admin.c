@@ -39,9 +39,9 @@ static void changed(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     if (result->code != AF_BUS_OK)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else
-        serve_send_task(call, call->request);
+        af_serve_send_task(call, call->request);
 }
 
 static bool has_initiator(const struct member *members, size_t count)
@@ -52,9 +52,9 @@ static bool has_initiator(const struct member *members, size_t count)
     return false;
 }
 
-void serve_create_task(struct serve_call *call)
+void af_serve_create_task(struct serve_call *call)
 {
-    const struct create *create = serve_read_body(call, create_rows, sizeof *create);
+    const struct create *create = af_serve_read_body(call, create_rows, sizeof *create);
     if (create == NULL)
         return;
     size_t count = create->members.count;
@@ -66,15 +66,16 @@ void serve_create_task(struct serve_call *call)
         list[i].role = members[i].role == NULL ? "" : members[i].role;
         list[i].number = members[i].number > 0 ? (int)members[i].number
                                                : af_serve_role_number(members[i].role, initiated);
-        if (!serve_is_id(list[i].node)) {
-            serve_complain(&call->serve->reading, "members", "'%s' is no node's ID", list[i].node);
-            serve_malformed(call);
+        if (!af_serve_is_id(list[i].node)) {
+            af_serve_complain(&call->serve->reading, "members", "'%s' is no node's ID",
+                              list[i].node);
+            af_serve_malformed(call);
             return;
         }
     }
-    if (!serve_is_id(create->task)) {
-        serve_complain(&call->serve->reading, "task_id", "is no task's ID");
-        serve_malformed(call);
+    if (!af_serve_is_id(create->task)) {
+        af_serve_complain(&call->serve->reading, "task_id", "is no task's ID");
+        af_serve_malformed(call);
         return;
     }
     call->request = af_arena_string(&call->arena, create->task);
@@ -89,33 +90,33 @@ static void told_status(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     af_buf_append(&out, result->text, result->text_len);
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
-void serve_list_tasks(struct serve_call *call)
+void af_serve_list_tasks(struct serve_call *call)
 {
     af_bus_status(call->serve->bus, NULL, told_status, call);
 }
 
-void serve_show_task(struct serve_call *call)
+void af_serve_show_task(struct serve_call *call)
 {
     af_bus_status(call->serve->bus, call->path + sizeof ADMIN_TASKS - 1, told_status, call);
 }
 
 /* DELETE /admin/tasks/<id>, or POST /admin/tasks/<id>/end. */
-void serve_end_task(struct serve_call *call)
+void af_serve_end_task(struct serve_call *call)
 {
     static const char end[] = "/end";
     char *task = af_arena_string(&call->arena, call->path + sizeof ADMIN_TASKS - 1);
     size_t len = strlen(task);
     if (strcmp(call->endpoint->method, "POST") == 0) {
         if (len < sizeof end || strcmp(task + len - (sizeof end - 1), end) != 0) {
-            serve_error(call, 404, 404, "expected /admin/tasks/<id>/end");
+            af_serve_error(call, 404, 404, "expected /admin/tasks/<id>/end");
             return;
         }
         task[len - (sizeof end - 1)] = '\0';

@@ -11,12 +11,12 @@
 
 static const char json_type[] = "application/json";
 
-void serve_append_text(struct af_buf *out, const char *key, const char *text)
+void af_serve_append_text(struct af_buf *out, const char *key, const char *text)
 {
     af_json_add_text(out, key, text);
 }
 
-struct af_buf serve_data(void)
+struct af_buf af_serve_data(void)
 {
     static const char head[] = "{\"code\":0,\"message\":\"\",\"data\":";
     struct af_buf out = AF_BUF_EMPTY;
@@ -24,31 +24,31 @@ struct af_buf serve_data(void)
     return out;
 }
 
-void serve_send_text(struct serve_call *call, int status, const char *content_type,
-                     struct af_buf *text_take)
+void af_serve_send_text(struct serve_call *call, int status, const char *content_type,
+                        struct af_buf *text_take)
 {
     af_exchange_answer(call->exchange, status, content_type, text_take);
 }
 
-void serve_send(struct serve_call *call, struct af_buf *envelope_take)
+void af_serve_send(struct serve_call *call, struct af_buf *envelope_take)
 {
     af_buf_append_char(envelope_take, '}');
     if (envelope_take->full) {
         af_buf_release(envelope_take);
-        serve_error(call, 200, 507, "the answer is too large");
+        af_serve_error(call, 200, 507, "the answer is too large");
         return;
     }
-    serve_count(call, 0);
-    serve_send_text(call, 200, json_type, envelope_take);
+    af_serve_count(call, 0);
+    af_serve_send_text(call, 200, json_type, envelope_take);
 }
 
-void serve_send_task(struct serve_call *call, const char *task)
+void af_serve_send_task(struct serve_call *call, const char *task)
 {
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    serve_append_text(&out, "task_id", task);
+    af_serve_append_text(&out, "task_id", task);
     af_buf_append_char(&out, '}');
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
 /* ---- Errors. ---- */
@@ -57,26 +57,26 @@ static void send_error(struct serve_call *call, int status, int code, const char
                        const char *data)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    serve_count(call, code);
+    af_serve_count(call, code);
     af_log(AF_LOG_DEBUG, "serve: %s %s of %s: %d: %s", af_exchange_method(call->exchange),
            call->path, call->node == NULL ? "?" : call->node, code, message);
-    if (serve_is_bass(call)) {
+    if (af_serve_is_bass(call)) {
         af_buf_printf(&out, "{\"Response\":{\"Data\":{},\"Error\":{\"Code\":\"%d\",", code);
-        serve_append_text(&out, "Message", message);
+        af_serve_append_text(&out, "Message", message);
         af_buf_append_string(&out, "}}}");
     } else {
         af_buf_printf(&out, "{\"code\":%d,", code);
-        serve_append_text(&out, "message", message);
+        af_serve_append_text(&out, "message", message);
         af_buf_append_string(&out, ",\"data\":{");
         af_buf_append_string(&out, data);
         af_buf_append_string(&out, "}}");
     }
     if (status == 401)
         af_exchange_add_header(call->exchange, "WWW-Authenticate", "Bearer");
-    serve_send_text(call, status, json_type, &out);
+    af_serve_send_text(call, status, json_type, &out);
 }
 
-void serve_error(struct serve_call *call, int status, int code, const char *format, ...)
+void af_serve_error(struct serve_call *call, int status, int code, const char *format, ...)
 {
     char message[1024];
     va_list args;
@@ -96,21 +96,21 @@ static void send_errors(struct serve_call *call, const char *message, const char
     af_buf_release(&data);
 }
 
-void serve_malformed(struct serve_call *call)
+void af_serve_malformed(struct serve_call *call)
 {
     send_errors(call, "the request is malformed", af_buf_text(&call->serve->reading.errors));
 }
 
-void serve_bus_error(struct serve_call *call, const struct af_bus_result *result)
+void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *result)
 {
     const char *why = result->why == NULL ? "it failed" : result->why;
     struct af_buf data = AF_BUF_EMPTY;
     switch (result->code) {
     case AF_BUS_NO_TASK:
-        serve_error(call, 200, 404, "%s", why);
+        af_serve_error(call, 200, 404, "%s", why);
         break;
     case AF_BUS_NOT_MEMBER:
-        serve_error(call, 403, 403, "%s", why);
+        af_serve_error(call, 403, 403, "%s", why);
         break;
     case AF_BUS_INVALID:
         if (!af_json_write_string(&data, why, strlen(why)))
@@ -122,20 +122,20 @@ void serve_bus_error(struct serve_call *call, const struct af_bus_result *result
         send_error(call, 200, 507, why, af_buf_text(&data));
         break;
     default:
-        serve_error(call, 200, 503, "%s", why);
+        af_serve_error(call, 200, 503, "%s", why);
     }
     af_buf_release(&data);
 }
 
-void *serve_read_body(struct serve_call *call, const struct serve_field *rows, size_t bytes)
+void *af_serve_read_body(struct serve_call *call, const struct serve_field *rows, size_t bytes)
 {
     struct serve_reading *reading = &call->serve->reading;
     const struct af_buf *body = af_exchange_body(call->exchange);
     void *request = af_arena_alloc(&call->arena, bytes);
     memset(request, 0, bytes);
     reading->arena = &call->arena;
-    if (serve_read(reading, rows, request, body->data == NULL ? "" : body->data, body->len))
+    if (af_serve_read(reading, rows, request, body->data == NULL ? "" : body->data, body->len))
         return request;
-    serve_malformed(call);
+    af_serve_malformed(call);
     return NULL;
 }

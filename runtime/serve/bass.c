@@ -20,14 +20,14 @@
         name, SERVE_TEXT, need, offsetof(type, field), 0, max, NULL, 0                             \
     }
 
-void serve_send_bass(struct serve_call *call, const char *key, const char *value)
+void af_serve_send_bass(struct serve_call *call, const char *key, const char *value)
 {
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_append_string(&out, "{\"Response\":{\"Data\":{");
-    serve_append_text(&out, key, value);
+    af_serve_append_text(&out, key, value);
     af_buf_append_string(&out, "}}}");
-    serve_count(call, 0);
-    serve_send_text(call, 200, "application/json", &out);
+    af_serve_count(call, 0);
+    af_serve_send_text(call, 200, "application/json", &out);
 }
 
 /* ---- Login. ---- */
@@ -42,21 +42,22 @@ static const struct serve_field login_rows[] = {
     {0},
 };
 
-void serve_login(struct serve_call *call)
+void af_serve_login(struct serve_call *call)
 {
-    const struct login *login = serve_read_body(call, login_rows, sizeof *login);
+    const struct login *login = af_serve_read_body(call, login_rows, sizeof *login);
     char session[65], cookie[160];
     if (login == NULL)
         return;
-    if (!serve_is_id(login->user) || !serve_knows_password(call, login->user, login->password)) {
-        serve_error(call, 401, 401, "there is no such user with this password");
+    if (!af_serve_is_id(login->user) ||
+        !af_serve_knows_password(call, login->user, login->password)) {
+        af_serve_error(call, 401, 401, "there is no such user with this password");
         return;
     }
-    serve_session_new(call, login->user, session);
+    af_serve_session_new(call, login->user, session);
     snprintf(cookie, sizeof cookie, "sid=%s; Path=/; HttpOnly; SameSite=Strict%s", session,
              af_exchange_is_tls(call->exchange) ? "; Secure" : "");
     af_exchange_add_header(call->exchange, "Set-Cookie", cookie);
-    serve_send_bass(call, "Token", session);
+    af_serve_send_bass(call, "Token", session);
 }
 
 /* ---- What is noted. ---- */
@@ -65,9 +66,9 @@ static void noted(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     if (result->code != AF_BUS_OK)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else
-        serve_send_bass(call, "Status", "OK");
+        af_serve_send_bass(call, "Status", "OK");
 }
 
 struct dataset {
@@ -83,9 +84,9 @@ static const struct serve_field dataset_rows[] = {
     {0},
 };
 
-void serve_dataset(struct serve_call *call)
+void af_serve_dataset(struct serve_call *call)
 {
-    const struct dataset *dataset = serve_read_body(call, dataset_rows, sizeof *dataset);
+    const struct dataset *dataset = af_serve_read_body(call, dataset_rows, sizeof *dataset);
     if (dataset == NULL)
         return;
     struct af_bus_note note = {
@@ -101,7 +102,7 @@ void serve_dataset(struct serve_call *call)
 
 /* ---- Bundles: beside the tasks' files, since a bundle comes before its task is named. ---- */
 
-void serve_admit_bundle(struct serve_call *call)
+void af_serve_admit_bundle(struct serve_call *call)
 {
     af_exchange_take_part(call->exchange, "File", call->serve->options.files,
                           AF_BUS_FILE_BYTES_MAX);
@@ -142,13 +143,13 @@ static bool keep_bundle(const struct serve_call *call, const struct af_exchange_
     return ok;
 }
 
-void serve_upload_bundle(struct serve_call *call)
+void af_serve_upload_bundle(struct serve_call *call)
 {
     const struct af_exchange_part *part = af_exchange_part(call->exchange);
     if (part == NULL)
-        serve_error(call, 200, 400, "the body has no part `File`");
+        af_serve_error(call, 200, 400, "the body has no part `File`");
     else if (!keep_bundle(call, part))
-        serve_error(call, 200, 507, "the bundle cannot be kept here");
+        af_serve_error(call, 200, 507, "the bundle cannot be kept here");
     else
-        serve_send_bass(call, "FileKey", part->sha256);
+        af_serve_send_bass(call, "FileKey", part->sha256);
 }

@@ -52,7 +52,7 @@ static void hash_token(const struct serve_callers *callers, const char *text, si
                        sizeof callers->key);
 }
 
-bool serve_is_id(const char *text)
+bool af_serve_is_id(const char *text)
 {
     size_t len = strlen(text);
     if (len == 0 || len > AF_BUS_ID_BYTES_MAX || strcmp(text, "*") == 0 ||
@@ -120,7 +120,7 @@ static int read_token(struct serve_callers *callers, const char *path, size_t nu
     size_t token_len = (size_t)(node - token);
     node += strspn(node, blanks);
     node[strcspn(node, blanks)] = '\0';
-    if (token_len > TOKEN_BYTES_MAX || !serve_is_id(node))
+    if (token_len > TOKEN_BYTES_MAX || !af_serve_is_id(node))
         return fail_line(path, number, "expected a token and a node's ID", why);
     if (callers->count >= AF_SERVE_TOKENS_MAX)
         return fail_line(path, number, "too many tokens", why);
@@ -172,8 +172,8 @@ static int read_admin(struct serve_callers *callers, const char *path, struct af
     return ok ? 0 : af_failure_set(why, AF_FAILURE_USAGE, path, "expected one token");
 }
 
-struct serve_callers *serve_callers_new(const struct af_serve_options *options,
-                                        struct af_failure *why)
+struct serve_callers *af_serve_callers_new(const struct af_serve_options *options,
+                                           struct af_failure *why)
 {
     struct serve_callers *callers = af_mem_zero(1, sizeof *callers);
     randombytes_buf(callers->key, sizeof callers->key);
@@ -181,11 +181,11 @@ struct serve_callers *serve_callers_new(const struct af_serve_options *options,
     if ((options->tokens == NULL || read_tokens(callers, options->tokens, why) == 0) &&
         (options->admin_token == NULL || read_admin(callers, options->admin_token, why) == 0))
         return callers;
-    serve_callers_free(callers);
+    af_serve_callers_free(callers);
     return NULL;
 }
 
-void serve_callers_free(struct serve_callers *callers)
+void af_serve_callers_free(struct serve_callers *callers)
 {
     if (callers == NULL)
         return;
@@ -195,12 +195,12 @@ void serve_callers_free(struct serve_callers *callers)
         free(callers->sessions[i].node);
     free(callers->tokens);
     free(callers->sessions);
-    serve_addresses_release(&callers->addresses);
+    af_serve_addresses_release(&callers->addresses);
     sodium_memzero(callers, sizeof *callers);
     free(callers);
 }
 
-size_t serve_callers_count(const struct serve_callers *callers)
+size_t af_serve_callers_count(const struct serve_callers *callers)
 {
     return callers->count;
 }
@@ -235,7 +235,7 @@ static bool is_here(const struct serve_call *call)
            af_exchange_header(call->exchange, "X-Forwarded-For") == NULL;
 }
 
-bool serve_knows_password(const struct serve_call *call, const char *node, const char *password)
+bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password)
 {
     const struct serve_callers *callers = call->serve->callers;
     const char *owner = node_of_token(callers, password);
@@ -247,7 +247,7 @@ bool serve_knows_password(const struct serve_call *call, const char *node, const
     return own != NULL ? strcmp(own, node) == 0 : call->serve->options.prefix_nodes;
 }
 
-void serve_session_new(struct serve_call *call, const char *node, char text[65])
+void af_serve_session_new(struct serve_call *call, const char *node, char text[65])
 {
     struct serve_callers *callers = call->serve->callers;
     unsigned char secret[HASH_BYTES];
@@ -276,16 +276,16 @@ static const char *node_of_session(const struct serve_call *call, const char *te
     return NULL;
 }
 
-const char *serve_address_of(const struct serve_callers *callers, const char *node)
+const char *af_serve_address_of(const struct serve_callers *callers, const char *node)
 {
-    return serve_addresses_find(&callers->addresses, node);
+    return af_serve_addresses_find(&callers->addresses, node);
 }
 
 /* ---- Who calls. ---- */
 
 static bool refuse_unknown(struct serve_call *call, const char *why)
 {
-    serve_error(call, 401, 401, "%s", why);
+    af_serve_error(call, 401, 401, "%s", why);
     return false;
 }
 
@@ -302,7 +302,8 @@ static const char *bearer_of(const struct serve_call *call)
 static bool identify_by_token(struct serve_call *call)
 {
     const char *token = bearer_of(call);
-    const char *session = serve_is_bass(call) ? af_exchange_header(call->exchange, "token") : NULL;
+    const char *session =
+        af_serve_is_bass(call) ? af_exchange_header(call->exchange, "token") : NULL;
     if (session != NULL && session[0] != '\0') {
         /* A copy: a session may be replaced while the call is under way. */
         call->node = af_arena_string(&call->arena, node_of_session(call, session));
@@ -324,7 +325,7 @@ static bool identify_by_certificate(struct serve_call *call)
         return true;
     if (call->node != NULL && strcmp(call->node, name) != 0)
         return refuse_unknown(call, "token and certificate name two nodes");
-    if (call->node == NULL && !serve_is_id(name))
+    if (call->node == NULL && !af_serve_is_id(name))
         return refuse_unknown(call, "the certificate's name is no node's ID");
     call->node = name;
     return true;
@@ -336,7 +337,7 @@ static bool identify_by_place(struct serve_call *call)
     bool is_local = is_here(call);
     if (call->prefix_node != NULL) {
         if (call->node != NULL && strcmp(call->node, call->prefix_node) != 0) {
-            serve_error(call, 403, 403, "the path names another node than the caller");
+            af_serve_error(call, 403, 403, "the path names another node than the caller");
             return false;
         }
         if (call->node == NULL && is_local && !call->is_admin)
@@ -365,10 +366,10 @@ static bool may(struct serve_call *call)
         break;
     }
     if (!has_admin)
-        serve_error(call, 403, 403, "this service has no admin (--admin-token)");
+        af_serve_error(call, 403, 403, "this service has no admin (--admin-token)");
     else
-        serve_error(call, call->node == NULL ? 401 : 403, call->node == NULL ? 401 : 403,
-                    "this is for the admin");
+        af_serve_error(call, call->node == NULL ? 401 : 403, call->node == NULL ? 401 : 403,
+                       "this is for the admin");
     return false;
 }
 
@@ -378,18 +379,18 @@ static bool is_who_it_means(struct serve_call *call)
     const char *meant = af_exchange_header(call->exchange, "Afrun-Node");
     if (meant == NULL || call->node == NULL || strcmp(meant, call->node) == 0)
         return true;
-    serve_error(call, 403, 403, "the caller is known as '%s', but means to be '%s'", call->node,
-                meant);
+    af_serve_error(call, 403, 403, "the caller is known as '%s', but means to be '%s'", call->node,
+                   meant);
     return false;
 }
 
-bool serve_identify(struct serve_call *call)
+bool af_serve_identify(struct serve_call *call)
 {
     if (!identify_by_token(call) || !identify_by_certificate(call) || !identify_by_place(call) ||
         !may(call) || !is_who_it_means(call))
         return false;
     if (call->node != NULL)
-        serve_addresses_note(&call->serve->callers->addresses, call->node,
-                             af_exchange_address(call->exchange));
+        af_serve_addresses_note(&call->serve->callers->addresses, call->node,
+                                af_exchange_address(call->exchange));
     return true;
 }

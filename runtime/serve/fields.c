@@ -29,7 +29,7 @@ static void add_error(struct serve_reading *reading, const char *text)
         af_buf_append_string(&reading->errors, "\"something is no valid UTF-8\"");
 }
 
-void serve_complain(struct serve_reading *reading, const char *field, const char *format, ...)
+void af_serve_complain(struct serve_reading *reading, const char *field, const char *format, ...)
 {
     char text[512];
     int len = snprintf(text, sizeof text, "%s%s", field, field[0] == '\0' ? "" : ": ");
@@ -49,7 +49,7 @@ static void complain_of(struct serve_reading *reading, const struct place *place
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     snprintf(field, sizeof field, "%s%s", place->prefix, row->name);
-    serve_complain(reading, field, "%s", text);
+    af_serve_complain(reading, field, "%s", text);
 }
 
 /* ---- Values: each reads one whose first token was given. Returns false if the JSON is broken; a
@@ -287,8 +287,8 @@ static bool read_fields(struct serve_reading *reading, const struct place *place
     return true;
 }
 
-bool serve_read(struct serve_reading *reading, const struct serve_field *rows, void *target,
-                const char *body, size_t len)
+bool af_serve_read(struct serve_reading *reading, const struct serve_field *rows, void *target,
+                   const char *body, size_t len)
 {
     struct af_json_reader *json = &reading->json;
     static const struct place top = {""};
@@ -299,13 +299,13 @@ bool serve_read(struct serve_reading *reading, const struct serve_field *rows, v
     bool ok = token == AF_JSON_OBJECT_BEGIN && read_fields(reading, &top, rows, target) &&
               af_json_next(json) == AF_JSON_END;
     if (!ok && json->message != NULL)
-        serve_complain(reading, "", "byte %zu: %s", json->offset, json->message);
+        af_serve_complain(reading, "", "byte %zu: %s", json->offset, json->message);
     else if (!ok)
-        serve_complain(reading, "", "expected a JSON object");
+        af_serve_complain(reading, "", "expected a JSON object");
     return ok && reading->error_count == 0;
 }
 
-void serve_reading_release(struct serve_reading *reading)
+void af_serve_reading_release(struct serve_reading *reading)
 {
     af_json_reader_release(&reading->json);
     af_buf_release(&reading->errors);

@@ -60,12 +60,12 @@ struct serve_reading {
 
 /* Reads a body into a target, whose fields keep their value where the body does not name them.
  * Returns false, with errors set, if anything is wrong; the target is of no use then. */
-bool serve_read(struct serve_reading *reading, const struct serve_field *rows, void *target,
-                const char *body, size_t len);
-void serve_reading_release(struct serve_reading *reading);
+bool af_serve_read(struct serve_reading *reading, const struct serve_field *rows, void *target,
+                   const char *body, size_t len);
+void af_serve_reading_release(struct serve_reading *reading);
 
 /* One more error, about a field. */
-void serve_complain(struct serve_reading *reading, const char *field, const char *format, ...)
+void af_serve_complain(struct serve_reading *reading, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -81,12 +81,12 @@ static struct upload *read_query(struct serve_call *call)
     upload->file_path = af_exchange_query(call->exchange, "file_path");
     upload->durable = is_true(af_exchange_query(call->exchange, "durable"));
     call->request = upload;
-    if (upload->task != NULL && serve_is_id(upload->task) &&
+    if (upload->task != NULL && af_serve_is_id(upload->task) &&
         (upload->file_path == NULL ||
          (strlen(upload->file_path) <= AF_SERVE_TEXT_BYTES_MAX &&
           af_json_is_utf8(upload->file_path, strlen(upload->file_path)))))
         return upload;
-    serve_error(call, 200, 400, "expected the query's task_id, and file_path as UTF-8");
+    af_serve_error(call, 200, 400, "expected the query's task_id, and file_path as UTF-8");
     return NULL;
 }
 
@@ -95,13 +95,13 @@ static void admitted(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     if (result->code != AF_BUS_OK)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else
         af_exchange_take_part(call->exchange, "files", call->serve->options.files,
                               AF_BUS_FILE_BYTES_MAX);
 }
 
-void serve_admit_upload(struct serve_call *call)
+void af_serve_admit_upload(struct serve_call *call)
 {
     const struct upload *upload = read_query(call);
     struct af_bus_member self = {.node = call->node};
@@ -114,25 +114,25 @@ static void kept(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     const struct upload *upload = call->request;
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     bool is_ours = strncmp(result->text, SERVE_BUS_FILES, sizeof SERVE_BUS_FILES - 1) == 0;
-    struct af_buf url = AF_BUF_EMPTY, out = serve_data();
+    struct af_buf url = AF_BUF_EMPTY, out = af_serve_data();
     if (is_ours) {
         append_base(&url, call);
         af_buf_append_string(&url, SERVE_FILES);
     }
     af_buf_append_string(&url, result->text + (is_ours ? sizeof SERVE_BUS_FILES - 1 : 0));
     af_buf_append_char(&out, '{');
-    serve_append_text(&out, "task_id", upload->task);
+    af_serve_append_text(&out, "task_id", upload->task);
     af_buf_append_char(&out, ',');
-    serve_append_text(&out, "file_path", upload->file_path);
+    af_serve_append_text(&out, "file_path", upload->file_path);
     af_buf_printf(&out, ",\"durable\":%s,", upload->durable ? "true" : "false");
-    serve_append_text(&out, "f_url", af_buf_text(&url));
+    af_serve_append_text(&out, "f_url", af_buf_text(&url));
     af_buf_append_char(&out, '}');
     af_buf_release(&url);
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
 static bool has_extension(const char *name)
@@ -189,18 +189,19 @@ static void keep_shared(struct serve_call *call, const struct upload *upload)
 {
     char path[40];
     if (upload->file_path == NULL) {
-        serve_error(call, 200, 400, "expected a part `files`, or the query's file_path");
+        af_serve_error(call, 200, 400, "expected a part `files`, or the query's file_path");
         return;
     }
     if (call->serve->options.shared_disk == NULL) {
-        serve_error(call, 200, 403,
-                    "this service reads no files of its own disk (--shared-disk): send the bytes "
-                    "as a part `files`");
+        af_serve_error(
+            call, 200, 403,
+            "this service reads no files of its own disk (--shared-disk): send the bytes "
+            "as a part `files`");
         return;
     }
     call->fd = open_shared(call, upload->file_path);
     if (call->fd < 0) {
-        serve_error(call, 200, 404, "there is no such file on the shared disk");
+        af_serve_error(call, 200, 404, "there is no such file on the shared disk");
         return;
     }
     snprintf(path, sizeof path, "/proc/self/fd/%d", call->fd);
@@ -214,7 +215,7 @@ static void keep_shared(struct serve_call *call, const struct upload *upload)
     af_bus_put_file(call->serve->bus, &file, kept, call);
 }
 
-void serve_upload(struct serve_call *call)
+void af_serve_upload(struct serve_call *call)
 {
     const struct af_exchange_part *part = af_exchange_part(call->exchange);
     if (call->request == NULL) { /* it has no body, so nobody was asked yet */
@@ -224,7 +225,7 @@ void serve_upload(struct serve_call *call)
     } else if (part != NULL) {
         keep_part(call, part);
     } else {
-        serve_error(call, 200, 400, "the body has no part `files`");
+        af_serve_error(call, 200, 400, "the body has no part `files`");
     }
 }
 
@@ -247,32 +248,32 @@ static void located(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     struct stat status;
     if (result->code == AF_BUS_INVALID || result->code == AF_BUS_NO_TASK) {
-        serve_error(call, 404, 404, "there is no such file");
+        af_serve_error(call, 404, 404, "there is no such file");
         return;
     }
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     int fd = open(result->text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         if (fd >= 0)
             close(fd);
-        serve_error(call, 404, 404, "the file is not there any more");
+        af_serve_error(call, 404, 404, "the file is not there any more");
         return;
     }
-    serve_count(call, 0);
+    af_serve_count(call, 0);
     af_exchange_answer_file(call->exchange, fd, status.st_size, "application/octet-stream");
 }
 
-void serve_download(struct serve_call *call)
+void af_serve_download(struct serve_call *call)
 {
     char *task = af_arena_string(&call->arena, call->path + sizeof SERVE_FILES - 1);
     char *name = strrchr(task, '/');
     if (name != NULL)
         *name++ = '\0';
-    if (name == NULL || !is_file_name(name) || !serve_is_id(task)) {
-        serve_error(call, 404, 404, "expected /files/<task>/<sha256>.<extension>");
+    if (name == NULL || !is_file_name(name) || !af_serve_is_id(task)) {
+        af_serve_error(call, 404, 404, "expected /files/<task>/<sha256>.<extension>");
         return;
     }
     struct af_buf url = AF_BUF_EMPTY;

@@ -86,85 +86,85 @@ struct serve_call {
 
 /* ---- Answers: answer.c. ---- */
 
-/* Begins an envelope: {"code":0,"message":"","data":  ; its data follows, then serve_send(). */
-struct af_buf serve_data(void);
-void serve_send(struct serve_call *call, struct af_buf *envelope_take);
+/* Begins an envelope: {"code":0,"message":"","data":  ; its data follows, then af_serve_send(). */
+struct af_buf af_serve_data(void);
+void af_serve_send(struct serve_call *call, struct af_buf *envelope_take);
 /* {"task_id": …} */
-void serve_send_task(struct serve_call *call, const char *task);
+void af_serve_send_task(struct serve_call *call, const char *task);
 /* The task manager's: {"Response":{"Data":{key: value}}} */
-void serve_send_bass(struct serve_call *call, const char *key, const char *value);
-void serve_send_text(struct serve_call *call, int status, const char *content_type,
-                     struct af_buf *text_take);
+void af_serve_send_bass(struct serve_call *call, const char *key, const char *value);
+void af_serve_send_text(struct serve_call *call, int status, const char *content_type,
+                        struct af_buf *text_take);
 
 /* An error of the platform's kind (HTTP 200), or with a status of HTTP's own. */
-void serve_error(struct serve_call *call, int status, int code, const char *format, ...)
+void af_serve_error(struct serve_call *call, int status, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* What serve_read() complained of. */
-void serve_malformed(struct serve_call *call);
+/* What af_serve_read() complained of. */
+void af_serve_malformed(struct serve_call *call);
 /* What the bus said no to. */
-void serve_bus_error(struct serve_call *call, const struct af_bus_result *result);
+void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *result);
 
 /* The key, its colon and a string; "null" for NULL. */
-void serve_append_text(struct af_buf *out, const char *key, const char *text);
-void serve_count(struct serve_call *call, int code);
+void af_serve_append_text(struct af_buf *out, const char *key, const char *text);
+void af_serve_count(struct serve_call *call, int code);
 
 /* Reads the body into a struct of the call's arena, which is zeroed first; NULL: it was answered
  * as malformed. */
-void *serve_read_body(struct serve_call *call, const struct serve_field *rows, size_t bytes);
+void *af_serve_read_body(struct serve_call *call, const struct serve_field *rows, size_t bytes);
 
 /* ---- Who calls: callers.c. ---- */
 
-struct serve_callers *serve_callers_new(const struct af_serve_options *options,
-                                        struct af_failure *why);
-void serve_callers_free(struct serve_callers *callers);
-size_t serve_callers_count(const struct serve_callers *callers); /* tokens */
+struct serve_callers *af_serve_callers_new(const struct af_serve_options *options,
+                                           struct af_failure *why);
+void af_serve_callers_free(struct serve_callers *callers);
+size_t af_serve_callers_count(const struct serve_callers *callers); /* tokens */
 
 /* Finds out who calls, and whether that one may; else answers and returns false. */
-bool serve_identify(struct serve_call *call);
+bool af_serve_identify(struct serve_call *call);
 
 /* Whether the password is a token of the node; and a new session of it, as text. */
-bool serve_knows_password(const struct serve_call *call, const char *node, const char *password);
-void serve_session_new(struct serve_call *call, const char *node, char text[65]);
+bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password);
+void af_serve_session_new(struct serve_call *call, const char *node, char text[65]);
 
 /* Whether it may be a node's or a task's ID. */
-bool serve_is_id(const char *text);
+bool af_serve_is_id(const char *text);
 
 /* The address of a node, as it last called from; or NULL. */
-const char *serve_address_of(const struct serve_callers *callers, const char *node);
+const char *af_serve_address_of(const struct serve_callers *callers, const char *node);
 
 /* ---- Endpoints. ---- */
 
-void serve_push(struct serve_call *call);
-void serve_pop(struct serve_call *call);
-void serve_ack(struct serve_call *call);
-void serve_unpark(struct serve_call *call);
+void af_serve_push(struct serve_call *call);
+void af_serve_pop(struct serve_call *call);
+void af_serve_ack(struct serve_call *call);
+void af_serve_unpark(struct serve_call *call);
 
-void serve_nodelist(struct serve_call *call);
-void serve_node_detail(struct serve_call *call);
-void serve_progress(struct serve_call *call);
-void serve_result(struct serve_call *call);
+void af_serve_nodelist(struct serve_call *call);
+void af_serve_node_detail(struct serve_call *call);
+void af_serve_progress(struct serve_call *call);
+void af_serve_result(struct serve_call *call);
 
-void serve_upload(struct serve_call *call);
-void serve_admit_upload(struct serve_call *call);
-void serve_download(struct serve_call *call);
+void af_serve_upload(struct serve_call *call);
+void af_serve_admit_upload(struct serve_call *call);
+void af_serve_download(struct serve_call *call);
 
-void serve_login(struct serve_call *call);
-void serve_launch(struct serve_call *call);
-void serve_open_launches(struct af_serve *serve); /* so that nodes may wait for them */
-void serve_dataset(struct serve_call *call);
-void serve_upload_bundle(struct serve_call *call);
-void serve_admit_bundle(struct serve_call *call);
-bool serve_is_bass(const struct serve_call *call);
+void af_serve_login(struct serve_call *call);
+void af_serve_launch(struct serve_call *call);
+void af_serve_open_launches(struct af_serve *serve); /* so that nodes may wait for them */
+void af_serve_dataset(struct serve_call *call);
+void af_serve_upload_bundle(struct serve_call *call);
+void af_serve_admit_bundle(struct serve_call *call);
+bool af_serve_is_bass(const struct serve_call *call);
 
-void serve_create_task(struct serve_call *call);
-void serve_list_tasks(struct serve_call *call);
-void serve_show_task(struct serve_call *call);
-void serve_end_task(struct serve_call *call);
+void af_serve_create_task(struct serve_call *call);
+void af_serve_list_tasks(struct serve_call *call);
+void af_serve_show_task(struct serve_call *call);
+void af_serve_end_task(struct serve_call *call);
 
-void serve_health(struct serve_call *call);
-void serve_ready(struct serve_call *call);
-void serve_metrics(struct serve_call *call);
-void serve_status(struct serve_call *call);
-extern const struct serve_endpoint serve_endpoints[];
+void af_serve_health(struct serve_call *call);
+void af_serve_ready(struct serve_call *call);
+void af_serve_metrics(struct serve_call *call);
+void af_serve_status(struct serve_call *call);
+extern const struct serve_endpoint af_serve_endpoints[];
 
 #endif

@@ -41,9 +41,9 @@ static void published(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     if (result->code != AF_BUS_OK)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else
-        serve_send_bass(call, "Status", "OK");
+        af_serve_send_bass(call, "Status", "OK");
 }
 
 /* The service is nobody's node: what it says has no sender, and that is how nodes know it. */
@@ -52,7 +52,7 @@ static void members_came(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     const struct launch *launch = call->request;
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     const char **targets = af_arena_alloc(&call->arena, (result->count + 1) * sizeof(const char *));
@@ -77,9 +77,9 @@ static void noted(void *arg, const struct af_bus_result *result)
     const struct launch *launch = call->request;
     struct af_bus_member self = {.node = call->node};
     if (result->code != AF_BUS_OK)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else if (launch->told == NULL)
-        serve_send_bass(call, "Status", "OK");
+        af_serve_send_bass(call, "Status", "OK");
     else
         af_bus_members(call->serve->bus, launch->task, &self, members_came, call);
 }
@@ -120,19 +120,19 @@ static bool read_description(struct serve_call *call, const void *bytes, size_t 
         const char *flow = af_request_string(&request, "flow");
         fine = version == LAUNCH_VERSION && flow != NULL && flow[0] != '\0';
         if (version != LAUNCH_VERSION)
-            serve_error(call, 200, 400,
-                        "the launch is of format %lld; this service knows format %d",
-                        (long long)version, LAUNCH_VERSION);
+            af_serve_error(call, 200, 400,
+                           "the launch is of format %lld; this service knows format %d",
+                           (long long)version, LAUNCH_VERSION);
         else if (!fine)
-            serve_error(call, 200, 400, "the launch names no `flow`");
+            af_serve_error(call, 200, 400, "the launch names no `flow`");
         else {
             struct af_buf told = AF_BUF_EMPTY;
             af_buf_append_string(&told, "{\"type\":\"launch\",");
-            serve_append_text(&told, "task", launch->task);
+            af_serve_append_text(&told, "task", launch->task);
             af_buf_append_char(&told, ',');
-            serve_append_text(&told, "flow", flow);
+            af_serve_append_text(&told, "flow", flow);
             af_buf_append_char(&told, ',');
-            serve_append_text(&told, "by", call->node);
+            af_serve_append_text(&told, "by", call->node);
             af_buf_append_string(&told, ",\"args\":[");
             append_args(&told, af_request_list(&request, "args"));
             af_buf_append_string(&told, "]}");
@@ -148,7 +148,7 @@ static void file_came(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     if (result->code == AF_BUS_CANCELLED)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else if (result->code != AF_BUS_OK || read_description(call, result->bytes, result->bytes_len))
         note(call);
 }
@@ -169,11 +169,11 @@ static bool read_bundle(const struct serve_call *call, const char *key, char *by
     return *len >= 0 && *len < AF_SERVE_LAUNCH_BYTES;
 }
 
-void serve_launch(struct serve_call *call)
+void af_serve_launch(struct serve_call *call)
 {
     char bytes[AF_SERVE_LAUNCH_BYTES];
     ssize_t len;
-    struct launch *launch = serve_read_body(call, launch_rows, sizeof *launch);
+    struct launch *launch = af_serve_read_body(call, launch_rows, sizeof *launch);
     if (launch == NULL)
         return;
     call->request = launch;
@@ -202,7 +202,7 @@ static void opened(void *arg, const struct af_bus_result *result)
         af_log(AF_LOG_WARNING, "nodes cannot be told of launches: %s", result->why);
 }
 
-void serve_open_launches(struct af_serve *serve)
+void af_serve_open_launches(struct af_serve *serve)
 {
     static const struct af_bus_task task = {.task = AF_BUS_LAUNCH_TASK, .open = true};
     af_bus_create_task(serve->bus, &task, opened, NULL);

@@ -28,29 +28,29 @@ static void pushed(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     const struct serve_push *push = call->request;
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     call->serve->counts.pushed += result->count;
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
     if (push->is_list)
         append_confirmations(&out, result);
-    serve_append_text(&out, "message_uuid", result->uuids[0]);
+    af_serve_append_text(&out, "message_uuid", result->uuids[0]);
     af_buf_append_char(&out, ',');
-    serve_append_text(&out, "task_id", push->posts[0].task);
+    af_serve_append_text(&out, "task_id", push->posts[0].task);
     af_buf_append_char(&out, '}');
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
-void serve_push(struct serve_call *call)
+void af_serve_push(struct serve_call *call)
 {
     struct serve_reading *reading = &call->serve->reading;
     const struct af_buf *body = af_exchange_body(call->exchange);
     struct serve_push *push = af_arena_alloc(&call->arena, sizeof *push);
     reading->arena = &call->arena;
-    if (!serve_read_push(reading, push, body->data, body->len)) {
-        serve_malformed(call);
+    if (!af_serve_read_push(reading, push, body->data, body->len)) {
+        af_serve_malformed(call);
         return;
     }
     for (size_t i = 0; i < push->count; i++)
@@ -79,7 +79,7 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
     af_buf_append_string(out, "{\"id\":");
     af_json_write_integer(out, item->id);
     af_buf_append_char(out, ',');
-    serve_append_text(out, "task_id", task);
+    af_serve_append_text(out, "task_id", task);
     af_buf_append_string(out, ",\"node_id_list\":[");
     for (size_t i = 0; i < item->target_count; i++) {
         if (i > 0)
@@ -89,12 +89,12 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
     af_buf_append_string(out, "],\"consume_by\":\"system\",\"consume_time\":\"");
     af_buf_append_string(out, time_text(call->serve));
     af_buf_append_string(out, "\",");
-    serve_append_text(out, "message_uuid", item->uuid);
+    af_serve_append_text(out, "message_uuid", item->uuid);
     af_buf_append_char(out, ',');
-    serve_append_text(out, "message_title", item->title);
+    af_serve_append_text(out, "message_title", item->title);
     if (item->sender != NULL) {
         af_buf_append_char(out, ',');
-        serve_append_text(out, "sender_id", item->sender);
+        af_serve_append_text(out, "sender_id", item->sender);
     }
     af_buf_append_string(out, ",\"message_content\":");
     af_buf_append(out, item->content, item->content_len);
@@ -119,7 +119,7 @@ static void park(struct serve_call *call)
     serve->parked_count++;
 }
 
-void serve_unpark(struct serve_call *call)
+void af_serve_unpark(struct serve_call *call)
 {
     if (!call->is_parked)
         return;
@@ -139,16 +139,16 @@ static bool is_crowded(const struct serve_call *call)
 
 static void refuse_crowded(struct serve_call *call)
 {
-    serve_error(call, 200, 503, "too many large answers are under way; try again");
+    af_serve_error(call, 200, 503, "too many large answers are under way; try again");
 }
 
 static void popped(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     const struct serve_pop *pop = call->request;
-    serve_unpark(call);
+    af_serve_unpark(call);
     if (result->code != AF_BUS_OK && result->code != AF_BUS_CANCELLED) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     call->serve->counts.acknowledged += pop->ack.count;
@@ -157,7 +157,7 @@ static void popped(void *arg, const struct af_bus_result *result)
         return;
     }
     call->serve->counts.handed_out += result->count;
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     if (pop->max > 0)
         af_buf_append_string(&out, "{\"messages\":[");
     for (size_t i = 0; i < result->count; i++) {
@@ -169,7 +169,7 @@ static void popped(void *arg, const struct af_bus_result *result)
         af_buf_append_string(&out, result->held ? "],\"held\":true}" : "]}");
     else if (result->count == 0)
         af_buf_append_string(&out, "{}");
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
 static struct serve_pop *read_pop(struct serve_call *call,
@@ -183,7 +183,7 @@ static struct serve_pop *read_pop(struct serve_call *call,
     call->request = pop;
     if (read(reading, pop, body->data, body->len))
         return pop;
-    serve_malformed(call);
+    af_serve_malformed(call);
     return NULL;
 }
 
@@ -204,10 +204,10 @@ static struct af_bus_take take_of(const struct serve_call *call, const struct se
     };
 }
 
-void serve_pop(struct serve_call *call)
+void af_serve_pop(struct serve_call *call)
 {
     struct af_serve *serve = call->serve;
-    const struct serve_pop *pop = read_pop(call, serve_read_pop);
+    const struct serve_pop *pop = read_pop(call, af_serve_read_pop);
     if (pop == NULL)
         return;
     if (is_crowded(call)) {
@@ -229,16 +229,16 @@ static void acknowledged(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     const struct serve_pop *pop = call->request;
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     call->serve->counts.acknowledged += pop->ack.count;
-    serve_send_task(call, pop->task);
+    af_serve_send_task(call, pop->task);
 }
 
-void serve_ack(struct serve_call *call)
+void af_serve_ack(struct serve_call *call)
 {
-    const struct serve_pop *pop = read_pop(call, serve_read_ack);
+    const struct serve_pop *pop = read_pop(call, af_serve_read_ack);
     if (pop == NULL)
         return;
     struct af_bus_take take = take_of(call, pop);

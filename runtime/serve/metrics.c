@@ -15,11 +15,11 @@
 
 static const int codes[SERVE_CODES] = {0, 400, 401, 403, 404, 405, 413, 503, 507, -1};
 
-void serve_count(struct serve_call *call, int code)
+void af_serve_count(struct serve_call *call, int code)
 {
     size_t row = SERVE_ENDPOINTS_MAX, column = 0;
     if (call->endpoint != NULL)
-        row = (size_t)(call->endpoint - serve_endpoints);
+        row = (size_t)(call->endpoint - af_serve_endpoints);
     while (codes[column] != code && codes[column] != -1)
         column++;
     call->serve->counts.requests[row][column]++;
@@ -38,8 +38,8 @@ static void append_requests(struct af_buf *out, const struct serve_counts *count
                 af_buf_printf(out,
                               "afrun_requests_total{method=\"%s\",path=\"%s\",code=\"%d\"} %" PRIu64
                               "\n",
-                              row == SERVE_ENDPOINTS_MAX ? "" : serve_endpoints[row].method,
-                              row == SERVE_ENDPOINTS_MAX ? "other" : serve_endpoints[row].name,
+                              row == SERVE_ENDPOINTS_MAX ? "" : af_serve_endpoints[row].method,
+                              row == SERVE_ENDPOINTS_MAX ? "other" : af_serve_endpoints[row].name,
                               codes[column], counts->requests[row][column]);
 }
 
@@ -50,8 +50,8 @@ static void append_times(struct af_buf *out, const struct serve_counts *counts)
     char label[64];
     af_metrics_head(out, name, "histogram",
                     "Time from a request's head to its answer; polls that waited are left out.");
-    for (size_t row = 0; serve_endpoints[row].name != NULL; row++) {
-        snprintf(label, sizeof label, "path=\"%s\"", serve_endpoints[row].name);
+    for (size_t row = 0; af_serve_endpoints[row].name != NULL; row++) {
+        snprintf(label, sizeof label, "path=\"%s\"", af_serve_endpoints[row].name);
         if (memcmp(&counts->times[row], &none, sizeof none) != 0)
             af_metrics_histogram(out, name, label, &counts->times[row]);
     }
@@ -132,7 +132,7 @@ static void measured(void *arg, const struct af_bus_result *result)
     struct totals totals = read_totals(&serve->reading, result);
     int64_t age_ns = af_loop_now_ns(serve->loop);
     struct af_buf out = AF_BUF_EMPTY;
-    serve_count(call, 0);
+    af_serve_count(call, 0);
     append_requests(&out, counts);
     append_times(&out, counts);
     af_metrics_number(&out, "contracts_pushed_total", "counter",
@@ -146,22 +146,22 @@ static void measured(void *arg, const struct af_bus_result *result)
     af_metrics_number(&out, "connections", "gauge", "Connections that are open now.",
                       af_http_server_connections(serve->http));
     af_metrics_process(&out, af_loop_wall_ns(serve->loop) - age_ns);
-    serve_send_text(call, 200, "text/plain; version=0.0.4", &out);
+    af_serve_send_text(call, 200, "text/plain; version=0.0.4", &out);
 }
 
-void serve_metrics(struct serve_call *call)
+void af_serve_metrics(struct serve_call *call)
 {
     af_bus_status(call->serve->bus, NULL, measured, call);
 }
 
-void serve_status(struct serve_call *call)
+void af_serve_status(struct serve_call *call)
 {
     const struct af_serve *serve = call->serve;
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    serve_append_text(&out, "version", AF_VERSION);
+    af_serve_append_text(&out, "version", AF_VERSION);
     af_buf_append_char(&out, ',');
-    serve_append_text(&out, "bus", serve->options.bus_name);
+    af_serve_append_text(&out, "bus", serve->options.bus_name);
     af_buf_printf(&out,
                   ",\"uptime_seconds\":%" PRId64
                   ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
@@ -171,15 +171,15 @@ void serve_status(struct serve_call *call)
                   serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
                   serve->counts.acknowledged, af_metrics_resident_bytes(),
                   serve->is_stopping ? "true" : "false");
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
-void serve_health(struct serve_call *call)
+void af_serve_health(struct serve_call *call)
 {
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_append_string(&out, "ok\n");
-    serve_count(call, 0);
-    serve_send_text(call, 200, "text/plain", &out);
+    af_serve_count(call, 0);
+    af_serve_send_text(call, 200, "text/plain", &out);
 }
 
 /* A task that cannot be: the bus looks, and says that there is none. */
@@ -189,11 +189,11 @@ static void looked(void *arg, const struct af_bus_result *result)
     bool ready = result->code == AF_BUS_OK || result->code == AF_BUS_NO_TASK;
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_printf(&out, "%s\n", ready ? "ready" : "the bus does not answer as it should");
-    serve_count(call, ready ? 0 : 503);
-    serve_send_text(call, ready ? 200 : 503, "text/plain", &out);
+    af_serve_count(call, ready ? 0 : 503);
+    af_serve_send_text(call, ready ? 200 : 503, "text/plain", &out);
 }
 
-void serve_ready(struct serve_call *call)
+void af_serve_ready(struct serve_call *call)
 {
     if (!call->serve->is_stopping) {
         af_bus_status(call->serve->bus, "afrun:none", looked, call);
@@ -201,6 +201,6 @@ void serve_ready(struct serve_call *call)
     }
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_append_string(&out, "ending\n");
-    serve_count(call, 503);
-    serve_send_text(call, 503, "text/plain", &out);
+    af_serve_count(call, 503);
+    af_serve_send_text(call, 503, "text/plain", &out);
 }

@@ -60,7 +60,7 @@ static const struct serve_field single_rows[] = {
 static void need(struct serve_reading *reading, bool is_there, const char *field)
 {
     if (!is_there)
-        serve_complain(reading, field, "is missing");
+        af_serve_complain(reading, field, "is missing");
 }
 
 /* Whether a body has a field of that name at its top, told cheaply and perhaps wrongly so. */
@@ -112,19 +112,19 @@ static bool read_single(struct serve_reading *reading, struct serve_push *push,
     return true;
 }
 
-bool serve_read_push(struct serve_reading *reading, struct serve_push *push, const char *body,
-                     size_t len)
+bool af_serve_read_push(struct serve_reading *reading, struct serve_push *push, const char *body,
+                        size_t len)
 {
     struct push read = {0};
     if (body == NULL)
         body = "";
     if (mentions(body, len, "\"messages\"")) {
-        if (!serve_read(reading, push_rows, &read, body, len))
+        if (!af_serve_read(reading, push_rows, &read, body, len))
             return false;
         if (read.messages.count > 0)
             return read_list(reading, push, &read);
     }
-    return serve_read(reading, single_rows, &read.message, body, len) &&
+    return af_serve_read(reading, single_rows, &read.message, body, len) &&
            read_single(reading, push, &read.message);
 }
 
@@ -155,16 +155,16 @@ static const struct serve_field ack_rows[] = {
     {0},
 };
 
-bool serve_read_pop(struct serve_reading *reading, struct serve_pop *pop, const char *body,
-                    size_t len)
+bool af_serve_read_pop(struct serve_reading *reading, struct serve_pop *pop, const char *body,
+                       size_t len)
 {
     memset(pop, 0, sizeof *pop);
-    return serve_read(reading, pop_rows, pop, body == NULL ? "" : body, len);
+    return af_serve_read(reading, pop_rows, pop, body == NULL ? "" : body, len);
 }
 
-bool serve_read_ack(struct serve_reading *reading, struct serve_pop *ack, const char *body,
-                    size_t len)
+bool af_serve_read_ack(struct serve_reading *reading, struct serve_pop *ack, const char *body,
+                       size_t len)
 {
     memset(ack, 0, sizeof *ack);
-    return serve_read(reading, ack_rows, ack, body == NULL ? "" : body, len);
+    return af_serve_read(reading, ack_rows, ack, body == NULL ? "" : body, len);
 }

@@ -21,11 +21,11 @@ struct serve_pop {
 
 /* Each reads a body; false: the reading's errors say why. Texts go to the reading's arena, contents
  * are borrowed from the body. */
-bool serve_read_push(struct serve_reading *reading, struct serve_push *push, const char *body,
-                     size_t len);
-bool serve_read_pop(struct serve_reading *reading, struct serve_pop *pop, const char *body,
-                    size_t len);
-bool serve_read_ack(struct serve_reading *reading, struct serve_pop *ack, const char *body,
-                    size_t len);
+bool af_serve_read_push(struct serve_reading *reading, struct serve_push *push, const char *body,
+                        size_t len);
+bool af_serve_read_pop(struct serve_reading *reading, struct serve_pop *pop, const char *body,
+                       size_t len);
+bool af_serve_read_ack(struct serve_reading *reading, struct serve_pop *ack, const char *body,
+                       size_t len);
 
 #endif

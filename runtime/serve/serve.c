@@ -22,44 +22,44 @@
 #define NONE SERVE_BODY_NONE
 #define PART SERVE_BODY_PART
 
-const struct serve_endpoint serve_endpoints[] = {
-    {"pop", "POST", API "/message/pop", NULL, SERVE_NODE, JSON, serve_pop, NULL},
-    {"push", "POST", API "/message/push", NULL, SERVE_NODE, JSON, serve_push, NULL},
-    {"ack", "POST", API "/message/ack", NULL, SERVE_NODE, JSON, serve_ack, NULL},
-    {"nodelist", "POST", API "/task/nodelist", NULL, SERVE_NODE, JSON, serve_nodelist, NULL},
+const struct serve_endpoint af_serve_endpoints[] = {
+    {"pop", "POST", API "/message/pop", NULL, SERVE_NODE, JSON, af_serve_pop, NULL},
+    {"push", "POST", API "/message/push", NULL, SERVE_NODE, JSON, af_serve_push, NULL},
+    {"ack", "POST", API "/message/ack", NULL, SERVE_NODE, JSON, af_serve_ack, NULL},
+    {"nodelist", "POST", API "/task/nodelist", NULL, SERVE_NODE, JSON, af_serve_nodelist, NULL},
     {"node_detail", "POST", API "/fed/network/node/detail", NULL, SERVE_NODE, JSON,
-     serve_node_detail, NULL},
-    {"progress", "POST", API "/federated/task/progress", NULL, SERVE_NODE, JSON, serve_progress,
+     af_serve_node_detail, NULL},
+    {"progress", "POST", API "/federated/task/progress", NULL, SERVE_NODE, JSON, af_serve_progress,
      NULL},
-    {"automl_progress", "POST", API "/automl/task/progress", NULL, SERVE_NODE, JSON, serve_progress,
-     NULL},
+    {"automl_progress", "POST", API "/automl/task/progress", NULL, SERVE_NODE, JSON,
+     af_serve_progress, NULL},
     {"verify_upload", "POST", API "/federated/task/verify/upload", NULL, SERVE_NODE, JSON,
-     serve_result, NULL},
+     af_serve_result, NULL},
     {"train_upload", "POST", API "/federated/task/train/upload", NULL, SERVE_NODE, JSON,
-     serve_result, NULL},
-    {"upload", "POST", API "/file/upload", NULL, SERVE_NODE, PART, serve_upload,
-     serve_admit_upload},
-    {"download", "GET", SERVE_FILES, NULL, SERVE_NODE, NONE, serve_download, NULL},
-    {"login", "POST", SERVE_BASS, "Login", SERVE_ANYBODY, JSON, serve_login, NULL},
-    {"launch", "POST", SERVE_BASS, "StartCalculationTaskRunning", SERVE_NODE, JSON, serve_launch,
+     af_serve_result, NULL},
+    {"upload", "POST", API "/file/upload", NULL, SERVE_NODE, PART, af_serve_upload,
+     af_serve_admit_upload},
+    {"download", "GET", SERVE_FILES, NULL, SERVE_NODE, NONE, af_serve_download, NULL},
+    {"login", "POST", SERVE_BASS, "Login", SERVE_ANYBODY, JSON, af_serve_login, NULL},
+    {"launch", "POST", SERVE_BASS, "StartCalculationTaskRunning", SERVE_NODE, JSON, af_serve_launch,
      NULL},
-    {"dataset", "POST", SERVE_BASS, "VerifyTaskDataSetCallback", SERVE_NODE, JSON, serve_dataset,
+    {"dataset", "POST", SERVE_BASS, "VerifyTaskDataSetCallback", SERVE_NODE, JSON, af_serve_dataset,
      NULL},
-    {"bundle", "POST", SERVE_BASS, "UploadFile", SERVE_NODE, PART, serve_upload_bundle,
-     serve_admit_bundle},
-    {"create_task", "POST", "/admin/tasks", NULL, SERVE_ADMIN, JSON, serve_create_task, NULL},
-    {"list_tasks", "GET", "/admin/tasks", NULL, SERVE_ADMIN, NONE, serve_list_tasks, NULL},
-    {"show_task", "GET", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_show_task, NULL},
-    {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_end_task, NULL},
-    {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, serve_end_task, NULL},
-    {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, serve_health, NULL},
-    {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, serve_ready, NULL},
-    {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, serve_metrics, NULL},
-    {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, serve_status, NULL},
+    {"bundle", "POST", SERVE_BASS, "UploadFile", SERVE_NODE, PART, af_serve_upload_bundle,
+     af_serve_admit_bundle},
+    {"create_task", "POST", "/admin/tasks", NULL, SERVE_ADMIN, JSON, af_serve_create_task, NULL},
+    {"list_tasks", "GET", "/admin/tasks", NULL, SERVE_ADMIN, NONE, af_serve_list_tasks, NULL},
+    {"show_task", "GET", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_show_task, NULL},
+    {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL},
+    {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL},
+    {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, af_serve_health, NULL},
+    {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, af_serve_ready, NULL},
+    {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, af_serve_metrics, NULL},
+    {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, af_serve_status, NULL},
     {0},
 };
 
-_Static_assert(sizeof serve_endpoints / sizeof serve_endpoints[0] <= SERVE_ENDPOINTS_MAX,
+_Static_assert(sizeof af_serve_endpoints / sizeof af_serve_endpoints[0] <= SERVE_ENDPOINTS_MAX,
                "counts have a row for each endpoint");
 
 /* ---- Which endpoint. ---- */
@@ -76,7 +76,7 @@ static const struct serve_endpoint *find_endpoint(struct serve_call *call, bool 
     const char *method = af_exchange_method(call->exchange);
     const char *cmb = NULL;
     *is_known = false;
-    for (const struct serve_endpoint *row = serve_endpoints; row->name != NULL; row++) {
+    for (const struct serve_endpoint *row = af_serve_endpoints; row->name != NULL; row++) {
         if (!is_path(row, call->path))
             continue;
         if (row->cmb != NULL && cmb == NULL)
@@ -91,7 +91,7 @@ static const struct serve_endpoint *find_endpoint(struct serve_call *call, bool 
     return NULL;
 }
 
-bool serve_is_bass(const struct serve_call *call)
+bool af_serve_is_bass(const struct serve_call *call)
 {
     return strcmp(call->path, SERVE_BASS) == 0;
 }
@@ -108,9 +108,9 @@ static bool take_prefix(struct serve_call *call)
         call->prefix_node = af_arena_copy(&call->arena, id, (size_t)(rest - id));
         call->path = rest;
     }
-    if (rest != NULL && serve_is_id(call->prefix_node))
+    if (rest != NULL && af_serve_is_id(call->prefix_node))
         return true;
-    serve_error(call, 404, 404, "expected /node/<id>/…");
+    af_serve_error(call, 404, 404, "expected /node/<id>/…");
     return false;
 }
 
@@ -125,15 +125,15 @@ static bool admit(struct serve_call *call)
     call->endpoint = find_endpoint(call, &is_known);
     if (af_exchange_header(call->exchange, "Origin") != NULL) {
         /* Whoever is local may be trusted as this node; a page in somebody's browser may not. */
-        serve_error(call, 403, 403, "web pages may not call this service");
+        af_serve_error(call, 403, 403, "web pages may not call this service");
         return false;
     }
     if (call->endpoint == NULL) {
-        serve_error(call, is_known ? 405 : 404, is_known ? 405 : 404, "%s",
-                    is_known ? "another method is expected" : "there is no such path");
+        af_serve_error(call, is_known ? 405 : 404, is_known ? 405 : 404, "%s",
+                       is_known ? "another method is expected" : "there is no such path");
         return false;
     }
-    return serve_identify(call);
+    return af_serve_identify(call);
 }
 
 static void on_begin(void *arg, struct af_exchange *exchange)
@@ -171,7 +171,7 @@ static void on_refused(void *arg, struct af_exchange *exchange, enum af_exchange
         [AF_EXCHANGE_DISK] = 507,
     };
     (void)arg;
-    serve_error(af_exchange_data(exchange), 200, codes[refusal], "%s", why);
+    af_serve_error(af_exchange_data(exchange), 200, codes[refusal], "%s", why);
 }
 
 static void on_gone(void *arg, struct af_exchange *exchange)
@@ -186,7 +186,7 @@ static void on_end(void *arg, struct af_exchange *exchange)
 {
     struct serve_call *call = af_exchange_data(exchange);
     (void)arg;
-    serve_unpark(call);
+    af_serve_unpark(call);
     if (call->fd >= 0)
         close(call->fd);
     af_arena_release(&call->arena);
@@ -211,7 +211,7 @@ static int check_options(struct af_serve *serve, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, "serve",
                               "nobody could call: say who callers are by --tokens, --client-ca, "
                               "--node or --prefix-nodes");
-    if (options->node != NULL && !serve_is_id(options->node))
+    if (options->node != NULL && !af_serve_is_id(options->node))
         return af_failure_set(why, AF_FAILURE_USAGE, "--node", "is no node's ID");
     if ((options->certificate == NULL) != (options->key == NULL) ||
         (options->client_ca != NULL && options->certificate == NULL))
@@ -239,10 +239,10 @@ static int start(struct af_serve *serve, struct af_failure *why)
 {
     if (check_options(serve, why) != 0 || open_shared_disk(serve, why) != 0)
         return -1;
-    serve->callers = serve_callers_new(&serve->options, why);
+    serve->callers = af_serve_callers_new(&serve->options, why);
     if (serve->callers == NULL)
         return -1;
-    if (serve->options.tokens != NULL && serve_callers_count(serve->callers) == 0)
+    if (serve->options.tokens != NULL && af_serve_callers_count(serve->callers) == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, serve->options.tokens, "holds no token");
     af_exchange_clean_folder(serve->options.files);
     struct af_http_server_options http = {
@@ -256,7 +256,7 @@ static int start(struct af_serve *serve, struct af_failure *why)
     serve->http = af_http_server_new(serve->loop, &http, why);
     if (serve->http == NULL)
         return -1;
-    serve_open_launches(serve);
+    af_serve_open_launches(serve);
     return 0;
 }
 
@@ -283,7 +283,7 @@ char *af_serve_describe(const struct af_serve *serve)
                   af_http_server_url(serve->http), options->bus_name);
     const char *comma = " ";
     if (options->tokens != NULL) {
-        size_t count = serve_callers_count(serve->callers);
+        size_t count = af_serve_callers_count(serve->callers);
         af_buf_printf(&out, "%s%zu token%s", comma, count, count == 1 ? "" : "s");
         comma = ", ";
     }
@@ -313,8 +313,8 @@ void af_serve_free(struct af_serve *serve)
     if (serve == NULL)
         return;
     af_http_server_free(serve->http);
-    serve_callers_free(serve->callers);
-    serve_reading_release(&serve->reading);
+    af_serve_callers_free(serve->callers);
+    af_serve_reading_release(&serve->reading);
     if (serve->shared_disk >= 0)
         close(serve->shared_disk);
     free(serve);

@@ -36,13 +36,13 @@ static void append_record(struct af_buf *out, const char *task, const struct af_
                           bool open)
 {
     af_buf_append_char(out, '{');
-    serve_append_text(out, "task_id", task);
+    af_serve_append_text(out, "task_id", task);
     af_buf_append_char(out, ',');
-    serve_append_text(out, "node_id", member->node);
+    af_serve_append_text(out, "node_id", member->node);
     af_buf_printf(out, ",\"role\":%d", member->number == 0 && !open ? 2 : member->number);
     if (member->role != NULL && member->role[0] != '\0') {
         af_buf_append_char(out, ',');
-        serve_append_text(out, "role_name", member->role);
+        af_serve_append_text(out, "role_name", member->role);
     }
     af_buf_append_string(out, ",\"status\":1,\"dataset_status\":2,\"node_task_status\":0,"
                               "\"verify_time\":null,\"start_time\":null,\"end_time\":null}");
@@ -53,10 +53,10 @@ static void listed(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     const struct nodelist *request = call->request;
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     af_buf_append_string(&out, "{\"current\":1,\"page\":1,\"records\":[");
     for (size_t i = 0; i < result->count; i++) {
         if (i > 0)
@@ -65,12 +65,12 @@ static void listed(void *arg, const struct af_bus_result *result)
     }
     af_buf_printf(&out, "],\"size\":%zu,\"total\":%zu%s}", result->count, result->count,
                   result->open ? ",\"open\":true" : "");
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
-void serve_nodelist(struct serve_call *call)
+void af_serve_nodelist(struct serve_call *call)
 {
-    struct nodelist *request = serve_read_body(call, nodelist_rows, sizeof *request);
+    struct nodelist *request = af_serve_read_body(call, nodelist_rows, sizeof *request);
     call->request = request;
     if (request == NULL)
         return;
@@ -103,35 +103,35 @@ static void found_node(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
     const struct node_detail *request = call->request;
-    const char *address = serve_address_of(call->serve->callers, request->node);
+    const char *address = af_serve_address_of(call->serve->callers, request->node);
     if (result->code != AF_BUS_OK) {
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
         return;
     }
     if (!is_among(result, request->node)) {
-        serve_error(call, 200, 404, "the task has no such node");
+        af_serve_error(call, 200, 404, "the task has no such node");
         return;
     }
     if (address == NULL && call->serve->is_loopback)
         address = "127.0.0.1"; /* where else could it be */
     if (address == NULL) {
-        serve_error(call, 200, 404, "the node has not called yet, so its address is not known");
+        af_serve_error(call, 200, 404, "the node has not called yet, so its address is not known");
         return;
     }
-    struct af_buf out = serve_data();
+    struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    serve_append_text(&out, "node_id", request->node);
+    af_serve_append_text(&out, "node_id", request->node);
     af_buf_append_char(&out, ',');
-    serve_append_text(&out, "node_ip", address);
+    af_serve_append_text(&out, "node_ip", address);
     af_buf_append_char(&out, ',');
-    serve_append_text(&out, "node_name", request->node);
+    af_serve_append_text(&out, "node_name", request->node);
     af_buf_append_char(&out, '}');
-    serve_send(call, &out);
+    af_serve_send(call, &out);
 }
 
-void serve_node_detail(struct serve_call *call)
+void af_serve_node_detail(struct serve_call *call)
 {
-    struct node_detail *request = serve_read_body(call, node_detail_rows, sizeof *request);
+    struct node_detail *request = af_serve_read_body(call, node_detail_rows, sizeof *request);
     call->request = request;
     struct af_bus_member self = {.node = call->node};
     if (request != NULL)
@@ -150,9 +150,9 @@ static void told(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     const struct told *request = call->request;
     if (result->code != AF_BUS_OK)
-        serve_bus_error(call, result);
+        af_serve_bus_error(call, result);
     else
-        serve_send_task(call, request->task);
+        af_serve_send_task(call, request->task);
 }
 
 static const struct serve_field progress_rows[] = {
@@ -162,9 +162,9 @@ static const struct serve_field progress_rows[] = {
     {0},
 };
 
-void serve_progress(struct serve_call *call)
+void af_serve_progress(struct serve_call *call)
 {
-    struct told *request = serve_read_body(call, progress_rows, sizeof *request);
+    struct told *request = af_serve_read_body(call, progress_rows, sizeof *request);
     call->request = request;
     if (request == NULL)
         return;
@@ -186,15 +186,15 @@ static const struct serve_field result_rows[] = {
     {0},
 };
 
-void serve_result(struct serve_call *call)
+void af_serve_result(struct serve_call *call)
 {
-    struct told *request = serve_read_body(call, result_rows, sizeof *request);
+    struct told *request = af_serve_read_body(call, result_rows, sizeof *request);
     call->request = request;
     if (request == NULL)
         return;
     if (strcmp(request->file_type, "py") != 0 && strcmp(request->file_type, "pickle") != 0) {
-        serve_complain(&call->serve->reading, "file_type", "expected py or pickle");
-        serve_malformed(call);
+        af_serve_complain(&call->serve->reading, "file_type", "expected py or pickle");
+        af_serve_malformed(call);
         return;
     }
     struct af_bus_note note = {

@@ -82,18 +82,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *body = malloc(size); /* of its own, so that reading beyond it is found */
     memcpy(body, data + 1, size - 1);
     if (data[0] % 3 == 0) {
-        ok = serve_read_push(&reading, &push, body, size - 1);
+        ok = af_serve_read_push(&reading, &push, body, size - 1);
         if (ok)
             look_at_push(&push);
     } else {
-        ok = data[0] % 3 == 1 ? serve_read_pop(&reading, &pop, body, size - 1)
-                              : serve_read_ack(&reading, &pop, body, size - 1);
+        ok = data[0] % 3 == 1 ? af_serve_read_pop(&reading, &pop, body, size - 1)
+                              : af_serve_read_ack(&reading, &pop, body, size - 1);
         if (ok)
             look_at_pop(&pop);
     }
     if (!ok)
         demand_reasons(&reading);
-    serve_reading_release(&reading);
+    af_serve_reading_release(&reading);
     af_arena_release(&arena);
     free(body);
     return 0;

@@ -134,6 +134,9 @@ local function check_symbols(may, build)
       elseif kind then
         defined[name] = folder_of(path)
         defined_by[name] = path
+        if not name:find "^af_" and name ~= "main" then
+          print(("%s: exports %s, which does not begin with af_"):format(path, name))
+        end
       end
     end
     if source then source:close() end

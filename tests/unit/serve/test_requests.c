@@ -29,7 +29,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *world = *state;
-    serve_reading_release(&world->reading);
+    af_serve_reading_release(&world->reading);
     af_arena_release(&world->arena);
     free(world);
     return 0;
@@ -37,7 +37,7 @@ static int tear_down(void **state)
 
 static bool read_push(struct world *world, const char *body)
 {
-    return serve_read_push(&world->reading, &world->push, body, strlen(body));
+    return af_serve_read_push(&world->reading, &world->push, body, strlen(body));
 }
 
 static void expect_errors(struct world *world, const char *errors)
@@ -110,7 +110,7 @@ static void test_all_that_is_wrong_is_said_with_its_place(void **state)
     assert_false(read_push(world, "[]"));
     expect_errors(world, "\"expected a JSON object\"");
     assert_false(read_push(world, ""));
-    assert_false(serve_read_push(&world->reading, &world->push, NULL, 0));
+    assert_false(af_serve_read_push(&world->reading, &world->push, NULL, 0));
 }
 
 static void test_errors_never_repeat_what_was_sent(void **state)
@@ -138,7 +138,7 @@ static bool read_pop(struct world *world, const char *fields)
 {
     struct af_buf body = AF_BUF_EMPTY;
     af_buf_printf(&body, "{\"task_id\":\"T\",\"channel\":\"c\"%s}", fields);
-    bool ok = serve_read_pop(&world->reading, &world->pop, body.data, body.len);
+    bool ok = af_serve_read_pop(&world->reading, &world->pop, body.data, body.len);
     af_buf_release(&body);
     return ok;
 }
@@ -174,10 +174,10 @@ static void test_an_ack_names_what_is_done_with(void **state)
     static const char body[] =
         "{\"task_id\":\"T\",\"channel\":\"c\",\"ack\":[],\"holder\":\"h\",\"release\":true}";
     static const char without[] = "{\"task_id\":\"T\",\"channel\":\"c\"}";
-    assert_true(serve_read_ack(&world->reading, &world->pop, body, sizeof body - 1));
+    assert_true(af_serve_read_ack(&world->reading, &world->pop, body, sizeof body - 1));
     assert_true(world->pop.release);
     assert_string_equal(world->pop.holder, "h");
-    assert_false(serve_read_ack(&world->reading, &world->pop, without, sizeof without - 1));
+    assert_false(af_serve_read_ack(&world->reading, &world->pop, without, sizeof without - 1));
     expect_errors(world, "\"ack: is missing\"");
 }
 
