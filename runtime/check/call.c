@@ -75,13 +75,13 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     struct af_check_outcome *out = check->recording;
     const struct af_party_spec *spec = af_party_spec(party);
     const struct af_flow_state *state = af_party_state(party);
-    char where[300], said[AF_FAILURE_TEXT_MAX + 300];
+    char where[AF_FLOW_PLACE_BYTES], said[AF_FAILURE_TEXT_MAX + 300];
     if (kind == AF_FINDING_FAILED && check->allow_fail)
         return;
     int line = state == NULL ? 0 : state->line;
     if (check->recorded_input < AF_CHECK_TIMER && check->messages[check->recorded_input].inert)
         line = af_script_flow(spec->script)->roles[spec->role].line; /* so in all of its states */
-    snprintf(where, sizeof where, "%s:%d", af_script_file(spec->script)->name, line);
+    af_flow_place(af_script_file(spec->script)->name, line, where, sizeof where);
     snprintf(said, sizeof said, "%s", text);
     if (kind == AF_FINDING_UNEXPECTED)
         leave_out_sender(said);
@@ -283,10 +283,10 @@ static void refuse_reload(struct af_check *check, struct af_party *party,
                           struct af_check_outcome *out, const struct af_failure *why)
 {
     char text[AF_FAILURE_TEXT_MAX + 100];
-    char where[300];
+    char where[AF_FLOW_PLACE_BYTES];
     const struct af_flow_state *state = af_party_state(party);
     snprintf(text, sizeof text, "the upgrade in state '%s' is refused: %s", state->name, why->why);
-    snprintf(where, sizeof where, "%s:%d", af_script_file(check->scripts[0])->name, state->line);
+    af_flow_place(af_script_file(check->scripts[0])->name, state->line, where, sizeof where);
     out->violation = af_check_violation(check, AF_CHECK_REFUSED,
                                         check->roles[0][af_party_spec(party)->member], where, text);
 }

@@ -200,10 +200,12 @@ static void print_ends(const struct af_check_result *result)
 
 static void print_unreached(const struct af_tell_check *tell, const struct af_check_result *result)
 {
+    char place[AF_FLOW_PLACE_BYTES];
     if (result->unreached_count > 0)
         puts(result->exhaustive ? "never reached, within these bounds:" : "not reached so far:");
     for (size_t i = 0; i < result->unreached_count; i++)
-        printf("  %s:%d  %s\n", tell->check->path, result->unreached[i].line,
+        printf("  %s  %s\n",
+               af_flow_place(tell->check->path, result->unreached[i].line, place, sizeof place),
                result->unreached[i].what);
 }
 

@@ -53,10 +53,12 @@ void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
             af_buf_printf(out, " (%s)", call);
         return;
     }
+    char place[AF_FLOW_PLACE_BYTES];
     if (state == NULL)
         return;
-    af_buf_printf(out, "state '%s' (%s:%d), for ", state->name,
-                  af_script_file(run->spec.script)->name, state->line);
+    af_buf_printf(
+        out, "state '%s' (%s), for ", state->name,
+        af_flow_place(af_script_file(run->spec.script)->name, state->line, place, sizeof place));
     for (size_t i = 0; i < run->flow->event_count; i++) {
         if (state->events[i] != AF_EVENT_HANDLED)
             continue;

@@ -18,10 +18,12 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
 {
     struct af_party_run *run = arg;
     const struct af_flow_state *state = af_party_state(party);
-    char line[AF_FAILURE_TEXT_MAX + 300];
+    char line[AF_FAILURE_TEXT_MAX + 300], place[AF_FLOW_PLACE_BYTES];
     if (kind == AF_FINDING_UNEXPECTED)
-        snprintf(line, sizeof line, "%s (%s:%d): %s", run->spec.node,
-                 af_script_file(run->spec.script)->name, state == NULL ? 0 : state->line, text);
+        snprintf(line, sizeof line, "%s (%s): %s", run->spec.node,
+                 af_flow_place(af_script_file(run->spec.script)->name,
+                               state == NULL ? 0 : state->line, place, sizeof place),
+                 text);
     else
         snprintf(line, sizeof line, "%s%s: %s", run->spec.node,
                  kind == AF_FINDING_FAILED ? " failed" : "", text);

@@ -6,6 +6,7 @@
 #include "json/json.h"
 #include "script/script.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int af_flow_find_event(const struct af_flow *flow, const char *type, size_t len)
@@ -54,4 +55,10 @@ bool af_flow_is_name(const char *text)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             return false;
     return true;
+}
+
+const char *af_flow_place(const char *file, int line, char *to, size_t size)
+{
+    snprintf(to, size, line > 0 ? "%s:%d" : "%s", file, line);
+    return to;
 }

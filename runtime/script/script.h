@@ -126,6 +126,11 @@ int af_flow_refuse_role(const struct af_flow *flow, const char *name, const char
                         struct af_failure *why);
 int af_flow_find_state(const struct af_flow_role *role, const char *name);
 
+/* "flow.lua:12", or the file alone where the line is not known (0): a role without a function has
+ * none. Returns to. */
+#define AF_FLOW_PLACE_BYTES 300
+const char *af_flow_place(const char *file, int line, char *to, size_t size);
+
 /* A name of any of these: not NULL nor empty, at most AF_SCRIPT_NAME_BYTES_MAX bytes, UTF-8, no
  * control characters. */
 bool af_flow_is_name(const char *text);

@@ -68,15 +68,17 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     const char *id = node_of(party)->id;
     bool allow = sim->options->allow_fail || af_fault_options_any(&sim->options->faults);
     const struct af_flow_state *state = af_party_state(party);
+    char place[AF_FLOW_PLACE_BYTES];
     switch (kind) {
     case AF_FINDING_RAISED:
         af_sim_finding(sim, true, "%s: %s", id, text);
         break;
     case AF_FINDING_UNEXPECTED:
         sim->unexpected++;
-        af_sim_finding(sim, true, "%s (%s:%d): %s", id,
-                       af_script_file(af_party_spec(party)->script)->name,
-                       state == NULL ? 0 : state->line, text);
+        af_sim_finding(sim, true, "%s (%s): %s", id,
+                       af_flow_place(af_script_file(af_party_spec(party)->script)->name,
+                                     state == NULL ? 0 : state->line, place, sizeof place),
+                       text);
         break;
     case AF_FINDING_FAILED:
         if (!allow)

@@ -542,8 +542,8 @@ static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool 
     if (state == NULL)
         return;
     describe_wait(af_script_flow(script), state, &words);
-    char place[300];
-    snprintf(place, sizeof place, state->line > 0 ? "%s:%d" : "%s", file, state->line);
+    char place[AF_FLOW_PLACE_BYTES];
+    af_flow_place(file, state->line, place, sizeof place);
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
     af_trace_string(sim->trace, "party", node->id);
     af_trace_string(sim->trace, "state", state->name);
