@@ -15,6 +15,8 @@
 #include "base/failure.h"
 #include "base/mem.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -146,11 +148,14 @@ static const struct af_trust_key *find(const struct af_trust *trust, const unsig
     return NULL;
 }
 
-/* As minisign writes it: the last byte first. */
+/* As minisign writes it: the last byte first, and no zeros before. */
 static void write_number(const unsigned char *number, char text[2 * NUMBER + 1])
 {
-    for (size_t i = 0; i < NUMBER; i++)
-        snprintf(text + 2 * i, 3, "%02X", number[NUMBER - 1 - i]);
+    uint64_t value = 0;
+    static_assert(sizeof value == NUMBER, "a key's number is one of 64 bits");
+    for (size_t i = NUMBER; i-- > 0;)
+        value = value << 8 | number[i];
+    snprintf(text, 2 * NUMBER + 1, "%" PRIX64, value);
 }
 
 static bool fits_file(const struct signature *signature, const struct af_trust_key *key,

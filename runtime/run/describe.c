@@ -47,8 +47,11 @@ void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
     const char *comma = "";
     if (af_party_waits(run->party)) {
         const char *call = af_calls_waits_for(run->calls);
-        af_buf_printf(out, "its handler waits at %s",
-                      af_script_party_where(af_party_script(run->party)));
+        const char *where = af_script_party_where(af_party_script(run->party));
+        if (where[0] == '\0')
+            af_buf_append_string(out, "its handler runs");
+        else
+            af_buf_printf(out, "its handler waits at %s", where);
         if (call != NULL)
             af_buf_printf(out, " (%s)", call);
         return;

@@ -155,7 +155,8 @@ class Explorer:
             return party[:DEFERRED] + (party[DEFERRED] + ((sender, kind, content),), party[TIMERS])
         if how == "unexpected":
             states = self.flow["roles"][self.role(member)]["states"].values()
-            named = any(isinstance(row["events"], dict) and kind in row["events"] for row in states)
+            named = any(isinstance(row["events"], dict) and
+                        row["events"].get(kind, how) != how for row in states)
             where = party[STATE] if named else "every state"
             self.unexpected.append(("unexpected", self.role(member), f"{kind} in {where}"))
         return party

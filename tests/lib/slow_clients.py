@@ -55,7 +55,7 @@ class Service:
             s.sendall(self.post(node, path, fields))
             return self.hear(s)
 
-    def metric(self, name):
+    def metric(self, name, prefix="afrun_"):
         with self.connect() as s:
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             text = b""
@@ -65,8 +65,8 @@ class Service:
                     break
                 text += data
         for line in text.decode().split("\n"):
-            if line.startswith("afrun_%s " % name):
-                return int(line.split(" ")[1])
+            if line.startswith("%s%s " % (prefix, name)):
+                return int(float(line.split(" ")[1]))
         return None
 
     def await_metric(self, name, value, seconds=60):
@@ -113,7 +113,7 @@ def parked(service, count):
     for node, s in zip(nodes, waiting):
         s.sendall(service.post(node, "/message/pop", poll))
     case(service.await_metric("polls_parked", count), "all polls wait")
-    print("# %.0f MB" % (service.metric("resident_bytes") / 1e6))
+    print("# %.0f MB" % (service.metric("resident_memory_bytes", "process_") / 1e6))
     answer = service.ask("n", "/message/push", push(["*"], {"type": "wake"}))
     case(answer["code"] == 0, "one message wakes them", answer)
     woken = sum(1 for s in waiting if service.hear(s)["data"]["messages"])

@@ -72,6 +72,7 @@ struct af_local_store {
     size_t touched_count, touched_cap;
     atomic_bool closing;        /* copying files is cut short */
     _Atomic uint64_t set_aside; /* contracts that were not as they should be */
+    int64_t counted_s;          /* when a queue that seemed full was counted last */
     uint64_t published;         /* contracts so far: now and then old ones are forgotten */
 };
 

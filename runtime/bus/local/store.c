@@ -145,6 +145,28 @@ static bool is_broadcast(const struct af_bus_post *post)
     return post->target_count == 1 && strcmp(post->targets[0], "*") == 0;
 }
 
+/* How long a queue is said to be is a row like others: one that says there is no room, or what
+ * cannot be, is counted again, at most once a second, and set right. Returns the length. */
+static int64_t length_of(struct af_local_store *store, int64_t queue, int64_t said)
+{
+    if ((said >= 0 && said < AF_BUS_QUEUE_MAX) || store->counted_s == store->wall_s)
+        return said;
+    struct af_db_statement *count =
+        af_db_use(store->db, "SELECT count(*) FROM deliveries WHERE queue = ?");
+    bool counted = af_db_row(af_db_integer(count, queue));
+    int64_t length = counted ? af_db_column_integer(count, 0) : said;
+    af_db_reset(count);
+    store->counted_s = store->wall_s;
+    if (length == said)
+        return said;
+    af_log(AF_LOG_WARNING,
+           "%s: queue %lld said that %lld contracts wait in it, and %lld do; set right",
+           store->path, (long long)queue, (long long)said, (long long)length);
+    struct af_db_statement *set = af_db_use(store->db, "UPDATE queues SET length = ? WHERE id = ?");
+    af_db_run(af_db_integer(af_db_integer(set, length), queue));
+    return length;
+}
+
 /* The queue, made if need be, in which there is room for one more; -1: it is full. */
 static int64_t queue_with_room(struct af_local_store *store, struct af_local_op *op, int64_t task,
                                const char *node, const char *channel)
@@ -153,11 +175,11 @@ static int64_t queue_with_room(struct af_local_store *store, struct af_local_op 
         store->db, "SELECT id, length FROM queues WHERE task = ? AND node = ? AND channel = ?");
     bool found = af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel));
     int64_t id = found ? af_db_column_integer(find, 0) : -1;
-    bool is_full = found && af_db_column_integer(find, 1) >= AF_BUS_QUEUE_MAX;
+    int64_t length = found ? af_db_column_integer(find, 1) : 0;
     af_db_reset(find);
     if (!found)
         return make_queue(store, task, node, channel);
-    if (!is_full)
+    if (length_of(store, id, length) < AF_BUS_QUEUE_MAX)
         return id;
     af_local_refuse(op, AF_BUS_FULL, "the queue of '%s' is full: %d contracts wait for it", node,
                     AF_BUS_QUEUE_MAX);

@@ -375,8 +375,10 @@ static void append_queues(struct af_local_store *store, int64_t task, struct af_
         af_json_add_integer(out, "leased", af_db_column_integer(list, 4));
         af_json_add_text(out, "node_id", af_db_column_text(list, 0));
         af_json_add_text(out, "channel", af_db_column_text(list, 1));
-        if (length > 0)
-            af_json_add_integer(out, "oldest_s", store->wall_s - af_db_column_integer(list, 3));
+        int64_t taken = af_db_column_integer(list, 3);
+        if (length > 0) /* a row may say anything: an age that cannot be is none */
+            af_json_add_integer(out, "oldest_s",
+                                taken < 0 || taken > store->wall_s ? 0 : store->wall_s - taken);
         af_buf_append_char(out, '}');
     }
 }

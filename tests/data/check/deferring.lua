@@ -1,5 +1,5 @@
 --- A server that takes one job at a time: other jobs are deferred, a hint is ignored while it
---- works, and a note is expected in no state.
+--- works, and a note is expected by clients alone.
 
 local af = require "af"
 
@@ -25,6 +25,7 @@ return af.flow {
             if party.args.note then party:send(server, Note {}) end
           end,
           [Over] = function() return af.done() end,
+          [Note] = function() end,
         },
       },
     },

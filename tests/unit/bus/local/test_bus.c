@@ -837,6 +837,34 @@ static void expect_status(struct world *world, const char *text)
     forget(&answer);
 }
 
+static void test_a_queue_that_says_it_is_full_is_counted(void **state)
+{
+    struct world *world = *state;
+    static const char *const lengths[] = {"9223372036854775807", "-5", "100000"};
+    struct af_bus_take take = take_of("b", 0, 0, 10);
+    char sql[100], uuid[8];
+    for (int i = 0; i < 3; i++) {
+        snprintf(uuid, sizeof uuid, "u%d", i);
+        push(world, "a", "b", uuid, "{\"1\":0}");
+        let_pass(world, AF_S_NS + 50 * AF_MS_NS); /* counted once a second, at most */
+        snprintf(sql, sizeof sql, "UPDATE queues SET length = %s", lengths[i]);
+        change_store(world, sql);
+        snprintf(uuid, sizeof uuid, "v%d", i);
+        push(world, "a", "b", uuid, "{\"1\":0}"); /* taken, not refused as too many */
+        expect_status(world, "\"length\":2,");
+        expect_taken(world, &take, "{\"1\":0}{\"1\":0}");
+        expect_status(world, "\"length\":0,");
+    }
+}
+
+static void test_an_age_that_cannot_be_is_none(void **state)
+{
+    struct world *world = *state;
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    change_store(world, "UPDATE contracts SET taken = -9223372036854775807");
+    expect_status(world, "\"oldest_s\":0}");
+}
+
 static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(void **state)
 {
     struct world *world = *state;
@@ -1023,6 +1051,8 @@ int main(void)
         CASE(test_what_was_confirmed_is_there_after_opening_again),
         CASE(test_newer_and_foreign_files_are_refused_by_name),
         CASE(test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right),
+        CASE(test_a_queue_that_says_it_is_full_is_counted),
+        CASE(test_an_age_that_cannot_be_is_none),
         CASE(test_a_contract_that_is_not_as_it_should_be_is_set_aside),
         CASE(test_other_rows_that_are_not_as_they_should_be_do_no_harm),
         CASE(test_a_full_queue_is_an_error_to_who_pushes),
