@@ -50,6 +50,14 @@ static void leave_out_sender(char *text)
         memmove(from + 1, why, strlen(why) + 1);
 }
 
+/* What is expected in none of a role's states is one finding, not one for each of them. */
+static void leave_out_state(char *text)
+{
+    char *state = strstr(text, " in state '");
+    if (state != NULL)
+        snprintf(state, strlen(state) + 1, " in any state");
+}
+
 /* One call takes one input: what the party recalls by it is taken by a call of its own. */
 static bool ready(void *arg, const struct af_party *party)
 {
@@ -78,13 +86,17 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     char where[AF_FLOW_PLACE_BYTES], said[AF_FAILURE_TEXT_MAX + 300];
     if (kind == AF_FINDING_FAILED && check->allow_fail)
         return;
-    int line = state == NULL ? 0 : state->line;
-    if (check->recorded_input < AF_CHECK_TIMER && check->messages[check->recorded_input].inert)
-        line = af_script_flow(spec->script)->roles[spec->role].line; /* so in all of its states */
+    bool never =
+        check->recorded_input < AF_CHECK_TIMER && check->messages[check->recorded_input].inert;
+    int line = never           ? af_script_flow(spec->script)->roles[spec->role].line
+               : state == NULL ? 0
+                               : state->line;
     af_flow_place(af_script_file(spec->script)->name, line, where, sizeof where);
     snprintf(said, sizeof said, "%s", text);
     if (kind == AF_FINDING_UNEXPECTED)
         leave_out_sender(said);
+    if (kind == AF_FINDING_UNEXPECTED && never)
+        leave_out_state(said);
     out->violation = af_check_violation(check, kinds[kind], check->roles[0][spec->member],
                                         kind == AF_FINDING_UNEXPECTED ? where : NULL, said);
     out->ends_run = kind != AF_FINDING_UNEXPECTED;
