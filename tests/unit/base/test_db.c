@@ -276,7 +276,13 @@ static void a_text_for_which_there_is_no_memory_fails_the_transaction(void **sta
     is_out_of_memory = true;
     const char *text = af_db_column_text(read, 0);
     is_out_of_memory = false;
-    assert_null(text);
+    if (text != NULL) { /* newer libraries have it at hand, and need no memory: then it is whole */
+        assert_string_equal(text, big);
+        assert_int_equal(af_db_failed(world->db), AF_DB_FINE);
+        af_db_reset(read);
+        assert_true(af_db_commit(world->db));
+        return;
+    }
     assert_int_equal(af_db_failed(world->db), AF_DB_BROKEN);
     assert_int_equal(add(world, insert, "behind"), 0);
     af_db_reset(read);
