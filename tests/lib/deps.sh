@@ -23,14 +23,19 @@ package_of() {
     echo "libclang-rt-${clang:-14}-dev"
 }
 
+# is_installed PACKAGE: for this machine's own architecture, whatever there is of it for others.
+is_installed() {
+    dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "$1" 2>/dev/null |
+        grep -qxE "($(dpkg --print-architecture)|all) installed"
+}
+
 # missing PURPOSE…: the packages that are not installed, each once.
 missing() {
     local purpose package
     for purpose in "$@"; do
         for package in ${packages[$purpose]}; do
             package=$(package_of "$package")
-            [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-                echo "$package"
+            is_installed "$package" || echo "$package"
         done
     done | awk '!seen[$0]++'
 }
