@@ -7,14 +7,12 @@
  * Whoever reaches the address may ask. */
 #include "node/impl.h"
 
-#include "base/mem.h"
 #include "base/metrics.h"
 #include "http/server.h"
 #include "loop/loop.h"
 #include "worker/host.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void append_parties(const struct af_node *node, struct af_buf *out)

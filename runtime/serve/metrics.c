@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const int codes[SERVE_CODES] = {0, 400, 401, 403, 404, 405, 413, 503, 507, -1};
 

@@ -82,16 +82,7 @@ done
 umask 077
 printf 'listen = 127.0.0.1:0\nbus = local:other.db\nopen-tasks = true\nprefix-nodes = true\nlog = json\n' >serve.conf
 : >serve.err
-start_other() {
-    "$AFRUN" serve --config serve.conf >serve.out 2>serve.err </dev/null &
-    serve_pid=$!
-    for ((i = 0; i < 600; i++)); do
-        URL=$(sed -nE 's,.* listening at (https?://[^ ]+)\, .*,\1,p' serve.out)
-        [ -z "$URL" ] || return 0
-        sleep 0.05
-    done
-}
-start_other
+start_serve --config serve.conf || not_ok "a service starts by its file" "$(cat serve.err)"
 says "a service starts by its file" '"code":0' "$(ask a push "$(message T '["b"]')")"
 stop_serve
 check "each message is an object" python3 -c '
