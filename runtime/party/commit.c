@@ -90,17 +90,7 @@ void af_party_lose(struct af_party *party)
     af_trace_party(party->spec.trace, af_party_now(party), "lost", party->spec.id, NULL, NULL);
     party->status = AF_PARTY_LOST;
     party->down = false;
-    af_party_cancel_timers(party);
-    while (party->queue_count > 0)
-        af_contract_drop(af_party_queue_take(party));
-    for (size_t i = 0; i < party->deferred_count; i++)
-        af_contract_drop(party->deferred[i]);
-    party->deferred_count = party->deferred_bytes = 0;
-    for (size_t i = 0; i < party->outbox_count; i++) {
-        af_contract_drop(party->outbox[i].contract);
-        free(party->outbox[i].targets);
-    }
-    party->outbox_count = 0;
+    af_party_drop_pending(party);
     af_party_stepped(party, AF_STEP_OTHER, NULL);
 }
 

@@ -103,6 +103,9 @@ struct af_party_deadline *af_party_deadline_remove(struct af_party *party, size_
 void af_party_deadline_free(struct af_party_deadline *deadline); /* NULL is allowed */
 void af_party_cancel_timers(struct af_party *party);
 
+/* What has not been taken and what has not left: queue, deferred, timers, outbox. In party.c. */
+void af_party_drop_pending(struct af_party *party);
+
 /* ---- take.c ---- */
 
 /* Takes inputs as long as there are any that it may take. */

@@ -51,8 +51,7 @@ struct af_party *af_party_new(const struct af_party_spec *spec, struct af_failur
     return party;
 }
 
-/* Gives up all that it holds but its instance. */
-static void empty(struct af_party *party)
+void af_party_drop_pending(struct af_party *party)
 {
     af_party_cancel_timers(party);
     while (party->queue_count > 0)
@@ -65,6 +64,12 @@ static void empty(struct af_party *party)
         free(party->outbox[i].targets);
     }
     party->outbox_count = 0;
+}
+
+/* Gives up all that it holds but its instance. */
+static void empty(struct af_party *party)
+{
+    af_party_drop_pending(party);
     af_contract_drop(party->taken.contract);
     af_party_deadline_free(party->taken.deadline);
     party->taken.contract = NULL;
