@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "lua_cow.h"
 #include "lua_script.h"
 #include "lua_vm.h"
 #include "base/mem.h"
@@ -222,6 +223,7 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
     if (!lua_checkstack(L, 8))
         return refuse(w, parent, "too deep");
     int top = lua_gettop(L);
+    af_cow_own(L, index);
     if (lua_getmetatable(L, index)) {
         if (af_vm_push_fields(L, index) != LUA_TTABLE)
             return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");

@@ -4,6 +4,7 @@
 
 #include "base/bounds.h"
 #include "trace/contract.h"
+#include "lua_cow.h"
 #include "lua_host.h"
 #include "script/effects.h"
 
@@ -189,6 +190,32 @@ static int l_in_handler(lua_State *L)
 
 /* ---- Nodes, deadlines, progress. ---- */
 
+/* Pushes what lists of the role's members (-1: of all) are copied from, made at the first call. */
+static void push_members(lua_State *L, const struct af_script *script, int role)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->nodes_ref);
+    if (lua_rawgeti(L, -1, role + 2) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_Integer count = 0;
+        for (size_t i = 0; i < script->member_count; i++) {
+            if (role >= 0 && script->members[i].role == AF_ROLE_UNKNOWN)
+                luaL_error(L,
+                           "party:nodes: the role of '%s' is not known; name the task's nodes "
+                           "with --peers",
+                           script->members[i].id);
+            if (role >= 0 && script->members[i].role != (uint32_t)role)
+                continue;
+            lua_pushstring(L, script->members[i].id);
+            lua_rawseti(L, -2, ++count);
+        }
+        af_cow_share(L);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, role + 2);
+    }
+    lua_remove(L, -2);
+}
+
 /* party:nodes([role]) → a new list of IDs */
 static int l_nodes(lua_State *L)
 {
@@ -203,19 +230,8 @@ static int l_nodes(lua_State *L)
         if (role < 0)
             return luaL_error(L, "party:nodes: the flow has no role '%s'", name);
     }
-    lua_newtable(L);
-    lua_Integer count = 0;
-    for (size_t i = 0; i < script->member_count; i++) {
-        if (role >= 0 && script->members[i].role == AF_ROLE_UNKNOWN)
-            return luaL_error(L,
-                              "party:nodes: the role of '%s' is not known; name the task's nodes "
-                              "with --peers",
-                              script->members[i].id);
-        if (role >= 0 && script->members[i].role != (uint32_t)role)
-            continue;
-        lua_pushstring(L, script->members[i].id);
-        lua_rawseti(L, -2, ++count);
-    }
+    push_members(L, script, role);
+    af_cow_push(L);
     return 1;
 }
 

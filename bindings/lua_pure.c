@@ -6,6 +6,7 @@
  * fingerprint of all that is in it. What no instruction of the flow's code can change is not
  * watched: most flows assign to no upvalue and reach no table, then there is nothing to compare. */
 #include "lua_script.h"
+#include "lua_cow.h"
 
 #include "base/bounds.h"
 #include "lua_host.h"
@@ -78,6 +79,7 @@ static uint64_t fingerprint_table(lua_State *L, int index)
 {
     const void *table = lua_topointer(L, index);
     uint64_t sum = 17;
+    af_cow_own(L, index);
     if (af_vm_is_locked(L, index) || !lua_checkstack(L, 8))
         return (uint64_t)(uintptr_t)table;
     if (!af_pointer_set_add(&met, table))

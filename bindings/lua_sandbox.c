@@ -5,6 +5,7 @@
  * host (files, bytecode, finalizers, weak tables) is absent; shared tables are seen through locked
  * proxies. An error that tells that a cap was reached passes every pcall(). */
 #include "lua_sandbox.h"
+#include "lua_cow.h"
 
 #include "base/bounds.h"
 #include "lua_json.h"
@@ -202,6 +203,7 @@ static int raw_pairs(lua_State *L, int index)
 static int l_pairs(lua_State *L)
 {
     luaL_checkany(L, 1);
+    af_cow_own(L, 1);
     if (luaL_getmetafield(L, 1, "__pairs") != LUA_TNIL) {
         lua_pushvalue(L, 1);
         lua_call(L, 1, 3);
@@ -226,6 +228,7 @@ static int l_next(lua_State *L)
         return luaL_error(L, "next(t, key) is not here, its order would change from process to "
                              "process; use pairs(t)");
     lua_settop(L, 1);
+    af_cow_own(L, 1);
     if (af_vm_push_fields(L, 1) == LUA_TTABLE)
         lua_replace(L, 1);
     lua_settop(L, 1);
@@ -447,6 +450,7 @@ static int l_new_coroutine(lua_State *L)
 static int l_setmetatable(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
+    af_cow_own(L, 1);
     if (!lua_isnil(L, 2)) {
         luaL_checktype(L, 2, LUA_TTABLE);
         static const char *const refused[] = {"__gc", "__mode"};
@@ -467,9 +471,21 @@ static int l_setmetatable(lua_State *L)
     return 1;
 }
 
+/* Lua's own rawget, rawlen and getmetatable, upvalue 1. */
+static int l_raw(lua_State *L)
+{
+    if (lua_gettop(L) > 0)
+        af_cow_own(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 static int l_rawset(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
+    af_cow_own(L, 1);
     luaL_checkany(L, 2);
     luaL_checkany(L, 3);
     if (af_vm_is_locked(L, 1))
@@ -579,6 +595,9 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
         lua_setfield(L, -2, base_names[i]);
     }
     luaL_setfuncs(L, own_functions, 0);
+    static const char *const raw[] = {"getmetatable", "rawget", "rawlen"};
+    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++)
+        wrap_field(L, raw[i], l_raw);
     lua_pushcfunction(L, host->log);
     lua_pushcclosure(L, l_print, 1);
     lua_setfield(L, -2, "print");

@@ -290,7 +290,7 @@ struct af_script *af_script_load_from(const char *path, const struct af_script_s
     script->file.name = script->name;
     script->phase = AF_PHASE_RUN;
     script->chunk_ref = script->definition_ref = script->plan_ref = script->classes_ref =
-        script->members_ref = LUA_NOREF;
+        script->members_ref = script->nodes_ref = LUA_NOREF;
     script->main = af_instance_new(script, 0, 0, (struct af_hash){0, 0});
     if (load(script, path, why) != 0) {
         af_lua_free(script);
@@ -393,6 +393,9 @@ static int l_set_task(lua_State *L)
     }
     luaL_unref(L, LUA_REGISTRYINDEX, script->members_ref);
     script->members_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    luaL_unref(L, LUA_REGISTRYINDEX, script->nodes_ref);
+    lua_newtable(L);
+    script->nodes_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     af_vm_require(L, "af.party");
     lua_getfield(L, -1, "set_task");
     lua_pushstring(L, script->task_id);

@@ -74,6 +74,7 @@ struct af_script {
     struct af_script_member *members;
     size_t member_count;
     int members_ref; /* id → index + 1 */
+    int nodes_ref;   /* role + 2 (1: all) → what party:nodes() copies from */
     int methods_ref; /* metatables: what every party object shows */
     int sequential_methods_ref;
     const void *environment;

@@ -5,6 +5,7 @@
  * checked. What is not so plain, or does not fit, is for the walks of lua_type_walk.c, which also
  * say what is wrong. */
 #include "lua_type.h"
+#include "lua_cow.h"
 
 #include "json/json.h"
 
@@ -45,6 +46,7 @@ static bool is_bare_table(lua_State *L, int index)
 {
     if (!lua_istable(L, index))
         return false;
+    af_cow_own(L, index);
     if (!lua_getmetatable(L, index))
         return true;
     lua_pop(L, 1);

@@ -3,6 +3,7 @@
 #include "lua_type.h"
 
 #include "base/bounds.h"
+#include "lua_cow.h"
 #include "lua_event.h"
 #include "lua_json.h"
 #include "lua_sandbox.h"
@@ -187,6 +188,7 @@ static bool push_fallback(lua_State *L, const struct af_type *type, struct af_ty
 static bool build_list(lua_State *L, const struct af_type *type, int index,
                        struct af_type_error *error)
 {
+    af_cow_own(L, index);
     if (!lua_istable(L, index) || af_vm_is_locked(L, index))
         return unfit(L, type, index, error);
     lua_Integer len = (lua_Integer)lua_rawlen(L, index);

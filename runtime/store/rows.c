@@ -336,6 +336,18 @@ static struct af_store_party read_party(struct af_db_statement *row)
     return party;
 }
 
+#define SELECT_PARTIES                                                                             \
+    "SELECT id, task, node, about, seed, made, status, state, data, fired, timers, result, "       \
+    "reason, held, progress, seq, sent, since, code FROM party"
+
+/* Two statements: one with "?1 = 0 OR" would go through the whole table for one party. */
+static struct af_db_statement *use_parties(struct af_store *store, int64_t id)
+{
+    if (id == 0)
+        return af_db_use(store->db, SELECT_PARTIES " ORDER BY id");
+    return af_db_integer(af_db_use(store->db, SELECT_PARTIES " WHERE id = ?"), id);
+}
+
 /* id 0: all */
 static int read_parties(struct af_store *store, int64_t id,
                         void (*each)(void *arg, const struct af_store_party *), void *arg,
@@ -343,13 +355,7 @@ static int read_parties(struct af_store *store, int64_t id,
 {
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
-    struct af_db_statement *row =
-        ok ? af_db_use(store->db, "SELECT id, task, node, about, seed, made, status, state, data, "
-                                  "fired, timers, result, reason, held, progress, seq, sent, "
-                                  "since, code FROM party WHERE ?1 = 0 OR id = ?1 ORDER BY id")
-           : NULL;
-    if (ok)
-        af_db_integer(row, id);
+    struct af_db_statement *row = ok ? use_parties(store, id) : NULL;
     while (ok && af_db_row(row)) {
         struct af_store_party party = read_party(row);
         if (party.task != NULL && party.node != NULL)

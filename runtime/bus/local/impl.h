@@ -74,6 +74,7 @@ struct af_local_store {
     _Atomic uint64_t set_aside; /* contracts that were not as they should be */
     int64_t counted_s;          /* when a queue that seemed full was counted last */
     uint64_t published;         /* contracts so far: now and then old ones are forgotten */
+    int64_t looked_at;          /* by af_local_forget(), the last row */
 };
 
 extern const struct af_db_format af_local_format;

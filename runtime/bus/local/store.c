@@ -386,8 +386,8 @@ static void shorten(struct af_local_store *store, int64_t queue, int64_t by)
 static bool acknowledge(struct af_local_store *store, int64_t queue, const char *uuid)
 {
     struct af_db_statement *find = af_db_use(
-        store->db, "SELECT c.id FROM contracts c JOIN deliveries d ON d.queue = ? AND d.contract = "
-                   "c.id WHERE c.key = ? AND c.uuid = ?");
+        store->db, "SELECT c.id FROM contracts c CROSS JOIN deliveries d ON d.queue = ? AND "
+                   "d.contract = c.id WHERE c.key = ? AND c.uuid = ?"); /* in this order */
     af_db_text(af_db_integer(af_db_integer(find, queue), key_of(uuid)), uuid);
     int64_t contract = af_db_row(find) ? af_db_column_integer(find, 0) : -1;
     af_db_reset(find);
@@ -655,21 +655,31 @@ void af_local_ack(struct af_local_store *store, struct af_local_op *op)
 
 /* ---- Forgetting. ---- */
 
+/* Looks at the next few rows in the order of their ids, and begins anew after the last: rows that
+ * must stay, however many, cost no more than this look. */
 void af_local_forget(struct af_local_store *store)
 {
-    struct af_db_statement *last =
-        af_db_use(store->db, "SELECT max(id), (SELECT count(*) FROM queues) FROM contracts");
-    int64_t newest = 0, queues = 1;
-    if (af_db_row(last)) {
-        newest = af_db_column_integer(last, 0);
-        queues = af_db_column_integer(last, 1);
+    enum { LOOKED_AT = 2000 };
+    int64_t first = 0, newest = 0, queues = 1;
+    struct af_db_statement *bounds = af_db_use(
+        store->db, "SELECT (SELECT min(id) FROM contracts WHERE id > ?), max(id), (SELECT count(*) "
+                   "FROM queues) FROM contracts");
+    if (af_db_row(af_db_integer(bounds, store->looked_at))) {
+        first = af_db_column_integer(bounds, 0);
+        newest = af_db_column_integer(bounds, 1);
+        newest = newest < 0 ? 0 : newest;
+        queues = af_db_column_integer(bounds, 2);
     }
-    af_db_reset(last);
+    af_db_reset(bounds);
     struct af_db_statement *forget = af_db_use(
-        store->db, "DELETE FROM contracts WHERE id IN (SELECT id FROM contracts WHERE id < ? AND "
-                   "content IS NULL AND (id < ? OR taken < ?) ORDER BY id LIMIT 1000)");
+        store->db,
+        "DELETE FROM contracts WHERE id >= ?1 AND id < ?1 + ?2 AND id < ?3 AND content IS NULL "
+        "AND (id < ?4 OR taken < ?5)");
+    af_db_integer(af_db_integer(forget, first), LOOKED_AT);
     af_db_integer(forget, newest);
     af_db_integer(forget, newest - AF_BUS_UUIDS_MAX * (queues > 0 ? queues : 1));
     af_db_integer(forget, store->wall_s - AF_BUS_UUID_AGE_S);
     af_db_run(forget);
+    bool more = (uint64_t)newest - (uint64_t)first > LOOKED_AT; /* whatever ids a row has */
+    store->looked_at = more ? first + LOOKED_AT - 1 : 0;
 }

@@ -993,24 +993,68 @@ static void test_other_rows_that_are_not_as_they_should_be_do_no_harm(void **sta
     expect_status(world, "\"notes\"");
 }
 
+/* Pushes 1,000 contracts from a to b at once. */
+static enum af_bus_code push_many(struct world *world)
+{
+    const char *b = "b";
+    struct af_bus_post posts[1000];
+    struct answer answer = {0};
+    for (int i = 0; i < 1000; i++)
+        posts[i] = (struct af_bus_post){"t", "federated", "x", "a", NULL, &b, 1, "{}", 2, 0, 0};
+    af_bus_publish(world->bus, posts, 1000, note, &answer);
+    wait_for(world, &answer);
+    enum af_bus_code code = answer.code;
+    forget(&answer);
+    return code;
+}
+
 static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
 {
     struct world *world = *state;
-    const char *b = "b";
-    struct af_bus_post posts[1000];
-    int rounds = AF_BUS_QUEUE_MAX / 1000;
-    for (int i = 0; i < 1000; i++)
-        posts[i] = (struct af_bus_post){"t", "federated", "x", "a", NULL, &b, 1, "{}", 2, 0, 0};
-    for (int round = 0; round <= rounds; round++) {
-        struct answer answer = {0};
-        af_bus_publish(world->bus, posts, 1000, note, &answer);
-        wait_for(world, &answer);
-        assert_int_equal(answer.code, round < rounds ? AF_BUS_OK : AF_BUS_FULL);
-        forget(&answer);
-    }
+    for (int round = 0; round < AF_BUS_QUEUE_MAX / 1000; round++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    assert_int_equal(push_many(world), AF_BUS_FULL);
     struct af_bus_take one = take_of("b", 0, 0, 1);
     expect_taken(world, &one, "{}");
     push(world, "a", "b", "after", "{}"); /* there is room again */
+}
+
+static int64_t count_rows(struct world *world, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *count = NULL;
+    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &count, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    int64_t rows = sqlite3_column_int64(count, 0);
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+    return rows;
+}
+
+static void test_what_is_settled_and_old_is_forgotten_as_fast_as_more_comes(void **state)
+{
+    struct world *world = *state;
+    push(world, "a", "c", "waits", "{}");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    struct af_bus_take all = take_of("b", 0, 0, 1000);
+    struct answer answer = {0};
+    for (int i = 0; i < 3; i++) {
+        af_bus_take(world->bus, &all, note, &answer);
+        wait_for(world, &answer);
+        forget(&answer);
+    }
+    change_store(world, "UPDATE contracts SET taken = 0");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM contracts WHERE taken = 0"), 1);
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM contracts"), 4001);
+    struct af_bus_take one = take_of("c", 0, 0, 1);
+    expect_taken(world, &one, "{}");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM contracts WHERE taken = 0"), 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1056,6 +1100,7 @@ int main(void)
         CASE(test_a_contract_that_is_not_as_it_should_be_is_set_aside),
         CASE(test_other_rows_that_are_not_as_they_should_be_do_no_harm),
         CASE(test_a_full_queue_is_an_error_to_who_pushes),
+        CASE(test_what_is_settled_and_old_is_forgotten_as_fast_as_more_comes),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
