@@ -178,6 +178,20 @@ static void leave_out_nulls(lua_State *L)
     }
 }
 
+/* Whether the code that runs could wait: not in a coroutine of the script's own, nor below a C
+ * function that calls it (a callback of string.gsub, some metamethods, a handler of errors). */
+static bool may_wait(lua_State *L)
+{
+    return af_coro_current(L) == af_delivery_running(L) && lua_isyieldable(L);
+}
+
+static int refuse_wait(lua_State *L, const char *what)
+{
+    lua_pushfstring(L, "%s: cannot wait here: in a callback or coroutine; call it outside of that",
+                    what);
+    return af_vm_raise(L, lua_tostring(L, -1));
+}
+
 /* Pushes what the owner answered, or raises its failure. */
 static int call_answered(lua_State *L, int status, lua_KContext context)
 {
@@ -219,6 +233,8 @@ static int call_owner(lua_State *L, int status, lua_KContext context)
     struct af_delivery *delivery = af_delivery_running(L);
     if (script->call == NULL)
         return luaL_error(L, "%s: there is no host to ask", lua_tostring(L, 1));
+    if (!may_wait(L)) /* even if the answer would be there at once: elsewhere it would not */
+        return refuse_wait(L, lua_tostring(L, 1));
     lua_settop(L, 3);
     af_lua_json_push(L, 2, "request");
     struct af_script_call call = {
@@ -231,11 +247,6 @@ static int call_owner(lua_State *L, int status, lua_KContext context)
     script->call(script->owner, delivery->party, &call);
     if (delivery->answered)
         return call_answered(L, LUA_OK, 0);
-    if (af_coro_current(L) != delivery || !lua_isyieldable(L)) {
-        delivery->waiting_call = 0;
-        return luaL_error(L, "%s: cannot wait here: not in the party's own coroutine",
-                          lua_tostring(L, 1));
-    }
     return lua_yieldk(L, 0, 0, call_answered);
 }
 
@@ -254,8 +265,8 @@ bool af_script_gate(lua_State *L, const char *what)
         return false;
     if (delivery == NULL || vm->script->phase == AF_PHASE_INSTANTIATE)
         luaL_error(L, "%s: not to be had while a flow is loaded; use it in a handler", what);
-    if (af_coro_current(L) != delivery || !lua_isyieldable(L))
-        luaL_error(L, "%s: cannot wait here: not in the party's own coroutine", what);
+    if (!may_wait(L))
+        refuse_wait(L, what);
     delivery->coro.gated = true;
     return true;
 }
