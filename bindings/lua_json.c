@@ -323,6 +323,7 @@ void af_lua_json_push(lua_State *L, int index, const char *name)
     af_buf_clear(&text);
     if (!af_lua_json_write(L, index, name, AF_PARTY_DATA_BYTES_MAX, &text, NULL, &error))
         luaL_error(L, "%s", error);
+    af_vm_spend(L, (int64_t)(text.len / 4));
     lua_pushlstring(L, af_buf_text(&text), text.len);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/bounds.h"
 #include "lua_json.h"
+#include "lua_pattern.h"
 #include "lua_script.h"
 #include "lua_vm.h"
 
@@ -186,11 +187,13 @@ static int raw_pairs(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
     lua_Integer len = sequence_length(L, index);
+    af_vm_spend(L, (lua_Integer)lua_rawlen(L, index));
     if (len >= 0) {
         lua_pushinteger(L, len);
         lua_pushcclosure(L, next_in_sequence, 1);
     } else {
         lua_Integer count = af_sandbox_sorted_keys(L, index);
+        af_vm_spend(L, 8 * count);
         lua_pushinteger(L, 0);
         lua_pushinteger(L, count);
         lua_pushcclosure(L, next_sorted, 3);
@@ -233,6 +236,7 @@ static int l_next(lua_State *L)
         lua_replace(L, 1);
     lua_settop(L, 1);
     lua_Integer count = af_sandbox_sorted_keys(L, 1);
+    af_vm_spend(L, 8 * count);
     if (count == 0) {
         lua_pushnil(L);
         return 1;
@@ -445,6 +449,114 @@ static int l_new_coroutine(lua_State *L)
     return 1;
 }
 
+/* ---- What C does for a script counts as instructions. ---- */
+
+/* A function of the standard library, in its own frame, counted by the texts that it is given.
+ * Upvalue: that function. */
+static int l_reading(lua_State *L)
+{
+    size_t bytes = 0, len;
+    for (int i = lua_gettop(L); i > 0; i--)
+        if (lua_type(L, i) == LUA_TSTRING && lua_tolstring(L, i, &len) != NULL)
+            bytes += len;
+    af_vm_spend(L, (int64_t)(bytes / AF_SCRIPT_BYTES_AN_INSTRUCTION));
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* string.rep. Upvalue: that of the standard library, which counts to n over an empty text. */
+static int l_rep(lua_State *L)
+{
+    size_t len, between;
+    luaL_checklstring(L, 1, &len);
+    lua_Integer count = luaL_checkinteger(L, 2);
+    luaL_optlstring(L, 3, "", &between);
+    if (len == 0 && between == 0)
+        count = count > 0;
+    lua_pushinteger(L, count);
+    lua_replace(L, 2);
+    lua_tocfunction(L, lua_upvalueindex(1))(L);
+    af_vm_spend(L, count > 0 ? count / 4 : 0);
+    return 1;
+}
+
+/* The items from first to last are walked. */
+static void walk(lua_State *L, lua_Integer first, lua_Integer last)
+{
+    lua_Unsigned count = first > last ? 0 : (lua_Unsigned)last - (lua_Unsigned)first;
+    af_vm_spend(L, count > INT32_MAX ? INT32_MAX : (int64_t)count);
+}
+
+/* table.concat. Upvalue: that of the standard library. The length is asked for once: __len may tell
+ * what it likes. */
+static int l_concat(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 4);
+    if (lua_isnil(L, 4)) {
+        lua_pushinteger(L, luaL_len(L, 1));
+        lua_replace(L, 4);
+    }
+    walk(L, luaL_optinteger(L, 3, 1), luaL_checkinteger(L, 4));
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* table.unpack, which gives no more than a stack can hold. Upvalue: that of the standard library.
+ */
+static int l_unpack(lua_State *L)
+{
+    int count = lua_tocfunction(L, lua_upvalueindex(1))(L);
+    af_vm_spend(L, count);
+    return count;
+}
+
+/* table.move. Upvalue: that of the standard library. */
+static int l_move(lua_State *L)
+{
+    walk(L, luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* Moves the items from first to last of the table at 1 by one place, the nearest to it first. */
+static void shift(lua_State *L, lua_Integer first, lua_Integer last, bool back)
+{
+    walk(L, first, last);
+    for (lua_Integer done = 0; first <= last && done <= last - first; done++) {
+        lua_geti(L, 1, back ? first + done : last - done);
+        lua_seti(L, 1, back ? first + done - 1 : last - done + 1);
+    }
+}
+
+static int l_insert(lua_State *L)
+{
+    int count = lua_gettop(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Integer len = luaL_len(L, 1), at;
+    luaL_argcheck(L, len < LUA_MAXINTEGER, 1, "has no room for more");
+    at = len + 1;
+    if (count != 2 && count != 3)
+        return luaL_error(L, "wrong number of arguments to 'insert'");
+    if (count == 3) {
+        at = luaL_checkinteger(L, 2);
+        luaL_argcheck(L, at >= 1 && at - 1 <= len, 2, "position out of bounds");
+        shift(L, at, len, false);
+    }
+    lua_seti(L, 1, at);
+    return 0;
+}
+
+static int l_remove(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Integer len = luaL_len(L, 1), at = luaL_optinteger(L, 2, len);
+    luaL_argcheck(L, at == len || (at >= 1 && at - 1 <= len), 2, "position out of bounds");
+    lua_geti(L, 1, at);
+    if (at < len)
+        shift(L, at + 1, len, true);
+    lua_pushnil(L);
+    lua_seti(L, 1, at < len ? len : at);
+    return 1;
+}
+
 /* ---- Tables. ---- */
 
 static int l_setmetatable(lua_State *L)
@@ -505,6 +617,16 @@ static int l_cjson_encode(lua_State *L)
     return 1;
 }
 
+/* Upvalues: those of the standard decoder, which is one, and itself. */
+static int l_cjson_decode(lua_State *L)
+{
+    size_t len = 0;
+    if (lua_type(L, 1) == LUA_TSTRING)
+        lua_tolstring(L, 1, &len);
+    af_vm_spend(L, (int64_t)len);
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
 static void push_cjson(lua_State *L)
 {
     lua_newtable(L);
@@ -516,6 +638,12 @@ static void push_cjson(lua_State *L)
         lua_setfield(L, -3, kept[i]);
     }
     lua_pop(L, 1);
+    lua_getfield(L, -1, "decode");
+    if (lua_getupvalue(L, -1, 1) == NULL)
+        lua_pushnil(L);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, l_cjson_decode, 2);
+    lua_setfield(L, -2, "decode");
     lua_pushcfunction(L, l_cjson_encode);
     lua_setfield(L, -2, "encode");
 }
@@ -559,6 +687,12 @@ static void wrap_field(lua_State *L, const char *name, lua_CFunction fn)
     lua_setfield(L, -2, name);
 }
 
+static void wrap_fields(lua_State *L, const char *const *names, lua_CFunction fn)
+{
+    for (; *names != NULL; names++)
+        wrap_field(L, *names, fn);
+}
+
 static void drop_field(lua_State *L, const char *name)
 {
     lua_pushnil(L);
@@ -589,11 +723,15 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
         lua_pop(L, 1);
     }
+    lua_getglobal(L, LUA_STRLIBNAME); /* of the library's scripts, too */
+    af_string_open(L);
+    lua_pop(L, 1);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof base_names / sizeof base_names[0]; i++) {
         lua_getglobal(L, base_names[i]);
         lua_setfield(L, -2, base_names[i]);
     }
+    wrap_field(L, "tonumber", l_reading);
     luaL_setfuncs(L, own_functions, 0);
     static const char *const raw[] = {"getmetatable", "rawget", "rawlen"};
     for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++)
@@ -607,6 +745,8 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     copy_library(L, "string");
     drop_field(L, "dump");
     wrap_field(L, "format", l_format);
+    wrap_field(L, "rep", l_rep);
+    wrap_fields(L, (const char *const[]){"pack", "packsize", "unpack", NULL}, l_reading);
     set_string_metatable(L);
     af_vm_lock(L, "string");
     lua_setfield(L, -2, "string");
@@ -625,6 +765,7 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     lua_setfield(L, -2, "math");
 
     copy_library(L, "utf8");
+    wrap_fields(L, (const char *const[]){"len", "offset", "codepoint", NULL}, l_reading);
     af_vm_lock(L, "utf8");
     lua_setfield(L, -2, "utf8");
 
@@ -636,6 +777,13 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_globals);
 
     copy_library(L, "table");
+    wrap_field(L, "concat", l_concat);
+    wrap_field(L, "unpack", l_unpack);
+    wrap_field(L, "move", l_move);
+    lua_pushcfunction(L, l_insert);
+    lua_setfield(L, -2, "insert");
+    lua_pushcfunction(L, l_remove);
+    lua_setfield(L, -2, "remove");
     af_vm_require(L, "af.sort");
     lua_setfield(L, -2, "sort");
     af_vm_lock(L, "table");

@@ -8,6 +8,7 @@
 #include "lua_cow.h"
 
 #include "json/json.h"
+#include "lua_vm.h"
 
 /* Appends the scalar on the top, if it fits a type that needs no second look. */
 static bool write_scalar(lua_State *L, const struct af_type *type, struct af_buf *out)
@@ -73,6 +74,7 @@ static bool write_list(lua_State *L, const struct af_type *type, struct af_buf *
     size_t count = lua_rawlen(L, index);
     if (count < type->min_length || count > type->max_length || !has_entries(L, index, count))
         return false;
+    af_vm_spend(L, (int64_t)count);
     af_buf_append_char(out, '[');
     for (size_t i = 1; i <= count; i++) {
         if (i > 1)

@@ -6,6 +6,7 @@
 #include "lua_cow.h"
 #include "lua_event.h"
 #include "lua_json.h"
+#include "lua_pattern.h"
 #include "lua_sandbox.h"
 #include "lua_vm.h"
 
@@ -125,17 +126,16 @@ static bool number_fits(const struct af_type *type, lua_Number value)
            !(type->has_max && value > type->max_number);
 }
 
-static bool matches_pattern(lua_State *L, const struct af_type *type, int index)
+/* A text over which the steps that are left are used up does not match. */
+static bool matches_pattern(lua_State *L, const struct af_type *type, const char *text, size_t len)
 {
-    index = lua_absindex(L, index);
-    lua_getglobal(L, LUA_STRLIBNAME);
-    lua_getfield(L, -1, "find");
-    lua_pushvalue(L, index);
-    lua_pushstring(L, type->pattern);
-    lua_call(L, 2, 1);
-    bool found = !lua_isnil(L, -1);
-    lua_pop(L, 2);
-    return found;
+    struct af_pattern_room room;
+    struct af_match match;
+    struct af_pattern *pattern =
+        af_pattern_push(L, &room, type->pattern, strlen(type->pattern), true);
+    bool found = af_pattern_find(L, pattern, text, len, text, &match);
+    lua_pop(L, 1);
+    return found && af_vm_of(L)->instructions_left >= 0;
 }
 
 /* The string at index, or NULL if it does not fit. Whether it is UTF-8 is not asked. */
@@ -146,7 +146,7 @@ static const char *fitting_string(lua_State *L, const struct af_type *type, int 
     const char *text = lua_tolstring(L, index, len);
     if (*len < type->min_length || *len > type->max_length)
         return NULL;
-    return type->pattern == NULL || matches_pattern(L, type, index) ? text : NULL;
+    return type->pattern == NULL || matches_pattern(L, type, text, *len) ? text : NULL;
 }
 
 static bool string_fits(lua_State *L, const struct af_type *type, int index)
@@ -194,6 +194,7 @@ static bool build_list(lua_State *L, const struct af_type *type, int index,
     lua_Integer len = (lua_Integer)lua_rawlen(L, index);
     if ((size_t)len < type->min_length || (size_t)len > type->max_length)
         return unfit(L, type, index, error);
+    af_vm_spend(L, len);
     lua_createtable(L, len < 65536 ? (int)len : 0, 0);
     for (lua_Integer i = 1; i <= len; i++) {
         lua_rawgeti(L, index, i);
@@ -218,6 +219,7 @@ static bool build_map(lua_State *L, const struct af_type *type, int index,
     lua_newtable(L);
     int out = lua_gettop(L);
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        af_vm_spend(L, 1);
         if (lua_type(L, -2) != LUA_TSTRING)
             return unfit(L, type, index, error);
         size_t len;

@@ -30,9 +30,18 @@ static const char *volatile executing_who;
 
 /* ---- Memory. ---- */
 
+/* Who fills a large block takes time over it, in C, where no instruction is counted. */
+static void note_large(struct af_vm *vm, size_t bytes)
+{
+    vm->instructions_left -= (int64_t)(bytes / AF_SCRIPT_BYTES_AN_INSTRUCTION);
+}
+
 static void *take(struct af_vm *vm, size_t bytes)
 {
-    return bytes <= AF_POOL_BLOCK_BYTES_MAX ? af_pool_alloc(&vm->pool, bytes) : af_mem_alloc(bytes);
+    if (bytes <= AF_POOL_BLOCK_BYTES_MAX)
+        return af_pool_alloc(&vm->pool, bytes);
+    note_large(vm, bytes);
+    return af_mem_alloc(bytes);
 }
 
 static void give_back(struct af_vm *vm, void *block, size_t bytes)
@@ -48,8 +57,10 @@ static void *resize(struct af_vm *vm, void *block, size_t old_bytes, size_t new_
 {
     bool small = new_bytes <= AF_POOL_BLOCK_BYTES_MAX,
          was_small = old_bytes <= AF_POOL_BLOCK_BYTES_MAX;
-    if (!small && !was_small)
+    if (!small && !was_small) {
+        note_large(vm, new_bytes);
         return af_mem_grow(block, new_bytes);
+    }
     if (small && was_small && af_pool_same_class(old_bytes, new_bytes))
         return block;
     void *moved = take(vm, new_bytes);
@@ -99,6 +110,21 @@ void af_vm_check_cap(lua_State *L)
         luaL_error(L, "%s", reason);
 }
 
+static void count(struct af_vm *vm, int64_t instructions)
+{
+    vm->instructions_left -= instructions;
+    if (interrupted)
+        vm->capped = AF_CAP_INTERRUPTED;
+    else if (vm->instructions_left < 0 && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_INSTRUCTIONS;
+}
+
+void af_vm_spend(lua_State *L, int64_t instructions)
+{
+    count(af_vm_of(L), instructions);
+    af_vm_check_cap(L);
+}
+
 /* Once a cap is reached every further instruction of the thread raises: a pcall() in a loop of the
  * script's own would otherwise eat the error for ever. */
 static void count_hook(lua_State *L, lua_Debug *activation)
@@ -106,11 +132,7 @@ static void count_hook(lua_State *L, lua_Debug *activation)
     (void)activation;
     struct af_vm *vm = af_vm_of(L);
     executing = L;
-    vm->instructions_left -= AF_SCRIPT_HOOK_INSTRUCTIONS;
-    if (interrupted)
-        vm->capped = AF_CAP_INTERRUPTED;
-    else if (vm->instructions_left < 0 && vm->capped == AF_CAP_NONE)
-        vm->capped = AF_CAP_INSTRUCTIONS;
+    count(vm, AF_SCRIPT_HOOK_INSTRUCTIONS);
     if (vm->capped == AF_CAP_NONE)
         return;
     lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
@@ -493,6 +515,7 @@ struct af_vm *af_vm_new(void (*open)(lua_State *L), struct af_failure *why)
     struct af_vm *vm = af_mem_zero(1, sizeof *vm);
     vm->open = open;
     vm->limit_bytes = SIZE_MAX;
+    vm->instructions_left = INT64_MAX; /* of the library's own, and of a tool */
     vm->state_max_bytes = (size_t)AF_SCRIPT_STATE_BYTES_MAX;
     vm->numbers_ref = LUA_NOREF;
     vm->L = lua_newstate(limited_alloc, vm);

@@ -80,6 +80,10 @@ void af_vm_hook(lua_State *thread);
 /* Raises, if a cap was reached: what passes errors on must call it. */
 void af_vm_check_cap(lua_State *L);
 
+/* Counts work that C does for a script as instructions. Raises once there are none left, or after
+ * an interrupt. */
+void af_vm_spend(lua_State *L, int64_t instructions);
+
 /* The reason for a cap, in words, or NULL. */
 const char *af_vm_cap_reason(const struct af_vm *vm);
 

@@ -149,19 +149,19 @@ return {
     does = [[return refused(string.gsub, "x", ".", function() af.download "http://[::1]/" end)]] },
 
   -- Patterns.
-  { name = "find_blow_up", ends = "held", hang = true, text = hung,
+  { name = "find_blow_up", ends = "held", text = instructions,
     does = [[return ("x"):rep(1000):find((".-"):rep(20) .. "y")]] },
-  { name = "gsub_blow_up", ends = "held", hang = true, text = hung,
+  { name = "gsub_blow_up", ends = "held", text = instructions,
     does = [[return ("a"):rep(3000):gsub(("a*"):rep(12) .. "b", "")]] },
-  { name = "gmatch_blow_up", ends = "held", hang = true, text = hung,
+  { name = "gmatch_blow_up", ends = "held", text = instructions,
     does = [[for _ in ("x"):rep(2000):gmatch(("x-"):rep(20) .. "y") do end]] },
-  { name = "balance_blow_up", ends = "held", hang = true, text = hung,
+  { name = "balance_blow_up", ends = "held", text = instructions,
     does = [[return ("("):rep(1000000):find("%b()")]] },
-  { name = "frontier_blow_up", ends = "held", hang = true, text = hung,
+  { name = "frontier_blow_up", ends = "held", text = instructions,
     does = [[return ("a "):rep(100000):find(("%f[%w].-"):rep(10) .. "!")]] },
-  { name = "pattern_in_pcall", ends = "held", hang = true, text = hung,
+  { name = "pattern_in_pcall", ends = "held", text = instructions,
     does = [[while true do pcall(string.find, ("x"):rep(1000), (".-"):rep(20) .. "y") end]] },
-  { name = "pattern_too_complex", ends = "failed", text = "pattern too complex",
+  { name = "pattern_too_complex", ends = "held", text = instructions,
     does = [[return refused(string.find, ("a"):rep(1000), ("a?"):rep(1000) .. "b")]] },
   { name = "too_many_captures", ends = "failed", text = "too many captures",
     does = [[return refused(string.find, "x", ("()"):rep(1000))]] },
@@ -180,7 +180,7 @@ return {
       while true do pcall(function() s = s .. s end) end]] },
   { name = "gsub_grows", ends = "held", text = memory,
     does = [[return ("x"):rep(1e6):gsub(".", ("y"):rep(1e6))]] },
-  { name = "concat_without_end", ends = "held", text = memory,
+  { name = "concat_without_end", ends = "held", text = instructions,
     does = [[return table.concat(setmetatable({}, { __index = rawlen }), "", 1, 1 << 53)]] },
   { name = "format_width", ends = "failed", text = "invalid conversion",
     does = [[return refused(string.format, "%999999999d", 1)]] },
@@ -208,16 +208,40 @@ return {
     does = [[return refused(table.unpack, {}, 1, 1e8)]] },
   { name = "unpack_overflow", ends = "failed", text = "too many results to unpack",
     does = [[return refused(table.unpack, {}, math.mininteger, math.maxinteger)]] },
-  { name = "move_range", ends = "failed", text = "too many elements to move",
+  { name = "move_range", ends = "held", text = instructions,
     does = [[return refused(table.move, {}, math.mininteger, math.maxinteger, 1)]] },
-  { name = "move_without_end", ends = "held", hang = true, text = hung,
+  { name = "move_without_end", ends = "held", text = instructions,
     does = [[
       local t = setmetatable({}, { __index = rawlen, __newindex = rawequal })
       return table.move(t, 1, 1 << 53, 2)]] },
-  { name = "insert_without_end", ends = "held", hang = true, text = hung,
+  { name = "insert_without_end", ends = "held", text = instructions,
     does = [[
       local mt = { __index = rawlen, __newindex = rawequal, __len = function() return 1 << 53 end }
       return table.insert(setmetatable({}, mt), 1, 1)]] },
+  { name = "rep_of_nothing", ends = "failed", text = "nothing",
+    does = [[return af.fail("nothing" .. (""):rep(math.maxinteger))]] },
+  { name = "remove_without_end", ends = "held", text = instructions,
+    does = [[
+      local asked = 0
+      local mt = { __index = rawlen, __newindex = rawequal, __len = function()
+        asked = asked + 1
+        return asked == 1 and 1 or 1 << 53
+      end }
+      local t = setmetatable({}, mt)
+      while true do table.remove(t, 1) end]] },
+  { name = "reads_without_end", ends = "held", text = instructions,
+    does = [[
+      local s = ("1"):rep(1 << 20)
+      while true do utf8.len(s) tonumber(s) s:find("2", 1, true) pcall(cjson.decode, s) end]] },
+  { name = "walks_without_end", ends = "held", text = instructions,
+    does = [[
+      local t = {}
+      for i = 1, 1e5 do t["k" .. i] = i end
+      while true do pairs(t) next(t) table.unpack(t, 1, 1e5) cjson.encode(t) end]] },
+  { name = "compares_without_end", ends = "held", hang = true, text = hung,
+    does = [[
+      local a, b = ("x"):rep(10 << 20), ("x"):rep(10 << 20)
+      while true do if a ~= b then return end end]] },
   { name = "utf8_ranges", ends = "failed", text = "all refused",
     does = [[
       for _, try in ipairs { { utf8.char, math.maxinteger }, { utf8.char, -1 },
@@ -544,7 +568,7 @@ return af.flow { name = "x", roles = { attacker = { start = "s1", states = state
   { name = "endless_file", ends = "refused", text = instructions, file = "while true do end" },
   { name = "file_of_memory", ends = "refused", text = memory,
     file = "local t = {} while true do t[#t + 1] = {} end" },
-  { name = "file_of_patterns", ends = "refused", hang = true, text = "its worker hung for 1 s",
+  { name = "file_of_patterns", ends = "refused", text = instructions,
     file = [[return (("x"):rep(1000)):find((".-"):rep(20) .. "y")]] },
   { name = "deep_parentheses", ends = "refused", text = "C stack overflow",
     file = "return " .. ("("):rep(100000) },
