@@ -1,6 +1,8 @@
 /* lua_cow.c: see lua_cow.h. */
 #include "lua_cow.h"
 
+#include "lua_list.h"
+
 #include <lauxlib.h>
 
 static const char key_list; /* in a metatable: the list that its tables read from */
@@ -51,8 +53,7 @@ void af_cow_own(lua_State *L, int index)
             lua_rawgeti(L, -1, i);
             lua_rawseti(L, index, i);
         }
-        lua_pushnil(L);
-        lua_setmetatable(L, index);
+        af_list_mark(L, index);
     }
     lua_pop(L, 2);
 }

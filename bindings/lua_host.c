@@ -3,7 +3,9 @@
 
 #include "base/bounds.h"
 #include "base/version.h"
+#include "lua_cow.h"
 #include "lua_json.h"
+#include "lua_list.h"
 #include "lua_sandbox.h"
 #include "lua_script.h"
 #include "script/effects.h"
@@ -304,6 +306,21 @@ static int l_is_empty(lua_State *L)
     return 1;
 }
 
+/* host.array(list) → the list, which is one even while it is empty */
+static int l_array(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    af_cow_own(L, 1);
+    lua_Integer count = 0;
+    for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1))
+        count++;
+    if (!af_list_is_bare(L, 1) || count != (lua_Integer)lua_rawlen(L, 1))
+        return af_vm_raise(L, "af.array: expected a plain table of items 1..n");
+    af_list_mark(L, 1);
+    return 1;
+}
+
 /* host.argument(type, text) → value: strings as they are, the rest as JSON; a text that is no JSON
  * stays a text, for the type to refuse. */
 static int l_argument(lua_State *L)
@@ -357,7 +374,8 @@ void af_host_open(lua_State *L)
         {"line", l_line},       {"lock", l_lock},
         {"call", af_host_call}, {"is_empty", l_is_empty},
         {"again", l_again},     {"argument", l_argument},
-        {"build", l_build},     {NULL, NULL},
+        {"build", l_build},     {"array", l_array},
+        {NULL, NULL},
     };
     luaL_newmetatable(L, outcome_metatable);
     lua_pushboolean(L, 0);

@@ -7,6 +7,7 @@
 #include "base/bounds.h"
 #include "base/failure.h"
 #include "lua_cow.h"
+#include "lua_list.h"
 #include "lua_script.h"
 #include "lua_vm.h"
 #include "base/mem.h"
@@ -38,7 +39,7 @@ struct writer {
     struct af_buf *out;
     size_t max_bytes;
     const char *name;
-    bool rebuild;
+    bool keeps, rebuild;
     int depth;
 };
 
@@ -224,7 +225,8 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
         return refuse(w, parent, "too deep");
     int top = lua_gettop(L);
     af_cow_own(L, index);
-    if (lua_getmetatable(L, index)) {
+    bool marked = af_list_is_marked(L, index);
+    if (!marked && lua_getmetatable(L, index)) {
         if (af_vm_push_fields(L, index) != LUA_TTABLE)
             return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
         index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
@@ -241,6 +243,12 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
     bool is_list = false;
     if (!write_members(w, index, &frame, &is_list))
         return false;
+    bool is_empty = w->out->len == start + 1;
+    is_list = is_empty ? marked : is_list;
+    if (w->keeps && is_list && !marked)
+        af_list_mark(L, index);
+    else if (w->keeps && marked && !is_list)
+        af_list_unmark(L, index);
     af_buf_append_char(w->out, is_list ? ']' : '}');
     if (!is_list)
         w->out->data[start] = '{';
@@ -300,7 +308,7 @@ bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_byt
 {
     int top = lua_gettop(L);
     size_t start = out->len;
-    struct writer w = {L, out, start + max_bytes, name, false, 0};
+    struct writer w = {L, out, start + max_bytes, name, rebuild != NULL, false, 0};
     af_pointer_set_clear(&seen);
     member_count = 0;
     bool ok = write_value(&w, lua_absindex(L, index), NULL);
@@ -348,6 +356,7 @@ static bool read_object(lua_State *L, struct af_json_reader *reader)
 static bool read_list(lua_State *L, struct af_json_reader *reader)
 {
     lua_createtable(L, 4, 0);
+    af_list_mark(L, -1);
     for (lua_Integer i = 1;; i++) {
         enum af_json_token token = af_json_next(reader);
         if (token == AF_JSON_ARRAY_END)

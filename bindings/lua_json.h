@@ -2,7 +2,8 @@
  *
  * What can be kept: booleans, numbers (no NaN, no infinity), UTF-8 strings, af.null, and tables
  * whose keys are strings or 1..n, without metatables but for events. Tables become lists where
- * their keys are 1..n, else objects; an empty one is {}. */
+ * their keys are 1..n, else objects; an empty one is [] if it is marked as a list (lua_list.h), as
+ * all are that were read, else {}. */
 #ifndef AF_LUA_JSON_H
 #define AF_LUA_JSON_H
 
@@ -14,7 +15,8 @@
 
 /* Appends the value at index to out. Returns true; or false with *error (borrowed until the next
  * call) telling path, reason and remedy, `name` being the path of the value itself; out is then cut
- * back. Where `rebuild` is not NULL it is set if the value is not equal to what its JSON reads back
+ * back. Where `rebuild` is not NULL the value is one that is kept: its lists are marked, as those
+ * that are read back would be; and it is set if the value is not equal to what its JSON reads back
  * as: it has one table twice, or holds an event. Needs a few slots of stack; runs no script code;
  * may raise for want of memory only. */
 bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_bytes,

@@ -7,6 +7,7 @@
  * watched: most flows assign to no upvalue and reach no table, then there is nothing to compare. */
 #include "lua_script.h"
 #include "lua_cow.h"
+#include "lua_list.h"
 
 #include "base/bounds.h"
 #include "lua_host.h"
@@ -31,11 +32,12 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 static uint64_t fingerprint(lua_State *L, int index);
 
-/* Pushes a table's metatable, unless it is that of all environments: behind it are the globals,
+/* Pushes a table's metatable, unless it is the mark of a list, which is no script's to change, or
+ * that of all environments: behind it are the globals,
  * which no script can change. */
 static bool push_own_metatable(lua_State *L, int index)
 {
-    if (!lua_getmetatable(L, index))
+    if (af_list_is_marked(L, index) || !lua_getmetatable(L, index))
         return false;
     if (lua_topointer(L, -1) != af_vm_of(L)->script->environment)
         return true;

@@ -6,6 +6,7 @@
  * proxies. An error that tells that a cap was reached passes every pcall(). */
 #include "lua_sandbox.h"
 #include "lua_cow.h"
+#include "lua_list.h"
 
 #include "base/bounds.h"
 #include "lua_json.h"
@@ -594,6 +595,17 @@ static int l_raw(lua_State *L)
     return lua_gettop(L);
 }
 
+/* Upvalue: Lua's own. */
+static int l_getmetatable(lua_State *L)
+{
+    if (lua_gettop(L) > 0)
+        af_cow_own(L, 1);
+    if (!af_list_is_marked(L, 1))
+        return l_raw(L);
+    lua_pushnil(L);
+    return 1;
+}
+
 static int l_rawset(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -733,9 +745,10 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     }
     wrap_field(L, "tonumber", l_reading);
     luaL_setfuncs(L, own_functions, 0);
-    static const char *const raw[] = {"getmetatable", "rawget", "rawlen"};
+    static const char *const raw[] = {"rawget", "rawlen"};
     for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++)
         wrap_field(L, raw[i], l_raw);
+    wrap_field(L, "getmetatable", l_getmetatable);
     lua_pushcfunction(L, host->log);
     lua_pushcclosure(L, l_print, 1);
     lua_setfield(L, -2, "print");

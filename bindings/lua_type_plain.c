@@ -6,6 +6,7 @@
  * say what is wrong. */
 #include "lua_type.h"
 #include "lua_cow.h"
+#include "lua_list.h"
 
 #include "json/json.h"
 #include "lua_vm.h"
@@ -45,13 +46,8 @@ static bool write_scalar(lua_State *L, const struct af_type *type, struct af_buf
 /* A table that is neither an event nor locked, nor anything else but itself. */
 static bool is_bare_table(lua_State *L, int index)
 {
-    if (!lua_istable(L, index))
-        return false;
     af_cow_own(L, index);
-    if (!lua_getmetatable(L, index))
-        return true;
-    lua_pop(L, 1);
-    return false;
+    return af_list_is_bare(L, index);
 }
 
 static bool has_entries(lua_State *L, int index, size_t count)

@@ -6,6 +6,7 @@
 #include "lua_cow.h"
 #include "lua_event.h"
 #include "lua_json.h"
+#include "lua_list.h"
 #include "lua_pattern.h"
 #include "lua_sandbox.h"
 #include "lua_vm.h"
@@ -78,8 +79,11 @@ static void describe_value(lua_State *L, int index, char *got, size_t size)
         snprintf(got, size, "null");
         return;
     case LUA_TTABLE:
-        snprintf(got, size, lua_rawlen(L, index) > 0 ? "a list of %d" : "a table",
-                 (int)lua_rawlen(L, index));
+        if (!af_list_is_bare(L, index) && !af_vm_is_locked(L, index))
+            snprintf(got, size, "a table with a metatable; copy its fields");
+        else
+            snprintf(got, size, lua_rawlen(L, index) > 0 ? "a list of %d" : "a table",
+                     (int)lua_rawlen(L, index));
         return;
     default:
         snprintf(got, size, "a %s", luaL_typename(L, index));
@@ -188,14 +192,14 @@ static bool push_fallback(lua_State *L, const struct af_type *type, struct af_ty
 static bool build_list(lua_State *L, const struct af_type *type, int index,
                        struct af_type_error *error)
 {
-    af_cow_own(L, index);
-    if (!lua_istable(L, index) || af_vm_is_locked(L, index))
+    if (!af_list_is_bare(L, index))
         return unfit(L, type, index, error);
     lua_Integer len = (lua_Integer)lua_rawlen(L, index);
     if ((size_t)len < type->min_length || (size_t)len > type->max_length)
         return unfit(L, type, index, error);
     af_vm_spend(L, len);
     lua_createtable(L, len < 65536 ? (int)len : 0, 0);
+    af_list_mark(L, -1);
     for (lua_Integer i = 1; i <= len; i++) {
         lua_rawgeti(L, index, i);
         if (!af_type_build(L, type->item, lua_gettop(L), error))
@@ -214,7 +218,7 @@ static bool build_list(lua_State *L, const struct af_type *type, int index,
 static bool build_map(lua_State *L, const struct af_type *type, int index,
                       struct af_type_error *error)
 {
-    if (!lua_istable(L, index) || af_vm_is_locked(L, index))
+    if (!af_list_is_bare(L, index))
         return unfit(L, type, index, error);
     lua_newtable(L);
     int out = lua_gettop(L);
@@ -259,7 +263,7 @@ static bool build_record(lua_State *L, const struct af_type *type, int index,
 {
     if (lua_istable(L, index) && af_vm_push_fields(L, index) == LUA_TTABLE)
         lua_replace(L, index);
-    else if (!lua_istable(L, index) || af_vm_is_locked(L, index))
+    else if (!af_list_is_bare(L, index))
         return unfit(L, type, index, error);
     else
         lua_pop(L, 1);
@@ -384,6 +388,7 @@ bool af_type_build(lua_State *L, const struct af_type *type, int index, struct a
     int top = lua_gettop(L);
     index = lua_absindex(L, index);
     luaL_checkstack(L, 10, "too deep");
+    af_cow_own(L, index);
     bool ok;
     if (type->optional && is_absent(L, index))
         ok = push_fallback(L, type, error);
@@ -654,6 +659,7 @@ static bool read_list(lua_State *L, const struct af_type *type, struct af_json_r
                       struct af_type_error *error)
 {
     lua_createtable(L, 4, 0);
+    af_list_mark(L, -1);
     lua_Integer count = 0;
     for (;;) {
         enum af_json_token token = af_json_next(reader);

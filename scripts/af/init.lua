@@ -17,6 +17,7 @@ local types = require "af.types"
 local af = {
   version = host.version,
   null = host.null,
+  array = host.array,
   EVERYONE = "*",
   event = event.event,
   flow = flow.flow,

@@ -154,6 +154,12 @@ function host.again() end
 ---@return boolean
 function host.is_empty(of) end
 
+---Marks a plain list as one even while it is empty.
+---@generic T: table
+---@param list T
+---@return T
+function host.array(list) end
+
 ---A read-only view of a table, `name` in errors.
 ---@generic T: table
 ---@param of T
