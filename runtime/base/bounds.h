@@ -186,6 +186,8 @@
 
 /* Calls and views that a check tries for an exchange of names alone, before it tells the parties of
  * a role apart after all: they are as many as its parties have orders. */
+/* States that are looked at for shorter runs than those that a search has come by. */
+#define AF_CHECK_SHORTER_MAX 1000000
 #define AF_CHECK_EXCHANGES_MAX 2000000
 
 #endif

@@ -86,8 +86,8 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     char where[AF_FLOW_PLACE_BYTES], said[AF_FAILURE_TEXT_MAX + 300];
     if (kind == AF_FINDING_FAILED && check->allow_fail)
         return;
-    bool never =
-        check->recorded_input < AF_CHECK_TIMER && check->messages[check->recorded_input].inert;
+    bool never = check->recorded_input < AF_CHECK_TIMER &&
+                 check->messages[check->recorded_input].nowhere[spec->script == check->scripts[1]];
     int line = never           ? af_script_flow(spec->script)->roles[spec->role].line
                : state == NULL ? 0
                                : state->line;
@@ -446,11 +446,11 @@ const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t me
         const struct af_check_timer *timers = af_check_timers(check, local, &count);
         for (size_t i = 0; i < count; i++)
             af_buf_append(&names, &timers[i].name, sizeof timers[i].name);
-        memcpy(key + 3, local, AF_CHECK_LOCAL_KEYS * sizeof(uint32_t));
-        key[2 + AF_CHECK_LOCAL_KEYS] =
+        memcpy(key + 3, local, AF_CHECK_CALL_KEYS * sizeof(uint32_t));
+        key[2 + AF_CHECK_CALL_KEYS] =
             af_check_word(&check->words, names.data == NULL ? "" : names.data, names.len);
         key[1] = 0;
-        words += AF_CHECK_LOCAL_KEYS;
+        words += AF_CHECK_CALL_KEYS;
         af_buf_release(&names);
     }
     uint32_t number = af_check_word(&check->call_keys, key, words * sizeof *key);

@@ -145,7 +145,7 @@ static void make_tables(struct af_check *check)
     check->world = af_check_world_new(check);
     check->same = af_check_same_new(check);
     check->jobs = af_check_jobs_new(check->options->jobs);
-    check->search = af_mem_zero(1, sizeof *check->search);
+    check->search = af_check_search_new(check);
 }
 
 struct af_check *af_check_new(const struct af_check_options *options, struct af_failure *why)
@@ -155,6 +155,9 @@ struct af_check *af_check_new(const struct af_check_options *options, struct af_
     check->allow_fail = options->allow_fail;
     for (int i = 0; i < AF_CHECK_EARLY; i++)
         check->allow_fail = check->allow_fail || options->budget[i] > 0;
+    check->keeps_late = options->upgrade != NULL || options->any_timeout ||
+                        options->budget[AF_CHECK_CRASH] > 0 || options->budget[AF_CHECK_LOSE] > 0 ||
+                        options->budget[AF_CHECK_EARLY] > 0;
     check->loop = af_loop_sim_new();
     check->store = af_file_store_new();
     if (load(check, 0, options->path, why) == 0 && make_members(check, why) == 0) {
@@ -219,20 +222,30 @@ void af_check_free(struct af_check *check)
 
 /* ---- The result. ---- */
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* "initiator done, 3 participant done": equal words are counted. */
 static char *end_text(const struct af_check *check, const uint32_t *words, size_t count)
 {
     struct af_buf text = AF_BUF_EMPTY;
+    const char **ends = af_mem_zero(count + 1, sizeof *ends);
+    for (size_t i = 0; i < count; i++)
+        ends[i] = af_check_word_bytes(&check->words, words[i], NULL);
+    qsort(ends, count, sizeof *ends, by_text);
     for (size_t i = 0; i < count;) {
         size_t same = i;
-        while (same < count && words[same] == words[i])
+        while (same < count && ends[same] == ends[i])
             same++;
         af_buf_append_string(&text, i == 0 ? "" : ", ");
         if (same - i > 1)
             af_buf_printf(&text, "%zu ", same - i);
-        af_buf_append_string(&text, af_check_word_bytes(&check->words, words[i], NULL));
+        af_buf_append_string(&text, ends[i]);
         i = same;
     }
+    free(ends);
     return af_buf_take(&text);
 }
 
@@ -268,9 +281,6 @@ static int by_length(const void *a, const void *b)
 static void tell_violations(struct af_check *check, struct af_check_result *result)
 {
     uint32_t count = check->found_keys.count;
-    for (uint32_t i = 0; i < count; i++)
-        if (check->found[i].found)
-            af_check_path(check, &check->found[i]);
     check->violations = af_mem_zero((size_t)count + 1, sizeof *check->violations);
     for (uint32_t i = 0; i < count; i++) {
         const struct af_check_found *found = &check->found[i];
@@ -283,6 +293,7 @@ static void tell_violations(struct af_check *check, struct af_check_result *resu
             .where = where[0] == '\0' ? NULL : where,
             .text = af_check_word_bytes(&check->words, found->text, NULL),
             .length = found->length,
+            .shortest = !found->longer,
             .run = &found->run,
         };
     }
@@ -296,23 +307,31 @@ static void forget(struct af_check *check)
     af_check_seen_free(check->seen);
     af_check_search_free(check->search);
     check->seen = af_check_seen_new();
-    check->search = af_mem_zero(1, sizeof *check->search);
+    check->search = af_check_search_new(check);
     for (uint32_t i = 0; i < check->found_keys.count; i++)
         check->found[i].found = false;
+}
+
+/* Searches, and again without a reduction that turned out to be none. */
+static int explore(struct af_check *check, af_check_progress_fn *progress, void *arg)
+{
+    for (;;) {
+        bool same = af_check_same_on(check);
+        int status = af_check_search(check, progress, arg);
+        bool again = same != af_check_same_on(check) || (check->wants_late && !check->keeps_late);
+        if (status != 0 || !again)
+            return status;
+        check->keeps_late = check->keeps_late || check->wants_late;
+        forget(check);
+    }
 }
 
 int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *arg,
                  struct af_check_result *result, struct af_failure *why)
 {
-    struct af_check_search *search = check->search;
-    bool same = af_check_same_on(check);
     memset(result, 0, sizeof *result);
-    int status = af_check_search(check, progress, arg);
-    if (status == 0 && same && !af_check_same_on(check)) {
-        forget(check);
-        status = af_check_search(check, progress, arg);
-        search = check->search;
-    }
+    int status = explore(check, progress, arg);
+    struct af_check_search *search = check->search;
     if (status != 0) {
         *why = check->why;
         return -1;
@@ -322,6 +341,7 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
         af_check_ways(check, progress, arg);
     af_check_cover(check, result);
     tell_ends(check);
+    af_check_paths(check, progress, arg);
     tell_violations(check, result);
     result->name = check->flows[0]->name;
     result->states = af_check_seen_count(check->seen);

@@ -68,7 +68,8 @@ struct af_check_violation {
     const char *role;  /* NULL: of no one role */
     const char *where; /* file:line, or NULL */
     const char *text;  /* what is wrong */
-    size_t length;     /* steps of the shortest run into it */
+    size_t length;     /* steps of the run into it */
+    bool shortest;     /* which is a shortest one */
     const struct af_schedule *run;
 };
 

@@ -46,7 +46,7 @@ static bool was_given(const struct af_check *check, uint32_t role, uint32_t stat
         if (key[1] == AF_CHECK_NONE || (key[2] >= AF_CHECK_TIMER && key[2] != AF_CHECK_RECALL))
             continue;
         struct af_check_local local;
-        memcpy(&local, key + 3, AF_CHECK_LOCAL_KEYS * sizeof *key);
+        memcpy(&local, key + 3, AF_CHECK_CALL_KEYS * sizeof *key);
         uint32_t contract = key[2] == AF_CHECK_RECALL ? af_check_recalls(check, &local) : key[2];
         if (local.version == 0 && check->roles[0][local.member] == role && local.state == state &&
             check->messages[contract].event[0] == event)

@@ -14,7 +14,8 @@
  *   jobs.c    threads that share the work of a round
  *   world.c   invariants
  *   end.c     from which states no way is left to the end
- *   path.c    the shortest run into a state
+ *   path.c    the run into a state, as a schedule
+ *   short.c   the shortest one
  *   same.c    parties of a role that need not be told apart
  *   rename.c  what is said of a party under another's name
  *   cover.c   what of the flow no run reaches, and what grows without end
@@ -39,6 +40,7 @@ enum {
     AF_CHECK_GONE = 5u << 28,     /* it is lost */
     AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
     AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
+    AF_CHECK_LEFT = 8u << 28, /* something that it has to do with is left out: AF_CHECK_SENT … */
     AF_CHECK_NUMBER = (1u << 28) - 1,
 };
 
@@ -60,6 +62,8 @@ struct af_check_local {
     uint32_t data, result, reason; /* words; result and reason: number + 1, 0 for none */
     uint32_t deferred;             /* a word: numbers of contracts */
     uint32_t timers;               /* a word: struct af_check_timer */
+    uint32_t late; /* what was left out since it changes nothing, but may still be on its way:
+                      something that it has sent, that it is to get; see next.c */
     /* ---- */
     uint32_t number;  /* among those of its member: what a state keeps */
     uint32_t view[2]; /* what invariants of each version see; AF_CHECK_NONE: cannot be shown */
@@ -76,15 +80,21 @@ struct af_check_local {
     const struct af_flow_state *about; /* its state */
 };
 
-enum { AF_CHECK_LOCAL_KEYS = 10 }; /* how many fields its identity has */
+enum {
+    AF_CHECK_LOCAL_KEYS = 11, /* how many fields its identity has */
+    AF_CHECK_CALL_KEYS = 10,  /* … and how many of them a call may depend on, the first ones */
+};
+
+enum { AF_CHECK_SENT = 1, AF_CHECK_TO_GET = 2 };
 
 struct af_check_message {   /* a contract */
     uint32_t from, to;      /* members */
     uint32_t type, content; /* words */
     /* ---- */
-    uint32_t link; /* from and to as one number */
-    int event[2];  /* of each version of the flow */
-    bool inert;    /* its receiver handles and defers it in no state */
+    uint32_t link;   /* from and to as one number */
+    int event[2];    /* of each version of the flow */
+    bool nowhere[2]; /* its receiver expects it in no state */
+    bool inert; /* it does the same to its receiver whenever it comes, and nothing but a finding */
 };
 
 enum { AF_CHECK_MESSAGE_KEYS = 4 };
@@ -108,7 +118,8 @@ struct af_check_found {
                           AF_CHECK_NO_STATE: it is in the starts */
     uint32_t contract; /* in the starts: which makes it, or AF_CHECK_NONE */
     struct af_schedule run;
-    size_t length;
+    size_t length, extra; /* of its steps, and how many of them change nothing */
+    bool longer;          /* there may be a shorter one */
 };
 
 enum { AF_CHECK_SHARDS = 32 };
@@ -151,8 +162,11 @@ struct af_check {
     uint64_t contract_count;  /* that were made: each has a uuid of its own */
     struct af_check_outcome *recording; /* of the call that runs */
     uint32_t recorded_input;            /* … and its input */
-    bool may_take;                      /* … which the party has not taken yet */
-    struct af_failure why;              /* a party cannot be made: the search ends */
+    bool keeps_late; /* what is left out is part of a state; it is not, but should be */
+    bool wants_late;
+    bool exact; /* looks for shorter runs: what changes nothing is not left out, but comes late */
+    bool may_take;         /* … which the party has not taken yet */
+    struct af_failure why; /* a party cannot be made: the search ends */
 
     struct af_check_map step_index;
     struct af_check_step *steps;
@@ -304,6 +318,10 @@ struct af_check_swaps { /* exchanges of names, one after the other: numbers of s
     size_t count, cap;
 };
 
+struct af_check_was { /* a party before it became another */
+    uint32_t member, local;
+};
+
 /* Looks for what can happen next. The fields above the line are the caller's. */
 struct af_check_next {
     struct af_check *check;
@@ -323,6 +341,8 @@ struct af_check_next {
     /* ---- */
     struct af_check_vector state; /* whose next ones are looked for */
     struct af_check_vector made;
+    struct af_check_was *changed; /* in it, besides what the step itself does */
+    size_t changed_count;
     struct af_check_vector same, scratch; /* for who picks one of those that are the same */
     uint64_t transitions, inert;
     bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
@@ -410,6 +430,8 @@ uint64_t af_check_world_bytes(const struct af_check *check);
 /* ---- search.c ---- */
 
 struct af_check_search {
+    uint64_t states_max, depth_max; /* its bounds */
+    size_t wanted; /* how many violations it is to find, if that is all it is for, else 0 */
     uint64_t transitions, inert;
     size_t depth;
     const char *bound;
@@ -430,6 +452,7 @@ struct af_check_search {
 };
 
 int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg);
+struct af_check_search *af_check_search_new(const struct af_check *check);
 void af_check_search_free(struct af_check_search *search);
 
 /* Asked before each piece of work that takes long: false if the search is to end, whose bound, or
@@ -479,8 +502,13 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
 
 /* ---- path.c ---- */
 
-/* Fills found->run with the shortest run into it. */
+/* Fills found->run with the run into it that the search came by. */
 void af_check_path(struct af_check *check, struct af_check_found *found);
+
+/* ---- short.c ---- */
+
+/* Fills in the runs of all that was found, each of them a shortest one unless it says otherwise. */
+void af_check_paths(struct af_check *check, af_check_progress_fn *progress, void *arg);
 
 /* ---- rename.c ---- */
 

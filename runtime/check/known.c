@@ -142,24 +142,34 @@ uint32_t af_check_local(struct af_check *check, const struct af_check_local *loc
 
 /* ---- Contracts. ---- */
 
-/* Whether the member handles or defers an event in some state of some version. */
-static bool is_inert(const struct af_check *check, uint32_t member, const int event[2])
+/* Whether a member's role has the event so in all of its states, in a version. */
+static bool is_everywhere(const struct af_check *check, uint32_t member, size_t version, int event,
+                          enum af_disposition how)
 {
-    for (size_t version = 0; version < check->version_count; version++) {
-        const struct af_flow_role *role =
-            &check->flows[version]->roles[check->roles[version][member]];
-        enum af_disposition first = AF_EVENT_UNEXPECTED;
-        for (size_t i = 0; i < role->state_count; i++) {
-            enum af_disposition how =
-                event[version] < 0 ? AF_EVENT_UNEXPECTED
-                                   : (enum af_disposition)role->states[i].events[event[version]];
-            if (i == 0)
-                first = how;
-            if (how == AF_EVENT_HANDLED || how == AF_EVENT_DEFERRED || how != first)
-                return false; /* one that is unexpected now and ignored later is looked at */
-        }
-    }
+    const struct af_flow_role *role = &check->flows[version]->roles[check->roles[version][member]];
+    for (size_t i = 0; i < role->state_count; i++)
+        if ((event < 0 ? AF_EVENT_UNEXPECTED : role->states[i].events[event]) != how)
+            return false;
     return true;
+}
+
+/* Fills in what a contract is in each version, and whether it does the same to its receiver
+ * whenever it comes: that ignores it in all states; or expects it in none, where nothing that was
+ * sent before may end it first. */
+static void look_at_event(struct af_check *check, struct af_check_message *message)
+{
+    size_t len;
+    const char *type = af_check_word_bytes(&check->words, message->type, &len);
+    bool ignored = true;
+    for (size_t version = 0; version < check->version_count; version++) {
+        int event = af_flow_find_event(check->flows[version], type, len);
+        message->event[version] = event;
+        message->nowhere[version] =
+            is_everywhere(check, message->to, version, event, AF_EVENT_UNEXPECTED);
+        ignored = ignored && is_everywhere(check, message->to, version, event, AF_EVENT_IGNORED);
+    }
+    bool refused = message->nowhere[0] && !check->options->fifo && check->version_count == 1;
+    message->inert = ignored || refused;
 }
 
 uint32_t af_check_message(struct af_check *check, const struct af_check_message *message)
@@ -172,13 +182,9 @@ uint32_t af_check_message(struct af_check *check, const struct af_check_message 
     af_mem_reserve(&check->messages, &check->message_cap, (size_t)number + 1,
                    sizeof *check->messages);
     struct af_check_message *made = &check->messages[number];
-    size_t len;
-    const char *type = af_check_word_bytes(&check->words, message->type, &len);
     *made = *message;
     made->link = message->to * check->members + message->from;
-    for (size_t version = 0; version < check->version_count; version++)
-        made->event[version] = af_flow_find_event(check->flows[version], type, len);
-    made->inert = is_inert(check, message->to, made->event);
+    look_at_event(check, made);
     return number;
 }
 
@@ -207,6 +213,28 @@ static size_t place_len(const char *text)
     return digits > 0 && text[len + digits] == ':' ? len + digits : 0;
 }
 
+/* A text in which it does not matter which party of a role is named: "worker-2" is "worker-". */
+static uint32_t nameless(struct af_check *check, const char *text)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    while (*text != '\0') {
+        size_t longest = 0, kept = 0;
+        for (uint32_t i = 0; i < check->members; i++) {
+            const char *role = af_check_role_name(check, i);
+            size_t len = strlen(check->who[i].id);
+            if (len > longest && strncmp(text, check->who[i].id, len) == 0) {
+                longest = len;
+                kept = strlen(role) + 1;
+            }
+        }
+        af_buf_append(&out, text, longest > 0 ? kept : 1);
+        text += longest > 0 ? longest : 1;
+    }
+    uint32_t word = af_check_text(&check->words, af_buf_text(&out));
+    af_buf_release(&out);
+    return word;
+}
+
 uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uint32_t role,
                             const char *where, const char *text)
 {
@@ -216,7 +244,8 @@ uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uin
     if (len > 0)
         text += len + 1 + strspn(text + len + 1, " ");
     uint32_t said = af_check_text(&check->words, text);
-    uint32_t key[] = {(uint32_t)kind, role, place, kind == AF_CHECK_ERROR && place != 0 ? 0 : said};
+    bool by_place = kind == AF_CHECK_ERROR && place != 0;
+    uint32_t key[] = {(uint32_t)kind, role, place, by_place ? 0 : nameless(check, text)};
     uint32_t before = check->found_keys.count;
     uint32_t number = af_check_word(&check->found_keys, key, sizeof key);
     if (number < before)

@@ -7,11 +7,18 @@
  *
  * A delivery to one party and a delivery to another do the same in both orders, so a
  * contract whose delivery was possible before another was chosen, and stands before that in order,
- * sleeps behind it: the state that both lead to is found the other way round. */
+ * sleeps behind it: the state that both lead to is found the other way round.
+ *
+ * A contract that changes nothing (its receiver has ended, or ignores it in all states) is left
+ * out. But as long as it is on its way the run has not ended: parties may still crash, vanish, be
+ * reloaded, and timeouts come that are due, or early. So where such things may come a state says
+ * from whom, and to which that live, something was left out since time last passed; what one that
+ * is down has sent, or is to get, outlasts that. */
 #include "check/impl.h"
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void af_check_next_init(struct af_check_next *next, struct af_check *check)
@@ -22,6 +29,7 @@ void af_check_next_init(struct af_check_next *next, struct af_check *check)
     af_check_vector_init(check, &next->made);
     af_check_vector_init(check, &next->same);
     af_check_vector_init(check, &next->scratch);
+    next->changed = af_mem_zero(4 * (size_t)check->members, sizeof *next->changed);
 }
 
 void af_check_next_release(struct af_check_next *next)
@@ -30,6 +38,7 @@ void af_check_next_release(struct af_check_next *next)
     af_check_vector_release(&next->made);
     af_check_vector_release(&next->same);
     af_check_vector_release(&next->scratch);
+    free(next->changed);
 }
 
 /* ---- Steps. ---- */
@@ -48,28 +57,70 @@ static const struct af_check_step *step(struct af_check_next *next, uint32_t loc
     return &next->check->steps[number];
 }
 
-/* Whether a contract to a party changes nothing, now or later: so it need not be on its way. One
- * that is unexpected is told of. */
+/* Notes at a member of the state that is made that something was left out. */
+static void note_left(struct af_check_next *next, uint32_t member, uint32_t late)
+{
+    uint32_t *local = &next->made.locals[member];
+    if ((next->check->locals[*local].late & late) != 0)
+        return;
+    const struct af_check_step *done = step(next, *local, AF_CHECK_LEFT | late);
+    if (done == NULL)
+        return;
+    next->changed[next->changed_count++] = (struct af_check_was){member, *local};
+    *local = done->next;
+}
+
+static void turn_back(struct af_check_next *next)
+{
+    while (next->changed_count > 0) {
+        const struct af_check_was *was = &next->changed[--next->changed_count];
+        next->made.locals[was->member] = was->local;
+    }
+}
+
+static void leave_out(struct af_check_next *next, uint32_t contract)
+{
+    const struct af_check *check = next->check;
+    const struct af_check_message *message = &check->messages[contract];
+    next->inert++;
+    if (!check->keeps_late)
+        return;
+    note_left(next, message->from, AF_CHECK_SENT);
+    if (!check->locals[next->made.locals[message->to]].over)
+        note_left(next, message->to, AF_CHECK_TO_GET);
+}
+
+/* One whose receiver lives may block what comes behind it, or vanish with it, or wait while others
+ * may not: whether one is left out is known, but not which. */
+static bool must_be_seen(const struct af_check *check)
+{
+    const uint32_t *budget = check->options->budget;
+    return check->keeps_late && (check->options->fifo || budget[AF_CHECK_LOSE] > 0 ||
+                                 (budget[AF_CHECK_CRASH] > 0 && budget[AF_CHECK_EARLY] > 0));
+}
+
+/* Whether a contract of the state that is made need not be on its way: it changes nothing, now or
+ * later. One that is unexpected is told of. */
 static bool vanishes(struct af_check_next *next, const struct af_check_label *label,
-                     const uint32_t *locals, uint32_t contract, bool fresh)
+                     uint32_t contract, bool fresh)
 {
     struct af_check *check = next->check;
     const struct af_check_message *message = &check->messages[contract];
-    uint32_t receiver = locals[message->to];
+    uint32_t receiver = next->made.locals[message->to];
     if (check->locals[receiver].gone)
         return true;
-    if (!check->options->reduce)
+    if (!check->options->reduce || check->exact)
         return false;
     if (check->locals[receiver].over) {
-        next->inert++;
+        leave_out(next, contract);
         return true;
     }
-    if (!fresh || !message->inert || !check->locals[receiver].takes)
+    if (!fresh || !message->inert || !check->locals[receiver].takes || must_be_seen(check))
         return false;
     const struct af_check_step *done = step(next, receiver, AF_CHECK_CONTRACT | contract);
     if (done != NULL && done->violation != AF_CHECK_NONE && next->violation != NULL)
         next->violation(next->arg, label, done->violation, contract);
-    next->inert++;
+    leave_out(next, contract);
     return true;
 }
 
@@ -110,7 +161,7 @@ static void add_old(struct af_check_next *next, const struct change *change, siz
     uint8_t flags = 0;
     if (i == change->without)
         return;
-    if (look_again && vanishes(next, &change->label, next->made.locals, contract, false))
+    if (look_again && vanishes(next, &change->label, contract, false))
         return;
     if (change->awake != AF_CHECK_NONE && next->check->messages[contract].to != change->awake &&
         (i < change->sleep_below || (state->flags[i] & AF_CHECK_SLEEPS) != 0))
@@ -164,12 +215,13 @@ static void make(struct af_check_next *next, const struct change *change)
         while (i < state->count && af_check_order(check, state->contracts[i]) <= order)
             i++;
         add_olds(next, change, from, i, ended);
-        if (!vanishes(next, &change->label, made->locals, contract, true))
+        if (!vanishes(next, &change->label, contract, true))
             add(made, contract, 0);
     }
     add_olds(next, change, i, state->count, ended);
     if (!next->missed)
         next->child(next->arg, &change->label, made);
+    turn_back(next);
     if (change->member != AF_CHECK_NONE)
         made->locals[change->member] = state->locals[change->member];
     if (change->budget >= 0)
@@ -177,6 +229,27 @@ static void make(struct af_check_next *next, const struct change *change)
 }
 
 /* ---- Contracts. ---- */
+
+/* Whether time waits for one to arrive. What a party that is down has sent may not have gone out.
+ */
+static bool hinders(const struct af_check_next *next, size_t i)
+{
+    const struct af_check *check = next->check;
+    const uint32_t *locals = next->state.locals;
+    const struct af_check_message *message = &check->messages[next->state.contracts[i]];
+    const struct af_check_local *sender = &check->locals[locals[message->from]];
+    const struct af_check_local *receiver = &check->locals[locals[message->to]];
+    return receiver->down == 0 && !receiver->gone && (sender->down == 0 || sender->over);
+}
+
+/* Whether one changes nothing, and blocks nothing. */
+static bool is_late(const struct af_check_next *next, size_t i)
+{
+    const struct af_check *check = next->check;
+    const struct af_check_message *message = &check->messages[next->state.contracts[i]];
+    return check->locals[next->state.locals[message->to]].over ||
+           (message->inert && !message->nowhere[0] && !check->options->fifo);
+}
 
 static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind kind)
 {
@@ -211,12 +284,29 @@ static void drop(struct af_check_next *next, size_t i)
     make(next, &change);
 }
 
-static void contracts(struct af_check_next *next)
+/* Where nothing is left out, what changes nothing is delivered one by one, when nothing else
+ * hinders time from passing: a run in which it comes earlier is no shorter. */
+static void late_contract(struct af_check_next *next)
+{
+    const struct af_check_vector *state = &next->state;
+    for (size_t i = 0; i < state->count; i++) {
+        if (!hinders(next, i))
+            continue;
+        deliver(next, i, AF_SCHEDULE_DELIVER);
+        return;
+    }
+}
+
+static void contracts(struct af_check_next *next, bool busy)
 {
     struct af_check *check = next->check;
     const struct af_check_vector *state = &next->state;
+    if (check->exact && !busy)
+        late_contract(next);
     for (size_t i = 0; i < state->count && !next->missed; i++) {
         uint32_t contract = state->contracts[i];
+        if (check->exact && is_late(next, i))
+            continue;
         const struct af_check_local *receiver =
             &check->locals[state->locals[check->messages[contract].to]];
         bool first = i == 0 || af_check_order(check, state->contracts[i - 1]) !=
@@ -296,7 +386,8 @@ static bool wait_for(struct af_check_next *next, int64_t ns)
     return true;
 }
 
-static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_flight)
+/* late: something that was left out may be in flight, or not */
+static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_flight, bool late)
 {
     struct af_check *check = next->check;
     bool now = least_ns == 0 || (least_ns > 0 && !in_flight);
@@ -309,7 +400,7 @@ static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_fligh
         fire_some(next, 0, false);
     }
     if (!next->missed && !next->only_ways && next->state.budget[AF_CHECK_EARLY] > 0)
-        fire_some(next, now ? least_ns : -1, true);
+        fire_some(next, now && (least_ns == 0 || !late) ? least_ns : -1, true);
 }
 
 /* ---- Parties. ---- */
@@ -363,8 +454,9 @@ static void parties(struct af_check_next *next)
 
 struct standing {
     bool down, all_settled;
-    bool in_flight;   /* something that hinders time from passing: a contract, or what a party
-                         recalls; what one that is down has sent may not have gone out yet */
+    bool busy;        /* something that changes something hinders time from passing */
+    bool in_flight;   /* anything does: a contract, or what a party recalls */
+    bool late;        /* something that was left out may do so */
     int64_t least_ns; /* among parties that are up; -1: no timer */
     bool armed;       /* a timer, at any live party */
 };
@@ -378,40 +470,47 @@ static struct standing look(const struct af_check_next *next)
         const struct af_check_local *local = &check->locals[state->locals[member]];
         standing.down = standing.down || (local->down != 0 && !local->over);
         standing.all_settled = standing.all_settled && (local->over || local->rests);
-        standing.in_flight = standing.in_flight || (local->up && local->recalls != AF_CHECK_NONE);
+        standing.busy = standing.busy || (local->up && local->recalls != AF_CHECK_NONE);
+        standing.late = standing.late || (local->late != 0 && (local->down == 0 || local->over));
         if (local->least_ns < 0 || local->over)
             continue;
         standing.armed = true;
         if (local->takes && (standing.least_ns < 0 || local->least_ns < standing.least_ns))
             standing.least_ns = local->least_ns;
     }
-    for (size_t i = 0; i < state->count && !standing.in_flight; i++) {
-        const struct af_check_message *message = &check->messages[state->contracts[i]];
-        const struct af_check_local *sender = &check->locals[state->locals[message->from]];
-        const struct af_check_local *receiver = &check->locals[state->locals[message->to]];
-        standing.in_flight =
-            receiver->down == 0 && !receiver->gone && (sender->down == 0 || sender->over);
+    standing.in_flight = standing.busy;
+    for (size_t i = 0; i < state->count && !standing.busy; i++) {
+        bool hindering = hinders(next, i);
+        standing.in_flight = standing.in_flight || hindering;
+        standing.busy = hindering && !(check->exact && is_late(next, i));
     }
     return standing;
 }
 
 enum af_check_rest af_check_next(struct af_check_next *next)
 {
+    struct af_check *check = next->check;
     struct standing standing = look(next);
+    bool over = !standing.in_flight && !standing.down && standing.all_settled;
     next->missed = next->cut = false;
-    if (!standing.in_flight && !standing.down && standing.all_settled)
+    if (over && standing.least_ns == 0 && !check->keeps_late)
+        __atomic_store_n(&check->wants_late, check->options->reduce, __ATOMIC_RELAXED);
+    if (over && !standing.late)
         return AF_CHECK_ENDED;
-    memcpy(next->made.locals, next->state.locals, next->check->members * sizeof(uint32_t));
+    memcpy(next->made.locals, next->state.locals, check->members * sizeof(uint32_t));
     memcpy(next->made.budget, next->state.budget, sizeof next->made.budget);
-    recalls(next);
+    if (!over) {
+        recalls(next);
+        if (!next->missed)
+            contracts(next, standing.busy);
+    }
     if (!next->missed)
-        contracts(next);
-    if (!next->missed)
-        timeouts(next, standing.least_ns, standing.in_flight);
+        timeouts(next, standing.least_ns, standing.in_flight || over, standing.late);
     if (!next->missed)
         parties(next);
-    return !standing.in_flight && !standing.down && !standing.armed ? AF_CHECK_STUCK_HERE
-                                                                    : AF_CHECK_MOVES;
+    return over                                                       ? AF_CHECK_ENDED
+           : !standing.in_flight && !standing.down && !standing.armed ? AF_CHECK_STUCK_HERE
+                                                                      : AF_CHECK_MOVES;
 }
 
 const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
@@ -435,6 +534,7 @@ void af_check_first(struct af_check_next *next)
     struct af_check_vector *made = &next->made, *state = &next->state;
     state->count = made->count = 0;
     memcpy(made->budget, check->options->budget, sizeof made->budget);
+    next->changed_count = 0;
     for (uint32_t member = 0; member < check->members; member++) {
         uint32_t number = af_check_step(check, AF_CHECK_NONE, member); /* steps may move */
         struct af_check_step done = check->steps[number];
@@ -456,7 +556,7 @@ void af_check_first(struct af_check_next *next)
     }
     af_check_vector_reserve(made, state->count);
     for (size_t i = 0; i < state->count; i++)
-        if (!vanishes(next, &start, made->locals, state->contracts[i], true))
+        if (!vanishes(next, &start, state->contracts[i], true))
             add(made, state->contracts[i], 0);
     next->child(next->arg, &start, made);
 }

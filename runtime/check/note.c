@@ -16,27 +16,38 @@ void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, u
     found->contract = contract;
 }
 
-/* Who has not ended, and where, in words; the first of them, or AF_CHECK_NONE. */
+/* Where a party stands, as one number: its role, its version, its state. */
+static uint64_t standing(const struct af_check *check, const struct af_check_local *local)
+{
+    return (uint64_t)check->roles[0][local->member] << 40 | (uint64_t)local->version << 32 |
+           local->state;
+}
+
+/* Who has not ended, and where, in words, whichever parties of a role they are; the first of them,
+ * or AF_CHECK_NONE. */
 static uint32_t unsettled(const struct af_check *check, const struct af_check_vector *state,
                           struct af_buf *out)
 {
     uint32_t first = AF_CHECK_NONE;
-    const char *before = NULL;
-    uint32_t before_role = AF_CHECK_NONE;
-    for (uint32_t i = 0; i < check->members; i++) {
-        const struct af_check_local *local = &check->locals[state->locals[i]];
-        if (local->over || local->rests || local->about == NULL)
-            continue;
-        if (before == local->about->name && before_role == check->roles[0][i])
-            continue;
+    for (uint64_t told = 0;;) { /* the least standing that is not told yet, + 1 */
+        const struct af_check_local *next = NULL;
+        for (uint32_t i = 0; i < check->members; i++) {
+            const struct af_check_local *local = &check->locals[state->locals[i]];
+            if (local->over || local->rests || local->about == NULL ||
+                standing(check, local) < told)
+                continue;
+            if (next == NULL || standing(check, local) < standing(check, next))
+                next = local;
+        }
+        if (next == NULL)
+            break;
         af_buf_append_string(out, first == AF_CHECK_NONE ? "" : "; ");
-        af_buf_printf(out, "%s is in state '%s' (", af_check_role_name(check, i),
-                      local->about->name);
-        af_check_place(check, local, out);
+        af_buf_printf(out, "%s is in state '%s' (", af_check_role_name(check, next->member),
+                      next->about->name);
+        af_check_place(check, next, out);
         af_buf_append_char(out, ')');
-        first = first == AF_CHECK_NONE ? i : first;
-        before = local->about->name;
-        before_role = check->roles[0][i];
+        first = first == AF_CHECK_NONE ? next->member : first;
+        told = standing(check, next) + 1;
     }
     if (first == AF_CHECK_NONE)
         af_buf_append_string(out, "all have ended or rest, but something is always on its way");

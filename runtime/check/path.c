@@ -1,8 +1,9 @@
 /* path.c: the shortest run into a violation, as a schedule.
  *
  * A state remembers the one from which it was found first; what happened between the two is found
- * by looking again. The schedule holds what the search left out, too: contracts that changed
- * nothing come last, so that whoever follows it finds nothing in flight where nothing is.
+ * by looking again. The schedule holds what the search left out, too: contracts that change nothing
+ * arrive before time passes, before a later one of their link with --fifo, and before the end, as
+ * whoever follows the schedule has them in flight.
  *
  * Where one state stands for all that are the same, the search went from one of these to the next.
  * What the exchanges of names on the way add up to turns each step back into that of a run. */
@@ -27,6 +28,7 @@ struct path {
     struct af_check_swaps turn;   /* from next.state to the state of the run */
     uint32_t *flight; /* all contracts that are on their way, also those that change nothing */
     size_t flight_count, flight_cap;
+    size_t extra; /* steps that change nothing */
     struct af_schedule *run;
 };
 
@@ -108,6 +110,70 @@ static void land(struct path *path, uint32_t contract)
     }
 }
 
+/* The party of the run that a member is now. */
+static const struct af_check_local *party_of(const struct path *path, uint32_t member)
+{
+    const struct af_check *check = path->check;
+    for (uint32_t i = 0; i < check->members; i++)
+        if (af_check_same_member(check, &path->turn, i) == member)
+            return &check->locals[path->next.state.locals[i]];
+    return NULL;
+}
+
+/* Delivers what changes nothing: all of a link, or (AF_CHECK_NONE) all that hinders time. */
+static void land_left_out(struct path *path, uint32_t link)
+{
+    struct af_check *check = path->check;
+    size_t left = 0;
+    for (size_t i = 0; i < path->flight_count; i++) {
+        uint32_t contract = path->flight[i];
+        const struct af_check_message *message = &check->messages[contract];
+        const struct af_check_local *from = party_of(path, message->from),
+                                    *to = party_of(path, message->to);
+        bool lands = link != AF_CHECK_NONE ? message->link == link
+                                           : to->down == 0 && (from->down == 0 || from->over);
+        if (lands && !to->gone) {
+            add_step(path, AF_SCHEDULE_DELIVER, message->to, contract);
+            path->extra++;
+        }
+        if (!lands && !to->gone)
+            path->flight[left++] = contract;
+    }
+    path->flight_count = left;
+}
+
+/* Whether time passes until a timer fires. */
+static bool passes(const struct path *path, const struct af_check_label *label)
+{
+    const struct af_check *check = path->check;
+    size_t count;
+    const struct af_check_timer *timers =
+        af_check_timers(check, &check->locals[path->next.state.locals[label->member]], &count);
+    for (size_t i = 0; label->kind == AF_SCHEDULE_TIMEOUT && i < count; i++)
+        if (timers[i].name == label->what)
+            return timers[i].left_ns > 0;
+    return false;
+}
+
+/* What must arrive before a step: with --fifo all that stands before its contract. */
+static void land_before(struct path *path, const struct af_check_label *label, uint32_t contract)
+{
+    const struct af_check *check = path->check;
+    if (passes(path, label))
+        land_left_out(path, AF_CHECK_NONE);
+    if (label->kind > AF_SCHEDULE_DUPLICATE || !check->options->fifo)
+        return;
+    uint32_t link = check->messages[contract].link;
+    size_t count = path->flight_count, first = 0;
+    while (first < count && path->flight[first] != contract)
+        first++;
+    path->flight_count = first; /* what was sent before */
+    land_left_out(path, link);
+    memmove(path->flight + path->flight_count, path->flight + first,
+            (count - first) * sizeof *path->flight);
+    path->flight_count += count - first;
+}
+
 /* What a label does to what is in flight. */
 static void follow(struct path *path, const struct af_check_label *label)
 {
@@ -135,27 +201,12 @@ static void follow(struct path *path, const struct af_check_label *label)
     default:
         break;
     }
+    land_before(path, label, what);
     if (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_DROP)
         land(path, what);
     if (input != AF_CHECK_NONE)
         fly(path, af_check_step(check, local, input));
     add_step(path, label->kind, af_check_same_member(check, &path->turn, label->member), what);
-}
-
-/* Contracts that change nothing. */
-static void land_all(struct path *path)
-{
-    struct af_check *check = path->check;
-    bool *gone = af_mem_zero(check->members, sizeof *gone);
-    for (uint32_t i = 0; i < check->members; i++)
-        gone[af_check_same_member(check, &path->turn, i)] =
-            check->locals[path->next.state.locals[i]].gone;
-    for (size_t i = 0; i < path->flight_count; i++) {
-        uint32_t contract = path->flight[i], member = check->messages[contract].to;
-        if (!gone[member])
-            add_step(path, AF_SCHEDULE_DELIVER, member, contract);
-    }
-    free(gone);
 }
 
 /* ---- All of it. ---- */
@@ -225,7 +276,7 @@ static void walk(struct path *path, const struct af_check_found *found)
         add_step(path, AF_SCHEDULE_DELIVER, check->messages[contract].to, contract);
     }
     if (found->kind == AF_CHECK_STUCK)
-        land_all(path);
+        land_left_out(path, AF_CHECK_NONE);
     free(chain);
 }
 
@@ -260,4 +311,5 @@ void af_check_path(struct af_check *check, struct af_check_found *found)
     free(path.flight);
     check->found[place].run = run;
     check->found[place].length = run.count;
+    check->found[place].extra = path.extra;
 }

@@ -362,6 +362,8 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
         af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
     if (round->same && !af_check_same_on(check))
         return false; /* all is done again, otherwise */
+    if (check->wants_late && !check->keeps_late)
+        return false; /* as well */
     if (!goes_on)
         note_bound(check);
     return goes_on;

@@ -161,6 +161,7 @@ static uint32_t rank(struct af_check *check, uint32_t number)
     uint32_t key[] = {check->roles[0][local.member],
                       local.status,
                       local.down,
+                      local.late,
                       local.state,
                       data,
                       local.timers,
@@ -399,7 +400,7 @@ static void try_call(struct af_check *check, struct swap *swap, uint32_t member,
 static uint32_t local_of(struct af_check *check, const uint32_t *key)
 {
     struct af_check_local local = {0};
-    memcpy(&local, key, AF_CHECK_LOCAL_KEYS * sizeof *key);
+    memcpy(&local, key, AF_CHECK_CALL_KEYS * sizeof *key);
     size_t len;
     const uint32_t *names = af_check_word_bytes(&check->words, local.timers, &len);
     size_t count = len / sizeof *names;

@@ -19,9 +19,9 @@ uint64_t af_check_bytes(const struct af_check *check)
 const char *af_check_bound(const struct af_check *check)
 {
     const struct af_check_options *options = check->options;
-    return af_check_seen_count(check->seen) >= options->states_max ? "--states"
-           : af_check_bytes(check) >= options->bytes_max           ? "--memory"
-                                                                   : NULL;
+    return af_check_seen_count(check->seen) >= check->search->states_max ? "--states"
+           : af_check_bytes(check) >= options->bytes_max                 ? "--memory"
+                                                                         : NULL;
 }
 
 bool af_check_told_to_stop(const struct af_check *check)
@@ -51,6 +51,14 @@ bool af_check_goes_on(struct af_check *check)
     return search->bound == NULL && af_check_tell(check);
 }
 
+static bool found_all(const struct af_check *check)
+{
+    size_t found = 0;
+    for (uint32_t i = 0; i < check->found_keys.count; i++)
+        found += check->found[i].found ? 1 : 0;
+    return check->search->wanted > 0 && found >= check->search->wanted;
+}
+
 /* Returns false if the search is over before all is explored. */
 static bool do_level(struct af_check *check, struct af_check_round *round, const uint64_t *level,
                      size_t count)
@@ -62,7 +70,7 @@ static bool do_level(struct af_check *check, struct af_check_round *round, const
         if (!af_check_round(round, level + i, states))
             return false;
         search->bound = af_check_bound(check);
-        if (!af_check_goes_on(check))
+        if (!af_check_goes_on(check) || found_all(check))
             return false;
     }
     return true;
@@ -95,7 +103,7 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
         keep_level(search, level, count);
         if (search->level_count > 1)
             search->depth++;
-        if (search->depth >= check->options->depth_max) {
+        if (search->depth >= search->depth_max) {
             search->bound = "--depth";
             break;
         }
@@ -106,6 +114,14 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
     free(level);
     af_check_round_free(round);
     return check->why.kind == AF_FAILURE_NONE ? 0 : -1;
+}
+
+struct af_check_search *af_check_search_new(const struct af_check *check)
+{
+    struct af_check_search *search = af_mem_zero(1, sizeof *search);
+    search->states_max = check->options->states_max;
+    search->depth_max = check->options->depth_max;
+    return search;
 }
 
 void af_check_search_free(struct af_check_search *search)

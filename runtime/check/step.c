@@ -99,6 +99,7 @@ static void take_outcome(struct af_check *check, struct af_check_step *step, uin
     check->send_count += out->send_count;
     if (out->ends_run && check->why.kind != AF_FAILURE_NONE)
         return;
+    next.late = local == AF_CHECK_NONE ? 0 : check->locals[local].late;
     next.timers = timers_after(check, local == AF_CHECK_NONE ? NULL : &check->locals[local], out);
     step->next = af_check_local(check, &next);
 }
@@ -120,6 +121,11 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         return;
     case AF_CHECK_WAIT:
         local.timers = timers_later(check, local.timers, check->waits[input & AF_CHECK_NUMBER]);
+        local.late = local.down != 0 && !local.over ? local.late
+                                                    : 0; /* what waits for no one comes before */
+        break;
+    case AF_CHECK_LEFT:
+        local.late |= input & AF_CHECK_NUMBER;
         break;
     case AF_CHECK_DOWN:
         local.down = 1;

@@ -66,6 +66,8 @@ static void sim_words(const struct af_check_options *check, struct words *words)
         allow_fail = allow_fail || check->budget[i] > 0;
     if (allow_fail)
         add_word(words, "--allow-fail%s%s", "", "");
+    if (check->fifo)
+        add_word(words, "--fifo%s%s", "", "");
     if (check->upgrade != NULL)
         add_word(words, "--upgrade=%s%s", check->upgrade, "");
     add_word(words, "--mock%s%s", "", "");
@@ -181,7 +183,9 @@ static void print_violation(const struct af_check_violation *violation, size_t n
     if (violation->where != NULL)
         print_path(violation->where);
     af_paths_write(stdout, violation->text, strlen(violation->text));
-    printf("\n   shortest run: %zu step%s\n", violation->length, violation->length == 1 ? "" : "s");
+    printf("\n   %s: %zu step%s\n",
+           violation->shortest ? "shortest run" : "a run into it, perhaps not the shortest",
+           violation->length, violation->length == 1 ? "" : "s");
 }
 
 static void print_ends(const struct af_check_result *result)

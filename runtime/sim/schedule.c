@@ -105,12 +105,26 @@ static size_t find_contract(const struct af_sim *sim, const struct af_sim_node *
     return count;
 }
 
+/* Whether one that was sent before it, by the same to the same, is still on its way. */
+static bool waits_behind_another(const struct af_sim *sim, size_t i)
+{
+    uint32_t to, earlier_to;
+    const struct af_contract *contract = af_bus_mock_kept(sim->bus, i, &to);
+    while (i-- > 0)
+        if (strcmp(af_bus_mock_kept(sim->bus, i, &earlier_to)->from, contract->from) == 0 &&
+            earlier_to == to)
+            return true;
+    return false;
+}
+
 static const char *move_contract(struct af_sim *sim, struct af_sim_node *node,
                                  const struct af_schedule_step *step)
 {
     size_t i = find_contract(sim, node, step);
     if (i == af_bus_mock_in_flight(sim->bus))
         return "no such contract is on its way";
+    if (sim->options->faults.fifo && waits_behind_another(sim, i))
+        return "an earlier one of the same sender and receiver is still on its way (--fifo)";
     if (af_party_is_down(node->party))
         return "the party is down";
     if (why_not_ready(node) != NULL)

@@ -1,7 +1,8 @@
 """Compares answers of `afrun check --json` with each other, and with explore.py's.
 
 check_compare.py counts PLAIN EXPLORED    the same states, transitions, depth, violations
-check_compare.py verdict REDUCED PLAIN    the same kinds of violations, none with a shorter run
+check_compare.py verdict REDUCED PLAIN    the same violations at the same places, by runs of the same
+                                          length, the same ends, and the same that is never reached
 check_compare.py first FOUND EXPLORED KIND    the shortest run, of that kind, is as long as explore.py's
 Prints what differs, and ends with status 1 then.
 """
@@ -9,12 +10,19 @@ import json
 import sys
 
 
+WORDED = ("unexpected", "refused", "stuck", "doomed") # whose text names no party of a role
+
+
 def violations(answer):
     return sorted((v["kind"], v["length"]) for v in answer["violations"])
 
 
-def kinds(answer):
-    return sorted(v["kind"] for v in answer["violations"])
+def verdict(answer):
+    # "no way left" is told of a whole set of states, of which a run into a deeper one may be shorter
+    found = sorted((v["kind"], v["where"] or "", v["text"] if v["kind"] in WORDED else "",
+                    v["length"] if v["kind"] != "doomed" else 0) for v in answer["violations"])
+    return (found, sorted(end["text"] for end in answer["ends"]),
+            sorted((place["line"], place["what"]) for place in answer["unreached"]))
 
 
 def first(found, explored, kind):
@@ -38,11 +46,8 @@ def main():
         right = [two[name] for name in names] + [violations(two)]
         same = left == right
     else:
-        # what changes nothing is not on its way when all are stuck: it is delivered at the end
-        left, right = violations(one), violations(two)
-        same = kinds(one) == kinds(two) and one["exhaustive"] and all(
-            a == b or (a[0] in ("stuck", "doomed") and abs(a[1] - b[1]) <= 3)
-            for a, b in zip(left, right))
+        left, right = verdict(one), verdict(two)
+        same = left == right and one["exhaustive"] and two["exhaustive"]
     if not same:
         print(left, "is not", right)
     sys.exit(not same)

@@ -1,0 +1,113 @@
+"""Makes a flow by chance, for comparing answers about it: small, with all that a state may have.
+
+random_flow.py SEED [VERSION]    prints a flow; version 2 is another one to which version 1 may be upgraded
+
+What handlers do is bounded: numbers wrap around, lists are short, and a party has so many sends.
+"""
+import random
+import sys
+
+STATES, EVENTS, TIMERS = ("s0", "s1", "s2"), ("e0", "e1", "e2"), ("d0", "d1")
+
+
+class Maker:
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+
+    def pick(self, *choices):
+        return self.rng.choice(choices)
+
+    def chance(self, probability):
+        return self.rng.random() < probability
+
+    def event(self):
+        return f"{self.pick(*EVENTS).upper()} {{ k = {self.pick('0', '1', 'd.n % 2')} }}"
+
+    def targets(self):
+        return self.pick('p:nodes("x")', 'p:nodes("y")', 'from or p:nodes("y")')
+
+    def send(self):
+        how = f"p:broadcast({self.event()})" if self.chance(0.2) else \
+            f"p:send({self.targets()}, {self.event()})"
+        return f"if d.b > 0 then d.b = d.b - 1 {how} end"
+
+    def statement(self):
+        return self.rng.choices([
+            self.send(),
+            "d.n = (d.n + 1) % 3",
+            "if from then d.set[from] = true end",
+            "d.last = from",
+            "d.set = {}",
+            "if from then table.insert(d.log, from) if #d.log > 2 then table.remove(d.log, 1) end end",
+            f'p:deadline("{self.pick(*TIMERS)}", {self.pick("1", "2", "3", "nil")})',
+        ], weights=(6, 2, 1, 1, 1, 1, 1))[0]
+
+    def outcome(self):
+        return self.rng.choices([
+            f'return "{self.pick(*STATES)}"', "return nil", "return af.done {}", 'return af.fail "f"',
+        ], weights=(5, 5, 3, 0.3))[0]
+
+    def condition(self):
+        return self.pick("d.n == 0", "d.n == 2", "d.last == nil", "d.last == from", "size(d.set) >= 2",
+                         "e and e.k == 1", "#d.log == 1")
+
+    def handler(self, event=True):
+        body = " ".join(self.statement() for _ in range(self.rng.randint(0, 2)))
+        if self.chance(0.3):
+            body += f" if {self.condition()} then {self.statement()} {self.outcome()} end"
+        given = "p, e, from" if event else "p"
+        known = "local d = p.data" if event else "local d, e, from = p.data, nil, nil"
+        return f"function({given}) {known} {body} {self.outcome()} end"
+
+    def state(self, name):
+        rows, how = [], {"defer": [], "ignore": []}
+        if self.chance(0.5):
+            body = " ".join(self.statement() for _ in range(self.rng.randint(0, 2)))
+            rows.append(f"enter = function(p) local d, e, from = p.data, nil, nil {body} end")
+        for event in EVENTS:
+            kind = self.rng.choices(("handle", "state", "defer", "ignore", "none"),
+                                    weights=(5, 0.6, 2, 2, 0.4))[0]
+            if kind == "handle":
+                rows.append(f"[{event.upper()}] = {self.handler()}")
+            elif kind == "state":
+                rows.append(f'[{event.upper()}] = "{self.pick(*STATES)}"')
+            elif kind != "none":
+                how[kind].append(event.upper())
+        rows.extend(f"{kind} = {{ {', '.join(events)} }}" for kind, events in how.items() if events)
+        if self.chance(0.4):
+            rows.append(f"after = {{ {self.pick(1, 2, 3)}, {self.handler(False)} }}")
+        if self.chance(0.6):
+            rows.append("may_end = true")
+        rows.append("timeout = { " + ", ".join(
+            f"{timer} = {self.handler(False) if self.chance(0.5) else 'function() end'}"
+            for timer in TIMERS) + " }")
+        return f"    {name} = {{ " + ",\n      ".join(rows) + " }"
+
+    def role(self, name, sends):
+        states = ",\n".join(self.state(state) for state in STATES)
+        return (f"  {name} = {{ start = \"s0\", data = function() "
+                f"return {{ n = 0, set = {{}}, log = {{}}, b = {sends} }} end, states = {{\n{states} }} }}")
+
+    def invariant(self):
+        return (f'    inv = function(w) local x, n = w:with_role("x")[1], 0\n'
+                f'      for _, y in ipairs(w:with_role("y")) do if y.state == "{self.pick(*STATES)}" and '
+                f'y.data.n == {self.pick(0, 1, 2)} then n = n + 1 end end\n'
+                f'      return not (x.state == "{self.pick(*STATES)}" and n >= {self.pick(1, 2)}) end')
+
+
+def flow(seed, version):
+    maker = Maker(seed * 2 + version if version > 1 else seed * 2)
+    events = "\n".join(f'local {event.upper()} = af.event("{event}", {{ k = af.integer }})'
+                       for event in EVENTS)
+    roles = ",\n".join(maker.role(name, maker.pick(1, 1, 2)) for name in ("x", "y"))
+    invariants = f",\n  invariants = {{\n{maker.invariant()} }}" if maker.chance(0.4) else ""
+    return f"""local af = require "af"
+local function size(t) local n = 0 for _ in pairs(t) do n = n + 1 end return n end
+{events}
+return af.flow {{ name = "random", version = {version}, mock = {{ x = 1, y = 2 }}, roles = {{
+{roles} }}{invariants} }}
+"""
+
+
+if __name__ == "__main__":
+    print(flow(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1), end="")
