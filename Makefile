@@ -28,7 +28,8 @@ PKG_CONFIG := $(CROSS_$(MODE):%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig) pkg-conf
 FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation \
           $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings -iquote tests $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
-LIBS   := -l:liblua5.4-cjson.a -l:liblua5.4.a -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
+LUA    := $(if $(filter sanitize fuzz,$(MODE)),$(BUILD)/liblua.a)# checks its callers
+LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
 OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c)
@@ -43,15 +44,17 @@ all: $(BUILD)/afrun ## build the program
 
 units: $(UNITS)
 # All but main.o goes by an archive, so that a test takes what it needs and no more.
-$(BUILD)/afrun: $(BUILD)/runtime/cli/main.o $(BUILD)/libafrun.a
+$(BUILD)/afrun: $(BUILD)/runtime/cli/main.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK)
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -lcmocka -ljansson
 benches: $(BENCHES)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(LINK)
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -fsanitize=fuzzer -ljansson
+$(BUILD)/liblua.a: tests/lib/checked_lua.sh $(shell $(CC) -print-file-name=liblua5.4.a)
+	$(Q)mkdir -p $(@D) && $< $@
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(BUILD)/%.o: %.c Makefile
