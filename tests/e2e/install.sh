@@ -30,3 +30,14 @@ if command -v systemd-analyze >/dev/null; then
 else
     ok "systemd takes the unit # SKIP there is no systemd-analyze"
 fi
+
+# ---- What is shipped stays small, and goes again. ----
+strip -o small "$there/bin/afrun"
+bytes=$(stat -c %s small)
+if [ "$bytes" -lt 1500000 ]; then ok "the stripped program is below 1.5 MB: $bytes bytes"; else not_ok "the stripped program is below 1.5 MB" "$bytes bytes"; fi
+mkdir -p "$there/var/lib/afrun" "$there/share/man/man1" && touch "$there/var/lib/afrun/node.db" "$there/share/man/man1/other.1"
+check "make uninstall" make -C "$ROOT" -s uninstall "DESTDIR=$TMP/there" PREFIX=/opt/afrun
+find there ! -type d >left
+expect_output "2" bash -c 'wc -l <left'
+expect_output "there/opt/afrun/share/man/man1/other.1" cat left
+expect_output "there/opt/afrun/var/lib/afrun/node.db" cat left

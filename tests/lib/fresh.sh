@@ -4,7 +4,8 @@
 # A machine is a Debian release bootstrapped into a folder, from the mirror that apt uses here; arm64
 # is a build for it made on bookworm, run by qemu. On each, `make demo` is run by a user who may not
 # install anything (it must say what to ask for), by root, and again by the user; --test adds `make
-# test`. Traces of all builds must be equal, byte for byte.
+# test` by both. Traces of all builds must be equal, byte for byte. The Debian package is built twice,
+# installed, tried and removed.
 #
 # The folders stay in $AF_FRESH (~/.cache/afrun-fresh), so that the next run is short. Needs root,
 # and debootstrap; where a machine cannot be made, it is skipped and the reason is told.
@@ -24,13 +25,14 @@ seeds=$([ -n "${AF_TEST_LONG:-}" ] && echo 20 || echo 3)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# verdict NAME STATUS: what the command printed follows if it failed.
+# verdict NAME STATUS: and how long it took; what the command printed follows if it failed.
 verdict() {
     if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1)) && echo "ok    $1"
+        passed=$((passed + 1)) && echo "ok    $1  (${SECONDS} s)"
     else
-        failed=$((failed + 1)) && echo "FAIL  $1" && tail -n 30 "$log" | sed 's/^/      /'
+        failed=$((failed + 1)) && echo "FAIL  $1  (${SECONDS} s)" && tail -n 30 "$log" | sed 's/^/      /'
     fi
+    SECONDS=0
 }
 
 skip() {
@@ -46,7 +48,7 @@ mirror() {
 # bootstrap RELEASE: its folder is there; else why holds the reason.
 bootstrap() {
     local root=$fresh/$1
-    if [ ! -e "$root/ready" ]; then
+    if [ ! -s "$root/ready" ]; then
         [ "$(id -u)" -eq 0 ] || { why="only root can make one" && return 1; }
         command -v debootstrap >/dev/null || { why="debootstrap is not installed" && return 1; }
         [ -n "$(mirror)" ] || { why="apt's sources name no mirror" && return 1; }
@@ -54,7 +56,7 @@ bootstrap() {
         debootstrap --variant=minbase "$1" "$root" "$(mirror)" >"$log" 2>&1 ||
             { why="debootstrap failed: $(tail -n 1 "$log")" && return 1; }
         chroot "$root" useradd -m builder
-        touch "$root/ready"
+        cp "$root/var/lib/dpkg/status" "$root/ready" # what a minimal machine has
     fi
     mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" ||
         { why="nothing can be mounted here" && return 1; }
@@ -64,6 +66,20 @@ bootstrap() {
 inside() {
     chroot "$fresh/$1" env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin AF_TEST_LONG="${AF_TEST_LONG:-}" \
         su "$2" -s /bin/bash -c "cd /home/builder/afrun && $3" >"$log" 2>&1
+}
+
+# figure NAME VALUE UNIT MAXIMUM: it is below the maximum.
+figure() {
+    echo "$2 $3, and is to stay under $4 $3" >"$log"
+    [ "$2" -lt "$4" ]
+    verdict "$1: $2 $3" $?
+}
+
+# packages_mb RELEASE: what `make demo` installs on a minimal machine, whatever this one has by now.
+packages_mb() {
+    inside "$1" root "apt-get install --assume-no --no-install-recommends -o Dir::State::status=/ready -o Debug::NoLocking=1 \
+        make \$(tests/lib/deps.sh --list build); true"
+    sed -nE 's/^After this operation, ([0-9]+)([.,][0-9]+)? MB of additional.*/\1/p' "$log"
 }
 
 # put_sources RELEASE: the files of this checkout that git knows or would, as the user's.
@@ -99,29 +115,50 @@ try_release() {
     inside "$1" root "make clean && chown -R builder: ."
     inside "$1" builder "make demo" && grep -q '^ok: 4 parties, 4 done' "$log"
     verdict "$1: make demo, by a user" $?
+    figure "$1: packages for make demo" "$(packages_mb "$1")" MB 300
+    inside "$1" builder "tests/lib/run.sh tests/e2e/determinism.sh"
+    verdict "$1: one seed is one run" $?
     same_traces "$1" "$1" build/release/afrun
     try_package "$1"
     [ -n "$with_test" ] || return
-    inside "$1" root "make test"
-    local status=$?
-    tail -n 1 "$log"
-    verdict "$1: make test" $status
+    for who in root builder; do
+        inside "$1" root "make clean && chown -R $who: ."
+        inside "$1" $who "make test"
+        local status=$?
+        tail -n 1 "$log"
+        verdict "$1: make test, by $who" $status
+    done
 }
 
-# The package: built, installed, a task over a service and two nodes, removed.
+# All files but those of packages' own books and caches.
+list_files() {
+    chroot "$fresh/$1" find / -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /home -o -path /root \
+        -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/systemd -o -path /var/cache -o -path /var/log -o -path /ready \) -prune -o -print | sort
+}
+
+# The package: the same however it is built, installed, a task over a service and two nodes, its manual
+# and completion, removed.
 try_package() {
     inside "$1" root "tests/lib/deps.sh build deb" || { verdict "$1: what a package needs is installed" 1 && return; }
-    inside "$1" builder "tests/lib/deb.sh build/deb"
-    verdict "$1: the package is built, and lintian has nothing to say" $?
+    inside "$1" builder "tests/lib/deb.sh --twice build/deb"
+    verdict "$1: two builds give one package, and lintian has nothing to say" $?
+    inside "$1" root "apt-get install -y -q --no-install-recommends man-db bash-completion \
+        \$(dpkg-deb -f build/deb/afrun_*.deb Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/,//g')"
+    verdict "$1: its dependencies are there" $?
+    list_files "$1" >"$log.before"
     inside "$1" root "apt-get install -y -q --no-install-recommends ./build/deb/afrun_*.deb"
     verdict "$1: it is installed" $?
+    figure "$1: the installed program" "$(stat -c %s "$fresh/$1/usr/bin/afrun")" bytes 1500000
     inside "$1" root "getent passwd afrun && ls -d /etc/afrun && dpkg -s afrun | grep -q 'Depends: .*libcurl4'"
     verdict "$1: its user and folder are there, and what is loaded late is a dependency" $?
     inside "$1" builder "tests/lib/try_installed.sh"
-    verdict "$1: a service, two nodes and a task between them" $?
-    inside "$1" root "mkdir -p /var/lib/afrun/n1 && touch /var/lib/afrun/n1/node.db && apt-get remove -y -q afrun &&
-        [ ! -e /usr/bin/afrun ] && [ ! -e /usr/share/afrun ] && [ -e /var/lib/afrun/n1/node.db ]"
-    verdict "$1: what is removed leaves the state, and nothing else" $?
+    verdict "$1: a service, two nodes, a task between them, its manual and its completion" $?
+    inside "$1" root "mkdir -p /var/lib/afrun/n1 && touch /var/lib/afrun/n1/node.db && apt-get remove -y -q afrun"
+    verdict "$1: it is removed" $?
+    list_files "$1" | diff "$log.before" - | grep -vxE '[0-9a,]+|> /(etc|var/lib)/afrun(/.*)?' >"$log"
+    [ ! -s "$log" ] && [ -e "$fresh/$1/var/lib/afrun/n1/node.db" ] && [ -d "$fresh/$1/etc/afrun" ]
+    verdict "$1: which leaves the state, and nothing else" $?
+    rm -rf "$log.before" "$fresh/$1/var/lib/afrun" "$fresh/$1/etc/afrun"
 }
 
 try_arm64() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A task between two nodes over a service, with the program that is installed: what somebody who has
-# just installed the package would try first.
+# A task between two nodes over a service, with the program that is installed, its manual and its
+# completion: what somebody who has just installed the package would try first.
 set -euo pipefail
 flow=$(cd "$(dirname "$0")/../.." && pwd)/flows/sync_state.lua
 cd "$(mktemp -d)"
@@ -26,3 +26,14 @@ afrun ctl launch sync_state --task t --role participant --peers 'initiator=i;par
 for node in i p; do
     wait_for bash -c "afrun ctl status t --state $node.state | grep -q done"
 done
+
+man afrun-check >page
+grep -q 'NAME' page && grep -q 'SYNOPSIS' page && grep -q -e '--fifo' page || { echo "man afrun-check:" && cat page && exit 1; }
+
+# completes TYPED EXPECTED: what a shell on a terminal makes of it at the key for completion.
+completes() {
+    printf '%s\t\n' "$1" | TERM=dumb script -qc "bash --rcfile /usr/share/bash-completion/bash_completion -i" /dev/null >typed
+    grep -qF -e "$2" typed || { echo "'$1' was not completed to '$2':" && cat typed && exit 1; }
+}
+completes 'afrun check --fi' 'afrun check --fifo'
+completes 'afrun ctl stat' 'afrun ctl status'
