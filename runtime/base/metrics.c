@@ -60,6 +60,17 @@ void af_metrics_histogram(struct af_buf *out, const char *name, const char *labe
     af_buf_printf(out, "afrun_%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
 }
 
+void af_metrics_commits(struct af_buf *out, const struct af_histogram *bus,
+                        const struct af_histogram *state)
+{
+    static const char name[] = "commit_duration_seconds";
+    af_metrics_head(out, name, "histogram", "Time of a commit to a file, until it is on the disk.");
+    if (bus != NULL)
+        af_metrics_histogram(out, name, "file=\"bus\"", bus);
+    if (state != NULL)
+        af_metrics_histogram(out, name, "file=\"state\"", state);
+}
+
 /* ---- The process. ---- */
 
 static void append_process(struct af_buf *out, const char *name, const char *type, const char *help,

@@ -30,6 +30,11 @@ void af_metrics_number(struct af_buf *out, const char *name, const char *type, c
 void af_metrics_histogram(struct af_buf *out, const char *name, const char *label,
                           const struct af_histogram *histogram);
 
+/* How long commits took of the bus' file, and of what is kept of parties; NULL: there is no such.
+ */
+void af_metrics_commits(struct af_buf *out, const struct af_histogram *bus,
+                        const struct af_histogram *state);
+
 /* The memory of this process that is there; 0 if that cannot be told. */
 uint64_t af_metrics_resident_bytes(void);
 

@@ -251,6 +251,19 @@ int af_bus_leases(const struct af_bus *bus)
     return bus->driver->leases(bus);
 }
 
+const struct af_bus_times *af_bus_times(const struct af_bus *bus)
+{
+    return &bus->times;
+}
+
+bool af_bus_commits(struct af_bus *bus, struct af_histogram *times)
+{
+    if (bus->driver->commits == NULL)
+        return false;
+    bus->driver->commits(bus, times);
+    return true;
+}
+
 bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type)
 {
     struct af_json_reader reader;

@@ -15,6 +15,8 @@
 #ifndef AF_BUS_H
 #define AF_BUS_H
 
+#include "base/metrics.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -240,6 +242,16 @@ bool af_bus_item_fits(const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTE
 /* Whether the service behind it leases, and remembers uuids: -1 not known yet. */
 int af_bus_leases(const struct af_bus *bus);
 
+/* How long its links' pushes took to be confirmed, and contracts, from their coming, to be dealt
+ * with. */
+struct af_bus_times {
+    struct af_histogram pushes, contracts;
+};
+const struct af_bus_times *af_bus_times(const struct af_bus *bus);
+
+/* Sets *times to how long its commits took; false: it keeps no file of its own. */
+bool af_bus_commits(struct af_bus *bus, struct af_histogram *times);
+
 /* Appends the type of an item's content, "" where it has none; false: it is no JSON object. */
 bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 
@@ -272,12 +284,14 @@ struct af_bus_driver {
                   void *arg);
     void (*status)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
     int (*leases)(const struct af_bus *bus);
+    void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */
 };
 
 /* A bus embeds this as its first member, and fills it in open(). */
 struct af_bus {
     const struct af_bus_driver *driver;
     struct af_loop *loop;
+    struct af_bus_times times; /* its links note them */
 };
 
 extern const struct af_bus_driver af_bus_local, af_bus_http;

@@ -16,10 +16,14 @@ struct outgoing {
     struct af_bus_post post;
 };
 
-struct names { /* contracts: their uuids, which are ours, and their numbers in the queue */
+struct place { /* of a contract: its number in the queue, and when it came */
+    int64_t id, came_ns;
+};
+
+struct names { /* contracts: their uuids, which are ours, and their places */
     char **items;
-    int64_t *ids;
-    size_t count, cap, id_cap;
+    struct place *places;
+    size_t count, cap, place_cap;
 };
 
 struct af_link {
@@ -30,6 +34,7 @@ struct af_link {
     struct outgoing *first, **last;
     size_t unsent, in_push; /* in_push: of those, under way now */
     size_t unsent_bytes;    /* of their contents */
+    int64_t push_ns;        /* when it began */
     struct af_timer *push_again;
     int64_t push_delay_ns;
 
@@ -59,18 +64,18 @@ static void after_leave(struct af_link *link);
 
 /* ---- Names. ---- */
 
-static void names_add(struct names *names, const char *uuid, int64_t id)
+static void names_add(struct names *names, const char *uuid, struct place place)
 {
     af_mem_reserve(&names->items, &names->cap, names->count + 1, sizeof(char *));
-    af_mem_reserve(&names->ids, &names->id_cap, names->count + 1, sizeof *names->ids);
-    names->ids[names->count] = id;
+    af_mem_reserve(&names->places, &names->place_cap, names->count + 1, sizeof *names->places);
+    names->places[names->count] = place;
     names->items[names->count++] = af_mem_string(uuid);
 }
 
 static size_t names_find(const struct names *names, int64_t id)
 {
     size_t i = 0;
-    while (i < names->count && names->ids[i] != id)
+    while (i < names->count && names->places[i].id != id)
         i++;
     return i;
 }
@@ -84,15 +89,15 @@ static void names_drop(struct names *names, size_t first, size_t count)
     names->count -= count;
     memmove(names->items + first, names->items + first + count,
             (names->count - first) * sizeof(char *));
-    memmove(names->ids + first, names->ids + first + count,
-            (names->count - first) * sizeof *names->ids);
+    memmove(names->places + first, names->places + first + count,
+            (names->count - first) * sizeof *names->places);
 }
 
 static void names_release(struct names *names)
 {
     names_drop(names, 0, names->count);
     free(names->items);
-    free(names->ids);
+    free(names->places);
 }
 
 /* ---- Trouble. ---- */
@@ -187,8 +192,11 @@ static void pushed(void *arg, const struct af_bus_result *result)
     forget_posts(link, count);
     if (link->spec.owner.confirmed != NULL)
         link->spec.owner.confirmed(link->spec.owner.arg, link, count);
-    if (result->code == AF_BUS_OK)
+    if (result->code == AF_BUS_OK) {
+        af_histogram_note(&link->spec.bus->times.pushes,
+                          af_loop_now_ns(link->spec.loop) - link->push_ns);
         well_again(link);
+    }
     push(link);
     if (link->unsent == 0 && link->spec.owner.sent_all != NULL)
         link->spec.owner.sent_all(link->spec.owner.arg, link);
@@ -210,6 +218,7 @@ static void push(struct af_link *link)
         posts[count++] = at->post;
     }
     link->in_push = count;
+    link->push_ns = af_loop_now_ns(link->spec.loop);
     link->calls++;
     af_bus_publish(link->spec.bus, posts, count, pushed, link);
 }
@@ -305,8 +314,11 @@ void af_link_ack(struct af_link *link, int64_t id)
     size_t i = names_find(&link->in_hand, id);
     if (i == link->in_hand.count)
         return;
+    struct place place = link->in_hand.places[i];
+    af_histogram_note(&link->spec.bus->times.contracts,
+                      af_loop_now_ns(link->spec.loop) - place.came_ns);
     if (af_bus_leases(link->spec.bus) != 0) /* else it was consumed when it was handed out */
-        names_add(&link->acks, link->in_hand.items[i], id);
+        names_add(&link->acks, link->in_hand.items[i], place);
     names_drop(&link->in_hand, i, 1);
     if (!link->ack_posted) {
         link->ack_posted = true;
@@ -337,7 +349,8 @@ static void give(struct af_link *link, const struct af_bus_result *result)
         if (leased && (names_find(&link->in_hand, item->id) < link->in_hand.count ||
                        names_find(&link->acks, item->id) < link->acks.count))
             continue;
-        names_add(&link->in_hand, item->uuid, item->id);
+        names_add(&link->in_hand, item->uuid,
+                  (struct place){item->id, af_loop_now_ns(link->spec.loop)});
         link->spec.owner.came(link->spec.owner.arg, link, item);
     }
 }

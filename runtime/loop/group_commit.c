@@ -2,8 +2,10 @@
 #include "loop/group_commit.h"
 
 #include "base/bounds.h"
+#include "base/db.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "loop/loop.h"
 
 #include <assert.h>
@@ -25,6 +27,7 @@ struct af_group {
     struct af_group_jobs waiting, over;
     struct af_group_job *writing; /* what the thread is at */
     bool posted, stop;
+    struct af_histogram times;    /* of commits */
     struct af_group_jobs telling; /* the loop's own, as all from here on: not told yet */
     size_t held;
     struct af_timer *keep_alive;
@@ -191,6 +194,25 @@ bool af_group_stops(struct af_group *group)
     bool stops = group->stop;
     pthread_mutex_unlock(&group->lock);
     return stops;
+}
+
+bool af_group_commit(struct af_group *group, struct af_db *db)
+{
+    int64_t began_ns = af_loop_machine_ns(group->spec.loop);
+    bool written = af_db_has_changed(db), ok = af_db_commit(db);
+    int64_t took_ns = af_loop_machine_ns(group->spec.loop) - began_ns;
+    pthread_mutex_lock(&group->lock);
+    if (ok && written)
+        af_histogram_note(&group->times, took_ns);
+    pthread_mutex_unlock(&group->lock);
+    return ok;
+}
+
+void af_group_times(struct af_group *group, struct af_histogram *times)
+{
+    pthread_mutex_lock(&group->lock);
+    *times = group->times;
+    pthread_mutex_unlock(&group->lock);
 }
 
 static void each_of(struct af_group_job *job,

@@ -9,8 +9,10 @@
 
 #include <stdbool.h>
 
+struct af_db;
 struct af_failure;
 struct af_group;
+struct af_histogram;
 struct af_loop;
 
 struct af_group_job { /* the first member of the owner's own */
@@ -56,6 +58,13 @@ void af_group_release(struct af_group *group);
 /* Whether all that was given to write is on the disk; whether it stops. From any thread. */
 bool af_group_is_idle(struct af_group *group);
 bool af_group_stops(struct af_group *group);
+
+/* Commits, on the thread: af_db_commit(); how long that took is noted if there was anything to
+ * write. */
+bool af_group_commit(struct af_group *group, struct af_db *db);
+
+/* Sets *times to what was noted so far. From any thread. */
+void af_group_times(struct af_group *group, struct af_histogram *times);
 
 /* Calls each(job, arg) for all jobs that wait, are written or are over and not told: only for an
  * owner whose write() leaves its batch as it is. On the loop. */

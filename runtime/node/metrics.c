@@ -51,6 +51,21 @@ static void append_workers(const struct af_node *node, struct af_buf *out)
                       "How often the workers that are there had to be started again.", restarts);
 }
 
+static void append_times(const struct af_node *node, struct af_buf *out)
+{
+    const struct af_bus_times *times = af_bus_times(node->bus);
+    struct af_histogram bus, state;
+    bool keeps = af_bus_commits(node->bus, &bus);
+    af_store_times(node->store, &state);
+    af_metrics_head(out, "push_duration_seconds", "histogram",
+                    "Time of a push, until the bus confirms it.");
+    af_metrics_histogram(out, "push_duration_seconds", "", &times->pushes);
+    af_metrics_head(out, "contract_duration_seconds", "histogram",
+                    "Time from a contract's coming until its party has dealt with it.");
+    af_metrics_histogram(out, "contract_duration_seconds", "", &times->contracts);
+    af_metrics_commits(out, keeps ? &bus : NULL, &state);
+}
+
 static bool is_ready(const struct af_node *node)
 {
     bool lost = false;
@@ -83,6 +98,7 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     } else if (strcmp(path, "/metrics") == 0) {
         append_parties(node, &out);
         append_workers(node, &out);
+        append_times(node, &out);
         af_metrics_process(&out, node->began_ns);
         af_exchange_answer(exchange, 200, "text/plain; version=0.0.4", &out);
     } else {

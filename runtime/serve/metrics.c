@@ -130,10 +130,13 @@ static void measured(void *arg, const struct af_bus_result *result)
     const struct serve_counts *counts = &serve->counts;
     struct totals totals = read_totals(&serve->reading, result);
     int64_t age_ns = af_loop_now_ns(serve->loop);
+    struct af_histogram commits;
     struct af_buf out = AF_BUF_EMPTY;
     af_serve_count(call, 0);
     append_requests(&out, counts);
     append_times(&out, counts);
+    if (af_bus_commits(serve->bus, &commits))
+        af_metrics_commits(&out, &commits, NULL);
     af_metrics_number(&out, "contracts_pushed_total", "counter",
                       "Contracts taken, those that were there already too.", counts->pushed);
     af_metrics_number(&out, "contracts_handed_out_total", "counter",

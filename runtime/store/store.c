@@ -72,7 +72,7 @@ static bool write_all(struct af_store *store, const struct af_group_job *batch)
         ok = af_db_failed(store->db) == AF_DB_FINE;
     }
     af_kill_point("commit-before");
-    ok = af_db_commit(store->db) && ok;
+    ok = af_group_commit(store->group, store->db) && ok;
     if (ok)
         af_kill_point("commit-after");
     if (!ok)
@@ -158,6 +158,11 @@ static void forget(struct af_group_job *job, const void *arg)
 void af_store_forget(struct af_store *store, const void *arg)
 {
     af_group_each(store->group, forget, arg);
+}
+
+void af_store_times(struct af_store *store, struct af_histogram *times)
+{
+    af_group_times(store->group, times);
 }
 
 /* ---- Life. ---- */

@@ -21,6 +21,7 @@
 struct af_arena;
 struct af_code;
 struct af_failure;
+struct af_histogram;
 struct af_loop;
 struct af_store;
 
@@ -38,6 +39,9 @@ struct af_store *af_store_open(const char *path, struct af_loop *loop,
 
 /* Waits for what was put to be written, and closes it; nothing is told any more. */
 void af_store_close(struct af_store *store);
+
+/* Sets *times to how long commits of records took. */
+void af_store_times(struct af_store *store, struct af_histogram *times);
 
 /* ---- Parties. ---- */
 

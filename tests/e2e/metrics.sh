@@ -11,6 +11,7 @@ done
 ask b pop "$pop}" >/dev/null
 ask c pop "$pop,\"wait_seconds\":1}" >/dev/null # it waits, and so counts in no time
 call GET /metrics '' >metrics
+cp metrics serve.metrics
 
 # sample NAME VALUE: it is there with this value.
 sample() {
@@ -34,6 +35,15 @@ sample 'afrun_request_duration_seconds_count{path="push"}' 3
 sample 'afrun_request_duration_seconds_count{path="pop"}' 1
 sample 'afrun_request_duration_seconds_bucket{path="push",le="+Inf"}' 3
 sample 'afrun_build_info{version="'"$("$AFRUN" --version | awk '{ print $2 }' | head -n 1)"'"}' 1
+
+# at_least NAME VALUE: the sample is that large at least.
+at_least() {
+    local found
+    found=$(sed -n "s/^${1//[\{\}]/.} //p" metrics)
+    if [ "${found:-0}" -ge "$2" ]; then ok "$1 is $2 at least"; else not_ok "$1 is $2 at least" "$found: $(grep -F "${1%%[\{ ]*}" metrics)"; fi
+}
+at_least 'afrun_commit_duration_seconds_count{file="bus"}' 3 # each push is on the disk when it is answered
+if awk '/^afrun_commit_duration_seconds_sum/ { s = $2 } END { exit !(s > 0 && s < 60) }' metrics; then ok "commits take their time"; else not_ok "commits take their time" "$(grep commit metrics)"; fi
 for name in process_resident_memory_bytes process_cpu_seconds_total process_start_time_seconds \
     process_open_fds process_max_fds afrun_queue_oldest_age_seconds afrun_connections; do
     if grep -qE "^$name [0-9.e+-]+$" metrics; then ok "$name is told"; else not_ok "$name is told" "$(cat metrics)"; fi
@@ -65,18 +75,12 @@ expect_output "ready" curl -sSf "$URL/readyz"
 stop_serve
 [ "$status" -eq 0 ] && ok "it ends well" || not_ok "it ends well" "$status"
 
-# ---- Rules and a dashboard name what is there. ----
+# ---- Rules. ----
 if command -v promtool >/dev/null; then
     check "promtool takes the rules" promtool check rules "$ROOT/runtime/serve/alerts.yml"
 else
     ok "promtool takes the rules # SKIP there is no promtool"
 fi
-for file in alerts.yml dashboard.json; do
-    grep -ohE '\b(afrun|process)_[a-z_]+' "$ROOT/runtime/serve/$file" | sed 's/_bucket$//' | sort -u | while read -r name; do
-        grep -q "^# TYPE $name " metrics || echo "$name"
-    done >unknown
-    if [ ! -s unknown ]; then ok "$file names what is told"; else not_ok "$file names what is told" "$(cat unknown)"; fi
-done
 
 # ---- A service by its file, whose messages are lines of JSON. ----
 umask 077
@@ -109,6 +113,15 @@ call GET /metrics '' >metrics
 sample 'afrun_parties{status="waiting"}' 1
 sample 'afrun_parties{status="held"}' 0
 sample afrun_workers 1
+at_least 'afrun_commit_duration_seconds_count{file="state"}' 1
+at_least 'afrun_commit_duration_seconds_count{file="bus"}' 1
+sample 'afrun_push_duration_seconds_count' 0
+sample 'afrun_contract_duration_seconds_count' 0
+check "its peer comes, and both are done" "$AFRUN" flows/sync_state.lua --role participant --node p --task t --bus local:bus2.db \
+    --peers 'initiator=i;participant=p'
+call GET /metrics '' >metrics
+at_least 'afrun_push_duration_seconds_count' 2
+at_least 'afrun_contract_duration_seconds_count' 1
 expect_output "ready" curl -sSf "$URL/readyz"
 expect_output "ok" curl -sSf "$URL/healthz"
 expect_output "404" curl -sS -o /dev/null -w '%{http_code}' "$URL/nothing"
@@ -123,3 +136,14 @@ kill -TERM $node_pid
 status=0
 wait $node_pid || status=$?
 [ "$status" -eq 0 ] && ok "the node ends well" || not_ok "the node ends well" "$status"
+
+# ---- Rules and a dashboard name what is there. ----
+for title in "Time of a push, of a pop" "Time of a commit"; do
+    expect_output "$title" cat "$ROOT/runtime/serve/dashboard.json"
+done
+for file in alerts.yml dashboard.json; do
+    grep -ohE '\b(afrun|process)_[a-z_]+' "$ROOT/runtime/serve/$file" | sed 's/_bucket$//' | sort -u | while read -r name; do
+        grep -q "^# TYPE $name " metrics serve.metrics || echo "$name"
+    done >unknown
+    if [ ! -s unknown ]; then ok "$file names what is told"; else not_ok "$file names what is told" "$(cat unknown)"; fi
+done

@@ -361,7 +361,7 @@ static struct af_bus *bus_open(const char *url, struct af_loop *loop,
     size_t root_len = strlen(url);
     while (root_len > 0 && url[root_len - 1] == '/')
         root_len--;
-    bus->head = (struct af_bus){&af_bus_http, loop};
+    bus->head = (struct af_bus){.driver = &af_bus_http, .loop = loop};
     bus->client = client;
     bus->origin = origin;
     bus->config = config;

@@ -244,7 +244,7 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
         run_parked(bus, look_at_all);
     if (begun && published / FORGET_EVERY != store->published / FORGET_EVERY)
         af_local_forget(store);
-    bool committed = begun && af_db_commit(store->db);
+    bool committed = begun && af_group_commit(bus->group, store->db);
     for (struct af_group_job *job = over->first; job != NULL; job = job->next) {
         struct af_local_op *op = (struct af_local_op *)job;
         if (op->run == af_local_begin)
@@ -427,6 +427,11 @@ static int leases(const struct af_bus *bus)
     return 1;
 }
 
+static void commits(struct af_bus *bus, struct af_histogram *times)
+{
+    af_group_times(of(bus)->group, times);
+}
+
 /* ---- Threads that copy files. ---- */
 
 void af_local_thread_begins(struct af_bus *bus)
@@ -531,7 +536,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
                                  const struct af_bus_options *options, struct af_failure *why)
 {
     struct bus_local *bus = af_mem_zero(1, sizeof *bus);
-    bus->head = (struct af_bus){&af_bus_local, loop};
+    bus->head = (struct af_bus){.driver = &af_bus_local, .loop = loop};
     bus->path = af_mem_string(url + strlen("local:"));
     bus->inotify_fd = bus->wake_fd = bus->store.parts_fd = -1;
     pthread_mutex_init(&bus->lock, NULL);
@@ -607,4 +612,5 @@ const struct af_bus_driver af_bus_local = {
     .begin = begin,
     .status = status,
     .leases = leases,
+    .commits = commits,
 };

@@ -229,7 +229,7 @@ static void has_left(void *arg)
 static int set_up(void **state)
 {
     struct world *world = af_mem_zero(1, sizeof *world);
-    world->toy.bus = (struct af_bus){&toy_driver, af_loop_sim_new()};
+    world->toy.bus = (struct af_bus){.driver = &toy_driver, .loop = af_loop_sim_new()};
     world->toy.leases = 1;
     world->ack_at_once = true;
     struct af_link_spec spec = {.bus = &world->toy.bus,
