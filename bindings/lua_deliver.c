@@ -203,6 +203,7 @@ static void push_call(struct af_delivery *delivery, int slot)
     lua_replace(thread, 1);
     lua_rawgeti(thread, LUA_REGISTRYINDEX, delivery->party->party_ref);
     delivery->called_slot = slot;
+    delivery->outcome_made = false;
 }
 
 static void call(struct af_delivery *delivery, int stage, int slot)
@@ -427,11 +428,28 @@ static void sequential_returned(struct af_delivery *delivery)
     finish(delivery);
 }
 
+/* Whether an outcome was made and thrown away: a forgotten `return`. */
+static bool outcome_is_lost(const struct af_delivery *delivery)
+{
+    lua_State *thread = delivery->coro.thread;
+    const char *text;
+    return delivery->outcome_made &&
+           (lua_gettop(thread) == 0 || af_host_outcome(thread, 1, &text) == AF_OUTCOME_NONE);
+}
+
 /* What a stage's call came to. */
 static void go_on(struct af_delivery *delivery)
 {
     if (delivery->coro.state == AF_CORO_RAISED) {
         raised(delivery);
+        return;
+    }
+    if (outcome_is_lost(delivery)) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "%saf.done() or af.fail() ends nothing by itself; write `return af.done(…)`",
+                 delivery->outcome_where);
+        raise_text(delivery, text);
         return;
     }
     switch ((enum stage)delivery->stage) {

@@ -3,8 +3,10 @@
 
 #include "lua_json.h"
 #include "lua_script.h"
+#include "lua_strict.h"
 #include "lua_vm.h"
 
+#include "base/near.h"
 #include "trace/contract.h"
 
 #include <stdio.h>
@@ -101,12 +103,30 @@ static int unpack(lua_State *L, int index)
     return LUA_TTABLE;
 }
 
+/* Raises if the key at index 2 is a name, but none of a declared field. */
+static void check_field(lua_State *L, const struct af_event_class *class)
+{
+    char lacks[AF_NEAR_WORD_MAX + 32];
+    if (lua_type(L, 2) != LUA_TSTRING || class == NULL)
+        return;
+    af_type_push_names(L, class->record);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, -2) != LUA_TNIL) {
+        lua_pop(L, 2);
+        return; /* an optional one */
+    }
+    lua_pop(L, 1);
+    snprintf(lacks, sizeof lacks, "event '%.*s' has no field", AF_NEAR_WORD_MAX, class->type);
+    af_strict_raise(L, lacks, lua_tostring(L, 2), lua_gettop(L));
+}
+
 /* event.field */
 static int l_event_index(lua_State *L)
 {
     af_vm_push_fields(L, 1);
     lua_pushvalue(L, 2);
-    lua_rawget(L, -2);
+    if (lua_rawget(L, -2) == LUA_TNIL)
+        check_field(L, af_event_class_of(L, 1));
     return 1;
 }
 
@@ -370,6 +390,16 @@ static int l_class_index(lua_State *L)
             return 1;
         lua_pushvalue(L, 1);
         lua_pushcclosure(L, name[0] == 'e' ? l_to_contract : l_from_contract, 1);
+    } else if (lua_type(L, 2) == LUA_TSTRING) {
+        char lacks[AF_NEAR_WORD_MAX + 32];
+        snprintf(lacks, sizeof lacks, "event type '%.*s' has no", AF_NEAR_WORD_MAX, class->type);
+        lua_createtable(L, 0, 4);
+        static const char *const names[] = {"TYPE", "is", "event_to_contract", "contract_to_event"};
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, names[i]);
+        }
+        return af_strict_raise(L, lacks, name, lua_gettop(L));
     } else {
         lua_pushnil(L);
     }

@@ -6,6 +6,7 @@
 #include "lua_cow.h"
 #include "lua_json.h"
 #include "lua_list.h"
+#include "lua_strict.h"
 #include "lua_sandbox.h"
 #include "lua_script.h"
 #include "script/effects.h"
@@ -212,6 +213,15 @@ struct outcome {
 
 static int push_outcome(lua_State *L, int kind)
 {
+    struct af_delivery *delivery = af_delivery_running(L);
+    if (delivery != NULL) {
+        int top = lua_gettop(L);
+        delivery->outcome_made = true;
+        bool known = af_vm_push_where(L, L);
+        snprintf(delivery->outcome_where, sizeof delivery->outcome_where, "%s",
+                 known ? lua_tostring(L, -1) : "");
+        lua_settop(L, top);
+    }
     struct outcome *outcome = lua_newuserdatauv(L, sizeof *outcome, 1);
     outcome->kind = kind;
     luaL_setmetatable(L, outcome_metatable);
@@ -350,6 +360,40 @@ static int l_build(lua_State *L)
     return lua_error(L);
 }
 
+/* host.unfit_name(text) → why it can name no flow and no event type, or nil */
+static int l_unfit_name(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    bool control = false;
+    for (size_t i = 0; i < len; i++)
+        control = control || (unsigned char)text[i] < ' ' || text[i] == 0x7f;
+    if (len == 0)
+        lua_pushliteral(L, "must not be empty");
+    else if (len > AF_FLOW_NAME_BYTES_MAX)
+        lua_pushfstring(L, "must not be longer than %d bytes", AF_FLOW_NAME_BYTES_MAX);
+    else if (!af_json_is_utf8(text, len))
+        lua_pushliteral(L, "must be valid UTF-8");
+    else if (control)
+        lua_pushliteral(L, "must have no control characters");
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* host.strict(table, lacks, names) → the table, in which reading a name that it has not raises; the
+ * keys of `names` read as nil. */
+static int l_strict(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 3);
+    af_strict_push(L, luaL_checkstring(L, 2));
+    lua_setmetatable(L, 1);
+    lua_settop(L, 1);
+    return 1;
+}
+
 /* host.lock(table, name, deep) → a read-only view; deep: of a copy, and of the tables in it */
 static int l_lock(lua_State *L)
 {
@@ -367,14 +411,24 @@ static int l_lock(lua_State *L)
 void af_host_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"uuid", l_uuid},       {"session_id", l_session_id},
-        {"now", l_now},         {"log", l_log},
-        {"done", l_done},       {"fail", l_fail},
-        {"sha256", l_sha256},   {"caller_line", l_caller_line},
-        {"line", l_line},       {"lock", l_lock},
-        {"call", af_host_call}, {"is_empty", l_is_empty},
-        {"again", l_again},     {"argument", l_argument},
-        {"build", l_build},     {"array", l_array},
+        {"uuid", l_uuid},
+        {"session_id", l_session_id},
+        {"now", l_now},
+        {"log", l_log},
+        {"done", l_done},
+        {"fail", l_fail},
+        {"sha256", l_sha256},
+        {"caller_line", l_caller_line},
+        {"line", l_line},
+        {"lock", l_lock},
+        {"call", af_host_call},
+        {"is_empty", l_is_empty},
+        {"again", l_again},
+        {"argument", l_argument},
+        {"build", l_build},
+        {"array", l_array},
+        {"strict", l_strict},
+        {"unfit_name", l_unfit_name},
         {NULL, NULL},
     };
     luaL_newmetatable(L, outcome_metatable);

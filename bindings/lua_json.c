@@ -227,10 +227,11 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
     af_cow_own(L, index);
     bool marked = af_list_is_marked(L, index);
     if (!marked && lua_getmetatable(L, index)) {
-        if (af_vm_push_fields(L, index) != LUA_TTABLE)
-            return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
-        index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
         w->rebuild = true;
+        if (af_vm_push_fields(L, index) == LUA_TTABLE)
+            index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
+        else if (!af_vm_is_plain(L, index))
+            return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
     }
     struct frame frame = {parent, lua_topointer(L, index), NULL, 0, 0};
     for (const struct frame *up = parent; up != NULL; up = up->parent)

@@ -7,6 +7,7 @@
 #include "lua_cow.h"
 #include "lua_host.h"
 #include "script/effects.h"
+#include "lua_strict.h"
 
 #include <math.h>
 #include <string.h>
@@ -97,6 +98,9 @@ static void to_event(lua_State *L, const struct af_script *script, int event_ind
             type = lua_tolstring(L, -1, &len);
         lua_pop(L, 1);
     }
+    if (af_vm_event_type(L, event_index) != NULL)
+        luaL_error(L, "send: '%s' is an event type; send an event of it: %s { … }",
+                   af_vm_event_type(L, event_index), af_vm_event_type(L, event_index));
     int event = type == NULL ? -1 : af_flow_find_event(script->flow, type, len);
     if (event < 0)
         luaL_error(L, "send: expected an event, got a %s", luaL_typename(L, event_index));
@@ -235,6 +239,24 @@ static int l_nodes(lua_State *L)
     return 1;
 }
 
+/* Raises if no state of the party's role handles a deadline of that name. */
+static void check_deadline(lua_State *L, const struct af_script_party *party, const char *name)
+{
+    const struct af_flow_role *role = &party->script->flow->roles[party->role];
+    for (size_t i = 0; i < role->state_count; i++)
+        for (size_t k = 0; k < role->states[i].timeout_count; k++)
+            if (strcmp(role->states[i].timeouts[k], name) == 0)
+                return;
+    lua_newtable(L);
+    for (size_t i = 0; i < role->state_count; i++) {
+        for (size_t k = 0; k < role->states[i].timeout_count; k++) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, role->states[i].timeouts[k]);
+        }
+    }
+    af_strict_raise(L, "party:deadline: no state of the role has a `timeout`", name, lua_gettop(L));
+}
+
 /* party:deadline(name, seconds | nil) */
 static int l_deadline(lua_State *L)
 {
@@ -246,6 +268,7 @@ static int l_deadline(lua_State *L)
     const char *name = lua_tolstring(L, 2, &len);
     int64_t delay_ns = -1;
     if (!lua_isnoneornil(L, 3)) {
+        check_deadline(L, delivery->party, name);
         if (lua_type(L, 3) != LUA_TNUMBER)
             return luaL_error(L, "party:deadline: expected seconds or nil, got a %s",
                               luaL_typename(L, 3));

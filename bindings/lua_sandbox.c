@@ -144,19 +144,20 @@ lua_Integer af_sandbox_sorted_keys(lua_State *L, int index)
 
 /* ---- pairs and next. ---- */
 
-/* Upvalues: the list of keys, how many were given, how many there are. A script holds the iterator
- * and may call it with anything. */
+/* The table that an iterator walks is its upvalue 1, not its first argument: that is what the
+ * script sees, which may be locked. A script holds the iterator and may call it with anything. */
+enum { WALKED = 1, KEYS_OR_LENGTH, GIVEN, KEY_COUNT };
+
 static int next_sorted(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
-    lua_Integer count = lua_tointeger(L, lua_upvalueindex(3));
+    lua_Integer at = lua_tointeger(L, lua_upvalueindex(GIVEN));
+    lua_Integer count = lua_tointeger(L, lua_upvalueindex(KEY_COUNT));
     while (at < count) {
-        lua_rawgeti(L, lua_upvalueindex(1), ++at);
+        lua_rawgeti(L, lua_upvalueindex(KEYS_OR_LENGTH), ++at);
         lua_pushvalue(L, -1);
-        if (lua_rawget(L, 1) != LUA_TNIL) {
+        if (lua_rawget(L, lua_upvalueindex(WALKED)) != LUA_TNIL) {
             lua_pushinteger(L, at);
-            lua_replace(L, lua_upvalueindex(2));
+            lua_replace(L, lua_upvalueindex(GIVEN));
             return 2;
         }
         lua_pop(L, 2); /* it was removed meanwhile */
@@ -165,15 +166,14 @@ static int next_sorted(lua_State *L)
     return 1;
 }
 
-/* For a table whose keys are 1..n: the control variable tells where it is. Upvalue: n. */
+/* For a table whose keys are 1..n: the control variable tells where it is. */
 static int next_in_sequence(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
     lua_Integer at = luaL_optinteger(L, 2, 0);
-    lua_Integer count = lua_tointeger(L, lua_upvalueindex(1));
+    lua_Integer count = lua_tointeger(L, lua_upvalueindex(KEYS_OR_LENGTH));
     luaL_argcheck(L, at >= 0, 2, "not a position in the list"); /* else it counts up for ages */
     while (at < count) {
-        if (lua_rawgeti(L, 1, ++at) != LUA_TNIL) {
+        if (lua_rawgeti(L, lua_upvalueindex(WALKED), ++at) != LUA_TNIL) {
             lua_pushinteger(L, at);
             lua_insert(L, -2);
             return 2;
@@ -184,22 +184,24 @@ static int next_in_sequence(lua_State *L)
     return 1;
 }
 
+/* pairs() of the table at index, which stands behind the one at 1, or is it. */
 static int raw_pairs(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
     lua_Integer len = sequence_length(L, index);
     af_vm_spend(L, (lua_Integer)lua_rawlen(L, index));
+    lua_pushvalue(L, index);
     if (len >= 0) {
         lua_pushinteger(L, len);
-        lua_pushcclosure(L, next_in_sequence, 1);
+        lua_pushcclosure(L, next_in_sequence, KEYS_OR_LENGTH);
     } else {
         lua_Integer count = af_sandbox_sorted_keys(L, index);
         af_vm_spend(L, 8 * count);
         lua_pushinteger(L, 0);
         lua_pushinteger(L, count);
-        lua_pushcclosure(L, next_sorted, 3);
+        lua_pushcclosure(L, next_sorted, KEY_COUNT);
     }
-    lua_pushvalue(L, index);
+    lua_pushvalue(L, 1);
     lua_pushnil(L);
     return 3;
 }

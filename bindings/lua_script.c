@@ -10,6 +10,7 @@
 #include "lua_host.h"
 #include "lua_json.h"
 #include "lua_sandbox.h"
+#include "lua_strict.h"
 #include "base/mem.h"
 
 #include <sodium.h>
@@ -83,6 +84,47 @@ static int l_new_global(lua_State *L)
     return 0;
 }
 
+/* What to use instead of a global that is not here. */
+static const char *const instead[][2] = {
+    {"os", "time is af.now(), settings are arguments of the flow (party.args)"},
+    {"io", "files are read by af.download() and sent by party:upload_file(); print() tells"},
+    {"load", "code stands in files: require() a module beside the script"},
+    {"loadstring", "code stands in files: require() a module beside the script"},
+    {"loadfile", "code stands in files: require() a module beside the script"},
+    {"dofile", "code stands in files: require() a module beside the script"},
+    {"debug", "it would see what is not the script's"},
+    {"package", "require() finds modules beside the script"},
+    {"collectgarbage", "a run must not depend on when garbage is collected"},
+    {"warn", "use print() or party:log()"},
+    {"unpack", "it is table.unpack()"},
+    {"setfenv", "Lua 5.4 has _ENV"},
+    {"getfenv", "Lua 5.4 has _ENV"},
+    {"self", "a handler's party is its first argument"},
+    {"null", "use af.null"},
+    {"None", "use nil, or af.null for a kept null"},
+    {"True", "it is true"},
+    {"False", "it is false"},
+};
+
+/* A global that is not there. Upvalue: those that scripts have. */
+static int l_no_global(lua_State *L)
+{
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    const char *name = lua_tostring(L, 2);
+    for (size_t i = 0; i < sizeof instead / sizeof instead[0]; i++)
+        if (strcmp(instead[i][0], name) == 0)
+            return af_vm_raise(
+                L, lua_pushfstring(L, "there is no global '%s': %s", name, instead[i][1]));
+    lua_settop(L, 2);
+    if (af_vm_of(L)->running != NULL)
+        af_kit_push(L, af_vm_of(L)->running, AF_KIT_ENV); /* those that the file has made */
+    else
+        lua_newtable(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    return af_strict_raise(L, "there is no global", name, 3);
+}
+
 /* A metatable that shows the field `name` of the table on top. */
 static int ref_methods(lua_State *L, const char *name)
 {
@@ -114,8 +156,13 @@ static int l_open(lua_State *L)
 
     lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_globals);
     af_vm_require(L, "af.init");
-    af_vm_lock(L, "af");
     lua_setfield(L, -2, "af");
+
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -2);
+    lua_pushcclosure(L, l_no_global, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, -2);
@@ -226,6 +273,10 @@ static int load(struct af_script *script, const char *path, struct af_failure *w
     }
     if (result == 0)
         script->chunk_ref = luaL_ref(script->vm->L, LUA_REGISTRYINDEX);
+    if (result == 0 && af_script_is_empty(&source))
+        result = af_failure_set(why, AF_FAILURE_USAGE, script->name,
+                                "is empty: a flow's file ends with `return af.flow { … }`, a "
+                                "script's calls what it does");
     lua_settop(script->vm->L, 0);
     af_buf_release(&source);
     if (result == 0)

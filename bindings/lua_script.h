@@ -168,6 +168,9 @@ void af_lua_withdraw(struct af_script_party *party);
 int af_script_read(struct af_script *script, const char *path, struct af_buf *out,
                    struct af_failure *why);
 
+/* Whether a source, a text without zero bytes, has nothing but blanks and comments. */
+bool af_script_is_empty(const struct af_buf *source);
+
 /* Pushes the compiled chunk of a source; chunk_name starts with '@'. Returns 0, or -1 with *why
  * filled, having pushed nothing. */
 int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
@@ -199,7 +202,9 @@ struct af_delivery {
     int stage;
     int new_state;
     int entered_count;
-    int called_slot; /* the function that runs now */
+    int called_slot;         /* the function that runs now */
+    bool outcome_made;       /* by it: it must be returned */
+    char outcome_where[160]; /* "file:line: " of the last one */
     af_script_done_fn *done;
     void *arg;
     struct af_rng rng; /* chance of this delivery, seeded at its first draw */

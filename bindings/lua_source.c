@@ -6,6 +6,7 @@
 #include "lua_bytecode.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char *name,
@@ -20,6 +21,126 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
     snprintf(what, sizeof what, "%.*s", (int)(end - text), text);
     return af_failure_set(why, kind, what, "%s", end + 2);
 }
+
+/* ---- What does not compile: other languages' ways to write it. ---- */
+
+static const struct {
+    const char *written, *instead;
+} habits[] = {
+    {"!=", "Lua writes '~=' for '!='"},
+    {"&&", "Lua writes 'and' for '&&'"},
+    {"||", "Lua writes 'or' for '||'"},
+    {"+=", "Lua has no '+='; write x = x + …"},
+    {"-=", "Lua has no '-='; write x = x - …"},
+    {"*=", "Lua has no '*='; write x = x * …"},
+    {"/=", "Lua has no '/='; write x = x / … ('~=' is: not equal)"},
+    {"..=", "Lua has no '..='; write x = x .. …"},
+    {"++", "Lua has no '++'; write x = x + 1"},
+    {"else if", "Lua writes 'elseif', with one 'end' for all"},
+    {"elif", "Lua writes 'elseif'"},
+    {"switch", "Lua has no 'switch'; use if … elseif, or a table of functions"},
+    {"null", "Lua writes nil, and af.null for a kept null"},
+    {"None", "Lua writes nil, and af.null for a kept null"},
+    {"def", "Lua writes 'function'"},
+    {"，", "a full-width '，': write ','"},
+    {"；", "a full-width '；': write ';'"},
+    {"：", "a full-width '：': write ':'"},
+    {"。", "a full-width '。': write '.'"},
+    {"（", "a full-width '（': write '('"},
+    {"）", "a full-width '）': write ')'"},
+    {"｛", "a full-width '｛': write '{'"},
+    {"｝", "a full-width '｝': write '}'"},
+    {"［", "a full-width '［': write '['"},
+    {"］", "a full-width '］': write ']'"},
+    {"【", "a full-width '【': write '['"},
+    {"】", "a full-width '】': write ']'"},
+    {"＝", "a full-width '＝': write '='"},
+    {"＋", "a full-width '＋': write '+'"},
+    {"－", "a full-width '－': write '-'"},
+    {"＜", "a full-width '＜': write '<'"},
+    {"＞", "a full-width '＞': write '>'"},
+    {"“", "a curly '“': write '\"'"},
+    {"”", "a curly '”': write '\"'"},
+    {"‘", "a curly '‘': write '\''"},
+    {"’", "a curly '’': write '\''"},
+    {"　", "a full-width blank: write ' '"},
+    {"\xC2\xA0", "a blank that does not break: write ' '"},
+    {"!", "Lua writes 'not' for '!'"},
+};
+
+/* The end of the string or comment that begins at `at` within a line, or `at`. */
+static const char *pass_text(const char *at, const char *end)
+{
+    if (at + 1 < end && at[0] == '-' && at[1] == '-')
+        return end;
+    if (*at != '"' && *at != '\'')
+        return at;
+    for (const char *c = at + 1; c < end; c++) {
+        if (*c == '\\')
+            c++;
+        else if (*c == *at)
+            return c + 1;
+    }
+    return end;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Whether the text stands at `at`; a word not as a part of another one. */
+static bool stands_at(const char *text, const char *line, const char *at, const char *end)
+{
+    size_t len = strlen(text);
+    if ((size_t)(end - at) < len || memcmp(at, text, len) != 0)
+        return false;
+    if (!is_word(text[0]))
+        return true;
+    return (at == line || !is_word(at[-1])) && (at + len == end || !is_word(at[len]));
+}
+
+/* What one line has that another language would write so: "; column 12: …", or nothing. */
+static void find_habit(const char *line, const char *end, char *out, size_t size)
+{
+    unsigned column = 1;
+    for (const char *at = line; at < end; column += ((unsigned char)*at & 0xC0) != 0x80, at++) {
+        for (const char *past; (past = pass_text(at, end)) > at; at = past)
+            for (const char *c = at; c < past; c++)
+                column += ((unsigned char)*c & 0xC0) != 0x80;
+        for (size_t i = 0; at < end && i < sizeof habits / sizeof habits[0]; i++) {
+            if (stands_at(habits[i].written, line, at, end)) {
+                snprintf(out, size, "; column %u: %s", column, habits[i].instead);
+                return;
+            }
+        }
+        if (at >= end)
+            return;
+    }
+}
+
+/* The same for the line that an error's text names: the compiler may notice one line later. */
+static void explain_habit(const char *source, size_t len, const char *error, char *out, size_t size)
+{
+    const char *at = error; /* "name:LINE: …" */
+    while ((at = strchr(at, ':')) != NULL && at[1 + strspn(at + 1, "0123456789")] != ':')
+        at++;
+    long told = at == NULL ? 0 : strtol(at + 1, NULL, 10), line = 1;
+    out[0] = '\0';
+    for (const char *start = source, *last = source + len; start < last && line <= told; line++) {
+        const char *end = memchr(start, '\n', (size_t)(last - start));
+        end = end == NULL ? last : end;
+        if (line == told || line == told - 1) {
+            char found[200] = "";
+            find_habit(start, end, found, sizeof found);
+            if (found[0] != '\0')
+                snprintf(out, size, "%s", found);
+        }
+        start = end + 1;
+    }
+}
+
+/* ---- Compiling. ---- */
 
 /* Notes what purity needs to know of a chunk. */
 static int note_code(lua_State *L)
@@ -52,9 +173,39 @@ int af_script_compile(lua_State *L, const struct af_buf *source, const char *chu
     }
     if (luaL_loadbufferx(L, text, len, chunk_name, "t") == LUA_OK)
         return note_code(L);
-    af_script_fail(why, AF_FAILURE_USAGE, chunk_name + 1, af_vm_error_text(L, NULL));
-    lua_pop(L, 1);
+    char habit[240];
+    const char *error = af_vm_error_text(L, NULL);
+    explain_habit(text, len, error, habit, sizeof habit);
+    lua_pushfstring(L, "%s%s", error, habit);
+    af_script_fail(why, AF_FAILURE_USAGE, chunk_name + 1, lua_tostring(L, -1));
+    lua_pop(L, 2);
     return -1;
+}
+
+bool af_script_is_empty(const struct af_buf *source)
+{
+    const char *at = af_buf_text(source), *end = at + source->len;
+    if (source->len >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+        at += 3;
+    if (at < end && *at == '#')
+        at += strcspn(at, "\n");
+    while (at < end) {
+        size_t equals = 0;
+        if (strchr(" \t\r\n\f\v;", *at) != NULL) {
+            at++;
+        } else if (strncmp(at, "--", 2) != 0) {
+            return false;
+        } else if (at[2] == '[' && at[3 + (equals = strspn(at + 3, "="))] == '[') {
+            const char *close = at + 4 + equals; /* of --[==[ … ]==] */
+            while ((close = strchr(close, ']')) != NULL &&
+                   (strspn(close + 1, "=") != equals || close[1 + equals] != ']'))
+                close++;
+            at = close == NULL ? end : close + 2 + equals;
+        } else {
+            at += strcspn(at, "\n");
+        }
+    }
+    return true;
 }
 
 int af_script_read(struct af_script *script, const char *path, struct af_buf *out,

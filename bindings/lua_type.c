@@ -4,6 +4,7 @@
 
 #include "base/bounds.h"
 #include "lua_json.h"
+#include "lua_strict.h"
 #include "lua_vm.h"
 
 #include <stdio.h>
@@ -116,6 +117,16 @@ static void compile_fields(lua_State *L, int self, struct af_type *type)
     lua_settop(L, names - 1);
 }
 
+void af_type_push_names(lua_State *L, const struct af_type *record)
+{
+    lua_createtable(L, 0, (int)record->field_count);
+    for (size_t i = 0; i < record->field_count; i++) {
+        af_field_push_name(L, &record->fields[i]);
+        lua_pushboolean(L, 1);
+        lua_rawset(L, -3);
+    }
+}
+
 /* spec.base and spec.default of an optional type. */
 static void compile_optional(lua_State *L, int self, struct af_type *type)
 {
@@ -158,7 +169,8 @@ static void measure_depth(lua_State *L, struct af_type *type)
         luaL_error(L, "a type of more than %d levels: no data are so deep", AF_VALUE_DEPTH_MAX);
 }
 
-/* host.type(spec) → type. spec has kind, expected, and what the kind takes. Raises. */
+/* host.type(spec) → type. spec has kind, expected, and what the kind takes; a record with `lacks`
+ * makes tables in which an undeclared name raises, beginning with that text. Raises. */
 static int l_type(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -187,6 +199,12 @@ static int l_type(lua_State *L)
         lua_pop(L, 1);
     compile_fields(L, self, type);
     measure_depth(L, type);
+    type->strict_ref = LUA_NOREF;
+    if (lua_getfield(L, 1, "lacks") == LUA_TSTRING) {
+        af_type_push_names(L, type);
+        af_strict_push(L, lua_tostring(L, -2));
+        type->strict_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
     compile_optional(L, self, type);
     lua_settop(L, self);
     return 1;

@@ -56,6 +56,7 @@ struct af_type {
     const struct af_type *item;    /* of a list or a map */
     struct af_field *fields;       /* of a record, in order of their names; the choices of one_of */
     size_t field_count;
+    int strict_ref; /* of a record within others: its metatable, else LUA_NOREF */
 };
 
 /* What did not fit: `field 'a.b[2]': expected an integer >= 0, got "eleven"`. */
@@ -90,6 +91,9 @@ bool af_type_read(lua_State *L, const struct af_type *type, struct af_json_reade
 /* The error as one text: `field 'x': expected …`, or without a path just `expected …`. */
 const char *af_type_error_text(const struct af_type_error *error, const char *path_word, char *text,
                                size_t size);
+
+/* Pushes a table whose keys are the names of a record's fields. */
+void af_type_push_names(lua_State *L, const struct af_type *record);
 
 const char *af_type_kind_name(enum af_type_kind kind);
 

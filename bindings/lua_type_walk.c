@@ -90,6 +90,16 @@ static void describe_value(lua_State *L, int index, char *got, size_t size)
     }
 }
 
+/* Lets the record on the top raise for names that it has not, if its type says so. */
+static bool be_strict(lua_State *L, const struct af_type *type)
+{
+    if (type->strict_ref != LUA_NOREF) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, type->strict_ref);
+        lua_setmetatable(L, -2);
+    }
+    return true;
+}
+
 static bool unfit(lua_State *L, const struct af_type *type, int index, struct af_type_error *error)
 {
     char got[160];
@@ -356,7 +366,7 @@ static bool build_value(lua_State *L, const struct af_type *type, int index,
     case AF_TYPE_MAP:
         return build_map(L, type, index, error);
     case AF_TYPE_RECORD:
-        return build_record(L, type, index, error);
+        return build_record(L, type, index, error) && be_strict(L, type);
     case AF_TYPE_ANY:
         return build_any(L, type, index, error);
     }
@@ -756,7 +766,7 @@ static bool read_value(lua_State *L, const struct af_type *type, struct af_json_
         return af_lua_json_read_value(L, reader, token) ||
                unfit_token(L, type, reader, AF_JSON_ERROR, error);
     if (token == AF_JSON_OBJECT_BEGIN && type->kind == AF_TYPE_RECORD)
-        return read_record(L, type, reader, error);
+        return read_record(L, type, reader, error) && be_strict(L, type);
     if (token == AF_JSON_OBJECT_BEGIN && type->kind == AF_TYPE_MAP)
         return read_map(L, type, reader, error);
     if (token == AF_JSON_ARRAY_BEGIN && type->kind == AF_TYPE_LIST)

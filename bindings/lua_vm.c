@@ -15,6 +15,7 @@
 
 const char af_key_lock = 0;
 const char af_key_fields = 0;
+const char af_key_strict = 0;
 const char af_key_globals = 0;
 const char af_key_host = 0;
 const char af_key_loaded = 0;
@@ -462,6 +463,8 @@ void af_vm_lock_deep(lua_State *L, const char *name)
         lua_insert(L, -2);
         lua_rawset(L, table + 1);
     }
+    if (lua_getmetatable(L, table)) /* lua_strict.h's: names that are not there still raise */
+        lua_setmetatable(L, -2);
     lua_replace(L, table);
     af_vm_lock(L, name);
 }
@@ -486,6 +489,17 @@ bool af_vm_is_locked(lua_State *L, int index)
     bool locked = lua_rawgetp(L, -1, &af_key_lock) != LUA_TNIL;
     lua_pop(L, 2);
     return locked;
+}
+
+bool af_vm_is_plain(lua_State *L, int index)
+{
+    if (!lua_istable(L, index))
+        return false;
+    if (!lua_getmetatable(L, index))
+        return true;
+    bool strict = lua_rawgetp(L, -1, &af_key_strict) != LUA_TNIL;
+    lua_pop(L, 2);
+    return strict;
 }
 
 /* ---- Life. ---- */

@@ -125,6 +125,7 @@ bool af_vm_push_where(lua_State *L, lua_State *thread);
 /* Keys of the registry and of metatables: their addresses. */
 extern const char af_key_lock;    /* in a metatable: rawset() refuses its tables */
 extern const char af_key_fields;  /* in an event: its fields */
+extern const char af_key_strict;  /* in a metatable: its tables are plain but for names they lack */
 extern const char af_key_globals; /* registry: what scripts see as globals */
 extern const char
     af_key_host; /* registry: the table of functions that C gives to library scripts */
@@ -146,5 +147,8 @@ const char *af_vm_event_type(lua_State *L, int index);
 
 /* Whether the value is a table that is locked (a proxy, an event, a party). */
 bool af_vm_is_locked(lua_State *L, int index);
+
+/* Whether the value is a table without a metatable, or with none but lua_strict.h's. */
+bool af_vm_is_plain(lua_State *L, int index);
 
 #endif

@@ -3,6 +3,7 @@
 #include "lua_script.h"
 
 #include "lua_json.h"
+#include "lua_strict.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct af_world {
     uint32_t *dirty;    /* members whose view changed */
     size_t dirty_count;
     int parties_ref, world_ref; /* id → locked view; what is given to invariants */
+    int strict_ref;             /* the views' metatable */
     char message[AF_FAILURE_TEXT_MAX];
     char name[120];
 };
@@ -100,6 +102,8 @@ static void renew(lua_State *L, struct af_script *script, uint32_t member)
     lua_setfield(L, -2, "result");
     lua_pushstring(L, view->reason);
     lua_setfield(L, -2, "reason");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->strict_ref);
+    lua_setmetatable(L, -2);
     af_vm_lock(L, "world");
     lua_setfield(L, -2, who->id);
     view->dirty = false;
@@ -126,19 +130,44 @@ static int l_with_role(lua_State *L)
     return 1;
 }
 
-static void make_world(lua_State *L, struct af_world *world)
+static void make_world(lua_State *L, struct af_script *script)
 {
+    static const char *const names[] = {"id", "role", "state", "data", "ended", "result", "reason"};
+    struct af_world *world = script->world;
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, names[i]);
+    }
+    af_strict_push(L, "a party in the world has no");
+    world->strict_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     lua_pushvalue(L, -1);
     world->parties_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->members_ref);
+    af_strict_push(L, "the world has no party");
+    lua_setmetatable(L, -2);
     lua_createtable(L, 0, 2);
     lua_insert(L, -2);
     af_vm_lock(L, "world.parties");
     lua_setfield(L, -2, "parties");
     lua_pushcfunction(L, l_with_role);
     lua_setfield(L, -2, "with_role");
+    lua_newtable(L);
+    af_strict_push(L, "the world has no");
+    lua_setmetatable(L, -2);
     af_vm_lock(L, "world");
     world->world_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Pushes what an invariant is told that has returned nothing; it stands at -3 with its name. */
+static void push_forgotten(lua_State *L)
+{
+    lua_Debug info;
+    lua_getfield(L, -3, "check");
+    lua_getinfo(L, ">S", &info);
+    lua_pushfstring(L, "%s:%d: it returns nothing; write `return` before what must hold",
+                    info.short_src, info.linedefined);
 }
 
 /* Calls each invariant; returns the name of the broken one and what it said, or nothing. */
@@ -147,7 +176,7 @@ static int l_check(lua_State *L)
     struct af_script *script = lua_touserdata(L, 1);
     struct af_world *world = script->world;
     if (world->world_ref == LUA_NOREF)
-        make_world(L, world);
+        make_world(L, script);
     lua_rawgeti(L, LUA_REGISTRYINDEX, world->parties_ref);
     for (size_t i = 0; i < world->dirty_count; i++)
         renew(L, script, world->dirty[i]);
@@ -162,9 +191,11 @@ static int l_check(lua_State *L)
         lua_getfield(L, -2, "check");
         lua_rawgeti(L, LUA_REGISTRYINDEX, world->world_ref);
         int status = lua_pcall(L, 1, 1, 0);
-        if (status != LUA_OK || (lua_isboolean(L, -1) && !lua_toboolean(L, -1))) {
+        if (status != LUA_OK || !lua_toboolean(L, -1)) {
             if (status != LUA_OK)
                 af_vm_error_text(L, NULL);
+            else if (lua_isnil(L, -1))
+                push_forgotten(L);
             else
                 lua_pushliteral(L, "it is false");
             lua_pushvalue(L, -2 - (status == LUA_OK));

@@ -43,15 +43,40 @@ void af_near_release(struct af_near *near)
     af_buf_release(&near->known);
 }
 
-/* One letter in three may be wrong; a start of the name is a likely abbreviation. */
-void af_near_add(struct af_near *near, const char *name)
+/* How like a name is, INT_MAX: not at all. One letter in three may be wrong; a start of the name is
+ * a likely abbreviation. */
+static int likeness(const char *typed, const char *name)
 {
     size_t len = strlen(name);
-    int distance = af_near_distance(near->typed, name);
-    if (strlen(near->typed) >= 2 && strncmp(near->typed, name, strlen(near->typed)) == 0)
+    int distance = af_near_distance(typed, name);
+    if (strlen(typed) >= 2 && strncmp(typed, name, strlen(typed)) == 0)
         distance = least(distance, 1);
-    if (distance <= (int)(len < 3 ? 1 : len / 3) &&
-        (near->name == NULL || distance < near->distance)) {
+    return distance <= (int)(len < 3 ? 1 : len / 3) ? distance : INT_MAX;
+}
+
+/* The same for one word of a name such as current_round: less likely than a whole name. */
+static int likeness_of_words(const char *typed, const char *name)
+{
+    char word[AF_NEAR_WORD_MAX + 1];
+    int nearest = INT_MAX;
+    for (const char *at = name; strchr(name, '_') != NULL && *at != '\0';) {
+        size_t len = strcspn(at, "_");
+        if (len >= 4 && len <= AF_NEAR_WORD_MAX && strlen(typed) >= 4) {
+            memcpy(word, at, len);
+            word[len] = '\0';
+            nearest = least(nearest, likeness(typed, word));
+        }
+        at += len + (at[len] == '_');
+    }
+    return nearest == INT_MAX ? INT_MAX : nearest + AF_NEAR_WORD_MAX;
+}
+
+void af_near_add(struct af_near *near, const char *name)
+{
+    int distance = likeness(near->typed, name);
+    if (distance == INT_MAX)
+        distance = likeness_of_words(near->typed, name);
+    if (distance != INT_MAX && (near->name == NULL || distance < near->distance)) {
         near->name = name;
         near->distance = distance;
     }

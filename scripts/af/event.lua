@@ -36,8 +36,12 @@ local function declare(name, fields, predefined, level)
   if host.again() then
     return host.event(name, types.any, false)
   end
-  if type(name) ~= "string" or name == "" then
-    error("af.event: the type must be a non-empty string, got " .. tostring(name), level + 1)
+  if type(name) ~= "string" then
+    error("af.event: the type must be a string, got " .. type(name), level + 1)
+  end
+  local unfit = host.unfit_name(name)
+  if unfit then
+    error(("af.event: the type %q %s"):format(name, unfit), level + 1)
   end
   fields = fields or {}
   if type(fields) == "table" and fields.type ~= nil then

@@ -87,7 +87,9 @@ local function set_row(rows, place, class, row)
 end
 
 local function read_list(rows, place, name, list, kind)
-  if type(list) ~= "table" then
+  if host.is_event_class(list) then
+    wrong(place, "'%s' must be a list of event types; put braces around: { %s }", name, list.TYPE)
+  elseif type(list) ~= "table" then
     wrong(place, "'%s' must be a list of event types, got a %s", name, type(list))
   end
   for key, class in pairs(list) do
@@ -359,8 +361,9 @@ local function check_keys(definition)
       wrong("af.flow", "'%s' must be a %s, got a %s", key, kind, type(value))
     end
   end
-  if definition.name == nil or definition.name == "" then
-    wrong("af.flow", "the flow has no name")
+  local unfit = definition.name == nil and "is missing" or host.unfit_name(definition.name)
+  if unfit then
+    wrong("af.flow", "'name' %s", unfit)
   end
   if definition.version ~= nil and (math.type(definition.version) ~= "integer"
       or definition.version < 1) then
@@ -410,7 +413,7 @@ function flow.plan(definition, declared)
     report_failure = definition.report_failure ~= false,
     initiator = initiator_of(definition, roles),
     invariants = invariants, has_invariants = #invariants > 0,
-    args = types.fields("af.flow: 'args'", definition.args or {}, -1),
+    args = types.fields("af.flow: 'args'", definition.args or {}, -1, "party.args has no"),
     arg_types = definition.args or {},
   }
 end

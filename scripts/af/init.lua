@@ -42,7 +42,7 @@ for name, class_of in pairs(predefined) do
   af[name] = class_of
 end
 
-af.process = host.lock(process, "af.process")
+af.process = host.lock(host.strict(process, "af.process has no", {}), "af.process")
 
 local classes = {
   TaskContractor = TaskContractor,
@@ -78,4 +78,4 @@ function af.sleep(seconds)
   host.call("sleep", { seconds = seconds })
 end
 
-return af
+return host.lock(host.strict(af, "af has no", {}), "af")

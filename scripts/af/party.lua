@@ -57,6 +57,12 @@ function party.sequential_methods:deadline()
   error("party:deadline: a sequential role has no states; give contract_events a timeout", 2)
 end
 
+local names = { id = true, role = true, state = true, data = true, task_id = true, args = true,
+  contractor = true }
+for _, methods in ipairs { party.methods, party.sequential_methods } do
+  host.strict(methods, "party has no", names)
+end
+
 ---What all parties of a task share.
 ---@param task_id string
 ---@param events? table  the flow's event types

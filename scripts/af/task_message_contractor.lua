@@ -88,6 +88,7 @@ local function type_names(option, types)
   return names
 end
 
+local info_names = { from = true, uuid = true, time = true }
 local event_options = { timeout = true, types = true, except = true }
 
 local function check_options(options)
@@ -132,7 +133,8 @@ function TaskMessageContractor:contract_events(options)
       end
       local event, why = self.event_factory:read(reply.type, content)
       if event then
-        return event, { from = reply.from, uuid = reply.uuid, time = reply.time }
+        return event, host.strict({ from = reply.from, uuid = reply.uuid, time = reply.time },
+          "info has no", info_names)
       end
       host.call("reject", { uuid = reply.uuid, type = reply.type, from = reply.from, why = why })
     end

@@ -130,8 +130,9 @@ function types.map(item)
   return host.type { kind = "map", item = item, expected = "a map with strings as keys" }
 end
 
----The record type of some fields. `what` names it in errors, `level` is the caller's.
-function types.fields(what, fields, level)
+---The record type of some fields. `what` names it in errors, `level` is the caller's. With `lacks`,
+---reading a field that was not declared raises a text that begins so.
+function types.fields(what, fields, level, lacks)
   if type(fields) ~= "table" then
     error(("%s: expected a table of fields, got a %s"):format(what, type(fields)), level + 1)
   end
@@ -147,7 +148,7 @@ function types.fields(what, fields, level)
     names[#names + 1] = name
     field_types[#field_types + 1] = of
   end
-  return host.type { kind = "record", names = names, types = field_types, expected = "a table" }
+  return host.type { kind = "record", names = names, types = field_types, expected = "a table", lacks = lacks }
 end
 
 ---@param fields table<string, any>
@@ -155,7 +156,7 @@ function types.record(fields)
   if host.again() then
     return types.any
   end
-  return types.fields("af.record", fields, 2)
+  return types.fields("af.record", fields, 2, "this record has no field")
 end
 
 ---@param choices string[]

@@ -10,7 +10,8 @@ end
 local function check_absent()
   for _, name in ipairs { "io", "os", "debug", "package", "load", "loadstring", "loadfile",
     "dofile", "collectgarbage", "warn" } do
-    af.expect(_G[name] == nil, name)
+    af.expect(rawget(_G, name) == nil, name)
+    af.expect(refused(function() return _G[name] end):find("no global '" .. name .. "'", 1, true))
   end
   af.expect(string.dump == nil and getmetatable("") == false)
   refused(require, "io")

@@ -28,6 +28,7 @@ return af.flow {
       end
       af.expect(table.concat(ids, " ") == "counter-1 other-1 other-2")
       af.expect(c.ended == nil or (c.ended == "done" and c.result.n == 3))
+      return true
     end,
     ["at most two"] = function(world) return world.parties["counter-1"].data.n <= 2 end,
   },

@@ -35,12 +35,28 @@ static void expect_text(const char *typed, const char *text)
     af_near_release(&near);
 }
 
+/* One word of a name is likely, too, but less than a whole one. */
+static void expect_word(const char *typed, const char *text)
+{
+    struct af_near near;
+    af_near_init(&near, typed);
+    af_near_add(&near, "aggregator");
+    af_near_add(&near, "current_round");
+    af_near_add(&near, "rounds_a");
+    assert_string_equal(af_near_text(&near, "it has"), text);
+    af_near_release(&near);
+}
+
 static void test_the_likeliest_name_is_offered(void **state)
 {
     (void)state;
     expect_text("voer", "; did you mean 'voter'? It has chair, voter, voters, witness");
     expect_text("votersr", "; did you mean 'voters'? It has chair, voter, voters, witness");
     expect_text("wit", "; did you mean 'witness'? It has chair, voter, voters, witness");
+    expect_word("rond",
+                "; did you mean 'current_round'? It has aggregator, current_round, rounds_a");
+    expect_word("aggregatr",
+                "; did you mean 'aggregator'? It has aggregator, current_round, rounds_a");
     expect_text("judge", "; it has chair, voter, voters, witness");
     struct af_near near;
     af_near_init(&near, "x");

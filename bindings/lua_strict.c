@@ -1,0 +1,71 @@
+/* lua_strict.c: see lua_strict.h. */
+#include "lua_strict.h"
+
+#include "base/near.h"
+#include "lua_sandbox.h"
+#include "lua_vm.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+enum { LISTED = 12 }; /* of more names only the likeliest is told */
+
+int af_strict_raise(lua_State *L, const char *lacks, const char *name, int first)
+{
+    static char text[1200];
+    int last = lua_gettop(L), names = 0;
+    luaL_checkstack(L, 8, "too deep");
+    lua_newtable(L);
+    for (int i = first; i <= last; i++) {
+        lua_Integer count = af_sandbox_sorted_keys(L, i);
+        for (lua_Integer k = 1; k <= count; k++) {
+            if (lua_rawgeti(L, -1, k) == LUA_TSTRING)
+                lua_rawseti(L, last + 1, ++names);
+            else
+                lua_pop(L, 1);
+        }
+        lua_settop(L, last + 1);
+    }
+    struct af_near near; /* nothing below raises before it is released */
+    af_near_init(&near, name);
+    for (int i = 1; i <= names; i++) {
+        lua_rawgeti(L, last + 1, i);
+        af_near_add(&near, lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    if (near.name != NULL)
+        snprintf(text, sizeof text, "%s '%.60s'; did you mean '%s'?", lacks, name, near.name);
+    else
+        snprintf(text, sizeof text, "%s '%.60s'%s", lacks, name,
+                 names > LISTED ? "" : af_near_text(&near, "it has"));
+    af_near_release(&near);
+    return af_vm_raise(L, text);
+}
+
+/* Upvalues: what lacks it, and a table whose keys are names, too. */
+static int l_missing(lua_State *L)
+{
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 0;
+    lua_settop(L, 2);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    return af_strict_raise(L, lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, 2), 3);
+}
+
+void af_strict_push(lua_State *L, const char *lacks)
+{
+    lua_pushstring(L, lacks);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, l_missing, 2);
+    lua_createtable(L, 0, 3);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, -2, &af_key_strict);
+}

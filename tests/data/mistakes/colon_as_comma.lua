@@ -1,0 +1,4 @@
+-- afrun FILE --mock: 2
+-- a full-width '：': write ':'
+local x = {}
+x：y()

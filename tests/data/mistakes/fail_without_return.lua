@@ -1,0 +1,12 @@
+-- afrun FILE --mock: 1
+-- write `return af.done(…)`
+local af = require "af"
+local X = af.event("x", { round = af.integer })
+return af.flow { name = "f", mock = { a = 1 }, roles = { a = { start = "s", states = { s = {
+  enter = function(party) party:send(party.id, X { round = 1 }) end,
+  [X] = function(party, event)
+    af.fail("late")
+    if true then return "s" end
+    return af.done()
+  end,
+} } } } }
