@@ -268,7 +268,8 @@ static int l_deadline(lua_State *L)
     const char *name = lua_tolstring(L, 2, &len);
     int64_t delay_ns = -1;
     if (!lua_isnoneornil(L, 3)) {
-        check_deadline(L, delivery->party, name);
+        if (af_flow_is_name(name)) /* else that is what is told */
+            check_deadline(L, delivery->party, name);
         if (lua_type(L, 3) != LUA_TNUMBER)
             return luaL_error(L, "party:deadline: expected seconds or nil, got a %s",
                               luaL_typename(L, 3));

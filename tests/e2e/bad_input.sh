@@ -44,7 +44,7 @@ refused bytecode.lua 2 "bytecode"
 printf 'return 1\0' >zero.lua
 refused zero.lua 2 "zero byte"
 : >empty.lua
-expect_output "empty.lua: 1 party done, 0 failed; 0 messages" "$AFRUN" empty.lua --mock
+expect_error "empty.lua: is empty" 2 "$AFRUN" empty.lua --mock
 mkdir folder.lua
 refused folder.lua 2 "folder.lua"
 

@@ -14,7 +14,7 @@ af.mock_context({ id = nodes[1], nodes = nodes }, function()
   contractor:notify_task_completion(true)
   local begun = af.now()
   for event, info in contractor:contract_events { timeout = 3 } do
-    print(event.type, event.file_type or event.result, info.from)
+    print(event.type, af.TaskFileUpload:is(event) and event.file_type or event.result, info.from)
   end
   print("over after " .. (af.now() - begun))
 end)

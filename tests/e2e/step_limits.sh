@@ -11,7 +11,7 @@ local af = require "af"
 local Known, Stray = af.event("known", { text = af.string }), af.event("stray", {})
 local large = ("x"):rep((1 << 20) - 26)
 return af.flow { name = "$1", mock = { a = 1 }, roles = { a = { start = "s", states = { s = {
-  timeout = { later = "s" }, ignore = { Known }, enter = function(party)
+  timeout = { later = "s", [("x"):rep(1024)] = "s" }, ignore = { Known }, enter = function(party)
 $2
 error "all of it was taken" end } } } } }
 END

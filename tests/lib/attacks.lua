@@ -15,13 +15,15 @@ end
 local function again(party)
   party:send(party.id, Go {})
 end
+local named = {} -- deadlines
+%s
 return af.flow {
   name = "attack",
   roles = { attacker = { start = "s", states = { s = {
     enter = function(party)
       again(party, refused, Text)
     end,
-    ignore = { Text },
+    ignore = { Text }, timeout = named,
     [Go] = function(party, event, from)
 %s
     end,
@@ -35,7 +37,7 @@ for _, row in ipairs(rows) do
   names[row.name] = true
   assert((row.does == nil) ~= (row.file == nil), row.name)
   local file <close> = assert(io.open(("%s/%s.lua"):format(folder, row.name), "wb"))
-  file:write(row.file or template:format(row.does))
+  file:write(row.file or template:format(row.named or "", row.does))
   local node = (row.hang or row.victim) and "strict" or "patient"
   print(table.concat({ row.name, node, row.ends, row.victim and "patient" or "-", row.text }, "\t"))
 end

@@ -38,7 +38,10 @@ local function roots_of(name, party, event)
       into = Go.contract_to_event, outcome = af.done(1) }
     -- Methods show in no pairs().
     for _, object in ipairs { party, party.contractor, af.BassProxy {} } do
-      for _, method in ipairs(method_names) do methods[#methods + 1] = object[method] end
+      for _, method in ipairs(method_names) do -- a name that the object has not raises
+        local has, found = pcall(function() return object[method] end)
+        if has then methods[#methods + 1] = found end
+      end
     end
     return methods
   end

@@ -23,7 +23,7 @@ end
 
 return {
   -- Bytecode, and what could make it.
-  { name = "load", ends = "failed", text = "attempt to call a nil value (global 'load')",
+  { name = "load", ends = "failed", text = "there is no global 'load'",
     does = [[return refused(function() return load("\27Lua\x54\0")() end)]] },
   { name = "loadstring", ends = "failed", text = "global 'loadstring'",
     does = [[return refused(function() return loadstring("return 1")() end)]] },
@@ -55,7 +55,7 @@ return {
     does = [[return refused(setmetatable, {}, { __mode = "k" })]] },
   { name = "shared_metatables", ends = "failed", text = "all are protected",
     does = [[
-      local all = { string, table, math, utf8, coroutine, cjson, af, af.event, af.Sync, party,
+      local all = { string, table, math, utf8, coroutine, cjson, af, af.event, af.PartyFailed, party,
         party.args, event, party.contractor, af.TaskMessageContractor }
       for i, shared in pairs(all) do
         if type(shared) == "table" and pcall(setmetatable, shared, {}) then
@@ -334,7 +334,8 @@ return {
       for _, name in ipairs { "io", "os", "debug", "package", "load", "loadstring", "loadfile",
         "dofile", "collectgarbage", "module", "newproxy", "setfenv", "getfenv", "jit", "ffi",
         "warn", "host", "arg" } do
-        if _G[name] ~= nil or _ENV[name] ~= nil or rawget(_G, name) ~= nil then
+        if pcall(function() return _G[name] end) or pcall(function() return _ENV[name] end)
+          or rawget(_G, name) ~= nil then
           found = found .. " " .. name
         end
       end
@@ -506,6 +507,7 @@ return af.flow { name = "x", roles = { attacker = { start = "s", states = { s = 
 
   -- Time.
   { name = "no_times", ends = "failed", text = "all refused",
+    named = [[named.x = "s"]],
     does = [[
       for _, seconds in ipairs { -1, 0 / 0, math.huge, -math.huge, 1e300, math.mininteger, "x" } do
         if pcall(party.deadline, party, "x", seconds) then
@@ -530,18 +532,22 @@ return af.flow { name = "x", roles = { attacker = { start = "s", states = { s = 
 return af.flow { name = "x", roles = { attacker = { start = "s", states = { s = {
   enter = function(party) party:deadline("x", 0) end, timeout = { x = "s" } } } } } }]] },
   { name = "many_deadlines", ends = "held", text = "a step sets at most 10,000 deadlines",
+    named = [[for i = 1, 20000 do named["x" .. i] = "s" end]],
     does = [[for i = 1, 20000 do party:deadline("x" .. i, 1000) end]] },
   { name = "deadlines_without_end", ends = "failed",
     text = "more than 10,000 deadlines are armed",
+    named = [[for n = 1, 3 do for i = 1, 9000 do named[n .. "." .. i] = "s" end end]],
     does = [[
       party.data.n = (party.data.n or 0) + 1
       for i = 1, 9000 do party:deadline(party.data.n .. "." .. i, 1000) end
       again(party)]] },
   { name = "deadlines_set_again", ends = "stopped", text = "stopped by its operator",
+    named = [[for i = 1, 9000 do named["x" .. i] = "s" end]],
     does = [[
       for i = 1, 9000 do party:deadline("x" .. i, 1000) end
       again(party)]] },
   { name = "deadlines_that_fire", ends = "stopped", text = "stopped by its operator",
+    named = [[for i = 1, 9000 do named["x" .. i] = "s" end]],
     does = [[for i = 1, 9000 do party:deadline("x" .. i, 0) end]] },
   { name = "long_deadline_name", ends = "held", text = "a deadline's name",
     does = [[party:deadline(("x"):rep(1 << 20), 1)]] },
