@@ -532,15 +532,21 @@ return af.flow { name = "x", roles = { attacker = { start = "s", states = { s = 
 return af.flow { name = "x", roles = { attacker = { start = "s", states = { s = {
   enter = function(party) party:deadline("x", 0) end, timeout = { x = "s" } } } } } }]] },
   { name = "many_deadlines", ends = "held", text = "a step sets at most 10,000 deadlines",
-    named = [[for i = 1, 20000 do named["x" .. i] = "s" end]],
-    does = [[for i = 1, 20000 do party:deadline("x" .. i, 1000) end]] },
+    named = [[for i = 1, 10000 do named["x" .. i] = "s" end]],
+    does = [[for i = 1, 20000 do party:deadline("x" .. (i % 10000 + 1), 1000) end]] },
   { name = "deadlines_without_end", ends = "failed",
     text = "more than 10,000 deadlines are armed",
-    named = [[for n = 1, 3 do for i = 1, 9000 do named[n .. "." .. i] = "s" end end]],
-    does = [[
-      party.data.n = (party.data.n or 0) + 1
-      for i = 1, 9000 do party:deadline(party.data.n .. "." .. i, 1000) end
-      again(party)]] },
+    file = flow_of [[
+local named = { {}, {} }
+for n = 1, 2 do for i = 1, 9000 do named[n][n .. "." .. i] = "t" end end
+return af.flow { name = "x", roles = { attacker = { start = "s", states = {
+  s = { timeout = named[1], enter = function(party)
+    for i = 1, 9000 do party:deadline("1." .. i, 1000) end
+    return "t"
+  end },
+  t = { timeout = named[2], after = { 0, function(party)
+    for i = 1, 9000 do party:deadline("2." .. i, 1000) end
+  end } } } } } }]] },
   { name = "deadlines_set_again", ends = "stopped", text = "stopped by its operator",
     named = [[for i = 1, 9000 do named["x" .. i] = "s" end]],
     does = [[
