@@ -230,7 +230,7 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
         w->rebuild = true;
         if (af_vm_push_fields(L, index) == LUA_TTABLE)
             index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
-        else if (!af_vm_is_plain(L, index))
+        else if (!af_list_is_bare(L, index))
             return refuse(w, parent, "a table with a metatable cannot be kept; copy its fields");
     }
     struct frame frame = {parent, lua_topointer(L, index), NULL, 0, 0};

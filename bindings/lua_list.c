@@ -1,6 +1,8 @@
 /* lua_list.c: see lua_list.h. */
 #include "lua_list.h"
 
+#include "lua_vm.h"
+
 static const char key_mark; /* registry: the metatable */
 
 static void push_mark(lua_State *L)
@@ -45,6 +47,7 @@ bool af_list_is_bare(lua_State *L, int index)
         return false;
     if (!lua_getmetatable(L, index))
         return true;
-    lua_pop(L, 1);
-    return af_list_is_marked(L, index);
+    bool strict = lua_rawgetp(L, -1, &af_key_strict) != LUA_TNIL;
+    lua_pop(L, 2);
+    return strict || af_list_is_marked(L, index);
 }

@@ -15,7 +15,7 @@ void af_list_unmark(lua_State *L, int index);
 
 bool af_list_is_marked(lua_State *L, int index);
 
-/* Whether the value is a table that has no metatable, or only the mark. */
+/* Whether the value is a table that has no metatable, or only the mark, or lua_strict.h's. */
 bool af_list_is_bare(lua_State *L, int index);
 
 #endif

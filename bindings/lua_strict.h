@@ -10,7 +10,7 @@ int af_strict_raise(lua_State *L, const char *lacks, const char *name, int first
 
 /* Replaces the table on the top by a metatable: a table that has it raises so where a name is read
  * that is neither a key of its own nor one of the table's, which read as nil. Whatever is no string
- * reads as nil. Such a table is a plain one otherwise: see af_vm_is_plain(). */
+ * reads as nil. Such a table is a plain one otherwise: see af_list_is_bare(). */
 void af_strict_push(lua_State *L, const char *lacks);
 
 #endif

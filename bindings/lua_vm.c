@@ -491,17 +491,6 @@ bool af_vm_is_locked(lua_State *L, int index)
     return locked;
 }
 
-bool af_vm_is_plain(lua_State *L, int index)
-{
-    if (!lua_istable(L, index))
-        return false;
-    if (!lua_getmetatable(L, index))
-        return true;
-    bool strict = lua_rawgetp(L, -1, &af_key_strict) != LUA_TNIL;
-    lua_pop(L, 2);
-    return strict;
-}
-
 /* ---- Life. ---- */
 
 static int l_open(lua_State *L)

@@ -148,7 +148,4 @@ const char *af_vm_event_type(lua_State *L, int index);
 /* Whether the value is a table that is locked (a proxy, an event, a party). */
 bool af_vm_is_locked(lua_State *L, int index);
 
-/* Whether the value is a table without a metatable, or with none but lua_strict.h's. */
-bool af_vm_is_plain(lua_State *L, int index);
-
 #endif
