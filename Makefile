@@ -93,8 +93,9 @@ lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/deps.sh build test lint
 	@$(MAKE) MODE=release all
 	@tests/lib/lint.sh
+SCHEMAS := $(wildcard tests/data/schema/*.schema.json)
 SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.service share/afrun/accelerator.conf \
-          share/afrun/alerts.yml share/afrun/dashboard.json \
+          share/afrun/alerts.yml share/afrun/dashboard.json $(SCHEMAS:tests/data/%=share/afrun/%) \
           share/bash-completion/completions/afrun share/zsh/site-functions/_afrun \
           share/fish/vendor_completions.d/afrun.fish
 MAN    := share/man/man1
@@ -112,11 +113,12 @@ install: all ## install the program, its manual, completions and units below PRE
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	sed 's,@PREFIX@,$(PREFIX),' runtime/node/accelerator.conf > $(DESTDIR)$(PREFIX)/share/afrun/accelerator.conf
 	cp runtime/serve/alerts.yml runtime/serve/dashboard.json $(DESTDIR)$(PREFIX)/share/afrun/
+	cp $(SCHEMAS) $(DESTDIR)$(PREFIX)/share/afrun/schema/
 	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun*.1
 uninstall: ## remove what make install has put there; what nodes keep stays
 	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun.1 \
 	  $(DESTDIR)$(PREFIX)/$(MAN)/afrun-*.1
-	-rmdir $(DESTDIR)$(PREFIX)/share/afrun
+	-rmdir $(DESTDIR)$(PREFIX)/share/afrun/schema $(DESTDIR)$(PREFIX)/share/afrun
 deb: ## build the Debian package, into build/deb
 	@tests/lib/deps.sh build deb
 	@tests/lib/deb.sh build/deb

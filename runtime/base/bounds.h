@@ -57,6 +57,8 @@
 #define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000  /* a run that does not move is in a loop */
 #define AF_SIM_AFTER_FINDING_NS (3600 * AF_S_NS) /* that a run which has failed goes on */
 #define AF_SIM_DRAWN_LINES_MAX 4000 /* of a failed run's trace that are kept to be drawn */
+#define AF_SIM_FINDINGS_MAX 100     /* of a run that are told; the rest is counted */
+#define AF_SIM_HEARD_MAX 256        /* parties of a run that are told who has not been heard of */
 #define AF_SIM_DRAWN_AFTER 15       /* of them, behind the first finding */
 #define AF_SIM_RUNS_MAX 100000000
 #define AF_SIM_SCHEDULE_NS_MAX (100 * AF_TIME_MAX_NS) /* where a schedule's time ends */

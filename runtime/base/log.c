@@ -26,6 +26,7 @@
 static enum af_log_level shown_level = AF_LOG_INFO;
 static enum af_color_mode color_mode = AF_COLOR_AUTO;
 static enum af_log_format log_format = AF_LOG_TEXT;
+static af_log_mend_fn *mend_text;
 static bool foot_shown;
 
 static const struct {
@@ -58,6 +59,16 @@ bool af_log_shows(enum af_log_level level)
 void af_log_set_format(enum af_log_format format)
 {
     log_format = format;
+}
+
+enum af_log_format af_log_format(void)
+{
+    return log_format;
+}
+
+void af_log_set_mend(af_log_mend_fn *mend)
+{
+    mend_text = mend;
 }
 
 void af_log_set_color(enum af_color_mode mode)
@@ -178,17 +189,22 @@ static void begin_line(struct af_buf *line, enum af_log_level level)
 }
 
 /* {"time":…,"level":…  ; the caller closes it. The clock is read for display alone. */
-static void begin_json(struct af_buf *line, enum af_log_level level)
+static void append_time(struct af_buf *line, enum af_log_level level)
 {
     struct timespec now;
     struct tm parts;
     char text[32];
-    begin_line(line, level);
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &parts);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
     af_buf_printf(line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\"", text, now.tv_nsec / 1000000,
                   levels[level].name);
+}
+
+static void begin_json(struct af_buf *line, enum af_log_level level)
+{
+    begin_line(line, level);
+    append_time(line, level);
 }
 
 /* ,"key":"text" , where text may be anything. */
@@ -231,6 +247,29 @@ static void append_colored(struct af_buf *line, bool color, const char *start, c
         af_buf_append_string(line, COLOR_END);
 }
 
+static void write_message(enum af_log_level level, bool labelled, const char *text, size_t len)
+{
+    struct af_buf line = AF_BUF_EMPTY, mended = AF_BUF_EMPTY;
+    if (mend_text != NULL)
+        mend_text(&mended, text, len);
+    else
+        af_buf_append(&mended, text, len);
+    if (log_format == AF_LOG_JSON) {
+        begin_json(&line, level);
+        append_field(&line, "message", af_buf_text(&mended), mended.len);
+        af_buf_append_char(&line, '}');
+    } else {
+        begin_line(&line, level);
+        af_buf_append_string(&line, "afrun: ");
+        if (labelled)
+            append_colored(&line, af_log_color(STDERR_FILENO), levels[level].color,
+                           levels[level].label);
+        append_safe(&line, af_buf_text(&mended), mended.len);
+    }
+    end_line(&line);
+    af_buf_release(&mended);
+}
+
 void af_log(enum af_log_level level, const char *format, ...)
 {
     if (!af_log_shows(level))
@@ -242,20 +281,29 @@ void af_log(enum af_log_level level, const char *format, ...)
     va_end(args);
     if (len < 0)
         return;
+    write_message(level, true, text, (size_t)len);
+    free(text);
+}
+
+void af_log_tell(enum af_log_level level, const char *text, uint64_t len)
+{
+    write_message(level, false, text, (size_t)len);
+}
+
+void af_log_start(void *stream, const char *name, const char *value, const char *text)
+{
     struct af_buf line = AF_BUF_EMPTY;
     if (log_format == AF_LOG_JSON) {
-        begin_json(&line, level);
-        append_field(&line, "message", text, (size_t)len);
+        append_time(&line, AF_LOG_INFO);
+        append_field(&line, name, value, strlen(value));
+        append_field(&line, "message", text, strlen(text));
         af_buf_append_char(&line, '}');
     } else {
-        begin_line(&line, level);
-        af_buf_append_string(&line, "afrun: ");
-        append_colored(&line, af_log_color(STDERR_FILENO), levels[level].color,
-                       levels[level].label);
-        append_safe(&line, text, (size_t)len);
+        af_buf_append_string(&line, text);
     }
-    end_line(&line);
-    free(text);
+    fprintf(stream, "%s\n", af_buf_text(&line));
+    fflush(stream);
+    af_buf_release(&line);
 }
 
 void af_log_party(int64_t time_ns, const char *party, const char *text, uint64_t len)

@@ -31,6 +31,21 @@ void af_log_set_format(enum af_log_format format);
 
 void af_log(enum af_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What the program has to say, whatever the verbosity: a failure, a finding. Without a label where
+ * it is text. */
+void af_log_tell(enum af_log_level level, const char *text, uint64_t len);
+
+/* The same line of JSON as a stream of its own has it (FILE * as void *), with a field besides:
+ * what a service that has started says on standard output. */
+void af_log_start(void *stream, const char *name, const char *value, const char *text);
+
+/* How a message names files; the default changes nothing. mend appends text to `out`, a struct
+ * af_buf *. */
+typedef void af_log_mend_fn(void *out, const char *text, uint64_t len);
+void af_log_set_mend(af_log_mend_fn *mend);
+
+enum af_log_format af_log_format(void);
+
 /* A party's own line: `  0.021  participant-1  text`, shown where AF_LOG_INFO is. Control
  * characters but tab, and what is no UTF-8, are shown as escapes, so that a flow cannot play with
  * the terminal. len bytes of text. */

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "base/bounds.h"
+#include "cli/answer.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "script/tool.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum form { TEXT, MERMAID, SVG, HTML };
+enum form { TEXT, MERMAID, SVG, HTML, JSON };
 
 struct chart_options {
     struct af_tool_chart chart;
@@ -25,11 +26,13 @@ enum { ROWS_MAX = 100000000 };
 
 static const struct af_opt opts[] = {
     {"mermaid", 0, NULL, "as a Mermaid sequence diagram", "Form",
-     AF_OPT_CONSTANT(OF, form, MERMAID), .excludes = "svg html width ascii color"},
+     AF_OPT_CONSTANT(OF, form, MERMAID), .excludes = "svg html json width ascii color"},
     {"svg", 0, NULL, "as an SVG picture", "Form", AF_OPT_CONSTANT(OF, form, SVG),
-     .excludes = "html width ascii color"},
+     .excludes = "html json width ascii color"},
     {"html", 0, NULL, "as a page to explore: zoom, contents, filters; it needs nothing else",
-     "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "width ascii color"},
+     "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "json width ascii color"},
+    {"json", 0, NULL, "as one JSON object: parties, rows, findings", "Form",
+     AF_OPT_CONSTANT(OF, form, JSON), .excludes = "width ascii color"},
     {"width", 0, "N", "columns of a text (default: the terminal's)", "Form",
      AF_OPT_COUNT(OF, chart.width, AF_CHART_COLUMNS_MIN, AF_CHART_COLUMNS_MAX)},
     {"ascii", 0, NULL, "draw a text with ASCII characters only", "Form",
@@ -37,12 +40,13 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Form", AF_OPT_COLOR},
     {"tail", 0, "N", "only the last N rows", "Part", AF_OPT_COUNT(OF, chart.tail, 1, ROWS_MAX)},
     {"max-rows", 0, "N",
-     "elide the middle of longer runs (default 200 for a text, 5000 for pictures)", "Part",
-     AF_OPT_COUNT(OF, chart.max_rows, 1, ROWS_MAX)},
+     "elide the middle of longer runs (default 200 for a text, 5000 for pictures; of JSON none)",
+     "Part", AF_OPT_COUNT(OF, chart.max_rows, 1, ROWS_MAX)},
     {"all", 0, NULL, "elide nothing", "Part", AF_OPT_FLAG(OF, all), .excludes = "max-rows"},
     {"party", 0, "ID,…", "only these parties", "Part", AF_OPT_TEXT(OF, chart.party)},
     {"type", 0, "TYPE,…", "only events of these types", "Part", AF_OPT_TEXT(OF, chart.type)},
-    {"help", 'h', NULL, "show this", "Part", AF_OPT_FLAG(OF, help)},
+    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
 
@@ -53,16 +57,25 @@ static const struct af_opts_command row = {
     "findings. `-` reads standard input.",
     opts};
 
+/* The drawing is the members of an object. */
+static void print_json(const char *members)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_answer_begin(&out, "chart");
+    af_buf_printf(&out, ",%s", members);
+    af_answer_print(&out);
+}
+
 static int draw(struct chart_options *options, const char *path, struct af_failure *why)
 {
     struct af_trace_memory trace;
-    static const char *const forms[] = {"text", "mermaid", "svg", "html"};
+    static const char *const forms[] = {"text", "mermaid", "svg", "html", "json"};
     bool text = options->form == TEXT;
     options->chart.format = forms[options->form];
     if (options->chart.width == 0)
         options->chart.width = af_opts_chart_columns(stdout);
     if (options->chart.max_rows == 0 && !options->all)
-        options->chart.max_rows = text ? 200 : 5000;
+        options->chart.max_rows = text ? 200 : options->form == JSON ? 0 : 5000;
     options->chart.color = text && af_log_color(1);
     af_trace_memory_init(&trace);
     char *drawing = NULL;
@@ -71,7 +84,10 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     af_trace_memory_release(&trace);
     if (drawing == NULL)
         return -1;
-    fputs(drawing, stdout);
+    if (options->form == JSON)
+        print_json(drawing);
+    else
+        fputs(drawing, stdout);
     free(drawing);
     return 0;
 }

@@ -31,10 +31,14 @@ static const struct af_opt opts[] = {
     {"restart-waiting", 0, NULL,
      "do not wait for them: run them again, from their event, in the new version", "reload",
      AF_OPT_FLAG(OF, restart_waiting)},
-    {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", AF_OPT_FLAG(OF, follow)},
+    {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", AF_OPT_FLAG(OF, follow),
+     .excludes = "json"},
     {"output", 'o', "FILE", "where to write the trace (default: standard output)", "trace",
-     AF_OPT_TEXT(OF, output)},
-    {"json", 0, NULL, "print the node's answer as it is", "Output", AF_OPT_FLAG(OF, json)},
+     AF_OPT_TEXT(OF, output), .excludes = "json"},
+    {"json", 0, NULL, "print the node's answer as one JSON object", "Output",
+     AF_OPT_FLAG(OF, json)},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
+    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
@@ -54,7 +58,7 @@ static const struct af_opts_command row = {
 
 /* ---- A page for each command: the rows of the table above that it takes. ---- */
 
-static const char everywhere[] = "control state json help";
+static const char everywhere[] = "control state json color log help";
 
 static const struct page {
     const char *name, *arguments, *summary;

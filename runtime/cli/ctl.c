@@ -7,6 +7,7 @@
 #include "cli/ctl_status.h"
 #include "base/failure.h"
 #include "base/io.h"
+#include "cli/answer.h"
 #include "json/json.h"
 #include "base/near.h"
 #include "script/request.h"
@@ -129,10 +130,14 @@ static int ask_about(const struct af_ctl *ctl, const char *command, const char *
     return result != 0 ? result : check_answer(answer, why);
 }
 
-static void print_answer(const struct af_buf *answer)
+/* The node's answer, an object, as this command's. */
+static void print_answer(const char *kind, const struct af_buf *answer)
 {
-    fwrite(answer->data, 1, answer->len, stdout);
-    putchar('\n');
+    struct af_buf out = AF_BUF_EMPTY;
+    af_answer_begin(&out, kind);
+    af_buf_append_char(&out, ',');
+    af_buf_append(&out, answer->data + 1, answer->len - 2); /* without its braces */
+    af_answer_print(&out);
 }
 
 /* ---- Commands. ---- */
@@ -158,7 +163,7 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
     if (result == 0)
         result = check_answer(&answer, why);
     if (result == 0 && ctl->json)
-        print_answer(&answer);
+        print_answer("ctl-launch", &answer);
     else if (result == 0)
         printf("launched: task '%s', role %s of %s\n", ctl->task, ctl->role, flow);
     af_buf_release(&question);
@@ -171,7 +176,7 @@ static int status(const struct af_ctl *ctl, const char *task, struct af_failure 
     struct af_buf answer = AF_BUF_EMPTY;
     int result = ask_about(ctl, "status", task, 0, &answer, why);
     if (result == 0 && ctl->json)
-        print_answer(&answer);
+        print_answer("ctl-status", &answer);
     else if (result == 0)
         result = af_ctl_print_status(&answer, why);
     af_buf_release(&answer);
@@ -182,9 +187,11 @@ static int order(const struct af_ctl *ctl, const char *command, const char *task
                  struct af_failure *why)
 {
     struct af_buf answer = AF_BUF_EMPTY;
+    char kind[32];
+    snprintf(kind, sizeof kind, "ctl-%s", command);
     int result = ask_about(ctl, command, task, 0, &answer, why);
     if (result == 0 && ctl->json)
-        print_answer(&answer);
+        print_answer(kind, &answer);
     else if (result == 0)
         printf("%s: %s\n", task, strcmp(command, "stop") == 0 ? "stopped" : "tried again");
     af_buf_release(&answer);
@@ -193,6 +200,7 @@ static int order(const struct af_ctl *ctl, const char *command, const char *task
 
 static int print_log(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
+    struct af_buf whole = AF_BUF_EMPTY; /* for --json */
     int64_t from = 0, next = 0;
     int result;
     do {
@@ -202,7 +210,9 @@ static int print_log(const struct af_ctl *ctl, const char *task, struct af_failu
         if (result == 0 && af_request_read(&fields, answer.data, answer.len)) {
             const char *text = af_request_string(&fields, "text");
             af_request_integer(&fields, "next", &next);
-            if (text != NULL)
+            if (text != NULL && ctl->json)
+                af_buf_append_string(&whole, text);
+            else if (text != NULL)
                 fputs(text, stdout);
             af_request_release(&fields);
         }
@@ -214,6 +224,14 @@ static int print_log(const struct af_ctl *ctl, const char *task, struct af_failu
             break;
         from = next;
     } while (result == 0);
+    if (result == 0 && ctl->json) {
+        struct af_buf out = AF_BUF_EMPTY;
+        af_answer_begin(&out, "ctl-log");
+        af_json_add_text(&out, "task", task);
+        af_json_add_text(&out, "text", af_buf_text(&whole));
+        af_answer_print(&out);
+    }
+    af_buf_release(&whole);
     return result;
 }
 
@@ -248,7 +266,9 @@ static int trace(const struct af_ctl *ctl, const char *task, struct af_failure *
 {
     struct af_buf answer = AF_BUF_EMPTY;
     int result = ask_about(ctl, "trace", task, 0, &answer, why);
-    if (result == 0) {
+    if (result == 0 && ctl->json) {
+        print_answer("ctl-trace", &answer);
+    } else if (result == 0) {
         struct af_trace_file *file =
             af_trace_file_create(ctl->output == NULL ? "-" : ctl->output, why);
         result = file == NULL ? -1 : print_lines(&answer, file, why);
@@ -264,6 +284,8 @@ static int move_flow(const struct af_ctl *ctl, const char *command, const char *
                      struct af_failure *why)
 {
     struct af_buf question = AF_BUF_EMPTY, answer = AF_BUF_EMPTY;
+    char kind[32];
+    snprintf(kind, sizeof kind, "ctl-%s", command);
     af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
     add_text(&question, "flow", flow);
     af_buf_printf(&question, ",\"dry_run\":%s,\"restart_waiting\":%s,\"wait\":%.3f}\n",
@@ -273,7 +295,7 @@ static int move_flow(const struct af_ctl *ctl, const char *command, const char *
     if (result == 0)
         result = check_answer(&answer, why);
     if (result == 0 && ctl->json)
-        print_answer(&answer);
+        print_answer(kind, &answer);
     else if (result == 0)
         result = af_ctl_print_reload(&answer, why);
     af_buf_release(&question);

@@ -4,7 +4,9 @@
 #include "base/failure.h"
 #include "base/near.h"
 #include "base/version.h"
+#include "cli/answer.h"
 #include "cli/paths.h"
+#include "json/json.h"
 #include "script/tool.h"
 #include "worker/child.h"
 
@@ -74,10 +76,33 @@ static const struct af_opts_command *find_page(const char *what, int count, char
     return page;
 }
 
+static void print_version_json(const struct scmp_version *seccomp)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    char libev[32], libseccomp[48];
+    snprintf(libev, sizeof libev, "%d.%d", ev_version_major(), ev_version_minor());
+    snprintf(libseccomp, sizeof libseccomp, "%u.%u.%u", seccomp->major, seccomp->minor,
+             seccomp->micro);
+    af_answer_begin(&out, "version");
+    af_json_add_text(&out, "version", AF_VERSION);
+    af_json_add_text(&out, "lua", af_tool_lua_version() + strlen("Lua "));
+    af_json_add_text(&out, "sqlite", sqlite3_libversion());
+    af_json_add_text(&out, "libsodium", sodium_version_string());
+    af_json_add_text(&out, "libev", libev);
+    af_json_add_text(&out, "libseccomp", libseccomp);
+    af_answer_print(&out);
+}
+
 static int print_version(int count, char **words, struct af_failure *why)
 {
-    (void)count, (void)words, (void)why;
     const struct scmp_version *seccomp = seccomp_version();
+    if (count == 1 && strcmp(words[0], "--json") == 0) {
+        print_version_json(seccomp);
+        return 0;
+    }
+    if (count == 1)
+        return af_failure_set(why, AF_FAILURE_USAGE, words[0],
+                              "is one word too many for --version");
     printf("afrun " AF_VERSION "\n%s, SQLite %s, libsodium %s, libev %d.%d, libseccomp %u.%u.%u\n",
            af_tool_lua_version(), sqlite3_libversion(), sodium_version_string(), ev_version_major(),
            ev_version_minor(), seccomp->major, seccomp->minor, seccomp->micro);
@@ -126,7 +151,7 @@ static const struct {
     int (*run)(int count, char **words, struct af_failure *why);
 } globals[] = {
     {"--help", 0, print_page_help}, {"-h", 0, print_page_help},
-    {"help", 2, print_page_help},   {"--version", 0, print_version},
+    {"help", 2, print_page_help},   {"--version", 1, print_version},
     {"--man", 2, print_man},        {"--completion", 1, print_completion},
 };
 
@@ -207,9 +232,12 @@ int main(int argc, char **argv)
     fill_tables();
     if (argc > 1 && strcmp(argv[1], "worker") == 0) /* for nodes, not for people: in no list */
         return af_worker_main(argc - 2, argv + 2);
+    bool json = af_answer_wanted(argc, argv); /* now: parsing moves the words */
     int status = dispatch(argc, argv, &why);
     if (status < 0) {
         af_paths_write_failure(&why);
+        if (json)
+            af_answer_failure(&why);
         status = af_failure_exit_status(&why);
     }
     return finish_output(status);

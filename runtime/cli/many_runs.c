@@ -224,11 +224,5 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
     totals.is_interrupted = af_script_interrupted();
     if (broken_run)
         return tell_mistake(options, totals.lowest_seed, why);
-    if (totals.failed_runs > 0 && !totals.is_interrupted) { /* nothing runs after Ctrl-C */
-        struct af_run_options repeat = *options;
-        repeat.sim.seed = totals.lowest_seed;
-        af_tell_failure(&repeat);
-    }
-    af_tell_runs(options, &totals);
-    return totals.is_interrupted ? 130 : totals.failed_runs > 0 ? 1 : 0;
+    return af_tell_runs(options, &totals);
 }

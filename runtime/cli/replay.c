@@ -2,6 +2,10 @@
  * were: the first that does not names what the flow's code now does otherwise. */
 #include "cli/replay.h"
 
+#include "cli/answer.h"
+#include "cli/interrupt.h"
+#include "json/json.h"
+
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,6 +29,7 @@ struct comparison {
     size_t number; /* of the last line compared */
     bool differs;
     struct af_buf told; /* what differs, in words */
+    struct af_buf json; /* … and as members of an object */
     struct af_stepper stepper;
     bool step;
 };
@@ -96,11 +101,19 @@ static void tell_line(struct af_buf *out, const char *word, const char *line, si
     af_buf_append_string(out, line != NULL && len > 400 ? "…\n" : "\n");
 }
 
+static void add_record(struct af_buf *out, const char *name, const char *line, size_t len)
+{
+    af_json_name(out, name);
+    af_buf_append(out, line == NULL ? "null" : line, line == NULL ? 4 : len);
+}
+
 static void tell_difference(struct comparison *comparison, const char *recorded,
                             size_t recorded_len, const char *now, size_t now_len)
 {
     struct af_request a = {0}, b = {0};
     comparison->differs = true;
+    add_record(&comparison->json, "recorded", recorded, recorded_len);
+    add_record(&comparison->json, "now", now, now_len);
     if (recorded != NULL && now != NULL && af_request_read(&a, recorded, recorded_len) &&
         af_request_read(&b, now, now_len)) {
         const char *kind_a = af_request_string(&a, "kind"), *kind_b = af_request_string(&b, "kind");
@@ -140,7 +153,7 @@ static void compare(void *arg, const char *line, size_t len)
 {
     struct comparison *comparison = arg;
     size_t recorded_len = 0;
-    if (comparison->differs || comparison->stepper.left)
+    if (comparison->differs || comparison->stepper.left || af_script_interrupted())
         return;
     const char *recorded =
         af_trace_memory_next(comparison->recorded, &comparison->at, &recorded_len);
@@ -161,37 +174,84 @@ static bool before_step(void *arg, struct af_sim *sim)
     return !comparison->step || af_stepper_ask(&comparison->stepper, sim);
 }
 
+static void print_json(const struct comparison *comparison, const struct af_replay_options *options,
+                       const struct af_sim_result *result, uint64_t seed, int status)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_answer_begin(&out, "replay");
+    af_json_add_text(&out, "trace", options->trace_path);
+    af_json_add_text(&out, "flow", result->name);
+    af_json_add_integer(&out, "seed", (int64_t)seed);
+    af_json_add_integer(&out, "records", (int64_t)comparison->number - 1);
+    af_answer_add_bool(&out, "same", !comparison->differs);
+    af_json_name(&out, "difference");
+    if (comparison->differs) {
+        af_json_open(&out, '{');
+        af_json_add_integer(&out, "line", (int64_t)comparison->number);
+        af_buf_printf(&out, ",%s", af_buf_text(&comparison->json));
+        af_buf_append_char(&out, '}');
+    } else {
+        af_buf_append_string(&out, "null");
+    }
+    af_answer_add_number(&out, "virtual_s", (double)result->virtual_ns / 1e9, 9);
+    af_answer_add_status(&out, status, status == 130 ? "" : "the run now goes otherwise");
+    af_answer_print(&out);
+    af_buf_release(&out);
+}
+
+static int tell(const struct comparison *comparison, const struct af_replay_options *options,
+                const struct af_sim_result *result, uint64_t seed)
+{
+    int status = comparison->differs ? 1 : af_script_interrupted() ? 130 : 0;
+    if (comparison->differs) {
+        struct af_buf text = AF_BUF_EMPTY;
+        af_buf_printf(&text, "%s:%zu: the run now goes otherwise: %s", options->trace_path,
+                      comparison->number, af_buf_text(&comparison->told));
+        if (af_log_format() == AF_LOG_JSON)
+            af_log_tell(AF_LOG_ERROR, text.data, text.len);
+        else
+            fprintf(stderr, "afrun: %s", text.data);
+        af_buf_release(&text);
+    }
+    if (options->json)
+        print_json(comparison, options, result, seed, status);
+    else if (status == 130)
+        printf("interrupted: %s: %zu records replayed, the same so far\n", result->name,
+               comparison->number - 1);
+    else if (status == 0 && !comparison->stepper.left)
+        printf("%s: %zu records replayed, all the same; %.3f s virtual; seed %llu\n", result->name,
+               comparison->number - 1, (double)result->virtual_ns / 1e9, (unsigned long long)seed);
+    return status;
+}
+
 static int run_again(struct af_run_options *run, const struct af_trace_memory *trace,
                      const struct af_replay_options *options, struct af_failure *why)
 {
     struct comparison comparison = {.recorded = trace, .step = options->step};
     struct af_sim_result result;
     int status = -1;
+    if (!options->step) /* who walks through it is at the keyboard */
+        af_interrupt_catch();
     struct af_trace *again = af_trace_new(compare, &comparison, run->trace_data);
     struct af_sim *sim = af_sim_new(&run->sim, again, why);
     if (sim != NULL) {
         af_sim_on_step(sim, before_step, &comparison);
         status = af_sim_run(sim, &result, why);
     }
+    af_interrupt_seen();
     if (status == 0) {
         size_t len = 0;
         const char *left = af_trace_memory_next(trace, &comparison.at, &len);
-        if (!comparison.differs && left != NULL && !comparison.stepper.left)
+        if (!comparison.differs && left != NULL && !comparison.stepper.left &&
+            !af_script_interrupted())
             tell_difference(&comparison, left, len, NULL, 0);
-        if (comparison.differs) {
-            fprintf(stderr, "afrun: %s:%zu: the run now goes otherwise: %s", options->trace_path,
-                    comparison.number, af_buf_text(&comparison.told));
-            status = 1;
-        } else if (!comparison.stepper.left) {
-            printf("%s: %zu records replayed, all the same; %.3f s virtual; seed %llu\n",
-                   result.name, comparison.number - 1, (double)result.virtual_ns / 1e9,
-                   (unsigned long long)run->sim.seed);
-        }
+        status = tell(&comparison, options, &result, run->sim.seed);
         af_sim_result_release(&result);
     }
     af_sim_free(sim);
     af_trace_free(again);
     af_buf_release(&comparison.told);
+    af_buf_release(&comparison.json);
     af_stepper_release(&comparison.stepper);
     return status;
 }

@@ -37,89 +37,12 @@ static void print_summary(const struct af_run_options *options, const struct af_
            (unsigned long long)options->sim.seed);
 }
 
-static void append_texts(struct af_buf *out, const char *lines)
+static void tell_findings(const struct af_sim_result *result)
 {
-    const char *at = lines;
-    af_buf_append_char(out, '[');
-    while (*at != '\0') {
-        const char *end = strchr(at, '\n');
-        if (at != lines)
-            af_buf_append_char(out, ',');
-        if (!af_json_write_string(out, at, (size_t)(end - at)))
-            af_buf_append_string(out, "\"\"");
-        at = end + 1;
-    }
-    af_buf_append_char(out, ']');
-}
-
-static void append_string(struct af_buf *out, const char *text)
-{
-    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "null");
-}
-
-static void append_parties(struct af_buf *out, const struct af_sim *sim)
-{
-    static const char *const words[] = {"new", "active", "done", "failed", "lost"};
-    size_t count = af_sim_party_count(sim), written = 0;
-    af_buf_append_char(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        const struct af_party *party = af_sim_party(sim, i);
-        if (party == NULL)
-            continue;
-        const struct af_flow_state *state = af_party_state(party);
-        const char *result = af_party_result(party);
-        af_buf_append_string(out, written++ == 0 ? "{\"id\":" : ",{\"id\":");
-        append_string(out, af_sim_party_id(sim, i));
-        af_buf_printf(out, ",\"status\":\"%s\",\"state\":", words[af_party_status(party)]);
-        append_string(out, state == NULL ? NULL : state->name);
-        af_buf_printf(out, ",\"result\":%s,\"reason\":", result == NULL ? "null" : result);
-        append_string(out, af_party_reason(party));
-        af_buf_append_char(out, '}');
-    }
-    af_buf_append_char(out, ']');
-}
-
-static void print_json(const struct af_sim *sim, const struct af_sim_result *result, uint64_t seed,
-                       double elapsed_ms)
-{
-    struct af_buf out = AF_BUF_EMPTY;
-    af_buf_append_string(&out, "{\"flow\":");
-    append_string(&out, result->name);
-    af_buf_printf(
-        &out,
-        ",\"outcome\":\"%s\",\"seed\":%llu,\"parties\":%llu,\"done\":%llu,\"failed\":%llu,"
-        "\"lost\":%llu,\"resting\":%llu,\"messages\":%llu,\"dropped\":%llu,"
-        "\"duplicated\":%llu,\"unexpected\":%llu,\"late\":%llu,\"crashes\":%llu,\"upgraded\":%llu,"
-        "\"steps\":%llu,\"virtual_s\":%.9f,\"elapsed_ms\":%.1f,\"findings\":",
-        af_sim_outcome_word(result->outcome), (unsigned long long)seed,
-        (unsigned long long)result->parties, (unsigned long long)result->done,
-        (unsigned long long)result->failed, (unsigned long long)result->lost,
-        (unsigned long long)result->resting, (unsigned long long)result->messages,
-        (unsigned long long)result->dropped, (unsigned long long)result->duplicated,
-        (unsigned long long)result->unexpected, (unsigned long long)result->late,
-        (unsigned long long)result->crashes, (unsigned long long)result->upgraded,
-        (unsigned long long)result->steps, (double)result->virtual_ns / 1e9, elapsed_ms);
-    append_texts(&out, af_buf_text(&result->findings));
-    af_buf_append_string(&out, ",\"party_list\":");
-    append_parties(&out, sim);
-    af_buf_append_char(&out, '}');
-    puts(af_buf_text(&out));
-    af_buf_release(&out);
-}
-
-static void print_findings(const struct af_sim_result *result)
-{
-    const char *at = af_buf_text(&result->findings);
-    while (*at != '\0') {
-        const char *end = strchr(at, '\n');
-        fputs("afrun: ", stderr);
-        af_paths_write(stderr, at, (size_t)(end - at));
-        fputc('\n', stderr);
-        at = end + 1;
-    }
-    if (result->finding_count > 100)
-        fprintf(stderr, "afrun: and %zu more\n", result->finding_count - 100);
+    for (size_t i = 0; i < result->finding_count; i++)
+        af_log_tell(AF_LOG_ERROR, result->findings[i].text, strlen(result->findings[i].text));
+    if (result->findings_left_out > 0)
+        af_log(AF_LOG_INFO, "and %zu more", result->findings_left_out);
 }
 
 /* The part of a failed run that is drawn: what led to the first finding, and a little more; without
@@ -160,7 +83,10 @@ static void draw_line(void *arg, const char *line, size_t len)
     bool last = memmem(line, len < 60 ? len : 60, "\"kind\":\"end\"", 12) != NULL;
     if (drawing->found && drawing->left == 0 && !last)
         return;
-    af_trace_memory_line(&drawing->memory, line, len);
+    struct af_buf named = AF_BUF_EMPTY;
+    af_paths_append_json(&named, line, len);
+    af_trace_memory_line(&drawing->memory, named.data, named.len);
+    af_buf_release(&named);
     if (drawing->header_len == 0)
         drawing->header_len = drawing->memory.lines.len;
     if (drawing->found) {
@@ -173,8 +99,24 @@ static void draw_line(void *arg, const char *line, size_t len)
     }
 }
 
-/* Draws the failed run: it is run again, the same, with a part of its trace kept in memory. */
-static void draw_failure(const struct af_sim_options *options, bool findings)
+static void draw(const struct af_trace_memory *memory)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_tool_chart chart = {.format = "text",
+                                  .width = af_opts_chart_columns(stderr),
+                                  .color = af_log_color(2),
+                                  .tail = 25,
+                                  .told = true};
+    char *picture = af_tool_chart(memory, &chart, &why);
+    if (picture != NULL)
+        fputs(picture, stderr);
+    free(picture);
+}
+
+/* Draws the failed run: it is run again, the same, with a part of its trace kept in memory. json:
+ * its findings go there, and nothing is drawn; it is for programs. */
+static void run_failure_again(const struct af_sim_options *options, bool findings,
+                              struct af_buf *json)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_sim_options again = *options;
@@ -186,13 +128,11 @@ static void draw_failure(const struct af_sim_options *options, bool findings)
     struct af_sim *sim = af_sim_new(&again, trace, &why);
     if (sim != NULL && af_sim_run(sim, &result, &why) == 0) {
         if (findings)
-            print_findings(&result);
-        struct af_tool_chart chart = {
-            "text", af_opts_chart_columns(stderr), af_log_color(2), 25, 0, NULL, NULL, false};
-        char *picture = af_tool_chart(&drawing.memory, &chart, &why);
-        if (picture != NULL)
-            fprintf(stderr, "%s", picture);
-        free(picture);
+            tell_findings(&result);
+        if (json != NULL)
+            af_tell_findings_json(json, sim, &result);
+        else if (af_log_format() == AF_LOG_TEXT)
+            draw(&drawing.memory);
         af_sim_result_release(&result);
     }
     af_sim_free(sim);
@@ -211,19 +151,14 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
                 const struct af_sim_result *result, double elapsed_ms)
 {
     int status = status_of(result);
-    print_findings(result);
+    tell_findings(result);
     if (status == 1 && !options->json)
-        draw_failure(&options->sim, false);
+        run_failure_again(&options->sim, false, NULL);
     if (options->json)
-        print_json(sim, result, options->sim.seed, elapsed_ms);
+        af_tell_run_json(sim, result, options->sim.seed, elapsed_ms, status);
     else
         print_summary(options, result, elapsed_ms);
     return status;
-}
-
-void af_tell_failure(const struct af_run_options *options)
-{
-    draw_failure(&options->sim, true);
 }
 
 /* ---- Many runs. ---- */
@@ -279,47 +214,42 @@ static void append_command(struct af_buf *out, const struct af_run_options *opti
     af_buf_printf(out, " --seed %llu", (unsigned long long)seed);
 }
 
-void af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs)
+static void print_runs(const struct af_run_options *options, const struct af_tell_runs *runs,
+                       const char *command)
 {
-    struct af_buf command = AF_BUF_EMPTY;
     uint64_t first = options->sim.seed;
-    uint64_t last = first + (uint64_t)options->runs - 1;
+    if (runs->failed_runs > 0)
+        printf("the lowest failing seed is %llu; repeat it with:\n  %s\n",
+               (unsigned long long)runs->lowest_seed, command);
+    if (runs->is_interrupted)
+        printf("interrupted: %llu of ", (unsigned long long)runs->runs);
+    printf("%lld runs, %llu failed", (long long)options->runs,
+           (unsigned long long)runs->failed_runs);
+    if (options->sim.upgrade != NULL)
+        printf("; %llu parties upgraded", (unsigned long long)runs->upgraded);
+    printf("; %llu messages, %llu dropped, %llu unexpected; %.0f ms; "
+           "seeds %llu..%llu\n",
+           (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
+           (unsigned long long)runs->unexpected, runs->elapsed_ms, (unsigned long long)first,
+           (unsigned long long)(first + (uint64_t)options->runs - 1));
+}
+
+int af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs)
+{
+    struct af_buf command = AF_BUF_EMPTY, findings = AF_BUF_EMPTY;
+    int status = runs->is_interrupted ? 130 : runs->failed_runs > 0 ? 1 : 0;
     append_command(&command, options, runs->lowest_seed);
-    if (options->json) {
-        struct af_buf out = AF_BUF_EMPTY;
-        af_buf_printf(&out,
-                      "{\"runs\":%llu,\"failed_runs\":%llu,\"first_seed\":%llu,\"last_seed\":%llu,"
-                      "\"lowest_failing_seed\":",
-                      (unsigned long long)runs->runs, (unsigned long long)runs->failed_runs,
-                      (unsigned long long)first, (unsigned long long)last);
-        if (runs->failed_runs > 0)
-            af_buf_printf(&out, "%llu,\"repeat\":", (unsigned long long)runs->lowest_seed);
-        else
-            af_buf_append_string(&out, "null,\"repeat\":");
-        append_string(&out, runs->failed_runs > 0 ? af_buf_text(&command) : NULL);
-        af_buf_printf(&out,
-                      ",\"messages\":%llu,\"dropped\":%llu,\"unexpected\":%llu,\"upgraded\":%llu,"
-                      "\"interrupted\":%s,\"elapsed_ms\":%.1f}",
-                      (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
-                      (unsigned long long)runs->unexpected, (unsigned long long)runs->upgraded,
-                      runs->is_interrupted ? "true" : "false", runs->elapsed_ms);
-        puts(af_buf_text(&out));
-        af_buf_release(&out);
-    } else {
-        if (runs->failed_runs > 0)
-            printf("the lowest failing seed is %llu; repeat it with:\n  %s\n",
-                   (unsigned long long)runs->lowest_seed, af_buf_text(&command));
-        if (runs->is_interrupted)
-            printf("interrupted: %llu of ", (unsigned long long)runs->runs);
-        printf("%lld runs, %llu failed", (long long)options->runs,
-               (unsigned long long)runs->failed_runs);
-        if (options->sim.upgrade != NULL)
-            printf("; %llu parties upgraded", (unsigned long long)runs->upgraded);
-        printf("; %llu messages, %llu dropped, %llu unexpected; %.0f ms; "
-               "seeds %llu..%llu\n",
-               (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
-               (unsigned long long)runs->unexpected, runs->elapsed_ms, (unsigned long long)first,
-               (unsigned long long)last);
+    if (status == 1) { /* nothing runs after Ctrl-C */
+        struct af_sim_options repeat = options->sim;
+        repeat.seed = runs->lowest_seed;
+        run_failure_again(&repeat, true, options->json ? &findings : NULL);
     }
+    if (options->json)
+        af_tell_runs_json(runs, options->sim.seed, options->sim.seed + (uint64_t)options->runs - 1,
+                          af_buf_text(&command), &findings, status);
+    else
+        print_runs(options, runs, af_buf_text(&command));
     af_buf_release(&command);
+    af_buf_release(&findings);
+    return status;
 }

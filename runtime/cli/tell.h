@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct af_buf;
 struct af_failure;
 struct af_live_result;
 struct af_run_options;
@@ -16,10 +17,6 @@ struct af_sim_result;
 int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
                 const struct af_sim_result *result, double elapsed_ms);
 
-/* Runs the options' seed again and tells its findings and the end of its chart on standard error.
- */
-void af_tell_failure(const struct af_run_options *options);
-
 struct af_tell_runs {
     uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
     double elapsed_ms;
@@ -27,8 +24,19 @@ struct af_tell_runs {
 };
 
 /* The last line of many runs, or of those that had ended before Ctrl-C, and the command that
- * repeats the lowest failing seed. */
-void af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs);
+ * repeats the lowest failing seed, whose findings and end of its chart go to standard error.
+ * Returns the exit status. */
+int af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs);
+
+/* The same for programs; status: as it will be. repeat: the command, findings: a JSON list. */
+void af_tell_run_json(const struct af_sim *sim, const struct af_sim_result *result, uint64_t seed,
+                      double elapsed_ms, int status);
+void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t last,
+                       const char *repeat, struct af_buf *findings, int status);
+
+/* Appends what a run has found as a JSON list. */
+void af_tell_findings_json(struct af_buf *out, const struct af_sim *sim,
+                           const struct af_sim_result *result);
 
 /* The last line of a party for real; returns the exit status. */
 int af_tell_live(const struct af_run_options *options, const struct af_live_result *result);

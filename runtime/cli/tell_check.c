@@ -1,11 +1,11 @@
 /* tell_check.c: see tell_check.h. A counterexample is run by the simulator, step by step as the
  * check found it: what is drawn and kept is that run. */
 #include "cli/tell_check.h"
+#include "cli/tell_steps.h"
 
 #include "cli/paths.h"
 
 #include "base/failure.h"
-#include "json/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/opts.h"
@@ -74,14 +74,18 @@ static void sim_words(const struct af_check_options *check, struct words *words)
 }
 
 struct rerun {
-    struct af_trace_memory memory;
+    struct af_trace_memory memory; /* as it is drawn: with paths */
     struct af_trace_file *file;
+    struct af_tell_steps *steps; /* or NULL */
 };
 
 static void keep_line(void *arg, const char *line, size_t len)
 {
     struct rerun *rerun = arg;
-    af_trace_memory_line(&rerun->memory, line, len);
+    struct af_buf named = AF_BUF_EMPTY;
+    af_paths_append_json(&named, line, len);
+    af_trace_memory_line(&rerun->memory, named.data, named.len);
+    af_buf_release(&named);
     if (rerun->file != NULL)
         af_trace_file_line(rerun->file, line, len);
 }
@@ -92,8 +96,12 @@ static int simulate(struct af_run_options *run, struct rerun *rerun, struct af_f
     struct af_trace *trace = af_trace_new(keep_line, rerun, false);
     struct af_sim *sim = af_sim_new(&run->sim, trace, why);
     int status = -1;
+    if (sim != NULL && rerun->steps != NULL)
+        af_sim_on_step(sim, af_tell_step, rerun->steps);
     if (sim != NULL && af_sim_run(sim, &result, why) == 0) {
         status = result.outcome == AF_SIM_OK ? 1 : 0;
+        if (rerun->steps != NULL)
+            af_tell_steps_end(rerun->steps, sim);
         af_sim_result_release(&result);
     }
     af_sim_free(sim);
@@ -128,10 +136,11 @@ static int run_again(const struct af_check_options *check, const struct af_sched
     return status;
 }
 
+/* Draws it; or, steps not NULL, tells that. */
 static int draw(const struct af_tell_check *tell, const struct af_check_violation *violation,
-                bool traced, struct af_failure *why)
+                bool traced, struct af_tell_steps *steps, struct af_failure *why)
 {
-    struct rerun rerun = {.file = NULL};
+    struct rerun rerun = {.file = NULL, .steps = steps};
     af_trace_memory_init(&rerun.memory);
     if (traced && tell->trace_path != NULL) {
         rerun.file = af_trace_file_create(tell->trace_path, why);
@@ -143,8 +152,11 @@ static int draw(const struct af_tell_check *tell, const struct af_check_violatio
         af_trace_file_finish(rerun.file, status >= 0, status >= 0 ? why : NULL) != 0)
         status = -1;
     if (status >= 0 && !tell->json) {
-        struct af_tool_chart chart = {
-            "text", af_opts_chart_columns(stdout), af_log_color(1), 0, 60, NULL, NULL, false};
+        struct af_tool_chart chart = {.format = "text",
+                                      .width = af_opts_chart_columns(stdout),
+                                      .color = af_log_color(1),
+                                      .max_rows = 60,
+                                      .told = true};
         char *picture = af_tool_chart(&rerun.memory, &chart, why);
         if (picture != NULL)
             fputs(picture, stdout);
@@ -262,81 +274,30 @@ static void print_last(const struct af_tell_check *tell, const struct af_check_r
                result->violation_count == 1 ? "" : "s");
 }
 
-static void append_string(struct af_buf *out, const char *text)
-{
-    if (text == NULL || !af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "null");
-}
-
-static void print_json(const struct af_tell_check *tell, const struct af_check_result *result)
-{
-    struct af_buf out = AF_BUF_EMPTY;
-    af_buf_append_string(&out, "{\"flow\":");
-    append_string(&out, result->name);
-    af_buf_printf(&out,
-                  ",\"states\":%llu,\"transitions\":%llu,\"depth\":%llu,\"exhaustive\":%s,"
-                  "\"bound\":",
-                  (unsigned long long)result->states, (unsigned long long)result->transitions,
-                  (unsigned long long)result->depth, result->exhaustive ? "true" : "false");
-    append_string(&out, result->bound != NULL ? result->bound
-                        : result->exhaustive  ? NULL
-                        : tell->bound != NULL ? tell->bound
-                                              : "interrupted");
-    af_buf_append_string(&out, ",\"growing\":");
-    append_string(&out, result->growing);
-    af_buf_append_string(&out, ",\"time\":");
-    append_string(&out, result->asked_time);
-    af_buf_append_string(&out, ",\"violations\":[");
-    for (size_t i = 0; i < result->violation_count; i++) {
-        const struct af_check_violation *violation = &result->violations[i];
-        af_buf_printf(&out, "%s{\"kind\":\"%s\",\"role\":", i == 0 ? "" : ",",
-                      af_check_kind_word(violation->kind));
-        append_string(&out, violation->role);
-        af_buf_append_string(&out, ",\"where\":");
-        append_string(&out, violation->where);
-        af_buf_append_string(&out, ",\"text\":");
-        append_string(&out, violation->text);
-        af_buf_printf(&out, ",\"length\":%zu,\"run\":", violation->length);
-        af_schedule_write(violation->run, &out);
-        af_buf_append_char(&out, '}');
-    }
-    af_buf_append_string(&out, "],\"ends\":[");
-    for (size_t i = 0; i < result->end_count; i++) {
-        af_buf_append_string(&out, i == 0 ? "{\"text\":" : ",{\"text\":");
-        append_string(&out, result->ends[i].text);
-        af_buf_printf(&out, ",\"states\":%llu}", (unsigned long long)result->ends[i].states);
-    }
-    af_buf_append_string(&out, "],\"unreached\":[");
-    for (size_t i = 0; i < result->unreached_count; i++) {
-        af_buf_append_string(&out, i == 0 ? "{\"what\":" : ",{\"what\":");
-        append_string(&out, result->unreached[i].what);
-        af_buf_printf(&out, ",\"line\":%d}", result->unreached[i].line);
-    }
-    af_buf_printf(&out,
-                  "],\"calls\":%llu,\"parties\":%llu,\"contracts\":%llu,\"views\":%llu,"
-                  "\"inert\":%llu,\"same\":%s,\"state_bytes\":%llu,\"elapsed_ms\":%.1f}",
-                  (unsigned long long)result->calls, (unsigned long long)result->locals,
-                  (unsigned long long)result->contracts, (unsigned long long)result->views,
-                  (unsigned long long)result->inert, result->same ? "true" : "false",
-                  (unsigned long long)result->state_bytes, tell->elapsed_ms);
-    puts(af_buf_text(&out));
-    af_buf_release(&out);
-}
-
 int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
                   struct af_failure *why)
 {
     bool drawn = true;
+    struct af_buf violations = AF_BUF_EMPTY;
     for (size_t i = 0; i < result->violation_count; i++) {
         bool traced = i == 0 && tell->trace_path != NULL;
         if (!tell->json)
             print_violation(&result->violations[i], i + 1);
-        if ((traced || (!tell->json && i < DRAWN_MAX)) &&
-            draw(tell, &result->violations[i], traced, why) != 0)
+        struct af_tell_steps steps = {.out = &violations, .violation = &result->violations[i]};
+        if (tell->json)
+            af_tell_violation_begin(&steps);
+        if ((traced || tell->json || i < DRAWN_MAX) &&
+            draw(tell, &result->violations[i], traced, tell->json ? &steps : NULL, why) != 0)
             drawn = false; /* what was found is told all the same */
+        if (tell->json)
+            af_tell_violation_end(&steps);
     }
+    int status = !drawn                                       ? af_failure_exit_status(why)
+                 : result->interrupted && tell->bound == NULL ? 130
+                 : result->violation_count > 0                ? 1
+                                                              : 0;
     if (tell->json) {
-        print_json(tell, result);
+        af_tell_check_json(tell, result, &violations, status, why);
     } else {
         if (!tell->quiet) {
             print_ends(result);
@@ -348,9 +309,6 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
             printf("%s; see \"Checking\" in flows/README.md\n", result->growing);
         print_last(tell, result);
     }
-    if (!drawn)
-        return -1;
-    if (result->interrupted && tell->bound == NULL)
-        return 130;
-    return result->violation_count > 0 ? 1 : 0;
+    af_buf_release(&violations);
+    return drawn ? status : -1;
 }

@@ -28,9 +28,7 @@ void af_live_tell(struct af_live *live, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fputs("afrun: ", stderr);
-    af_log_write_safe(stderr, line, strlen(line));
-    fputc('\n', stderr);
+    af_log_tell(AF_LOG_ERROR, line, strlen(line));
 }
 
 /* ---- The bus. ---- */

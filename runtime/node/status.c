@@ -51,6 +51,10 @@ static void describe_running(const struct af_node_party *party, struct af_buf *o
     af_json_add_text(out, "state", state == NULL ? NULL : state->name);
     af_json_add_integer(out, "since", af_party_run_since_ns(party->run) / AF_S_NS);
     af_json_add_text(out, "waits", waits.len == 0 ? NULL : af_buf_text(&waits));
+    af_json_name(out, "waits_for");
+    af_json_open(out, '{');
+    af_party_run_add_wait(party->run, out);
+    af_buf_append_char(out, '}');
     af_json_add_text(out, "error", af_party_held(of) != NULL ? af_party_held(of) : party->trouble);
     af_json_add_integer(out, "progress", af_party_run_progress(party->run));
     af_json_add_integer(out, "queue", (int64_t)af_party_queued(of));
@@ -66,6 +70,7 @@ static void describe_resting(const struct af_node_party *party, struct af_buf *o
     af_json_add_text(out, "state", party->kept.state);
     af_json_add_integer(out, "since", party->kept.since_ns / AF_S_NS);
     af_json_add_text(out, "waits", NULL);
+    af_json_add_text(out, "waits_for", NULL);
     af_json_add_text(out, "error",
                      party->phase == AF_NODE_BROKEN ? party->why : party->kept.reason);
     af_json_add_integer(out, "progress", party->kept.progress);

@@ -5,6 +5,7 @@
  *   take.c     which input it takes next, and what becomes of it
  *   commit.c   what a transaction changes, how a party is held, and how it ends
  *   send.c     what it sends
+ *   describe.c what it waits for
  *   saved.c    what is kept of it, and how it goes on from that
  */
 #ifndef AF_PARTY_IMPL_H

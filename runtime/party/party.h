@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct af_buf;
 struct af_contract;
 struct af_failure;
 struct af_loop;
@@ -235,6 +236,11 @@ size_t af_party_deferred(const struct af_party *party);
 /* How long until its next timer fires, 0 if it is due; -1: none is armed. name: "after", or the
  * deadline's. */
 int64_t af_party_next_timer_ns(const struct af_party *party, const char **name);
+
+/* Adds what it waits for to a JSON object that is open: its state, with this file and line, the
+ * events that the state handles, the timer that fires next, and, if a handler waits itself, where.
+ */
+void af_party_add_wait(const struct af_party *party, const char *file, struct af_buf *out);
 
 /* The i-th contract that waits: queued ones first, then deferred ones. */
 const struct af_contract *af_party_waiting_contract(const struct af_party *party, size_t i);

@@ -2,6 +2,7 @@
 #include "run/impl.h"
 
 #include "base/bounds.h"
+#include "json/json.h"
 
 #include <string.h>
 
@@ -74,4 +75,22 @@ void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
     name_silent(run, out);
     if (af_party_deferred(run->party) > 0)
         af_buf_printf(out, "; %zu deferred", af_party_deferred(run->party));
+}
+
+void af_party_run_add_wait(const struct af_party_run *run, struct af_buf *out)
+{
+    size_t count;
+    const struct af_script_member *members = af_script_members(run->spec.script, &count);
+    af_party_add_wait(run->party, af_script_file(run->spec.script)->name, out);
+    af_json_add_text(out, "call",
+                     af_party_waits(run->party) ? af_calls_waits_for(run->calls) : NULL);
+    af_json_name(out, "silent");
+    af_json_open(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (run->heard[i])
+            continue;
+        af_buf_append_string(out, out->data[out->len - 1] == '[' ? "" : ",");
+        af_json_write_text(out, members[i].id);
+    }
+    af_buf_append_char(out, ']');
 }

@@ -84,6 +84,10 @@ uint64_t af_party_run_received(const struct af_party_run *run);
 /* "state 'querying' (flow.lua:12), for sync; nothing has come from p1" */
 void af_party_run_describe(const struct af_party_run *run, struct af_buf *out);
 
+/* The same for programs, as members of a JSON object that is open: af_party_add_wait(), the call
+ * that a handler waits for, and from whom nothing has come. */
+void af_party_run_add_wait(const struct af_party_run *run, struct af_buf *out);
+
 /* When its last step was, or its handler began to wait: nanoseconds since 1970. */
 int64_t af_party_run_since_ns(const struct af_party_run *run);
 

@@ -17,6 +17,7 @@ struct af_tool_chart {
     size_t max_rows;          /* rows at most, the rest elided in the middle; 0: no bound */
     const char *party, *type; /* filters: names divided by commas; NULL: all */
     bool ascii;
+    bool told; /* what is wrong stands above the drawing already */
 };
 
 /* Draws a trace. Returns the drawing, which the caller frees; NULL with *why filled. */

@@ -83,8 +83,9 @@ struct af_sim {
     bool started;
     bool stopped; /* an invariant broke, or a party cannot be made again */
     bool failed;
-    struct af_buf findings;
-    size_t finding_count;
+    bool *heard; /* AF_SIM_HEARD_MAX times as many: to [i], something has come from [j] */
+    struct af_sim_finding *findings;
+    size_t finding_count, finding_cap, findings_left_out;
     struct af_sim_cut *cuts;
     af_sim_step_fn *on_step;
     void *on_step_arg;
@@ -98,9 +99,9 @@ struct af_sim_node *af_sim_find_node(const struct af_sim *sim, const char *id);
 /* A string that lives as long as the sim. */
 const char *af_sim_intern(struct af_sim *sim, const char *text);
 
-/* Notes something that is wrong; fails: the run has failed. */
-void af_sim_finding(struct af_sim *sim, bool fails, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Notes something that is wrong: the run has failed. party: whose ID, or NULL. */
+void af_sim_finding(struct af_sim *sim, enum af_sim_finding_kind kind, const char *party,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* After each step of a node: counts, and invariants, but under a schedule: there they are looked at
  * when its step is over, by af_sim_judge(). */

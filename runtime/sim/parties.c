@@ -71,18 +71,18 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     char place[AF_FLOW_PLACE_BYTES];
     switch (kind) {
     case AF_FINDING_RAISED:
-        af_sim_finding(sim, true, "%s: %s", id, text);
+        af_sim_finding(sim, AF_SIM_RAISED, id, "%s: %s", id, text);
         break;
     case AF_FINDING_UNEXPECTED:
         sim->unexpected++;
-        af_sim_finding(sim, true, "%s (%s): %s", id,
+        af_sim_finding(sim, AF_SIM_UNEXPECTED, id, "%s (%s): %s", id,
                        af_flow_place(af_script_file(af_party_spec(party)->script)->name,
                                      state == NULL ? 0 : state->line, place, sizeof place),
                        text);
         break;
     case AF_FINDING_FAILED:
         if (!allow)
-            af_sim_finding(sim, true, "%s failed: %s", id, text);
+            af_sim_finding(sim, AF_SIM_PARTY_FAILED, id, "%s failed: %s", id, text);
         break;
     }
 }

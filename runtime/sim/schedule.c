@@ -271,7 +271,8 @@ static void do_step(struct af_sim *sim, size_t number, const struct af_schedule_
     char text[300];
     af_schedule_describe(step, text, sizeof text);
     sim->stopped = true;
-    af_sim_finding(sim, true, "step %zu of the schedule cannot be done: %s: %s", number, text, why);
+    af_sim_finding(sim, AF_SIM_SCHEDULE, step->party,
+                   "step %zu of the schedule cannot be done: %s: %s", number, text, why);
 }
 
 static bool can_move(const struct af_sim *sim)
@@ -294,7 +295,7 @@ static enum af_sim_outcome end(struct af_sim *sim)
         return AF_SIM_OK;
     if (!can_move(sim))
         return AF_SIM_STUCK;
-    af_sim_finding(sim, true, "the schedule ends here, after %zu step%s", count,
+    af_sim_finding(sim, AF_SIM_SCHEDULE, NULL, "the schedule ends here, after %zu step%s", count,
                    count == 1 ? "" : "s");
     return AF_SIM_UNTIL;
 }

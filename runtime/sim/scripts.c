@@ -137,13 +137,14 @@ static void over(struct af_sequential *run, const struct af_effects *effects)
     } else if (effects->outcome == AF_OUTCOME_FAILED) {
         af_trace_party(trace, now_ns, "fail", run->shown, "reason", effects->text);
         if (!allow)
-            af_sim_finding(sim, true, "%s failed: %s", run->shown, effects->text);
+            af_sim_finding(sim, AF_SIM_PARTY_FAILED, run->shown, "%s failed: %s", run->shown,
+                           effects->text);
     } else if (af_script_flow_too_late(sequential->script)) {
         af_failure_set(&sim->why, AF_FAILURE_USAGE, "", "%s", effects->text);
         sim->stopped = true;
     } else {
         af_trace_party(trace, now_ns, "error", run->shown, "message", effects->text);
-        af_sim_finding(sim, true, "%s: %s", run->shown, effects->text);
+        af_sim_finding(sim, AF_SIM_RAISED, run->shown, "%s: %s", run->shown, effects->text);
     }
     af_sim_stepped(sim, sequential->home);
 }

@@ -76,21 +76,42 @@ const char *af_sim_intern(struct af_sim *sim, const char *text)
 
 /* ---- Findings. ---- */
 
-void af_sim_finding(struct af_sim *sim, bool fails, const char *format, ...)
+const char *af_sim_finding_word(enum af_sim_finding_kind kind)
+{
+    static const char *const words[] = {"error", "unexpected", "failed", "invariant", "refused",
+                                        "stuck", "until",      "steps",  "schedule"};
+    return words[kind];
+}
+
+void af_sim_finding(struct af_sim *sim, enum af_sim_finding_kind kind, const char *party,
+                    const char *format, ...)
 {
     char line[AF_FAILURE_TEXT_MAX + 300];
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    sim->failed = sim->failed || fails;
+    sim->failed = true;
     for (char *at = line; *at != '\0'; at++)
         if (*at == '\n')
             *at = ' ';
-    if (++sim->finding_count > 100) /* the rest is counted */
+    if (sim->finding_count == AF_SIM_FINDINGS_MAX) {
+        sim->findings_left_out++;
         return;
-    af_buf_append_string(&sim->findings, line);
-    af_buf_append_char(&sim->findings, '\n');
+    }
+    af_mem_reserve(&sim->findings, &sim->finding_cap, sim->finding_count + 1,
+                   sizeof *sim->findings);
+    sim->findings[sim->finding_count++] = (struct af_sim_finding){
+        kind, party == NULL ? NULL : af_mem_string(party), af_mem_string(line)};
+}
+
+static void release_findings(struct af_sim_finding *findings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(findings[i].party);
+        free(findings[i].text);
+    }
+    free(findings);
 }
 
 /* ---- Making it. ---- */
@@ -227,7 +248,7 @@ static int make_scripts(struct af_sim *sim, struct af_failure *why)
     return 0;
 }
 
-static int load_files(struct af_sim *sim, struct af_failure *why)
+static int load_files(struct af_sim *sim, struct af_buf *name, struct af_failure *why)
 {
     const struct af_sim_options *options = sim->options;
     sim->scripts = af_mem_zero(options->path_count + 1, sizeof(struct af_script *));
@@ -247,11 +268,9 @@ static int load_files(struct af_sim *sim, struct af_failure *why)
                                   "is a flow; simulate it with --mock");
         sim->flow = flow;
         if (i > 0)
-            af_buf_append_string(&sim->findings, "+");
-        af_buf_append_string(&sim->findings,
-                             flow != NULL ? flow->name : af_script_file(script)->name);
+            af_buf_append_char(name, '+');
+        af_buf_append_string(name, flow != NULL ? flow->name : af_script_file(script)->name);
     }
-    sim->name = af_buf_take(&sim->findings);
     if (sim->flow == NULL && options->needs_mock && options->path_count > 1)
         return af_failure_set(why, AF_FAILURE_USAGE, options->paths[1],
                               "several scripts run together with --mock only");
@@ -275,6 +294,11 @@ static void node_arrive(void *arg, uint32_t number, struct af_contract *contract
 {
     struct af_sim *sim = arg;
     struct af_sim_node *node = sim->nodes[number];
+    if (sim->node_count <= AF_SIM_HEARD_MAX) {
+        const struct af_sim_node *from = af_sim_find_node(sim, contract_take->from);
+        if (from != NULL)
+            sim->heard[number * AF_SIM_HEARD_MAX + from->number] = true;
+    }
     if (node->party != NULL)
         af_party_receive(node->party, contract_take);
     else
@@ -290,14 +314,17 @@ struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace 
     sim->task = af_mem_string("mock-task");
     sim->loop = af_loop_sim_new();
     sim->store = af_file_store_new();
+    sim->heard = af_mem_zero((size_t)AF_SIM_HEARD_MAX * AF_SIM_HEARD_MAX, sizeof *sim->heard);
     sim->fault_options = options->faults;
     af_faults_init(&sim->faults, &sim->fault_options, options->seed);
     struct af_bus_mock_owner owner = {sim, node_arrive, node_name, node_lost};
     sim->bus = af_bus_mock_new(sim->loop, &sim->faults, trace, &owner);
     af_sim_parties_own(sim);
     af_sim_boxes_begin(sim);
-    if (load_files(sim, why) == 0 &&
-        (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0 &&
+    struct af_buf name = AF_BUF_EMPTY;
+    int loaded = load_files(sim, &name, why);
+    sim->name = af_buf_take(&name);
+    if (loaded == 0 && (sim->flow != NULL ? make_flow(sim, why) : make_scripts(sim, why)) == 0 &&
         af_sim_upgrade_load(sim, why) == 0 && af_sim_schedule_begin(sim, why) == 0)
         return sim;
     af_sim_free(sim);
@@ -324,7 +351,8 @@ void af_sim_free(struct af_sim *sim)
         free(sim->interned[i]);
     af_loop_free(sim->loop);
     af_file_store_free(sim->store);
-    af_buf_release(&sim->findings);
+    release_findings(sim->findings, sim->finding_count);
+    free(sim->heard);
     free(sim->scripts);
     free(sim->sequentials);
     free(sim->nodes);
@@ -400,12 +428,10 @@ static void write_header(struct af_sim *sim)
 static void write_end(struct af_sim *sim, const struct af_sim_result *result)
 {
     struct af_trace *trace = sim->trace;
-    const char *findings = af_buf_text(&sim->findings);
-    const char *newline = strchr(findings, '\n');
     af_trace_begin(trace, af_loop_now_ns(sim->loop), "end");
     af_trace_string(trace, "outcome", outcome_words[result->outcome]);
-    if (newline != NULL)
-        af_trace_text(trace, "message", findings, (size_t)(newline - findings));
+    if (sim->finding_count > 0)
+        af_trace_string(trace, "message", sim->findings[0].text);
     af_trace_end(trace);
 }
 
@@ -450,8 +476,8 @@ void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node)
     af_trace_string(sim->trace, "invariant", name);
     af_trace_string(sim->trace, "message", message);
     af_trace_end(sim->trace);
-    af_sim_finding(sim, true, "invariant '%s' is broken after a step of %s: %s", name, node->id,
-                   message);
+    af_sim_finding(sim, AF_SIM_INVARIANT, node->id,
+                   "invariant '%s' is broken after a step of %s: %s", name, node->id, message);
 }
 
 bool af_sim_may_step(struct af_sim *sim)
@@ -504,7 +530,7 @@ static enum af_sim_outcome run_loop(struct af_sim *sim)
             instant_ns = next_ns;
             steps_at_instant = 0;
         } else if (++steps_at_instant > AF_SIM_STEPS_AT_ONE_INSTANT_MAX) {
-            af_sim_finding(sim, true,
+            af_sim_finding(sim, AF_SIM_NO_TIME, NULL,
                            "a million steps passed at one instant, %.9g s: the flow does "
                            "not move on in time",
                            (double)instant_ns / 1e9);
@@ -550,7 +576,8 @@ static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool 
     af_trace_string(sim->trace, "waits_for", af_buf_text(&words));
     af_trace_integer(sim->trace, "line", state->line);
     af_trace_end(sim->trace);
-    af_sim_finding(sim, true, "%s is %s in state '%s' (%s): waits for %s; %zu deferred", node->id,
+    af_sim_finding(sim, AF_SIM_PARTY_STUCK, node->id,
+                   "%s is %s in state '%s' (%s): waits for %s; %zu deferred", node->id,
                    stuck ? "stuck" : "still", state->name, place, af_buf_text(&words),
                    af_party_deferred(node->party));
     af_buf_release(&words);
@@ -569,7 +596,7 @@ static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential
     af_trace_string(sim->trace, "waits_for", "an event");
     af_trace_integer(sim->trace, "line", colon == NULL ? 0 : atoi(colon + 1));
     af_trace_end(sim->trace);
-    af_sim_finding(sim, true, "%s (%s) %s at %s in %s%s", id,
+    af_sim_finding(sim, AF_SIM_PARTY_STUCK, id, "%s (%s) %s at %s in %s%s", id,
                    af_script_file(sequential->script)->name,
                    stuck ? "is stuck: it waits" : "still waits", where, call,
                    stuck ? ", and no event can come any more" : "");
@@ -622,7 +649,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     }
     if (result->outcome == AF_SIM_STUCK || result->outcome == AF_SIM_UNTIL) {
         if (result->outcome == AF_SIM_UNTIL && sim->options->schedule == NULL)
-            af_sim_finding(sim, true, "the run has not ended by --until %.9g s",
+            af_sim_finding(sim, AF_SIM_NOT_OVER, NULL, "the run has not ended by --until %.9g s",
                            (double)sim->options->until_ns / 1e9);
         name_stuck(sim, result->outcome == AF_SIM_STUCK);
     }
@@ -638,14 +665,16 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     result->upgraded = sim->upgraded;
     result->virtual_ns = af_loop_now_ns(sim->loop);
     result->finding_count = sim->finding_count;
+    result->findings_left_out = sim->findings_left_out;
     result->findings = sim->findings;
-    sim->findings = AF_BUF_EMPTY;
+    sim->findings = NULL;
+    sim->finding_count = sim->finding_cap = 0;
     return 0;
 }
 
 void af_sim_result_release(struct af_sim_result *result)
 {
-    af_buf_release(&result->findings);
+    release_findings(result->findings, result->finding_count);
 }
 
 /* ---- Looking at it. ---- */
@@ -673,4 +702,15 @@ struct af_party *af_sim_party(const struct af_sim *sim, size_t i)
 const char *af_sim_party_id(const struct af_sim *sim, size_t i)
 {
     return sim->nodes[i]->id;
+}
+
+size_t af_sim_find_party(const struct af_sim *sim, const char *id)
+{
+    const struct af_sim_node *node = af_sim_find_node(sim, id);
+    return node == NULL ? sim->node_count : node->number;
+}
+
+bool af_sim_has_heard(const struct af_sim *sim, size_t i, size_t j)
+{
+    return i == j || sim->node_count > AF_SIM_HEARD_MAX || sim->heard[i * AF_SIM_HEARD_MAX + j];
 }

@@ -56,6 +56,24 @@ enum af_sim_outcome {
     AF_SIM_INTERRUPTED,
 };
 
+enum af_sim_finding_kind {
+    AF_SIM_RAISED,
+    AF_SIM_UNEXPECTED,
+    AF_SIM_PARTY_FAILED,
+    AF_SIM_INVARIANT,
+    AF_SIM_REFUSED, /* an upgrade */
+    AF_SIM_PARTY_STUCK,
+    AF_SIM_NOT_OVER, /* --until came first */
+    AF_SIM_NO_TIME,  /* the flow does not move on in time */
+    AF_SIM_SCHEDULE, /* a schedule cannot be followed, or ends too soon */
+};
+
+struct af_sim_finding {
+    enum af_sim_finding_kind kind;
+    char *party; /* NULL: of no one party */
+    char *text;  /* one line, for people */
+};
+
 struct af_sim_result {
     enum af_sim_outcome outcome;
     const char *name; /* of the flow, or of the scripts; borrowed from the sim */
@@ -64,8 +82,9 @@ struct af_sim_result {
     uint64_t upgraded; /* parties that went on under the second version */
     uint64_t steps;
     int64_t virtual_ns;
-    struct af_buf findings; /* what was wrong, a line each */
-    size_t finding_count;
+    struct af_sim_finding *findings; /* what was wrong: the first of them */
+    size_t finding_count;            /* of those */
+    size_t findings_left_out;
 };
 
 /* Called before each step (for replay and stepping) and now and then while a long run goes on;
@@ -87,6 +106,10 @@ void af_sim_result_release(struct af_sim_result *result);
 /* The word for an outcome: "ok", "failed", "stuck", "until", "interrupted". */
 const char *af_sim_outcome_word(enum af_sim_outcome outcome);
 
+/* The word for a kind: "error", "unexpected", "failed", "invariant", "refused", "stuck", "until",
+ * "steps", "schedule". */
+const char *af_sim_finding_word(enum af_sim_finding_kind kind);
+
 /* ---- Looking at it, between two steps. ---- */
 
 int64_t af_sim_now_ns(const struct af_sim *sim);
@@ -94,5 +117,11 @@ uint64_t af_sim_steps(const struct af_sim *sim);
 size_t af_sim_party_count(const struct af_sim *sim);
 struct af_party *af_sim_party(const struct af_sim *sim, size_t i); /* NULL: a sequential one */
 const char *af_sim_party_id(const struct af_sim *sim, size_t i);
+
+/* Which of them has the ID; how many there are if none has. */
+size_t af_sim_find_party(const struct af_sim *sim, const char *id);
+
+/* Whether anything has come to i from j; for the first AF_SIM_HEARD_MAX, of others it is true. */
+bool af_sim_has_heard(const struct af_sim *sim, size_t i, size_t j);
 
 #endif

@@ -119,8 +119,8 @@ static void refuse(struct af_sim_node *node, const char *why)
     af_trace_string(sim->trace, "state", state->name);
     af_trace_string(sim->trace, "why", why);
     af_trace_end(sim->trace);
-    af_sim_finding(sim, true, "the upgrade of %s in state '%s' is refused: %s", node->id,
-                   state->name, why);
+    af_sim_finding(sim, AF_SIM_REFUSED, node->id, "the upgrade of %s in state '%s' is refused: %s",
+                   node->id, state->name, why);
 }
 
 void af_sim_upgrade_node(struct af_sim_node *node)

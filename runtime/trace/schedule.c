@@ -31,6 +31,11 @@ static const struct {
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
+const char *af_schedule_word(enum af_schedule_kind kind)
+{
+    return kinds[kind].word;
+}
+
 /* Contents are hashed under a fixed key: what one program wrote, another finds. */
 struct af_hash af_schedule_content(const char *content, size_t len)
 {

@@ -69,6 +69,9 @@ void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out);
 int af_schedule_read(struct af_schedule *schedule, char *const *words, size_t count,
                      struct af_failure *why);
 
+/* The word for a kind of step. */
+const char *af_schedule_word(enum af_schedule_kind kind);
+
 /* What a step does, in words for people: "deliver 'query' from a to b". text is cut where it does
  * not fit. */
 void af_schedule_describe(const struct af_schedule_step *step, char *text, size_t size);

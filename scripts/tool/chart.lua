@@ -4,6 +4,7 @@
 ---   chart_view     which rows are drawn       chart_mermaid  rows -> Mermaid
 ---   chart_cells    text in terminal cells     chart_svg      rows -> SVG
 ---   chart_names    short unique names         chart_html     SVG -> one page to explore
+---                                             chart_object   rows -> JSON
 ---
 --- Pure: no files, no clock, no chance. The same records and options give the same bytes.
 
@@ -14,11 +15,11 @@ local chart = {}
 
 local FORMATS <const> = {
   text = "tool.chart_text", mermaid = "tool.chart_mermaid",
-  svg = "tool.chart_svg", html = "tool.chart_html",
+  svg = "tool.chart_svg", html = "tool.chart_html", json = "tool.chart_object",
 }
 
 ---@class tool.chart.Options
----@field format "text"|"mermaid"|"svg"|"html"
+---@field format "text"|"mermaid"|"svg"|"html"|"json"
 ---@field width integer?     text: cells of a line (80)
 ---@field color boolean?     text: with ANSI colours
 ---@field ascii boolean?     text: draw with ASCII alone
@@ -26,6 +27,7 @@ local FORMATS <const> = {
 ---@field max_rows integer?  more rows are elided in the middle, with a count
 ---@field party string?      "id,id": rows that concern one of these
 ---@field type string?       "type,type": event types, or kinds of records (timeout, crash, …)
+---@field told boolean?      what is wrong stands above the drawing: it is not told again
 ---@field null any           what JSON's null was decoded to
 ---@field is_list (fun(t: table): boolean)?  tells an empty list from an empty object
 
@@ -43,7 +45,7 @@ end
 function chart.draw(records, opts)
   local format = opts.format or "text"
   if not FORMATS[format] then
-    error(("chart.draw: 'format' must be text, mermaid, svg or html, got %s"):format(
+    error(("chart.draw: 'format' must be text, mermaid, svg, html or json, got %s"):format(
       tostring(format)), 2)
   end
   check_count(opts, "width")

@@ -22,6 +22,7 @@ local rows = require "tool.chart_rows"
 ---@field kind string           the record's kind, or "start", "in_flight", "gap"
 ---@field shape string
 ---@field level string
+---@field line integer?         of the trace: the record's
 ---@field party string?         the party whose doing it is; of an arrow: the receiver
 ---@field from string?          of an arrow: the sender
 ---@field type string?          the event's type
@@ -31,6 +32,7 @@ local rows = require "tool.chart_rows"
 ---@field sent integer?         the number of the row in which it was sent
 ---@field sent_t integer?
 ---@field content any
+---@field invariant string?    of a violation
 ---@field life table<string, string>?
 
 ---@class tool.chart.Model
@@ -59,7 +61,7 @@ local function new_builder(records, opts)
   local b = {
     null = opts.null, codec = codec, rows = {}, parties = {}, known = {}, records_of = {},
     sends = {}, original = {}, pending = {}, sent_order = {}, deferred = {}, ended = {},
-    counts = {}, t = 0,
+    counts = {}, t = 0, told = opts.told,
   }
   for i = 2, #records do
     local record = records[i]
@@ -72,7 +74,7 @@ end
 
 --- Reads a trace.
 ---@param records table[]  decoded records, the header first
----@param opts {null: any, is_list: (fun(t: table): boolean)?}
+---@param opts {null: any, is_list: (fun(t: table): boolean)?, told: boolean?}
 ---@return tool.chart.Model
 function model.build(records, opts)
   local b = new_builder(records, opts)
@@ -85,8 +87,10 @@ function model.build(records, opts)
   local closing = closing_index(records)
   for i = 2, #records do
     if i == closing then rows.add_in_flight(b) end
+    b.line = i
     rows.take(b, records[i])
   end
+  b.line = nil
   if closing > #records then rows.add_in_flight(b) end
   return {
     flow = rows.text_of(b, header.flow) or "?",

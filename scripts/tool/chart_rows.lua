@@ -48,6 +48,7 @@ local know = rows.know
 local function add(b, row)
   row.level = row.level or "plain"
   row.t = b.t
+  row.line = b.line
   b.rows[#b.rows + 1] = row
   return row
 end
@@ -62,6 +63,11 @@ end
 
 local function line(b, record, text, level)
   return add(b, { shape = "line", kind = record.kind, text = text, level = level })
+end
+
+--- A finding's words; where they stand above the drawing already, what it is alone.
+local function finding(b, name, comma, words)
+  return b.told and name or name .. comma .. words
 end
 
 --- The contract's send, through a duplicate to the original.
@@ -186,8 +192,7 @@ function on.unexpected(b, record)
   local text = "unexpected " .. (text_of(b, record.type) or "?")
   local state, why = text_of(b, record.state), text_of(b, record.why)
   if state then text = text .. " in " .. state end
-  if why then text = text .. ": " .. why end
-  note(b, record, text, "bad")
+  note(b, record, why and finding(b, text, ": ", why) or text, "bad")
 end
 
 function on.duplicate(b, record)
@@ -235,7 +240,7 @@ function on.reload(b, record)
 end
 
 function on.refused(b, record)
-  note(b, record, "upgrade refused: " .. (text_of(b, record.why) or "?"), "bad")
+  note(b, record, finding(b, "upgrade refused", ": ", text_of(b, record.why) or "?"), "bad")
 end
 
 function on.upload(b, record)
@@ -283,16 +288,17 @@ function on.done(b, record)
 end
 
 function on.fail(b, record)
-  note(b, record, "failed: " .. (text_of(b, record.reason) or "?"), "bad", "gone")
+  note(b, record, finding(b, "failed", ": ", text_of(b, record.reason) or "?"), "bad", "gone")
 end
 
 function on.error(b, record)
-  note(b, record, "error: " .. (text_of(b, record.message) or "?"), "bad", "gone")
+  note(b, record, finding(b, "error", ": ", text_of(b, record.message) or "?"), "bad", "gone")
 end
 
 function on.violation(b, record)
-  line(b, record, ("violation: %s: %s"):format(text_of(b, record.invariant) or "?",
-    text_of(b, record.message) or "?"), "bad")
+  local name = text_of(b, record.invariant) or "?"
+  local words = finding(b, "violation: " .. name, ": ", text_of(b, record.message) or "?")
+  line(b, record, words, "bad").invariant = name
 end
 
 function on.stuck(b, record)
@@ -300,7 +306,7 @@ function on.stuck(b, record)
   local text = state and "stuck in " .. state or "stuck"
   local waits = {}
   for i, what in ipairs(list_of(record.waits_for)) do waits[i] = text_of(b, what) or "?" end
-  if #waits > 0 then text = text .. ", waits for " .. table.concat(waits, ", ") end
+  if #waits > 0 then text = finding(b, text, ", waits for ", table.concat(waits, ", ")) end
   note(b, record, text .. where(b, record), "bad")
 end
 
@@ -340,6 +346,7 @@ function rows.add_in_flight(b)
   local list = in_flight(b)
   b.counts.in_flight = #list
   if #list == 0 then return end
+  b.line = nil -- of no record
   local text = ("%d in flight at the end"):format(#list)
   if #list > MAX_IN_FLIGHT_ROWS then
     text = text .. (", the first %d:"):format(MAX_IN_FLIGHT_ROWS)

@@ -303,7 +303,7 @@ function svg.words(model, choice)
   if model.version then title = title .. " version " .. model.version end
   if model.seed then title = title .. ", seed " .. model.seed end
   local foot = { view.summary(model) }
-  if model.message then foot[#foot + 1] = model.message end
+  foot[#foot + 1] = choice.message
   if choice.hidden_rows > 0 then
     foot[#foot + 1] = view.plural(choice.hidden_rows, "row") .. " hidden by the filter"
   end

@@ -314,7 +314,7 @@ local function draw_foot(d, model, choice)
   d.out[#d.out + 1] = ""
   local good = model.outcome == "ok"
   write_wrapped(d, d.clean(view.summary(model)), 2, good and "good" or "bad")
-  if model.message then write_wrapped(d, d.clean(model.message), 2, "bad") end
+  if choice.message then write_wrapped(d, d.clean(choice.message), 2, "bad") end
 end
 
 --- Draws a chart for a terminal.

@@ -189,11 +189,26 @@ local function check_filters(model, opts)
   check_words("--type", opts.type, "type of event or record", types)
 end
 
+--- Whether a row tells what the trace's last word is about.
+local function tells(row, message)
+  return row.level == "bad" and message:find(row.invariant or row.party, 1, true)
+end
+
+--- The trace's last word, unless it has been told: by a row that is drawn, or before the drawing.
+local function untold(model, items, opts)
+  if opts.told or not model.message then return nil end
+  for _, item in ipairs(items) do
+    if tells(item.row, model.message) then return nil end
+  end
+  return model.message
+end
+
 --- Chooses what is drawn. Raises where a filter names what the trace does not have.
 ---@param model tool.chart.Model
 ---@param opts {party: string?, type: string?, tail: integer?, max_rows: integer?}
----@return {items: table[], parties: table[], hidden_rows: integer, silent: integer}
----  items: {number, row, before}, a gap among them without a number; silent: parties without a row
+---@return table  {items, parties, hidden_rows, silent, message}
+---  items: {number, row, before}, a gap among them without a number; silent: parties without a row;
+---  message: the trace's last word, where no row tells it
 function view.choose(model, opts)
   check_filters(model, opts)
   local kept, hidden = filter(model, opts)
@@ -216,7 +231,7 @@ function view.choose(model, opts)
   local parties = parties_of(model, items, opts)
   return {
     items = items, parties = parties, hidden_rows = hidden,
-    silent = #model.parties - #parties,
+    silent = #model.parties - #parties, message = untold(model, items, opts),
   }
 end
 

@@ -9,7 +9,7 @@ return af.flow { name = "again", mock = { a = 1, b = 1 }, roles = {
   b = { start = "s", states = { s = { [Ask] = function(p) counter = 1 end } } } } }
 LUA
 expect_error "again.lua:5: a handler sets the global 'counter'" 1 "$AFRUN" again.lua --mock
-if grep -q "error: again.lua:5" "$ERR" && ! grep -q "left out before" "$ERR"; then
+if grep -q "✗ error$" "$ERR" && ! grep -q "left out before" "$ERR"; then
     ok "the chart shows the finding and what led to it"
 else
     not_ok "the chart shows the finding and what led to it" "$(cat "$ERR")"

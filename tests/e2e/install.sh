@@ -30,6 +30,9 @@ if command -v systemd-analyze >/dev/null; then
 else
     ok "systemd takes the unit # SKIP there is no systemd-analyze"
 fi
+schema=$there/share/afrun/schema
+expect_output '"additionalProperties": false' cat "$schema/run.schema.json"
+if [ "$(cd "$schema" && ls)" = "$(cd "$ROOT/tests/data/schema" && ls)" ]; then ok "each schema is there"; else not_ok "each schema is there" "$(ls "$schema")"; fi
 
 # ---- What is shipped stays small, and goes again. ----
 strip -o small "$there/bin/afrun"

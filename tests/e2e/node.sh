@@ -187,7 +187,7 @@ kill_nodes() { # kill_nodes CASE ARGUMENT…
     local name=$1
     shift
     rm -rf run && mkdir run
-    run python3 "$ROOT/tests/lib/kill_nodes.py" "$AFRUN" flows run --rounds $rounds "$@"
+    run python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run --rounds $rounds "$@"
     if [ "$status" -ne 0 ]; then
         not_ok "$name" "$(explain "exit status $status" kill_nodes "$@")"
     elif [ -z "${undisturbed:-}" ]; then

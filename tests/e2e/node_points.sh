@@ -8,7 +8,7 @@ cp "$ROOT/flows/fed_avg.lua" flows/
 # run_with NAME ARGUMENT…: prints the results and the number of kills.
 run_with() {
     rm -rf run && mkdir run
-    run python3 "$ROOT/tests/lib/kill_nodes.py" "$AFRUN" flows run --rounds 1 "$@"
+    run python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run --rounds 1 "$@"
 }
 run_with
 undisturbed=$(sed 's/ [0-9]*$//' "$OUT")

@@ -277,7 +277,7 @@ own() { start_party o own/counter.lua --bus local:own.db --task t --node i --rol
 own
 bus=local:own.db give t 5
 printf '%s\n' "${one/name = /name = = }" >own/.new && mv own/.new own/counter.lua
-wait_line o.err "is not taken: counter.lua:5" && ok "a changed file that is wrong is told of" || not_ok "a changed file that is wrong is told of" "$(cat o.err)"
+wait_line o.err "is not taken: own/counter.lua:5" && ok "a changed file that is wrong is told of" || not_ok "a changed file that is wrong is told of" "$(cat o.err)"
 printf '%s\n' "$two" >own/.new && mv own/.new own/counter.lua
 wait_line o.err "goes on with version 2" && ok "a changed file is taken" || not_ok "a changed file is taken" "$(cat o.err)"
 kill_party o
@@ -394,7 +394,7 @@ fed_avg() { # fed_avg NAME ARGUMENT…
     local name=$1
     shift
     rm -rf run && mkdir run
-    run python3 "$ROOT/tests/lib/reload_nodes.py" "$AFRUN" "$ROOT/flows/fed_avg.lua" run --rounds $rounds "$@"
+    run python3 "$ROOT/tests/lib/reload_nodes.py" "$PROGRAM" "$ROOT/flows/fed_avg.lua" run --rounds $rounds "$@"
     if [ "$status" -ne 0 ]; then
         not_ok "$name" "$(explain "exit status $status" reload_nodes "$@")"
         return

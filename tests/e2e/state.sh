@@ -12,7 +12,7 @@ kill_runs() {
     local name=$1
     shift
     rm -rf runs && mkdir runs
-    run python3 "$ROOT/tests/lib/kill_runs.py" "$AFRUN" "$flow" runs "$@"
+    run python3 "$ROOT/tests/lib/kill_runs.py" "$PROGRAM" "$flow" runs "$@"
     if [ "$status" -ne 0 ]; then
         not_ok "$name" "$(explain "exit status $status" kill_runs "$@")"
     elif [ -z "$undisturbed" ]; then

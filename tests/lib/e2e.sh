@@ -4,13 +4,21 @@
 #     expect_output "2 parties done" "$AFRUN" "$ROOT/flows/sync_state.lua" --mock
 #
 # A test starts in a folder of its own, $TMP, which is removed with all that is in it. $AFRUN is the
-# program, $ROOT the repository. What a command printed is in the files $OUT and $ERR until the next.
+# program (by answers.sh; $PROGRAM is the file itself), $ROOT the repository. What a command printed is
+# in the files $OUT and $ERR until the next. What any printed as JSON must be as its schema says.
 # Every case prints `ok` or `not ok` (TAP); a process that a test leaves behind fails it.
 
 set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-AFRUN=${AFRUN:-$ROOT/build/release/afrun}
+PROGRAM=${AFRUN:-$ROOT/build/release/afrun}
 scratch=$(mktemp -d)
+AF_TEST_ANSWERS=$scratch/answers
+mode=$(basename "$(dirname "$PROGRAM")") # is_short and others look for it in the path
+AFRUN=$scratch/$mode/afrun
+mkdir "$AF_TEST_ANSWERS" "$scratch/$mode"
+printf '#!/bin/sh\nexec %q %q %q "$@"\n' "$ROOT/tests/lib/answers.sh" "$PROGRAM" "$AF_TEST_ANSWERS" >"$AFRUN"
+chmod +x "$AFRUN"
+export AFRUN AF_TEST_ANSWERS
 TMP=$scratch/tmp OUT=$scratch/out ERR=$scratch/err
 mkdir "$TMP"
 cd "$TMP" || exit 1
@@ -121,6 +129,15 @@ expect_error() {
     fi
 }
 
+check_answers() {
+    [ -n "$(ls "$AF_TEST_ANSWERS")" ] || return 0
+    if /usr/bin/python3 "$ROOT/tests/lib/schemas.py" "$ROOT/tests/data/schema" "$AF_TEST_ANSWERS" >"$OUT" 2>"$ERR"; then
+        ok "what was answered as JSON is as its schema says: $(tail -n 1 "$OUT")"
+    else
+        not_ok "what was answered as JSON is as its schema says" "$(head -n 20 "$OUT" "$ERR")"
+    fi
+}
+
 end_test() {
     local last_status=$? left
     left=($(jobs -pr))
@@ -128,6 +145,7 @@ end_test() {
         not_ok "no process is left behind" "$(ps -o pid=,args= -p "${left[*]}")"
         kill -KILL "${left[@]}" 2>/dev/null
     fi
+    check_answers
     cd / && rm -rf "$scratch"
     [ "$last_status" -eq 0 ] || not_ok "the script ends well" "exit status $last_status"
     echo "1..$case_count"

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import answers
 import journals
 
 PATIENCE_S = 200
@@ -100,8 +101,10 @@ class Node(Process):
         self.afrun, self.role = options.afrun, role
 
     def ctl(self, *words):
-        return subprocess.run([self.afrun, "ctl", *words, "--state", self.state],
+        told = subprocess.run([self.afrun, "ctl", *words, "--state", self.state],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        answers.keep(told.args[1:], told.returncode, told.stdout)
+        return told
 
     def party(self):
         """The party's status, or None while the node does not answer."""

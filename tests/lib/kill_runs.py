@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import answers
 import journals
 
 PATIENCE_S = 120
@@ -72,6 +73,7 @@ class Party:
             self.kills += 1
             self.start()
             return False
+        answers.keep(self.command[1:], status, out)
         if status != 0:
             fail("%s: exit status %d: %s" % (self.name, status, err.decode()[-2000:]))
         self.result = json.loads(out.decode().strip().splitlines()[-1])

@@ -173,7 +173,7 @@ static void test_output_and_files_are_set(void **state)
 {
     (void)state;
     struct parsed p;
-    parse_well(&p, "flow.lua --trace t.jsonl --trace-data --json -v --color=never "
+    parse_well(&p, "flow.lua --trace t.jsonl --trace-data --json -v --color=never --log=text "
                    "--allow-read / --allow-write /tmp --allow-net a.example:80 --allow-run sh");
     assert_string_equal(p.options.trace_path, "t.jsonl");
     assert_true(p.options.trace_data);
@@ -252,11 +252,12 @@ static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "mock",       "parties",     "arg",        "seed",      "runs",   "until",   "allow-fail",
-        "latency",    "fifo",        "drop",       "duplicate", "crash",  "down",    "lose",
-        "partition",  "trace",       "trace-data", "json",      "quiet",  "verbose", "color",
-        "allow-read", "allow-write", "allow-net",  "allow-run", "help",   "bus",     "role",
-        "node",       "task",        "peers",      "config",    "shared", "state",   "upgrade"};
+        "mock",       "parties", "arg",       "seed",       "runs",        "until",
+        "allow-fail", "latency", "fifo",      "drop",       "duplicate",   "crash",
+        "down",       "lose",    "partition", "trace",      "trace-data",  "json",
+        "quiet",      "verbose", "color",     "allow-read", "allow-write", "allow-net",
+        "allow-run",  "help",    "bus",       "role",       "node",        "task",
+        "peers",      "config",  "shared",    "state",      "upgrade",     "log"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -158,6 +158,7 @@ struct ran {
     struct af_sim_options options;
     struct af_trace_memory trace;
     struct af_sim_result result;
+    struct af_buf findings;
     char name[100];
     size_t asked;       /* before a step */
     size_t leave_after; /* steps; 0: never */
@@ -213,6 +214,7 @@ static void ran_release(struct ran *ran)
     af_schedule_release(&ran->schedule);
     af_trace_memory_release(&ran->trace);
     af_sim_result_release(&ran->result);
+    af_buf_release(&ran->findings);
     af_fault_options_release(&ran->options.faults);
 }
 
@@ -237,9 +239,18 @@ static size_t times(const struct ran *ran, const char *text)
     return count;
 }
 
+/* All texts, a line each. */
+static const char *findings_of(struct ran *ran)
+{
+    af_buf_clear(&ran->findings);
+    for (size_t i = 0; i < ran->result.finding_count; i++)
+        af_buf_printf(&ran->findings, "%s\n", ran->result.findings[i].text);
+    return af_buf_text(&ran->findings);
+}
+
 static void found(struct ran *ran, enum af_sim_outcome outcome, const char *text)
 {
-    const char *findings = af_buf_text(&ran->result.findings);
+    const char *findings = findings_of(ran);
     if (ran->result.outcome != outcome)
         fail_msg("'%s', not '%s': %s", af_sim_outcome_word(ran->result.outcome),
                  af_sim_outcome_word(outcome), findings);
@@ -390,7 +401,7 @@ static void test_to_who_vanished_nothing_is_on_its_way(void **state)
     assert_int_equal(times(&ran, "\"kind\":\"lost\""), 1);
     assert_int_equal(times(&ran, "\"why\":\"lost\""), 2 + 2); /* on the way; sent later */
     found(&ran, AF_SIM_STUCK, "client-1 is stuck in state 'talking'");
-    assert_null(strstr(af_buf_text(&ran.result.findings), "server-1 is"));
+    assert_null(strstr(findings_of(&ran), "server-1 is"));
     ran_release(&ran);
 }
 
@@ -539,8 +550,9 @@ static void test_a_schedule_is_for_flows_and_draws_no_faults(void **state)
 static int replay(const struct ran *ran, struct af_failure *why)
 {
     const char *files[] = {path, path_2};
-    struct af_replay_options options = {"t.jsonl", files, ran->options.upgrade == NULL ? 1 : 2,
-                                        false};
+    struct af_replay_options options = {.trace_path = "t.jsonl",
+                                        .files = files,
+                                        .file_count = ran->options.upgrade == NULL ? 1 : 2};
     return af_replay(&ran->trace, &options, why);
 }
 
