@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "cli/opts.h"
 #include "cli/paths.h"
-#include "party/party.h"
 #include "cli/run_options.h"
 #include "script/script.h"
 #include "sim/sim.h"
