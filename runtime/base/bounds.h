@@ -70,15 +70,19 @@
     (12u << 20) /* one contract: an answer that holds it fits JSON's                               \
                  */
 #define AF_BUS_ITEM_BYTES_MAX                                                                      \
-    (AF_JSON_BYTES_MAX - 65536)       /* one contract as JSON, with targets: as it is carried */
-#define AF_BUS_TAKE_BYTES (4u << 20)  /* of contracts as JSON that go together; or one alone */
-#define AF_BUS_WINDOW 100             /* contracts that a party has not acknowledged */
-#define AF_BUS_QUEUE_MAX 100000       /* contracts that wait for one node, task and channel */
-#define AF_BUS_TASKS_MAX 100000       /* tasks of a store, ended ones too */
-#define AF_BUS_MEMBERS_MAX 10000      /* nodes of a task */
-#define AF_BUS_TARGETS_MAX 10000      /* nodes that one contract names */
-#define AF_BUS_POSTS_MAX 1000         /* contracts of one push */
-#define AF_BUS_UUIDS_MAX 1000000      /* remembered for each queue of a task … */
+    (AF_JSON_BYTES_MAX - 65536)      /* one contract as JSON, with targets: as it is carried */
+#define AF_BUS_TAKE_BYTES (4u << 20) /* of contracts as JSON that go together; or one alone */
+#define AF_BUS_WINDOW 100            /* contracts that a party has not acknowledged */
+#define AF_BUS_QUEUE_MAX 100000      /* contracts that wait for one node, task and channel */
+#define AF_BUS_TASKS_MAX 100000      /* tasks of a store, ended ones too */
+#define AF_BUS_MEMBERS_MAX 10000     /* nodes of a task */
+#define AF_BUS_TARGETS_MAX 10000     /* nodes that one contract names */
+#define AF_BUS_DEAD_MAX 1000 /* dead letters that are kept of a queue: then the oldest goes */
+#define AF_BUS_HANDED_OUT_WARN                                                                     \
+    20                           /* times that a contract is handed out before somebody is told    \
+                                  */
+#define AF_BUS_POSTS_MAX 1000    /* contracts of one push */
+#define AF_BUS_UUIDS_MAX 1000000 /* remembered for each queue of a task … */
 #define AF_BUS_UUID_AGE_S (7 * 86400) /* … and no longer than this */
 #define AF_BUS_WAIT_MAX_S 60          /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600

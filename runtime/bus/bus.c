@@ -189,6 +189,12 @@ void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_
     bus->driver->ack(bus, acks, done, arg);
 }
 
+void af_bus_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
+                   void *arg)
+{
+    bus->driver->revive(bus, which, done, arg);
+}
+
 void af_bus_members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
                     af_bus_done_fn *done, void *arg)
 {

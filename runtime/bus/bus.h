@@ -57,6 +57,7 @@ struct af_bus_item {
     size_t content_len;
     int64_t time_s;       /* since 1970, as the sender said */
     int64_t flow_version; /* of the sender's flow, 0: not known */
+    const char *wrong;    /* NULL; else why it cannot be read: it has no content then */
 };
 
 struct af_bus_result {
@@ -100,6 +101,8 @@ struct af_bus_take {
     bool again;              /* hand out all that is not acknowledged, as if the leases had run out:
                                 the holder lost an answer */
     const char *const *acks; /* uuids that are done with, before anything is handed out */
+    const char *const *reasons; /* NULL, or for each of them: NULL; or why the node cannot read it,
+                                   which makes it a dead letter of the task */
     size_t ack_count;
 };
 
@@ -191,6 +194,10 @@ void af_bus_cancel(struct af_bus *bus, uint64_t ticket);
 void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                 void *arg);
 
+/* Hands out again, by hand, what the node has refused: the dead letters that acks name, or all. */
+void af_bus_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
+                   void *arg);
+
 /* The task's members in the order in which they were named or joined. asker NULL: anybody. One
  * whose role is told joins an open task in it, unless it has one there already; with role NULL
  * asking is not joining. */
@@ -269,6 +276,8 @@ struct af_bus_driver {
     void (*cancel)(struct af_bus *bus, uint64_t ticket);
     void (*ack)(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                 void *arg);
+    void (*revive)(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
+                   void *arg);
     void (*members)(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
                     af_bus_done_fn *done, void *arg);
     void (*put_file)(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,

@@ -20,10 +20,11 @@ struct place { /* of a contract: its number in the queue, and when it came */
     int64_t id, came_ns;
 };
 
-struct names { /* contracts: their uuids, which are ours, and their places */
+struct names { /* contracts: their uuids, which are ours, their places, and … */
     char **items;
+    char **reasons; /* … ours too: NULL; or why one that is dealt with cannot be read */
     struct place *places;
-    size_t count, cap, place_cap;
+    size_t count, cap, reason_cap, place_cap;
 };
 
 struct af_link {
@@ -64,11 +65,13 @@ static void after_leave(struct af_link *link);
 
 /* ---- Names. ---- */
 
-static void names_add(struct names *names, const char *uuid, struct place place)
+static void names_add(struct names *names, const char *uuid, struct place place, const char *reason)
 {
     af_mem_reserve(&names->items, &names->cap, names->count + 1, sizeof(char *));
+    af_mem_reserve(&names->reasons, &names->reason_cap, names->count + 1, sizeof(char *));
     af_mem_reserve(&names->places, &names->place_cap, names->count + 1, sizeof *names->places);
     names->places[names->count] = place;
+    names->reasons[names->count] = reason == NULL ? NULL : af_mem_string(reason);
     names->items[names->count++] = af_mem_string(uuid);
 }
 
@@ -84,9 +87,13 @@ static void names_drop(struct names *names, size_t first, size_t count)
 {
     if (count == 0)
         return;
-    for (size_t i = first; i < first + count; i++)
+    for (size_t i = first; i < first + count; i++) {
         free(names->items[i]);
+        free(names->reasons[i]);
+    }
     names->count -= count;
+    memmove(names->reasons + first, names->reasons + first + count,
+            (names->count - first) * sizeof(char *));
     memmove(names->items + first, names->items + first + count,
             (names->count - first) * sizeof(char *));
     memmove(names->places + first, names->places + first + count,
@@ -97,6 +104,7 @@ static void names_release(struct names *names)
 {
     names_drop(names, 0, names->count);
     free(names->items);
+    free(names->reasons);
     free(names->places);
 }
 
@@ -266,6 +274,7 @@ static struct af_bus_take request(struct af_link *link)
                                 .wait_ns = AF_LINK_WAIT_NS,
                                 .max = 1,
                                 .acks = (const char *const *)link->acks.items,
+                                .reasons = (const char *const *)link->acks.reasons,
                                 .ack_count = link->acks.count};
 }
 
@@ -309,7 +318,7 @@ static void ack_soon(void *arg)
         send_acks(link, false);
 }
 
-void af_link_ack(struct af_link *link, int64_t id)
+void af_link_reject(struct af_link *link, int64_t id, const char *reason)
 {
     size_t i = names_find(&link->in_hand, id);
     if (i == link->in_hand.count)
@@ -318,12 +327,17 @@ void af_link_ack(struct af_link *link, int64_t id)
     af_histogram_note(&link->spec.bus->times.contracts,
                       af_loop_now_ns(link->spec.loop) - place.came_ns);
     if (af_bus_leases(link->spec.bus) != 0) /* else it was consumed when it was handed out */
-        names_add(&link->acks, link->in_hand.items[i], place);
+        names_add(&link->acks, link->in_hand.items[i], place, reason);
     names_drop(&link->in_hand, i, 1);
     if (!link->ack_posted) {
         link->ack_posted = true;
         af_loop_post(link->spec.loop, ack_soon, link);
     }
+}
+
+void af_link_ack(struct af_link *link, int64_t id)
+{
+    af_link_reject(link, id, NULL);
 }
 
 size_t af_link_in_hand(const struct af_link *link)
@@ -350,7 +364,7 @@ static void give(struct af_link *link, const struct af_bus_result *result)
                        names_find(&link->acks, item->id) < link->acks.count))
             continue;
         names_add(&link->in_hand, item->uuid,
-                  (struct place){item->id, af_loop_now_ns(link->spec.loop)});
+                  (struct place){item->id, af_loop_now_ns(link->spec.loop)}, NULL);
         link->spec.owner.came(link->spec.owner.arg, link, item);
     }
 }

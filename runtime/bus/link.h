@@ -64,6 +64,10 @@ void af_link_listen(struct af_link *link);
 
 /* Dealt with: the item's id; one that is not in hand is ignored. */
 void af_link_ack(struct af_link *link, int64_t id);
+
+/* The same of one that cannot be read, and why: it becomes a dead letter of the task, which is kept
+ * for whoever looks after that. */
+void af_link_reject(struct af_link *link, int64_t id, const char *reason);
 size_t af_link_in_hand(const struct af_link *link);
 
 /* Takes no more, tells the bus what is acknowledged and gives the rest back; then, or when the bus

@@ -51,6 +51,7 @@ static const struct af_opts_command row = {
     "none\n"
     "  rollback FLOW [--dry-run]       bring them back to the version before\n"
     "  retry TASK                      give a held party its event again\n"
+    "  again TASK                      have what it could not read handed out again\n"
     "  stop TASK                       end a party; the others are told that it failed\n"
     "  log TASK [-f]                   what its party logged\n"
     "  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
@@ -72,6 +73,8 @@ static const struct page {
     {"ctl rollback", "FLOW [options]", "bring them back to the version before",
      "dry-run wait restart-waiting"},
     {"ctl retry", "TASK [options]", "give a held party its event again", ""},
+    {"ctl again", "TASK [options]",
+     "have what it could not read, its dead letters, handed out again", ""},
     {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", ""},
     {"ctl log", "TASK [options]", "what its party logged", "follow"},
     {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output"},

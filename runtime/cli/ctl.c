@@ -193,7 +193,10 @@ static int order(const struct af_ctl *ctl, const char *command, const char *task
     if (result == 0 && ctl->json)
         print_answer(kind, &answer);
     else if (result == 0)
-        printf("%s: %s\n", task, strcmp(command, "stop") == 0 ? "stopped" : "tried again");
+        printf("%s: %s\n", task,
+               strcmp(command, "stop") == 0    ? "stopped"
+               : strcmp(command, "again") == 0 ? "its dead letters are handed out again"
+                                               : "tried again");
     af_buf_release(&answer);
     return result;
 }
@@ -318,6 +321,11 @@ static int retry(const struct af_ctl *ctl, const char *task, struct af_failure *
     return order(ctl, "retry", task, why);
 }
 
+static int again(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "again", task, why);
+}
+
 static int stop(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
     return order(ctl, "stop", task, why);
@@ -330,7 +338,7 @@ static const struct {
 } commands[] = {
     {"launch", "flow", launch},     {"status", NULL, status}, {"reload", "flow", reload},
     {"rollback", "flow", rollback}, {"retry", "task", retry}, {"stop", "task", stop},
-    {"log", "task", print_log},     {"trace", "task", trace},
+    {"log", "task", print_log},     {"trace", "task", trace}, {"again", "task", again},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)

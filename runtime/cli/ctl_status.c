@@ -40,6 +40,16 @@ static void print_safe(const char *text)
     af_log_write_safe(stdout, text, strlen(text));
 }
 
+static void print_rejected(const struct af_request *party)
+{
+    const struct af_request_field *rejected = af_request_list(party, "rejected");
+    for (size_t i = 0; rejected != NULL && i < rejected->item_count; i++) {
+        fputs("    cannot read ", stdout);
+        print_safe(rejected->items[i]);
+        putchar('\n');
+    }
+}
+
 static void print_party(const struct af_request *party, int64_t now_s)
 {
     int64_t since = now_s, progress = -1, version = 0;
@@ -66,6 +76,7 @@ static void print_party(const struct af_request *party, int64_t now_s)
         print_safe(waits);
         putchar('\n');
     }
+    print_rejected(party);
     if (error != NULL) {
         fputs("    ", stdout);
         print_safe(error);

@@ -154,11 +154,14 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     struct af_box *box = box_of(live->sequential, link);
     struct af_buf type = AF_BUF_EMPTY;
     live->result->received++;
-    if (!af_bus_item_type(item, &type)) {
-        af_live_tell(live, "a contract from %.100s is not delivered: its content is no JSON object",
-                     item->sender == NULL ? "an unknown sender" : item->sender);
+    const char *why = item->wrong;
+    if (why == NULL && !af_bus_item_type(item, &type))
+        why = "its content is no JSON object";
+    if (why != NULL) {
+        af_live_tell(live, "a contract from %.100s is not delivered: %s",
+                     item->sender == NULL ? "an unknown sender" : item->sender, why);
         live->result->unexpected++;
-        af_link_ack(link, item->id);
+        af_link_reject(link, item->id, why);
         af_buf_release(&type);
         return;
     }

@@ -4,6 +4,7 @@
  *     {"cmd":"status", "task"}                  what status.c tells
  *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
  *     {"cmd":"retry"|"stop", "task"}
+ *     {"cmd":"again", "task"}                   {"ok", "count"} of dead letters
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
  *     {"cmd":"rollback", …}                     what reload.c did per party
  *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}
@@ -190,6 +191,33 @@ static void launch(struct af_node_connection *connection, const struct af_reques
     af_node_launch(connection->node, (struct af_node_asker){launched, connection}, request);
 }
 
+static void revived(void *arg, const struct af_bus_result *result)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf out = AF_BUF_EMPTY;
+    if (result->code == AF_BUS_CANCELLED)
+        return; /* the node ends, and nobody asks any more */
+    if (result->code == AF_BUS_OK) {
+        af_buf_printf(&out, "{\"ok\":true,\"count\":%zu}", result->count);
+        af_node_answer(arg, af_buf_text(&out), out.len);
+    } else {
+        af_failure_set(&why, AF_FAILURE_TRANSPORT, "again", "%s", result->why);
+        af_node_answer_failure(arg, &why);
+    }
+    af_buf_release(&out);
+}
+
+/* The bus hands out again what the party could not read. */
+static void again(struct af_node_connection *connection, const struct af_request *request)
+{
+    const struct af_node_party *party = party_of(connection, request);
+    if (party == NULL)
+        return;
+    const struct af_bus_take which = {
+        .task = party->task, .channel = "federated", .node = connection->node->options->node};
+    af_bus_revive(connection->node->bus, &which, revived, connection);
+}
+
 struct retry {
     struct af_node_connection *connection;
     char *task;
@@ -346,8 +374,9 @@ static void trace(struct af_node_connection *connection, const struct af_request
 static const struct {
     const char *name;
     command_fn *run;
-} commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},   {"stop", stop},
-                {"log", log_piece}, {"trace", trace},   {"reload", reload}, {"rollback", rollback}};
+} commands[] = {{"status", status}, {"launch", launch},     {"retry", retry},
+                {"stop", stop},     {"log", log_piece},     {"trace", trace},
+                {"reload", reload}, {"rollback", rollback}, {"again", again}};
 
 static void take_request(struct af_node_connection *connection, size_t len)
 {

@@ -61,6 +61,8 @@ static void describe_running(const struct af_node_party *party, struct af_buf *o
     af_json_add_integer(out, "deferred", (int64_t)af_party_deferred(of));
     af_json_add_integer(out, "unsent", (int64_t)af_party_run_unsent(party->run));
     af_json_add_integer(out, "dead_letters", (int64_t)counts->unexpected);
+    af_json_name(out, "rejected");
+    af_party_run_rejected(party->run, out);
     af_json_add_integer(out, "data_bytes", (int64_t)data_len);
     af_buf_release(&waits);
 }

@@ -39,6 +39,8 @@ struct af_run_sent { /* posts of an entry of the journal that the bus has not co
     size_t posts;
 };
 
+enum { AF_RUN_REJECTED_SHOWN = 5, AF_RUN_REJECTED_BYTES = 500 };
+
 struct af_party_run {
     struct af_party_run_spec spec;
     struct af_party_owner owner; /* the party's: us */
@@ -48,7 +50,8 @@ struct af_party_run {
     struct af_arena names;
     const struct af_flow *flow;
     bool *heard; /* of each member: whether anything has come from it */
-    uint64_t sent, received;
+    uint64_t sent, received, rejected_count;
+    char rejected[AF_RUN_REJECTED_SHOWN][AF_RUN_REJECTED_BYTES]; /* the last ones, in words */
 
     struct af_run_step *open;          /* what the step that is being taken sends; or NULL */
     struct af_run_step *first, **last; /* steps that are not kept yet: */

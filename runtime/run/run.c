@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "trace/contract.h"
 #include "base/failure.h"
+#include "json/json.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
@@ -80,12 +81,17 @@ struct af_contract *af_run_contract(struct af_party_run *run, const struct af_ru
     return af_contract_new(&parts);
 }
 
-static void not_delivered(struct af_party_run *run, const char *from, const char *why)
+static void not_delivered(struct af_party_run *run, struct af_link *link,
+                          const struct af_bus_item *item, const char *why)
 {
+    const char *from = item->sender == NULL ? "an unknown sender" : item->sender;
     char line[400];
     snprintf(line, sizeof line, "%s: a contract from %.100s is not delivered: %s", run->spec.node,
-             from == NULL ? "an unknown sender" : from, why);
+             from, why);
     run->spec.owner.finding(run->spec.owner.arg, AF_FINDING_UNEXPECTED, line);
+    snprintf(run->rejected[run->rejected_count++ % AF_RUN_REJECTED_SHOWN], AF_RUN_REJECTED_BYTES,
+             "%.100s from %.100s: %s", item->uuid, from, why);
+    af_link_reject(link, item->id, why);
 }
 
 static void came(void *arg, struct af_link *link, const struct af_bus_item *item)
@@ -94,13 +100,14 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     struct af_buf type = AF_BUF_EMPTY;
     const char *why = NULL;
     run->received++;
-    if (!af_bus_item_type(item, &type))
+    if (item->wrong != NULL)
+        why = item->wrong;
+    else if (!af_bus_item_type(item, &type))
         why = "its content is no JSON object";
     else if (item->sender != NULL && member_name(run, item->sender) == NULL)
         why = "its sender is no node of the task";
     if (why != NULL) {
-        not_delivered(run, item->sender, why);
-        af_link_ack(link, item->id);
+        not_delivered(run, link, item, why);
     } else {
         struct af_run_incoming incoming = {.number = item->id,
                                            .sender = item->sender,
@@ -291,6 +298,20 @@ size_t af_party_run_unsent(const struct af_party_run *run)
     for (const struct af_run_step *step = run->first; step != NULL; step = step->next)
         posts += step->post_count;
     return posts;
+}
+
+void af_party_run_rejected(const struct af_party_run *run, struct af_buf *out)
+{
+    size_t shown = run->rejected_count < AF_RUN_REJECTED_SHOWN ? (size_t)run->rejected_count
+                                                               : AF_RUN_REJECTED_SHOWN;
+    af_json_open(out, '[');
+    for (size_t i = run->rejected_count - shown; i < run->rejected_count; i++) {
+        const char *line = run->rejected[i % AF_RUN_REJECTED_SHOWN];
+        af_buf_append_string(out, i == run->rejected_count - shown ? "" : ",");
+        if (!af_json_write_string(out, line, strlen(line)))
+            af_buf_append_string(out, "\"?\"");
+    }
+    af_buf_append_char(out, ']');
 }
 
 uint64_t af_party_run_sent(const struct af_party_run *run)

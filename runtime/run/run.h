@@ -81,6 +81,9 @@ size_t af_party_run_unsent(const struct af_party_run *run); /* posts, also of st
 uint64_t af_party_run_sent(const struct af_party_run *run);
 uint64_t af_party_run_received(const struct af_party_run *run);
 
+/* Appends a JSON list of what came last and could not be read, each in words. */
+void af_party_run_rejected(const struct af_party_run *run, struct af_buf *out);
+
 /* "state 'querying' (flow.lua:12), for sync; nothing has come from p1" */
 void af_party_run_describe(const struct af_party_run *run, struct af_buf *out);
 

@@ -137,6 +137,8 @@ const char *af_serve_address_of(const struct serve_callers *callers, const char 
 void af_serve_push(struct serve_call *call);
 void af_serve_pop(struct serve_call *call);
 void af_serve_ack(struct serve_call *call);
+void af_serve_again(struct serve_call *call);       /* of the node's own … */
+void af_serve_admin_again(struct serve_call *call); /* … of any node's */
 void af_serve_unpark(struct serve_call *call);
 
 void af_serve_nodelist(struct serve_call *call);

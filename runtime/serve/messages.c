@@ -151,7 +151,7 @@ static void popped(void *arg, const struct af_bus_result *result)
         af_serve_bus_error(call, result);
         return;
     }
-    call->serve->counts.acknowledged += pop->ack.count;
+    call->serve->counts.acknowledged += pop->ack.count + pop->reject.count;
     if (result->count > 0 && pop->lease_ns > 0 && is_crowded(call)) {
         refuse_crowded(call);
         return;
@@ -187,20 +187,30 @@ static struct serve_pop *read_pop(struct serve_call *call,
     return NULL;
 }
 
-static struct af_bus_take take_of(const struct serve_call *call, const struct serve_pop *pop)
+static struct af_bus_take take_of(struct serve_call *call, const struct serve_pop *pop)
 {
+    const struct serve_reject *rejects = pop->reject.items;
+    size_t count = pop->ack.count + pop->reject.count;
+    const char **acks = af_arena_alloc(&call->arena, (count + 1) * sizeof *acks);
+    const char **reasons = af_arena_alloc(&call->arena, (count + 1) * sizeof *reasons);
+    for (size_t i = 0; i < count; i++) {
+        bool done = i < pop->ack.count;
+        acks[i] = done ? pop->ack.items[i] : rejects[i - pop->ack.count].uuid;
+        reasons[i] = done ? NULL : rejects[i - pop->ack.count].reason;
+    }
     return (struct af_bus_take){
         .task = pop->task,
         .channel = pop->channel,
-        .node = call->node,
+        .node = pop->node == NULL ? call->node : pop->node,
         .holder = pop->holder,
         .lease_ns = pop->lease_ns,
         .wait_ns = pop->wait_ns,
         .max = pop->max == 0 ? 1 : (size_t)pop->max,
         .release = pop->release,
         .again = pop->again,
-        .acks = pop->ack.items,
-        .ack_count = pop->ack.count,
+        .acks = acks,
+        .reasons = reasons,
+        .ack_count = count,
     };
 }
 
@@ -232,7 +242,7 @@ static void acknowledged(void *arg, const struct af_bus_result *result)
         af_serve_bus_error(call, result);
         return;
     }
-    call->serve->counts.acknowledged += pop->ack.count;
+    call->serve->counts.acknowledged += pop->ack.count + pop->reject.count;
     af_serve_send_task(call, pop->task);
 }
 
@@ -243,4 +253,36 @@ void af_serve_ack(struct serve_call *call)
         return;
     struct af_bus_take take = take_of(call, pop);
     af_bus_ack(call->serve->bus, &take, acknowledged, call);
+}
+
+/* ---- Dead letters, handed out again. ---- */
+
+static void revived(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK) {
+        af_serve_bus_error(call, result);
+        return;
+    }
+    struct af_buf out = af_serve_data();
+    af_buf_printf(&out, "{\"count\":%zu}", result->count);
+    af_serve_send(call, &out);
+}
+
+static void revive(struct serve_call *call, const struct serve_pop *again)
+{
+    if (again == NULL)
+        return;
+    struct af_bus_take which = take_of(call, again);
+    af_bus_revive(call->serve->bus, &which, revived, call);
+}
+
+void af_serve_again(struct serve_call *call)
+{
+    revive(call, read_pop(call, af_serve_read_again));
+}
+
+void af_serve_admin_again(struct serve_call *call)
+{
+    revive(call, read_pop(call, af_serve_read_admin_again));
 }

@@ -134,6 +134,19 @@ bool af_serve_read_push(struct serve_reading *reading, struct serve_push *push, 
 #define AT(field) offsetof(struct serve_pop, field)
 #define ACKS_MAX (10 * AF_BUS_TAKE_MAX)
 
+static const struct serve_field reject_rows[] = {
+    {"uuid", SERVE_TEXT, SERVE_NEEDED, offsetof(struct serve_reject, uuid), 1, ID_MAX, NULL, 0},
+    {"reason", SERVE_TEXT, SERVE_NEEDED, offsetof(struct serve_reject, reason), 1,
+     AF_SERVE_TEXT_BYTES_MAX, NULL, 0},
+    {0},
+};
+
+#define REJECT_ROW                                                                                 \
+    {                                                                                              \
+        "reject", SERVE_RECORDS, SERVE_OR_NULL, AT(reject), 0, AF_BUS_TAKE_MAX, reject_rows,       \
+            sizeof(struct serve_reject)                                                            \
+    }
+
 static const struct serve_field pop_rows[] = {
     {"task_id", SERVE_TEXT, SERVE_NEEDED, AT(task), 1, ID_MAX, NULL, 0},
     {"channel", SERVE_TEXT, SERVE_NEEDED, AT(channel), 1, ID_MAX, NULL, 0},
@@ -143,6 +156,7 @@ static const struct serve_field pop_rows[] = {
     {"ack", SERVE_TEXTS, SERVE_OR_NULL, AT(ack), 0, ACKS_MAX, NULL, 0},
     {"holder", SERVE_TEXT, SERVE_OR_NULL, AT(holder), 0, ID_MAX, NULL, 0},
     {"again", SERVE_BOOLEAN, SERVE_OR_NULL, AT(again), 0, 0, NULL, 0},
+    REJECT_ROW,
     {0},
 };
 
@@ -152,19 +166,51 @@ static const struct serve_field ack_rows[] = {
     {"ack", SERVE_TEXTS, SERVE_NEEDED, AT(ack), 0, ACKS_MAX, NULL, 0},
     {"holder", SERVE_TEXT, SERVE_OR_NULL, AT(holder), 0, ID_MAX, NULL, 0},
     {"release", SERVE_BOOLEAN, SERVE_OR_NULL, AT(release), 0, 0, NULL, 0},
+    REJECT_ROW,
     {0},
 };
+
+#define AGAIN_ROWS                                                                                 \
+    {"task_id", SERVE_TEXT, SERVE_NEEDED, AT(task), 1, ID_MAX, NULL, 0},                           \
+        {"channel", SERVE_TEXT, SERVE_NEEDED, AT(channel), 1, ID_MAX, NULL, 0},                    \
+    {                                                                                              \
+        "message_uuids", SERVE_TEXTS, SERVE_OR_NULL, AT(ack), 0, AF_BUS_DEAD_MAX, NULL, 0          \
+    }
+
+static const struct serve_field again_rows[] = {AGAIN_ROWS, {0}};
+static const struct serve_field admin_again_rows[] = {
+    AGAIN_ROWS,
+    {"node_id", SERVE_TEXT, SERVE_NEEDED, AT(node), 1, ID_MAX, NULL, 0},
+    {0},
+};
+
+static bool read(struct serve_reading *reading, const struct serve_field *rows,
+                 struct serve_pop *pop, const char *body, size_t len)
+{
+    memset(pop, 0, sizeof *pop);
+    return af_serve_read(reading, rows, pop, body == NULL ? "" : body, len);
+}
 
 bool af_serve_read_pop(struct serve_reading *reading, struct serve_pop *pop, const char *body,
                        size_t len)
 {
-    memset(pop, 0, sizeof *pop);
-    return af_serve_read(reading, pop_rows, pop, body == NULL ? "" : body, len);
+    return read(reading, pop_rows, pop, body, len);
 }
 
 bool af_serve_read_ack(struct serve_reading *reading, struct serve_pop *ack, const char *body,
                        size_t len)
 {
-    memset(ack, 0, sizeof *ack);
-    return af_serve_read(reading, ack_rows, ack, body == NULL ? "" : body, len);
+    return read(reading, ack_rows, ack, body, len);
+}
+
+bool af_serve_read_again(struct serve_reading *reading, struct serve_pop *again, const char *body,
+                         size_t len)
+{
+    return read(reading, again_rows, again, body, len);
+}
+
+bool af_serve_read_admin_again(struct serve_reading *reading, struct serve_pop *again,
+                               const char *body, size_t len)
+{
+    return read(reading, admin_again_rows, again, body, len);
 }

@@ -13,10 +13,16 @@ struct serve_push {
 
 struct serve_pop {
     const char *task, *channel, *holder;
+    const char *node; /* of an admin's request: whose queue */
     int64_t wait_ns, lease_ns;
     int64_t max; /* 0: the platform's way, one contract and no list */
     bool again, release;
     struct serve_texts ack;
+    struct serve_records reject;
+};
+
+struct serve_reject {
+    const char *uuid, *reason;
 };
 
 /* Each reads a body; false: the reading's errors say why. Texts go to the reading's arena, contents
@@ -27,5 +33,9 @@ bool af_serve_read_pop(struct serve_reading *reading, struct serve_pop *pop, con
                        size_t len);
 bool af_serve_read_ack(struct serve_reading *reading, struct serve_pop *ack, const char *body,
                        size_t len);
+bool af_serve_read_again(struct serve_reading *reading, struct serve_pop *again, const char *body,
+                         size_t len);
+bool af_serve_read_admin_again(struct serve_reading *reading, struct serve_pop *again,
+                               const char *body, size_t len);
 
 #endif

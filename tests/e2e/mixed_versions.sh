@@ -60,11 +60,12 @@ import shutil, sqlite3, sys
 source = sqlite3.connect(sys.argv[1])
 target = sqlite3.connect(sys.argv[2])
 source.backup(target)
-target.execute("ALTER TABLE contracts DROP COLUMN flow_version")
+target.executescript("ALTER TABLE contracts DROP COLUMN flow_version; ALTER TABLE queues DROP COLUMN first;"
+                     "ALTER TABLE queues DROP COLUMN times; DROP TABLE dead")
 target.execute("PRAGMA user_version = 1")
 target.commit()
 PY
 both older local:old.db local:old.db
 version=$(python3 -c 'import sqlite3; print(sqlite3.connect("old.db").execute("PRAGMA user_version").fetchone()[0])')
-[ "$version" = 2 ] && ok "an older store is brought on" || not_ok "an older store is brought on" "$version"
+[ "$version" = 3 ] && ok "an older store is brought on" || not_ok "an older store is brought on" "$version"
 stop_all

@@ -429,6 +429,7 @@ const struct af_bus_driver af_bus_http = {
     .take = af_bus_http_take,
     .cancel = af_bus_http_cancel,
     .ack = af_bus_http_ack,
+    .revive = af_bus_http_revive,
     .members = af_bus_http_members,
     .put_file = af_bus_http_put_file,
     .get_file = af_bus_http_get_file,

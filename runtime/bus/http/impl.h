@@ -147,6 +147,8 @@ void af_bus_http_publish(struct af_bus *bus, const struct af_bus_post *posts, si
 uint64_t af_bus_http_take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
                           void *arg);
 void af_bus_http_cancel(struct af_bus *bus, uint64_t ticket);
+void af_bus_http_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
+                        void *arg);
 void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                      void *arg);
 

@@ -174,6 +174,31 @@ static void write_holder(struct af_bus_op *op)
         af_bus_op_string(op, "holder", take->holder);
 }
 
+/* What is done with, and what cannot be read. */
+static void write_acks(struct af_bus_op *op, bool needed)
+{
+    const struct af_bus_take *take = &op->take;
+    const char **done = af_arena_alloc(&op->arena, (take->ack_count + 1) * sizeof *done);
+    size_t done_count = 0;
+    for (size_t i = 0; i < take->ack_count; i++)
+        if (take->reasons == NULL || take->reasons[i] == NULL)
+            done[done_count++] = take->acks[i];
+    if (needed || done_count > 0)
+        af_bus_op_strings(op, "ack", done, done_count);
+    if (done_count == take->ack_count)
+        return;
+    af_bus_op_json(op, "reject", "[", 1);
+    for (size_t i = 0, count = 0; i < take->ack_count; i++) {
+        if (take->reasons[i] == NULL)
+            continue;
+        af_buf_append_string(&op->body, count++ == 0 ? "{" : ",{");
+        af_bus_op_string(op, "uuid", take->acks[i]);
+        af_bus_op_string(op, "reason", take->reasons[i]);
+        af_buf_append_char(&op->body, '}');
+    }
+    af_buf_append_char(&op->body, ']');
+}
+
 static int64_t left_ns(const struct af_bus_op *op)
 {
     int64_t left = op->until_ns - af_loop_now_ns(op->bus->head.loop);
@@ -193,8 +218,7 @@ static void pop(void *arg)
     af_bus_op_string(op, "channel", op->take.channel);
     if (op->bus->leases != 0) {
         write_holder(op);
-        if (op->take.ack_count > 0)
-            af_bus_op_strings(op, "ack", op->take.acks, op->take.ack_count);
+        write_acks(op, false);
         af_bus_op_integer(op, "max", (int64_t)op->take.max);
         if (wait_ns > 0)
             write_seconds(op, "wait_seconds", wait_ns);
@@ -241,6 +265,8 @@ static void copy_take(struct af_bus_op *op, const struct af_bus_take *take)
     op->take.node = NULL; /* the service knows whose it is */
     op->take.holder = af_arena_string(&op->arena, take->holder);
     op->take.acks = af_arena_strings(&op->arena, take->acks, take->ack_count);
+    if (take->reasons != NULL)
+        op->take.reasons = af_arena_strings(&op->arena, take->reasons, take->ack_count);
 }
 
 uint64_t af_bus_http_take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
@@ -295,9 +321,25 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
     af_bus_op_string(op, "task_id", op->take.task);
     af_bus_op_string(op, "channel", op->take.channel);
     write_holder(op);
-    af_bus_op_strings(op, "ack", op->take.acks, op->take.ack_count);
+    write_acks(op, true);
     if (op->take.release)
         af_bus_op_json(op, "release", "true", 4);
+    af_bus_op_close(op);
+    op->answered = acknowledged;
+    af_bus_op_post(op, &request);
+}
+
+void af_bus_http_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
+                        void *arg)
+{
+    static const struct af_op_request request = {
+        .path = "/message/again", .attempts = 1, .resend = true};
+    struct af_bus_op *op = af_bus_op_new(bus, "again", done, arg);
+    copy_take(op, which);
+    af_bus_op_open(op);
+    af_bus_op_string(op, "task_id", op->take.task);
+    af_bus_op_string(op, "channel", op->take.channel);
+    af_bus_op_strings(op, "message_uuids", op->take.acks, op->take.ack_count);
     af_bus_op_close(op);
     op->answered = acknowledged;
     af_bus_op_post(op, &request);

@@ -257,19 +257,27 @@ static const char *read_item(struct af_span text, const char *task, struct af_ar
                              struct af_bus_item *item)
 {
     struct item_reading reading = {.arena = arena, .task = task};
-    if (!read_object(text, item_field, &reading) || reading.is_wrong)
+    const char *wrong = NULL;
+    if (!read_object(text, item_field, &reading))
         return "a contract in it is malformed";
-    if (reading.is_other_task)
-        return "a contract in it is of another task";
     if (reading.item.uuid == NULL)
         return "a contract in it has no `message_uuid`";
-    if (reading.item.content == NULL)
-        return "a contract in it has no `message_content` that is an object";
-    if (reading.item.content_len > AF_BUS_CONTENT_BYTES_MAX)
-        return "a contract in it is too large";
+    if (reading.is_wrong)
+        wrong = "its targets are no list of nodes";
+    else if (reading.is_other_task)
+        wrong = "it is of another task";
+    else if (reading.item.content == NULL)
+        wrong = "it has no `message_content` that is an object";
+    else if (reading.item.content_len > AF_BUS_CONTENT_BYTES_MAX)
+        wrong = "it is larger than 12 MiB";
     *item = reading.item;
     if (item->title == NULL)
         item->title = "";
+    item->wrong = wrong;
+    if (wrong != NULL) {
+        item->content = "";
+        item->content_len = 0;
+    }
     return NULL;
 }
 

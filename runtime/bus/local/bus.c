@@ -319,6 +319,8 @@ static void copy_take(struct af_local_op *op, const struct af_bus_take *take)
     op->take.node = af_arena_string(arena, take->node);
     op->take.holder = af_arena_string(arena, take->holder == NULL ? "" : take->holder);
     op->take.acks = af_arena_strings(arena, take->acks, take->ack_count);
+    if (take->reasons != NULL)
+        op->take.reasons = af_arena_strings(arena, take->reasons, take->ack_count);
 }
 
 static uint64_t take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
@@ -345,6 +347,14 @@ static void ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_
 {
     struct af_local_op *op = af_local_op_new(bus, af_local_ack, done, arg);
     copy_take(op, acks);
+    af_local_submit(op);
+}
+
+static void revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
+                   void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, af_local_revive, done, arg);
+    copy_take(op, which);
     af_local_submit(op);
 }
 
@@ -603,6 +613,7 @@ const struct af_bus_driver af_bus_local = {
     .take = take,
     .cancel = cancel,
     .ack = ack,
+    .revive = revive,
     .members = members,
     .put_file = af_local_put_file,
     .get_file = af_local_get_file,

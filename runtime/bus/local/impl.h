@@ -83,6 +83,7 @@ extern const struct af_db_format af_local_format;
 void af_local_publish(struct af_local_store *store, struct af_local_op *op);
 void af_local_take(struct af_local_store *store, struct af_local_op *op); /* may park it */
 void af_local_ack(struct af_local_store *store, struct af_local_op *op);
+void af_local_revive(struct af_local_store *store, struct af_local_op *op);
 void af_local_members(struct af_local_store *store, struct af_local_op *op);
 void af_local_create_task(struct af_local_store *store, struct af_local_op *op);
 void af_local_end_task(struct af_local_store *store, struct af_local_op *op);

@@ -5,7 +5,9 @@
  *   deliveries   one row for each queue that a contract waits in.
  *   queues       one row for each (task, channel, node), with its leases: `handed` is the last
  *                contract that was handed out and perhaps not acknowledged. Leases of a queue are
- *                one holder's, so they need no rows of their own.
+ *                one holder's, so they need no rows of their own. `first` was the first of them
+ *                the last time that it began to hand out from the front, `times` how often.
+ *   dead         what the node of a queue has refused, as it cannot read it, and why.
  *
  * A contract's id is its place in the order of all: what was pushed later is handed out later.
  * Times of leases are by the machine's clock, which nobody sets, and are void after a restart of
@@ -24,13 +26,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEAD_LETTERS                                                                               \
+    "CREATE TABLE dead (queue INTEGER NOT NULL, contract INTEGER NOT NULL, reason TEXT, made "     \
+    "INTEGER NOT NULL, PRIMARY KEY (queue, contract)) STRICT, WITHOUT ROWID;"
+
 const struct af_db_format af_local_format = {
     .name = "message store",
     .application_id = 0x61666c62, /* aflb */
-    .version = 2,
+    .version = 3,
     .upgrades =
         (const char *const[]){
-            "ALTER TABLE contracts ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 0;"},
+            "ALTER TABLE contracts ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 0;",
+            "ALTER TABLE queues ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
+            "ALTER TABLE queues ADD COLUMN times INTEGER NOT NULL DEFAULT 0;" DEAD_LETTERS},
     .schema =
         "CREATE TABLE tasks (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, open INTEGER NOT "
         "NULL, made INTEGER NOT NULL, ended INTEGER) STRICT;"
@@ -41,7 +49,8 @@ const struct af_db_format af_local_format = {
         "channel TEXT NOT NULL, length INTEGER NOT NULL DEFAULT 0, handed INTEGER NOT NULL DEFAULT "
         "0, holder TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0, boot INTEGER NOT "
         "NULL DEFAULT 0, until INTEGER NOT "
-        "NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;"
+        "NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0, first INTEGER NOT NULL DEFAULT 0, times "
+        "INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;" DEAD_LETTERS
         "CREATE TABLE contracts (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, key INTEGER NOT "
         "NULL, uuid TEXT NOT NULL, channel TEXT NOT NULL, title TEXT, sender TEXT, time INTEGER, "
         "taken INTEGER NOT NULL, pending INTEGER NOT NULL, broadcast INTEGER NOT NULL, targets "
@@ -359,19 +368,30 @@ void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const 
 
 /* ---- Acknowledging. ---- */
 
-/* The node is done with the contract: the last one who is takes its content away. Returns whether
- * it waited in the queue, which must be shortened by it. */
-static bool complete(struct af_local_store *store, int64_t queue, int64_t contract)
+static bool leave_queue(struct af_local_store *store, int64_t queue, int64_t contract)
 {
     struct af_db_statement *remove =
         af_db_use(store->db, "DELETE FROM deliveries WHERE queue = ? AND contract = ?");
-    if (af_db_run(af_db_integer(af_db_integer(remove, queue), contract)) == 0)
-        return false;
+    return af_db_run(af_db_integer(af_db_integer(remove, queue), contract)) > 0;
+}
+
+/* One node less wants the contract: the last one takes its content away. */
+static void let_go(struct af_local_store *store, int64_t contract)
+{
     struct af_db_statement *empty = af_db_use(
         store->db, "UPDATE contracts SET pending = pending - 1, content = CASE WHEN pending <= 1 "
                    "THEN NULL ELSE content END, targets = CASE WHEN pending <= 1 THEN NULL ELSE "
                    "targets END WHERE id = ? AND broadcast = 0");
     af_db_run(af_db_integer(empty, contract));
+}
+
+/* The node is done with the contract. Returns whether it waited in the queue, which must be
+ * shortened by it. */
+static bool complete(struct af_local_store *store, int64_t queue, int64_t contract)
+{
+    if (!leave_queue(store, queue, contract))
+        return false;
+    let_go(store, contract);
     return true;
 }
 
@@ -383,7 +403,46 @@ static void shorten(struct af_local_store *store, int64_t queue, int64_t by)
         af_db_run(af_db_integer(af_db_integer(count, by), queue));
 }
 
-static bool acknowledge(struct af_local_store *store, int64_t queue, const char *uuid)
+/* A dead letter of the queue; -1: there are few. */
+static int64_t oldest_of_many_dead(struct af_local_store *store, int64_t queue)
+{
+    struct af_db_statement *find =
+        af_db_use(store->db, "SELECT min(contract), count(*) FROM dead WHERE queue = ?");
+    bool many =
+        af_db_row(af_db_integer(find, queue)) && af_db_column_integer(find, 1) > AF_BUS_DEAD_MAX;
+    int64_t oldest = many ? af_db_column_integer(find, 0) : -1;
+    af_db_reset(find);
+    return oldest;
+}
+
+static void unbury(struct af_local_store *store, int64_t queue, int64_t contract)
+{
+    struct af_db_statement *remove =
+        af_db_use(store->db, "DELETE FROM dead WHERE queue = ? AND contract = ?");
+    af_db_run(af_db_integer(af_db_integer(remove, queue), contract));
+}
+
+/* The node cannot read the contract: it leaves the queue, and stays, for whoever looks after the
+ * task. Returns as above. */
+static bool bury(struct af_local_store *store, int64_t queue, int64_t contract, const char *reason)
+{
+    if (!leave_queue(store, queue, contract))
+        return false;
+    struct af_db_statement *insert = af_db_use(
+        store->db, "INSERT OR REPLACE INTO dead (queue, contract, reason, made) VALUES (?, ?, ?, "
+                   "?)");
+    af_db_text(af_db_integer(af_db_integer(insert, queue), contract), reason);
+    af_db_run(af_db_integer(insert, store->wall_s));
+    int64_t oldest = oldest_of_many_dead(store, queue);
+    if (oldest >= 0) {
+        unbury(store, queue, oldest);
+        let_go(store, oldest);
+    }
+    return true;
+}
+
+static bool acknowledge(struct af_local_store *store, int64_t queue, const char *uuid,
+                        const char *reason)
 {
     struct af_db_statement *find = af_db_use(
         store->db, "SELECT c.id FROM contracts c CROSS JOIN deliveries d ON d.queue = ? AND "
@@ -391,7 +450,9 @@ static bool acknowledge(struct af_local_store *store, int64_t queue, const char 
     af_db_text(af_db_integer(af_db_integer(find, queue), key_of(uuid)), uuid);
     int64_t contract = af_db_row(find) ? af_db_column_integer(find, 0) : -1;
     af_db_reset(find);
-    return contract >= 0 && complete(store, queue, contract);
+    if (contract < 0)
+        return false;
+    return reason == NULL ? complete(store, queue, contract) : bury(store, queue, contract, reason);
 }
 
 /* ---- Taking. ---- */
@@ -574,6 +635,24 @@ static void park(struct af_local_store *store, struct af_local_op *op, const str
     }
 }
 
+/* A queue is handed out from its front: how often already with this contract there? What nobody
+ * acknowledges stays; who looks after the task is told. */
+static void count_first(struct af_local_store *store, const struct af_local_op *op)
+{
+    struct af_db_statement *count = af_db_use(
+        store->db, "UPDATE queues SET times = CASE first WHEN ?1 THEN times + 1 ELSE 1 END, first "
+                   "= ?1 WHERE id = ?2 RETURNING times");
+    af_db_integer(af_db_integer(count, op->result.items[0].id), op->queue);
+    int64_t times = af_db_row(count) ? af_db_column_integer(count, 0) : 0;
+    af_db_reset(count);
+    if (times > 0 && times % AF_BUS_HANDED_OUT_WARN == 0)
+        af_log(AF_LOG_WARNING,
+               "%s: contract %s of task '%s' has been handed out %lld times to node '%s', which "
+               "has not acknowledged it",
+               store->path, op->result.items[0].uuid, op->take.task, (long long)times,
+               op->take.node);
+}
+
 static void hand_out(struct af_local_store *store, struct af_local_op *op)
 {
     const struct af_bus_take *take = &op->take;
@@ -590,6 +669,8 @@ static void hand_out(struct af_local_store *store, struct af_local_op *op)
         return;
     }
     if (take->lease_ns > 0) {
+        if (lease.handed == 0)
+            count_first(store, op);
         write_lease(store, op->queue, take->holder, op->result.items[op->result.count - 1].id,
                     take->lease_ns, store->machine_ns + take->lease_ns);
         return;
@@ -600,18 +681,27 @@ static void hand_out(struct af_local_store *store, struct af_local_op *op)
     shorten(store, op->queue, completed);
 }
 
-/* What a take and an ack have in common: the queue, and what is done with. */
-static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
+static bool find_queue_of(struct af_local_store *store, struct af_local_op *op)
 {
-    struct af_bus_take *take = &op->take;
+    const struct af_bus_take *take = &op->take;
     struct af_local_task task;
     if (!af_local_task(store, op, take->task, &task) ||
         !af_local_need_member(store, op, &task, take->task, take->node))
         return false;
     op->queue = make_queue(store, task.id, take->node, take->channel);
+    return true;
+}
+
+/* What a take and an ack have in common: the queue, and what is done with. */
+static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
+{
+    struct af_bus_take *take = &op->take;
+    if (!find_queue_of(store, op))
+        return false;
     int64_t completed = 0;
     for (size_t i = 0; i < take->ack_count; i++)
-        completed += acknowledge(store, op->queue, take->acks[i]);
+        completed += acknowledge(store, op->queue, take->acks[i],
+                                 take->reasons == NULL ? NULL : take->reasons[i]);
     shorten(store, op->queue, completed);
     return true;
 }
@@ -651,6 +741,48 @@ void af_local_ack(struct af_local_store *store, struct af_local_op *op)
     else if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns)
         write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns,
                     store->machine_ns + lease.lease_ns);
+}
+
+/* ---- Dead letters. ---- */
+
+static bool is_named(const struct af_bus_take *which, const char *uuid)
+{
+    for (size_t i = 0; i < which->ack_count; i++)
+        if (uuid != NULL && strcmp(which->acks[i], uuid) == 0)
+            return true;
+    return which->ack_count == 0;
+}
+
+/* They stand in the queue where they stood, so what was handed out behind the first of them is
+ * handed out again; who holds it knows it. */
+void af_local_revive(struct af_local_store *store, struct af_local_op *op)
+{
+    if (!find_queue_of(store, op))
+        return;
+    int64_t *contracts = NULL;
+    size_t count = 0, cap = 0;
+    struct af_db_statement *list = af_db_use(
+        store->db, "SELECT d.contract, c.uuid FROM dead d JOIN contracts c ON c.id = d.contract "
+                   "WHERE d.queue = ? ORDER BY d.contract");
+    af_db_integer(list, op->queue);
+    while (af_db_row(list)) {
+        if (!is_named(&op->take, af_db_column_text(list, 1)))
+            continue;
+        af_mem_reserve(&contracts, &cap, count + 1, sizeof *contracts);
+        contracts[count++] = af_db_column_integer(list, 0);
+    }
+    af_db_reset(list);
+    for (size_t i = 0; i < count; i++) {
+        unbury(store, op->queue, contracts[i]);
+        put_into(store, op->queue, contracts[i]);
+    }
+    if (count > 0) {
+        struct af_db_statement *back =
+            af_db_use(store->db, "UPDATE queues SET handed = min(handed, ?) WHERE id = ?");
+        af_db_run(af_db_integer(af_db_integer(back, contracts[0] - 1), op->queue));
+    }
+    op->result.count = count;
+    free(contracts);
 }
 
 /* ---- Forgetting. ---- */

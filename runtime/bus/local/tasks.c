@@ -224,6 +224,7 @@ static void forget_contracts(struct af_local_store *store, int64_t task)
 {
     run_for(store, task,
             "DELETE FROM deliveries WHERE queue IN (SELECT id FROM queues WHERE task = ?)");
+    run_for(store, task, "DELETE FROM dead WHERE queue IN (SELECT id FROM queues WHERE task = ?)");
     run_for(store, task, "UPDATE queues SET length = 0, handed = 0 WHERE task = ?");
     /* the newest row stays, so that its id is not given again */
     run_for(store, task,
@@ -366,7 +367,8 @@ static void append_queues(struct af_local_store *store, int64_t task, struct af_
         "SELECT node, channel, length, (SELECT min(c.taken) FROM deliveries d JOIN contracts c ON "
         "c.id = d.contract WHERE d.queue = q.id AND d.contract = (SELECT min(contract) FROM "
         "deliveries WHERE queue = q.id)), (SELECT count(*) FROM deliveries WHERE queue = q.id AND "
-        "contract <= q.handed) FROM queues q WHERE task = ? ORDER BY id");
+        "contract <= q.handed), CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE queue = q.id AND "
+        "contract = q.first) THEN times ELSE 0 END FROM queues q WHERE task = ? ORDER BY id");
     af_db_integer(list, task);
     while (af_db_row(list)) {
         int64_t length = af_db_column_integer(list, 2);
@@ -375,10 +377,30 @@ static void append_queues(struct af_local_store *store, int64_t task, struct af_
         af_json_add_integer(out, "leased", af_db_column_integer(list, 4));
         af_json_add_text(out, "node_id", af_db_column_text(list, 0));
         af_json_add_text(out, "channel", af_db_column_text(list, 1));
+        if (af_db_column_integer(list, 5) >= AF_BUS_HANDED_OUT_WARN)
+            af_json_add_integer(out, "first_handed_out", af_db_column_integer(list, 5));
         int64_t taken = af_db_column_integer(list, 3);
         if (length > 0) /* a row may say anything: an age that cannot be is none */
             af_json_add_integer(out, "oldest_s",
                                 taken < 0 || taken > store->wall_s ? 0 : store->wall_s - taken);
+        af_buf_append_char(out, '}');
+    }
+}
+
+static void append_dead(struct af_local_store *store, int64_t task, struct af_buf *out)
+{
+    struct af_db_statement *list = af_db_use(
+        store->db, "SELECT q.node, q.channel, c.uuid, c.sender, d.reason, d.made FROM dead d JOIN "
+                   "queues q ON q.id = d.queue JOIN contracts c ON c.id = d.contract WHERE q.task "
+                   "= ? ORDER BY d.contract, d.queue LIMIT 1000");
+    af_db_integer(list, task);
+    while (af_db_row(list)) {
+        static const char *const names[] = {"node_id", "channel", "message_uuid", "sender_id",
+                                            "reason"};
+        af_json_open(out, '{');
+        af_json_add_integer(out, "at", af_db_column_integer(list, 5));
+        for (int i = 0; i < 5; i++)
+            af_json_add_text(out, names[i], af_db_column_text(list, i));
         af_buf_append_char(out, '}');
     }
 }
@@ -427,6 +449,8 @@ void af_local_status(struct af_local_store *store, struct af_local_op *op)
         append_members(store, task, out);
         af_buf_append_string(out, "],\"queues\":[");
         append_queues(store, task, out);
+        af_buf_append_string(out, "],\"dead_letters\":[");
+        append_dead(store, task, out);
         af_buf_append_string(out, "],\"notes\":[");
         append_notes(store, task, out);
         af_buf_append_string(out, "]}");
