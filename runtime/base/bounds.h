@@ -191,10 +191,11 @@
 #define AF_CHART_COLUMNS_MIN 40
 #define AF_CHART_COLUMNS_MAX 1000
 
-/* Calls and views that a check tries for an exchange of names alone, before it tells the parties of
- * a role apart after all: they are as many as its parties have orders. */
+/* Calls and views of other orders of names than those of the search that a check tries in any case;
+ * all of them may be as many as parties have orders. */
+#define AF_CHECK_EXCHANGES_MIN 20000
+
 /* States that are looked at for shorter runs than those that a search has come by. */
 #define AF_CHECK_SHORTER_MAX 1000000
-#define AF_CHECK_EXCHANGES_MAX 2000000
 
 #endif

@@ -459,12 +459,16 @@ const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t me
                    sizeof *check->outcomes);
     if (check->outcome_cap > had)
         memset(check->outcomes + had, 0, (check->outcome_cap - had) * sizeof *check->outcomes);
-    if (check->outcomes[number].known)
+    bool is_new = !check->outcomes[number].known;
+    if (!is_new) {
+        af_check_same_called(check, number, false);
         return &check->outcomes[number];
+    }
     struct af_check_outcome out = {.known = true, .violation = AF_CHECK_NONE};
     if (run_twice(check, member, from, input, &out) != 0)
         out.ends_run = true;
     check->outcomes[number] = out;
+    af_check_same_called(check, number, true);
     return &check->outcomes[number];
 }
 

@@ -215,6 +215,7 @@ void af_check_free(struct af_check *check)
     for (size_t i = 0; i < check->end_count; i++)
         free((char *)(uintptr_t)check->ends[i].text);
     free(check->ends);
+    free(check->same_roles);
     free(check->unreached);
     af_check_words_release(&check->told);
     free(check);
@@ -301,6 +302,17 @@ static void tell_violations(struct af_check *check, struct af_check_result *resu
     result->violations = check->violations;
 }
 
+/* The roles whose parties are not told apart: "acceptor, learner". */
+static char *tell_same_roles(const struct af_check *check)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    for (uint32_t role = 0; role < check->flows[0]->role_count; role++)
+        if (af_check_same_role(check, role))
+            af_buf_printf(&text, "%s%s", text.len > 0 ? ", " : "",
+                          check->flows[0]->roles[role].name);
+    return af_buf_take(&text);
+}
+
 /* What a search has found; what it has learnt of calls stays. */
 static void forget(struct af_check *check)
 {
@@ -316,7 +328,7 @@ static void forget(struct af_check *check)
 static int explore(struct af_check *check, af_check_progress_fn *progress, void *arg)
 {
     for (;;) {
-        bool same = af_check_same_on(check);
+        size_t same = af_check_same_on(check);
         int status = af_check_search(check, progress, arg);
         bool again = same != af_check_same_on(check) || (check->wants_late && !check->keeps_late);
         if (status != 0 || !again)
@@ -357,7 +369,9 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
     result->contracts = check->message_keys.count;
     result->views = af_check_world_count(check);
     result->inert = search->inert;
-    result->same = af_check_same_on(check);
+    result->same = af_check_same_on(check) > 0;
+    result->same_believed = result->same && af_check_same_believed(check);
+    result->same_roles = check->same_roles = tell_same_roles(check);
     result->told_apart = af_check_same_why(check);
     for (size_t version = check->version_count; version-- > 0;)
         if (af_script_asked_time(check->scripts[version])[0] != '\0')

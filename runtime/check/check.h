@@ -95,12 +95,14 @@ struct af_check_result { /* borrowed from the check */
     size_t end_count;
     const struct af_check_unreached *unreached;
     size_t unreached_count;
-    uint64_t calls;         /* distinct calls, each of which ran twice */
-    uint64_t locals;        /* distinct parties */
-    uint64_t contracts;     /* distinct contracts */
-    uint64_t views;         /* distinct views of the world that invariants were given */
-    uint64_t inert;         /* contracts that changed nothing, and were never in flight */
-    bool same;              /* parties of a role were not told apart */
+    uint64_t calls;     /* distinct calls, each of which ran twice */
+    uint64_t locals;    /* distinct parties */
+    uint64_t contracts; /* distinct contracts */
+    uint64_t views;     /* distinct views of the world that invariants were given */
+    uint64_t inert;     /* contracts that changed nothing, and were never in flight */
+    bool same;          /* parties of a role were not told apart: of these ones … */
+    const char *same_roles;
+    bool same_believed;     /* … which is shown for many orders of names, and believed of all */
     const char *told_apart; /* why they were, or NULL */
     const char *asked_time; /* where a handler asked for the time, which is 0 here, or NULL */
     uint64_t state_bytes;   /* of all states */

@@ -17,6 +17,7 @@
  *   path.c    the run into a state, as a schedule
  *   short.c   the shortest one
  *   same.c    parties of a role that need not be told apart
+ *   proof.c   whether that is so
  *   rename.c  what is said of a party under another's name
  *   cover.c   what of the flow no run reaches, and what grows without end
  */
@@ -76,6 +77,7 @@ struct af_check_local {
     bool gone;        /* … lost */
     bool rests;       /* in a may_end state */
     bool stateless;   /* it has not started */
+    bool still;       /* it lives, and neither an event nor a timeout moves it any more */
     int64_t least_ns; /* left of its timers; -1: none is armed */
     const struct af_flow_state *about; /* its state */
 };
@@ -187,6 +189,7 @@ struct af_check {
     struct af_check_search *search;
 
     struct af_check_words told; /* texts of the result */
+    char *same_roles;
     struct af_check_violation *violations;
     struct af_check_end *ends;
     size_t end_count;
@@ -237,6 +240,7 @@ struct af_check_left { /* a timer after a call */
 
 struct af_check_outcome {
     bool known;
+    bool asked;                 /* by the search, not only with names exchanged */
     struct af_check_local next; /* its identity; timers are not filled */
     struct af_check_left *timers;
     size_t timer_count, timer_cap;
@@ -343,7 +347,7 @@ struct af_check_next {
     struct af_check_vector made;
     struct af_check_was *changed; /* in it, besides what the step itself does */
     size_t changed_count;
-    struct af_check_vector same, scratch; /* for who picks one of those that are the same */
+    struct af_check_vector same, scratch[2]; /* for who picks one of those that are the same */
     uint64_t transitions, inert;
     bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
     bool cut;    /* something led to a violation behind which nothing is explored */
@@ -419,11 +423,14 @@ void af_check_jobs_run(struct af_check_jobs *jobs, size_t count,
 struct af_check_world *af_check_world_new(struct af_check *check);
 void af_check_world_free(struct af_check_world *world);
 
-/* Whether a state's view is known: AF_CHECK_NONE if it is fine, else the violation. Several threads
- * may ask. */
+/* Whether a state's view is known, and was asked for by af_check_world_asked() where names may be
+ * exchanged: AF_CHECK_NONE if it is fine, else the violation. Several threads may ask. */
 bool af_check_world_known(const struct af_check *check, const struct af_check_vector *state,
                           uint32_t *violation);
 uint32_t af_check_world_look(struct af_check *check, const struct af_check_vector *state);
+
+/* Notes that the search asks for a view that is known. Returns false if it has done so before. */
+bool af_check_world_asked(struct af_check *check, const struct af_check_vector *state);
 uint64_t af_check_world_count(const struct af_check *check);
 uint64_t af_check_world_bytes(const struct af_check *check);
 
@@ -519,20 +526,25 @@ uint32_t af_check_rename(struct af_check *check, uint32_t word, uint32_t a, uint
 
 struct af_check_same *af_check_same_new(const struct af_check *check);
 void af_check_same_free(struct af_check_same *same);
-bool af_check_same_on(const struct af_check *check);
+
+/* How many exchanges of names are made: fewer than before once a role must be told apart. */
+size_t af_check_same_on(const struct af_check *check);
+bool af_check_same_role(const struct af_check *check, uint32_t role);
 
 /* What its tables take; how many calls and views were tried for an exchange alone. */
 uint64_t af_check_same_bytes(const struct af_check *check);
 uint64_t af_check_same_exchanged(const struct af_check *check);
 
-/* Why parties of a role are told apart, or NULL. */
+/* Why parties of a role are told apart, or NULL; whether it is believed, not proved, that those of
+ * others need not be. */
 const char *af_check_same_why(const struct af_check *check);
+bool af_check_same_believed(const struct af_check *check);
 
-/* Makes a state the one that stands for all that are the same (for most of them: two of them may be
- * left, which costs no more than looking at both). Adds the exchanges to swaps, unless that is
- * NULL. Returns false if what that asks for is not known, unless it asks. */
+/* Makes a state the one that stands for all that are the same; of a role of more than four parties
+ * two of them may be left, which costs no more than looking at both. Adds the exchanges to swaps,
+ * unless that is NULL. Returns false if what that asks for is not known, unless it asks. */
 bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
-                        struct af_check_vector *scratch, bool asks, struct af_check_swaps *swaps);
+                        struct af_check_vector scratch[2], bool asks, struct af_check_swaps *swaps);
 
 /* What becomes of a member, a party, a contract when names are exchanged. One thread. */
 uint32_t af_check_same_member(const struct af_check *check, const struct af_check_swaps *swaps,
@@ -542,11 +554,17 @@ uint32_t af_check_same_local(struct af_check *check, const struct af_check_swaps
 uint32_t af_check_same_contract(struct af_check *check, const struct af_check_swaps *swaps,
                                 uint32_t contract);
 
+/* ---- proof.c ---- */
+
+/* A call was asked for. */
+void af_check_same_called(struct af_check *check, uint32_t call, bool is_new);
+
 /* Tries all new calls with names exchanged, unless it is told to stop. One thread, like the next.
  */
 void af_check_same_try(struct af_check *check);
 
-/* What invariants say of a state, having been asked of all that are the same, unless told to stop.
+/* What invariants say of a state, having been asked of it with names exchanged, unless told to
+ * stop.
  */
 uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector *state);
 

@@ -99,6 +99,19 @@ static int64_t least_left(const struct af_check *check, const struct af_check_lo
     return least_ns;
 }
 
+/* Whether nothing moves it any more: no event is handled, no timer armed, and it is not reloaded.
+ */
+static bool is_still(const struct af_check *check, const struct af_check_local *local)
+{
+    size_t event_count = check->flows[0]->event_count, event = 0;
+    if (check->version_count > 1 || local->about == NULL || local->timers != 0 ||
+        local->status != AF_PARTY_ACTIVE || local->recalls != AF_CHECK_NONE)
+        return false;
+    while (event < event_count && local->about->events[event] != AF_EVENT_HANDLED)
+        event++;
+    return event == event_count;
+}
+
 static void derive(struct af_check *check, struct af_check_local *local)
 {
     const struct af_flow_role *role =
@@ -117,6 +130,7 @@ static void derive(struct af_check *check, struct af_check_local *local)
     local->gone = local->status == AF_PARTY_LOST;
     local->rests =
         lives && local->about != NULL && local->about->may_end && local->recalls == AF_CHECK_NONE;
+    local->still = is_still(check, local);
     local->least_ns = least_left(check, local);
     local->view[0] = local->view[1] = af_check_word(&check->words, view, sizeof view);
     local->end = name_end(check, local);

@@ -9,11 +9,11 @@
  * contract whose delivery was possible before another was chosen, and stands before that in order,
  * sleeps behind it: the state that both lead to is found the other way round.
  *
- * A contract that changes nothing (its receiver has ended, or ignores it in all states) is left
- * out. But as long as it is on its way the run has not ended: parties may still crash, vanish, be
- * reloaded, and timeouts come that are due, or early. So where such things may come a state says
- * from whom, and to which that live, something was left out since time last passed; what one that
- * is down has sent, or is to get, outlasts that. */
+ * A contract that changes nothing is left out: its receiver has ended, or ignores it in all states,
+ * or in one that it does not leave any more. But as long as it is on its way the run has not ended:
+ * parties may still crash, vanish, be reloaded, and timeouts come that are due, or early. So where
+ * such things may come a state says from whom, and to which that live, something was left out since
+ * time last passed; what one that is down has sent, or is to get, outlasts that. */
 #include "check/impl.h"
 
 #include "base/mem.h"
@@ -28,7 +28,8 @@ void af_check_next_init(struct af_check_next *next, struct af_check *check)
     af_check_vector_init(check, &next->state);
     af_check_vector_init(check, &next->made);
     af_check_vector_init(check, &next->same);
-    af_check_vector_init(check, &next->scratch);
+    af_check_vector_init(check, &next->scratch[0]);
+    af_check_vector_init(check, &next->scratch[1]);
     next->changed = af_mem_zero(4 * (size_t)check->members, sizeof *next->changed);
 }
 
@@ -37,7 +38,8 @@ void af_check_next_release(struct af_check_next *next)
     af_check_vector_release(&next->state);
     af_check_vector_release(&next->made);
     af_check_vector_release(&next->same);
-    af_check_vector_release(&next->scratch);
+    af_check_vector_release(&next->scratch[0]);
+    af_check_vector_release(&next->scratch[1]);
     free(next->changed);
 }
 
@@ -99,6 +101,14 @@ static bool must_be_seen(const struct af_check *check)
                                  (budget[AF_CHECK_CRASH] > 0 && budget[AF_CHECK_EARLY] > 0));
 }
 
+/* Whether a party ignores a contract in the state that it does not leave any more. */
+static bool is_deaf(const struct af_check *check, uint32_t local, uint32_t contract)
+{
+    int event = check->messages[contract].event[0];
+    return check->locals[local].still && event >= 0 &&
+           check->locals[local].about->events[event] == AF_EVENT_IGNORED;
+}
+
 /* Whether a contract of the state that is made need not be on its way: it changes nothing, now or
  * later. One that is unexpected is told of. */
 static bool vanishes(struct af_check_next *next, const struct af_check_label *label,
@@ -115,7 +125,8 @@ static bool vanishes(struct af_check_next *next, const struct af_check_label *la
         leave_out(next, contract);
         return true;
     }
-    if (!fresh || !message->inert || !check->locals[receiver].takes || must_be_seen(check))
+    bool inert = (fresh && message->inert) || is_deaf(check, receiver, contract);
+    if (!inert || !check->locals[receiver].takes || must_be_seen(check))
         return false;
     const struct af_check_step *done = step(next, receiver, AF_CHECK_CONTRACT | contract);
     if (done != NULL && done->violation != AF_CHECK_NONE && next->violation != NULL)
@@ -200,8 +211,9 @@ static void make(struct af_check_next *next, const struct change *change)
     }
     af_check_vector_reserve(made, state->count + sends);
     if (change->member != AF_CHECK_NONE) {
-        ended =
-            check->locals[change->local].over && !check->locals[made->locals[change->member]].over;
+        const struct af_check_local *now = &check->locals[change->local],
+                                    *before = &check->locals[made->locals[change->member]];
+        ended = (now->over && !before->over) || (now->still && !before->still);
         made->locals[change->member] = change->local;
     }
     if (change->budget >= 0)
@@ -247,8 +259,10 @@ static bool is_late(const struct af_check_next *next, size_t i)
 {
     const struct af_check *check = next->check;
     const struct af_check_message *message = &check->messages[next->state.contracts[i]];
-    return check->locals[next->state.locals[message->to]].over ||
-           (message->inert && !message->nowhere[0] && !check->options->fifo);
+    uint32_t receiver = next->state.locals[message->to];
+    bool ignored = (message->inert && !message->nowhere[0]) ||
+                   is_deaf(check, receiver, next->state.contracts[i]);
+    return check->locals[receiver].over || (ignored && !check->options->fifo);
 }
 
 static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind kind)
@@ -516,10 +530,10 @@ enum af_check_rest af_check_next(struct af_check_next *next)
 const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
                                                  const struct af_check_vector *child)
 {
-    if (!af_check_same_on(next->check))
+    if (af_check_same_on(next->check) == 0)
         return child;
     af_check_vector_copy(next->check, &next->same, child);
-    if (af_check_same_pick(next->check, &next->same, &next->scratch, next->asks, next->swaps))
+    if (af_check_same_pick(next->check, &next->same, next->scratch, next->asks, next->swaps))
         return &next->same;
     next->missed = true;
     return NULL;

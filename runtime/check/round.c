@@ -60,7 +60,8 @@ struct af_check_round {
     struct piece *pieces; /* and one more, for the states that were missed */
     const uint64_t *states;
     size_t count;
-    bool invariants, sleeps, same;
+    bool invariants, sleeps;
+    size_t same; /* exchanges of names */
 };
 
 /* ---- What a piece comes to. ---- */
@@ -103,7 +104,7 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct piece *piece = worker->piece;
     struct entry entry = {.parent = worker->state};
     uint32_t violation;
-    if (worker->round->same && is_told_to_stop(worker)) {
+    if (worker->round->same > 0 && is_told_to_stop(worker)) {
         worker->next.missed = true;
         return;
     }
@@ -360,7 +361,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
         add_all(round, &round->pieces[PIECES], 1, 0);
     else
         af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
-    if (round->same && !af_check_same_on(check))
+    if (round->same != af_check_same_on(check))
         return false; /* all is done again, otherwise */
     if (check->wants_late && !check->keeps_late)
         return false; /* as well */
@@ -382,11 +383,11 @@ struct af_check_round *af_check_round_new(struct af_check *check)
         worker->next.arg = worker;
         worker->next.child = on_child;
         worker->next.violation = on_violation;
-        worker->next.sleeps = check->options->reduce && !af_check_same_on(check);
+        worker->next.sleeps = check->options->reduce && af_check_same_on(check) == 0;
     }
     round->same = af_check_same_on(check);
     round->sleeps =
-        check->options->reduce && !round->same; /* an order of names says nothing then */
+        check->options->reduce && round->same == 0; /* an order of names says nothing then */
     for (size_t version = 0; version < check->version_count; version++)
         round->invariants = round->invariants || check->flows[version]->has_invariants;
     return round;

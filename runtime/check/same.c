@@ -3,34 +3,13 @@
  * If two neighbours of a role exchange their names everywhere, a state becomes one from which the
  * same can happen, with the names exchanged; so of all states that are the same but for such
  * exchanges one is enough. That is so only where each handler does the exchanged thing for the
- * exchanged call, and each invariant says the same: every distinct call and view is tried with each
- * exchange, and one that differs switches this off: then the search begins anew. */
-#include "check/impl.h"
+ * exchanged call, and each invariant says the same: proof.c looks whether they do, role by role. */
+#include "check/same.h"
 
-#include "base/bounds.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct swap { /* of two neighbours */
-    uint32_t a, b;
-    uint32_t *locals, *messages; /* what each becomes, or AF_CHECK_NONE: not known yet */
-    size_t local_count, local_cap, message_count, message_cap;
-};
-
-struct af_check_same {
-    struct swap *swaps;
-    size_t count;
-    size_t tried;       /* calls */
-    uint64_t exchanged; /* calls and views that were tried for an exchange alone */
-    bool off;
-    char why[400];
-    uint32_t *ranks; /* of each party: those of one role are put in order by it */
-    size_t rank_count, rank_cap;
-    struct af_check_words rank_keys;
-};
 
 struct af_check_same *af_check_same_new(const struct af_check *check)
 {
@@ -39,7 +18,9 @@ struct af_check_same *af_check_same_new(const struct af_check *check)
     for (uint32_t i = 0; i + 1 < check->members; i++)
         if (check->roles[0][i] == check->roles[0][i + 1])
             same->swaps[same->count++] = (struct swap){.a = i, .b = i + 1};
-    same->off = same->count == 0 || !check->options->reduce || check->version_count > 1;
+    if (!check->options->reduce || check->version_count > 1)
+        same->count = 0;
+    same->on = same->count;
     return same;
 }
 
@@ -52,20 +33,38 @@ void af_check_same_free(struct af_check_same *same)
         free(same->swaps[i].messages);
     }
     af_check_words_release(&same->rank_keys);
+    af_buf_release(&same->why);
+    free(same->calls);
+    free(same->ahead);
+    free(same->views);
     free(same->ranks);
     free(same->swaps);
     free(same);
 }
 
-bool af_check_same_on(const struct af_check *check)
+size_t af_check_same_on(const struct af_check *check)
 {
-    return !check->same->off;
+    return check->same->on;
+}
+
+bool af_check_same_role(const struct af_check *check, uint32_t role)
+{
+    for (size_t i = 0; i < check->same->on; i++)
+        if (check->roles[0][check->same->swaps[i].a] == role)
+            return true;
+    return false;
+}
+
+bool af_check_same_believed(const struct af_check *check)
+{
+    return check->same->believed;
 }
 
 uint64_t af_check_same_bytes(const struct af_check *check)
 {
     const struct af_check_same *same = check->same;
-    uint64_t bytes = same->rank_cap * sizeof *same->ranks + af_check_words_bytes(&same->rank_keys);
+    uint64_t bytes = same->rank_cap * sizeof *same->ranks + af_check_words_bytes(&same->rank_keys) +
+                     (same->call_cap + same->ahead_cap + same->view_cap) * sizeof(uint32_t);
     for (size_t i = 0; i < same->count; i++)
         bytes += (same->swaps[i].local_cap + same->swaps[i].message_cap) * sizeof(uint32_t);
     return bytes;
@@ -78,15 +77,10 @@ uint64_t af_check_same_exchanged(const struct af_check *check)
 
 const char *af_check_same_why(const struct af_check *check)
 {
-    return check->same->why[0] == '\0' ? NULL : check->same->why;
+    return check->same->why.len == 0 ? NULL : af_buf_text(&check->same->why);
 }
 
 /* ---- Exchanging. ---- */
-
-static uint32_t other(const struct swap *swap, uint32_t member)
-{
-    return member == swap->a ? swap->b : member == swap->b ? swap->a : member;
-}
 
 static uint32_t *slot(uint32_t **items, size_t *count, size_t *cap, uint32_t number)
 {
@@ -96,13 +90,13 @@ static uint32_t *slot(uint32_t **items, size_t *count, size_t *cap, uint32_t num
     return &(*items)[number];
 }
 
-static uint32_t swap_message(struct af_check *check, struct swap *swap, uint32_t number)
+uint32_t af_check_swap_message(struct af_check *check, struct swap *swap, uint32_t number)
 {
     if (number < swap->message_count && swap->messages[number] != AF_CHECK_NONE)
         return swap->messages[number];
     struct af_check_message message = check->messages[number];
-    message.from = other(swap, message.from);
-    message.to = other(swap, message.to);
+    message.from = af_check_swap_other(swap, message.from);
+    message.to = af_check_swap_other(swap, message.to);
     message.content = af_check_rename(check, message.content, swap->a, swap->b);
     uint32_t swapped = af_check_message(check, &message);
     *slot(&swap->messages, &swap->message_count, &swap->message_cap, number) = swapped;
@@ -114,7 +108,7 @@ static uint32_t swap_text(struct af_check *check, const struct swap *swap, uint3
     return text == 0 ? 0 : af_check_rename(check, text - 1, swap->a, swap->b) + 1;
 }
 
-static void swap_identity(struct af_check *check, struct swap *swap, struct af_check_local *local)
+void af_check_swap_identity(struct af_check *check, struct swap *swap, struct af_check_local *local)
 {
     size_t len;
     af_check_word_bytes(&check->words, local->deferred, &len);
@@ -122,8 +116,8 @@ static void swap_identity(struct af_check *check, struct swap *swap, struct af_c
     uint32_t *deferred = af_mem_zero(count + 1, sizeof *deferred);
     memcpy(deferred, af_check_word_bytes(&check->words, local->deferred, NULL), len);
     for (size_t i = 0; i < count; i++)
-        deferred[i] = swap_message(check, swap, deferred[i]);
-    local->member = other(swap, local->member);
+        deferred[i] = af_check_swap_message(check, swap, deferred[i]);
+    local->member = af_check_swap_other(swap, local->member);
     local->data = af_check_rename(check, local->data, swap->a, swap->b);
     local->result = swap_text(check, swap, local->result);
     local->reason = swap_text(check, swap, local->reason);
@@ -131,12 +125,12 @@ static void swap_identity(struct af_check *check, struct swap *swap, struct af_c
     free(deferred);
 }
 
-static uint32_t swap_local(struct af_check *check, struct swap *swap, uint32_t number)
+uint32_t af_check_swap_local(struct af_check *check, struct swap *swap, uint32_t number)
 {
     if (number < swap->local_count && swap->locals[number] != AF_CHECK_NONE)
         return swap->locals[number];
     struct af_check_local local = check->locals[number];
-    swap_identity(check, swap, &local);
+    af_check_swap_identity(check, swap, &local);
     uint32_t swapped = af_check_local(check, &local);
     *slot(&swap->locals, &swap->local_count, &swap->local_cap, number) = swapped;
     return swapped;
@@ -196,21 +190,18 @@ static bool ranks_known(const struct af_check *check, const struct af_check_vect
 }
 
 /* Whether all that an exchange asks of this state is known. */
-static bool known(const struct af_check *check, const struct af_check_vector *vector)
+static bool known(const struct af_check *check, const struct swap *swap,
+                  const struct af_check_vector *vector)
 {
-    const struct af_check_same *same = check->same;
-    for (size_t s = 0; s < same->count; s++) {
-        const struct swap *swap = &same->swaps[s];
-        for (uint32_t i = 0; i < check->members; i++)
-            if (vector->locals[i] >= swap->local_count ||
-                swap->locals[vector->locals[i]] == AF_CHECK_NONE)
-                return false;
-        for (size_t i = 0; i < vector->count; i++)
-            if (vector->contracts[i] >= swap->message_count ||
-                swap->messages[vector->contracts[i]] == AF_CHECK_NONE)
-                return false;
-    }
-    return ranks_known(check, vector);
+    for (uint32_t i = 0; i < check->members; i++)
+        if (vector->locals[i] >= swap->local_count ||
+            swap->locals[vector->locals[i]] == AF_CHECK_NONE)
+            return false;
+    for (size_t i = 0; i < vector->count; i++)
+        if (vector->contracts[i] >= swap->message_count ||
+            swap->messages[vector->contracts[i]] == AF_CHECK_NONE)
+            return false;
+    return true;
 }
 
 static void apply(struct af_check *check, struct swap *swap, const struct af_check_vector *from,
@@ -219,10 +210,11 @@ static void apply(struct af_check *check, struct swap *swap, const struct af_che
     memcpy(to->budget, from->budget, sizeof to->budget);
     af_check_vector_reserve(to, from->count);
     for (uint32_t i = 0; i < check->members; i++)
-        to->locals[other(swap, i)] = swap_local(check, swap, from->locals[i]);
+        to->locals[af_check_swap_other(swap, i)] =
+            af_check_swap_local(check, swap, from->locals[i]);
     to->count = from->count;
     for (size_t i = 0; i < from->count; i++) {
-        to->contracts[i] = swap_message(check, swap, from->contracts[i]);
+        to->contracts[i] = af_check_swap_message(check, swap, from->contracts[i]);
         to->flags[i] = 0;
     }
     sort_contracts(check, to);
@@ -247,19 +239,28 @@ static int compare(struct af_check *check, const struct af_check_vector *a,
     return 0;
 }
 
-bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
-                        struct af_check_vector *scratch, bool asks, struct af_check_swaps *swaps)
+static void add_swap(struct af_check_swaps *swaps, size_t s)
+{
+    if (swaps == NULL)
+        return;
+    af_mem_reserve(&swaps->items, &swaps->cap, swaps->count + 1, sizeof *swaps->items);
+    swaps->items[swaps->count++] = (uint32_t)s;
+}
+
+/* Exchanges neighbours until no exchange makes a lesser state. Returns false if what that asks for
+ * is not known. */
+static bool sort(struct af_check *check, struct af_check_vector *vector,
+                 struct af_check_vector *scratch, bool asks, struct af_check_swaps *swaps)
 {
     struct af_check_same *same = check->same;
-    bool changed = true;
-    while (changed) {
+    for (bool changed = true; changed;) {
         changed = false;
-        for (size_t s = 0; s < same->count; s++) {
+        for (size_t s = 0; s < same->on; s++) {
             struct swap *swap = &same->swaps[s];
-            if (!asks && !known(check, vector))
-                return false;
             if (rank(check, vector->locals[swap->a]) < rank(check, vector->locals[swap->b]))
                 continue;
+            if (!asks && !known(check, swap, vector))
+                return false;
             apply(check, swap, vector, scratch);
             if (!asks && !ranks_known(check, scratch))
                 return false;
@@ -267,11 +268,59 @@ bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
                 continue;
             af_check_vector_copy(check, vector, scratch);
             changed = true;
-            if (swaps == NULL)
-                continue;
-            af_mem_reserve(&swaps->items, &swaps->cap, swaps->count + 1, sizeof *swaps->items);
-            swaps->items[swaps->count++] = (uint32_t)s;
+            add_swap(swaps, s);
         }
+    }
+    return true;
+}
+
+/* Exchanges by which three, or four, parties come to stand in every order. */
+static const uint8_t three[] = {1, 0, 1, 0, 1};
+static const uint8_t four[] = {2, 1, 0, 2, 0, 1, 2, 0, 2, 1, 0, 2, 0, 1, 2, 0, 2, 1, 0, 2, 0, 1, 2};
+
+/* The least of all orders of a role, whose first exchange is this one. Returns false if what that
+ * asks for is not known. */
+static bool try_orders(struct af_check *check, struct af_check_vector *vector, size_t first,
+                       const uint8_t *order, size_t count, struct af_check_vector scratch[2],
+                       bool asks, struct af_check_swaps *swaps)
+{
+    struct af_check_vector *least = &scratch[1];
+    size_t best = 0;
+    af_check_vector_copy(check, least, vector);
+    for (size_t i = 0; i < count; i++) {
+        struct swap *swap = &check->same->swaps[first + order[i]];
+        if (!asks && !known(check, swap, vector))
+            return false;
+        apply(check, swap, vector, &scratch[0]);
+        if (!asks && !ranks_known(check, &scratch[0]))
+            return false;
+        af_check_vector_copy(check, vector, &scratch[0]);
+        if (compare(check, vector, least) >= 0)
+            continue;
+        af_check_vector_copy(check, least, vector);
+        best = i + 1;
+    }
+    af_check_vector_copy(check, vector, least);
+    for (size_t i = 0; i < best; i++)
+        add_swap(swaps, first + order[i]);
+    return true;
+}
+
+bool af_check_same_pick(struct af_check *check, struct af_check_vector *vector,
+                        struct af_check_vector scratch[2], bool asks, struct af_check_swaps *swaps)
+{
+    struct af_check_same *same = check->same;
+    if ((!asks && !ranks_known(check, vector)) || !sort(check, vector, &scratch[0], asks, swaps))
+        return false;
+    for (size_t first = 0, end; first < same->on; first = end) {
+        for (end = first + 1; end < same->on && same->swaps[end].a == same->swaps[end - 1].b;)
+            end++;
+        bool is_three = end - first == 2, is_four = end - first == 3;
+        if (!is_three && !is_four)
+            continue;
+        if (!try_orders(check, vector, first, is_three ? three : four,
+                        is_three ? sizeof three : sizeof four, scratch, asks, swaps))
+            return false;
     }
     return true;
 }
@@ -280,7 +329,7 @@ uint32_t af_check_same_member(const struct af_check *check, const struct af_chec
                               uint32_t member)
 {
     for (size_t i = 0; i < swaps->count; i++)
-        member = other(&check->same->swaps[swaps->items[i]], member);
+        member = af_check_swap_other(&check->same->swaps[swaps->items[i]], member);
     return member;
 }
 
@@ -288,7 +337,7 @@ uint32_t af_check_same_local(struct af_check *check, const struct af_check_swaps
                              uint32_t local)
 {
     for (size_t i = 0; i < swaps->count; i++)
-        local = swap_local(check, &check->same->swaps[swaps->items[i]], local);
+        local = af_check_swap_local(check, &check->same->swaps[swaps->items[i]], local);
     return local;
 }
 
@@ -296,197 +345,6 @@ uint32_t af_check_same_contract(struct af_check *check, const struct af_check_sw
                                 uint32_t contract)
 {
     for (size_t i = 0; i < swaps->count; i++)
-        contract = swap_message(check, &check->same->swaps[swaps->items[i]], contract);
+        contract = af_check_swap_message(check, &check->same->swaps[swaps->items[i]], contract);
     return contract;
-}
-
-/* ---- Trying. ---- */
-
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static bool same_sends(struct af_check *check, struct swap *swap,
-                       const struct af_check_outcome *one, const struct af_check_outcome *two)
-{
-    if (one->send_count != two->send_count)
-        return false;
-    size_t count = one->send_count;
-    uint32_t *a = af_mem_zero(count + 1, sizeof *a), *b = af_mem_zero(count + 1, sizeof *b);
-    for (size_t i = 0; i < count; i++) {
-        a[i] = swap_message(check, swap, one->sends[i]);
-        b[i] = two->sends[i];
-    }
-    qsort(a, count, sizeof *a, by_number);
-    qsort(b, count, sizeof *b, by_number);
-    bool same = memcmp(a, b, count * sizeof *a) == 0;
-    free(a);
-    free(b);
-    return same;
-}
-
-static bool exchanged(struct af_check *check, struct swap *swap, struct af_check_outcome one,
-                      struct af_check_outcome two)
-{
-    struct af_check_local next = one.next;
-    bool fine = (one.violation == AF_CHECK_NONE) == (two.violation == AF_CHECK_NONE) &&
-                one.ends_run == two.ends_run && one.timer_count == two.timer_count;
-    if (one.violation != AF_CHECK_NONE && fine)
-        return check->found[one.violation].kind == check->found[two.violation].kind;
-    swap_identity(check, swap, &next);
-    if (!fine || memcmp(&next, &two.next, AF_CHECK_LOCAL_KEYS * sizeof(uint32_t)) != 0)
-        return false;
-    for (size_t i = 0; i < one.timer_count; i++) {
-        size_t k = 0;
-        while (k < two.timer_count && one.timers[i].name != two.timers[k].name)
-            k++;
-        if (k == two.timer_count || one.timers[i].left_ns != two.timers[k].left_ns)
-            return false;
-    }
-    return same_sends(check, swap, &one, &two);
-}
-
-/* Counts a call or a view that is tried for an exchange alone. Too many of them switch this off. */
-static bool may_exchange(struct af_check *check)
-{
-    struct af_check_same *same = check->same;
-    if (++same->exchanged <= AF_CHECK_EXCHANGES_MAX)
-        return true;
-    same->off = true;
-    snprintf(same->why, sizeof same->why,
-             "to show that they need not be takes more than %d calls and views",
-             AF_CHECK_EXCHANGES_MAX);
-    return false;
-}
-
-static void switch_off(struct af_check *check, const char *place, const struct swap *swap,
-                       const char *what)
-{
-    struct af_check_same *same = check->same;
-    same->off = true;
-    snprintf(same->why, sizeof same->why, "%s: %s tells %s from %s", place, what,
-             check->who[swap->a].id, check->who[swap->b].id);
-}
-
-/* One call, with one exchange. */
-static void try_call(struct af_check *check, struct swap *swap, uint32_t member, uint32_t from,
-                     uint32_t input)
-{
-    uint32_t swapped_input = input, swapped_from = AF_CHECK_NONE;
-    if (from != AF_CHECK_NONE)
-        swapped_from = swap_local(check, swap, from);
-    if (from != AF_CHECK_NONE && input < AF_CHECK_TIMER)
-        swapped_input = swap_message(check, swap, input);
-    uint32_t calls = check->call_keys.count;
-    struct af_check_outcome one = *af_check_call(check, member, from, input);
-    struct af_check_outcome two =
-        *af_check_call(check, other(swap, member), swapped_from, swapped_input);
-    if (check->why.kind != AF_FAILURE_NONE || af_script_interrupted() ||
-        exchanged(check, swap, one, two)) {
-        if (check->call_keys.count > calls)
-            may_exchange(check);
-        return;
-    }
-    struct af_buf where = AF_BUF_EMPTY, what = AF_BUF_EMPTY;
-    af_check_describe_call(check, member, from, input, &where, &what);
-    switch_off(check, af_buf_text(&where), swap, af_buf_text(&what));
-    af_buf_release(&where);
-    af_buf_release(&what);
-}
-
-/* The party of a call's key; any time left of its timers will do. */
-static uint32_t local_of(struct af_check *check, const uint32_t *key)
-{
-    struct af_check_local local = {0};
-    memcpy(&local, key, AF_CHECK_CALL_KEYS * sizeof *key);
-    size_t len;
-    const uint32_t *names = af_check_word_bytes(&check->words, local.timers, &len);
-    size_t count = len / sizeof *names;
-    struct af_check_timer *timers = af_mem_zero(count + 1, sizeof *timers);
-    for (size_t i = 0; i < count; i++)
-        timers[i].name = names[i];
-    local.timers = count == 0 ? 0 : af_check_word(&check->words, timers, count * sizeof *timers);
-    free(timers);
-    return af_check_local(check, &local);
-}
-
-void af_check_same_try(struct af_check *check)
-{
-    struct af_check_same *same = check->same;
-    for (; !same->off && af_check_goes_on(check) && same->tried < check->call_keys.count;
-         same->tried++) {
-        size_t len;
-        uint32_t key[16];
-        const void *bytes = af_check_word_bytes(&check->call_keys, (uint32_t)same->tried, &len);
-        memcpy(key, bytes, len);
-        uint32_t from = key[1] == AF_CHECK_NONE ? AF_CHECK_NONE : local_of(check, key + 3);
-        for (size_t s = 0; s < same->count && !same->off && af_check_goes_on(check); s++)
-            try_call(check, &same->swaps[s], key[0], from, key[2]);
-    }
-}
-
-/* The walk through all views that are the same as a state's, by exchanges: where it stands, and the
- * exchanges by which it came there. An exchange undoes itself, so they lead back, too. */
-struct walk {
-    uint32_t *locals, *scratch; /* by member */
-    uint32_t *trail;
-    size_t count, cap;
-};
-
-static void exchange(struct af_check *check, struct walk *walk, struct swap *swap)
-{
-    for (uint32_t i = 0; i < check->members; i++)
-        walk->scratch[other(swap, i)] = swap_local(check, swap, walk->locals[i]);
-    uint32_t *moved = walk->scratch;
-    walk->scratch = walk->locals;
-    walk->locals = moved;
-}
-
-/* Goes to the view behind an exchange, if that is new: its own ones are looked at next. */
-static bool goes_to(struct af_check *check, struct walk *walk, size_t s, bool fine)
-{
-    struct af_check_same *same = check->same;
-    struct swap *swap = &same->swaps[s];
-    uint32_t violation;
-    exchange(check, walk, swap);
-    const struct af_check_vector state = {.locals = walk->locals};
-    bool known = af_check_world_known(check, &state, &violation);
-    if (!known)
-        violation = af_check_world_look(check, &state);
-    if (!af_script_interrupted() && fine != (violation == AF_CHECK_NONE))
-        switch_off(check, af_script_file(check->scripts[0])->name, swap, "an invariant");
-    if (known || !may_exchange(check)) {
-        exchange(check, walk, swap);
-        return false;
-    }
-    af_mem_reserve(&walk->trail, &walk->cap, walk->count + 1, sizeof *walk->trail);
-    walk->trail[walk->count++] = (uint32_t)s;
-    return true;
-}
-
-uint32_t af_check_same_view(struct af_check *check, const struct af_check_vector *state)
-{
-    struct af_check_same *same = check->same;
-    uint32_t violation;
-    if (same->off || af_check_world_known(check, state, &violation))
-        return af_check_world_look(check, state);
-    violation = af_check_world_look(check, state);
-    struct walk walk = {.locals = af_mem_zero(check->members, sizeof(uint32_t)),
-                        .scratch = af_mem_zero(check->members, sizeof(uint32_t))};
-    memcpy(walk.locals, state->locals, check->members * sizeof(uint32_t));
-    size_t s = 0;
-    while (!same->off && af_check_goes_on(check) && (s < same->count || walk.count > 0)) {
-        if (s < same->count) {
-            s = goes_to(check, &walk, s, violation == AF_CHECK_NONE) ? 0 : s + 1;
-            continue;
-        }
-        s = walk.trail[--walk.count];
-        exchange(check, &walk, &same->swaps[s++]);
-    }
-    free(walk.locals);
-    free(walk.scratch);
-    free(walk.trail);
-    return violation;
 }

@@ -16,6 +16,7 @@
 struct view { /* open addressing; all zero: free */
     uint64_t a, b;
     uint32_t violation;
+    uint32_t asked;
 };
 
 struct af_check_world {
@@ -57,7 +58,7 @@ static unsigned judge_of(const struct af_check *check, const struct af_check_vec
 static struct view key_of(const struct af_check *check, const struct af_check_vector *state,
                           unsigned judge)
 {
-    struct view key = {judge + 1, 0x9E3779B97F4A7C15u, 0};
+    struct view key = {judge + 1, 0x9E3779B97F4A7C15u, 0, 0};
     for (uint32_t i = 0; i < check->members; i++) {
         uint64_t view = check->locals[state->locals[i]].view[0];
         uint64_t pair[2] = {key.a, view};
@@ -78,18 +79,33 @@ static size_t place(const struct af_check_world *world, const struct view *key)
     return at;
 }
 
+/* The known view of a state, or NULL. */
+static struct view *find(const struct af_check *check, const struct af_check_vector *state)
+{
+    struct view key = key_of(check, state, judge_of(check, state));
+    struct view *view = &check->world->views[place(check->world, &key)];
+    return view->a != 0 ? view : NULL;
+}
+
 bool af_check_world_known(const struct af_check *check, const struct af_check_vector *state,
                           uint32_t *violation)
 {
-    const struct af_check_world *world = check->world;
     *violation = AF_CHECK_NONE;
-    unsigned judge = judge_of(check, state);
-    if (!check->flows[judge]->has_invariants)
+    if (!check->flows[judge_of(check, state)]->has_invariants)
         return true;
-    struct view key = key_of(check, state, judge);
-    const struct view *view = &world->views[place(world, &key)];
-    *violation = view->violation;
-    return view->a != 0;
+    const struct view *view = find(check, state);
+    if (view != NULL)
+        *violation = view->violation;
+    return view != NULL && (view->asked != 0 || af_check_same_on(check) == 0);
+}
+
+bool af_check_world_asked(struct af_check *check, const struct af_check_vector *state)
+{
+    struct view *view = find(check, state);
+    bool asked = view == NULL || view->asked != 0;
+    if (!asked)
+        view->asked = 1;
+    return !asked;
 }
 
 uint64_t af_check_world_count(const struct af_check *check)
@@ -196,10 +212,12 @@ static void grow(struct af_check_world *world)
 uint32_t af_check_world_look(struct af_check *check, const struct af_check_vector *state)
 {
     struct af_check_world *world = check->world;
-    uint32_t violation;
-    if (af_check_world_known(check, state, &violation))
-        return violation;
     unsigned judge = judge_of(check, state);
+    if (!check->flows[judge]->has_invariants)
+        return AF_CHECK_NONE;
+    const struct view *known = find(check, state);
+    if (known != NULL)
+        return known->violation;
     struct view key = key_of(check, state, judge);
     key.violation = look(check, state, judge);
     if (2 * (world->count + 1) > world->cap)

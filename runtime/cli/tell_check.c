@@ -237,8 +237,13 @@ static void print_work(const struct af_tell_check *tell, const struct af_check_r
         printf("; %s contracts that change nothing left out", grouped(result->inert, inert));
     if (result->told_apart != NULL)
         printf("\nparties of a role are told apart: %s", result->told_apart);
-    printf("\n%sstates compared byte by byte: none is missed; %.1f MB",
-           result->same ? "parties of a role are not told apart; " : "",
+    putchar('\n');
+    if (result->same)
+        printf("parties of one role are not told apart: %s%s\n", result->same_roles,
+               result->same_believed ? " (tried with many orders of their names, and believed of "
+                                       "all others)"
+                                     : "");
+    printf("states compared byte by byte: none is missed; %.1f MB",
            (double)result->state_bytes / 1e6);
     if (result->states >= 100000) /* of fewer the tables take most */
         printf(", %.0f bytes a state", (double)result->state_bytes / (double)result->states);
