@@ -411,16 +411,16 @@ static int l_lock(lua_State *L)
 void af_host_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"uuid", l_uuid},       {"session_id", l_session_id},
-        {"now", l_now},         {"log", l_log},
-        {"done", l_done},       {"fail", l_fail},
-        {"sha256", l_sha256},   {"caller_line", l_caller_line},
-        {"line", l_line},       {"lock", l_lock},
-        {"call", af_host_call}, {"is_empty", l_is_empty},
-        {"again", l_again},     {"argument", l_argument},
-        {"build", l_build},     {"array", l_array},
-        {"strict", l_strict},   {"unfit_name", l_unfit_name},
-        {NULL, NULL},
+        {"uuid", l_uuid},         {"session_id", l_session_id},
+        {"now", l_now},           {"log", l_log},
+        {"done", l_done},         {"fail", l_fail},
+        {"sha256", l_sha256},     {"caller_line", l_caller_line},
+        {"line", l_line},         {"lock", l_lock},
+        {"call", af_host_call},   {"is_empty", l_is_empty},
+        {"again", l_again},       {"argument", l_argument},
+        {"build", l_build},       {"array", l_array},
+        {"strict", l_strict},     {"unfit_name", l_unfit_name},
+        {"near", af_strict_near}, {NULL, NULL},
     };
     luaL_newmetatable(L, outcome_metatable);
     lua_pushboolean(L, 0);

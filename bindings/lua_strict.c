@@ -42,6 +42,26 @@ int af_strict_raise(lua_State *L, const char *lacks, const char *name, int first
     return af_vm_raise(L, text);
 }
 
+int af_strict_near(lua_State *L)
+{
+    static char text[1200]; /* near's own is released before anything may raise */
+    const char *typed = luaL_checkstring(L, 1), *has = luaL_checkstring(L, 3);
+    lua_settop(L, 3);
+    lua_Integer count = af_sandbox_sorted_keys(L, 2);
+    int keys = lua_gettop(L);
+    struct af_near near;
+    af_near_init(&near, typed);
+    for (lua_Integer i = 1; i <= count; i++) {
+        if (lua_rawgeti(L, keys, i) == LUA_TSTRING)
+            af_near_add(&near, lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    snprintf(text, sizeof text, "%s", af_near_text(&near, has));
+    af_near_release(&near);
+    lua_pushstring(L, text);
+    return 1;
+}
+
 /* Upvalues: what lacks it, and a table whose keys are names, too. */
 static int l_missing(lua_State *L)
 {

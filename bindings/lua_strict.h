@@ -8,6 +8,10 @@
  * there are: the strings among the keys of the tables from index `first` to the top. */
 int af_strict_raise(lua_State *L, const char *lacks, const char *name, int first);
 
+/* near(typed, names, has): which of the names, keys of a table, was probably meant, and which there
+ * are, as base/near.h says it: "; did you mean 'a'? It has a, b". */
+int af_strict_near(lua_State *L);
+
 /* Replaces the table on the top by a metatable: a table that has it raises so where a name is read
  * that is neither a key of its own nor one of the table's, which read as nil. Whatever is no string
  * reads as nil. Such a table is a plain one otherwise: see af_list_is_bare(). */

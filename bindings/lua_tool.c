@@ -4,6 +4,7 @@
 #include "base/failure.h"
 #include "lua_json.h"
 #include "lua_sandbox.h"
+#include "lua_strict.h"
 #include "lua_vm.h"
 #include "base/mem.h"
 #include "trace/file.h"
@@ -43,7 +44,7 @@ static int l_draw(lua_State *L)
     af_vm_require(L, "tool.chart");
     lua_getfield(L, -1, "draw");
     push_records(L, drawing->trace);
-    lua_createtable(L, 0, 11);
+    lua_createtable(L, 0, 12);
     lua_pushstring(L, chart->format);
     lua_setfield(L, -2, "format");
     set_integer(L, "width", (size_t)chart->width);
@@ -59,6 +60,8 @@ static int l_draw(lua_State *L)
     lua_setfield(L, -2, "party");
     lua_pushstring(L, chart->type);
     lua_setfield(L, -2, "type");
+    lua_pushcfunction(L, af_strict_near);
+    lua_setfield(L, -2, "near");
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");
     lua_call(L, 2, 1);

@@ -3,6 +3,7 @@
 
 #include "trace/contract.h"
 #include "base/log.h"
+#include "base/near.h"
 #include "party/party.h"
 #include "script/script.h"
 #include "sim/sim.h"
@@ -33,10 +34,8 @@ void af_stepper_release(struct af_stepper *stepper)
 
 static struct af_party *find_party(const struct af_sim *sim, const char *id)
 {
-    for (size_t i = 0; i < af_sim_party_count(sim); i++)
-        if (strcmp(af_sim_party_id(sim, i), id) == 0)
-            return af_sim_party(sim, i);
-    return NULL;
+    size_t i = af_sim_find_party(sim, id);
+    return i < af_sim_party_count(sim) ? af_sim_party(sim, i) : NULL;
 }
 
 static void show_parties(const struct af_sim *sim)
@@ -75,6 +74,16 @@ static void show_queue(const struct af_party *party)
         puts("  empty");
 }
 
+static void refuse_party(const struct af_sim *sim, const char *name)
+{
+    struct af_near near;
+    af_near_init(&near, name);
+    for (size_t i = 0; i < af_sim_party_count(sim); i++)
+        af_near_add(&near, af_sim_party_id(sim, i));
+    printf("  there is no party '%s'%s\n", name, af_near_text(&near, "there are"));
+    af_near_release(&near);
+}
+
 /* One command; returns 'n' to go on by a step, 'c' to the end, 'x' to leave, 0 to ask again. */
 static int obey(const char *line, struct af_sim *sim)
 {
@@ -86,7 +95,7 @@ static int obey(const char *line, struct af_sim *sim)
     if (strcmp(word, "p") == 0)
         show_parties(sim);
     else if ((strcmp(word, "d") == 0 || strcmp(word, "q") == 0) && party == NULL)
-        printf("  there is no party '%s'; p lists them\n", name);
+        refuse_party(sim, name);
     else if (strcmp(word, "d") == 0)
         show_data(party);
     else if (strcmp(word, "q") == 0)

@@ -64,8 +64,8 @@ local function target(layout, place, value, ...)
   elseif type(value) == "string" then
     local next_state = layout.index[value]
     if next_state == nil then
-      wrong(place, "names the unknown state '%s'; the role has %s", value,
-        sorted_names(layout.index))
+      wrong(place, "names the unknown state '%s'%s", value,
+        host.near(value, layout.index, "the role has"))
     end
     return { next = next_state }
   end
@@ -224,7 +224,8 @@ local function read_role(name, definition, flow_definition)
   end
   for key in pairs(definition) do
     if not role_keys[key] then
-      wrong(place, "key '%s' is none of %s", tostring(key), sorted_names(role_keys))
+      wrong(place, "key '%s' is unknown%s", tostring(key),
+        host.near(tostring(key), role_keys, "a role has"))
     end
   end
   if type(definition.states) ~= "table" or host.is_empty(definition.states) then
@@ -245,8 +246,8 @@ local function read_role(name, definition, flow_definition)
     wrong(place, "'data' must be a function(party), got a %s", type(definition.data))
   end
   if type(definition.start) ~= "string" or layout.index[definition.start] == nil then
-    wrong(place, "'start' must name one of its states (%s), got %s", sorted_names(layout.index),
-      tostring(definition.start))
+    wrong(place, "'start' must name one of its states, got %s%s", tostring(definition.start),
+      host.near(tostring(definition.start), layout.index, "it has"))
   end
   role.start = layout.index[definition.start]
   for i, state_name in ipairs(names) do
@@ -356,7 +357,8 @@ local function check_keys(definition)
   for key, value in pairs(definition) do
     local kind = flow_keys[key]
     if kind == nil and key ~= "migrate" then
-      wrong("af.flow", "key '%s' is none of migrate, %s", tostring(key), sorted_names(flow_keys))
+      wrong("af.flow", "key '%s' is unknown%s", tostring(key),
+        host.near(tostring(key), flow_keys, "a flow has migrate and"))
     elseif kind ~= nil and type(value) ~= kind then
       wrong("af.flow", "'%s' must be a %s, got a %s", key, kind, type(value))
     end
@@ -462,9 +464,8 @@ function flow.arguments(plan, given)
     local name, text = pair[1], pair[2]
     local of = plan.arg_types[name]
     if of == nil then
-      local known = sorted_names(plan.arg_types)
-      wrong("--arg " .. name, "the flow takes no such argument; %s",
-        known == "" and "it takes none" or "it takes " .. known)
+      wrong("--arg " .. name, "the flow takes no such argument%s",
+        host.near(name, plan.arg_types, "it takes"))
     elseif args[name] ~= nil then
       wrong("--arg " .. name, "is given twice")
     end

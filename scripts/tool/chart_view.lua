@@ -165,14 +165,11 @@ local function parties_of(model, items, opts)
 end
 
 --- Raises where a filter names what the trace does not have.
-local function check_words(option, list, noun, known)
-  local names = {}
-  for name in pairs(known) do names[#names + 1] = name end
-  table.sort(names)
+local function check_words(option, list, noun, known, near)
   for word in pairs(set_of(list) or {}) do
     if not known[word] then
-      error(("%s: the trace has no %s '%s'; it has %s"):format(option, noun, word,
-        #names == 0 and "none" or table.concat(names, ", ")), 0)
+      error(("%s: the trace has no %s '%s'%s"):format(option, noun, word,
+        near(word, known, "it has")), 0)
     end
   end
 end
@@ -185,8 +182,8 @@ local function check_filters(model, opts)
     if row.type then types[row.type] = true end
     if row.kind == "timeout" then types.timer = true end
   end
-  check_words("--party", opts.party, "party", parties)
-  check_words("--type", opts.type, "type of event or record", types)
+  check_words("--party", opts.party, "party", parties, opts.near)
+  check_words("--type", opts.type, "type of event or record", types, opts.near)
 end
 
 --- Whether a row tells what the trace's last word is about.

@@ -40,7 +40,7 @@ wrong "--partition" "$flow" --mock --partition 'initiator|nobody@1s..2s'
 wrong "--partition" "$flow" --mock --partition 'initiator@1s..2s'
 wrong "--partition" "$flow" --mock --partition 'initiator|participant@2s..1s'
 wrong "--arg rounds" "$flow" --mock --arg rounds=1
-wrong "it takes round" "$flow" --mock --arg rounds=1
+wrong "It takes round" "$flow" --mock --arg rounds=1
 wrong "expected an integer >= 0" "$flow" --mock --arg round=eleven
 wrong "expected an integer >= 0" "$flow" --mock --arg round=-1
 wrong "expected an integer >= 0" "$flow" --mock --arg round=true

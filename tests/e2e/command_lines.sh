@@ -51,7 +51,7 @@ sync.lua --mock --parties participant | --parties: expected role=N,role=N
 sync.lua --mock --parties participant=1,participant=2 | --parties: role 'participant' comes twice
 sync.lua --mock --partition initiator|participants@1s..2s | --partition: 'participants' is neither a node nor a role of this run; did you mean 'participant'?
 sync.lua --mock --partition initiator@1s..2s | --partition: expected groups of nodes
-sync.lua --mock --arg ronud=1 | the flow takes no such argument; it takes
+sync.lua --mock --arg ronud=1 | the flow takes no such argument; did you mean 'round'? It takes round
 sync.lua --mock --arg round | --arg: expected NAME=VALUE, not 'round'
 sync.lua --mock --arg =1 | --arg: expected NAME=VALUE, not '=1'
 sync.lua --mock --arg round=1 --arg round=2 | --arg: gives 'round' twice
@@ -100,8 +100,8 @@ chart run.jsonl --svg --width 80 | --width: does not go with --svg
 chart run.jsonl --ascii --mermaid | --mermaid: does not go with --ascii
 chart run.jsonl --all --max-rows 5 | --max-rows: does not go with --all
 chart run.jsonl --width 10 | --width: expected an integer from 40 to 1000
-chart run.jsonl --party participant-9 | --party: the trace has no party 'participant-9'; it has initiator-1
-chart run.jsonl --type qery | --type: the trace has no type of event or record 'qery'; it has
+chart run.jsonl --party participant-9 | --party: the trace has no party 'participant-9'; did you mean 'participant-1'? It has initiator-1
+chart run.jsonl --type qery | --type: the trace has no type of event or record 'qery'; did you mean 'query'? It has
 replay | name a trace: afrun replay TRACE.jsonl
 replay no_such.jsonl | no_such.jsonl: cannot be read
 replay run.jsonl sync.lua sync.lua | the run was of 1 file, not 2

@@ -136,6 +136,13 @@ function host.fail(reason) end
 ---@return string  hexadecimal
 function host.sha256(bytes) end
 
+---Which of the names was probably meant, and which there are: "; did you mean 'a'? It has a, b".
+---@param typed string
+---@param names table  they are its keys
+---@param has string  "it has"
+---@return string
+function host.near(typed, names, has) end
+
 ---The line that runs at a level of the stack; nothing if there is no such level.
 ---@param level integer
 ---@return integer?

@@ -1,4 +1,4 @@
--- 2: 'start' must name one of its states (waiting)
+-- 2: 'start' must name one of its states, got
 local af = require "af"
 return af.flow {
   name = "unknown_start",
