@@ -13,7 +13,9 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
                    const char *text)
 {
     char what[200];
-    const char *line = strstr(text, ".lua:");
+    size_t len = strlen(name);
+    bool its_own = strncmp(text, name, len) == 0 && text[len] == ':'; /* whatever it is called */
+    const char *line = its_own ? text + len - 4 : strstr(text, ".lua:");
     const char *end = line == NULL ? NULL : strstr(line + 5, ": ");
     if (end == NULL || (size_t)(end - text) >= sizeof what ||
         memchr(text, ' ', (size_t)(end - text)))

@@ -37,14 +37,22 @@ static bool is_there(const char *name, size_t len)
     return is;
 }
 
+/* Whether it is called as a script is, or as the flow itself. */
+static bool is_script(const char *name, size_t len)
+{
+    const char *own = flow_path + folder_len;
+    return (len > 4 && memcmp(name + len - 4, ".lua", 4) == 0) ||
+           (len > 0 && len == strlen(own) && memcmp(name, own, len) == 0);
+}
+
 /* Whether the word, up to a colon and a line, is a file beside the flow. */
 static bool is_beside(const char *word, size_t len)
 {
     size_t name = 0;
     while (name < len && word[name] != ':' && word[name] != '/')
         name++;
-    if (name < 5 || name + 1 >= len || word[name] != ':' || word[name + 1] < '0' ||
-        word[name + 1] > '9' || memcmp(word + name - 4, ".lua", 4) != 0)
+    if (name + 1 >= len || word[name] != ':' || word[name + 1] < '0' || word[name + 1] > '9' ||
+        !is_script(word, name))
         return false;
     return is_there(word, name);
 }
@@ -98,7 +106,6 @@ void af_paths_write(FILE *out, const char *text, size_t len)
 
 bool af_paths_find(const char *text, struct af_buf *file, long *line)
 {
-    static const char end[] = ".lua:", stdin_end[] = "-:";
     for (const char *at = text; (at = strchr(at, ':')) != NULL; at++) {
         const char *from = at;
         if (at[1] < '1' || at[1] > '9')
@@ -106,9 +113,8 @@ bool af_paths_find(const char *text, struct af_buf *file, long *line)
         while (from > text && strchr(" '\"([\n\t:", from[-1]) == NULL)
             from--;
         size_t len = (size_t)(at - from);
-        bool names =
-            len > sizeof end - 2 && memcmp(at - (sizeof end - 2), end, sizeof end - 2) == 0;
-        if (!names && !(len == 1 && memcmp(from, stdin_end, 2) == 0))
+        bool is_flow = len > 0 && len == strlen(flow_path) && memcmp(from, flow_path, len) == 0;
+        if (!is_flow && !is_script(from, len))
             continue;
         af_buf_append(file, from, len);
         *line = strtol(at + 1, NULL, 10);

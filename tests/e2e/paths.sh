@@ -35,3 +35,23 @@ from "4 parties done" - --mock
 from "4 parties done" --mock /dev/stdin
 from "20 runs, 0 failed" - --mock --runs 20
 from "exhaustive: no violation" check -
+
+# One error is told once: not again under its own name, nor in a chart.
+once() { # once TEXT COMMAND…: the text stands in all that it prints one time
+    local text=$1 count
+    shift
+    run "$@"
+    count=$(cat "$OUT" "$ERR" | grep -oF -e "$text" | wc -l)
+    if [ "$count" -eq 1 ]; then ok "$(title "$@")tells it once"; else not_ok "$(title "$@")tells it once" "$(explain "$count times '$text'" "$@")"; fi
+}
+once boom "$AFRUN" deep/er/raises.lua --mock
+once boom "$AFRUN" deep/er/raises.lua --mock --runs 3
+once boom "$AFRUN" check deep/er/raises.lua
+once boom "$AFRUN" chart run.jsonl
+once boom "$AFRUN" deep/er/raises.lua --bus local:bus.db --role a --node n --task t --peers a=n
+printf 'local af = require "af"\nlocal E = af.event("e", {})\nreturn af.flow { name = "stuck", roles = { a = { start = "s", states = { s = { [E] = function() end } } } } }\n' >deep/er/stuck.lua
+once "waits for e" "$AFRUN" deep/er/stuck.lua --mock
+printf 'local x = 1\nlocal y = = 2\n' | "$AFRUN" - --mock >"$OUT" 2>"$ERR"
+if [ "$(cat "$ERR")" = "afrun: -:2: unexpected symbol near '='" ]; then ok "standard input is named once"; else not_ok "standard input is named once" "$(cat "$ERR")"; fi
+printf 'local x = 1\nlocal y = = 2\n' >deep/er/wrong
+expect_error "afrun: deep/er/wrong:2: unexpected symbol near '='" 2 "$AFRUN" deep/er/wrong --mock
