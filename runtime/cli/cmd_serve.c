@@ -161,10 +161,12 @@ static int run_loop(struct serve_command *command, struct af_failure *why)
 {
     if (af_loop_watch(command->loop, command->signals, false, on_signal, command, why) != 0)
         return -1;
-    char *line = af_serve_describe(command->service);
-    printf("afrun serve: %s\n", line);
-    fflush(stdout);
-    free(line);
+    char *described = af_serve_describe(command->service);
+    struct af_buf line = AF_BUF_EMPTY;
+    af_buf_printf(&line, "afrun serve: %s", described);
+    af_log_start(stdout, "address", af_serve_url(command->service), af_buf_text(&line));
+    af_buf_release(&line);
+    free(described);
     struct af_notify *notify = af_notify_ready(command->loop);
     af_loop_run(command->loop);
     af_notify_stopping(notify);

@@ -153,16 +153,24 @@ int af_node_run(const struct af_node_options *options, struct af_failure *why)
         size_t count = 0, keys = options->trust.count;
         for (const struct af_node_party *at = node.parties; at != NULL; at = at->next)
             count += at->phase != AF_NODE_ENDED;
-        printf("afrun node: node %s, over %s, %sflows of %s; goes on with %zu part%s; workers are "
-               "%s\n",
-               options->node, options->bus, keys > 0 ? "signed " : "", options->flows, count,
-               count == 1 ? "y" : "ies",
-               options->no_jail       ? "NOT jailed"
-               : af_jail_has_filter() ? "jailed"
-                                      : "limited but not filtered (a build for sanitizers)");
-        if (node.metrics != NULL)
-            printf("afrun node: metrics at %s/metrics\n", af_http_server_url(node.metrics));
-        fflush(stdout);
+        struct af_buf line = AF_BUF_EMPTY;
+        af_buf_printf(
+            &line,
+            "afrun node: node %s, over %s, %sflows of %s; goes on with %zu part%s; workers are "
+            "%s",
+            options->node, options->bus, keys > 0 ? "signed " : "", options->flows, count,
+            count == 1 ? "y" : "ies",
+            options->no_jail       ? "NOT jailed"
+            : af_jail_has_filter() ? "jailed"
+                                   : "limited but not filtered (a build for sanitizers)");
+        af_log_start(stdout, "node", options->node, af_buf_text(&line));
+        if (node.metrics != NULL) {
+            af_buf_clear(&line);
+            af_buf_printf(&line, "afrun node: metrics at %s/metrics",
+                          af_http_server_url(node.metrics));
+            af_log_start(stdout, "address", af_http_server_url(node.metrics), af_buf_text(&line));
+        }
+        af_buf_release(&line);
         struct af_notify *notify = af_notify_ready(node.loop);
         af_loop_run(node.loop);
         af_notify_stopping(notify);

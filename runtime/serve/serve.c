@@ -277,6 +277,11 @@ struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,
     return NULL;
 }
 
+const char *af_serve_url(const struct af_serve *serve)
+{
+    return af_http_server_url(serve->http);
+}
+
 char *af_serve_describe(const struct af_serve *serve)
 {
     const struct af_serve_options *options = &serve->options;

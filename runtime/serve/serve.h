@@ -31,6 +31,9 @@ struct af_serve_options { /* borrowed as long as the service lives; NULL: not gi
 struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,
                               const struct af_serve_options *options, struct af_failure *why);
 
+/* Where it listens. Borrowed. */
+const char *af_serve_url(const struct af_serve *serve);
+
 /* What it listens at, which bus it serves and how callers are known, as one line. The caller frees
  * it. */
 char *af_serve_describe(const struct af_serve *serve);
