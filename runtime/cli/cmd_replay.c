@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "base/failure.h"
+#include "cli/interrupt.h"
 #include "cli/replay.h"
 #include "trace/file.h"
 
@@ -46,6 +47,8 @@ static int run(int argc, char **argv, struct af_failure *why)
     af_trace_memory_init(&trace);
     if (words == 0)
         af_failure_set(why, AF_FAILURE_USAGE, "replay", "name a trace: afrun replay TRACE.jsonl");
+    if (!options.replay.step) /* who walks through it is at the keyboard */
+        af_interrupt_catch();
     if (words > 0 && af_trace_memory_read(&trace, argv[0], why) == 0) {
         options.replay.trace_path = argv[0];
         options.replay.files = (const char **)argv + 1;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct af_command *const commands[] = {&af_cmd_run,    &af_cmd_check, &af_cmd_chart,
                                                     &af_cmd_replay, &af_cmd_serve, &af_cmd_node,
@@ -223,6 +224,14 @@ static int finish_output(int status)
     return af_failure_exit_status(&why);
 }
 
+/* SIGTERM is as Ctrl-C: commands with something to tell or to finish catch both, of others there is
+ * nothing to wait for. */
+static void end_at_once(int signal_number)
+{
+    (void)signal_number;
+    _exit(130);
+}
+
 int main(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
@@ -232,6 +241,7 @@ int main(int argc, char **argv)
     fill_tables();
     if (argc > 1 && strcmp(argv[1], "worker") == 0) /* for nodes, not for people: in no list */
         return af_worker_main(argc - 2, argv + 2);
+    signal(SIGTERM, end_at_once);
     bool json = af_answer_wanted(argc, argv); /* now: parsing moves the words */
     int status = dispatch(argc, argv, &why);
     if (status < 0) {

@@ -230,8 +230,6 @@ static int run_again(struct af_run_options *run, const struct af_trace_memory *t
     struct comparison comparison = {.recorded = trace, .step = options->step};
     struct af_sim_result result;
     int status = -1;
-    if (!options->step) /* who walks through it is at the keyboard */
-        af_interrupt_catch();
     struct af_trace *again = af_trace_new(compare, &comparison, run->trace_data);
     struct af_sim *sim = af_sim_new(&run->sim, again, why);
     if (sim != NULL) {
