@@ -29,6 +29,7 @@ struct af_delivery *af_delivery_new(struct af_script_party *party)
         script->free_deliveries = delivery->next_free;
     }
     delivery->party = party;
+    delivery->step = ++script->vm->steps;
     delivery->rng_seeded = false;
     delivery->uuid_count = delivery->call_count = 0;
     delivery->lines_told = 0;
@@ -116,9 +117,11 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
     struct af_delivery *outer = vm->delivery;
     struct af_script_party *outer_party = vm->running;
     size_t outer_limit_bytes = vm->limit_bytes;
+    uint64_t outer_step = vm->step;
     int nresults = 0;
     vm->delivery = delivery;
     vm->running = delivery->party;
+    vm->step = af_script_is_sequential(delivery->party) ? 0 : delivery->step;
     if (coro->state == AF_CORO_WAITS) {
         af_vm_begin(vm);
         if (!af_script_is_sequential(delivery->party)) /* the cap is for the whole delivery */
@@ -151,6 +154,7 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
     }
     vm->delivery = outer;
     vm->running = outer_party;
+    vm->step = outer_step;
     vm->limit_bytes = outer_limit_bytes;
     return coro->state;
 }

@@ -437,9 +437,42 @@ static int l_checked(lua_State *L)
     return lua_gettop(L);
 }
 
-/* coroutine.create and coroutine.wrap. A new coroutine runs uncounted until the hook first looks at
- * it, so that much is taken in advance. Upvalue: the function of the standard library. */
-static int l_new_coroutine(lua_State *L)
+/* A key of the registry: the steps in which coroutines were made. */
+static const char coroutine_steps;
+
+/* coroutine.resume and coroutine.close. Upvalue: the function of the standard library. */
+static int l_go_on(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &coroutine_steps);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) == LUA_TNUMBER) /* the step's own thread is not there */
+        af_vm_check_step(L, (uint64_t)lua_tointeger(L, -1), "a coroutine");
+    lua_pop(L, 2);
+    return l_checked(L);
+}
+
+static int wrapped_over(lua_State *L, int status, lua_KContext none)
+{
+    (void)status, (void)none;
+    af_vm_check_cap(L);
+    return lua_gettop(L);
+}
+
+/* What coroutine.wrap gives. Upvalues: that of the standard library, the step in which it was made.
+ */
+static int l_wrapped(lua_State *L)
+{
+    af_vm_check_step(L, (uint64_t)lua_tointeger(L, lua_upvalueindex(2)), "a coroutine");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, wrapped_over);
+    return wrapped_over(L, LUA_OK, 0);
+}
+
+/* A new coroutine runs uncounted until the hook first looks at it, so that much is taken in
+ * advance. Pushes what the function of the standard library, the upvalue, gives. */
+static void push_coroutine(lua_State *L)
 {
     struct af_vm *vm = af_vm_of(L);
     vm->instructions_left -= AF_SCRIPT_HOOK_INSTRUCTIONS;
@@ -449,7 +482,38 @@ static int l_new_coroutine(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 1);
+}
+
+/* coroutine.create */
+static int l_create(lua_State *L)
+{
+    push_coroutine(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &coroutine_steps);
+    lua_pushvalue(L, -2);
+    lua_pushinteger(L, (lua_Integer)af_vm_of(L)->step);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
     return 1;
+}
+
+/* coroutine.wrap */
+static int l_wrap(lua_State *L)
+{
+    push_coroutine(L);
+    lua_pushinteger(L, (lua_Integer)af_vm_of(L)->step);
+    lua_pushcclosure(L, l_wrapped, 2);
+    return 1;
+}
+
+/* Coroutines come and go, so the table keeps none. */
+static void make_coroutine_steps(lua_State *L)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &coroutine_steps);
 }
 
 /* ---- What C does for a script counts as instructions. ---- */
@@ -767,10 +831,11 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     lua_setfield(L, -2, "string");
 
     copy_library(L, "coroutine");
-    wrap_field(L, "create", l_new_coroutine);
-    wrap_field(L, "wrap", l_new_coroutine);
-    wrap_field(L, "resume", l_checked);
-    wrap_field(L, "close", l_checked);
+    make_coroutine_steps(L);
+    wrap_field(L, "create", l_create);
+    wrap_field(L, "wrap", l_wrap);
+    wrap_field(L, "resume", l_go_on);
+    wrap_field(L, "close", l_go_on);
     af_vm_lock(L, "coroutine");
     lua_setfield(L, -2, "coroutine");
 

@@ -60,6 +60,8 @@ struct af_script {
     enum af_phase phase;
     struct af_flow *flow; /* NULL: a sequential script */
     struct af_plan_role *plan;
+    char **line_files; /* names of modules in which lines of it are */
+    size_t line_file_count, line_file_cap;
     int chunk_ref, modules_ref, declared_ref, plan_ref, classes_ref;
     int cell_ref;       /* a function that makes a new upvalue for an environment */
     bool sets_upvalues; /* some code of its files assigns to variables of functions around it */
@@ -209,6 +211,7 @@ struct af_delivery {
     void *arg;
     struct af_rng rng; /* chance of this delivery, seeded at its first draw */
     bool rng_seeded;
+    uint64_t step; /* its number */
     uint64_t uuid_count, call_count;
     size_t lines_told; /* by a sequential script, since it waited */
     int64_t now_ns;
@@ -303,5 +306,9 @@ bool af_script_push_overrides(lua_State *L, bool create);
  * or a sequential script. */
 bool af_script_push_declared(lua_State *L);
 void af_script_note_declared(lua_State *L, int index);
+
+/* The name of a module's file as one that the script keeps: lines of its flow are there. */
+const char *af_script_line_file(struct af_script *script, const char *name);
+void af_script_line_files_free(struct af_script *script);
 
 #endif

@@ -120,11 +120,13 @@ static bool find_next(lua_State *L, struct af_pattern *pattern, const struct sea
            find(L, pattern, search, from + 1, match);
 }
 
-/* Upvalues: text, pattern, how far it has come, where the last match ended, or -1. */
+/* Upvalues: text, pattern, how far it has come, where the last match ended, or -1; the step in
+ * which it was made. */
 static int next_match(lua_State *L)
 {
     struct search search;
     struct af_match match;
+    af_vm_check_step(L, (uint64_t)lua_tointeger(L, lua_upvalueindex(5)), "a string.gmatch()");
     search.text = lua_tolstring(L, lua_upvalueindex(1), &search.len);
     lua_Integer from = lua_tointeger(L, lua_upvalueindex(3));
     lua_Integer last = lua_tointeger(L, lua_upvalueindex(4));
@@ -148,7 +150,8 @@ static int l_gmatch(lua_State *L)
     lua_pushinteger(L,
                     search.from == NULL ? (lua_Integer)search.len + 1 : search.from - search.text);
     lua_pushinteger(L, -1);
-    lua_pushcclosure(L, next_match, 4);
+    lua_pushinteger(L, (lua_Integer)af_vm_of(L)->step);
+    lua_pushcclosure(L, next_match, 5);
     return 1;
 }
 

@@ -111,6 +111,17 @@ void af_vm_check_cap(lua_State *L)
         luaL_error(L, "%s", reason);
 }
 
+void af_vm_check_step(lua_State *L, uint64_t made_in, const char *what)
+{
+    if (af_vm_of(L)->step == 0 || af_vm_of(L)->step == made_in)
+        return;
+    luaL_error(
+        L,
+        "a handler goes on with %s that was made outside of its step: how far it has come is "
+        "outside of party.data and would be lost in a crash; make it in the handler",
+        what);
+}
+
 static void count(struct af_vm *vm, int64_t instructions)
 {
     vm->instructions_left -= instructions;

@@ -49,7 +49,10 @@ struct af_vm {
     struct af_script *script; /* whose state this is; NULL in a tool's */
     struct af_script_party *running; /* the party whose code runs now, or NULL */
     struct af_delivery *delivery;    /* the one that runs now, or NULL */
-    int numbers_ref;                 /* what tostring() has shown where no instance runs */
+    uint64_t
+        step; /* the number of the handler's step that runs; 0: none, as while files are loaded */
+    uint64_t steps;
+    int numbers_ref; /* what tostring() has shown where no instance runs */
 };
 
 /* A state in which open() has made the globals, or NULL with *why filled. The library `af` is not
@@ -79,6 +82,10 @@ void af_vm_hook(lua_State *thread);
 
 /* Raises, if a cap was reached: what passes errors on must call it. */
 void af_vm_check_cap(lua_State *L);
+
+/* Raises where a handler goes on with something that keeps what it has come to, was made in another
+ * step, and would not outlive a crash. what: as "a coroutine". */
+void af_vm_check_step(lua_State *L, uint64_t made_in, const char *what);
 
 /* Counts work that C does for a script as instructions. Raises once there are none left, or after
  * an interrupt. */
