@@ -1,6 +1,11 @@
 /* lua_declared.c: what event types ask of the instance whose chunk runs. */
 #include "lua_script.h"
 
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 bool af_script_push_overrides(lua_State *L, bool create)
 {
     struct af_vm *vm = af_vm_of(L);
@@ -48,4 +53,24 @@ void af_script_note_declared(lua_State *L, int index)
     lua_insert(L, -2);
     lua_rawseti(L, -2, ++script->declared_next);
     lua_pop(L, 1);
+}
+
+const char *af_script_line_file(struct af_script *script, const char *name)
+{
+    size_t i = 0;
+    while (i < script->line_file_count && strcmp(script->line_files[i], name) != 0)
+        i++;
+    if (i == script->line_file_count) {
+        af_mem_reserve(&script->line_files, &script->line_file_cap, i + 1,
+                       sizeof *script->line_files);
+        script->line_files[script->line_file_count++] = af_mem_string(name);
+    }
+    return script->line_files[i];
+}
+
+void af_script_line_files_free(struct af_script *script)
+{
+    for (size_t i = 0; i < script->line_file_count; i++)
+        free(script->line_files[i]);
+    free(script->line_files);
 }

@@ -511,7 +511,9 @@ static int l_event(lua_State *L)
     class->record = record;
     class->predefined = predefined;
     class->flow_index = -1;
-    class->line = (int)luaL_optinteger(L, 4, 0);
+    class->line = (struct af_flow_line){(int)luaL_optinteger(L, 4, 0), NULL};
+    if (lua_isstring(L, 5))
+        class->line.file = af_script_line_file(af_vm_of(L)->script, lua_tostring(L, 5));
     if (!predefined)
         af_script_note_declared(L, self);
     lua_settop(L, self);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "lua_type.h"
+#include "script/script.h"
 
 #include <lua.h>
 #include <stdbool.h>
@@ -20,9 +21,9 @@ struct af_event_class {
     const char *first; /* "type":"sync", as the first member of the JSON */
     const struct af_type *record;
     bool predefined;
-    bool overridden; /* a script has set event_to_contract or contract_to_event */
-    int flow_index;  /* among the flow's events, or -1 */
-    int line;        /* where it was declared */
+    bool overridden;          /* a script has set event_to_contract or contract_to_event */
+    int flow_index;           /* among the flow's events, or -1 */
+    struct af_flow_line line; /* where it was declared */
 };
 
 /* The class at index, or of the event at index; NULL if it is none. */

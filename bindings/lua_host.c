@@ -273,18 +273,28 @@ static int l_sha256(lua_State *L)
     return 1;
 }
 
-/* host.caller_line(level): the line of the script's code at this level, 0 if unknown. */
+/* Pushes a line, and the file where that is another than the flow's. */
+static int push_line(lua_State *L, int line, const lua_Debug *info)
+{
+    const struct af_script *script = af_vm_of(L)->script;
+    lua_pushinteger(L, line);
+    if (info->source[0] != '@' || script == NULL || strcmp(info->short_src, script->file.name) == 0)
+        return 1;
+    lua_pushstring(L, info->short_src);
+    return 2;
+}
+
+/* host.caller_line(level): the line of the script's code at this level, 0 if unknown; its file. */
 static int l_caller_line(lua_State *L)
 {
     lua_Debug activation;
     if (lua_getstack(L, (int)luaL_checkinteger(L, 1), &activation) == 0)
         return 0;
-    lua_getinfo(L, "l", &activation);
-    lua_pushinteger(L, activation.currentline);
-    return 1;
+    lua_getinfo(L, "Sl", &activation);
+    return push_line(L, activation.currentline, &activation);
 }
 
-/* host.line(function) → the line where it is defined, nil for the library's own */
+/* host.line(function) → the line where it is defined, and its file; nil for the library's own */
 static int l_line(lua_State *L)
 {
     lua_Debug info;
@@ -293,8 +303,7 @@ static int l_line(lua_State *L)
     lua_getinfo(L, ">S", &info);
     if (strncmp(info.source, "@af/", 4) == 0)
         return 0;
-    lua_pushinteger(L, info.linedefined);
-    return 1;
+    return push_line(L, info.linedefined, &info);
 }
 
 /* host.again() → boolean: whether a flow's file runs again, for one more party: then its event

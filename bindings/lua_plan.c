@@ -23,6 +23,18 @@ static bool boolean_field(lua_State *L, int index, const char *name)
     return value;
 }
 
+/* The line of the table at this place, or another if it has none. */
+static struct af_flow_line line_of(lua_State *L, int index, struct af_flow_line absent)
+{
+    struct af_flow_line line = {(int)integer_field(L, index, "line", 0), NULL};
+    if (line.number == 0)
+        return absent;
+    if (lua_getfield(L, index, "file") == LUA_TSTRING)
+        line.file = af_script_line_file(af_vm_of(L)->script, lua_tostring(L, -1));
+    lua_pop(L, 1);
+    return line;
+}
+
 static const char *string_field(lua_State *L, int index, const char *name)
 {
     lua_getfield(L, index, name);
@@ -60,7 +72,7 @@ static void read_rows(lua_State *L, size_t event_count, struct af_flow_state *st
     for (size_t i = 0; i < event_count; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         state->events[i] = (uint8_t)integer_field(L, lua_gettop(L), "kind", 0);
-        state->lines[i] = (int)integer_field(L, lua_gettop(L), "line", state->line);
+        state->lines[i] = line_of(L, lua_gettop(L), state->line);
         plan->events[i] = take_target(L);
     }
     lua_pop(L, 1);
@@ -81,7 +93,7 @@ static void read_state(lua_State *L, size_t event_count, struct af_flow_state *s
 {
     int at = lua_gettop(L);
     state->name = string_field(L, at, "name");
-    state->line = (int)integer_field(L, at, "line", 0);
+    state->line = line_of(L, at, (struct af_flow_line){0, NULL});
     state->may_end = boolean_field(L, at, "may_end");
     read_rows(L, event_count, state, plan);
     plan->enter = target_field(L, at, "enter");
@@ -96,7 +108,7 @@ static void read_role(lua_State *L, size_t event_count, struct af_flow_role *rol
 {
     int at = lua_gettop(L);
     role->name = string_field(L, at, "name");
-    role->line = (int)integer_field(L, at, "line", 0);
+    role->line = line_of(L, at, (struct af_flow_line){0, NULL});
     role->sequential = boolean_field(L, at, "sequential");
     role->mock_count = (size_t)integer_field(L, at, "mock", 1);
     plan->data_slot = (int)integer_field(L, at, "data_slot", 0);

@@ -376,9 +376,12 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
     }
     af_script_party_free(fresh);
     explanation.party = NULL;
+    char place[AF_FLOW_PLACE_BYTES];
+    struct af_flow_line line = {explanation.last_line,
+                                explanation.file[0] != '\0' ? explanation.file : NULL};
     snprintf(text, size,
-             "%s:%d: a handler changes %s, which is outside of party.data and would be lost in a "
+             "%s: a handler changes %s, which is outside of party.data and would be lost in a "
              "crash; keep it in party.data",
-             explanation.file[0] != '\0' ? explanation.file : script->file.name,
-             explanation.last_line, explanation.name[0] != '\0' ? explanation.name : "something");
+             af_flow_place(script->file.name, line, place, sizeof place),
+             explanation.name[0] != '\0' ? explanation.name : "something");
 }

@@ -380,6 +380,7 @@ void af_lua_free(struct af_script *script)
     }
     af_vm_free(script->vm);
     af_plan_free(script);
+    af_script_line_files_free(script);
     free_members(script);
     free(script->task_id);
     free(script->waits_at);

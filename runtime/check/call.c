@@ -88,9 +88,9 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
         return;
     bool never = check->recorded_input < AF_CHECK_TIMER &&
                  check->messages[check->recorded_input].nowhere[spec->script == check->scripts[1]];
-    int line = never           ? af_script_flow(spec->script)->roles[spec->role].line
-               : state == NULL ? 0
-                               : state->line;
+    struct af_flow_line line = never ? af_script_flow(spec->script)->roles[spec->role].line
+                               : state == NULL ? (struct af_flow_line){0, NULL}
+                                               : state->line;
     af_flow_place(af_script_file(spec->script)->name, line, where, sizeof where);
     snprintf(said, sizeof said, "%s", text);
     if (kind == AF_FINDING_UNEXPECTED)

@@ -356,6 +356,7 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
     af_check_paths(check, progress, arg);
     tell_violations(check, result);
     result->name = check->flows[0]->name;
+    result->file = af_script_file(check->scripts[0])->name;
     result->states = af_check_seen_count(check->seen);
     result->transitions = search->transitions;
     result->depth = search->depth;

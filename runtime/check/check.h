@@ -80,11 +80,12 @@ struct af_check_end { /* a way how runs end */
 
 struct af_check_unreached { /* something of the flow that no run reaches */
     const char *what;
-    int line;
+    struct af_flow_line line;
 };
 
 struct af_check_result { /* borrowed from the check */
     const char *name;    /* of the flow */
+    const char *file;    /* … its file's, as it is in messages */
     uint64_t states, transitions, depth;
     bool exhaustive;
     const char *bound;   /* which bound was hit, in words; NULL: none */

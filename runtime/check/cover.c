@@ -16,7 +16,7 @@ struct cover {
     size_t word_cap, cap, count;
 };
 
-static void add(struct cover *cover, int line, const char *text)
+static void add(struct cover *cover, struct af_flow_line line, const char *text)
 {
     struct af_check *check = cover->check;
     af_mem_reserve(&check->unreached, &cover->cap, cover->count + 1, sizeof *check->unreached);

@@ -15,17 +15,19 @@ const char *af_check_role_name(const struct af_check *check, uint32_t member)
     return check->flows[0]->roles[check->roles[0][member]].name;
 }
 
-static void place(const struct af_check *check, uint32_t version, int line, struct af_buf *out)
+static void place(const struct af_check *check, uint32_t version, struct af_flow_line line,
+                  struct af_buf *out)
 {
-    af_buf_append_string(out, af_script_file(check->scripts[version])->name);
-    if (line > 0)
-        af_buf_printf(out, ":%d", line);
+    char text[AF_FLOW_PLACE_BYTES];
+    af_buf_append_string(
+        out, af_flow_place(af_script_file(check->scripts[version])->name, line, text, sizeof text));
 }
 
 void af_check_place(const struct af_check *check, const struct af_check_local *local,
                     struct af_buf *out)
 {
-    place(check, local->version, local->about == NULL ? 0 : local->about->line, out);
+    place(check, local->version,
+          local->about == NULL ? (struct af_flow_line){0, NULL} : local->about->line, out);
 }
 
 void af_check_describe_call(const struct af_check *check, uint32_t member, uint32_t from,

@@ -214,15 +214,17 @@ static void print_ends(const struct af_check_result *result)
         printf("  and in %zu other ways\n", result->end_count - 20);
 }
 
-static void print_unreached(const struct af_tell_check *tell, const struct af_check_result *result)
+static void print_unreached(const struct af_check_result *result)
 {
     char place[AF_FLOW_PLACE_BYTES];
     if (result->unreached_count > 0)
         puts(result->exhaustive ? "never reached, within these bounds:" : "not reached so far:");
-    for (size_t i = 0; i < result->unreached_count; i++)
-        printf("  %s  %s\n",
-               af_flow_place(tell->check->path, result->unreached[i].line, place, sizeof place),
-               result->unreached[i].what);
+    for (size_t i = 0; i < result->unreached_count; i++) {
+        af_flow_place(result->file, result->unreached[i].line, place, sizeof place);
+        fputs("  ", stdout);
+        af_paths_write(stdout, place, strlen(place));
+        printf("  %s\n", result->unreached[i].what);
+    }
 }
 
 static void print_work(const struct af_tell_check *tell, const struct af_check_result *result)
@@ -306,7 +308,7 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
     } else {
         if (!tell->quiet) {
             print_ends(result);
-            print_unreached(tell, result);
+            print_unreached(result);
             print_work(tell, result);
             print_time(result);
         }

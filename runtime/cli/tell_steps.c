@@ -113,8 +113,9 @@ static void add_unreached(struct af_buf *out, const struct af_tell_check *tell,
     for (size_t i = 0; i < result->unreached_count; i++) {
         af_json_open(out, '{');
         af_json_add_text(out, "what", result->unreached[i].what);
-        af_json_add_integer(out, "line", result->unreached[i].line);
-        af_json_add_text(out, "file", tell->check->path);
+        struct af_flow_line line = result->unreached[i].line;
+        af_json_add_integer(out, "line", line.number);
+        af_answer_add_words(out, "file", line.file == NULL ? tell->check->path : line.file);
         af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');

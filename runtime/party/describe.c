@@ -11,8 +11,9 @@ void af_party_add_wait(const struct af_party *party, const char *file, struct af
     int64_t left_ns = af_party_next_timer_ns(party, &name);
     bool handles = af_party_waits(party);
     af_json_add_text(out, "state", state == NULL ? NULL : state->name);
-    af_json_add_text(out, "file", file);
-    af_json_add_integer(out, "line", state == NULL ? 0 : state->line);
+    af_json_add_text(out, "file",
+                     state == NULL || state->line.file == NULL ? file : state->line.file);
+    af_json_add_integer(out, "line", state == NULL ? 0 : state->line.number);
     af_json_add_text(
         out, "handler",
         handles ? af_script_party_where(af_party_script((struct af_party *)(uintptr_t)party))

@@ -52,8 +52,8 @@ static int compare_event(const struct af_flow_event *old, const struct af_flow_e
                          const char *file, struct af_failure *why)
 {
     struct field field, before;
-    char place[300];
-    snprintf(place, sizeof place, "%.200s:%d", file, new->line);
+    char place[AF_FLOW_PLACE_BYTES];
+    af_flow_place(file, new->line, place, sizeof place);
     for (const char *at = new->fields; next_field(&at, &field);) {
         bool was = find_field(old->fields, &field, &before);
         if (was && (field.kind_len != before.kind_len ||

@@ -23,7 +23,8 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
     if (kind == AF_FINDING_UNEXPECTED)
         snprintf(line, sizeof line, "%s (%s): %s", run->spec.node,
                  af_flow_place(af_script_file(run->spec.script)->name,
-                               state == NULL ? 0 : state->line, place, sizeof place),
+                               state == NULL ? (struct af_flow_line){0, NULL} : state->line, place,
+                               sizeof place),
                  text);
     else
         snprintf(line, sizeof line, "%s%s: %s", run->spec.node,

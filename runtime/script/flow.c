@@ -57,8 +57,9 @@ bool af_flow_is_name(const char *text)
     return true;
 }
 
-const char *af_flow_place(const char *file, int line, char *to, size_t size)
+const char *af_flow_place(const char *file, struct af_flow_line line, char *to, size_t size)
 {
-    snprintf(to, size, line > 0 ? "%s:%d" : "%s", file, line);
+    snprintf(to, size, line.number > 0 ? "%s:%d" : "%s", line.file == NULL ? file : line.file,
+             line.number);
     return to;
 }

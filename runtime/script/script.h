@@ -32,29 +32,34 @@ enum af_disposition {
     AF_EVENT_IGNORED,
 };
 
+struct af_flow_line {
+    int number;       /* 0: unknown */
+    const char *file; /* of a module, as it is in messages; NULL: the flow's own */
+};
+
 struct af_flow_event {
     const char *type;
     size_t type_len;
     bool predefined;
-    int line;           /* where it is declared, 0 if unknown */
-    const char *fields; /* a line each, with what is in it: "current_round: integer", "hint:
-                           string?" for one that may be absent, "participants[]: string" */
+    struct af_flow_line line; /* where it is declared */
+    const char *fields;       /* a line each, with what is in it: "current_round: integer", "hint:
+                                 string?" for one that may be absent, "participants[]: string" */
 };
 
 struct af_flow_state {
     const char *name;
-    int line; /* in the flow's file, 0 if unknown */
+    struct af_flow_line line;
     bool may_end;
     bool has_after;
-    uint8_t *events; /* an enum af_disposition for each of the flow's events */
-    int *lines;      /* … and where its handler is; that of the state, if it has none */
+    uint8_t *events;            /* an enum af_disposition for each of the flow's events */
+    struct af_flow_line *lines; /* … and where its handler is; that of the state, if it has none */
     const char **timeouts;
     size_t timeout_count;
 };
 
 struct af_flow_role {
     const char *name;
-    int line;
+    struct af_flow_line line;
     bool sequential;   /* a plain function: no states */
     size_t mock_count; /* how many of it a mock run has by default */
     struct af_flow_state *states;
@@ -129,7 +134,7 @@ int af_flow_find_state(const struct af_flow_role *role, const char *name);
 /* "flow.lua:12", or the file alone where the line is not known (0): a role without a function has
  * none. Returns to. */
 #define AF_FLOW_PLACE_BYTES 300
-const char *af_flow_place(const char *file, int line, char *to, size_t size);
+const char *af_flow_place(const char *file, struct af_flow_line line, char *to, size_t size);
 
 /* A name of any of these: not NULL nor empty, at most AF_SCRIPT_NAME_BYTES_MAX bytes, UTF-8, no
  * control characters. */

@@ -77,7 +77,8 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
         sim->unexpected++;
         af_sim_finding(sim, AF_SIM_UNEXPECTED, id, "%s (%s): %s", id,
                        af_flow_place(af_script_file(af_party_spec(party)->script)->name,
-                                     state == NULL ? 0 : state->line, place, sizeof place),
+                                     state == NULL ? (struct af_flow_line){0, NULL} : state->line,
+                                     place, sizeof place),
                        text);
         break;
     case AF_FINDING_FAILED:

@@ -574,7 +574,9 @@ static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool 
     af_trace_string(sim->trace, "party", node->id);
     af_trace_string(sim->trace, "state", state->name);
     af_trace_string(sim->trace, "waits_for", af_buf_text(&words));
-    af_trace_integer(sim->trace, "line", state->line);
+    if (state->line.file != NULL)
+        af_trace_string(sim->trace, "file", state->line.file);
+    af_trace_integer(sim->trace, "line", state->line.number);
     af_trace_end(sim->trace);
     af_sim_finding(sim, AF_SIM_PARTY_STUCK, node->id,
                    "%s is %s in state '%s' (%s): waits for %s; %zu deferred", node->id,

@@ -51,7 +51,8 @@
  *   fail             party, reason                         af.fail: an outcome
  *   error            party, message                        a handler raised: with file and line
  *   violation        invariant, message
- *   stuck            party, state, waits_for, [line]       when nothing can move any more
+ *   stuck            party, state, waits_for, [line],      when nothing can move any more
+ *                    [file]                              … of a module, if the line is there
  *   end              outcome, [message]                    "ok", "failed", "stuck", "until",
  *                                                          "interrupted": the last record
  */

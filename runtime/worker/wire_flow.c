@@ -64,6 +64,14 @@ int af_wire_check_flow(const struct af_flow *flow, const char *what, struct af_f
 
 /* ---- Writing. ---- */
 
+static void put_line(struct af_buf *out, struct af_flow_line line)
+{
+    af_wire_put_u32(out, (uint32_t)line.number);
+    af_wire_put_u8(out, line.file != NULL);
+    if (line.file != NULL)
+        af_wire_put_string(out, line.file);
+}
+
 void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
                       const struct af_flow *flow)
 {
@@ -78,26 +86,26 @@ void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
     for (size_t i = 0; i < flow->event_count; i++) {
         af_wire_put_bytes(out, flow->events[i].type, flow->events[i].type_len);
         af_wire_put_u8(out, flow->events[i].predefined);
-        af_wire_put_u32(out, (uint32_t)flow->events[i].line);
+        put_line(out, flow->events[i].line);
         af_wire_put_string(out, flow->events[i].fields);
     }
     af_wire_put_u32(out, (uint32_t)flow->role_count);
     for (size_t r = 0; r < flow->role_count; r++) {
         const struct af_flow_role *role = &flow->roles[r];
         af_wire_put_string(out, role->name);
-        af_wire_put_u32(out, (uint32_t)role->line);
+        put_line(out, role->line);
         af_wire_put_u8(out, role->sequential);
         af_wire_put_u64(out, role->mock_count);
         af_wire_put_u32(out, (uint32_t)role->state_count);
         for (size_t s = 0; s < role->state_count; s++) {
             const struct af_flow_state *state = &role->states[s];
             af_wire_put_string(out, state->name);
-            af_wire_put_u32(out, (uint32_t)state->line);
+            put_line(out, state->line);
             af_wire_put_u8(out, state->may_end);
             af_wire_put_u8(out, state->has_after);
             for (size_t e = 0; e < flow->event_count; e++) {
                 af_wire_put_u8(out, state->events[e]);
-                af_wire_put_u32(out, (uint32_t)state->lines[e]);
+                put_line(out, state->lines[e]);
             }
             af_wire_put_u32(out, (uint32_t)state->timeout_count);
             for (size_t t = 0; t < state->timeout_count; t++)
@@ -167,12 +175,11 @@ static bool flag(struct reading *reading)
     return read == 1;
 }
 
-/* A line of the file, 0 if unknown. */
-static int line(struct reading *reading)
+static struct af_flow_line line(struct reading *reading)
 {
     uint32_t read = af_wire_get_u32(reading->in);
     reading->bad = reading->bad || read > INT32_MAX;
-    return (int)(read & INT32_MAX);
+    return (struct af_flow_line){(int)(read & INT32_MAX), flag(reading) ? name(reading) : NULL};
 }
 
 static void read_events(struct reading *reading, struct af_flow *flow)

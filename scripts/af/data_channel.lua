@@ -340,7 +340,8 @@ local function with_more(what, state, more, level)
     end
     state[key] = value
   end
-  return setmetatable(state, { line = host.caller_line(level + 1) })
+  local line, file = host.caller_line(level + 1)
+  return setmetatable(state, { line = line, file = file })
 end
 
 local function ids_of(what, party, name, ids)

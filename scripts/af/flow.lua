@@ -60,7 +60,8 @@ end
 
 local function target(layout, place, value, ...)
   if type(value) == "function" then
-    return { slot = add_slot(layout, ...), line = host.line(value) }
+    local line, file = host.line(value)
+    return { slot = add_slot(layout, ...), line = line, file = file }
   elseif type(value) == "string" then
     local next_state = layout.index[value]
     if next_state == nil then
@@ -129,21 +130,28 @@ local function read_timeouts(layout, place, name, timeouts, state)
   end
 end
 
+---Whether a row's line is a better place for its state than another: the flow's own file comes first.
+local function is_before(row, other)
+  if row.line == nil then return false end
+  if other.line == nil then return true end
+  if row.file ~= other.file then
+    return row.file == nil or (other.file ~= nil and row.file < other.file)
+  end
+  return row.line < other.line
+end
+
 local function read_state(layout, place, name, definition)
   if type(definition) ~= "table" then
     wrong(place, "must be a table, got a %s", type(definition))
   end
   local state = { name = name, rows = {}, timeouts = {}, may_end = definition.may_end == true }
-  local made_by_library = getmetatable(definition)
-  local line = made_by_library and made_by_library.line
+  local at = getmetatable(definition) or {} -- where it is: row or state that knows a line
   for key, value in pairs(definition) do
     local class = event_name(key)
     if class ~= nil then
       local row = target(layout, ("%s, event '%s'"):format(place, class), value, name, "event", key)
       row.kind, row.how = HANDLED, "handled"
-      if row.line and (line == nil or row.line < line) then
-        line = row.line
-      end
+      if is_before(row, at) then at = row end
       set_row(state.rows, place, key, row)
     elseif not state_keys[key] then
       wrong(place, "key '%s' is neither an event type nor one of %s", tostring(key),
@@ -161,16 +169,16 @@ local function read_state(layout, place, name, definition)
   end
   if definition.enter ~= nil then
     state.enter = target(layout, place .. ", 'enter'", definition.enter, name, "enter")
-    line = line or state.enter.line
+    if at.line == nil then at = state.enter end
   end
   if definition.after ~= nil then
     read_after(layout, place, name, definition.after, state)
-    line = line or state.after.line
+    if at.line == nil then at = state.after end
   end
   if definition.timeout ~= nil then
     read_timeouts(layout, place, name, definition.timeout, state)
   end
-  state.line = line
+  state.line, state.file = at.line, at.file
   return state
 end
 
@@ -216,7 +224,8 @@ local function read_role(name, definition, flow_definition)
   local place = ("role '%s'"):format(name)
   local role = { name = name, states = {}, paths = {} }
   if type(definition) == "function" then
-    role.sequential, role.line = true, host.line(definition)
+    role.sequential = true
+    role.line, role.file = host.line(definition)
     role.paths[1] = { "role" }
     return role
   elseif type(definition) ~= "table" then
@@ -254,9 +263,14 @@ local function read_role(name, definition, flow_definition)
     role.states[i] = read_state(layout, ("%s, state '%s'"):format(place, state_name), state_name,
       definition.states[state_name])
   end
-  role.line = role.states[role.start].line
-  for _, state in ipairs(role.states) do role.line = role.line or state.line end
-  for _, state in ipairs(role.states) do state.line = state.line or role.line end
+  local at = role.states[role.start]
+  for _, state in ipairs(role.states) do
+    if at.line == nil then at = state end
+  end
+  role.line, role.file = at.line, at.file
+  for _, state in ipairs(role.states) do
+    if state.line == nil then state.line, state.file = role.line, role.file end
+  end
   for _, key in ipairs { "migrate", "migrate_back" } do
     if flow_definition[key] ~= nil then
       role[key .. "_slot"] = add_slot(layout, key)

@@ -255,10 +255,11 @@ end
 function on.launch(b, record) note(b, record, "launches the task", "quiet") end
 function on.dataset(b, record) note(b, record, "tells the dataset's state", "quiet") end
 
---- The line of the script, where there is one.
+--- The line of the script, where there is one, and its file, where that is a module's.
 local function where(b, record)
-  local number = text_of(b, record.line)
-  return number and (" (line %s)"):format(number) or ""
+  local number, file = text_of(b, record.line), text_of(b, record.file)
+  if number == nil or number == "0" then return "" end
+  return (file and " (%s:%s)" or " (line %s)"):format(file or number, number)
 end
 
 function on.wait(b, record)

@@ -45,7 +45,7 @@ return af.flow { name = "queue", mock = { writer = 1, reader = 1 }, roles = {
   reader = { start = "reading", states = { reading = { ignore = { One },
     [Two] = function() error("two") end } } } } }
 LUA
-both '"kind":"error","role":"reader","where":"queue.lua:7","text":"two","length":2' queue.lua --fifo
+both '"where":"queue.lua:7","file":"queue.lua","line":7,"text":"two","length":2' queue.lua --fifo
 "$AFRUN" check queue.lua --fifo --trace run.jsonl >"$OUT" 2>"$ERR"
 check "what is left out comes first on its link" "$AFRUN" replay run.jsonl
 both '"length":1' queue.lua
@@ -90,10 +90,10 @@ return af.flow { name = "notes", mock = { clerk = 3, desk = 1 }, roles = {
     enter = function(party) party:send("desk-1", Note {}) end }, never = {} } },
   desk = { start = "open", states = { open = { may_end = true, ignore = { Note } } } } } }
 LUA
-both '"kind":"stuck","role":"clerk","where":null,"text":"clerk is in state '"'waiting'"' (notes.lua:5)","length":3' notes.lua
+both '"text":"clerk is in state '"'waiting'"' (notes.lua:5)","length":3' notes.lua
 both '"length":1' notes.lua --lose 1
 sed 's/open = { may_end = true/&, after = { 3, function() error("too late") end }/' notes.lua >late.lua
-both '"kind":"error","role":"desk","where":"late.lua:6","text":"too late","length":4' late.lua
+both '"line":6,"text":"too late","length":4' late.lua
 "$AFRUN" check late.lua --trace run.jsonl >"$OUT" 2>"$ERR"
 check "a run in which time passes when nothing is on its way replays" "$AFRUN" replay run.jsonl
 
@@ -109,6 +109,6 @@ return af.flow { name = "twins", mock = { boss = 1, worker = 2 }, roles = {
     asking = { enter = function(party) party:send("boss-1", Ask {}) end, [Yes] = "chosen", [No] = "left" },
     chosen = { ignore = { No } }, left = { ignore = { Yes } } } } } }
 LUA
-both '"violations":[{"kind":"stuck","role":"worker","where":null,"text":"worker is in state '"'chosen'"' (twins.lua:8); worker is in state '"'left'"' (twins.lua:8)","length":4' twins.lua
+both '"text":"worker is in state '"'chosen'"' (twins.lua:8); worker is in state '"'left'"' (twins.lua:8)","length":4' twins.lua
 run "$AFRUN" check twins.lua --no-reduction
 expect_status 1 grep -q '^2\. ' "$OUT"

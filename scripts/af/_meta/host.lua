@@ -76,8 +76,9 @@ function host.argument(of, text) end
 ---@param record host.Type
 ---@param predefined boolean
 ---@param line? integer  where it is declared
+---@param file? string  … if that is not the flow's own
 ---@return host.EventClass
-function host.event(type, record, predefined, line) end
+function host.event(type, record, predefined, line, file) end
 
 ---The class that a value is, or of the event that it is.
 ---@param value any
@@ -146,11 +147,13 @@ function host.near(typed, names, has) end
 ---The line that runs at a level of the stack; nothing if there is no such level.
 ---@param level integer
 ---@return integer?
+---@return string? file  where it is not the flow's own
 function host.caller_line(level) end
 
 ---The line where a function is defined; nil for the library's own.
 ---@param of function
 ---@return integer?
+---@return string? file  where it is not the flow's own
 function host.line(of) end
 
 ---Whether a flow's file runs again, for one more party.

@@ -23,7 +23,7 @@
 
 enum { BAD, GOOD, EVENTS };
 static uint8_t handled[EVENTS] = {AF_EVENT_HANDLED, AF_EVENT_HANDLED};
-static int lines[EVENTS] = {3, 4};
+static struct af_flow_line lines[EVENTS] = {{3, NULL}, {4, NULL}};
 static struct af_flow_event events[EVENTS] = {{.type = "bad", .type_len = 3, .fields = ""},
                                               {.type = "good", .type_len = 4, .fields = ""}};
 static struct af_flow_state states[] = {
