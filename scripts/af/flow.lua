@@ -130,7 +130,7 @@ local function read_timeouts(layout, place, name, timeouts, state)
   end
 end
 
----Whether a row's line is a better place for its state than another: the flow's own file comes first.
+---Whether a row's line is a better place for its state: the flow's own file comes first.
 local function is_before(row, other)
   if row.line == nil then return false end
   if other.line == nil then return true end
