@@ -420,6 +420,11 @@ bool af_script_interrupted(void)
     return af_vm_interrupted();
 }
 
+void af_script_forget_interrupt(void)
+{
+    af_vm_forget_interrupt();
+}
+
 void af_script_abandon(void)
 {
     af_vm_abandon();

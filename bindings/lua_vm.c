@@ -197,6 +197,11 @@ void af_vm_interrupt(void)
     interrupted = 1;
 }
 
+void af_vm_forget_interrupt(void)
+{
+    interrupted = 0;
+}
+
 bool af_vm_interrupted(void)
 {
     return interrupted != 0;

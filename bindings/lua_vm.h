@@ -104,6 +104,7 @@ void af_vm_push_text(lua_State *L, const char *bytes, size_t len);
 /* Asks the script that runs, in any vm, to stop; from a signal handler. */
 void af_vm_interrupt(void);
 bool af_vm_interrupted(void);
+void af_vm_forget_interrupt(void);
 
 /* Writes where the script stands to standard error and ends the process with status 130: for a
  * signal handler, when af_vm_interrupt() was not obeyed (a loop inside a C function). */

@@ -272,6 +272,8 @@ static void tell_ends(struct af_check *check)
 static int by_length(const void *a, const void *b)
 {
     const struct af_check_violation *x = a, *y = b;
+    if (x->told != y->told)
+        return x->told ? -1 : 1;
     if ((x->kind == AF_CHECK_DOOMED) != (y->kind == AF_CHECK_DOOMED))
         return x->kind == AF_CHECK_DOOMED ? 1 : -1; /* another one mostly says why */
     if (x->length != y->length)
@@ -279,27 +281,57 @@ static int by_length(const void *a, const void *b)
     return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->text, y->text);
 }
 
+static struct af_check_violation violation_of(const struct af_check *check,
+                                              const struct af_check_found *found)
+{
+    const char *where = af_check_word_bytes(&check->words, found->where, NULL);
+    return (struct af_check_violation){
+        .kind = found->kind,
+        .role = found->role == AF_CHECK_NONE ? NULL : check->flows[0]->roles[found->role].name,
+        .where = where[0] == '\0' ? NULL : where,
+        .text = af_check_word_bytes(&check->words, found->text, NULL),
+        .length = found->length,
+        .shortest = !found->longer,
+        .run = &found->run,
+        .told = found->told,
+    };
+}
+
 static void tell_violations(struct af_check *check, struct af_check_result *result)
 {
     uint32_t count = check->found_keys.count;
     check->violations = af_mem_zero((size_t)count + 1, sizeof *check->violations);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct af_check_found *found = &check->found[i];
-        const char *where = af_check_word_bytes(&check->words, found->where, NULL);
-        if (!found->found)
-            continue;
-        check->violations[result->violation_count++] = (struct af_check_violation){
-            .kind = found->kind,
-            .role = found->role == AF_CHECK_NONE ? NULL : check->flows[0]->roles[found->role].name,
-            .where = where[0] == '\0' ? NULL : where,
-            .text = af_check_word_bytes(&check->words, found->text, NULL),
-            .length = found->length,
-            .shortest = !found->longer,
-            .run = &found->run,
-        };
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (check->found[i].found)
+            check->violations[result->violation_count++] = violation_of(check, &check->found[i]);
     qsort(check->violations, result->violation_count, sizeof *check->violations, by_length);
     result->violations = check->violations;
+}
+
+void af_check_on_found(struct af_check *check, af_check_found_fn *on_found, void *arg)
+{
+    check->on_found = on_found;
+    check->on_found_arg = arg;
+}
+
+bool af_check_tell_found(struct af_check *check)
+{
+    struct af_check_found *first = NULL;
+    if (check->on_found == NULL)
+        return true;
+    af_check_paths(check, check->search->progress, check->search->progress_arg);
+    for (uint32_t i = 0; i < check->found_keys.count; i++) {
+        struct af_check_found *found = &check->found[i];
+        if (!found->found)
+            continue;
+        struct af_check_violation one = violation_of(check, found);
+        struct af_check_violation best = violation_of(check, first == NULL ? found : first);
+        if (first == NULL || by_length(&one, &best) < 0)
+            first = found;
+    }
+    first->told = true;
+    struct af_check_violation told = violation_of(check, first);
+    return check->on_found(check->on_found_arg, &told);
 }
 
 /* The roles whose parties are not told apart: "acceptor, learner". */
@@ -321,7 +353,7 @@ static void forget(struct af_check *check)
     check->seen = af_check_seen_new();
     check->search = af_check_search_new(check);
     for (uint32_t i = 0; i < check->found_keys.count; i++)
-        check->found[i].found = false;
+        check->found[i].found = check->found[i].run_known = check->found[i].shortened = false;
 }
 
 /* Searches, and again without a reduction that turned out to be none. */

@@ -71,6 +71,7 @@ struct af_check_violation {
     size_t length;     /* steps of the run into it */
     bool shortest;     /* which is a shortest one */
     const struct af_schedule *run;
+    bool told; /* when it was found */
 };
 
 struct af_check_end { /* a way how runs end */
@@ -118,9 +119,15 @@ struct af_check_progress {
 };
 typedef bool af_check_progress_fn(void *arg, const struct af_check_progress *progress);
 
+/* What was found first, when it is found: borrowed. Returns false if that is enough: the search
+ * ends, its bound is "--first". */
+typedef bool af_check_found_fn(void *arg, const struct af_check_violation *violation);
+
 /* Loads the flow and makes its parties. NULL with *why filled. */
 struct af_check *af_check_new(const struct af_check_options *options, struct af_failure *why);
 void af_check_free(struct af_check *check);
+
+void af_check_on_found(struct af_check *check, af_check_found_fn *on_found, void *arg);
 
 /* Explores. Returns 0 with *result filled, or -1 with *why filled: a party cannot be made. */
 int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *arg,

@@ -120,8 +120,10 @@ struct af_check_found {
                           AF_CHECK_NO_STATE: it is in the starts */
     uint32_t contract; /* in the starts: which makes it, or AF_CHECK_NONE */
     struct af_schedule run;
-    size_t length, extra; /* of its steps, and how many of them change nothing */
-    bool longer;          /* there may be a shorter one */
+    size_t length, extra;      /* of its steps, and how many of them change nothing */
+    bool longer;               /* there may be a shorter one */
+    bool run_known, shortened; /* that was looked for */
+    bool told;                 /* when it was found */
 };
 
 enum { AF_CHECK_SHARDS = 32 };
@@ -188,6 +190,9 @@ struct af_check {
     struct af_check_same *same;
     struct af_check_search *search;
 
+    af_check_found_fn *on_found; /* or NULL */
+    void *on_found_arg;
+    bool first_told;
     struct af_check_words told; /* texts of the result */
     char *same_roles;
     struct af_check_violation *violations;
@@ -229,6 +234,11 @@ void af_check_describe_call(const struct af_check *check, uint32_t member, uint3
 /* The number of a violation; where may be NULL. */
 uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uint32_t role,
                             const char *where, const char *text);
+
+/* ---- check.c ---- */
+
+/* Tells a shortest one of what was found. Returns false if that is enough. */
+bool af_check_tell_found(struct af_check *check);
 
 /* ---- call.c ---- */
 

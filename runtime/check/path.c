@@ -291,6 +291,7 @@ void af_check_path(struct af_check *check, struct af_check_found *found)
         if (found->contract != AF_CHECK_NONE)
             add_step(&path, AF_SCHEDULE_DELIVER, check->messages[found->contract].to,
                      found->contract);
+        af_schedule_release(&found->run);
         found->run = run;
         found->length = run.count;
         return;
@@ -309,6 +310,7 @@ void af_check_path(struct af_check *check, struct af_check_found *found)
     free(path.turn.items);
     free(path.packed);
     free(path.flight);
+    af_schedule_release(&check->found[place].run);
     check->found[place].run = run;
     check->found[place].length = run.count;
     check->found[place].extra = path.extra;

@@ -89,7 +89,7 @@ static uint32_t sleep_mask(const struct af_check_vector *state)
     return mask;
 }
 
-/* Where one state stands for many a single one may take long. */
+/* A round may take long, and where one state stands for many a single state may. */
 static bool is_told_to_stop(const struct worker *worker)
 {
     struct af_check *check = worker->round->check;
@@ -193,7 +193,7 @@ static void do_piece(void *arg, unsigned number, size_t i)
     size_t end = (i + 1) * PIECE < round->count ? (i + 1) * PIECE : round->count;
     piece_begin(piece);
     worker->piece = piece;
-    for (size_t k = i * PIECE; k < end; k++)
+    for (size_t k = i * PIECE; k < end && !(k % 32 == 0 && is_told_to_stop(worker)); k++)
         if (!look(worker, round->states[k], false))
             piece->missed[piece->missed_count++] = round->states[k];
 }

@@ -59,18 +59,42 @@ static bool found_all(const struct af_check *check)
     return check->search->wanted > 0 && found >= check->search->wanted;
 }
 
+/* How many states a round has: fewer before the bound of states, for each has some next ones. */
+static size_t round_size(const struct af_check *check, size_t left)
+{
+    uint64_t seen = af_check_seen_count(check->seen), max = check->search->states_max;
+    uint64_t size = max <= seen ? 1 : (max - seen) / 16 + 1;
+    size = size < AF_CHECK_ROUND ? size : AF_CHECK_ROUND;
+    return size < left ? (size_t)size : left;
+}
+
+/* Tells what was found first, once. Returns false if that is enough. */
+static bool tell_first(struct af_check *check)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < check->found_keys.count; i++)
+        found = found || check->found[i].found;
+    if (!found || check->first_told || check->exact)
+        return true;
+    check->first_told = true;
+    if (af_check_tell_found(check))
+        return true;
+    check->search->bound = "--first";
+    return false;
+}
+
 /* Returns false if the search is over before all is explored. */
 static bool do_level(struct af_check *check, struct af_check_round *round, const uint64_t *level,
                      size_t count)
 {
     struct af_check_search *search = check->search;
     search->frontier = count;
-    for (size_t i = 0; i < count; i += AF_CHECK_ROUND) {
-        size_t states = count - i < AF_CHECK_ROUND ? count - i : AF_CHECK_ROUND;
+    for (size_t i = 0, states; i < count; i += states) {
+        states = round_size(check, count - i);
         if (!af_check_round(round, level + i, states))
             return false;
         search->bound = af_check_bound(check);
-        if (!af_check_goes_on(check) || found_all(check))
+        if (!tell_first(check) || !af_check_goes_on(check) || found_all(check))
             return false;
     }
     return true;

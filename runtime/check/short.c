@@ -16,7 +16,7 @@
 /* "No way left" is told of whole sets of states, which a search that is cut short does not know. */
 static bool may_be_shorter(const struct af_check_found *found)
 {
-    return found->found && found->extra > 0 && found->kind != AF_CHECK_DOOMED;
+    return found->found && !found->shortened && found->extra > 0 && found->kind != AF_CHECK_DOOMED;
 }
 
 /* Takes over what the second search has found, and gives back what it knew before. */
@@ -29,7 +29,7 @@ static void take_over(struct af_check *check, struct af_check_found *known, uint
             i < count ? known[i] : (struct af_check_found){.found = false};
         bool better = false;
         if (i < count && found->found && may_be_shorter(&before)) {
-            found->run = (struct af_schedule)AF_SCHEDULE_EMPTY;
+            found->run = (struct af_schedule)AF_SCHEDULE_EMPTY; /* the one before has that */
             af_check_path(check, found);
             found = &check->found[i]; /* it may have moved */
             better = found->length < before.length;
@@ -39,7 +39,8 @@ static void take_over(struct af_check *check, struct af_check_found *known, uint
             before.run = found->run;
             before.length = found->length;
         }
-        before.longer = may_be_shorter(&before) && !better && !all_seen;
+        before.longer = before.longer || (may_be_shorter(&before) && !better && !all_seen);
+        before.shortened = before.found;
         if (i < count)
             *found = before;
         else
@@ -82,9 +83,10 @@ void af_check_paths(struct af_check *check, af_check_progress_fn *progress, void
 {
     size_t wanted = 0, longest = 0;
     for (uint32_t i = 0; i < check->found_keys.count; i++) {
-        if (!check->found[i].found)
+        if (!check->found[i].found || check->found[i].run_known)
             continue;
         af_check_path(check, &check->found[i]);
+        check->found[i].run_known = true;
         if (!may_be_shorter(&check->found[i]))
             continue;
         wanted++;

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct check_options {
@@ -28,7 +29,7 @@ struct check_options {
     struct af_script_arg_list args;
     int64_t time_ns;
     const char *trace_path;
-    bool json, quiet, help;
+    bool first, json, quiet, help;
 };
 
 enum { BUDGET_MAX = 1000, JOBS_MAX = 64, PARTIES_MAX = 999 };
@@ -82,11 +83,14 @@ static const struct af_opt opts[] = {
      AF_OPT_FLAG(OF, check.fifo)},
     {"depth", 0, "D", "runs of at most D steps", "Bounds",
      AF_OPT_COUNT(OF, check.depth_max, 1, INT64_MAX)},
-    {"states", 0, "N", "about N states", "Bounds",
+    {"states", 0, "N", "N states, and what comes next after the last ones", "Bounds",
      AF_OPT_COUNT(OF, check.states_max, 1, INT64_MAX)},
     {"time", 0, "T", "stop after this time", "Bounds", AF_OPT_DURATION(OF, time_ns, 1)},
-    {"memory", 0, "SIZE", "what the states may take, as 4G (default: half of the machine's)",
-     "Bounds", AF_OPT_SIZE(OF, check.bytes_max, 1, INT64_MAX)},
+    {"memory", 0, "SIZE",
+     "what it may take, as 4G (default: half of what the machine, or a limit, has)", "Bounds",
+     AF_OPT_SIZE(OF, check.bytes_max, 1, INT64_MAX)},
+    {"first", 0, NULL, "end with the first violation (default: it is told, and the search goes on)",
+     "Bounds", AF_OPT_FLAG(OF, first)},
     {"no-reduction", 0, NULL, "explore every state by every way, for plain counts", "Bounds",
      AF_OPT_CONSTANT(OF, check.reduce, false)},
     {"jobs", 0, "J", "threads (default: the machine's cores); the answer is the same", "Bounds",
@@ -107,7 +111,8 @@ static const struct af_opts_command row = {
     "bounds, and tells what can go wrong, by the shortest run: a broken invariant, a handler that "
     "raises, af.fail, an unexpected event, stuck parties, no way left to the end.\n\n"
     "Exit status: 0 no violation was found; 1 one was; 2 the command line or the flow file is "
-    "wrong; 3 the trace cannot be written; 130 interrupted. The last line says whether the answer "
+    "wrong; 3 the trace cannot be written; 130 interrupted before one was found. The last line "
+    "says whether the answer "
     "is exhaustive.",
     opts};
 
@@ -117,7 +122,9 @@ struct watch {
     struct af_progress progress;
     int64_t time_ns;
     uint64_t exchanged; /* as it was shown last */
-    bool late;
+    bool late, stopped, first;
+    struct af_tell_check *tell;
+    struct af_failure *why;
 };
 
 static bool watch(void *arg, const struct af_check_progress *now)
@@ -126,8 +133,11 @@ static bool watch(void *arg, const struct af_check_progress *now)
     double elapsed_ms = af_progress_elapsed_ms(&watch->progress);
     if (af_script_interrupted()) {
         af_interrupt_seen();
-        return false;
+        af_script_forget_interrupt(); /* what was found is run again, to be told */
+        watch->stopped = true;
     }
+    if (watch->stopped)
+        return false;
     if (watch->time_ns > 0 && elapsed_ms * 1e6 >= (double)watch->time_ns) {
         watch->late = true;
         return false;
@@ -153,6 +163,14 @@ static bool watch(void *arg, const struct af_check_progress *now)
                          (double)now->bytes / 1e6);
     watch->exchanged = now->exchanged;
     return true;
+}
+
+static bool on_found(void *arg, const struct af_check_violation *violation)
+{
+    struct watch *watch = arg;
+    af_progress_end(&watch->progress);
+    af_tell_found(watch->tell, violation, watch->why);
+    return !watch->first;
 }
 
 static void finish_options(struct check_options *options, const char *path)
@@ -181,21 +199,44 @@ static bool can_trace(const struct check_options *options, struct af_failure *wh
     return file != NULL;
 }
 
+/* Half of the machine's memory, or of what this process may have of it. */
+static uint64_t half_of_memory(void)
+{
+    static const char *const limits[] = {"/sys/fs/cgroup/memory.max",
+                                         "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < bytes)
+        bytes = limit.rlim_cur;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        unsigned long long most = 0;
+        FILE *file = fopen(limits[i], "re");
+        if (file != NULL && fscanf(file, "%llu", &most) == 1 && most > 0 && most < bytes)
+            bytes = most;
+        if (file != NULL)
+            fclose(file);
+    }
+    return bytes / 2;
+}
+
 static int check_flow(struct check_options *options, struct af_failure *why)
 {
-    struct watch watched = {.time_ns = options->time_ns};
+    struct af_tell_check tell = {.check = &options->check,
+                                 .trace_path = options->trace_path,
+                                 .json = options->json,
+                                 .quiet = options->quiet};
+    struct watch watched = {
+        .time_ns = options->time_ns, .first = options->first, .tell = &tell, .why = why};
     struct af_check_result result;
     int status = -1;
     af_interrupt_catch();
     af_progress_init(&watched.progress, options->quiet);
     struct af_check *check = af_check_new(&options->check, why);
+    if (check != NULL)
+        af_check_on_found(check, on_found, &watched);
     if (check != NULL && af_check_run(check, watch, &watched, &result, why) == 0) {
-        struct af_tell_check tell = {.check = &options->check,
-                                     .trace_path = options->trace_path,
-                                     .json = options->json,
-                                     .quiet = options->quiet,
-                                     .bound = watched.late ? "--time" : NULL,
-                                     .elapsed_ms = af_progress_elapsed_ms(&watched.progress)};
+        tell.bound = watched.late ? "--time" : NULL;
+        tell.elapsed_ms = af_progress_elapsed_ms(&watched.progress);
         af_progress_end(&watched.progress);
         status = af_tell_check(&tell, &result, why);
     }
@@ -207,15 +248,14 @@ static int check_flow(struct check_options *options, struct af_failure *why)
 
 static int run(int argc, char **argv, struct af_failure *why)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
-    struct check_options options = {
-        .check = {.reduce = true,
-                  .depth_max = UINT64_MAX,
-                  .states_max = UINT64_MAX,
-                  .bytes_max = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 2,
-                  .jobs = cores < 1          ? 1
-                          : cores > JOBS_MAX ? JOBS_MAX
-                                             : (unsigned)cores}};
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct check_options options = {.check = {.reduce = true,
+                                              .depth_max = UINT64_MAX,
+                                              .states_max = UINT64_MAX,
+                                              .bytes_max = half_of_memory(),
+                                              .jobs = cores < 1          ? 1
+                                                      : cores > JOBS_MAX ? JOBS_MAX
+                                                                         : (unsigned)cores}};
     int status = -1;
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (words >= 0 && options.help) {

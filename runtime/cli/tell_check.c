@@ -281,13 +281,26 @@ static void print_last(const struct af_tell_check *tell, const struct af_check_r
                result->violation_count == 1 ? "" : "s");
 }
 
+void af_tell_found(struct af_tell_check *tell, const struct af_check_violation *violation,
+                   struct af_failure *why)
+{
+    if (!tell->json)
+        print_violation(violation, 1);
+    if ((!tell->json || tell->trace_path != NULL) && draw(tell, violation, true, NULL, why) != 0)
+        tell->untraced = true;
+    fflush(stdout);
+}
+
 int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
                   struct af_failure *why)
 {
-    bool drawn = true;
+    bool drawn = !tell->untraced;
     struct af_buf violations = AF_BUF_EMPTY;
     for (size_t i = 0; i < result->violation_count; i++) {
-        bool traced = i == 0 && tell->trace_path != NULL;
+        bool told = result->violations[i].told;
+        bool traced = i == 0 && tell->trace_path != NULL && !told;
+        if (told && !tell->json)
+            continue;
         if (!tell->json)
             print_violation(&result->violations[i], i + 1);
         struct af_tell_steps steps = {.out = &violations, .violation = &result->violations[i]};
@@ -300,8 +313,8 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
             af_tell_violation_end(&steps);
     }
     int status = !drawn                                       ? af_failure_exit_status(why)
-                 : result->interrupted && tell->bound == NULL ? 130
                  : result->violation_count > 0                ? 1
+                 : result->interrupted && tell->bound == NULL ? 130
                                                               : 0;
     if (tell->json) {
         af_tell_check_json(tell, result, &violations, status, why);

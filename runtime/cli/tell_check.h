@@ -1,5 +1,5 @@
-/* tell_check.h: what `check` tells at its end: violations, each with the shortest run as a chart,
- * what was never reached, how runs end, one last line. */
+/* tell_check.h: what `check` tells when it finds something, and at its end: violations, each with
+ * the shortest run as a chart, what was never reached, how runs end, one last line. */
 #ifndef AF_TELL_CHECK_H
 #define AF_TELL_CHECK_H
 
@@ -13,7 +13,12 @@ struct af_tell_check {
     bool json, quiet;
     const char *bound; /* another bound that was hit, or NULL */
     double elapsed_ms;
+    bool untraced; /* the trace could not be written: why is kept */
 };
+
+/* Tells a violation when it is found, unless all is told as JSON at the end. */
+void af_tell_found(struct af_tell_check *tell, const struct af_check_violation *violation,
+                   struct af_failure *why);
 
 /* Tells it; returns the exit status, or -1 with *why filled: the trace cannot be written. */
 int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,

@@ -320,6 +320,9 @@ void af_script_withdraw(struct af_script_party *party);
 void af_script_interrupt(void);
 bool af_script_interrupted(void);
 
+/* Has scripts run again: for whoever has been interrupted, and runs some to say what it knows. */
+void af_script_forget_interrupt(void);
+
 /* Tells on standard error where the script stands, and ends the process with status 130: for a
  * script in a loop inside of a C function, which cannot be asked. */
 void af_script_abandon(void);

@@ -261,6 +261,50 @@ for odd in 1 2 3 4 5; do
     fi
 done
 
+# The bound of states is met within a round, however wide the level.
+for max in 100 2000 20000; do
+    run "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 --states "$max" --json
+    seen=$(grep -o '"states":[0-9]*' "$OUT" | head -1 | cut -d: -f2)
+    if [ "$seen" -ge "$max" ] && [ "$seen" -le $((max + 20)) ]; then ok "$max states: $seen"; else not_ok "$max states" "$seen"; fi
+done
+
+# What is found first is told when it is found, with its chart; the search goes on, unless --first ends it.
+# Whoever ends it is told what was found, and that something was.
+cat >early.lua <<'LUA'
+local af = require "af"
+local Count, Stray = af.event("count", { n = af.integer }), af.event("stray", {})
+return af.flow { name = "early", mock = { clock = 1, sink = 1, source = 1 }, roles = {
+  clock = { data = function() return { n = 0 } end, start = "ticking", states = { ticking = {
+    ignore = { Stray },
+    enter = function(party) party:send("sink-1", Count { n = party.data.n }) end,
+    after = { 1, function(party) party.data.n = party.data.n + 1 return "ticking" end } } } },
+  sink = { start = "open", states = { open = { may_end = true, [Count] = function() end } } },
+  source = { start = "on", states = { on = { may_end = true,
+    enter = function(party) party:send("sink-1", Stray {}) end } } } } }
+LUA
+for signal in TERM INT; do
+    "$AFRUN" check early.lua --memory 4G >early.txt 2>early.err &
+    pid=$!
+    if timeout 60 sh -c "until grep -q 'unexpected stray' early.txt; do sleep 0.05; done" && kill -0 $pid; then
+        ok "a violation is told while the search goes on"
+    else
+        not_ok "a violation is told while the search goes on" "$(cat early.txt)"
+    fi
+    kill -s $signal $pid
+    wait $pid
+    status=$?
+    if [ $status -eq 1 ] && grep -q 'not exhaustive (interrupted): 1 violation' early.txt &&
+        [ "$(grep -c "event 'stray': not expected" early.txt)" -eq 1 ] && [ ! -s early.err ]; then
+        ok "  SIG$signal: what was found, once"
+    else
+        not_ok "  SIG$signal: what was found, once" "status $status; $(cat early.txt early.err)"
+    fi
+done
+expect_violation "not exhaustive (--first): 1 violation" "$AFRUN" check early.lua --first
+expect_violation "not exhaustive (--memory): 1 violation" "$AFRUN" check early.lua --memory 30M
+expect_violation '"bound":"--first"' "$AFRUN" check early.lua --first --json --trace early.jsonl
+check "its trace is there" "$AFRUN" chart early.jsonl
+
 # Ctrl-C: what was found so far, and nothing that the interrupt itself has broken.
 for reduction in "" --no-reduction; do
     # shellcheck disable=SC2086
