@@ -35,7 +35,7 @@ void af_progress_init(struct af_progress *progress, bool quiet)
     bool dumb = term != NULL && strcmp(term, "dumb") == 0; /* it cannot wipe a line */
     *progress = (struct af_progress){
         .shown = false,
-        .terminal = !quiet && !dumb && isatty(STDERR_FILENO),
+        .terminal = !quiet && !dumb && af_log_format() == AF_LOG_TEXT && isatty(STDERR_FILENO),
     };
     progress->started_ns = display_clock_ns();
     progress->last_ns = progress->started_ns;

@@ -2,6 +2,7 @@
 #include "check/impl.h"
 
 #include "base/bounds.h"
+#include "json/json.h"
 #include "script/file_store.h"
 #include "loop/loop.h"
 #include "base/mem.h"
@@ -212,8 +213,10 @@ void af_check_free(struct af_check *check)
     free(check->waits);
     free(check->found);
     free(check->violations);
-    for (size_t i = 0; i < check->end_count; i++)
+    for (size_t i = 0; i < check->end_count; i++) {
         free((char *)(uintptr_t)check->ends[i].text);
+        free((char *)(uintptr_t)check->ends[i].parties);
+    }
     free(check->ends);
     free(check->same_roles);
     free(check->unreached);
@@ -228,26 +231,46 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* "initiator done, 3 participant done": equal words are counted. */
-static char *end_text(const struct af_check *check, const uint32_t *words, size_t count)
+/* One of name_end()'s words (known.c), which stands for so many parties. */
+static void add_end(const char *word, size_t count, struct af_buf *text, struct af_buf *parties)
 {
-    struct af_buf text = AF_BUF_EMPTY;
+    const char *status = strchr(word, '\t') + 1, *state = strchr(status, '\t');
+    int role_len = (int)(status - 1 - word);
+    af_buf_append_string(text, text->len == 0 ? "" : ", ");
+    if (count > 1)
+        af_buf_printf(text, "%zu ", count);
+    if (state == NULL)
+        af_buf_printf(text, "%.*s %s", role_len, word, status);
+    else
+        af_buf_printf(text, "%.*s in '%s'", role_len, word, state + 1);
+    af_json_open(parties, '{');
+    af_json_add_integer(parties, "count", (int64_t)count);
+    af_json_name(parties, "role");
+    af_json_write_string(parties, word, (size_t)role_len);
+    af_json_add_text(parties, "status", state == NULL ? status : "active");
+    af_json_add_text(parties, "state", state == NULL ? NULL : state + 1);
+    af_buf_append_char(parties, '}');
+}
+
+/* "initiator done, 3 participant done": equal words are counted. */
+static struct af_check_end end_of(const struct af_check *check, const uint32_t *words, size_t count)
+{
+    struct af_buf text = AF_BUF_EMPTY, parties = AF_BUF_EMPTY;
     const char **ends = af_mem_zero(count + 1, sizeof *ends);
     for (size_t i = 0; i < count; i++)
         ends[i] = af_check_word_bytes(&check->words, words[i], NULL);
     qsort(ends, count, sizeof *ends, by_text);
+    af_json_open(&parties, '[');
     for (size_t i = 0; i < count;) {
         size_t same = i;
         while (same < count && ends[same] == ends[i])
             same++;
-        af_buf_append_string(&text, i == 0 ? "" : ", ");
-        if (same - i > 1)
-            af_buf_printf(&text, "%zu ", same - i);
-        af_buf_append_string(&text, ends[i]);
+        add_end(ends[i], same - i, &text, &parties);
         i = same;
     }
     free(ends);
-    return af_buf_take(&text);
+    af_buf_append_char(&parties, ']');
+    return (struct af_check_end){af_buf_take(&text), af_buf_take(&parties), 0};
 }
 
 static int by_states(const void *a, const void *b)
@@ -263,8 +286,8 @@ static void tell_ends(struct af_check *check)
     for (uint32_t i = 0; i < search->end_keys.count; i++) {
         size_t len;
         const uint32_t *words = af_check_word_bytes(&search->end_keys, i, &len);
-        check->ends[check->end_count++] = (struct af_check_end){
-            end_text(check, words, len / sizeof *words), search->end_counts[i]};
+        check->ends[check->end_count] = end_of(check, words, len / sizeof *words);
+        check->ends[check->end_count++].states = search->end_counts[i];
     }
     qsort(check->ends, check->end_count, sizeof *check->ends, by_states);
 }

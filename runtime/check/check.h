@@ -74,14 +74,16 @@ struct af_check_violation {
     bool told; /* when it was found */
 };
 
-struct af_check_end { /* a way how runs end */
-    const char *text;
+struct af_check_end {    /* a way how runs end */
+    const char *text;    /* in words */
+    const char *parties; /* a JSON list of {"count", "role", "status", "state"} */
     uint64_t states;
 };
 
 struct af_check_unreached { /* something of the flow that no run reaches */
-    const char *what;
+    const char *what;       /* in words */
     struct af_flow_line line;
+    const char *role, *state, *event; /* event: NULL where it is the state */
 };
 
 struct af_check_result { /* borrowed from the check */

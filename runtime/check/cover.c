@@ -16,13 +16,21 @@ struct cover {
     size_t word_cap, cap, count;
 };
 
-static void add(struct cover *cover, struct af_flow_line line, const char *text)
+static void add(struct cover *cover, const char *role, const struct af_flow_state *state, int event)
 {
     struct af_check *check = cover->check;
+    const char *type = event < 0 ? NULL : check->flows[0]->events[event].type;
+    struct af_flow_line line = event < 0 ? state->line : state->lines[event];
+    char text[300];
+    if (event < 0)
+        snprintf(text, sizeof text, "%s: state '%s'", role, state->name);
+    else
+        snprintf(text, sizeof text, "%s: event '%s' in state '%s'", role, type, state->name);
     af_mem_reserve(&check->unreached, &cover->cap, cover->count + 1, sizeof *check->unreached);
     af_mem_reserve(&cover->words, &cover->word_cap, cover->count + 1, sizeof *cover->words);
     cover->words[cover->count] = af_check_text(&check->told, text);
-    check->unreached[cover->count++] = (struct af_check_unreached){NULL, line};
+    check->unreached[cover->count++] =
+        (struct af_check_unreached){NULL, line, role, state->name, type};
 }
 
 /* Whether a party of the role was in the state, and whether it was given an event there. */
@@ -60,18 +68,14 @@ static void cover_state(struct cover *cover, uint32_t role, uint32_t number)
     const struct af_check *check = cover->check;
     const struct af_flow *flow = check->flows[0];
     const struct af_flow_state *state = &flow->roles[role].states[number];
-    char text[300];
     if (!was_in(check, role, number)) {
-        snprintf(text, sizeof text, "%s: state '%s'", flow->roles[role].name, state->name);
-        add(cover, state->line, text);
+        add(cover, flow->roles[role].name, state, -1);
         return;
     }
     for (size_t event = 0; event < flow->event_count; event++) {
         if (state->events[event] != AF_EVENT_HANDLED || was_given(check, role, number, (int)event))
             continue;
-        snprintf(text, sizeof text, "%s: event '%s' in state '%s'", flow->roles[role].name,
-                 flow->events[event].type, state->name);
-        add(cover, state->lines[event], text);
+        add(cover, flow->roles[role].name, state, (int)event);
     }
 }
 

@@ -58,16 +58,16 @@ void af_check_describe_call(const struct af_check *check, uint32_t member, uint3
 
 /* ---- Parties. ---- */
 
-/* How it stands at the end of a run, in words. */
+/* How it stands at the end of a run: "role\tdone", "role\tin\tstate". */
 static uint32_t name_end(struct af_check *check, const struct af_check_local *local)
 {
     struct af_buf text = AF_BUF_EMPTY;
     const char *role = af_check_role_name(check, local->member);
     static const char *const words[] = {NULL, NULL, "done", "failed", "lost"};
     if (local->over)
-        af_buf_printf(&text, "%s %s", role, words[local->status]);
+        af_buf_printf(&text, "%s\t%s", role, words[local->status]);
     else
-        af_buf_printf(&text, "%s in '%s'", role, local->about == NULL ? "" : local->about->name);
+        af_buf_printf(&text, "%s\tin\t%s", role, local->about == NULL ? "" : local->about->name);
     uint32_t word = af_check_text(&check->words, af_buf_text(&text));
     af_buf_release(&text);
     return word;

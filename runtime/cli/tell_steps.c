@@ -99,6 +99,7 @@ static void add_ends(struct af_buf *out, const struct af_check_result *result)
     for (size_t i = 0; i < result->end_count; i++) {
         af_json_open(out, '{');
         af_json_add_text(out, "text", result->ends[i].text);
+        af_answer_add_json(out, "parties", result->ends[i].parties);
         af_json_add_integer(out, "states", (int64_t)result->ends[i].states);
         af_buf_append_char(out, '}');
     }
@@ -116,6 +117,9 @@ static void add_unreached(struct af_buf *out, const struct af_tell_check *tell,
         struct af_flow_line line = result->unreached[i].line;
         af_json_add_integer(out, "line", line.number);
         af_answer_add_words(out, "file", line.file == NULL ? tell->check->path : line.file);
+        af_json_add_text(out, "role", result->unreached[i].role);
+        af_json_add_text(out, "state", result->unreached[i].state);
+        af_json_add_text(out, "event", result->unreached[i].event);
         af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');

@@ -96,7 +96,7 @@ return af.flow { name = "corridor", mock = { walker = 1, guide = 1 }, roles = {
     cellar = { [Stay] = function() end } } } } }
 LUA
 expect_output "walker: state 'cellar'" "$AFRUN" check corridor.lua
-expect_output '"unreached":[{"what":"walker: state '"'cellar'"'","line":12,"file":"corridor.lua"}]' "$AFRUN" check corridor.lua --json
+expect_output '"unreached":[{"what":"walker: state '"'cellar'"'","line":12,"file":"corridor.lua","role":"walker","state":"cellar","event":null}]' "$AFRUN" check corridor.lua --json
 "$AFRUN" corridor.lua --mock --trace corridor.jsonl >"$OUT" 2>"$ERR"
 for state in out there door hall stairs attic; do
     expect_output "[$state]" "$AFRUN" chart corridor.jsonl

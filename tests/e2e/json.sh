@@ -49,6 +49,9 @@ has '{s["kind"] for v in d["violations"] for s in v["steps"]} == {"deliver", "re
     "$AFRUN" check "$ROOT/tests/data/check/recalling.lua" --arg strict=true --json
 has 'd["exhaustive"] and d["violations"] == []' 0 "$AFRUN" check "$flows/sync_state.lua" --json
 
+has '{"count": 3, "role": "participant", "status": "done", "state": None} in d["ends"][0]["parties"]' 0 "$AFRUN" check "$flows/sync_state.lua" --json
+has '("shop", "closing", None) in [(u["role"], u["state"], u["event"]) for u in d["unreached"]]' 1 "$AFRUN" check "$ROOT/tests/data/check/recalling.lua" --arg strict=true --json
+
 # A trace, drawn and run again.
 cp "$flows/sync_state.lua" .
 check "a trace" "$AFRUN" "$flows/sync_state.lua" --mock -q --trace run.jsonl
