@@ -59,6 +59,7 @@ if [ $status -eq 3 ] && grep -q "cannot be written" "$ERR"; then ok "a service e
 if [ "${PIPESTATUS[*]}" = "0 0" ] && grep -q "ok: 4 parties, 4 done" chart; then ok "a trace goes into a chart"; else not_ok "a trace goes into a chart" "$(cat chart told)"; fi
 if grep -q "4 parties done" told; then ok "the rest is on standard error"; else not_ok "the rest is on standard error" "$(cat told)"; fi
 "$AFRUN" "$flow" --mock --json --trace /dev/stdout 2>told | "$AFRUN" replay - >replayed
+cp told "$AF_TEST_ANSWERS/told.out" && printf 'a trace and an answer --json' >"$AF_TEST_ANSWERS/told.words" && echo 0 >"$AF_TEST_ANSWERS/told.status"
 if grep -q "all the same" replayed && grep -q '"outcome":"ok"' told; then ok "and into a replay"; else not_ok "and into a replay" "$(cat replayed told)"; fi
 
 # stopped SIGNAL OPTION…: many runs, stopped on the way.

@@ -1,5 +1,6 @@
 /* test_log.c: what people see on standard error, as lines, colours and progress. */
 #include "base/bounds.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/progress.h"
 
@@ -367,6 +368,55 @@ static void test_progress_waits_is_rate_limited_and_is_wiped(void **state)
     end_terminal();
 }
 
+/* ---- What is always told. ---- */
+
+static void test_a_finding_is_told_however_quiet_and_without_a_label(void **state)
+{
+    (void)state;
+    static const char text[] = "p: x.lua:3: no\a";
+    begin_capture();
+    af_log_set_verbosity(-1);
+    af_log(AF_LOG_INFO, "not shown");
+    af_log_tell(AF_LOG_ERROR, text, sizeof text - 1);
+    assert_string_equal(end_capture(), "afrun: p: x.lua:3: no\\x07\n");
+}
+
+static void mend(void *out, const char *text, uint64_t len)
+{
+    af_buf_printf(out, "sub/%.*s", (int)len, text);
+}
+
+static void test_messages_are_mended_and_a_partys_own_lines_are_not(void **state)
+{
+    (void)state;
+    begin_capture();
+    af_log_set_mend(mend);
+    af_log(AF_LOG_WARNING, "x.lua:%d", 3);
+    af_log_tell(AF_LOG_ERROR, "y.lua:4", 7);
+    af_log_party(0, "p", "z.lua:5", 7);
+    af_log_set_mend(NULL);
+    assert_string_equal(end_capture(),
+                        "afrun: warning: sub/x.lua:3\nafrun: sub/y.lua:4\n  0.000  p  z.lua:5\n");
+}
+
+static void test_a_start_is_a_line_of_text_or_an_object_with_a_field(void **state)
+{
+    (void)state;
+    char text[300] = "";
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    af_log_start(stream, "address", "http://[::1]:80", "it listens");
+    assert_string_equal(text, "it listens\n");
+    rewind(stream);
+    af_log_set_format(AF_LOG_JSON);
+    af_log_start(stream, "address", "http://[::1]:80", "it \"listens\"");
+    af_log_set_format(AF_LOG_TEXT);
+    fclose(stream);
+    assert_int_equal(strncmp(text, "{\"time\":\"20", 11), 0);
+    assert_string_equal(strstr(text, ",\"level\""),
+                        ",\"level\":\"info\",\"address\":\"http://[::1]:80\",\"message\":\"it "
+                        "\\\"listens\\\"\"}\n");
+}
+
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, reset, restore_if_needed)
 
 int main(void)
@@ -378,6 +428,9 @@ int main(void)
         LOG_TEST(test_what_a_terminal_would_obey_is_escaped),
         LOG_TEST(test_messages_and_names_are_escaped_too),
         LOG_TEST(test_as_json_a_line_is_an_object_whatever_is_said),
+        LOG_TEST(test_a_finding_is_told_however_quiet_and_without_a_label),
+        LOG_TEST(test_messages_are_mended_and_a_partys_own_lines_are_not),
+        LOG_TEST(test_a_start_is_a_line_of_text_or_an_object_with_a_field),
         LOG_TEST(test_the_journal_is_told_priorities),
         LOG_TEST(test_colours_surround_labels_only),
         LOG_TEST(test_auto_colours_a_terminal_unless_told_otherwise),
