@@ -34,7 +34,7 @@ line_of() {
 
 fine lost_ack.lua
 fine lost_ack.lua --duplicate 0.2
-caught "sender-1 is stuck in state 'waiting_ack' (lost_ack.lua:$(line_of lost_ack.lua '[Ack]')): \
+caught "sender-1 is stuck in state 'waiting_ack' ($bugs/lost_ack.lua:$(line_of lost_ack.lua '[Ack]')): \
 waits for ack" lost_ack.lua --drop 0.1
 
 fine double_count.lua
