@@ -1,14 +1,21 @@
 # Ctrl-C: a script in a loop is stopped, and the place is named.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
 
 flow() { # flow NAME BODY: a flow whose first handler runs BODY, on line 3
     printf 'local af = require "af"\nreturn af.flow { name = "x", roles = { a = { start = "s", states = { s = { enter = function(party)\n%s\nend } } } } }\n' "$2" >"$1.lua"
 }
 
-interrupted() { # interrupted NAME TEXT: after half a second
+# is_at_work PID: it has used a fifth of a second of the processor, so its handler runs.
+is_at_work() {
+    local fields
+    read -r -a fields <"/proc/$1/stat" && [ "${fields[13]}" -ge 20 ]
+}
+
+interrupted() { # interrupted NAME TEXT
     "$AFRUN" "$1.lua" --mock >out 2>err &
     local pid=$!
-    sleep 0.7
+    until_true is_at_work $pid
     kill -INT $pid
     wait $pid
     local status=$?

@@ -51,8 +51,12 @@ done
 # ---- Ctrl-C sends nothing; the same command goes on. ----
 start_party i "$sync" --bus local:bus.db --task t --node i --role initiator --peers "$peers" \
     --state i.db
-until_true test -s i.db
-sleep 0.3
+listens() { # NODE: it has asked the bus for contracts
+    python3 -c 'import sqlite3, sys
+found = sqlite3.connect("bus.db").execute("SELECT 1 FROM queues WHERE node = ?", sys.argv[1:]).fetchone()
+sys.exit(found is None)' "$1" 2>/dev/null
+}
+until_true listens i
 kill_party i INT
 if [ "$status" -eq 130 ]; then ok "an interrupted party ends with 130"; else not_ok "an interrupted party ends with 130" "$status"; fi
 start_party p "$sync" --bus local:bus.db --task t --node p --role participant --peers "$peers" \
@@ -110,8 +114,10 @@ db = sqlite3.connect("bad.db"); db.execute("UPDATE party SET timers = ?", ("[[1]
 expect_error "damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
 start_party i "$sync" --bus local:b3.db --task t --node i --role initiator --peers "$peers" \
     --state busy.db
-until_true test -s busy.db
-sleep 0.3
+is_held() { # FILE: a process has a lock on it
+    [ -s "$1" ] && grep -q ":$(stat -c %i "$1") " /proc/locks
+}
+until_true is_held busy.db
 expect_error "in use by another process" 3 "$AFRUN" "$sync" --bus local:b3.db --task t --node i \
     --role initiator --peers "$peers" --state busy.db
 stop_all
