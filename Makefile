@@ -1,4 +1,4 @@
-# `make help` lists what can be made. MODE=release|sanitize|fuzz|arm64 (they share no folder), V=1 shows commands,
+# `make help` lists what can be made. MODE=release|sanitize|fuzz|coverage|arm64 (they share no folder), V=1 shows commands,
 # DEV=1 (or CI) makes warnings errors. CPPFLAGS, CFLAGS and LDFLAGS are a distribution's, in place of our own defaults.
 MODE   ?= release
 JOBS   ?= 2
@@ -20,6 +20,7 @@ FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
 CC_arm64       := $(CROSS_arm64)-gcc
 FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -w # lint warns
+FLAGS_coverage := -O1 -g --coverage -fprofile-update=atomic
 FLAGS_arm64    := $(FLAGS_release)
 LINK_arm64     := $(LINK_release)
 CC     := $(or $(CC_$(MODE)),gcc)
@@ -39,7 +40,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-.PHONY: all units benches deps demo test test-long test-fresh bench fuzz run-fuzzers mutants lint install uninstall deb clean help
+.PHONY: all units benches deps demo test test-long test-fresh coverage bench fuzz run-fuzzers mutants lint install uninstall deb clean help
 .SECONDARY:
 
 units: $(UNITS)
@@ -77,6 +78,10 @@ test test-long: ## build and test both modes, with small counts or the full ones
 test-fresh: all ## try README's commands on new machines: Debian 12, 13, and arm64 (needs root)
 	@tests/lib/deps.sh fresh
 	@tests/lib/fresh.sh
+coverage: ## which lines the tests run (TESTS="FILE…": those tests); html in build/coverage/html
+	@tests/lib/deps.sh build test coverage
+	@$(MAKE) MODE=coverage all units
+	@tests/lib/coverage.sh $(TESTS)
 bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node|check)
 	@tests/lib/deps.sh build bench
 	@$(MAKE) MODE=release all benches

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs and that are not there yet: deps.sh PURPOSE…, of:
-# build (and running), test, fuzz, lint, bench, fresh, deb. Says nothing if there is nothing to do.
+# build (and running), test, fuzz, lint, coverage, bench, fresh, deb. Says nothing if there is nothing to do.
 # deps.sh --list PURPOSE… prints the names instead.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ declare -A packages=(
     [lint]="clang-format clang-tidy lua-check"
     [deb]="build-essential debhelper dpkg-dev lintian"
     [fresh]="debootstrap"
+    [coverage]="lcov"
     [bench]="python3 spin"
 )
 
