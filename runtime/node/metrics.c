@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "worker/host.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -22,9 +23,11 @@ static void append_parties(const struct af_node *node, struct af_buf *out)
     enum { WORDS = sizeof words / sizeof words[0] };
     uint64_t counts[WORDS] = {0}, queued = 0, unsent = 0;
     for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {
-        const char *word = af_node_party_word(at);
-        for (size_t i = 0; i < WORDS; i++)
-            counts[i] += at->phase != AF_NODE_DROPPED && strcmp(words[i], word) == 0;
+        size_t i = 0;
+        while (i < WORDS && strcmp(words[i], af_node_party_word(at)) != 0)
+            i++;
+        assert(i < WORDS);
+        counts[i] += at->phase != AF_NODE_DROPPED;
         if (at->run == NULL)
             continue;
         queued += af_party_queued(af_party_run_party(at->run));
