@@ -13,7 +13,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
     fi
     trap - EXIT # the inner one cleans up
     cd / && rm -rf "$scratch"
-    IN_NAMESPACE=1 exec unshare -m bash "$ROOT/tests/e2e/faults_disk.sh"
+    IN_NAMESPACE=1 AFRUN=$PROGRAM exec unshare -m bash "$ROOT/tests/e2e/faults_disk.sh"
 fi
 mkdir small
 mount -t tmpfs -o size=2m,mode=700 tmpfs small || not_ok "a small file system" ""

@@ -7,7 +7,7 @@ source "$ROOT/tests/lib/parties.sh"
 if [ -z "${IN_NAMESPACE:-}" ] && [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
     trap - EXIT # the inner one cleans up
     cd / && rm -rf "$scratch"
-    IN_NAMESPACE=1 exec unshare -m bash "$ROOT/tests/e2e/node_faults.sh"
+    IN_NAMESPACE=1 AFRUN=$PROGRAM exec unshare -m bash "$ROOT/tests/e2e/node_faults.sh"
 fi
 mkdir flows
 cat >flows/sum.lua <<'LUA'
