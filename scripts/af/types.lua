@@ -148,7 +148,9 @@ function types.fields(what, fields, level, lacks)
     names[#names + 1] = name
     field_types[#field_types + 1] = of
   end
-  return host.type { kind = "record", names = names, types = field_types, expected = "a table", lacks = lacks }
+  return host.type {
+    kind = "record", names = names, types = field_types, expected = "a table", lacks = lacks,
+  }
 end
 
 ---@param fields table<string, any>

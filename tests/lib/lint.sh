@@ -5,7 +5,7 @@
 # table of runtime/README.md (layers.lua reads it); symbols are read from the objects of the release
 # build.
 set -uo pipefail
-shopt -s nullglob
+shopt -s nullglob lastpipe # so that a verdict, which ends a pipe, is this shell's
 cd "$(dirname "$0")/../.." || exit 2
 
 failed=0

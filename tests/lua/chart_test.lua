@@ -177,10 +177,12 @@ end
 
 function TestText:test_a_filter_that_names_nothing_is_an_error()
   local records = read "faults"
-  local function near(typed, names, has)
-    return ("; of %s %s"):format(typed, has), lu.assertNotNil(next(names))
+  local function near(typed, known, has)
+    lu.assertNotNil(next(known))
+    return ("; of %s %s"):format(typed, has)
   end
-  lu.assertErrorMsgEquals("--party: the trace has no party 'participant-9'; of participant-9 it has",
+  lu.assertErrorMsgEquals(
+    "--party: the trace has no party 'participant-9'; of participant-9 it has",
     draw, records, { party = "participant-1,participant-9", near = near })
   lu.assertErrorMsgEquals("--type: the trace has no type of event or record 'qery'; of qery it has",
     draw, records, { type = "qery", near = near })

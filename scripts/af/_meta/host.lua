@@ -170,6 +170,19 @@ function host.is_empty(of) end
 ---@return T
 function host.array(list) end
 
+---The table, in which reading a name that it has not raises: "LACKS 'name'; did you mean …".
+---@generic T: table
+---@param of T
+---@param lacks string  "af has no"
+---@param names table  whose keys read as nil
+---@return T
+function host.strict(of, lacks, names) end
+
+---Why a text can name no flow and no event type; nil: it can.
+---@param text string
+---@return string?
+function host.unfit_name(text) end
+
 ---A read-only view of a table, `name` in errors.
 ---@generic T: table
 ---@param of T

@@ -55,8 +55,8 @@ return {
     does = [[return refused(setmetatable, {}, { __mode = "k" })]] },
   { name = "shared_metatables", ends = "failed", text = "all are protected",
     does = [[
-      local all = { string, table, math, utf8, coroutine, cjson, af, af.event, af.PartyFailed, party,
-        party.args, event, party.contractor, af.TaskMessageContractor }
+      local all = { string, table, math, utf8, coroutine, cjson, af, af.event, af.PartyFailed,
+        party, party.args, event, party.contractor, af.TaskMessageContractor }
       for i, shared in pairs(all) do
         if type(shared) == "table" and pcall(setmetatable, shared, {}) then
           return af.fail("changed number " .. i)
