@@ -195,6 +195,10 @@
  * all of them may be as many as parties have orders. */
 #define AF_CHECK_EXCHANGES_MIN 20000
 
+/* Copies of one contract on their way, or deferred, beyond which a check takes it that they grow
+ * without end. */
+#define AF_CHECK_COPIES_MAX 8
+
 /* States that are looked at for shorter runs than those that a search has come by. */
 #define AF_CHECK_SHORTER_MAX 1000000
 

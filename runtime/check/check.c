@@ -219,6 +219,7 @@ void af_check_free(struct af_check *check)
     }
     free(check->ends);
     free(check->same_roles);
+    free(check->armed);
     free(check->unreached);
     af_check_words_release(&check->told);
     free(check);
@@ -357,6 +358,21 @@ bool af_check_tell_found(struct af_check *check)
     return check->on_found(check->on_found_arg, &told);
 }
 
+/* Timers that waited for parties to return, or NULL. */
+static char *tell_armed(const struct af_check_search *search)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    uint32_t count = search->armed_keys.count;
+    const char **lines = af_mem_zero((size_t)count + 1, sizeof *lines);
+    for (uint32_t i = 0; i < count; i++)
+        lines[i] = af_check_word_bytes(&search->armed_keys, i, NULL);
+    qsort(lines, count, sizeof *lines, by_text);
+    for (uint32_t i = 0; i < count; i++)
+        af_buf_printf(&text, "%s%s", i == 0 ? "" : "; ", lines[i]);
+    free(lines);
+    return count == 0 ? NULL : af_buf_take(&text);
+}
+
 /* The roles whose parties are not told apart: "acceptor, learner". */
 static char *tell_same_roles(const struct af_check *check)
 {
@@ -425,6 +441,7 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
     result->contracts = check->message_keys.count;
     result->views = af_check_world_count(check);
     result->inert = search->inert;
+    result->armed = check->armed = tell_armed(search);
     result->same = af_check_same_on(check) > 0;
     result->same_believed = result->same && af_check_same_believed(check);
     result->same_roles = check->same_roles = tell_same_roles(check);

@@ -45,6 +45,7 @@ struct af_check_options { /* borrowed, as all that it points to */
     size_t arg_count;
     const struct af_file_access *files; /* what uploads may read of the disk */
     uint32_t budget[AF_CHECK_FAULTS];
+    uint32_t away;    /* the instants of timers that a party may miss in one absence */
     bool any_timeout; /* any timeout at any moment: no clock */
     bool fifo;
     bool allow_fail; /* af.fail() is an outcome, also without a fault */
@@ -92,6 +93,7 @@ struct af_check_result { /* borrowed from the check */
     uint64_t states, transitions, depth;
     bool exhaustive;
     const char *bound;   /* which bound was hit, in words; NULL: none */
+    const char *armed;   /* timers that waited for a party that was away for so long, or NULL */
     const char *growing; /* what grows without end, in words; NULL: nothing that is seen */
     const struct af_check_violation *violations;
     size_t violation_count;

@@ -41,6 +41,7 @@ enum {
     AF_CHECK_GONE = 5u << 28,     /* it is lost */
     AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
     AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
+    AF_CHECK_MISSES = 9u << 28,   /* one that is down misses an instant of timers */
     AF_CHECK_LEFT = 8u << 28, /* something that it has to do with is left out: AF_CHECK_SENT … */
     AF_CHECK_NUMBER = (1u << 28) - 1,
 };
@@ -56,10 +57,10 @@ struct af_check_timer {
 /* A party as it may be. The first fields are its identity. */
 struct af_check_local {
     uint32_t member;
-    uint32_t status; /* an enum af_party_status */
-    uint32_t down;
-    uint32_t version;              /* of the flow that it runs: 0 or 1 */
-    uint32_t state;                /* of its role in that */
+    uint32_t status;  /* an enum af_party_status */
+    uint32_t down;    /* 0: it is not; else 1 + the instants of timers that it missed */
+    uint32_t version; /* of the flow that it runs: 0 or 1 */
+    uint32_t state;   /* of its role in that */
     uint32_t data, result, reason; /* words; result and reason: number + 1, 0 for none */
     uint32_t deferred;             /* a word: numbers of contracts */
     uint32_t timers;               /* a word: struct af_check_timer */
@@ -77,6 +78,7 @@ struct af_check_local {
     bool gone;        /* … lost */
     bool rests;       /* in a may_end state */
     bool stateless;   /* it has not started */
+    uint32_t crowd;   /* a contract of which it has deferred too many copies, or AF_CHECK_NONE */
     bool still;       /* it lives, and neither an event nor a timeout moves it any more */
     int64_t least_ns; /* left of its timers; -1: none is armed */
     const struct af_flow_state *about; /* its state */
@@ -194,7 +196,7 @@ struct af_check {
     void *on_found_arg;
     bool first_told;
     struct af_check_words told; /* texts of the result */
-    char *same_roles;
+    char *same_roles, *armed;
     struct af_check_violation *violations;
     struct af_check_end *ends;
     size_t end_count;
@@ -359,6 +361,8 @@ struct af_check_next {
     size_t changed_count;
     struct af_check_vector same, scratch[2]; /* for who picks one of those that are the same */
     uint64_t transitions, inert;
+    bool must_return;
+    bool forced; /* a party that was away for long enough had to return before time passed */
     bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
     bool cut;    /* something led to a violation behind which nothing is explored */
 };
@@ -453,7 +457,9 @@ struct af_check_search {
     size_t depth;
     const char *bound;
     bool interrupted;
-    struct af_check_words end_keys; /* how all parties ended: sorted words */
+    char *crowd;                      /* what grows without end, if that is the bound */
+    struct af_check_words armed_keys; /* timers that waited for parties to return: lines of text */
+    struct af_check_words end_keys;   /* how all parties ended: sorted words */
     uint64_t *end_counts;
     size_t end_cap;
     struct {
@@ -511,6 +517,10 @@ void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, u
  * ended. */
 void af_check_note_unsettled(struct af_check *check, enum af_check_kind kind, uint64_t state);
 void af_check_note_end(struct af_check *check, uint64_t state);
+
+/* A state in which a party had to return; too many copies of a contract, which ends the search. */
+void af_check_note_forced(struct af_check *check, uint64_t state);
+void af_check_note_crowd(struct af_check *check, uint32_t contract, bool deferred);
 
 /* ---- end.c ---- */
 

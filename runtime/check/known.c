@@ -1,6 +1,7 @@
 /* known.c: parties and contracts as numbers: see impl.h. */
 #include "check/impl.h"
 
+#include "base/bounds.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -90,6 +91,22 @@ uint32_t af_check_recalls(const struct af_check *check, const struct af_check_lo
     return AF_CHECK_NONE;
 }
 
+/* A contract of which it has deferred too many copies. */
+static uint32_t find_crowd(const struct af_check *check, const struct af_check_local *local)
+{
+    size_t len;
+    const uint32_t *deferred = af_check_word_bytes(&check->words, local->deferred, &len);
+    size_t count = len / sizeof *deferred;
+    for (size_t i = 0; i + AF_CHECK_COPIES_MAX < count; i++) {
+        size_t copies = 0;
+        for (size_t k = i; k < count; k++)
+            copies += deferred[k] == deferred[i] ? 1 : 0;
+        if (copies > AF_CHECK_COPIES_MAX)
+            return deferred[i];
+    }
+    return AF_CHECK_NONE;
+}
+
 static int64_t least_left(const struct af_check *check, const struct af_check_local *local)
 {
     size_t count;
@@ -133,6 +150,7 @@ static void derive(struct af_check *check, struct af_check_local *local)
     local->rests =
         lives && local->about != NULL && local->about->may_end && local->recalls == AF_CHECK_NONE;
     local->still = is_still(check, local);
+    local->crowd = find_crowd(check, local);
     local->least_ns = least_left(check, local);
     local->view[0] = local->view[1] = af_check_word(&check->words, view, sizeof view);
     local->end = name_end(check, local);

@@ -338,6 +338,24 @@ static void contracts(struct af_check_next *next, bool busy)
 
 /* ---- Timeouts. ---- */
 
+/* Without a clock each timeout is an instant that those who are down miss. Returns false if that is
+ * not known. */
+static bool misses(struct af_check_next *next)
+{
+    const struct af_check *check = next->check;
+    for (uint32_t i = 0; i < check->members; i++) {
+        uint32_t local = next->made.locals[i];
+        if (check->locals[local].down == 0 || check->locals[local].over)
+            continue;
+        const struct af_check_step *done = step(next, local, AF_CHECK_MISSES);
+        if (done == NULL)
+            return false;
+        next->changed[next->changed_count++] = (struct af_check_was){i, local};
+        next->made.locals[i] = done->next;
+    }
+    return true;
+}
+
 static void fire(struct af_check_next *next, uint32_t member, uint32_t name,
                  enum af_schedule_kind kind, bool costs)
 {
@@ -345,6 +363,8 @@ static void fire(struct af_check_next *next, uint32_t member, uint32_t name,
     if (done == NULL)
         return;
     struct af_check_step copy = *done;
+    if (next->check->options->any_timeout && !costs && !misses(next))
+        return;
     struct change change = {.label = {kind, member, name},
                             .member = member,
                             .local = copy.next,
@@ -390,7 +410,8 @@ static bool wait_for(struct af_check_next *next, int64_t ns)
     }
     for (uint32_t member = 0; member < check->members; member++) {
         uint32_t local = next->state.locals[member];
-        if (check->locals[local].timers == 0)
+        if (check->locals[local].timers == 0 && check->locals[local].late == 0 &&
+            check->locals[local].down == 0)
             continue;
         const struct af_check_step *done = step(next, local, input);
         if (done == NULL)
@@ -404,6 +425,10 @@ static bool wait_for(struct af_check_next *next, int64_t ns)
 static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_flight, bool late)
 {
     struct af_check *check = next->check;
+    if (next->must_return && (least_ns > 0 || check->options->any_timeout)) {
+        next->forced = next->forced || (least_ns >= 0 && !in_flight);
+        least_ns = -1; /* none fires but early */
+    }
     bool now = least_ns == 0 || (least_ns > 0 && !in_flight);
     if (now && least_ns > 0) {
         /* what is fired has exactly so much left, before time has passed */
@@ -473,6 +498,7 @@ struct standing {
     bool late;        /* something that was left out may do so */
     int64_t least_ns; /* among parties that are up; -1: no timer */
     bool armed;       /* a timer, at any live party */
+    bool must_return; /* one has missed as many instants as it may */
 };
 
 static struct standing look(const struct af_check_next *next)
@@ -483,6 +509,8 @@ static struct standing look(const struct af_check_next *next)
     for (uint32_t member = 0; member < check->members; member++) {
         const struct af_check_local *local = &check->locals[state->locals[member]];
         standing.down = standing.down || (local->down != 0 && !local->over);
+        standing.must_return =
+            standing.must_return || (local->down > check->options->away && !local->over);
         standing.all_settled = standing.all_settled && (local->over || local->rests);
         standing.busy = standing.busy || (local->up && local->recalls != AF_CHECK_NONE);
         standing.late = standing.late || (local->late != 0 && (local->down == 0 || local->over));
@@ -506,7 +534,8 @@ enum af_check_rest af_check_next(struct af_check_next *next)
     struct af_check *check = next->check;
     struct standing standing = look(next);
     bool over = !standing.in_flight && !standing.down && standing.all_settled;
-    next->missed = next->cut = false;
+    next->missed = next->cut = next->forced = false;
+    next->must_return = standing.must_return;
     if (over && standing.least_ns == 0 && !check->keeps_late)
         __atomic_store_n(&check->wants_late, check->options->reduce, __ATOMIC_RELAXED);
     if (over && !standing.late)

@@ -1,6 +1,7 @@
 /* note.c: what a search comes to: violations, where a run is stuck, how runs end. */
 #include "check/impl.h"
 
+#include "base/bounds.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -92,4 +93,80 @@ void af_check_note_end(struct af_check *check, uint64_t state)
     if (end == before)
         search->end_counts[end] = 0;
     search->end_counts[end]++;
+}
+
+/* "participant: the timeout of state 'asking' (flow.lua:12)", "…: deadline 'd' in state …" */
+static void note_timer(struct af_check *check, const struct af_check_local *local, uint32_t name)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    const char *word = af_check_word_bytes(&check->words, name, NULL);
+    if (name == 0)
+        af_buf_printf(&text, "%s: the timeout of", af_check_role_name(check, local->member));
+    else
+        af_buf_printf(&text, "%s: the deadline '%s' in", af_check_role_name(check, local->member),
+                      word);
+    af_buf_printf(&text, " state '%s' (", local->about->name);
+    af_check_place(check, local, &text);
+    af_buf_append_char(&text, ')');
+    af_check_text(&check->search->armed_keys, af_buf_text(&text));
+    af_buf_release(&text);
+}
+
+void af_check_note_forced(struct af_check *check, uint64_t state)
+{
+    struct af_check_vector *vector = &check->search->scratch;
+    size_t len, count;
+    const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
+    af_check_unpack(check, bytes, len, vector);
+    for (uint32_t i = 0; i < check->members; i++) {
+        const struct af_check_local local = check->locals[vector->locals[i]];
+        af_check_timers(check, &local, &count);
+        for (size_t k = 0; local.takes && k < count; k++)
+            note_timer(check, &local, af_check_timers(check, &local, &count)[k].name);
+    }
+}
+
+/* The first step that sends a contract: its party and its input. */
+static bool find_sender(const struct af_check *check, uint32_t contract, uint32_t *local,
+                        uint32_t *input)
+{
+    const struct af_check_map *map = &check->step_index;
+    uint32_t first = AF_CHECK_NONE;
+    for (size_t i = 0; i < map->cap; i++) {
+        if (map->keys[i] == 0 || map->values[i] > first)
+            continue;
+        const struct af_check_step *step = &check->steps[map->values[i]];
+        for (uint32_t k = 0; k < step->send_count; k++) {
+            if (check->sends[step->first_send + k] != contract)
+                continue;
+            first = map->values[i];
+            *local = (uint32_t)((map->keys[i] - 1) >> 32);
+            *input = (uint32_t)(map->keys[i] - 1);
+        }
+    }
+    return first != AF_CHECK_NONE;
+}
+
+void af_check_note_crowd(struct af_check *check, uint32_t contract, bool deferred)
+{
+    struct af_check_search *search = check->search;
+    const struct af_check_message *message = &check->messages[contract];
+    uint32_t local = AF_CHECK_NONE, input = 0;
+    struct af_buf text = AF_BUF_EMPTY;
+    if (search->bound != NULL)
+        return;
+    af_buf_printf(&text, "more than %d copies of '%s' from %s to %s are %s", AF_CHECK_COPIES_MAX,
+                  (const char *)af_check_word_bytes(&check->words, message->type, NULL),
+                  check->who[message->from].id, check->who[message->to].id,
+                  deferred ? "deferred" : "on their way");
+    if (find_sender(check, contract, &local, &input)) {
+        struct af_buf where = AF_BUF_EMPTY, what = AF_BUF_EMPTY;
+        af_check_describe_call(check, message->from, local, local == AF_CHECK_NONE ? 0 : input,
+                               &where, &what);
+        af_buf_printf(&text, ": %s sends it, %s", af_buf_text(&what), af_buf_text(&where));
+        af_buf_release(&where);
+        af_buf_release(&what);
+    }
+    free(search->crowd);
+    search->bound = search->crowd = af_buf_take(&text);
 }

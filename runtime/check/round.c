@@ -7,6 +7,7 @@
  * is the same. So the answer does not depend on the number of threads. */
 #include "check/impl.h"
 
+#include "base/bounds.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -40,6 +41,11 @@ struct piece {
     size_t unseen_count, unseen_cap;
     uint64_t missed[PIECE], ended[PIECE], stuck[PIECE];
     size_t missed_count, ended_count, stuck_count;
+    uint64_t *forced; /* states in which a party had to return */
+    size_t forced_count, forced_cap;
+    uint32_t
+        crowd; /* a contract of which there are too many copies, or AF_CHECK_NONE; deferred ones */
+    bool crowd_deferred;
     uint64_t transitions, inert;
     bool too_large;
 };
@@ -96,6 +102,31 @@ static bool is_told_to_stop(const struct worker *worker)
     return worker == worker->round->workers ? !af_check_tell(check) : af_check_told_to_stop(check);
 }
 
+/* Whether there are too many copies of a contract, which is noted. */
+static bool is_crowded(struct worker *worker, const struct af_check_vector *child)
+{
+    const struct af_check *check = worker->round->check;
+    struct piece *piece = worker->piece;
+    uint32_t crowd = AF_CHECK_NONE;
+    for (uint32_t i = 0; i < check->members && crowd == AF_CHECK_NONE; i++)
+        crowd = check->locals[child->locals[i]].crowd;
+    bool deferred = crowd != AF_CHECK_NONE;
+    for (size_t i = 0; i + AF_CHECK_COPIES_MAX < child->count && crowd == AF_CHECK_NONE; i++) {
+        size_t copies = 0;
+        for (size_t k = i; k < child->count && af_check_order(check, child->contracts[k]) ==
+                                                   af_check_order(check, child->contracts[i]);
+             k++)
+            copies += child->contracts[k] == child->contracts[i] ? 1 : 0;
+        if (copies > AF_CHECK_COPIES_MAX)
+            crowd = child->contracts[i];
+    }
+    if (crowd != AF_CHECK_NONE && piece->crowd == AF_CHECK_NONE) {
+        piece->crowd = crowd;
+        piece->crowd_deferred = deferred;
+    }
+    return crowd != AF_CHECK_NONE;
+}
+
 static void on_child(void *arg, const struct af_check_label *label,
                      const struct af_check_vector *child)
 {
@@ -110,6 +141,8 @@ static void on_child(void *arg, const struct af_check_label *label,
     }
     child = af_check_next_pick(&worker->next, child);
     if (child == NULL)
+        return;
+    if (is_crowded(worker, child))
         return;
     bool seen = !worker->round->invariants || af_check_world_known(check, child, &violation);
     if (worker->round->invariants && seen && violation != AF_CHECK_NONE) {
@@ -169,6 +202,11 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     }
     piece->transitions += next->transitions;
     piece->inert += next->inert;
+    if (next->forced) {
+        af_mem_reserve(&piece->forced, &piece->forced_cap, piece->forced_count + 1,
+                       sizeof *piece->forced);
+        piece->forced[piece->forced_count++] = state;
+    }
     if (rest == AF_CHECK_ENDED)
         piece->ended[piece->ended_count++] = state;
     if (rest == AF_CHECK_STUCK_HERE)
@@ -183,6 +221,8 @@ static void piece_begin(struct piece *piece)
     piece->found_count = piece->unseen_count = piece->missed_count = 0;
     piece->ended_count = piece->stuck_count = 0;
     piece->transitions = piece->inert = 0;
+    piece->forced_count = 0;
+    piece->crowd = AF_CHECK_NONE;
 }
 
 static void do_piece(void *arg, unsigned number, size_t i)
@@ -232,9 +272,13 @@ static bool merge(struct af_check_round *round, struct piece *piece)
         af_check_note_end(round->check, piece->ended[i]);
     for (size_t i = 0; i < piece->stuck_count; i++)
         af_check_note_unsettled(round->check, AF_CHECK_STUCK, piece->stuck[i]);
+    for (size_t i = 0; i < piece->forced_count; i++)
+        af_check_note_forced(round->check, piece->forced[i]);
+    if (piece->crowd != AF_CHECK_NONE)
+        af_check_note_crowd(check, piece->crowd, piece->crowd_deferred);
     check->search->transitions += piece->transitions;
     check->search->inert += piece->inert;
-    return !piece->too_large && check->why.kind == AF_FAILURE_NONE;
+    return !piece->too_large && piece->crowd == AF_CHECK_NONE && check->why.kind == AF_FAILURE_NONE;
 }
 
 /* States for which Lua must be asked. Returns false if the search is to end: what that adds may
@@ -401,6 +445,7 @@ void af_check_round_free(struct af_check_round *round)
         for (unsigned k = 0; k < AF_CHECK_SHARDS; k++)
             af_buf_release(&round->pieces[i].shards[k]);
         free(round->pieces[i].found);
+        free(round->pieces[i].forced);
         free(round->pieces[i].unseen);
     }
     free(round->workers);

@@ -153,6 +153,8 @@ void af_check_search_free(struct af_check_search *search)
     if (search == NULL)
         return;
     af_check_words_release(&search->end_keys);
+    af_check_words_release(&search->armed_keys);
+    free(search->crowd);
     free(search->end_counts);
     free(search->levels);
     free(search->order);

@@ -121,11 +121,15 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         return;
     case AF_CHECK_WAIT:
         local.timers = timers_later(check, local.timers, check->waits[input & AF_CHECK_NUMBER]);
+        local.down += local.down != 0 && !local.over ? 1 : 0;
         local.late = local.down != 0 && !local.over ? local.late
                                                     : 0; /* what waits for no one comes before */
         break;
     case AF_CHECK_LEFT:
         local.late |= input & AF_CHECK_NUMBER;
+        break;
+    case AF_CHECK_MISSES:
+        local.down++;
         break;
     case AF_CHECK_DOWN:
         local.down = 1;

@@ -73,6 +73,9 @@ static const struct af_opt opts[] = {
      AF_OPT_COUNT(OF, check.budget[AF_CHECK_DUPLICATE], 0, BUDGET_MAX)},
     {"crash", 0, "N", "parties crash at most N times, and come back at any later step", "Faults",
      AF_OPT_COUNT(OF, check.budget[AF_CHECK_CRASH], 0, BUDGET_MAX)},
+    {"away", 0, "K",
+     "in one absence a party misses at most K instants of timers, then it comes back (default: 2)",
+     "Faults", AF_OPT_COUNT(OF, check.away, 0, BUDGET_MAX)},
     {"lose", 0, "N", "at most N parties vanish for good", "Faults",
      AF_OPT_COUNT(OF, check.budget[AF_CHECK_LOSE], 0, BUDGET_MAX)},
     {"timeouts", 0, "quiet|N|any",
@@ -250,6 +253,7 @@ static int run(int argc, char **argv, struct af_failure *why)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct check_options options = {.check = {.reduce = true,
+                                              .away = 2,
                                               .depth_max = UINT64_MAX,
                                               .states_max = UINT64_MAX,
                                               .bytes_max = half_of_memory(),

@@ -260,6 +260,18 @@ static void print_time(const struct af_check_result *result)
                result->asked_time);
 }
 
+static void print_away(const struct af_tell_check *tell, const struct af_check_result *result)
+{
+    if (result->armed == NULL)
+        return;
+    printf(
+        "a party that had missed %u instant%s of timers came back before others passed; then there "
+        "were armed: ",
+        (unsigned)tell->check->away, tell->check->away == 1 ? "" : "s");
+    af_paths_write(stdout, result->armed, strlen(result->armed));
+    putchar('\n');
+}
+
 static void print_last(const struct af_tell_check *tell, const struct af_check_result *result)
 {
     char states[32], transitions[32];
@@ -268,7 +280,9 @@ static void print_last(const struct af_tell_check *tell, const struct af_check_r
            grouped(result->states, states), result->states == 1 ? "" : "s",
            grouped(result->transitions, transitions), result->transitions == 1 ? "" : "s",
            (unsigned long long)result->depth);
-    if (result->exhaustive)
+    if (result->exhaustive && result->armed != NULL)
+        printf("exhaustive within --away %u: ", (unsigned)tell->check->away);
+    else if (result->exhaustive)
         printf("exhaustive: ");
     else if (bound != NULL)
         printf("not exhaustive (%s): ", bound);
@@ -324,6 +338,7 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
             print_unreached(result);
             print_work(tell, result);
             print_time(result);
+            print_away(tell, result);
         }
         if (result->growing != NULL)
             printf("%s; see \"Checking\" in flows/README.md\n", result->growing);

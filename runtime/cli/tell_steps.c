@@ -144,6 +144,7 @@ void af_tell_check_json(const struct af_tell_check *tell, const struct af_check_
     af_json_add_integer(&out, "depth", (int64_t)result->depth);
     af_answer_add_bool(&out, "exhaustive", result->exhaustive);
     af_json_add_text(&out, "bound", bound);
+    af_answer_add_words(&out, "armed", result->armed);
     af_json_add_text(&out, "growing", result->growing);
     af_answer_add_words(&out, "time", result->asked_time);
     af_buf_printf(&list, "[%s]", af_buf_text(violations));

@@ -33,7 +33,6 @@ is_short || settings+=("" "--duplicate 1" "--timeouts 1" "--fifo" "--drop 1 --cr
 for flow in "${flows[@]}"; do
     for setting in "${settings[@]}"; do
         case "${flow##*/} $setting" in
-            "failing.lua "*--crash*) continue ;; # orders for a party that is down: without end
             "training_round.lua --drop 1 --crash 1") is_short && continue ;;
         esac
         # shellcheck disable=SC2086 # words of options

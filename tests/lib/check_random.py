@@ -15,7 +15,7 @@ import random_flow
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPTIONS = ("", "--fifo", "--crash 1", "--lose 1", "--timeouts 1", "--drop 1", "--fifo --crash 1",
-           "--duplicate 1", "--crash 1 --timeouts 1", "--lose 1 --timeouts 1", "--upgrade")
+           "--duplicate 1", "--crash 1 --timeouts 1", "--crash 1 --away 0", "--crash 1 --timeouts any", "--lose 1 --timeouts 1", "--upgrade")
 STATES_MAX = 30000 # of one that is compared
 SAME = ("states", "transitions", "depth")
 

@@ -31,7 +31,7 @@ class Lua:
         return json.loads(self.process.stdout.readline())
 
 
-# A party is a tuple: phase, down, state, data, result, reason, deferred, timers.
+# A party is a tuple: phase, down (1 + the instants of timers that it has missed, 0: it is up), state, data, result, reason, deferred, timers.
 PHASE, DOWN, STATE, DATA, RESULT, REASON, DEFERRED, TIMERS = range(8)
 
 
@@ -227,8 +227,10 @@ class Explorer:
         return (parties, self.fly(parties, flight, sends), tuple(budgets))
 
     def fire(self, state, member, name, waited, spent):
+        passes = waited > 0 or self.any and spent is None
         parties = tuple(
-            p[:TIMERS] + (tuple((n, max(0, left - waited)) for n, left in p[TIMERS]),)
+            p[:DOWN] + (p[DOWN] + (1 if p[DOWN] and passes and p[PHASE] == "live" else 0),) +
+            p[STATE:TIMERS] + (tuple((n, max(0, left - waited)) for n, left in p[TIMERS]),)
             for p in state[0])
         state = (parties,) + state[1:]
         party = parties[member]
@@ -255,6 +257,9 @@ class Explorer:
         # what a party that is down has sent may not have gone out yet
         now = least == 0 or not busy and not any(not parties[contract[0]][DOWN]
                                     for _, contract in self.deliverable(state))
+        if least > 0 or self.any: # who is away for so long returns first
+            now = now and not any(p[PHASE] == "live" and p[DOWN] > self.options.away
+                                  for p in parties)
         for member, name, left in up:
             if now and left == least:
                 yield True, lambda m=member, n=name: self.fire(state, m, n, least, None)
@@ -292,11 +297,11 @@ class Explorer:
                 continue
             if party[DOWN]:
                 yield True, lambda m=member, p=party: self.with_party(
-                    state, m, p[:DOWN] + (False,) + p[DOWN + 1:], flight, [])
+                    state, m, p[:DOWN] + (0,) + p[DOWN + 1:], flight, [])
                 continue
             if budgets[2] > 0:
                 yield False, lambda m=member, p=party: self.with_party(
-                    state, m, p[:DOWN] + (True,) + p[DOWN + 1:], flight, [], 2)
+                    state, m, p[:DOWN] + (1,) + p[DOWN + 1:], flight, [], 2)
             if budgets[3] > 0:
                 gone = ("lost",) + (False,) + party[STATE:DEFERRED] + ((), ())
                 rest = tuple(c for c in flight if c[1] != member)
@@ -403,6 +408,7 @@ def main():
     parser.add_argument("--arg", action="append", default=[])
     for name in ("drop", "duplicate", "crash", "lose"):
         parser.add_argument("--" + name, type=int, default=0)
+    parser.add_argument("--away", type=int, default=2)
     parser.add_argument("--timeouts", default="quiet")
     parser.add_argument("--fifo", action="store_true")
     parser.add_argument("--allow-fail", action="store_true")
