@@ -27,6 +27,9 @@ struct check_options {
     struct af_opts_counts parties;
     struct af_check_count *counts;
     struct af_script_arg_list args;
+    struct af_opts_count
+        range; /* the role of which several sizes are checked, and the first; or NULL */
+    int64_t range_end;
     int64_t time_ns;
     const char *trace_path;
     bool first, json, quiet, help;
@@ -36,9 +39,44 @@ enum { BUDGET_MAX = 1000, JOBS_MAX = 64, PARTIES_MAX = 999 };
 
 #define OF struct check_options
 
-static int set_parties(void *list, const char *value, struct af_failure *why)
+/* "participant=1..5": the first of them is the count that is read. */
+static int set_range(struct check_options *options, const char *item, size_t len,
+                     struct af_buf *counts, struct af_failure *why)
 {
-    return af_opts_counts(value, 0, PARTIES_MAX, list, why);
+    char text[300];
+    snprintf(text, sizeof text, "%.*s", (int)(len < sizeof text ? len : sizeof text - 1), item);
+    char *dots = strstr(text, ".."), *equals = strchr(text, '=');
+    af_buf_append(counts, text, dots == NULL ? len : (size_t)(dots - text));
+    if (dots == NULL)
+        return 0;
+    if (options->range.name != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "a range of one role at a time");
+    *dots = '\0';
+    if (equals == NULL || equals > dots ||
+        af_opts_integer(equals + 1, 0, PARTIES_MAX, &options->range.count, why) != 0 ||
+        af_opts_integer(dots + 2, options->range.count, PARTIES_MAX, &options->range_end, why) != 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "expected ROLE=A..B, A not above B, got '%.*s'", (int)len, item);
+    *equals = '\0';
+    options->range.name = af_mem_string(text);
+    return 0;
+}
+
+static int set_parties(void *target, const char *value, struct af_failure *why)
+{
+    struct check_options *options = target;
+    struct af_buf counts = AF_BUF_EMPTY;
+    int status = 0;
+    for (const char *at = value; status == 0; at += strcspn(at, ",") + 1) {
+        status = set_range(options, at, strcspn(at, ","), &counts, why);
+        if (at[strcspn(at, ",")] == '\0')
+            break;
+        af_buf_append_char(&counts, ',');
+    }
+    if (status == 0)
+        status = af_opts_counts(af_buf_text(&counts), 0, PARTIES_MAX, &options->parties, why);
+    af_buf_release(&counts);
+    return status;
 }
 
 static int set_timeouts(void *target, const char *value, struct af_failure *why)
@@ -58,8 +96,11 @@ static int set_timeouts(void *target, const char *value, struct af_failure *why)
 }
 
 static const struct af_opt opts[] = {
-    {"parties", 0, "ROLE=N,…", "how many of each role (default: as the flow says)", "Run",
-     AF_OPT_READ(OF, parties, set_parties)},
+    {"parties", 0, "ROLE=N,…",
+     "how many of each role (default: as the flow says); ROLE=A..B: each of these sizes in turn, "
+     "told "
+     "as one table",
+     "Run", .set = set_parties},
     {"arg", 0, "NAME=VALUE", "an argument of the flow: strings as they are, the rest as JSON",
      "Run", AF_OPT_READ(OF, args, af_opts_add_arg)},
     {"allow-fail", 0, NULL,
@@ -222,6 +263,56 @@ static uint64_t half_of_memory(void)
     return bytes / 2;
 }
 
+/* One size; tell and watched go on from one to the next. */
+static int check_size(struct check_options *options, struct af_tell_check *tell,
+                      struct watch *watched, struct af_failure *why)
+{
+    struct af_check_result result;
+    int status = -1;
+    struct af_check *check = af_check_new(&options->check, why);
+    tell->began_ms = af_progress_elapsed_ms(&watched->progress);
+    if (check != NULL)
+        af_check_on_found(check, on_found, watched);
+    if (check != NULL && af_check_run(check, watch, watched, &result, why) == 0) {
+        tell->bound = watched->late ? "--time" : NULL;
+        tell->elapsed_ms = af_progress_elapsed_ms(&watched->progress);
+        af_progress_end(&watched->progress);
+        status = af_tell_check(tell, &result, why);
+        if (result.violation_count > 0)
+            tell->trace_path = NULL; /* it has the first counterexample */
+    }
+    if (tell->table != NULL || af_mem_is_watched())
+        af_check_free(check);
+    return status;
+}
+
+static int check_range(struct check_options *options, struct af_tell_check *tell,
+                       struct watch *watched, struct af_failure *why)
+{
+    struct af_buf table = AF_BUF_EMPTY;
+    size_t at = 0;
+    int status = 0;
+    while (strcmp(options->counts[at].role, options->range.name) != 0)
+        at++;
+    tell->table = &table;
+    af_tell_check_header(options->range.name, &table);
+    for (int64_t size = options->range.count; size <= options->range_end && status >= 0; size++) {
+        char text[400];
+        snprintf(text, sizeof text, "%s=%lld", options->range.name, (long long)size);
+        options->counts[at].count = size;
+        tell->size = text;
+        tell->headed = false;
+        int one = check_size(options, tell, watched, why);
+        status = one < 0 || status == 0 ? one : status;
+        if (watched->stopped || watched->late || (one == 1 && options->first))
+            break;
+    }
+    if (status >= 0 || options->counts[at].count > options->range.count) /* it has a row */
+        fputs(af_buf_text(&table), stdout);
+    af_buf_release(&table);
+    return status;
+}
+
 static int check_flow(struct check_options *options, struct af_failure *why)
 {
     struct af_tell_check tell = {.check = &options->check,
@@ -230,22 +321,14 @@ static int check_flow(struct check_options *options, struct af_failure *why)
                                  .quiet = options->quiet};
     struct watch watched = {
         .time_ns = options->time_ns, .first = options->first, .tell = &tell, .why = why};
-    struct af_check_result result;
-    int status = -1;
+    if (options->range.name != NULL && options->json)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--parties",
+                              "a range is told as a table; --json takes one size");
     af_interrupt_catch();
     af_progress_init(&watched.progress, options->quiet);
-    struct af_check *check = af_check_new(&options->check, why);
-    if (check != NULL)
-        af_check_on_found(check, on_found, &watched);
-    if (check != NULL && af_check_run(check, watch, &watched, &result, why) == 0) {
-        tell.bound = watched.late ? "--time" : NULL;
-        tell.elapsed_ms = af_progress_elapsed_ms(&watched.progress);
-        af_progress_end(&watched.progress);
-        status = af_tell_check(&tell, &result, why);
-    }
+    int status = options->range.name != NULL ? check_range(options, &tell, &watched, why)
+                                             : check_size(options, &tell, &watched, why);
     af_progress_end(&watched.progress);
-    if (af_mem_is_watched())
-        af_check_free(check);
     return status;
 }
 
@@ -277,6 +360,7 @@ static int run(int argc, char **argv, struct af_failure *why)
     }
     af_script_args_release(&options.args);
     free(options.counts);
+    free(options.range.name);
     af_file_access_release(&options.files);
     af_opts_counts_release(&options.parties);
     return status;

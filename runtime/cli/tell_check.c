@@ -272,32 +272,64 @@ static void print_away(const struct af_tell_check *tell, const struct af_check_r
     putchar('\n');
 }
 
+static void add_verdict(const struct af_tell_check *tell, const struct af_check_result *result,
+                        struct af_buf *out)
+{
+    const char *bound = result->bound != NULL ? result->bound : tell->bound;
+    if (result->exhaustive && result->armed != NULL)
+        af_buf_printf(out, "exhaustive within --away %u: ", (unsigned)tell->check->away);
+    else if (result->exhaustive)
+        af_buf_append_string(out, "exhaustive: ");
+    else
+        af_buf_printf(out, "not exhaustive (%s): ", bound != NULL ? bound : "interrupted");
+    if (result->violation_count == 0)
+        af_buf_append_string(out, result->exhaustive ? "no violation" : "no violation so far");
+    else
+        af_buf_printf(out, "%zu violation%s", result->violation_count,
+                      result->violation_count == 1 ? "" : "s");
+}
+
 static void print_last(const struct af_tell_check *tell, const struct af_check_result *result)
 {
     char states[32], transitions[32];
-    const char *bound = result->bound != NULL ? result->bound : tell->bound;
-    printf("%s: %s state%s, %s transition%s, depth %llu, ", result->name,
+    struct af_buf verdict = AF_BUF_EMPTY;
+    add_verdict(tell, result, &verdict);
+    printf("%s: %s state%s, %s transition%s, depth %llu, %s\n", result->name,
            grouped(result->states, states), result->states == 1 ? "" : "s",
            grouped(result->transitions, transitions), result->transitions == 1 ? "" : "s",
-           (unsigned long long)result->depth);
-    if (result->exhaustive && result->armed != NULL)
-        printf("exhaustive within --away %u: ", (unsigned)tell->check->away);
-    else if (result->exhaustive)
-        printf("exhaustive: ");
-    else if (bound != NULL)
-        printf("not exhaustive (%s): ", bound);
-    else
-        printf("not exhaustive (interrupted): ");
-    if (result->violation_count == 0)
-        puts(result->exhaustive ? "no violation" : "no violation so far");
-    else
-        printf("%zu violation%s\n", result->violation_count,
-               result->violation_count == 1 ? "" : "s");
+           (unsigned long long)result->depth, af_buf_text(&verdict));
+    af_buf_release(&verdict);
+}
+
+void af_tell_check_header(const char *role, struct af_buf *table)
+{
+    af_buf_printf(table, "%20s %14s %14s %6s %9s  %s\n", role, "states", "transitions", "depth",
+                  "time", "verdict");
+}
+
+static void add_row(const struct af_tell_check *tell, const struct af_check_result *result)
+{
+    char states[32], transitions[32];
+    struct af_buf *table = tell->table;
+    af_buf_printf(table, "%20s %14s %14s %6llu %7.2f s  ", strchr(tell->size, '=') + 1,
+                  grouped(result->states, states), grouped(result->transitions, transitions),
+                  (unsigned long long)result->depth, (tell->elapsed_ms - tell->began_ms) / 1e3);
+    add_verdict(tell, result, table);
+    af_buf_append_char(table, '\n');
+}
+
+/* Of which size the violations are that follow. */
+static void print_size(struct af_tell_check *tell)
+{
+    if (tell->table != NULL && !tell->json && tell->size != NULL && !tell->headed)
+        printf("%s:\n", tell->size);
+    tell->headed = true;
 }
 
 void af_tell_found(struct af_tell_check *tell, const struct af_check_violation *violation,
                    struct af_failure *why)
 {
+    print_size(tell);
     if (!tell->json)
         print_violation(violation, 1);
     if ((!tell->json || tell->trace_path != NULL) && draw(tell, violation, true, NULL, why) != 0)
@@ -305,7 +337,7 @@ void af_tell_found(struct af_tell_check *tell, const struct af_check_violation *
     fflush(stdout);
 }
 
-int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
+int af_tell_check(struct af_tell_check *tell, const struct af_check_result *result,
                   struct af_failure *why)
 {
     bool drawn = !tell->untraced;
@@ -315,6 +347,7 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
         bool traced = i == 0 && tell->trace_path != NULL && !told;
         if (told && !tell->json)
             continue;
+        print_size(tell);
         if (!tell->json)
             print_violation(&result->violations[i], i + 1);
         struct af_tell_steps steps = {.out = &violations, .violation = &result->violations[i]};
@@ -332,6 +365,8 @@ int af_tell_check(const struct af_tell_check *tell, const struct af_check_result
                                                               : 0;
     if (tell->json) {
         af_tell_check_json(tell, result, &violations, status, why);
+    } else if (tell->table != NULL) {
+        add_row(tell, result);
     } else {
         if (!tell->quiet) {
             print_ends(result);

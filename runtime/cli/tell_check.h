@@ -13,6 +13,10 @@ struct af_tell_check {
     bool json, quiet;
     const char *bound; /* another bound that was hit, or NULL */
     double elapsed_ms;
+    struct af_buf *table; /* a row is added to it, and the last lines are left out; or NULL */
+    const char *size;     /* … of which size, as "participant=3" */
+    double began_ms;
+    bool headed;   /* the size has been told */
     bool untraced; /* the trace could not be written: why is kept */
 };
 
@@ -21,7 +25,10 @@ void af_tell_found(struct af_tell_check *tell, const struct af_check_violation *
                    struct af_failure *why);
 
 /* Tells it; returns the exit status, or -1 with *why filled: the trace cannot be written. */
-int af_tell_check(const struct af_tell_check *tell, const struct af_check_result *result,
+int af_tell_check(struct af_tell_check *tell, const struct af_check_result *result,
                   struct af_failure *why);
+
+/* The first row of a table. */
+void af_tell_check_header(const char *role, struct af_buf *table);
 
 #endif

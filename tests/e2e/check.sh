@@ -258,7 +258,7 @@ expect_output "lamps: 41 states, 820 transitions, depth 40, exhaustive: no viola
 expect_output "parties of one role are not told apart: lamp"$'\n' in_time lamps.lua --parties lamp=8
 expect_output "not exhaustive (--time): no violation so far" in_time lamps.lua --parties lamp=900 --time 1s
 expect_output "not exhaustive (--memory): no violation so far" in_time lamps.lua --parties lamp=40 --memory 3M
-run timeout --preserve-status -s INT 2 "$AFRUN" check lamps.lua --parties lamp=900
+run timeout --preserve-status -s INT 2 "$AFRUN" check lamps.lua --parties lamp=250
 if [ "$status" -eq 130 ] && grep -q 'interrupted): no violation so far' "$OUT"; then
     ok "interrupted while names are exchanged"
 else
@@ -412,6 +412,24 @@ expect_error "--memory" 2 "$AFRUN" check "$bugs/lost_ack.lua" --memory 5X
 expect_error "no role 'nobody'" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties nobody=2
 expect_error "no_such_arg" 2 "$AFRUN" check "$bugs/lost_ack.lua" --arg no_such_arg=1
 expect_error "no/where.jsonl" 3 "$AFRUN" check "$bugs/lost_ack.lua" --drop 1 --trace no/where.jsonl
+
+# ---- Sizes. ----
+
+expect_output "                   3            198            533     18 " \
+    "$AFRUN" check "$ROOT/flows/protocols/two_phase_commit.lua" --parties participant=1..4 --crash 1
+check "a table has a row for each size" test "$(grep -c "exhaustive within --away 2: no violation" "$OUT")" -eq 4
+expect_violation "acceptor=2:" "$AFRUN" check "$ROOT/flows/protocols/paxos.lua" --parties acceptor=1..3,proposer=2 --arg quorum=1 --trace sizes.jsonl
+cp "$OUT" table.txt
+for text in " 1             37 .* exhaustive: no violation" " 2  .* exhaustive: 1 violation" " 3  .* exhaustive: 1 violation" "^acceptor=3:"; do
+    check "  $text" grep -q "$text" table.txt
+done
+check "  and the first counterexample is kept" test "$(head -1 sizes.jsonl | grep -o '"role":"acceptor"' | wc -l)" -eq 2
+run "$AFRUN" check "$ROOT/flows/protocols/paxos.lua" --parties acceptor=1..3 --arg quorum=1 --first
+check "--first ends the table" test "$status,$(grep -c ' 3  .*exhaustive' "$OUT"),$(grep -c 'acceptor=2' "$OUT")" = 1,0,1
+expect_error "a range of one role at a time" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties sender=1..2,receiver=1..2
+expect_error "expected an integer from 3" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties sender=3..1
+expect_error "--json takes one size" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties sender=1..2 --json
+expect_error "no role 'nobody'" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties nobody=1..2
 
 # ---- Upgrades. ----
 
