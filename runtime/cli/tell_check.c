@@ -1,6 +1,6 @@
-/* tell_check.c: see tell_check.h. A counterexample is run by the simulator, step by step as the
- * check found it: what is drawn and kept is that run. */
+/* tell_check.c: see tell_check.h. */
 #include "cli/tell_check.h"
+#include "cli/tell_rerun.h"
 #include "cli/tell_steps.h"
 
 #include "cli/paths.h"
@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/opts.h"
-#include "cli/run_options.h"
-#include "sim/sim.h"
 #include "script/tool.h"
 #include "trace/trace.h"
 #include "trace/file.h"
@@ -36,118 +34,22 @@ static const char *grouped(uint64_t number, char text[32])
     return text;
 }
 
-/* ---- A counterexample, run by the simulator. ---- */
-
-struct words {
-    char **items;
-    size_t count, cap;
-};
-
-static void add_word(struct words *words, const char *format, const char *a, const char *b)
-{
-    struct af_buf text = AF_BUF_EMPTY;
-    af_buf_printf(&text, format, a, b);
-    af_mem_reserve(&words->items, &words->cap, words->count + 1, sizeof(char *));
-    words->items[words->count++] = af_buf_take(&text);
-}
-
-/* The check's options as those of a simulated run. */
-static void sim_words(const struct af_check_options *check, struct words *words)
-{
-    for (size_t i = 0; i < check->party_count; i++) {
-        char count[32];
-        snprintf(count, sizeof count, "%lld", (long long)check->parties[i].count);
-        add_word(words, "--parties=%s=%s", check->parties[i].role, count);
-    }
-    for (size_t i = 0; i < check->arg_count; i++)
-        add_word(words, "--arg=%s=%s", check->args[i].name, check->args[i].value);
-    bool allow_fail = check->allow_fail;
-    for (int i = 0; i < AF_CHECK_EARLY; i++)
-        allow_fail = allow_fail || check->budget[i] > 0;
-    if (allow_fail)
-        add_word(words, "--allow-fail%s%s", "", "");
-    if (check->fifo)
-        add_word(words, "--fifo%s%s", "", "");
-    if (check->upgrade != NULL)
-        add_word(words, "--upgrade=%s%s", check->upgrade, "");
-    add_word(words, "--mock%s%s", "", "");
-}
-
-struct rerun {
-    struct af_trace_memory memory; /* as it is drawn: with paths */
-    struct af_trace_file *file;
-    struct af_tell_steps *steps; /* or NULL */
-};
-
-static void keep_line(void *arg, const char *line, size_t len)
-{
-    struct rerun *rerun = arg;
-    struct af_buf named = AF_BUF_EMPTY;
-    af_paths_append_json(&named, line, len);
-    af_trace_memory_line(&rerun->memory, named.data, named.len);
-    af_buf_release(&named);
-    if (rerun->file != NULL)
-        af_trace_file_line(rerun->file, line, len);
-}
-
-static int simulate(struct af_run_options *run, struct rerun *rerun, struct af_failure *why)
-{
-    struct af_sim_result result;
-    struct af_trace *trace = af_trace_new(keep_line, rerun, false);
-    struct af_sim *sim = af_sim_new(&run->sim, trace, why);
-    int status = -1;
-    if (sim != NULL && rerun->steps != NULL)
-        af_sim_on_step(sim, af_tell_step, rerun->steps);
-    if (sim != NULL && af_sim_run(sim, &result, why) == 0) {
-        status = result.outcome == AF_SIM_OK ? 1 : 0;
-        if (rerun->steps != NULL)
-            af_tell_steps_end(rerun->steps, sim);
-        af_sim_result_release(&result);
-    }
-    af_sim_free(sim);
-    af_trace_free(trace);
-    return status;
-}
-
-/* Runs a violation's run, with its trace in rerun. Returns -1 with *why filled; 1 if the simulator
- * finds nothing wrong with it. */
-static int run_again(const struct af_check_options *check, const struct af_schedule *schedule,
-                     struct rerun *rerun, struct af_failure *why)
-{
-    struct af_run_options run;
-    struct words words = {0};
-    char *files[] = {(char *)(uintptr_t)check->path, NULL};
-    int status = -1;
-    af_run_options_init(&run);
-    sim_words(check, &words);
-    char **argv = af_mem_zero(words.count + 1, sizeof(char *));
-    memcpy(argv, words.items, words.count * sizeof(char *));
-    if (af_opts_parse(af_run_opts, (int)words.count, argv, &run, NULL, why) >= 0 &&
-        af_run_options_finish(&run, files, 1, why) == 0) {
-        run.sim.quiet = true;
-        run.sim.schedule = schedule;
-        status = simulate(&run, rerun, why);
-    }
-    af_run_options_release(&run);
-    free(argv);
-    for (size_t i = 0; i < words.count; i++)
-        free(words.items[i]);
-    free(words.items);
-    return status;
-}
-
 /* Draws it; or, steps not NULL, tells that. */
 static int draw(const struct af_tell_check *tell, const struct af_check_violation *violation,
                 bool traced, struct af_tell_steps *steps, struct af_failure *why)
 {
-    struct rerun rerun = {.file = NULL, .steps = steps};
-    af_trace_memory_init(&rerun.memory);
+    struct af_trace_memory memory;
+    struct af_buf ends = AF_BUF_EMPTY;
+    struct af_tell_rerun rerun = {.memory = &memory, .steps = steps, .ends = &ends};
+    af_trace_memory_init(&memory);
     if (traced && tell->trace_path != NULL) {
         rerun.file = af_trace_file_create(tell->trace_path, why);
-        if (rerun.file == NULL)
+        if (rerun.file == NULL) {
+            af_trace_memory_release(&memory);
             return -1;
+        }
     }
-    int status = run_again(tell->check, violation->run, &rerun, why);
+    int status = af_tell_rerun(tell->check, violation->run, &rerun, why);
     if (rerun.file != NULL &&
         af_trace_file_finish(rerun.file, status >= 0, status >= 0 ? why : NULL) != 0)
         status = -1;
@@ -157,15 +59,17 @@ static int draw(const struct af_tell_check *tell, const struct af_check_violatio
                                       .color = af_log_color(1),
                                       .max_rows = 60,
                                       .told = true};
-        char *picture = af_tool_chart(&rerun.memory, &chart, why);
+        char *picture = af_tool_chart(&memory, &chart, why);
         if (picture != NULL)
             fputs(picture, stdout);
         free(picture);
+        af_tell_why(tell->check, violation, &rerun);
     }
     if (status == 1 && violation->kind != AF_CHECK_DOOMED)
         af_log(AF_LOG_WARNING, "the simulator, step by step on the same run, finds nothing wrong: "
                                "this is a mistake of ours, please tell us");
-    af_trace_memory_release(&rerun.memory);
+    af_trace_memory_release(&memory);
+    af_buf_release(&ends);
     return status < 0 ? -1 : 0;
 }
 

@@ -145,6 +145,24 @@ static bool is_named(const struct af_party_saved_timer *timer, const char *name)
                                                : strcmp(name, timer->name) == 0;
 }
 
+/* Whether something should arrive, or be taken up, before time passes. What one that is down has
+ * sent may not have gone out. */
+static bool time_waits(const struct af_sim *sim)
+{
+    uint32_t to;
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (why_not_up(sim->nodes[i]) == NULL && af_party_recalls(sim->nodes[i]->party) != NULL)
+            return true;
+    for (size_t i = 0; i < af_bus_mock_in_flight(sim->bus); i++) {
+        const struct af_contract *contract = af_bus_mock_kept(sim->bus, i, &to);
+        const struct af_sim_node *from = af_sim_find_node(sim, contract->from);
+        if (!af_party_is_down(sim->nodes[to]->party) && from != NULL &&
+            !af_party_is_down(from->party))
+            return true;
+    }
+    return false;
+}
+
 static const char *fire(struct af_sim *sim, struct af_sim_node *node,
                         const struct af_schedule_step *step)
 {
@@ -165,6 +183,9 @@ static const char *fire(struct af_sim *sim, struct af_sim_node *node,
     if (step->kind == AF_SCHEDULE_TIMEOUT) {
         if (timer.due_wall_ns > AF_SIM_SCHEDULE_NS_MAX)
             return "it is due after a hundred years";
+        if (sim->options->keeps_time && timer.due_wall_ns > af_loop_now_ns(sim->loop) &&
+            time_waits(sim))
+            return "something is on its way: time does not pass";
         af_loop_sim_advance(sim->loop, timer.due_wall_ns); /* a virtual loop's wall is its time */
     }
     sim->may_take = true;

@@ -43,8 +43,10 @@ struct af_sim_options {
     int64_t upgrade_ns; /* around when; -1: drawn by the seed */
     const struct af_schedule *schedule; /* what happens, where it is not drawn; or NULL: then chance
                                            and time decide */
-    struct af_grants grants;            /* what scripts may reach */
-    const char *recorded;               /* the options as JSON, for the trace's header */
+    bool keeps_time; /* under a schedule: time passes only when nothing is on its way that may come
+                      */
+    struct af_grants grants; /* what scripts may reach */
+    const char *recorded;    /* the options as JSON, for the trace's header */
 };
 
 enum af_sim_outcome {
