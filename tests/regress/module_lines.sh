@@ -22,7 +22,7 @@ for text in "a is in state 'waiting' (parts.lua:6)" "parts.lua:6  a: event 'ping
     "parts.lua:7  a: state 'asking'" "stuck in waiting (parts.lua:6)"; do
     if grep -qF -e "$text" "$OUT"; then ok "check: $text"; else not_ok "check: $text" "$(explain "it is not told")"; fi
 done
-expect_output '"a: event '"'ping'"' in state '"'waiting'"'","line":6,"file":"parts.lua"}' \
+expect_output '"a: event '"'ping'"' in state '"'waiting'"'","line":6,"file":"parts.lua",' \
     bash -c '"$0" check main.lua --json || true' "$AFRUN"
 expect_error "a-1 is stuck in state 'waiting' (parts.lua:6)" 1 "$AFRUN" main.lua --mock
 # The flow's own lines are a state's before those of modules.
