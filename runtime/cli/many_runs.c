@@ -27,7 +27,7 @@ struct report {
     uint64_t seed;
     int32_t outcome; /* an enum af_sim_outcome, -1: it could not be run */
     int32_t unused;
-    uint64_t messages, dropped, unexpected, upgraded;
+    uint64_t messages, dropped, unexpected, upgraded, duplicated, crashes, lost, held;
     int64_t virtual_ns;
 };
 
@@ -54,6 +54,10 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
             report.dropped = result.dropped;
             report.unexpected = result.unexpected;
             report.upgraded = result.upgraded;
+            report.duplicated = result.duplicated;
+            report.crashes = result.crashes;
+            report.lost = result.lost;
+            report.held = result.held;
             report.virtual_ns = result.virtual_ns;
             af_sim_result_release(&result);
         }
@@ -72,6 +76,10 @@ static void add(struct af_tell_runs *totals, const struct report *report)
     totals->dropped += report->dropped;
     totals->unexpected += report->unexpected;
     totals->upgraded += report->upgraded;
+    totals->duplicated += report->duplicated;
+    totals->crashes += report->crashes;
+    totals->lost += report->lost;
+    totals->held += report->held;
     if (report->outcome == AF_SIM_OK)
         return;
     if (report->outcome < 0)

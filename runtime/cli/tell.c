@@ -146,6 +146,76 @@ static int status_of(const struct af_sim_result *result)
     return result->outcome == AF_SIM_OK ? 0 : 1;
 }
 
+/* ---- Faults that did nothing: a test that passes with them has shown nothing. ---- */
+
+static void note_idle(const char *fault, const char *what)
+{
+    af_log(AF_LOG_WARNING, "%s did nothing: %s", fault, what);
+}
+
+/* What was asked for, and did nothing whatever the run. */
+static void tell_pointless(const struct af_fault_options *faults)
+{
+    struct af_fault_options usual;
+    af_fault_options_init(&usual);
+    bool given =
+        faults->down_min_ns != usual.down_min_ns || faults->down_max_ns != usual.down_max_ns;
+    if (given && faults->crash_count == 0 && faults->random_partition <= 0)
+        note_idle("--down", "it needs --crash or --partition random:P");
+}
+
+static uint64_t parties_to_lose(const struct af_fault_options *faults)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < faults->loss_count; i++)
+        count += faults->losses[i].count;
+    return count;
+}
+
+/* Of one run only what was to come at a certain time: chance may well do nothing in one. */
+static void tell_idle_faults(const struct af_fault_options *faults,
+                             const struct af_sim_result *result)
+{
+    char text[120];
+    size_t begun = 0;
+    tell_pointless(faults);
+    snprintf(text, sizeof text, "the run was over after %.3f s", (double)result->virtual_ns / 1e9);
+    for (size_t i = 0; i < faults->partition_count; i++) {
+        const struct af_partition *partition = &faults->partitions[i];
+        char name[200];
+        snprintf(name, sizeof name, "--partition '%.150s'", partition->text);
+        if (partition->from_ns > result->virtual_ns)
+            note_idle(name, text);
+        else
+            begun++;
+    }
+    if (begun > 0 && result->held == 0)
+        note_idle("--partition", "no contract met the cut");
+    if (parties_to_lose(faults) > result->lost) {
+        snprintf(text, sizeof text, "%llu of %llu parties vanished; the others had ended before",
+                 (unsigned long long)result->lost, (unsigned long long)parties_to_lose(faults));
+        note_idle(result->lost == 0 ? "--lose" : "a part of --lose", text);
+    }
+}
+
+static void tell_idle_in_all(const struct af_fault_options *faults, const struct af_tell_runs *runs)
+{
+    const struct {
+        const char *fault;
+        bool asked;
+        uint64_t did;
+    } rows[] = {
+        {"--drop", faults->drop > 0, runs->dropped},
+        {"--duplicate", faults->duplicate > 0, runs->duplicated},
+        {"--crash", faults->crash_count > 0, runs->crashes},
+        {"--lose", faults->loss_count > 0, runs->lost},
+        {"--partition", faults->partition_count > 0 || faults->random_partition > 0, runs->held}};
+    tell_pointless(faults);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].asked && rows[i].did == 0)
+            note_idle(rows[i].fault, "in none of the runs");
+}
+
 int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
                 const struct af_sim_result *result, double elapsed_ms)
 {
@@ -157,6 +227,8 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
         af_tell_run_json(sim, result, options->sim.seed, elapsed_ms, status);
     else
         print_summary(options, result, elapsed_ms);
+    if (options->verbosity >= 0 && status != 130)
+        tell_idle_faults(&options->sim.faults, result);
     return status;
 }
 
@@ -248,6 +320,8 @@ int af_tell_runs(const struct af_run_options *options, const struct af_tell_runs
                           af_buf_text(&command), &findings, status);
     else
         print_runs(options, runs, af_buf_text(&command));
+    if (options->verbosity >= 0 && status != 130)
+        tell_idle_in_all(&options->sim.faults, runs);
     af_buf_release(&command);
     af_buf_release(&findings);
     return status;

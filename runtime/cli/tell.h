@@ -19,6 +19,7 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
 
 struct af_tell_runs {
     uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
+    uint64_t duplicated, crashes, lost, held; /* what faults did, in all runs */
     double elapsed_ms;
     bool is_interrupted;
 };

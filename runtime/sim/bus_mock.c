@@ -212,6 +212,7 @@ static void hold(struct af_bus_mock *bus, struct delivery *delivery, struct link
     int64_t wait_ns = until_ns - af_loop_now_ns(bus->loop);
     if (link != NULL && !delivery->held)
         link->held++;
+    bus->counts.held += !delivery->held;
     delivery->held = true;
     af_timer_start(bus->loop, wait_ns > 0 ? wait_ns : 0, arrive, delivery);
 }

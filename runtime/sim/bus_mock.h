@@ -31,6 +31,7 @@ struct af_bus_mock_owner {
 struct af_bus_mock_counts {
     uint64_t messages; /* contracts published, each target counted */
     uint64_t dropped, duplicated;
+    uint64_t held; /* by a cut, for a time */
 };
 
 /* A network without nodes: they are numbers, and spring up by use. All is borrowed. */

@@ -662,6 +662,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     result->messages = counts->messages;
     result->dropped = counts->dropped;
     result->duplicated = counts->duplicated;
+    result->held = counts->held;
     result->unexpected = sim->unexpected;
     result->steps = sim->steps;
     result->upgraded = sim->upgraded;

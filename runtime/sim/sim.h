@@ -81,6 +81,7 @@ struct af_sim_result {
     const char *name; /* of the flow, or of the scripts; borrowed from the sim */
     uint64_t parties, done, failed, lost, resting;
     uint64_t messages, dropped, duplicated, unexpected, crashes, late;
+    uint64_t held;     /* contracts, by a partition */
     uint64_t upgraded; /* parties that went on under the second version */
     uint64_t steps;
     int64_t virtual_ns;
