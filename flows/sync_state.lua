@@ -61,7 +61,7 @@ return af.flow {
           enter = function(party)
             party:send(party:nodes("initiator")[1], Query { querier = party.id })
           end,
-          after = { 30, "querying" },
+          after = { 30, "querying" }, ignore = { Query }, -- a peer's, which it told to everybody
           [Sync] = function(party, event)
             party.data = { aggregator = event.aggregator, round = event.current_round }
             return "synced"
@@ -73,7 +73,7 @@ return af.flow {
           end,
           [Sync] = "synced", -- the response was lost, or this is a copy: respond again
           [af.NoticeTaskCompletion] = function(party) return af.done(party.data) end,
-          may_end = true, -- should the notice be lost
+          ignore = { Query }, may_end = true, -- should the notice be lost
         },
       },
     },

@@ -2,6 +2,7 @@
 #include "base/db.h"
 
 #include "base/failure.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -257,8 +258,12 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
     /* a process that opens the file, mends it after a kill or closes it as the last one locks it
      * for moments in which SQLite does not wait by itself */
     int tries = (format->exclusive ? 1000 : 10000) / OPEN_AGAIN_MS;
+    bool told = !format->exclusive;
     while (open_file(db, format, why) != 0) {
         bool again = db->trouble == AF_DB_BUSY && tries-- > 0;
+        if (again && !told)
+            af_log(AF_LOG_WARNING, "waits for %s: another process has it; trying again", path);
+        told = told || again;
         forget(db);
         if (!again) {
             free(db->path);

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-static const char *const words[] = {"running", "done", "failed", "interrupted"};
+static const char *const words[] = {"running", "done", "failed", "interrupted", "resting"};
 
 static void print_json(const struct af_live_result *result, int status)
 {
@@ -36,16 +36,18 @@ static void print_json(const struct af_live_result *result, int status)
 int af_tell_live(const struct af_run_options *options, const struct af_live_result *result)
 {
     bool excused = options->sim.allow_fail && !result->raised;
-    bool failed = result->outcome != AF_LIVE_DONE && !excused;
+    bool ended_well = result->outcome == AF_LIVE_DONE || result->outcome == AF_LIVE_RESTING;
+    bool failed = !ended_well && !excused;
     int status = result->outcome == AF_LIVE_INTERRUPTED ? 130
                  : failed || result->unexpected > 0     ? 1
                                                         : 0;
     if (options->json)
         print_json(result, status);
     else
-        printf("%s: %s %s; %llu sent, %llu received, %llu unexpected; %.3f s\n", result->name,
-               result->id, words[result->outcome], (unsigned long long)result->sent,
-               (unsigned long long)result->received, (unsigned long long)result->unexpected,
-               (double)result->elapsed_ns / 1e9);
+        printf("%s: %s %s%s%s%s; %llu sent, %llu received, %llu unexpected; %.3f s\n", result->name,
+               result->id, words[result->outcome], result->state == NULL ? "" : " in '",
+               result->state == NULL ? "" : result->state, result->state == NULL ? "" : "'",
+               (unsigned long long)result->sent, (unsigned long long)result->received,
+               (unsigned long long)result->unexpected, (double)result->elapsed_ns / 1e9);
     return status;
 }

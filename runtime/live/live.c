@@ -113,7 +113,8 @@ void af_live_end(struct af_live *live, enum af_live_outcome outcome)
     af_live_leave_when_sent(live);
 }
 
-/* ---- Ctrl-C: the party fails and says so; a second one, or a bus that takes too long, ends it. */
+/* ---- Ctrl-C: a party that rests ends well, as nobody waits for it; another fails and says so. A
+ * second one, or a bus that takes too long, ends it. */
 
 static void give_up(void *arg)
 {
@@ -135,14 +136,17 @@ static void on_interrupt(void *arg)
         live->over = true;
         return;
     }
+    bool rests = live->run != NULL && af_party_rests(af_party_run_party(live->run));
     live->interrupted = true;
-    live->result->outcome = AF_LIVE_INTERRUPTED;
+    live->result->outcome = rests ? AF_LIVE_RESTING : AF_LIVE_INTERRUPTED;
     if (live->store != NULL) { /* the next start goes on: nobody is told anything */
         live->over = true;
         return;
     }
     af_timer_start(live->loop, FAREWELL_MS * AF_MS_NS, give_up, live);
-    if (live->run != NULL && af_party_status(af_party_run_party(live->run)) <= AF_PARTY_ACTIVE)
+    if (rests)
+        af_live_end(live, AF_LIVE_RESTING);
+    else if (live->run != NULL && af_party_status(af_party_run_party(live->run)) <= AF_PARTY_ACTIVE)
         af_party_fail(af_party_run_party(live->run), "interrupted");
     else if (live->sequential != NULL)
         af_live_sequential_stop(live->sequential, "interrupted");
@@ -473,6 +477,8 @@ static void take_result(struct af_live *live)
     result->received = af_party_run_received(live->run);
     result->unexpected = counts->unexpected;
     result->late = counts->late;
+    if (result->outcome == AF_LIVE_RESTING)
+        result->state = af_mem_string(af_party_state(party)->name);
     if (af_party_result(party) != NULL)
         result->result = af_mem_string(af_party_result(party));
     if (af_party_reason(party) != NULL)
@@ -511,6 +517,7 @@ void af_live_result_release(struct af_live_result *result)
 {
     free(result->name);
     free(result->id);
+    free(result->state);
     free(result->result);
     free(result->reason);
     memset(result, 0, sizeof *result);

@@ -37,11 +37,18 @@ struct af_live_options { /* all borrowed */
     void (*interrupted)(void); /* called then, on the loop's thread; or NULL */
 };
 
-enum af_live_outcome { AF_LIVE_RUNNING, AF_LIVE_DONE, AF_LIVE_FAILED, AF_LIVE_INTERRUPTED };
+enum af_live_outcome {
+    AF_LIVE_RUNNING,
+    AF_LIVE_DONE,
+    AF_LIVE_FAILED,
+    AF_LIVE_INTERRUPTED,
+    AF_LIVE_RESTING, /* by Ctrl-C, in a state in which it may end */
+};
 
 struct af_live_result {
     enum af_live_outcome outcome;
     char *name, *id;
+    char *state;  /* in which it rested, or NULL */
     char *result; /* JSON of a party that is done, or NULL */
     char *reason; /* why it failed, or NULL */
     bool raised;  /* a handler or the script raised: never an outcome */

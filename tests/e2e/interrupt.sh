@@ -32,6 +32,43 @@ return af.flow { name = "x", roles = { a = { start = "s", states = { s = { after
 end } } } } } }
 END
 interrupted forever "interrupted"
-# A pattern that backtracks for ever is a loop inside of a C function.
-flow pattern 'return ("a"):rep(40):find(("a?"):rep(40) .. ("a"):rep(40) .. "b")'
-interrupted pattern "a-1: pattern.lua:3: interrupted"
+# Two long texts that are compared: a loop whose instructions are few, and long.
+flow compare 'local a, b = ("x"):rep(10 << 20), ("x"):rep(10 << 20) while a == b do end'
+interrupted compare "a-1: compare.lua:3: interrupted"
+
+# A party for real: one that rests in a state in which it may end has ended well, and says so; another has not.
+source "$ROOT/tests/lib/parties.sh"
+cat >server.lua <<'END'
+local af = require "af"
+local Hello = af.event("hello", {})
+return af.flow { name = "server", roles = { a = { start = "opening", states = {
+  opening = { enter = function(party) party:send(party.id, Hello {}) end, [Hello] = "serving" },
+  serving = { may_end = true, enter = function() print "serves" end },
+} }, b = { start = "asking", states = { asking = { [Hello] = "asking", enter = function() print "asks" end } } } } }
+END
+party() { # party ROLE OPTION…
+    start_party "$1" server.lua --role "$1" --node n --task "${2:-t}$1" --bus local:bus.db --peers "$1=n" "${@:3}"
+}
+for kept in '' kept; do
+    party a "$kept" ${kept:+--state a.db}
+    wait_line a.err serves || not_ok "the server starts" "$(cat a.err)"
+    kill_party a INT
+    [ "$status" -eq 0 ] && ok "a party that rests ends with 0 ${kept:+(kept)}" || not_ok "a party that rests ends with 0" "$status"
+    expect_in a.out "server: n resting in 'serving'" "and says what it was"
+done
+party b
+wait_line b.err asks || not_ok "the asker starts" "$(cat b.err)"
+kill_party b INT
+[ "$status" -eq 130 ] && ok "one that waits ends with 130" || not_ok "one that waits ends with 130" "$status"
+
+# Two processes of one party: the second one says at once for what it waits.
+party a kept --state two.db
+wait_line a.err serves || not_ok "the server starts" "$(cat a.err)"
+start_party second server.lua --role a --node n --task kepta --bus local:bus.db --peers a=n --state two.db
+wait_line second.err "waits for two.db: another process has it; trying again" &&
+    ok "a second process of a kept party says that it waits" || not_ok "a second process of a kept party says that it waits" "$(cat second.err)"
+kill_party a INT
+expect_in a.out "resting" "the first is not disturbed"
+until_true grep -q "waits: state 'serving'" second.err
+kill_party second INT
+[ "$status" -eq 0 ] && ok "the second goes on where the first was" || not_ok "the second goes on where the first was" "$status: $(cat second.out second.err)"
