@@ -81,8 +81,8 @@ static inline const char *af_json_plain_end(const char *at, const char *end)
 struct af_buf;
 
 /* Appends what the string from `at`, behind its opening quote, says. Returns where its closing
- * quote is, or where it is wrong, with *wrong set to a constant text. */
-const char *af_json_unescape(struct af_buf *to, const char *at, const char *end,
+ * quote is, or where it is wrong, with *wrong set to a constant text. passes: see json.h. */
+const char *af_json_unescape(struct af_buf *to, const char *at, const char *end, bool passes,
                              const char **wrong);
 
 #endif

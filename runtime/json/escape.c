@@ -42,8 +42,10 @@ static void append_utf8(struct af_buf *buf, uint32_t code)
     af_buf_append(buf, bytes, len);
 }
 
-/* Decodes the \u escape, or the two of a pair, at *at. Returns NULL, or what is wrong. */
-static const char *read_unicode_escape(struct af_buf *to, const char **at, const char *end)
+/* Decodes the \u escape, or the two of a pair, at *at. Returns NULL, or what is wrong. A half of a
+ * pair that is only passed over stands for what nobody knows. */
+static const char *read_unicode_escape(struct af_buf *to, const char **at, const char *end,
+                                       bool passes)
 {
     uint32_t code, low;
     if (!read_hex4(*at + 2, end, &code))
@@ -52,10 +54,10 @@ static const char *read_unicode_escape(struct af_buf *to, const char **at, const
     if (code >= 0xD800 && code <= 0xDFFF) {
         bool is_pair = code < 0xDC00 && end - next >= 2 && next[0] == '\\' && next[1] == 'u' &&
                        read_hex4(next + 2, end, &low) && low >= 0xDC00 && low <= 0xDFFF;
-        if (!is_pair)
+        if (!is_pair && !passes)
             return "half a surrogate pair";
-        next += 6;
-        code = 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00));
+        next += is_pair ? 6 : 0;
+        code = is_pair ? 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00)) : 0xFFFD;
     }
     append_utf8(to, code);
     *at = next;
@@ -63,7 +65,7 @@ static const char *read_unicode_escape(struct af_buf *to, const char **at, const
 }
 
 /* Decodes the escape at *at, a '\'. Returns NULL, or what is wrong with it. */
-static const char *read_escape(struct af_buf *to, const char **at, const char *end)
+static const char *read_escape(struct af_buf *to, const char **at, const char *end, bool passes)
 {
     static const char meanings[128] = {
         ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
@@ -71,7 +73,7 @@ static const char *read_escape(struct af_buf *to, const char **at, const char *e
     };
     unsigned char c = end - *at >= 2 ? (unsigned char)(*at)[1] : 0;
     if (c == 'u')
-        return read_unicode_escape(to, at, end);
+        return read_unicode_escape(to, at, end, passes);
     if (c >= 128 || meanings[c] == '\0')
         return "no such escape";
     af_buf_append_char(to, meanings[c]);
@@ -79,7 +81,8 @@ static const char *read_escape(struct af_buf *to, const char **at, const char *e
     return NULL;
 }
 
-const char *af_json_unescape(struct af_buf *to, const char *at, const char *end, const char **wrong)
+const char *af_json_unescape(struct af_buf *to, const char *at, const char *end, bool passes,
+                             const char **wrong)
 {
     for (;;) {
         const char *plain_end = af_json_plain_end(at, end);
@@ -90,7 +93,7 @@ const char *af_json_unescape(struct af_buf *to, const char *at, const char *end,
         if (at == end)
             *wrong = "a string without its closing quote";
         else if (*at == '\\')
-            *wrong = read_escape(to, &at, end);
+            *wrong = read_escape(to, &at, end, passes);
         else
             *wrong = (unsigned char)*at < 0x20 ? "a control character in a string"
                                                : "invalid UTF-8 in a string";

@@ -89,6 +89,7 @@ struct af_json_reader {
     /* ---- */
     const char *start, *at, *end;
     unsigned char expect;                           /* what may come next */
+    bool passes; /* what is read is only passed over: it need not fit a number or a text of ours */
     struct af_json_level levels[AF_JSON_DEPTH_MAX]; /* of each open object or array */
     struct af_json_key *keys;                       /* of all open objects: to find one twice */
     size_t key_count, key_cap;
@@ -113,8 +114,9 @@ void af_json_reader_init_kept(struct af_json_reader *reader, const char *text, s
 enum af_json_token af_json_next(struct af_json_reader *reader);
 
 /* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a
- * key: its value). What is passed over is read as strictly as anything. Returns false on an error.
- */
+ * key: its value). What is passed over is JSON, read as strictly as anything, but for what it
+ * means: numbers of any size in it, and halves of surrogate pairs, are somebody else's to
+ * understand. Returns false on an error. */
 bool af_json_skip(struct af_json_reader *reader, enum af_json_token first);
 
 /* How many objects and arrays are open at most at one place of a text that is JSON; of another it

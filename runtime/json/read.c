@@ -71,7 +71,7 @@ static const char *read_escaped(struct af_json_reader *reader, const char *first
     const char *wrong = NULL;
     struct af_buf *to = &reader->unescaped;
     to->len = reader->kept_len;
-    const char *at = af_json_unescape(to, first, reader->end, &wrong);
+    const char *at = af_json_unescape(to, first, reader->end, reader->passes, &wrong);
     if (wrong != NULL) {
         fail(reader, at, wrong);
         return NULL;
@@ -128,7 +128,7 @@ static enum af_json_token convert_double(struct af_json_reader *reader, const ch
         reader->number = strtod(copy, NULL);
         free(copy);
     }
-    if (isinf(reader->number))
+    if (isinf(reader->number) && !reader->passes)
         return fail(reader, first, "a number beyond the range of a double");
     return take(reader, last, AF_JSON_DOUBLE);
 }
@@ -187,7 +187,8 @@ static inline enum af_json_token read_number(struct af_json_reader *reader, cons
     if (at < end && (*at == '.' || *at == 'e' || *at == 'E'))
         return read_double(reader, first, at, value);
     if (at - digits > 19 || value > (uint64_t)INT64_MAX + is_negative)
-        return fail(reader, first, "an integer beyond 64 bits");
+        return reader->passes ? take(reader, at, AF_JSON_INTEGER)
+                              : fail(reader, first, "an integer beyond 64 bits");
     reader->integer = (int64_t)(is_negative ? 0 - value : value);
     return take(reader, at, AF_JSON_INTEGER);
 }
@@ -319,11 +320,13 @@ enum af_json_token af_json_next(struct af_json_reader *reader)
 
 bool af_json_skip(struct af_json_reader *reader, enum af_json_token first)
 {
+    reader->passes = true;
     if (first == AF_JSON_KEY)
         first = af_json_next(reader);
     if (first == AF_JSON_OBJECT_BEGIN || first == AF_JSON_ARRAY_BEGIN)
         for (int outside = reader->depth - 1; reader->depth > outside && first != AF_JSON_ERROR;)
             first = af_json_next(reader);
+    reader->passes = false;
     return first != AF_JSON_ERROR;
 }
 
@@ -359,6 +362,7 @@ void af_json_reader_restart(struct af_json_reader *reader, const char *text, siz
     reader->key_count = 0;
     reader->slot_count = 0;
     reader->kept_len = 0;
+    reader->passes = false;
     if (len > AF_JSON_BYTES_MAX)
         fail(reader, reader->start, "a text of more than 16 MiB");
 }

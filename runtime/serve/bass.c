@@ -1,7 +1,8 @@
 /* bass.c: what the platform's task manager answers: logins, bundles, launches, datasets.
  *
- * Its envelope is {"Response":{"Data":{…}}}. A login's user is a node, its password a token of that
- * node; what it gives, in an answer and as a cookie, is a session that only these calls take. The
+ * Its envelope is {"Response":{"Data":{…}}}. Where it is known who calls, by the place, a token or a
+ * certificate, a login is that node's, whatever user the client has built in; else its user is a
+ * node, and its password a token of that node. What it gives, in an answer and as a cookie, is a session that only these calls take. The
  * state of a dataset is noted with the task, for its admin to see; so is a launch, of which
  * launch.c does more. */
 #include "serve/impl.h"
@@ -48,12 +49,13 @@ void af_serve_login(struct serve_call *call)
     char session[65], cookie[160];
     if (login == NULL)
         return;
-    if (!af_serve_is_id(login->user) ||
-        !af_serve_knows_password(call, login->user, login->password)) {
+    const char *node = call->node != NULL ? call->node : login->user;
+    if (call->node == NULL && (!af_serve_is_id(login->user) ||
+                               !af_serve_knows_password(call, login->user, login->password))) {
         af_serve_error(call, 401, 401, "there is no such user with this password");
         return;
     }
-    af_serve_session_new(call, login->user, session);
+    af_serve_session_new(call, node, session);
     snprintf(cookie, sizeof cookie, "sid=%s; Path=/; HttpOnly; SameSite=Strict%s", session,
              af_exchange_is_tls(call->exchange) ? "; Secure" : "");
     af_exchange_add_header(call->exchange, "Set-Cookie", cookie);

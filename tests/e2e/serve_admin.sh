@@ -32,6 +32,10 @@ says "a result is py or pickle" '"code":400' "$(ask a federated/task/train/uploa
 
 bass() { call POST "/node/$1/alpha-med/fed-bass?cmb=$2" "$3"; }
 says "a login gives a session" '"Token":"' "$(bass a Login '{"UserName":"a","Password":"","Captcha":""}')"
+session=$(bass a Login '{"UserName":"whom a client has built in","Password":"x","Captcha":""}' | grep -oE '[0-9a-f]{64}')
+dataset() { call POST "/node/$1/alpha-med/fed-bass?cmb=VerifyTaskDataSetCallback" '{"TaskId":"T","VerifyResult":true}' -H "token: $session"; }
+says "where the path says who calls, the session is that node's" '"Status":"OK"' "$(dataset a)"
+says "… and no other's" '"Code":"403"' "$(dataset b)"
 printf 'bundle' >bundle.zip
 key=$(curl -sS -F File=@bundle.zip "$URL/node/a/alpha-med/fed-bass?cmb=UploadFile")
 says "a bundle is kept" '"FileKey":"' "$key"

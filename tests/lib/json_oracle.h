@@ -150,6 +150,12 @@ static inline const char *oracle_compare_skip(struct af_json_reader *reader, con
     af_json_reader_restart(reader, text, len);
     bool is_skipped =
         af_json_skip(reader, af_json_next(reader)) && af_json_next(reader) == AF_JSON_END;
+    /* What only means nothing to us is passed over. */
+    static const char *const passed[] = {"an integer beyond 64 bits", "half a surrogate pair",
+                                         "a number beyond the range of a double"};
+    for (size_t i = 0; !is_accepted && message != NULL && i < sizeof passed / sizeof passed[0]; i++)
+        if (strcmp(message, passed[i]) == 0)
+            return NULL;
     if (is_skipped != is_accepted)
         return "skipping and reading disagree";
     if (!is_accepted && (reader->message != message || reader->offset != offset))
