@@ -134,9 +134,11 @@ struct af_bus_fetch {
 /* What a node tells about a task. */
 enum af_bus_note_kind {
     AF_BUS_NOTE_PROGRESS, /* number: percent */
-    AF_BUS_NOTE_RESULT,   /* url; text: `py` or `pickle`; number: 1 verify, 2 train */
-    AF_BUS_NOTE_DATASET,  /* number: 1 verified, 0 not; text: why not, or NULL */
-    AF_BUS_NOTE_LAUNCH,   /* text: the bundle's file key */
+    AF_BUS_NOTE_RESULT,  /* url; text: `py`, `pickle`, `report`, `model`; number: 1 verify, 2 train,
+                            0: told by a contract */
+    AF_BUS_NOTE_DATASET, /* number: 1 verified, 0 not; text: why not, or NULL */
+    AF_BUS_NOTE_LAUNCH,  /* text: the bundle's file key */
+    AF_BUS_NOTE_COMPLETION, /* number: 1 finished, 0 failed; text says so: told by a contract */
 };
 
 /* Where a service tells nodes which parties to launch: an open task, and its channel. */

@@ -84,6 +84,8 @@ says "the service knows the progress" '"progress":42' "$told"
 says "… the dataset's state" '"kind":"dataset","number":0' "$told"
 says "… why it did not pass" '"text":"no data"' "$told"
 says "… and the launch" '"text":"bundle-key"' "$told"
+says "… the files that were uploaded" '"node_id":"a","text":"model","url":"http' "$told"
+says "… and who said that it is finished" '"node_id":"a","text":"finished"' "$told"
 
 # Without a login the task manager's calls say what is missing.
 cat >bass.lua <<'LUA'

@@ -45,8 +45,22 @@ says "a dataset is noted" '"Status":"OK"' "$(bass b VerifyTaskDataSetCallback '{
 says "an unknown call is none" '"Code":"404"' "$(bass a Nothing '{}')"
 says "a malformed one is told" '"Code":"400"' "$(bass a StartCalculationTaskRunning '{"TaskId":"T"}')"
 
+titled() { message T "$2" "$3" | sed "s/task_inside/$1/"; }
+for targets in '["b","c"]' '["*"]'; do
+    ask a push "$(titled task_file_upload "$targets" '{"type":"task_file_upload","file_type":"model","file_url":"http://h/model.zip"}' |
+        sed 's/}$/,"message_uuid":"once"}/')" >/dev/null
+done
+ask b push "$(titled task_finish '["*"]' '{"type":"notice_task_completion","result":true}')" >/dev/null
+ask c push "$(titled task_finish '["*"]' '{"type":"notice_task_completion","result":false}')" >/dev/null
+ask c push "$(titled task_finish '["*"]' '{"type":"notice_task_completion"}')" >/dev/null
 shown=$(admin GET /admin/tasks/T)
-for text in '"task_id":"T"' '"node_id":"a"' '"progress":42' '"kind":"launch"' "$key" '"kind":"dataset"' '"no data"' '"kind":"result"' '"length":1'; do
+says "a file that a contract tells of is noted, with who told it" '"node_id":"a","text":"model","url":"http://h/model.zip"' "$shown"
+says "… once" 1 "$(grep -o 'model.zip' <<<"$shown" | wc -l)"
+says "so is completion" '"kind":"completion","number":1' "$shown"
+says "… by whom, and how" '"node_id":"b","text":"finished"' "$shown"
+says "… or that it failed" '"node_id":"c","text":"failed"' "$shown"
+says "… where it says which" 2 "$(grep -o '"kind":"completion"' <<<"$shown" | wc -l)"
+for text in '"task_id":"T"' '"node_id":"a"' '"progress":42' '"kind":"launch"' "$key" '"kind":"dataset"' '"no data"' '"kind":"result"' '"length":5'; do
     says "the admin sees $text" "$text" "$shown"
 done
 never_says "… and no contents" SECRETCONTENT "$shown$(admin GET /admin/tasks)"
@@ -54,7 +68,7 @@ says "all tasks are listed" '"task_id":"I"' "$(admin GET /admin/tasks)"
 says "queues are counted" 1 "$(metric queue_contracts)"
 says "requests are counted" 'afrun_requests_total{method="POST",path="create_task",code="0"} 3' "$(call GET /metrics '')"
 says "it is well" ok "$(call GET /healthz '')"
-says "and says how" '"pushed":1' "$(call GET /status '')"
+says "and says how" '"pushed":6' "$(call GET /status '')"
 says "the way of asking counts" '"code":405' "$(call POST /healthz '')"
 
 says "a task is ended" '"code":0' "$(admin DELETE /admin/tasks/T)"

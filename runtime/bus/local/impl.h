@@ -122,6 +122,12 @@ bool af_local_is_member(struct af_local_store *store, const struct af_local_task
 bool af_local_need_member(struct af_local_store *store, struct af_local_op *op,
                           const struct af_local_task *task, const char *name, const char *node);
 
+/* Keeps what is noted of a task, and forgets the oldest of many. */
+void af_local_keep_note(struct af_local_store *store, int64_t task, const struct af_bus_note *note);
+
+/* Notes what a contract tells the task manager: files and completion, by its title. */
+void af_local_note_told(struct af_local_store *store, int64_t task, const struct af_bus_post *post);
+
 /* store.c: a node that joins is given the broadcasts that were before it. */
 void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const char *node);
 

@@ -283,6 +283,7 @@ static bool publish_to_all(struct af_local_store *store, struct af_local_op *op,
             return false;
     }
     int64_t contract = insert_contract(store, task, post, true);
+    af_local_note_told(store, task, post);
     for (size_t i = 0; i < count; i++)
         put_into(store, queues[i], contract);
     return true;
@@ -309,6 +310,7 @@ static bool publish_one(struct af_local_store *store, struct af_local_op *op,
     if (queues == NULL)
         return false;
     int64_t contract = insert_contract(store, task.id, post, false), pending = 0;
+    af_local_note_told(store, task.id, post);
     for (size_t i = 0; i < post->target_count; i++)
         pending += put_into(store, queues[i], contract); /* a target named twice counts once */
     if (pending != 1) { /* 0 in the row stands for one: most have one target */

@@ -308,9 +308,8 @@ void af_local_share(struct af_local_store *store, struct af_local_op *op)
 
 enum { NOTES_OF_A_KIND = 1000 };
 
-static void keep_note(struct af_local_store *store, struct af_local_op *op, int64_t task)
+void af_local_keep_note(struct af_local_store *store, int64_t task, const struct af_bus_note *note)
 {
-    const struct af_bus_note *note = &op->note;
     struct af_db_statement *insert = af_db_use(
         store->db, "INSERT INTO notes (task, kind, node, number, text, url, made) VALUES (?, ?, ?, "
                    "?, ?, ?, ?)");
@@ -337,8 +336,42 @@ void af_local_tell(struct af_local_store *store, struct af_local_op *op)
         af_db_integer(af_db_integer(set, note->number), store->wall_s);
         af_db_run(af_db_text(af_db_integer(set, task.id), note->node));
     } else {
-        keep_note(store, op, task.id);
+        af_local_keep_note(store, task.id, note);
     }
+}
+
+void af_local_note_told(struct af_local_store *store, int64_t task, const struct af_bus_post *post)
+{
+    bool is_file = strcmp(post->title, "task_file_upload") == 0;
+    if (!is_file && strcmp(post->title, "task_finish") != 0)
+        return;
+    struct af_bus_note note = {.kind = is_file ? AF_BUS_NOTE_RESULT : AF_BUS_NOTE_COMPLETION,
+                               .node = post->sender};
+    struct af_arena texts = {0};
+    struct af_json_reader reader;
+    bool told = false;
+    af_json_reader_init(&reader, post->content, post->content_len);
+    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
+    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
+        char key[16] = "";
+        if (reader.string_len < sizeof key)
+            memcpy(key, reader.string, reader.string_len);
+        enum af_json_token token = af_json_next(&reader);
+        bool is_text = token == AF_JSON_STRING && reader.string_len <= AF_SERVE_TEXT_BYTES_MAX;
+        if (is_file && is_text && strcmp(key, "file_type") == 0)
+            note.text = af_arena_copy(&texts, reader.string, reader.string_len);
+        else if (is_file && is_text && strcmp(key, "file_url") == 0)
+            note.url = af_arena_copy(&texts, reader.string, reader.string_len);
+        else if (!is_file && (token == AF_JSON_TRUE || token == AF_JSON_FALSE) &&
+                 strcmp(key, "result") == 0)
+            note.text = (note.number = token == AF_JSON_TRUE) ? "finished" : "failed";
+        ok = af_json_skip(&reader, token);
+    }
+    told = is_file ? note.url != NULL : note.text != NULL;
+    af_json_reader_release(&reader);
+    if (told)
+        af_local_keep_note(store, task, &note);
+    af_arena_release(&texts);
 }
 
 /* ---- Status. ---- */
@@ -407,13 +440,14 @@ static void append_dead(struct af_local_store *store, int64_t task, struct af_bu
 
 static void append_notes(struct af_local_store *store, int64_t task, struct af_buf *out)
 {
-    static const char *const kinds[] = {"progress", "result", "dataset", "launch"};
+    static const char *const kinds[] = {"progress",   "result",  "dataset", "launch",
+                                        "completion", "unknown", "unknown", "unknown"};
     struct af_db_statement *list = af_db_use(
         store->db, "SELECT kind, node, number, text, url, made FROM notes WHERE task = ? ORDER BY "
                    "id");
     af_db_integer(list, task);
     while (af_db_row(list)) {
-        size_t kind = (size_t)af_db_column_integer(list, 0) & 3;
+        size_t kind = (size_t)af_db_column_integer(list, 0) & 7;
         af_json_open(out, '{');
         af_json_add_text(out, "kind", kinds[kind]);
         af_json_add_integer(out, "number", af_db_column_integer(list, 2));
