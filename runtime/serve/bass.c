@@ -1,10 +1,10 @@
 /* bass.c: what the platform's task manager answers: logins, bundles, launches, datasets.
  *
- * Its envelope is {"Response":{"Data":{…}}}. Where it is known who calls, by the place, a token or a
- * certificate, a login is that node's, whatever user the client has built in; else its user is a
- * node, and its password a token of that node. What it gives, in an answer and as a cookie, is a session that only these calls take. The
- * state of a dataset is noted with the task, for its admin to see; so is a launch, of which
- * launch.c does more. */
+ * Its envelope is {"Response":{"Data":{…}}}. Where nobody has a token, and the place or a
+ * certificate says who calls, a login is that node's, whatever user the client has built in; else
+ * its user is a node, and its password a token of that node. What it gives, in an answer and as a
+ * cookie, is a session that only these calls take. The state of a dataset is noted with the task,
+ * for its admin to see; so is a launch, of which launch.c does more. */
 #include "serve/impl.h"
 
 #include <dirent.h>
@@ -49,9 +49,10 @@ void af_serve_login(struct serve_call *call)
     char session[65], cookie[160];
     if (login == NULL)
         return;
-    const char *node = call->node != NULL ? call->node : login->user;
-    if (call->node == NULL && (!af_serve_is_id(login->user) ||
-                               !af_serve_knows_password(call, login->user, login->password))) {
+    bool known = call->node != NULL && af_serve_callers_count(call->serve->callers) == 0;
+    const char *node = known ? call->node : login->user;
+    if (!known && (!af_serve_is_id(login->user) ||
+                   !af_serve_knows_password(call, login->user, login->password))) {
         af_serve_error(call, 401, 401, "there is no such user with this password");
         return;
     }

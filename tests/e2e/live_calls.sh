@@ -58,7 +58,8 @@ for event, info in af.AutoTaskMessageContractor("T"):contract_events { timeout =
   break
 end
 for event, info in af.TaskMessageContractor("T"):contract_events { timeout = 30 } do
-  print("got", event.type, event.file_type, info.from, event.file_url and #af.download(event.file_url))
+  local file = af.TaskFileUpload:is(event) and event or {}
+  print("got", event.type, file.file_type, info.from, file.file_url and #af.download(file.file_url))
   if event.type == "notice_task_completion" then break end
 end
 LUA
