@@ -244,12 +244,28 @@ static void test_skipping_stops_behind_the_value(void **state)
 static void test_skipping_is_as_strict_as_reading(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "[1,]", "[[[}", "{\"a\":1,\"a\":2}", "[\"\xff\"]", "[1e999]", "nul", "", "[\"\\ud800\"]"};
+    static const char *const texts[] = {"[1,]", "[[[}", "{\"a\":1,\"a\":2}", "[\"\xff\"]", "[1e]",
+                                        "nul",  "",     "[\"\\ud8\"]",       "1e999"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         af_json_reader_restart(&reader, texts[i], strlen(texts[i]));
         assert_false(af_json_skip(&reader, af_json_next(&reader)));
         assert_non_null(reader.message);
+    }
+}
+
+static void test_what_is_only_skipped_need_not_mean_anything_to_us(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[1e999]", "[123456789012345678901234567890]",
+                                        "[\"\\ud800\",{\"\\udc00\":[-1e999]}]"};
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        af_json_reader_restart(&reader, texts[i], strlen(texts[i]));
+        assert_true(af_json_skip(&reader, af_json_next(&reader)));
+        assert_int_equal(af_json_next(&reader), AF_JSON_END);
+        af_json_reader_restart(&reader, texts[i], strlen(texts[i]));
+        while (af_json_next(&reader) > AF_JSON_END)
+            ;
+        assert_non_null(reader.message); /* read, it is wrong */
     }
 }
 
@@ -372,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_a_huge_object_is_read_in_time),
         cmocka_unit_test(test_skipping_stops_behind_the_value),
         cmocka_unit_test(test_skipping_is_as_strict_as_reading),
+        cmocka_unit_test(test_what_is_only_skipped_need_not_mean_anything_to_us),
         cmocka_unit_test(test_an_end_or_error_stays),
         cmocka_unit_test(test_offsets_are_those_of_the_tokens),
         cmocka_unit_test(test_a_restarted_reader_is_like_a_new_one),
