@@ -79,6 +79,7 @@ struct af_sim {
     bool may_take;      /* … whose step gives a party an input, which it has not taken yet */
     bool migrates;      /* a script that asks for something now is a migration */
     uint64_t steps;
+    uint64_t changed_at; /* the step that last gave a party new data, ended it or let it rest */
     uint64_t unexpected;
     bool started;
     bool stopped; /* an invariant broke, or a party cannot be made again */

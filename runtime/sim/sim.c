@@ -454,6 +454,11 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
         settled = node->sequential == NULL || node->sequential->run.ended;
         down = node->sequential != NULL && node->sequential->down;
     }
+    const struct af_effects *effects =
+        node->party == NULL ? NULL : af_party_step(node->party)->effects;
+    if (node->party == NULL || settled != node->settled || down != node->down ||
+        (effects != NULL && effects->data_changed))
+        sim->changed_at = sim->steps;
     sim->unsettled += (size_t)node->settled - (size_t)settled;
     sim->down += (size_t)down - (size_t)node->down;
     node->settled = settled;
@@ -534,6 +539,14 @@ static enum af_sim_outcome run_loop(struct af_sim *sim)
                            "a million steps passed at one instant, %.9g s: the flow does "
                            "not move on in time",
                            (double)instant_ns / 1e9);
+            return AF_SIM_FAILED;
+        }
+        if (sim->steps - sim->changed_at > AF_SIM_STEPS_UNCHANGED_MAX + 100 * sim->node_count) {
+            af_sim_finding(sim, AF_SIM_NO_TIME, NULL,
+                           "in %llu steps, up to %.9g s, no party's data have changed and none "
+                           "has ended: they go on in a circle",
+                           (unsigned long long)(sim->steps - sim->changed_at),
+                           (double)next_ns / 1e9);
             return AF_SIM_FAILED;
         }
         if (!af_sim_may_step(sim))

@@ -53,7 +53,9 @@ local function is_honest(event, from, receiver)
   return (from == nil or from == event.source) and contains(event.target, receiver)
 end
 
+-- The receiver's own people are told, too.
 local function deny(contractor, event, receiver, cause)
+  host.log(("data of '%s' is refused: %s"):format(event.source, cause))
   contractor:deny_sending_data(event.source, event.session_id, receiver, cause)
 end
 

@@ -8,6 +8,8 @@ for line in "one	r1	nil" "both	r1 r2" "unwanted	nil	'r2' refused: data from 's' 
     "results	result-1	result-2" "got	s	1011	0	255" "got	s	to both" "got	r1	from r1"; do
     if grep -qF -- "$line" "$OUT"; then ok "it says '$line'"; else not_ok "it says '$line'" "$(cat "$OUT")"; fi
 done
+expect_in_log() { if grep -qF -- "$1" "$OUT" "$ERR"; then ok "the receiver's log says '$1'"; else not_ok "the receiver's log says '$1'" "$(cat "$OUT" "$ERR")"; fi; }
+expect_in_log "data of 's' is refused: data from 's' is not expected"
 
 # As states of a flow, under all that may happen on the way.
 flow=$ROOT/flows/model_exchange.lua

@@ -40,3 +40,15 @@ expect_error "a-1 is still in state 's' (waits.lua): waits for its time" 1 "$AFR
 # A flow that does not move on in time.
 sed 's/60/0/; s/waits/hang/' waits.lua >hang.lua
 expect_error "a million steps passed at one instant" 1 timeout 60 "$AFRUN" hang.lua --mock
+
+# Parties that only send to each other, for ever: that is seen long before the time is over.
+cat >circle.lua <<'END'
+local af = require "af"
+local Ping = af.event("ping", {})
+local function back(party, _, from) party:send(from, Ping {}) end
+return af.flow { name = "circle", mock = { a = 1, b = 1 }, roles = {
+  a = { start = "s", states = { s = { enter = function(party) party:send(party:nodes("b"), Ping {}) end, [Ping] = back } } },
+  b = { start = "s", states = { s = { [Ping] = back } } },
+} }
+END
+expect_error "no party's data have changed and none has ended: they go on in a circle" 1 timeout 60 "$AFRUN" circle.lua --mock
