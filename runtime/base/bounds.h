@@ -55,8 +55,9 @@
 #define AF_TIME_MAX_S INT64_C(31536000) /* a year: any delay or deadline */
 #define AF_TIME_MAX_NS (AF_TIME_MAX_S * AF_S_NS)
 #define AF_SIM_STEPS_AT_ONE_INSTANT_MAX 1000000 /* a run that does not move is in a loop */
-#define AF_SIM_STEPS_UNCHANGED_MAX 1000000 /* without new data or an end, and 100 for each party   \
-                                            */
+#define AF_SIM_STEPS_UNCHANGED_MAX                                                                 \
+    1000000 /* without new data or an end, and 100 for each party                                  \
+             */
 #define AF_SIM_AFTER_FINDING_NS (3600 * AF_S_NS) /* that a run which has failed goes on */
 #define AF_SIM_DRAWN_LINES_MAX 4000 /* of a failed run's trace that are kept to be drawn */
 #define AF_SIM_FINDINGS_MAX 100     /* of a run that are told; the rest is counted */

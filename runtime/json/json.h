@@ -88,7 +88,7 @@ struct af_json_reader {
     int depth;           /* of objects and arrays open now */
     /* ---- */
     const char *start, *at, *end;
-    unsigned char expect;                           /* what may come next */
+    unsigned char expect; /* what may come next */
     bool passes; /* what is read is only passed over: it need not fit a number or a text of ours */
     struct af_json_level levels[AF_JSON_DEPTH_MAX]; /* of each open object or array */
     struct af_json_key *keys;                       /* of all open objects: to find one twice */
