@@ -10,6 +10,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct ways {
     struct af_check *check;
@@ -127,6 +128,37 @@ static bool follow_all(struct ways *ways, af_check_progress_fn *progress, void *
     return true;
 }
 
+static size_t depth_of(const struct af_check *check, uint64_t state)
+{
+    size_t depth = 0, len;
+    for (; state != AF_CHECK_ROOT; depth++)
+        af_check_seen_state(check->seen, state, &len, &state, NULL);
+    return depth;
+}
+
+/* Of the first of so many states, which stand in the order of levels, the one that is told: in
+ * which order they were found says nothing. */
+static uint64_t choose(struct af_check *check, const uint64_t *states, size_t count)
+{
+    struct af_buf least = AF_BUF_EMPTY;
+    uint64_t chosen = states[0];
+    size_t depth = depth_of(check, chosen);
+    af_check_unsettled(check, chosen, &least);
+    for (size_t i = 1; i < count && depth_of(check, states[i]) == depth; i++) {
+        struct af_buf text = AF_BUF_EMPTY;
+        af_check_unsettled(check, states[i], &text);
+        if (strcmp(af_buf_text(&text), af_buf_text(&least)) < 0) {
+            struct af_buf swapped = least;
+            least = text;
+            text = swapped;
+            chosen = states[i];
+        }
+        af_buf_release(&text);
+    }
+    af_buf_release(&least);
+    return chosen;
+}
+
 void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg)
 {
     struct af_check_search *search = check->search;
@@ -144,7 +176,7 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
         ways->mark = AF_CHECK_BAD;
         left = settle(ways, search->order, left);
         if (left > 0 && search->bound == NULL && !search->interrupted)
-            af_check_note_unsettled(check, AF_CHECK_DOOMED, search->order[0]);
+            af_check_note_unsettled(check, AF_CHECK_DOOMED, choose(check, search->order, left));
     } else {
         search->interrupted = true;
     }

@@ -513,6 +513,9 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
 /* Notes a violation where it is found first. */
 void af_check_note(struct af_check *check, uint32_t violation, uint64_t state, uint32_t contract);
 
+/* Who has not ended in a state, and where, in words; the first of them, or AF_CHECK_NONE. */
+uint32_t af_check_unsettled(struct af_check *check, uint64_t state, struct af_buf *out);
+
 /* A state in which the run is stuck, or from which no way is left to the end; one in which it has
  * ended. */
 void af_check_note_unsettled(struct af_check *check, enum af_check_kind kind, uint64_t state);

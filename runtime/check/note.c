@@ -55,14 +55,19 @@ static uint32_t unsettled(const struct af_check *check, const struct af_check_ve
     return first;
 }
 
-void af_check_note_unsettled(struct af_check *check, enum af_check_kind kind, uint64_t state)
+uint32_t af_check_unsettled(struct af_check *check, uint64_t state, struct af_buf *out)
 {
     struct af_check_vector *vector = &check->search->scratch;
-    struct af_buf text = AF_BUF_EMPTY;
     size_t len;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
     af_check_unpack(check, bytes, len, vector);
-    uint32_t who = unsettled(check, vector, &text);
+    return unsettled(check, vector, out);
+}
+
+void af_check_note_unsettled(struct af_check *check, enum af_check_kind kind, uint64_t state)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    uint32_t who = af_check_unsettled(check, state, &text);
     uint32_t role = who == AF_CHECK_NONE ? AF_CHECK_NONE : check->roles[0][who];
     uint32_t violation = af_check_violation(check, kind, role, "", af_buf_text(&text));
     af_check_note(check, violation, state, AF_CHECK_NONE);

@@ -112,3 +112,18 @@ LUA
 both '"text":"worker is in state '"'chosen'"' (twins.lua:8); worker is in state '"'left'"' (twins.lua:8)","length":4' twins.lua
 run "$AFRUN" check twins.lua --no-reduction
 expect_status 1 grep -q '^2\. ' "$OUT"
+
+# Of several states from which no way is left, which are as near, the same one is told.
+cat >turns.lua <<'LUA'
+local af = require "af"
+local Right, Left, Home = af.event("right", {}), af.event("left", {}), af.event("home", {})
+return af.flow { name = "turns", mock = { guide = 1, walker = 1 }, roles = {
+  guide = { start = "on", states = { on = { may_end = true, enter = function(party)
+    for _, way in ipairs { Right, Left, Home } do party:send("walker-1", way {}) end
+  end } } },
+  walker = { start = "here", states = {
+    here = { [Right] = "right", [Left] = "left", [Home] = function() return af.done() end },
+    left = { ignore = { Right, Home }, after = { 1, "left" } },
+    right = { ignore = { Left, Home }, after = { 1, "right" } } } } } }
+LUA
+both '"text":"walker is in state '"'left'"' (turns.lua:8)","length":1' turns.lua
