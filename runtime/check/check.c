@@ -353,6 +353,8 @@ bool af_check_tell_found(struct af_check *check)
         if (first == NULL || by_length(&one, &best) < 0)
             first = found;
     }
+    if (first == NULL)
+        return true;
     first->told = true;
     struct af_check_violation told = violation_of(check, first);
     return check->on_found(check->on_found_arg, &told);

@@ -310,6 +310,8 @@ static int check_range(struct check_options *options, struct af_tell_check *tell
     if (status >= 0 || options->counts[at].count > options->range.count) /* it has a row */
         fputs(af_buf_text(&table), stdout);
     af_buf_release(&table);
+    tell->table = NULL;
+    tell->size = NULL;
     return status;
 }
 
