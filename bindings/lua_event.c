@@ -475,11 +475,11 @@ static int l_event(lua_State *L)
     bool predefined = lua_toboolean(L, 3);
     if (!predefined && af_script_push_declared(L)) {
         struct af_event_class *known = af_event_class_at(L, -1);
-        if (strcmp(known->type, type) != 0)
+        if (known == NULL || strcmp(known->type, type) != 0)
             return luaL_error(L,
                               "event '%s' was '%s' when the file was loaded first; a flow must "
                               "load the same way each time",
-                              type, known->type);
+                              type, known == NULL ? "a part" : known->type);
         return 1;
     }
     luaL_argcheck(L, record != NULL && record->kind == AF_TYPE_RECORD, 2, "expected a record type");

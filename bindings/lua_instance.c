@@ -83,6 +83,16 @@ static void keep_functions(lua_State *L, struct af_script_party *party)
     lua_pop(L, 2);
 }
 
+int af_script_declare_part(lua_State *L)
+{
+    lua_settop(L, 1);
+    af_vm_require(L, "af.flow");
+    lua_getfield(L, -1, "declare_part");
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
 void af_instance_run(lua_State *L, struct af_script_party *party)
 {
     struct af_script *script = party->script;
@@ -95,11 +105,17 @@ void af_instance_run(lua_State *L, struct af_script_party *party)
     script->vm->running = party;
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->chunk_ref);
     af_instance_join(L, party);
-    int status = lua_pcall(L, 0, 0, 0);
+    int status = lua_pcall(L, 0, 1, 0);
+    if (status == LUA_OK && !script->flow_declared) {
+        lua_pushcfunction(L, af_script_declare_part);
+        lua_insert(L, -2);
+        status = lua_pcall(L, 1, 1, 0);
+    }
     script->phase = phase;
     script->vm->running = outer;
     if (status != LUA_OK)
         lua_error(L);
+    lua_pop(L, 1);
     if (!script->flow_declared)
         luaL_error(L, "%s: the flow did not load the same way again", script->file.name);
     keep_functions(L, party);

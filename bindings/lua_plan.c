@@ -67,12 +67,14 @@ static void read_rows(lua_State *L, size_t event_count, struct af_flow_state *st
     int at = lua_gettop(L);
     state->events = af_mem_zero(event_count, 1);
     state->lines = af_mem_zero(event_count, sizeof *state->lines);
+    state->always = af_mem_zero(event_count, sizeof *state->always);
     plan->events = af_mem_zero(event_count, sizeof *plan->events);
     lua_getfield(L, at, "rows");
     for (size_t i = 0; i < event_count; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         state->events[i] = (uint8_t)integer_field(L, lua_gettop(L), "kind", 0);
         state->lines[i] = line_of(L, lua_gettop(L), state->line);
+        state->always[i] = boolean_field(L, lua_gettop(L), "always");
         plan->events[i] = take_target(L);
     }
     lua_pop(L, 1);
@@ -209,6 +211,7 @@ static void free_role(struct af_flow_role *role, struct af_plan_role *plan)
         free(state->timeouts);
         free(state->events);
         free(state->lines);
+        free(state->always);
         free(plan->states[i].events);
         free(plan->states[i].timeouts);
     }

@@ -230,6 +230,19 @@ static int run_protected(struct af_script *script, lua_CFunction fn, struct af_f
     return -1;
 }
 
+/* Replaces what the chunk returned, on the top, by the flow that it is alone, if it is a part. */
+static int run_returned(struct af_script *script, struct af_failure *why)
+{
+    lua_State *L = script->vm->L;
+    lua_pushcfunction(L, af_script_declare_part);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        return 0;
+    af_script_fail(why, AF_FAILURE_USAGE, script->name, af_vm_error_text(L, NULL));
+    lua_pop(L, 1);
+    return -1;
+}
+
 /* Runs the chunk for the first time: to the flow that it returns, or to its first call. */
 static int run_first(struct af_script *script, struct af_failure *why)
 {
@@ -244,6 +257,13 @@ static int run_first(struct af_script *script, struct af_failure *why)
     if (state == AF_CORO_RAISED)
         return af_script_fail(why, AF_FAILURE_USAGE, script->name, delivery->result);
     lua_State *thread = delivery->coro.thread;
+    if (state == AF_CORO_RETURNED && !script->flow_declared && lua_istable(thread, 1)) {
+        lua_settop(thread, 1);
+        lua_xmove(thread, script->vm->L, 1);
+        if (run_returned(script, why) != 0)
+            return -1;
+        lua_xmove(script->vm->L, thread, 1);
+    }
     bool flow = state == AF_CORO_RETURNED && lua_touserdata(thread, 1) == (const void *)script;
     if (script->flow_declared && !flow)
         return af_failure_set(why, AF_FAILURE_USAGE, script->name,

@@ -258,6 +258,10 @@ void af_instance_make_kit(lua_State *L, struct af_script_party *party);
 /* Joins the instance's environment to the chunk on the top of the stack. */
 void af_instance_join(lua_State *L, const struct af_script_party *party);
 
+/* A function of Lua: takes what a chunk returned, gives the flow that it declares if it is a part,
+ * which is a flow by itself, else nil. Raises. */
+int af_script_declare_part(lua_State *L);
+
 /* Runs the chunk for the instance and keeps its functions. Raises. */
 void af_instance_run(lua_State *L, struct af_script_party *party);
 

@@ -4,6 +4,7 @@
 
 #include "base/bounds.h"
 #include "lua_json.h"
+#include "lua_script.h"
 #include "lua_strict.h"
 #include "lua_vm.h"
 
@@ -219,6 +220,20 @@ static int l_type_expected(lua_State *L)
     return 3;
 }
 
+/* host.declared(type) → the type, or the one of the same place where the file was loaded first: a
+ * type that is used while parties run, by who made it. */
+static int l_declared(lua_State *L)
+{
+    luaL_checkudata(L, 1, metatable_name);
+    lua_settop(L, 1);
+    if (!af_script_push_declared(L))
+        af_script_note_declared(L, 1);
+    else if (af_type_at(L, -1) == NULL)
+        return luaL_error(L, "a part stands where there was an event when the file was loaded "
+                             "first; a flow must load the same way each time");
+    return 1;
+}
+
 static int l_is_type(lua_State *L)
 {
     lua_pushboolean(L, af_type_at(L, 1) != NULL);
@@ -236,11 +251,9 @@ static int l_set_type_call(lua_State *L)
 
 void af_type_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"type", l_type},
-                                         {"type_expected", l_type_expected},
-                                         {"is_type", l_is_type},
-                                         {"set_type_call", l_set_type_call},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"type", l_type},       {"type_expected", l_type_expected}, {"declared", l_declared},
+        {"is_type", l_is_type}, {"set_type_call", l_set_type_call}, {NULL, NULL}};
     luaL_newmetatable(L, metatable_name);
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");

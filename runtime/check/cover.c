@@ -16,6 +16,12 @@ struct cover {
     size_t word_cap, cap, count;
 };
 
+/* Whether the state's row of the event is one of every state. */
+static bool is_always(const struct af_flow_state *state, int event)
+{
+    return state->always != NULL && state->always[event];
+}
+
 static void add(struct cover *cover, const char *role, const struct af_flow_state *state, int event)
 {
     struct af_check *check = cover->check;
@@ -25,7 +31,9 @@ static void add(struct cover *cover, const char *role, const struct af_flow_stat
     if (event < 0)
         snprintf(text, sizeof text, "%s: state '%s'", role, state->name);
     else
-        snprintf(text, sizeof text, "%s: event '%s' in state '%s'", role, type, state->name);
+        snprintf(text, sizeof text, "%s: event '%s' in %s%s%s", role, type,
+                 is_always(state, event) ? "every state" : "state '",
+                 is_always(state, event) ? "" : state->name, is_always(state, event) ? "" : "'");
     af_mem_reserve(&check->unreached, &cover->cap, cover->count + 1, sizeof *check->unreached);
     af_mem_reserve(&cover->words, &cover->word_cap, cover->count + 1, sizeof *cover->words);
     cover->words[cover->count] = af_check_text(&check->told, text);
@@ -63,6 +71,21 @@ static bool was_given(const struct af_check *check, uint32_t role, uint32_t stat
     return false;
 }
 
+/* A row of every state is told once, at the first state that has it, if no party was given the
+ * event in any. */
+static void cover_always(struct cover *cover, uint32_t role, uint32_t number, int event)
+{
+    const struct af_flow_role *of = &cover->check->flows[0]->roles[role];
+    for (uint32_t i = 0; i < of->state_count; i++) {
+        if (!is_always(&of->states[i], event))
+            continue;
+        if ((i < number && was_in(cover->check, role, i)) ||
+            was_given(cover->check, role, i, event))
+            return;
+    }
+    add(cover, of->name, &of->states[number], event);
+}
+
 static void cover_state(struct cover *cover, uint32_t role, uint32_t number)
 {
     const struct af_check *check = cover->check;
@@ -75,7 +98,10 @@ static void cover_state(struct cover *cover, uint32_t role, uint32_t number)
     for (size_t event = 0; event < flow->event_count; event++) {
         if (state->events[event] != AF_EVENT_HANDLED || was_given(check, role, number, (int)event))
             continue;
-        add(cover, flow->roles[role].name, state, (int)event);
+        if (is_always(state, (int)event))
+            cover_always(cover, role, number, (int)event);
+        else
+            add(cover, flow->roles[role].name, state, (int)event);
     }
 }
 

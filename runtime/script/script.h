@@ -53,6 +53,7 @@ struct af_flow_state {
     bool has_after;
     uint8_t *events;            /* an enum af_disposition for each of the flow's events */
     struct af_flow_line *lines; /* … and where its handler is; that of the state, if it has none */
+    bool *always; /* … and whether the row is one of every state; NULL: none is */
     const char **timeouts;
     size_t timeout_count;
 };

@@ -3,6 +3,7 @@
 --- The plan holds names, lines and numbers only, so it is made once for a file; of each party's own
 --- run of the file extract() takes the functions, in the order that the plan gave them.
 
+local part = require "af.part"
 local predefined = require "af.predefined_events"
 local types = require "af.types"
 
@@ -14,7 +15,8 @@ local flow_keys = {
   name = "string", version = "number", args = "table", mock = "table", roles = "table",
   invariants = "table", report_failure = "boolean", migrate_back = "function", initiator = "string",
 }
-local role_keys = { data = true, start = true, states = true }
+local role_keys = { always = true, data = true, start = true, states = true }
+local always_keys = { defer = true, ignore = true, timeout = true }
 local state_keys = {
   enter = true, after = true, defer = true, ignore = true, timeout = true, may_end = true,
 }
@@ -42,7 +44,15 @@ function flow.flow(definition)
   if type(definition) ~= "table" then
     error("af.flow: expected a table, got a " .. type(definition), 2)
   end
-  return host.declare_flow(definition)
+  return host.declare_flow(part.lay_out(definition))
+end
+
+---What a file returned: a part is the flow of it alone. Returns what the file would return for it.
+---@param returned any
+---@return any? declared  nil: it is no part
+function flow.declare_part(returned)
+  local definition = part.alone(returned)
+  return definition and host.declare_flow(part.lay_out(definition))
 end
 
 -- What a handler's place may hold: a function, or a state's name. --------------------------------
@@ -51,7 +61,7 @@ end
 ---@field role table  its plan
 ---@field index table<string, integer>  state names → their number
 
----Notes a function's path, returns its slot.
+---Notes a function's path from the role's definition on, returns its slot.
 local function add_slot(layout, ...)
   local paths = layout.role.paths
   paths[#paths + 1] = { ... }
@@ -106,16 +116,17 @@ local function read_after(layout, place, name, after, state)
     wrong(place, "'after' must be { seconds, handler or \"state\" }")
   end
   if type(after[1]) == "function" then
-    state.after_seconds_slot = add_slot(layout, name, "after", 1)
+    state.after_seconds_slot = add_slot(layout, "states", name, "after", 1)
   elseif type(after[1]) == "number" and after[1] >= 0 and after[1] <= 31536000 then
     state.after_ns = math.floor(after[1] * 1e9 + 0.5)
   else
     wrong(place, "'after' needs 0 to 31536000 seconds, or a function that gives them")
   end
-  state.after = target(layout, place .. ", 'after'", after[2], name, "after", 2)
+  state.after = target(layout, place .. ", 'after'", after[2], "states", name, "after", 2)
 end
 
-local function read_timeouts(layout, place, name, timeouts, state)
+---Adds the rows of `timeouts`, which stands at the path.
+local function read_timeouts(layout, place, timeouts, list, ...)
   if type(timeouts) ~= "table" then
     wrong(place, "'timeout' must be { name = handler }")
   end
@@ -123,10 +134,12 @@ local function read_timeouts(layout, place, name, timeouts, state)
     if type(deadline) ~= "string" then
       wrong(place, "'timeout' must be { name = handler }; %s is no name", tostring(deadline))
     end
-    local row = target(layout, ("%s, timeout '%s'"):format(place, deadline), value, name, "timeout",
-      deadline)
+    local path = { ... }
+    path[#path + 1] = deadline
+    local row = target(layout, ("%s, timeout '%s'"):format(place, deadline), value,
+      table.unpack(path))
     row.name = deadline
-    state.timeouts[#state.timeouts + 1] = row
+    list[#list + 1] = row
   end
 end
 
@@ -149,7 +162,7 @@ local function read_state(layout, place, name, definition)
   for key, value in pairs(definition) do
     local class = event_name(key)
     if class ~= nil then
-      local row = target(layout, ("%s, event '%s'"):format(place, class), value, name, "event", key)
+      local row = target(layout, ("%s, event '%s'"):format(place, class), value, "states", name, key)
       row.kind, row.how = HANDLED, "handled"
       if is_before(row, at) then at = row end
       set_row(state.rows, place, key, row)
@@ -168,7 +181,7 @@ local function read_state(layout, place, name, definition)
     read_list(state.rows, place, "ignore", definition.ignore, IGNORED)
   end
   if definition.enter ~= nil then
-    state.enter = target(layout, place .. ", 'enter'", definition.enter, name, "enter")
+    state.enter = target(layout, place .. ", 'enter'", definition.enter, "states", name, "enter")
     if at.line == nil then at = state.enter end
   end
   if definition.after ~= nil then
@@ -176,10 +189,62 @@ local function read_state(layout, place, name, definition)
     if at.line == nil then at = state.after end
   end
   if definition.timeout ~= nil then
-    read_timeouts(layout, place, name, definition.timeout, state)
+    read_timeouts(layout, place, definition.timeout, state.timeouts, "states", name, "timeout")
   end
   state.line, state.file = at.line, at.file
   return state
+end
+
+-- Rows of every state. -----------------------------------------------------------------------------
+
+---The rows of a role's `always`, and its timeouts.
+local function read_always(layout, place, always)
+  local rows, timeouts = {}, {}
+  if always == nil then
+    return rows, timeouts
+  elseif type(always) ~= "table" then
+    wrong(place, "'always' must be a table of rows, got a %s", type(always))
+  end
+  place = place .. ", 'always'"
+  for key, value in pairs(always) do
+    local class = event_name(key)
+    if class ~= nil then
+      local row = target(layout, ("%s, event '%s'"):format(place, class), value, "always", key)
+      row.kind, row.how = HANDLED, "handled"
+      set_row(rows, place, key, row)
+    elseif not always_keys[key] then
+      wrong(place, "key '%s' is neither an event type nor one of %s", tostring(key),
+        sorted_names(always_keys))
+    end
+  end
+  if always.defer ~= nil then
+    read_list(rows, place, "defer", always.defer, DEFERRED)
+  end
+  if always.ignore ~= nil then
+    read_list(rows, place, "ignore", always.ignore, IGNORED)
+  end
+  if always.timeout ~= nil then
+    read_timeouts(layout, place, always.timeout, timeouts, "always", "timeout")
+  end
+  return rows, timeouts
+end
+
+---Gives a state the rows of `always` that it has none of its own for.
+local function add_always(state, place, rows, timeouts)
+  for name, row in pairs(rows) do
+    local own = state.rows[name]
+    if own == nil then
+      state.rows[name] = { class = row.class, kind = row.kind, how = row.how, slot = row.slot,
+        next = row.next, line = row.line, file = row.file, always = true }
+    elseif own.class ~= row.class then
+      wrong(place, "two event types are named '%s'", name)
+    end
+  end
+  local named = {}
+  for _, timeout in ipairs(state.timeouts) do named[timeout.name] = true end
+  for _, timeout in ipairs(timeouts) do
+    if not named[timeout.name] then state.timeouts[#state.timeouts + 1] = timeout end
+  end
 end
 
 -- Migration. -------------------------------------------------------------------------------------
@@ -226,7 +291,7 @@ local function read_role(name, definition, flow_definition)
   if type(definition) == "function" then
     role.sequential = true
     role.line, role.file = host.line(definition)
-    role.paths[1] = { "role" }
+    role.paths[1] = {}
     return role
   elseif type(definition) ~= "table" then
     wrong(place, "must be a table with states, or a function; got a %s", type(definition))
@@ -259,9 +324,11 @@ local function read_role(name, definition, flow_definition)
       host.near(tostring(definition.start), layout.index, "it has"))
   end
   role.start = layout.index[definition.start]
+  local always, timeouts = read_always(layout, place, definition.always)
   for i, state_name in ipairs(names) do
-    role.states[i] = read_state(layout, ("%s, state '%s'"):format(place, state_name), state_name,
-      definition.states[state_name])
+    local of_state = ("%s, state '%s'"):format(place, state_name)
+    role.states[i] = read_state(layout, of_state, state_name, definition.states[state_name])
+    add_always(role.states[i], of_state, always, timeouts)
   end
   local at = role.states[role.start]
   for _, state in ipairs(role.states) do
@@ -304,7 +371,7 @@ local function collect_events(roles, declared)
   end
   if sequential then
     for _, class in ipairs(declared) do
-      if known[class.TYPE] == nil then
+      if host.is_event_class(class) and known[class.TYPE] == nil then
         add(class)
       end
     end
@@ -443,25 +510,15 @@ function flow.extract(definition, plan, number)
   local found = definition.roles[role.name]
   local functions = {}
   for slot, path in ipairs(role.paths) do
-    local value
-    if path[1] == "role" then
-      value = found
-    elseif path[2] == nil and (path[1] == "migrate" or path[1] == "migrate_back") then
-      value = definition[path[1]]
-      if type(value) == "table" then
-        value = chain(value, plan.version)
-      end
-    elseif path[1] == "data" and path[2] == nil then
-      value = found.data
-    else
-      local state = found.states[path[1]]
-      if path[2] == "event" then
-        value = state[path[3]]
-      elseif path[3] == nil then
-        value = state[path[2]]
-      else
-        value = state[path[2]][path[3]]
-      end
+    local value = found
+    if path[1] == "migrate" or path[1] == "migrate_back" then
+      value = definition
+    end
+    for _, key in ipairs(path) do
+      value = value[key]
+    end
+    if path[1] == "migrate" and type(value) == "table" then
+      value = chain(value, plan.version)
     end
     functions[slot] = value
   end

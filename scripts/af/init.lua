@@ -10,6 +10,8 @@ local event_factory = require "af.event_factory"
 local files = require "af.files"
 local flow = require "af.flow"
 local mock = require "af.mock"
+local part = require "af.part"
+local patterns = require "af.patterns"
 local predefined = require "af.predefined_events"
 local process = require "af.process"
 local types = require "af.types"
@@ -21,6 +23,7 @@ local af = {
   EVERYONE = "*",
   event = event.event,
   flow = flow.flow,
+  part = part.part,
   content = files.content,
   download = files.download,
   done = host.done,
@@ -42,6 +45,7 @@ for name, class_of in pairs(predefined) do
   af[name] = class_of
 end
 
+af.patterns = host.lock(host.strict(patterns, "af.patterns has no", {}), "af.patterns")
 af.process = host.lock(host.strict(process, "af.process has no", {}), "af.process")
 
 local classes = {

@@ -1,0 +1,8 @@
+-- afrun FILE --mock: 2
+-- :6: af.patterns.gather: 'every' must be a number or a function, got a string
+local af = require "af"
+local X = af.event("x", {})
+return af.flow { name = "f", mock = { a = 1 }, roles = { a = { start = "s", states = {
+  s = af.patterns.gather { from = { "a-1" }, answer = X, every = "1", done = "t" },
+  t = { enter = function() return af.done() end },
+} } } }

@@ -1,0 +1,10 @@
+-- afrun FILE --mock: 1
+-- returned 'nowhere', which is no state of role 'a'
+local af = require "af"
+local X = af.event("x", {})
+local P = af.part { name = "p", params = { n = af.integer }, roles = { r = function(at) return { start = "q", states = { q = {
+  enter = function(party)  return at.done(party) end } } } end } }
+return af.flow { name = "f", mock = { a = 1 }, roles = { a = { start = "s", states = {
+  s = P.r { n = 1, done = "nowhere" },
+  t = { enter = function() return af.done() end },
+} } } }
