@@ -1,6 +1,6 @@
 --- Makers of states: what protocols do again and again, as states to be named in a flow.
 
-local event = require "af.event"
+local events = require "af.event"
 
 local patterns = {}
 
@@ -145,14 +145,24 @@ local function make_gather(options, line)
   return setmetatable(state, { line = line })
 end
 
+---@class af.GatherOptions
+---@field from string[]|fun(party: table): string[]  who is asked
+---@field ask? fun(party: table, ids: string[]): table?  one event for all; nil: it has sent itself
+---@field answer table  an event type, or a list of them
+---@field who? fun(event: table, from: string): string  whose answer it is; absent: the sender's
+---@field accept? fun(party: table, event: table): boolean  whether it is of this round
+---@field take? fun(party: table, id: string, event: table)
+---@field need? integer|fun(party: table): integer  absent: all
+---@field every number|fun(party: table): number  seconds
+---@field tries? integer|fun(party: table): integer  absent: 1
+---@field done string|fun(party: table, ids: string[], missing: string[]): any
+---@field short? string|fun(party: table, ids: string[], missing: string[]): any  absent: it fails
+---@field more? table  further keys of the state
+
 ---A state that asks all of `from` who have not answered, every `every` seconds, `tries` times. It is
 ---left by `done` when all have answered, or when `need` have and the tries are over; else by `short`.
 ---It counts who has answered, not answers. Entered other than by its own retry it starts afresh.
----@param options { from: string[]|fun(party): string[], ask?: fun(party, ids: string[]): table?,
----  answer: table, who?: fun(event, from): string, accept?: fun(party, event): boolean,
----  take?: fun(party, id: string, event), need?: integer|fun(party): integer, every: number,
----  tries?: integer, done: string|fun(party, ids, missing), short?: string|fun(party, ids, missing),
----  more?: table }
+---@param options af.GatherOptions
 ---@return table state
 function patterns.gather(options)
   check_options("gather", options, gather_kinds)
@@ -166,10 +176,8 @@ local ask_kinds = {
 }
 
 ---A gather of one: asks `to` with what say(party) gives, until it answers or the tries are over.
----@param options { to: string|fun(party): string, say: fun(party): table?, answer: table,
----  accept?: fun(party, event): boolean, take?: fun(party, id: string, event), every: number,
----  tries?: integer, done: string|fun(party, ids, missing), short?: string|fun(party, ids, missing),
----  more?: table }
+---@param options { to: string|fun(party: table): string, say: fun(party: table): table?,
+---  answer: table, every: number, done: string|function } and what af.GatherOptions has besides
 ---@return table state
 function patterns.ask(options)
   check_options("ask", options, ask_kinds)
@@ -183,7 +191,7 @@ end
 
 -- Suspicion. -------------------------------------------------------------------------------------
 
-local Beat = event.predefine("party_heartbeat", {})
+local Beat = events.predefine("party_heartbeat", {})
 local TICK = "af.heartbeat"
 
 local suspect_kinds = {
@@ -194,8 +202,8 @@ local suspect_kinds = {
 ---Heartbeats and suspicion, for a role's `always`: every `every` seconds the party tells all others
 ---(or `who`) that it lives, and who has not been heard of for `after` seconds is given to
 ---suspected(party, id), once until it is heard of again; what that returns is the next state, if any.
----@param options { every: number, after: number, suspected: fun(party, id: string): any,
----  who?: string[]|fun(party): string[], more?: table }
+---@param options { every: number, after: number, who?: string[]|fun(party: table): string[],
+---  suspected: fun(party: table, id: string): any, more?: table }
 ---@return table always
 function patterns.suspect(options)
   check_options("suspect", options, suspect_kinds)
