@@ -1,8 +1,8 @@
---- Parts: protocols that flows are built from. A file that returns a part is a flow of it alone, too.
+--- Parts: protocols that flows are built from. A file that returns a part is a flow of it alone.
 ---
---- What a flow says of a part is laid out where the flow is declared: the part's states become states
---- of the role that plays it, under the prefix of the key that they stood at. Nothing is nested while
---- it runs.
+--- What a flow says of a part is laid out where the flow is declared: the part's states become
+--- states of the role that plays it, under the prefix of the key that they stood at. Nothing is
+--- nested while it runs.
 
 local types = require "af.types"
 

@@ -159,9 +159,10 @@ end
 ---@field short? string|fun(party: table, ids: string[], missing: string[]): any  absent: it fails
 ---@field more? table  further keys of the state
 
----A state that asks all of `from` who have not answered, every `every` seconds, `tries` times. It is
----left by `done` when all have answered, or when `need` have and the tries are over; else by `short`.
----It counts who has answered, not answers. Entered other than by its own retry it starts afresh.
+---A state that asks all of `from` who have not answered, every `every` seconds, `tries` times. It
+---is left by `done` when all have answered, or when `need` have and the tries are over; else by
+---`short`. It counts who has answered, not answers. Entered other than by its own retry it starts
+---afresh.
 ---@param options af.GatherOptions
 ---@return table state
 function patterns.gather(options)
@@ -199,9 +200,9 @@ local suspect_kinds = {
   more = "table?",
 }
 
----Heartbeats and suspicion, for a role's `always`: every `every` seconds the party tells all others
----(or `who`) that it lives, and who has not been heard of for `after` seconds is given to
----suspected(party, id), once until it is heard of again; what that returns is the next state, if any.
+---Heartbeats and suspicion, for a role's `always`: every `every` seconds the party tells all
+---others (or `who`) that it lives, and who has not been heard of for `after` seconds is given to
+---suspected(party, id), once until it is heard of again; what that returns is the next state.
 ---@param options { every: number, after: number, who?: string[]|fun(party: table): string[],
 ---  suspected: fun(party: table, id: string): any, more?: table }
 ---@return table always
