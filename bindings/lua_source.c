@@ -14,6 +14,8 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
 {
     char what[200];
     size_t len = strlen(name);
+    if (af_vm_interrupted())
+        kind = AF_FAILURE_INTERRUPTED;
     bool its_own = strncmp(text, name, len) == 0 && text[len] == ':'; /* whatever it is called */
     const char *line = its_own ? text + len - 4 : strstr(text, ".lua:");
     const char *end = line == NULL ? NULL : strstr(line + 5, ": ");

@@ -421,6 +421,8 @@ static int run_twice(struct af_check *check, uint32_t member, uint32_t from, uin
     if (result == 0)
         result = run_call(check, fresh, from, input, &again);
     if (af_script_interrupted()) { /* in its middle, perhaps: what it did tells nothing */
+        result = 0;
+        check->why = (struct af_failure)AF_FAILURE_INIT;
         out->violation = AF_CHECK_NONE;
         out->ends_run = true;
     } else if (result == 0 && !same_outcome(out, &again))
