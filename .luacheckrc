@@ -41,7 +41,10 @@ stds.sandbox = {
         "mock_context", "is_mock_mode", "mock_node_id", "mock_nodes",
         -- flows
         "flow", "done", "fail", "expect", "now", "sleep", "uuid", "version",
+        "part", "array",
         process = { fields = { "run" } },
+        patterns = { fields = { "gather", "ask", "suspect" } },
+        vector = { other_fields = true }, crypto = { other_fields = true },
         data_channel = {
           fields = { "send_stream", "batch_send_stream", "receive_stream", "batch_receive_stream",
             "sending", "receiving" },

@@ -31,7 +31,7 @@ struct af_delivery *af_delivery_new(struct af_script_party *party)
     delivery->party = party;
     delivery->step = ++script->vm->steps;
     delivery->rng_seeded = false;
-    delivery->uuid_count = delivery->call_count = 0;
+    delivery->uuid_count = delivery->call_count = delivery->secret_count = 0;
     delivery->lines_told = 0;
     delivery->waiting_call = 0;
     delivery->answered = false;

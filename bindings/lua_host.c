@@ -20,7 +20,7 @@ static const char *const outcome_metatable = "af.outcome";
 
 /* ---- Chance: of the delivery that runs, keyed by the party's seed and the input. ---- */
 
-static struct af_rng *chance(lua_State *L)
+struct af_rng *af_host_chance(lua_State *L)
 {
     struct af_delivery *delivery = af_delivery_running(L);
     if (delivery == NULL) {
@@ -43,7 +43,7 @@ static int draw(lua_State *L, int status, lua_KContext context)
     (void)context;
     if (af_script_gate(L, "chance"))
         return lua_yieldk(L, 0, 0, draw);
-    struct af_rng *rng = chance(L);
+    struct af_rng *rng = af_host_chance(L);
     lua_Integer low = 1, high;
     switch (lua_gettop(L)) {
     case 0:
@@ -91,7 +91,7 @@ void af_host_set_chance(lua_State *L)
 /* The next uuid of the delivery that runs: the same, if its input is delivered again. */
 static struct af_hash next_uuid(lua_State *L)
 {
-    chance(L); /* raises while a flow is loaded */
+    af_host_chance(L); /* raises while a flow is loaded */
     struct af_delivery *delivery = af_delivery_running(L);
     uint64_t key[3] = {delivery->input.key.a, delivery->input.key.b, ++delivery->uuid_count};
     return af_hash_bytes(delivery->party->seed, key, sizeof key);
@@ -155,7 +155,7 @@ static int push_now(lua_State *L, int status, lua_KContext context)
     (void)context;
     if (af_script_gate(L, "time"))
         return lua_yieldk(L, 0, 0, push_now);
-    chance(L);
+    af_host_chance(L);
     lua_pushnumber(L, (lua_Number)af_delivery_running(L)->now_ns / 1e9);
     note_time(L);
     return 1;

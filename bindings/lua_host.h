@@ -18,4 +18,7 @@ int af_host_log(lua_State *L);
  * AF_OUTCOME_NONE for any other value. */
 int af_host_outcome(lua_State *L, int index, const char **text);
 
+/* The chance of the delivery that runs. Raises while a file is loaded. */
+struct af_rng *af_host_chance(lua_State *L);
+
 #endif

@@ -143,6 +143,8 @@ static int l_open(lua_State *L)
     af_event_open(L);
     af_host_open(L);
     af_party_open(L);
+    af_vector_open(L);
+    af_crypto_open(L);
     lua_pushcfunction(L, l_declare_flow);
     lua_setfield(L, -2, "declare_flow");
     lua_pop(L, 1);

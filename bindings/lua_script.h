@@ -212,7 +212,7 @@ struct af_delivery {
     struct af_rng rng; /* chance of this delivery, seeded at its first draw */
     bool rng_seeded;
     uint64_t step; /* its number */
-    uint64_t uuid_count, call_count;
+    uint64_t uuid_count, call_count, secret_count;
     size_t lines_told; /* by a sequential script, since it waited */
     int64_t now_ns;
     int64_t instructions_left; /* while it waits */
@@ -295,6 +295,11 @@ bool af_pure_explaining(void);
 /* ---- lua_party.c ---- */
 
 void af_party_open(lua_State *L);
+
+/* Add `vector` to the table on the top; `crypto` to it, and to its `vector` what is random there.
+ */
+void af_vector_open(lua_State *L);
+void af_crypto_open(lua_State *L);
 
 /* ---- lua_world.c ---- */
 

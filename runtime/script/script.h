@@ -53,7 +53,7 @@ struct af_flow_state {
     bool has_after;
     uint8_t *events;            /* an enum af_disposition for each of the flow's events */
     struct af_flow_line *lines; /* … and where its handler is; that of the state, if it has none */
-    bool *always; /* … and whether the row is one of every state; NULL: none is */
+    bool *always;               /* … and whether the row is one of every state; NULL: none is */
     const char **timeouts;
     size_t timeout_count;
 };
@@ -314,6 +314,9 @@ void af_script_deliver(struct af_script_party *party, const struct af_input *inp
 
 /* Withdraws a delivery that waits: done is not called, the snapshot stays. For a crash. */
 void af_script_withdraw(struct af_script_party *party);
+
+/* Scripts of this process make no threads from now on: a jail ends a process that does. */
+void af_script_stay_single(void);
 
 /* ---- Interrupts, from a signal handler. ---- */
 

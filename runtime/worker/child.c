@@ -454,6 +454,7 @@ int af_worker_main(int argc, char **argv)
     let_go(jailed);
     af_wire_link_init(&worker.link, AF_WORKER_SOCKET);
     worker.late_end = &worker.late;
+    af_script_stay_single();
     if (af_jail_enter(&spec, &why) != 0) {
         af_failure_print(&why);
         return 3;

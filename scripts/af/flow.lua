@@ -162,7 +162,8 @@ local function read_state(layout, place, name, definition)
   for key, value in pairs(definition) do
     local class = event_name(key)
     if class ~= nil then
-      local row = target(layout, ("%s, event '%s'"):format(place, class), value, "states", name, key)
+      local of_event = ("%s, event '%s'"):format(place, class)
+      local row = target(layout, of_event, value, "states", name, key)
       row.kind, row.how = HANDLED, "handled"
       if is_before(row, at) then at = row end
       set_row(state.rows, place, key, row)
@@ -195,7 +196,7 @@ local function read_state(layout, place, name, definition)
   return state
 end
 
--- Rows of every state. -----------------------------------------------------------------------------
+-- Rows of every state. ----------------------------------------------------------------------------
 
 ---The rows of a role's `always`, and its timeouts.
 local function read_always(layout, place, always)

@@ -45,6 +45,13 @@ for name, class_of in pairs(predefined) do
   af[name] = class_of
 end
 
+local crypto = {}
+for name, of in pairs(host.crypto) do
+  local path = "af.crypto." .. name
+  crypto[name] = type(of) == "table" and host.lock(host.strict(of, path .. " has no", {}), path) or of
+end
+af.crypto = host.lock(host.strict(crypto, "af.crypto has no", {}), "af.crypto")
+af.vector = host.lock(host.strict(host.vector, "af.vector has no", {}), "af.vector")
 af.patterns = host.lock(host.strict(patterns, "af.patterns has no", {}), "af.patterns")
 af.process = host.lock(host.strict(process, "af.process has no", {}), "af.process")
 

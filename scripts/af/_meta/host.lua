@@ -51,6 +51,12 @@ function host.type_expected(of) end
 ---@return boolean
 function host.is_type(value) end
 
+---The type, or the one of the same place where the file was loaded first: a type that is used while
+---parties run.
+---@param of host.Type
+---@return host.Type
+function host.declared(of) end
+
 ---Sets what calling a type does: af.integer { min = 0 }.
 ---@param call fun(of: host.Type, options: table): host.Type
 function host.set_type_call(call) end
@@ -240,6 +246,15 @@ function host.in_handler() end
 
 ---@param percent integer
 function host.progress(percent) end
+
+-- Numbers and secrets (lua_vector.c, lua_vector_lists.c, lua_noise.c; lua_crypto.c, lua_points.c,
+-- lua_shares.c): what af.vector and af.crypto are.
+
+---@type table<string, function>
+host.vector = {}
+
+---@type table
+host.crypto = {}
 
 -- Flows (lua_script.c).
 

@@ -1,0 +1,258 @@
+/* lua_noise.c: what af.vector has of chance and of keys: masks and noise. */
+#include "lua_script.h"
+#include "lua_secret.h"
+
+#include "base/rng.h"
+#include "lua_host.h"
+#include "lua_vm.h"
+
+#include <math.h>
+#include <sodium.h>
+#include <string.h>
+
+/* vector.mask(v, key, label, { subtract = }): adds the key's stream of that label to u64s; who
+ * knows the key takes it away again. A label is used once. */
+static int l_mask(lua_State *L)
+{
+    size_t len, key_len, label_len;
+    lua_settop(L, 4);
+    const unsigned char *v = af_secret_bytes(L, 1, &len), *key = af_secret_bytes(L, 2, &key_len);
+    const unsigned char *label = af_secret_bytes(L, 3, &label_len);
+    bool subtract = false;
+    if (!lua_isnil(L, 4)) {
+        luaL_checktype(L, 4, LUA_TTABLE);
+        lua_getfield(L, 4, "subtract");
+        subtract = lua_toboolean(L, -1);
+    }
+    if (len % 8 != 0)
+        return luaL_error(L, "vector.mask: %d bytes are no whole number of u64", (int)len);
+    enum { BLOCK = 64 << 10 };
+    static unsigned char stream[BLOCK];
+    static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
+    unsigned char derived[crypto_stream_chacha20_KEYBYTES];
+    af_secret_hkdf(key, key_len, NULL, 0, label, label_len, derived, sizeof derived);
+    luaL_Buffer buffer;
+    char *out = luaL_buffinitsize(L, &buffer, len);
+    for (size_t start = 0; start < len; start += BLOCK) {
+        size_t size = len - start < BLOCK ? len - start : BLOCK;
+        memset(stream, 0, size);
+        crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, start / 64, derived);
+        for (size_t i = 0; i < size; i += 8) {
+            uint64_t word, mask;
+            memcpy(&word, v + start + i, sizeof word);
+            memcpy(&mask, stream + i, sizeof mask);
+            word = subtract ? word - mask : word + mask;
+            memcpy(out + start + i, &word, sizeof word);
+        }
+    }
+    sodium_memzero(stream, sizeof stream);
+    sodium_memzero(derived, sizeof derived);
+    luaL_pushresultsize(&buffer, len);
+    return 1;
+}
+
+/* A stream of the party's randomness for exact draws. */
+struct coins {
+    unsigned char key[crypto_stream_chacha20_KEYBYTES];
+    unsigned char bytes[1024];
+    size_t at;
+    uint64_t block;
+};
+
+static uint64_t coin_word(struct coins *coins)
+{
+    static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
+    if (coins->at + 8 > sizeof coins->bytes) {
+        memset(coins->bytes, 0, sizeof coins->bytes);
+        crypto_stream_chacha20_xor_ic(coins->bytes, coins->bytes, sizeof coins->bytes, nonce,
+                                      coins->block, coins->key);
+        coins->block += sizeof coins->bytes / 64;
+        coins->at = 0;
+    }
+    uint64_t word;
+    memcpy(&word, coins->bytes + coins->at, sizeof word);
+    coins->at += 8;
+    return word;
+}
+
+typedef unsigned __int128 wide;
+
+/* Evenly from 0 to below - 1. */
+static wide coin_below(struct coins *coins, wide below)
+{
+    wide mask = below - 1, drawn;
+    for (int shift = 1; shift < 128; shift *= 2)
+        mask |= mask >> shift;
+    do
+        drawn = ((wide)coin_word(coins) << 64 | coin_word(coins)) & mask;
+    while (drawn >= below);
+    return drawn;
+}
+
+/* True with probability exp(-a/b), a <= b: exact (Canonne, Kamath, Steinke, "The Discrete Gaussian
+ * for Differential Privacy", 2020, algorithm 1). */
+static bool coin_exp_at_most_1(struct coins *coins, wide a, wide b)
+{
+    unsigned k = 1;
+    while (coin_below(coins, b * k) < a)
+        k++;
+    return k % 2 == 1;
+}
+
+static bool coin_exp(struct coins *coins, wide a, wide b)
+{
+    for (; a > b; a -= b)
+        if (!coin_exp_at_most_1(coins, 1, 1))
+            return false;
+    return coin_exp_at_most_1(coins, a, b);
+}
+
+/* An integer with probability in proportion to exp(-|x|/t). Their algorithm 2. */
+static int64_t coin_laplace(struct coins *coins, uint64_t t)
+{
+    for (;;) {
+        uint64_t u = (uint64_t)coin_below(coins, t), v = 0;
+        if (!coin_exp(coins, u, t))
+            continue;
+        while (v < 1 << 20 && coin_exp_at_most_1(coins, 1, 1))
+            v++;
+        int64_t size = (int64_t)(u + t * v);
+        bool negative = coin_word(coins) & 1;
+        if (negative && size == 0)
+            continue;
+        return negative ? -size : size;
+    }
+}
+
+enum { VARIANCE_PART = 1024 }; /* a variance is a whole number of these parts: exact in integers */
+
+/* Their algorithm 3, for a variance of parts / VARIANCE_PART. */
+static int64_t coin_gaussian(struct coins *coins, uint64_t parts, uint64_t t)
+{
+    for (;;) {
+        int64_t x = coin_laplace(coins, t);
+        wide size = (wide)(x < 0 ? -x : x) * t * VARIANCE_PART;
+        wide difference = size > parts ? size - parts : parts - size;
+        /* (|x| - variance/t)² / (2·variance), times t²·VARIANCE_PART² above and below */
+        wide below = (wide)2 * parts * VARIANCE_PART * t * t;
+        if (difference >> 60 == 0 && coin_exp(coins, difference * difference, below))
+            return x;
+    }
+}
+
+/* vector.discrete_gaussian(n, sigma) → i64: the discrete Gaussian, exact but for sigma², which is
+ * rounded up to a 1024th */
+static int discrete_gaussian(lua_State *L)
+{
+    lua_Integer count = luaL_checkinteger(L, 1);
+    lua_Number sigma = luaL_checknumber(L, 2);
+    luaL_argcheck(L, count >= 0 && count <= 1 << 27, 1, "not a number of numbers");
+    luaL_argcheck(L, sigma > 0 && sigma <= 65536, 2, "must be above 0, and at most 65536");
+    struct coins coins = {.at = sizeof coins.bytes};
+    lua_Number exact = sigma * sigma * VARIANCE_PART;
+    uint64_t parts = (uint64_t)exact;
+    parts += (lua_Number)parts < exact;
+    luaL_Buffer buffer;
+    char *out = luaL_buffinitsize(L, &buffer, (size_t)count * 8);
+    af_secret_draw(L, coins.key, sizeof coins.key);
+    for (lua_Integer i = 0; i < count; i++) {
+        int64_t drawn = coin_gaussian(&coins, parts, (uint64_t)sigma + 1);
+        memcpy(out + 8 * i, &drawn, sizeof drawn);
+        if (i % 16 == 0)
+            af_vm_spend(L, 1024);
+    }
+    sodium_memzero(&coins, sizeof coins);
+    luaL_pushresultsize(&buffer, (size_t)count * 8);
+    return 1;
+}
+AF_SECRET_DRAWS(discrete_gaussian)
+
+/* The natural logarithm of 0 < x, by sums and products alone: the same bits on every processor. */
+static double exact_log(double x)
+{
+    int exponent;
+    double m = frexp(x, &exponent) * 2, sum = 0; /* 1 <= m < 2 */
+    exponent--;
+    if (m > 1.4142135623730951) {
+        m /= 2;
+        exponent++;
+    }
+    double z = (m - 1) / (m + 1), power = z;
+    for (int k = 1; k < 40; k += 2) { /* 2·artanh(z) */
+        sum += power / k;
+        power *= z * z;
+    }
+    return 2 * sum + exponent * 0.6931471805599453;
+}
+
+static double draw_unit(struct af_rng *rng) /* never 0 */
+{
+    return ((double)(af_rng_next(rng) >> 11) + 0.5) * 0x1p-53;
+}
+
+static double draw_gaussian(struct af_rng *rng)
+{
+    for (;;) { /* Marsaglia's polar method */
+        double a = 2 * draw_unit(rng) - 1, b = 2 * draw_unit(rng) - 1, s = a * a + b * b;
+        if (s > 0 && s < 1)
+            return a * sqrt(-2 * exact_log(s) / s);
+    }
+}
+
+static double draw_laplace(struct af_rng *rng)
+{
+    double u = draw_unit(rng) - 0.5;
+    double size = -exact_log(1 - 2 * (u < 0 ? -u : u));
+    return u < 0 ? -size : size;
+}
+
+static int floats(lua_State *L, double (*draw_one)(struct af_rng *))
+{
+    lua_Integer count = luaL_checkinteger(L, 1);
+    lua_Number scale = luaL_checknumber(L, 2);
+    bool single = strcmp(luaL_optstring(L, 3, "f64"), "f32") == 0;
+    luaL_argcheck(L, count >= 0 && count <= 1 << 27, 1, "not a number of numbers");
+    luaL_argcheck(L, scale >= 0 && scale <= 1e300, 2, "must be at least 0");
+    if (!single && strcmp(luaL_optstring(L, 3, "f64"), "f64") != 0)
+        return luaL_argerror(L, 3, "expected \"f64\" or \"f32\"");
+    luaL_Buffer buffer;
+    struct af_rng *rng = af_host_chance(L);
+    size_t size = (size_t)count * (single ? sizeof(float) : sizeof(double));
+    char *out = luaL_buffinitsize(L, &buffer, size);
+    for (lua_Integer i = 0; i < count; i++) {
+        double value = draw_one(rng) * scale;
+        float rounded = (float)value;
+        if (single)
+            memcpy(out + 4 * i, &rounded, sizeof rounded);
+        else
+            memcpy(out + 8 * i, &value, sizeof value);
+        if (i % 64 == 0)
+            af_vm_spend(L, 1024);
+    }
+    luaL_pushresultsize(&buffer, size);
+    return 1;
+}
+
+/* vector.gaussian(n, sigma): floats from the party's chance; not for privacy */
+static int gaussian(lua_State *L)
+{
+    return floats(L, draw_gaussian);
+}
+AF_SECRET_DRAWS(gaussian)
+
+/* vector.laplace(n, b): floats from the party's chance; not for privacy */
+static int laplace(lua_State *L)
+{
+    return floats(L, draw_laplace);
+}
+AF_SECRET_DRAWS(laplace)
+
+void af_noise_open(lua_State *L)
+{
+    static const luaL_Reg vector[] = {{"mask", l_mask},
+                                      {"gaussian", l_gaussian},
+                                      {"laplace", l_laplace},
+                                      {"discrete_gaussian", l_discrete_gaussian},
+                                      {NULL, NULL}};
+    luaL_setfuncs(L, vector, 0);
+}
