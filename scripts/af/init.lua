@@ -48,7 +48,10 @@ end
 local crypto = {}
 for name, of in pairs(host.crypto) do
   local path = "af.crypto." .. name
-  crypto[name] = type(of) == "table" and host.lock(host.strict(of, path .. " has no", {}), path) or of
+  crypto[name] = of
+  if type(of) == "table" then
+    crypto[name] = host.lock(host.strict(of, path .. " has no", {}), path)
+  end
 end
 af.crypto = host.lock(host.strict(crypto, "af.crypto has no", {}), "af.crypto")
 af.vector = host.lock(host.strict(host.vector, "af.vector has no", {}), "af.vector")
