@@ -4,7 +4,7 @@ local class = {}
 
 ---Makes an object: a table that shows the class's fields, after class.init(object, …).
 local function construct(self, ...)
-  local object = setmetatable({}, { __index = self })
+  local object = setmetatable({}, { __index = self, __metatable = false })
   if self.init then
     self.init(object, ...)
   end
@@ -28,7 +28,7 @@ function class.new(fields, base)
       return class.new(more or {}, self)
     end
   end
-  return setmetatable(made, { __index = base, __call = construct })
+  return setmetatable(made, { __index = base, __call = construct, __metatable = false })
 end
 
 return class

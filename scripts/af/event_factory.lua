@@ -7,7 +7,8 @@ local factory = {}
 local methods = {}
 
 local function make(events)
-  return setmetatable({ events = events }, { __index = methods })
+  return setmetatable({ events = host.lock(events, "the events of a factory") },
+    { __index = methods, __metatable = false })
 end
 
 ---A factory with more event types. Of two with one name the later one counts.
@@ -64,6 +65,6 @@ local events = {}
 for _, class in pairs(predefined) do
   events[class.TYPE] = class
 end
-factory.TaskMessageEventFactory = make(events)
+factory.TaskMessageEventFactory = host.lock(make(events), "af.TaskMessageEventFactory")
 
 return factory

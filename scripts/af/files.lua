@@ -2,7 +2,7 @@
 
 local files = {}
 
-local content_mark = {}
+local function content_mark() end -- nothing that a script could write to
 
 ---Bytes in memory, to be uploaded as a file.
 ---@param bytes string

@@ -69,7 +69,8 @@ end
 ---@param args? table
 function party.set_task(task_id, events, args)
   local contractor = TaskMessageContractor(task_id)
-  contractor.event_factory = event_factory.TaskMessageEventFactory:extend(events or {})
+  contractor.event_factory = host.lock(
+    event_factory.TaskMessageEventFactory:extend(events or {}), "party.contractor.event_factory")
   local locked = host.lock(contractor, "party.contractor")
   for _, methods in ipairs { party.methods, party.sequential_methods } do
     methods.task_id = task_id

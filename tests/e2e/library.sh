@@ -9,6 +9,8 @@ expect_output "1 party done" "$AFRUN" "$api/sandbox.lua" --mock
 expect_output "4 parties done" "$AFRUN" "$api/nodes.lua" --mock
 expect_output "4 parties done" "$AFRUN" "$api/nodes.lua" --mock --crash asker:0.5 --seed 3
 expect_output "no violation" "$AFRUN" check "$api/nodes.lua"
+expect_output "1 party done" "$AFRUN" "$api/locked.lua" --mock
+expect_output "no violation" "$AFRUN" check "$api/locked.lua"
 expect_output "2 parties done" "$AFRUN" "$api/modules/flow.lua" --mock
 expect_output "3 resting; 14 messages" "$AFRUN" "$api/contractors.lua" --mock
 expect_output "2 parties done, 1 failed" "$AFRUN" "$api/failure.lua" --mock --allow-fail
