@@ -1,5 +1,6 @@
--- Nothing of the library that parties share can be written: every table that is reached from `af`, the
--- party's contractor and what they make is tried, by assignment, rawset and setmetatable. Expected: exit 0.
+-- Nothing of the library that parties share can be written: every table that is reached from `af`,
+-- the party's contractor and what they make is tried, by assignment, rawset and setmetatable.
+-- Expected: exit 0.
 local af = require "af"
 
 local Go = af.event("go", { list = af.list(af.record { n = af.integer }) })
