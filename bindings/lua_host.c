@@ -306,6 +306,14 @@ static int l_line(lua_State *L)
     return push_line(L, info.linedefined, &info);
 }
 
+/* host.file() → the script's own file, as messages name it, and the line that it came to */
+static int l_file(lua_State *L)
+{
+    lua_pushstring(L, af_vm_of(L)->script->file.name);
+    lua_pushinteger(L, af_vm_of(L)->line);
+    return 2;
+}
+
 /* host.again() → boolean: whether a flow's file runs again, for one more party: then its event
  * types are those that the first run has made, and their fields need not be looked at. */
 static int l_again(lua_State *L)
@@ -420,16 +428,27 @@ static int l_lock(lua_State *L)
 void af_host_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"uuid", l_uuid},         {"session_id", l_session_id},
-        {"now", l_now},           {"log", l_log},
-        {"done", l_done},         {"fail", l_fail},
-        {"sha256", l_sha256},     {"caller_line", l_caller_line},
-        {"line", l_line},         {"lock", l_lock},
-        {"call", af_host_call},   {"is_empty", l_is_empty},
-        {"again", l_again},       {"argument", l_argument},
-        {"build", l_build},       {"array", l_array},
-        {"strict", l_strict},     {"unfit_name", l_unfit_name},
-        {"near", af_strict_near}, {NULL, NULL},
+        {"uuid", l_uuid},
+        {"session_id", l_session_id},
+        {"now", l_now},
+        {"log", l_log},
+        {"done", l_done},
+        {"fail", l_fail},
+        {"sha256", l_sha256},
+        {"caller_line", l_caller_line},
+        {"line", l_line},
+        {"file", l_file},
+        {"lock", l_lock},
+        {"call", af_host_call},
+        {"is_empty", l_is_empty},
+        {"again", l_again},
+        {"argument", l_argument},
+        {"build", l_build},
+        {"array", l_array},
+        {"strict", l_strict},
+        {"unfit_name", l_unfit_name},
+        {"near", af_strict_near},
+        {NULL, NULL},
     };
     luaL_newmetatable(L, outcome_metatable);
     lua_pushboolean(L, 0);

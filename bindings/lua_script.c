@@ -248,6 +248,7 @@ static int run_returned(struct af_script *script, struct af_failure *why)
 /* Runs the chunk for the first time: to the flow that it returns, or to its first call. */
 static int run_first(struct af_script *script, struct af_failure *why)
 {
+    script->vm->notes_lines = true;
     if (run_protected(script, l_make_main, why) != 0)
         return -1;
     struct af_delivery *delivery = script->main->delivery;
@@ -256,6 +257,8 @@ static int run_first(struct af_script *script, struct af_failure *why)
     af_vm_begin(script->vm);
     enum af_coro_state state = af_coro_resume(delivery, 0);
     af_vm_end(script->vm);
+    script->vm->notes_lines = false;
+    af_vm_hook(delivery->coro.thread);
     if (state == AF_CORO_RAISED)
         return af_script_fail(why, AF_FAILURE_USAGE, script->name, delivery->result);
     lua_State *thread = delivery->coro.thread;

@@ -141,9 +141,14 @@ void af_vm_spend(lua_State *L, int64_t instructions)
  * script's own would otherwise eat the error for ever. */
 static void count_hook(lua_State *L, lua_Debug *activation)
 {
-    (void)activation;
     struct af_vm *vm = af_vm_of(L);
     executing = L;
+    if (activation->event == LUA_HOOKLINE) {
+        lua_getinfo(L, "S", activation);
+        if (strcmp(activation->what, "main") == 0 && strncmp(activation->source, "@af/", 4) != 0)
+            vm->line = activation->currentline;
+        return;
+    }
     count(vm, AF_SCRIPT_HOOK_INSTRUCTIONS);
     if (vm->capped == AF_CAP_NONE)
         return;
@@ -153,7 +158,8 @@ static void count_hook(lua_State *L, lua_Debug *activation)
 
 void af_vm_hook(lua_State *thread)
 {
-    lua_sethook(thread, count_hook, LUA_MASKCOUNT, AF_SCRIPT_HOOK_INSTRUCTIONS);
+    int mask = af_vm_of(thread)->notes_lines ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT;
+    lua_sethook(thread, count_hook, mask, AF_SCRIPT_HOOK_INSTRUCTIONS);
 }
 
 void af_vm_begin(struct af_vm *vm)

@@ -41,6 +41,9 @@ struct af_vm {
     size_t step_limit_bytes; /* … while the script runs, in this step */
     size_t state_max_bytes;
     int64_t instructions_left;
+    bool notes_lines; /* while a file is run first: a tail call such as `return af.flow {…}` leaves
+                       */
+    int line;         /* … no trace of its line, which is the last that the file came to */
     void (*open)(lua_State *L);
     int (*unpack_event)(lua_State *L, int index);       /* lua_event.c's, if it is open, for … */
     const char *(*event_type)(lua_State *L, int index); /* … the layers below */

@@ -21,9 +21,30 @@ local state_keys = {
   enter = true, after = true, defer = true, ignore = true, timeout = true, may_end = true,
 }
 
----Raises a mistake in the description, with the place in it. Level 0: the place is said in words.
+---Where each definition was given to af.flow(), as "file:line: ".
+local calls = setmetatable({}, { __mode = "k" })
+
+---Where what is being read stands, or what it is in.
+local here = ""
+
+---Raises a mistake in the description, with the place in it, which is said in words, too.
 local function wrong(place, format, ...)
-  error(("%s: %s"):format(place, format:format(...)), 0)
+  error(("%s%s: %s"):format(here, place, format:format(...)), 0)
+end
+
+local function where(line, file)
+  return line and line > 0 and ("%s:%d: "):format(file or (host.file()), line) or ""
+end
+
+---Reads from now on what the table holds: its first function of the flow's own file says where.
+local function look_at(definition)
+  local first
+  for _, value in pairs(type(definition) == "table" and definition or {}) do
+    local line, file
+    if type(value) == "function" then line, file = host.line(value) end
+    if line and file == nil and (first == nil or line < first) then first = line end
+  end
+  if first then here = where(first) end
 end
 
 local function sorted_names(map)
@@ -44,7 +65,10 @@ function flow.flow(definition)
   if type(definition) ~= "table" then
     error("af.flow: expected a table, got a " .. type(definition), 2)
   end
-  return host.declare_flow(part.lay_out(definition))
+  local whole = part.lay_out(definition)
+  local name, line = host.file()
+  calls[whole] = where(line, name)
+  return host.declare_flow(whole)
 end
 
 ---What a file returned: a part is the flow of it alone. Returns what the file would return for it.
@@ -157,6 +181,7 @@ local function read_state(layout, place, name, definition)
   if type(definition) ~= "table" then
     wrong(place, "must be a table, got a %s", type(definition))
   end
+  look_at(definition)
   local state = { name = name, rows = {}, timeouts = {}, may_end = definition.may_end == true }
   local at = getmetatable(definition) or {} -- where it is: row or state that knows a line
   for key, value in pairs(definition) do
@@ -288,6 +313,7 @@ end
 
 local function read_role(name, definition, flow_definition)
   local place = ("role '%s'"):format(name)
+  here = calls[flow_definition] or ""
   local role = { name = name, states = {}, paths = {} }
   if type(definition) == "function" then
     role.sequential = true
@@ -328,6 +354,7 @@ local function read_role(name, definition, flow_definition)
   local always, timeouts = read_always(layout, place, definition.always)
   for i, state_name in ipairs(names) do
     local of_state = ("%s, state '%s'"):format(place, state_name)
+    here = calls[flow_definition] or ""
     role.states[i] = read_state(layout, of_state, state_name, definition.states[state_name])
     add_always(role.states[i], of_state, always, timeouts)
   end
@@ -480,6 +507,7 @@ end
 ---@param declared table  the event types that the file declares
 ---@return table plan
 function flow.plan(definition, declared)
+  here = calls[definition] or ""
   check_keys(definition)
   local roles = {}
   for name, role in pairs(definition.roles) do
@@ -488,6 +516,7 @@ function flow.plan(definition, declared)
     end
     roles[#roles + 1] = read_role(name, role, definition)
   end
+  here = calls[definition] or ""
   local events = collect_events(roles, declared)
   number_rows(roles, events)
   read_mock(definition, roles)
@@ -531,6 +560,7 @@ end
 ---@param given table  a list of { name, text }
 ---@return table args
 function flow.arguments(plan, given)
+  here = ""
   local args = {}
   for _, pair in ipairs(given) do
     local name, text = pair[1], pair[2]

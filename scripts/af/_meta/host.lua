@@ -256,6 +256,11 @@ host.vector = {}
 ---@type table
 host.crypto = {}
 
+---The script's own file, as messages name it, and the line that it came to while it was loaded.
+---@return string file
+---@return integer line
+function host.file() end
+
 -- Flows (lua_script.c).
 
 ---What af.flow() ends in.

@@ -1,5 +1,5 @@
 -- afrun FILE --mock: 2
--- af.flow: 'name' is missing
+-- :4: af.flow: 'name' is missing
 local af = require "af"
 return af.flow { mock = { a = 1 }, roles = { a = { start = "s", states = { s = {
 
