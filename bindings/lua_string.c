@@ -79,7 +79,7 @@ static int l_find(lua_State *L)
     } else if (lua_toboolean(L, 4) || is_plain(&search)) {
         size_t len = (size_t)(search.text + search.len - search.from);
         match.start = memmem(search.from, len, search.pattern, search.pattern_len);
-        match.end = match.start + search.pattern_len;
+        match.end = match.start == NULL ? NULL : match.start + search.pattern_len;
         af_vm_spend(L, (int64_t)(len / 8));
     } else if (!find(L, af_pattern_push(L, &room, search.pattern, search.pattern_len, true),
                      &search, search.from, &match)) {

@@ -35,6 +35,10 @@ static void read_items(struct af_span data)
         for (size_t i = 0; i < count; i++) {
             const struct af_bus_item *item = &items[i];
             demand(is_name(item->uuid), "a uuid is no name");
+            if (item->wrong != NULL) { /* cannot be read, but can be given back by its uuid */
+                demand(item->content_len == 0, "what is wrong has a content");
+                continue;
+            }
             demand(item->title != NULL, "a contract without a title");
             demand(item->content >= data.at &&
                        item->content + item->content_len <= data.at + data.len,

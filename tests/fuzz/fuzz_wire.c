@@ -41,6 +41,11 @@ static void read_hello(struct af_wire_in *in)
         demand(af_wire_is_over(in), "a hello is longer than it is");
 }
 
+static bool is_line(struct af_flow_line line)
+{
+    return line.number >= 0 && (line.file == NULL || is_text(line.file));
+}
+
 static void look_at_flow(const struct af_flow *flow)
 {
     demand(af_flow_is_name(flow->name) && flow->role_count > 0, "a flow without name or roles");
@@ -51,13 +56,13 @@ static void look_at_flow(const struct af_flow *flow)
                "an event's name");
     for (size_t r = 0; r < flow->role_count; r++) {
         const struct af_flow_role *role = &flow->roles[r];
-        demand(af_flow_is_name(role->name) && role->line >= 0, "a role");
+        demand(af_flow_is_name(role->name) && is_line(role->line), "a role");
         demand(role->sequential || role->state_count > 0, "a role without states");
         for (size_t s = 0; s < role->state_count; s++) {
             const struct af_flow_state *state = &role->states[s];
-            demand(af_flow_is_name(state->name) && state->line >= 0, "a state");
+            demand(af_flow_is_name(state->name) && is_line(state->line), "a state");
             for (size_t e = 0; e < flow->event_count; e++)
-                demand(state->events[e] <= AF_EVENT_IGNORED && state->lines[e] >= 0,
+                demand(state->events[e] <= AF_EVENT_IGNORED && is_line(state->lines[e]),
                        "a disposition");
             for (size_t t = 0; t < state->timeout_count; t++)
                 demand(af_flow_is_name(state->timeouts[t]), "a timeout's name");
