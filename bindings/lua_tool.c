@@ -17,14 +17,19 @@ struct drawing {
     char *text;
 };
 
+/* Contents of others may hold what no value of ours is: it is shown nearly as it is. */
 static void push_records(lua_State *L, const struct af_trace_memory *trace)
 {
+    static struct af_json_reader reader; /* kept: Lua may raise */
     size_t at = 0, len = 0;
-    const char *line, *why;
+    const char *line;
     lua_newtable(L);
     for (lua_Integer i = 1; (line = af_trace_memory_next(trace, &at, &len)) != NULL; i++) {
-        if (!af_lua_json_read(L, line, len, &why))
-            luaL_error(L, "line %d of the trace is %s", (int)i, why);
+        af_json_reader_restart(&reader, line, len);
+        reader.passes = true;
+        if (!af_lua_json_read_value(L, &reader, af_json_next(&reader)))
+            luaL_error(L, "line %d of the trace is not JSON: %s at byte %d", (int)i, reader.message,
+                       (int)reader.offset + 1);
         lua_rawseti(L, -2, i);
     }
 }

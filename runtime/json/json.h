@@ -89,7 +89,8 @@ struct af_json_reader {
     /* ---- */
     const char *start, *at, *end;
     unsigned char expect; /* what may come next */
-    bool passes; /* what is read is only passed over: it need not fit a number or a text of ours */
+    bool passes; /* what is read is only passed over, or shown: a number may be beyond our range (an
+                    integer is then a double), and a text have half a surrogate pair */
     struct af_json_level levels[AF_JSON_DEPTH_MAX]; /* of each open object or array */
     struct af_json_key *keys;                       /* of all open objects: to find one twice */
     size_t key_count, key_cap;

@@ -187,7 +187,7 @@ static inline enum af_json_token read_number(struct af_json_reader *reader, cons
     if (at < end && (*at == '.' || *at == 'e' || *at == 'E'))
         return read_double(reader, first, at, value);
     if (at - digits > 19 || value > (uint64_t)INT64_MAX + is_negative)
-        return reader->passes ? take(reader, at, AF_JSON_INTEGER)
+        return reader->passes ? convert_double(reader, first, at)
                               : fail(reader, first, "an integer beyond 64 bits");
     reader->integer = (int64_t)(is_negative ? 0 - value : value);
     return take(reader, at, AF_JSON_INTEGER);
