@@ -74,7 +74,9 @@ static int l_hkdf(lua_State *L)
     size_t key_len, salt_len, info_len;
     const unsigned char *key = af_secret_bytes(L, 1, &key_len);
     unsigned char out[255 * crypto_auth_hmacsha256_BYTES];
+    static const char *const names[] = {"salt", "info", "size", NULL};
     lua_settop(L, 2);
+    af_secret_options(L, 2, names);
     const unsigned char *salt = option(L, 2, "salt", &salt_len);
     const unsigned char *info = option(L, 2, "info", &info_len);
     lua_Integer size = 32;
@@ -293,7 +295,9 @@ static int l_unseal(lua_State *L)
 static int encrypt(lua_State *L)
 {
     size_t len, ad_len;
+    static const char *const names[] = {"ad", NULL};
     lua_settop(L, 3);
+    af_secret_options(L, 3, names);
     const unsigned char *key =
         af_secret_of_length(L, 1, crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
     const unsigned char *bytes = af_secret_bytes(L, 2, &len);
@@ -314,7 +318,9 @@ AF_SECRET_DRAWS(encrypt)
 static int l_decrypt(lua_State *L)
 {
     size_t len, ad_len;
+    static const char *const names[] = {"ad", NULL};
     lua_settop(L, 3);
+    af_secret_options(L, 3, names);
     const unsigned char *key =
         af_secret_of_length(L, 1, crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
     const unsigned char *bytes = af_secret_bytes(L, 2, &len);

@@ -15,7 +15,9 @@
 static int l_mask(lua_State *L)
 {
     size_t len, key_len, label_len;
+    static const char *const names[] = {"subtract", NULL};
     lua_settop(L, 4);
+    af_secret_options(L, 4, names);
     const unsigned char *v = af_secret_bytes(L, 1, &len), *key = af_secret_bytes(L, 2, &key_len);
     const unsigned char *label = af_secret_bytes(L, 3, &label_len);
     bool subtract = false;

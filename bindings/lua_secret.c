@@ -3,6 +3,7 @@
 #include "lua_secret.h"
 
 #include "base/rng.h"
+#include "lua_strict.h"
 #include "lua_vm.h"
 
 #include <assert.h>
@@ -27,6 +28,29 @@ const unsigned char *af_secret_of_length(lua_State *L, int index, size_t len, co
     if (got != len)
         luaL_error(L, "crypto: a %s has %d bytes, this one %d", what, (int)len, (int)got);
     return bytes;
+}
+
+void af_secret_options(lua_State *L, int index, const char *const *names)
+{
+    if (lua_isnoneornil(L, index))
+        return;
+    luaL_checktype(L, index, LUA_TTABLE);
+    index = lua_absindex(L, index);
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        const char *key =
+            lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+        size_t i = 0;
+        while (names[i] != NULL && strcmp(names[i], key) != 0)
+            i++;
+        if (names[i] != NULL)
+            continue;
+        lua_newtable(L);
+        for (i = 0; names[i] != NULL; i++) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, names[i]);
+        }
+        af_strict_raise(L, "the options have no", key, lua_gettop(L));
+    }
 }
 
 int af_secret_push(lua_State *L, const unsigned char *bytes, size_t len)

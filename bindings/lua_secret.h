@@ -19,6 +19,9 @@ const unsigned char *af_secret_bytes(lua_State *L, int index, size_t *len);
 /* The string at index of just that length; what: "secret key". Raises. */
 const unsigned char *af_secret_of_length(lua_State *L, int index, size_t len, const char *what);
 
+/* Raises if the table at index has another key than the names, which end with NULL; nil is none. */
+void af_secret_options(lua_State *L, int index, const char *const *names);
+
 /* Pushes a string; returns 1. */
 int af_secret_push(lua_State *L, const unsigned char *bytes, size_t len);
 

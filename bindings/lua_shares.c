@@ -44,7 +44,9 @@ static int split(lua_State *L)
 {
     size_t len;
     const unsigned char *secret = af_secret_bytes(L, 1, &len);
+    static const char *const names[] = {"shares", "threshold", NULL};
     luaL_checktype(L, 2, LUA_TTABLE);
+    af_secret_options(L, 2, names);
     lua_Integer shares = count_option(L, "shares"), threshold = count_option(L, "threshold");
     if (threshold > shares)
         return luaL_error(L, "crypto.shamir: a threshold of %d among %d shares", (int)threshold,

@@ -1,6 +1,7 @@
 /* lua_vector_lists.c: lists of vectors: sums, means that bear liars, distances; and what numbers
  * are packed for: histograms, fixed point. */
 #include "lua_script.h"
+#include "lua_secret.h"
 #include "lua_vector.h"
 
 #include "lua_vm.h"
@@ -340,6 +341,8 @@ static int l_quantise(lua_State *L)
     enum af_vector_kind kind = af_vector_kind(L, 3);
     af_vector_need_float(L, kind, "quantise");
     struct af_vector v = af_vector_numbers(L, 1, kind);
+    static const char *const names[] = {"bits", "clip", NULL};
+    af_secret_options(L, 2, names);
     double scale = check_bits(L, 2, "quantise"), clip = number_field(L, 2, "clip", 0);
     if (!(clip > 0) || clip * scale > 0x1p62)
         luaL_error(L, "vector.quantise: clip must be above 0, and clip · 2^bits below 2^62");
@@ -364,6 +367,8 @@ static int l_dequantise(lua_State *L)
     enum af_vector_kind kind = af_vector_kind(L, 3);
     af_vector_need_float(L, kind, "dequantise");
     struct af_vector v = af_vector_vector(L, 1, AF_VECTOR_U64);
+    static const char *const names[] = {"bits", "count", NULL};
+    af_secret_options(L, 2, names);
     double scale = check_bits(L, 2, "dequantise"), count = number_field(L, 2, "count", 1);
     if (!(count >= 1) || !isfinite(count))
         luaL_error(L, "vector.dequantise: count must be at least 1");

@@ -183,7 +183,8 @@ local function read_state(layout, place, name, definition)
   end
   look_at(definition)
   local state = { name = name, rows = {}, timeouts = {}, may_end = definition.may_end == true }
-  local at = getmetatable(definition) or {} -- where it is: row or state that knows a line
+  local maker = getmetatable(definition) or {}
+  local at = maker -- where it is: row or state that knows a line
   for key, value in pairs(definition) do
     local class = event_name(key)
     if class ~= nil then
@@ -195,6 +196,13 @@ local function read_state(layout, place, name, definition)
     elseif not state_keys[key] then
       wrong(place, "key '%s' is neither an event type nor one of %s", tostring(key),
         sorted_names(state_keys))
+    end
+  end
+  for _, way in ipairs { "done", "failed", "short" } do -- where a maker's state goes
+    local target_name = maker.targets and maker.targets[way]
+    if type(target_name) == "string" and layout.index[target_name] == nil then
+      wrong(place, "'%s' names the unknown state '%s'%s", way, target_name,
+        host.near(target_name, layout.index, "the role has"))
     end
   end
   if definition.may_end ~= nil and type(definition.may_end) ~= "boolean" then

@@ -224,7 +224,7 @@ local function entrance(fields, made, line)
       if made.data then holder[path[#path]] = made.data(party) end
       return At.state(fields, made.start)
     end,
-  }, { line = line })
+  }, { line = line, targets = fields.given })
 end
 
 ---A role whose `always` has to be begun with (a pattern's) makes its first data so.

@@ -76,7 +76,11 @@ local function leave(options, party, way)
   if target == nil then
     return host.fail(("%d of %d have answered"):format(#ids, #ids + #missing))
   end
-  return outcome_of(target, party, ids, missing)
+  local outcome = outcome_of(target, party, ids, missing)
+  if outcome == nil then
+    error(("af.patterns: `%s` must return a state, af.done or af.fail"):format(way), 0)
+  end
+  return outcome
 end
 
 local function enter_gather(options, party)
@@ -142,7 +146,8 @@ local function make_gather(options, line)
     end
     state[key] = value
   end
-  return setmetatable(state, { line = line })
+  local targets = { done = options.done, short = options.short }
+  return setmetatable(state, { line = line, targets = targets })
 end
 
 ---@class af.GatherOptions

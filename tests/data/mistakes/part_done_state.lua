@@ -1,5 +1,5 @@
--- afrun FILE --mock: 1
--- returned 'nowhere', which is no state of role 'a'
+-- afrun FILE --mock: 2
+-- state 's': 'done' names the unknown state 'nowhere'
 local af = require "af"
 local X = af.event("x", {})
 local P = af.part { name = "p", params = { n = af.integer }, roles = { r = function(at) return { start = "q", states = { q = {
