@@ -43,6 +43,8 @@ static const char flow[] =
     "  soon = function(party) party:log('soon') end,\n"
     "  late = function(party) party:log('late') end,\n"
     "}\n"
+    "local many = { ['one more'] = 'second' }\n" /* deadlines must be somebody's */
+    "for i = 0, 9999 do many['d' .. i] = 'second' end\n"
     "return af.flow {\n"
     "  name = 't', mock = { server = 1, client = 2 },\n"
     "  roles = {\n"
@@ -79,6 +81,7 @@ static const char flow[] =
     "          timeout = { soon = timeout.soon },\n"
     "          ignore = { Raise }, may_end = true,\n"
     "        },\n"
+    "        third = { timeout = many },\n"
     "      },\n"
     "    },\n"
     "    client = { start = 'idle', states = { idle = { ignore = { Note }, may_end = true } } },\n"
