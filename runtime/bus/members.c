@@ -32,6 +32,13 @@ static int add(struct af_bus_member_list *list, const char *role, size_t role_le
     return af_bus_check_id(member->role, why) != 0 ? -1 : af_bus_check_id(member->node, why);
 }
 
+/* Whether an ID looks like role=ID: '=' at the end of one may be base64. */
+static bool is_another_role(const char *node, size_t len)
+{
+    const char *equals = memchr(node, '=', len);
+    return equals != NULL && equals + 1 < node + len && equals[1] != '=';
+}
+
 int af_bus_members_read(struct af_bus_member_list *list, const char *text, struct af_failure *why)
 {
     for (const char *at = text;;) {
@@ -45,6 +52,11 @@ int af_bus_members_read(struct af_bus_member_list *list, const char *text, struc
             if (len == 0)
                 return af_failure_set(why, AF_FAILURE_USAGE, "",
                                       "expected role=ID,ID;role=ID, not '%s': an ID is empty",
+                                      text);
+            if (is_another_role(node, len))
+                return af_failure_set(why, AF_FAILURE_USAGE, "",
+                                      "expected role=ID,ID;role=ID, not '%s': roles are separated "
+                                      "by ';'",
                                       text);
             if (add(list, at, (size_t)(equals - at), node, len, why) != 0)
                 return -1;

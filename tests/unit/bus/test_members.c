@@ -44,6 +44,7 @@ static void test_what_is_refused_is_told(void **state)
         {"a=x,", "not 'a=x,': an ID is empty"},
         {"a=,x", "an ID is empty"},
         {"a=x,,y", "an ID is empty"},
+        {"a=x,b=y", "not 'a=x,b=y': roles are separated by ';'"},
         {"a=x;", "expected role=ID,ID;role=ID, not 'a=x;'"},
         {";a=x", "expected role=ID,ID;role=ID"},
         {"a=x;b", "expected role=ID,ID;role=ID"},
