@@ -76,7 +76,7 @@ stopped INT --json
 if grep -q '"interrupted":true' "$OUT"; then ok "and as JSON"; else not_ok "and as JSON" "$(cat "$OUT")"; fi
 
 # SIGTERM is as Ctrl-C everywhere: a run that would not end tells where it was.
-printf 'local af = require "af"\nreturn af.flow { name = "x", roles = { a = { start = "s", states = { s = { after = { 0.001, "s" } } } } } }\n' >loop.lua
+printf 'local af = require "af"\nreturn af.flow { name = "x", roles = { a = { start = "s", states = { s = { after = { 0.001, function(party) party.data.n = (party.data.n or 0) + 1 return "s" end } } } } } }\n' >loop.lua
 status=0
 timeout --preserve-status -s TERM 1 "$AFRUN" loop.lua --mock --until 8760h >"$OUT" 2>"$ERR" || status=$?
 if [ $status -eq 130 ] && grep -q "seed 1" "$OUT"; then ok "SIGTERM ends a run with its last line"; else not_ok "SIGTERM ends a run with its last line" "$status: $(cat "$OUT" "$ERR")"; fi
