@@ -107,17 +107,15 @@ static int unpack(lua_State *L, int index)
 static void check_field(lua_State *L, const struct af_event_class *class)
 {
     char lacks[AF_NEAR_WORD_MAX + 32];
+    size_t len;
     if (lua_type(L, 2) != LUA_TSTRING || class == NULL)
         return;
-    af_type_push_names(L, class->record);
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, -2) != LUA_TNIL) {
-        lua_pop(L, 2);
+    const char *name = lua_tolstring(L, 2, &len);
+    if (af_type_names(class->record, name, len))
         return; /* an optional one */
-    }
-    lua_pop(L, 1);
+    af_type_push_names(L, class->record);
     snprintf(lacks, sizeof lacks, "event '%.*s' has no field", AF_NEAR_WORD_MAX, class->type);
-    af_strict_raise(L, lacks, lua_tostring(L, 2), lua_gettop(L));
+    af_strict_raise(L, lacks, name, lua_gettop(L));
 }
 
 /* event.field */

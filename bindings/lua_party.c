@@ -242,19 +242,16 @@ static int l_nodes(lua_State *L)
 /* Raises if no state of the party's role handles a deadline of that name. */
 static void check_deadline(lua_State *L, const struct af_script_party *party, const char *name)
 {
-    const struct af_flow_role *role = &party->script->flow->roles[party->role];
-    for (size_t i = 0; i < role->state_count; i++)
-        for (size_t k = 0; k < role->states[i].timeout_count; k++)
-            if (strcmp(role->states[i].timeouts[k], name) == 0)
-                return;
-    lua_newtable(L);
-    for (size_t i = 0; i < role->state_count; i++) {
-        for (size_t k = 0; k < role->states[i].timeout_count; k++) {
-            lua_pushboolean(L, 1);
-            lua_setfield(L, -2, role->states[i].timeouts[k]);
-        }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->script->plan_ref);
+    lua_getfield(L, -1, "roles");
+    lua_rawgeti(L, -1, (lua_Integer)party->role + 1);
+    lua_getfield(L, -1, "deadlines");
+    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        af_strict_raise(L, "party:deadline: no state of the role has a `timeout`", name,
+                        lua_gettop(L));
     }
-    af_strict_raise(L, "party:deadline: no state of the role has a `timeout`", name, lua_gettop(L));
+    lua_pop(L, 5);
 }
 
 /* party:deadline(name, seconds | nil) */

@@ -118,6 +118,14 @@ static void compile_fields(lua_State *L, int self, struct af_type *type)
     lua_settop(L, names - 1);
 }
 
+bool af_type_names(const struct af_type *type, const char *text, size_t len)
+{
+    for (size_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].len == len && memcmp(type->fields[i].name, text, len) == 0)
+            return true;
+    return false;
+}
+
 void af_type_push_names(lua_State *L, const struct af_type *record)
 {
     lua_createtable(L, 0, (int)record->field_count);

@@ -92,6 +92,9 @@ bool af_type_read(lua_State *L, const struct af_type *type, struct af_json_reade
 const char *af_type_error_text(const struct af_type_error *error, const char *path_word, char *text,
                                size_t size);
 
+/* Whether it is the name of a field of a record, or a choice of one_of. */
+bool af_type_names(const struct af_type *type, const char *text, size_t len);
+
 /* Pushes a table whose keys are the names of a record's fields. */
 void af_type_push_names(lua_State *L, const struct af_type *record);
 

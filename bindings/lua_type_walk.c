@@ -170,14 +170,6 @@ static bool string_fits(lua_State *L, const struct af_type *type, int index)
     return text != NULL && (type->kind != AF_TYPE_STRING || af_json_is_utf8(text, len));
 }
 
-static bool is_choice(const struct af_type *type, const char *text, size_t len)
-{
-    for (size_t i = 0; i < type->field_count; i++)
-        if (type->fields[i].len == len && memcmp(type->fields[i].name, text, len) == 0)
-            return true;
-    return false;
-}
-
 static bool is_absent(lua_State *L, int index)
 {
     return lua_isnil(L, index) ||
@@ -258,7 +250,7 @@ static bool refuse_undeclared(lua_State *L, const struct af_type *type, int inde
         lua_rawgeti(L, -1, i);
         size_t len = 0;
         const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
-        if (name == NULL || !is_choice(type, name, len)) {
+        if (name == NULL || !af_type_names(type, name, len)) {
             char key[64];
             describe_value(L, -1, key, sizeof key);
             return undeclared(error, name != NULL ? name : key);
@@ -349,7 +341,7 @@ static bool build_value(lua_State *L, const struct af_type *type, int index,
         return true;
     case AF_TYPE_ONE_OF:
         text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
-        if (text == NULL || !is_choice(type, text, len))
+        if (text == NULL || !af_type_names(type, text, len))
             return unfit(L, type, index, error);
         lua_pushvalue(L, index);
         return true;
@@ -517,7 +509,8 @@ static bool write_scalar(lua_State *L, const struct af_type *type, int index, st
         return text != NULL && write_bytes(out, text, len);
     case AF_TYPE_ONE_OF:
         text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
-        return text != NULL && is_choice(type, text, len) && af_json_write_string(out, text, len);
+        return text != NULL && af_type_names(type, text, len) &&
+               af_json_write_string(out, text, len);
     case AF_TYPE_BOOLEAN:
         if (lua_isboolean(L, index))
             af_buf_append_string(out, lua_toboolean(L, index) ? "true" : "false");
@@ -737,7 +730,7 @@ static bool read_scalar(lua_State *L, const struct af_type *type, struct af_json
         break;
     case AF_TYPE_ONE_OF:
         text = lua_type(L, value) == LUA_TSTRING ? lua_tolstring(L, value, &len) : NULL;
-        fits = text != NULL && is_choice(type, text, len);
+        fits = text != NULL && af_type_names(type, text, len);
         break;
     case AF_TYPE_BOOLEAN:
         fits = lua_isboolean(L, value);

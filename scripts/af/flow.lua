@@ -66,8 +66,10 @@ function flow.flow(definition)
     error("af.flow: expected a table, got a " .. type(definition), 2)
   end
   local whole = part.lay_out(definition)
-  local name, line = host.file()
-  calls[whole] = where(line, name)
+  if not host.again() then
+    local name, line = host.file()
+    calls[whole] = where(line, name)
+  end
   return host.declare_flow(whole)
 end
 
@@ -322,7 +324,7 @@ end
 local function read_role(name, definition, flow_definition)
   local place = ("role '%s'"):format(name)
   here = calls[flow_definition] or ""
-  local role = { name = name, states = {}, paths = {} }
+  local role = { name = name, states = {}, paths = {}, deadlines = {} }
   if type(definition) == "function" then
     role.sequential = true
     role.line, role.file = host.line(definition)
@@ -365,6 +367,7 @@ local function read_role(name, definition, flow_definition)
     here = calls[flow_definition] or ""
     role.states[i] = read_state(layout, of_state, state_name, definition.states[state_name])
     add_always(role.states[i], of_state, always, timeouts)
+    for _, timeout in ipairs(role.states[i].timeouts) do role.deadlines[timeout.name] = true end
   end
   local at = role.states[role.start]
   for _, state in ipairs(role.states) do

@@ -227,15 +227,31 @@ local function entrance(fields, made, line)
   }, { line = line, targets = fields.given })
 end
 
----A role whose `always` has to be begun with (a pattern's) makes its first data so.
-local function begin_always(role)
+---How a role's `always` has to be begun with: a pattern's.
+local function begin_of(role)
   local metatable = getmetatable(role.always)
-  local begin, data = metatable and metatable.begin, role.data
-  if begin then
-    role.data = function(party)
-      return begin(party, data and data(party) or {})
-    end
+  return metatable and metatable.begin
+end
+
+---Whether a role is more than its plain states: most flows have none such.
+local function needs_layout(role)
+  if type(role) ~= "table" or type(role.states) ~= "table" then return false end
+  for _, state in pairs(role.states) do
+    if getmetatable(state) == Placed then return true end
   end
+  return begin_of(role) ~= nil
+end
+
+---A copy of the role whose parts are laid out, and whose first data begin its `always`.
+local function layout_role(role, name, places)
+  local copy = {}
+  for key, value in pairs(role) do copy[key] = value end
+  copy.states = layout_states(role.states, nil, name, places)
+  local begin, data = begin_of(role), role.data
+  if begin then
+    copy.data = function(party) return begin(party, data and data(party) or {}) end
+  end
+  return copy
 end
 
 ---Lays a definition's parts out as states, invariants and all. One without parts is given back.
@@ -243,7 +259,7 @@ end
 ---@return table definition
 function part.lay_out(definition)
   local at_places, order = {}, {} -- prefix → where the part stands
-  local roles = {}
+  local roles, plain = {}, true
   local places = {}
 
   local function at_of(prefix, placed)
@@ -284,14 +300,11 @@ function part.lay_out(definition)
   if type(definition.roles) ~= "table" then return definition end -- which is told of elsewhere
   for name, role in pairs(definition.roles) do
     roles[name] = role
-    if type(role) == "table" and type(role.states) == "table" then
-      local copy = {}
-      for key, value in pairs(role) do copy[key] = value end
-      copy.states = layout_states(role.states, nil, name, places)
-      begin_always(copy)
-      roles[name] = copy
+    if needs_layout(role) then
+      roles[name], plain = layout_role(role, name, places), false
     end
   end
+  if plain then return definition end
 
   local whole = {}
   for key, value in pairs(definition) do whole[key] = value end
