@@ -20,9 +20,9 @@ import time
 
 import answers
 import journals
+import runs
 
 PATIENCE_S = 200
-RUNS_MAX = 20
 
 
 STARTED = [] # all processes, so that none is left behind
@@ -192,26 +192,18 @@ def play(options, chance, kills):
     for process in nodes + [serve]:
         process.stop()
     journals.check([(node.name, os.path.join(node.state, "node.db"), None) for node in nodes], fail)
-    return {node.name: node.result() for node in nodes}, killed
+    return {node.name: node.result() for node in nodes}, [killed]
 
 
 def main():
     options = parse()
     chance = random.Random(options.seed)
-    folder, killed, first = options.folder, 0, None
-    for run in range(1, RUNS_MAX + 1):
-        options.folder = os.path.join(folder, str(run))
-        os.mkdir(options.folder)
-        results, kills = play(options, chance, max(0, options.kills - killed))
-        first = results if first is None else first
-        if results != first:
-            fail("run %d: another result: %s" % (run, json.dumps(results, sort_keys=True)))
-        killed += kills
-        # how long a run takes is the machine's affair: another one takes what is left
-        if killed >= options.least:
-            break
-    else:
-        fail("only %d kills in %d runs" % (killed, RUNS_MAX))
+
+    def one(folder, counts):
+        options.folder = folder
+        return play(options, chance, max(0, options.kills - counts[0]))
+    results, (killed,) = runs.until_enough(options.folder, one, [0],
+                                           lambda counts: counts[0] >= options.least)
     print(json.dumps(results, sort_keys=True), killed)
 
 

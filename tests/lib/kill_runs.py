@@ -19,9 +19,9 @@ import time
 
 import answers
 import journals
+import runs
 
 PATIENCE_S = 120
-RUNS_MAX = 1000  # nobody of that many could be killed: then something else is wrong
 
 
 def fail(text):
@@ -105,27 +105,18 @@ def play(options, chance, folder, left):
     journals.check([(p.name, p.path, p.result["late"] if p.kills == 0 else None)
                     for p in parties], fail)
     results = {party.name: party.result["result"] for party in parties}
-    return results, sum(party.kills for party in parties)
+    return results, [sum(party.kills for party in parties)]
 
 
 def main():
     options = parse()
     chance = random.Random(options.seed)
-    killed, runs = 0, 0
-    while True:
-        runs += 1
-        folder = os.path.join(options.folder, str(runs))
-        os.mkdir(folder)
-        again, kills = play(options, chance, folder, options.random - killed)
-        if runs > 1 and again != results:
-            fail("run %d: another result: %s" % (runs, json.dumps(again, sort_keys=True)))
-        results = again
-        killed += kills
-        # how long a run takes is the machine's affair: another one takes the kills that are left
-        if killed >= options.random or runs == RUNS_MAX:
-            break
-    if killed < max(options.least, options.random):
-        fail("only %d kills in %d runs" % (killed, runs))
+    results, (killed,) = runs.until_enough(
+        options.folder,
+        lambda folder, counts: play(options, chance, folder, options.random - counts[0]),
+        [0], lambda counts: counts[0] >= options.random, most=1000)
+    if killed < options.least:
+        fail("only %d kills" % killed)
     print(json.dumps(results, sort_keys=True), killed)
 
 

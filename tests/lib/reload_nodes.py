@@ -22,10 +22,10 @@ import threading
 import time
 
 import journals
+import runs
 from kill_nodes import fail, processes
 
 PATIENCE_S = 300
-RUNS_MAX = 20
 
 RENAME = """  migrate = function(old)
     local data = old.data
@@ -233,20 +233,13 @@ def play(options, chance):
 def main():
     options = parse()
     chance = random.Random(options.seed)
-    folder, counts, first = options.folder, [0, 0, 0], None
-    for run in range(1, RUNS_MAX + 1):
-        options.folder = os.path.join(folder, str(run))
-        os.mkdir(options.folder)
-        results, made = play(options, chance)
-        first = results if first is None else first
-        if results != first:
-            fail("run %d: another result: %s" % (run, json.dumps(results, sort_keys=True)))
-        counts = [a + b for a, b in zip(counts, made)]
-        # how long a run takes is the machine's affair: another one takes what is left
-        if counts[2 if options.broken else 0] >= options.least:
-            break
-    else:
-        fail("only %s of %d in %d runs" % (counts, options.least, RUNS_MAX))
+    wanted = 2 if options.broken else 0  # refusals, or reloads
+
+    def one(folder, _):
+        options.folder = folder
+        return play(options, chance)
+    results, counts = runs.until_enough(options.folder, one, [0, 0, 0],
+                                        lambda counts: counts[wanted] >= options.least)
     print(json.dumps(results, sort_keys=True), *counts)
 
 
