@@ -9,6 +9,7 @@
 
 local class = require "af.class"
 local files = require "af.files"
+local keys = require "af.keys"
 local predefined = require "af.predefined_events"
 
 local Apply, Accept = predefined.ApplySfSendingData, predefined.AcceptSfSendingData
@@ -59,14 +60,6 @@ local function deny(contractor, event, receiver, cause)
   contractor:deny_sending_data(event.source, event.session_id, receiver, cause)
 end
 
-local function sorted_keys(set)
-  local keys = {}
-  for key in pairs(set) do
-    keys[#keys + 1] = key
-  end
-  return keys
-end
-
 ---What a sender keeps of its targets; plain data.
 local function new_sending(session_id, targets)
   local sending = { session_id = session_id, left = {}, accepted = {}, rejected = {} }
@@ -98,7 +91,7 @@ local function what_is_missing(sending)
   for who, cause in pairs(sending.rejected) do
     parts[#parts + 1] = ("'%s' refused: %s"):format(who, cause)
   end
-  for _, who in ipairs(sorted_keys(sending.left)) do
+  for _, who in ipairs(keys.of(sending.left)) do
     parts[#parts + 1] = ("'%s' did not answer in time"):format(who)
   end
   return parts[1] and table.concat(parts, "; ") or nil
@@ -287,7 +280,7 @@ local function receive(self, what, options, sources, level)
       break
     end
   end
-  local missing = sorted_keys(waiting)
+  local missing = keys.of(waiting)
   return received, missing[1] and late(missing)
 end
 
@@ -453,7 +446,7 @@ function DataChannel.receiving(options)
   }
   if timeout then
     state.after = { timeout, function(party)
-      local why = late(sorted_keys(party.data.data_channel.left))
+      local why = late(keys.of(party.data.data_channel.left))
       party.data.data_channel = nil
       if options.failed ~= nil then
         return go(options.failed, party, why)

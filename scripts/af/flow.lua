@@ -3,6 +3,7 @@
 --- The plan holds names, lines and numbers only, so it is made once for a file; of each party's own
 --- run of the file extract() takes the functions, in the order that the plan gave them.
 
+local keys = require "af.keys"
 local part = require "af.part"
 local predefined = require "af.predefined_events"
 local types = require "af.types"
@@ -45,14 +46,6 @@ local function look_at(definition)
     if line and file == nil and (first == nil or line < first) then first = line end
   end
   if first then here = where(first) end
-end
-
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = tostring(name)
-  end
-  return table.concat(names, ", ")
 end
 
 local function event_name(key)
@@ -197,7 +190,7 @@ local function read_state(layout, place, name, definition)
       set_row(state.rows, place, key, row)
     elseif not state_keys[key] then
       wrong(place, "key '%s' is neither an event type nor one of %s", tostring(key),
-        sorted_names(state_keys))
+        keys.text(state_keys))
     end
   end
   for _, way in ipairs { "done", "failed", "short" } do -- where a maker's state goes
@@ -250,7 +243,7 @@ local function read_always(layout, place, always)
       set_row(rows, place, key, row)
     elseif not always_keys[key] then
       wrong(place, "key '%s' is neither an event type nor one of %s", tostring(key),
-        sorted_names(always_keys))
+        keys.text(always_keys))
     end
   end
   if always.defer ~= nil then

@@ -4,6 +4,7 @@
 --- states of the role that plays it, under the prefix of the key that they stood at. Nothing is
 --- nested while it runs.
 
+local keys = require "af.keys"
 local types = require "af.types"
 
 local part = {}
@@ -112,12 +113,6 @@ local function wrong(format, ...)
   error("af.part: " .. format:format(...), 0)
 end
 
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do names[#names + 1] = tostring(name) end
-  return names[1] and table.concat(names, ", ") or "none"
-end
-
 local function check(definition)
   if type(definition) ~= "table" then
     wrong("expected a table, got a %s", type(definition))
@@ -125,7 +120,7 @@ local function check(definition)
   for key, value in pairs(definition) do
     local kind = part_keys[key]
     if kind == nil then
-      wrong("key '%s' is none of %s", tostring(key), sorted_names(part_keys))
+      wrong("key '%s' is none of %s", tostring(key), keys.text(part_keys))
     elseif type(value) ~= kind then
       wrong("'%s' must be a %s, got a %s", key, kind, type(value))
     end
@@ -183,7 +178,7 @@ function part.part(definition)
     records[name] = host.declared(types.fields("af.part: 'params'", { [name] = of }, 2))
   end
   local self = { name = definition.name, roles = definition.roles, params = params,
-    records = records, param_names = sorted_names(params), definition = definition }
+    records = records, param_names = keys.text(params), definition = definition }
   local made = {}
   for role in pairs(definition.roles) do
     made[role] = function(given) return place(self, role, given) end

@@ -1,6 +1,7 @@
 --- Makers of states: what protocols do again and again, as states to be named in a flow.
 
 local events = require "af.event"
+local keys = require "af.keys"
 
 local patterns = {}
 
@@ -22,29 +23,21 @@ local function check_options(maker, options, kinds)
   if type(options) ~= "table" then
     error(("af.patterns.%s: expected a table, got a %s"):format(maker, type(options)), 0)
   end
-  local names = {}
-  for name in pairs(kinds) do names[name] = true end
   for name, value in pairs(options) do
     local kind = kinds[name]
     if kind == nil then
       error(("af.patterns.%s: '%s' is none of %s"):format(maker, tostring(name),
-        table.concat(patterns.sorted(names), ", ")), 0)
+        keys.text(kinds)), 0)
     elseif not kind:find(host.is_event_class(value) and "event" or type(value), 1, true) then
       error(("af.patterns.%s: '%s' must be a %s, got a %s"):format(maker, name,
         kind:gsub("%?", ""):gsub(" ", " or a "), type(value)), 0)
     end
   end
-  for _, name in ipairs(patterns.sorted(names)) do
-    if options[name] == nil and not kinds[name]:find("?", 1, true) then
+  for name, kind in pairs(kinds) do
+    if options[name] == nil and not kind:find("?", 1, true) then
       error(("af.patterns.%s: '%s' is missing"):format(maker, name), 0)
     end
   end
-end
-
-function patterns.sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  return list
 end
 
 local gather_kinds = {
