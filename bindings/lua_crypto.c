@@ -39,22 +39,24 @@ AF_SECRET_DRAWS(random_bytes)
 
 /* ---- Hashes. ---- */
 
-static int l_sha256(lua_State *L)
+static int digest(lua_State *L, size_t size,
+                  int (*hash)(unsigned char *, const unsigned char *, unsigned long long))
 {
     size_t len;
     const unsigned char *bytes = af_secret_bytes(L, 1, &len);
-    unsigned char out[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(out, bytes, len);
-    return af_secret_push(L, out, sizeof out);
+    unsigned char out[crypto_hash_sha512_BYTES]; /* the larger one */
+    hash(out, bytes, len);
+    return af_secret_push(L, out, size);
+}
+
+static int l_sha256(lua_State *L)
+{
+    return digest(L, crypto_hash_sha256_BYTES, crypto_hash_sha256);
 }
 
 static int l_sha512(lua_State *L)
 {
-    size_t len;
-    const unsigned char *bytes = af_secret_bytes(L, 1, &len);
-    unsigned char out[crypto_hash_sha512_BYTES];
-    crypto_hash_sha512(out, bytes, len);
-    return af_secret_push(L, out, sizeof out);
+    return digest(L, crypto_hash_sha512_BYTES, crypto_hash_sha512);
 }
 
 /* hmac(key, b): HMAC-SHA256 (RFC 2104) */

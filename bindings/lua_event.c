@@ -391,12 +391,9 @@ static int l_class_index(lua_State *L)
     } else if (lua_type(L, 2) == LUA_TSTRING) {
         char lacks[AF_NEAR_WORD_MAX + 32];
         snprintf(lacks, sizeof lacks, "event type '%.*s' has no", AF_NEAR_WORD_MAX, class->type);
-        lua_createtable(L, 0, 4);
-        static const char *const names[] = {"TYPE", "is", "event_to_contract", "contract_to_event"};
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            lua_pushboolean(L, 1);
-            lua_setfield(L, -2, names[i]);
-        }
+        static const char *const names[] = {"TYPE", "is", "event_to_contract", "contract_to_event",
+                                            NULL};
+        af_strict_push_names(L, names);
         return af_strict_raise(L, lacks, name, lua_gettop(L));
     } else {
         lua_pushnil(L);

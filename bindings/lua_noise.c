@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "lua_host.h"
+#include "lua_vector.h"
 #include "lua_vm.h"
 
 #include <math.h>
@@ -208,44 +209,37 @@ static double draw_laplace(struct af_rng *rng)
     return u < 0 ? -size : size;
 }
 
-static int floats(lua_State *L, double (*draw_one)(struct af_rng *))
+static int floats(lua_State *L, const char *name, double (*draw_one)(struct af_rng *))
 {
     lua_Integer count = luaL_checkinteger(L, 1);
     lua_Number scale = luaL_checknumber(L, 2);
-    bool single = strcmp(luaL_optstring(L, 3, "f64"), "f32") == 0;
+    enum af_vector_kind kind = af_vector_kind(L, 3);
+    af_vector_need_float(L, kind, name);
     luaL_argcheck(L, count >= 0 && count <= 1 << 27, 1, "not a number of numbers");
     luaL_argcheck(L, scale >= 0 && scale <= 1e300, 2, "must be at least 0");
-    if (!single && strcmp(luaL_optstring(L, 3, "f64"), "f64") != 0)
-        return luaL_argerror(L, 3, "expected \"f64\" or \"f32\"");
     luaL_Buffer buffer;
     struct af_rng *rng = af_host_chance(L);
-    size_t size = (size_t)count * (single ? sizeof(float) : sizeof(double));
-    char *out = luaL_buffinitsize(L, &buffer, size);
+    char *out = af_vector_result_bytes(L, &buffer, kind, (size_t)count);
     for (lua_Integer i = 0; i < count; i++) {
-        double value = draw_one(rng) * scale;
-        float rounded = (float)value;
-        if (single)
-            memcpy(out + 4 * i, &rounded, sizeof rounded);
-        else
-            memcpy(out + 8 * i, &value, sizeof value);
+        af_vector_put(out, kind, (size_t)i, draw_one(rng) * scale);
         if (i % 64 == 0)
             af_vm_spend(L, 1024);
     }
-    luaL_pushresultsize(&buffer, size);
+    luaL_pushresultsize(&buffer, (size_t)count * af_vector_kind_bytes[kind]);
     return 1;
 }
 
 /* vector.gaussian(n, sigma): floats from the party's chance; not for privacy */
 static int gaussian(lua_State *L)
 {
-    return floats(L, draw_gaussian);
+    return floats(L, "gaussian", draw_gaussian);
 }
 AF_SECRET_DRAWS(gaussian)
 
 /* vector.laplace(n, b): floats from the party's chance; not for privacy */
 static int laplace(lua_State *L)
 {
-    return floats(L, draw_laplace);
+    return floats(L, "laplace", draw_laplace);
 }
 AF_SECRET_DRAWS(laplace)
 

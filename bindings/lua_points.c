@@ -5,6 +5,7 @@
 
 #include "lua_vm.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <string.h>
@@ -20,6 +21,13 @@ static const unsigned char *check_point(lua_State *L, int index)
 static const unsigned char *check_scalar(lua_State *L, int index)
 {
     return af_secret_of_length(L, index, SCALAR, "scalar");
+}
+
+/* A point or a scalar; nothing, if there is none: the code is not 0. */
+static int push_made(lua_State *L, int code, const unsigned char *made)
+{
+    static_assert((int)POINT == (int)SCALAR, "points and scalars are of one size");
+    return code == 0 ? af_secret_push(L, made, POINT) : 0;
 }
 
 static void hash_to_point(unsigned char *out, const unsigned char *bytes, size_t len)
@@ -86,9 +94,7 @@ static int l_scalar_mul(lua_State *L)
 static int l_scalar_invert(lua_State *L)
 {
     unsigned char out[SCALAR];
-    if (crypto_core_ristretto255_scalar_invert(out, check_scalar(L, 1)) != 0)
-        return 0;
-    return af_secret_push(L, out, sizeof out);
+    return push_made(L, crypto_core_ristretto255_scalar_invert(out, check_scalar(L, 1)), out);
 }
 
 /* base(scalar) → point, or nil: it is the identity */
@@ -96,9 +102,7 @@ static int l_base(lua_State *L)
 {
     unsigned char out[POINT];
     af_vm_spend(L, INSTRUCTIONS_A_POINT);
-    if (crypto_scalarmult_ristretto255_base(out, check_scalar(L, 1)) != 0)
-        return 0;
-    return af_secret_push(L, out, sizeof out);
+    return push_made(L, crypto_scalarmult_ristretto255_base(out, check_scalar(L, 1)), out);
 }
 
 /* mul(scalar, point) → point, or nil: the point is none, or the product is the identity */
@@ -106,18 +110,15 @@ static int l_mul(lua_State *L)
 {
     unsigned char out[POINT];
     af_vm_spend(L, INSTRUCTIONS_A_POINT);
-    if (crypto_scalarmult_ristretto255(out, check_scalar(L, 1), check_point(L, 2)) != 0)
-        return 0;
-    return af_secret_push(L, out, sizeof out);
+    return push_made(L, crypto_scalarmult_ristretto255(out, check_scalar(L, 1), check_point(L, 2)),
+                     out);
 }
 
 static int of_points(lua_State *L,
                      int (*combine)(unsigned char *, const unsigned char *, const unsigned char *))
 {
     unsigned char out[POINT];
-    if (combine(out, check_point(L, 1), check_point(L, 2)) != 0)
-        return 0;
-    return af_secret_push(L, out, sizeof out);
+    return push_made(L, combine(out, check_point(L, 1), check_point(L, 2)), out);
 }
 
 static int l_point_add(lua_State *L)

@@ -790,6 +790,65 @@ static void set_string_metatable(lua_State *L)
     lua_pop(L, 1);
 }
 
+/* ---- Each library, added to the globals on the top. ---- */
+
+static void add_base(lua_State *L, const struct af_sandbox_host *host)
+{
+    for (size_t i = 0; i < sizeof base_names / sizeof base_names[0]; i++) {
+        lua_getglobal(L, base_names[i]);
+        lua_setfield(L, -2, base_names[i]);
+    }
+    wrap_field(L, "tonumber", l_reading);
+    luaL_setfuncs(L, own_functions, 0);
+    wrap_fields(L, (const char *const[]){"rawget", "rawlen", NULL}, l_raw);
+    wrap_field(L, "getmetatable", l_getmetatable);
+    lua_pushcfunction(L, host->log);
+    lua_pushcclosure(L, l_print, 1);
+    lua_setfield(L, -2, "print");
+    lua_pushcfunction(L, host->require);
+    lua_setfield(L, -2, "require");
+}
+
+static void add_string(lua_State *L)
+{
+    copy_library(L, "string");
+    drop_field(L, "dump");
+    wrap_field(L, "format", l_format);
+    wrap_field(L, "rep", l_rep);
+    wrap_fields(L, (const char *const[]){"pack", "packsize", "unpack", NULL}, l_reading);
+    set_string_metatable(L);
+    af_vm_lock(L, "string");
+    lua_setfield(L, -2, "string");
+}
+
+static void add_coroutine(lua_State *L)
+{
+    copy_library(L, "coroutine");
+    make_coroutine_steps(L);
+    wrap_field(L, "create", l_create);
+    wrap_field(L, "wrap", l_wrap);
+    wrap_field(L, "resume", l_go_on);
+    wrap_field(L, "close", l_go_on);
+    af_vm_lock(L, "coroutine");
+    lua_setfield(L, -2, "coroutine");
+}
+
+static void add_table(lua_State *L)
+{
+    copy_library(L, "table");
+    wrap_field(L, "concat", l_concat);
+    wrap_field(L, "unpack", l_unpack);
+    wrap_field(L, "move", l_move);
+    lua_pushcfunction(L, l_insert);
+    lua_setfield(L, -2, "insert");
+    lua_pushcfunction(L, l_remove);
+    lua_setfield(L, -2, "remove");
+    af_vm_require(L, "af.sort");
+    lua_setfield(L, -2, "sort");
+    af_vm_lock(L, "table");
+    lua_setfield(L, -2, "table");
+}
+
 void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
 {
     static const luaL_Reg libraries[] = {
@@ -805,39 +864,9 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     af_string_open(L);
     lua_pop(L, 1);
     lua_newtable(L);
-    for (size_t i = 0; i < sizeof base_names / sizeof base_names[0]; i++) {
-        lua_getglobal(L, base_names[i]);
-        lua_setfield(L, -2, base_names[i]);
-    }
-    wrap_field(L, "tonumber", l_reading);
-    luaL_setfuncs(L, own_functions, 0);
-    static const char *const raw[] = {"rawget", "rawlen"};
-    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++)
-        wrap_field(L, raw[i], l_raw);
-    wrap_field(L, "getmetatable", l_getmetatable);
-    lua_pushcfunction(L, host->log);
-    lua_pushcclosure(L, l_print, 1);
-    lua_setfield(L, -2, "print");
-    lua_pushcfunction(L, host->require);
-    lua_setfield(L, -2, "require");
-
-    copy_library(L, "string");
-    drop_field(L, "dump");
-    wrap_field(L, "format", l_format);
-    wrap_field(L, "rep", l_rep);
-    wrap_fields(L, (const char *const[]){"pack", "packsize", "unpack", NULL}, l_reading);
-    set_string_metatable(L);
-    af_vm_lock(L, "string");
-    lua_setfield(L, -2, "string");
-
-    copy_library(L, "coroutine");
-    make_coroutine_steps(L);
-    wrap_field(L, "create", l_create);
-    wrap_field(L, "wrap", l_wrap);
-    wrap_field(L, "resume", l_go_on);
-    wrap_field(L, "close", l_go_on);
-    af_vm_lock(L, "coroutine");
-    lua_setfield(L, -2, "coroutine");
+    add_base(L, host);
+    add_string(L);
+    add_coroutine(L);
 
     copy_library(L, "math");
     host->set_chance(L);
@@ -856,17 +885,6 @@ void af_sandbox_open(lua_State *L, const struct af_sandbox_host *host)
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &af_key_globals);
 
-    copy_library(L, "table");
-    wrap_field(L, "concat", l_concat);
-    wrap_field(L, "unpack", l_unpack);
-    wrap_field(L, "move", l_move);
-    lua_pushcfunction(L, l_insert);
-    lua_setfield(L, -2, "insert");
-    lua_pushcfunction(L, l_remove);
-    lua_setfield(L, -2, "remove");
-    af_vm_require(L, "af.sort");
-    lua_setfield(L, -2, "sort");
-    af_vm_lock(L, "table");
-    lua_setfield(L, -2, "table");
+    add_table(L); /* its sort() is a script, which asks for the globals */
     lua_pop(L, 1);
 }

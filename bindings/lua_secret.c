@@ -44,11 +44,7 @@ void af_secret_options(lua_State *L, int index, const char *const *names)
             i++;
         if (names[i] != NULL)
             continue;
-        lua_newtable(L);
-        for (i = 0; names[i] != NULL; i++) {
-            lua_pushboolean(L, 1);
-            lua_setfield(L, -2, names[i]);
-        }
+        af_strict_push_names(L, names);
         af_strict_raise(L, "the options have no", key, lua_gettop(L));
     }
 }

@@ -76,6 +76,15 @@ static int l_missing(lua_State *L)
     return af_strict_raise(L, lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, 2), 3);
 }
 
+void af_strict_push_names(lua_State *L, const char *const *names)
+{
+    lua_newtable(L);
+    for (size_t i = 0; names[i] != NULL; i++) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, names[i]);
+    }
+}
+
 void af_strict_push(lua_State *L, const char *lacks)
 {
     lua_pushstring(L, lacks);

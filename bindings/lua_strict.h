@@ -12,6 +12,9 @@ int af_strict_raise(lua_State *L, const char *lacks, const char *name, int first
  * are, as base/near.h says it: "; did you mean 'a'? It has a, b". */
 int af_strict_near(lua_State *L);
 
+/* Pushes a table whose keys are the names, which end with NULL. */
+void af_strict_push_names(lua_State *L, const char *const *names);
+
 /* Replaces the table on the top by a metatable: a table that has it raises so where a name is read
  * that is neither a key of its own nor one of the table's, which read as nil. Whatever is no string
  * reads as nil. Such a table is a plain one otherwise: see af_list_is_bare(). */

@@ -132,13 +132,10 @@ static int l_with_role(lua_State *L)
 
 static void make_world(lua_State *L, struct af_script *script)
 {
-    static const char *const names[] = {"id", "role", "state", "data", "ended", "result", "reason"};
+    static const char *const names[] = {"id",    "role",   "state",  "data",
+                                        "ended", "result", "reason", NULL};
     struct af_world *world = script->world;
-    lua_newtable(L);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, names[i]);
-    }
+    af_strict_push_names(L, names);
     af_strict_push(L, "a party in the world has no");
     world->strict_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
