@@ -205,4 +205,9 @@
 /* States that are looked at for shorter runs than those that a search has come by. */
 #define AF_CHECK_SHORTER_MAX 1000000
 
+/* States that are looked at for the same violation with a fault less, and of how many a check's
+ * answer says what they need. */
+#define AF_CHECK_NEEDS_STATES 20000
+#define AF_CHECK_NEEDS_MAX 5
+
 #endif

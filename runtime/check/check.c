@@ -24,6 +24,19 @@ const char *af_check_kind_word(enum af_check_kind kind)
     return kind_words[kind];
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool af_check_same_violation(const struct af_check_violation *a, const struct af_check_violation *b)
+{
+    return a->kind == b->kind &&
+           (a->kind == AF_CHECK_DOOMED ||
+            (is_same_text(a->role, b->role) && is_same_text(a->where, b->where) &&
+             is_same_text(a->nameless, b->nameless)));
+}
+
 /* ---- Making it. ---- */
 
 static int load(struct af_check *check, size_t version, const char *path, struct af_failure *why)
@@ -314,6 +327,7 @@ static struct af_check_violation violation_of(const struct af_check *check,
         .role = found->role == AF_CHECK_NONE ? NULL : check->flows[0]->roles[found->role].name,
         .where = where[0] == '\0' ? NULL : where,
         .text = af_check_word_bytes(&check->words, found->text, NULL),
+        .nameless = af_check_word_bytes(&check->words, found->nameless, NULL),
         .length = found->length,
         .shortest = !found->longer,
         .run = &found->run,

@@ -66,11 +66,12 @@ enum af_check_kind {
 
 struct af_check_violation {
     enum af_check_kind kind;
-    const char *role;  /* NULL: of no one role */
-    const char *where; /* file:line, or NULL */
-    const char *text;  /* what is wrong */
-    size_t length;     /* steps of the run into it */
-    bool shortest;     /* which is a shortest one */
+    const char *role;     /* NULL: of no one role */
+    const char *where;    /* file:line, or NULL */
+    const char *text;     /* what is wrong */
+    const char *nameless; /* … whichever parties of a role it names */
+    size_t length;        /* steps of the run into it */
+    bool shortest;        /* which is a shortest one */
     const struct af_schedule *run;
     bool told; /* when it was found */
 };
@@ -136,6 +137,11 @@ void af_check_on_found(struct af_check *check, af_check_found_fn *on_found, void
 /* Explores. Returns 0 with *result filled, or -1 with *why filled: a party cannot be made. */
 int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *arg,
                  struct af_check_result *result, struct af_failure *why);
+
+/* Whether two violations, maybe of two checks of a flow, are of the same kind at the same place. Of
+ * "no way left" there is one. */
+bool af_check_same_violation(const struct af_check_violation *a,
+                             const struct af_check_violation *b);
 
 /* The word for a kind: "invariant", "error", "failed", "unexpected", "refused", "stuck", "doomed".
  */

@@ -212,8 +212,7 @@ static uint32_t find_growing(struct af_check *check)
     uint32_t told = AF_CHECK_NONE;
     if (most != NULL) {
         char text[400];
-        snprintf(text, sizeof text,
-                 "%s of %s grows with the depth: it reached %llu, and nothing bounds it",
+        snprintf(text, sizeof text, "%s of %s grows with the depth: it has reached %llu so far",
                  (const char *)af_check_word_bytes(&check->told, most->path, NULL),
                  check->flows[0]->roles[most->role].name, (unsigned long long)most->largest);
         told = af_check_text(&check->told, text);

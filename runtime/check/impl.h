@@ -117,6 +117,7 @@ struct af_check_found {
     enum af_check_kind kind;
     uint32_t role;        /* AF_CHECK_NONE: none */
     uint32_t where, text; /* words; where "": none */
+    uint32_t nameless;    /* a word: the text, whichever parties of a role it names */
     bool found;
     uint64_t state;    /* the address of the last state before it (of it: stuck, doomed), or
                           AF_CHECK_NO_STATE: it is in the starts */

@@ -279,13 +279,18 @@ uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uin
         text += len + 1 + strspn(text + len + 1, " ");
     uint32_t said = af_check_text(&check->words, text);
     bool by_place = kind == AF_CHECK_ERROR && place != 0;
-    uint32_t key[] = {(uint32_t)kind, role, place, by_place ? 0 : nameless(check, text)};
+    uint32_t told = by_place ? 0 : nameless(check, text); /* of an error its place is enough */
+    uint32_t key[] = {(uint32_t)kind, role, place, told};
     uint32_t before = check->found_keys.count;
     uint32_t number = af_check_word(&check->found_keys, key, sizeof key);
     if (number < before)
         return number;
     af_mem_reserve(&check->found, &check->found_cap, (size_t)number + 1, sizeof *check->found);
-    check->found[number] = (struct af_check_found){
-        .kind = kind, .role = role, .where = place, .text = said, .state = UINT64_MAX};
+    check->found[number] = (struct af_check_found){.kind = kind,
+                                                   .role = role,
+                                                   .where = place,
+                                                   .text = said,
+                                                   .nameless = told,
+                                                   .state = UINT64_MAX};
     return number;
 }

@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "script/script.h"
 #include "cli/tell_check.h"
+#include "cli/tell_steps.h"
 #include "trace/file.h"
 
 #include <stdio.h>
@@ -289,13 +290,15 @@ static int check_size(struct check_options *options, struct af_tell_check *tell,
 static int check_range(struct check_options *options, struct af_tell_check *tell,
                        struct watch *watched, struct af_failure *why)
 {
-    struct af_buf table = AF_BUF_EMPTY;
+    struct af_buf table = AF_BUF_EMPTY, found = AF_BUF_EMPTY;
     size_t at = 0;
     int status = 0;
     while (strcmp(options->counts[at].role, options->range.name) != 0)
         at++;
     tell->table = &table;
-    af_tell_check_header(options->range.name, &table);
+    tell->found = &found;
+    if (!options->json)
+        af_tell_check_header(options->range.name, &table);
     for (int64_t size = options->range.count; size <= options->range_end && status >= 0; size++) {
         char text[400];
         snprintf(text, sizeof text, "%s=%lld", options->range.name, (long long)size);
@@ -307,10 +310,14 @@ static int check_range(struct check_options *options, struct af_tell_check *tell
         if (watched->stopped || watched->late || (one == 1 && options->first))
             break;
     }
-    if (status >= 0 || options->counts[at].count > options->range.count) /* it has a row */
+    bool has_row = status >= 0 || options->counts[at].count > options->range.count;
+    if (has_row && options->json)
+        af_tell_checks_json(tell, options->range.name, status, why);
+    else if (has_row)
         fputs(af_buf_text(&table), stdout);
     af_buf_release(&table);
-    tell->table = NULL;
+    af_buf_release(&found);
+    tell->table = tell->found = NULL;
     tell->size = NULL;
     return status;
 }
@@ -323,9 +330,6 @@ static int check_flow(struct check_options *options, struct af_failure *why)
                                  .quiet = options->quiet};
     struct watch watched = {
         .time_ns = options->time_ns, .first = options->first, .tell = &tell, .why = why};
-    if (options->range.name != NULL && options->json)
-        return af_failure_set(why, AF_FAILURE_USAGE, "--parties",
-                              "a range is told as a table; --json takes one size");
     af_interrupt_catch();
     af_progress_init(&watched.progress, options->quiet);
     int status = options->range.name != NULL ? check_range(options, &tell, &watched, why)

@@ -5,6 +5,7 @@
 
 #include "cli/paths.h"
 
+#include "base/bounds.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { DRAWN_MAX = 5 }; /* violations with a chart; others are named */
 
 /* "1,204" */
 static const char *grouped(uint64_t number, char text[32])
@@ -34,7 +33,7 @@ static const char *grouped(uint64_t number, char text[32])
     return text;
 }
 
-/* Draws it; or, steps not NULL, tells that. */
+/* Draws it and tells what it needs; or, steps not NULL, tells that. */
 static int draw(const struct af_tell_check *tell, const struct af_check_violation *violation,
                 bool traced, struct af_tell_steps *steps, struct af_failure *why)
 {
@@ -63,7 +62,10 @@ static int draw(const struct af_tell_check *tell, const struct af_check_violatio
         if (picture != NULL)
             fputs(picture, stdout);
         free(picture);
-        af_tell_why(tell->check, violation, &rerun);
+        struct af_tell_needs needs = {0};
+        af_tell_needs(tell->check, violation, &needs);
+        af_tell_why(&needs, &ends);
+        af_tell_needs_release(&needs);
     }
     if (status == 1 && violation->kind != AF_CHECK_DOOMED)
         af_log(AF_LOG_WARNING, "the simulator, step by step on the same run, finds nothing wrong: "
@@ -108,9 +110,9 @@ static void print_ends(const struct af_check_result *result)
 {
     char number[32];
     if (result->end_count == 0)
-        puts("no run ends");
+        puts(result->exhaustive ? "no run ends" : "no run has ended so far");
     else
-        puts("runs end so:");
+        puts(result->exhaustive ? "runs end so:" : "runs that were followed to their end, so far:");
     for (size_t i = 0; i < result->end_count && i < 20; i++)
         printf("  %12s state%s  %s\n", grouped(result->ends[i].states, number),
                result->ends[i].states == 1 ? " " : "s", result->ends[i].text);
@@ -257,11 +259,11 @@ int af_tell_check(struct af_tell_check *tell, const struct af_check_result *resu
         struct af_tell_steps steps = {.out = &violations, .violation = &result->violations[i]};
         if (tell->json)
             af_tell_violation_begin(&steps);
-        if ((traced || tell->json || i < DRAWN_MAX) &&
+        if ((traced || tell->json || i < AF_CHECK_NEEDS_MAX) &&
             draw(tell, &result->violations[i], traced, tell->json ? &steps : NULL, why) != 0)
             drawn = false; /* what was found is told all the same */
         if (tell->json)
-            af_tell_violation_end(&steps);
+            af_tell_violation_end(&steps, i < AF_CHECK_NEEDS_MAX ? tell->check : NULL);
     }
     int status = !drawn                                       ? af_failure_exit_status(why)
                  : result->violation_count > 0                ? 1

@@ -13,7 +13,9 @@ struct af_tell_check {
     bool json, quiet;
     const char *bound; /* another bound that was hit, or NULL */
     double elapsed_ms;
-    struct af_buf *table; /* a row is added to it, and the last lines are left out; or NULL */
+    struct af_buf *table; /* a row is added to it, and the last lines are left out; or NULL. With
+                             JSON an item of a list */
+    struct af_buf *found; /* with JSON: what was found first in all sizes is kept here; or NULL */
     const char *size;     /* … of which size, as "participant=3" */
     double began_ms;
     bool headed;   /* the size has been told */

@@ -106,7 +106,8 @@ static int simulate(struct af_run_options *run, struct af_tell_rerun *rerun, str
     if (sim != NULL && af_sim_run(sim, &result, why) == 0) {
         status = result.outcome == AF_SIM_OK ? 1 : 0;
         rerun->outcome = result.outcome;
-        rerun->finding = result.finding_count > 0 ? (int)result.findings[0].kind : -1;
+        for (size_t i = 0; i < result.finding_count; i++)
+            rerun->is_wrong = rerun->is_wrong || result.findings[i].kind != AF_SIM_SCHEDULE;
         if (rerun->ends != NULL)
             add_ends(rerun->ends, sim);
         if (rerun->steps != NULL)

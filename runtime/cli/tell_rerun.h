@@ -19,7 +19,7 @@ struct af_tell_rerun {
     struct af_buf *ends; /* how its parties stand at its end, in words */
     /* ---- */
     enum af_sim_outcome outcome;
-    int finding; /* the first one, an enum af_sim_finding_kind; -1: none */
+    bool is_wrong; /* something was, beside that the schedule has ended or cannot be followed */
 };
 
 /* Runs a violation's run. Returns -1 with *why filled; 1 if the simulator finds nothing wrong with
@@ -29,9 +29,25 @@ int af_tell_rerun(const struct af_check_options *check, const struct af_schedule
 
 /* ---- tell_why.c ---- */
 
-/* Prints a paragraph: which faults and which orders the violation needs, having tried without them;
- * how all parties stand at its end. known: of its own run. */
-void af_tell_why(const struct af_check_options *check, const struct af_check_violation *violation,
-                 const struct af_tell_rerun *known);
+struct af_tell_need { /* something that a violation needs */
+    char *text;       /* in words */
+    size_t steps[2];  /* which of its run's: a fault; or two things, in the order that it needs */
+    size_t step_count;
+    bool believed; /* not all that may happen without it was explored */
+};
+
+struct af_tell_needs {
+    struct af_tell_need *items;
+    size_t count, cap;
+};
+
+/* Finds which faults and which orders a violation needs, having tried without them. Released by
+ * af_tell_needs_release(). */
+void af_tell_needs(const struct af_check_options *check, const struct af_check_violation *violation,
+                   struct af_tell_needs *needs);
+void af_tell_needs_release(struct af_tell_needs *needs);
+
+/* Prints a paragraph: what it needs; how all parties stand at its end. */
+void af_tell_why(const struct af_tell_needs *needs, const struct af_buf *ends);
 
 #endif

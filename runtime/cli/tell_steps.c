@@ -3,6 +3,7 @@
 
 #include "base/failure.h"
 #include "cli/answer.h"
+#include "cli/tell_rerun.h"
 #include "json/json.h"
 #include "party/party.h"
 #include "sim/sim.h"
@@ -65,6 +66,37 @@ bool af_tell_step(void *arg, struct af_sim *sim)
     return true;
 }
 
+/* How each party stands at the run's end, and for what it waits. */
+static void add_at_end(struct af_buf *out, const struct af_sim *sim)
+{
+    static const char *const words[] = {[AF_PARTY_NEW] = "new",
+                                        [AF_PARTY_ACTIVE] = "active",
+                                        [AF_PARTY_DONE] = "done",
+                                        [AF_PARTY_FAILED] = "failed",
+                                        [AF_PARTY_LOST] = "lost"};
+    af_json_name(out, "at_end");
+    af_json_open(out, '[');
+    for (size_t i = 0; i < af_sim_party_count(sim); i++) {
+        const struct af_party *party = af_sim_party(sim, i);
+        if (party == NULL)
+            continue;
+        enum af_party_status status = af_party_status(party);
+        af_json_open(out, '{');
+        af_json_add_text(out, "party", af_sim_party_id(sim, i));
+        af_json_add_text(out, "status", af_party_is_down(party) ? "down" : words[status]);
+        af_json_name(out, "waits_for");
+        if (status == AF_PARTY_ACTIVE) {
+            af_json_open(out, '{');
+            af_answer_add_wait(out, party);
+            af_buf_append_char(out, '}');
+        } else {
+            af_buf_append_string(out, "null");
+        }
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+}
+
 /* Who is not at its end, and for what it waits. */
 void af_tell_steps_end(struct af_tell_steps *steps, const struct af_sim *sim)
 {
@@ -81,13 +113,57 @@ void af_tell_steps_end(struct af_tell_steps *steps, const struct af_sim *sim)
         af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');
+    add_at_end(out, sim);
 }
 
-void af_tell_violation_end(struct af_tell_steps *steps)
+static void add_needs(struct af_buf *out, const struct af_tell_needs *needs)
 {
+    af_json_open(out, '[');
+    for (size_t i = 0; i < needs->count; i++) {
+        const struct af_tell_need *need = &needs->items[i];
+        af_json_open(out, '{');
+        af_json_add_text(out, "text", need->text);
+        af_json_name(out, "steps");
+        af_buf_printf(out, need->step_count == 1 ? "[%zu]" : "[%zu,%zu]", need->steps[0],
+                      need->steps[1]);
+        af_answer_add_bool(out, "believed", need->believed);
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+}
+
+void af_tell_violation_end(struct af_tell_steps *steps, const struct af_check_options *check)
+{
+    struct af_tell_needs needs = {0};
     if (!steps->ended) /* it could not be run again */
-        af_buf_append_string(steps->out, "],\"waiting\":[]");
+        af_buf_append_string(steps->out, "],\"waiting\":[],\"at_end\":[]");
+    af_json_name(steps->out, "needs");
+    if (check == NULL) {
+        af_buf_append_string(steps->out, "null");
+    } else {
+        af_tell_needs(check, steps->violation, &needs);
+        add_needs(steps->out, &needs);
+        af_tell_needs_release(&needs);
+    }
     af_buf_append_char(steps->out, '}');
+}
+
+/* ---- Several sizes. ---- */
+
+void af_tell_checks_json(const struct af_tell_check *tell, const char *role, int status,
+                         const struct af_failure *why)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_answer_begin(&out, "checks");
+    af_json_add_text(&out, "role", role);
+    af_json_name(&out, "sizes");
+    af_buf_printf(&out, "[%s]", af_buf_text(tell->table));
+    af_answer_add_number(&out, "elapsed_ms", tell->elapsed_ms, 1);
+    if (why->kind != AF_FAILURE_NONE)
+        af_answer_add_error(&out, why);
+    else
+        af_answer_add_status(&out, status, af_buf_text(tell->found));
+    af_answer_print(&out);
 }
 
 /* ---- All of it. ---- */
@@ -137,6 +213,8 @@ void af_tell_check_json(const struct af_tell_check *tell, const struct af_check_
         af_buf_printf(&first, "%s: ", result->violations[0].where);
     if (result->violation_count > 0)
         af_buf_append_string(&first, result->violations[0].text);
+    if (tell->found != NULL && tell->found->len == 0)
+        af_buf_append(tell->found, af_buf_text(&first), first.len);
     af_answer_begin(&out, "check");
     af_json_add_text(&out, "flow", result->name);
     af_json_add_integer(&out, "states", (int64_t)result->states);
@@ -158,12 +236,20 @@ void af_tell_check_json(const struct af_tell_check *tell, const struct af_check_
     af_json_add_integer(&out, "inert", (int64_t)result->inert);
     af_answer_add_bool(&out, "same", result->same);
     af_json_add_integer(&out, "state_bytes", (int64_t)result->state_bytes);
-    af_answer_add_number(&out, "elapsed_ms", tell->elapsed_ms, 1);
+    af_answer_add_number(&out, "elapsed_ms",
+                         tell->elapsed_ms - (tell->table == NULL ? 0 : tell->began_ms), 1);
     if (why->kind != AF_FAILURE_NONE)
         af_answer_add_error(&out, why);
     else
         af_answer_add_status(&out, status, af_buf_text(&first));
-    af_answer_print(&out);
+    if (tell->table == NULL) {
+        af_answer_print(&out);
+    } else {
+        af_buf_printf(tell->table, "%s{\"count\":%s,\"answer\":%s}}",
+                      tell->table->len == 0 ? "" : ",", strchr(tell->size, '=') + 1,
+                      af_buf_text(&out));
+        af_buf_release(&out);
+    }
     af_buf_release(&list);
     af_buf_release(&first);
 }

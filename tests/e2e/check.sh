@@ -413,49 +413,6 @@ expect_error "no role 'nobody'" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties 
 expect_error "no_such_arg" 2 "$AFRUN" check "$bugs/lost_ack.lua" --arg no_such_arg=1
 expect_error "no/where.jsonl" 3 "$AFRUN" check "$bugs/lost_ack.lua" --drop 1 --trace no/where.jsonl
 
-# ---- What a violation needs. ----
-
-expect_violation "it needs: the loss of 'report' from sender-1 to receiver-1" "$AFRUN" check "$bugs/lost_ack.lua" --drop 1
-cp "$OUT" told.txt
-check "how all stand at its end" grep -q "^at its end: receiver-1 is in 'receiving' (.*lost_ack.lua:30), where it waits for report; sender-1 is in 'waiting_ack' (.*lost_ack.lua:22), where it waits for ack$" told.txt
-expect_violation "it needs: a copy of 'vote' from voter-1 to collector-1" "$AFRUN" check "$bugs/double_count.lua" --duplicate 1
-expect_violation "it needs: the crash of " "$AFRUN" check "$data/unsent.lua" --crash 1
-# An order: the sum is wrong only where the doubling comes before the addition; the loss that the bounds
-# allow has no part in it.
-cat >order.lua <<'LUA'
-local af = require "af"
-local Add, Double = af.event("add", {}), af.event("double", {})
-return af.flow { name = "order", mock = { adder = 1, doubler = 1, sum = 1 }, roles = {
-  adder = { start = "on", states = { on = { may_end = true, enter = function(party) party:send("sum-1", Add {}) end } } },
-  doubler = { start = "on", states = { on = { may_end = true, enter = function(party) party:send("sum-1", Double {}) end } } },
-  sum = { data = function() return { n = 1, left = 2 } end, start = "on", states = { on = { may_end = true,
-    [Add] = function(party) party.data.n = party.data.n + 1 party.data.left = party.data.left - 1 end,
-    [Double] = function(party) party.data.n = party.data.n * 2 party.data.left = party.data.left - 1 end } } } },
-  invariants = { four = function(world)
-    local data = world.parties["sum-1"].data
-    return data.left > 0 or data.n == 4
-  end } }
-LUA
-expect_violation "it needs: that sum-1 takes 'double' from doubler-1 before 'add' from adder-1" "$AFRUN" check order.lua --drop 1
-
-# ---- Sizes. ----
-
-expect_output "                   3            198            533     18 " \
-    "$AFRUN" check "$ROOT/flows/protocols/two_phase_commit.lua" --parties participant=1..4 --crash 1
-check "a table has a row for each size" test "$(grep -c "exhaustive within --away 2: no violation" "$OUT")" -eq 4
-expect_violation "acceptor=2:" "$AFRUN" check "$ROOT/flows/protocols/paxos.lua" --parties acceptor=1..3,proposer=2 --arg quorum=1 --trace sizes.jsonl
-cp "$OUT" table.txt
-for text in " 1             37 .* exhaustive: no violation" " 2  .* exhaustive: 1 violation" " 3  .* exhaustive: 1 violation" "^acceptor=3:"; do
-    check "  $text" grep -q "$text" table.txt
-done
-check "  and the first counterexample is kept" test "$(head -1 sizes.jsonl | grep -o '"role":"acceptor"' | wc -l)" -eq 2
-run "$AFRUN" check "$ROOT/flows/protocols/paxos.lua" --parties acceptor=1..3 --arg quorum=1 --first
-check "--first ends the table" test "$status,$(grep -c ' 3  .*exhaustive' "$OUT"),$(grep -c 'acceptor=2' "$OUT")" = 1,0,1
-expect_error "a range of one role at a time" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties sender=1..2,receiver=1..2
-expect_error "expected an integer from 3" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties sender=3..1
-expect_error "--json takes one size" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties sender=1..2 --json
-expect_error "no role 'nobody'" 2 "$AFRUN" check "$bugs/lost_ack.lua" --parties nobody=1..2
-
 # ---- Upgrades. ----
 
 expect_output "exhaustive: no violation" "$AFRUN" check "$ROOT/flows/upgrade/count_1.lua" \
