@@ -45,6 +45,8 @@
     (64ll << 20) /* of a party's journal: older entries lose their contents                        \
                   */
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
+#define AF_NODE_AGAIN_NS                                                                           \
+    AF_S_NS /* after which a party is tried again that a passing lack has stopped */
 #define AF_NODE_REQUEST_BYTES_MAX (1u << 20) /* of one request to a node's control socket */
 #define AF_PARTY_BEHIND_MAX 1000 /* steps that wait for the disk, before the party waits too … */
 #define AF_PARTY_BEHIND_BYTES_MAX (32u << 20) /* … or what they hold */

@@ -26,9 +26,10 @@ struct af_failure {
     enum af_failure_kind kind;
     char what[256]; /* the thing concerned: a file with its line, an option, a party */
     char why[AF_FAILURE_TEXT_MAX];
+    bool passing; /* no memory or no room just now: the same may work soon */
 };
 
-#define AF_FAILURE_INIT ((struct af_failure){AF_FAILURE_NONE, "", ""})
+#define AF_FAILURE_INIT ((struct af_failure){AF_FAILURE_NONE, "", "", false})
 
 /* Fills *failure, unless it is filled already or NULL. Always returns -1. */
 int af_failure_set(struct af_failure *failure, enum af_failure_kind kind, const char *what,

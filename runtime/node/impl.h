@@ -82,6 +82,7 @@ struct af_node_party {
     int64_t trouble_ns;         /* since when */
     struct af_node_asker asker; /* who waits for the launch */
     int checks;                 /* of its arguments, of a launch */
+    struct af_timer *again;     /* of BROKEN by what passes: when it is tried again */
 };
 
 struct af_node {

@@ -1,15 +1,18 @@
 /* parties.c: the parties of a node, from the store back to the store. */
 #include "node/impl.h"
 
+#include "base/bounds.h"
 #include "base/log.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "worker/host.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void again(void *arg);
+static void again_soon(void *arg);
 static void halt_later(void *arg);
 
 /* ---- The list. ---- */
@@ -44,6 +47,8 @@ static void halt(struct af_node_party *party)
     party->flow = NULL;
     free(party->trouble);
     party->trouble = NULL;
+    af_timer_cancel(party->again);
+    party->again = NULL;
 }
 
 void af_node_party_free(struct af_node_party *party)
@@ -56,6 +61,7 @@ void af_node_party_free(struct af_node_party *party)
     if (node->parties_end == &party->next)
         node->parties_end = at;
     af_loop_unpost(node->loop, halt_later, party);
+    af_loop_unpost(node->loop, again_soon, party);
     af_loop_unpost(node->loop, again, party);
     halt(party);
     free(party->why);
@@ -113,7 +119,8 @@ void af_node_party_break(struct af_node_party *party, const struct af_failure *w
     party->phase = AF_NODE_BROKEN;
     af_node_log(party->node, party->task, "cannot go on: %s", party->why);
     af_log(AF_LOG_WARNING, "task '%s' cannot go on: %s", party->task, party->why);
-    af_loop_post(party->node->loop, halt_later, party); /* we may stand in a call of its link */
+    af_loop_post(party->node->loop, why->passing ? again_soon : halt_later,
+                 party); /* we may stand in a call of its link */
 }
 
 static void refused(void *arg, const char *why)
@@ -306,9 +313,27 @@ static void found(void *arg, const struct af_store_party *row)
         af_node_party_break(party, &why);
 }
 
+/* What passes is waited for, a second. */
+static int find_all(struct af_node *node, struct af_failure *why)
+{
+    enum { TRIES = 50, PAUSE_MS = 20 };
+    struct af_node_party *next;
+    for (int i = 0; af_store_each(node->store, found, node, why) != 0; i++) {
+        for (struct af_node_party *at = node->parties; at != NULL; at = next) {
+            next = at->next;
+            af_node_party_free(at);
+        }
+        if (i == TRIES)
+            return -1;
+        *why = AF_FAILURE_INIT;
+        poll(NULL, 0, PAUSE_MS);
+    }
+    return 0;
+}
+
 int af_node_resume(struct af_node *node, struct af_failure *why)
 {
-    if (af_store_each(node->store, found, node, why) != 0)
+    if (find_all(node, why) != 0)
         return -1;
     for (struct af_node_party *at = node->parties; at != NULL; at = at->next) {
         if (strcmp(at->kept.node, node->options->node) != 0)
@@ -350,6 +375,7 @@ void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
 {
     struct af_failure why = AF_FAILURE_INIT;
     af_loop_unpost(party->node->loop, halt_later, party); /* of one that was broken */
+    af_loop_unpost(party->node->loop, again_soon, party);
     halt(party);
     free(party->why);
     party->why = NULL;
@@ -379,6 +405,21 @@ static void again(void *arg)
         af_node_party_break(party, &why);
     else
         go_on(party);
+}
+
+static void again_now(void *arg)
+{
+    struct af_node_party *party = arg;
+    party->again = NULL;
+    again(party);
+}
+
+/* What it is broken by may have passed then. */
+static void again_soon(void *arg)
+{
+    struct af_node_party *party = arg;
+    halt(party);
+    party->again = af_timer_start(party->node->loop, AF_NODE_AGAIN_NS, again_now, party);
 }
 
 int af_node_party_retry(struct af_node_party *party, struct af_failure *why)

@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-static int fail(struct af_store *store, struct af_failure *why)
-{
-    return af_failure_set(why, AF_FAILURE_TRANSPORT, "state", "%s", af_db_why(store->db));
-}
-
 /* ---- Code. ---- */
 
 /* Within a transaction. */
@@ -60,7 +55,7 @@ int af_store_keep_code(struct af_store *store, const struct af_store_code *code,
         keep_code(store, code);
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }
@@ -83,7 +78,7 @@ int af_store_read_code(struct af_store *store, const char *hash, struct af_code 
         }
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     if (result == 0 && code->count == 0)
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
@@ -158,7 +153,7 @@ int af_store_swap(struct af_store *store, const struct af_store_code *code,
         forget_code(store);
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }

@@ -41,6 +41,9 @@ extern const struct af_db_format af_store_format;
 #define AF_STORE_ENTRY(party, seq) "(" party " << 40 | " seq ")"
 #define AF_STORE_OF_PARTY(party) "id > " party " << 40 AND id < (" party " + 1) << 40"
 
+/* Fills *why with what the file has failed by; it is worth trying again. Returns -1. */
+int af_store_fail(const struct af_store *store, struct af_failure *why);
+
 /* Waits until nothing is on its way to the disk; false: it cannot be written now. */
 bool af_store_flush(struct af_store *store);
 

@@ -248,11 +248,6 @@ void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns)
 
 /* ---- Parties. ---- */
 
-static int fail(struct af_store *store, struct af_failure *why)
-{
-    return af_failure_set(why, AF_FAILURE_TRANSPORT, "state", "%s", af_db_why(store->db));
-}
-
 int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
                      struct af_failure *why)
 {
@@ -277,7 +272,7 @@ int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
         ok = af_db_commit(store->db);
     }
     if (!ok)
-        id = fail(store, why);
+        id = af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return id;
 }
@@ -295,7 +290,7 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
         af_db_run(row);
     }
     ok = ok && af_db_commit(store->db);
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }
@@ -365,7 +360,7 @@ static int read_parties(struct af_store *store, int64_t id,
                    "its task or node is no text");
     }
     ok = ok && af_db_commit(store->db);
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }
@@ -464,7 +459,7 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
             read_entries(store, party->id, party->sent, loader->unsent, loader->arg);
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }
@@ -479,7 +474,7 @@ int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *e
         read_entries(store, party, 0, each, arg);
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : fail(store, why);
+    int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }

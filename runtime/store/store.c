@@ -56,6 +56,13 @@ static void note_trouble(struct af_store *store, const char *why)
         af_loop_post(store->loop, tell_trouble, store);
 }
 
+int af_store_fail(const struct af_store *store, struct af_failure *why)
+{
+    af_failure_set(why, AF_FAILURE_TRANSPORT, "state", "%s", af_db_why(store->db));
+    why->passing = true;
+    return -1;
+}
+
 /* ---- The thread. ---- */
 
 static bool write_all(struct af_store *store, const struct af_group_job *batch)
@@ -81,12 +88,14 @@ static bool write_all(struct af_store *store, const struct af_group_job *batch)
     return ok;
 }
 
-/* Waits a second, or until the store is closed. Returns whether it is to be tried again. */
-static bool wait_for_better_times(struct af_store *store)
+/* Waits, longer each time up to a second, or until the store is closed. Returns whether it is to be
+ * tried again. */
+static bool wait_for_better_times(struct af_store *store, int *pieces)
 {
     static const struct timespec piece = {0, 20 * 1000000};
     bool again = true;
-    for (int i = 0; i < 50 && again; i++) {
+    *pieces = *pieces == 0 ? 1 : *pieces < 25 ? 2 * *pieces : 50;
+    for (int i = 0; i < *pieces && again; i++) {
         nanosleep(&piece, NULL);
         again = !af_group_stops(store->group);
     }
@@ -97,7 +106,8 @@ static void write_batch(void *arg, struct af_group_job *batch, struct af_group_j
 {
     struct af_store *store = arg;
     bool written;
-    while (!(written = write_all(store, batch)) && wait_for_better_times(store))
+    int pieces = 0;
+    while (!(written = write_all(store, batch)) && wait_for_better_times(store, &pieces))
         ;
     if (written)
         note_trouble(store, NULL);

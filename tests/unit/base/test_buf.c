@@ -238,7 +238,7 @@ static void test_exit_statuses(void **state)
     (void)state;
     static const int expected[] = {0, 1, 2, 3, 130};
     for (int kind = AF_FAILURE_NONE; kind <= AF_FAILURE_INTERRUPTED; kind++) {
-        struct af_failure failure = {(enum af_failure_kind)kind, "", ""};
+        struct af_failure failure = {.kind = (enum af_failure_kind)kind};
         assert_int_equal(af_failure_exit_status(&failure), expected[kind]);
     }
 }
@@ -305,7 +305,8 @@ static void assert_printed(const struct af_failure *failure, const char *expecte
 static void test_a_failure_is_printed_with_what_failed(void **state)
 {
     (void)state;
-    struct af_failure failure = {AF_FAILURE_USAGE, "flow.lua:12", "unknown state 'waiting'"};
+    struct af_failure failure = {
+        .kind = AF_FAILURE_USAGE, .what = "flow.lua:12", .why = "unknown state 'waiting'"};
     assert_printed(&failure, "afrun: flow.lua:12: unknown state 'waiting'\n");
     failure.what[0] = '\0';
     assert_printed(&failure, "afrun: unknown state 'waiting'\n");
