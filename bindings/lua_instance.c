@@ -373,6 +373,10 @@ int af_script_require(lua_State *L)
         lua_getfield(L, -1, name);
         return 1;
     }
+    if (strcmp(name, "af.test") == 0) {
+        af_vm_require(L, name);
+        return 1;
+    }
     if (strncmp(name, "af.", 3) == 0 || script == NULL || vm->running == NULL)
         return luaL_error(L, "module '%s' is not for scripts; use require \"af\"", name);
     lua_rawgeti(L, LUA_REGISTRYINDEX, vm->running->kit_ref);

@@ -41,6 +41,10 @@ static int l_declare_flow(lua_State *L)
 {
     struct af_script *script = af_vm_of(L)->script;
     luaL_checktype(L, 1, LUA_TTABLE);
+    if (script != NULL && script->lends_types) {
+        lua_settop(L, 1);
+        return 1;
+    }
     if (script != NULL && script->waits_at != NULL) {
         script->flow_too_late = true;
         lua_pushfstring(L,
@@ -147,6 +151,8 @@ static int l_open(lua_State *L)
     af_crypto_open(L);
     lua_pushcfunction(L, l_declare_flow);
     lua_setfield(L, -2, "declare_flow");
+    lua_pushcfunction(L, af_foreign_events);
+    lua_setfield(L, -2, "flow_events");
     lua_pop(L, 1);
 
     luaL_loadbufferx(L, cell_source, sizeof cell_source - 1, "=cell", "t");

@@ -6,6 +6,7 @@
  *   lua_plan.c      a flow's plan: what the library found in it, as C structures
  *   lua_declared.c  what the chunk's event types ask of its instance
  *   lua_instance.c  a party: its copy of the chunk, its party object, its snapshot
+ *   lua_foreign.c   a flow of another file, for its event types
  *   lua_deliver.c   a delivery: handler, enter, after, commit
  *   lua_coro.c      the one place where Lua runs on, and where it waits
  *   lua_pure.c      what a handler must not have changed
@@ -67,6 +68,7 @@ struct af_script {
     bool sets_upvalues; /* some code of its files assigns to variables of functions around it */
     lua_Integer declared_next;
     bool flow_declared; /* af.flow() was called by the chunk that runs now */
+    bool lends_types;   /* another file's flow is loaded, for its event types alone */
     bool flow_too_late; /* … when it had asked for what no flow may while it is loaded */
     char *waits_at;     /* where a script's load ended with such a call, else NULL */
     int definition_ref; /* … with this table */
@@ -261,6 +263,9 @@ void af_instance_join(lua_State *L, const struct af_script_party *party);
 /* A function of Lua: takes what a chunk returned, gives the flow that it declares if it is a part,
  * which is a flow by itself, else nil. Raises. */
 int af_script_declare_part(lua_State *L);
+
+/* host.flow_events() */
+int af_foreign_events(lua_State *L);
 
 /* Runs the chunk for the instance and keeps its functions. Raises. */
 void af_instance_run(lua_State *L, struct af_script_party *party);

@@ -234,8 +234,7 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
 
 /* ---- Many runs. ---- */
 
-/* Appends a word as a shell takes it. */
-static void append_quoted(struct af_buf *out, const char *word)
+void af_tell_word(struct af_buf *out, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-+=./:,@%";
@@ -260,7 +259,7 @@ static void append_upgrade(struct af_buf *out, const struct af_run_options *opti
     struct af_buf word = AF_BUF_EMPTY;
     af_buf_printf(&word, "--upgrade=%s%s", options->sim.upgrade,
                   options->sim.upgrade_ns >= 0 && at != NULL ? at : "");
-    append_quoted(out, af_buf_text(&word));
+    af_tell_word(out, af_buf_text(&word));
     af_buf_release(&word);
 }
 
@@ -269,7 +268,7 @@ static void append_command(struct af_buf *out, const struct af_run_options *opti
     struct af_json_reader reader;
     af_buf_append_string(out, "afrun");
     for (size_t i = 0; i < options->sim.path_count; i++)
-        append_quoted(out, options->sim.paths[i]);
+        af_tell_word(out, options->sim.paths[i]);
     af_buf_append_string(out, " --mock");
     af_json_reader_init(&reader, options->sim.recorded, strlen(options->sim.recorded));
     af_json_next(&reader);
@@ -278,7 +277,7 @@ static void append_command(struct af_buf *out, const struct af_run_options *opti
         if (strncmp(word, "--upgrade=", 10) == 0)
             append_upgrade(out, options, strrchr(word, '@'));
         else
-            append_quoted(out, word);
+            af_tell_word(out, word);
         free(word);
     }
     af_json_reader_release(&reader);

@@ -39,6 +39,9 @@ void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t
 void af_tell_findings_json(struct af_buf *out, const struct af_sim *sim,
                            const struct af_sim_result *result);
 
+/* Appends a blank and a word as a shell takes it. */
+void af_tell_word(struct af_buf *out, const char *word);
+
 /* The last line of a party for real; returns the exit status. */
 int af_tell_live(const struct af_run_options *options, const struct af_live_result *result);
 

@@ -42,6 +42,7 @@ static const struct row {
     [AF_CALL_PROGRESS] = {"progress", {{"task", 's'}, {"percent", 'i'}}},
     [AF_CALL_LAUNCH] = {"launch", {{"task", 's'}, {"file_key", 's'}}},
     [AF_CALL_DATASET] = {"dataset", {{"task", 's'}, {"verified", 'b'}}},
+    [AF_CALL_TEST] = {"test", {{"op", 's'}}},
 };
 
 enum af_call af_script_call_number(const char *name)

@@ -136,13 +136,32 @@ static int check_roles(const struct af_sim *sim, struct af_failure *why)
     return 0;
 }
 
+/* Those that the options name, in the order of the flow's roles. */
+static int name_members(struct af_sim *sim, struct af_script_member *members, size_t *count,
+                        struct af_failure *why)
+{
+    const struct af_sim_options *options = sim->options;
+    for (size_t i = 0; i < options->member_count; i++)
+        if (af_flow_find_role(sim->flow, options->members[i].role) < 0)
+            return af_flow_refuse_role(sim->flow, options->members[i].role, sim->name, why);
+    for (uint32_t role = 0; role < sim->flow->role_count; role++)
+        for (size_t i = 0; i < options->member_count; i++)
+            if (strcmp(options->members[i].role, sim->flow->roles[role].name) == 0)
+                members[(*count)++] =
+                    (struct af_script_member){af_sim_node(sim, options->members[i].id)->id, role};
+    return 0;
+}
+
 /* The flow's members: role by role, <role>-1 … <role>-N. */
 static int make_members(struct af_sim *sim, struct af_failure *why)
 {
     char id[128];
     struct af_script_member *members = NULL;
     size_t count = 0, cap = 0;
-    for (uint32_t role = 0; role < sim->flow->role_count; role++) {
+    af_mem_reserve(&members, &cap, sim->options->member_count + 1, sizeof *members);
+    int result = name_members(sim, members, &count, why);
+    bool named = sim->options->member_count > 0;
+    for (uint32_t role = 0; !named && role < sim->flow->role_count; role++) {
         int64_t wanted = parties_of(sim, &sim->flow->roles[role]);
         for (int64_t k = 1; k <= wanted && count < AF_PARTIES_MAX; k++) {
             snprintf(id, sizeof id, "%s-%lld", sim->flow->roles[role].name, (long long)k);
@@ -150,13 +169,12 @@ static int make_members(struct af_sim *sim, struct af_failure *why)
             members[count++] = (struct af_script_member){af_sim_node(sim, id)->id, role};
         }
     }
-    int result;
-    if (count == 0)
+    if (result == 0 && count == 0)
         result = af_failure_set(why, AF_FAILURE_USAGE, "--parties", "the run has no party");
     else if (count >= AF_PARTIES_MAX)
         result = af_failure_set(why, AF_FAILURE_USAGE, "--parties", "a run has at most %d parties",
                                 AF_PARTIES_MAX);
-    else
+    else if (result == 0)
         result = af_script_set_task(sim->scripts[0], sim->task, members, count, sim->options->args,
                                     sim->options->arg_count, why);
     free(members);
@@ -177,6 +195,8 @@ static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *wh
     const struct af_script_member *members = af_script_members(sim->scripts[0], &count);
     struct af_sim_node *node = sim->nodes[member];
     uint32_t role = members[member].role;
+    if (sim->options->alone != NULL && strcmp(sim->options->alone, node->id) != 0)
+        return 0;
     node->settled = false;
     node->crash = crash_probability(sim, sim->flow->roles[role].name);
     sim->unsettled++;

@@ -25,11 +25,19 @@ struct af_sim_count {
     int64_t count;
 };
 
+/* A node by name, with its role. */
+struct af_sim_member {
+    const char *id, *role;
+};
+
 struct af_sim_options {
     const char **paths; /* one flow, or sequential scripts */
     size_t path_count;
     struct af_sim_count *parties; /* how many of each role; others: as the flow says */
     size_t party_count;
+    const struct af_sim_member *members; /* … in place of that: the nodes; none: `<role>-N` */
+    size_t member_count;
+    const char *alone; /* the only one of them of which a party is made, or NULL */
     struct af_script_arg *args;
     size_t arg_count;
     uint64_t seed;

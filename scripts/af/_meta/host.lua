@@ -267,3 +267,8 @@ function host.file() end
 ---@param definition table
 ---@return lightuserdata
 function host.declare_flow(definition) end
+
+---The event types of the flow in another file, for a test. Raises what is wrong with that file.
+---@param path string
+---@return host.EventClass[]
+function host.flow_events(path) end
