@@ -34,8 +34,8 @@ LUA    := $(if $(filter sanitize fuzz,$(MODE)),$(BUILD)/liblua.a)# checks its ca
 LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
-OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c)
-SCRIPTS := $(filter-out %/embed.lua,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
+OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c reference.c)
+SCRIPTS := $(filter-out %/embed.lua scripts/tool/reference%,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
 UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
@@ -61,10 +61,12 @@ $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/embedded.o: $(BUILD)/embedded.c
+$(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
+$(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
+	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua c $@
 
 deps: ## install the Debian packages that building and running need, if they are missing
 	@tests/lib/deps.sh build
@@ -100,11 +102,14 @@ lint: ## formatting, static analysis, and who may include whom
 	@$(MAKE) MODE=release all
 	@tests/lib/lint.sh
 SCHEMAS := $(wildcard tests/data/schema/*.schema.json)
+REFERENCE := scripts/af/_meta/af.lua scripts/af/_meta/luacheck.lua
 SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.service share/afrun/accelerator.conf \
           share/afrun/alerts.yml share/afrun/dashboard.json $(SCHEMAS:tests/data/%=share/afrun/%) \
           share/bash-completion/completions/afrun share/zsh/site-functions/_afrun \
-          share/fish/vendor_completions.d/afrun.fish
+          share/fish/vendor_completions.d/afrun.fish $(REFERENCE:scripts/af/_meta/%=share/afrun/lua/%) \
+          share/doc/afrun/REFERENCE.md share/doc/afrun/REFERENCE.zh-CN.md
 MAN    := share/man/man1
+MAN3   := share/man/man3
 install: all ## install the program, its manual, completions and units below PREFIX (DESTDIR, for packages)
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
 	install -d $(sort $(dir $(SHARED:%=$(DESTDIR)$(PREFIX)/%)))
@@ -120,11 +125,15 @@ install: all ## install the program, its manual, completions and units below PRE
 	sed 's,@PREFIX@,$(PREFIX),' runtime/node/accelerator.conf > $(DESTDIR)$(PREFIX)/share/afrun/accelerator.conf
 	cp runtime/serve/alerts.yml runtime/serve/dashboard.json $(DESTDIR)$(PREFIX)/share/afrun/
 	cp $(SCHEMAS) $(DESTDIR)$(PREFIX)/share/afrun/schema/
-	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun*.1
+	cp $(REFERENCE) $(DESTDIR)$(PREFIX)/share/afrun/lua/
+	cp scripts/af/REFERENCE.md scripts/af/REFERENCE.zh-CN.md $(DESTDIR)$(PREFIX)/share/doc/afrun/
+	install -d $(DESTDIR)$(PREFIX)/$(MAN3)
+	lua5.4 scripts/tool/reference.lua man $(DESTDIR)$(PREFIX)/$(MAN3)
+	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun*.1 $(DESTDIR)$(PREFIX)/$(MAN3)/af*.3afrun
 uninstall: ## remove what make install has put there; what nodes keep stays
 	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun.1 \
-	  $(DESTDIR)$(PREFIX)/$(MAN)/afrun-*.1
-	-rmdir $(DESTDIR)$(PREFIX)/share/afrun/schema $(DESTDIR)$(PREFIX)/share/afrun
+	  $(DESTDIR)$(PREFIX)/$(MAN)/afrun-*.1 $(DESTDIR)$(PREFIX)/$(MAN3)/af.3afrun $(DESTDIR)$(PREFIX)/$(MAN3)/af.*.3afrun
+	-rmdir $(DESTDIR)$(PREFIX)/share/doc/afrun $(DESTDIR)$(PREFIX)/share/afrun/lua $(DESTDIR)$(PREFIX)/share/afrun/schema $(DESTDIR)$(PREFIX)/share/afrun
 deb: ## build the Debian package, into build/deb
 	@tests/lib/deps.sh build deb
 	@tests/lib/deb.sh build/deb

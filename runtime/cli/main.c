@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "cli/answer.h"
 #include "cli/paths.h"
+#include "cli/reference.h"
 #include "json/json.h"
 #include "script/tool.h"
 #include "worker/child.h"
@@ -47,7 +48,10 @@ static void print_help(FILE *out)
             "%s\n\n  afrun FLOW.lua --mock     simulate all parties of a flow, from a seed\n\n",
             intro);
     af_opts_help_commands(out, rows, af_opts_columns(out));
-    fputs("\n`afrun FLOW.lua` is `afrun run FLOW.lua`; every command has --help.\n", out);
+    fputs("\n`afrun FLOW.lua` is `afrun run FLOW.lua`; every command has --help.\n"
+          "`afrun help af` lists what flows and scripts see, `afrun help af.event` tells of one "
+          "name.\n",
+          out);
 }
 
 /* ---- What stands for a command, but is none: it takes words of its own. ---- */
@@ -116,9 +120,11 @@ static int print_page_help(int count, char **words, struct af_failure *why)
         print_help(stdout);
         return 0;
     }
+    if (count == 1 && af_reference_is_name(words[0]))
+        return af_reference_print(stdout, words[0]) ? 0 : af_reference_refuse(words[0], why);
     const struct af_opts_command *page = find_page("help", count, words, why);
     if (page == NULL)
-        return -1;
+        return count == 1 && af_reference_print(stdout, words[0]) ? 0 : -1;
     af_opts_help(stdout, page, af_opts_columns(stdout));
     return 0;
 }

@@ -34,6 +34,25 @@ schema=$there/share/afrun/schema
 expect_output '"additionalProperties": false' cat "$schema/run.schema.json"
 if [ "$(cd "$schema" && ls)" = "$(cd "$ROOT/tests/data/schema" && ls)" ]; then ok "each schema is there"; else not_ok "each schema is there" "$(ls "$schema")"; fi
 
+# ---- The reference: pages of man, and what editors and luacheck read. ----
+if command -v man >/dev/null; then
+    MANPATH=$there/share/man expect_output "Declares an event type" man af.event
+    MANPATH=$there/share/man expect_output "party:send(targets, event)" man af.Party
+fi
+for page in "$there"/share/man/man3/*.3afrun; do
+    ! command -v mandoc >/dev/null || mandoc -T lint -W warning "$page"
+done >complaints
+if [ ! -s complaints ] && [ -e "$there/share/man/man3/af.vector.sum.3afrun" ]; then ok "mandoc takes each page"; else not_ok "mandoc takes each page" "$(head complaints)"; fi
+check "the stub is Lua" luac5.4 -p "$there/share/afrun/lua/af.lua"
+printf 'stds.afrun = dofile "%s/share/afrun/lua/luacheck.lua"\nstd = "afrun"\n' "$there" >.luacheckrc
+echo 'print(af.event, af.evnt, os)' >mistaken.lua
+if command -v luacheck >/dev/null; then
+    run luacheck --no-color mistaken.lua
+    if grep -q "2 warnings" "$OUT" && grep -q evnt "$OUT"; then ok "luacheck knows what flows see"; else not_ok "luacheck knows what flows see" "$(cat "$OUT")"; fi
+else
+    ok "luacheck knows what flows see # SKIP there is no luacheck"
+fi
+
 # ---- What is shipped stays small, and goes again. ----
 strip -o small "$there/bin/afrun"
 bytes=$(stat -c %s small)

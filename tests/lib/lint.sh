@@ -115,6 +115,7 @@ check_lua() {
         [ -z "$(find $folder -name '*.lua' -print -quit)" ] || folders+=("$folder")
     done
     luacheck -q --formatter plain --no-color "${folders[@]}" 2>&1 | verdict "luacheck"
+    tests/lib/reference.sh build/release/afrun | verdict "the reference is complete, and its examples run"
 }
 
 [ $# -gt 0 ] || set -- rules format lua tidy

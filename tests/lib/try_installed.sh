@@ -30,6 +30,9 @@ done
 man afrun-check >page 2>/dev/null # groff may lack a sign, in this language
 grep -q 'NAME' page && grep -q 'SYNOPSIS' page && grep -q -e '--fifo' page || { echo "man afrun-check:" && cat page && exit 1; }
 
+man af.event >page 2>/dev/null
+grep -q 'Declares an event type' page || { echo "man af.event:" && cat page && exit 1; }
+
 # completes TYPED EXPECTED: what a shell on a terminal makes of it at the key for completion.
 completes() {
     rm -f keys && mkfifo keys

@@ -1,0 +1,119 @@
+/* reference.c: see reference.h. */
+#include "cli/reference.h"
+
+#include "base/failure.h"
+#include "base/near.h"
+
+#include <string.h>
+
+static const char *text_of(const char *name)
+{
+    return name + strlen(name) + 1;
+}
+
+static const char *after(const char *name)
+{
+    const char *text = text_of(name);
+    return text + strlen(text) + 1;
+}
+
+/* Equal but for what divides their parts: "party.send" is "party:send". */
+static bool is_same(const char *a, const char *b)
+{
+    while (*a != '\0' && (*a == *b || (strchr(".:", *a) != NULL && *b != '\0' && strchr(".:", *b))))
+        a++, b++;
+    return *a == *b;
+}
+
+static const char *last_part(const char *name)
+{
+    const char *last = name;
+    for (; *name != '\0'; name++)
+        if (*name == '.' || *name == ':')
+            last = name + 1;
+    return last;
+}
+
+/* Whether name is one of owner's: "party:send" of "party". */
+static bool is_member(const char *owner, const char *name)
+{
+    size_t len = strlen(owner);
+    return strncmp(owner, name, len) == 0 && (name[len] == '.' || name[len] == ':') &&
+           last_part(name) == name + len + 1;
+}
+
+/* The name, and the first sentence of what is said of it, on a line. */
+static void print_line(FILE *out, const char *name)
+{
+    const char *text = strstr(text_of(name), "\n\n") + 2;
+    fprintf(out, "  %-36s  ", name);
+    for (; *text != '\0' && strncmp(text, "\n\n", 2) != 0; text++) {
+        if ((*text == '.' || *text == ':') && (text[1] == '\n' || text[1] == ' '))
+            break;
+        fputc(*text == '\n' ? ' ' : *text, out);
+    }
+    fputc('\n', out);
+}
+
+static void print_whole(FILE *out, const char *name)
+{
+    bool first = true;
+    fputs(text_of(name), out);
+    for (const char *other = af_reference; *other != '\0'; other = after(other)) {
+        if (!is_member(name, other))
+            continue;
+        if (first)
+            fputc('\n', out);
+        first = false;
+        print_line(out, other);
+    }
+    if (strcmp(name, "af") != 0)
+        return;
+    fputc('\n', out);
+    for (const char *other = af_reference; *other != '\0'; other = after(other))
+        if (strncmp(other, "af.", 3) != 0 && strpbrk(other, ".:") == NULL && other != name)
+            print_line(out, other);
+}
+
+bool af_reference_is_name(const char *word)
+{
+    return strcmp(word, "af") == 0 || strpbrk(word, ".:") != NULL;
+}
+
+bool af_reference_print(FILE *out, const char *word)
+{
+    const char *found = NULL;
+    size_t count = 0;
+    for (const char *name = af_reference; *name != '\0'; name = after(name)) {
+        if (is_same(name, word)) {
+            print_whole(out, name);
+            return true;
+        }
+        if (strcmp(last_part(name), last_part(word)) == 0) {
+            found = name;
+            count++;
+        }
+    }
+    if (count == 1)
+        print_whole(out, found);
+    for (const char *name = af_reference; count > 1 && *name != '\0'; name = after(name))
+        if (strcmp(last_part(name), last_part(word)) == 0)
+            print_line(out, name);
+    return count > 0;
+}
+
+int af_reference_refuse(const char *word, struct af_failure *why)
+{
+    struct af_near near;
+    af_near_init(&near, word);
+    for (const char *name = af_reference; *name != '\0'; name = after(name))
+        af_near_add(&near, name);
+    if (near.name != NULL)
+        af_failure_set(why, AF_FAILURE_USAGE, "help", "there is no '%s'; did you mean '%s'?", word,
+                       near.name);
+    else
+        af_failure_set(why, AF_FAILURE_USAGE, "help",
+                       "there is no '%s'; afrun help af lists the names", word);
+    af_near_release(&near);
+    return -1;
+}

@@ -1,0 +1,24 @@
+/* reference.h: what `afrun help af.event` shows: the reference of what flows see, in the program.
+ * scripts/tool/reference.lua makes it of scripts/af/_meta/af.lua. */
+#ifndef AF_REFERENCE_H
+#define AF_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct af_failure;
+
+/* Name and text, name and text …; an empty name ends it. */
+extern const char af_reference[];
+
+/* Whether a word can only mean a name of the reference: "af", "party:send". */
+bool af_reference_is_name(const char *word);
+
+/* Prints what is said of a name: the whole one, or its last part ("send"); of several such the
+ * list. Returns false where there is none. */
+bool af_reference_print(FILE *out, const char *word);
+
+/* Says that there is no such name, and which is the nearest. Returns -1. */
+int af_reference_refuse(const char *word, struct af_failure *why);
+
+#endif
