@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "trace/file.h"
 
+#include <sodium.h>
 #include <string.h>
 
 struct drawing {
@@ -42,6 +43,19 @@ static void set_integer(lua_State *L, const char *name, size_t value)
     lua_setfield(L, -2, name);
 }
 
+/* sha256(bytes) -> its digest in base64, as a page's policy names a script. */
+static int l_sha256(lua_State *L)
+{
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 1, &len);
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char text[sodium_base64_ENCODED_LEN(sizeof digest, sodium_base64_VARIANT_ORIGINAL)];
+    crypto_hash_sha256(digest, (const unsigned char *)bytes, len);
+    sodium_bin2base64(text, sizeof text, digest, sizeof digest, sodium_base64_VARIANT_ORIGINAL);
+    lua_pushstring(L, text);
+    return 1;
+}
+
 static int l_draw(lua_State *L)
 {
     struct drawing *drawing = lua_touserdata(L, 1);
@@ -49,7 +63,7 @@ static int l_draw(lua_State *L)
     af_vm_require(L, "tool.chart");
     lua_getfield(L, -1, "draw");
     push_records(L, drawing->trace);
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 13);
     lua_pushstring(L, chart->format);
     lua_setfield(L, -2, "format");
     set_integer(L, "width", (size_t)chart->width);
@@ -67,6 +81,8 @@ static int l_draw(lua_State *L)
     lua_setfield(L, -2, "type");
     lua_pushcfunction(L, af_strict_near);
     lua_setfield(L, -2, "near");
+    lua_pushcfunction(L, l_sha256);
+    lua_setfield(L, -2, "sha256");
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");
     lua_call(L, 2, 1);

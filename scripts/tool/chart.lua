@@ -28,6 +28,7 @@ local FORMATS <const> = {
 ---@field party string?      "id,id": rows that concern one of these
 ---@field type string?       "type,type": event types, or kinds of records (timeout, crash, …)
 ---@field told boolean?      what is wrong stands above the drawing: it is not told again
+---@field sha256 fun(bytes: string): string  html: the digest, in base64
 ---@field near fun(typed: string, names: table, has: string): string  as host.near
 ---@field null any           what JSON's null was decoded to
 ---@field is_list (fun(t: table): boolean)?  tells an empty list from an empty object

@@ -5,7 +5,6 @@
 
 local cells = require "tool.chart_cells"
 local page = require "tool.chart_page"
-local sha256 = require "tool.chart_sha256"
 local style = require "tool.chart_style"
 local svg = require "tool.chart_svg"
 local xml = require "tool.chart_xml"
@@ -95,15 +94,16 @@ end
 --- Draws a chart as a page.
 ---@param model tool.chart.Model
 ---@param choice table  of view.choose
+---@param opts tool.chart.Options
 ---@return string
-function html.draw(model, choice)
+function html.draw(model, choice, opts)
   local parts = svg.parts(model, choice)
   local title, foot = svg.words(model, choice)
   for i, line in ipairs(foot) do foot[i] = text(cells.cut(cells.clean(line), 400, "…")) end
   local css = style .. page.style
   return fill(TEMPLATE, {
     style = css, script = page.script,
-    policy = POLICY:format(sha256.base64(css), sha256.base64(page.script)),
+    policy = POLICY:format(opts.sha256(css), opts.sha256(page.script)),
     title = text(cells.cut(cells.clean(title), 120, "…")),
     outcome = text(cells.cut(cells.clean(model.outcome or "no end"), 30, "…")),
     badge = model.outcome == "ok" and " ok" or "",

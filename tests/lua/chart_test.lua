@@ -7,7 +7,6 @@ local cells = require "tool.chart_cells"
 local chart = require "tool.chart"
 local json = require "tool.chart_json"
 local names = require "tool.chart_names"
-local sha256 = require "tool.chart_sha256"
 
 local DATA <const> = (arg[0]:match("^(.*)lua/[^/]*$") or "tests/") .. "data/"
 local RUNS <const> = { "sync_state", "faults", "findings", "hostile" }
@@ -31,8 +30,21 @@ local function read(run)
   return records
 end
 
+--- SHA-256 in base64, by coreutils.
+local function sha256(bytes)
+  local name = os.tmpname()
+  local file <close> = assert(io.open(name, "wb"))
+  file:write(bytes)
+  file:flush()
+  local pipe <close> = assert(io.popen(("sha256sum < %s | cut -c 1-64 | tr a-f A-F | "):format(name)
+    .. "basenc --base16 -d | base64"))
+  local digest = pipe:read("l")
+  os.remove(name)
+  return digest
+end
+
 local function draw(records, opts)
-  local all = { format = "text", null = cjson.null }
+  local all = { format = "text", null = cjson.null, sha256 = sha256 }
   for key, value in pairs(opts or {}) do all[key] = value end
   return chart.draw(records, all)
 end
@@ -328,8 +340,8 @@ function TestMarkup:test_the_page_allows_its_own_script_alone()
   local script = html:match("<script>(.-)</script>")
   local style = html:match("<style>(.-)</style>")
   lu.assertStrContains(html, "default-src 'none'")
-  lu.assertStrContains(html, "script-src 'sha256-" .. sha256.base64(script) .. "'")
-  lu.assertStrContains(html, "style-src 'sha256-" .. sha256.base64(style) .. "'")
+  lu.assertStrContains(html, "script-src 'sha256-" .. sha256(script) .. "'")
+  lu.assertStrContains(html, "style-src 'sha256-" .. sha256(style) .. "'")
   lu.assertNotStrContains(html, "unsafe-inline")
   lu.assertNil(html:find("https?://[^%s\"']*", html:find("<body", 1, true)))
   lu.assertNil(html:find("%sstyle="))
@@ -426,11 +438,6 @@ function TestParts:test_json_has_sorted_keys_and_exact_numbers()
     '{"a":-9223372036854775808,"b":[1,2.5,null],"c":{"\\n":0.1,"d":true}}')
   lu.assertEquals(json.encode({ 1.0 }, {}), "[1.0]")
   lu.assertEquals(json.encode({}, { is_list = function() return true end }), "[]")
-end
-
-function TestParts:test_sha256()
-  lu.assertEquals(sha256.base64(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
-  lu.assertEquals(sha256.base64("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")
 end
 
 os.exit(lu.LuaUnit.run())
