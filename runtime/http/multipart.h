@@ -3,7 +3,11 @@
  * The body is a row of parts between lines `--boundary`; each part has headers, an empty line and
  * its bytes. Only the first part with the wanted name counts; the others are passed over. However
  * the body is cut into pieces, the result is the same, and no more than one line of a part's
- * headers is kept. */
+ * headers is kept.
+ *
+ * libmicrohttpd's own reader is not used: it finds no name that is not quoted, none in the form
+ * `filename*=utf-8''…` (which Python's clients send for names beyond ASCII), keeps the backslashes
+ * of quoted ones, and refuses a body with an epilogue. */
 #ifndef AF_HTTP_MULTIPART_H
 #define AF_HTTP_MULTIPART_H
 
