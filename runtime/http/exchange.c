@@ -8,12 +8,14 @@
 #include "http/server_impl.h"
 
 #include "base/bounds.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -263,6 +265,22 @@ static int64_t read_body_length(const struct af_exchange *exchange)
     return length == NULL ? 0 : strtoll(length, NULL, 10); /* the library has checked it */
 }
 
+/* Nobody else hears of it: what it asks for is not certain. */
+static enum MHD_Result refuse_framing(struct MHD_Connection *connection, const char *fault)
+{
+    char text[128];
+    int len = snprintf(text, sizeof text, "bad request: %s\n", fault);
+    struct MHD_Response *response =
+        af_MHD_create_response_from_buffer((size_t)len, text, MHD_RESPMEM_MUST_COPY);
+    af_log(AF_LOG_DEBUG, "http: bad request: %s", fault);
+    if (response == NULL)
+        return MHD_NO;
+    af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    enum MHD_Result result = af_MHD_queue_response(connection, MHD_HTTP_BAD_REQUEST, response);
+    af_MHD_destroy_response(response);
+    return result;
+}
+
 static struct af_exchange *begin(struct af_http_server *server, struct MHD_Connection *connection,
                                  const char *path, const char *method)
 {
@@ -287,11 +305,13 @@ enum MHD_Result af_http_exchange_step(void *arg, struct MHD_Connection *connecti
 {
     struct af_http_server *server = arg;
     struct af_exchange *exchange = *context;
-    (void)version;
     server->step_count++;
     if (exchange == NULL) {
+        const char *fault = af_http_framing_fault(connection, version);
         if (server->is_freeing)
             return MHD_NO;
+        if (fault != NULL)
+            return refuse_framing(connection, fault);
         *context = exchange = begin(server, connection, url, method);
         server->options.owner.begin(server->options.owner.arg, exchange);
         return leave_begin(exchange);

@@ -69,6 +69,11 @@ int af_http_tls_load(struct af_http_server *server, struct af_failure *why);
 void af_http_tls_release(struct af_http_server *server);
 void af_http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer);
 
+/* ---- Framing: framing.c. ---- */
+
+/* What is ambiguous about where the request ends, or NULL. version is the library's own text. */
+const char *af_http_framing_fault(struct MHD_Connection *connection, const char *version);
+
 /* ---- Exchanges: exchange.c, body.c. ---- */
 
 enum exchange_stage {
