@@ -421,7 +421,7 @@ static void test_the_digest_is_looked_at(void **state)
 static void note_progress(void *arg, int64_t done_bytes, int64_t total_bytes)
 {
     struct world *world = arg;
-    assert_true(done_bytes >= world->progress_bytes);
+    assert_in_range(done_bytes, 0, total_bytes); /* a second attempt begins again */
     world->progress_count++;
     world->progress_bytes = done_bytes;
     world->progress_total = total_bytes;
