@@ -129,6 +129,10 @@ struct af_bus_fetch {
     bool locate;        /* neither: only tell where the bus keeps it (a bus of this machine) */
     const char *sha256; /* what the bytes must have, or NULL */
     int64_t max_bytes;
+    /* Told now and then, on the loop's thread; or NULL. total_bytes -1: not known. A bus of this
+     * machine tells nothing. */
+    void (*progress)(void *arg, int64_t done_bytes, int64_t total_bytes);
+    void *progress_arg;
 };
 
 /* What a node tells about a task. */

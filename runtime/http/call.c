@@ -92,8 +92,11 @@ void af_http_call_tell_progress(void *arg)
 {
     struct af_http_call *call = arg;
     call->progress_timer = NULL;
-    call->progress(call->progress_arg, af_http_source_sent(&call->source),
-                   call->source.middle_bytes);
+    if (call->post)
+        call->progress(call->progress_arg, af_http_source_sent(&call->source),
+                       call->source.middle_bytes);
+    else
+        call->progress(call->progress_arg, call->sink.bytes, call->sink.total_bytes);
 }
 
 /* The end is told soon, after the last progress. */
@@ -294,10 +297,8 @@ struct af_http_call *af_http_start(struct af_http_client *client,
     af_http_source_init(&call->source, request, &client->rng);
     af_http_sink_init(&call->sink, request);
     add_headers(call, request);
-    if (request->upload != NULL) {
-        call->progress = request->upload->progress;
-        call->progress_arg = request->upload->progress_arg;
-    }
+    call->progress = request->progress;
+    call->progress_arg = request->progress_arg;
     call->attempt_ns = request->attempt_ns;
     call->until_ns = af_loop_now_ns(client->loop) +
                      (request->timeout_ns > 0 ? request->timeout_ns : AF_TIME_MAX_NS);

@@ -50,8 +50,6 @@ struct af_http_upload {
     const char *path;
     const void *bytes;
     size_t bytes_len;
-    af_http_progress_fn *progress; /* or NULL */
-    void *progress_arg;
 };
 
 struct af_http_request {
@@ -64,6 +62,8 @@ struct af_http_request {
     const struct af_http_upload *upload; /* or NULL */
     const char *path;                    /* where a 2xx answer is written; NULL: into memory */
     const char *sha256; /* of the answer's bytes, hexadecimal: else it is refused; or NULL */
+    af_http_progress_fn *progress; /* of an upload's file, or of a GET's answer; or NULL */
+    void *progress_arg;
     int64_t max_bytes;  /* of the answer, at least 0 */
     int64_t timeout_ns; /* of all attempts together; 0: none, if only bytes keep moving */
     int64_t attempt_ns; /* of each; 0: only timeout_ns counts */

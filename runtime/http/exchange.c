@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -173,11 +174,32 @@ void af_exchange_answer(struct af_exchange *exchange, int status, const char *co
                af_MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
 }
 
+/* Where `Range: bytes=N-` wants to begin; 0: at the beginning, as with any other range. */
+static int64_t range_start(const struct af_exchange *exchange, int64_t size_bytes)
+{
+    const char *range = af_exchange_header(exchange, MHD_HTTP_HEADER_RANGE);
+    char *end;
+    if (range == NULL || strncmp(range, "bytes=", 6) != 0 || !isdigit((unsigned char)range[6]) ||
+        strlen(range) > 30 || af_exchange_header(exchange, MHD_HTTP_HEADER_IF_RANGE) != NULL)
+        return 0;
+    int64_t start = strtoll(range + 6, &end, 10);
+    return strcmp(end, "-") == 0 && start < size_bytes ? start : 0;
+}
+
 void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t size_bytes,
                              const char *content_type)
 {
-    set_answer(exchange, MHD_HTTP_OK, content_type,
-               af_MHD_create_response_from_fd64((uint64_t)size_bytes, fd_take));
+    int64_t start = range_start(exchange, size_bytes);
+    struct MHD_Response *response = af_MHD_create_response_from_fd_at_offset64(
+        (uint64_t)(size_bytes - start), fd_take, (uint64_t)start);
+    if (start > 0) {
+        char text[100];
+        snprintf(text, sizeof text, "bytes %lld-%lld/%lld", (long long)start,
+                 (long long)size_bytes - 1, (long long)size_bytes);
+        af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+    }
+    set_answer(exchange, start > 0 ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, content_type,
+               response);
 }
 
 static enum MHD_Result hand_over(struct af_exchange *exchange)

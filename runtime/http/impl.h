@@ -61,6 +61,9 @@ struct af_http_sink {
     bool needs_length;      /* of a GET: else nobody knows whether all of it has come */
     char *path, *temporary; /* NULL: into memory */
     int fd;
+    int64_t from_bytes;  /* what was there of the file when this attempt began */
+    int64_t total_bytes; /* what it will be; -1: not told */
+    bool has_begun;      /* the body has */
     char *sha256;
     crypto_hash_sha256_state hash;
     const char *trouble; /* what was wrong with our side: too large, the disk … */
@@ -69,7 +72,8 @@ struct af_http_sink {
 void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *request);
 void af_http_sink_release(struct af_http_sink *sink);
 
-/* Empties it, for another attempt. */
+/* Empties it, for another attempt: but for what has come of a file whose digest is known. Where an
+ * earlier process was killed over that file, it goes on from there, too. */
 void af_http_sink_clear(struct af_http_sink *sink);
 
 /* A line of the header, and a piece of the body; false: enough, see `trouble`. */

@@ -137,7 +137,8 @@ void af_exchange_add_header(struct af_exchange *exchange, const char *name, cons
 void af_exchange_answer(struct af_exchange *exchange, int status, const char *content_type,
                         struct af_buf *text_take);
 
-/* The bytes of an open file, which is closed afterwards. */
+/* The bytes of an open file, which is closed afterwards: all of them, or those from N on where the
+ * client asks for `Range: bytes=N-`. */
 void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t size_bytes,
                              const char *content_type);
 

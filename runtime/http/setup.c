@@ -15,9 +15,18 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     return af_http_sink_header(&call->sink, line, size * count) ? size * count : 0;
 }
 
+static void progress_soon(struct af_http_call *call)
+{
+    if (call->progress != NULL && call->progress_timer == NULL)
+        call->progress_timer = af_timer_start(call->client->loop, AF_HTTP_PROGRESS_NS,
+                                              af_http_call_tell_progress, call);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct af_http_call *call = arg;
+    if (!call->post)
+        progress_soon(call);
     return af_http_sink_write(&call->sink, bytes, size * count) ? size * count : 0;
 }
 
@@ -29,9 +38,7 @@ static size_t on_send(char *to, size_t size, size_t count, void *arg)
         call->source_failed = true;
         return CURL_READFUNC_ABORT;
     }
-    if (call->progress != NULL && call->progress_timer == NULL)
-        call->progress_timer = af_timer_start(call->client->loop, AF_HTTP_PROGRESS_NS,
-                                              af_http_call_tell_progress, call);
+    progress_soon(call);
     return (size_t)got;
 }
 
@@ -103,7 +110,11 @@ static void set_body(const struct af_http_call *call)
     CURL *easy = call->easy;
     const struct af_http_source *source = &call->source;
     if (!call->post) {
+        char range[32];
         af_curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        snprintf(range, sizeof range, "%lld-", (long long)call->sink.from_bytes);
+        if (call->sink.from_bytes > 0)
+            af_curl_easy_setopt(easy, CURLOPT_RANGE, range);
         return;
     }
     af_curl_easy_setopt(easy, CURLOPT_POST, 1L);

@@ -1,6 +1,9 @@
 /* sink.c: what comes back. A file is written beside its place, under another name, and takes
  * its name when all of it is there and has the right digest. Answers that are no 2xx go to memory,
- * where a little of them is enough to tell what is wrong. */
+ * where a little of them is enough to tell what is wrong.
+ *
+ * A file whose digest is known is fetched in as many pieces as it takes: what has come stays in
+ * PATH.<digest>.part, and the next attempt asks for the rest. */
 #include "http/impl.h"
 
 #include "base/bounds.h"
@@ -14,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *request)
@@ -23,7 +28,7 @@ void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *
     if (request->sha256 != NULL)
         sink->sha256 = af_mem_string(request->sha256);
     if (request->path != NULL) {
-        size_t size = strlen(request->path) + sizeof ".XXXXXX";
+        size_t size = strlen(request->path) + sizeof ".0123456789abcdef.part";
         sink->path = af_mem_string(request->path);
         sink->temporary = af_mem_alloc(size);
     }
@@ -39,16 +44,62 @@ static void drop_file(struct af_http_sink *sink)
     sink->fd = -1;
 }
 
+/* Takes up what another process has left; false: it is none that can be gone on with. */
+static bool read_part(struct af_http_sink *sink)
+{
+    struct stat info;
+    unsigned char piece[65536];
+    ssize_t got = 0;
+    if (flock(sink->fd, LOCK_EX | LOCK_NB) != 0 || fstat(sink->fd, &info) != 0 ||
+        !S_ISREG(info.st_mode) || info.st_nlink != 1 || info.st_size > sink->max_bytes)
+        return false;
+    while ((got = read(sink->fd, piece, sizeof piece)) > 0) {
+        crypto_hash_sha256_update(&sink->hash, piece, (size_t)got);
+        sink->bytes += got;
+    }
+    return got == 0;
+}
+
+static void start_over(struct af_http_sink *sink)
+{
+    sink->bytes = sink->from_bytes = 0;
+    crypto_hash_sha256_init(&sink->hash);
+}
+
+/* Opens what will be the file. */
+static void open_file(struct af_http_sink *sink)
+{
+    size_t size = strlen(sink->path) + sizeof ".0123456789abcdef.part";
+    if (sink->sha256 != NULL) {
+        start_over(sink);
+        snprintf(sink->temporary, size, "%s.%.16s.part", sink->path, sink->sha256);
+        sink->fd = open(sink->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (sink->fd >= 0 && read_part(sink))
+            return;
+        if (sink->fd >= 0)
+            close(sink->fd); /* whoever has it keeps it */
+        start_over(sink);
+    }
+    snprintf(sink->temporary, size, "%s.XXXXXX", sink->path);
+    sink->fd = mkostemp(sink->temporary, O_CLOEXEC); /* 0600 */
+}
+
 void af_http_sink_clear(struct af_http_sink *sink)
 {
-    drop_file(sink);
+    bool goes_on = sink->path != NULL && sink->sha256 != NULL;
+    if (!goes_on)
+        drop_file(sink);
+    else if (sink->fd < 0)
+        open_file(sink);
+    if (!goes_on || sink->fd < 0)
+        start_over(sink);
     af_buf_clear(&sink->headers);
     af_buf_clear(&sink->body);
-    sink->bytes = 0;
+    sink->from_bytes = sink->bytes;
+    sink->total_bytes = -1;
     sink->status = 0;
-    sink->has_header = false;
+    sink->has_header = sink->has_begun = false;
     sink->trouble = NULL;
-    crypto_hash_sha256_init(&sink->hash);
 }
 
 void af_http_sink_release(struct af_http_sink *sink)
@@ -88,14 +139,38 @@ bool af_http_sink_header(struct af_http_sink *sink, const char *line, size_t len
     return true;
 }
 
+static int64_t header_number(const struct af_http_sink *sink, const char *name, const char *before)
+{
+    struct af_http_answer answer = {.headers = af_buf_text(&sink->headers)};
+    size_t len, before_len = strlen(before);
+    const char *value = af_http_answer_header(&answer, name, 0, &len);
+    if (value == NULL || len <= before_len || len > before_len + 40 ||
+        strncasecmp(value, before, before_len) != 0 || !isdigit((unsigned char)value[before_len]))
+        return -1;
+    return strtoll(value + before_len, NULL, 10);
+}
+
+/* Whether the body that begins is what is missing; a server that knows no parts sends all of it. */
+static bool begin_body(struct af_http_sink *sink)
+{
+    sink->has_begun = true;
+    if (sink->from_bytes > 0 && sink->status != 206) {
+        if (sink->fd >= 0 && (ftruncate(sink->fd, 0) != 0 || lseek(sink->fd, 0, SEEK_SET) != 0))
+            sink->trouble = "the file cannot be written";
+        start_over(sink);
+    } else if (sink->status == 206 &&
+               header_number(sink, "Content-Range", "bytes ") != sink->from_bytes) {
+        sink->trouble = "it came in another part than was asked for";
+    }
+    int64_t length = header_number(sink, "Content-Length", "");
+    sink->total_bytes = length < 0 ? -1 : sink->from_bytes + length;
+    return sink->trouble == NULL;
+}
+
 static bool write_file(struct af_http_sink *sink, const char *bytes, size_t len)
 {
-    if (sink->fd < 0) {
-        size_t path_len = strlen(sink->path);
-        memcpy(sink->temporary, sink->path, path_len);
-        memcpy(sink->temporary + path_len, ".XXXXXX", sizeof ".XXXXXX");
-        sink->fd = mkostemp(sink->temporary, O_CLOEXEC); /* 0600 */
-    }
+    if (sink->fd < 0)
+        open_file(sink);
     if (sink->fd < 0 || !af_io_write_all(sink->fd, bytes, len))
         sink->trouble = "the file cannot be written";
     return sink->trouble == NULL;
@@ -108,6 +183,8 @@ bool af_http_sink_write(struct af_http_sink *sink, const char *bytes, size_t len
         af_buf_append(&sink->body, bytes, len < room ? len : room);
         return true;
     }
+    if (!sink->has_begun && !begin_body(sink))
+        return false;
     if ((int64_t)len > sink->max_bytes - sink->bytes) {
         sink->trouble = "it is larger than allowed";
         return false;
@@ -146,8 +223,8 @@ static bool is_whole(const struct af_http_sink *sink)
 
 bool af_http_sink_finish(struct af_http_sink *sink)
 {
-    if (!is_good(sink))
-        return true;
+    if (!is_good(sink) || (!sink->has_begun && !begin_body(sink)))
+        return !is_good(sink);
     if (sink->sha256 == NULL && !is_whole(sink))
         sink->trouble = "its length is not told, so nobody knows whether it is whole";
     else if (!has_digest(sink))

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct af_process {
     struct af_loop *loop;
     struct af_process_child child;
     char *name;
+    char *output_path; /* what child.output_file becomes */
     char *input;
     size_t input_len, input_at;
     struct stream output, errors;
@@ -58,6 +60,10 @@ static void free_process(struct af_process *process)
     af_timer_cancel(process->timer);
     af_buf_release(&process->output.bytes);
     af_buf_release(&process->errors.bytes);
+    if (process->child.output_file != NULL)
+        unlink(process->child.output_file);
+    free(process->child.output_file);
+    free(process->output_path);
     free(process->input);
     free(process->name);
     free(process);
@@ -150,23 +156,46 @@ static void on_room(void *arg)
 
 /* ---- Its end. ---- */
 
+/* Gives the file that a program has written whole its name. False, with errno, if it cannot be. */
+static bool put_output_in_place(struct af_process *process, int status)
+{
+    char *file = process->child.output_file;
+    if (file == NULL || status != 0)
+        return true;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    if (!ok || rename(file, process->output_path) != 0)
+        return false;
+    free(file);
+    process->child.output_file = NULL;
+    return true;
+}
+
 static void on_end(void *arg)
 {
     struct af_process *process = arg;
     int status = kill_group(process);
     struct stream *streams[] = {&process->output, &process->errors};
-    for (size_t i = 0; i < 2; i++) {
+    char text[AF_FAILURE_TEXT_MAX];
+    const char *failure = NULL;
+    for (size_t i = 0; i < 2 && failure == NULL; i++) {
         if (streams[i]->fd >= 0 && read_stream(streams[i], false) == READ_TOO_MUCH) {
-            char text[AF_FAILURE_TEXT_MAX];
             snprintf(text, sizeof text, "%.200s: wrote more than %zu bytes", process->name,
                      process->max_bytes);
-            struct af_process_result result = {.failure = text};
-            process->done(process->arg, &result);
-            free_process(process);
-            return;
+            failure = text;
         }
     }
+    if (failure == NULL && !put_output_in_place(process, status)) {
+        snprintf(text, sizeof text, "%.200s: its output cannot be written: %s", process->name,
+                 strerror(errno));
+        failure = text;
+    }
     struct af_process_result result = {
+        .failure = failure,
         .status = status,
         .output = af_buf_text(&process->output.bytes),
         .output_len = process->output.bytes.len,
@@ -184,7 +213,8 @@ static int watch(struct af_process *process, struct af_failure *why)
     struct af_loop *loop = process->loop;
     const struct af_process_child *child = &process->child;
     if (af_loop_watch(loop, child->pidfd, false, on_end, process, why) != 0 ||
-        af_loop_watch(loop, child->output, false, on_written, &process->output, why) != 0 ||
+        (child->output >= 0 &&
+         af_loop_watch(loop, child->output, false, on_written, &process->output, why) != 0) ||
         af_loop_watch(loop, child->errors, false, on_written, &process->errors, why) != 0)
         return -1;
     return child->input < 0 ? 0 : af_loop_watch(loop, child->input, true, on_room, process, why);
@@ -201,6 +231,7 @@ struct af_process *af_process_start(struct af_loop *loop, const struct af_proces
     process->loop = loop;
     process->child = child;
     process->name = af_mem_string(spec->name);
+    process->output_path = spec->output_path == NULL ? NULL : af_mem_string(spec->output_path);
     process->output = (struct stream){process, child.output, AF_BUF_EMPTY};
     process->errors = (struct stream){process, child.errors, AF_BUF_EMPTY};
     process->max_bytes = spec->max_bytes;

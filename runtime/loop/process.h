@@ -27,9 +27,12 @@ struct af_process_spec {
     size_t arg_count;
     const void *input; /* for its standard input; NULL: empty */
     size_t input_len;
-    const char *call_id; /* its AFRUN_CALL_ID, or NULL */
-    int64_t timeout_ns;  /* > 0 */
-    size_t max_bytes;    /* of output, and of errors; at most AF_PROCESS_OUTPUT_BYTES_MAX */
+    const char *input_path;  /* a plain file, for its standard input; or NULL */
+    const char *output_path; /* where its output is to be written; or NULL. Mode 0600, whole or not
+                                at all: it is there when the program has ended with status 0 */
+    const char *call_id;     /* its AFRUN_CALL_ID, or NULL */
+    int64_t timeout_ns;      /* > 0 */
+    size_t max_bytes; /* of output in memory, and of errors; at most AF_PROCESS_OUTPUT_BYTES_MAX */
 };
 
 struct af_process_result {
@@ -61,7 +64,8 @@ int af_process_run(const struct af_process_spec *spec, bool (*stopped)(void),
 struct af_process_child {
     int pid;
     int pidfd;
-    int input, output, errors; /* our ends, non-blocking; input -1: it has none */
+    int input, output, errors; /* our ends, non-blocking; input, output -1: there is none */
+    char *output_file;         /* what becomes spec->output_path, or NULL; for who has the child */
 };
 
 /* Starts the program in a process group of its own. Returns -1 with *why filled. */

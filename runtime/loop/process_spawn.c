@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct plan {
     char **argv;
     char *environment[5];
     int input[2], output[2], errors[2], trouble[2]; /* pipes; -1: not open */
+    char *output_file;                              /* instead of the pipe, or NULL */
 };
 
 static void close_one(int *fd)
@@ -77,6 +79,9 @@ static void plan_release(struct plan *plan)
     for (size_t i = 0; plan->environment[i] != NULL; i++)
         free(plan->environment[i]);
     free(plan->argv);
+    if (plan->output_file != NULL)
+        unlink(plan->output_file);
+    free(plan->output_file);
 }
 
 /* A descriptor below 3 would be overwritten when the child's own three are put in place. */
@@ -96,18 +101,46 @@ static int open_pipe(int fds[2])
     return 0;
 }
 
+static int open_input(struct plan *plan, const struct af_process_spec *spec)
+{
+    struct stat info;
+    if (spec->input != NULL)
+        return open_pipe(plan->input);
+    const char *path = spec->input_path != NULL ? spec->input_path : "/dev/null";
+    plan->input[READ] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (plan->input[READ] < 0 || fstat(plan->input[READ], &info) != 0)
+        return -1;
+    if (spec->input_path == NULL || S_ISREG(info.st_mode))
+        return 0;
+    errno = EINVAL;
+    return -1;
+}
+
+/* A pipe, or a file beside its place. */
+static int open_output(struct plan *plan, const struct af_process_spec *spec)
+{
+    if (spec->output_path == NULL)
+        return open_pipe(plan->output);
+    size_t size = strlen(spec->output_path) + sizeof ".XXXXXX";
+    plan->output_file = af_mem_alloc(size);
+    snprintf(plan->output_file, size, "%s.XXXXXX", spec->output_path);
+    plan->output[WRITE] = mkostemp(plan->output_file, O_CLOEXEC); /* 0600 */
+    if (plan->output[WRITE] >= 0)
+        return 0;
+    free(plan->output_file);
+    plan->output_file = NULL;
+    return -1;
+}
+
 static int plan_open(struct plan *plan, const struct af_process_spec *spec)
 {
-    if (spec->input == NULL)
-        plan->input[READ] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    else if (open_pipe(plan->input) != 0)
-        return -1;
-    if (plan->input[READ] < 0 || open_pipe(plan->output) != 0 || open_pipe(plan->errors) != 0 ||
-        open_pipe(plan->trouble) != 0)
+    if (open_input(plan, spec) != 0 || open_output(plan, spec) != 0 ||
+        open_pipe(plan->errors) != 0 || open_pipe(plan->trouble) != 0)
         return -1;
     if (plan->input[WRITE] >= 0)
         fcntl(plan->input[WRITE], F_SETFL, O_NONBLOCK);
-    fcntl(plan->output[READ], F_SETFL, O_NONBLOCK);
+    if (plan->output[READ] >= 0)
+        fcntl(plan->output[READ], F_SETFL, O_NONBLOCK);
     fcntl(plan->errors[READ], F_SETFL, O_NONBLOCK);
     return 0;
 }
@@ -169,9 +202,10 @@ static int take(struct plan *plan, pid_t pid, const struct af_process_spec *spec
         waitpid(pid, NULL, 0);
         return give_up(spec, code, why);
     }
-    *child = (struct af_process_child){pid, pidfd, plan->input[WRITE], plan->output[READ],
-                                       plan->errors[READ]};
+    *child = (struct af_process_child){
+        pid, pidfd, plan->input[WRITE], plan->output[READ], plan->errors[READ], plan->output_file};
     plan->input[WRITE] = plan->output[READ] = plan->errors[READ] = -1;
+    plan->output_file = NULL;
     return 0;
 }
 

@@ -31,7 +31,7 @@ struct under_way {
     char name[32];    /* of the call */
     struct af_process *process;
     struct af_timer *timer;      /* when it has taken too long; NULL: it may take its time */
-    struct af_progress progress; /* of an upload, on a terminal */
+    struct af_progress progress; /* of a file, on a terminal */
     bool to_path;
 };
 
@@ -178,12 +178,17 @@ static void uploaded(void *arg, const struct af_bus_result *result)
     free(call);
 }
 
-static void upload_goes_on(void *arg, int64_t done_bytes, int64_t total_bytes)
+static void file_goes_on(void *arg, int64_t done_bytes, int64_t total_bytes)
 {
     struct under_way *call = arg;
-    if (af_progress_due(&call->progress))
-        af_progress_show(&call->progress, "upload: %lld of %lld MiB", (long long)(done_bytes >> 20),
-                         (long long)(total_bytes >> 20));
+    if (!af_progress_due(&call->progress))
+        return;
+    if (total_bytes < 0)
+        af_progress_show(&call->progress, "%s: %lld MiB", call->name,
+                         (long long)(done_bytes >> 20));
+    else
+        af_progress_show(&call->progress, "%s: %lld of %lld MiB", call->name,
+                         (long long)(done_bytes >> 20), (long long)(total_bytes >> 20));
 }
 
 static void upload(struct af_calls *calls, const struct af_asked *asked)
@@ -209,7 +214,7 @@ static void upload(struct af_calls *calls, const struct af_asked *asked)
                                .bytes_len = path == NULL ? call->bytes_len : 0,
                                .durable = af_request_bool(request, "persistent"),
                                .call_id = call_id,
-                               .progress = upload_goes_on,
+                               .progress = file_goes_on,
                                .progress_arg = under_way};
     af_bus_put_file(calls->spec.bus, &file, uploaded, under_way);
     free(real);
@@ -298,6 +303,7 @@ static void download(struct af_calls *calls, const struct af_asked *asked)
     }
     struct under_way *under_way = begin(calls, asked, "af.download");
     under_way->to_path = path != NULL;
+    af_progress_init(&under_way->progress, calls->spec.quiet);
     if (af_request_number(request, "timeout", &seconds))
         under_way->timer =
             af_timer_start(calls->spec.loop, (int64_t)(seconds * 1e9), took_too_long, under_way);
@@ -306,7 +312,9 @@ static void download(struct af_calls *calls, const struct af_asked *asked)
                                  .url = url,
                                  .path = target,
                                  .sha256 = af_request_string(request, "sha256"),
-                                 .max_bytes = max_bytes};
+                                 .max_bytes = max_bytes,
+                                 .progress = file_goes_on,
+                                 .progress_arg = under_way};
     struct af_bus *from = strncmp(url, "http", 4) == 0 ? web(calls, &why) : calls->spec.bus;
     if (from != NULL) {
         af_bus_get_file(from, &fetch, downloaded, under_way);

@@ -17,7 +17,7 @@ struct af_asked;
 struct af_script_mock { /* all is borrowed */
     struct af_file_store *store;
     const struct af_file_access *files; /* what of the disk may be reached */
-    bool reads_only;                    /* … and not be written */
+    bool reads_only;                    /* … and is not written, as if it were */
 };
 
 struct af_script_mock_file {

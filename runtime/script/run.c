@@ -1,7 +1,7 @@
 /* run.c: see run.h.
  *
  *   request  {"program", "args":[…], "input":true if the call's bytes are its standard input,
- *             "timeout":seconds, "max_bytes"}
+ *             "timeout":seconds, "max_bytes", "input_path", "output_path"}
  *   reply    {"status", "output":how many of the bytes are its output; the others are its errors}
  */
 #include "script/run.h"
@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int read_limits(struct af_script_run *run, struct af_failure *why)
@@ -33,6 +34,21 @@ static int read_limits(struct af_script_run *run, struct af_failure *why)
     return 0;
 }
 
+/* Files that it reads and writes itself. */
+static int find_files(struct af_script_run *run, const struct af_grants *grants,
+                      struct af_failure *why)
+{
+    const char *input = af_request_string(&run->request, "input_path");
+    const char *output = af_request_string(&run->request, "output_path");
+    if ((input != NULL && (run->input_path = af_file_find(&grants->files, input, why)) == NULL) ||
+        (output != NULL &&
+         (run->output_path = af_file_target(&grants->files, output, why)) == NULL))
+        return -1;
+    run->spec.input_path = run->input_path;
+    run->spec.output_path = run->output_path;
+    return 0;
+}
+
 int af_script_run_read(struct af_script_run *run, const struct af_grants *grants,
                        const struct af_script_call *call, struct af_failure *why)
 {
@@ -44,7 +60,7 @@ int af_script_run_read(struct af_script_run *run, const struct af_grants *grants
         af_failure_set(why, AF_FAILURE_FLOW, "request", "names no program");
     else
         run->spec.path = af_grants_program(grants, program, why);
-    if (run->spec.path == NULL || read_limits(run, why) != 0) {
+    if (run->spec.path == NULL || read_limits(run, why) != 0 || find_files(run, grants, why) != 0) {
         af_script_run_release(run);
         return -1;
     }
@@ -66,6 +82,8 @@ int af_script_run_read(struct af_script_run *run, const struct af_grants *grants
 void af_script_run_release(struct af_script_run *run)
 {
     af_request_release(&run->request);
+    free(run->input_path);
+    free(run->output_path);
 }
 
 const struct af_answer *af_script_run_answer(struct af_script_run_answer *run,

@@ -13,11 +13,12 @@ struct af_grants;
 struct af_script_run {
     struct af_process_spec spec; /* borrows from all below, from the grants, and from the call */
     struct af_request request;
+    char *input_path, *output_path; /* the real ones, or NULL */
     char call_id[AF_UUID_TEXT_BYTES];
 };
 
-/* Returns -1 with *why filled: the program is not granted, or the request is wrong; there is
- * nothing to release then. */
+/* Returns -1 with *why filled: the program or a path is not granted, or the request is wrong; there
+ * is nothing to release then. */
 int af_script_run_read(struct af_script_run *run, const struct af_grants *grants,
                        const struct af_script_call *call, struct af_failure *why);
 void af_script_run_release(struct af_script_run *run);

@@ -5,11 +5,13 @@
 ---                                yes: fetches the file, checks its SHA-256, accept_sf_sending_data
 ---
 --- For sequential scripts a channel has calls that wait; for flows there are two states to include.
+--- What is sent and received is bytes, or a file by its path, which is read and written in pieces.
 --- An application or answer whose sender is known not to be who it says is passed over.
 
 local class = require "af.class"
 local files = require "af.files"
 local keys = require "af.keys"
+local patterns = require "af.patterns"
 local predefined = require "af.predefined_events"
 
 local Apply, Accept = predefined.ApplySfSendingData, predefined.AcceptSfSendingData
@@ -154,7 +156,8 @@ end
 ---@class af.SendOptions
 ---@field source? string         who sends: this node
 ---@field target string|string[]
----@field data_stream string     bytes
+---@field data_stream? string    bytes, or
+---@field path? string           a file
 ---@field timeout? number        seconds for all of it; absent: 60
 ---@field complementary_handler? fun(event: table, info: table)  for other events
 ---@field ensure_all_succ? boolean
@@ -164,18 +167,18 @@ end
 ---@field source? string         receive_stream: from whom
 ---@field source_list? string[]  batch_receive_stream: from whom
 ---@field timeout? number        seconds; absent or 0: for ever
----@field path? string           receive_stream: a file that the bytes are written to
+---@field path? string|fun(source: string): string  a file that the bytes are written to: of
+---  batch_receive_stream a function, which names one for each source
 ---@field complementary_handler? fun(event: table, info: table)
 ---@field ensure_all_succ? boolean
 
 local send_options = {
-  source = "string", target = "string, table", data_stream = "string", timeout = "number",
-  complementary_handler = "function", ensure_all_succ = "boolean",
+  source = "string", target = "string, table", data_stream = "string", path = "string",
+  timeout = "number", complementary_handler = "function", ensure_all_succ = "boolean",
 }
 local receive_options = {
   receiver = "string", source = "string", source_list = "table", timeout = "number",
-  path = "string",
-  complementary_handler = "function", ensure_all_succ = "boolean",
+  path = "string, function", complementary_handler = "function", ensure_all_succ = "boolean",
 }
 
 ---The events of a wait. With a handler others come too, and go to it, but for a channel's: those,
@@ -200,12 +203,12 @@ end
 local function send(self, what, options, targets, level)
   local contractor = self.contractor or self
   local timeout = check_timeout(what, options.timeout, level + 1) or SEND_TIMEOUT_S
-  if options.data_stream == nil then
-    error(what .. ": needs data_stream, a string of bytes", level + 1)
+  if (options.data_stream == nil) == (options.path == nil) then
+    error(what .. ": needs data_stream, a string of bytes, or path, a file's", level + 1)
   end
   local source = options.source or self_id()
   local until_s = host.now() + timeout
-  local url = contractor:upload_file(files.content(options.data_stream))
+  local url = contractor:upload_file(options.path or files.content(options.data_stream))
   local sending = new_sending(
     contractor:apply_sending_data(source, targets, { file_url = url }), targets)
   local left = until_s - host.now()
@@ -268,7 +271,11 @@ local function receive(self, what, options, sources, level)
       deny(contractor, event, receiver, ("data from '%s' is not expected"):format(event.source))
     else
       local left = until_s and math.max(until_s - host.now(), 0.001)
-      local bytes, why = fetch(event, options.path, left)
+      local path = options.path
+      if type(path) == "function" then
+        path = path(event.source)
+      end
+      local bytes, why = fetch(event, path, left)
       if bytes then
         waiting[event.source], received[event.source] = nil, bytes
         contractor:accept_sending_data(event.source, event.session_id, { receiver = receiver })
@@ -301,11 +308,11 @@ end
 
 ---Receives from several nodes. With ensure_all_succ it is an error if one has not sent in time.
 ---@param options af.ReceiveOptions
----@return table<string, string> received  source → bytes
+---@return table<string, string> received  source → bytes, or the path
 function DataChannel:batch_receive_stream(options)
   check_keys("batch_receive_stream", options, receive_options, 2)
-  if options.path then
-    error("batch_receive_stream: 'path' is for one source; receive them one by one", 2)
+  if type(options.path) == "string" then
+    error("batch_receive_stream: 'path' must be a function, which names a file for each source", 2)
   end
   local sources = check_ids("batch_receive_stream", "source_list", options.source_list or {}, 2)
   local received, missing = receive(self, "batch_receive_stream", options, sources, 2)
@@ -316,33 +323,37 @@ function DataChannel:batch_receive_stream(options)
 end
 
 -- States of flows. --------------------------------------------------------------------------------
+--
+-- They are gathers (af.patterns): of the receivers' answers, and of the sources' data. Beside a
+-- gather's book party.data has what a sender keeps of its session, and of whom a receiver has
+-- accepted which session last: asked again for that, it answers the same.
 
-local sending_options = {
-  target = "table, string, function", data = "function, string", timeout = "number",
+local SENDING <const>, ACCEPTED <const> = "data_channel", "data_channel.accepted"
+
+local both = {
+  timeout = "number", every = "number, function", tries = "number, function",
+  need = "number, function", label = "function, string", ask = "function",
   done = "string, function", failed = "string, function", state = "table",
+}
+local sending_options = {
+  target = "table, string, function", data = "function, string", path = "function, string",
 }
 local receiving_options = {
-  source = "table, string, function", received = "function", path = "function", timeout = "number",
-  done = "string, function", failed = "string, function", state = "table",
+  source = "table, string, function", received = "function", path = "function, string",
 }
+for name, kinds in pairs(both) do
+  sending_options[name], receiving_options[name] = kinds, kinds
+end
 
----The state's own keys, and what the flow adds: its events, defer, ignore, timeout.
----The flow's own line goes with it, for messages about the state.
-local function with_more(what, state, more, level)
-  for key, value in pairs(more or {}) do
-    if state[key] ~= nil then
-      error(("%s: the state's '%s' is the channel's own"):format(what, tostring(key)), level + 1)
-    end
-    state[key] = value
+local function value_of(what, party, ...)
+  if type(what) == "function" then
+    return what(party, ...)
   end
-  local line, file = host.caller_line(level + 1)
-  return setmetatable(state, { line = line, file = file })
+  return what
 end
 
 local function ids_of(what, party, name, ids)
-  if type(ids) == "function" then
-    ids = ids(party)
-  end
+  ids = value_of(ids, party)
   return check_ids(what, name, type(ids) == "table" and ids or { ids }, 3)
 end
 
@@ -354,55 +365,137 @@ local function go(outcome, party, ...)
   return outcome
 end
 
----A state that sends data to some nodes and goes on when all have it:
----`sending { target = …, data = function(party) … end, done = "next" }`.
----`failed(party, why, accepted)` where one refuses or is late; without it the party fails.
----What it keeps is in party.data.data_channel.
+---A gather with the flow's options, and what the flow adds: its events, defer, ignore, timeout. The
+---flow's own line goes with it, for messages about the state.
+local function gather(what, options, gathered, level)
+  if options.timeout ~= nil and (options.every ~= nil or options.tries ~= nil) then
+    error(what .. ": either timeout, or every and tries", level + 1)
+  end
+  gathered.every = options.every or check_timeout(what, options.timeout, level + 1)
+    or gathered.every
+  gathered.tries = options.tries
+  local line, file = host.caller_line(level + 1)
+  local state = patterns.make_gather(gathered, line)
+  for key, value in pairs(options.state or {}) do
+    if state[key] ~= nil then
+      error(("%s: the state's '%s' is the channel's own"):format(what, tostring(key)), level + 1)
+    end
+    state[key] = value
+  end
+  return setmetatable(state, { line = line, file = file,
+    targets = { done = options.done, failed = options.failed } })
+end
+
+---Whether so many are enough: all of them, or as many as `need` says.
+local function are_enough(options, party, count, missing)
+  local need = value_of(options.need, party)
+  return missing[1] == nil or (need ~= nil and count >= need)
+end
+
+---A state that sends data, or the file at a path, to some nodes and goes on when all have it:
+---`sending { target = …, data = function(party) … end, done = "next" }`. It offers again as
+---`every` and `tries` say, to who has not answered, and `need` of them may be enough.
+---`failed(party, why, ids)` where one refuses or is late; without it the party fails.
 ---@param options table
 ---@return table state
 function DataChannel.sending(options)
   check_keys("data_channel.sending", options, sending_options, 2)
-  if options.target == nil or options.data == nil or options.done == nil then
-    error("data_channel.sending: needs target, data and done", 2)
+  if options.target == nil or (options.data == nil) == (options.path == nil)
+    or options.done == nil then
+    error("data_channel.sending: needs target, data or path, and done", 2)
   end
-  local function over(party)
-    local sending = party.data.data_channel
-    local why = what_is_missing(sending)
-    party.data.data_channel = nil
-    if why == nil then
-      return go(options.done, party, sending.accepted)
+  local function offer(party, ids, try)
+    local sending = party.data[SENDING]
+    if try == 1 then
+      local source = value_of(options.path, party) or files.content(value_of(options.data, party))
+      sending = { session_id = host.session_id(), url = party:upload_file(source), rejected = {},
+        target = ids }
+      party.data[SENDING] = sending
+    end
+    local before = options.ask and options.ask(party, ids, try)
+    if before ~= nil then
+      party:send(ids, before)
+    end
+    party:send(ids, Apply { session_id = sending.session_id, source = party.id,
+      target = sending.target, file_url = sending.url, label = value_of(options.label, party) })
+  end
+  local function over(party, answered, missing)
+    local sending, ids, left = party.data[SENDING], {}, {}
+    for _, id in ipairs(answered) do
+      table.insert(sending.rejected[id] and missing or ids, id)
+    end
+    for _, id in ipairs(missing) do
+      left[id] = sending.rejected[id] == nil or nil
+    end
+    local why = what_is_missing { rejected = sending.rejected, left = left }
+    party.data[SENDING] = nil
+    if are_enough(options, party, #ids, missing) then
+      return go(options.done, party, ids, missing)
     elseif options.failed ~= nil then
-      return go(options.failed, party, why, sending.accepted)
+      return go(options.failed, party, why, ids)
     end
     return host.fail("the data did not reach all: " .. why)
   end
-  local function answered(party, event, from)
-    local sending = party.data.data_channel
-    if take_answer(sending, event, from) and next(sending.left) == nil then
-      return over(party)
-    end
-  end
-  return with_more("data_channel.sending", {
-    enter = function(party)
-      local targets = ids_of("data_channel.sending", party, "target", options.target)
-      local bytes = options.data
-      if type(bytes) == "function" then
-        bytes = bytes(party)
-      end
-      local url = party:upload_file(files.content(bytes))
-      party.data.data_channel = new_sending(
-        party.contractor:apply_sending_data(party.id, targets, { file_url = url }), targets)
+  return gather("data_channel.sending", options, {
+    from = function(party)
+      return ids_of("data_channel.sending", party, "target", options.target)
     end,
-    [Accept] = answered,
-    [Deny] = answered,
-    after = { check_timeout("data_channel.sending", options.timeout, 2) or SEND_TIMEOUT_S, over },
-  }, options.state, 1) -- a tail call: the flow is the next level
+    ask = offer,
+    answer = { Accept, Deny },
+    who = function(event, from)
+      local who = Accept:is(event) and event.receiver or event.rejecter
+      return (from == nil or from == who) and who or nil
+    end,
+    accept = function(party, event) return event.session_id == party.data[SENDING].session_id end,
+    take = function(party, id, event)
+      if Deny:is(event) then
+        party.data[SENDING].rejected[id] = event.cause or "no cause was given"
+      end
+    end,
+    every = SEND_TIMEOUT_S, done = over, short = over,
+  }, 1) -- a tail call: the flow is the next level
+end
+
+local function accept(party, event)
+  local accepted = party.data[ACCEPTED] or {}
+  accepted[event.source] = event.session_id
+  party.data[ACCEPTED] = accepted
+  party.contractor:accept_sending_data(event.source, event.session_id, { receiver = party.id })
+end
+
+---A row for ApplySfSendingData of states that receive nothing: what was accepted, and is offered
+---again since the answer was lost, is accepted again; all else is passed over, to be offered again.
+function DataChannel.again(party, event, from)
+  local accepted = party.data[ACCEPTED]
+  if accepted and accepted[event.source] == event.session_id and is_honest(event, from, party.id)
+  then
+    accept(party, event)
+  end
+end
+
+---Fetches what is offered, and gives it to the flow; false: it is refused; the source is told.
+local function receive_offer(options, party, event)
+  local path = value_of(options.path, party, event.source)
+  local timeout = value_of(options.every, party) or options.timeout
+  local bytes, why = fetch(event, path, timeout ~= 0 and timeout or nil)
+  if bytes ~= nil then
+    why = options.received(party, event.source, bytes)
+  end
+  if why ~= nil then
+    deny(party.contractor, event, party.id, tostring(why))
+    return false
+  end
+  accept(party, event)
+  return true
 end
 
 ---A state that receives data from some nodes and goes on when it has all of them:
 ---`receiving { source = …, received = function(party, source, bytes) … end, done = "next" }`.
 ---Bytes are no data of a party: `received` takes from them what is to be kept, or `path(party,
----source)` names a file that they go to. States before it should defer af.ApplySfSendingData.
+---source)` names a file that they go to. What `received` returns is why they are refused. `need`
+---of the sources may be enough when `tries` times `every` seconds are over; at each try
+---`ask(party, ids, try)` may ask those whose data are missing. States before it should defer
+---af.ApplySfSendingData.
 ---@param options table
 ---@return table state
 function DataChannel.receiving(options)
@@ -410,51 +503,44 @@ function DataChannel.receiving(options)
   if options.source == nil or options.received == nil or options.done == nil then
     error("data_channel.receiving: needs source, received and done", 2)
   end
-  local timeout = check_timeout("data_channel.receiving", options.timeout, 2)
-  local state = {
-    enter = function(party)
-      local left = {}
-      for _, id in ipairs(ids_of("data_channel.receiving", party, "source", options.source)) do
-        left[id] = true
-      end
-      party.data.data_channel = { left = left }
-    end,
-    [Apply] = function(party, event, from)
-      if not is_honest(event, from, party.id) then
-        return
-      end
-      local left = party.data.data_channel.left
-      if not left[event.source] then
-        deny(party.contractor, event, party.id,
-          ("data from '%s' is not expected"):format(event.source))
-        return
-      end
-      local bytes, why = fetch(event, options.path and options.path(party, event.source), timeout)
-      if bytes == nil then
-        deny(party.contractor, event, party.id, why)
-        return
-      end
-      options.received(party, event.source, bytes)
-      party.contractor:accept_sending_data(event.source, event.session_id,
-        { receiver = party.id })
-      left[event.source] = nil
-      if next(left) == nil then
-        party.data.data_channel = nil
-        return go(options.done, party)
-      end
-    end,
-  }
-  if timeout then
-    state.after = { timeout, function(party)
-      local why = late(keys.of(party.data.data_channel.left))
-      party.data.data_channel = nil
-      if options.failed ~= nil then
-        return go(options.failed, party, why)
-      end
-      return host.fail(why)
-    end }
+  local function over(party, ids, missing)
+    if are_enough(options, party, #ids, missing) then
+      return go(options.done, party, ids, missing)
+    end
+    local why = late(missing)
+    if options.failed ~= nil then
+      return go(options.failed, party, why, ids)
+    end
+    return host.fail(why)
   end
-  return with_more("data_channel.receiving", state, options.state, 1) -- as above
+  local state = gather("data_channel.receiving", options, {
+    from = function(party)
+      return ids_of("data_channel.receiving", party, "source", options.source)
+    end,
+    ask = options.ask,
+    answer = Apply,
+    who = function(event) return event.source end,
+    accept = function(party, event) return receive_offer(options, party, event) end,
+    done = over, short = over,
+  }, 2)
+  local take = state[Apply]
+  state[Apply] = function(party, event, from)
+    local accepted = party.data[ACCEPTED]
+    local label = value_of(options.label, party)
+    if not is_honest(event, from, party.id) then
+      return nil
+    elseif accepted and accepted[event.source] == event.session_id then
+      accept(party, event)
+    elseif label ~= nil and event.label ~= nil and event.label ~= label then
+      return nil -- of another round: late
+    elseif patterns.answer_of(party, event.source) == "expected" then
+      return take(party, event, from)
+    else
+      deny(party.contractor, event, party.id,
+        ("data from '%s' is not expected"):format(event.source))
+    end
+  end
+  return state
 end
 
 return DataChannel

@@ -55,7 +55,8 @@ for name, of in pairs(host.crypto) do
 end
 af.crypto = host.lock(host.strict(crypto, "af.crypto has no", {}), "af.crypto")
 af.vector = host.lock(host.strict(host.vector, "af.vector has no", {}), "af.vector")
-af.patterns = host.lock(host.strict(patterns, "af.patterns has no", {}), "af.patterns")
+local makers = { gather = patterns.gather, ask = patterns.ask, suspect = patterns.suspect }
+af.patterns = host.lock(host.strict(makers, "af.patterns has no", {}), "af.patterns")
 af.process = host.lock(host.strict(process, "af.process has no", {}), "af.process")
 
 local classes = {

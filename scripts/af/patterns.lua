@@ -89,7 +89,7 @@ local function enter_gather(options, party)
   local missing = missing_of(book)
   if missing[1] == nil then return leave(options, party, "done") end
   if options.ask then
-    local event = options.ask(party, missing)
+    local event = options.ask(party, missing, book.tries)
     if event ~= nil then party:send(missing, event) end
   end
 end
@@ -119,10 +119,10 @@ local function time_is_over(options, party)
 end
 
 local function make_gather(options, line)
-  local every = options.every
+  local every = options.every -- nil of the data channel's: it waits for ever
   local state = {
     enter = function(party) return enter_gather(options, party) end,
-    after = { every, function(party) return time_is_over(options, party) end },
+    after = every and { every, function(party) return time_is_over(options, party) end },
   }
   local answers = options.answer
   if host.is_event_class(answers) then answers = { answers } end
@@ -145,7 +145,8 @@ end
 
 ---@class af.GatherOptions
 ---@field from string[]|fun(party: table): string[]  who is asked
----@field ask? fun(party: table, ids: string[]): table?  one event for all; nil: it has sent itself
+---@field ask? fun(party: table, ids: string[], try: integer): table?  one event for all; nil: it
+---  has sent itself
 ---@field answer table  an event type, or a list of them
 ---@field who? fun(event: table, from: string): string  whose answer it is; absent: the sender's
 ---@field accept? fun(party: table, event: table): boolean  whether it is of this round
@@ -247,4 +248,14 @@ function patterns.suspect(options)
   end })
 end
 
-return { gather = patterns.gather, ask = patterns.ask, suspect = patterns.suspect }
+---For the data channel, whose states are gathers of another kind of answer.
+---@return "expected"|"got"|nil  what the gather of this state holds of who may answer
+local function answer_of(party, id)
+  local book = book_of(party)
+  for _, one in ipairs(book.from) do
+    if one == id then return book.got[id] and "got" or "expected" end
+  end
+end
+
+return { gather = patterns.gather, ask = patterns.ask, suspect = patterns.suspect,
+  make_gather = make_gather, answer_of = answer_of }

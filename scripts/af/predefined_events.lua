@@ -13,6 +13,7 @@ return {
   ApplySfSendingData = predefine("apply_sf_sending_data", {
     session_id = text, source = text, file_url = text,
     target = types.list(text, { min_length = 1 }),
+    label = types.optional(text), -- ours: what the data are of, a round for one
   }),
   DenySendingData = predefine("deny_sending_data", {
     session_id = text, rejecter = text, cause = types.optional(text),

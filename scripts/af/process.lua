@@ -7,7 +7,10 @@ local process = {}
 ---@field output string   what it wrote to standard output, bytes as they are
 ---@field errors string   … and to standard error
 
-local options_of = { args = "table", input = "string", timeout = "number", max_bytes = "number" }
+local options_of = {
+  args = "table", input = "string", input_path = "string", output_path = "string",
+  timeout = "number", max_bytes = "number",
+}
 
 local function check(options, level)
   for name, value in pairs(options) do
@@ -18,6 +21,9 @@ local function check(options, level)
       error(("af.process.run: '%s': expected a %s, got a %s"):format(name, expected, type(value)),
         level + 1)
     end
+  end
+  if options.input ~= nil and options.input_path ~= nil then
+    error("af.process.run: either 'input' or 'input_path'", level + 1)
   end
   local args = {}
   for i = 1, #(options.args or args) do
@@ -31,9 +37,12 @@ end
 
 ---Runs a program to its end: no shell, standard input as given. A status other than 0 is a result;
 ---a program that is not granted, does not start, takes too long or writes too much is an error. If
----the handler runs again after a crash, so does the program, with the same AFRUN_CALL_ID.
+---the handler runs again after a crash, so does the program, with the same AFRUN_CALL_ID. It reads
+---the file at input_path itself, and what it writes goes to the one at output_path, which is there
+---when it has ended with status 0.
 ---@param program string  as granted with --allow-run
----@param options? { args?: string[], input?: string, timeout?: number, max_bytes?: integer }
+---@param options? { args?: string[], input?: string, input_path?: string, output_path?: string,
+---  timeout?: number, max_bytes?: integer }
 ---@return af.ProcessResult
 function process.run(program, options)
   if type(program) ~= "string" or program == "" or program:find("\0", 1, true) then
@@ -45,7 +54,8 @@ function process.run(program, options)
   local args = check(options, 2)
   local reply, bytes = host.call("run", {
     program = program, args = args, input = options.input ~= nil, timeout = options.timeout,
-    max_bytes = options.max_bytes,
+    max_bytes = options.max_bytes, input_path = options.input_path,
+    output_path = options.output_path,
   }, options.input)
   return {
     status = reply.status,

@@ -54,7 +54,9 @@ LUA
     expect_error "wrong.lua:4: $2" 1 "$AFRUN" wrong.lua
 }
 wrong 'channel:send_stream("b", "x")' "send_stream: expected a table of options, got a string"
-wrong 'channel:send_stream { target = "b" }' "send_stream: needs data_stream, a string of bytes"
+wrong 'channel:send_stream { target = "b" }' "send_stream: needs data_stream, a string of bytes, or path, a file's"
+wrong 'channel:send_stream { target = "b", data_stream = "x", path = "y" }' "send_stream: needs data_stream, a string of bytes, or path"
+wrong 'channel:batch_receive_stream { source_list = { "b" }, path = "y" }' "batch_receive_stream: 'path' must be a function"
 wrong 'channel:send_stream { target = "*", data_stream = "x" }' "send_stream: target[1] is no node's ID"
 wrong 'channel:send_stream { target = "b", data_stream = "x", retries = 3 }' "send_stream: 'retries' is not an option of it"
 wrong 'channel:batch_send_stream { target = {}, data_stream = "x" }' "batch_send_stream: 'target' names no node"
@@ -68,6 +70,62 @@ return af.flow { name = "x", roles = { a = { start = "s", states = {
   s = af.data_channel.sending { target = "b", data = "x" },
 } } } }
 LUA
-expect_error "wrong_state.lua:3: data_channel.sending: needs target, data and done" 2 "$AFRUN" wrong_state.lua --mock
+expect_error "wrong_state.lua:3: data_channel.sending: needs target, data or path, and done" 2 "$AFRUN" wrong_state.lua --mock
 sed -i 's/data = "x" }/data = "x", done = "s", state = { after = { 1, "s" } } }/' wrong_state.lua
 expect_error "wrong_state.lua:3: data_channel.sending: the state's 'after' is the channel's own" 2 "$AFRUN" wrong_state.lua --mock
+sed -i 's/, state = .*}/, timeout = 3, every = 3 }/' wrong_state.lua
+expect_error "wrong_state.lua:3: data_channel.sending: either timeout, or every and tries" 2 "$AFRUN" wrong_state.lua --mock
+sed -i 's/, timeout = 3, every = 3 }/, failed = "nowhere" }/' wrong_state.lua
+expect_error "'failed' names the unknown state 'nowhere'" 2 "$AFRUN" wrong_state.lua --mock
+
+# ---- Files by their paths. ----
+printf 'model\0of s' >s.bin
+cat >paths.lua <<'LUA'
+local af = require "af"
+af.mock_context({ id = "s", nodes = { "s", "r" } }, function()
+  local channel = af.data_channel(af.TaskMessageContractor("t"))
+  print("sent", channel:batch_send_stream { target = "s", path = "s.bin", timeout = 0.01 }[1])
+  local by = channel:batch_receive_stream { source_list = { "s" }, timeout = 5,
+    path = function(source) return "from-" .. source .. ".bin" end }
+  print("got", by.s)
+end)
+LUA
+expect_output "got	from-s.bin" "$AFRUN" paths.lua --mock
+check "a script's file is there, whole" cmp s.bin from-s.bin
+
+# A sender offers again and a receiver asks again, until need of them are served; what is refused says why.
+cat >few.lua <<'LUA'
+local af = require "af"
+local Ready = af.event("ready", { to = af.id })
+local function path(party, source) return ("%s-of-%s.bin"):format(party.id, source or party.id) end
+return af.flow { name = "few", mock = { server = 1, client = 3 }, args = { need = af.optional(af.integer, 2) }, roles = {
+  server = { start = "collect", states = { collect = af.data_channel.receiving {
+    source = function(party) return party:nodes("client") end,
+    ask = function(party) return Ready { to = party.id } end, path = path, label = "1",
+    every = 10, tries = 5, need = function(party) return party.args.need end,
+    received = function(party, source, file)
+      if source == "client-3" then return "it has no columns" end
+      party.data.last = file
+    end,
+    done = function(party, ids, missing) return af.done { ids = ids, missing = missing } end,
+  } } },
+  client = { start = "waiting", states = {
+    waiting = { [Ready] = "offer", ignore = { af.AcceptSfSendingData } },
+    offer = af.data_channel.sending {
+      target = function(party) return party:nodes("server") end, path = "s.bin", label = "1", every = 10, tries = 4,
+      done = function(_, ids) return af.done(ids) end, failed = function(_, why) return af.done(why) end,
+      state = { ignore = { Ready } },
+    },
+  } },
+} }
+LUA
+expect_output '"result":{"ids":["client-1","client-2"],"missing":["client-3"]}' "$AFRUN" few.lua --mock --json
+run "$AFRUN" few.lua --mock --json
+grep -qF "'server-1' refused: it has no columns" "$OUT" && ok "who was refused knows why" || not_ok "who was refused knows why" "$(cat "$OUT")"
+grep -qF "data of 'client-3' is refused: it has no columns" "$ERR" && ok "and so does the receiver's own log" || not_ok "and so does the receiver's own log" "$(cat "$ERR")"
+cmp -s s.bin server-1-of-client-2.bin && ok "the file stands where the flow wants it" || not_ok "the file stands where the flow wants it" "$(ls)"
+expect_output "$runs runs, 0 failed" "$AFRUN" few.lua --mock --runs "$runs" --drop 0.1 --duplicate 0.1 --arg need=1
+expect_error "no data from 'client-3' in time" 1 "$AFRUN" few.lua --mock --arg need=3
+rm -f server-1-of-client-*.bin
+expect_output "exhaustive" "$AFRUN" check few.lua --parties client=2 --drop 1
+[ -z "$(ls server-1-of-* 2>/dev/null)" ] && ok "a check writes no file" || not_ok "a check writes no file" "$(ls)"

@@ -50,6 +50,36 @@ else
     not_ok "no path is in the trace" "$(cat path.jsonl)"
 fi
 
+# Files that a program reads and writes itself, beside the script's memory.
+cat >files.lua <<'END'
+local af = require "af"
+local function run(text, options)
+  options.args = { "-c", text }
+  return af.process.run("sh", options)
+end
+local result = run("tr a-z A-Z; echo said >&2", { input_path = "in.txt", output_path = "out.txt" })
+af.expect(result.status == 0 and result.output == "" and result.errors == "said\n", "as with a pipe")
+af.expect(run("cat", { input_path = "out.txt" }).output == "WEIGHTS\n", "one reads what another wrote")
+af.expect(run("echo half; exit 3", { output_path = "half.txt" }).status == 3, "a status is a result")
+print(select(2, pcall(run, "yes", { output_path = "much.txt", timeout = 0.05 })))
+print(select(2, pcall(run, "cat", { input_path = "/etc/hostname" })))
+print(select(2, pcall(run, "cat", { output_path = "/tmp/outside.txt" })))
+print(select(2, pcall(run, "cat", { input_path = "." })))
+print(select(2, pcall(run, "cat", { input = "x", input_path = "in.txt" })))
+END
+echo weights >in.txt
+run "$AFRUN" files.lua --mock --allow-run sh
+for text in "sh: not over after 0.05 s" "/etc/hostname: is outside of what the script may reach; grant its folder with --allow-read" \
+    "/tmp/outside.txt: is outside of what the script may reach; grant its folder with --allow-write" "sh: cannot be started: Invalid argument" \
+    "either 'input' or 'input_path'"; do
+    grep -qF -e "$text" "$OUT" && ok "it says '$text'" || not_ok "it says '$text'" "$(cat "$OUT" "$ERR")"
+done
+if [ "$(cat out.txt)" = WEIGHTS ] && [ "$(stat -c %a out.txt)" = 600 ] && [ -z "$(ls half.txt* much.txt* 2>/dev/null)" ]; then
+    ok "a file is there whole, or not at all"
+else
+    not_ok "a file is there whole, or not at all" "$(ls -l)"
+fi
+
 # Ctrl-C while a program runs: it is ended, and so is what it started.
 cat >long.lua <<'END'
 local af = require "af"

@@ -19,6 +19,7 @@ obeys lines on standard input, each answered by a line `ok` (or what was asked f
         move URL       redirect there
     stamp [JSON]                contracts handed out from now on have this sender_id; without JSON, none
     header NAME: VALUE          every answer from now on has this header
+    parts                       a file is given from where `Range: bytes=N-` wants it, from now on
     requests                    the requests since the last time, as a JSON list
     count                       how many those are
     handled                     how many contracts were taken in, and how many were handed out
@@ -42,6 +43,7 @@ plans, headers, requests, connections = [], [], [], []
 queue, files = [], {}
 counts = {"in": 0, "out": 0, "connections": 0}
 stamp = ""
+gives_parts = False
 port = 0
 
 
@@ -159,6 +161,11 @@ def respond(request):
         return make_answer(302, b"", [f"Location: {argument}"]), True
     more = ["Set-Cookie: sid=standin-session; Path=/"] if request["query"] == "cmb=Login" else []
     status, body = handle(request)
+    wanted = request["headers"].get("range", "")
+    if gives_parts and status == 200 and wanted.startswith("bytes="):
+        start = int(wanted[len("bytes="):-1])
+        more.append(f"Content-Range: bytes {start}-{len(body) - 1}/{len(body)}")
+        status, body = 206, body[start:]
     answer = make_answer(status, body, more)
     if mode == "hang":
         return answer, None
@@ -231,13 +238,15 @@ def accept(listener, context):
 
 
 def obey(line):
-    global stamp
+    global stamp, gives_parts
     command, _, rest = line.rstrip("\n").partition(" ")
     with lock:
         if command == "plan":
             plans.append((rest.split(" ", 2) + [""])[:3])
         elif command == "stamp":
             stamp = rest
+        elif command == "parts":
+            gives_parts = True
         elif command == "header":
             headers.append(rest)
         elif command == "requests":
@@ -254,6 +263,7 @@ def obey(line):
             return str(counts["connections"])
         elif command in ("restart", "reset"):
             if command == "reset":
+                gives_parts = False
                 for kept in (plans, headers, requests, queue, files):
                     kept.clear()
                 counts.update({"in": 0, "out": 0, "connections": 0})

@@ -9,6 +9,7 @@ As a program, for tests written in bash:
     plain_client.py URL TASK upload FILE               prints the URL
     plain_client.py URL TASK download URL              writes the bytes to standard output
     plain_client.py URL TASK send SOURCE TARGET TEXT   the data channel: offers TEXT, waits for its acceptance
+    plain_client.py URL TASK send_file SOURCE TARGET FILE   … a file
     plain_client.py URL TASK receive NODE SOURCE       … accepts it, and prints what it fetched
 
 URL is the service's address, as far as its base path. A token, if there is one, is taken from the
@@ -156,6 +157,9 @@ def main(url, task, command, *args):
         sys.stdout.buffer.write(client.download(args[0]))
     elif command == "send":
         print(client.send_data(args[0], args[1], args[2].encode()))
+    elif command == "send_file":
+        with open(args[2], "rb") as file:
+            print(client.send_data(args[0], args[1], file.read()))
     elif command == "receive":
         sys.stdout.buffer.write(client.receive_data(args[0], args[1]))
     else:

@@ -100,8 +100,6 @@ void af_bus_http_put_file(struct af_bus *bus, const struct af_bus_file *file, af
         .path = file->path,
         .bytes = file->bytes,
         .bytes_len = file->bytes_len,
-        .progress = file->progress,
-        .progress_arg = file->progress_arg,
     };
     op->file.path = af_arena_string(&op->arena, file->path);
     op->file.move = file->move;
@@ -115,6 +113,8 @@ void af_bus_http_put_file(struct af_bus *bus, const struct af_bus_file *file, af
     struct af_http_request request = {.post = true,
                                       .url = af_buf_text(&url),
                                       .upload = &upload,
+                                      .progress = file->progress,
+                                      .progress_arg = file->progress_arg,
                                       .max_bytes = AF_JSON_BYTES_MAX,
                                       .attempts = AF_BUS_HTTP_ATTEMPTS,
                                       .resend = true};
@@ -152,6 +152,8 @@ void af_bus_http_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch,
     struct af_http_request request = {.url = fetch->url,
                                       .path = fetch->path,
                                       .sha256 = fetch->sha256,
+                                      .progress = fetch->progress,
+                                      .progress_arg = fetch->progress_arg,
                                       .max_bytes = fetch->max_bytes < 0 ? 0 : fetch->max_bytes,
                                       .attempts = AF_BUS_HTTP_ATTEMPTS,
                                       .follow = true};

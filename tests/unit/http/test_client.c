@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <sys/stat.h>
 
 struct got {
@@ -434,11 +435,8 @@ static void test_a_file_is_uploaded_with_progress(void **state)
     struct world *world = *state;
     enum { SIZE = 5000000 };
     struct af_http_request request = request_for(world, UPLOAD);
-    struct af_http_upload upload = {.part = "files",
-                                    .filename = "a \"b\"\r\n.zip",
-                                    .path = world->path,
-                                    .progress = note_progress,
-                                    .progress_arg = world};
+    struct af_http_upload upload = {
+        .part = "files", .filename = "a \"b\"\r\n.zip", .path = world->path};
     char *bytes = malloc(SIZE);
     for (int i = 0; i < SIZE; i++)
         bytes[i] = (char)((i * 31 + i / 251) & 0xFF);
@@ -447,6 +445,8 @@ static void test_a_file_is_uploaded_with_progress(void **state)
     close(fd);
     request.post = true;
     request.upload = &upload;
+    request.progress = note_progress;
+    request.progress_arg = world;
     request.attempts = 2;
     fake_tell(world->fake, "plan upload drop"); /* so that it is sent twice */
     struct got *got = perform(world, &request);
@@ -490,6 +490,80 @@ static void test_bytes_are_uploaded_as_the_form_of_the_platform(void **state)
              "filename=\\\"files\\\"\\r\\n\\r\\nx\\u0000y\\r\\n--%.32s--\\r\\n\"",
              boundary + 9, boundary + 9);
     assert_non_null(strstr(line, expected));
+}
+
+/* How many of the requests since the last time asked for a part; *first: from where the first. */
+static int parts_asked(struct world *world, long *first)
+{
+    int count = 0;
+    const char *line = fake_tell(world->fake, "requests");
+    for (const char *at = line; (at = strstr(at, "\"range\": \"bytes=")) != NULL; at++)
+        if (count++ == 0)
+            *first = strtol(at + strlen("\"range\": \"bytes="), NULL, 10);
+    return count;
+}
+
+static void test_a_file_that_was_cut_off_goes_on_where_it_was(void **state)
+{
+    struct world *world = *state;
+    enum { SIZE = 300000 };
+    char *bytes = malloc(SIZE), hex[65];
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    long first = 0;
+    for (int i = 0; i < SIZE; i++)
+        bytes[i] = (char)('a' + (i * 31 + i / 251) % 26);
+    crypto_hash_sha256(digest, (unsigned char *)bytes, SIZE);
+    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    struct af_http_request request = request_for(world, UPLOAD);
+    struct af_http_upload upload = {
+        .part = "files", .filename = "f", .bytes = bytes, .bytes_len = SIZE};
+    request.post = true;
+    request.upload = &upload;
+    const char *url = strstr(perform(world, &request)->body, "http://127.0.0.1");
+    char file[512], part[300], whole[SIZE + 1];
+    snprintf(file, sizeof file, "%.*s", (int)strcspn(url, "\""), url);
+    snprintf(part, sizeof part, "%s.%.16s.part", world->path, hex);
+    request = (struct af_http_request){.url = file,
+                                       .path = world->path,
+                                       .sha256 = hex,
+                                       .max_bytes = SIZE,
+                                       .attempts = 3,
+                                       .progress = note_progress,
+                                       .progress_arg = world};
+    /* 0, 1: a service that gives all of it each time; 2, 3, 4: one that gives parts. 0, 2: it is
+     * cut off; 1, 3: an earlier process has left a part; 4: … of other bytes */
+    for (int way = 0; way < 5; way++) {
+        fake_tell(world->fake, "requests");
+        world->progress_bytes = 0;
+        if (way == 2)
+            fake_tell(world->fake, "parts");
+        if (way == 0 || way == 2) {
+            fake_tell(world->fake, "plan .files cut 200000");
+        } else {
+            int fd = open(part, O_WRONLY | O_CREAT, 0600);
+            assert_int_equal(write(fd, bytes + (way == 4), 1000), 1000);
+            close(fd);
+        }
+        struct got *got = perform(world, &request);
+        int count = parts_asked(world, &first);
+        if (way == 4) {
+            assert_int_equal(got->end, AF_HTTP_UNUSABLE);
+            assert_non_null(strstr(got->why, "SHA-256"));
+        } else {
+            assert_int_equal(got->end, AF_HTTP_ANSWERED);
+            assert_int_equal(got->bytes, SIZE);
+            int fd = open(world->path, O_RDONLY);
+            assert_int_equal(read(fd, whole, SIZE + 1), SIZE);
+            close(fd);
+            assert_memory_equal(whole, bytes, SIZE);
+        }
+        assert_int_equal(count, 1);
+        assert_true(way == 0 || way == 2 ? first > 100000 && first < 200000 : first == 1000);
+        assert_int_not_equal(access(part, F_OK), 0);
+        unlink(world->path);
+    }
+    assert_int_equal(world->progress_total, SIZE);
+    free(bytes);
 }
 
 /* ---- TLS. ---- */
@@ -555,6 +629,7 @@ int main(void)
         WITH_WORLD(test_a_redirect_is_followed_at_the_same_origin_only),
         WITH_WORLD(test_an_answer_goes_to_a_file_whole_or_not_at_all),
         WITH_WORLD(test_the_digest_is_looked_at),
+        WITH_WORLD(test_a_file_that_was_cut_off_goes_on_where_it_was),
         WITH_WORLD(test_a_file_is_uploaded_with_progress),
         WITH_WORLD(test_bytes_are_uploaded_as_the_form_of_the_platform),
         WITH_WORLD(test_a_certificate_must_be_trusted),
