@@ -330,20 +330,18 @@ end
 
 local SENDING <const>, ACCEPTED <const> = "data_channel", "data_channel.accepted"
 
-local both = {
+local sending_options = {
+  target = "table, string, function", data = "function, string", path = "function, string",
   timeout = "number", every = "number, function", tries = "number, function",
   need = "number, function", label = "function, string", ask = "function",
   done = "string, function", failed = "string, function", state = "table",
 }
-local sending_options = {
-  target = "table, string, function", data = "function, string", path = "function, string",
-}
 local receiving_options = {
   source = "table, string, function", received = "function", path = "function, string",
+  timeout = "number", every = "number, function", tries = "number, function",
+  need = "number, function", label = "function, string", ask = "function",
+  done = "string, function", failed = "string, function", state = "table",
 }
-for name, kinds in pairs(both) do
-  sending_options[name], receiving_options[name] = kinds, kinds
-end
 
 local function value_of(what, party, ...)
   if type(what) == "function" then

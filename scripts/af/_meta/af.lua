@@ -720,7 +720,7 @@ af.patterns = {}
 ---```
 ---@class af.GatherOptions
 ---@field from string[]|fun(party: af.Party): string[]  who is asked
----@field ask? fun(party: af.Party, ids: string[]): af.Event?  one event for all who have not answered; nil: it has sent itself
+---@field ask? fun(party: af.Party, ids: string[], try: integer): af.Event?  one event for all who have not answered; nil: it has sent itself
 ---@field answer af.EventType|af.EventType[]  a list of them makes one answer
 ---@field who? fun(event: af.Event, from: string): string  whose answer it is; absent: the sender's
 ---@field accept? fun(party: af.Party, event: af.Event): boolean  whether it is of this round; absent: it is
@@ -1288,7 +1288,8 @@ function af.data_channel:init(contractor) end
 ---@class af.SendOptions
 ---@field source? string  who sends; absent: this node
 ---@field target string|string[]
----@field data_stream string  bytes
+---@field data_stream? string  bytes, or
+---@field path? string  a file
 ---@field timeout? number  seconds for all of it; absent: 60
 ---@field complementary_handler? fun(event: af.Event, info: af.Info)  for other events; absent: they wait for the next loop
 ---@field ensure_all_succ? boolean  it is an error if one has not got the data
@@ -1304,7 +1305,7 @@ local send_options = {}
 ---@field source? string  receive_stream: from whom
 ---@field source_list? string[]  batch_receive_stream: from whom
 ---@field timeout? number  seconds; absent or 0: for ever
----@field path? string  receive_stream: a file that the bytes are written to
+---@field path? string|fun(source: string): string  a file that the bytes are written to; of batch_receive_stream a function
 ---@field complementary_handler? fun(event: af.Event, info: af.Info)  for other events; absent: they wait for the next loop
 ---@field ensure_all_succ? boolean  it is an error if one has not sent in time
 local receive_options = {}
@@ -1350,7 +1351,7 @@ function af.data_channel:receive_stream(options) end
 ---end
 ---```
 ---@param options af.ReceiveOptions
----@return table<string, string> received  source → bytes
+---@return table<string, string> received  source → bytes, or the path
 function af.data_channel:batch_receive_stream(options) end
 
 ---The options of af.data_channel.sending.
@@ -1359,10 +1360,16 @@ function af.data_channel:batch_receive_stream(options) end
 ---```
 ---@class af.SendingOptions
 ---@field target string|string[]|fun(party: af.Party): string[]
----@field data string|fun(party: af.Party): string  bytes
----@field timeout? number  seconds; absent: 60
----@field done string|fun(party: af.Party, receivers: string[]): any  all have the data
----@field failed? string|fun(party: af.Party, why: string, receivers: string[]): any  absent: the party fails
+---@field data? string|fun(party: af.Party): string  bytes, or
+---@field path? string|fun(party: af.Party): string  a file
+---@field timeout? number  seconds; absent: 60; or
+---@field every? number|fun(party: af.Party): number  seconds until it offers again to those who have not answered
+---@field tries? integer|fun(party: af.Party): integer  absent: 1
+---@field need? integer|fun(party: af.Party): integer  how many must have the data; absent: all
+---@field label? string|fun(party: af.Party): string  what the data are of (a round), told to the receivers
+---@field ask? fun(party: af.Party, ids: string[], try: integer): af.Event?  an event that goes before each offer
+---@field done string|fun(party: af.Party, ids: string[], missing: string[]): any  all have the data, or `need` when the tries are over
+---@field failed? string|fun(party: af.Party, why: string, ids: string[]): any  absent: the party fails
 ---@field state? table  further keys of the state
 local sending_options = {}
 
@@ -1372,11 +1379,16 @@ local sending_options = {}
 ---```
 ---@class af.ReceivingOptions
 ---@field source string|string[]|fun(party: af.Party): string[]
----@field received fun(party: af.Party, source: string, bytes: string)  takes what is to be kept
----@field path? fun(party: af.Party, source: string): string  a file that the bytes go to; `received` is given the path
----@field timeout? number  seconds; absent or 0: for ever
----@field done string|fun(party: af.Party): any  all have sent
----@field failed? string|fun(party: af.Party, why: string): any  absent: the party fails
+---@field received fun(party: af.Party, source: string, bytes: string): string?  takes what is to be kept; returns why the data are refused, or nil
+---@field path? string|fun(party: af.Party, source: string): string  a file that the bytes go to; `received` is given the path
+---@field timeout? number  seconds; absent or 0: for ever; or
+---@field every? number|fun(party: af.Party): number  seconds until those whose data are missing are asked again
+---@field tries? integer|fun(party: af.Party): integer  absent: 1
+---@field need? integer|fun(party: af.Party): integer  how many must have sent; absent: all
+---@field label? string|fun(party: af.Party): string  of which data (a round): what has another label is late, and passed over
+---@field ask? fun(party: af.Party, ids: string[], try: integer): af.Event?  an event to those whose data are missing
+---@field done string|fun(party: af.Party, ids: string[], missing: string[]): any  all have sent, or `need` when the tries are over
+---@field failed? string|fun(party: af.Party, why: string, ids: string[]): any  absent: the party fails
 ---@field state? table  further keys of the state
 local receiving_options = {}
 
@@ -1420,6 +1432,32 @@ function af.data_channel.sending(options) end
 ---@return af.StateKeys
 function af.data_channel.receiving(options) end
 
+---A row for ApplySfSendingData of states that receive nothing: what the party has accepted, and is offered again since
+---its answer was lost, is accepted again; all else is passed over.
+---```lua
+---local Stop = af.event("stop", {})
+---return af.flow { name = "once", mock = { giver = 1, taker = 1 }, roles = {
+---  giver = { start = "giving", states = {
+---    giving = af.data_channel.sending {
+---      target = function(party) return party:nodes("taker") end, data = "bytes", every = 5, tries = 3,
+---      done = function(party) party:broadcast(Stop {}) return af.done() end,
+---    },
+---  } },
+---  taker = { start = "taking", states = {
+---    taking = af.data_channel.receiving {
+---      source = function(party) return party:nodes("giver") end,
+---      received = function(party, source, bytes) party.data.size = #bytes end, done = "resting",
+---    },
+---    resting = { may_end = true, [af.ApplySfSendingData] = af.data_channel.again,
+---      [Stop] = function(party) return af.done(party.data.size) end },
+---  } },
+---} }
+---```
+---@param party af.Party
+---@param event af.Event
+---@param from? string
+function af.data_channel.again(party, event, from) end
+
 ---Programs beside the flow, as far as the operator grants them (--allow-run).
 ---```lua
 ---print(type(af.process.run))
@@ -1435,7 +1473,7 @@ af.process = {}
 ---print(ok, why) -- it is not granted here
 ---```
 ---@param program string  as granted
----@param options? { args?: string[], input?: string, timeout?: number, max_bytes?: integer }  timeout in seconds (3600), max_bytes of its output (32 MiB)
+---@param options? { args?: string[], input?: string, input_path?: string, output_path?: string, timeout?: number, max_bytes?: integer }  a file that it reads, one that gets what it writes if it ends with status 0; timeout in seconds (3600), max_bytes of its output (32 MiB)
 ---@return af.ProcessResult
 function af.process.run(program, options) end
 

@@ -101,6 +101,7 @@ return { read_globals = {
       x25519_keypair = {},
     } },
     data_channel = { fields = {
+      again = {},
       batch_receive_stream = {},
       batch_send_stream = {},
       extend = {},
