@@ -1,7 +1,8 @@
 --- Writes library scripts as one C file: `lua5.4 embed.lua ROOT OUT.c FILE.lua …`.
 ---
---- Run by make. Each script is compiled to bytecode, which loads several times faster than source;
---- line numbers are kept, so that an error in the library names its line.
+--- Run by make. Each script is compiled to bytecode, which loads several times faster than source.
+--- Of the library line numbers are kept, so that an error in it names its line; of what shapes
+--- texts (tool.…) they are left out, as they are half of it.
 
 local root, out_name = arg[1], arg[2]
 local out = assert(io.open(out_name, "wb"))
@@ -13,7 +14,7 @@ for i = 3, #arg do
   local name = path:sub(#root + 2, -5):gsub("/", ".")
   local source = assert(io.open(path, "rb")):read("a")
   local chunk = assert(load(source, "@" .. name:gsub("%.", "/") .. ".lua", "t"))
-  local bytes = string.dump(chunk)
+  local bytes = string.dump(chunk, name:find("^tool%.") ~= nil)
   out:write(("static const unsigned char script_%d[] = {"):format(i))
   for k = 1, #bytes do
     out:write((k % 24 == 1) and "\n    " or "", bytes:byte(k), ",")
