@@ -108,6 +108,41 @@ char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_ch
     return drawing.text;
 }
 
+struct work {
+    const char *name, *request;
+    size_t len;
+    char *answer;
+};
+
+static int l_work(lua_State *L)
+{
+    struct work *work = lua_touserdata(L, 1);
+    const char *why;
+    lua_pushfstring(L, "tool.%s", work->name);
+    af_vm_require(L, lua_tostring(L, -1));
+    lua_getfield(L, -1, "work");
+    if (!af_lua_json_read(L, work->request, work->len, &why))
+        return luaL_error(L, "the request is %s", why);
+    lua_call(L, 1, 1);
+    af_lua_json_push(L, lua_gettop(L), "answer");
+    work->answer = af_mem_string(lua_tostring(L, -1));
+    return 0;
+}
+
+char *af_tool_work(const char *name, const char *request, size_t len, struct af_failure *why)
+{
+    struct work work = {name, request, len, NULL};
+    struct af_vm *vm = af_vm_new(af_globals_open, why);
+    if (vm == NULL)
+        return NULL;
+    lua_pushcfunction(vm->L, l_work);
+    lua_pushlightuserdata(vm->L, &work);
+    if (lua_pcall(vm->L, 1, 0, 0) != LUA_OK)
+        af_failure_set(why, AF_FAILURE_USAGE, name, "%s", af_vm_error_text(vm->L, NULL));
+    af_vm_free(vm);
+    return work.answer;
+}
+
 const char *af_tool_lua_version(void)
 {
     return LUA_RELEASE;

@@ -24,6 +24,10 @@ struct af_tool_chart {
 char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_chart *chart,
                     struct af_failure *why);
 
+/* Has scripts/tool/NAME do its work: its function `work` is given what the request, JSON, says.
+ * Returns what it gives as JSON, which the caller frees; NULL with *why filled if it raises. */
+char *af_tool_work(const char *name, const char *request, size_t len, struct af_failure *why);
+
 /* "Lua 5.4.4" */
 const char *af_tool_lua_version(void);
 

@@ -52,6 +52,8 @@ if command -v luacheck >/dev/null; then
 else
     ok "luacheck knows what flows see # SKIP there is no luacheck"
 fi
+expect_output '"workspace.library": ["'"$there/share/afrun/lua"'"]' bash -c "'$there/bin/afrun' new edited >/dev/null && cat edited/.luarc.json"
+rm -r edited
 
 # ---- What is shipped stays small, and goes again. ----
 strip -o small "$there/bin/afrun"
