@@ -32,7 +32,7 @@ FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format
           $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings -iquote tests $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
 LUA    := $(if $(filter sanitize fuzz,$(MODE)),$(BUILD)/liblua.a)# checks its callers
-LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lm -ldl
+LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lz -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
 OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c reference.c)
@@ -67,7 +67,7 @@ $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 $(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
-	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua c $@
+	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text | gzip -9n | lua5.4 scripts/tool/reference.lua c $@
 
 deps: ## install the Debian packages that building and running need, if they are missing
 	@tests/lib/deps.sh build

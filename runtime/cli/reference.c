@@ -2,9 +2,34 @@
 #include "cli/reference.h"
 
 #include "base/failure.h"
+#include "base/mem.h"
 #include "base/near.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <string.h>
+#include <zlib.h>
+
+/* Name and text, name and text …; an empty name ends it. Kept until the program ends. */
+static const char *reference(void)
+{
+    static char *text;
+    if (text != NULL)
+        return text;
+    const unsigned char *end = af_reference_packed + af_reference_packed_len;
+    uInt size = (uInt)end[-4] | (uInt)end[-3] << 8 | (uInt)end[-2] << 16 | (uInt)end[-1] << 24;
+    text = af_mem_zero(size, 1);
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)af_reference_packed,
+                       .avail_in = af_reference_packed_len,
+                       .next_out = (Bytef *)text,
+                       .avail_out = size};
+    int status = inflateInit2(&stream, MAX_WBITS + 16);
+    status = status == Z_OK ? inflate(&stream, Z_FINISH) : status;
+    assert(status == Z_STREAM_END);
+    (void)status;
+    inflateEnd(&stream);
+    return text;
+}
 
 static const char *text_of(const char *name)
 {
@@ -59,7 +84,7 @@ static void print_whole(FILE *out, const char *name)
 {
     bool first = true;
     fputs(text_of(name), out);
-    for (const char *other = af_reference; *other != '\0'; other = after(other)) {
+    for (const char *other = reference(); *other != '\0'; other = after(other)) {
         if (!is_member(name, other))
             continue;
         if (first)
@@ -70,7 +95,7 @@ static void print_whole(FILE *out, const char *name)
     if (strcmp(name, "af") != 0)
         return;
     fputc('\n', out);
-    for (const char *other = af_reference; *other != '\0'; other = after(other))
+    for (const char *other = reference(); *other != '\0'; other = after(other))
         if (strncmp(other, "af.", 3) != 0 && strpbrk(other, ".:") == NULL && other != name)
             print_line(out, other);
 }
@@ -84,7 +109,7 @@ bool af_reference_print(FILE *out, const char *word)
 {
     const char *found = NULL;
     size_t count = 0;
-    for (const char *name = af_reference; *name != '\0'; name = after(name)) {
+    for (const char *name = reference(); *name != '\0'; name = after(name)) {
         if (is_same(name, word)) {
             print_whole(out, name);
             return true;
@@ -96,7 +121,7 @@ bool af_reference_print(FILE *out, const char *word)
     }
     if (count == 1)
         print_whole(out, found);
-    for (const char *name = af_reference; count > 1 && *name != '\0'; name = after(name))
+    for (const char *name = reference(); count > 1 && *name != '\0'; name = after(name))
         if (strcmp(last_part(name), last_part(word)) == 0)
             print_line(out, name);
     return count > 0;
@@ -106,7 +131,7 @@ int af_reference_refuse(const char *word, struct af_failure *why)
 {
     struct af_near near;
     af_near_init(&near, word);
-    for (const char *name = af_reference; *name != '\0'; name = after(name))
+    for (const char *name = reference(); *name != '\0'; name = after(name))
         af_near_add(&near, name);
     if (near.name != NULL)
         af_failure_set(why, AF_FAILURE_USAGE, "help", "there is no '%s'; did you mean '%s'?", word,

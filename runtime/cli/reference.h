@@ -8,8 +8,9 @@
 
 struct af_failure;
 
-/* Name and text, name and text …; an empty name ends it. */
-extern const char af_reference[];
+/* Names and texts, packed by gzip: made by make. */
+extern const unsigned char af_reference_packed[];
+extern const unsigned int af_reference_packed_len;
 
 /* Whether a word can only mean a name of the reference: "af", "party:send". */
 bool af_reference_is_name(const char *word);

@@ -6,7 +6,8 @@
 ---                   files is not as it would be written
 ---   names           each public name and field, a line
 ---   examples FOLDER each example as a file that runs
----   c FILE          what `afrun help` prints
+---   text            what `afrun help` prints
+---   c FILE          that, packed, from standard input to C
 ---   man FOLDER      the pages of man
 
 local here = arg[0]:match("^(.*)/") or "."
@@ -106,6 +107,7 @@ af.mock_context({ id = "n1", nodes = { "n1", "n2" } }, function()
   %s
 end)
 ]],
+  test = 'local t = require "af.test"\n%s',
   party = [[
 local Sync = af.event("sync", { round = af.integer })
 return af.flow { name = "example", args = { round = af.optional(af.integer, 1) },
@@ -124,7 +126,7 @@ local function example_of(entry)
   local frame = assert(around[entry.place], entry.place)
   local before, after = frame:match("^(.-)%%s(.*)$")
   local text = before .. entry.example .. after
-  return text:find('require "af"', 1, true) and text or 'local af = require "af"\n' .. text
+  return text:find('require "af', 1, true) and text or 'local af = require "af"\n' .. text
 end
 
 local commands = {
@@ -142,11 +144,13 @@ local commands = {
   end,
   examples = function(folder)
     for _, entry in ipairs(entries) do
-      local path = ("%s/%s.lua"):format(folder, (entry.name:gsub(":", ".")))
+      local path = ("%s/%s%s.lua"):format(folder, entry.name:gsub(":", "."),
+        entry.place == "test" and "_test" or "")
       if entry.example then spill(path, example_of(entry)) end
     end
   end,
-  c = function(path) spill(path, writer.c(entries)) end,
+  text = function() io.write(writer.text(entries)) end,
+  c = function(path) spill(path, writer.c(io.read("a"))) end,
   man = function(folder)
     local header = assert(slurp(here .. "/../../runtime/base/version.h"))
     local date = header:match('AF_VERSION_DATE "(.-)"')

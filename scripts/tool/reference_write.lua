@@ -97,19 +97,23 @@ function writer.plain(entry)
   return table.concat(out, "\n") .. "\n"
 end
 
-local function quote_c(text)
-  return '"' .. text:gsub('[\\"?]', "\\%0"):gsub("\n", "\\n") .. '\\0"'
+---What `afrun help` prints: names and texts, one after the other.
+function writer.text(entries)
+  local out = {}
+  for _, entry in ipairs(entries) do
+    out[#out + 1] = entry.name .. "\0" .. writer.plain(entry) .. "\0"
+  end
+  return table.concat(out) .. "\0"
 end
 
----A C file of them: names and texts, one after the other.
-function writer.c(entries)
-  local out = { '#include "cli/reference.h"\n\nconst char af_reference[] =' }
-  for _, entry in ipairs(entries) do
-    out[#out + 1] = ("    %s\n    %s"):format(quote_c(entry.name),
-      quote_c(writer.plain(entry)))
+---That, packed by gzip, as a C file.
+function writer.c(bytes)
+  local out = { '#include "cli/reference.h"\n\nconst unsigned char af_reference_packed[] = {' }
+  for i = 1, #bytes do
+    out[#out + 1] = ((i % 24 == 1) and "\n    " or "") .. bytes:byte(i) .. ","
   end
-  out[#out + 1] = '    "";\n'
-  return table.concat(out, "\n")
+  return ("%s\n};\nconst unsigned int af_reference_packed_len = %d;\n"):format(table.concat(out),
+    #bytes)
 end
 
 -- Pages of man. ----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a flow for real: for_real.py AFRUN FLOW. Each party of its mock run is a process of its own over local:, under
+"""Runs a flow for real: for_real.py AFRUN FLOW [OPTION…]. Each party of its mock run is a process of its own over local:, under
 the same node's name. Who was done in mock must end with 0; the others rest, and must end well by SIGINT then."""
 import json
 import os
@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 
-afrun, flow = sys.argv[1], os.path.abspath(sys.argv[2])
+afrun, flow, options = sys.argv[1], os.path.abspath(sys.argv[2]), sys.argv[3:]
 PATIENCE_S = 60
-mock = json.loads(subprocess.run([afrun, flow, "--mock", "--json"], stdout=subprocess.PIPE, check=True).stdout)
+mock = json.loads(subprocess.run([afrun, flow, "--mock", "--json", *options], stdout=subprocess.PIPE, check=True).stdout)
 parties = mock["party_list"]
 roles = {}
 for party in parties:
@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as folder:
         for node in ids:
             processes[node] = subprocess.Popen(
                 [afrun, flow, "--bus", "local:" + folder + "/bus.db", "--task", "t", "--role", role, "--node", node,
-                 "--peers", peers], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                 "--peers", peers, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     failed = []
     for node in done + [party["id"] for party in parties if party["id"] not in done]:
         if node not in done:

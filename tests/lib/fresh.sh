@@ -163,7 +163,7 @@ try_package() {
 
 try_arm64() {
     local packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross lua5.4 make pkg-config qemu-user-static"
-    packages+=" $(tests/lib/deps.sh --list build | grep -E '^lib.*-dev$|^lua-cjson-dev$' | grep -v libc6 | sed 's/$/:arm64/' | xargs)"
+    packages+=" $(tests/lib/deps.sh --list build | grep -E '^lib.*-dev$|^lua-cjson-dev$|^zlib1g-dev$' | grep -v libc6 | sed 's/$/:arm64/' | xargs)"
     put_sources bookworm
     inside bookworm root "dpkg --add-architecture arm64 && apt-get update -qq &&
         apt-get install -y -qq --no-install-recommends $packages" || { skip arm64 "$(tail -n 1 "$log")" && return; }

@@ -33,6 +33,12 @@ for _, name in ipairs { "id", "role", "data", "state", "args", "contractor", "ta
 LUA
 AFRUN_SCRIPTS=$folder/scripts "$afrun" "$folder/walk.lua" --mock 2>/dev/null | sed '$d' >"$folder/found"
 
+cat >"$folder/walk_test.lua" <<'LUA'
+local t = require "af.test"
+for name in pairs(t) do t.test("t." .. name, function() end) end
+LUA
+"$afrun" test "$folder/walk_test.lua" | sed -n 's/.*\(t\.[a-z]*\)$/\1/p' >>"$folder/found"
+
 # keys FILE TABLE NAME: the keys of a table in the library's source are what stands behind NAME.
 keys() {
     lua5.4 - "$@" <<'LUA' >>"$folder/found"
@@ -50,6 +56,8 @@ keys patterns.lua ask_kinds ask_options
 keys patterns.lua suspect_kinds suspect_options
 keys task_message_contractor.lua event_options contract_events_options
 keys task_message_contractor.lua info_names info
+keys test.lua shown tested
+keys test.lua party_options test_party_options
 keys data_channel.lua send_options send_options
 keys data_channel.lua receive_options receive_options
 keys data_channel.lua sending_options sending_options
@@ -63,7 +71,7 @@ comm -23 "$folder/found" "$folder/told" | while read -r name; do
         "then: lua5.4 scripts/tool/reference.lua write"
 done
 # Told and not found; what no walk can see (values that a call gives, names that a class has from another) is left out.
-comm -13 "$folder/found" "$folder/told" | grep -E '^(af|party|flow|role|state|part|[a-z_]+_options|info)\..' |
+comm -13 "$folder/found" "$folder/told" | grep -E '^(af|t|tested|party|flow|role|state|part|[a-z_]+_options|info)\..' |
     grep -vxE 'flow\.migrate|af\.(TaskContractor|data_channel)\.task_id|af\.TaskMessageEventFactory\..*|.*\.CHANNEL' | while read -r name; do
     echo "$name is told of in scripts/af/_meta/af.lua, and is not there"
 done
@@ -72,7 +80,10 @@ done
 
 mkdir "$folder/examples"
 lua5.4 scripts/tool/reference.lua examples "$folder/examples"
+cp flows/sync_state.lua "$folder/examples"
 cd "$folder/examples" || exit 2
 for example in *.lua; do
-    "$afrun" "$example" --mock >"$folder/out" 2>&1 || { echo "the example of ${example%.lua} does not run:" && head -n 5 "$folder/out"; }
+    words=("$example" --mock)
+    [[ $example != *_test.lua ]] || words=(test "$example")
+    "$afrun" "${words[@]}" >"$folder/out" 2>&1 || { echo "the example of ${example%.lua} does not run:" && head -n 5 "$folder/out"; }
 done

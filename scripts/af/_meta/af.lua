@@ -4,7 +4,8 @@
 --- For editors (LuaLS), never loaded. scripts/tool/reference.lua makes of it REFERENCE.md, the pages of
 --- man, the texts of `afrun help NAME` and luacheck's list of names; the Chinese texts are in zh.lua.
 --- A fence says in which place its example runs: `lua` is a script or a flow, `lua party` stands in a
---- handler, `lua contractor` in a script of the node n1 of the task's nodes n1 and n2.
+--- handler, `lua contractor` in a script of the node n1 of the task's nodes n1 and n2, `lua test` in a test beside
+--- sync_state.lua.
 
 ---What flows and scripts require: `local af = require "af"`. Its tables and classes are read-only, and a
 ---name that it does not have is an error where it is read.
@@ -2143,6 +2144,142 @@ function af.crypto.shamir.split(secret, options) end
 ---@param threshold integer
 ---@return string? secret
 function af.crypto.shamir.combine(shares, threshold) end
+
+-- Tests. -----------------------------------------------------------------------------------------
+
+---What files called `*_test.lua` require, which `afrun test` runs: `local t = require "af.test"`. t.run and t.check
+---stand by themselves, or within a case.
+---```lua test
+---t.test("the first query is answered", function()
+---  local a = t.party("sync_state.lua", "initiator",
+---    { id = "a", nodes = { initiator = { "a" }, participant = { "p1" } } })
+---  a:receive(a.events.query { querier = "p1" }, "p1")
+---  t.equal(a.sent[1].event.type, "sync")
+---end)
+---```
+---@class af.test
+local t = {}
+
+---A case: a sentence about behaviour, and what must go without an error.
+---Raises: within another case.
+---```lua test
+---t.test("one and one is two", function() t.equal(1 + 1, 2) end)
+---```
+---@param name string
+---@param fn fun()
+function t.test(name, fn) end
+
+---Raises where two values differ, however deep, and names the place.
+---```lua test
+---t.test("lists are compared by their items", function() t.equal({ 1, { a = 2 } }, { 1, { a = 2 } }) end)
+---```
+---@param got any
+---@param expected any
+---@param what? string  how the value is called in the message
+function t.equal(got, expected, what) end
+
+---Raises unless fn raises an error in whose message the text stands.
+---```lua test
+---t.test("an event has its type", function()
+---  local a = t.party("sync_state.lua", "initiator")
+---  t.raises("expected a non-empty string", function() return a.events.query { querier = "" } end)
+---end)
+---```
+---@param text string
+---@param fn fun()
+---@return string message
+function t.raises(text, fn) end
+
+---The options of t.party.
+---```lua test
+---t.test("it starts", function()
+---  local a = t.party("sync_state.lua", "initiator", { args = { round = 3 } })
+---  t.equal(a.state, "waiting_query")
+---end)
+---```
+---@class af.TestPartyOptions
+---@field id? string  absent: the first of the role's nodes
+---@field nodes? table<string, string[]>  IDs by role; absent: this party alone
+---@field args? table  the flow's arguments
+local test_party_options = {}
+
+---A party by itself, started: its first step is done.
+---Raises: an option that does not exist, a flow that does not load, what its first step raises.
+---```lua test
+---t.test("it waits for a query", function()
+---  t.equal(t.party("sync_state.lua", "initiator").state, "waiting_query")
+---end)
+---```
+---@param flow string  its file, beside the test
+---@param role string
+---@param options? af.TestPartyOptions
+---@return af.PartyUnderTest
+function t.party(flow, role, options) end
+
+---A party under test, read-only; after each step it shows what that step did.
+---```lua test
+---t.test("nothing is sent at first", function()
+---  local a = t.party("sync_state.lua", "initiator")
+---  t.equal(a.sent, {})
+---  t.equal(a.ended, nil)
+---end)
+---```
+---@class af.PartyUnderTest
+---@field state string
+---@field data table
+---@field sent { to: string[], event: af.Event }[]  by its last step
+---@field logged string[]  by its last step
+---@field deadlines table<string, number>  seconds that are left; `after` is the state's own
+---@field ended? "done"|"failed"  nil: it has not
+---@field result? any  of af.done
+---@field reason? string  of af.fail
+---@field events table<string, af.EventType>  the flow's event types by name
+local tested = {}
+
+---Gives the party an event, as if a node had sent it.
+---Raises: what the handler raises; an event that the party's state does not expect; a node that is not of the task.
+---```lua test
+---t.test("a query is answered", function()
+---  local a = t.party("sync_state.lua", "initiator",
+---    { id = "a", nodes = { initiator = { "a" }, participant = { "p1" } } })
+---  a:receive(a.events.query { querier = "p1" }, "p1")
+---  t.equal(a.state, "waiting_response")
+---end)
+---```
+---@param event af.Event  made by party.events.NAME { … }
+---@param from? string  a node of the task; absent: the bus cannot tell
+function tested:receive(event, from) end
+
+---Has a timer fire: time moves to where it is due.
+---Raises: a timer that is not armed; what the handler raises.
+---```lua test
+---t.test("a participant asks again", function()
+---  local p = t.party("sync_state.lua", "participant",
+---    { id = "p1", nodes = { initiator = { "a" }, participant = { "p1" } } })
+---  p:fire "after"
+---  t.equal(p.sent[1].event.type, "query")
+---end)
+---```
+---@param timer string  "after", or a deadline's name
+function tested:fire(timer) end
+
+---Runs a flow as `afrun run --mock` does, and fails as that fails.
+---Raises: what the run has found.
+---```lua test
+---t.run("sync_state.lua", { seeds = 20, drop = 0.05 })
+---```
+---@param flow string  its file, beside the test
+---@param options? table  those of the command: { seeds = 100, drop = 0.05, parties = { client = 3 } }; args
+function t.run(flow, options) end
+
+---Checks a flow as `afrun check` does, and fails unless that is exhaustive, without a violation.
+---Raises: what the check has found.
+---```lua test
+---t.check("sync_state.lua", { parties = { participant = 1 } })
+---```
+---@param flow string  its file, beside the test
+---@param options? table  those of the command: { drop = 1 }; args
+function t.check(flow, options) end
 
 -- Lua's own, where ours differ. ------------------------------------------------------------------
 

@@ -204,6 +204,18 @@ local names = {
   ["af.crypto.shamir"] = "Shamir 秘密共享，逐字节进行。",
   ["af.crypto.shamir.split"] = "把秘密拆成若干份，其中任意 threshold 份可以还原，更少则得不到任何信息。出错：份数不在 1 到 255 之间，或门限大于份数。",
   ["af.crypto.shamir.combine"] = "由若干份还原秘密；份数不够、重复或格式不符时返回 nil。",
+  -- 测试
+  ["t"] = "名为 `*_test.lua` 的文件所引入的测试库，由 `afrun test` 运行：`local t = require \"af.test\"`。t.run 与 t.check 可以单独写，也可以写在某个用例里。",
+  ["t.test"] = "一个用例：一句说明行为的话，以及应当不出错的函数。出错：写在另一个用例里面。",
+  ["t.equal"] = "两个值不同（逐层比较）时报错，并指出不同之处。what 是错误信息里对该值的称呼。",
+  ["t.raises"] = "要求 fn 报错，并且错误信息含有给定的文字；返回该错误信息。",
+  ["test_party_options"] = "t.party 的选项：id 缺省为该角色的第一个节点；nodes 按角色给出各节点的 ID，缺省只有自己；args 是流程的参数。",
+  ["t.party"] = "单独一个已启动的参与方：它的第一步已经执行。flow 是测试旁边的流程文件。出错：选项不存在、流程无法加载、第一步报错。",
+  ["tested"] = "被测试的参与方，只读；每一步之后显示这一步做了什么：sent 发送了什么，logged 记了什么日志，deadlines 各定时器剩余的秒数（`after` 是状态自己的），ended 是否结束，result 与 reason 是结果与原因，events 是流程的事件类型。",
+  ["tested:receive"] = "交给参与方一个事件，如同某个节点发来的一样。出错：处理函数报错；所处状态没有料到该事件；from 不是任务的节点。",
+  ["tested:fire"] = "让一个定时器到时，时间随之前进。出错：该定时器没有启动；处理函数报错。",
+  ["t.run"] = "如同 `afrun run --mock` 那样运行一个流程，它失败则失败。options 是该命令的选项。",
+  ["t.check"] = "如同 `afrun check` 那样检查一个流程；除非穷尽且没有违反，否则失败。options 是该命令的选项。",
   -- 与标准 Lua 不同之处
   ["math.random"] = "同 Lua，但由运行的种子产生，一个种子对应一次运行：因此不可用于秘密、密钥、nonce 或隐私保护，那些请用 af.crypto.random。出错：在文件加载期间调用。",
   ["pairs"] = "同 Lua，但按键的顺序：数、字符串、布尔值，然后是按名字排序的事件类型。出错：其他种类的键。",
@@ -224,6 +236,7 @@ return {
     ["Data channel and programs"] = "数据通道与外部程序",
     ["Vectors"] = "向量",
     ["Crypto"] = "密码学",
+    ["Tests"] = "测试",
     ["Lua's own, where ours differ"] = "与标准 Lua 不同之处",
   },
 }
