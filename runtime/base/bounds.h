@@ -105,6 +105,21 @@
 #define AF_BUS_HTTP_TOKEN_BYTES_MAX 8192          /* its token goes into a header */
 #define AF_BUS_HTTP_COOKIES_MAX 20
 
+/* Sidecars: what is kept for a service that is away. */
+#define AF_SIDECAR_CONTRACTS_MAX 100000 /* in the outbox: a task may have a quarter of … */
+#define AF_SIDECAR_BYTES_MAX (INT64_C(1) << 30) /* … these, and of their bytes */
+#define AF_SIDECAR_SHARES 4
+#define AF_SIDECAR_TASKS_MAX 1000                      /* that have something in it */
+#define AF_SIDECAR_DEAD_MAX 10000                      /* dead letters that are kept … */
+#define AF_SIDECAR_DEAD_BYTES_MAX (INT64_C(256) << 20) /* … and their bytes: the oldest go */
+#define AF_SIDECAR_QUEUES_MAX 1000                     /* idle ones that are remembered */
+#define AF_SIDECAR_PASS_NS (5 * AF_S_NS)   /* that a client waits for the hub, not for the outbox */
+#define AF_SIDECAR_MEMBERS_NS AF_S_NS      /* the same, where the node list is known */
+#define AF_SIDECAR_LEASE_NS (60 * AF_S_NS) /* of what plain clients are being given */
+#define AF_SIDECAR_FILES_BYTES_MAX                                                                 \
+    (2 * AF_BUS_FILE_BYTES_MAX) /* of fetched files: the oldest go                                 \
+                                 */
+
 /* Links: how a party waits for its bus. */
 #define AF_LINK_POSTS_MAX 64                    /* contracts of one push */
 #define AF_LINK_LEASE_NS (15 * AF_S_NS)         /* a party that was killed is missed so long */
@@ -131,6 +146,7 @@
 #define AF_SERVE_TOKENS_BYTES_MAX (64u << 20) /* the file */
 #define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */
 #define AF_SERVE_ANSWERS_BYTES_MAX (INT64_C(256) << 20) /* not yet read by who asked */
+#define AF_SERVE_HOLD_MAX_NS AF_S_NS                    /* that a plain poll may be held */
 #define AF_SERVE_SESSIONS_MAX 1000     /* logins to the task manager; the oldest goes */
 #define AF_SERVE_SESSION_S (12 * 3600) /* that a login lasts */
 #define AF_SERVE_BUNDLES_MAX 10000     /* bundles kept for launches */

@@ -16,17 +16,39 @@
 
 static const struct af_bus_driver *const drivers[] = {&af_bus_local, &af_bus_http};
 
-struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
-                           const struct af_bus_options *options, struct af_failure *why)
+static const struct af_bus_driver *find_driver(const char *url)
 {
     for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
         if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
-            return drivers[i]->open(url, loop, options, why);
-    if (strncmp(url, "https:", 6) == 0)
-        return af_bus_http.open(url, loop, options, why);
-    af_failure_set(why, AF_FAILURE_USAGE, url,
-                   "is no bus; expected local:FILE, http://HOST:PORT or https://HOST:PORT");
-    return NULL;
+            return drivers[i];
+    return strncmp(url, "https:", 6) == 0 ? &af_bus_http : NULL;
+}
+
+const char *af_bus_file_of(const char *url)
+{
+    const struct af_bus_driver *driver = find_driver(url);
+    return driver != NULL && driver->is_file ? url + strlen(driver->scheme) : NULL;
+}
+
+bool af_bus_is_distant(const char *url)
+{
+    const struct af_bus_driver *driver = find_driver(url);
+    return driver != NULL && !driver->is_file;
+}
+
+struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
+                           const struct af_bus_options *options, struct af_failure *why)
+{
+    const struct af_bus_driver *driver = find_driver(url);
+    if (driver == NULL) {
+        af_failure_set(why, AF_FAILURE_USAGE, url,
+                       "is no bus; expected local:FILE, http://HOST:PORT or https://HOST:PORT");
+        return NULL;
+    }
+    struct af_bus *bus = driver->open(url, loop, options, why);
+    if (bus == NULL || options->outbox == NULL)
+        return bus;
+    return af_bus_sidecar_open(bus, options, why);
 }
 
 void af_bus_close(struct af_bus *bus)
@@ -189,6 +211,12 @@ void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_
     bus->driver->ack(bus, acks, done, arg);
 }
 
+void af_bus_written(struct af_bus *bus, const struct af_bus_take *which, bool ok)
+{
+    if (bus->driver->written != NULL)
+        bus->driver->written(bus, which, ok);
+}
+
 void af_bus_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
                    void *arg)
 {
@@ -267,6 +295,19 @@ bool af_bus_commits(struct af_bus *bus, struct af_histogram *times)
     if (bus->driver->commits == NULL)
         return false;
     bus->driver->commits(bus, times);
+    return true;
+}
+
+const char *af_bus_files(const struct af_bus *bus)
+{
+    return bus->driver->files(bus);
+}
+
+bool af_bus_outbox(const struct af_bus *bus, struct af_bus_outbox *outbox)
+{
+    if (bus->driver->outbox == NULL)
+        return false;
+    bus->driver->outbox(bus, outbox);
     return true;
 }
 

@@ -63,8 +63,10 @@ struct af_bus_item {
 struct af_bus_result {
     enum af_bus_code code;
     const char *why;  /* unless OK: in words for people, without secrets */
+    bool elsewhere;   /* it is not the bus that says so, but a proxy, or a certificate on the way */
     int64_t retry_ns; /* of FULL: how soon it is worth trying again, 0 unknown */
     bool held;        /* of a take without items: another process of the node has the leases */
+    bool unwritten;   /* of a take: af_bus_written() must tell what became of its items */
     const char *const *uuids;            /* publish: one for each post */
     const struct af_bus_item *items;     /* take */
     const struct af_bus_member *members; /* members */
@@ -93,14 +95,15 @@ struct af_bus_post {
 
 struct af_bus_take {
     const char *task, *channel, *node;
-    const char *holder;      /* who of the node takes: one at a time has leases; NULL: "" */
-    int64_t lease_ns;        /* 0: consume what is handed out */
-    int64_t wait_ns;         /* how long to wait for a first contract, 0: not at all */
-    size_t max;              /* contracts, 1 to AF_BUS_TAKE_MAX */
-    bool release;            /* of an ack: give the rest back, to be handed out again at once */
-    bool again;              /* hand out all that is not acknowledged, as if the leases had run out:
-                                the holder lost an answer */
-    const char *const *acks; /* uuids that are done with, before anything is handed out */
+    const char *holder; /* who of the node takes: one at a time has leases; NULL: "" */
+    int64_t lease_ns;   /* 0: consume what is handed out */
+    int64_t wait_ns;    /* how long to wait for a first contract, 0: not at all */
+    size_t max;         /* contracts, 1 to AF_BUS_TAKE_MAX */
+    bool release;       /* of an ack: give the rest back, to be handed out again at once */
+    bool sent;          /* of a revive: what the node has sent by a sidecar, and the hub refused */
+    bool again;         /* hand out all that is not acknowledged, as if the leases had run out:
+                           the holder lost an answer */
+    const char *const *acks;    /* uuids that are done with, before anything is handed out */
     const char *const *reasons; /* NULL, or for each of them: NULL; or why the node cannot read it,
                                    which makes it a dead letter of the task */
     size_t ack_count;
@@ -172,7 +175,13 @@ struct af_bus_options {
     size_t member_count;
     const char *files;              /* where files are kept, NULL: beside the bus's own */
     const struct af_config *config; /* tokens and certificates, or NULL; borrowed */
+    const char *outbox; /* the file of a sidecar, of a node and a distant bus; or NULL: none */
 };
+
+/* The file in which the bus of a URL keeps its contracts, as the URL names it; NULL: it keeps them
+ * elsewhere, or there is no such. And whether the bus is a service, perhaps far away. */
+const char *af_bus_file_of(const char *url);
+bool af_bus_is_distant(const char *url);
 
 /* Opens `local:FILE`, `http://…` or `https://…`. Returns NULL with *why filled: no such bus, the
  * file cannot be opened, or is of a newer version. */
@@ -200,7 +209,12 @@ void af_bus_cancel(struct af_bus *bus, uint64_t ticket);
 void af_bus_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                 void *arg);
 
-/* Hands out again, by hand, what the node has refused: the dead letters that acks name, or all. */
+/* Whether the answer which holds what a take without a lease has handed out (`acks`) was written.
+ * For results that are `unwritten`; nobody is told. */
+void af_bus_written(struct af_bus *bus, const struct af_bus_take *which, bool ok);
+
+/* Hands out again, by hand, what the node has refused (`sent`: sends again what the hub has refused
+ * of it): the dead letters that acks name, or all. */
 void af_bus_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
                    void *arg);
 
@@ -265,6 +279,23 @@ const struct af_bus_times *af_bus_times(const struct af_bus *bus);
 /* Sets *times to how long its commits took; false: it keeps no file of its own. */
 bool af_bus_commits(struct af_bus *bus, struct af_histogram *times);
 
+/* With what the URLs of its files begin, up to the task's name. */
+const char *af_bus_files(const struct af_bus *bus);
+
+/* How a sidecar is doing. */
+struct af_bus_outbox {
+    bool reachable;     /* the hub answered when it was asked last */
+    int64_t since_s;    /* since when it does or does not: since 1970 */
+    const char *error;  /* what it or the way to it last said, or NULL; borrowed */
+    uint64_t contracts; /* that wait for it */
+    uint64_t bytes;     /* of theirs */
+    uint64_t dead;      /* what it has refused: dead letters */
+    int64_t oldest_s;   /* how long the first of those that wait has, 0: none waits */
+};
+
+/* Sets *outbox; false: the bus is no sidecar. */
+bool af_bus_outbox(const struct af_bus *bus, struct af_bus_outbox *outbox);
+
 /* Appends the type of an item's content, "" where it has none; false: it is no JSON object. */
 bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 
@@ -272,6 +303,7 @@ bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 
 struct af_bus_driver {
     const char *scheme; /* "local:" */
+    bool is_file;       /* what follows it is a file of this machine */
     struct af_bus *(*open)(const char *url, struct af_loop *loop,
                            const struct af_bus_options *options, struct af_failure *why);
     void (*close)(struct af_bus *bus);
@@ -282,6 +314,7 @@ struct af_bus_driver {
     void (*cancel)(struct af_bus *bus, uint64_t ticket);
     void (*ack)(struct af_bus *bus, const struct af_bus_take *acks, af_bus_done_fn *done,
                 void *arg);
+    void (*written)(struct af_bus *bus, const struct af_bus_take *which, bool ok);
     void (*revive)(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
                    void *arg);
     void (*members)(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
@@ -300,6 +333,8 @@ struct af_bus_driver {
     void (*status)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
     int (*leases)(const struct af_bus *bus);
     void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */
+    const char *(*files)(const struct af_bus *bus);
+    void (*outbox)(const struct af_bus *bus, struct af_bus_outbox *outbox); /* NULL: has none */
 };
 
 /* A bus embeds this as its first member, and fills it in open(). */
@@ -310,6 +345,10 @@ struct af_bus {
 };
 
 extern const struct af_bus_driver af_bus_local, af_bus_http;
+
+/* Puts a sidecar before a bus, which is its own from here on, even where it fails. */
+struct af_bus *af_bus_sidecar_open(struct af_bus *hub_take, const struct af_bus_options *options,
+                                   struct af_failure *why);
 
 /* Posts with all that they point to, as long as the arena lives. */
 const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,

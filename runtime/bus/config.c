@@ -50,6 +50,12 @@ void af_config_release(struct af_config *config)
     *config = (struct af_config){0};
 }
 
+bool af_config_is_empty(const struct af_config *config)
+{
+    static const struct af_config nothing;
+    return memcmp(config, &nothing, sizeof nothing) == 0;
+}
+
 static const struct row *find_row(const char *name, size_t len)
 {
     for (size_t i = 0; i < ROW_COUNT; i++)

@@ -16,6 +16,8 @@
 #ifndef AF_CONFIG_H
 #define AF_CONFIG_H
 
+#include <stdbool.h>
+
 struct af_failure;
 
 struct af_config { /* NULL: not given */
@@ -34,6 +36,7 @@ typedef int af_config_other_fn(void *arg, const char *name, const char *value,
                                struct af_failure *why);
 int af_config_read_with(const char *path, struct af_config *config, af_config_other_fn *other,
                         void *arg, struct af_failure *why);
+bool af_config_is_empty(const struct af_config *config);
 void af_config_release(struct af_config *config); /* wipes secrets */
 
 #endif

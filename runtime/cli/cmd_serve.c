@@ -4,6 +4,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/bounds.h"
+#include "bus/config.h"
 #include "bus/members.h"
 #include "base/failure.h"
 #include "base/log.h"
@@ -27,7 +29,8 @@ struct serve_command {
     struct af_bus_member_list members;
     bool help;
     const char *config_path;
-    struct af_arena arena; /* what the file says */
+    struct af_config config; /* and who a sidecar is to its hub */
+    struct af_arena arena;   /* what the file says */
     af_opts_given given;
     int verbosity;
     /* while it runs */
@@ -44,10 +47,19 @@ struct serve_command {
 static const struct af_opt opts[] = {
     {"listen", 0, "ADDR:PORT", "where to listen (default 127.0.0.1:9080); port 0: any free one",
      "Service", AF_OPT_TEXT(OF, serve.listen)},
-    {"bus", 0, "URL", "where contracts live (default local:afrun.db)", "Service",
-     AF_OPT_TEXT(OF, serve.bus_name)},
-    {"config", 0, "FILE", "options of this command, as `name = value` (mode 600)", "Service",
-     AF_OPT_TEXT(OF, config_path)},
+    {"bus", 0, "URL",
+     "where contracts live (default local:afrun.db); http://… or https://…: be the sidecar of "
+     "--node at that service, a hub",
+     "Service", AF_OPT_TEXT(OF, serve.bus_name)},
+    {"config", 0, "FILE",
+     "options of this command, and of a sidecar token, certificates, BASS login, as `name = value` "
+     "(mode 600)",
+     "Service", AF_OPT_TEXT(OF, config_path)},
+    {"state", 0, "FILE",
+     "of a sidecar: where contracts wait while the hub is away (default afrun-sidecar.db)",
+     "Service", AF_OPT_TEXT(OF, bus.outbox)},
+    {"hold", 0, "T", "hold a plain poll so long where nothing is there, at most 1s (default 0)",
+     "Service", AF_OPT_DURATION(OF, serve.hold_ns, 0)},
     {"files", 0, "DIR", "where files are kept (default: beside the bus's file)", "Service",
      AF_OPT_TEXT(OF, serve.files)},
     {"shared-disk", 0, "DIR",
@@ -104,15 +116,55 @@ static void number_members(struct serve_command *command)
     command->bus.member_count = list->count;
 }
 
+/* A sidecar is one node's, and everything about tasks is its hub's. */
+static int check(struct serve_command *command, struct af_failure *why)
+{
+    const struct af_serve_options *serve = &command->serve;
+    const struct af_config *config = &command->config;
+    bool is_sidecar = af_bus_is_distant(serve->bus_name);
+    const char *misplaced = serve->tokens != NULL        ? "--tokens"
+                            : serve->client_ca != NULL   ? "--client-ca"
+                            : serve->prefix_nodes        ? "--prefix-nodes"
+                            : command->members.count > 0 ? "--members"
+                            : command->bus.open_tasks    ? "--open-tasks"
+                                                         : NULL;
+    if (serve->hold_ns > AF_SERVE_HOLD_MAX_NS)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--hold", "is at most 1s");
+    if (is_sidecar && serve->node == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--bus",
+                              "%s is a service itself, and is served to one node of this machine "
+                              "only: say which by --node",
+                              serve->bus_name);
+    if (is_sidecar && misplaced != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, misplaced,
+                              "is no option of a sidecar: the service at %s knows tasks and nodes",
+                              serve->bus_name);
+    if (!is_sidecar && command->bus.outbox != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--state",
+                              "is for a sidecar, whose --bus is another service");
+    if (!is_sidecar && !af_config_is_empty(config))
+        return af_failure_set(why, AF_FAILURE_USAGE, command->config_path,
+                              "holds who we are to a service (token, certificate, login), which "
+                              "afrun serve has no use for unless its --bus is one");
+    if (is_sidecar && command->bus.outbox == NULL)
+        command->bus.outbox = "afrun-sidecar.db";
+    command->bus.node = is_sidecar ? serve->node : NULL;
+    command->bus.config = config;
+    return 0;
+}
+
 /* Files are given to the bus by renaming, so its folder is named here, and is there. */
 static char *prepare_files(struct serve_command *command, struct af_failure *why)
 {
-    const char *bus = command->serve.bus_name, *given = command->serve.files;
+    const char *bus = af_bus_file_of(command->serve.bus_name), *given = command->serve.files;
     struct af_buf path = AF_BUF_EMPTY;
     if (given != NULL)
         af_buf_append_string(&path, given);
     else
-        af_buf_printf(&path, "%s.files", strncmp(bus, "local:", 6) == 0 ? bus + 6 : "afrun");
+        af_buf_printf(&path, "%s.files",
+                      bus != NULL                   ? bus
+                      : command->bus.outbox != NULL ? command->bus.outbox
+                                                    : "afrun");
     char *files = af_buf_take(&path);
     if (mkdir(files, 0700) != 0 && errno != EEXIST)
         af_failure_set(why, AF_FAILURE_USAGE, files, "cannot be made: %s", strerror(errno));
@@ -182,10 +234,7 @@ static int serve(struct serve_command *command, struct af_failure *why)
     command->loop = af_loop_ev_new(why);
     if (command->loop == NULL)
         return -1;
-    if (strncmp(command->serve.bus_name, "http", 4) == 0)
-        af_failure_set(why, AF_FAILURE_USAGE, "--bus", "a service does not serve another service");
-    else
-        bus = af_bus_open(command->serve.bus_name, command->loop, &command->bus, why);
+    bus = af_bus_open(command->serve.bus_name, command->loop, &command->bus, why);
     if (bus != NULL)
         command->service = af_serve_new(command->loop, bus, &command->serve, why);
     if (command->service != NULL)
@@ -210,12 +259,13 @@ static int run(int argc, char **argv, struct af_failure *why)
     }
     if (others > 0)
         af_failure_set(why, AF_FAILURE_USAGE, argv[0], "serve takes options only");
-    const struct af_opts_file file = {&row, &command, command.given, &command.arena, NULL};
+    const struct af_opts_file file = {&row, &command, command.given, &command.arena,
+                                      &command.config};
     if (why->kind == AF_FAILURE_NONE && command.config_path != NULL)
         af_opts_read_file(command.config_path, &file, why);
     af_log_set_verbosity(command.verbosity);
     char *files = NULL;
-    if (why->kind == AF_FAILURE_NONE) {
+    if (why->kind == AF_FAILURE_NONE && check(&command, why) == 0) {
         number_members(&command);
         files = prepare_files(&command, why);
     }
@@ -224,6 +274,7 @@ static int run(int argc, char **argv, struct af_failure *why)
     free(files);
     af_bus_members_release(&command.members);
     af_arena_release(&command.arena);
+    af_config_release(&command.config);
     return why->kind == AF_FAILURE_NONE ? 0 : -1;
 }
 

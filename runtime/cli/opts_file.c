@@ -11,11 +11,9 @@ static int refuse_name(const struct af_opts_file *file, struct af_failure *why)
 {
     return af_failure_set(why, AF_FAILURE_USAGE, "",
                           "unknown name; known are the long options of afrun %s (see afrun %s "
-                          "--help)%s",
-                          file->command->name, file->command->name,
-                          file->config == NULL ? ""
-                                               : ", token, ca, certificate, key, bass_url, "
-                                                 "bass_user, bass_password, bass_captcha");
+                          "--help), token, ca, certificate, key, bass_url, bass_user, "
+                          "bass_password, bass_captcha",
+                          file->command->name, file->command->name);
 }
 
 /* A line that is no secret: an option of the command by its long name. */
@@ -36,21 +34,7 @@ static int set_from_line(void *arg, const char *name, const char *value, struct 
                        opt->arg == NULL ? NULL : af_arena_string(file->arena, value), why);
 }
 
-static bool holds_anything(const struct af_config *config)
-{
-    static const struct af_config nothing;
-    return memcmp(config, &nothing, sizeof nothing) != 0;
-}
-
 int af_opts_read_file(const char *path, const struct af_opts_file *file, struct af_failure *why)
 {
-    struct af_config unused = {0}, *config = file->config == NULL ? &unused : file->config;
-    int result = af_config_read_with(path, config, set_from_line, (void *)(uintptr_t)file, why);
-    if (result == 0 && holds_anything(&unused))
-        result = af_failure_set(why, AF_FAILURE_USAGE, path,
-                                "holds who we are to a service (token, certificate, login), which "
-                                "afrun %s has no use for",
-                                file->command->name);
-    af_config_release(&unused);
-    return result;
+    return af_config_read_with(path, file->config, set_from_line, (void *)(uintptr_t)file, why);
 }

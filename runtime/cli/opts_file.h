@@ -15,7 +15,7 @@ struct af_opts_file {
     void *target;             /* the command's options */
     af_opts_given given;      /* on the command line: these win */
     struct af_arena *arena;   /* values live there */
-    struct af_config *config; /* zeroed; NULL: the command has no use for tokens and logins */
+    struct af_config *config; /* zeroed */
 };
 
 /* Reads it. A flag is written `name = true`; `config` and `help` have no place in it. Returns -1

@@ -98,6 +98,11 @@ int64_t af_exchange_body_length(const struct af_exchange *exchange)
     return exchange->body_length;
 }
 
+bool af_exchange_is_sent(const struct af_exchange *exchange)
+{
+    return exchange->is_sent;
+}
+
 void af_exchange_set_data(struct af_exchange *exchange, void *data)
 {
     exchange->data = data;
@@ -360,11 +365,12 @@ void af_http_exchange_completed(void *arg, struct MHD_Connection *connection, vo
 {
     struct af_http_server *server = arg;
     struct af_exchange *exchange = *context;
-    (void)connection, (void)code;
+    (void)connection;
     server->step_count++;
     if (exchange == NULL)
         return;
     *context = NULL;
+    exchange->is_sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     server->options.owner.end(server->options.owner.arg, exchange);
     af_http_body_release(exchange);
     server->answer_bytes -= exchange->answer_bytes;

@@ -142,6 +142,9 @@ void af_exchange_answer(struct af_exchange *exchange, int status, const char *co
 void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t size_bytes,
                              const char *content_type);
 
+/* Whether all of the answer was given to the connection; known when the exchange ends. */
+bool af_exchange_is_sent(const struct af_exchange *exchange);
+
 /* For the owner's own data. */
 void af_exchange_set_data(struct af_exchange *exchange, void *data);
 void *af_exchange_data(const struct af_exchange *exchange);

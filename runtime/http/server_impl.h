@@ -94,7 +94,7 @@ struct af_exchange {
     int64_t started_ns, body_length, received_bytes, max_bytes, answer_bytes;
     enum exchange_stage stage;
     enum exchange_body body;
-    bool is_suspended, is_refused, is_told_gone;
+    bool is_suspended, is_refused, is_told_gone, is_sent;
     enum af_exchange_refusal refusal;
     const char *refusal_why;
     struct MHD_Response *response; /* the answer, until it is the library's */

@@ -66,6 +66,42 @@ static void append_base(struct af_buf *out, const struct serve_call *call)
     }
 }
 
+/* The text with all that is `from` as `to`, in the call's arena. */
+static struct serve_bytes replace(struct serve_call *call, const char *text, size_t len,
+                                  const char *from, const char *to)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    const char *at = text, *end = text + len, *found;
+    size_t from_len = strlen(from);
+    while ((found = memmem(at, (size_t)(end - at), from, from_len)) != NULL) {
+        af_buf_append(&out, at, (size_t)(found - at));
+        af_buf_append_string(&out, to);
+        at = found + from_len;
+    }
+    struct serve_bytes result = {text, len};
+    if (at != text && !out.full) {
+        af_buf_append(&out, at, (size_t)(end - at));
+        result = (struct serve_bytes){af_arena_copy(&call->arena, out.data, out.len), out.len};
+    }
+    af_buf_release(&out);
+    return result;
+}
+
+struct serve_bytes af_serve_translate(struct serve_call *call, const char *text, size_t len,
+                                      bool outward)
+{
+    struct serve_bytes result = {text, len};
+    if (!call->serve->is_sidecar || text == NULL || memmem(text, len, "://", 3) == NULL)
+        return result;
+    struct af_buf own = AF_BUF_EMPTY;
+    append_base(&own, call);
+    af_buf_append_string(&own, SERVE_FILES);
+    const char *here = af_buf_text(&own), *there = af_bus_files(call->serve->bus);
+    result = replace(call, text, len, outward ? here : there, outward ? there : here);
+    af_buf_release(&own);
+    return result;
+}
+
 /* ---- Up. ---- */
 
 static bool is_true(const char *text)
@@ -117,13 +153,14 @@ static void kept(void *arg, const struct af_bus_result *result)
         af_serve_bus_error(call, result);
         return;
     }
-    bool is_ours = strncmp(result->text, SERVE_BUS_FILES, sizeof SERVE_BUS_FILES - 1) == 0;
+    const char *files = af_bus_files(call->serve->bus);
+    bool is_ours = strncmp(result->text, files, strlen(files)) == 0;
     struct af_buf url = AF_BUF_EMPTY, out = af_serve_data();
     if (is_ours) {
         append_base(&url, call);
         af_buf_append_string(&url, SERVE_FILES);
     }
-    af_buf_append_string(&url, result->text + (is_ours ? sizeof SERVE_BUS_FILES - 1 : 0));
+    af_buf_append_string(&url, result->text + (is_ours ? strlen(files) : 0));
     af_buf_append_char(&out, '{');
     af_serve_append_text(&out, "task_id", upload->task);
     af_buf_append_char(&out, ',');
@@ -277,7 +314,7 @@ void af_serve_download(struct serve_call *call)
         return;
     }
     struct af_buf url = AF_BUF_EMPTY;
-    af_buf_append_string(&url, SERVE_BUS_FILES);
+    af_buf_append_string(&url, af_bus_files(call->serve->bus));
     append_escaped(&url, task);
     af_buf_printf(&url, "/%s", name);
     struct af_bus_fetch fetch = {

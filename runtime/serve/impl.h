@@ -14,7 +14,6 @@
 #define SERVE_BASE "/fed-service/api/v2"
 #define SERVE_BASS "/alpha-med/fed-bass"
 #define SERVE_FILES "/files/"
-#define SERVE_BUS_FILES "local://" /* what the bus calls them */
 
 struct serve_call;
 struct serve_callers;
@@ -62,6 +61,7 @@ struct af_serve {
     char time_text[32];
     int shared_disk; /* a folder's descriptor, or -1 */
     bool is_loopback, is_stopping;
+    bool is_sidecar; /* another service, a hub, is behind the bus */
 };
 
 /* One exchange. */
@@ -81,7 +81,8 @@ struct serve_call {
     uint64_t ticket;
     struct serve_call *previous, *next;
     bool is_parked;
-    int fd; /* a file that must stay open, or -1 */
+    const struct af_bus_take *unwritten; /* what the bus wants to know the fate of, or NULL */
+    int fd;                              /* a file that must stay open, or -1 */
 };
 
 /* ---- Answers: answer.c. ---- */
@@ -145,6 +146,11 @@ void af_serve_nodelist(struct serve_call *call);
 void af_serve_node_detail(struct serve_call *call);
 void af_serve_progress(struct serve_call *call);
 void af_serve_result(struct serve_call *call);
+
+/* Where the bus is another service, each node knows its files by another address: in a text, those
+ * that this caller knows become the bus' (`outward`), or the bus' become the caller's. */
+struct serve_bytes af_serve_translate(struct serve_call *call, const char *text, size_t len,
+                                      bool outward);
 
 void af_serve_upload(struct serve_call *call);
 void af_serve_admit_upload(struct serve_call *call);

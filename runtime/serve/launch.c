@@ -177,10 +177,16 @@ void af_serve_launch(struct serve_call *call)
     if (launch == NULL)
         return;
     call->request = launch;
+    if (call->serve->is_sidecar) { /* the hub tells the nodes */
+        launch->bundle =
+            af_serve_translate(call, launch->bundle, strlen(launch->bundle), true).bytes;
+        note(call);
+        return;
+    }
     const char *file = strstr(launch->bundle, SERVE_FILES);
     if (file != NULL) {
         struct af_buf url = AF_BUF_EMPTY;
-        af_buf_printf(&url, SERVE_BUS_FILES "%s", file + strlen(SERVE_FILES));
+        af_buf_printf(&url, "%s%s", af_bus_files(call->serve->bus), file + strlen(SERVE_FILES));
         struct af_bus_fetch fetch = {.task = launch->task,
                                      .node = call->node,
                                      .url = af_buf_text(&url),
@@ -205,5 +211,6 @@ static void opened(void *arg, const struct af_bus_result *result)
 void af_serve_open_launches(struct af_serve *serve)
 {
     static const struct af_bus_task task = {.task = AF_BUS_LAUNCH_TASK, .open = true};
-    af_bus_create_task(serve->bus, &task, opened, NULL);
+    if (!serve->is_sidecar)
+        af_bus_create_task(serve->bus, &task, opened, NULL);
 }

@@ -53,8 +53,14 @@ void af_serve_push(struct serve_call *call)
         af_serve_malformed(call);
         return;
     }
-    for (size_t i = 0; i < push->count; i++)
-        push->posts[i].sender = call->node;
+    for (size_t i = 0; i < push->count; i++) {
+        struct af_bus_post *post = &push->posts[i];
+        struct serve_bytes content =
+            af_serve_translate(call, post->content, post->content_len, true);
+        post->sender = call->node;
+        post->content = content.bytes;
+        post->content_len = content.len;
+    }
     call->request = push;
     af_bus_publish(call->serve->bus, push->posts, push->count, pushed, call);
 }
@@ -96,8 +102,9 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
         af_buf_append_char(out, ',');
         af_serve_append_text(out, "sender_id", item->sender);
     }
+    struct serve_bytes content = af_serve_translate(call, item->content, item->content_len, false);
     af_buf_append_string(out, ",\"message_content\":");
-    af_buf_append(out, item->content, item->content_len);
+    af_buf_append(out, content.bytes, content.len);
     af_buf_append_string(out, ",\"message_time\":");
     af_json_write_integer(out, item->time_s);
     if (item->flow_version > 0) {
@@ -142,6 +149,22 @@ static void refuse_crowded(struct serve_call *call)
     af_serve_error(call, 200, 503, "too many large answers are under way; try again");
 }
 
+/* What of the answer the bus will ask for when it was written, or not. */
+static void note_unwritten(struct serve_call *call, const struct af_bus_result *result)
+{
+    const struct serve_pop *pop = call->request;
+    struct af_bus_take *take = af_arena_alloc(&call->arena, sizeof *take);
+    const char **uuids = af_arena_alloc(&call->arena, (result->count + 1) * sizeof *uuids);
+    for (size_t i = 0; i < result->count; i++)
+        uuids[i] = af_arena_string(&call->arena, result->items[i].uuid);
+    *take = (struct af_bus_take){.task = pop->task,
+                                 .channel = pop->channel,
+                                 .node = call->node,
+                                 .acks = uuids,
+                                 .ack_count = result->count};
+    call->unwritten = take;
+}
+
 static void popped(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
@@ -157,6 +180,8 @@ static void popped(void *arg, const struct af_bus_result *result)
         return;
     }
     call->serve->counts.handed_out += result->count;
+    if (result->unwritten)
+        note_unwritten(call, result);
     struct af_buf out = af_serve_data();
     if (pop->max > 0)
         af_buf_append_string(&out, "{\"messages\":[");
@@ -225,6 +250,8 @@ void af_serve_pop(struct serve_call *call)
         return;
     }
     struct af_bus_take take = take_of(call, pop);
+    if (take.wait_ns == 0 && take.lease_ns == 0)
+        take.wait_ns = serve->options.hold_ns;
     if (serve->is_stopping || serve->parked_count >= AF_SERVE_PARKED_MAX)
         take.wait_ns = 0;
     call->ticket = af_bus_take(serve->bus, &take, popped, call);
@@ -269,20 +296,21 @@ static void revived(void *arg, const struct af_bus_result *result)
     af_serve_send(call, &out);
 }
 
-static void revive(struct serve_call *call, const struct serve_pop *again)
+static void revive(struct serve_call *call, const struct serve_pop *again, bool sent)
 {
     if (again == NULL)
         return;
     struct af_bus_take which = take_of(call, again);
+    which.sent = sent;
     af_bus_revive(call->serve->bus, &which, revived, call);
 }
 
 void af_serve_again(struct serve_call *call)
 {
-    revive(call, read_pop(call, af_serve_read_again));
+    revive(call, read_pop(call, af_serve_read_again), false);
 }
 
 void af_serve_admin_again(struct serve_call *call)
 {
-    revive(call, read_pop(call, af_serve_read_admin_again));
+    revive(call, read_pop(call, af_serve_read_admin_again), call->serve->is_sidecar);
 }

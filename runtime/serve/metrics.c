@@ -123,6 +123,22 @@ static void append_totals(struct af_buf *out, const struct totals *totals)
                       "How long the first contract of any queue has waited.", totals->oldest_s);
 }
 
+static void append_outbox(struct af_buf *out, const struct af_bus_outbox *outbox)
+{
+    af_metrics_number(out, "hub_reachable", "gauge",
+                      "Whether the hub behind this sidecar answered when it was asked last.",
+                      outbox->reachable);
+    af_metrics_number(out, "outbox_contracts", "gauge", "Contracts that wait for the hub.",
+                      outbox->contracts);
+    af_metrics_number(out, "outbox_bytes", "gauge", "Bytes of the contracts that wait.",
+                      outbox->bytes);
+    af_metrics_number(out, "outbox_oldest_age_seconds", "gauge",
+                      "How long the first contract of the outbox has waited.",
+                      (uint64_t)outbox->oldest_s);
+    af_metrics_number(out, "outbox_dead_letters", "gauge",
+                      "Contracts of the outbox that the hub has refused.", outbox->dead);
+}
+
 static void measured(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
@@ -143,7 +159,11 @@ static void measured(void *arg, const struct af_bus_result *result)
                       "Contracts given to nodes, again too.", counts->handed_out);
     af_metrics_number(&out, "contracts_acknowledged_total", "counter",
                       "Contracts named as done with.", counts->acknowledged);
-    append_totals(&out, &totals);
+    struct af_bus_outbox outbox;
+    if (af_bus_outbox(serve->bus, &outbox))
+        append_outbox(&out, &outbox);
+    else
+        append_totals(&out, &totals);
     af_metrics_number(&out, "polls_parked", "gauge", "Polls that wait now.", serve->parked_count);
     af_metrics_number(&out, "connections", "gauge", "Connections that are open now.",
                       af_http_server_connections(serve->http));
@@ -173,6 +193,18 @@ void af_serve_status(struct serve_call *call)
                   serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
                   serve->counts.acknowledged, af_metrics_resident_bytes(),
                   serve->is_stopping ? "true" : "false");
+    struct af_bus_outbox outbox;
+    if (af_bus_outbox(serve->bus, &outbox)) {
+        out.len--;
+        af_buf_printf(&out,
+                      ",\"outbox\":{\"hub_reachable\":%s,\"since\":%" PRId64
+                      ",\"contracts\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"oldest_s\":%" PRId64
+                      ",\"dead_letters\":%" PRIu64 ",",
+                      outbox.reachable ? "true" : "false", outbox.since_s, outbox.contracts,
+                      outbox.bytes, outbox.oldest_s, outbox.dead);
+        af_serve_append_text(&out, "error", outbox.error);
+        af_buf_append_string(&out, "}}");
+    }
     af_serve_send(call, &out);
 }
 

@@ -189,6 +189,8 @@ static void on_end(void *arg, struct af_exchange *exchange)
     struct serve_call *call = af_exchange_data(exchange);
     (void)arg;
     af_serve_unpark(call);
+    if (call->unwritten != NULL && call->serve->bus != NULL)
+        af_bus_written(call->serve->bus, call->unwritten, af_exchange_is_sent(exchange));
     if (call->fd >= 0)
         close(call->fd);
     af_arena_release(&call->arena);
@@ -205,6 +207,10 @@ static int check_options(struct af_serve *serve, struct af_failure *why)
         return -1;
     serve->is_loopback = is_loopback == 1;
     bool knows_callers = options->tokens != NULL || options->client_ca != NULL;
+    if (!serve->is_loopback && serve->is_sidecar)
+        return af_failure_set(why, AF_FAILURE_USAGE, options->listen,
+                              "others can reach this address: a sidecar serves its own machine "
+                              "alone");
     if (!serve->is_loopback && !knows_callers)
         return af_failure_set(why, AF_FAILURE_USAGE, options->listen,
                               "others can reach this address: --tokens or --client-ca must say "
@@ -267,7 +273,9 @@ struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,
 {
     struct af_serve *serve = af_mem_zero(1, sizeof *serve);
     serve->loop = loop;
+    struct af_bus_outbox outbox;
     serve->bus = bus;
+    serve->is_sidecar = af_bus_outbox(bus, &outbox);
     serve->options = *options;
     serve->shared_disk = -1;
     serve->time_s = -1;
@@ -319,6 +327,7 @@ void af_serve_free(struct af_serve *serve)
 {
     if (serve == NULL)
         return;
+    serve->bus = NULL; /* it is closed */
     af_http_server_free(serve->http);
     af_serve_callers_free(serve->callers);
     af_serve_reading_release(&serve->reading);

@@ -8,6 +8,7 @@
 #define AF_SERVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct af_bus;
 struct af_failure;
@@ -24,6 +25,7 @@ struct af_serve_options { /* borrowed as long as the service lives; NULL: not gi
     const char *files;       /* a folder that is there, where the bus keeps files too */
     const char *shared_disk; /* a folder of which uploads may name a file */
     const char *bus_name;    /* for people */
+    int64_t hold_ns;         /* how long a plain poll is held where nothing is there */
 };
 
 /* Begins to serve. Returns NULL with *why filled: nobody could call, or everybody beyond this

@@ -6,7 +6,8 @@ cp "$ROOT/flows/sync_state.lua" sync.lua
 check "a trace" "$AFRUN" sync.lua --mock -q --trace run.jsonl
 echo 'x = 1' >script.lua
 printf 'node = n1\nquiet = maybe\n' >bad.conf
-chmod 600 bad.conf
+printf 'token = 0123456789\n' >token.conf
+chmod 600 bad.conf token.conf
 
 # A command line, a bar, what the line on standard error holds.
 while IFS= read -r line; do
@@ -107,7 +108,19 @@ replay no_such.jsonl | no_such.jsonl: cannot be read
 replay run.jsonl sync.lua sync.lua | the run was of 1 file, not 2
 replay run.jsonl --stepp | --stepp: unknown option; did you mean '--step'?
 serve sync.lua | sync.lua: serve takes options only
-serve --bus http://127.0.0.1:1 --prefix-nodes | a service does not serve another service
+serve --bus http://127.0.0.1:1 | --bus: http://127.0.0.1:1 is a service itself, and is served to one node of this machine only: say which by --node
+serve --bus https://hub.example --prefix-nodes | say which by --node
+serve --bus http://127.0.0.1:1 --node n --tokens t | --tokens: is no option of a sidecar: the service at http://127.0.0.1:1 knows tasks and nodes
+serve --bus http://127.0.0.1:1 --node n --client-ca t | --client-ca: is no option of a sidecar
+serve --bus http://127.0.0.1:1 --node n --prefix-nodes | --prefix-nodes: is no option of a sidecar
+serve --bus http://127.0.0.1:1 --node n --members a=x | --members: is no option of a sidecar
+serve --bus http://127.0.0.1:1 --node n --open-tasks | --open-tasks: is no option of a sidecar
+serve --bus http://127.0.0.1:1 --node n --listen 0.0.0.0:0 | a sidecar serves its own machine alone
+serve --bus http://127.0.0.1:1?x=1 --node n | --bus: is the service's address, without a query
+serve --node n --state x.db | --state: is for a sidecar, whose --bus is another service
+serve --node n --config token.conf | token.conf: holds who we are to a service (token, certificate, login), which afrun serve has no use for unless its --bus is one
+serve --node n --hold 2s | --hold: is at most 1s
+serve --bus ftp://x --node n | is no bus; expected local:FILE, http://HOST:PORT or https://HOST:PORT
 serve --members a= | --members: expected role=ID,ID;role=ID, not 'a=': an ID is empty
 serve --members a=x; | --members: expected role=ID,ID;role=ID, not 'a=x;'
 serve --members a=x;b=x | --members: names the node 'x' twice

@@ -98,6 +98,14 @@ expect_error "serve.conf:6: unknown name; known are the long options of afrun se
 printf 'token = 0123456789abcdef\n' >serve.conf
 expect_error "which afrun serve has no use for" 2 "$AFRUN" serve --config serve.conf
 
+# ---- A sidecar, whose hub is away. ----
+start_serve --bus http://127.0.0.1:1 --node n || not_ok "a sidecar starts" "$(cat serve.err)"
+call GET /metrics '' >metrics
+cp metrics sidecar.metrics
+sample afrun_hub_reachable 0
+sample afrun_outbox_contracts 0
+stop_serve
+
 # ---- The same of a node. ----
 mkdir flows && cp "$ROOT/flows/sync_state.lua" flows
 "$AFRUN" node --node i --bus local:bus2.db --flows flows --state i.state --metrics 127.0.0.1:0 >node.out 2>node.err </dev/null &
@@ -143,7 +151,7 @@ for title in "Time of a push, of a pop" "Time of a commit"; do
 done
 for file in alerts.yml dashboard.json; do
     grep -ohE '\b(afrun|process)_[a-z_]+' "$ROOT/runtime/serve/$file" | sed 's/_bucket$//' | sort -u | while read -r name; do
-        grep -q "^# TYPE $name " metrics serve.metrics || echo "$name"
+        grep -q "^# TYPE $name " metrics serve.metrics sidecar.metrics || echo "$name"
     done >unknown
     if [ ! -s unknown ]; then ok "$file names what is told"; else not_ok "$file names what is told" "$(cat unknown)"; fi
 done

@@ -142,6 +142,7 @@ void af_bus_op_refused(struct af_bus_op *op, const struct af_http_answer *answer
 {
     char why[AF_FAILURE_TEXT_MAX];
     struct af_bus_result result = {.why = why};
+    result.elsewhere = envelope == NULL && answer->status != 413;
     if (answer->end != AF_HTTP_ANSWERED) {
         result.code = answer->end == AF_HTTP_UNREACHABLE ? AF_BUS_UNREACHABLE : AF_BUS_INVALID;
         snprintf(why, sizeof why, "%s: %.900s", op->what, answer->why);
@@ -187,6 +188,7 @@ static void answer_came(void *arg, const struct af_http_answer *answer)
     struct af_envelope envelope;
     op->call = NULL;
     memcpy(op->sent_sha256, answer->sent_sha256, sizeof op->sent_sha256);
+    note_service(op->bus, answer, false);
     if (op->raw != NULL) {
         op->raw(op, answer);
         return;
@@ -340,6 +342,18 @@ static int check_url(const char *url, struct af_http_url *origin, struct af_fail
     return 0;
 }
 
+/* As the service names itself to whoever sends it our Host header. */
+static char *files_url(const struct af_http_url *origin, const char *root)
+{
+    const char *authority = strstr(root, "://") + 3;
+    struct af_buf url = AF_BUF_EMPTY;
+    af_buf_printf(&url, "http%s://%s", origin->secure ? "s" : "", origin->host);
+    if (origin->port != (origin->secure ? 443 : 80))
+        af_buf_printf(&url, ":%d", origin->port);
+    af_buf_printf(&url, "%s/files/", authority + strcspn(authority, "/"));
+    return af_buf_take(&url);
+}
+
 static struct af_bus *bus_open(const char *url, struct af_loop *loop,
                                const struct af_bus_options *options, struct af_failure *why)
 {
@@ -367,6 +381,7 @@ static struct af_bus *bus_open(const char *url, struct af_loop *loop,
     bus->config = config;
     bus->leases = -1;
     bus->root = af_mem_copy(url, root_len);
+    bus->files = files_url(&origin, bus->root);
     bus->base = af_mem_alloc(root_len + sizeof API_PATH);
     snprintf(bus->base, root_len + sizeof API_PATH, "%s%s", bus->root, API_PATH);
     if (options->node != NULL && options->node[strcspn(options->node, "\r\n")] == '\0') {
@@ -408,6 +423,7 @@ static void bus_close(struct af_bus *bus)
     }
     free(http->polls);
     free(http->root);
+    free(http->files);
     free(http->node);
     free(http->base);
     wipe(http->authorization);
@@ -419,6 +435,11 @@ static void bus_close(struct af_bus *bus)
 static int bus_leases(const struct af_bus *bus)
 {
     return ((const struct af_bus_http *)bus)->leases;
+}
+
+static const char *bus_files(const struct af_bus *bus)
+{
+    return ((const struct af_bus_http *)bus)->files;
 }
 
 const struct af_bus_driver af_bus_http = {
@@ -435,4 +456,5 @@ const struct af_bus_driver af_bus_http = {
     .get_file = af_bus_http_get_file,
     .tell = af_bus_http_tell,
     .leases = bus_leases,
+    .files = bus_files,
 };

@@ -73,8 +73,9 @@ struct af_http_poll {
 struct af_bus_http {
     struct af_bus head;
     struct af_http_client *client;
-    char *base; /* "http://host:port/fed-service/api/v2" */
-    char *root; /* what was opened, without a slash at its end */
+    char *base;  /* "http://host:port/fed-service/api/v2" */
+    char *root;  /* what was opened, without a slash at its end */
+    char *files; /* with what the service's own files begin */
     struct af_http_url origin;
     const struct af_config *config; /* borrowed; NULL: none */
     char *authorization;            /* the header, or NULL */

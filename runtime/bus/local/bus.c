@@ -437,6 +437,12 @@ static int leases(const struct af_bus *bus)
     return 1;
 }
 
+static const char *files(const struct af_bus *bus)
+{
+    (void)bus;
+    return "local://";
+}
+
 static void commits(struct af_bus *bus, struct af_histogram *times)
 {
     af_group_times(of(bus)->group, times);
@@ -607,6 +613,7 @@ static void close_local(struct af_bus *head)
 
 const struct af_bus_driver af_bus_local = {
     .scheme = "local:",
+    .is_file = true,
     .open = open_local,
     .close = close_local,
     .publish = publish,
@@ -624,4 +631,5 @@ const struct af_bus_driver af_bus_local = {
     .status = status,
     .leases = leases,
     .commits = commits,
+    .files = files,
 };
