@@ -44,6 +44,8 @@
 #define AF_JOURNAL_BYTES                                                                           \
     (64ll << 20) /* of a party's journal: older entries lose their contents                        \
                   */
+#define AF_DB_CHECKED_BYTES                                                                        \
+    (INT64_C(16) << 20) /* a file that others share is checked at once up to this */
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
 #define AF_NODE_AGAIN_NS                                                                           \
     AF_S_NS /* after which a party is tried again that a passing lack has stopped */

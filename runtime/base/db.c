@@ -1,6 +1,7 @@
 /* db.c: see db.h. */
 #include "base/db.h"
 
+#include "base/bounds.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -8,10 +9,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPEN_AGAIN_MS = 20, SMALLEST_BYTES = 512 };
@@ -23,9 +27,25 @@ struct af_db_statement {
     int bound;
 };
 
+struct identity { /* of a file, zeroed: none */
+    dev_t device;
+    ino_t inode;
+};
+
+/* A thread that reads all of a large file. */
+struct checker {
+    pthread_t thread;
+    sqlite3 *handle; /* NULL: there is none */
+    atomic_bool damaged;
+    char why[200]; /* there once it is damaged */
+    char *path;
+};
+
 struct af_db {
     sqlite3 *handle;
-    char *path;
+    char *path, *log_path;
+    struct identity file, log; /* as they were opened */
+    struct checker checker;
     struct af_db_statement **statements;
     size_t count, cap;
     bool open; /* a transaction, as its owner sees it: until commit or roll_back */
@@ -35,6 +55,11 @@ struct af_db {
 };
 
 /* ---- Trouble. ---- */
+
+static const char *name_of(const struct af_db *db)
+{
+    return strrchr(db->path, '/') + 1; /* folders are nobody's business who asks from afar */
+}
 
 static void note(struct af_db *db, int code)
 {
@@ -46,9 +71,7 @@ static void note(struct af_db *db, int code)
                   : kind == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC
                       ? AF_DB_DISK_FULL
                       : AF_DB_BROKEN;
-    const char *slash =
-        strrchr(db->path, '/'); /* folders are nobody's business who asks from afar */
-    const char *name = slash == NULL ? db->path : slash + 1;
+    const char *name = name_of(db);
     switch (db->trouble) {
     case AF_DB_DISK_FULL:
         snprintf(db->why, sizeof db->why, "the disk of '%s' is full", name);
@@ -82,6 +105,46 @@ enum af_db_trouble af_db_failed(const struct af_db *db)
 const char *af_db_why(const struct af_db *db)
 {
     return db->why;
+}
+
+/* ---- Whether the file is still ours. ---- */
+
+static struct identity identity_of(const char *path)
+{
+    struct stat info;
+    struct identity none = {0, 0};
+    return stat(path, &info) == 0 ? (struct identity){info.st_dev, info.st_ino} : none;
+}
+
+static bool is_same(struct identity left, struct identity right)
+{
+    return left.device == right.device && left.inode == right.inode;
+}
+
+/* Whether what is committed can be found again. SQLite would go on in a file that has no name any
+ * more, and whoever starts next finds another one, or none. */
+static bool is_in_place(struct af_db *db)
+{
+    const char *name = name_of(db);
+    if (db->log.inode == 0) /* it is made by the first commit of a new file */
+        db->log = identity_of(db->log_path);
+    if (!is_same(identity_of(db->path), db->file))
+        snprintf(db->why, sizeof db->why,
+                 "'%s' was moved, removed or replaced while it was open; put it back, or stop this "
+                 "process before another copy is used",
+                 name);
+    else if (db->log.inode != 0 && !is_same(identity_of(db->log_path), db->log))
+        snprintf(db->why, sizeof db->why,
+                 "'%s-wal' was removed or replaced while it was open; stop this process by "
+                 "SIGTERM, so that it writes what it has into '%s', and start it again",
+                 name, name);
+    else if (atomic_load(&db->checker.damaged))
+        snprintf(db->why, sizeof db->why, "'%s' is damaged: %s; stop, and put back a copy of it",
+                 name, db->checker.why);
+    else
+        return true;
+    db->trouble = AF_DB_BROKEN;
+    return false;
 }
 
 /* ---- Opening. ---- */
@@ -161,23 +224,69 @@ static int check_format(struct af_db *db, const struct af_db_format *format, str
     return 0;
 }
 
-/* Whether all of its pages are there and hang together; else why tells what does not. */
-static bool is_sound(struct af_db *db)
+/* Whether all of its pages are there and hang together; else why tells what does not. Values that a
+ * column should not have are input, for whoever reads them. */
+static bool is_sound(sqlite3 *handle, char *why, size_t why_size)
 {
     sqlite3_stmt *statement = NULL;
-    bool sound = false;
-    if (sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
+    bool sound = true;
+    int code = sqlite3_prepare_v2(handle, "PRAGMA quick_check(1000)", -1, &statement, NULL);
+    while (code == SQLITE_OK && sound && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(statement, 0);
-        sound = text != NULL && strcmp(text, "ok") == 0;
+        const char *line = text == NULL ? NULL : strchr(text, '\n'); /* behind its headline */
+        text = line == NULL ? text : line + 1;
+        sound = text != NULL && (strcmp(text, "ok") == 0 || strstr(text, " value in ") != NULL);
         if (!sound)
-            snprintf(db->why, sizeof db->why, "%s", text == NULL ? "it cannot be read" : text);
-    } else {
-        snprintf(db->why, sizeof db->why, "%s", sqlite3_errmsg(db->handle));
+            snprintf(why, why_size, "%s", text == NULL ? "it cannot be read" : text);
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_OK && code != SQLITE_DONE) {
+        snprintf(why, why_size, "%s", sqlite3_errmsg(handle));
+        sound = false;
     }
     sqlite3_finalize(statement);
     return sound;
+}
+
+static void *check_all(void *arg)
+{
+    struct checker *checker = arg;
+    char why[sizeof checker->why] = "";
+    bool sound = is_sound(checker->handle, why, sizeof why);
+    int code = sqlite3_errcode(checker->handle) & 0xff;
+    if (!sound && code != SQLITE_INTERRUPT && code != SQLITE_NOMEM && code != SQLITE_BUSY) {
+        memcpy(checker->why, why, sizeof why);
+        atomic_store(&checker->damaged, true);
+        af_log(AF_LOG_ERROR,
+               "%s is damaged: %s; nothing is confirmed any more: stop, and put back a copy",
+               checker->path, why);
+    }
+    return NULL;
+}
+
+/* Has a large file checked by a thread and a connection of its own. Where there is none to be had,
+ * the file is read as it comes. */
+static void begin_check(struct af_db *db)
+{
+    struct checker *checker = &db->checker;
+    checker->path = db->path;
+    if (sqlite3_open_v2(db->path, &checker->handle,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        NULL) == SQLITE_OK &&
+        pthread_create(&checker->thread, NULL, check_all, checker) == 0)
+        return;
+    sqlite3_close(checker->handle);
+    checker->handle = NULL;
+}
+
+static void end_check(struct checker *checker)
+{
+    if (checker->handle == NULL)
+        return;
+    sqlite3_interrupt(checker->handle);
+    pthread_join(checker->thread, NULL);
+    sqlite3_close(checker->handle);
+    checker->handle = NULL;
 }
 
 static int open_file(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
@@ -188,6 +297,8 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
                               strerror(errno));
     off_t size = lseek(fd, 0, SEEK_END);
     close(fd);
+    db->file = identity_of(db->path);
+    db->log = (struct identity){0, 0};
     if (size > 0 && size < SMALLEST_BYTES) /* SQLite would take it for a new one */
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
                               "cannot be used as a store: it has %lld bytes, fewer than any",
@@ -212,23 +323,35 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
         return -1;
     if (!execute(db, "PRAGMA journal_mode = WAL")) /* kept in the file: not in another's */
         return fail(db, why);
-    if (format->exclusive && !is_sound(db))
+    db->log = identity_of(db->log_path);
+    bool at_once = format->exclusive || size <= AF_DB_CHECKED_BYTES;
+    if (at_once && !is_sound(db->handle, db->why, sizeof db->why))
         return af_failure_set(
             why, AF_FAILURE_TRANSPORT, db->path,
             "is damaged: %s; put back a copy of it, or move it away to begin anew", db->why);
+    if (!at_once)
+        begin_check(db);
     return 0;
 }
 
-/* All but the path. */
+/* All but the paths. */
 static void forget(struct af_db *db)
 {
+    end_check(&db->checker);
     for (size_t i = 0; i < db->count; i++) {
         sqlite3_finalize(db->statements[i]->handle);
         free(db->statements[i]);
     }
     free(db->statements);
     sqlite3_close(db->handle);
-    *db = (struct af_db){.path = db->path};
+    *db = (struct af_db){.path = db->path, .log_path = db->log_path};
+}
+
+static void release(struct af_db *db)
+{
+    free(db->path);
+    free(db->log_path);
+    free(db);
 }
 
 struct af_db *af_db_open(const char *path, const struct af_db_format *format,
@@ -247,7 +370,7 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
     }
     if (folder == NULL) {
         af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be opened: %s", strerror(errno));
-        free(db);
+        release(db);
         return NULL;
     }
     const char *name = slash == NULL ? path : slash + 1;
@@ -255,6 +378,8 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
     db->path = af_mem_alloc(size);
     snprintf(db->path, size, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
     free(folder);
+    db->log_path = af_mem_alloc(size + 4);
+    snprintf(db->log_path, size + 4, "%s-wal", db->path);
     /* a process that opens the file, mends it after a kill or closes it as the last one locks it
      * for moments in which SQLite does not wait by itself */
     int tries = (format->exclusive ? 1000 : 10000) / OPEN_AGAIN_MS;
@@ -266,8 +391,7 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
         told = told || again;
         forget(db);
         if (!again) {
-            free(db->path);
-            free(db);
+            release(db);
             return NULL;
         }
         if (why != NULL)
@@ -282,8 +406,7 @@ void af_db_close(struct af_db *db)
     if (db == NULL)
         return;
     forget(db);
-    free(db->path);
-    free(db);
+    release(db);
 }
 
 /* ---- Statements. ---- */
@@ -426,9 +549,9 @@ bool af_db_begin(struct af_db *db)
 
 bool af_db_commit(struct af_db *db)
 {
-    if (db->open && !is_lost(db))
+    if (db->open && !is_lost(db) && is_in_place(db))
         step(af_db_use(db, "COMMIT"));
-    bool committed = db->open && db->trouble == AF_DB_FINE;
+    bool committed = db->open && db->trouble == AF_DB_FINE && is_in_place(db);
     af_db_roll_back(db);
     return committed;
 }

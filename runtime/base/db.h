@@ -9,6 +9,11 @@
  * once. SQLite itself would go on: it rolls back where it runs out of memory or room, and commits
  * each later statement alone.
  *
+ * A commit is confirmed only while the file is still the one that was opened: one that was moved,
+ * removed or replaced meanwhile, or whose log was, fails all from there on, until it is back. The
+ * pages of a file are checked when it is opened; those of a large one meanwhile, unless it is for
+ * one process: where that finds damage, nothing is committed any more.
+ *
  * Rows are input: somebody else may have written the file. Callers say what a column that is not as
  * it should be means. */
 #ifndef AF_DB_H
@@ -28,7 +33,7 @@ struct af_db_format {
     int version;
     const char *schema;          /* SQL that makes an empty file one of this version */
     const char *const *upgrades; /* SQL from version 1 to 2, from 2 to 3 …; NULL: none */
-    bool exclusive; /* for one process at a time; its pages are checked when it is opened */
+    bool exclusive;              /* for one process at a time */
 };
 
 /* Opens the file, or makes it. Returns NULL with *why filled. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "party/migrate.h"
 #include "store/store.h"
+#include "trace/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,6 +256,10 @@ static void begin(void *arg)
         char text[AF_FAILURE_TEXT_MAX + 300];
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
         refuse(reload, text);
+        return;
+    }
+    if (kept->torn || !af_trace_data_is(kept->data, kept->data_len, kept->data_hash)) {
+        refuse(reload, "what is kept of its data is damaged: they are not those of its last step");
         return;
     }
     struct af_migration_spec spec = {.party = reload->party,

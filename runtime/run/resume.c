@@ -171,6 +171,11 @@ static int put_back(struct resume *resume, const struct af_store_party *kept,
                                    .result = kept->result,
                                    .reason = kept->reason,
                                    .held = kept->held};
+    if (kept->torn || !af_trace_data_is(kept->data, kept->data_len, kept->data_hash))
+        return af_failure_set(
+            why, AF_FAILURE_TRANSPORT, kept->task,
+            "what is kept of its party is damaged: its data are not those that its "
+            "last step left; put back a copy of the store");
     if (resume->damaged || kept->status < AF_PARTY_NEW || kept->status > AF_PARTY_FAILED ||
         (kept->status == AF_PARTY_ACTIVE && kept->state == NULL))
         return af_failure_set(why, AF_FAILURE_TRANSPORT, kept->task,

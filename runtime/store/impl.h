@@ -41,6 +41,10 @@ extern const struct af_db_format af_store_format;
 #define AF_STORE_ENTRY(party, seq) "(" party " << 40 | " seq ")"
 #define AF_STORE_OF_PARTY(party) "id > " party " << 40 AND id < (" party " + 1) << 40"
 
+/* Ids of parties are from 1 to below that, so that both fit into the number. */
+#define AF_STORE_PARTIES "(1 << 22)"
+enum { AF_STORE_PARTY_MAX = (1 << 22) - 1 };
+
 /* Fills *why with what the file has failed by; it is worth trying again. Returns -1. */
 int af_store_fail(const struct af_store *store, struct af_failure *why);
 

@@ -257,9 +257,10 @@ int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     if (ok) {
-        struct af_db_statement *row =
-            af_db_use(store->db, "INSERT INTO party (task, node, about, code, seed, made, since) "
-                                 "VALUES (?, ?, ?, ?, ?, ?, ?)");
+        struct af_db_statement *row = af_db_use(
+            store->db, "INSERT INTO party (id, task, node, about, code, seed, made, since) VALUES "
+                       "((SELECT coalesce(max(id), 0) + 1 FROM party WHERE id > 0 AND id "
+                       "< " AF_STORE_PARTIES "), ?, ?, ?, ?, ?, ?, ?)");
         af_db_text(row, party->task);
         af_db_text(row, party->node);
         af_db_text(row, party->about);
@@ -326,14 +327,22 @@ static struct af_store_party read_party(struct af_db_statement *row)
                                    .seq = column_count(row, 15),
                                    .sent = column_count(row, 16),
                                    .since_ns = column_count(row, 17),
-                                   .code = column_word(row, 18)};
+                                   .code = column_word(row, 18),
+                                   .data_hash = column_hash(row, 19)};
+    party.torn = af_db_column_integer(row, 15) != af_db_column_integer(row, 20);
     party.data = af_db_column_bytes(row, 8, &party.data_len);
     return party;
 }
 
+/* The last entry of its journal, or none. */
+#define LAST_ENTRY(column)                                                                         \
+    "(SELECT j." column                                                                            \
+    " FROM journal j WHERE " AF_STORE_OF_PARTY("party.id") " ORDER BY j.id DESC LIMIT 1)"
+
 #define SELECT_PARTIES                                                                             \
     "SELECT id, task, node, about, seed, made, status, state, data, fired, timers, result, "       \
-    "reason, held, progress, seq, sent, since, code FROM party"
+    "reason, held, progress, seq, sent, since, code, " LAST_ENTRY("data") ", ifnull(" LAST_ENTRY(  \
+        "seq") ", 0) FROM party"
 
 /* Two statements: one with "?1 = 0 OR" would go through the whole table for one party. */
 static struct af_db_statement *use_parties(struct af_store *store, int64_t id)
@@ -353,11 +362,14 @@ static int read_parties(struct af_store *store, int64_t id,
     struct af_db_statement *row = ok ? use_parties(store, id) : NULL;
     while (ok && af_db_row(row)) {
         struct af_store_party party = read_party(row);
-        if (party.task != NULL && party.node != NULL)
+        const char *wrong =
+            party.id <= 0 || party.id > AF_STORE_PARTY_MAX ? "its id is none of ours"
+            : party.task == NULL || party.node == NULL     ? "its task or node is no text"
+                                                           : NULL;
+        if (wrong == NULL)
             each(arg, &party);
         else
-            af_log(AF_LOG_WARNING, "party %lld is passed over: %s", (long long)party.id,
-                   "its task or node is no text");
+            af_log(AF_LOG_WARNING, "party %lld is passed over: %s", (long long)party.id, wrong);
     }
     ok = ok && af_db_commit(store->db);
     int result = ok ? 0 : af_store_fail(store, why);

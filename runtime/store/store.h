@@ -56,6 +56,8 @@ struct af_store_party {
     const char *state; /* NULL: not started */
     const char *data;
     size_t data_len;
+    struct af_hash data_hash; /* of the data that its last step left; zeroed: not known */
+    bool torn;                /* its row and its journal do not end with the same step */
     uint64_t fired;
     const char *timers;                 /* JSON: [[name or null, due (wall clock), length], …] */
     const char *result, *reason, *held; /* or NULL */

@@ -113,6 +113,12 @@ struct af_hash af_trace_data_hash(const char *data, size_t len)
     return af_hash_bytes(data_key, data, len);
 }
 
+bool af_trace_data_is(const char *data, size_t len, struct af_hash wanted)
+{
+    struct af_hash hash = af_trace_data_hash(data, len);
+    return (wanted.a == 0 && wanted.b == 0) || (hash.a == wanted.a && hash.b == wanted.b);
+}
+
 void af_trace_data(struct af_trace *trace, const char *data, size_t len)
 {
     char text[33];

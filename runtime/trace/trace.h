@@ -97,6 +97,9 @@ void af_trace_json(struct af_trace *trace, const char *name, const char *json, s
 /* What a trace calls data_hash: of a party's data, as canonical JSON. */
 struct af_hash af_trace_data_hash(const char *data, size_t len);
 
+/* Whether the data have that hash; zeroed: it is not known, and any will do. */
+bool af_trace_data_is(const char *data, size_t len, struct af_hash wanted);
+
 /* data_hash, and data where they are wanted. */
 void af_trace_data(struct af_trace *trace, const char *data, size_t len);
 void af_trace_end(struct af_trace *trace);

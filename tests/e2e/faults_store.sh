@@ -29,6 +29,9 @@ is_short || for of in disk full memory; do
     faults party 1 --of $of --ever
     faults open 1 --of $of --ever
 done
+is_short || most=1000000
+check "columns that are not as they should be" /usr/bin/python3 "$ROOT/tests/lib/faults.py" rows "$PROGRAM" "$TMP/faults.so" \
+    "$TMP/rows" --most ${most:-30}
 is_short || most=10000
 check "what a power cut leaves" /usr/bin/python3 "$ROOT/tests/lib/faults.py" images "$PROGRAM" "$TMP/faults.so" "$TMP/images" \
     --most ${most:-300} --step $((${most:-300} / 6))

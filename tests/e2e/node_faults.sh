@@ -109,7 +109,7 @@ counter() { # counter TASK FLOW: is launched
     ctl r.state launch "$2" --task "$1" --role counter --peers 'counter=r;source=s' >/dev/null || not_ok "$1 is launched"
 }
 rows=("about = x'00'" "about = '{'" "about = 7" "timers = x'01'" "timers = '[[1]]'"
-    "timers = '[[null,-9223372036854775808,1]]'" "state = x'61'" "state = 'nowhere'" "data = '{'" "data = x'ff'"
+    "timers = '[[null,-9223372036854775808,1]]'" "state = x'61'" "state = 'nowhere'" "data = '{'" "data = x'ff'" "data = CAST(replace(CAST(data AS TEXT), '0', '1') AS BLOB)" "seq = seq + 1" "seq = 1 << 62"
     "status = 77" "code = x'00'" "code = 'none'")
 harmless="since = -9223372036854775808, made = 9223372036854775807, progress = 1 << 40"
 for ((k = 0; k < ${#rows[@]}; k++)); do counter "r$k" sum; done

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Faults of disk and memory beneath SQLite, each at the N-th call, in what the program does for real.
 
-faults.py hub|node|party|open|images AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
+faults.py hub|node|party|open|rows|images AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
           [--most N] [--seed S]
 
 hub     `serve`: contracts of two tasks, acknowledged, with a broadcast, a file and an end
 node    `node`: parties are launched, count what comes, and are reloaded
 party   `run --state`: a party counts, and is begun again where it ended
-open    `serve`, `node` and a party: opens new and old stores
+open    `serve`: opens new and old stores
+rows    `serve` and `node` with a column of their stores spoiled: of a row, or of all
 images  what a power cut may leave of both stores: writes behind the last sync lost or reordered
 
 Each step is one fault: from its place on (--ever: until what was asked for failed three times) the shim
@@ -549,6 +550,147 @@ def hub_answers(hub):
         return False
 
 
+# ---- Rows that are not as they should be. ----
+
+SPOILED = [None, -1, (1 << 63) - 1, 0, 1.5, "text", "", b"\x00\xff", "x" * 100000]
+
+
+def columns(path):
+    db = sqlite3.connect(path)
+    found = [(table, row[1]) for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+             for row in db.execute("PRAGMA table_info(%s)" % table).fetchall()
+             if db.execute("SELECT count(*) FROM " + table).fetchall()[0][0] > 0]
+    db.close()
+    return found
+
+
+def spoil(path, table, column, value, which):
+    """As somebody else's program would, or a bad disk: whatever the table says of its columns. Returns whether it was done."""
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA writable_schema = ON")
+        (sql,) = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchall()[0]
+        loose = re.sub(r"\) STRICT", ")", sql).replace(" STRICT,", "").replace("NOT NULL", "")
+        loose = re.sub(r"\),? *WITHOUT ROWID", ") WITHOUT ROWID", loose)
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (loose, table))
+        (version,) = db.execute("PRAGMA schema_version").fetchall()[0]
+        db.execute("PRAGMA schema_version = %d" % (version + 1))
+        db.close()
+        db = sqlite3.connect(path, isolation_level=None)
+        try:
+            keys = [row[1] for row in db.execute("PRAGMA table_info(%s)" % table).fetchall() if row[5]] or ["rowid"]
+            one = " WHERE (%s) = (SELECT %s FROM %s LIMIT 1 OFFSET 1)" % (", ".join(keys), ", ".join(keys), table)
+            changed = db.execute("UPDATE OR IGNORE %s SET %s = ?%s" % (table, column, one if which else ""), (value,)).rowcount
+        except sqlite3.Error:
+            changed = 0
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, table))
+        db.execute("PRAGMA schema_version = %d" % (version + 2))
+        return changed > 0
+    finally:
+        db.close()
+
+
+def settle(path):
+    """All of it in one file."""
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    shutil.copy(path, path + ".good")
+
+
+def run_rows(options):
+    hub = Hub(options)
+    hub.start()
+    hub_step(hub, 1)
+    hub.pop("b", "r")
+    for i in range(6):
+        hub.push("a", "r", ["b", "c"], "u%d" % i, {"type": "x", "i": i})
+    hub.push("a", "r", ["*"], "all", {"type": "x"})
+    hub.pop("c", "r")
+    hub.node("c", "message/ack", task_id="r", channel="federated", ack=["u0"], reject=[{"uuid": "u1", "reason": "no"}])
+    upload(hub, "r", b"bytes")
+    write_flow(options, 1)
+    node = Node(options, hub, None)
+    node.start()
+    for task in ("n1", "n2", "n3"):
+        must(node.ctl("launch", "sum", "--task", task, "--role", "counter", "--peers", PEERS).returncode == 0, "no launch")
+        give(hub, task, "g1", 1, False)
+        take_answers(hub, task, [1], node.lives)
+    node.stop()
+    hub.stop()
+    hub_path, node_path = os.path.join(options.folder, "hub.db"), os.path.join(options.folder, "state", "node.db")
+    settle(hub_path)
+    settle(node_path)
+    chance = random.Random(options.seed)
+    cases = [(path, table, column, value, which) for path in (hub_path, node_path) for table, column in columns(path)
+             for value in SPOILED for which in (False, True)]
+    if len(cases) > options.most:
+        cases = chance.sample(cases, options.most)
+    done = 0
+    for path, table, column, value, which in cases:
+        shutil.copy(hub_path + ".good", hub_path)
+        shutil.copy(node_path + ".good", node_path)
+        if not spoil(path, table, column, value, which):
+            continue
+        done += 1
+        try:
+            if path == hub_path:
+                live_on(hub)
+            else:
+                live_with(hub, node)
+        except (Wrong, OSError, http.client.HTTPException) as wrong:
+            raise Wrong("%s.%s = %.40r in %s: %r" % (table, column, value, "one row" if which else "all rows", wrong))
+    return "%d columns spoiled" % done
+
+
+def live_on(hub):
+    """A hub with spoiled rows: it lives, and serves a task that has nothing to do with them."""
+    hub.start()
+    for node in "abcd":
+        for task in ("r", "t1", "new"):
+            for what, body in (("message/pop", {"max": 100, "lease_seconds": 60, "holder": "h", "again": True}),
+                               ("message/pop", {}), ("task/nodelist", {"task_type": 1}),
+                               ("message/ack", {"ack": ["u2"], "reject": [{"uuid": "u3", "reason": "x"}]}),
+                               ("message/again", {}),
+                               ("message/push", {"node_id_list": ["*"], "message_title": "task_inside", "message_time": 1,
+                                                 "message_content": {"type": "y"}})):
+                body = dict(body, task_id=task, channel="federated")
+                hub.call("POST", "/node/" + node + API + what, json.dumps(body))
+    for path in ("/metrics", "/status", "/readyz", "/admin/tasks", "/admin/tasks/r"):
+        hub.call("GET", path, admin=True)
+    hub.call("POST", "/admin/again", json.dumps({"task_id": "r", "channel": "federated", "node_id": "c"}), admin=True)
+    hub.call("DELETE", "/admin/tasks/r", admin=True)
+    hub.lives()
+    must(hub.stop() == 0, "the hub ended with", hub.process.returncode, hub.tail())
+
+
+def live_with(hub, node):
+    """A node with spoiled rows: it begins or says why not, and serves a party that has nothing to do with them."""
+    hub.start()
+    Process.start(node)
+    until(lambda: node.process.poll() is not None or node.ctl("status").returncode == 0, "the node begins, or says no")
+    if node.process.poll() is not None:
+        must(node.process.returncode in (2, 3), "the node ended with", node.process.returncode, node.tail())
+        STARTED.remove(node.process)
+    else:
+        for command in (("status", "--json"), ("trace", "n1"), ("trace", "n2"), ("reload", "sum"), ("retry", "n1"),
+                        ("again", "n2"), ("stop", "n3")):
+            node.ctl(*command)
+        for n in (2, 3):
+            for task in ("n1", "n2"):
+                give(hub, task, "g%d" % n, n, n == 3)
+        told = node.ctl("launch", "sum", "--task", "other", "--role", "counter", "--peers", PEERS)
+        node.lives()
+        must(told.returncode in (0, 3), "a launch:", told.stderr)
+        if told.returncode == 0:
+            give(hub, "other", "g1", 1, True)
+            take_answers(hub, "other", [1], node.lives)
+        node.lives()
+        must(node.stop() == 0, "the node ended with", node.process.returncode, node.tail())
+    must(hub.stop() == 0, "the hub ended with", hub.process.returncode)
+
+
 # ---- What a power cut leaves. ----
 
 WROTE, TRUNCATED, SYNCED, DELETED, OPENED = range(1, 6)
@@ -749,7 +891,8 @@ def main():
     options.afrun, options.shim = os.path.abspath(options.afrun), os.path.abspath(options.shim)
     options.folder = os.path.abspath(options.folder)
     os.makedirs(options.folder)
-    runs = {"hub": run_hub, "node": run_node, "party": run_party, "open": run_open, "images": run_images}
+    runs = {"hub": run_hub, "node": run_node, "party": run_party, "open": run_open, "rows": run_rows,
+            "images": run_images}
     try:
         print("%s: %s" % (options.what, runs[options.what](options)))
     except Wrong as wrong:

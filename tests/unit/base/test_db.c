@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/bounds.h"
 #include "base/db.h"
 #include "base/failure.h"
 
@@ -290,6 +291,112 @@ static void a_text_for_which_there_is_no_memory_fails_the_transaction(void **sta
     assert_goes_on(world, 1);
 }
 
+/* ---- A file that is another. ---- */
+
+static const char moved_why[] =
+    "'words.db' was moved, removed or replaced while it was open; put it "
+    "back, or stop this process before another copy is used";
+
+static bool commits(struct world *world)
+{
+    return af_db_begin(world->db) && add(world, insert, "a") == 1 && af_db_commit(world->db);
+}
+
+static void nothing_is_confirmed_while_the_file_is_away(void **state)
+{
+    struct world *world = *state;
+    char away[140];
+    snprintf(away, sizeof away, "%s-away", world->path);
+    assert_goes_on(world, 0);
+    assert_int_equal(rename(world->path, away), 0);
+    assert_false(commits(world));
+    assert_string_equal(af_db_why(world->db), moved_why);
+    assert_int_equal(af_db_failed(world->db), AF_DB_BROKEN);
+    assert_int_equal(words(world), 2);
+    FILE *other = fopen(world->path, "w"); /* another file in its place */
+    assert_non_null(other);
+    fclose(other);
+    assert_false(commits(world));
+    assert_int_equal(rename(away, world->path), 0);
+    assert_goes_on(world, 2);
+}
+
+static void a_log_that_was_removed_is_told_and_nothing_of_it_is_lost(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    char log[140];
+    snprintf(log, sizeof log, "%s-wal", world->path);
+    assert_goes_on(world, 0);
+    assert_int_equal(sqlite3_close(world->other), SQLITE_OK);
+    world->other = NULL;
+    assert_int_equal(unlink(log), 0);
+    assert_false(commits(world));
+    assert_non_null(strstr(af_db_why(world->db), "'words.db-wal' was removed or replaced"));
+    af_db_close(world->db);
+    world->db = af_db_open(world->path, &format, &why);
+    assert_non_null(world->db);
+    assert_int_equal(sqlite3_open(world->path, &world->other), SQLITE_OK);
+    assert_goes_on(world, 2);
+}
+
+/* Writes over a page in the middle. */
+static void damage(const struct world *world)
+{
+    FILE *file = fopen(world->path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long pages = ftell(file) / 4096;
+    assert_int_equal(fseek(file, pages / 2 * 4096, SEEK_SET), 0);
+    for (int i = 0; i < 4096; i++)
+        fputc(0xff, file);
+    fclose(file);
+}
+
+static void fill(struct world *world, int count)
+{
+    assert_true(af_db_begin(world->db));
+    for (int i = 0; i < count; i++) {
+        char word[900];
+        snprintf(word, sizeof word, "%0800d", i);
+        assert_int_equal(add(world, insert, word), 1);
+    }
+    assert_true(af_db_commit(world->db));
+    af_db_close(world->db);
+    assert_int_equal(sqlite3_close(world->other), SQLITE_OK);
+    world->db = NULL;
+    world->other = NULL;
+    damage(world);
+}
+
+static void a_damaged_file_is_refused_where_it_is_opened(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    fill(world, 100);
+    assert_null(af_db_open(world->path, &format, &why));
+    assert_non_null(strstr(why.why, "is damaged: "));
+    assert_non_null(strstr(why.why, "put back a copy of it"));
+}
+
+static void damage_of_a_large_file_is_found_while_it_is_used(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    bool is_found = false;
+    fill(world, (int)(AF_DB_CHECKED_BYTES / 800));
+    world->db = af_db_open(world->path, &format, &why);
+    assert_non_null(world->db);
+    for (int i = 0; i < 3000 && !is_found; i++) {
+        is_found = !commits(world);
+        usleep(10000);
+    }
+    assert_true(is_found);
+    assert_non_null(strstr(af_db_why(world->db), "'words.db' is damaged: "));
+    assert_non_null(strstr(af_db_why(world->db), "put back a copy of it"));
+    assert_false(commits(world));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -306,6 +413,10 @@ int main(void)
         CASE(without_a_transaction_nothing_runs),
         CASE(a_column_is_a_text_or_none),
         CASE(a_text_for_which_there_is_no_memory_fails_the_transaction),
+        CASE(nothing_is_confirmed_while_the_file_is_away),
+        CASE(a_log_that_was_removed_is_told_and_nothing_of_it_is_lost),
+        CASE(a_damaged_file_is_refused_where_it_is_opened),
+        CASE(damage_of_a_large_file_is_found_while_it_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
