@@ -24,9 +24,13 @@ struct af_rng *af_host_chance(lua_State *L)
 {
     struct af_delivery *delivery = af_delivery_running(L);
     if (delivery == NULL) {
+        const struct af_script *script = af_vm_of(L)->script;
         luaL_error(L,
-                   "chance, uuids and time are not to be had while a flow is loaded; use them in "
-                   "a handler");
+                   script != NULL && script->phase == AF_PHASE_RUN && script->flow != NULL
+                       ? "chance, uuids and time are not to be had by what judges a run; use them "
+                         "in a handler"
+                       : "chance, uuids and time are not to be had while a flow is loaded; use "
+                         "them in a handler");
         return NULL; /* never: it has raised */
     }
     if (!delivery->rng_seeded) {
@@ -377,6 +381,19 @@ static int l_build(lua_State *L)
     return lua_error(L);
 }
 
+/* host.unfit_data(value, name) → why a value cannot be kept as data, or nil */
+static int l_unfit_data(lua_State *L)
+{
+    static struct af_buf out;
+    const char *why;
+    lua_settop(L, 2);
+    af_buf_clear(&out);
+    if (af_lua_json_write(L, 1, luaL_checkstring(L, 2), AF_PARTY_DATA_BYTES_MAX, &out, NULL, &why))
+        return 0;
+    lua_pushstring(L, why);
+    return 1;
+}
+
 /* host.unfit_name(text) → why it can name no flow and no event type, or nil */
 static int l_unfit_name(lua_State *L)
 {
@@ -446,6 +463,7 @@ void af_host_open(lua_State *L)
         {"build", l_build},
         {"array", l_array},
         {"strict", l_strict},
+        {"unfit_data", l_unfit_data},
         {"unfit_name", l_unfit_name},
         {"near", af_strict_near},
         {NULL, NULL},

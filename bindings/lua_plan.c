@@ -3,9 +3,12 @@
  * count from 1 in the table, from 0 here; slots count from 1 in both. */
 #include "lua_script.h"
 
+#include "base/bounds.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static lua_Integer integer_field(lua_State *L, int index, const char *name, lua_Integer absent)
 {
@@ -174,6 +177,26 @@ static void read_events(lua_State *L, int at, struct af_script *script, struct a
     script->classes_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+static void read_watched(lua_State *L, int at, struct af_flow *flow)
+{
+    lua_getfield(L, at, "watched");
+    flow->watched_count = lua_rawlen(L, -1);
+    assert(flow->watched_count <= AF_FLOW_WATCHED_MAX);
+    flow->watched = af_mem_zero(flow->watched_count + 1, sizeof *flow->watched);
+    for (size_t i = 0; i < flow->watched_count; i++) {
+        struct af_flow_watched *watched = &flow->watched[i];
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        watched->name = string_field(L, lua_gettop(L), "name");
+        watched->line = line_of(L, lua_gettop(L), (struct af_flow_line){0, NULL});
+        lua_getfield(L, -1, "kind");
+        while (strcmp(af_watched_word(watched->kind), lua_tostring(L, -1)) != 0)
+            watched->kind++;
+        flow->monitor_count += watched->kind == AF_WATCHED_MONITOR ? 1 : 0;
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+}
+
 void af_plan_read(lua_State *L, struct af_script *script)
 {
     int at = lua_gettop(L);
@@ -183,6 +206,7 @@ void af_plan_read(lua_State *L, struct af_script *script)
     flow->report_failure = boolean_field(L, at, "report_failure");
     flow->initiator = (int)integer_field(L, at, "initiator", 0) - 1;
     flow->has_invariants = boolean_field(L, at, "has_invariants");
+    read_watched(L, at, flow);
     read_events(L, at, script, flow);
     lua_getfield(L, at, "roles");
     flow->role_count = lua_rawlen(L, -1);
@@ -229,7 +253,10 @@ void af_plan_free(struct af_script *script)
         free_role(&flow->roles[i], &script->plan[i]);
     for (size_t i = 0; i < flow->event_count; i++)
         free_text(flow->events[i].fields);
+    for (size_t i = 0; i < flow->watched_count; i++)
+        free_text(flow->watched[i].name);
     free_text(flow->name);
+    free(flow->watched);
     free(flow->roles);
     free(flow->events);
     free(flow);

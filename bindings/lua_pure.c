@@ -341,6 +341,29 @@ static void explained(void *arg, struct af_script_party *party, const struct af_
     (void)effects;
 }
 
+/* What has changed on the last line, if nothing was found before it. */
+static void name_last_change(lua_State *L)
+{
+    const char *name = NULL;
+    const struct af_cell *changed =
+        explanation.found ? NULL : find_change(L, explanation.party, &name);
+    if (changed != NULL)
+        snprintf(explanation.name, sizeof explanation.name, "%s '%s'",
+                 changed->fingerprint != 0 ? "the table" : "the variable", name);
+}
+
+/* Says what `who` has changed, and why it must not. */
+static void explain(const struct af_script *script, const char *who, const char *why, char *text,
+                    size_t size)
+{
+    char place[AF_FLOW_PLACE_BYTES];
+    struct af_flow_line line = {explanation.last_line,
+                                explanation.file[0] != '\0' ? explanation.file : NULL};
+    snprintf(text, size, "%s: %s changes %s, which is outside of %s",
+             af_flow_place(script->file.name, line, place, sizeof place), who,
+             explanation.name[0] != '\0' ? explanation.name : "something", why);
+}
+
 void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
 {
     struct af_script_party *party = delivery->party;
@@ -366,22 +389,23 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
         af_vm_hook(thread);
         lua_pop(script->vm->L, 1);
         script->call = call;
-        if (!explanation.found) { /* on the handler's last line */
-            const char *name = NULL;
-            const struct af_cell *changed = find_change(script->vm->L, fresh, &name);
-            if (changed != NULL)
-                snprintf(explanation.name, sizeof explanation.name, "%s '%s'",
-                         changed->fingerprint != 0 ? "the table" : "the variable", name);
-        }
+        name_last_change(script->vm->L);
     }
     af_script_party_free(fresh);
     explanation.party = NULL;
-    char place[AF_FLOW_PLACE_BYTES];
-    struct af_flow_line line = {explanation.last_line,
-                                explanation.file[0] != '\0' ? explanation.file : NULL};
-    snprintf(text, size,
-             "%s: a handler changes %s, which is outside of party.data and would be lost in a "
-             "crash; keep it in party.data",
-             af_flow_place(script->file.name, line, place, sizeof place),
-             explanation.name[0] != '\0' ? explanation.name : "something");
+    explain(script, "a handler", "party.data and would be lost in a crash; keep it in party.data",
+            text, size);
+}
+
+void af_pure_explain_call(struct af_script_party *fresh, void (*run)(void *arg, lua_Hook hook),
+                          void *arg, char *text, size_t size)
+{
+    memset(&explanation, 0, sizeof explanation);
+    explanation.party = fresh;
+    run(arg, line_hook);
+    name_last_change(fresh->script->vm->L);
+    explanation.party = NULL;
+    explain(fresh->script, "what watches a run",
+            "what a monitor has seen and would not be told of; have the monitor return it", text,
+            size);
 }

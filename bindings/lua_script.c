@@ -395,6 +395,7 @@ void af_lua_free(struct af_script *script)
     if (script == NULL)
         return;
     af_world_free(script);
+    af_monitors_free(script);
     af_instance_free(script->main);
     while (script->free_deliveries != NULL) {
         struct af_delivery *delivery = script->free_deliveries;

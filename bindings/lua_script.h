@@ -12,6 +12,7 @@
  *   lua_pure.c      what a handler must not have changed
  *   lua_party.c     the methods of the party object
  *   lua_world.c     invariants
+ *   lua_monitor.c   monitors, eventually, leads_to
  */
 #ifndef AF_LUA_SCRIPT_H
 #define AF_LUA_SCRIPT_H
@@ -90,6 +91,7 @@ struct af_script {
     struct af_delivery *free_deliveries;
 
     struct af_world *world;
+    struct af_watcher *watcher;
 };
 
 /* A closure's upvalue as it was after loading. */
@@ -294,6 +296,10 @@ bool af_pure_holds(lua_State *L, struct af_script_party *party);
  * the line. Writes what a handler did wrong to text. */
 void af_pure_explain(struct af_delivery *delivery, char *text, size_t size);
 
+/* The same of what run(arg) does to the functions of an instance that was just made. */
+void af_pure_explain_call(struct af_script_party *fresh, void (*run)(void *arg, lua_Hook hook),
+                          void *arg, char *text, size_t size);
+
 /* Whether that is what runs now: its commits are not checked again. */
 bool af_pure_explaining(void);
 
@@ -309,6 +315,13 @@ void af_crypto_open(lua_State *L);
 /* ---- lua_world.c ---- */
 
 void af_world_free(struct af_script *script);
+
+/* Pushes the world, as af_script_view() has shown it. Raises. */
+void af_world_push(lua_State *L, struct af_script *script);
+
+/* ---- lua_monitor.c ---- */
+
+void af_monitors_free(struct af_script *script);
 
 /* ---- lua_declared.c ---- */
 

@@ -15,14 +15,20 @@ int af_strict_raise(lua_State *L, const char *lacks, const char *name, int first
     static char text[1200];
     int last = lua_gettop(L), names = 0;
     luaL_checkstack(L, 8, "too deep");
-    lua_newtable(L);
+    lua_newtable(L); /* the names, each once: also a key of its own */
     for (int i = first; i <= last; i++) {
         lua_Integer count = af_sandbox_sorted_keys(L, i);
         for (lua_Integer k = 1; k <= count; k++) {
-            if (lua_rawgeti(L, -1, k) == LUA_TSTRING)
+            bool is_name = lua_rawgeti(L, -1, k) == LUA_TSTRING;
+            lua_pushvalue(L, -1);
+            if (is_name && lua_rawget(L, last + 1) == LUA_TNIL) {
+                lua_pushvalue(L, -2);
                 lua_rawseti(L, last + 1, ++names);
-            else
-                lua_pop(L, 1);
+                lua_pushvalue(L, -2);
+                lua_pushboolean(L, 1);
+                lua_rawset(L, last + 1);
+            }
+            lua_pop(L, 2);
         }
         lua_settop(L, last + 1);
     }

@@ -52,14 +52,19 @@ void af_world_free(struct af_script *script)
     script->world = NULL;
 }
 
+static void make(struct af_script *script)
+{
+    if (script->world != NULL)
+        return;
+    script->world = af_mem_zero(1, sizeof *script->world);
+    script->world->views = af_mem_zero(script->member_count, sizeof *script->world->views);
+    script->world->dirty = af_mem_zero(script->member_count, sizeof *script->world->dirty);
+    script->world->parties_ref = script->world->world_ref = LUA_NOREF;
+}
+
 void af_script_view(struct af_script *script, uint32_t member, const struct af_view *view)
 {
-    if (script->world == NULL) {
-        script->world = af_mem_zero(1, sizeof *script->world);
-        script->world->views = af_mem_zero(script->member_count, sizeof *script->world->views);
-        script->world->dirty = af_mem_zero(script->member_count, sizeof *script->world->dirty);
-        script->world->parties_ref = script->world->world_ref = LUA_NOREF;
-    }
+    make(script);
     struct view *kept = &script->world->views[member];
     bool dirty = kept->dirty;
     view_release(kept);
@@ -167,10 +172,9 @@ static void push_forgotten(lua_State *L)
                     info.short_src, info.linedefined);
 }
 
-/* Calls each invariant; returns the name of the broken one and what it said, or nothing. */
-static int l_check(lua_State *L)
+void af_world_push(lua_State *L, struct af_script *script)
 {
-    struct af_script *script = lua_touserdata(L, 1);
+    make(script);
     struct af_world *world = script->world;
     if (world->world_ref == LUA_NOREF)
         make_world(L, script);
@@ -178,6 +182,16 @@ static int l_check(lua_State *L)
     for (size_t i = 0; i < world->dirty_count; i++)
         renew(L, script, world->dirty[i]);
     world->dirty_count = 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, world->world_ref);
+    lua_remove(L, -2);
+}
+
+/* Calls each invariant; returns the name of the broken one and what it said, or nothing. */
+static int l_check(lua_State *L)
+{
+    struct af_script *script = lua_touserdata(L, 1);
+    struct af_world *world = script->world;
+    af_world_push(L, script);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->plan_ref);
     lua_getfield(L, -1, "invariants");
     int invariants = lua_gettop(L);

@@ -21,9 +21,12 @@
 void af_party_drop_as_late(struct af_party *party, struct af_contract *contract_take)
 {
     struct af_contract *contract = contract_take;
+    const struct af_party_owner *owner = party->spec.owner;
     party->counts.late++;
     af_trace_contract(party->spec.trace, af_party_now(party), "late", party->spec.id, contract,
                       NULL);
+    if (owner->late != NULL)
+        owner->late(owner->arg, party, contract);
     af_party_settle(party, contract);
     af_contract_drop(contract);
 }
@@ -277,7 +280,7 @@ static void consume(struct af_party *party, const struct af_effects *effects, bo
         af_party_outbox_flush(party); /* it ended: what it committed goes out */
     af_party_stepped(party, kind, contract);
     af_party_settle(party, contract);
-    party->step = (struct af_party_step){AF_STEP_OTHER, NULL, false, NULL, NULL};
+    party->step = (struct af_party_step){AF_STEP_OTHER, NULL, false, NULL, NULL, NULL};
     af_contract_drop(forget_taken(party));
 }
 

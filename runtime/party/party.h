@@ -65,6 +65,7 @@ struct af_party_step {
     const struct af_contract *contract; /* its input, or NULL */
     bool was_deferred;                  /* … which had been deferred */
     const char *deadline;               /* its input, or NULL */
+    const struct af_flow_state *was;    /* its state before a handler's, NULL: it started */
     const struct af_effects *effects;   /* of a handler that returned, or NULL */
 };
 
@@ -97,6 +98,12 @@ struct af_party_owner {
 
     /* The party reported how far it is, in percent. May be NULL. */
     void (*progress)(void *arg, struct af_party *party, int percent);
+
+    /* For who watches a run; may be NULL. A transaction has made a contract, whenever it goes out;
+     * a contract came too late, or was still deferred at the party's end. Both are borrowed. */
+    void (*made)(void *arg, struct af_party *party, struct af_contract *contract,
+                 const uint32_t *targets, size_t target_count);
+    void (*late)(void *arg, struct af_party *party, struct af_contract *contract);
 
     /* A line that the party logged. */
     void (*log)(void *arg, struct af_party *party, const char *text, size_t len);

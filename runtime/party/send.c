@@ -59,6 +59,8 @@ void af_party_send_all(struct af_party *party, const struct af_effects *effects)
         const struct af_send *send = &effects->sends[i];
         struct af_contract *contract = make_contract(party, effects, send);
         const uint32_t *targets = effects->targets + send->first_target;
+        if (owner->made != NULL)
+            owner->made(owner->arg, party, contract, targets, send->target_count);
         if (party->fate == AF_FATE_CRASH_AFTER)
             outbox_add(party, contract, targets, send->target_count);
         else
@@ -97,8 +99,11 @@ void af_party_report_failure(struct af_party *party)
     for (uint32_t i = 0; i < count; i++)
         if (i != party->spec.member)
             targets[target_count++] = i;
-    party->spec.owner->publish(party->spec.owner->arg, party, af_contract_new(&parts), targets,
-                               target_count);
+    const struct af_party_owner *owner = party->spec.owner;
+    struct af_contract *contract = af_contract_new(&parts);
+    if (owner->made != NULL)
+        owner->made(owner->arg, party, contract, targets, target_count);
+    owner->publish(owner->arg, party, contract, targets, target_count);
     free(targets);
     af_buf_release(&content);
 }

@@ -45,6 +45,7 @@ static bool tells_of_sender(const struct af_contract *contract)
 void af_party_deliver(struct af_party *party, struct af_input *input)
 {
     party->busy = true;
+    party->step.was = af_party_state(party);
     input->now_ns = party->spec.fixed ? 0 : af_loop_wall_ns(party->spec.loop);
     af_script_deliver(party->script, input, af_party_delivered, party);
 }

@@ -33,6 +33,39 @@ int af_flow_find_state(const struct af_flow_role *role, const char *name)
     return -1;
 }
 
+const char *af_watched_word(enum af_watched_kind kind)
+{
+    static const char *const words[] = {"monitor", "eventually", "leads_to"};
+    return words[kind];
+}
+
+const char *af_happening_word(enum af_happening kind)
+{
+    static const char *const words[] = {"start", "deliver", "after", "deadline", "duplicate",
+                                        "state", "send",    "done",  "failed",   "unexpected",
+                                        "late",  "ignore",  "defer", "crash",    "return",
+                                        "lost",  "drop"};
+    return words[kind];
+}
+
+int af_flow_find_watched(const struct af_flow *flow, const struct af_flow_watched *watched)
+{
+    for (size_t i = 0; i < flow->watched_count; i++)
+        if (flow->watched[i].kind == watched->kind &&
+            strcmp(flow->watched[i].name, watched->name) == 0)
+            return (int)i;
+    return -1;
+}
+
+uint64_t af_flow_waiting(const struct af_flow *flow)
+{
+    uint64_t waiting = 0;
+    for (size_t i = flow->monitor_count; i < flow->watched_count; i++)
+        if (flow->watched[i].kind == AF_WATCHED_EVENTUALLY)
+            waiting |= UINT64_C(1) << (i - flow->monitor_count);
+    return waiting;
+}
+
 int af_flow_refuse_role(const struct af_flow *flow, const char *name, const char *what,
                         struct af_failure *why)
 {

@@ -67,11 +67,21 @@ struct af_flow_role {
     size_t state_count;
 };
 
+enum af_watched_kind { AF_WATCHED_MONITOR, AF_WATCHED_EVENTUALLY, AF_WATCHED_LEADS_TO };
+
+struct af_flow_watched { /* what is watched of a run over time */
+    enum af_watched_kind kind;
+    const char *name;
+    struct af_flow_line line;
+};
+
 struct af_flow {
     const char *name;
     int64_t version;
     bool report_failure;
     bool has_invariants;
+    struct af_flow_watched *watched; /* monitors, then the others; not of a worker process's flow */
+    size_t watched_count, monitor_count;
     int initiator; /* the role of the platform's initiator, or -1 */
     struct af_flow_role *roles;
     size_t role_count;
@@ -350,5 +360,82 @@ void af_script_view(struct af_script *script, uint32_t member, const struct af_v
 /* Checks the flow's invariants in the order of their names. Returns true, or false with the name of
  * the broken one and what it said; borrowed until the next call. */
 bool af_script_check_invariants(struct af_script *script, const char **name, const char **message);
+
+/* ---- What is watched over time: for scripts that run here, as invariants. ----
+ *
+ * What monitors have seen is a text: a line of JSON each, in their order. */
+
+enum af_happening {
+    AF_HAPPENS_START,
+    AF_HAPPENS_DELIVER,
+    AF_HAPPENS_AFTER,
+    AF_HAPPENS_DEADLINE,
+    AF_HAPPENS_DUPLICATE, /* of these and those above, monitors see the world before */
+    AF_HAPPENS_STATE,
+    AF_HAPPENS_SEND,
+    AF_HAPPENS_DONE,
+    AF_HAPPENS_FAILED,
+    AF_HAPPENS_UNEXPECTED,
+    AF_HAPPENS_LATE,
+    AF_HAPPENS_IGNORE,
+    AF_HAPPENS_DEFER,
+    AF_HAPPENS_CRASH,
+    AF_HAPPENS_RETURN,
+    AF_HAPPENS_LOST,
+    AF_HAPPENS_DROP,
+};
+
+struct af_happened { /* a step, as monitors are told of it; texts are borrowed */
+    enum af_happening kind;
+    uint32_t member; /* whose step it is: of a contract the receiver's, but where it is sent */
+    const char *from, *to;      /* of a contract: IDs; or NULL */
+    const char *type, *content; /* … or NULL */
+    size_t type_len, content_len;
+    const char *state; /* that the party is in, or has entered; NULL: it has not started */
+    const char *timer; /* a deadline's name, or NULL */
+};
+
+struct af_script_broken { /* what is wrong, and where */
+    size_t watched;       /* a number of the flow's */
+    char where[300];      /* as AF_FLOW_PLACE_BYTES; "" if it is not known */
+    char message[2000];
+};
+
+/* Appends what the flow's monitors start with to seen; of those in kept (as many as there are
+ * monitors, or NULL) whose text is not NULL, that. Returns false with *broken filled. */
+bool af_script_watch_start(struct af_script *script, const char *const *kept, struct af_buf *seen,
+                           struct af_script_broken *broken);
+
+/* Tells the monitors of a step; seen is what they had seen, and becomes what they have seen now.
+ * *looked: one has looked at the world, which is that of af_script_view(). Returns false with
+ * *broken filled, seen as it was. */
+bool af_script_watch_step(struct af_script *script, const struct af_happened *happened,
+                          struct af_buf *seen, bool *looked, struct af_script_broken *broken);
+
+struct af_script_held { /* bits, by number among what is watched behind the monitors */
+    uint64_t from;      /* of leads_to: its first predicate holds */
+    uint64_t to;        /* of it the second, of eventually the only one */
+};
+
+/* Asks the predicates of eventually and leads_to about the world. Returns false with *broken
+ * filled. */
+bool af_script_watch_world(struct af_script *script, struct af_script_held *held,
+                           struct af_script_broken *broken);
+
+/* Those that wait for their predicate after a world, of which so many waited before. */
+static inline uint64_t af_script_waiting(uint64_t waited, const struct af_script_held *held)
+{
+    return (waited | held->from) & ~held->to;
+}
+
+/* The number of what another version of the flow calls so, of the same kind; -1: none. */
+int af_flow_find_watched(const struct af_flow *flow, const struct af_flow_watched *watched);
+
+/* Those that wait before the first world: every eventually. */
+uint64_t af_flow_waiting(const struct af_flow *flow);
+
+/* "monitor", "eventually", "leads_to"; "start", "deliver" … */
+const char *af_watched_word(enum af_watched_kind kind);
+const char *af_happening_word(enum af_happening kind);
 
 #endif

@@ -265,10 +265,11 @@ static int64_t delay_on_link(struct af_bus_mock *bus, uint32_t from, uint32_t to
 }
 
 static struct af_contract *copy_of(struct af_bus_mock *bus, uint32_t to,
-                                   const struct af_contract *contract, struct af_hash uuid)
+                                   struct af_contract *contract, struct af_hash uuid)
 {
     struct af_contract *again = af_contract_repeat(contract, uuid);
     bus->counts.duplicated++;
+    bus->owner.fault(bus->owner.arg, to, contract, true);
     if (bus->trace != NULL) {
         af_trace_begin(bus->trace, af_loop_now_ns(bus->loop), "duplicate");
         af_trace_string(bus->trace, "party", bus->owner.name(bus->owner.arg, to));
@@ -282,7 +283,7 @@ static struct af_contract *copy_of(struct af_bus_mock *bus, uint32_t to,
 }
 
 static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
-                      const struct af_contract *contract, int64_t delay_ns)
+                      struct af_contract *contract, int64_t delay_ns)
 {
     uint64_t salt[2] = {af_rng_next(&bus->faults->duplicate), to};
     struct af_contract *again =
@@ -294,10 +295,12 @@ static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
     schedule(bus, from, to, again, delay_ns); /* with --fifo it follows its original directly */
 }
 
-static void note_drop(struct af_bus_mock *bus, uint32_t to, const struct af_contract *contract,
+static void note_drop(struct af_bus_mock *bus, uint32_t to, struct af_contract *contract,
                       const char *why)
 {
     bus->counts.dropped++;
+    if (strcmp(why, "lost") != 0) /* one to who has vanished is no fault of the network */
+        bus->owner.fault(bus->owner.arg, to, contract, false);
     af_trace_contract(bus->trace, af_loop_now_ns(bus->loop), "drop",
                       bus->owner.name(bus->owner.arg, to), contract, why);
 }

@@ -26,6 +26,9 @@ struct af_bus_mock_owner {
 
     /* Whether a node has vanished for good: contracts to it are dropped. */
     bool (*lost)(void *arg, uint32_t node);
+
+    /* A contract to the node is lost, or comes twice. */
+    void (*fault)(void *arg, uint32_t node, struct af_contract *contract, bool copied);
 };
 
 struct af_bus_mock_counts {

@@ -7,6 +7,7 @@
  *   cuts.c     partitions and losses at their times
  *   upgrade.c  parties that are reloaded to a second version
  *   schedule.c a run whose steps are given
+ *   monitor.c  what is watched over time
  */
 #ifndef AF_SIM_IMPL_H
 #define AF_SIM_IMPL_H
@@ -17,6 +18,7 @@
 #include "sim/faults.h"
 #include "script/file_store.h"
 #include "loop/loop.h"
+#include "party/happened.h"
 #include "party/party.h"
 #include "script/sequential.h"
 #include "sim/sim.h"
@@ -47,6 +49,12 @@ struct af_sim_sequential {
     struct af_hash seed;
     struct af_timer *back; /* after a crash */
     bool failed, down;
+};
+
+struct af_sim_fault { /* of a contract on its way to a node */
+    enum af_happening kind;
+    uint32_t to;
+    struct af_contract *contract;
 };
 
 struct af_sim {
@@ -88,6 +96,15 @@ struct af_sim {
     struct af_sim_finding *findings;
     size_t finding_count, finding_cap, findings_left_out;
     struct af_sim_cut *cuts;
+    struct {
+        struct af_buf seen;              /* by the monitors */
+        struct af_happenings happenings; /* of the step under way */
+        struct af_sim_fault *faults;     /* of the network, which come behind it */
+        size_t fault_count, fault_cap;
+        uint64_t waiting;  /* properties that wait for their predicate … */
+        uint64_t circling; /* … since a loop began */
+        bool broke;        /* by this step, which is judged all the same */
+    } watch;
     af_sim_step_fn *on_step;
     void *on_step_arg;
     struct af_failure why;
@@ -160,6 +177,25 @@ enum af_sim_outcome af_sim_schedule_run(struct af_sim *sim);           /* once a
 
 /* A contract as it is sent, its own uuid on it. */
 struct af_contract *af_sim_schedule_sent(struct af_sim *sim, struct af_contract *contract_take);
+
+/* monitor.c: nothing happens where nothing is watched. */
+
+/* Whether anything is watched, or there are invariants: the world is shown then. */
+bool af_sim_watches(const struct af_sim *sim);
+void af_sim_watch_begin(struct af_sim *sim); /* before any party starts */
+void af_sim_watch_move(struct af_sim *sim);  /* the second version has the say from now on */
+void af_sim_watch_free(struct af_sim *sim);
+
+/* After a party's step, which shows it to the world; of the network, by a step or between two. */
+void af_sim_watch_stepped(struct af_sim *sim, struct af_sim_node *node);
+void af_sim_watch_fault(struct af_sim *sim, enum af_happening kind, uint32_t to,
+                        struct af_contract *contract);
+
+/* Asks the predicates, after a step of the node. */
+void af_sim_watch_world(struct af_sim *sim, const struct af_sim_node *node);
+
+/* Notes which properties wait when the run "has ended": `how` says that. */
+void af_sim_watch_end(struct af_sim *sim, const char *how, uint64_t waiting);
 
 /* cuts.c */
 int af_sim_cuts_start(struct af_sim *sim, struct af_failure *why);

@@ -97,6 +97,7 @@ static void log_line(void *arg, struct af_party *party, const char *text, size_t
 
 static void stepped(void *arg, struct af_party *party)
 {
+    af_sim_watch_stepped(arg, node_of(party));
     af_sim_stepped(arg, node_of(party));
 }
 

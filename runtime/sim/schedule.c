@@ -307,9 +307,21 @@ static bool can_move(const struct af_sim *sim)
     return i < sim->node_count;
 }
 
+/* Where the steps begin, and end, that are done again and again. */
+static void note_loop(struct af_sim *sim, bool ends)
+{
+    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "loop");
+    af_trace_bool(sim->trace, "ends", ends);
+    af_trace_end(sim->trace);
+}
+
 static enum af_sim_outcome end(struct af_sim *sim)
 {
     size_t count = sim->options->schedule->count;
+    if (sim->options->schedule->loop > 0) {
+        note_loop(sim, true);
+        af_sim_watch_end(sim, "goes on like this", sim->watch.circling);
+    }
     if (sim->failed)
         return AF_SIM_FAILED;
     if (af_sim_is_over(sim))
@@ -330,6 +342,10 @@ enum af_sim_outcome af_sim_schedule_run(struct af_sim *sim)
         if (!af_sim_may_step(sim))
             return AF_SIM_INTERRUPTED;
         sim->steps++;
+        if (schedule->loop == i + 1) {
+            note_loop(sim, false);
+            sim->watch.circling = sim->watch.waiting;
+        }
         do_step(sim, i + 1, &schedule->steps[i]);
     }
     return sim->stopped ? AF_SIM_FAILED : end(sim);

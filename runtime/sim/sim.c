@@ -78,8 +78,9 @@ const char *af_sim_intern(struct af_sim *sim, const char *text)
 
 const char *af_sim_finding_word(enum af_sim_finding_kind kind)
 {
-    static const char *const words[] = {"error", "unexpected", "failed", "invariant", "refused",
-                                        "stuck", "until",      "steps",  "schedule"};
+    static const char *const words[] = {"error",    "unexpected", "failed",     "invariant",
+                                        "refused",  "stuck",      "until",      "steps",
+                                        "schedule", "monitor",    "eventually", "leads_to"};
     return words[kind];
 }
 
@@ -325,6 +326,11 @@ static void node_arrive(void *arg, uint32_t number, struct af_contract *contract
         af_sim_mail(sim, number, contract_take);
 }
 
+static void node_fault(void *arg, uint32_t node, struct af_contract *contract, bool copied)
+{
+    af_sim_watch_fault(arg, copied ? AF_HAPPENS_DUPLICATE : AF_HAPPENS_DROP, node, contract);
+}
+
 struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace *trace,
                           struct af_failure *why)
 {
@@ -337,7 +343,7 @@ struct af_sim *af_sim_new(const struct af_sim_options *options, struct af_trace 
     sim->heard = af_mem_zero((size_t)AF_SIM_HEARD_MAX * AF_SIM_HEARD_MAX, sizeof *sim->heard);
     sim->fault_options = options->faults;
     af_faults_init(&sim->faults, &sim->fault_options, options->seed);
-    struct af_bus_mock_owner owner = {sim, node_arrive, node_name, node_lost};
+    struct af_bus_mock_owner owner = {sim, node_arrive, node_name, node_lost, node_fault};
     sim->bus = af_bus_mock_new(sim->loop, &sim->faults, trace, &owner);
     af_sim_parties_own(sim);
     af_sim_boxes_begin(sim);
@@ -364,6 +370,7 @@ void af_sim_free(struct af_sim *sim)
     }
     af_boxes_release(&sim->boxes);
     af_sim_cuts_free(sim);
+    af_sim_watch_free(sim);
     af_bus_mock_free(sim->bus);
     for (size_t i = 0; i < sim->script_count; i++)
         af_script_free(sim->scripts[i]);
@@ -457,11 +464,6 @@ static void write_end(struct af_sim *sim, const struct af_sim_result *result)
 
 /* ---- Running. ---- */
 
-static bool has_invariants(const struct af_sim *sim)
-{
-    return sim->flow != NULL && af_script_flow(af_sim_upgrade_judge(sim))->has_invariants;
-}
-
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
 {
     bool settled;
@@ -483,7 +485,7 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
     sim->down += (size_t)down - (size_t)node->down;
     node->settled = settled;
     node->down = down;
-    if (node->party == NULL || !has_invariants(sim))
+    if (node->party == NULL || !af_sim_watches(sim))
         return;
     af_sim_parties_view(sim, node);
     if (sim->options->schedule == NULL)
@@ -493,8 +495,12 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
 void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node)
 {
     const char *name, *message;
-    if (!has_invariants(sim) || !sim->started || sim->stopped || sim->unseen > 0 ||
-        af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message))
+    if (!af_sim_watches(sim) || !sim->started || (sim->stopped && !sim->watch.broke) ||
+        sim->unseen > 0)
+        return;
+    sim->watch.broke = false;
+    af_sim_watch_world(sim, node);
+    if (af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message))
         return;
     sim->stopped = true;
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");
@@ -676,8 +682,14 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     if (af_sim_cuts_start(sim, why) != 0)
         return -1;
     af_sim_upgrade_start(sim);
+    af_sim_watch_begin(sim);
     start_all(sim);
     result->outcome = sim->options->schedule == NULL ? run_loop(sim) : af_sim_schedule_run(sim);
+    if (result->outcome == AF_SIM_STUCK || af_sim_is_over(sim))
+        af_sim_watch_end(sim, result->outcome == AF_SIM_STUCK ? "is stuck" : "has ended",
+                         sim->watch.waiting);
+    if (result->outcome == AF_SIM_OK && sim->failed)
+        result->outcome = AF_SIM_FAILED;
     if (sim->why.kind != AF_FAILURE_NONE) {
         *why = sim->why;
         return -1;

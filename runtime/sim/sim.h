@@ -76,6 +76,9 @@ enum af_sim_finding_kind {
     AF_SIM_NOT_OVER, /* --until came first */
     AF_SIM_NO_TIME,  /* the flow does not move on in time */
     AF_SIM_SCHEDULE, /* a schedule cannot be followed, or ends too soon */
+    AF_SIM_MONITOR,
+    AF_SIM_EVENTUALLY,
+    AF_SIM_LEADS_TO,
 };
 
 struct af_sim_finding {
@@ -118,7 +121,7 @@ void af_sim_result_release(struct af_sim_result *result);
 const char *af_sim_outcome_word(enum af_sim_outcome outcome);
 
 /* The word for a kind: "error", "unexpected", "failed", "invariant", "refused", "stuck", "until",
- * "steps", "schedule". */
+ * "steps", "schedule", "monitor", "eventually", "leads_to". */
 const char *af_sim_finding_word(enum af_sim_finding_kind kind);
 
 /* ---- Looking at it, between two steps. ---- */

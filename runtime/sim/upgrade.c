@@ -138,8 +138,10 @@ void af_sim_upgrade_node(struct af_sim_node *node)
         refuse(node, why.why);
         return;
     }
-    if (++sim->upgraded == 1 && flow->has_invariants)
+    if (++sim->upgraded == 1 && af_sim_watches(sim)) {
         show_all(sim);
+        af_sim_watch_move(sim);
+    }
     af_sim_stepped(sim, node);
     af_party_go_on(node->party);
 }

@@ -179,7 +179,9 @@ static const struct {
     {"done", {"s party", "? result"}},
     {"fail", {"s party", "s reason"}},
     {"error", {"s party", "s message"}},
-    {"violation", {"s invariant", "s message"}},
+    {"monitor", {"s party", "s monitor", "? seen"}},
+    {"violation", {"s message"}},
+    {"loop", {"? ends"}},
     {"stuck", {"s party", "S state", "s waits_for"}},
     {"end", {"s outcome"}},
 };

@@ -86,7 +86,8 @@ void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out)
     af_buf_append_char(out, '[');
     for (size_t i = 0; i < schedule->count; i++) {
         const struct af_schedule_step *step = &schedule->steps[i];
-        af_buf_printf(out, "%s\"%s\"", i == 0 ? "" : ",", kinds[step->kind].word);
+        af_buf_printf(out, "%s%s\"%s\"", i == 0 ? "" : ",",
+                      schedule->loop == i + 1 ? "\"loop\"," : "", kinds[step->kind].word);
         write_word(out, step->party);
         if (kinds[step->kind].words == TIMER_WORDS)
             write_word(out, step->timer == NULL ? "" : step->timer);
@@ -167,6 +168,10 @@ int af_schedule_read(struct af_schedule *schedule, char *const *words, size_t co
 {
     size_t taken = 1;
     for (size_t at = 0; at < count && taken > 0; at += taken) {
+        if (schedule->loop == 0 && at + 1 < count && strcmp(words[at], "loop") == 0) {
+            schedule->loop = schedule->count + 1;
+            at++;
+        }
         if (schedule->count < AF_SCHEDULE_STEPS_MAX) {
             taken = read_step(schedule, words + at, count - at, schedule->count + 1, why);
         } else {

@@ -38,13 +38,14 @@ struct af_schedule_step {
 struct af_schedule {
     struct af_schedule_step *steps;
     size_t count, cap;
+    size_t loop;          /* 1 + the first step of those that are done again and again; 0: none */
     bool recalls_at_once; /* has no step for that: a party takes up all such events in the step that
                              lets them go, as in traces of version 2 */
 };
 
 #define AF_SCHEDULE_EMPTY                                                                          \
     {                                                                                              \
-        NULL, 0, 0, false                                                                          \
+        NULL, 0, 0, 0, false                                                                       \
     }
 
 /* By what a step knows a contract, besides its ends and its type: equal contents are one. */
@@ -59,6 +60,8 @@ void af_schedule_release(struct af_schedule *schedule);
  *     deliver, drop, duplicate             party, from, type, content as 32 hexadecimal digits
  *     timeout, early                       party, timer ("" for the state's `after`)
  *     crash, return, lose, reload, recall  party
+ *
+ * The word "loop" between two steps says that what follows is done again and again.
  */
 
 /* Appends it as a JSON list. */

@@ -50,7 +50,11 @@
  *   done             party, result                         null without one
  *   fail             party, reason                         af.fail: an outcome
  *   error            party, message                        a handler raised: with file and line
- *   violation        invariant, message
+ *   monitor          party, monitor, seen                  a step of the party has given the monitor
+ *                                                          something new to keep
+ *   violation        invariant | monitor | eventually | leads_to, message      its name
+ *   loop             ends                                  what follows is done again and again; from
+ *                                                          where it ends the run goes on there
  *   stuck            party, state, waits_for, [line],      when nothing can move any more
  *                    [file]                              … of a module, if the line is there
  *   end              outcome, [message]                    "ok", "failed", "stuck", "until",

@@ -4,6 +4,7 @@
 --- run of the file extract() takes the functions, in the order that the plan gave them.
 
 local keys = require "af.keys"
+local monitors = require "af.monitors"
 local part = require "af.part"
 local predefined = require "af.predefined_events"
 local types = require "af.types"
@@ -15,6 +16,7 @@ local HANDLED, DEFERRED, IGNORED = 1, 2, 3
 local flow_keys = {
   name = "string", version = "number", args = "table", mock = "table", roles = "table",
   invariants = "table", report_failure = "boolean", migrate_back = "function", initiator = "string",
+  monitors = "table", eventually = "table", leads_to = "table",
 }
 local role_keys = { always = true, data = true, start = true, states = true }
 local always_keys = { defer = true, ignore = true, timeout = true }
@@ -525,11 +527,12 @@ function flow.plan(definition, declared)
   number_rows(roles, events)
   read_mock(definition, roles)
   local invariants = read_invariants(definition)
+  local watched = monitors.read(definition, wrong, look_at)
   return {
     name = definition.name, version = definition.version or 1, roles = roles, events = events,
     report_failure = definition.report_failure ~= false,
     initiator = initiator_of(definition, roles),
-    invariants = invariants, has_invariants = #invariants > 0,
+    invariants = invariants, has_invariants = #invariants > 0, watched = watched,
     args = types.fields("af.flow: 'args'", definition.args or {}, -1, "party.args has no"),
     arg_types = definition.args or {},
   }

@@ -11,7 +11,7 @@ local part = {}
 
 local part_keys = {
   name = "string", version = "number", mock = "table", params = "table", roles = "table",
-  invariants = "table",
+  invariants = "table", monitors = "table",
 }
 
 ---Part of a role's states: what `Sum.server { … }` gives.
@@ -249,6 +249,25 @@ local function layout_role(role, name, places)
   return copy
 end
 
+---A part's invariant and its monitor where the part stands.
+local function place_invariant(invariant, at)
+  return function(world) return invariant(world, at) end
+end
+
+local function place_monitor(monitor, at)
+  if type(monitor) ~= "table" then return monitor end -- which is told of elsewhere
+  local step, start = monitor.step, monitor.start
+  local placed = setmetatable({}, { of = monitor })
+  for key, value in pairs(monitor) do placed[key] = value end
+  if type(step) == "function" then
+    placed.step = function(seen, one) return step(seen, one, at) end
+  end
+  if type(start) == "function" then placed.start = function(world) return start(world, at) end end
+  return placed
+end
+
+local JUDGES <const> = { invariants = place_invariant, monitors = place_monitor }
+
 ---Lays a definition's parts out as states, invariants and all. One without parts is given back.
 ---@param definition table  of a flow
 ---@return table definition
@@ -304,19 +323,19 @@ function part.lay_out(definition)
   local whole = {}
   for key, value in pairs(definition) do whole[key] = value end
   whole.roles = roles
-  if order[1] ~= nil then whole.invariants = {} end
-  for name, invariant in pairs(order[1] and definition.invariants or {}) do
-    whole.invariants[name] = invariant
-  end
-  for _, prefix in ipairs(order) do
-    local shared = at_places[prefix]
-    local at = make_at { prefix = prefix, path = shared.path, part = shared.part, given = {},
-      players = shared.players }
-    for name, invariant in pairs(shared.part.definition.invariants or {}) do
-      whole.invariants[("%s: %s"):format(prefix, name)] = function(world)
-        return invariant(world, at)
+  for key, place_one in pairs(order[1] and JUDGES or {}) do
+    local all, own = {}, definition[key]
+    if own ~= nil and type(own) ~= "table" then return whole end -- which is told of elsewhere
+    for name, one in pairs(own or {}) do all[name] = one end
+    for _, prefix in ipairs(order) do
+      local shared = at_places[prefix]
+      local at = make_at { prefix = prefix, path = shared.path, part = shared.part, given = {},
+        players = shared.players }
+      for name, one in pairs(shared.part.definition[key] or {}) do
+        all[("%s: %s"):format(prefix, name)] = place_one(one, at)
       end
     end
+    whole[key] = all
   end
   return whole
 end
@@ -327,16 +346,20 @@ end
 function part.alone(shown)
   local self = part.known[shown]
   if self == nil then return nil end
-  local definition, players, roles, invariants = self.definition, {}, {}, {}
+  local definition, players, roles = self.definition, {}, {}
   for role in pairs(self.roles) do players[role] = { role } end
   local at = make_at { prefix = "", path = {}, part = self, given = {}, players = players,
     alone = true }
   for role, make in pairs(self.roles) do roles[role] = make(at) end
-  for name, invariant in pairs(definition.invariants or {}) do
-    invariants[tostring(name)] = function(world) return invariant(world, at) end
+  local whole = { name = self.name, version = definition.version, args = self.params,
+    mock = definition.mock, roles = roles }
+  for key, place_one in pairs(JUDGES) do
+    whole[key] = {}
+    for name, one in pairs(definition[key] or {}) do
+      whole[key][tostring(name)] = place_one(one, at)
+    end
   end
-  return { name = self.name, version = definition.version, args = self.params,
-    mock = definition.mock, roles = roles, invariants = invariants }
+  return whole
 end
 
 return part

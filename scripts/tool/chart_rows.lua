@@ -296,8 +296,19 @@ function on.error(b, record)
   note(b, record, finding(b, "error", ": ", text_of(b, record.message) or "?"), "bad", "gone")
 end
 
+function on.monitor(b, record)
+  local name, seen = text_of(b, record.monitor) or "?", text_of(b, record.seen) or "?"
+  note(b, record, name .. ": " .. seen, "quiet")
+end
+
+function on.loop(b, record)
+  line(b, record, record.ends and "the loop ends: the run goes on where it began"
+    or "a loop begins: what follows comes again and again", "fault")
+end
+
 function on.violation(b, record)
-  local name = text_of(b, record.invariant) or "?"
+  local broken = record.invariant or record.monitor or record.eventually or record.leads_to
+  local name = text_of(b, broken) or "?"
   local words = finding(b, "violation: " .. name, ": ", text_of(b, record.message) or "?")
   line(b, record, words, "bad").invariant = name
 end

@@ -184,6 +184,12 @@ function host.array(list) end
 ---@return T
 function host.strict(of, lacks, names) end
 
+---Why a value cannot be kept as data; nil: it can.
+---@param value any
+---@param name string  of the value, in the reason
+---@return string?
+function host.unfit_data(value, name) end
+
 ---Why a text can name no flow and no event type; nil: it can.
 ---@param text string
 ---@return string?

@@ -36,6 +36,7 @@ struct net {
     int sent_count;
     bool lost[8];
     size_t lines_of_drop, lines_of_duplicate, lines_of_send;
+    size_t dropped, copied; /* as the owner was told */
 };
 
 static void arrive(void *arg, uint32_t node, struct af_contract *contract)
@@ -63,6 +64,13 @@ static bool lost(void *arg, uint32_t node)
     return ((struct net *)arg)->lost[node];
 }
 
+static void fault(void *arg, uint32_t node, struct af_contract *contract, bool copied)
+{
+    struct net *net = arg;
+    (void)node, (void)contract;
+    *(copied ? &net->copied : &net->dropped) += 1;
+}
+
 static void on_line(void *arg, const char *line, size_t len)
 {
     struct net *net = arg;
@@ -82,7 +90,7 @@ static void net_init(struct net *net)
 
 static void net_open(struct net *net, uint64_t seed)
 {
-    struct af_bus_mock_owner owner = {net, arrive, name, lost};
+    struct af_bus_mock_owner owner = {net, arrive, name, lost, fault};
     net->loop = af_loop_sim_new();
     net->trace = af_trace_new(on_line, net, false);
     af_faults_init(&net->faults, &net->options, seed);
@@ -287,6 +295,7 @@ static void test_probability_one_drops_all_and_zero_none(void **state)
         assert_int_equal(af_bus_mock_counts(net.bus)->messages, 100);
         assert_int_equal(af_bus_mock_counts(net.bus)->dropped, certain ? 100 : 0);
         assert_int_equal(net.lines_of_drop, certain ? 100 : 0);
+        assert_int_equal(net.dropped, certain ? 100 : 0);
         net_close(&net);
     }
 }
@@ -318,6 +327,7 @@ static void test_contracts_to_a_lost_node_are_dropped(void **state)
     assert_int_equal(net.arrival_count, 3);
     assert_int_equal(af_bus_mock_counts(net.bus)->dropped, 1);
     assert_int_equal(net.lines_of_drop, 1);
+    assert_int_equal(net.dropped, 0); /* that is no fault of the network */
     net_close(&net);
 }
 
@@ -642,6 +652,8 @@ static void test_what_is_kept_moves_as_it_is_told(void **state)
     assert_string_equal(af_bus_mock_kept(net.bus, 0, &to)->content, "{\"n\":0}");
     assert_int_equal(net.lines_of_drop, 1);
     assert_int_equal(net.lines_of_duplicate, 1);
+    assert_int_equal(net.dropped, 1);
+    assert_int_equal(net.copied, 1);
     assert_int_equal(af_bus_mock_counts(net.bus)->messages, 4);
     assert_int_equal(af_bus_mock_counts(net.bus)->dropped, 1);
     assert_int_equal(af_bus_mock_counts(net.bus)->duplicated, 1);

@@ -1,0 +1,6 @@
+-- afrun FILE --mock: 2
+-- leads_to 'l': must be { function(world), function(world) }; it has the key '3', too
+local af = require "af"
+return af.flow { name = "f", mock = { a = 1 }, leads_to = { l = { function() end, function() end, function() end } }, roles = { a = { start = "s", states = { s = {
+  may_end = true,
+} } } } }

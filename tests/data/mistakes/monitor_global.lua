@@ -1,0 +1,6 @@
+-- afrun FILE --mock: 1
+-- monitor_global.lua:4: a handler sets the global 'count'
+local af = require "af"
+return af.flow { name = "f", mock = { a = 1 }, monitors = { m = { step = function(seen) count = 1 return seen end } }, roles = { a = { start = "s", states = { s = {
+  may_end = true,
+} } } } }
