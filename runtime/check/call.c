@@ -107,6 +107,28 @@ static void log_line(void *arg, struct af_party *party, const char *text, size_t
     (void)arg, (void)party, (void)text, (void)len;
 }
 
+static void made(void *arg, struct af_party *party, struct af_contract *contract,
+                 const uint32_t *targets, size_t target_count)
+{
+    struct af_check *check = arg;
+    (void)party;
+    if (af_check_monitors(check))
+        af_happenings_made(&check->happenings, contract, targets, target_count);
+}
+
+static void late(void *arg, struct af_party *party, struct af_contract *contract)
+{
+    struct af_check *check = arg;
+    (void)party;
+    if (af_check_monitors(check))
+        af_happenings_late(&check->happenings, contract);
+}
+
+static void note(void *arg, const struct af_happened *happened)
+{
+    af_check_watch_note(arg, happened);
+}
+
 static void stepped(void *arg, struct af_party *party)
 {
     struct af_check *check = arg;
@@ -115,6 +137,8 @@ static void stepped(void *arg, struct af_party *party)
     if (effects != NULL && spec->script == check->scripts[0])
         for (size_t i = 0; i < effects->passed_count; i++)
             check->passed[spec->role][effects->passed[i]] = true;
+    if (af_check_monitors(check))
+        af_happenings_tell(&check->happenings, party, note, NULL, check);
 }
 
 /* What the mock answers depends on the call alone; the rest of the outside has no answer here. */
@@ -349,6 +373,7 @@ static int run_call(struct af_check *check, struct af_party *party, uint32_t fro
         give(check, party, input, out, &version);
     }
     look(check, party, version, out);
+    out->notes = af_check_watch_noted(check);
     return 0;
 }
 
@@ -481,6 +506,8 @@ void af_check_calls_init(struct af_check *check)
                                            .publish = publish,
                                            .fate = fate,
                                            .finding = finding,
+                                           .made = made,
+                                           .late = late,
                                            .log = log_line,
                                            .stepped = stepped};
     for (size_t version = 0; version < check->version_count; version++) {

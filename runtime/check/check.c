@@ -16,7 +16,8 @@ static const char *const kind_words[] = {
     [AF_CHECK_INVARIANT] = "invariant", [AF_CHECK_ERROR] = "error",
     [AF_CHECK_FAILED] = "failed",       [AF_CHECK_UNEXPECTED] = "unexpected",
     [AF_CHECK_REFUSED] = "refused",     [AF_CHECK_STUCK] = "stuck",
-    [AF_CHECK_DOOMED] = "doomed",
+    [AF_CHECK_MONITOR] = "monitor",     [AF_CHECK_EVENTUALLY] = "eventually",
+    [AF_CHECK_LEADS_TO] = "leads_to",   [AF_CHECK_DOOMED] = "doomed",
 };
 
 const char *af_check_kind_word(enum af_check_kind kind)
@@ -157,6 +158,7 @@ static void make_tables(struct af_check *check)
     af_check_calls_init(check);
     check->seen = af_check_seen_new();
     check->world = af_check_world_new(check);
+    check->watch = af_check_watch_new(check);
     check->same = af_check_same_new(check);
     check->jobs = af_check_jobs_new(check->options->jobs);
     check->search = af_check_search_new(check);
@@ -196,10 +198,14 @@ void af_check_free(struct af_check *check)
     af_check_jobs_free(check->jobs);
     af_check_seen_free(check->seen);
     af_check_world_free(check->world);
+    af_check_watch_free(check->watch);
+    af_happenings_release(&check->happenings);
     af_check_same_free(check->same);
     af_check_search_free(check->search);
     for (uint32_t i = 0; check->by_number != NULL && i < check->members; i++)
         free(check->by_number[i]);
+    for (uint32_t i = 0; i < check->found_keys.count; i++)
+        free(check->found[i].way);
     for (uint32_t i = 0; i < check->found_keys.count; i++)
         af_schedule_release(&check->found[i].run);
     for (size_t i = 0; check->passed != NULL && i < check->flows[0]->role_count; i++)
@@ -332,6 +338,8 @@ static struct af_check_violation violation_of(const struct af_check *check,
         .shortest = !found->longer,
         .run = &found->run,
         .told = found->told,
+        .lasso = found->lasso,
+        .trap = found->trap,
     };
 }
 
@@ -437,6 +445,8 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
     }
     result->exhaustive = search->bound == NULL && !search->interrupted;
     if (result->exhaustive)
+        af_check_lassos(check, progress, arg);
+    if (result->exhaustive && !search->interrupted)
         af_check_ways(check, progress, arg);
     af_check_cover(check, result);
     tell_ends(check);

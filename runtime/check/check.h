@@ -61,7 +61,10 @@ enum af_check_kind {
     AF_CHECK_UNEXPECTED, /* an event was dead-lettered */
     AF_CHECK_REFUSED,    /* a party cannot be brought to the second version */
     AF_CHECK_STUCK,
-    AF_CHECK_DOOMED, /* no way left to the end */
+    AF_CHECK_MONITOR,    /* a monitor does not accept a step */
+    AF_CHECK_EVENTUALLY, /* a fair run on which it never holds */
+    AF_CHECK_LEADS_TO,   /* … on which what must follow never does */
+    AF_CHECK_DOOMED,     /* no way left to the end */
 };
 
 struct af_check_violation {
@@ -73,7 +76,9 @@ struct af_check_violation {
     size_t length;        /* steps of the run into it */
     bool shortest;        /* which is a shortest one */
     const struct af_schedule *run;
-    bool told; /* when it was found */
+    bool told;     /* when it was found */
+    bool lasso;    /* a fair run, with its end or (run->loop) its loop … */
+    uint64_t trap; /* … in so many states that nothing fair leaves */
 };
 
 struct af_check_end {    /* a way how runs end */
@@ -143,8 +148,8 @@ int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *a
 bool af_check_same_violation(const struct af_check_violation *a,
                              const struct af_check_violation *b);
 
-/* The word for a kind: "invariant", "error", "failed", "unexpected", "refused", "stuck", "doomed".
- */
+/* The word for a kind: "invariant", "error", "failed", "unexpected", "refused", "stuck",
+ * "monitor", "eventually", "leads_to", "doomed". */
 const char *af_check_kind_word(enum af_check_kind kind);
 
 #endif

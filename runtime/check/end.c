@@ -4,7 +4,10 @@
  * A state is good if it has ended, or if a good one may come next. The search has noted one that
  * may come next for each, its lead; following leads settles most. The others are looked at, the
  * deepest first, again and again until nothing changes. Of those that are left, the ones that may
- * get stuck, or run into another violation, are bad, and told of as that; the rest is doomed. */
+ * get stuck, or run into another violation, are bad, and told of as that; the rest is doomed.
+ *
+ * The same is asked of properties over time: does a state lead to one in which they need not wait?
+ */
 #include "check/impl.h"
 
 #include "base/mem.h"
@@ -15,7 +18,8 @@
 struct ways {
     struct af_check *check;
     struct af_check_next next;
-    unsigned mark; /* that is looked for; a successor that has it is enough */
+    unsigned mark;          /* that is looked for; a successor that has it is enough */
+    unsigned tried, blocks; /* by leads; marks that none leads on from */
     bool reaches;
     uint64_t *trail; /* of leads */
     size_t trail_count, trail_cap;
@@ -57,7 +61,10 @@ static bool look(struct ways *ways, uint64_t state)
     ways->reaches = false;
     enum af_check_rest rest = af_check_next(&ways->next);
     bool bad = rest == AF_CHECK_STUCK_HERE || ways->next.cut;
-    if (rest == AF_CHECK_ENDED ? ways->mark == AF_CHECK_GOOD : bad && ways->mark == AF_CHECK_BAD)
+    if (ways->mark == AF_CHECK_MET)
+        ways->reaches = rest != AF_CHECK_ENDED && (ways->reaches || ways->next.cut);
+    else if (rest == AF_CHECK_ENDED ? ways->mark == AF_CHECK_GOOD
+                                    : bad && ways->mark == AF_CHECK_BAD)
         ways->reaches = true;
     if (ways->reaches)
         af_check_seen_mark(check->seen, state, ways->mark);
@@ -95,18 +102,19 @@ static size_t settle(struct ways *ways, uint64_t *states, size_t count)
 static void follow(struct ways *ways, uint64_t state)
 {
     struct af_check_seen *seen = ways->check->seen;
-    unsigned marks = 0;
+    unsigned marks = 0, stops = ways->mark | ways->tried | ways->blocks;
     ways->trail_count = 0;
-    while (state != AF_CHECK_NO_STATE && (marks = af_check_seen_marks(seen, state)) == 0) {
+    while (state != AF_CHECK_NO_STATE &&
+           ((marks = af_check_seen_marks(seen, state)) & stops) == 0) {
         af_mem_reserve(&ways->trail, &ways->trail_cap, ways->trail_count + 1, sizeof *ways->trail);
         ways->trail[ways->trail_count++] = state;
-        af_check_seen_mark(seen, state, AF_CHECK_TRIED);
+        af_check_seen_mark(seen, state, ways->tried);
         state = af_check_seen_lead(seen, state);
     }
-    if (state == AF_CHECK_NO_STATE || (marks & AF_CHECK_GOOD) == 0)
+    if (state == AF_CHECK_NO_STATE || (marks & ways->mark) == 0)
         return;
     for (size_t i = 0; i < ways->trail_count; i++)
-        af_check_seen_mark(seen, ways->trail[i], AF_CHECK_GOOD);
+        af_check_seen_mark(seen, ways->trail[i], ways->mark);
 }
 
 /* The deepest first: their leads are shortest. Returns false if it is told to stop. */
@@ -159,19 +167,45 @@ static uint64_t choose(struct af_check *check, const uint64_t *states, size_t co
     return chosen;
 }
 
-void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg)
+static struct ways *ways_new(struct af_check *check, unsigned mark, unsigned tried, unsigned blocks)
 {
-    struct af_check_search *search = check->search;
     struct ways *ways = af_mem_zero(1, sizeof *ways);
     ways->check = check;
+    ways->mark = mark;
+    ways->tried = tried;
+    ways->blocks = blocks;
     af_check_next_init(&ways->next, check);
     ways->next.only_ways = ways->next.all = ways->next.asks = true;
     ways->next.arg = ways;
     ways->next.child = on_child;
     ways->next.violation = on_violation;
+    return ways;
+}
+
+static void ways_free(struct ways *ways)
+{
+    af_check_next_release(&ways->next);
+    free(ways->trail);
+    free(ways);
+}
+
+bool af_check_ways_to(struct af_check *check, unsigned mark, uint64_t *states, size_t *left,
+                      af_check_progress_fn *progress, void *arg)
+{
+    struct ways *ways = ways_new(check, mark, AF_CHECK_MET_TRIED, AF_CHECK_OVER);
+    bool goes_on = follow_all(ways, progress, arg);
+    if (goes_on)
+        *left = settle(ways, states, keep_unmarked(check, states, *left, mark));
+    ways_free(ways);
+    return goes_on && !check->search->interrupted;
+}
+
+void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg)
+{
+    struct af_check_search *search = check->search;
+    struct ways *ways = ways_new(check, AF_CHECK_GOOD, AF_CHECK_TRIED, 0);
     if (follow_all(ways, progress, arg)) {
         size_t left = keep_unmarked(check, search->order, search->order_count, AF_CHECK_GOOD);
-        ways->mark = AF_CHECK_GOOD;
         left = settle(ways, search->order, left);
         ways->mark = AF_CHECK_BAD;
         left = settle(ways, search->order, left);
@@ -180,7 +214,5 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
     } else {
         search->interrupted = true;
     }
-    af_check_next_release(&ways->next);
-    free(ways->trail);
-    free(ways);
+    ways_free(ways);
 }

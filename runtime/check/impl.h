@@ -13,6 +13,8 @@
  *   search.c  breadth first, level by level, round by round
  *   jobs.c    threads that share the work of a round
  *   world.c   invariants
+ *   monitor.c monitors, and which properties wait for their predicate
+ *   lasso.c   properties that wait for ever on a fair run
  *   end.c     from which states no way is left to the end
  *   path.c    the run into a state, as a schedule
  *   short.c   the shortest one
@@ -27,6 +29,7 @@
 #include "check/check.h"
 #include "check/table.h"
 #include "base/failure.h"
+#include "party/happened.h"
 #include "party/party.h"
 #include "trace/schedule.h"
 
@@ -42,11 +45,14 @@ enum {
     AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
     AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
     AF_CHECK_MISSES = 9u << 28,   /* one that is down misses an instant of timers */
+    AF_CHECK_DROPPED = 10u << 28, /* a contract to it is lost */
+    AF_CHECK_COPIED = 11u << 28,  /* … comes twice */
     AF_CHECK_LEFT = 8u << 28, /* something that it has to do with is left out: AF_CHECK_SENT … */
     AF_CHECK_NUMBER = (1u << 28) - 1,
 };
 
 enum { AF_CHECK_NONE = UINT32_MAX };
+enum { AF_CHECK_BROKEN = UINT32_MAX - 1 }; /* as what is watched: a violation, nothing behind it */
 
 struct af_check_timer {
     uint32_t name; /* a word */
@@ -108,6 +114,7 @@ struct af_check_step {
     uint32_t next;                   /* the party afterwards */
     uint32_t first_send, send_count; /* in check->sends: contracts; in order of links with --fifo,
                                         else of numbers */
+    uint32_t notes;                  /* what monitors are told of it: a list's number */
     uint32_t violation;              /* AF_CHECK_NONE: none */
     bool ends_run;                   /* … behind which nothing is explored */
 };
@@ -127,6 +134,10 @@ struct af_check_found {
     bool longer;               /* there may be a shorter one */
     bool run_known, shortened; /* that was looked for */
     bool told;                 /* when it was found */
+    bool lasso;                /* from its state the run goes on: … */
+    uint64_t *way; /* … to these, one after the other; from loop_at on again and again */
+    size_t way_count, loop_at; /* SIZE_MAX: it ends there */
+    uint64_t trap;             /* how many states there are that it does not leave */
 };
 
 enum { AF_CHECK_SHARDS = 32 };
@@ -135,6 +146,7 @@ struct af_check_seen;
 struct af_file_store;
 struct af_check_jobs;
 struct af_check_world;
+struct af_check_watch;
 struct af_check_search;
 struct af_check_same;
 struct af_check_outcome;
@@ -190,6 +202,8 @@ struct af_check {
     struct af_check_seen *seen;
     struct af_check_jobs *jobs;
     struct af_check_world *world;
+    struct af_check_watch *watch;
+    struct af_happenings happenings; /* of the call that runs */
     struct af_check_same *same;
     struct af_check_search *search;
 
@@ -259,6 +273,7 @@ struct af_check_outcome {
     size_t timer_count, timer_cap;
     uint32_t *sends;
     size_t send_count, send_cap;
+    uint32_t notes;
     uint32_t violation;
     bool ends_run;
 };
@@ -291,6 +306,7 @@ uint32_t af_check_wait_new(struct af_check *check, int64_t ns);   /* … but now
 /* A state. Contracts stand in the order of numbers, with --fifo in that of links. */
 struct af_check_vector {
     uint32_t budget[AF_CHECK_FAULTS];
+    uint32_t watch;   /* what monitors have seen, and which properties wait */
     uint32_t *locals; /* by member */
     uint32_t *contracts;
     uint8_t *flags; /* of each contract: AF_CHECK_SLEEPS */
@@ -382,7 +398,14 @@ void af_check_first(struct af_check_next *next);
 
 /* ---- seen.c ---- */
 
-enum { AF_CHECK_GOOD = 1, AF_CHECK_BAD = 2, AF_CHECK_TRIED = 4 }; /* marks of a state */
+enum { /* marks of a state */
+       AF_CHECK_GOOD = 1,
+       AF_CHECK_BAD = 2,
+       AF_CHECK_TRIED = 4,
+       AF_CHECK_OVER = 8, /* a run may end here */
+       AF_CHECK_MET = 16, /* the property that is looked at does not wait, or need not for ever */
+       AF_CHECK_MET_TRIED = 32,
+};
 
 #define AF_CHECK_NO_STATE ((UINT64_C(1) << 40) - 1)
 #define AF_CHECK_ROOT (AF_CHECK_NO_STATE - 1) /* from which the first state is found */
@@ -412,6 +435,8 @@ const unsigned char *af_check_seen_state(const struct af_check_seen *seen, uint6
                                          size_t *len, uint64_t *parent, uint32_t *sleep);
 unsigned af_check_seen_marks(const struct af_check_seen *seen, uint64_t address);
 void af_check_seen_mark(struct af_check_seen *seen, uint64_t address, unsigned mark);
+
+void af_check_seen_unmark(struct af_check_seen *seen, uint64_t address, unsigned marks);
 
 /* One of the states that may come next by nobody's fault, or AF_CHECK_NO_STATE. It is set once, by
  * any thread. */
@@ -448,6 +473,48 @@ uint32_t af_check_world_look(struct af_check *check, const struct af_check_vecto
 bool af_check_world_asked(struct af_check *check, const struct af_check_vector *state);
 uint64_t af_check_world_count(const struct af_check *check);
 uint64_t af_check_world_bytes(const struct af_check *check);
+
+/* Shows the judging version's script all parties (AF_CHECK_NONE: it has not started). Returns false
+ * if one of them cannot be shown. */
+bool af_check_world_show(struct af_check *check, unsigned judge, const uint32_t *locals);
+
+/* ---- monitor.c ---- */
+
+struct af_check_watch *af_check_watch_new(const struct af_check *check);
+void af_check_watch_free(struct af_check_watch *watch);
+bool af_check_watches(const struct af_check *check);  /* whether anything is watched … */
+bool af_check_monitors(const struct af_check *check); /* … by monitors */
+uint64_t af_check_watch_bytes(const struct af_check *check);
+
+/* Adds to the list that is made; ends that list: its number, 0 for an empty one. */
+void af_check_watch_note(struct af_check *check, const struct af_happened *happened);
+uint32_t af_check_watch_noted(struct af_check *check);
+
+/* The list of one happening: of a party, of a contract to it. */
+uint32_t af_check_watch_party(struct af_check *check, enum af_happening kind,
+                              const struct af_check_local *local);
+uint32_t af_check_watch_contract(struct af_check *check, enum af_happening kind,
+                                 const struct af_check_local *local, uint32_t contract);
+
+struct af_check_watched {   /* a step */
+    bool asks;              /* what is not known is found out */
+    bool judged;            /* predicates are asked of the world behind it */
+    const uint32_t *before; /* parties, AF_CHECK_NONE: it has not started */
+    uint32_t notes[2];      /* one list after the other */
+};
+
+/* What is watched before anybody starts. Returns false with a violation. */
+bool af_check_watch_begin(struct af_check *check, struct af_check_vector *state,
+                          uint32_t *violation);
+
+/* Makes of what was watched before the step, in `after`, what is behind it: AF_CHECK_BROKEN with a
+ * violation. Returns false if that is not known. Several threads may call it that do not ask. */
+bool af_check_watch_step(struct af_check *check, const struct af_check_watched *watched,
+                         struct af_check_vector *after, uint32_t *violation);
+
+/* Whether a property of a version, by its number there, waits. */
+bool af_check_watch_waits(const struct af_check *check, uint32_t watch, unsigned version,
+                          size_t number);
 
 /* ---- search.c ---- */
 
@@ -530,6 +597,17 @@ void af_check_note_crowd(struct af_check *check, uint32_t contract, bool deferre
 
 /* Finds the states from which no way is left to the end. */
 void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void *arg);
+
+/* Gives the mark to all states, of *left, from which one that has it may come; leaves the others.
+ * AF_CHECK_MET: those before a violation have a way, those at which a run may end have none.
+ * Returns false if it is told to stop. Before af_check_ways(). */
+bool af_check_ways_to(struct af_check *check, unsigned mark, uint64_t *states, size_t *left,
+                      af_check_progress_fn *progress, void *arg);
+
+/* ---- lasso.c ---- */
+
+/* Finds properties that wait for ever on some fair run. Before af_check_ways(). */
+void af_check_lassos(struct af_check *check, af_check_progress_fn *progress, void *arg);
 
 /* ---- path.c ---- */
 

@@ -119,8 +119,8 @@ static bool vanishes(struct af_check_next *next, const struct af_check_label *la
     uint32_t receiver = next->made.locals[message->to];
     if (check->locals[receiver].gone)
         return true;
-    if (!check->options->reduce || check->exact)
-        return false;
+    if (!check->options->reduce || check->exact || af_check_monitors(check))
+        return false; /* monitors may see it come */
     if (check->locals[receiver].over) {
         leave_out(next, contract);
         return true;
@@ -143,6 +143,7 @@ struct change {
     size_t without;                   /* the contract at this place is gone; SIZE_MAX: none */
     int budget;                       /* a fault that was used; -1: none */
     const struct af_check_step *step; /* whose sends go out; NULL: none */
+    uint32_t notes;                   /* what monitors are told before that */
     uint32_t awake;     /* contracts to this member do not sleep; AF_CHECK_NONE: none does */
     size_t sleep_below; /* those before this place sleep */
 };
@@ -191,6 +192,24 @@ static void add_olds(struct af_check_next *next, const struct change *change, si
         add_old(next, change, i, look_again);
 }
 
+/* What is watched behind the change; a violation of it is told of. */
+static void watch(struct af_check_next *next, const struct change *change)
+{
+    struct af_check_watched watched = {
+        .asks = next->asks,
+        .judged = true,
+        .before = next->state.locals,
+        .notes = {change->notes, change->step == NULL ? 0 : change->step->notes}};
+    uint32_t violation;
+    next->made.watch = next->state.watch;
+    if (next->missed || !af_check_watches(next->check))
+        return;
+    if (!af_check_watch_step(next->check, &watched, &next->made, &violation))
+        next->missed = true;
+    else if (violation != AF_CHECK_NONE)
+        next->violation(next->arg, &change->label, violation, AF_CHECK_NONE);
+}
+
 static void make(struct af_check_next *next, const struct change *change)
 {
     struct af_check *check = next->check;
@@ -231,6 +250,7 @@ static void make(struct af_check_next *next, const struct change *change)
             add(made, contract, 0);
     }
     add_olds(next, change, i, state->count, ended);
+    watch(next, change);
     if (!next->missed)
         next->child(next->arg, &change->label, made);
     turn_back(next);
@@ -265,6 +285,15 @@ static bool is_late(const struct af_check_next *next, size_t i)
     return check->locals[receiver].over || (ignored && !check->options->fifo);
 }
 
+/* What monitors are told of a fault that befalls a contract to a member. */
+static uint32_t fault_notes(struct af_check_next *next, uint32_t member, uint32_t input)
+{
+    if (!af_check_monitors(next->check))
+        return 0;
+    const struct af_check_step *done = step(next, next->state.locals[member], input);
+    return done == NULL ? 0 : done->notes;
+}
+
 static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind kind)
 {
     struct af_check *check = next->check;
@@ -275,12 +304,14 @@ static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind 
         return;
     struct af_check_step copy = *done; /* steps may move */
     bool copied = kind == AF_SCHEDULE_DUPLICATE;
+    uint32_t notes = copied ? fault_notes(next, member, AF_CHECK_COPIED | contract) : 0;
     struct change change = {.label = {kind, member, contract},
                             .member = member,
                             .local = copy.next,
                             .without = copied ? SIZE_MAX : i,
                             .budget = copied ? AF_CHECK_DUPLICATE : -1,
                             .step = &copy,
+                            .notes = notes,
                             .awake = copied ? AF_CHECK_NONE : member,
                             .sleep_below = i};
     make(next, &change);
@@ -294,6 +325,7 @@ static void drop(struct af_check_next *next, size_t i)
         .member = AF_CHECK_NONE,
         .without = i,
         .budget = AF_CHECK_DROP,
+        .notes = fault_notes(next, next->check->messages[contract].to, AF_CHECK_DROPPED | contract),
         .awake = AF_CHECK_NONE};
     make(next, &change);
 }
@@ -570,12 +602,37 @@ const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
 
 /* ---- The first state. ---- */
 
+/* A member has started, others may not have. A violation is the last that is told. */
+static void watch_start(struct af_check_next *next, uint32_t member, uint32_t notes)
+{
+    static const struct af_check_label start = {AF_SCHEDULE_DELIVER, 0, AF_CHECK_NONE};
+    struct af_check *check = next->check;
+    struct af_check_vector *made = &next->made, *state = &next->state;
+    struct af_check_watched watched = {.asks = true,
+                                       .judged = member + 1 == check->members,
+                                       .before = state->locals,
+                                       .notes = {0, notes}};
+    uint32_t violation;
+    if (!af_check_watches(check) || made->watch == AF_CHECK_BROKEN)
+        return;
+    af_check_watch_step(check, &watched, made, &violation);
+    if (violation != AF_CHECK_NONE)
+        next->violation(next->arg, &start, violation, AF_CHECK_NONE);
+    state->locals[member] = made->locals[member];
+}
+
 void af_check_first(struct af_check_next *next)
 {
     static const struct af_check_label start = {AF_SCHEDULE_DELIVER, 0, AF_CHECK_NONE};
     struct af_check *check = next->check;
     struct af_check_vector *made = &next->made, *state = &next->state;
+    uint32_t violation = AF_CHECK_NONE;
     state->count = made->count = 0;
+    made->watch = 0;
+    for (uint32_t member = 0; member < check->members; member++)
+        made->locals[member] = state->locals[member] = AF_CHECK_NONE;
+    if (af_check_watches(check) && !af_check_watch_begin(check, made, &violation))
+        next->violation(next->arg, &start, violation, AF_CHECK_NONE);
     memcpy(made->budget, check->options->budget, sizeof made->budget);
     next->changed_count = 0;
     for (uint32_t member = 0; member < check->members; member++) {
@@ -586,6 +643,7 @@ void af_check_first(struct af_check_next *next)
         if (done.ends_run)
             return;
         made->locals[member] = done.next;
+        watch_start(next, member, done.notes);
         af_check_vector_reserve(state, state->count + done.send_count);
         for (size_t k = 0; k < done.send_count; k++) {
             uint32_t contract = check->sends[done.first_send + k];

@@ -87,7 +87,7 @@ void af_check_note_end(struct af_check *check, uint64_t state)
     size_t len;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, NULL);
     af_check_unpack(check, bytes, len, vector);
-    af_check_seen_mark(check->seen, state, AF_CHECK_GOOD);
+    af_check_seen_mark(check->seen, state, AF_CHECK_GOOD | AF_CHECK_OVER);
     for (uint32_t i = 0; i < check->members; i++)
         vector->locals[i] = check->locals[vector->locals[i]].end;
     qsort(vector->locals, check->members, sizeof(uint32_t), by_number);

@@ -252,6 +252,23 @@ static void arrive(struct path *path)
     turn->count += picked->count;
 }
 
+/* On from the state of a lasso: to the run's end, or once round its loop. */
+static void walk_on(struct path *path, const struct af_check_found *found)
+{
+    struct af_check *check = path->check;
+    path->next.only_ways = true;
+    for (size_t i = 0; i < found->way_count; i++) {
+        if (i == found->loop_at)
+            path->run->loop = path->run->count + 1;
+        path->target =
+            af_check_seen_state(check->seen, found->way[i], &path->target_len, NULL, NULL);
+        look(path);
+        arrive(path);
+    }
+    if (found->loop_at == SIZE_MAX)
+        land_left_out(path, AF_CHECK_NONE);
+}
+
 static void walk(struct path *path, const struct af_check_found *found)
 {
     struct af_check *check = path->check;
@@ -270,8 +287,10 @@ static void walk(struct path *path, const struct af_check_found *found)
             look(path);
         arrive(path);
     }
+    if (found->lasso)
+        walk_on(path, found);
     path->target = NULL;
-    if (!ends_there && look(path) && path->contract != AF_CHECK_NONE) {
+    if (!found->lasso && !ends_there && look(path) && path->contract != AF_CHECK_NONE) {
         uint32_t contract = af_check_same_contract(check, &path->turn, path->contract);
         add_step(path, AF_SCHEDULE_DELIVER, check->messages[contract].to, contract);
     }

@@ -144,24 +144,29 @@ static void on_child(void *arg, const struct af_check_label *label,
         return;
     if (is_crowded(worker, child))
         return;
+    bool broken = child->watch == AF_CHECK_BROKEN;
     bool seen = !worker->round->invariants || af_check_world_known(check, child, &violation);
     if (worker->round->invariants && seen && violation != AF_CHECK_NONE) {
         if (!check->found[violation].found)
             add_found(piece, violation, AF_CHECK_NONE, worker->state);
         return;
     }
+    if (seen && broken)
+        return;
     size_t len = af_check_pack(check, child, worker->packed);
     if (len == 0) {
         piece->too_large = true;
         return;
     }
     entry.len = (uint32_t)len & 0x7FFFFFFF;
-    entry.leads = !worker->has_lead &&
+    entry.leads = !worker->has_lead && !broken &&
                   (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
                    label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
     worker->has_lead = worker->has_lead || entry.leads;
     entry.hash = af_check_hash(worker->packed, len);
     entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
+    if (broken) /* what invariants say of it is all that is asked */
+        entry.parent = AF_CHECK_NO_STATE;
     unsigned shard = worker->round->worker_count == 1 ? 0 : af_check_shard(entry.hash);
     struct af_buf *out = &piece->shards[shard];
     if (!seen) {
@@ -414,6 +419,13 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     return goes_on;
 }
 
+/* Whether contracts may sleep: not where an order of names says nothing, or where what is watched
+ * tells the two orders of deliveries apart. */
+static bool may_sleep(const struct af_check *check)
+{
+    return check->options->reduce && af_check_same_on(check) == 0 && !af_check_watches(check);
+}
+
 struct af_check_round *af_check_round_new(struct af_check *check)
 {
     struct af_check_round *round = af_mem_zero(1, sizeof *round);
@@ -427,11 +439,10 @@ struct af_check_round *af_check_round_new(struct af_check *check)
         worker->next.arg = worker;
         worker->next.child = on_child;
         worker->next.violation = on_violation;
-        worker->next.sleeps = check->options->reduce && af_check_same_on(check) == 0;
+        worker->next.sleeps = may_sleep(check);
     }
     round->same = af_check_same_on(check);
-    round->sleeps =
-        check->options->reduce && round->same == 0; /* an order of names says nothing then */
+    round->sleeps = may_sleep(check);
     for (size_t version = 0; version < check->version_count; version++)
         round->invariants = round->invariants || check->flows[version]->has_invariants;
     return round;

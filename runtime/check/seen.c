@@ -239,6 +239,11 @@ void af_check_seen_mark(struct af_check_seen *seen, uint64_t address, unsigned m
     __atomic_fetch_or(record_of(seen, address) + MARKS, (unsigned char)mark, __ATOMIC_RELAXED);
 }
 
+void af_check_seen_unmark(struct af_check_seen *seen, uint64_t address, unsigned marks)
+{
+    record_of(seen, address)[MARKS] &= (unsigned char)~marks;
+}
+
 uint64_t af_check_seen_lead(const struct af_check_seen *seen, uint64_t address)
 {
     return get_address(record_of(seen, address) + LEAD);

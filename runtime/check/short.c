@@ -16,7 +16,8 @@
 /* "No way left" is told of whole sets of states, which a search that is cut short does not know. */
 static bool may_be_shorter(const struct af_check_found *found)
 {
-    return found->found && !found->shortened && found->extra > 0 && found->kind != AF_CHECK_DOOMED;
+    return found->found && !found->shortened && found->extra > 0 &&
+           found->kind != AF_CHECK_DOOMED && !found->lasso;
 }
 
 /* Takes over what the second search has found, and gives back what it knew before. */

@@ -87,6 +87,7 @@ static void take_outcome(struct af_check *check, struct af_check_step *step, uin
 {
     const struct af_check_outcome *out = af_check_call(check, member, local, input);
     struct af_check_local next = out->next;
+    step->notes = out->notes;
     step->violation = out->violation;
     step->ends_run = out->ends_run;
     step->first_send = (uint32_t)check->send_count;
@@ -110,8 +111,11 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
     struct af_check_local local = check->locals[number];
     switch (input & ~(uint32_t)AF_CHECK_NUMBER) {
     case AF_CHECK_CONTRACT:
-        if (local.over)
-            return; /* it comes too late */
+        if (local.over) {
+            step->notes =
+                af_check_watch_contract(check, AF_HAPPENS_LATE, &local, input & AF_CHECK_NUMBER);
+            return;
+        }
         take_outcome(check, step, number, local.member, input);
         return;
     case AF_CHECK_TIMER:
@@ -131,13 +135,24 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
     case AF_CHECK_MISSES:
         local.down++;
         break;
+    case AF_CHECK_DROPPED:
+    case AF_CHECK_COPIED:
+        step->notes = af_check_watch_contract(
+            check,
+            (input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_COPIED ? AF_HAPPENS_DUPLICATE
+                                                                    : AF_HAPPENS_DROP,
+            &local, input & AF_CHECK_NUMBER);
+        return;
     case AF_CHECK_DOWN:
+        step->notes = af_check_watch_party(check, AF_HAPPENS_CRASH, &local);
         local.down = 1;
         break;
     case AF_CHECK_UP:
+        step->notes = af_check_watch_party(check, AF_HAPPENS_RETURN, &local);
         local.down = 0;
         break;
     default:
+        step->notes = af_check_watch_party(check, AF_HAPPENS_LOST, &local);
         local.status = AF_PARTY_LOST;
         local.down = local.deferred = local.timers = 0;
         break;

@@ -80,6 +80,11 @@ uint32_t af_check_word(struct af_check_words *words, const void *bytes, size_t l
     return words->count - 1;
 }
 
+uint32_t af_check_word_known(const struct af_check_words *words, const void *bytes, size_t len)
+{
+    return words->slot_cap == 0 ? UINT32_MAX : words->slots[find_slot(words, bytes, len)] - 1;
+}
+
 uint32_t af_check_text(struct af_check_words *words, const char *text)
 {
     return af_check_word(words, text, strlen(text));

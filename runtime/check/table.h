@@ -26,6 +26,9 @@ struct af_check_words { /* zeroed to begin with */
 uint32_t af_check_word(struct af_check_words *words, const void *bytes, size_t len);
 uint32_t af_check_text(struct af_check_words *words, const char *text);
 
+/* The number of bytes that are there, or UINT32_MAX. Several threads may ask. */
+uint32_t af_check_word_known(const struct af_check_words *words, const void *bytes, size_t len);
+
 /* Its bytes, borrowed until the next word is added, and aligned for 64-bit numbers. */
 const void *af_check_word_bytes(const struct af_check_words *words, uint32_t word, size_t *len);
 

@@ -31,6 +31,7 @@ void af_check_vector_copy(const struct af_check *check, struct af_check_vector *
                           const struct af_check_vector *from)
 {
     memcpy(to->budget, from->budget, sizeof to->budget);
+    to->watch = from->watch;
     memcpy(to->locals, from->locals, check->members * sizeof *to->locals);
     af_check_vector_reserve(to, from->count);
     to->count = from->count;
@@ -75,11 +76,13 @@ size_t af_check_pack(const struct af_check *check, const struct af_check_vector 
 {
     unsigned char *at = out;
     uint32_t before = 0;
-    if (5 * (AF_CHECK_FAULTS + check->members + vector->count) > AF_CHECK_PACKED_MAX)
+    if (5 * (1 + AF_CHECK_FAULTS + check->members + vector->count) > AF_CHECK_PACKED_MAX)
         return 0;
     for (int i = 0; i < AF_CHECK_FAULTS; i++)
         if (check->options->budget[i] > 0)
             at = put_number(at, vector->budget[i]);
+    if (af_check_watches(check))
+        at = put_number(at, vector->watch);
     for (uint32_t i = 0; i < check->members; i++)
         at = put_number(at, check->locals[vector->locals[i]].number);
     bool fifo = check->options->fifo;
@@ -98,6 +101,7 @@ void af_check_unpack(const struct af_check *check, const unsigned char *bytes, s
     uint32_t before = 0;
     for (int i = 0; i < AF_CHECK_FAULTS; i++)
         vector->budget[i] = check->options->budget[i] > 0 ? get_number(&at) : 0;
+    vector->watch = af_check_watches(check) ? get_number(&at) : 0;
     for (uint32_t i = 0; i < check->members; i++)
         vector->locals[i] = check->by_number[i][get_number(&at)];
     af_check_vector_reserve(vector, (size_t)(end - at));

@@ -183,13 +183,26 @@ static bool show(struct af_check *check, unsigned judge, uint32_t number)
     return true;
 }
 
+bool af_check_world_show(struct af_check *check, unsigned judge, const uint32_t *locals)
+{
+    for (uint32_t i = 0; i < check->members; i++) {
+        struct af_view unstarted = {.id = check->who[i].id};
+        if (locals[i] != AF_CHECK_NONE && !show(check, judge, locals[i]))
+            return false;
+        if (locals[i] != AF_CHECK_NONE)
+            continue;
+        check->world->shown[judge][i] = 0;
+        af_script_view(check->scripts[judge], i, &unstarted);
+    }
+    return true;
+}
+
 static uint32_t look(struct af_check *check, const struct af_check_vector *state, unsigned judge)
 {
     const char *name, *message;
     char text[AF_FAILURE_TEXT_MAX + 200];
-    for (uint32_t i = 0; i < check->members; i++)
-        if (!show(check, judge, state->locals[i]))
-            return AF_CHECK_NONE;
+    if (!af_check_world_show(check, judge, state->locals))
+        return AF_CHECK_NONE;
     if (af_script_check_invariants(check->scripts[judge], &name, &message) ||
         af_script_interrupted())
         return AF_CHECK_NONE;

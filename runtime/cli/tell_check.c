@@ -84,6 +84,9 @@ static const char *const introductions[] = {
     [AF_CHECK_UNEXPECTED] = "an event is not expected",
     [AF_CHECK_REFUSED] = "an upgrade is refused",
     [AF_CHECK_STUCK] = "stuck: nothing is in flight, no timer is armed, and the run has not ended",
+    [AF_CHECK_MONITOR] = "a monitor is broken",
+    [AF_CHECK_EVENTUALLY] = "what must hold at some time need not",
+    [AF_CHECK_LEADS_TO] = "what must follow need not",
     [AF_CHECK_DOOMED] = "no way is left to the end: whatever comes, the run cannot end any more",
 };
 
@@ -101,9 +104,17 @@ static void print_violation(const struct af_check_violation *violation, size_t n
     if (violation->where != NULL)
         print_path(violation->where);
     af_paths_write(stdout, violation->text, strlen(violation->text));
-    printf("\n   %s: %zu step%s\n",
-           violation->shortest ? "shortest run" : "a run into it, perhaps not the shortest",
-           violation->length, violation->length == 1 ? "" : "s");
+    size_t steps = violation->run->loop > 0 ? violation->run->loop - 1 : violation->length;
+    printf("\n   %s: %zu step%s",
+           violation->lasso      ? "a run into it"
+           : violation->shortest ? "shortest run"
+                                 : "a run into it, perhaps not the shortest",
+           steps, steps == 1 ? "" : "s");
+    if (violation->run->loop > 0)
+        printf(", then a loop of %zu, in %llu state%s that no fair step leaves",
+               violation->length - steps, (unsigned long long)violation->trap,
+               violation->trap == 1 ? "" : "s");
+    putchar('\n');
 }
 
 static void print_ends(const struct af_check_result *result)

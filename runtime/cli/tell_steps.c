@@ -25,6 +25,10 @@ void af_tell_violation_begin(struct af_tell_steps *steps)
     af_answer_add_place(out, where != NULL ? where : violation->text);
     af_answer_add_words(out, "text", violation->text);
     af_json_add_integer(out, "length", (int64_t)violation->length);
+    if (violation->run->loop > 0)
+        af_json_add_integer(out, "loop", (int64_t)violation->run->loop - 1);
+    else
+        af_json_add_text(out, "loop", NULL);
     af_json_name(out, "run");
     af_schedule_write(violation->run, out);
     af_json_name(out, "steps");

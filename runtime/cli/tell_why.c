@@ -208,8 +208,8 @@ void af_tell_needs(const struct af_check_options *check, const struct af_check_v
 {
     struct reasons reasons = {check, violation, violation->run, needs, 0};
     try_faults(&reasons);
-    if (violation->kind == AF_CHECK_DOOMED) /* which is not wrong yet when its run ends */
-        return;
+    if (violation->kind == AF_CHECK_DOOMED || violation->run->loop > 0)
+        return; /* what is not wrong yet when its run ends */
     try_upgrades(&reasons);
     try_orders(&reasons);
 }

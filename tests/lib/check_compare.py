@@ -13,14 +13,17 @@ import sys
 WORDED = ("unexpected", "refused", "stuck", "doomed") # whose text names no party of a role
 
 
+LASSOS = ("eventually", "leads_to") # whose length is that of a run with its loop
+
+
 def violations(answer):
-    return sorted((v["kind"], v["length"]) for v in answer["violations"])
+    return sorted((v["kind"], v["length"] if v["kind"] not in LASSOS else 0) for v in answer["violations"])
 
 
 def verdict(answer):
     # "no way left" is told of a whole set of states, of which a run into a deeper one may be shorter
     found = sorted((v["kind"], v["where"] or "", v["text"] if v["kind"] in WORDED else "",
-                    v["length"] if v["kind"] != "doomed" else 0) for v in answer["violations"])
+                    v["length"] if v["kind"] not in ("doomed",) + LASSOS else 0) for v in answer["violations"])
     return (found, sorted(end["text"] for end in answer["ends"]),
             sorted((place["line"], place["what"]) for place in answer["unreached"]))
 

@@ -43,6 +43,37 @@ class Violation(Exception):
         self.key = (kind, role, text)
 
 
+def components(ways):
+    """Strongly connected ones, by Tarjan's search."""
+    order, low, stack, on_stack = {}, {}, [], set()
+    for root in ways:
+        if root in order:
+            continue
+        trail = [(root, iter(ways[root]))]
+        order[root] = low[root] = len(order)
+        stack.append(root)
+        on_stack.add(root)
+        while trail:
+            state, follow = trail[-1]
+            target = next(follow, None)
+            if target is None:
+                trail.pop()
+                if trail:
+                    low[trail[-1][0]] = min(low[trail[-1][0]], low[state])
+                if low[state] == order[state]:
+                    at = stack.index(state) if stack[-1] != state else len(stack) - 1
+                    part, stack = stack[at:], stack[:at]
+                    on_stack.difference_update(part)
+                    yield part
+            elif target not in order:
+                order[target] = low[target] = len(order)
+                stack.append(target)
+                on_stack.add(target)
+                trail.append((target, iter(ways[target])))
+            elif target in on_stack:
+                low[state] = min(low[state], order[target])
+
+
 class Explorer:
     def __init__(self, options):
         self.options = options
@@ -62,7 +93,8 @@ class Explorer:
                 self.args[name] = json.loads(value)
             except ValueError:
                 self.args[name] = value
-        self.calls, self.views = {}, {}
+        self.calls, self.views, self.watches = {}, {}, {}
+        self.steps = [] # of the transition that is made, as monitors are told of it
         self.fifo = options.fifo
         budgets = [options.drop, options.duplicate, options.crash, options.lose]
         self.allow_fail = options.allow_fail or any(budgets)
@@ -88,8 +120,37 @@ class Explorer:
                 data=json.loads(party[DATA]) if party else {}, **request)
         return self.calls[key]
 
+    # ---- What monitors are told. ----
+
+    def tell(self, kind, member, state, contract=None, before=False, timer=None):
+        """contract: sender, receiver, type and content."""
+        step = {"kind": kind, "party": self.members[member]["id"], "role": self.role(member),
+                "state": state, "before": before, "timer": timer}
+        if contract:
+            step.update({"from": self.members[contract[0]]["id"],
+                         "to": self.members[contract[1]]["id"], "event": json.loads(contract[3])})
+        self.steps.append(step)
+
+    def tell_end(self, member, party, effects, sends, first):
+        """What a transaction has done, its sends being those from the first on."""
+        for state in effects["states"]:
+            self.tell("state", member, state)
+        for contract in sends[first:]:
+            self.tell("send", member, effects["state"], contract)
+        for ended, kind in (("done", "done"), ("fail", "failed")):
+            if ended in effects:
+                self.tell(kind, member, effects["state"])
+                for sender, kind, content in party[DEFERRED] if party else ():
+                    self.tell("late", member, effects["state"], (sender, member, kind, content))
+
     def commit(self, member, party, effects, sends):
         """The party after a transaction; what it sends is appended to sends."""
+        first = len(sends)
+        after = self.committed(member, party, effects, sends)
+        self.tell_end(member, party, effects, sends, first)
+        return after
+
+    def committed(self, member, party, effects, sends):
         role = self.role(member)
         if "error" in effects:
             raise Violation("error", role, effects["error"])
@@ -128,6 +189,7 @@ class Explorer:
         return how.get(kind, default) if isinstance(how, dict) else default
 
     def handle(self, member, party, sender, kind, content, sends):
+        self.tell("deliver", member, party[STATE], (sender, member, kind, content), before=True)
         effects = self.call(member, party, kind="event", event=json.loads(content),
                             **{"from": self.members[sender]["id"]})
         return self.commit(member, party, effects, sends)
@@ -151,6 +213,8 @@ class Explorer:
     def take(self, member, party, sender, kind, content, how, sends):
         if how == "handled":
             return self.handle(member, party, sender, kind, content, sends)
+        self.tell({"deferred": "defer", "ignored": "ignore"}.get(how, how), member, party[STATE],
+                  (sender, member, kind, content))
         if how == "deferred":
             return party[:DEFERRED] + (party[DEFERRED] + ((sender, kind, content),), party[TIMERS])
         if how == "unexpected":
@@ -164,6 +228,7 @@ class Explorer:
     def deliver(self, member, party, contract, sends):
         sender, _, kind, content = contract
         if party[PHASE] != "live":
+            self.tell("late", member, party[STATE], contract)
             return party
         how = self.disposition(member, party, kind)
         return self.take(member, party, sender, kind, content, how, sends)
@@ -180,11 +245,20 @@ class Explorer:
         return tuple(sorted(flight, key=(lambda c: c[:2]) if self.fifo else None))
 
     def first(self):
-        parties, sends = [], []
-        for member in range(len(self.members)):
-            parties.append(self.commit(member, None, self.call(member, None, kind="start"), sends))
+        count = len(self.members)
+        parties, sends = [None] * count, []
+        seen, waiting = self.lua.ask(op="watch_start", parties=self.view(parties)).get("seen"), None
+        if seen is None:
+            raise Violation("monitor", None, "start")
+        watch = (canonical(seen), None)
+        for member in range(count):
+            before, self.steps = tuple(parties), []
+            self.tell("start", member, None, before=True)
+            parties[member] = self.commit(member, None, self.call(member, None, kind="start"), sends)
+            waiting = tuple(self.flow["watched"]["eventually"]) if member + 1 == count else None
+            watch = self.watch((watch[0], waiting), before, tuple(parties))
         parties = tuple(parties)
-        return (parties, self.fly(parties, (), sends), self.budgets)
+        return (parties, self.fly(parties, (), sends), self.budgets, watch)
 
     def recalls(self, state):
         """Those that take up a deferred event next: contracts and timers wait, and so does time."""
@@ -194,7 +268,7 @@ class Explorer:
                 yield member, party, i
 
     def deliverable(self, state):
-        parties, flight, _ = state
+        parties, flight = state[:2]
         busy = {member for member, _, _ in self.recalls(state)}
         seen = set()
         for i, contract in enumerate(flight):
@@ -237,17 +311,19 @@ class Explorer:
         party = party[:TIMERS] + (tuple(t for t in party[TIMERS] if t[0] != name),)
         sends = []
         if name == "after":
+            self.tell("after", member, party[STATE], before=True)
             party = self.commit(member, party, self.call(member, party, kind="after"), sends)
         else:
             timeouts = self.row(member, party[STATE])["timeouts"]
             deadline = name[len("deadline "):]
+            self.tell("deadline", member, party[STATE], before=True, timer=deadline)
             if isinstance(timeouts, dict) and deadline in timeouts:
                 effects = self.call(member, party, kind="deadline", name=deadline)
                 party = self.commit(member, party, effects, sends)
         return self.with_party(state, member, party, state[1], sends, spent)
 
     def timeouts(self, state):
-        parties, _, budgets = state
+        parties, budgets = state[0], state[2]
         busy = {member for member, _, _ in self.recalls(state)}
         up = [(m, name, left) for m, p in enumerate(parties)
               if p[PHASE] == "live" and not p[DOWN] and m not in busy for name, left in p[TIMERS]]
@@ -268,7 +344,7 @@ class Explorer:
 
     def transitions(self, state):
         """Pairs: whether it is nobody's fault, and what makes the next state."""
-        parties, flight, budgets = state
+        parties, flight, budgets = state[:3]
         for member, party, i in self.recalls(state):
 
             def recall(member=member, party=party, i=i):
@@ -283,38 +359,84 @@ class Explorer:
 
             def deliver(contract=contract, member=member, rest=rest, spent=None):
                 sends = []
+                if spent is not None:
+                    self.tell("duplicate", member, parties[member][STATE], contract, before=True)
                 party = self.deliver(member, parties[member], contract, sends)
                 return self.with_party(state, member, party, rest, sends, spent)
 
             yield True, deliver
             if budgets[0] > 0:
-                yield False, lambda m=member, r=rest: self.with_party(state, m, parties[m], r, [], 0)
+
+                def drop(contract=contract, member=member, rest=rest):
+                    self.tell("drop", member, parties[member][STATE], contract)
+                    return self.with_party(state, member, parties[member], rest, [], 0)
+
+                yield False, drop
             if budgets[1] > 0:
                 yield False, lambda d=deliver: d(rest=flight, spent=1)
         yield from self.timeouts(state)
         for member, party in enumerate(parties):
             if party[PHASE] != "live":
                 continue
+
+            def become(kind, after, rest, spent, member=member, party=party):
+                self.tell(kind, member, party[STATE])
+                return self.with_party(state, member, after, rest, [], spent)
+
+            down = party[:DOWN] + (0 if party[DOWN] else 1,) + party[DOWN + 1:]
             if party[DOWN]:
-                yield True, lambda m=member, p=party: self.with_party(
-                    state, m, p[:DOWN] + (0,) + p[DOWN + 1:], flight, [])
+                yield True, lambda b=become, d=down: b("return", d, flight, None)
                 continue
             if budgets[2] > 0:
-                yield False, lambda m=member, p=party: self.with_party(
-                    state, m, p[:DOWN] + (1,) + p[DOWN + 1:], flight, [], 2)
+                yield False, lambda b=become, d=down: b("crash", d, flight, 2)
             if budgets[3] > 0:
                 gone = ("lost",) + (False,) + party[STATE:DEFERRED] + ((), ())
                 rest = tuple(c for c in flight if c[1] != member)
-                yield False, lambda m=member, g=gone, r=rest: self.with_party(
-                    state, m, g, r, [], 3)
+                yield False, lambda b=become, g=gone, r=rest: b("lost", g, r, 3)
+
+    def view(self, parties):
+        """The world; None is a party that has not started."""
+        return [{"id": self.members[m]["id"], "role": self.role(m), "state": p and p[STATE],
+                 "data": p and json.loads(p[DATA]),
+                 "ended": None if p is None or p[PHASE] == "live" else p[PHASE],
+                 "result": json.loads(p[RESULT]) if p and p[RESULT] else None,
+                 "reason": p and p[REASON]} for m, p in enumerate(parties)]
+
+    def watch(self, watch, before, after):
+        """What is watched behind the steps that were told: what monitors have seen, and which
+        properties wait, None where predicates are not asked yet."""
+        seen, waiting = watch
+        if self.flow["watched"]["monitors"]:
+            request = {"seen": json.loads(seen), "before": self.view(before),
+                       "after": self.view(after), "steps": self.steps}
+            key = canonical(request)
+            if key not in self.watches:
+                self.watches[key] = self.lua.ask(op="watch", **request)
+            if "seen" not in self.watches[key]:
+                raise Violation("monitor", None, self.watches[key].get("broken"))
+            seen = canonical(self.watches[key]["seen"])
+        properties = self.flow["watched"]["eventually"] or self.flow["watched"]["leads_to"]
+        if waiting is None or not properties:
+            return (seen, waiting)
+        view = self.view(after)
+        key = "predicates" + canonical(view)
+        if key not in self.watches:
+            self.watches[key] = self.lua.ask(op="predicates", parties=view)
+        held, waits = self.watches[key], set(waiting)
+        for name, holds in dict(held["eventually"]).items():
+            if holds:
+                waits.discard(name)
+        for name, (one, two) in dict(held["leads_to"]).items():
+            if two:
+                waits.discard(name)
+            elif one:
+                waits.add(name)
+        return (seen, tuple(sorted(waits)))
 
     def check_invariants(self, state):
         if not self.flow["invariants"]:
             return
-        view = [{"id": self.members[m]["id"], "role": self.role(m), "state": p[STATE],
-                 "data": json.loads(p[DATA]), "ended": None if p[PHASE] == "live" else p[PHASE],
-                 "result": json.loads(p[RESULT]) if p[RESULT] else None, "reason": p[REASON]}
-                for m, p in enumerate(state[0])]
+        view = self.view(state[0])
         key = canonical(view)
         if key not in self.views:
             self.views[key] = self.lua.ask(op="judge", parties=view)
@@ -326,6 +448,7 @@ class Explorer:
 
     def run(self):
         self.unexpected, self.found = [], {}
+        self.steps = []
         states, order, ways, count = {}, [], {}, 0
         cut = set() # states behind which, by nobody's fault, a violation ends the run
         try:
@@ -346,10 +469,19 @@ class Explorer:
                 continue
             for blameless, step in self.transitions(state):
                 count += 1
-                self.unexpected = []
+                self.unexpected, self.steps = [], []
+                target = broken = None
                 try:
-                    target = step()
-                    self.check_invariants(target)
+                    plain = step()
+                    target = plain + (state[3],)
+                    target = plain + (self.watch(state[3], state[0], plain[0]),)
+                except Violation as violation:
+                    self.found.setdefault(violation.key, depth + 1)
+                    broken = target # by a monitor: invariants are asked all the same
+                    target = None
+                try:
+                    if target or broken:
+                        self.check_invariants(target or broken)
                 except Violation as violation:
                     self.found.setdefault(violation.key, depth + 1)
                     target = None
@@ -371,6 +503,7 @@ class Explorer:
                                 if p[PHASE] == "live" and not self.row(m, p[STATE])["may_end"]})
                 self.found.setdefault(("stuck", None, canonical(where)), depth)
         self.doomed(states, ways, cut)
+        self.unmet(ways, cut)
         return self.answer(states, count, ends, True)
 
     def answer(self, states, count, ends, exhaustive):
@@ -378,6 +511,17 @@ class Explorer:
                 "depth": max(states.values(), default=0), "exhaustive": exhaustive, "ended": ends,
                 "violations": [{"kind": k, "role": r, "text": t, "length": n}
                                for (k, r, t), n in self.found.items()]}
+
+    def unmet(self, ways, cut):
+        """Properties that wait in all of a component without a way out: there a fair run stays."""
+        for part in components(ways):
+            members = set(part)
+            if members & cut or any(t not in members for s in part for t in ways[s]):
+                continue
+            for kind in ("eventually", "leads_to"):
+                for name in self.flow["watched"][kind]:
+                    if all(name in state[3][1] for state in part):
+                        self.found.setdefault((kind, None, name), 0)
 
     def doomed(self, states, ways, cut):
         def reach(goal):

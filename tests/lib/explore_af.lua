@@ -65,6 +65,13 @@ end
 local KEYS = { enter = true, after = true, defer = true, ignore = true, timeout = true,
   may_end = true }
 
+local function names_of(rows)
+  local names = {}
+  for name in pairs(rows or {}) do table.insert(names, name) end
+  table.sort(names)
+  return names
+end
+
 local function describe()
   local flow = load_flow()
   local roles = {}
@@ -82,8 +89,10 @@ local function describe()
     end
     roles[name] = { states = states, count = flow.mock and flow.mock[name] or 1 }
   end
+  local watched = { monitors = names_of(flow.monitors), eventually = names_of(flow.eventually),
+    leads_to = names_of(flow.leads_to) }
   return { name = flow.name, roles = roles, report_failure = flow.report_failure ~= false,
-    invariants = flow.invariants ~= nil }
+    invariants = flow.invariants ~= nil, watched = watched }
 end
 
 -- A call. --------------------------------------------------------------------------------------
@@ -141,6 +150,7 @@ local function enter_or_stay(flow_role, party, effects, result)
     end
     local rows = assert(flow_role.states[result], "no state " .. tostring(result))
     party.state, effects.entered = result, true
+    table.insert(effects.states, result)
     count = count + 1
     assert(count <= 100, "more than 100 states in a row")
     local enter = rows.enter
@@ -156,7 +166,7 @@ end
 local function call(request)
   local flow, af = load_flow()
   local role = flow.roles[request.role]
-  local effects = { sends = {}, deadlines = {}, entered = false }
+  local effects = { sends = {}, deadlines = {}, entered = false, states = {} }
   local party = make_party(request, effects, af, flow)
   local rows = role.states[request.state]
   local result
@@ -185,24 +195,28 @@ end
 
 -- Invariants. ----------------------------------------------------------------------------------
 
-local function judge(request)
-  local flow = load_flow()
+local function drop_nulls(fields)
+  for key, value in pairs(fields) do if value == cjson.null then fields[key] = nil end end
+  return fields
+end
+
+local function world_of(parties)
   local world = { parties = {} }
-  for _, party in ipairs(request.parties) do
-    for key, value in pairs(party) do if value == cjson.null then party[key] = nil end end
-    world.parties[party.id] = party
-  end
+  for _, party in ipairs(parties) do world.parties[party.id] = drop_nulls(party) end
   function world.with_role(_, name)
     local list = {}
-    for _, party in ipairs(request.parties) do
+    for _, party in ipairs(parties) do
       if party.role == name then table.insert(list, party) end
     end
     return list
   end
-  local names = {}
-  for name in pairs(flow.invariants or {}) do table.insert(names, name) end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  return world
+end
+
+local function judge(request)
+  local flow = load_flow()
+  local world = world_of(request.parties)
+  for _, name in ipairs(names_of(flow.invariants)) do
     local fine, verdict = pcall(flow.invariants[name], world)
     if not fine or verdict == false then
       return { broken = name, message = fine and "it is false" or tostring(verdict) }
@@ -211,13 +225,55 @@ local function judge(request)
   return {}
 end
 
+-- Over time. -----------------------------------------------------------------------------------
+
+---What each monitor starts with, by name.
+local function watch_start(request)
+  local flow, seen = load_flow(), {}
+  for name, monitor in pairs(flow.monitors or {}) do
+    local start = monitor.start
+    if type(start) == "function" then start = start(world_of(request.parties)) end
+    seen[name] = start or {}
+  end
+  return { seen = seen }
+end
+
+---What all have seen after a list of steps, of which some see the world before.
+local function watch(request)
+  local flow, seen = load_flow(), request.seen
+  local before, after = world_of(request.before), world_of(request.after)
+  for _, step in ipairs(request.steps) do
+    drop_nulls(step).world = step.before and before or after
+    for _, name in ipairs(names_of(flow.monitors)) do
+      local fine, new = pcall(flow.monitors[name].step, seen[name], step)
+      if not fine or new == false then return { broken = name } end
+      if type(new) == "table" then seen[name] = new end
+    end
+  end
+  return { seen = seen }
+end
+
+---Which predicates hold: of eventually { name → holds }, of leads_to { name → { first, second } }.
+local function predicates(request)
+  local flow, world = load_flow(), world_of(request.parties)
+  local answer = { eventually = {}, leads_to = {} }
+  for name, predicate in pairs(flow.eventually or {}) do
+    answer.eventually[name] = predicate(world) and true or false
+  end
+  for name, pair in pairs(flow.leads_to or {}) do
+    answer.leads_to[name] = { pair[1](world) and true or false, pair[2](world) and true or false }
+  end
+  return answer
+end
+
 -- Requests. ------------------------------------------------------------------------------------
 
 for name in pairs(load_flow().roles) do table.insert(ORDER, name) end
 table.sort(ORDER)
 for line in io.lines() do
   local request = cjson.decode(line)
-  local handlers = { describe = describe, call = call, judge = judge }
+  local handlers = { describe = describe, call = call, judge = judge, watch = watch,
+    watch_start = watch_start, predicates = predicates }
   local fine, answer = pcall(handlers[request.op], request)
   if not fine then answer = { error = tostring(answer) } end
   io.write(cjson.encode(answer), "\n")

@@ -94,6 +94,27 @@ class Maker:
                 f'y.data.n == {self.pick(0, 1, 2)} then n = n + 1 end end\n'
                 f'      return not (x.state == "{self.pick(*STATES)}" and n >= {self.pick(1, 2)}) end')
 
+    def world(self):
+        x, y = 'w:with_role("x")[1]', 'w:with_role("y")'
+        return self.pick(f'{x}.state == "{self.pick(*STATES)}"', f'{x}.ended == "done"', f'{x}.ended ~= nil',
+                         f'({x}.data or {{}}).n == {self.pick(0, 1, 2)}', f'{y}[1].ended ~= {y}[2].ended',
+                         f'{y}[2].state == "{self.pick(*STATES)}"')
+
+    def monitor(self):
+        """Counts steps of a kind, and breaks where it has counted enough and another comes."""
+        kinds = ("start", "deliver", "state", "send", "done", "failed", "unexpected", "late", "ignore", "defer",
+                 "after", "deadline", "crash", "return", "lost", "drop", "duplicate")
+        counted = self.pick(f'step.event and step.event.type == "{self.pick(*EVENTS)}"',
+                            f'step.state == "{self.pick(*STATES)}"', f'step.party == "y-{self.pick(1, 2)}"',
+                            f'step.timer == "{self.pick(*TIMERS)}"', self.world(), "step.to == step.party")
+        broken = self.pick("false", "false", self.world(), "step.from == seen.who", 'step.role == "x"')
+        start = self.pick("{ n = 0 }", "{ n = 1, who = 'y-1' }",
+                          'function(w) return { n = w.parties["x-1"].state and 1 or 0 } end')
+        kept = self.pick("seen.n = (seen.n + 1) % 3 return seen", "return { n = 2, who = step.party }")
+        return (f"    m = {{ start = {start}, step = function(seen, step) local w = step.world\n"
+                f'      if step.kind == "{self.pick(*kinds)}" and seen.n == 2 and ({broken}) then return false end\n'
+                f'      if step.kind == "{self.pick(*kinds)}" and ({counted}) then {kept} end end }}')
+
 
 def flow(seed, version):
     maker = Maker(seed * 2 + version if version > 1 else seed * 2)
@@ -101,6 +122,13 @@ def flow(seed, version):
                        for event in EVENTS)
     roles = ",\n".join(maker.role(name, maker.pick(1, 1, 2)) for name in ("x", "y"))
     invariants = f",\n  invariants = {{\n{maker.invariant()} }}" if maker.chance(0.4) else ""
+    if maker.chance(0.35):
+        invariants += f",\n  monitors = {{\n{maker.monitor()} }}"
+    if maker.chance(0.35):
+        invariants += f",\n  eventually = {{ ev = function(w) return {maker.world()} end }}"
+    if maker.chance(0.35):
+        invariants += (f",\n  leads_to = {{ lt = {{ function(w) return {maker.world()} end, "
+                       f"function(w) return {maker.world()} end }} }}")
     return f"""local af = require "af"
 local function size(t) local n = 0 for _ in pairs(t) do n = n + 1 end return n end
 {events}
