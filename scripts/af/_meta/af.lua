@@ -388,6 +388,9 @@ function af.flow(definition) end
 ---@field mock? table<string, integer>  how many parties of each role a simulation runs; absent: 1
 ---@field roles table<string, af.RoleKeys|fun(party: af.Party)>  by name; a function is a sequential script, run from its first line
 ---@field invariants? table<string, fun(world: af.World): boolean>  what holds after every step; false or an error is a violation, nil a mistake
+---@field monitors? table<string, af.MonitorKeys>  automata beside a simulated or checked run; not run for real
+---@field eventually? table<string, fun(world: af.World): boolean>  what holds at some time of every fair run; at most 64 of these, monitors and leads_to
+---@field leads_to? table<string, (fun(world: af.World): boolean)[]>  { first, second }: whenever the first holds, the second does then or later
 ---@field report_failure? boolean  true (the default): a party that fails tells all others, by af.PartyFailed
 ---@field initiator? string  the role of the platform's initiator; absent: `initiator`, else `aggregator`
 ---@field migrate? table|fun(old: table): table  function(old) → { state =, data = }, of { role, state, data, version, args }; or one for each version: { [2] = … }
@@ -690,6 +693,46 @@ function world:with_role(role) end
 ---@field reason? string  of af.fail, or the error
 local party_view = {}
 
+---The keys of a monitor, which is told of each step of a run. `step` returns what it has seen now, a table of plain data; nil or
+---true to keep what it had seen; false, or an error, is a violation. It is as pure as a handler.
+---```lua
+---return af.flow {
+---  name = "monitored",
+---  roles = { one = { start = "s", states = { s = { enter = function() return af.done() end } } } },
+---  monitors = { ["ends once"] = { start = { ends = 0 }, step = function(seen, step)
+---    if step.kind ~= "done" then return end
+---    seen.ends = seen.ends + 1
+---    return seen.ends == 1 and seen
+---  end } },
+---}
+---```
+---@class af.MonitorKeys
+---@field start? table|fun(world: af.World): table  what it has seen before the first step, when no party has started; absent: {}
+---@field step fun(seen: table, step: af.Step): table|boolean|nil
+local monitor = {}
+
+---What a monitor is told of, read-only: a name that it does not have is an error; what does not apply is nil.
+---```lua
+---return af.flow {
+---  name = "stepped",
+---  roles = { one = { start = "s", states = { s = { enter = function() return af.done() end } } } },
+---  monitors = { ["s alone"] = { step = function(_, step)
+---    if step.kind == "state" and step.state ~= "s" then return false end
+---  end } },
+---}
+---```
+---@class af.Step
+---@field kind "start"|"deliver"|"after"|"deadline"|"duplicate"|"state"|"send"|"done"|"failed"|"unexpected"|"late"|"ignore"|"defer"|"crash"|"return"|"lost"|"drop"
+---@field party string  whose step it is: of a contract its receiver's, but of `send`
+---@field role string  the party's
+---@field event? table  of a contract
+---@field from? string  of a contract, as `to`
+---@field to? string
+---@field state? string  that the party is in, or enters; nil: it has not started
+---@field timer? string  of `deadline` its name
+---@field world af.World  before what a delivery or a timeout does, else behind it
+local step = {}
+
 -- Makers of states, and parts. -------------------------------------------------------------------
 
 ---Makers of states: what protocols do again and again.
@@ -853,6 +896,7 @@ function af.part(definition) end
 ---@field params? table<string, af.Type>  what a flow gives it; for the part alone the arguments
 ---@field roles table<string, fun(at: af.At): table>  by name: what makes { start =, states =, data = } of a role
 ---@field invariants? table<string, fun(world: af.World, at: af.At): boolean>  for each place
+---@field monitors? table<string, af.MonitorKeys>  for each place; step(seen, step, at), start(world, at)
 local part = {}
 
 ---Where a part stands: given to what makes its roles, and to its invariants. Its functions are called with a dot.

@@ -43,9 +43,11 @@ local names = {
   ["af.TaskMessageEventFactory:event_to_contract"] = "把事件转换为要发送的表。",
   -- 流程
   ["af.flow"] = "声明本文件的流程；文件要返回它的返回值。各个键见 flow、role、state。出错：未知的键、指向不存在的状态等，每个错误都指出位置。",
-  ["flow"] = "af.flow 的各个键：名称与版本、参数 args、模拟时各角色的数量 mock、角色 roles、不变式 invariants（返回 false 或报错即为违反）、升级 migrate 与回退 migrate_back。",
+  ["flow"] = "af.flow 的各个键：名称与版本、参数 args、模拟时各角色的数量 mock、角色 roles、不变式 invariants（返回 false 或报错即为违反）、监视器 monitors、时序性质 eventually 与 leads_to（在每个公平的运行上成立）、升级 migrate 与回退 migrate_back。",
   ["role"] = "角色的各个键：初始数据 data、起始状态 start、状态 states，以及对每个状态都有效的 always（状态自己写了同样的一行时，以状态的为准）。",
   ["state"] = "状态的各个键。事件类型作键：`[Event] = function(party, event, from)`，或直接写下一状态的名字。处理函数返回下一状态的名字、nil（留在原状态）、af.done 或 af.fail；返回状态名就是进入该状态，返回自己的名字也一样。enter 在进入时执行；after 到时触发一次；defer 把事件留给以后的状态；ignore 忽略事件；timeout 处理 party:deadline；may_end 表示运行可以在此结束。",
+  ["monitor"] = "监视器的各个键：start 是起始数据（表，或 function(world)）；step(seen, step) 在每一步之后被告知，返回新的表，nil 表示不变，false 或报错即为违反。只在模拟和 check 中运行。",
+  ["step"] = "监视器得知的一步，只读：kind、party、role、event、from、to、state、timer、world；读取不存在的名字会报错，不适用的为 nil。",
   ["af.done"] = "参与方正常结束：由处理函数返回。出错：结果无法用 JSON 表示；没有 return 它，也会在该行报错。",
   ["af.fail"] = "参与方以失败告终，这是一种结局而不是错误：由处理函数返回。",
   ["Outcome"] = "af.done 与 af.fail 的返回值：只能由处理函数返回，不能作他用。",
