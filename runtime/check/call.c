@@ -112,7 +112,7 @@ static void made(void *arg, struct af_party *party, struct af_contract *contract
 {
     struct af_check *check = arg;
     (void)party;
-    if (af_check_monitors(check))
+    if (check->monitors)
         af_happenings_made(&check->happenings, contract, targets, target_count);
 }
 
@@ -120,7 +120,7 @@ static void late(void *arg, struct af_party *party, struct af_contract *contract
 {
     struct af_check *check = arg;
     (void)party;
-    if (af_check_monitors(check))
+    if (check->monitors)
         af_happenings_late(&check->happenings, contract);
 }
 
@@ -137,7 +137,7 @@ static void stepped(void *arg, struct af_party *party)
     if (effects != NULL && spec->script == check->scripts[0])
         for (size_t i = 0; i < effects->passed_count; i++)
             check->passed[spec->role][effects->passed[i]] = true;
-    if (af_check_monitors(check))
+    if (check->monitors)
         af_happenings_tell(&check->happenings, party, note, NULL, check);
 }
 

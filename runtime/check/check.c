@@ -158,7 +158,7 @@ static void make_tables(struct af_check *check)
     af_check_calls_init(check);
     check->seen = af_check_seen_new();
     check->world = af_check_world_new(check);
-    check->watch = af_check_watch_new(check);
+    af_check_watch_new(check);
     check->same = af_check_same_new(check);
     check->jobs = af_check_jobs_new(check->options->jobs);
     check->search = af_check_search_new(check);

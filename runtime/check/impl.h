@@ -203,6 +203,7 @@ struct af_check {
     struct af_check_jobs *jobs;
     struct af_check_world *world;
     struct af_check_watch *watch;
+    bool watches, monitors;          /* whether anything is watched over time; … by monitors */
     struct af_happenings happenings; /* of the call that runs */
     struct af_check_same *same;
     struct af_check_search *search;
@@ -480,10 +481,8 @@ bool af_check_world_show(struct af_check *check, unsigned judge, const uint32_t 
 
 /* ---- monitor.c ---- */
 
-struct af_check_watch *af_check_watch_new(const struct af_check *check);
+void af_check_watch_new(struct af_check *check);
 void af_check_watch_free(struct af_check_watch *watch);
-bool af_check_watches(const struct af_check *check);  /* whether anything is watched … */
-bool af_check_monitors(const struct af_check *check); /* … by monitors */
 uint64_t af_check_watch_bytes(const struct af_check *check);
 
 /* Adds to the list that is made; ends that list: its number, 0 for an empty one. */

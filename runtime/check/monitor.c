@@ -45,22 +45,22 @@ struct af_check_watch {
     struct held *held; /* by worlds */
     size_t held_count, held_cap;
     struct af_buf list; /* of the call that runs */
-    bool monitors, properties;
+    bool properties;
 };
 
 enum { MEMBERS_MAX = 1000 };
 enum { TAKES_OVER = AF_CHECK_NUMBER }; /* as a list: the second version's monitors begin */
 
-struct af_check_watch *af_check_watch_new(const struct af_check *check)
+void af_check_watch_new(struct af_check *check)
 {
-    struct af_check_watch *watch = af_mem_zero(1, sizeof *watch);
+    struct af_check_watch *watch = check->watch = af_mem_zero(1, sizeof *watch);
     for (size_t version = 0; version < check->version_count; version++) {
         const struct af_flow *flow = check->flows[version];
-        watch->monitors = watch->monitors || flow->monitor_count > 0;
+        check->watches = check->watches || flow->watched_count > 0;
+        check->monitors = check->monitors || flow->monitor_count > 0;
         watch->properties = watch->properties || flow->watched_count > flow->monitor_count;
     }
     af_check_text(&watch->notes, "");
-    return watch;
 }
 
 void af_check_watch_free(struct af_check_watch *watch)
@@ -78,16 +78,6 @@ void af_check_watch_free(struct af_check_watch *watch)
     free(watch->came_in);
     free(watch->held);
     free(watch);
-}
-
-bool af_check_watches(const struct af_check *check)
-{
-    return check->watch->monitors || check->watch->properties;
-}
-
-bool af_check_monitors(const struct af_check *check)
-{
-    return check->watch->monitors;
 }
 
 uint64_t af_check_watch_bytes(const struct af_check *check)
@@ -137,7 +127,7 @@ uint32_t af_check_watch_party(struct af_check *check, enum af_happening kind,
     struct af_happened happened = {.kind = kind,
                                    .member = local->member,
                                    .state = local->about == NULL ? NULL : local->about->name};
-    if (!check->watch->monitors)
+    if (!check->monitors)
         return 0;
     af_check_watch_note(check, &happened);
     return af_check_watch_noted(check);
@@ -152,7 +142,7 @@ uint32_t af_check_watch_contract(struct af_check *check, enum af_happening kind,
                                    .from = check->who[message->from].id,
                                    .to = check->who[message->to].id,
                                    .state = local->about == NULL ? NULL : local->about->name};
-    if (!check->watch->monitors)
+    if (!check->monitors)
         return 0;
     happened.type = af_check_word_bytes(&check->words, message->type, &happened.type_len);
     happened.content = af_check_word_bytes(&check->words, message->content, &happened.content_len);

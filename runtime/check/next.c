@@ -119,7 +119,7 @@ static bool vanishes(struct af_check_next *next, const struct af_check_label *la
     uint32_t receiver = next->made.locals[message->to];
     if (check->locals[receiver].gone)
         return true;
-    if (!check->options->reduce || check->exact || af_check_monitors(check))
+    if (!check->options->reduce || check->exact || check->monitors)
         return false; /* monitors may see it come */
     if (check->locals[receiver].over) {
         leave_out(next, contract);
@@ -195,6 +195,8 @@ static void add_olds(struct af_check_next *next, const struct change *change, si
 /* What is watched behind the change; a violation of it is told of. */
 static void watch(struct af_check_next *next, const struct change *change)
 {
+    if (next->missed || !next->check->watches)
+        return;
     struct af_check_watched watched = {
         .asks = next->asks,
         .judged = true,
@@ -202,8 +204,6 @@ static void watch(struct af_check_next *next, const struct change *change)
         .notes = {change->notes, change->step == NULL ? 0 : change->step->notes}};
     uint32_t violation;
     next->made.watch = next->state.watch;
-    if (next->missed || !af_check_watches(next->check))
-        return;
     if (!af_check_watch_step(next->check, &watched, &next->made, &violation))
         next->missed = true;
     else if (violation != AF_CHECK_NONE)
@@ -288,7 +288,7 @@ static bool is_late(const struct af_check_next *next, size_t i)
 /* What monitors are told of a fault that befalls a contract to a member. */
 static uint32_t fault_notes(struct af_check_next *next, uint32_t member, uint32_t input)
 {
-    if (!af_check_monitors(next->check))
+    if (!next->check->monitors)
         return 0;
     const struct af_check_step *done = step(next, next->state.locals[member], input);
     return done == NULL ? 0 : done->notes;
@@ -613,7 +613,7 @@ static void watch_start(struct af_check_next *next, uint32_t member, uint32_t no
                                        .before = state->locals,
                                        .notes = {0, notes}};
     uint32_t violation;
-    if (!af_check_watches(check) || made->watch == AF_CHECK_BROKEN)
+    if (!check->watches || made->watch == AF_CHECK_BROKEN)
         return;
     af_check_watch_step(check, &watched, made, &violation);
     if (violation != AF_CHECK_NONE)
@@ -631,7 +631,7 @@ void af_check_first(struct af_check_next *next)
     made->watch = 0;
     for (uint32_t member = 0; member < check->members; member++)
         made->locals[member] = state->locals[member] = AF_CHECK_NONE;
-    if (af_check_watches(check) && !af_check_watch_begin(check, made, &violation))
+    if (check->watches && !af_check_watch_begin(check, made, &violation))
         next->violation(next->arg, &start, violation, AF_CHECK_NONE);
     memcpy(made->budget, check->options->budget, sizeof made->budget);
     next->changed_count = 0;

@@ -423,7 +423,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
  * tells the two orders of deliveries apart. */
 static bool may_sleep(const struct af_check *check)
 {
-    return check->options->reduce && af_check_same_on(check) == 0 && !af_check_watches(check);
+    return check->options->reduce && af_check_same_on(check) == 0 && !check->watches;
 }
 
 struct af_check_round *af_check_round_new(struct af_check *check)

@@ -20,7 +20,7 @@ struct af_check_same *af_check_same_new(const struct af_check *check)
             same->swaps[same->count++] = (struct swap){.a = i, .b = i + 1};
     if (!check->options->reduce || check->version_count > 1)
         same->count = 0;
-    if (same->count > 0 && af_check_watches(check)) {
+    if (same->count > 0 && check->watches) {
         same->count = 0;
         af_buf_append_string(&same->why, "what is watched over time may name them");
     }

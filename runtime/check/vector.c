@@ -81,7 +81,7 @@ size_t af_check_pack(const struct af_check *check, const struct af_check_vector 
     for (int i = 0; i < AF_CHECK_FAULTS; i++)
         if (check->options->budget[i] > 0)
             at = put_number(at, vector->budget[i]);
-    if (af_check_watches(check))
+    if (check->watches)
         at = put_number(at, vector->watch);
     for (uint32_t i = 0; i < check->members; i++)
         at = put_number(at, check->locals[vector->locals[i]].number);
@@ -101,7 +101,7 @@ void af_check_unpack(const struct af_check *check, const unsigned char *bytes, s
     uint32_t before = 0;
     for (int i = 0; i < AF_CHECK_FAULTS; i++)
         vector->budget[i] = check->options->budget[i] > 0 ? get_number(&at) : 0;
-    vector->watch = af_check_watches(check) ? get_number(&at) : 0;
+    vector->watch = check->watches ? get_number(&at) : 0;
     for (uint32_t i = 0; i < check->members; i++)
         vector->locals[i] = check->by_number[i][get_number(&at)];
     af_check_vector_reserve(vector, (size_t)(end - at));

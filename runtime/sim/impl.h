@@ -102,6 +102,7 @@ struct af_sim {
         struct af_sim_fault *faults;     /* of the network, which come behind it */
         size_t fault_count, fault_cap;
         uint64_t waiting;  /* properties that wait for their predicate … */
+        bool judged;       /* their predicates were asked */
         uint64_t circling; /* … since a loop began */
         bool broke;        /* by this step, which is judged all the same */
     } watch;

@@ -261,6 +261,7 @@ void af_sim_watch_world(struct af_sim *sim, const struct af_sim_node *node)
         note_broken(sim, node->id, &broken);
         return;
     }
+    sim->watch.judged = true;
     sim->watch.waiting = af_script_waiting(sim->watch.waiting, &held);
     sim->watch.circling &= sim->watch.waiting;
 }
@@ -283,8 +284,8 @@ static void note_unmet(struct af_sim *sim, const struct af_flow_watched *watched
 
 void af_sim_watch_end(struct af_sim *sim, const char *how, uint64_t waiting)
 {
-    if (sim->flow == NULL || sim->stopped)
-        return;
+    if (sim->flow == NULL || sim->stopped || !sim->watch.judged)
+        return; /* of plain functions there is no world */
     const struct af_flow *flow = flow_of(sim);
     for (size_t i = flow->monitor_count; i < flow->watched_count; i++)
         if ((waiting >> (i - flow->monitor_count) & 1) != 0)

@@ -101,19 +101,24 @@ class Maker:
                          f'{y}[2].state == "{self.pick(*STATES)}"')
 
     def monitor(self):
-        """Counts steps of a kind, and breaks where it has counted enough and another comes."""
+        """Counts steps of some kinds, and breaks where it has counted enough and another comes."""
         kinds = ("start", "deliver", "state", "send", "done", "failed", "unexpected", "late", "ignore", "defer",
-                 "after", "deadline", "crash", "return", "lost", "drop", "duplicate")
-        counted = self.pick(f'step.event and step.event.type == "{self.pick(*EVENTS)}"',
-                            f'step.state == "{self.pick(*STATES)}"', f'step.party == "y-{self.pick(1, 2)}"',
-                            f'step.timer == "{self.pick(*TIMERS)}"', self.world(), "step.to == step.party")
-        broken = self.pick("false", "false", self.world(), "step.from == seen.who", 'step.role == "x"')
+                 "after", "deadline", "crash", "return", "lost", "drop", "duplicate") + 4 * ("deliver", "state", "send")
+
+        def rule(then):
+            when = self.pick("true", "true", f'step.event and step.event.type == "{self.pick(*EVENTS)}"',
+                             f'step.state == "{self.pick(*STATES)}"', f'step.party == "y-{self.pick(1, 2)}"',
+                             f'step.timer == "{self.pick(*TIMERS)}"', self.world(), "step.to == step.party",
+                             "step.from == seen.who", 'step.role == "x"')
+            return f'      if step.kind == "{self.pick(*kinds)}" and ({when}) then {then} end\n'
+
         start = self.pick("{ n = 0 }", "{ n = 1, who = 'y-1' }",
                           'function(w) return { n = w.parties["x-1"].state and 1 or 0 } end')
-        kept = self.pick("seen.n = (seen.n + 1) % 3 return seen", "return { n = 2, who = step.party }")
-        return (f"    m = {{ start = {start}, step = function(seen, step) local w = step.world\n"
-                f'      if step.kind == "{self.pick(*kinds)}" and seen.n == 2 and ({broken}) then return false end\n'
-                f'      if step.kind == "{self.pick(*kinds)}" and ({counted}) then {kept} end end }}')
+        rules = [rule("seen.n = (seen.n + 1) % 3 return seen"), rule("return { n = 2, who = step.party }"),
+                 rule("return { n = 1 }")]
+        broken = "".join(rule(f"if seen.n == {n} then return false end") for n in self.pick((), (2,), (1, 2)))
+        return (f"    m = {{ start = {start}, step = function(seen, step) local w = step.world\n{broken}"
+                f"{''.join(rules)}    end }}")
 
 
 def flow(seed, version):
@@ -122,7 +127,7 @@ def flow(seed, version):
                        for event in EVENTS)
     roles = ",\n".join(maker.role(name, maker.pick(1, 1, 2)) for name in ("x", "y"))
     invariants = f",\n  invariants = {{\n{maker.invariant()} }}" if maker.chance(0.4) else ""
-    if maker.chance(0.35):
+    if maker.chance(0.5):
         invariants += f",\n  monitors = {{\n{maker.monitor()} }}"
     if maker.chance(0.35):
         invariants += f",\n  eventually = {{ ev = function(w) return {maker.world()} end }}"

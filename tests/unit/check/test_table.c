@@ -16,6 +16,7 @@ static void test_a_word_keeps_its_number_and_its_bytes(void **state)
     (void)state;
     struct af_check_words words = {0};
     char text[32];
+    assert_int_equal(af_check_word_known(&words, "word 0", 6), UINT32_MAX);
     for (uint32_t i = 0; i < MANY; i++) {
         snprintf(text, sizeof text, "word %u", i);
         assert_int_equal(af_check_text(&words, text), i);
@@ -29,7 +30,10 @@ static void test_a_word_keeps_its_number_and_its_bytes(void **state)
         assert_string_equal(bytes, text); /* a 0 byte stands behind it */
         assert_int_equal((uintptr_t)bytes % 8, 0);
         assert_int_equal(af_check_text(&words, text), i);
+        assert_int_equal(af_check_word_known(&words, text, strlen(text)), i);
     }
+    assert_int_equal(words.count, MANY);
+    assert_int_equal(af_check_word_known(&words, "none", 4), UINT32_MAX);
     assert_int_equal(words.count, MANY);
     assert_true(af_check_words_bytes(&words) > MANY * strlen("word 1"));
     af_check_words_release(&words);

@@ -118,6 +118,30 @@ static void test_what_was_written_is_read_back(void **state)
     assert_int_equal(schedule.count, 0);
 }
 
+/* What is done again and again begins between two steps, or before the first. */
+static void test_a_loop_begins_before_a_step(void **state)
+{
+    (void)state;
+    for (size_t loop = 0; loop <= COUNT(all_kinds); loop++) {
+        struct af_schedule schedule = AF_SCHEDULE_EMPTY, again = AF_SCHEDULE_EMPTY;
+        struct af_failure why = AF_FAILURE_INIT;
+        struct af_buf out = AF_BUF_EMPTY;
+        char *words[100];
+        add_all(&schedule);
+        schedule.loop = loop;
+        af_schedule_write(&schedule, &out);
+        size_t count = words_of(out.data, out.len, words);
+        assert_int_equal(af_schedule_read(&again, words, count, &why), 0);
+        assert_int_equal(again.loop, loop);
+        assert_int_equal(again.count, COUNT(all_kinds));
+        free_words(words, count);
+        af_buf_release(&out);
+        af_schedule_release(&schedule);
+        af_schedule_release(&again);
+        assert_int_equal(again.loop, 0);
+    }
+}
+
 static void refused(char *const words[], size_t count, const char *text)
 {
     struct af_failure why = AF_FAILURE_INIT;
@@ -138,6 +162,9 @@ static void test_mangled_words_are_refused_by_place(void **state)
     refused(unknown, 4, "step 2: 'zork' is no kind of step");
     char *empty[] = {""};
     refused(empty, 1, "step 1: '' is no kind of step");
+    char *loops[] = {"loop", "crash", "a", "loop", "return", "a"};
+    refused(loops, 6, "step 2: 'loop' is no kind of step");
+    refused(loops, 1, "step 1: 'loop' is no kind of step"); /* of nothing */
     char *missing[] = {"crash", "a", "crash"};
     refused(missing, 3, "step 2: 'crash' needs 1 more word, here are 0");
     char *timer[] = {"timeout", "a"};
@@ -225,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_schedule_is_a_flat_list_of_words),
         cmocka_unit_test(test_what_was_written_is_read_back),
+        cmocka_unit_test(test_a_loop_begins_before_a_step),
         cmocka_unit_test(test_mangled_words_are_refused_by_place),
         cmocka_unit_test(test_a_schedule_cut_anywhere_is_whole_or_refused),
         cmocka_unit_test(test_too_many_steps_are_refused),
