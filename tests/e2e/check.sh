@@ -187,7 +187,7 @@ expect_output "exhaustive within --away 0: no violation" "$AFRUN" check "$ROOT/f
 expect_output '"armed":null' "$AFRUN" check "$ROOT/flows/sync_state.lua" --json
 expect_output '"armed":"initiator: the timeout of' "$AFRUN" check "$ROOT/flows/sync_state.lua" --crash 1 --json
 smallest() { timeout 60 "$AFRUN" check "$ROOT/flows/$1.lua" --crash 1 "${@:2}"; } # 10 s on a machine that is free
-expect_output "exhaustive" smallest fed_avg --parties participant=1 --arg rounds=1
+expect_output "exhaustive" smallest fed_avg --parties participant=1 --arg rounds=1 --arg quorum=1
 expect_output "exhaustive" smallest model_exchange --parties client=1
 expect_output "exhaustive" smallest upgrade/count_1 --parties counter=1
 expect_output "exhaustive" smallest upgrade/count_2 --parties counter=1

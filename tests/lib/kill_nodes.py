@@ -119,7 +119,7 @@ class Node(Process):
         until = time.monotonic() + 20
         while True:
             answer = self.ctl("launch", "fed_avg", "--task", "t", "--role", self.role, "--peers",
-                              peers, "--arg", "rounds=%d" % rounds)
+                              peers, "--arg", "rounds=%d" % rounds, "--arg", "linger=0.1")
             if answer.returncode == 0 or self.party():
                 return
             if time.monotonic() > until:

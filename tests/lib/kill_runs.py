@@ -50,7 +50,7 @@ class Party:
         self.command = [
             options.afrun, options.flow, "--bus", "local:" + os.path.join(folder, "bus.db"),
             "--task", "t", "--node", name, "--role", role, "--peers", peers, "--json", "-q",
-            "--arg", "rounds=%d" % options.rounds, "--state", self.path]
+            "--arg", "rounds=%d" % options.rounds, "--arg", "linger=0.1", "--state", self.path]
         self.kills, self.process, self.result = 0, None, None
 
     def start(self, point=None):

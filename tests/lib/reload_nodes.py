@@ -34,7 +34,7 @@ RENAME = """  migrate = function(old)
   end,
 """
 
-STATES = r"\b(checking_in|syncing|training|finishing|waiting)\b"
+STATES = r"(?<!\.)\b(checking_in|syncing|sending|collecting|finished|getting|trained|offering|closing)\b"
 
 BROKEN = {
     "a syntax error": (r"return af.flow", "return return af.flow", "fed_avg.lua:"),
@@ -44,8 +44,8 @@ BROKEN = {
     "a migrate whose data cannot be kept": (r"return \{ state = old.state, data = data \}",
                                             "data.f = print return { state = old.state, data = data }",
                                             "data.f"),
-    "an event that needs more": (r'af.event\("close_round", \{ round = count \}\)',
-                                 'af.event("close_round", { round = count, why = af.string })',
+    "an event that needs more": (r'af.event\("close_round", \{ round = count, epoch = epoch \}\)',
+                                 'af.event("close_round", { round = count, epoch = epoch, why = af.string })',
                                  "'why' is new and required"),
     "an endless loop at load": (r"^local af = require \"af\"", "while true do end", "instructions"),
     "a gigabyte at load": (r"^local af = require \"af\"",
