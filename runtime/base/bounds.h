@@ -91,9 +91,12 @@
     20                           /* times that a contract is handed out before somebody is told    \
                                   */
 #define AF_BUS_POSTS_MAX 1000    /* contracts of one push */
-#define AF_BUS_UUIDS_MAX 1000000 /* remembered for each queue of a task … */
-#define AF_BUS_UUID_AGE_S (7 * 86400) /* … and no longer than this */
-#define AF_BUS_WAIT_MAX_S 60          /* that an answer is held */
+#define AF_BUS_UUIDS_MAX 1000000 /* of contracts that all have acknowledged, remembered … */
+#define AF_BUS_UUID_AGE_S (7 * 86400)              /* … and no longer than this */
+#define AF_BUS_FILES_AGE_S 86400                   /* that a file which no task names stays */
+#define AF_BUS_MIN_FREE_BYTES (INT64_C(256) << 20) /* of its disk: a service warns below it */
+#define AF_BUS_RESERVE_BYTES (INT64_C(16) << 20)   /* of its disk: it takes no more below it */
+#define AF_BUS_WAIT_MAX_S 60                       /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 #define AF_BUS_VANISHED_NS (2 * AF_S_NS) /* that a holder whose wait broke off has to come back */
 #define AF_BUS_HELD_LOOK_NS (200 * AF_MS_NS) /* between two looks whether another holder lives */

@@ -291,12 +291,16 @@ static void end_check(struct checker *checker)
 
 static int open_file(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
 {
-    int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would ask the umask */
-    if (fd < 0)
+    /* SQLite would ask the umask. One that is there is not opened here: to close it would take away
+     * the locks of all connections that this process has to it */
+    int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    struct stat info = {0};
+    if (fd >= 0)
+        close(fd);
+    else if (errno != EEXIST || access(db->path, R_OK | W_OK) != 0 || stat(db->path, &info) != 0)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
                               strerror(errno));
-    off_t size = lseek(fd, 0, SEEK_END);
-    close(fd);
+    off_t size = info.st_size;
     db->file = identity_of(db->path);
     db->log = (struct identity){0, 0};
     if (size > 0 && size < SMALLEST_BYTES) /* SQLite would take it for a new one */
@@ -317,6 +321,9 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     execute(db, "PRAGMA synchronous = FULL");
     execute(db, "PRAGMA cache_size = -32000");
     execute(db, "PRAGMA trusted_schema = OFF");
+    execute(db, "PRAGMA journal_size_limit = 67108864"); /* a log that had to grow shrinks again */
+    if (size == 0)
+        execute(db, "PRAGMA auto_vacuum = INCREMENTAL");
     if (db->trouble != AF_DB_FINE)
         return fail(db, why);
     if (check_format(db, format, why) != 0)
@@ -582,6 +589,70 @@ void af_db_undo(struct af_db *db)
 {
     af_db_row(af_db_use(db, "ROLLBACK TO mark"));
     af_db_row(af_db_use(db, "RELEASE mark"));
+}
+
+/* ---- Upkeep. ---- */
+
+static int copy_pages(struct af_db *db, const char *to, struct af_failure *why)
+{
+    sqlite3 *copy = NULL;
+    int code = sqlite3_open_v2(
+        to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    sqlite3_backup *backup =
+        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", db->handle, "main") : NULL;
+    if (backup != NULL) {
+        while ((code = sqlite3_backup_step(backup, -1)) == SQLITE_BUSY || code == SQLITE_LOCKED)
+            usleep(OPEN_AGAIN_MS * 1000);
+        sqlite3_backup_finish(backup);
+        if (code == SQLITE_DONE) /* one file, without a log beside it */
+            code = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    } else if (code == SQLITE_OK) {
+        code = sqlite3_errcode(copy);
+    }
+    if (code != SQLITE_OK)
+        af_failure_set(why, AF_FAILURE_TRANSPORT, to, "cannot be written: %s",
+                       sqlite3_errmsg(copy));
+    sqlite3_close(copy);
+    return code == SQLITE_OK ? 0 : -1;
+}
+
+int af_db_copy(struct af_db *db, const char *path, struct af_failure *why)
+{
+    size_t size = strlen(path) + sizeof ".new";
+    char *new = af_mem_alloc(size);
+    snprintf(new, size, "%s.new", path);
+    unlink(new); /* of one that was broken off */
+    int fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), result = -1;
+    if (fd < 0)
+        af_failure_set(why, AF_FAILURE_TRANSPORT, new, "cannot be written: %s", strerror(errno));
+    else if (access(path, F_OK) == 0)
+        af_failure_set(why, AF_FAILURE_USAGE, path, "is there already; name a new file");
+    else if (copy_pages(db, new, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0))
+        af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
+    else if (why->kind == AF_FAILURE_NONE)
+        result = 0;
+    if (fd >= 0)
+        close(fd);
+    if (result != 0)
+        unlink(new);
+    free(new);
+    return result;
+}
+
+bool af_db_shrink(struct af_db *db)
+{
+    enum { SPARE_PAGES = 256 }; /* what comes next needs some */
+    struct af_db_statement *spare = af_db_use(db, "PRAGMA freelist_count");
+    int64_t pages = af_db_row(spare) ? af_db_column_integer(spare, 0) : 0;
+    af_db_reset(spare);
+    if (pages <= SPARE_PAGES)
+        return false;
+    struct af_db_statement *give = af_db_use(db, "PRAGMA incremental_vacuum(100)");
+    while (af_db_row(give))
+        ;
+    int64_t left = af_db_row(spare) ? af_db_column_integer(spare, 0) : 0;
+    af_db_reset(spare);
+    return left > SPARE_PAGES && left < pages; /* of an older file they stay, to be used again */
 }
 
 int64_t af_db_others(struct af_db *db)

@@ -92,6 +92,14 @@ enum af_db_trouble { AF_DB_FINE, AF_DB_DISK_FULL, AF_DB_BUSY, AF_DB_BROKEN };
 enum af_db_trouble af_db_failed(const struct af_db *db);
 const char *af_db_why(const struct af_db *db);
 
+/* Copies all that is committed into a new file, which is whole and on the disk, or not there.
+ * Returns -1 with *why filled. No transaction may be open. */
+int af_db_copy(struct af_db *db, const char *path, struct af_failure *why);
+
+/* Gives some pages that nothing needs any more back to the file system, within a transaction: a
+ * millisecond's worth. Returns whether there are more. */
+bool af_db_shrink(struct af_db *db);
+
 /* Changes whenever another connection has committed. */
 int64_t af_db_others(struct af_db *db);
 

@@ -272,6 +272,14 @@ void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_
         bus->driver->begin(bus, task, clean, done, arg);
 }
 
+void af_bus_backup(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg)
+{
+    if (bus->driver->backup == NULL)
+        refuse(bus, done, arg);
+    else
+        bus->driver->backup(bus, path, done, arg);
+}
+
 void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
     if (bus->driver->status == NULL)

@@ -74,7 +74,9 @@ struct af_bus_result {
     size_t count;                        /* of uuids, items or members */
     const char *text; /* put_file: the URL; status: JSON; get_file: the path written */
     size_t text_len;
-    const void *bytes; /* get_file without a path */
+    const char *warning; /* status: how little room its disk has, or NULL */
+    bool full;           /* status: so little that nothing is taken */
+    const void *bytes;   /* get_file without a path */
     size_t bytes_len;
 };
 
@@ -173,6 +175,9 @@ struct af_bus_options {
     bool open_tasks;                     /* tasks spring up by use, and nodes join by use */
     const struct af_bus_member *members; /* of a task that springs up without being open */
     size_t member_count;
+    int64_t keep_contracts_ns;      /* how long uuids of what all have are remembered, 0: a week */
+    int64_t keep_files_ns;          /* how long what no task names stays, 0: a day */
+    int64_t min_free_bytes;         /* below which it warns of a full disk, 0: 256 MiB */
     const char *files;              /* where files are kept, NULL: beside the bus's own */
     const struct af_config *config; /* tokens and certificates, or NULL; borrowed */
     const char *outbox; /* the file of a sidecar, of a node and a distant bus; or NULL: none */
@@ -245,6 +250,10 @@ void af_bus_end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done,
  * machine. */
 void af_bus_begin(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done,
                   void *arg);
+
+/* Copies all that is kept into a new file, and beside it, as PATH.files, a line `SHA-256 bytes` for
+ * each file that is kept elsewhere; while others go on. */
+void af_bus_backup(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg);
 
 /* Tasks, members, queues, progress and notes as JSON: names, sizes and counts, no contents. task
  * NULL: all. */
@@ -330,6 +339,7 @@ struct af_bus_driver {
     void (*end_task)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
     void (*begin)(struct af_bus *bus, const char *task, bool clean, af_bus_done_fn *done,
                   void *arg);
+    void (*backup)(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg);
     void (*status)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
     int (*leases)(const struct af_bus *bus);
     void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */

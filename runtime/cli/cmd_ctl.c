@@ -53,6 +53,8 @@ static const struct af_opts_command row = {
     "  retry TASK                      give a held party its event again\n"
     "  again TASK                      have what it could not read handed out again\n"
     "  stop TASK                       end a party; the others are told that it failed\n"
+    "  forget TASK                     remove a party that has ended, with its journal and log\n"
+    "  backup FILE                     copy what the node keeps, while it runs\n"
     "  log TASK [-f]                   what its party logged\n"
     "  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
     opts};
@@ -76,6 +78,8 @@ static const struct page {
     {"ctl again", "TASK [options]",
      "have what it could not read, its dead letters, handed out again", ""},
     {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", ""},
+    {"ctl forget", "TASK [options]", "remove a party that has ended, with its journal and log", ""},
+    {"ctl backup", "FILE [options]", "copy what the node keeps into a new file, while it runs", ""},
     {"ctl log", "TASK [options]", "what its party logged", "follow"},
     {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output"},
 };

@@ -14,6 +14,7 @@
 #include "trace/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,9 +195,10 @@ static int order(const struct af_ctl *ctl, const char *command, const char *task
         print_answer(kind, &answer);
     else if (result == 0)
         printf("%s: %s\n", task,
-               strcmp(command, "stop") == 0    ? "stopped"
-               : strcmp(command, "again") == 0 ? "its dead letters are handed out again"
-                                               : "tried again");
+               strcmp(command, "stop") == 0     ? "stopped"
+               : strcmp(command, "forget") == 0 ? "forgotten"
+               : strcmp(command, "again") == 0  ? "its dead letters are handed out again"
+                                                : "tried again");
     af_buf_release(&answer);
     return result;
 }
@@ -331,14 +333,44 @@ static int stop(const struct af_ctl *ctl, const char *task, struct af_failure *w
     return order(ctl, "stop", task, why);
 }
 
+static int forget(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "forget", task, why);
+}
+
+/* The node writes the file, from another folder than ours. */
+static int backup(const struct af_ctl *ctl, const char *file, struct af_failure *why)
+{
+    struct af_buf path = AF_BUF_EMPTY, question = AF_BUF_EMPTY, answer = AF_BUF_EMPTY;
+    char folder[PATH_MAX];
+    if (file[0] != '/' && getcwd(folder, sizeof folder) != NULL)
+        af_buf_printf(&path, "%s/", folder);
+    af_buf_append_string(&path, file);
+    af_buf_append_string(&question, "{\"cmd\":\"backup\"");
+    add_text(&question, "file", af_buf_text(&path));
+    af_buf_append_string(&question, "}\n");
+    int result = ask(ctl, &question, &answer, why);
+    if (result == 0)
+        result = check_answer(&answer, why);
+    if (result == 0 && ctl->json)
+        print_answer("ctl-backup", &answer);
+    else if (result == 0)
+        printf("%s: written\n", file);
+    af_buf_release(&path);
+    af_buf_release(&question);
+    af_buf_release(&answer);
+    return result;
+}
+
 static const struct {
     const char *name;
     const char *word; /* what it is about; NULL: it may be about all */
     int (*run)(const struct af_ctl *ctl, const char *about, struct af_failure *why);
 } commands[] = {
-    {"launch", "flow", launch},     {"status", NULL, status}, {"reload", "flow", reload},
-    {"rollback", "flow", rollback}, {"retry", "task", retry}, {"stop", "task", stop},
-    {"log", "task", print_log},     {"trace", "task", trace}, {"again", "task", again},
+    {"launch", "flow", launch},     {"status", NULL, status},   {"reload", "flow", reload},
+    {"rollback", "flow", rollback}, {"retry", "task", retry},   {"stop", "task", stop},
+    {"log", "task", print_log},     {"trace", "task", trace},   {"again", "task", again},
+    {"forget", "task", forget},     {"backup", "file", backup},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)

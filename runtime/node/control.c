@@ -4,6 +4,8 @@
  *     {"cmd":"status", "task"}                  what status.c tells
  *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
  *     {"cmd":"retry"|"stop", "task"}
+ *     {"cmd":"forget", "task"}                  one that has ended, with journal and log
+ *     {"cmd":"backup", "file":path}             a copy of the store, while it is used
  *     {"cmd":"again", "task"}                   {"ok", "count"} of dead letters
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
  *     {"cmd":"rollback", …}                     what reload.c did per party
@@ -313,6 +315,26 @@ static void stop(struct af_node_connection *connection, const struct af_request 
         answer_outcome(connection, af_node_party_stop(party, &why), &why);
 }
 
+static void forget(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = party_of(connection, request);
+    if (party != NULL)
+        answer_outcome(connection, af_node_party_forget(party, &why), &why);
+}
+
+static void backup(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *file = af_request_string(request, "file");
+    if (file == NULL || file[0] != '/')
+        af_failure_set(&why, AF_FAILURE_USAGE, "file", "is missing, or its path is not whole");
+    answer_outcome(connection,
+                   why.kind == AF_FAILURE_NONE ? af_store_copy(connection->node->store, file, &why)
+                                               : -1,
+                   &why);
+}
+
 /* A piece of a log; one that has begun anew meanwhile is read from its start. */
 static void log_piece(struct af_node_connection *connection, const struct af_request *request)
 {
@@ -374,9 +396,9 @@ static void trace(struct af_node_connection *connection, const struct af_request
 static const struct {
     const char *name;
     command_fn *run;
-} commands[] = {{"status", status}, {"launch", launch},     {"retry", retry},
-                {"stop", stop},     {"log", log_piece},     {"trace", trace},
-                {"reload", reload}, {"rollback", rollback}, {"again", again}};
+} commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},   {"stop", stop},
+                {"log", log_piece}, {"trace", trace},   {"reload", reload}, {"rollback", rollback},
+                {"again", again},   {"forget", forget}, {"backup", backup}};
 
 static void take_request(struct af_node_connection *connection, size_t len)
 {

@@ -157,6 +157,9 @@ void af_node_party_break(struct af_node_party *party, const struct af_failure *w
 int af_node_party_retry(struct af_node_party *party, struct af_failure *why);
 int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
 
+/* Forgets one that has ended or is broken, with its journal and log; it is freed. */
+int af_node_party_forget(struct af_node_party *party, struct af_failure *why);
+
 /* ---- launch.c ---- */
 
 /* Launches a party. Of the request's fields "role" and "peers" may be absent: as the bus lists the
@@ -227,6 +230,7 @@ int af_node_metrics_open(struct af_node *node, struct af_failure *why);
 void af_node_log(struct af_node *node, const char *task, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void af_node_log_text(struct af_node *node, const char *task, const char *text, size_t len);
+void af_node_log_forget(const struct af_node *node, const char *task);
 char *af_node_log_path(const struct af_node *node, const char *task);
 
 /* ---- control.c ---- */

@@ -41,6 +41,19 @@ static void rotate(const char *path)
     af_buf_release(&second);
 }
 
+void af_node_log_forget(const struct af_node *node, const char *task)
+{
+    static const char *const suffixes[] = {"", ".1", ".2"};
+    char *path = af_node_log_path(node, task);
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        struct af_buf name = AF_BUF_EMPTY;
+        af_buf_printf(&name, "%s%s", path, suffixes[i]);
+        unlink(af_buf_text(&name));
+        af_buf_release(&name);
+    }
+    free(path);
+}
+
 void af_node_log_text(struct af_node *node, const char *task, const char *text, size_t len)
 {
     char stamp[40];

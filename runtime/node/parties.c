@@ -446,3 +446,19 @@ int af_node_party_stop(struct af_node_party *party, struct af_failure *why)
     af_party_fail(af_party_run_party(party->run), "stopped by its operator");
     return 0;
 }
+
+int af_node_party_forget(struct af_node_party *party, struct af_failure *why)
+{
+    struct af_node *node = party->node;
+    if (party->phase != AF_NODE_ENDED && party->phase != AF_NODE_BROKEN)
+        return af_failure_set(why, AF_FAILURE_FLOW, party->task,
+                              "has not ended; `afrun ctl stop` ends it");
+    if (node->reload != NULL)
+        return af_failure_set(why, AF_FAILURE_FLOW, party->task,
+                              "cannot be forgotten while a flow is reloaded");
+    if (af_store_remove(node->store, party->kept.id, why) != 0)
+        return -1;
+    af_node_log_forget(node, party->task);
+    af_node_party_free(party);
+    return 0;
+}

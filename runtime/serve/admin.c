@@ -1,6 +1,7 @@
 /* admin.c: tasks, for who runs them. */
 #include "serve/impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,4 +124,51 @@ void af_serve_end_task(struct serve_call *call)
     }
     call->request = task;
     af_bus_end_task(call->serve->bus, task, changed, call);
+}
+
+/* ---- A copy of the store. ---- */
+
+struct backup {
+    const char *name;
+};
+
+static const struct serve_field backup_rows[] = {
+    {"name", SERVE_TEXT, SERVE_NEEDED, offsetof(struct backup, name), 1, 200, NULL, 0},
+    {0},
+};
+
+static void backed_up(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK) {
+        af_serve_bus_error(call, result);
+        return;
+    }
+    struct af_buf out = af_serve_data();
+    af_buf_append_char(&out, '{');
+    af_serve_append_text(&out, "file", result->text);
+    af_buf_printf(&out, ",\"files\":%zu}", result->count);
+    af_serve_send(call, &out);
+}
+
+/* POST /admin/backup {"name"}: into the folder of --backups, and nowhere else. */
+void af_serve_backup(struct serve_call *call)
+{
+    const char *folder = call->serve->options.backups;
+    const struct backup *backup = af_serve_read_body(call, backup_rows, sizeof *backup);
+    if (backup == NULL)
+        return;
+    if (folder == NULL) {
+        af_serve_error(call, 404, 404, "the service was started without --backups DIR");
+        return;
+    }
+    if (backup->name[0] == '.' || strchr(backup->name, '/') != NULL) {
+        af_serve_complain(&call->serve->reading, "name", "is no plain name of a file");
+        af_serve_malformed(call);
+        return;
+    }
+    size_t size = strlen(folder) + strlen(backup->name) + 2;
+    char *path = af_arena_alloc(&call->arena, size);
+    snprintf(path, size, "%s/%s", folder, backup->name);
+    af_bus_backup(call->serve->bus, path, backed_up, call);
 }

@@ -168,6 +168,7 @@ void af_serve_create_task(struct serve_call *call);
 void af_serve_list_tasks(struct serve_call *call);
 void af_serve_show_task(struct serve_call *call);
 void af_serve_end_task(struct serve_call *call);
+void af_serve_backup(struct serve_call *call);
 
 void af_serve_health(struct serve_call *call);
 void af_serve_ready(struct serve_call *call);

@@ -59,7 +59,7 @@ static void append_times(struct af_buf *out, const struct serve_counts *counts)
 /* ---- What the bus tells. ---- */
 
 struct totals {
-    uint64_t tasks, queues, contracts, set_aside, oldest_s;
+    uint64_t tasks, queues, contracts, set_aside, oldest_s, free_bytes;
     bool is_internal; /* the task that is being read is one of ours */
 };
 
@@ -73,6 +73,8 @@ static void add_number(struct totals *totals, const char *key, uint64_t number)
 {
     if (strcmp(key, "set_aside") == 0)
         totals->set_aside += number;
+    else if (strcmp(key, "free_bytes") == 0)
+        totals->free_bytes = number;
     if (totals->is_internal)
         return;
     if (strcmp(key, "length") == 0) {
@@ -86,7 +88,7 @@ static void add_number(struct totals *totals, const char *key, uint64_t number)
 /* Adds up the status' tasks and queues, but for those that the service keeps for itself. */
 static struct totals read_totals(struct serve_reading *reading, const struct af_bus_result *result)
 {
-    static const char *const keys[] = {"length", "oldest_s", "set_aside", "task_id"};
+    static const char *const keys[] = {"length", "oldest_s", "set_aside", "free_bytes", "task_id"};
     struct af_json_reader *json = &reading->json;
     struct totals totals = {0};
     enum af_json_token token;
@@ -115,6 +117,8 @@ static void append_totals(struct af_buf *out, const struct totals *totals)
 {
     af_metrics_number(out, "contracts_set_aside_total", "counter",
                       "Contracts of the store that were not as they should be.", totals->set_aside);
+    af_metrics_number(out, "disk_free_bytes", "gauge", "Room on the disk of the bus.",
+                      totals->free_bytes);
     af_metrics_number(out, "tasks", "gauge", "Tasks that the bus knows.", totals->tasks);
     af_metrics_number(out, "queues", "gauge", "Queues that the bus knows.", totals->queues);
     af_metrics_number(out, "queue_contracts", "gauge",
@@ -220,9 +224,15 @@ void af_serve_health(struct serve_call *call)
 static void looked(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
-    bool ready = result->code == AF_BUS_OK || result->code == AF_BUS_NO_TASK;
+    bool answers = result->code == AF_BUS_OK || result->code == AF_BUS_NO_TASK;
+    bool ready = answers && !result->full;
     struct af_buf out = AF_BUF_EMPTY;
-    af_buf_printf(&out, "%s\n", ready ? "ready" : "the bus does not answer as it should");
+    af_buf_printf(&out, "%s%s%s\n",
+                  !answers ? "the bus does not answer as it should"
+                  : ready  ? "ready"
+                           : "the bus takes nothing more",
+                  answers && result->warning != NULL ? ": " : "",
+                  answers && result->warning != NULL ? result->warning : "");
     af_serve_count(call, ready ? 0 : 503);
     af_serve_send_text(call, ready ? 200 : 503, "text/plain", &out);
 }

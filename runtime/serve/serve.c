@@ -54,6 +54,7 @@ const struct serve_endpoint af_serve_endpoints[] = {
     {"admin_again", "POST", "/admin/again", NULL, SERVE_ADMIN, JSON, af_serve_admin_again, NULL},
     {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL},
     {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL},
+    {"backup", "POST", "/admin/backup", NULL, SERVE_ADMIN, JSON, af_serve_backup, NULL},
     {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, af_serve_health, NULL},
     {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, af_serve_ready, NULL},
     {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, af_serve_metrics, NULL},

@@ -24,6 +24,7 @@ struct af_serve_options { /* borrowed as long as the service lives; NULL: not gi
     bool prefix_nodes;       /* /node/<id>/… names who calls without a token */
     const char *files;       /* a folder that is there, where the bus keeps files too */
     const char *shared_disk; /* a folder of which uploads may name a file */
+    const char *backups;     /* a folder for copies of the bus, or NULL */
     const char *bus_name;    /* for people */
     int64_t hold_ns;         /* how long a plain poll is held where nothing is there */
 };

@@ -36,7 +36,7 @@ static void keep_code(struct af_store *store, const struct af_store_code *code)
 }
 
 /* Forgets what no party runs any more, but the version before for a rollback. */
-static void forget_code(struct af_store *store)
+void af_store_forget_code(struct af_store *store)
 {
     af_db_run(af_db_use(store->db,
                         "DELETE FROM code WHERE hash NOT IN (SELECT code FROM party) AND adopted < "
@@ -150,7 +150,7 @@ int af_store_swap(struct af_store *store, const struct af_store_code *code,
         keep_code(store, code);
         for (size_t i = 0; i < count; i++)
             swap_party(store, &swaps[i]);
-        forget_code(store);
+        af_store_forget_code(store);
         ok = af_db_commit(store->db);
     }
     int result = ok ? 0 : af_store_fail(store, why);

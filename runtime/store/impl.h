@@ -54,6 +54,9 @@ bool af_store_flush(struct af_store *store);
 /* A hash as 16 bytes in the same order on every machine. */
 void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
 
+/* Forgets code that no party runs any more, within a transaction. */
+void af_store_forget_code(struct af_store *store);
+
 /* Writes one record, within a transaction. */
 void af_store_write(struct af_store *store, const struct af_store_record *record);
 

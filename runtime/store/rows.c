@@ -8,12 +8,28 @@
 
 #include <string.h>
 
+#define JOURNAL                                                                                    \
+    "CREATE TABLE journal ("                                                                       \
+    "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, seq INTEGER NOT NULL,"                      \
+    "  bytes INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB, uuid BLOB,"    \
+    "  sender TEXT, type TEXT, name TEXT, state TEXT, data BLOB,"                                  \
+    "  content BLOB, sends TEXT, answers TEXT);" /* what is large comes last */
+
 /* A mark of whose file it is, and the version of all that stands below. */
 const struct af_db_format af_store_format = {
     .name = "store of parties",
     .application_id = 0x61667374, /* "afst" */
-    .version = 1,
+    .version = 2,
     .exclusive = true,
+    .upgrades =
+        (const char *const[]){
+            /* files of version 1 have a journal with this number, or an older one without */
+            "ALTER TABLE journal RENAME TO journal_1;" JOURNAL
+            "INSERT INTO journal SELECT " AF_STORE_ENTRY(
+                "party", "seq") ", party, seq, bytes, time, kind, "
+                                "key, uuid, sender, type, name, state, data, content, sends, "
+                                "answers FROM journal_1;"
+                                "DROP TABLE journal_1;"},
     .schema =
         "CREATE TABLE party ("
         "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
@@ -35,12 +51,7 @@ const struct af_db_format af_store_format = {
         "  version INTEGER NOT NULL, adopted INTEGER NOT NULL, PRIMARY KEY (hash, file));"
         "CREATE TABLE code_file ("
         "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
-        "  PRIMARY KEY (hash, place));"
-        "CREATE TABLE journal ("
-        "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, seq INTEGER NOT NULL,"
-        "  bytes INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB, uuid BLOB,"
-        "  sender TEXT, type TEXT, name TEXT, state TEXT, data BLOB,"
-        "  content BLOB, sends TEXT, answers TEXT);", /* what is large comes last */
+        "  PRIMARY KEY (hash, place));" JOURNAL,
 };
 
 /* ---- Hashes. ---- */
@@ -184,7 +195,7 @@ static void write_party(struct af_store *store, const struct af_store_record *re
     struct af_db_statement *row = af_db_use(
         store->db, "UPDATE party SET status = ?, state = ?, data = ifnull(?, data), fired = ?, "
                    "timers = ifnull(?, timers), result = ?, reason = ?, held = ?, progress = ?, "
-                   "seq = ?, sent = max(sent, ?), since = ? WHERE id = ?");
+                   "seq = ?, sent = max(ifnull(sent, 0), ?), since = ? WHERE id = ?");
     af_db_integer(row, now->status);
     af_db_text(row, now->state);
     af_db_bytes(row, now->data, now->data_len);
@@ -283,6 +294,9 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
     static const char *const sql[] = {"DELETE FROM journal WHERE " AF_STORE_OF_PARTY("?1"),
                                       "DELETE FROM deferred WHERE party = ?",
                                       "DELETE FROM party WHERE id = ?"};
+    if (!af_store_flush(store))
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
+                              "cannot be written now, as the log says");
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     for (int i = 0; i < 3 && ok; i++) {
@@ -290,6 +304,8 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
         af_db_integer(row, party);
         af_db_run(row);
     }
+    if (ok)
+        af_store_forget_code(store);
     ok = ok && af_db_commit(store->db);
     int result = ok ? 0 : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);

@@ -78,6 +78,8 @@ static bool write_all(struct af_store *store, const struct af_group_job *batch)
         }
         ok = af_db_failed(store->db) == AF_DB_FINE;
     }
+    if (ok)
+        af_db_shrink(store->db);
     af_kill_point("commit-before");
     ok = af_group_commit(store->group, store->db) && ok;
     if (ok)
@@ -173,6 +175,17 @@ void af_store_forget(struct af_store *store, const void *arg)
 void af_store_times(struct af_store *store, struct af_histogram *times)
 {
     af_group_times(store->group, times);
+}
+
+int af_store_copy(struct af_store *store, const char *path, struct af_failure *why)
+{
+    if (!af_store_flush(store))
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
+                              "cannot be written now, as the log says");
+    pthread_mutex_lock(&store->db_lock);
+    int result = af_db_copy(store->db, path, why);
+    pthread_mutex_unlock(&store->db_lock);
+    return result;
 }
 
 /* ---- Life. ---- */

@@ -78,6 +78,9 @@ int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
 /* Forgets a party with its journal. */
 int af_store_remove(struct af_store *store, int64_t party, struct af_failure *why);
 
+/* Copies all that is kept into a new file. */
+int af_store_copy(struct af_store *store, const char *path, struct af_failure *why);
+
 /* Calls each(arg, party) for all parties, oldest first; returns -1 with *why filled if they cannot
  * be read. each must not call the store. */
 int af_store_each(struct af_store *store, void (*each)(void *arg, const struct af_store_party *),

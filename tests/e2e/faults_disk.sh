@@ -35,6 +35,13 @@ says "a push that does not fit is refused" "is full" "$answer"
 says "its code says that there is no room" '"code":507' "$answer"
 never_says "the message names no folder of the machine" "$TMP" "$answer"
 [ $confirmed -gt 10 ] && ok "those before it were confirmed" || not_ok "those before it were confirmed" "$confirmed"
+leased='{"task_id":"t","channel":"federated","max":1,"lease_seconds":60,"holder":"h"'
+first=$(ask b pop "$leased}")
+says "what waits is handed out on the full disk" '"message_uuid":"u1"' "$first"
+says "and acknowledged" '"code":0' "$(ask b ack '{"task_id":"t","channel":"federated","holder":"h","ack":["u1"],"release":true}')"
+says "it is not ready, and says why" "its disk is full" "$(curl -sS "$URL/readyz")"
+says "how much is free is measured" "afrun_disk_free_bytes" "$(curl -sS "$URL/metrics")"
+says "which the log says" "nothing more is taken" "$(cat serve.err)"
 says "the service is still there" '"code":0' "$(curl -sS "$URL/healthz")$(curl -sS "$URL/status")"
 
 # Room again: the same push is taken, and all that was confirmed comes, in order, once.
@@ -48,7 +55,7 @@ says "with room the push is taken" '"code":0' "$answer"
 for ((k = 1; k <= i + 1; k++)); do
     ask b pop '{"task_id":"t","channel":"federated"}' | grep -o '"message_uuid":"u[0-9]*"'
 done | sed -E 's/.*"(u[0-9]+)"/\1/' >popped
-if diff <(seq -f 'u%g' $confirmed; echo "u$i") popped >differ; then
+if diff <(seq -f 'u%g' 2 $confirmed; echo "u$i") popped >differ; then
     ok "what was confirmed comes, in order, once"
 else
     not_ok "what was confirmed comes, in order, once" "$(head differ)"

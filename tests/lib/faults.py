@@ -248,11 +248,12 @@ def look_into_hub(path):
     db = sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=20)
     rows = lambda sql: db.execute(sql).fetchall()
     must(rows("PRAGMA integrity_check") == [("ok",)], "the hub's store is damaged")
-    must(rows("SELECT d.contract FROM deliveries d LEFT JOIN contracts c ON c.id = d.contract WHERE c.content IS NULL") == [],
+    must(rows("SELECT d.contract FROM deliveries d LEFT JOIN contracts c ON c.id = d.contract JOIN queues q ON q.id = d.queue "
+              "JOIN tasks t ON t.id = q.task WHERE t.ended IS NULL AND c.content IS NULL") == [],
          "a delivery is of no contract")
     must(rows("SELECT 1 FROM deliveries d JOIN queues q ON q.id = d.queue JOIN contracts c ON c.id = d.contract "
-              "WHERE c.task <> q.task") == [], "a contract is in a queue of another task")
-    must(rows("SELECT id, length FROM queues q WHERE length <> (SELECT count(*) FROM deliveries d WHERE d.queue = q.id)")
+              "WHERE c.task <> q.task AND c.task <> 0") == [], "a contract is in a queue of another task")
+    must(rows("SELECT q.id, length FROM queues q JOIN tasks t ON t.id = q.task WHERE t.ended IS NULL AND length <> (SELECT count(*) FROM deliveries d WHERE d.queue = q.id)")
          == [], "a queue's length is not what waits in it")
     must(rows("SELECT 1 FROM deliveries d LEFT JOIN queues q ON q.id = d.queue WHERE q.id IS NULL") == [],
          "a delivery is in no queue")

@@ -238,12 +238,16 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     store->wall_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
     store->touched_count = 0;
     uint64_t published = store->published;
+    af_local_look_for_room(store);
     bool begun = af_db_begin(store->db);
     run_ops(bus, batch, begun, over, &cancelled);
     if (begun)
         run_parked(bus, look_at_all);
     if (begun && published / FORGET_EVERY != store->published / FORGET_EVERY)
         af_local_forget(store);
+    bool is_due = store->chore != AF_LOCAL_IDLE && store->machine_ns >= store->chore_ns;
+    if (begun && is_due)
+        af_local_do_chore(store);
     bool committed = begun && af_group_commit(bus->group, store->db);
     for (struct af_group_job *job = over->first; job != NULL; job = job->next) {
         struct af_local_op *op = (struct af_local_op *)job;
@@ -252,6 +256,8 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
         if (!committed)
             fail_op(bus, op);
     }
+    if (is_due)
+        store->chore_ns = committed ? 0 : store->machine_ns + AF_S_NS;
     leave_parked(bus, committed, over);
     af_group_join(over, &cancelled);
     if (committed && af_db_has_changed(store->db) && futimens(bus->wake_fd, NULL) != 0)
@@ -260,7 +266,10 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
 
 static void write_batch(void *arg, struct af_group_job *batch, struct af_group_jobs *over)
 {
-    run_batch(arg, batch, false, over);
+    struct bus_local *bus = arg;
+    if (bus->store.chore_ns == INT64_MAX) /* the first call: the group is there */
+        bus->store.chore_ns = 0;
+    run_batch(bus, batch, false, over);
 }
 
 /* ---- The thread: waiting. ---- */
@@ -281,6 +290,8 @@ static int wait_ms(void *arg)
 {
     const struct bus_local *bus = arg;
     int64_t first_ns = INT64_MAX, now_ns = af_loop_machine_ns(bus->head.loop);
+    if (bus->store.chore != AF_LOCAL_IDLE)
+        first_ns = bus->store.chore_ns;
     for (size_t i = 0; i < bus->parked_count; i++) {
         const struct af_local_op *op = bus->parked[i];
         int64_t due_ns = op->until_ns < op->look_ns ? op->until_ns : op->look_ns;
@@ -295,7 +306,7 @@ static void woken(void *arg, bool readable, struct af_group_jobs *over)
 {
     struct bus_local *bus = arg;
     bool changed = readable && others_wrote(bus);
-    if (bus->parked_count > 0 && (changed || wait_ms(bus) == 0))
+    if ((changed && bus->parked_count > 0) || wait_ms(bus) == 0)
         run_batch(bus, NULL, changed, over);
 }
 
@@ -537,6 +548,7 @@ static void bus_free(struct bus_local *bus)
     for (size_t i = 0; i < 3; i++)
         if (fds[i] >= 0)
             close(fds[i]);
+    af_local_end_sweep(&bus->store);
     af_db_close(bus->store.db);
     release_members(&bus->store);
     pthread_mutex_destroy(&bus->lock);
@@ -561,6 +573,14 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
     bus->store.open_tasks = options->open_tasks;
     bus->store.is_party = options->party;
     bus->store.boot = read_boot();
+    bus->store.chore = AF_LOCAL_ENDED; /* what an earlier process has left */
+    bus->store.chore_ns = INT64_MAX;
+    bus->store.keep_contracts_s =
+        options->keep_contracts_ns > 0 ? options->keep_contracts_ns / AF_S_NS : AF_BUS_UUID_AGE_S;
+    bus->store.keep_files_s =
+        options->keep_files_ns > 0 ? options->keep_files_ns / AF_S_NS : AF_BUS_FILES_AGE_S;
+    bus->store.min_free =
+        options->min_free_bytes > 0 ? options->min_free_bytes : AF_BUS_MIN_FREE_BYTES;
     bus->store.members = af_mem_zero(options->member_count, sizeof *bus->store.members);
     for (size_t i = 0; i < options->member_count; i++)
         bus->store.members[bus->store.member_count++] = (struct af_bus_member){
@@ -628,6 +648,7 @@ const struct af_bus_driver af_bus_local = {
     .create_task = create_task,
     .end_task = end_task,
     .begin = begin,
+    .backup = af_local_backup,
     .status = status,
     .leases = leases,
     .commits = commits,

@@ -7,6 +7,7 @@
 #include "bus/local/impl.h"
 
 #include "base/bounds.h"
+#include "base/failure.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
@@ -327,7 +328,7 @@ void af_local_keep_file(struct af_local_store *store, struct af_local_op *op)
 {
     const struct af_bus_file *file = &op->file;
     struct af_local_task task;
-    if (!af_local_task(store, op, file->task, &task) ||
+    if (!af_local_need_room(store, op) || !af_local_task(store, op, file->task, &task) ||
         (file->node != NULL && !af_local_need_member(store, op, &task, file->task, file->node)))
         return;
     struct af_db_statement *insert = af_db_use(
@@ -463,4 +464,55 @@ void af_local_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_
         return;
     }
     af_local_submit(op);
+}
+
+/* ---- A copy of all. ---- */
+
+static bool list_files(struct af_local_op *op, struct af_db *db)
+{
+    size_t size = strlen(op->file.path) + sizeof ".files";
+    char *name = af_arena_alloc(&op->arena, size);
+    snprintf(name, size, "%s.files", op->file.path);
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (out == NULL)
+        return fail(op, name, "written");
+    bool ok = af_db_begin(db);
+    struct af_db_statement *row =
+        af_db_use(db, "SELECT DISTINCT sha256, bytes FROM files ORDER BY sha256");
+    while (ok && af_db_row(row)) {
+        const char *sha256 = af_db_column_text(row, 0);
+        if (sha256 != NULL)
+            fprintf(out, "%s %lld\n", sha256, (long long)af_db_column_integer(row, 1));
+        op->result.count++;
+    }
+    ok = ok && af_db_commit(db);
+    ok = fflush(out) == 0 && fsync(fd) == 0 && ok;
+    fclose(out);
+    return ok || fail(op, name, "written");
+}
+
+/* By a connection of its own, so that the others go on. */
+static void *back_up_in_thread(void *arg)
+{
+    struct af_local_op *op = arg;
+    struct af_bus *bus = op->bus;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_db *db = af_db_open(af_local_store_of(bus)->path, &af_local_format, &why);
+    if (db == NULL || af_db_copy(db, op->file.path, &why) != 0)
+        af_local_refuse(op, why.kind == AF_FAILURE_USAGE ? AF_BUS_INVALID : AF_BUS_FULL, "%s",
+                        why.why);
+    else if (list_files(op, db))
+        op->result.text = op->file.path;
+    af_db_close(db);
+    af_local_complete(op);
+    af_local_thread_ends(bus);
+    return NULL;
+}
+
+void af_local_backup(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg)
+{
+    struct af_local_op *op = af_local_op_new(bus, NULL, done, arg);
+    op->file.path = af_arena_string(&op->arena, path);
+    start_thread(op, back_up_in_thread);
 }

@@ -4,6 +4,7 @@
  *   store.c   the operations on contracts and queues, in SQL; the schema
  *   tasks.c   tasks, members, notes, and what is told about them
  *   files.c   files, by the SHA-256 of their bytes
+ *   chores.c  what is done behind the calls, in small pieces; room on the disk
  */
 #ifndef AF_BUS_LOCAL_IMPL_H
 #define AF_BUS_LOCAL_IMPL_H
@@ -14,6 +15,7 @@
 #include "base/db.h"
 #include "loop/group_commit.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -57,6 +59,9 @@ struct af_local_op {
     struct af_buf text; /* a long result */
 };
 
+enum af_local_chore { AF_LOCAL_IDLE, AF_LOCAL_ENDED, AF_LOCAL_SWEEP, AF_LOCAL_SHRINK };
+enum af_local_room { AF_LOCAL_ROOM, AF_LOCAL_LITTLE_ROOM, AF_LOCAL_NO_ROOM };
+
 struct af_local_store {
     struct af_db *db;
     const char *path;
@@ -75,6 +80,12 @@ struct af_local_store {
     int64_t counted_s;          /* when a queue that seemed full was counted last */
     uint64_t published;         /* contracts so far: now and then old ones are forgotten */
     int64_t looked_at;          /* by af_local_forget(), the last row */
+    int64_t keep_contracts_s, keep_files_s, min_free;
+    enum af_local_chore chore; /* the one that is next */
+    int64_t chore_ns;          /* not before; INT64_MAX: not before the first call */
+    DIR *sweep;                /* the files folder, while it is looked through */
+    enum af_local_room room;
+    _Atomic int64_t free_bytes; /* of the disk */
 };
 
 extern const struct af_db_format af_local_format;
@@ -102,6 +113,17 @@ void af_local_share(struct af_local_store *store, struct af_local_op *op);
 
 /* Forgets what need not be remembered any more: a few rows a call. */
 void af_local_forget(struct af_local_store *store);
+
+/* ---- chores.c ---- */
+
+/* Does a piece of the chore that is next, within a transaction: some milliseconds. */
+void af_local_do_chore(struct af_local_store *store);
+void af_local_end_sweep(struct af_local_store *store);
+
+void af_local_look_for_room(struct af_local_store *store);
+
+/* Whether there is room for more than acknowledgements; else op has failed. */
+bool af_local_need_room(struct af_local_store *store, struct af_local_op *op);
 
 /* ---- tasks.c, for the other operations. ---- */
 
@@ -156,6 +178,7 @@ void af_local_tell_progress(void *op); /* posted by a thread that copies */
 
 void af_local_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
                        void *arg);
+void af_local_backup(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg);
 void af_local_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_bus_done_fn *done,
                        void *arg);
 

@@ -80,6 +80,18 @@ void af_local_refuse(struct af_local_op *op, enum af_bus_code code, const char *
 
 /* ---- Queues. ---- */
 
+/* One whose id is none of ours, so that what waits in it cannot be told: it goes, for a new one. */
+static void set_queue_aside(struct af_local_store *store, int64_t task, const char *node,
+                            const char *channel)
+{
+    struct af_db_statement *remove =
+        af_db_use(store->db, "DELETE FROM queues WHERE task = ? AND node = ? AND channel = ?");
+    af_db_run(af_db_text(af_db_text(af_db_integer(remove, task), node), channel));
+    atomic_fetch_add(&store->set_aside, 1);
+    af_log(AF_LOG_WARNING, "%s: a queue of node '%s' is set aside: its id is none of ours",
+           store->path, node);
+}
+
 static int64_t find_queue(struct af_local_store *store, int64_t task, const char *node,
                           const char *channel)
 {
@@ -87,9 +99,12 @@ static int64_t find_queue(struct af_local_store *store, int64_t task, const char
         af_db_use(store->db, "SELECT id FROM queues WHERE task = ? AND node = ? AND channel = ?");
     int64_t id = -1;
     if (af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel)))
-        id = af_db_column_integer(find, 0);
+        id = af_db_column_integer(find, 0) > 0 ? af_db_column_integer(find, 0) : 0;
     af_db_reset(find);
-    return id;
+    if (id != 0)
+        return id;
+    set_queue_aside(store, task, node, channel);
+    return -1;
 }
 
 static int64_t make_queue(struct af_local_store *store, int64_t task, const char *node,
@@ -182,7 +197,8 @@ static int64_t queue_with_room(struct af_local_store *store, struct af_local_op 
 {
     struct af_db_statement *find = af_db_use(
         store->db, "SELECT id, length FROM queues WHERE task = ? AND node = ? AND channel = ?");
-    bool found = af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel));
+    bool found = af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel)) &&
+                 af_db_column_integer(find, 0) > 0;
     int64_t id = found ? af_db_column_integer(find, 0) : -1;
     int64_t length = found ? af_db_column_integer(find, 1) : 0;
     af_db_reset(find);
@@ -335,6 +351,8 @@ void af_local_publish(struct af_local_store *store, struct af_local_op *op)
     const char **uuids = af_arena_alloc(&op->arena, (op->count + 1) * sizeof *uuids);
     size_t touched = store->touched_count;
     bool ok = true;
+    if (!af_local_need_room(store, op))
+        return;
     af_db_mark(store->db);
     for (size_t i = 0; i < op->count && ok; i++) {
         struct af_bus_post post = op->posts[i];
@@ -794,15 +812,13 @@ void af_local_revive(struct af_local_store *store, struct af_local_op *op)
 void af_local_forget(struct af_local_store *store)
 {
     enum { LOOKED_AT = 2000 };
-    int64_t first = 0, newest = 0, queues = 1;
+    int64_t first = 0, newest = 0;
     struct af_db_statement *bounds = af_db_use(
-        store->db, "SELECT (SELECT min(id) FROM contracts WHERE id > ?), max(id), (SELECT count(*) "
-                   "FROM queues) FROM contracts");
+        store->db, "SELECT (SELECT min(id) FROM contracts WHERE id > ?), max(id) FROM contracts");
     if (af_db_row(af_db_integer(bounds, store->looked_at))) {
         first = af_db_column_integer(bounds, 0);
         newest = af_db_column_integer(bounds, 1);
         newest = newest < 0 ? 0 : newest;
-        queues = af_db_column_integer(bounds, 2);
     }
     af_db_reset(bounds);
     struct af_db_statement *forget = af_db_use(
@@ -811,8 +827,8 @@ void af_local_forget(struct af_local_store *store)
         "AND (id < ?4 OR taken < ?5)");
     af_db_integer(af_db_integer(forget, first), LOOKED_AT);
     af_db_integer(forget, newest);
-    af_db_integer(forget, newest - AF_BUS_UUIDS_MAX * (queues > 0 ? queues : 1));
-    af_db_integer(forget, store->wall_s - AF_BUS_UUID_AGE_S);
+    af_db_integer(forget, newest - AF_BUS_UUIDS_MAX);
+    af_db_integer(forget, store->wall_s - store->keep_contracts_s);
     af_db_run(forget);
     bool more = (uint64_t)newest - (uint64_t)first > LOOKED_AT; /* whatever ids a row has */
     store->looked_at = more ? first + LOOKED_AT - 1 : 0;

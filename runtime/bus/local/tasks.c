@@ -246,8 +246,9 @@ void af_local_end_task(struct af_local_store *store, struct af_local_op *op)
         return;
     struct af_db_statement *end = af_db_use(store->db, "UPDATE tasks SET ended = ? WHERE id = ?");
     af_db_run(af_db_integer(af_db_integer(end, store->wall_s), task.id));
-    forget_contracts(store, task.id);
+    run_for(store, task.id, "UPDATE queues SET length = 0, handed = 0 WHERE task = ?");
     run_for(store, task.id, "DELETE FROM files WHERE task = ? AND durable = 0");
+    store->chore = AF_LOCAL_ENDED; /* the rest goes in pieces, so that nobody waits for it */
 }
 
 /* ---- Taking part. ----
@@ -490,9 +491,13 @@ void af_local_status(struct af_local_store *store, struct af_local_op *op)
         af_buf_append_string(out, "]}");
         found++;
     }
-    af_buf_printf(out, "],\"set_aside\":%llu}", (unsigned long long)store->set_aside);
+    af_buf_printf(out, "],\"free_bytes\":%lld,\"set_aside\":%llu}", (long long)store->free_bytes,
+                  (unsigned long long)store->set_aside);
     if (op->task.task != NULL && found == 0)
         af_local_refuse(op, AF_BUS_NO_TASK, "there is no task '%s'", op->task.task);
+    op->result.full = store->room == AF_LOCAL_NO_ROOM;
+    if (store->room != AF_LOCAL_ROOM)
+        op->result.warning = op->result.full ? "its disk is full" : "its disk is nearly full";
     op->result.text = af_buf_text(out);
     op->result.text_len = out->len;
     op->result.count = found;

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Copies of stores, made while they are used: they are whole, say what is in them, and are put back; one that is older than
+# what is there only if that is wished for, and then it is said what must be asked for again.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+source "$ROOT/tests/lib/serve.sh"
+
+# ---- A service. ----
+secret admin admin-token-0123456789
+mkdir copies hub
+hub() {
+    start_serve --bus local:hub/afrun.db --prefix-nodes --open-tasks --admin-token admin "$@" ||
+        not_ok "the service starts" "$(cat serve.err)"
+}
+push() { ask a push "$(message t '["b"]' "{\"type\":\"$1\"}" | sed "s/\"task_id\"/\"message_uuid\":\"$1\",\"task_id\"/")" >/dev/null; }
+backup() { call POST /admin/backup "{\"name\":\"$1\"}" -H 'Authorization: Bearer admin-token-0123456789'; }
+uuids() { ask b pop '{"task_id":"t","channel":"federated","max":100,"lease_seconds":60,"holder":"h","again":true}' |
+    grep -oE '"message_uuid":"[^"]*"' | cut -d'"' -f4 | tr '\n' ' '; }
+hub
+says "without a folder for them there are no copies" '"code":404' "$(backup one.db)"
+stop_serve
+hub --backups copies
+push one
+echo words >words.txt
+curl -sS -F files=@words.txt "$URL/node/a/fed-service/api/v2/file/upload?task_id=t" >/dev/null
+says "a copy is written" '"file":"copies/one.db","files":1' "$(backup one.db)"
+says "with a list of the files that are kept elsewhere" "$(sha256sum <words.txt | cut -d' ' -f1) 6" "$(cat copies/one.db.files)"
+says "a copy is never written over" '"code":400' "$(backup one.db)"
+says "nor anywhere else" '"code":400' "$(backup ../one.db)"
+says "only who has the admin's token is given one" '"code":401' "$(call POST /admin/backup '{"name":"x.db"}')"
+push two
+push_for_ever() { while push "more$((k = ${k:-0} + 1))"; do :; done; }
+push_for_ever & pusher=$!
+for i in 1 2 3 4 5; do
+    says "while it is used ($i)" '"code":0' "$(backup busy$i.db)"
+    expect_output "a message store of version" "$AFRUN" store check copies/busy$i.db
+done
+kill $pusher
+{ wait $pusher; } 2>/dev/null
+expect_error "is in use by a running process" 3 "$AFRUN" restore copies/one.db hub --force
+stop_serve
+expect_error "contracts that were confirmed later are not in it" 1 "$AFRUN" restore copies/one.db hub
+expect_error "is older than what is there" 1 "$AFRUN" restore copies/one.db hub
+expect_output "hub/afrun.db: put back; what was there is hub/afrun.db.before" "$AFRUN" restore copies/one.db hub --force
+hub
+says "it goes on from the copy" "one " "$(uuids)"
+stop_serve
+rm -rf hub/afrun.db*
+expect_output "hub/afrun.db: put back" "$AFRUN" restore copies/busy5.db hub
+hub
+says "a lost store is put back" "one two more1 " "$(uuids)"
+stop_serve
+
+# ---- A node. ----
+mkdir flows
+cat >flows/sum.lua <<'LUA'
+local af = require "af"
+local Add = af.event("add", { n = af.integer })
+return af.flow { name = "sum", args = { n = af.optional(af.integer, 0) }, roles = {
+  counter = { data = function() return { sum = 0 } end, start = "counting", states = { counting = { [Add] = function(party, event)
+    party.data.sum = party.data.sum + event.n
+    if event.n == 3 then return af.done { sum = party.data.sum } end
+  end } } },
+  source = { start = "giving", states = { giving = { enter = function(party)
+    party:send("i", Add { n = party.args.n })
+    return af.done()
+  end } } },
+} }
+LUA
+peers='counter=i;source=s1,s2,s3'
+node() {
+    start_party node node --node i --bus local:bus.db --flows flows --state i.state --no-watch
+    wait_line node.out "afrun node: node i" || not_ok "the node starts" "$(cat node.err)"
+}
+ctl() { "$AFRUN" ctl "$@" --state i.state; }
+give() { "$AFRUN" flows/sum.lua --role source --node "s$1" --task t --bus local:bus.db --peers "$peers" --arg "n=$1" -q; }
+left() { python3 -c '
+import sqlite3
+print(sqlite3.connect("bus.db").execute("SELECT count(*) FROM deliveries").fetchone()[0])'; }
+has_settled() { [ "$(left)" = 0 ]; }
+node
+ctl launch sum --task t --role counter --peers "$peers" >/dev/null
+give 1
+until_true has_settled
+expect_output "copy.db: written" ctl backup copy.db
+expect_output "parties" "$AFRUN" store check copy.db --json
+give 2
+until_true has_settled
+expect_error "in use by" 3 "$AFRUN" restore copy.db i.state
+kill_party node TERM
+expect_error "task 't' goes back from step 3 to 2" 1 "$AFRUN" restore copy.db i.state
+expect_output "ask s2 for this again, in task 't': add" "$AFRUN" restore copy.db i.state --force
+node
+give 2 >/dev/null # as was said
+give 3
+has_ended() { ctl status | grep -q done; }
+until_true has_ended
+says "it goes on from the copy" '"result":{"sum":' "$(ctl trace t)"
+kill_party node TERM
+
+# ---- What is none. ----
+head -c 5000 /dev/urandom >noise.db
+expect_error "is no store of this program" 2 "$AFRUN" store check noise.db
+expect_error "cannot be read" 2 "$AFRUN" store check nowhere.db
+python3 - <<'PY'
+data = bytearray(open("copy.db", "rb").read())
+for at in range(len(data) // 2 // 4096 * 4096, len(data) // 2 // 4096 * 4096 + 4096):
+    data[at] = 0xff
+open("damaged.db", "wb").write(data)
+PY
+run "$AFRUN" store check damaged.db --json
+[ $status -eq 1 ] && grep -q '"wrong":\["' "$OUT" && ok "damage is told" || not_ok "damage is told" "$(explain "$status" store check)"
+expect_error "is damaged" 3 "$AFRUN" restore damaged.db i.state
+expect_error "is a message store, and the copy a store of parties" 2 "$AFRUN" restore copy.db hub --name afrun.db
+expect_error "expected: afrun store check FILE" 2 "$AFRUN" store
+expect_error "expected: afrun restore FILE DIR" 2 "$AFRUN" restore copy.db
+stop_all
