@@ -31,8 +31,19 @@ class Lua:
         return json.loads(self.process.stdout.readline())
 
 
-# A party is a tuple: phase, down (1 + the instants of timers that it has missed, 0: it is up), state, data, result, reason, deferred, timers.
-PHASE, DOWN, STATE, DATA, RESULT, REASON, DEFERRED, TIMERS = range(8)
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+# A party is a tuple: the version of the flow that it runs, phase, down (1 + the instants of timers that it has
+# missed, 0: it is up), state, data, result, reason, deferred, timers.
+VERSION, PHASE, DOWN, STATE, DATA, RESULT, REASON, DEFERRED, TIMERS = range(9)
+
+
+class TooLarge(Exception):
+    """There are more states than were asked for."""
 
 
 class Violation(Exception):
@@ -77,10 +88,12 @@ def components(ways):
 class Explorer:
     def __init__(self, options):
         self.options = options
-        self.lua = Lua(options.flow)
-        self.flow = self.lua.ask(op="describe")
-        if "error" in self.flow:
-            sys.exit(self.flow["error"])
+        self.luas = [Lua(path) for path in (options.flow, options.upgrade) if path]
+        self.flows = [lua.ask(op="describe") for lua in self.luas]
+        for flow in self.flows:
+            if "error" in flow:
+                sys.exit(flow["error"])
+        self.flow = self.flows[0]
         counts = {name: role["count"] for name, role in self.flow["roles"].items()}
         counts.update({k: int(v) for k, v in (p.split("=") for p in options.parties.split(",") if p)})
         self.members = [{"id": f"{role}-{k}", "role": role} for role in sorted(counts)
@@ -93,7 +106,7 @@ class Explorer:
                 self.args[name] = json.loads(value)
             except ValueError:
                 self.args[name] = value
-        self.calls, self.views, self.watches = {}, {}, {}
+        self.calls, self.views, self.watches, self.moved = {}, {}, {}, {}
         self.steps = [] # of the transition that is made, as monitors are told of it
         self.fifo = options.fifo
         budgets = [options.drop, options.duplicate, options.crash, options.lose]
@@ -107,14 +120,15 @@ class Explorer:
     def role(self, member):
         return self.members[member]["role"]
 
-    def row(self, member, state):
-        return self.flow["roles"][self.role(member)]["states"][state]
+    def row(self, member, party):
+        return self.flows[party[VERSION]]["roles"][self.role(member)]["states"][party[STATE]]
 
     def call(self, member, party, **request):
-        key = (member, party[STATE] if party else None, party[DATA] if party else None,
+        version = party[VERSION] if party else 0
+        key = (version, member, party[STATE] if party else None, party[DATA] if party else None,
                canonical(request))
         if key not in self.calls:
-            self.calls[key] = self.lua.ask(
+            self.calls[key] = self.luas[version].ask(
                 op="call", id=self.members[member]["id"], role=self.role(member),
                 members=self.members, args=self.args, state=party[STATE] if party else None,
                 data=json.loads(party[DATA]) if party else {}, **request)
@@ -151,7 +165,7 @@ class Explorer:
         return after
 
     def committed(self, member, party, effects, sends):
-        role = self.role(member)
+        role, version = self.role(member), party[VERSION] if party else 0
         if "error" in effects:
             raise Violation("error", role, effects["error"])
         timers = dict(party[TIMERS]) if party else {}
@@ -171,20 +185,20 @@ class Explorer:
         deferred = party[DEFERRED] if party else ()
         if effects.get("done"):
             result = effects.get("result")
-            return ("done", False, state, data, canonical(result), None, (), ())
+            return (version, "done", False, state, data, canonical(result), None, (), ())
         if "fail" in effects:
             if not self.allow_fail:
                 raise Violation("failed", role, effects["fail"])
-            if self.flow["report_failure"]:
+            if self.flows[version]["report_failure"]:
                 told = canonical({"type": "party_failed", "reason": effects["fail"],
                                   "peer_id": self.members[member]["id"]})
                 sends.extend((member, other, "party_failed", told)
                              for other in range(len(self.members)) if other != member)
-            return ("failed", False, state, data, None, effects["fail"], (), ())
-        return ("live", False, state, data, None, None, deferred, tuple(sorted(timers.items())))
+            return (version, "failed", False, state, data, None, effects["fail"], (), ())
+        return (version, "live", False, state, data, None, None, deferred, tuple(sorted(timers.items())))
 
     def disposition(self, member, party, kind):
-        how = self.row(member, party[STATE])["events"]
+        how = self.row(member, party)["events"]
         default = "ignored" if kind in PREDEFINED else "unexpected"
         return how.get(kind, default) if isinstance(how, dict) else default
 
@@ -218,7 +232,7 @@ class Explorer:
         if how == "deferred":
             return party[:DEFERRED] + (party[DEFERRED] + ((sender, kind, content),), party[TIMERS])
         if how == "unexpected":
-            states = self.flow["roles"][self.role(member)]["states"].values()
+            states = self.flows[party[VERSION]]["roles"][self.role(member)]["states"].values()
             named = any(isinstance(row["events"], dict) and
                         row["events"].get(kind, how) != how for row in states)
             where = party[STATE] if named else "every state"
@@ -247,7 +261,7 @@ class Explorer:
     def first(self):
         count = len(self.members)
         parties, sends = [None] * count, []
-        seen, waiting = self.lua.ask(op="watch_start", parties=self.view(parties)).get("seen"), None
+        seen, waiting = self.luas[0].ask(op="watch_start", parties=self.view(parties)).get("seen"), None
         if seen is None:
             raise Violation("monitor", None, "start")
         watch = (canonical(seen), None)
@@ -285,7 +299,7 @@ class Explorer:
     def ended(self, state):
         parties = state[0]
         return (not self.moves(state) and
-                all(not p[DOWN] and (p[PHASE] != "live" or self.row(i, p[STATE])["may_end"])
+                all(not p[DOWN] and (p[PHASE] != "live" or self.row(i, p)["may_end"])
                     for i, p in enumerate(parties)))
 
     def stuck(self, state):
@@ -314,7 +328,7 @@ class Explorer:
             self.tell("after", member, party[STATE], before=True)
             party = self.commit(member, party, self.call(member, party, kind="after"), sends)
         else:
-            timeouts = self.row(member, party[STATE])["timeouts"]
+            timeouts = self.row(member, party)["timeouts"]
             deadline = name[len("deadline "):]
             self.tell("deadline", member, party[STATE], before=True, timer=deadline)
             if isinstance(timeouts, dict) and deadline in timeouts:
@@ -390,17 +404,51 @@ class Explorer:
             if budgets[2] > 0:
                 yield False, lambda b=become, d=down: b("crash", d, flight, 2)
             if budgets[3] > 0:
-                gone = ("lost",) + (False,) + party[STATE:DEFERRED] + ((), ())
+                gone = (party[VERSION], "lost", False) + party[STATE:DEFERRED] + ((), ())
                 rest = tuple(c for c in flight if c[1] != member)
                 yield False, lambda b=become, g=gone, r=rest: b("lost", g, r, 3)
+            if party[VERSION] + 1 < len(self.flows):
+                yield False, lambda m=member, p=party: self.with_party(
+                    state, m, self.upgrade(m, p), flight, [])
 
-    def view(self, parties):
-        """The world; None is a party that has not started."""
-        return [{"id": self.members[m]["id"], "role": self.role(m), "state": p and p[STATE],
-                 "data": p and json.loads(p[DATA]),
-                 "ended": None if p is None or p[PHASE] == "live" else p[PHASE],
-                 "result": json.loads(p[RESULT]) if p and p[RESULT] else None,
-                 "reason": p and p[REASON]} for m, p in enumerate(parties)]
+    def migrated(self, member, party):
+        """What a party of the first version becomes in the second."""
+        key = (member, party[STATE], party[DATA])
+        if key not in self.moved:
+            self.moved[key] = self.luas[1].ask(
+                op="migrate", role=self.role(member), state=party[STATE],
+                data=json.loads(party[DATA]), version=self.flow["version"], args=self.args)
+        return self.moved[key]
+
+    def upgrade(self, member, party):
+        moved = self.migrated(member, party)
+        if "error" in moved:
+            raise Violation("refused", self.role(member), party[STATE])
+        timers = dict(party[TIMERS])
+        if moved["state"] != party[STATE] or "after" not in moved or not self.row(member, party)["after"]:
+            timers.pop("after", None)
+            if "after" in moved: # it starts anew
+                timers["after"] = 0 if self.any else round(moved["after"] * S)
+        return (party[:VERSION] + (party[VERSION] + 1,) + party[PHASE:STATE] +
+                (moved["state"], canonical(moved["data"])) + party[RESULT:TIMERS] +
+                (tuple(sorted(timers.items())),))
+
+    def view(self, parties, version=0):
+        """The world as a version of the flow sees it; None is a party that has not started. None: somebody
+        cannot be shown."""
+        world = []
+        for m, p in enumerate(parties):
+            state, data = p and p[STATE], p and json.loads(p[DATA])
+            if p and p[VERSION] != version:
+                moved = self.migrated(m, p)
+                if "error" in moved:
+                    return None
+                state, data = moved["state"], moved["data"]
+            world.append({"id": self.members[m]["id"], "role": self.role(m), "state": state, "data": data,
+                          "ended": None if p is None or p[PHASE] == "live" else p[PHASE],
+                          "result": json.loads(p[RESULT]) if p and p[RESULT] else None,
+                          "reason": p and p[REASON]})
+        return world
 
     def watch(self, watch, before, after):
         """What is watched behind the steps that were told: what monitors have seen, and which
@@ -411,7 +459,7 @@ class Explorer:
                        "after": self.view(after), "steps": self.steps}
             key = canonical(request)
             if key not in self.watches:
-                self.watches[key] = self.lua.ask(op="watch", **request)
+                self.watches[key] = self.luas[0].ask(op="watch", **request)
             if "seen" not in self.watches[key]:
                 raise Violation("monitor", None, self.watches[key].get("broken"))
             seen = canonical(self.watches[key]["seen"])
@@ -421,7 +469,7 @@ class Explorer:
         view = self.view(after)
         key = "predicates" + canonical(view)
         if key not in self.watches:
-            self.watches[key] = self.lua.ask(op="predicates", parties=view)
+            self.watches[key] = self.luas[0].ask(op="predicates", parties=view)
         held, waits = self.watches[key], set(waiting)
         for name, holds in dict(held["eventually"]).items():
             if holds:
@@ -433,13 +481,17 @@ class Explorer:
                 waits.add(name)
         return (seen, tuple(sorted(waits)))
 
+
     def check_invariants(self, state):
-        if not self.flow["invariants"]:
+        version = max(party[VERSION] for party in state[0])
+        if not self.flows[version]["invariants"]:
             return
-        view = self.view(state[0])
-        key = canonical(view)
+        view = self.view(state[0], version)
+        if view is None:
+            return
+        key = (version, canonical(view))
         if key not in self.views:
-            self.views[key] = self.lua.ask(op="judge", parties=view)
+            self.views[key] = self.luas[version].ask(op="judge", parties=view)
         verdict = self.views[key]
         if verdict:
             raise Violation("invariant", None, verdict.get("broken") or verdict["error"])
@@ -495,12 +547,12 @@ class Explorer:
                     states[target] = depth + 1
                     order.append(target)
                     if len(order) > self.options.states:
-                        sys.exit("too many states")
+                        raise TooLarge
                 if blameless:
                     follow.append(target)
             if self.stuck(state):
                 where = sorted({(self.role(m), p[STATE]) for m, p in enumerate(state[0])
-                                if p[PHASE] == "live" and not self.row(m, p[STATE])["may_end"]})
+                                if p[PHASE] == "live" and not self.row(m, p)["may_end"]})
                 self.found.setdefault(("stuck", None, canonical(where)), depth)
         self.doomed(states, ways, cut)
         self.unmet(ways, cut)
@@ -544,7 +596,8 @@ class Explorer:
             self.found[("doomed", None, "")] = min(rest)
 
 
-def main():
+def explore(words):
+    """The answer to a flow and options, as words."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("flow")
     parser.add_argument("--first", action="store_true", help="stop behind the first violation")
@@ -554,12 +607,18 @@ def main():
         parser.add_argument("--" + name, type=int, default=0)
     parser.add_argument("--away", type=int, default=2)
     parser.add_argument("--timeouts", default="quiet")
+    parser.add_argument("--upgrade", default="")
     parser.add_argument("--fifo", action="store_true")
     parser.add_argument("--allow-fail", action="store_true")
     parser.add_argument("--states", type=int, default=300000)
-    print(json.dumps(Explorer(parser.parse_args()).run()))
+    explorer = Explorer(parser.parse_args(words))
+    try:
+        return explorer.run()
+    finally:
+        for lua in explorer.luas:
+            lua.end()
 
 
 if __name__ == "__main__":
     sys.setrecursionlimit(10000)
-    main()
+    print(json.dumps(explore(sys.argv[1:])))

@@ -24,7 +24,7 @@ local function new_af()
   function af.optional(_, default) return { optional = true, default = default } end
 
   function af.event(kind, fields)
-    local class = { event_type = kind }
+    local class = { event_type = kind, fields = fields or {} }
     function class.is(_, event) return type(event) == "table" and event.type == kind end
     return setmetatable(class, { __call = function(_, values)
       local event = { type = kind }
@@ -85,14 +85,16 @@ local function describe()
       for _, class in ipairs(rows.defer or {}) do events[class.event_type] = "deferred" end
       for _, class in ipairs(rows.ignore or {}) do events[class.event_type] = "ignored" end
       for timeout in pairs(rows.timeout or {}) do timeouts[timeout] = true end
-      states[state] = { events = events, timeouts = timeouts, may_end = rows.may_end or false }
+      states[state] = { events = events, timeouts = timeouts, may_end = rows.may_end or false,
+        after = rows.after ~= nil }
     end
     roles[name] = { states = states, count = flow.mock and flow.mock[name] or 1 }
   end
   local watched = { monitors = names_of(flow.monitors), eventually = names_of(flow.eventually),
     leads_to = names_of(flow.leads_to) }
-  return { name = flow.name, roles = roles, report_failure = flow.report_failure ~= false,
-    invariants = flow.invariants ~= nil, watched = watched }
+  return { name = flow.name, version = flow.version or 1, roles = roles,
+    report_failure = flow.report_failure ~= false, invariants = flow.invariants ~= nil,
+    watched = watched }
 end
 
 -- A call. --------------------------------------------------------------------------------------
@@ -176,6 +178,9 @@ local function call(request)
   elseif request.kind == "event" then
     for key, handler in pairs(rows) do
       if type(key) == "table" and key.event_type == request.event.type then
+        for name, field in pairs(key.fields) do -- another version of the flow may have sent it
+          if request.event[name] == nil then request.event[name] = field.default end
+        end
         result = run(handler, party, request.event, request.from)
       end
     end
@@ -266,14 +271,27 @@ local function predicates(request)
   return answer
 end
 
+-- Upgrades. ------------------------------------------------------------------------------------
+
+---What an older party becomes in this version.
+local function migrate(request)
+  local flow = load_flow()
+  local old = { role = request.role, state = request.state, data = request.data,
+    version = request.version, args = request.args }
+  if flow.migrate then old = flow.migrate(old) end
+  local rows = flow.roles[request.role].states[old.state]
+  if not rows then return { error = "no state " .. tostring(old.state) } end
+  return { state = old.state, data = old.data, after = rows.after and rows.after[1] }
+end
+
 -- Requests. ------------------------------------------------------------------------------------
 
 for name in pairs(load_flow().roles) do table.insert(ORDER, name) end
 table.sort(ORDER)
 for line in io.lines() do
   local request = cjson.decode(line)
-  local handlers = { describe = describe, call = call, judge = judge, watch = watch,
-    watch_start = watch_start, predicates = predicates }
+  local handlers = { describe = describe, call = call, judge = judge, migrate = migrate,
+    watch = watch, watch_start = watch_start, predicates = predicates }
   local fine, answer = pcall(handlers[request.op], request)
   if not fine then answer = { error = tostring(answer) } end
   io.write(cjson.encode(answer), "\n")

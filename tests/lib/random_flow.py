@@ -1,12 +1,27 @@
 """Makes a flow by chance, for comparing answers about it: small, with all that a state may have.
 
 random_flow.py SEED [VERSION]    prints a flow; version 2 is another one to which version 1 may be upgraded
+random_flow.py helper            prints the module that they use, random_help.lua
 
 What handlers do is bounded: numbers wrap around, lists are short, and a party has so many sends.
 """
 import random
 import sys
 
+HELPER = """local help = {}
+function help.turn(d) d.n = (d.n + 1) % 3 end
+function help.give(p, to, event)
+  local d = p.data
+  if d.b > 0 then
+    d.b = d.b - 1
+    p:send(to, event)
+  end
+end
+function help.refuse(d, n)
+  if d.n == n then error("refused by the helper") end
+end
+return help
+"""
 STATES, EVENTS, TIMERS = ("s0", "s1", "s2"), ("e0", "e1", "e2"), ("d0", "d1")
 
 
@@ -40,7 +55,11 @@ class Maker:
             "d.set = {}",
             "if from then table.insert(d.log, from) if #d.log > 2 then table.remove(d.log, 1) end end",
             f'p:deadline("{self.pick(*TIMERS)}", {self.pick("1", "2", "3", "nil")})',
-        ], weights=(6, 2, 1, 1, 1, 1, 1))[0]
+            "help.turn(d)",
+            f"help.give(p, {self.targets()}, {self.event()})",
+            f"help.refuse(d, {self.pick(1, 2)})",
+            'if d.n == 2 then error("refused") end',
+        ], weights=(6, 2, 1, 1, 1, 1, 1, 1, 1, 0.1, 0.1))[0]
 
     def outcome(self):
         return self.rng.choices([
@@ -88,6 +107,20 @@ class Maker:
         return (f"  {name} = {{ start = \"s0\", data = function() "
                 f"return {{ n = 0, set = {{}}, log = {{}}, b = {sends} }} end, states = {{\n{states} }} }}")
 
+    def migration(self):
+        """Of one version to the next, or nothing: then all stays as it is."""
+        lines = []
+        if self.chance(0.5):
+            lines.append("data.n = (data.n + 1) % 3")
+        if self.chance(0.5):
+            lines.append(f'if state == "{self.pick(*STATES)}" then state = "{self.pick(*STATES)}" end')
+        if self.chance(0.2):
+            lines.append(f'if data.n == {self.pick(0, 1, 2)} then error("no way") end')
+        if not lines:
+            return ""
+        return (",\n  migrate = function(old)\n    local data, state = old.data, old.state\n    "
+                + "\n    ".join(lines) + "\n    return { state = state, data = data }\n  end")
+
     def invariant(self):
         return (f'    inv = function(w) local x, n = w:with_role("x")[1], 0\n'
                 f'      for _, y in ipairs(w:with_role("y")) do if y.state == "{self.pick(*STATES)}" and '
@@ -121,26 +154,28 @@ class Maker:
                 f"{''.join(rules)}    end }}")
 
 
-def flow(seed, version):
+def flow(seed, version, watched=True):
     maker = Maker(seed * 2 + version if version > 1 else seed * 2)
     events = "\n".join(f'local {event.upper()} = af.event("{event}", {{ k = af.integer }})'
                        for event in EVENTS)
     roles = ",\n".join(maker.role(name, maker.pick(1, 1, 2)) for name in ("x", "y"))
     invariants = f",\n  invariants = {{\n{maker.invariant()} }}" if maker.chance(0.4) else ""
-    if maker.chance(0.5):
+    migration = maker.migration() if version > 1 else ""
+    if maker.chance(0.5) and watched:
         invariants += f",\n  monitors = {{\n{maker.monitor()} }}"
-    if maker.chance(0.35):
+    if maker.chance(0.35) and watched:
         invariants += f",\n  eventually = {{ ev = function(w) return {maker.world()} end }}"
-    if maker.chance(0.35):
+    if maker.chance(0.35) and watched:
         invariants += (f",\n  leads_to = {{ lt = {{ function(w) return {maker.world()} end, "
                        f"function(w) return {maker.world()} end }} }}")
     return f"""local af = require "af"
+local help = require "random_help"
 local function size(t) local n = 0 for _ in pairs(t) do n = n + 1 end return n end
 {events}
 return af.flow {{ name = "random", version = {version}, mock = {{ x = 1, y = 2 }}, roles = {{
-{roles} }}{invariants} }}
+{roles} }}{invariants}{migration} }}
 """
 
 
 if __name__ == "__main__":
-    print(flow(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1), end="")
+    print(HELPER if sys.argv[1] == "helper" else flow(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1), end="")
