@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *checked(void *memory, size_t size_bytes)
 {
@@ -57,6 +58,15 @@ void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes)
     grown = af_mem_grow(grown, wanted * size_bytes);
     memcpy(items, &grown, sizeof grown);
     *cap = wanted;
+}
+
+void *af_mem_large_pages(size_t count)
+{
+    const size_t size = (size_t)2 << 20;
+    void *pages =
+        checked(count > SIZE_MAX / size ? NULL : aligned_alloc(size, count * size), count * size);
+    madvise(pages, count * size, MADV_HUGEPAGE); /* a wish */
+    return pages;
 }
 
 bool af_mem_is_watched(void)

@@ -22,6 +22,10 @@ char *af_mem_copy(const void *bytes, size_t len);
  * doubling. */
 void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes);
 
+/* So many times 2 MiB, which begin at a multiple of that; the system is asked to have them as large
+ * pages, so that who goes everywhere in them waits less. */
+void *af_mem_large_pages(size_t count);
+
 /* Whether what is left at the process's end must be given back first, because somebody looks for
  * what is not: in a sanitize build. Else the system takes it, in much less time. */
 bool af_mem_is_watched(void);

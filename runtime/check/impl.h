@@ -8,6 +8,7 @@
  *   vector.c  a state as numbers, and as packed bytes
  *   next.c    what can happen next in a state
  *   seen.c    the states that were seen
+ *   pages.c   the memory that these are kept in
  *   round.c   what comes next after many states, on all threads
  *   note.c    violations, and how runs end
  *   search.c  breadth first, level by level, round by round
@@ -397,6 +398,17 @@ const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
 /* All starts together: gives the first state to child(), unless a start raises. */
 void af_check_first(struct af_check_next *next);
 
+/* ---- pages.c ---- */
+
+enum { AF_CHECK_PART_BITS = 18, AF_CHECK_PART = 1 << AF_CHECK_PART_BITS };
+
+/* So many parts, one behind the other, for any thread; they are not zero. Given back they are taken
+ * again; all are freed with the pages. */
+struct af_check_pages *af_check_pages_new(void);
+void af_check_pages_free(struct af_check_pages *pages);
+void *af_check_pages_take(struct af_check_pages *pages, size_t count);
+void af_check_pages_give(struct af_check_pages *pages, void *memory, size_t count);
+
 /* ---- seen.c ---- */
 
 enum { /* marks of a state */
@@ -562,7 +574,9 @@ const char *af_check_bound(const struct af_check *check);
 
 /* ---- round.c ---- */
 
-enum { AF_CHECK_ROUND = 8192 }; /* states at most */
+enum {
+    AF_CHECK_ROUND = 2048
+}; /* states at most: what comes of them stays in a processor's cache */
 
 struct af_check_round;
 struct af_check_round *af_check_round_new(struct af_check *check);

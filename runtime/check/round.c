@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 256, PIECES = AF_CHECK_ROUND / PIECE };
+enum { PIECE = 128, PIECES = AF_CHECK_ROUND / PIECE };
 enum { LEAD = 8 }; /* entries between one look ahead and the next */
 
 struct found { /* one state, or a violation, that a piece has come to */
@@ -102,14 +102,13 @@ static bool is_told_to_stop(const struct worker *worker)
     return worker == worker->round->workers ? !af_check_tell(check) : af_check_told_to_stop(check);
 }
 
-/* Whether there are too many copies of a contract, which is noted. */
-static bool is_crowded(struct worker *worker, const struct af_check_vector *child)
+/* Whether there are too many copies of a contract, on their way or deferred by who has done
+ * something, which is noted. */
+static bool is_crowded(struct worker *worker, uint32_t member, const struct af_check_vector *child)
 {
     const struct af_check *check = worker->round->check;
     struct piece *piece = worker->piece;
-    uint32_t crowd = AF_CHECK_NONE;
-    for (uint32_t i = 0; i < check->members && crowd == AF_CHECK_NONE; i++)
-        crowd = check->locals[child->locals[i]].crowd;
+    uint32_t crowd = check->locals[child->locals[member]].crowd;
     bool deferred = crowd != AF_CHECK_NONE;
     for (size_t i = 0; i + AF_CHECK_COPIES_MAX < child->count && crowd == AF_CHECK_NONE; i++) {
         size_t copies = 0;
@@ -139,10 +138,10 @@ static void on_child(void *arg, const struct af_check_label *label,
         worker->next.missed = true;
         return;
     }
+    if (is_crowded(worker, label->member, child))
+        return;
     child = af_check_next_pick(&worker->next, child);
     if (child == NULL)
-        return;
-    if (is_crowded(worker, child))
         return;
     bool broken = child->watch == AF_CHECK_BROKEN;
     bool seen = !worker->round->invariants || af_check_world_known(check, child, &violation);

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum { MARKS = 2, PARENT = 3, LEAD = 8, SLEEP = 13, HEAD = 17 };
-enum { SEGMENT_BITS = 18, SEGMENTS_MAX = 1 << (35 - SEGMENT_BITS) };
+enum { SEGMENT_BITS = AF_CHECK_PART_BITS, SEGMENTS_MAX = 1 << (35 - SEGMENT_BITS) };
 
 struct shard {
     unsigned char **segments; /* room for all: other threads look at them while one is added */
@@ -36,11 +36,19 @@ struct shard {
 
 struct af_check_seen {
     struct shard shards[AF_CHECK_SHARDS];
+    struct af_check_pages *pages;
 };
+
+/* Of how many parts of pages so many slots are made; 0: they are small. */
+static size_t slot_parts(size_t cap)
+{
+    return cap * sizeof(uint64_t) / AF_CHECK_PART;
+}
 
 struct af_check_seen *af_check_seen_new(void)
 {
     struct af_check_seen *seen = af_mem_zero(1, sizeof *seen);
+    seen->pages = af_check_pages_new();
     for (unsigned i = 0; i < AF_CHECK_SHARDS; i++) {
         seen->shards[i].segments = af_mem_zero(SEGMENTS_MAX, sizeof *seen->shards[i].segments);
         seen->shards[i].slot_cap = 64;
@@ -55,12 +63,12 @@ void af_check_seen_free(struct af_check_seen *seen)
         return;
     for (unsigned i = 0; i < AF_CHECK_SHARDS; i++) {
         struct shard *shard = &seen->shards[i];
-        for (size_t k = 0; k < shard->segment_count; k++)
-            free(shard->segments[k]);
         free(shard->segments);
-        free(shard->slots);
+        if (slot_parts(shard->slot_cap) == 0)
+            free(shard->slots);
         free(shard->added);
     }
+    af_check_pages_free(seen->pages);
     free(seen);
 }
 
@@ -90,15 +98,15 @@ static inline uint64_t get_address(const unsigned char *at)
     return address;
 }
 
-static uint64_t write_record(struct shard *shard, uint64_t parent, uint32_t sleep,
-                             const unsigned char *bytes, size_t len)
+static uint64_t write_record(struct af_check_pages *pages, struct shard *shard, uint64_t parent,
+                             uint32_t sleep, const unsigned char *bytes, size_t len)
 {
     size_t size = HEAD + len,
            room = ((size_t)1 << SEGMENT_BITS) - (shard->end & ((1u << SEGMENT_BITS) - 1));
     if (shard->segment_count == 0 || room < size ||
         (shard->end >> SEGMENT_BITS) >= shard->segment_count) {
         shard->end = (uint64_t)shard->segment_count << SEGMENT_BITS;
-        shard->segments[shard->segment_count++] = af_mem_alloc((size_t)1 << SEGMENT_BITS);
+        shard->segments[shard->segment_count++] = af_check_pages_take(pages, 1);
     }
     uint64_t offset = shard->end;
     unsigned char *record = record_at(shard, offset);
@@ -125,12 +133,15 @@ static inline size_t first_slot(const struct shard *shard, uint64_t hash)
     return (size_t)(hash >> 24) & (shard->slot_cap - 1);
 }
 
-static void grow(struct shard *shard)
+static void grow(struct af_check_pages *pages, struct shard *shard)
 {
     uint64_t *old = shard->slots;
     size_t old_cap = shard->slot_cap;
     shard->slot_cap *= 2;
-    shard->slots = af_mem_zero(shard->slot_cap, sizeof *shard->slots);
+    size_t parts = slot_parts(shard->slot_cap), old_parts = slot_parts(old_cap);
+    shard->slots = parts > 0 ? af_check_pages_take(pages, parts)
+                             : af_mem_alloc(shard->slot_cap * sizeof *shard->slots);
+    memset(shard->slots, 0, shard->slot_cap * sizeof *shard->slots);
     for (size_t i = 0; i < old_cap; i++) {
         if (old[i] == 0)
             continue;
@@ -141,7 +152,10 @@ static void grow(struct shard *shard)
             at = (at + 1) & (shard->slot_cap - 1);
         shard->slots[at] = old[i];
     }
-    free(old);
+    if (old_parts > 0)
+        af_check_pages_give(pages, old, old_parts);
+    else
+        free(old);
 }
 
 /* The slot of a state, or the free one where it belongs. */
@@ -168,9 +182,15 @@ void af_check_seen_prefetch(const struct af_check_seen *seen, uint64_t hash)
 void af_check_seen_prefetch_state(const struct af_check_seen *seen, uint64_t hash)
 {
     const struct shard *shard = &seen->shards[af_check_shard(hash)];
-    uint64_t slot = shard->slots[first_slot(shard, hash)];
-    if (slot != 0)
-        __builtin_prefetch(record_at(shard, (slot & ((UINT64_C(1) << 40) - 1)) - 1));
+    size_t at = first_slot(shard, hash);
+    while (shard->slots[at] != 0 && (shard->slots[at] ^ hash << 40) >> 40 != 0)
+        at = (at + 1) & (shard->slot_cap - 1);
+    if (shard->slots[at] != 0) {
+        const unsigned char *record =
+            record_at(shard, (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1);
+        __builtin_prefetch(record);
+        __builtin_prefetch(record + 63);
+    }
 }
 
 uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
@@ -179,7 +199,7 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
     unsigned number = af_check_shard(hash);
     struct shard *shard = &seen->shards[number];
     if (4 * (shard->count + 1) > 3 * shard->slot_cap)
-        grow(shard);
+        grow(seen->pages, shard);
     size_t at = find(shard, hash, bytes, len);
     if (shard->slots[at] != 0) {
         uint64_t offset = (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1;
@@ -192,7 +212,7 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
         }
         return (uint64_t)number << 35 | offset;
     }
-    uint64_t offset = write_record(shard, parent, sleep, bytes, len);
+    uint64_t offset = write_record(seen->pages, shard, parent, sleep, bytes, len);
     shard->slots[at] = slot_of(hash, offset);
     shard->count++;
     af_mem_reserve(&shard->added, &shard->added_cap, shard->added_count + 1, sizeof *shard->added);

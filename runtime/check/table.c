@@ -7,26 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    unsigned __int128 product =
-        (unsigned __int128)(a ^ 0x9E3779B97F4A7C15u) * (b ^ 0xD6E8FEB86659FD93u);
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint64_t af_check_hash(const void *bytes, size_t len)
-{
-    const unsigned char *at = bytes;
-    uint64_t hash = len * 0xFF51AFD7ED558CCDu, word;
-    for (; len >= 8; at += 8, len -= 8) {
-        memcpy(&word, at, 8);
-        hash = mix(hash, word);
-    }
-    word = 0;
-    memcpy(&word, at, len);
-    return mix(hash, word);
-}
-
 /* ---- Words. ---- */
 
 static size_t word_len(const struct af_check_words *words, uint32_t word)

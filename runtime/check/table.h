@@ -8,9 +8,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+static inline uint64_t af_check_mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product =
+        (unsigned __int128)(a ^ 0x9E3779B97F4A7C15u) * (b ^ 0xD6E8FEB86659FD93u);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
 
 /* A hash that is quick; equal hashes are looked at again, where it matters. */
-uint64_t af_check_hash(const void *bytes, size_t len);
+static inline uint64_t af_check_hash(const void *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+    uint64_t hash = len * 0xFF51AFD7ED558CCDu, word;
+    for (; len >= 8; at += 8, len -= 8) {
+        memcpy(&word, at, 8);
+        hash = af_check_mix(hash, word);
+    }
+    word = 0;
+    memcpy(&word, at, len);
+    return af_check_mix(hash, word);
+}
 
 struct af_check_words { /* zeroed to begin with */
     char *bytes;

@@ -151,7 +151,8 @@ local function bench_run()
   os.remove(trace_file)
 end
 
-local shared = { tell = tell, median = median, grouped = grouped, fail = fail }
+local shared = { tell = tell, median = median, grouped = grouped, fail = fail,
+  by_turns = by_turns }
 local function wanted(part)
   return options.only == nil or options.only == part
 end
