@@ -14,6 +14,7 @@
 #include "script/script.h"
 #include "cli/tell_check.h"
 #include "cli/tell_steps.h"
+#include "cli/watch.h"
 #include "trace/file.h"
 
 #include <stdio.h>
@@ -33,7 +34,7 @@ struct check_options {
     int64_t range_end;
     int64_t time_ns;
     const char *trace_path;
-    bool first, json, quiet, help;
+    bool first, watch, json, quiet, help;
 };
 
 enum { BUDGET_MAX = 1000, JOBS_MAX = 64, PARTIES_MAX = 999 };
@@ -102,6 +103,8 @@ static const struct af_opt opts[] = {
      "told "
      "as one table",
      "Run", .set = set_parties},
+    {"watch", 0, NULL, "check again at each save of the flow or a module; Ctrl-C ends", "Run",
+     AF_OPT_FLAG(OF, watch)},
     {"arg", 0, "NAME=VALUE", "an argument of the flow: strings as they are, the rest as JSON",
      "Run", AF_OPT_READ(OF, args, af_opts_add_arg)},
     {"allow-fail", 0, NULL,
@@ -349,7 +352,9 @@ static int run(int argc, char **argv, struct af_failure *why)
                                               .jobs = cores < 1          ? 1
                                                       : cores > JOBS_MAX ? JOBS_MAX
                                                                          : (unsigned)cores}};
+    struct af_watch_words typed;
     int status = -1;
+    af_watch_words_init(&typed, "check", argc, argv);
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (words >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
@@ -358,12 +363,16 @@ static int run(int argc, char **argv, struct af_failure *why)
         af_failure_set(why, AF_FAILURE_USAGE, "check", "name a flow: afrun check FLOW.lua");
     } else if (words > 1) {
         af_failure_set(why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");
+    } else if (words == 1 && options.watch) {
+        const char *watched[] = {argv[0], options.check.upgrade};
+        status = af_watch(&typed, watched, options.check.upgrade == NULL ? 1 : 2, why);
     } else if (words == 1) {
         af_paths_beside(argv[0]);
         finish_options(&options, argv[0]);
         if (can_trace(&options, why) && af_file_access_grant(&options.files, 0, ".", why) == 0)
             status = check_flow(&options, why);
     }
+    af_watch_words_release(&typed);
     af_script_args_release(&options.args);
     free(options.counts);
     free(options.range.name);

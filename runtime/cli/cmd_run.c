@@ -13,6 +13,7 @@
 #include "script/script.h"
 #include "sim/sim.h"
 #include "cli/tell.h"
+#include "cli/watch.h"
 #include "trace/trace.h"
 #include "trace/file.h"
 
@@ -135,10 +136,28 @@ static int check_mode(const struct af_run_options *options, int file_count, stru
                         : options->peers.count > 0 ? "--peers"
                         : options->state != NULL   ? "--state"
                                                    : NULL;
+    if (options->watch && !options->mock)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--watch",
+                              "is for a simulated run; add --mock");
     if (alone != NULL && options->bus == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, alone,
                               "is for a party for real; add --bus, the transport");
     return 0;
+}
+
+/* Again at each save of a file, or of the version that parties are reloaded to. */
+static int run_watched(const struct af_run_options *options, const struct af_watch_words *words,
+                       char **files, int count, struct af_failure *why)
+{
+    const char **watched = af_mem_zero((size_t)count + 1, sizeof *watched);
+    size_t used = 0;
+    for (int i = 0; i < count; i++)
+        watched[used++] = files[i];
+    if (options->sim.upgrade != NULL)
+        watched[used++] = options->sim.upgrade;
+    int status = af_watch(words, watched, used, why);
+    free(watched);
+    return status;
 }
 
 static int run_by_options(struct af_run_options *options, struct af_failure *why)
@@ -153,10 +172,13 @@ static int run(int argc, char **argv, struct af_failure *why)
 {
     struct af_run_options options;
     int status = -1;
+    struct af_watch_words words;
     af_run_options_init(&options);
+    af_watch_words_init(&words, "run", argc, argv);
     int files = af_opts_parse(af_run_opts, argc, argv, &options, NULL, why);
     if (files >= 0 && options.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));
+        af_watch_words_release(&words);
         af_run_options_release(&options);
         return 0;
     }
@@ -168,9 +190,11 @@ static int run(int argc, char **argv, struct af_failure *why)
         af_log_set_verbosity(options.verbosity > 0); /* -q is about the parties' own lines */
         options.sim.quiet = options.verbosity < 0 || options.runs > 1;
         options.sim.needs_mock = !options.mock;
-        status = run_by_options(&options, why);
+        status = options.watch ? run_watched(&options, &words, argv, files, why)
+                               : run_by_options(&options, why);
         af_interrupt_seen();
     }
+    af_watch_words_release(&words);
     af_run_options_release(&options);
     return status;
 }

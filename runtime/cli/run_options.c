@@ -187,6 +187,8 @@ const struct af_opt af_run_opts[] = {
      AF_OPT_COUNT(OF, sim.seed, 0, INT64_MAX)},
     {"runs", 0, "N", "N runs, with the seeds S, S+1, … on all cores", "Run",
      AF_OPT_COUNT(OF, runs, 1, AF_SIM_RUNS_MAX)},
+    {"watch", 0, NULL, "with --mock: run again at each save of the flow or a module; Ctrl-C ends",
+     "Run", AF_OPT_FLAG(OF, watch)},
     {"until", 0, "T", "stop after this virtual time (default 24h)", "Run",
      AF_OPT_DURATION(OF, sim.until_ns, 0), .note = record},
     {"allow-fail", 0, NULL,

@@ -1,6 +1,7 @@
 /* watch.c: see watch.h. */
 #include "cli/watch.h"
 
+#include "base/buf.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -130,24 +131,51 @@ static pid_t start(const struct af_watch_words *words, int *notes, struct af_fai
     return pid;
 }
 
-/* Runs the command to its end. */
-static int run_once(const struct af_watch_words *words, int inotify, struct af_failure *why)
+/* Reads what the command has to say until it ends, which it is asked to by Ctrl-C. Returns whether
+ * it was. */
+static bool read_notes(pid_t pid, int fd, int interrupt, struct af_buf *notes)
 {
-    int notes = -1, status;
-    pid_t pid = start(words, &notes, why);
+    struct pollfd fds[] = {{fd, POLLIN, 0}, {interrupt, POLLIN, 0}};
+    bool asked = false;
+    char bytes[4096];
+    for (;;) {
+        if (poll(fds, asked ? 1 : 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return asked;
+        }
+        if (!asked && fds[1].revents != 0) {
+            asked = true;
+            af_interrupt_seen();
+            kill(pid, SIGINT);
+        }
+        if (fds[0].revents == 0)
+            continue;
+        ssize_t len = read(fd, bytes, sizeof bytes);
+        if (len == 0 || (len < 0 && errno != EINTR))
+            return asked;
+        af_buf_append(notes, bytes, len < 0 ? 0 : (size_t)len);
+    }
+}
+
+/* Runs the command to its end. Returns 1 if that was Ctrl-C; -1 with *why filled. */
+static int run_once(const struct af_watch_words *words, int inotify, int interrupt,
+                    struct af_failure *why)
+{
+    struct af_buf notes = AF_BUF_EMPTY;
+    int fd = -1, status;
+    pid_t pid = start(words, &fd, why);
     if (pid < 0)
         return -1;
-    FILE *names = fdopen(notes, "r");
-    char *path = NULL;
-    size_t cap = 0;
-    while (names != NULL && getdelim(&path, &cap, '\0', names) > 0)
-        add_folders(inotify, path, NULL);
-    free(path);
-    if (names != NULL)
-        fclose(names);
+    bool asked = read_notes(pid, fd, interrupt, &notes);
+    close(fd);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    return 0;
+    const char *names = af_buf_text(&notes);
+    for (size_t at = 0; at < notes.len; at += strlen(names + at) + 1)
+        add_folders(inotify, names + at, NULL);
+    af_buf_release(&notes);
+    return asked;
 }
 
 /* Waits until a file has been saved and things have settled; false: Ctrl-C. */
@@ -181,12 +209,12 @@ int af_watch(const struct af_watch_words *words, const char *const *files, size_
         status = add_folders(inotify, ".", why);
     for (size_t i = 0; i < count && status == 0; i++)
         status = add_folders(inotify, files[i], why);
-    while (status == 0 && (status = run_once(words, inotify, why)) == 0) {
+    while (status == 0 && (status = run_once(words, inotify, interrupt, why)) == 0) {
         af_log(AF_LOG_INFO, "watching; Ctrl-C ends");
         if (!wait_for_save(inotify, interrupt))
             break;
     }
     close(inotify);
     af_interrupt_seen();
-    return status == 0 ? 130 : -1;
+    return status < 0 ? -1 : 130;
 }

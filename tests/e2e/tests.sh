@@ -194,3 +194,10 @@ expect_output "# 4 passed, 0 failed" tail -1 watch.out
 kill -INT "${party_pids[watch]}"
 wait_party watch
 if [ "$status" -eq 130 ]; then ok "Ctrl-C ends it"; else not_ok "Ctrl-C ends it" "status $status"; fi
+
+cd .. || exit 1
+start_party working test run --watch
+wait_line working.out "ok 1 - run/a_test.lua: before"
+kill -TERM "${party_pids[working]}"
+wait_party working
+if [ "$status" -eq 130 ] && grep -qF "Bail out! interrupted" working.out; then ok "so it does while the tests run"; else not_ok "so it does while the tests run" "status $status: $(cat working.out working.err)"; fi

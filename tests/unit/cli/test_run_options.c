@@ -74,6 +74,7 @@ static void test_without_options_there_are_defaults(void **state)
     assert_int_equal(sim->until_ns, 24 * 3600 * AF_S_NS);
     assert_int_equal(p.options.runs, 1);
     assert_false(p.options.mock);
+    assert_false(p.options.watch);
     assert_false(p.options.json);
     assert_int_equal(p.options.verbosity, 0);
     assert_null(p.options.trace_path);
@@ -89,11 +90,13 @@ static void test_what_to_run_is_set(void **state)
 {
     (void)state;
     struct parsed p;
-    parse_well(&p, "--mock --parties server=1,client=30 --parties=x-y=0 flow.lua --arg round=5 "
-                   "--arg name=a=b --arg empty= --seed 9223372036854775806 --until 2.5s "
-                   "--allow-fail --runs 1");
+    parse_well(&p,
+               "--mock --watch --parties server=1,client=30 --parties=x-y=0 flow.lua --arg round=5 "
+               "--arg name=a=b --arg empty= --seed 9223372036854775806 --until 2.5s "
+               "--allow-fail --runs 1");
     const struct af_sim_options *sim = &p.options.sim;
     assert_true(p.options.mock);
+    assert_true(p.options.watch);
     assert_int_equal(sim->party_count, 3);
     assert_string_equal(sim->parties[0].role, "server");
     assert_int_equal(sim->parties[0].count, 1);
@@ -252,12 +255,12 @@ static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "mock",       "parties", "arg",       "seed",       "runs",        "until",
-        "allow-fail", "latency", "fifo",      "drop",       "duplicate",   "crash",
-        "down",       "lose",    "partition", "trace",      "trace-data",  "json",
-        "quiet",      "verbose", "color",     "allow-read", "allow-write", "allow-net",
-        "allow-run",  "help",    "bus",       "role",       "node",        "task",
-        "peers",      "config",  "shared",    "state",      "upgrade",     "log"};
+        "mock",       "parties",     "arg",        "seed",      "runs",   "until",   "allow-fail",
+        "latency",    "fifo",        "drop",       "duplicate", "crash",  "down",    "lose",
+        "partition",  "trace",       "trace-data", "json",      "quiet",  "verbose", "color",
+        "allow-read", "allow-write", "allow-net",  "allow-run", "help",   "bus",     "role",
+        "node",       "task",        "peers",      "config",    "shared", "state",   "upgrade",
+        "log",        "watch"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
