@@ -34,7 +34,7 @@ return af.flow {
     participant = {
       start = "asking",
       states = {
-        asking = {
+        asking = { -- lint: allow endless-wait: nothing is lost here
           enter = function(party) party:broadcast(Query {}) end,
           [Sync] = function(party, event, from)
             party:send(from, Response { round = event.round })

@@ -41,7 +41,7 @@ return af.flow {
       data = function() return { time = 0, turns = 0, replies = 0, waiting = {} } end,
       start = "asking",
       states = {
-        asking = {
+        asking = { -- lint: allow endless-wait: nothing is lost here
           enter = function(party)
             local data = party.data
             data.time = data.time + 1

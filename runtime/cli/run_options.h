@@ -14,7 +14,7 @@ struct af_run_options {
     struct af_opts_counts parties;
     struct af_script_arg_list args;
     bool mock;
-    bool watch; /* run again at each save */
+    bool watch;                           /* run again at each save */
     const char *shared;                   /* the store of a shared mock, or NULL */
     const char *bus, *role, *node, *task; /* for real */
     struct af_bus_member_list peers;

@@ -1,0 +1,266 @@
+/* cmd_lint.c: `afrun lint`: what is probably wrong in a flow. What a flow is said to be and the
+ * texts of its files go to scripts/tool/lint, which looks. */
+#include "cli/command.h"
+
+#include "base/failure.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "cli/answer.h"
+#include "cli/paths.h"
+#include "code/code.h"
+#include "json/json.h"
+#include "script/request.h"
+#include "script/script.h"
+#include "script/tool.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lint_options {
+    bool json, quiet, help;
+};
+
+static const struct af_opt opts[] = {
+    {"json", 0, NULL, "tell the findings as one JSON object", "Options",
+     AF_OPT_FLAG(struct lint_options, json)},
+    {"quiet", 'q', NULL, "no progress", "Options", AF_OPT_FLAG(struct lint_options, quiet)},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
+    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Options", AF_OPT_LOG},
+    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct lint_options, help)},
+    {0},
+};
+
+static const struct af_opts_command row = {
+    "lint", "FLOW.lua… [options]", "what is probably wrong in a flow, and how to mend it",
+    "Looks for states that nothing enters (unentered), events that are never sent (unsent) or "
+    "handled (unhandled), data that are read and never written (unwritten), states that ask and "
+    "wait without an end (endless-wait), sums of floats in the order of arrival (arrival-order), "
+    "secrets that are sent as they are (secret), lists in the data that only grow (growth), and "
+    "math.random for a key (random-key).\n\n"
+    "The flow is loaded, not run. A comment on a finding's line allows it: `-- lint: allow "
+    "growth`. "
+    "Exit status: 0 nothing was found; 1 something was; 2 the command line or the flow file is "
+    "wrong.",
+    opts};
+
+/* ---- The request: the flow, and the texts of its files. ---- */
+
+struct files {
+    const char *folder;
+    size_t folder_len;
+    struct af_code code;
+};
+
+static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
+{
+    struct files *files = arg;
+    size_t before = out->len;
+    const char *name = path;
+    if (strncmp(path, files->folder, files->folder_len) == 0 && path[files->folder_len] == '/')
+        name = path + files->folder_len + 1;
+    if (af_code_read_path(path, path, out, why) != 0)
+        return -1;
+    if (af_code_find(&files->code, name) == NULL)
+        af_code_add(&files->code, name, out->len == 0 ? "" : out->data + before, out->len - before);
+    return 0;
+}
+
+static void add_line(struct af_buf *out, struct af_flow_line line)
+{
+    af_json_add_integer(out, "line", line.number);
+    if (line.file != NULL)
+        af_json_add_text(out, "file", line.file);
+}
+
+static void add_state(struct af_buf *out, const struct af_flow *flow,
+                      const struct af_flow_state *state)
+{
+    static const char *const words[] = {[AF_EVENT_HANDLED] = "handled",
+                                        [AF_EVENT_DEFERRED] = "deferred",
+                                        [AF_EVENT_IGNORED] = "ignored"};
+    af_json_open(out, '{');
+    af_json_add_text(out, "name", state->name);
+    add_line(out, state->line);
+    af_answer_add_bool(out, "may_end", state->may_end);
+    af_answer_add_bool(out, "after", state->has_after);
+    af_answer_add_bool(out, "timeouts", state->timeout_count > 0);
+    af_json_name(out, "events");
+    af_json_open(out, '{');
+    for (size_t i = 0; i < flow->event_count; i++)
+        if (state->events[i] != AF_EVENT_UNEXPECTED && !flow->events[i].predefined)
+            af_json_add_text(out, flow->events[i].type, words[state->events[i]]);
+    af_buf_append_string(out, "}}");
+}
+
+static void add_flow(struct af_buf *out, const struct af_flow *flow)
+{
+    af_json_open(out, '{');
+    af_json_add_text(out, "name", flow->name);
+    af_json_name(out, "events");
+    af_json_open(out, '[');
+    for (size_t i = 0; i < flow->event_count; i++) {
+        if (flow->events[i].predefined)
+            continue;
+        af_json_open(out, '{');
+        af_json_add_text(out, "type", flow->events[i].type);
+        af_json_add_text(out, "fields", flow->events[i].fields);
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+    af_json_name(out, "roles");
+    af_json_open(out, '[');
+    for (size_t i = 0; i < flow->role_count; i++) {
+        const struct af_flow_role *role = &flow->roles[i];
+        af_json_open(out, '{');
+        af_json_add_text(out, "name", role->name);
+        af_answer_add_bool(out, "sequential", role->sequential);
+        af_json_name(out, "states");
+        af_json_open(out, '[');
+        for (size_t j = 0; j < role->state_count; j++)
+            add_state(out, flow, &role->states[j]);
+        af_buf_append_string(out, "]}");
+    }
+    af_buf_append_string(out, "]}");
+}
+
+static void add_files(struct af_buf *out, const struct af_code *code)
+{
+    af_json_name(out, "files");
+    af_json_open(out, '[');
+    for (size_t i = 0; i < code->count; i++) {
+        af_json_open(out, '{');
+        af_json_add_text(out, "name", code->files[i].path);
+        af_json_name(out, "text");
+        if (!af_json_write_string(out, code->files[i].bytes, code->files[i].len))
+            af_buf_append_string(out, "\"\"");
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+}
+
+static char *look(const char *path, struct af_failure *why)
+{
+    const char *slash = strrchr(path, '/');
+    struct files files = {.folder = slash == NULL ? "." : path,
+                          .folder_len = slash == NULL ? 1 : (size_t)(slash - path)};
+    const struct af_script_source source = {read_file, &files};
+    struct af_buf request = AF_BUF_EMPTY;
+    char *answer = NULL;
+    struct af_script *script = af_script_load_from(path, &source, why);
+    if (script != NULL && af_script_flow(script) == NULL)
+        af_failure_set(why, AF_FAILURE_USAGE, path, "is a sequential script; lint is for flows");
+    else if (script != NULL) {
+        af_json_open(&request, '{');
+        af_json_name(&request, "flow");
+        add_flow(&request, af_script_flow(script));
+        add_files(&request, &files.code);
+        af_buf_append_char(&request, '}');
+        answer = af_tool_work("lint", request.data, request.len, why);
+    }
+    af_script_free(script);
+    af_code_release(&files.code);
+    af_buf_release(&request);
+    return answer;
+}
+
+/* ---- The findings: five texts each. ---- */
+
+enum { FILE_NAME, LINE, RULE, WHAT, MEND, FIELDS };
+
+/* A file of the flow, as it is named here. */
+static void append_path(struct af_buf *out, const char *flow, const char *name)
+{
+    const char *slash = strrchr(flow, '/');
+    if (slash != NULL)
+        af_buf_append(out, flow, (size_t)(slash - flow) + 1);
+    af_buf_append_string(out, name);
+}
+
+static void tell(char **fields, const char *path, struct af_buf *json)
+{
+    struct af_buf file = AF_BUF_EMPTY;
+    append_path(&file, path, fields[FILE_NAME]);
+    if (json == NULL) {
+        printf("%s:%s: %s: %s\n  mend: %s\n", af_buf_text(&file), fields[LINE], fields[RULE],
+               fields[WHAT], fields[MEND]);
+    } else {
+        af_json_open(json, '{');
+        af_json_add_text(json, "file", af_buf_text(&file));
+        af_json_add_integer(json, "line", atoi(fields[LINE]));
+        af_json_add_text(json, "rule", fields[RULE]);
+        af_json_add_text(json, "what", fields[WHAT]);
+        af_json_add_text(json, "mend", fields[MEND]);
+        af_buf_append_char(json, '}');
+    }
+    af_buf_release(&file);
+}
+
+/* Returns how many were found in a flow; -1 with *why filled. */
+static int lint_flow(const char *path, struct af_buf *json, struct af_failure *why)
+{
+    struct af_request answer = {NULL, 0, 0};
+    char *text = look(path, why);
+    int found = -1;
+    if (text != NULL && af_request_read(&answer, text, strlen(text))) {
+        const struct af_request_field *list = af_request_list(&answer, "findings");
+        size_t count = list == NULL ? 0 : list->item_count;
+        found = (int)(count / FIELDS);
+        for (size_t i = 0; i + FIELDS <= count; i += FIELDS)
+            tell(list->items + i, path, json);
+    }
+    af_request_release(&answer);
+    free(text);
+    return found;
+}
+
+static int lint(int count, char **paths, const struct lint_options *options, struct af_failure *why)
+{
+    struct af_buf json = AF_BUF_EMPTY, text = AF_BUF_EMPTY;
+    struct af_progress progress;
+    int found = 0, one = 0;
+    af_progress_init(&progress, options->quiet);
+    af_answer_begin(&json, "lint");
+    af_json_add_integer(&json, "flows", count);
+    af_json_name(&json, "findings");
+    af_json_open(&json, '[');
+    for (int i = 0; i < count && one >= 0; i++) {
+        if (af_progress_due(&progress))
+            af_progress_show(&progress, "%s: %d of %d", paths[i], i + 1, count);
+        af_paths_beside(paths[i]);
+        one = lint_flow(paths[i], options->json ? &json : NULL, why);
+        found += one;
+    }
+    af_progress_end(&progress);
+    af_buf_append_char(&json, ']');
+    af_buf_printf(&text, "%d finding%s in %d flow%s", found, found == 1 ? "" : "s", count,
+                  count == 1 ? "" : "s");
+    int status = one < 0 ? -1 : found > 0;
+    if (status >= 0 && options->json) {
+        af_answer_add_status(&json, status, af_buf_text(&text));
+        af_answer_print(&json);
+    } else if (status >= 0) {
+        puts(af_buf_text(&text));
+    }
+    af_buf_release(&json);
+    af_buf_release(&text);
+    return status;
+}
+
+static int run(int argc, char **argv, struct af_failure *why)
+{
+    struct lint_options options = {0};
+    int count = af_opts_parse(opts, argc, argv, &options, NULL, why);
+    if (count < 0)
+        return -1;
+    if (options.help) {
+        af_opts_help(stdout, &row, af_opts_columns(stdout));
+        return 0;
+    }
+    if (count == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, "lint", "name a flow: afrun lint FLOW.lua");
+    return lint(count, argv, &options, why);
+}
+
+const struct af_command af_cmd_lint = {&row, run};
