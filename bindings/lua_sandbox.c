@@ -352,12 +352,126 @@ static int l_format(lua_State *L)
     return 1;
 }
 
+/* ---- Tables as they would be written. ---- */
+
+static void show(lua_State *L, int index, int depth, struct af_buf *out);
+
+/* Whether each key has an order: else a table cannot be shown the same everywhere. */
+static bool can_be_ordered(lua_State *L, int index)
+{
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        int type = lua_type(L, -2);
+        if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN &&
+            af_vm_event_type(L, -2) == NULL) {
+            lua_pop(L, 2);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void show_key(lua_State *L, int index, int depth, struct af_buf *out)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+    if (name != NULL && name[0] != '\0' && strspn(name, letters) == lua_rawlen(L, index) &&
+        (name[0] < '0' || name[0] > '9')) {
+        af_buf_append_string(out, name);
+    } else {
+        af_buf_append_char(out, '[');
+        show(L, index, depth, out);
+        af_buf_append_char(out, ']');
+    }
+    af_buf_append_string(out, " = ");
+}
+
+/* The items of the table at index, which has no other keys than these have an order. */
+static void show_items(lua_State *L, int index, int depth, struct af_buf *out)
+{
+    lua_Integer length = sequence_length(L, index);
+    lua_Integer count = length >= 0 ? length : af_sandbox_sorted_keys(L, index);
+    int keys = lua_gettop(L);
+    af_vm_spend(L, 8 * count);
+    for (lua_Integer i = 1; i <= count; i++) {
+        af_buf_append_string(out, i == 1 ? " " : ", ");
+        if (out->len > AF_PRINT_BYTES_MAX) {
+            af_buf_append_string(out, "…");
+            break;
+        }
+        if (length >= 0) {
+            lua_rawgeti(L, index, i);
+        } else {
+            lua_rawgeti(L, keys, i);
+            show_key(L, lua_gettop(L), depth, out);
+            lua_rawget(L, index);
+        }
+        show(L, lua_gettop(L), depth, out);
+        lua_settop(L, keys);
+    }
+    af_buf_append_string(out, count == 0 ? "" : " ");
+}
+
+/* Appends what a table holds; an event, and what shows itself, as it is shown everywhere. */
+static void show_table(lua_State *L, int index, int depth, struct af_buf *out)
+{
+    int top = lua_gettop(L);
+    luaL_checkstack(L, 16, "too deep");
+    af_cow_own(L, index);
+    int type = luaL_getmetafield(L, index, "__tostring");
+    lua_settop(L, top);
+    if (type != LUA_TNIL || !can_be_ordered(L, index)) {
+        size_t len;
+        const char *text = af_sandbox_tostring(L, index, &len);
+        af_buf_append(out, text, len);
+    } else if (depth == AF_PRINT_DEPTH_MAX) {
+        af_buf_append_string(out, "{ … }");
+    } else {
+        if (af_vm_push_fields(L, index) == LUA_TTABLE)
+            index = lua_gettop(L);
+        af_buf_append_char(out, '{');
+        show_items(L, index, depth + 1, out);
+        af_buf_append_char(out, '}');
+    }
+    lua_settop(L, top);
+}
+
+static void show(lua_State *L, int index, int depth, struct af_buf *out)
+{
+    size_t len;
+    if (lua_type(L, index) == LUA_TTABLE) {
+        show_table(L, index, depth, out);
+        return;
+    }
+    const char *text = af_sandbox_tostring(L, index, &len);
+    bool quoted = lua_type(L, index) == LUA_TSTRING;
+    if (quoted)
+        af_buf_append_char(out, '"');
+    for (size_t i = 0; i < len; i++) {
+        if (quoted && (text[i] == '"' || text[i] == '\\'))
+            af_buf_append_char(out, '\\');
+        if (quoted && text[i] == '\n')
+            af_buf_append_string(out, "\\n");
+        else
+            af_buf_append_char(out, text[i]);
+    }
+    if (quoted)
+        af_buf_append_char(out, '"');
+    lua_pop(L, 1);
+}
+
 /* Its upvalue is what logs a line. */
 static int l_print(lua_State *L)
 {
+    static struct af_buf shown; /* kept: Lua may raise */
     int count = lua_gettop(L);
     for (int i = 1; i <= count; i++) {
-        af_sandbox_tostring(L, i, NULL);
+        if (lua_type(L, i) == LUA_TTABLE) {
+            af_buf_clear(&shown);
+            show_table(L, i, 0, &shown);
+            lua_pushlstring(L, af_buf_text(&shown), shown.len);
+        } else {
+            af_sandbox_tostring(L, i, NULL);
+        }
         lua_replace(L, i);
     }
     luaL_Buffer text;

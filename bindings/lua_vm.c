@@ -1,5 +1,6 @@
 /* lua_vm.c: see lua_vm.h. */
 #include "lua_vm.h"
+#include "lua_lines.h"
 
 #include "base/bounds.h"
 #include "embedded.h"
@@ -145,7 +146,9 @@ static void count_hook(lua_State *L, lua_Debug *activation)
     executing = L;
     if (activation->event == LUA_HOOKLINE) {
         lua_getinfo(L, "S", activation);
-        if (strcmp(activation->what, "main") == 0 && strncmp(activation->source, "@af/", 4) != 0)
+        af_lines_note(activation);
+        if (vm->notes_lines && strcmp(activation->what, "main") == 0 &&
+            strncmp(activation->source, "@af/", 4) != 0)
             vm->line = activation->currentline;
         return;
     }
@@ -158,7 +161,8 @@ static void count_hook(lua_State *L, lua_Debug *activation)
 
 void af_vm_hook(lua_State *thread)
 {
-    int mask = af_vm_of(thread)->notes_lines ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT;
+    bool each = af_vm_of(thread)->notes_lines || af_lines_watched();
+    int mask = each ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT;
     lua_sethook(thread, count_hook, mask, AF_SCRIPT_HOOK_INSTRUCTIONS);
 }
 

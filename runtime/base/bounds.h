@@ -68,7 +68,10 @@
 #define AF_SIM_FINDINGS_MAX 100     /* of a run that are told; the rest is counted */
 #define AF_SIM_HEARD_MAX 256        /* parties of a run that are told who has not been heard of */
 #define AF_SIM_DRAWN_AFTER 15       /* of them, behind the first finding */
-#define AF_NEW_NAME_BYTES_MAX 64    /* of a flow that `afrun new` makes */
+#define AF_SCRIPT_LINES_MAX 64      /* that somebody who steps through a run waits for */
+#define AF_PRINT_BYTES_MAX 65536    /* of a table that is printed; the rest is left out */
+#define AF_PRINT_DEPTH_MAX 6
+#define AF_NEW_NAME_BYTES_MAX 64 /* of a flow that `afrun new` makes */
 #define AF_SIM_RUNS_MAX 100000000
 #define AF_SIM_SCHEDULE_NS_MAX (100 * AF_TIME_MAX_NS) /* where a schedule's time ends */
 

@@ -15,8 +15,10 @@ struct replay_options {
 };
 
 static const struct af_opt opts[] = {
-    {"step", 0, NULL, "step by step: what happens next, a party's data, its queue", "Options",
-     AF_OPT_FLAG(struct replay_options, replay.step), .excludes = "json"},
+    {"step", 0, NULL,
+     "step by step, back as well as forth: what happens, what changes, stops at a state, an event "
+     "or a line",
+     "Options", AF_OPT_FLAG(struct replay_options, replay.step), .excludes = "json"},
     {"json", 0, NULL, "tell the result as one JSON object", "Options",
      AF_OPT_FLAG(struct replay_options, replay.json)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},

@@ -32,6 +32,7 @@ struct comparison {
     struct af_buf json; /* … and as members of an object */
     struct af_stepper stepper;
     bool step;
+    char *name; /* of the flow */
 };
 
 /* ---- The flow's file. ---- */
@@ -153,7 +154,8 @@ static void compare(void *arg, const char *line, size_t len)
 {
     struct comparison *comparison = arg;
     size_t recorded_len = 0;
-    if (comparison->differs || comparison->stepper.left || af_script_interrupted())
+    if (comparison->differs || comparison->stepper.left || comparison->stepper.again ||
+        af_script_interrupted())
         return;
     const char *recorded =
         af_trace_memory_next(comparison->recorded, &comparison->at, &recorded_len);
@@ -224,17 +226,48 @@ static int tell(const struct comparison *comparison, const struct af_replay_opti
     return status;
 }
 
+static void begin(struct comparison *comparison)
+{
+    comparison->at = comparison->number = 0;
+    comparison->differs = false;
+    af_buf_clear(&comparison->told);
+    af_buf_clear(&comparison->json);
+    af_stepper_begin(&comparison->stepper);
+}
+
+/* One run, to its end or to where it is left. Returns -1 with *why filled if it cannot be made. */
+static int run_once(struct comparison *comparison, struct af_run_options *run,
+                    struct af_sim_result *result, struct af_failure *why)
+{
+    int status = -1;
+    begin(comparison);
+    struct af_trace *again = af_trace_new(compare, comparison, run->trace_data);
+    struct af_sim *sim = af_sim_new(&run->sim, again, why);
+    if (sim != NULL) {
+        af_sim_on_step(sim, before_step, comparison);
+        status = af_sim_run(sim, result, why);
+        if (status == 0)
+            result->name = comparison->name = af_mem_string(result->name);
+        if (status == 0 && comparison->step && !comparison->differs)
+            af_stepper_ask_at_end(&comparison->stepper, sim);
+    }
+    af_sim_free(sim);
+    af_trace_free(again);
+    return status;
+}
+
 static int run_again(struct af_run_options *run, const struct af_trace_memory *trace,
                      const struct af_replay_options *options, struct af_failure *why)
 {
     struct comparison comparison = {.recorded = trace, .step = options->step};
     struct af_sim_result result;
-    int status = -1;
-    struct af_trace *again = af_trace_new(compare, &comparison, run->trace_data);
-    struct af_sim *sim = af_sim_new(&run->sim, again, why);
-    if (sim != NULL) {
-        af_sim_on_step(sim, before_step, &comparison);
-        status = af_sim_run(sim, &result, why);
+    int status;
+    for (;;) { /* who steps may go back: then it is run once more */
+        status = run_once(&comparison, run, &result, why);
+        if (status != 0 || !comparison.stepper.again)
+            break;
+        af_sim_result_release(&result);
+        free(comparison.name);
     }
     af_interrupt_seen();
     if (status == 0) {
@@ -245,9 +278,8 @@ static int run_again(struct af_run_options *run, const struct af_trace_memory *t
             tell_difference(&comparison, left, len, NULL, 0);
         status = tell(&comparison, options, &result, run->sim.seed);
         af_sim_result_release(&result);
+        free(comparison.name);
     }
-    af_sim_free(sim);
-    af_trace_free(again);
     af_buf_release(&comparison.told);
     af_buf_release(&comparison.json);
     af_stepper_release(&comparison.stepper);

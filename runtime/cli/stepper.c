@@ -2,35 +2,185 @@
 #include "cli/stepper.h"
 
 #include "trace/contract.h"
+#include "base/bounds.h"
+#include "base/failure.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/near.h"
+#include "json/json.h"
 #include "party/party.h"
+#include "script/request.h"
 #include "script/script.h"
+#include "script/tool.h"
 #include "sim/sim.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char help[] = "  Enter, n     the next step\n"
-                           "  p            all parties: state, queue\n"
-                           "  d PARTY      its data\n"
-                           "  q PARTY      its queue and what it has deferred\n"
-                           "  c            go on to the end\n"
-                           "  x            leave\n";
+static const char help[] = "  Enter, n [N]          the next step, or N of them\n"
+                           "  b [N]                 back by a step, or N\n"
+                           "  t N                   to step N\n"
+                           "  s state NAME          stop when a party has entered the state\n"
+                           "  s event TYPE          … has taken such an event\n"
+                           "  s line [FILE:]N       … has run this line\n"
+                           "  s, s none             the stops; none any more\n"
+                           "  g                     go on to the next stop\n"
+                           "  p                     all parties: state, queue\n"
+                           "  d PARTY               its data\n"
+                           "  q PARTY               its queue and what it has deferred\n"
+                           "  c                     go on to the end\n"
+                           "  x                     leave\n";
+
+enum kind { STATE, EVENT, LINE };
+static const char *const kind_words[] = {"state", "event", "line"};
+
+struct af_stepper_stop {
+    enum kind kind;
+    char name[200]; /* of a line: the file, or "" */
+    int line;
+};
+
+/* ---- What happens. ---- */
+
+static void reach(struct af_stepper *stepper, enum kind kind, const char *name, const char *party)
+{
+    for (size_t i = 0; name != NULL && i < stepper->stop_count; i++)
+        if (stepper->stops[i].kind == kind && strcmp(stepper->stops[i].name, name) == 0)
+            snprintf(stepper->reached, sizeof stepper->reached, "%s: %s %s", party,
+                     kind_words[kind], name);
+}
+
+static void look_for_stops(struct af_stepper *stepper, const char *line, size_t len)
+{
+    struct af_request record;
+    const char *kind, *party;
+    if (af_request_read(&record, line, len) &&
+        (kind = af_request_string(&record, "kind")) != NULL &&
+        (party = af_request_string(&record, "party")) != NULL) {
+        const struct af_request_field *through = af_request_list(&record, "through");
+        bool starts = strcmp(kind, "start") == 0;
+        for (size_t i = 0; through != NULL && i < through->item_count; i++)
+            reach(stepper, STATE, through->items[i], party);
+        if (starts || (strcmp(kind, "state") == 0 && af_request_bool(&record, "entered")))
+            reach(stepper, STATE, af_request_string(&record, "state"), party);
+        if (strcmp(kind, "deliver") == 0)
+            reach(stepper, EVENT, af_request_string(&record, "type"), party);
+    }
+    af_request_release(&record);
+}
 
 void af_stepper_record(struct af_stepper *stepper, const char *line, size_t len)
 {
     if (stepper->runs_on)
         return;
-    af_buf_append(&stepper->records, "  ", 2);
+    if (stepper->records.len > 0)
+        af_buf_append_char(&stepper->records, ',');
     af_buf_append(&stepper->records, line, len);
-    af_buf_append_char(&stepper->records, '\n');
+    if (stepper->stop_count > 0)
+        look_for_stops(stepper, line, len);
+}
+
+void af_stepper_begin(struct af_stepper *stepper)
+{
+    for (size_t i = 0; i < stepper->data_count; i++)
+        free(stepper->data[i]);
+    free(stepper->data);
+    stepper->data = NULL;
+    stepper->data_count = 0;
+    stepper->again = false;
+    af_buf_clear(&stepper->records);
+    stepper->reached[0] = '\0';
 }
 
 void af_stepper_release(struct af_stepper *stepper)
 {
+    af_stepper_begin(stepper);
     af_buf_release(&stepper->records);
+    free(stepper->stops);
+    af_script_unwatch_lines();
 }
+
+/* ---- Showing it. ---- */
+
+/* Prints what scripts/tool/steps makes of a request, which is ended here; or the texts as they are.
+ */
+static void print_lines(struct af_buf *request, const char *otherwise)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_request answer = {NULL, 0, 0};
+    af_buf_append_char(request, '}');
+    char *text = af_tool_work("steps", request->data, request->len, &why);
+    if (text == NULL || !af_request_read(&answer, text, strlen(text))) {
+        af_log_write_safe(stdout, otherwise, strlen(otherwise));
+        putchar('\n');
+    } else {
+        const struct af_request_field *lines = af_request_list(&answer, "lines");
+        for (size_t i = 0; lines != NULL && i < lines->item_count; i++) {
+            af_log_write_safe(stdout, lines->items[i], strlen(lines->items[i]));
+            putchar('\n');
+        }
+    }
+    af_request_release(&answer);
+    af_buf_release(request);
+    free(text);
+}
+
+static const char *data_of(const struct af_sim *sim, size_t i, size_t *len)
+{
+    struct af_party *party = af_sim_party(sim, i);
+    if (party == NULL) {
+        *len = 0;
+        return NULL;
+    }
+    return af_script_party_data(af_party_script(party), len);
+}
+
+/* Notes what the parties have now; what differs from before is added to the list. */
+static void note_data(struct af_stepper *stepper, const struct af_sim *sim, struct af_buf *changes)
+{
+    size_t count = af_sim_party_count(sim), len;
+    bool first = stepper->data == NULL;
+    if (first || count > stepper->data_count) {
+        stepper->data = af_mem_grow(stepper->data, count * sizeof(char *));
+        memset(stepper->data + stepper->data_count, 0,
+               (count - stepper->data_count) * sizeof(char *));
+        stepper->data_count = count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *now = data_of(sim, i, &len), *before = stepper->data[i];
+        if (now == NULL ||
+            (before != NULL && strlen(before) == len && memcmp(before, now, len) == 0))
+            continue;
+        if (!first) {
+            af_buf_append_string(changes, changes->len == 0 ? "{\"party\":" : ",{\"party\":");
+            af_json_write_text(changes, af_sim_party_id(sim, i));
+            af_buf_printf(changes, ",\"before\":%s,\"after\":", before == NULL ? "{}" : before);
+            af_buf_append(changes, now, len);
+            af_buf_append_char(changes, '}');
+        }
+        free(stepper->data[i]);
+        stepper->data[i] = af_mem_copy(now, len);
+    }
+}
+
+static void show_step(struct af_stepper *stepper, const struct af_buf *changes)
+{
+    struct af_buf request = AF_BUF_EMPTY;
+    if (stepper->records.len > 0 || changes->len > 0) {
+        af_buf_append_string(&request, "{\"records\":[");
+        af_buf_append_string(&request, af_buf_text(&stepper->records));
+        af_buf_append_string(&request, "],\"changes\":[");
+        af_buf_append_string(&request, af_buf_text(changes));
+        af_buf_append_char(&request, ']');
+        print_lines(&request, af_buf_text(&stepper->records));
+    }
+    if (stepper->reached[0] != '\0')
+        printf("  stopped at %s\n", stepper->reached);
+}
+
+/* ---- Commands. ---- */
 
 static struct af_party *find_party(const struct af_sim *sim, const char *id)
 {
@@ -55,11 +205,12 @@ static void show_parties(const struct af_sim *sim)
 
 static void show_data(struct af_party *party)
 {
+    struct af_buf request = AF_BUF_EMPTY;
     size_t len;
     const char *data = af_script_party_data(af_party_script(party), &len);
-    printf("  ");
-    af_log_write_safe(stdout, data, len);
-    putchar('\n');
+    af_buf_append_string(&request, "{\"show\":");
+    af_buf_append(&request, data, len);
+    print_lines(&request, data);
 }
 
 static void show_queue(const struct af_party *party)
@@ -74,56 +225,194 @@ static void show_queue(const struct af_party *party)
         puts("  empty");
 }
 
-static void refuse_party(const struct af_sim *sim, const char *name)
+static void look_at(char command, const struct af_sim *sim, const char *name)
 {
-    struct af_near near;
-    af_near_init(&near, name);
-    for (size_t i = 0; i < af_sim_party_count(sim); i++)
-        af_near_add(&near, af_sim_party_id(sim, i));
-    printf("  there is no party '%s'%s\n", name, af_near_text(&near, "there are"));
-    af_near_release(&near);
+    struct af_party *party = find_party(sim, name);
+    if (party != NULL && command == 'd') {
+        show_data(party);
+    } else if (party != NULL) {
+        show_queue(party);
+    } else {
+        struct af_near near;
+        af_near_init(&near, name);
+        for (size_t i = 0; i < af_sim_party_count(sim); i++)
+            af_near_add(&near, af_sim_party_id(sim, i));
+        printf("  there is no party '%s'%s\n", name, af_near_text(&near, "there are"));
+        af_near_release(&near);
+    }
 }
 
-/* One command; returns 'n' to go on by a step, 'c' to the end, 'x' to leave, 0 to ask again. */
-static int obey(const char *line, struct af_sim *sim)
+static void show_stops(const struct af_stepper *stepper)
 {
-    char word[8] = "n", name[200] = "";
-    sscanf(line, "%7s %199s", word, name);
-    struct af_party *party = find_party(sim, name);
-    if (strcmp(word, "n") == 0 || strcmp(word, "c") == 0 || strcmp(word, "x") == 0)
-        return word[0];
-    if (strcmp(word, "p") == 0)
+    for (size_t i = 0; i < stepper->stop_count; i++) {
+        const struct af_stepper_stop *stop = &stepper->stops[i];
+        if (stop->kind == LINE)
+            printf("  line %s%s%d\n", stop->name, stop->name[0] == '\0' ? "" : ":", stop->line);
+        else
+            printf("  %s %s\n", kind_words[stop->kind], stop->name);
+    }
+    if (stepper->stop_count == 0)
+        puts("  there are no stops: s state NAME, s event TYPE or s line N");
+}
+
+/* Adds a stop. Lines are noted by runs that begin later: true if this one must begin again. */
+static bool add_stop(struct af_stepper *stepper, const char *kind, const char *name)
+{
+    struct af_stepper_stop stop = {.kind = STATE};
+    size_t i = 0;
+    while (i < sizeof kind_words / sizeof kind_words[0] && strcmp(kind_words[i], kind) != 0)
+        i++;
+    if (i == sizeof kind_words / sizeof kind_words[0] || name[0] == '\0') {
+        puts("  s state NAME, s event TYPE or s line [FILE:]N");
+        return false;
+    }
+    stop.kind = (enum kind)i;
+    const char *colon = strrchr(name, ':');
+    size_t len = stop.kind != LINE ? strlen(name) : colon == NULL ? 0 : (size_t)(colon - name);
+    snprintf(stop.name, sizeof stop.name, "%.*s", (int)len, name);
+    stop.line = stop.kind == LINE ? atoi(colon == NULL ? name : colon + 1) : 0;
+    if (stop.kind == LINE && (stop.line < 1 || !af_script_watch_line(stop.name, stop.line))) {
+        printf("  '%s' is no line, or there are too many stops\n", name);
+        return false;
+    }
+    af_mem_reserve(&stepper->stops, &stepper->stop_cap, stepper->stop_count + 1,
+                   sizeof *stepper->stops);
+    stepper->stops[stepper->stop_count++] = stop;
+    return stop.kind == LINE;
+}
+
+/* s …: returns whether the run must begin again. */
+static bool obey_stop(struct af_stepper *stepper, const char *kind, const char *name)
+{
+    if (kind[0] == '\0')
+        show_stops(stepper);
+    else if (strcmp(kind, "none") != 0)
+        return add_stop(stepper, kind, name);
+    else {
+        stepper->stop_count = 0;
+        af_script_unwatch_lines();
+    }
+    return false;
+}
+
+/* Has the run go on to before step `goal`, or come back to it. */
+static void go_to(struct af_stepper *stepper, uint64_t here, uint64_t goal)
+{
+    stepper->goal = goal;
+    stepper->again = goal <= here;
+}
+
+/* One command, before step `here`; returns whether the run is to go on, or to be left. */
+static bool obey(struct af_stepper *stepper, const char *line, struct af_sim *sim, uint64_t here)
+{
+    char word[8] = "n", first[200] = "", second[200] = "";
+    sscanf(line, "%7s %199s %199s", word, first, second);
+    unsigned long long number = strtoull(first, NULL, 10), by = number == 0 ? 1 : number;
+    char command = word[1] == '\0' ? word[0] : '?';
+    switch (command) {
+    case 'n':
+        go_to(stepper, here - 1, here + by);
+        return true;
+    case 'b':
+        go_to(stepper, here, by < here ? here - by : 1);
+        return true;
+    case 't':
+        if (number == here)
+            return false;
+        go_to(stepper, here, by);
+        return true;
+    case 'g':
+        stepper->goes = stepper->stop_count > 0;
+        if (!stepper->goes)
+            show_stops(stepper);
+        return stepper->goes;
+    case 'c':
+        stepper->runs_on = true;
+        return true;
+    case 'x':
+        stepper->left = true;
+        return true;
+    case 's':
+        if (!obey_stop(stepper, first, second))
+            return false;
+        go_to(stepper, here, here);
+        return true;
+    case 'p':
         show_parties(sim);
-    else if ((strcmp(word, "d") == 0 || strcmp(word, "q") == 0) && party == NULL)
-        refuse_party(sim, name);
-    else if (strcmp(word, "d") == 0)
-        show_data(party);
-    else if (strcmp(word, "q") == 0)
-        show_queue(party);
-    else
+        return false;
+    case 'd':
+    case 'q':
+        look_at(command, sim, first);
+        return false;
+    default:
         fputs(help, stdout);
-    return 0;
+        return false;
+    }
+}
+
+/* Asks until the run is to go on, or to be left. */
+static void ask(struct af_stepper *stepper, struct af_sim *sim, uint64_t here, bool over)
+{
+    char line[512];
+    do {
+        if (over)
+            printf("the run is over, %.6f s> ", (double)af_sim_now_ns(sim) / 1e9);
+        else
+            printf("step %llu, %.6f s> ", (unsigned long long)here,
+                   (double)af_sim_now_ns(sim) / 1e9);
+        fflush(stdout);
+        if (fgets(line, sizeof line, stdin) == NULL) {
+            stepper->runs_on = true;
+            putchar('\n');
+            return;
+        }
+        if (isatty(STDIN_FILENO) == 0) /* nobody has seen it being typed */
+            af_log_write_safe(stdout, line, strcspn(line, "\n")), putchar('\n');
+    } while (!obey(stepper, line, sim, here));
+}
+
+static bool note_step(struct af_stepper *stepper, struct af_sim *sim, uint64_t here, bool over,
+                      struct af_buf *changes)
+{
+    char place[240];
+    bool line = af_script_line_reached(place, sizeof place) && here > 1;
+    note_data(stepper, sim, changes);
+    if (line)
+        snprintf(stepper->reached, sizeof stepper->reached, "line %s", place);
+    return over || (stepper->goes ? stepper->reached[0] != '\0' : here >= stepper->goal);
 }
 
 bool af_stepper_ask(struct af_stepper *stepper, struct af_sim *sim)
 {
-    char line[256];
+    struct af_buf changes = AF_BUF_EMPTY;
+    uint64_t here = af_sim_steps(sim) + 1;
     if (stepper->runs_on)
         return true;
     if (!stepper->greeted)
         fputs(help, stdout);
     stepper->greeted = true;
-    fputs(af_buf_text(&stepper->records), stdout);
+    bool asks = note_step(stepper, sim, here, false, &changes);
+    if (asks)
+        show_step(stepper, &changes);
     af_buf_clear(&stepper->records);
-    for (;;) {
-        printf("step %llu, %.6f s> ", (unsigned long long)af_sim_steps(sim) + 1,
-               (double)af_sim_now_ns(sim) / 1e9);
-        fflush(stdout);
-        int what = fgets(line, sizeof line, stdin) == NULL ? 'c' : obey(line, sim);
-        if (what == 0)
-            continue;
-        stepper->runs_on = what == 'c';
-        stepper->left = what == 'x';
-        return what != 'x';
+    af_buf_release(&changes);
+    stepper->reached[0] = '\0';
+    if (asks) {
+        stepper->goes = false;
+        ask(stepper, sim, here, false);
     }
+    return !stepper->left && !stepper->again;
+}
+
+void af_stepper_ask_at_end(struct af_stepper *stepper, struct af_sim *sim)
+{
+    struct af_buf changes = AF_BUF_EMPTY;
+    uint64_t here = af_sim_steps(sim) + 1;
+    if (stepper->runs_on || stepper->left || stepper->again)
+        return;
+    note_step(stepper, sim, here, true, &changes);
+    show_step(stepper, &changes);
+    af_buf_release(&changes);
+    stepper->goes = false;
+    ask(stepper, sim, here, true);
 }

@@ -341,6 +341,17 @@ void af_script_forget_interrupt(void);
  * script in a loop inside of a C function, which cannot be asked. */
 void af_script_abandon(void);
 
+/* ---- Lines, for who steps through a run. ---- */
+
+/* Notes from now on, of scripts that are loaded later, when this line of a file (as messages name
+ * it;
+ * "": any) is run. Returns false if there are too many. */
+bool af_script_watch_line(const char *file, int line);
+void af_script_unwatch_lines(void);
+
+/* Whether one has been run since this was asked last; its place, "flow.lua:12". */
+bool af_script_line_reached(char *place, size_t size);
+
 /* ---- Invariants. ---- */
 
 struct af_view {
