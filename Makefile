@@ -103,7 +103,7 @@ lint: ## formatting, static analysis, and who may include whom
 	@$(MAKE) MODE=release all
 	@tests/lib/lint.sh
 SCHEMAS := $(wildcard tests/data/schema/*.schema.json)
-REFERENCE := scripts/af/_meta/af.lua scripts/af/_meta/luacheck.lua
+REFERENCE := $(addprefix scripts/af/_meta/,af.lua luacheck.lua test.lua)
 SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.service share/afrun/accelerator.conf \
           share/afrun/alerts.yml share/afrun/dashboard.json $(SCHEMAS:tests/data/%=share/afrun/%) \
           share/bash-completion/completions/afrun share/zsh/site-functions/_afrun \

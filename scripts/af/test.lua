@@ -289,6 +289,9 @@ local function option_words(options, level)
   end
   for name, value in pairs(options or {}) do
     local option = name == "seeds" and "runs" or tostring(name):gsub("_", "-")
+    if option == "upgrade" and type(value) == "string" then
+      value = host.call("test", { op = "path", flow = value })
+    end
     if option == "args" then
       for _, word in ipairs(arg_words(value, level + 1)) do words[#words + 1] = "--arg=" .. word end
     elseif value == true then

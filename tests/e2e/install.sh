@@ -44,6 +44,7 @@ for page in "$there"/share/man/man3/*.3afrun; do
 done >complaints
 if [ ! -s complaints ] && [ -e "$there/share/man/man3/af.vector.sum.3afrun" ]; then ok "mandoc takes each page"; else not_ok "mandoc takes each page" "$(head complaints)"; fi
 check "the stub is Lua" luac5.4 -p "$there/share/afrun/lua/af.lua"
+check "the stub of af.test is Lua" luac5.4 -p "$there/share/afrun/lua/test.lua"
 printf 'stds.afrun = dofile "%s/share/afrun/lua/luacheck.lua"\nstd = "afrun"\n' "$there" >.luacheckrc
 echo 'print(af.event, af.evnt, os)' >mistaken.lua
 if command -v luacheck >/dev/null; then

@@ -166,12 +166,38 @@ return af.flow { name = "f", roles = { a = { start = "s", states = { s = {
 END
 expect_output "# 3 passed, 0 failed" "$AFRUN" test two
 
+# A second version of a flow stands beside the test, too.
+mkdir up
+cp "$ROOT"/flows/upgrade/count_*.lua up/
+cat >up/a_test.lua <<'END'
+local t = require "af.test"
+t.run("count_1.lua", { seeds = 5, upgrade = "count_2.lua" })
+t.run("count_1.lua", { seeds = 5, upgrade = "count_2.lua@20ms" })
+t.check("count_1.lua", { upgrade = "count_2.lua", args = { rounds = 1 }, parties = { counter = 1 } })
+END
+expect_output "# 3 passed, 0 failed" "$AFRUN" test up
+
 # A command line that is wrong, or finds nothing, is status 2.
 mkdir none
 expect_error "none: there are no tests: no file there is called *_test.lua" 2 "$AFRUN" test none
 expect_error "gone: No such file" 2 "$AFRUN" test gone
 expect_error "--coverag: unknown option" 2 "$AFRUN" test --coverag
 expect_output "# 5 passed, 0 failed" "$AFRUN" test "$ROOT/flows"
+
+# Ctrl-C, wherever it is: a run, a check beside, a loop of the test's own.
+interrupted() { # interrupted NAME LINE: a case that does not end by itself soon
+    mkdir -p "$1"
+    sed 's/party.data.total >= party.args.most/party.data.total >= 1000000/; s/n = 1, by/n = math.random(1000), by/' counter.lua >"$1/counter.lua"
+    printf 'local t = require "af.test"\nt.test("before", function() end)\n%s\n' "$2" >"$1/a_test.lua"
+    start_party "$1" test "$1"
+    wait_line "$1.out" "ok 1 - $1/a_test.lua: before"
+    kill -INT "${party_pids[$1]}"
+    wait_party "$1"
+    if [ "$status" -eq 130 ] && grep -qF "Bail out! interrupted" "$1.out" && ! grep -q "^not ok" "$1.out"; then ok "Ctrl-C ends a $1"; else not_ok "Ctrl-C ends a $1" "status $status: $(cat "$1.out" "$1.err")"; fi
+}
+interrupted run 't.run("counter.lua", { seeds = 1000000, allow_fail = true, args = { most = 1 } })'
+interrupted check 't.check("counter.lua", { args = { most = 1 }, drop = 5 })'
+interrupted busy 't.test("busy", function() while true do pcall(function() while true do end end) end end)'
 
 # --watch: again at each save of the test, the flow, or a module, and a test that is new; Ctrl-C ends.
 cd two || exit 1
