@@ -80,14 +80,19 @@ local words = {
   done = function(r) return "is done: " .. show(r.result) end,
   fail = function(r) return "fails: " .. r.reason end,
   error = function(r) return "raises: " .. r.message end,
+  monitor = function(r)
+    return ("has given the monitor '%s' something to keep: %s"):format(r.monitor, show(r.seen))
+  end,
   stuck = function(r) return ("is stuck in %s, waits for %s"):format(r.state, r.waits_for) end,
 }
 
 ---Records of no party.
 local of_nobody = {
   violation = function(r)
-    return ("the invariant '%s' is broken: %s"):format(r.invariant, r.message)
+    local name = r.invariant or r.monitor or r.eventually or r.leads_to
+    return ("'%s' is broken: %s"):format(tostring(name), r.message)
   end,
+  loop = function() return "what follows is done again and again" end,
   cut = function(r) return "the network is cut: " .. group_names(r.groups) end,
   heal = function(r) return "the network is whole again: " .. group_names(r.groups) end,
   ["end"] = function(r) return "the run ends: " .. r.outcome end,
@@ -98,7 +103,7 @@ local function describe(record)
   if of then return "  " .. of(record) end
   local text = words[record.kind]
   text = text and text(record) or not text and record.kind
-  return text and ("  %s %s"):format(record.party, text) or nil
+  return text and ("  %s %s"):format(record.party or "the run:", text) or nil
 end
 
 ---Lines of what differs between two values, path by path.
