@@ -32,7 +32,7 @@ struct watch {
     lua_CFunction call;
     lua_Hook hook;
     size_t number; /* of what is asked */
-    bool fine;
+    bool fine, impure;
 };
 
 static struct af_buf made, again; /* what monitors have seen now; what was given to one */
@@ -162,13 +162,15 @@ static void tell(const struct watch *watch, const char *text)
     snprintf(broken->message, sizeof broken->message, "%s", text);
 }
 
-/* Calls what stands below so many arguments for one result. Returns false, having told. */
+/* Calls what stands below so many arguments for one result. Returns false, having told, or noted
+ * that it has changed what it must not. */
 static bool ask(lua_State *L, struct watch *watch, int arguments)
 {
-    if (lua_pcall(L, arguments, 1, 0) == LUA_OK)
-        return true;
-    tell(watch, af_vm_error_text(L, NULL));
-    return false;
+    bool fine = lua_pcall(L, arguments, 1, 0) == LUA_OK;
+    if (!fine)
+        tell(watch, af_vm_error_text(L, NULL));
+    watch->impure = !af_pure_holds(L, watch->instance);
+    return fine && !watch->impure;
 }
 
 static void push_function(lua_State *L, const struct watch *watch, int which)
@@ -452,7 +454,7 @@ static void explain(struct watch *watch)
     af_instance_free(fresh);
     free_instance(script);
     watch->fine = false;
-    watch->number = number < script->flow->watched_count ? number : script->flow->watched_count - 1;
+    watch->number = number;
     tell(watch, text);
 }
 
@@ -465,7 +467,7 @@ static bool run(struct watch *watch)
     script->watcher->looked = false;
     af_buf_clear(&made);
     call(watch, NULL);
-    if (!af_pure_holds(script->vm->L, watch->instance))
+    if (watch->impure)
         explain(watch);
     return watch->fine;
 }

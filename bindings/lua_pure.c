@@ -359,7 +359,7 @@ static void explain(const struct af_script *script, const char *who, const char 
     char place[AF_FLOW_PLACE_BYTES];
     struct af_flow_line line = {explanation.last_line,
                                 explanation.file[0] != '\0' ? explanation.file : NULL};
-    snprintf(text, size, "%s: %s changes %s, which is outside of %s",
+    snprintf(text, size, "%s: %s changes %s, which %s",
              af_flow_place(script->file.name, line, place, sizeof place), who,
              explanation.name[0] != '\0' ? explanation.name : "something", why);
 }
@@ -393,8 +393,9 @@ void af_pure_explain(struct af_delivery *delivery, char *text, size_t size)
     }
     af_script_party_free(fresh);
     explanation.party = NULL;
-    explain(script, "a handler", "party.data and would be lost in a crash; keep it in party.data",
-            text, size);
+    explain(script, "a handler",
+            "is outside of party.data and would be lost in a crash; keep it in party.data", text,
+            size);
 }
 
 void af_pure_explain_call(struct af_script_party *fresh, void (*run)(void *arg, lua_Hook hook),
@@ -406,6 +407,5 @@ void af_pure_explain_call(struct af_script_party *fresh, void (*run)(void *arg, 
     name_last_change(fresh->script->vm->L);
     explanation.party = NULL;
     explain(fresh->script, "what watches a run",
-            "what a monitor has seen and would not be told of; have the monitor return it", text,
-            size);
+            "the next run would find changed; what a monitor keeps, its step returns", text, size);
 }

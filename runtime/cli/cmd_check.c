@@ -156,8 +156,9 @@ static const struct af_opt opts[] = {
 static const struct af_opts_command row = {
     "check", "FLOW.lua [options]", "explore every interleaving",
     "Walks every order of messages, losses, duplicates, crashes and timeouts within the given "
-    "bounds, and tells what can go wrong, by the shortest run: a broken invariant, a handler that "
-    "raises, af.fail, an unexpected event, stuck parties, no way left to the end.\n\n"
+    "bounds, and tells what can go wrong, by the shortest run: a broken invariant or monitor, a "
+    "handler that raises, af.fail, an unexpected event, stuck parties, a property over time that "
+    "need not come true, no way left to the end.\n\n"
     "Exit status: 0 no violation was found; 1 one was; 2 the command line or the flow file is "
     "wrong; 3 the trace cannot be written; 130 interrupted before one was found. The last line "
     "says whether the answer "

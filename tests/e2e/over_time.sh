@@ -197,6 +197,25 @@ hostile "itself" 'seen.seen = seen return seen' "seen.seen"
 hostile "an outcome" 'return af.done {}' "a step returns a table, nothing or false"
 hostile "a coroutine for later" 'co = coroutine.wrap(print)' "global 'co'"
 
+# Which of them changes what it must not is named, with its line.
+cat >impure.lua <<'LUA'
+local af = require "af"
+local count = { n = 0 }
+return af.flow { name = "impure", mock = { a = 1 },
+  roles = { a = { start = "s", states = { s = { may_end = true } } } },
+  monitors = { first = { step = function(seen) return seen end },
+    second = { step = function()
+      count.n = count.n + 1
+    end } },
+  eventually = { third = function() return true --[[THIRD]] end } }
+LUA
+sed '/monitors = {/,/^    end } },/d; s/--\[\[THIRD\]\]/and (function() count.n = count.n + 1 end)() == nil/' impure.lua >third.lua
+expect_error "monitor 'second' is broken after a step of a-1: impure.lua:7: what watches a run changes the table 'count'" 1 \
+    "$AFRUN" impure.lua --mock
+expect_violation "impure.lua:7: monitor 'second' is broken: what watches a run changes the table 'count'" "$AFRUN" check impure.lua
+expect_error "eventually 'third' cannot be judged: third.lua:5: what watches a run changes the table 'count'" 1 "$AFRUN" third.lua --mock
+expect_violation "third.lua:5: eventually 'third' cannot be judged" "$AFRUN" check third.lua
+
 # For real nothing is watched, but what is wrong in the description is told.
 expect_error "monitor 'm': 'step' must be a function(seen, step)" 2 "$AFRUN" "$ROOT/tests/data/mistakes/monitor_no_step.lua" \
     --bus local:bus.db --task t --node a-1 --role a --peers "a=a-1"
