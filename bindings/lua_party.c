@@ -220,6 +220,17 @@ static void push_members(lua_State *L, const struct af_script *script, int role)
     lua_remove(L, -2);
 }
 
+int af_lua_refuse_role(lua_State *L, const struct af_script *script, const char *lacks,
+                       const char *name)
+{
+    lua_newtable(L);
+    for (uint32_t i = 0; script->flow != NULL && i < script->flow->role_count; i++) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, script->flow->roles[i].name);
+    }
+    return af_strict_raise(L, lacks, name, lua_gettop(L));
+}
+
 /* party:nodes([role]) → a new list of IDs */
 static int l_nodes(lua_State *L)
 {
@@ -232,7 +243,7 @@ static int l_nodes(lua_State *L)
         const char *name = luaL_checkstring(L, 2);
         role = script->flow == NULL ? -1 : af_flow_find_role(script->flow, name);
         if (role < 0)
-            return luaL_error(L, "party:nodes: the flow has no role '%s'", name);
+            return af_lua_refuse_role(L, script, "party:nodes: the flow has no role", name);
     }
     push_members(L, script, role);
     af_cow_push(L);

@@ -305,6 +305,10 @@ bool af_pure_explaining(void);
 
 /* ---- lua_party.c ---- */
 
+/* Says that the flow lacks a role, and which is the nearest. Raises. */
+int af_lua_refuse_role(lua_State *L, const struct af_script *script, const char *lacks,
+                       const char *name);
+
 void af_party_open(lua_State *L);
 
 /* Add `vector` to the table on the top; `crypto` to it, and to its `vector` what is random there.

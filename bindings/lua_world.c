@@ -121,7 +121,7 @@ static int l_with_role(lua_State *L)
     const char *name = luaL_checkstring(L, 2);
     int role = af_flow_find_role(script->flow, name);
     if (role < 0)
-        return luaL_error(L, "world:with_role: the flow has no role '%s'", name);
+        return af_lua_refuse_role(L, script, "world:with_role: the flow has no role", name);
     lua_newtable(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->parties_ref);
     lua_Integer count = 0;

@@ -4,7 +4,7 @@ local mock = {}
 
 local function check_nodes(options)
   if type(options) ~= "table" then
-    error("mock_context: expected { id =, nodes =, clean = }", 3)
+    error("mock_context: expected { id =, nodes =, clean = } and a function, or a function", 3)
   end
   local id, nodes = options.id, options.nodes
   if id ~= nil and (type(id) ~= "string" or id == "" or id == "*") then
@@ -19,11 +19,9 @@ local function check_nodes(options)
   end
 end
 
----Runs fn in a mock context.
----@param options { id?: string, nodes?: string[], clean?: boolean }
----@param fn fun(...): ...
----@return any ...  what fn returns
+---Runs fn in a mock context; the options may be left out.
 function mock.mock_context(options, fn)
+  if type(options) == "function" and fn == nil then options, fn = {}, options end
   check_nodes(options)
   if type(fn) ~= "function" then
     error("mock_context: expected a function to run", 2)

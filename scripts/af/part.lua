@@ -4,7 +4,6 @@
 --- states of the role that plays it, under the prefix of the key that they stood at. Nothing is
 --- nested while it runs.
 
-local keys = require "af.keys"
 local types = require "af.types"
 
 local part = {}
@@ -45,8 +44,8 @@ end
 function At.param(self, party, name)
   local of = self.part.records[name] -- a record of it alone, which knows what may be absent
   if of == nil then
-    error(("part '%s' has no parameter '%s'; it has %s"):format(self.part.name, tostring(name),
-      self.part.param_names), 0)
+    error(("part '%s' has no parameter '%s'%s"):format(self.part.name, tostring(name),
+      host.near(tostring(name), self.part.params, "it has")), 0)
   end
   local value = self.given[name]
   if self.alone then
@@ -62,7 +61,8 @@ end
 ---@return string
 function At.role(self, name)
   if self.part.roles[name] == nil then
-    error(("part '%s' has no role '%s'"):format(self.part.name, tostring(name)), 0)
+    error(("part '%s' has no role '%s'%s"):format(self.part.name, tostring(name),
+      host.near(tostring(name), self.part.roles, "it has")), 0)
   end
   local players = self.players[name]
   if players == nil then
@@ -120,7 +120,8 @@ local function check(definition)
   for key, value in pairs(definition) do
     local kind = part_keys[key]
     if kind == nil then
-      wrong("key '%s' is none of %s", tostring(key), keys.text(part_keys))
+      wrong("key '%s' is unknown%s", tostring(key),
+        host.near(tostring(key), part_keys, "a part has"))
     elseif type(value) ~= kind then
       wrong("'%s' must be a %s, got a %s", key, kind, type(value))
     end
@@ -153,8 +154,10 @@ local function place(self, role, given)
           key, type(value)), 0)
       end
     elseif self.params[key] == nil then
-      error(("part '%s' has no parameter '%s'; it has %s"):format(self.name, tostring(key),
-        self.param_names), 0)
+      error(("part '%s' has no parameter '%s'%s"):format(self.name, tostring(key),
+        host.near(tostring(key), self.params, "it has")), 0)
+    elseif type(value) ~= "function" and not host.again() then
+      host.build(self.records[key], { [key] = value }, ("part '%s': parameter"):format(self.name))
     end
   end
   for name, of in pairs(self.params) do
@@ -178,7 +181,7 @@ function part.part(definition)
     records[name] = host.declared(types.fields("af.part: 'params'", { [name] = of }, 2))
   end
   local self = { name = definition.name, roles = definition.roles, params = params,
-    records = records, param_names = keys.text(params), definition = definition }
+    records = records, definition = definition }
   local made = {}
   for role in pairs(definition.roles) do
     made[role] = function(given) return place(self, role, given) end

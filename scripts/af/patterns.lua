@@ -1,7 +1,6 @@
 --- Makers of states: what protocols do again and again, as states to be named in a flow.
 
 local events = require "af.event"
-local keys = require "af.keys"
 
 local patterns = {}
 
@@ -26,8 +25,8 @@ local function check_options(maker, options, kinds)
   for name, value in pairs(options) do
     local kind = kinds[name]
     if kind == nil then
-      error(("af.patterns.%s: '%s' is none of %s"):format(maker, tostring(name),
-        keys.text(kinds)), 0)
+      error(("af.patterns.%s: '%s' is not an option of it%s"):format(maker, tostring(name),
+        host.near(tostring(name), kinds, "it has")), 0)
     elseif not kind:find(host.is_event_class(value) and "event" or type(value), 1, true) then
       error(("af.patterns.%s: '%s' must be a %s, got a %s"):format(maker, name,
         kind:gsub("%?", ""):gsub(" ", " or a "), type(value)), 0)

@@ -92,7 +92,9 @@ local info_names = { from = true, uuid = true, time = true }
 local event_options = { timeout = true, types = true, except = true }
 
 local function check_options(options)
-  if options ~= nil and type(options) ~= "table" then
+  if type(options) == "number" then
+    error(("contract_events: write contract_events { timeout = %s }"):format(options), 3)
+  elseif options ~= nil and type(options) ~= "table" then
     error(("contract_events: expected { timeout = … }, got a %s"):format(type(options)), 3)
   end
   for name in pairs(options or {}) do

@@ -1261,7 +1261,7 @@ function af.content(bytes) end
 ---@return string bytes  or the path
 function af.download(url, options) end
 
----Runs a function as a node of a mock network.
+---Runs a function as a node of a mock network. The options may be left out: `af.mock_context(fn)`.
 ---Raises: what the function raises.
 ---```lua
 ---af.mock_context({ id = "n1", nodes = { "n1", "n2" } }, function()

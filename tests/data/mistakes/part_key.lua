@@ -1,5 +1,5 @@
 -- afrun FILE --mock: 2
--- af.part: key 'rols' is none of
+-- af.part: key 'rols' is unknown; did you mean 'roles'?
 local af = require "af"
 local X = af.event("x", {})
 local P = af.part { name = "p", rols = {} }

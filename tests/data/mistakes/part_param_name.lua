@@ -1,5 +1,5 @@
 -- afrun FILE --mock: 1
--- part 'p' has no parameter 'k'; it has n
+-- part 'p' has no parameter 'k'; did you mean 'n'?
 local af = require "af"
 local X = af.event("x", {})
 local P = af.part { name = "p", params = { n = af.integer }, roles = { r = function(at) return { start = "q", states = { q = {

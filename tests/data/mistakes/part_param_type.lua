@@ -1,5 +1,5 @@
--- afrun FILE --mock: 1
--- expected an integer, got "one"
+-- afrun FILE --mock: 2
+-- :8: part 'p': parameter 'n': expected an integer, got "one"
 local af = require "af"
 local X = af.event("x", {})
 local P = af.part { name = "p", params = { n = af.integer }, roles = { r = function(at) return { start = "q", states = { q = {

@@ -1,5 +1,5 @@
 -- afrun FILE --mock: 2
--- part 'p' has no parameter 'm'; it has n
+-- part 'p' has no parameter 'm'; did you mean 'n'?
 local af = require "af"
 local X = af.event("x", {})
 local P = af.part { name = "p", params = { n = af.integer }, roles = { r = function(at) return { start = "q", states = { q = {
