@@ -44,14 +44,15 @@ static void fill_tables(void)
 
 static void print_help(FILE *out)
 {
-    fprintf(out,
-            "%s\n\n  afrun FLOW.lua --mock     simulate all parties of a flow, from a seed\n\n",
-            intro);
+    fprintf(out, "%s\n\n  afrun FLOW.lua --mock     %s\n\n", af_opts_say(intro),
+            af_opts_say("simulate all parties of a flow, from a seed"));
     af_opts_help_commands(out, rows, af_opts_columns(out));
-    fputs("\n`afrun FLOW.lua` is `afrun run FLOW.lua`; every command has --help.\n"
-          "`afrun help af` lists what flows and scripts see, `afrun help af.event` tells of one "
-          "name.\n",
-          out);
+    fputc('\n', out);
+    fputs(
+        af_opts_say("`afrun FLOW.lua` is `afrun run FLOW.lua`; every command has --help.\n"
+                    "`afrun help af` lists what flows and scripts see, `afrun help af.event` tells "
+                    "of one name.\n"),
+        out);
 }
 
 /* ---- What stands for a command, but is none: it takes words of its own. ---- */

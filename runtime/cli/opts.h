@@ -145,6 +145,11 @@ int af_opts_chart_columns(FILE *out);
 void af_opts_help(FILE *out, const struct af_opts_command *command, int columns);
 void af_opts_help_commands(FILE *out, const struct af_opts_command *commands, int columns);
 
+/* A text of help in the language of LC_ALL, LC_MESSAGES or LANG: Chinese (opts_zh.c), or as it
+ * is. */
+bool af_opts_speak_chinese(void);
+const char *af_opts_say(const char *english);
+
 /* Prints a completion script for "bash", "zsh" or "fish"; returns false for another shell. An
  * argument with FILE, FLOW, SOCKET, PROGRAM or .lua in its name is completed by files, one with DIR
  * by folders, and `a|b|c` by its choices. default_command is meant where none is named. */

@@ -35,13 +35,43 @@ int af_opts_chart_columns(FILE *out)
 
 /* ---- Text in columns. ---- */
 
-/* How many columns text takes: one a character, as for all that is used here (… and –). */
+/* Whether a Chinese character or sign is here: two columns wide, three bytes, and a line may end
+ * behind it. */
+static bool is_wide(const char *text)
+{
+    unsigned char lead = (unsigned char)*text;
+    return lead >= 0xE3 && lead <= 0xEF;
+}
+
+/* How many columns text takes: one a character, but Chinese (… and – are narrow). */
 static int text_columns(const char *text, size_t len)
 {
     int columns = 0;
     for (size_t i = 0; i < len; i++)
-        columns += ((unsigned char)text[i] & 0xC0) != 0x80;
+        columns += is_wide(text + i) ? 2 : ((unsigned char)text[i] & 0xC0) != 0x80;
     return columns;
+}
+
+/* The bytes of what stands on one line: up to a blank, or one Chinese character with the signs that
+ * follow it. */
+static size_t word_len(const char *text)
+{
+    size_t len = 0;
+    if (!is_wide(text)) {
+        while (text[len] != '\0' && text[len] != ' ' && text[len] != '\n' && !is_wide(text + len))
+            len++;
+        if (!is_wide(text + len))
+            return len;
+    } else {
+        len = 3;
+    }
+    while (is_wide(text + len)) {
+        char sign[4] = {text[len], text[len + 1], text[len + 2], '\0'};
+        if (strstr("，。；：、）", sign) == NULL)
+            break;
+        len += 3;
+    }
+    return len;
 }
 
 /* Prints text as lines between the columns indent and columns; the first line holds `at` columns of
@@ -52,7 +82,7 @@ static void print_wrapped(FILE *out, const char *text, int at, int indent, int c
         fputc('\n', out);
         at = 0;
     }
-    bool first = true; /* of the line */
+    bool first = true, blank = false; /* of the line; before the word */
     while (*text != '\0') {
         if (*text == ' ' || *text == '\n') {
             if (*text == '\n') {
@@ -61,19 +91,20 @@ static void print_wrapped(FILE *out, const char *text, int at, int indent, int c
                 first = true;
             }
             text++;
+            blank = true;
             continue;
         }
-        size_t len = strcspn(text, " \n");
+        size_t len = word_len(text);
         int word = text_columns(text, len);
-        if (!first && at + 1 + word > columns) {
+        if (!first && at + blank + word > columns) {
             fputc('\n', out);
             at = 0;
             first = true;
         }
-        int gap = first ? indent - at : 1;
+        int gap = first ? indent - at : blank;
         fprintf(out, "%*s%.*s", gap, "", (int)len, text);
         at += gap + word;
-        first = false;
+        first = blank = false;
         text += len;
     }
     fputc('\n', out);
@@ -97,7 +128,7 @@ static void print_option(FILE *out, const struct af_opt *opt, int indent, int co
         fprintf(out, "      --%s", opt->name);
     if (opt->arg != NULL)
         fprintf(out, " %s", opt->arg);
-    print_wrapped(out, opt->help, left_columns(opt), indent, columns);
+    print_wrapped(out, af_opts_say(opt->help), left_columns(opt), indent, columns);
 }
 
 static bool same_section(const struct af_opt *a, const struct af_opt *b)
@@ -114,14 +145,14 @@ void af_opts_help(FILE *out, const struct af_opts_command *command, int columns)
         if (wanted > indent && wanted <= LEFT_COLUMNS_MAX && wanted <= columns / 2)
             indent = wanted;
     }
-    fprintf(out, "usage: afrun %s %s\n", command->name, command->arguments);
+    fprintf(out, "%safrun %s %s\n", af_opts_say("usage: "), command->name, command->arguments);
     if (command->description != NULL) {
         fputc('\n', out);
-        print_wrapped(out, command->description, 0, 0, columns);
+        print_wrapped(out, af_opts_say(command->description), 0, 0, columns);
     }
     for (const struct af_opt *opt = command->opts; opt->name != NULL; opt++) {
         if (opt == command->opts || !same_section(opt, opt - 1))
-            fprintf(out, "\n%s:\n", opt->section == NULL ? "Options" : opt->section);
+            fprintf(out, "\n%s:\n", af_opts_say(opt->section == NULL ? "Options" : opt->section));
         print_option(out, opt, indent, columns);
     }
 }
@@ -136,6 +167,6 @@ void af_opts_help_commands(FILE *out, const struct af_opts_command *commands, in
     for (const struct af_opts_command *command = commands; command->name != NULL; command++) {
         fprintf(out, "  %s", command->name);
         int at = 2 + text_columns(command->name, strlen(command->name));
-        print_wrapped(out, command->summary, at, indent, columns);
+        print_wrapped(out, af_opts_say(command->summary), at, indent, columns);
     }
 }

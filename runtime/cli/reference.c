@@ -4,6 +4,7 @@
 #include "base/failure.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "cli/opts.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -16,11 +17,14 @@ static const char *reference(void)
     static char *text;
     if (text != NULL)
         return text;
-    const unsigned char *end = af_reference_packed + af_reference_packed_len;
+    bool chinese = af_opts_speak_chinese();
+    const unsigned char *packed = chinese ? af_reference_zh : af_reference_en;
+    uInt len = chinese ? af_reference_zh_len : af_reference_en_len;
+    const unsigned char *end = packed + len;
     uInt size = (uInt)end[-4] | (uInt)end[-3] << 8 | (uInt)end[-2] << 16 | (uInt)end[-1] << 24;
     text = af_mem_zero(size, 1);
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)af_reference_packed,
-                       .avail_in = af_reference_packed_len,
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)packed,
+                       .avail_in = len,
                        .next_out = (Bytef *)text,
                        .avail_out = size};
     int status = inflateInit2(&stream, MAX_WBITS + 16);
@@ -74,6 +78,8 @@ static void print_line(FILE *out, const char *name)
     fprintf(out, "  %-36s  ", name);
     for (; *text != '\0' && strncmp(text, "\n\n", 2) != 0; text++) {
         if ((*text == '.' || *text == ':') && (text[1] == '\n' || text[1] == ' '))
+            break;
+        if (strncmp(text, "。", 3) == 0 || strncmp(text, "：", 3) == 0)
             break;
         fputc(*text == '\n' ? ' ' : *text, out);
     }

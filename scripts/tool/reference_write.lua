@@ -80,15 +80,17 @@ end
 
 -- Plain text, for `afrun help`. ------------------------------------------------------------------
 
-function writer.plain(entry)
-  local out = { writer.signature(entry), "" }
-  for _, line in ipairs(entry.text) do out[#out + 1] = line end
-  if entry.raises then out[#out + 1] = entry.raises end
-  local rows = rows_of(entry, english)
+local function plain(entry, texts)
+  local out = { writer.signature(entry), "", texts and texts[entry.name] }
+  if texts == nil then
+    for _, line in ipairs(entry.text) do out[#out + 1] = line end
+    out[#out + 1] = entry.raises
+  end
+  local rows = rows_of(entry, texts and chinese or english)
   if rows[1] then out[#out + 1] = "" end
   for _, row in ipairs(rows) do
     out[#out + 1] = ("  %s%s%s"):format(row[1] == "" and "" or row[1] .. ": ", row[2],
-      row[3] == "" and "" or "  " .. row[3])
+      (row[3] == "" or texts) and "" or "  " .. row[3])
   end
   if entry.example then
     out[#out + 1] = ""
@@ -98,22 +100,23 @@ function writer.plain(entry)
 end
 
 ---What `afrun help` prints: names and texts, one after the other.
-function writer.text(entries)
+---@param entries Entry[]
+---@param texts? table<string, string>  the Chinese ones
+function writer.text(entries, texts)
   local out = {}
   for _, entry in ipairs(entries) do
-    out[#out + 1] = entry.name .. "\0" .. writer.plain(entry) .. "\0"
+    out[#out + 1] = entry.name .. "\0" .. plain(entry, texts) .. "\0"
   end
   return table.concat(out) .. "\0"
 end
 
----That, packed by gzip, as a C file.
-function writer.c(bytes)
-  local out = { '#include "cli/reference.h"\n\nconst unsigned char af_reference_packed[] = {' }
+---Bytes as a C array.
+function writer.c(name, bytes)
+  local out = { '#include "cli/reference.h"\n\nconst unsigned char ', name, "[] = {" }
   for i = 1, #bytes do
     out[#out + 1] = ((i % 24 == 1) and "\n    " or "") .. bytes:byte(i) .. ","
   end
-  return ("%s\n};\nconst unsigned int af_reference_packed_len = %d;\n"):format(table.concat(out),
-    #bytes)
+  return ("%s\n};\nconst unsigned int %s_len = %d;\n"):format(table.concat(out), name, #bytes)
 end
 
 -- Pages of man. ----------------------------------------------------------------------------------

@@ -64,6 +64,21 @@ else
     ok "fish completes # SKIP there is no fish"
 fi
 
+# ---- In Chinese, where the language is. ----
+expect_output "运行流程或顺序脚本" env LC_ALL=zh_CN.UTF-8 "$PROGRAM" --help
+expect_output "用法：afrun check" env LC_ALL= LC_MESSAGES=zh_CN.UTF-8 "$PROGRAM" help check
+expect_output "显示本帮助" env LC_ALL= LC_MESSAGES= LANG=zh_TW "$PROGRAM" help check
+expect_output "show this" env LC_ALL=C LANG=zh_CN.UTF-8 "$PROGRAM" help check
+expect_output "声明一种事件类型" env LC_ALL=zh_CN.UTF-8 "$PROGRAM" help af.event
+while read -r page; do
+    env LC_ALL=zh_CN.UTF-8 "$PROGRAM" help $page | /usr/bin/python3 -c '
+import re, sys
+for row in re.split(r"\n(?= +(?:-., )?--)|\n\n", sys.stdin.read()):
+    if not re.search("[\u4e00-\u9fff]", row) and not re.fullmatch("\\s*[a-z]+:\\s*", row):
+        print(row)'
+done <pages >untold
+if [ ! -s untold ]; then ok "each text of help is there in Chinese"; else not_ok "each text of help is there in Chinese (runtime/cli/opts_zh.c)" "$(cat untold)"; fi
+
 expect_error "did you mean 'run'?" 2 "$AFRUN" help rn
 expect_error "did you mean 'ctl status'?" 2 "$AFRUN" --man ctl statsu
 expect_error "y: is one word too many for help" 2 "$AFRUN" help ctl status y
