@@ -82,13 +82,29 @@ struct af_delivery *af_delivery_running(lua_State *L)
     return af_vm_of(L)->delivery;
 }
 
+/* Where the state that the party is in, or enters, was made: for what a maker of states raises.
+ * NULL: it is in none. */
+static const char *maker_place(const struct af_delivery *delivery, char *to, size_t size)
+{
+    const struct af_script_party *party = delivery->party;
+    const struct af_flow *flow = party->script->flow;
+    if (flow == NULL || af_script_is_sequential(party) || delivery->new_state < 0)
+        return NULL;
+    const struct af_flow_role *role = &flow->roles[party->role];
+    if ((size_t)delivery->new_state >= role->state_count)
+        return NULL;
+    return af_flow_place(party->script->file.name, role->states[delivery->new_state].line, to,
+                         size);
+}
+
 /* Makes the error on the thread's top a text, with a traceback; needs memory, so runs protected. */
 static int l_describe_error(lua_State *L)
 {
     lua_State *thread = lua_touserdata(L, 1);
     struct af_delivery *delivery = lua_touserdata(L, 2);
     lua_xmove(thread, L, 1);
-    const char *text = af_vm_error_text(L, thread);
+    char place[AF_FLOW_PLACE_BYTES];
+    const char *text = af_vm_error_text_at(L, thread, maker_place(delivery, place, sizeof place));
     delivery->result = af_effects_copy_text(text);
     luaL_traceback(L, thread, NULL, 0);
     delivery->traceback = af_effects_copy_text(lua_tostring(L, -1));

@@ -311,6 +311,11 @@ static const char *without_library_place(const char *text)
 
 const char *af_vm_error_text(lua_State *L, lua_State *where)
 {
+    return af_vm_error_text_at(L, where, NULL);
+}
+
+const char *af_vm_error_text_at(lua_State *L, lua_State *where, const char *place)
+{
     const char *reason = af_vm_cap_reason(af_vm_of(L));
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     if (reason != NULL && (text == NULL || strstr(text, reason) == NULL))
@@ -325,7 +330,9 @@ const char *af_vm_error_text(lua_State *L, lua_State *where)
         text = lua_tostring(L, -1);
     }
     const char *plain = where == NULL ? text : without_library_place(text);
-    if (where != NULL && (plain != text || !has_position(text)) && af_vm_push_where(L, where)) {
+    if (where != NULL && (plain != text || !has_position(text)) &&
+        (af_vm_push_where(L, where) ||
+         (place != NULL && lua_pushfstring(L, "%s: ", place) != NULL))) {
         lua_pushstring(L, plain);
         lua_remove(L, -3);
         lua_concat(L, 2);

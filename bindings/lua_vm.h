@@ -126,6 +126,10 @@ bool af_vm_has_embedded(const char *name);
  * message has none. */
 const char *af_vm_error_text(lua_State *L, lua_State *where);
 
+/* The same; where the stack has nothing but the library's lines, place ("flow.lua:12") comes first,
+ * unless it is NULL. */
+const char *af_vm_error_text_at(lua_State *L, lua_State *where, const char *place);
+
 /* Raises a text behind the place where a script of the user's stands, if there is one. */
 int af_vm_raise(lua_State *L, const char *text);
 
