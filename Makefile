@@ -67,8 +67,7 @@ $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 $(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
-	$(Q)mkdir -p $(@D) && for language in en zh; do lua5.4 scripts/tool/reference.lua text $$language | gzip -9n | \
-	  lua5.4 scripts/tool/reference.lua c af_reference_$$language; done > $@
+	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text | gzip -9n | lua5.4 scripts/tool/reference.lua c $@
 
 deps: ## install the Debian packages that building and running need, if they are missing
 	@tests/lib/deps.sh build

@@ -11,20 +11,17 @@
 #include <string.h>
 #include <zlib.h>
 
-/* Name and text, name and text …; an empty name ends it. Kept until the program ends. */
+/* Name, text and Chinese text, name …; an empty name ends it. Kept until the program ends. */
 static const char *reference(void)
 {
     static char *text;
     if (text != NULL)
         return text;
-    bool chinese = af_opts_speak_chinese();
-    const unsigned char *packed = chinese ? af_reference_zh : af_reference_en;
-    uInt len = chinese ? af_reference_zh_len : af_reference_en_len;
-    const unsigned char *end = packed + len;
+    const unsigned char *end = af_reference_packed + af_reference_packed_len;
     uInt size = (uInt)end[-4] | (uInt)end[-3] << 8 | (uInt)end[-2] << 16 | (uInt)end[-1] << 24;
     text = af_mem_zero(size, 1);
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)packed,
-                       .avail_in = len,
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)af_reference_packed,
+                       .avail_in = af_reference_packed_len,
                        .next_out = (Bytef *)text,
                        .avail_out = size};
     int status = inflateInit2(&stream, MAX_WBITS + 16);
@@ -35,15 +32,21 @@ static const char *reference(void)
     return text;
 }
 
-static const char *text_of(const char *name)
+static const char *after_text(const char *text)
 {
-    return name + strlen(name) + 1;
+    return text + strlen(text) + 1;
 }
 
+static const char *text_of(const char *name)
+{
+    const char *text = after_text(name);
+    return af_opts_speak_chinese() ? after_text(text) : text;
+}
+
+/* The next name. */
 static const char *after(const char *name)
 {
-    const char *text = text_of(name);
-    return text + strlen(text) + 1;
+    return after_text(after_text(after_text(name)));
 }
 
 /* Equal but for what divides their parts: "party.send" is "party:send". */

@@ -8,9 +8,9 @@
 
 struct af_failure;
 
-/* Names and texts in English and in Chinese, packed by gzip: made by make. */
-extern const unsigned char af_reference_en[], af_reference_zh[];
-extern const unsigned int af_reference_en_len, af_reference_zh_len;
+/* Names, texts and Chinese texts, packed by gzip: made by make. */
+extern const unsigned char af_reference_packed[];
+extern const unsigned int af_reference_packed_len;
 
 /* Whether a word can only mean a name of the reference: "af", "party:send". */
 bool af_reference_is_name(const char *word);

@@ -6,8 +6,8 @@
 ---                   files is not as it would be written
 ---   names           each public name and field, a line
 ---   examples FOLDER each example as a file that runs
----   text [zh]       what `afrun help` prints
----   c NAME          that, packed, from standard input, as a C array
+---   text            what `afrun help` prints
+---   c FILE          that, packed, from standard input to C
 ---   man FOLDER      the pages of man
 
 local here = arg[0]:match("^(.*)/") or "."
@@ -149,10 +149,8 @@ local commands = {
       if entry.example then spill(path, example_of(entry)) end
     end
   end,
-  text = function(language)
-    io.write(writer.text(entries, language == "zh" and zh().names or nil))
-  end,
-  c = function(name) io.write(writer.c(name, io.read("a"))) end,
+  text = function() io.write(writer.text(entries, zh().names)) end,
+  c = function(path) spill(path, writer.c(io.read("a"))) end,
   man = function(folder)
     local header = assert(slurp(here .. "/../../runtime/base/version.h"))
     local date = header:match('AF_VERSION_DATE "(.-)"')

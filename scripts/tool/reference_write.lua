@@ -99,24 +99,25 @@ local function plain(entry, texts)
   return table.concat(out, "\n") .. "\n"
 end
 
----What `afrun help` prints: names and texts, one after the other.
+---What `afrun help` prints: name, text and Chinese text, one after the other.
 ---@param entries Entry[]
----@param texts? table<string, string>  the Chinese ones
+---@param texts table<string, string>  the Chinese ones
 function writer.text(entries, texts)
   local out = {}
   for _, entry in ipairs(entries) do
-    out[#out + 1] = entry.name .. "\0" .. plain(entry, texts) .. "\0"
+    out[#out + 1] = ("%s\0%s\0%s\0"):format(entry.name, plain(entry), plain(entry, texts))
   end
   return table.concat(out) .. "\0"
 end
 
----Bytes as a C array.
-function writer.c(name, bytes)
-  local out = { '#include "cli/reference.h"\n\nconst unsigned char ', name, "[] = {" }
+---That, packed by gzip, as a C file.
+function writer.c(bytes)
+  local out = { '#include "cli/reference.h"\n\nconst unsigned char af_reference_packed[] = {' }
   for i = 1, #bytes do
     out[#out + 1] = ((i % 24 == 1) and "\n    " or "") .. bytes:byte(i) .. ","
   end
-  return ("%s\n};\nconst unsigned int %s_len = %d;\n"):format(table.concat(out), name, #bytes)
+  return ("%s\n};\nconst unsigned int af_reference_packed_len = %d;\n"):format(table.concat(out),
+    #bytes)
 end
 
 -- Pages of man. ----------------------------------------------------------------------------------
