@@ -11,9 +11,6 @@ local function need_task(task_id)
 end
 
 ---Tells whether local data passed validation. No effect in mock.
----@param task_id string
----@param verified boolean
----@param cause? string
 function BassProxy:notify_dataset_state(task_id, verified, cause)
   need_task(task_id)
   if type(verified) ~= "boolean" then
@@ -25,9 +22,6 @@ function BassProxy:notify_dataset_state(task_id, verified, cause)
 end
 
 ---Asks to start a task from an uploaded bundle. No effect in mock, and true.
----@param task_id string
----@param file_key string
----@return boolean
 function BassProxy:launch_task(task_id, file_key)
   need_task(task_id)
   if type(file_key) ~= "string" then

@@ -53,8 +53,6 @@ local function declare(name, fields, predefined, level)
 end
 
 ---Declares an event type.
----@param name string  its `type` on the wire
----@param fields? table<string, any>  field names and their types
 function event.event(name, fields)
   return declare(name, fields, false, 2)
 end

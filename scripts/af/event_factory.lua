@@ -12,8 +12,6 @@ local function make(events)
 end
 
 ---A factory with more event types. Of two with one name the later one counts.
----@param list table  event types
----@param options? { keep?: boolean }  keep = false: without those that were there
 function methods:extend(list, options)
   if type(list) ~= "table" then
     error("extend: expected a list of event types, got a " .. type(list), 2)
@@ -34,8 +32,6 @@ function methods:extend(list, options)
 end
 
 ---The event that a contract's content describes, or nil and why not.
----@param kind string?  its type
----@param content string  JSON
 function methods:read(kind, content)
   local class = kind and self.events[kind]
   if class == nil then
@@ -44,8 +40,6 @@ function methods:read(kind, content)
   return host.event_read(class, content)
 end
 
----@param contract table  a contract's content
----@return table event  raises if it is none that is registered, or does not validate
 function methods:contract_to_event(contract)
   local class = type(contract) == "table" and self.events[contract.type]
   if not class then
@@ -55,8 +49,6 @@ function methods:contract_to_event(contract)
   return class.contract_to_event(contract)
 end
 
----@param event table
----@return table contract
 function methods:event_to_contract(event)
   return host.event_class(event).event_to_contract(event)
 end

@@ -5,7 +5,6 @@ local files = {}
 local function content_mark() end -- nothing that a script could write to
 
 ---Bytes in memory, to be uploaded as a file.
----@param bytes string
 function files.content(bytes)
   if type(bytes) ~= "string" then
     error("af.content: expected a string of bytes, got a " .. type(bytes), 2)
@@ -31,9 +30,6 @@ function files.upload(task, source, persistent, name, level)
 end
 
 ---Reads back what a URL names.
----@param url string
----@param options? { path?: string, sha256?: string, max_bytes?: integer, timeout?: number }
----@return string bytes  or the path that it was written to
 function files.download(url, options)
   options = options or {}
   if type(url) ~= "string" then

@@ -73,8 +73,6 @@ for name, class_of in pairs(classes) do
 end
 
 ---Raises where a protocol's expectation is broken; the error names the caller's line.
----@param condition any
----@param message? string
 function af.expect(condition, message)
   if not condition then
     error("expectation broken: " .. tostring(message or "(no message)"), 2)
@@ -83,7 +81,6 @@ function af.expect(condition, message)
 end
 
 ---Waits, in a sequential script.
----@param seconds number
 function af.sleep(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 31536000) then
     error("af.sleep: expected 0 to 31536000 seconds, got " .. tostring(seconds), 2)

@@ -36,17 +36,14 @@ function mock.mock_context(options, fn)
   return leave(fn())
 end
 
----@return boolean
 function mock.is_mock_mode()
   return host.call("whoami", {}).mock
 end
 
----@return string?
 function mock.mock_node_id()
   return host.call("whoami", {}).id
 end
 
----@return string[]
 function mock.mock_nodes()
   return host.call("whoami", {}).nodes
 end

@@ -20,15 +20,11 @@ local Placed = {}
 local At = {}
 
 ---A part's state by the name that the flow's role has it under.
----@param name string
----@return string
 function At.state(self, name)
   return self.prefix == "" and name or self.prefix .. "." .. name
 end
 
 ---What the part keeps of a party: a table of its own in the party's data.
----@param party table  or a party in the world
----@return table
 function At.data(self, party)
   local data = party.data
   for _, key in ipairs(self.path) do
@@ -38,9 +34,6 @@ function At.data(self, party)
 end
 
 ---A parameter: a value, or what the flow's function(party) gives. It is validated at each use.
----@param party table
----@param name string
----@return any
 function At.param(self, party, name)
   local of = self.part.records[name] -- a record of it alone, which knows what may be absent
   if of == nil then
@@ -57,8 +50,6 @@ function At.param(self, party, name)
 end
 
 ---The flow's name of the role that plays one of the part's.
----@param name string
----@return string
 function At.role(self, name)
   if self.part.roles[name] == nil then
     error(("part '%s' has no role '%s'%s"):format(self.part.name, tostring(name),
@@ -85,15 +76,11 @@ local function leave(self, party, way, value, otherwise)
 end
 
 ---Leaves the part, which is done: what a handler returns.
----@param party table
----@param result? any
 function At.done(self, party, result)
   return leave(self, party, "done", result, host.done)
 end
 
 ---Leaves the part, which has failed: what a handler returns.
----@param party table
----@param reason string
 function At.failed(self, party, reason)
   return leave(self, party, "failed", reason, host.fail)
 end
@@ -171,8 +158,6 @@ local function place(self, role, given)
 end
 
 ---Declares a part. Its roles are called with the parameters where a flow plays them.
----@param definition table  see the description of parts
----@return table part  part.ROLE { parameters …, done =, failed = } stands among a role's states
 function part.part(definition)
   check(definition)
   local params = definition.params or {}

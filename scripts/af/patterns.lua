@@ -142,27 +142,10 @@ local function make_gather(options, line)
   return setmetatable(state, { line = line, targets = targets })
 end
 
----@class af.GatherOptions
----@field from string[]|fun(party: table): string[]  who is asked
----@field ask? fun(party: table, ids: string[], try: integer): table?  one event for all; nil: it
----  has sent itself
----@field answer table  an event type, or a list of them
----@field who? fun(event: table, from: string): string  whose answer it is; absent: the sender's
----@field accept? fun(party: table, event: table): boolean  whether it is of this round
----@field take? fun(party: table, id: string, event: table)
----@field need? integer|fun(party: table): integer  absent: all
----@field every number|fun(party: table): number  seconds
----@field tries? integer|fun(party: table): integer  absent: 1
----@field done string|fun(party: table, ids: string[], missing: string[]): any
----@field short? string|fun(party: table, ids: string[], missing: string[]): any  absent: it fails
----@field more? table  further keys of the state
-
 ---A state that asks all of `from` who have not answered, every `every` seconds, `tries` times. It
 ---is left by `done` when all have answered, or when `need` have and the tries are over; else by
 ---`short`. It counts who has answered, not answers. Entered other than by its own retry it starts
 ---afresh.
----@param options af.GatherOptions
----@return table state
 function patterns.gather(options)
   check_options("gather", options, gather_kinds)
   return make_gather(options, host.caller_line(2))
@@ -175,9 +158,6 @@ local ask_kinds = {
 }
 
 ---A gather of one: asks `to` with what say(party) gives, until it answers or the tries are over.
----@param options { to: string|fun(party: table): string, say: fun(party: table): table?,
----  answer: table, every: number, done: string|function } and what af.GatherOptions has besides
----@return table state
 function patterns.ask(options)
   check_options("ask", options, ask_kinds)
   return make_gather({
@@ -201,9 +181,6 @@ local suspect_kinds = {
 ---Heartbeats and suspicion, for a role's `always`: every `every` seconds the party tells all
 ---others (or `who`) that it lives, and who has not been heard of for `after` seconds is given to
 ---suspected(party, id), once until it is heard of again; what that returns is the next state.
----@param options { every: number, after: number, who?: string[]|fun(party: table): string[],
----  suspected: fun(party: table, id: string): any, more?: table }
----@return table always
 function patterns.suspect(options)
   check_options("suspect", options, suspect_kinds)
   local limit = math.max(1, options.after // options.every)

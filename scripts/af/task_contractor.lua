@@ -8,7 +8,6 @@ local TaskContractor = class.new {
   CHANNEL = "federated",
 }
 
----@param task_id string
 function TaskContractor:init(task_id)
   if type(task_id) ~= "string" or task_id == "" then
     error("a contractor needs a task ID, got " .. tostring(task_id), 4)
@@ -23,22 +22,16 @@ local function check_self(self, method)
   end
 end
 
----@return string[]  the task's members
 function TaskContractor:query_nodes()
   check_self(self, "query_nodes")
   return (host.call("nodes", { task = self.task_id }))
 end
 
----@param source any  a path, or af.content(bytes)
----@param persistent? boolean  keep it beyond the task (ignored in mock)
----@param upload_name? string
----@return string url
 function TaskContractor:upload_file(source, persistent, upload_name)
   check_self(self, "upload_file")
   return files.upload(self.task_id, source, persistent, upload_name, 2)
 end
 
----@param percent integer  0 to 100
 function TaskContractor:report_progress(percent)
   check_self(self, "report_progress")
   if math.type(percent) ~= "integer" or percent < 0 or percent > 100 then

@@ -62,9 +62,6 @@ local function publish(self, targets, event, title)
 end
 
 ---Sends an event.
----@param targets string|string[]  node IDs, or EVERYONE
----@param event table
----@return string uuid  the contract's
 function TaskMessageContractor:new_contract(targets, event)
   check_self(self, "new_contract")
   return publish(self, targets, event, "task_inside")
@@ -109,8 +106,6 @@ end
 ---`for event, info in contractor:contract_events { timeout = 30 } do`.
 ---timeout: seconds from now; 0 or absent: for ever. types: only events of these types, except: none
 ---of these; others stay where they are, for the next loop.
----@param options? { timeout?: number, types?: table, except?: table }
----@return fun(): table?, table?
 function TaskMessageContractor:contract_events(options)
   check_self(self, "contract_events")
   check_options(options)
@@ -144,10 +139,6 @@ function TaskMessageContractor:contract_events(options)
 end
 
 ---Asks to send data: with opts.file_url through a shared file, with opts.public_key directly.
----@param source string
----@param target string|string[]
----@param opts { file_url?: string, public_key?: string }
----@return string session_id
 function TaskMessageContractor:apply_sending_data(source, target, opts)
   check_self(self, "apply_sending_data")
   opts = opts or {}
@@ -169,10 +160,6 @@ function TaskMessageContractor:apply_sending_data(source, target, opts)
   return session_id
 end
 
----@param target string  who applied
----@param session_id string
----@param rejecter string
----@param cause? string
 function TaskMessageContractor:deny_sending_data(target, session_id, rejecter, cause)
   check_self(self, "deny_sending_data")
   publish(self, target, predefined.DenySendingData {
@@ -180,9 +167,6 @@ function TaskMessageContractor:deny_sending_data(target, session_id, rejecter, c
   }, "task_inside")
 end
 
----@param target string  who applied
----@param session_id string
----@param opts? { port?: string, public_key?: string, receiver?: string }
 function TaskMessageContractor:accept_sending_data(target, session_id, opts)
   check_self(self, "accept_sending_data")
   opts = opts or {}
@@ -208,8 +192,6 @@ local function upload_result(self, receivers, file, file_type)
 end
 
 ---Uploads a report and tells the receivers. A missing file is an error; nil: there is none.
----@param receivers string|string[]
----@param file any  a path, af.content(bytes) or nil
 function TaskMessageContractor:upload_metric_report(receivers, file)
   check_self(self, "upload_metric_report")
   upload_result(self, receivers, file, "report")
@@ -222,9 +204,6 @@ function TaskMessageContractor:upload_model(receivers, file)
 end
 
 ---The older call for both.
----@param aggregator string
----@param model_file any
----@param report_file any
 function TaskMessageContractor:upload_task_achivement(aggregator, model_file, report_file)
   check_self(self, "upload_task_achivement")
   self:upload_model(aggregator, model_file)
@@ -234,7 +213,6 @@ end
 TaskMessageContractor.upload_task_achievement = TaskMessageContractor.upload_task_achivement
 
 ---Tells all parties, this one included, that the task is over.
----@param result boolean
 function TaskMessageContractor:notify_task_completion(result)
   check_self(self, "notify_task_completion")
   publish(self, "*", predefined.NoticeTaskCompletion { result = result }, "task_finish")

@@ -106,8 +106,6 @@ host.set_type_call(function(of, options)
   return make(kind, options)
 end)
 
----@param item any  the type of each item
----@param options? { min_length?: integer, max_length?: integer }
 function types.list(item, options)
   if host.again() then
     return types.any
@@ -121,7 +119,6 @@ function types.list(item, options)
   }
 end
 
----@param item any  the type of each value; keys are strings
 function types.map(item)
   if host.again() then
     return types.any
@@ -153,7 +150,6 @@ function types.fields(what, fields, level, lacks)
   }
 end
 
----@param fields table<string, any>
 function types.record(fields)
   if host.again() then
     return types.any
@@ -161,7 +157,6 @@ function types.record(fields)
   return types.fields("af.record", fields, 2, "this record has no field")
 end
 
----@param choices string[]
 function types.one_of(choices)
   if host.again() then
     return types.any
@@ -182,8 +177,6 @@ function types.one_of(choices)
 end
 
 ---A field that may be absent; then it has the default, or is nil.
----@param of any
----@param default? any
 function types.optional(of, default)
   if host.again() then
     return types.any
