@@ -82,29 +82,35 @@ static void print_wrapped(FILE *out, const char *text, int at, int indent, int c
         fputc('\n', out);
         at = 0;
     }
-    bool first = true, blank = false; /* of the line; before the word */
+    bool first = true; /* of the line */
+    int blanks = 0;    /* before the word: columns stay */
+    int left = indent; /* where a line goes on: at the last column, if it has such */
     while (*text != '\0') {
         if (*text == ' ' || *text == '\n') {
+            blanks++;
             if (*text == '\n') {
                 fputc('\n', out);
-                at = 0;
+                at = blanks = 0;
                 first = true;
+                left = indent;
             }
             text++;
-            blank = true;
             continue;
         }
         size_t len = word_len(text);
         int word = text_columns(text, len);
-        if (!first && at + blank + word > columns) {
+        if (!first && at + blanks + word > columns) {
             fputc('\n', out);
-            at = 0;
+            at = blanks = 0;
             first = true;
         }
-        int gap = first ? indent - at : blank;
+        int gap = first ? left - at + blanks : blanks;
         fprintf(out, "%*s%.*s", gap, "", (int)len, text);
+        if (!first && blanks > 1)
+            left = at + gap;
         at += gap + word;
-        first = blank = false;
+        first = false;
+        blanks = 0;
         text += len;
     }
     fputc('\n', out);

@@ -64,6 +64,8 @@ else
     ok "fish completes # SKIP there is no fish"
 fi
 
+expect_output "  retry TASK                      give a held party its event again" "$AFRUN" help ctl
+
 # ---- In Chinese, where the language is. ----
 expect_output "运行流程或顺序脚本" env LC_ALL=zh_CN.UTF-8 "$PROGRAM" --help
 expect_output "用法：afrun check" env LC_ALL= LC_MESSAGES=zh_CN.UTF-8 "$PROGRAM" help check
