@@ -12,6 +12,7 @@
 #define COLUMNS_MAX 100 /* longer lines are hard to read */
 #define COLUMNS_DEFAULT 80
 #define INDENT_MIN 12       /* of the help of options */
+#define LINE_BYTES_MAX 2048 /* of a description */
 #define LEFT_COLUMNS_MAX 32 /* of names; the help of a longer one begins on a line of its own */
 
 static int columns_within(FILE *out, int least, int most)
@@ -137,6 +138,17 @@ static void print_option(FILE *out, const struct af_opt *opt, int indent, int co
     print_wrapped(out, af_opts_say(opt->help), left_columns(opt), indent, columns);
 }
 
+/* A text of several lines, each in the language of help. */
+static void print_lines(FILE *out, const char *text, int columns)
+{
+    for (const char *end; text != NULL; text = *end == '\0' ? NULL : end + 1) {
+        char line[LINE_BYTES_MAX];
+        end = text + strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
+        print_wrapped(out, af_opts_say(line), 0, 0, columns);
+    }
+}
+
 static bool same_section(const struct af_opt *a, const struct af_opt *b)
 {
     return a->section == b->section ||
@@ -154,7 +166,7 @@ void af_opts_help(FILE *out, const struct af_opts_command *command, int columns)
     fprintf(out, "%safrun %s %s\n", af_opts_say("usage: "), command->name, command->arguments);
     if (command->description != NULL) {
         fputc('\n', out);
-        print_wrapped(out, af_opts_say(command->description), 0, 0, columns);
+        print_lines(out, command->description, columns);
     }
     for (const struct af_opt *opt = command->opts; opt->name != NULL; opt++) {
         if (opt == command->opts || !same_section(opt, opt - 1))

@@ -236,41 +236,45 @@ static const struct {
      "所写的内容：谁向谁发了什么、状态、故障、发现的问题。`-` 表示读标准输入。"},
     {"Walks every order of messages, losses, duplicates, crashes and timeouts within the given "
      "bounds, and tells what can go wrong, by the shortest run: a broken invariant, a handler that "
-     "raises, af.fail, an unexpected event, stuck parties, no way left to the end.\n\nExit status: "
-     "0 no violation was found; 1 one was; 2 the command line or the flow file is wrong; 3 the "
-     "trace cannot be written; 130 interrupted before one was found. The last line says whether "
-     "the answer is exhaustive.",
+     "raises, af.fail, an unexpected event, stuck parties, no way left to the end.",
      "在给定的界限内走遍消息、丢失、重复、崩溃和超时的每一种顺序，并以最短的运行说明会出什么错：不"
-     "变式被破坏、处理函数报错、af.fail、意外的事件、参与方卡住、再也无法结束。\n\n退出状态：0 "
-     "没有发现违反；1 发现了；2 命令行或流程文件有误；3 轨迹无法写入；130 "
+     "变式被破坏、处理函数报错、af.fail、意外的事件、参与方卡住、再也无法结束。"},
+    {"Exit status: 0 no violation was found; 1 one was; 2 the command line or the flow file is "
+     "wrong; 3 the trace cannot be written; 130 interrupted before one was found. The last line "
+     "says whether the answer is exhaustive.",
+     "退出状态：0 没有发现违反；1 发现了；2 命令行或流程文件有误；3 轨迹无法写入；130 "
      "在发现之前被中断。最后一行说明结果是否穷尽。"},
-    {"  launch FLOW --task T --role R   start a party of a flow of the node's folder\n  status "
-     "[TASK]                   what each party is at: waiting for what, from whom\n  reload FLOW "
-     "[--dry-run]         bring its parties to the version in the folder, all or none\n  rollback "
-     "FLOW [--dry-run]       bring them back to the version before\n  retry TASK                   "
-     "   give a held party its event again\n  again TASK                      have what it could "
-     "not read handed out again\n  stop TASK                       end a party; the others are "
-     "told that it failed\n  forget TASK                     remove a party that has ended, with "
-     "its journal and log\n  backup FILE                     copy what the node keeps, while it "
-     "runs\n  log TASK [-f]                   what its party logged\n  trace TASK [-o FILE]        "
-     "    its journal as a trace, for afrun chart",
-     "  launch FLOW --task T --role R   启动节点目录中某个流程的一个参与方\n  status [TASK]        "
-     "           每个参与方的状况：在等谁的什么\n  reload FLOW [--dry-run]         "
-     "全部升级到目录中的版本，否则一个也不升级\n  rollback FLOW [--dry-run]       退回之前的版本\n "
-     " retry TASK                      把事件再次交给挂起的参与方\n  again TASK                    "
-     "  重新投递它读不了的消息\n  stop TASK                       "
-     "结束一个参与方；其他各方会得知它失败\n  forget TASK                     "
-     "删除已结束的参与方及其记录和日志\n  backup FILE                     "
-     "在节点运行时复制它保存的内容\n  log TASK [-f]                   参与方的日志\n  trace TASK "
-     "[-o FILE]            把它的记录写成轨迹，供 afrun chart 使用"},
+    {"  launch FLOW --task T --role R   start a party of a flow of the node's folder",
+     "  launch FLOW --task T --role R   启动节点目录中某个流程的一个参与方"},
+    {"  status [TASK]                   what each party is at: waiting for what, from whom",
+     "  status [TASK]                   每个参与方的状况：在等谁的什么"},
+    {"  reload FLOW [--dry-run]         bring its parties to the version in the folder, all or "
+     "none",
+     "  reload FLOW [--dry-run]         全部升级到目录中的版本，否则一个也不升级"},
+    {"  rollback FLOW [--dry-run]       bring them back to the version before",
+     "  rollback FLOW [--dry-run]       退回之前的版本"},
+    {"  retry TASK                      give a held party its event again",
+     "  retry TASK                      把事件再次交给挂起的参与方"},
+    {"  again TASK                      have what it could not read handed out again",
+     "  again TASK                      重新投递它读不了的消息"},
+    {"  stop TASK                       end a party; the others are told that it failed",
+     "  stop TASK                       结束一个参与方；其他各方会得知它失败"},
+    {"  forget TASK                     remove a party that has ended, with its journal and log",
+     "  forget TASK                     删除已结束的参与方及其记录和日志"},
+    {"  backup FILE                     copy what the node keeps, while it runs",
+     "  backup FILE                     在节点运行时复制它保存的内容"},
+    {"  log TASK [-f]                   what its party logged",
+     "  log TASK [-f]                   参与方的日志"},
+    {"  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
+     "  trace TASK [-o FILE]            把它的记录写成轨迹，供 afrun chart 使用"},
     {"Makes the folder NAME with NAME.lua, NAME_test.lua, README.md and .luarc.json, which tells "
      "an editor where the library is. The flow runs, checks and passes its tests as it is. A "
-     "folder that is there is left alone (exit status 2).\n\n--from: states, two roles with states "
-     "of their own; ask and gather, the patterns of these names; part, for other flows to build "
-     "on; sequential, roles as plain functions.",
+     "folder that is there is left alone (exit status 2).",
      "新建目录 NAME，其中有 NAME.lua、NAME_test.lua、README.md，以及告诉编辑器库在哪里的 "
-     ".luarc.json。生成的流程可以直接运行、检查并通过测试。已有的目录不会改动（退出状态 "
-     "2）。\n\n--from：states 为两个各有状态的角色；ask 与 gather 为同名的状态生成器；part "
+     ".luarc.json。生成的流程可以直接运行、检查并通过测试。已有的目录不会改动（退出状态 2）。"},
+    {"--from: states, two roles with states of their own; ask and gather, the patterns of these "
+     "names; part, for other flows to build on; sequential, roles as plain functions.",
+     "--from：states 为两个各有状态的角色；ask 与 gather 为同名的状态生成器；part "
      "为供其他流程使用的子协议；sequential 为普通函数形式的角色。"},
     {"Runs the parties of this node's tasks, each flow in a jailed worker process, and goes on "
      "with all of them after a crash. Parties are launched and looked at by `afrun ctl`. What "
@@ -285,18 +289,19 @@ static const struct {
      "1）。没有指明流程时，在轨迹旁边、当前目录和 flows/ 中寻找。"},
     {"With --mock: runs all parties of a flow in this process, on a virtual clock, from a seed; "
      "the same flow, seed and options give the same run on every machine. A file without `return "
-     "af.flow{…}` is a sequential script: it is one party; several scripts run together.\n\nWith "
-     "--bus: runs one party for real, on a transport; the others are other processes, on this "
-     "machine or on others.\n\nExit status: 0 all parties ended well; 1 the flow failed; 2 the "
-     "command line or the flow file is wrong; 3 the transport or a file failed; 130 interrupted.",
+     "af.flow{…}` is a sequential script: it is one party; several scripts run together.",
      "用 "
      "--"
      "mock：在本进程中以虚拟时钟、由一个种子运行流程的所有参与方；流程、种子和选项相同，则在任何机"
      "器上的运行都相同。没有 `return af.flow{…}` "
-     "的文件是顺序脚本：它是一个参与方；若干脚本可以一起运行。\n\n用 "
-     "--"
-     "bus：在某种传输方式上真实运行一个参与方；其他参与方是本机或其他机器上的其他进程。\n\n退出状态"
-     "：0 所有参与方正常结束；1 流程失败；2 命令行或流程文件有误；3 传输或文件出错；130 被中断。"},
+     "的文件是顺序脚本：它是一个参与方；若干脚本可以一起运行。"},
+    {"With --bus: runs one party for real, on a transport; the others are other processes, on this "
+     "machine or on others.",
+     "用 --bus：在某种传输方式上真实运行一个参与方；其他参与方是本机或其他机器上的其他进程。"},
+    {"Exit status: 0 all parties ended well; 1 the flow failed; 2 the command line or the flow "
+     "file is wrong; 3 the transport or a file failed; 130 interrupted.",
+     "退出状态：0 所有参与方正常结束；1 流程失败；2 命令行或流程文件有误；3 传输或文件出错；130 "
+     "被中断。"},
     {"Serves the federated-service API of the platform over a bus, so that parties, and the "
      "platform's own clients, exchange contracts and files. Secrets are in files, never on the "
      "command line. Beyond this machine it listens only if callers have tokens or certificates.",
@@ -305,12 +310,13 @@ static const struct {
      "只有当调用者使用令牌或证书时，才监听本机以外的地址。"},
     {"Runs the files called *_test.lua below the folders (default: here), and the files that are "
      "named. Such a file requires \"af.test\": a party by itself that is given events, whole "
-     "simulated runs, and checks.\n\nEach file runs in a Lua state of its own. The result is told "
-     "as TAP, version 14. Exit status: 0 all have passed; 1 one has failed; 2 the command line is "
-     "wrong, or there are no tests; 130 interrupted.",
+     "simulated runs, and checks.",
      "运行各目录之下（缺省：当前目录）名为 *_test.lua 的文件，以及直接指明的文件。这种文件引入 "
-     "\"af.test\"：单独一个收到事件的参与方、整次模拟运行、检查。\n\n每个文件在自己的 Lua "
-     "状态中运行。结果以 TAP 第 14 版输出。退出状态：0 全部通过；1 有失败；2 "
+     "\"af.test\"：单独一个收到事件的参与方、整次模拟运行、检查。"},
+    {"Each file runs in a Lua state of its own. The result is told as TAP, version 14. Exit "
+     "status: 0 all have passed; 1 one has failed; 2 the command line is wrong, or there are no "
+     "tests; 130 interrupted.",
+     "每个文件在自己的 Lua 状态中运行。结果以 TAP 第 14 版输出。退出状态：0 全部通过；1 有失败；2 "
      "命令行有误或没有测试；130 被中断。"},
     {"afrun runs multi-party protocols written as Lua state machines.",
      "afrun 运行写成 Lua 状态机的多方协议。"},
@@ -343,14 +349,16 @@ static const struct {
      "handled (unhandled), data that are read and never written (unwritten), states that ask and "
      "wait without an end (endless-wait), sums of floats in the order of arrival (arrival-order), "
      "secrets that are sent as they are (secret), lists in the data that only grow (growth), and "
-     "math.random for a key (random-key).\n\nThe flow is loaded, not run. A comment on a finding's "
-     "line allows it: `-- lint: allow growth`. Exit status: 0 nothing was found; 1 something was; "
-     "2 the command line or the flow file is wrong.",
+     "math.random for a key (random-key).",
      "寻找无法进入的状态（unentered）、从不发送（unsent）或从不处理（unhandled）的事件、只读不写的"
      "数据（unwritten）、询问后无止境等待的状态（endless-wait）、按到达顺序累加的浮点数（arrival-"
      "order）、明文发送的秘密（secret）、只增不减的列表（growth），以及用作密钥的 "
-     "math.random（random-key）。\n\n只加载流程，不运行。在所报的那一行写注释可以放行：`-- lint: "
-     "allow growth`。退出状态：0 没有发现；1 有发现；2 命令行或流程文件有误。"},
+     "math.random（random-key）。"},
+    {"The flow is loaded, not run. A comment on a finding's line allows it: `-- lint: allow "
+     "growth`. Exit status: 0 nothing was found; 1 something was; 2 the command line or the flow "
+     "file is wrong.",
+     "只加载流程，不运行。在所报的那一行写注释可以放行：`-- lint: allow growth`。退出状态：0 "
+     "没有发现；1 有发现；2 命令行或流程文件有误。"},
     {"show results as they are, not only their types and sizes",
      "显示结果的原样，而不只是类型和大小"},
     {"how long a program takes (af.process.run), of a role or of all (default: no time)",
@@ -396,6 +404,31 @@ static const struct {
     {"say what is in a store's file, and whether it is whole",
      "说明存储文件里有什么，以及是否完好"},
     {"put a copy of a store back", "把存储的副本放回去"},
+    {"Walks every order of messages, losses, duplicates, crashes and timeouts within the given "
+     "bounds, and tells what can go wrong, by the shortest run: a broken invariant or monitor, a "
+     "handler that raises, af.fail, an unexpected event, stuck parties, a property over time that "
+     "need not come true, no way left to the end.",
+     "在给定的界限内走遍消息、丢失、重复、崩溃和超时的每一种顺序，并以最短的运行说明会出什么错：不"
+     "变式或监视器被破坏、处理函数报错、af."
+     "fail、意外的事件、参与方卡住、关于时间的性质不必成立、再也无法结束。"},
+    {"  send TASK EVENT [JSON]          give a party an event from outside, with these fields",
+     "  send TASK EVENT [JSON]          从外部给参与方一个事件及其字段"},
+    {"  pause TASK                      have a party take nothing, until it goes on",
+     "  pause TASK                      让参与方暂停，不处理任何东西"},
+    {"  resume TASK                     have it go on",
+     "  resume TASK                     让它恢复"},
+    {"  support FILE                    write its status, versions and sizes, without contents",
+     "  support FILE                    写出状态、版本与大小，不含内容"},
+    {"write status, versions and sizes into a new file, without contents",
+     "把状态、版本与大小写进新文件，不含内容"},
+    {"have a paused party go on", "让暂停的参与方恢复"},
+    {"STATE is what `afrun run --state FILE` or a node (its node.db) has kept: the journal of each "
+     "party is fed, in its order, to a party in this process, and its states, data and sends are "
+     "compared. It runs the code that is kept with it, unless a flow is named.",
+     "STATE 是 `afrun run --state FILE` 或节点（其 "
+     "node."
+     "db）保存的内容：把每个参与方的记录按顺序交给本进程中的一个参与方，并比较状态、数据和发送。除"
+     "非指明流程，否则运行与之一起保存的代码。"},
 };
 
 bool af_opts_speak_chinese(void)
