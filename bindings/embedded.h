@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 struct af_embedded {
-    const char *name; /* as in require(): "af.event" */
-    const unsigned char *bytes;
+    const char *name;           /* as in require(): "af.event" */
+    const unsigned char *bytes; /* bytecode, as it is or packed (base/packed.h) */
     size_t len;
 };
 

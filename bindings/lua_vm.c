@@ -6,6 +6,7 @@
 #include "embedded.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "base/packed.h"
 #include "base/pool.h"
 
 #include <signal.h>
@@ -381,7 +382,13 @@ void af_vm_push_embedded(lua_State *L, const char *name)
     const struct af_embedded *script = find_embedded(name);
     if (script == NULL)
         luaL_error(L, "module '%s' is not part of the library", name);
-    if (luaL_loadbufferx(L, (const char *)script->bytes, script->len, name, "b") != LUA_OK)
+    size_t len = script->len;
+    char *unpacked =
+        af_packed_is(script->bytes, len) ? af_packed_read(script->bytes, script->len, &len) : NULL;
+    int status = luaL_loadbufferx(L, unpacked != NULL ? unpacked : (const char *)script->bytes, len,
+                                  name, "b");
+    free(unpacked);
+    if (status != LUA_OK)
         lua_error(L);
 }
 

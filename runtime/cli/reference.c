@@ -2,14 +2,11 @@
 #include "cli/reference.h"
 
 #include "base/failure.h"
-#include "base/mem.h"
 #include "base/near.h"
+#include "base/packed.h"
 #include "cli/opts.h"
 
-#include <assert.h>
-#include <stdint.h>
 #include <string.h>
-#include <zlib.h>
 
 /* Name, text and Chinese text, name …; an empty name ends it. Kept until the program ends. */
 static const char *reference(void)
@@ -17,18 +14,8 @@ static const char *reference(void)
     static char *text;
     if (text != NULL)
         return text;
-    const unsigned char *end = af_reference_packed + af_reference_packed_len;
-    uInt size = (uInt)end[-4] | (uInt)end[-3] << 8 | (uInt)end[-2] << 16 | (uInt)end[-1] << 24;
-    text = af_mem_zero(size, 1);
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)af_reference_packed,
-                       .avail_in = af_reference_packed_len,
-                       .next_out = (Bytef *)text,
-                       .avail_out = size};
-    int status = inflateInit2(&stream, MAX_WBITS + 16);
-    status = status == Z_OK ? inflate(&stream, Z_FINISH) : status;
-    assert(status == Z_STREAM_END);
-    (void)status;
-    inflateEnd(&stream);
+    size_t size;
+    text = af_packed_read(af_reference_packed, af_reference_packed_len, &size);
     return text;
 }
 

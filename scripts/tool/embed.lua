@@ -2,11 +2,21 @@
 ---
 --- Run by make. Each script is compiled to bytecode, which loads several times faster than source.
 --- Of the library line numbers are kept, so that an error in it names its line; of what shapes
---- texts (tool.…) they are left out, as they are half of it.
+--- texts (tool.…) they are left out, as they are half of it, and what is left is packed by gzip.
 
 local root, out_name = arg[1], arg[2]
 local out = assert(io.open(out_name, "wb"))
 out:write('#include "embedded.h"\n\n')
+
+local function pack(bytes)
+  local path = out_name .. ".packing"
+  local file = assert(io.open(path, "wb"))
+  file:write(bytes)
+  file:close()
+  local packed = assert(io.popen("gzip -9nc <'" .. path .. "'")):read("a")
+  os.remove(path)
+  return packed
+end
 
 local rows = {}
 for i = 3, #arg do
@@ -14,7 +24,9 @@ for i = 3, #arg do
   local name = path:sub(#root + 2, -5):gsub("/", ".")
   local source = assert(io.open(path, "rb")):read("a")
   local chunk = assert(load(source, "@" .. name:gsub("%.", "/") .. ".lua", "t"))
-  local bytes = string.dump(chunk, name:find("^tool%.") ~= nil)
+  local shapes_texts = name:find("^tool%.") ~= nil
+  local bytes = string.dump(chunk, shapes_texts)
+  if shapes_texts then bytes = pack(bytes) end
   out:write(("static const unsigned char script_%d[] = {"):format(i))
   for k = 1, #bytes do
     out:write((k % 24 == 1) and "\n    " or "", bytes:byte(k), ",")
