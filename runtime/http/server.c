@@ -97,6 +97,15 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
         af_http_peer_started(server, connection, context);
     else if (*context != NULL)
         af_http_peer_ended(server, *context);
+    bool is_full = server->peer_count >= server->connections_max;
+    if (is_full && !server->told_full)
+        af_log(
+            AF_LOG_WARNING,
+            "%zu connections are open, as many as may be (see `ulimit -n`); others wait until one "
+            "ends",
+            server->peer_count);
+    server->told_full =
+        is_full || (server->told_full && server->peer_count > server->connections_max / 2);
 }
 
 static void log_message(void *arg, const char *format, va_list args)

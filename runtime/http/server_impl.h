@@ -44,6 +44,7 @@ struct af_http_server {
     char *certificate, *key, *client_ca; /* the files' contents */
     struct http_peer_list lists[PEERS_LISTS];
     size_t peer_count, connections_max;
+    bool told_full;       /* that there are as many as may be */
     int64_t body_bytes;   /* of all bodies that are in memory */
     int64_t answer_bytes; /* of all answers that are in memory */
     uint64_t step_count;  /* what the library has done, seen by its calls of us */

@@ -8,7 +8,6 @@
 #include "base/metrics.h"
 #include "loop/loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -122,7 +121,7 @@ static void *run(void *arg)
             if (ready < 0)
                 continue; /* a signal */
             if (fds[0].revents != 0 && read(group->event_fd, &events, sizeof events) < 0)
-                assert(errno == EAGAIN || errno == EINTR);
+                events = 0; /* a signal: it is read the next time */
             if (spec->woken != NULL)
                 spec->woken(spec->arg, fds[1].revents != 0, &over);
         }
@@ -133,8 +132,8 @@ static void *run(void *arg)
 static void wake(struct af_group *group)
 {
     uint64_t one = 1;
-    if (write(group->event_fd, &one, sizeof one) < 0)
-        assert(errno == EAGAIN); /* it is set already */
+    while (write(group->event_fd, &one, sizeof one) < 0 && errno == EINTR)
+        ; /* any other: it is set already */
 }
 
 /* ---- Jobs. ---- */

@@ -16,6 +16,7 @@
 #include "node/impl.h"
 
 #include "base/bounds.h"
+#include "base/log.h"
 #include "run/journal_trace.h"
 #include "json/json.h"
 #include "loop/loop.h"
@@ -48,6 +49,8 @@ struct af_node_control {
     int fd;
     char *path;
     struct af_node_connection *connections;
+    struct af_timer *again; /* when it is listened to again: no descriptor was left */
+    bool is_full;
 };
 
 /* ---- Connections. ---- */
@@ -441,12 +444,31 @@ static void read_more(void *arg)
 
 /* ---- The socket. ---- */
 
+static void accept_one(void *arg);
+
+static void listen_again(void *arg)
+{
+    struct af_node *node = arg;
+    node->control->again = NULL;
+    af_loop_watch(node->loop, node->control->fd, false, accept_one, node, NULL);
+}
+
 static void accept_one(void *arg)
 {
     struct af_node *node = arg;
     int fd = accept4(node->control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        if ((errno == EMFILE || errno == ENFILE) && !node->control->is_full)
+            af_log(AF_LOG_WARNING, "nobody can be answered at %s: %s (see `ulimit -n`)",
+                   node->control->path, strerror(errno));
+        if (errno == EMFILE || errno == ENFILE) { /* who waits there would be seen at once again */
+            node->control->is_full = true;
+            af_loop_unwatch(node->loop, node->control->fd);
+            node->control->again = af_timer_start(node->loop, AF_NODE_AGAIN_NS, listen_again, node);
+        }
         return;
+    }
+    node->control->is_full = false;
     struct af_node_connection *connection = af_mem_zero(1, sizeof *connection);
     connection->node = node;
     connection->fd = fd;
@@ -524,7 +546,9 @@ void af_node_control_close(struct af_node *node)
         connection_release(connection);
     }
     if (control->fd >= 0) {
-        af_loop_unwatch(node->loop, control->fd);
+        if (control->again == NULL)
+            af_loop_unwatch(node->loop, control->fd);
+        af_timer_cancel(control->again);
         close(control->fd);
     }
     if (control->path != NULL)
