@@ -55,6 +55,7 @@ static const struct af_opts_command row = {
     "  stop TASK                       end a party; the others are told that it failed\n"
     "  forget TASK                     remove a party that has ended, with its journal and log\n"
     "  backup FILE                     copy what the node keeps, while it runs\n"
+    "  support FILE                    write its status, versions and sizes, without contents\n"
     "  log TASK [-f]                   what its party logged\n"
     "  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
     opts};
@@ -80,6 +81,8 @@ static const struct page {
     {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", ""},
     {"ctl forget", "TASK [options]", "remove a party that has ended, with its journal and log", ""},
     {"ctl backup", "FILE [options]", "copy what the node keeps into a new file, while it runs", ""},
+    {"ctl support", "FILE [options]",
+     "write status, versions and sizes into a new file, without contents", ""},
     {"ctl log", "TASK [options]", "what its party logged", "follow"},
     {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output"},
 };

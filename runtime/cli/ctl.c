@@ -14,6 +14,7 @@
 #include "trace/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -362,6 +363,25 @@ static int backup(const struct af_ctl *ctl, const char *file, struct af_failure 
     return result;
 }
 
+/* What the node tells of itself, in a file that can be sent to somebody. */
+static int support(const struct af_ctl *ctl, const char *file, struct af_failure *why)
+{
+    struct af_buf answer = AF_BUF_EMPTY;
+    int result = ask_about(ctl, "support", NULL, 0, &answer, why);
+    int fd = result != 0 ? -1 : open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (result == 0 && (fd < 0 || !af_io_write_all(fd, answer.data, answer.len)))
+        result = af_failure_set(why, AF_FAILURE_TRANSPORT, file, "cannot be written: %s",
+                                strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    if (result == 0 && ctl->json)
+        print_answer("ctl-support", &answer);
+    else if (result == 0)
+        printf("%s: written; it holds names of tasks and nodes, and no contents\n", file);
+    af_buf_release(&answer);
+    return result;
+}
+
 static const struct {
     const char *name;
     const char *word; /* what it is about; NULL: it may be about all */
@@ -370,7 +390,7 @@ static const struct {
     {"launch", "flow", launch},     {"status", NULL, status},   {"reload", "flow", reload},
     {"rollback", "flow", rollback}, {"retry", "task", retry},   {"stop", "task", stop},
     {"log", "task", print_log},     {"trace", "task", trace},   {"again", "task", again},
-    {"forget", "task", forget},     {"backup", "file", backup},
+    {"forget", "task", forget},     {"backup", "file", backup}, {"support", "file", support},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)

@@ -6,6 +6,7 @@
  *     {"cmd":"retry"|"stop", "task"}
  *     {"cmd":"forget", "task"}                  one that has ended, with journal and log
  *     {"cmd":"backup", "file":path}             a copy of the store, while it is used
+ *     {"cmd":"support"}                         versions, sizes and status, without contents
  *     {"cmd":"again", "task"}                   {"ok", "count"} of dead letters
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
  *     {"cmd":"rollback", …}                     what reload.c did per party
@@ -17,6 +18,8 @@
 
 #include "base/bounds.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/version.h"
 #include "run/journal_trace.h"
 #include "json/json.h"
 #include "loop/loop.h"
@@ -24,6 +27,7 @@
 #include "base/near.h"
 #include "script/request.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <fcntl.h>
@@ -338,6 +342,47 @@ static void backup(struct af_node_connection *connection, const struct af_reques
                    &why);
 }
 
+static void append_sizes(struct af_buf *out, const char *folder, const char *below)
+{
+    struct af_buf path = AF_BUF_EMPTY;
+    af_buf_printf(&path, "%s/%s", folder, below);
+    DIR *dir = opendir(af_buf_text(&path));
+    const struct dirent *entry;
+    struct stat info;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(info.st_mode))
+            continue;
+        af_json_open(out, '{');
+        af_json_add_text(out, "name", entry->d_name);
+        af_json_add_integer(out, "bytes", info.st_size);
+        af_json_add_integer(out, "changed", info.st_mtime);
+        af_buf_append_char(out, '}');
+    }
+    if (dir != NULL)
+        closedir(dir);
+    af_buf_release(&path);
+}
+
+/* What somebody needs who is asked for help: no contents of events, data or logs. */
+static void support(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_node *node = connection->node;
+    struct af_buf out = AF_BUF_EMPTY;
+    (void)request;
+    af_buf_append_string(&out, "{\"ok\":true");
+    af_json_add_text(&out, "version", AF_VERSION);
+    af_json_add_integer(&out, "resident_bytes", (int64_t)af_metrics_resident_bytes());
+    af_buf_append_string(&out, ",\"files\":[");
+    append_sizes(&out, node->options->state, ".");
+    append_sizes(&out, node->options->state, "logs");
+    af_buf_append_string(&out, "],\"status\":");
+    af_node_status(node, NULL, &out);
+    af_buf_append_char(&out, '}');
+    af_node_answer(connection, af_buf_text(&out), out.len);
+    af_buf_release(&out);
+}
+
 /* A piece of a log; one that has begun anew meanwhile is read from its start. */
 static void log_piece(struct af_node_connection *connection, const struct af_request *request)
 {
@@ -401,7 +446,7 @@ static const struct {
     command_fn *run;
 } commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},   {"stop", stop},
                 {"log", log_piece}, {"trace", trace},   {"reload", reload}, {"rollback", rollback},
-                {"again", again},   {"forget", forget}, {"backup", backup}};
+                {"again", again},   {"forget", forget}, {"backup", backup}, {"support", support}};
 
 static void take_request(struct af_node_connection *connection, size_t len)
 {

@@ -94,6 +94,10 @@ expect_error "has not ended; \`afrun ctl stop\` ends it" 1 ctl forget stays
 expect_error "this node runs no party of such a task" 2 ctl forget nothing
 check "a copy is written while the node runs" ctl backup copy.db --json
 expect_error "is there already" 2 ctl backup copy.db
+check "what somebody needs who helps is written into a file" ctl support help.json --json
+expect_error "cannot be written" 3 ctl support help.json
+says "its sizes" '"name":"node.db","bytes":' "$(cat help.json)"
+says "its status" '"status":"done"' "$(cat help.json)"
 says "the party's log is there" 1 "$(ls i.state/logs | grep -c ends)"
 expect_output "ends: forgotten" ctl forget ends
 expect_error "this node runs no party of such a task" 2 ctl status ends
