@@ -98,6 +98,9 @@ struct af_bus_post {
 struct af_bus_take {
     const char *task, *channel, *node;
     const char *holder; /* who of the node takes: one at a time has leases; NULL: "" */
+    int64_t mark;       /* how many steps what the holder keeps has behind it, 0: not told … */
+    bool begins;        /* … and it goes on from them: INVALID if it had told of more before, for
+                           then what it keeps is an older copy */
     int64_t lease_ns;   /* 0: consume what is handed out */
     int64_t wait_ns;    /* how long to wait for a first contract, 0: not at all */
     size_t max;         /* contracts, 1 to AF_BUS_TAKE_MAX */

@@ -54,6 +54,7 @@ struct af_link {
     bool stopped; /* refused for good, or leaving */
     bool listening, taking, acking;
     bool heard; /* the bus had nothing more for us, once */
+    bool begun; /* a take was answered */
     bool again; /* the next take asks for all that is not acknowledged */
     bool ack_posted;
     bool in_trouble;
@@ -270,6 +271,7 @@ static struct af_bus_take request(struct af_link *link)
                                 .channel = link->spec.channel,
                                 .node = link->spec.node,
                                 .holder = link->spec.holder,
+                                .mark = link->spec.mark,
                                 .lease_ns = AF_LINK_LEASE_NS,
                                 .wait_ns = AF_LINK_WAIT_NS,
                                 .max = 1,
@@ -335,6 +337,11 @@ void af_link_reject(struct af_link *link, int64_t id, const char *reason)
     }
 }
 
+void af_link_mark(struct af_link *link, int64_t mark)
+{
+    link->spec.mark = mark;
+}
+
 void af_link_ack(struct af_link *link, int64_t id)
 {
     af_link_reject(link, id, NULL);
@@ -381,6 +388,7 @@ static void taken(void *arg, const struct af_bus_result *result)
         return;
     }
     if (result->code == AF_BUS_OK) {
+        link->begun = true;
         names_drop(&link->acks, 0, carried);
         link->take_delay_ns = 0;
         if (result->held) {
@@ -416,6 +424,7 @@ static void take(struct af_link *link)
     if (link->in_trouble ? link->again : !link->heard)
         wanted.wait_ns = 0; /* to know soon that all is well again, or that nothing is there */
     wanted.again = link->again;
+    wanted.begins = !link->begun && link->spec.comes_back;
     link->again = false;
     link->taking = true;
     link->acks_taking = link->acks.count;

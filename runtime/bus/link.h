@@ -39,6 +39,7 @@ struct af_link_spec { /* all is copied but the bus, the loop and the owner's arg
     struct af_bus *bus;
     struct af_loop *loop;
     const char *task, *channel, *node;
+    int64_t mark;       /* how many steps what it keeps has behind it, see bus.h */
     const char *holder; /* which process of the node this is: a name of its own */
     bool comes_back;    /* an earlier one of that name may have been given what it has lost */
     struct af_link_owner owner;
@@ -61,6 +62,9 @@ bool af_link_is_full(const struct af_link *link);
 
 /* Begins to take what comes. */
 void af_link_listen(struct af_link *link);
+
+/* What the party keeps has so many steps behind it now. */
+void af_link_mark(struct af_link *link, int64_t mark);
 
 /* Dealt with: the item's id; one that is not in hand is ignored. */
 void af_link_ack(struct af_link *link, int64_t id);

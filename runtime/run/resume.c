@@ -194,6 +194,7 @@ int af_run_restore(struct af_party_run *run, struct af_failure *why)
     struct af_store_loader loader = {&resume, take_deferred, take_seen, send_again};
     run->party_id = kept->id;
     run->seq = run->announced = kept->seq;
+    af_link_mark(run->link, kept->seq);
     run->progress = kept->progress;
     run->since_ns = kept->since_ns;
     run->data_hash = af_trace_data_hash(kept->data, kept->data_len);

@@ -206,6 +206,8 @@ static void announce(void *arg)
     for (size_t i = 0; i < step->post_count; i++)
         send_post(run, &step->posts[i], step->seq);
     run->announced = step->seq;
+    if (run->spec.store != NULL)
+        af_link_mark(run->link, step->seq);
     if (step->ack_count > 0)
         af_kill_point("ack");
     for (size_t i = 0; i < step->ack_count; i++)

@@ -228,6 +228,8 @@ static struct af_bus_take take_of(struct serve_call *call, const struct serve_po
         .channel = pop->channel,
         .node = pop->node == NULL ? call->node : pop->node,
         .holder = pop->holder,
+        .mark = pop->mark,
+        .begins = pop->begins,
         .lease_ns = pop->lease_ns,
         .wait_ns = pop->wait_ns,
         .max = pop->max == 0 ? 1 : (size_t)pop->max,

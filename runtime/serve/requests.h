@@ -16,7 +16,8 @@ struct serve_pop {
     const char *node; /* of an admin's request: whose queue */
     int64_t wait_ns, lease_ns;
     int64_t max; /* 0: the platform's way, one contract and no list */
-    bool again, release;
+    int64_t mark;
+    bool again, release, begins;
     struct serve_texts ack;
     struct serve_records reject;
 };

@@ -172,6 +172,10 @@ static void write_holder(struct af_bus_op *op)
         write_seconds(op, "lease_seconds", take->lease_ns);
     if (take->holder != NULL)
         af_bus_op_string(op, "holder", take->holder);
+    if (take->mark > 0)
+        af_bus_op_integer(op, "mark", take->mark);
+    if (take->begins)
+        af_bus_op_json(op, "begins", "true", 4);
 }
 
 /* What is done with, and what cannot be read. */

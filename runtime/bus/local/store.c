@@ -479,42 +479,65 @@ static bool acknowledge(struct af_local_store *store, int64_t queue, const char 
 
 struct lease {
     int64_t handed, until_ns, lease_ns;
+    int64_t mark; /* of its holder, behind a '#' in the row */
     bool runs, mine;
 };
 
+/* Takes the mark off a holder's name. */
+static int64_t take_mark(char *holder)
+{
+    char *sign = strrchr(holder, '#'), *end = NULL;
+    long long mark = sign == NULL ? 0 : strtoll(sign + 1, &end, 10);
+    if (sign == NULL || end == sign + 1 || *end != '\0' || mark < 0)
+        return 0;
+    *sign = '\0';
+    return mark;
+}
+
 static struct lease read_lease(struct af_local_store *store, int64_t queue, const char *holder)
 {
-    struct lease lease = {0, 0, 0, false, false};
+    struct lease lease = {0, 0, 0, 0, false, false};
     struct af_db_statement *read = af_db_use(
         store->db, "SELECT handed, holder, boot, until, lease, locked FROM queues WHERE id = ?");
     if (af_db_row(af_db_integer(read, queue))) {
+        const char *text = af_db_column_text(read, 1);
+        char by[AF_BUS_ID_BYTES_MAX + 32] = "";
+        if (text != NULL)
+            snprintf(by, sizeof by, "%s", text);
+        int64_t mark = take_mark(by);
         lease.handed = af_db_column_integer(read, 0);
-        const char *by = af_db_column_text(read, 1);
-        lease.mine = by != NULL && strcmp(by, holder) == 0;
+        lease.mine = text != NULL && strcmp(by, holder) == 0;
+        lease.mark = lease.mine ? mark : 0;
         lease.until_ns = af_db_column_integer(read, 3);
         lease.lease_ns = af_db_column_integer(read, 4);
         lease.runs = lease.handed > 0 && af_db_column_integer(read, 2) == store->boot &&
                      lease.until_ns > store->machine_ns &&
                      lease.until_ns <= store->machine_ns + AF_BUS_LEASE_MAX_S * AF_S_NS;
         if (lease.runs && !lease.mine && af_db_column_integer(read, 5) != 0)
-            lease.runs = by != NULL && af_local_lives(store, by);
+            lease.runs = text != NULL && af_local_lives(store, by);
     }
     af_db_reset(read);
     return lease;
 }
 
 static void write_lease(struct af_local_store *store, int64_t queue, const char *holder,
-                        int64_t handed, int64_t lease_ns, int64_t until_ns)
+                        const struct lease *lease)
 {
+    char text[AF_BUS_ID_BYTES_MAX + 32];
     struct af_db_statement *write = af_db_use(
         store->db, "UPDATE queues SET handed = ?, holder = ?, locked = ?, boot = ?, until "
                    "= ?, lease = ? WHERE id = ?");
     if (store->is_party && holder[0] != '\0')
         af_local_live(store, holder);
-    af_db_text(af_db_integer(write, handed), holder);
+    if (lease->mark > 0)
+        snprintf(text, sizeof text, "%.*s#%lld", AF_BUS_ID_BYTES_MAX, holder,
+                 (long long)lease->mark);
+    else
+        snprintf(text, sizeof text, "%.*s", AF_BUS_ID_BYTES_MAX, holder);
+    af_db_text(af_db_integer(write, lease->handed), text);
     af_db_integer(write, store->is_party);
-    af_db_integer(af_db_integer(write, store->boot), until_ns);
-    af_db_integer(af_db_integer(write, lease_ns), queue);
+    af_db_integer(af_db_integer(write, store->boot), lease->until_ns);
+    af_db_integer(af_db_integer(write, lease->lease_ns), queue);
     af_db_run(write);
 }
 
@@ -646,12 +669,13 @@ static void park(struct af_local_store *store, struct af_local_op *op, const str
             op->until_ns = op->parked_ns + AF_BUS_HELD_TELL_NS;
     }
     if (take->lease_ns > 0 && lease->mine && lease->handed > 0) {
-        int64_t until_ns = lease->until_ns;
-        if (until_ns - store->machine_ns <= half_ns || lease->lease_ns != take->lease_ns) {
-            until_ns = store->machine_ns + take->lease_ns;
-            write_lease(store, op->queue, take->holder, lease->handed, take->lease_ns, until_ns);
+        struct lease longer = *lease;
+        if (lease->until_ns - store->machine_ns <= half_ns || lease->lease_ns != take->lease_ns) {
+            longer.until_ns = store->machine_ns + take->lease_ns;
+            longer.lease_ns = take->lease_ns;
+            write_lease(store, op->queue, take->holder, &longer);
         }
-        op->look_ns = until_ns - half_ns;
+        op->look_ns = longer.until_ns - half_ns;
     }
 }
 
@@ -691,8 +715,11 @@ static void hand_out(struct af_local_store *store, struct af_local_op *op)
     if (take->lease_ns > 0) {
         if (lease.handed == 0)
             count_first(store, op);
-        write_lease(store, op->queue, take->holder, op->result.items[op->result.count - 1].id,
-                    take->lease_ns, store->machine_ns + take->lease_ns);
+        lease.handed = op->result.items[op->result.count - 1].id;
+        lease.lease_ns = take->lease_ns;
+        lease.until_ns = store->machine_ns + take->lease_ns;
+        lease.mark = take->mark > lease.mark ? take->mark : lease.mark;
+        write_lease(store, op->queue, take->holder, &lease);
         return;
     }
     int64_t completed = 0;
@@ -712,17 +739,45 @@ static bool find_queue_of(struct af_local_store *store, struct af_local_op *op)
     return true;
 }
 
+/* What the holder keeps may be an older copy than what it had: it has told of more. */
+static bool is_recent(struct af_local_store *store, struct af_local_op *op)
+{
+    const struct af_bus_take *take = &op->take;
+    struct lease lease = read_lease(store, op->queue, take->holder);
+    if (!take->begins || take->mark >= lease.mark)
+        return true;
+    af_local_refuse(
+        op, AF_BUS_INVALID,
+        "what node '%s' keeps of task '%s' is older than what it had: it goes on from step "
+        "%lld, and was at %lld; put the newer store back, or have it go on all the same by "
+        "`afrun ctl again` and `retry`",
+        take->node, take->task, (long long)take->mark, (long long)lease.mark);
+    return false;
+}
+
+/* Remembers how far the holder is, where that was told with acknowledgements. */
+static void note_mark(struct af_local_store *store, const struct af_local_op *op)
+{
+    struct lease lease = read_lease(store, op->queue, op->take.holder);
+    if (!lease.mine || op->take.mark <= lease.mark)
+        return;
+    lease.mark = op->take.mark;
+    write_lease(store, op->queue, op->take.holder, &lease);
+}
+
 /* What a take and an ack have in common: the queue, and what is done with. */
 static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
 {
     struct af_bus_take *take = &op->take;
-    if (!find_queue_of(store, op))
+    if (!find_queue_of(store, op) || !is_recent(store, op))
         return false;
     int64_t completed = 0;
     for (size_t i = 0; i < take->ack_count; i++)
         completed += acknowledge(store, op->queue, take->acks[i],
                                  take->reasons == NULL ? NULL : take->reasons[i]);
     shorten(store, op->queue, completed);
+    if (completed > 0 && take->mark > 0)
+        note_mark(store, op);
     return true;
 }
 
@@ -732,8 +787,10 @@ void af_local_vanish(struct af_local_store *store, const struct af_local_op *op)
 {
     struct lease lease = read_lease(store, op->queue, op->take.holder);
     int64_t until_ns = store->machine_ns + AF_BUS_VANISHED_NS;
-    if (op->take.lease_ns > 0 && lease.mine && lease.runs && lease.until_ns > until_ns)
-        write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns, until_ns);
+    if (op->take.lease_ns > 0 && lease.mine && lease.runs && lease.until_ns > until_ns) {
+        lease.until_ns = until_ns;
+        write_lease(store, op->queue, op->take.holder, &lease);
+    }
 }
 
 void af_local_take(struct af_local_store *store, struct af_local_op *op)
@@ -745,9 +802,10 @@ void af_local_take(struct af_local_store *store, struct af_local_op *op)
 }
 
 /* All that is not acknowledged comes again at once: to whoever waits for it, too. */
-static void release(struct af_local_store *store, int64_t queue)
+static void release(struct af_local_store *store, int64_t queue, const char *holder, int64_t mark)
 {
-    write_lease(store, queue, "", 0, 0, 0);
+    const struct lease none = {.mark = mark};
+    write_lease(store, queue, mark > 0 ? holder : "", &none);
     touch(store, queue);
 }
 
@@ -757,10 +815,11 @@ void af_local_ack(struct af_local_store *store, struct af_local_op *op)
         return;
     struct lease lease = read_lease(store, op->queue, op->take.holder);
     if (lease.mine && op->take.release)
-        release(store, op->queue);
-    else if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns)
-        write_lease(store, op->queue, op->take.holder, lease.handed, lease.lease_ns,
-                    store->machine_ns + lease.lease_ns);
+        release(store, op->queue, op->take.holder, lease.mark);
+    else if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns) {
+        lease.until_ns = store->machine_ns + lease.lease_ns;
+        write_lease(store, op->queue, op->take.holder, &lease);
+    }
 }
 
 /* ---- Dead letters. ---- */
@@ -779,6 +838,12 @@ void af_local_revive(struct af_local_store *store, struct af_local_op *op)
 {
     if (!find_queue_of(store, op))
         return;
+    /* by hand: also from an older copy */
+    struct af_db_statement *unmark = af_db_use(
+        store->db,
+        "UPDATE queues SET holder = substr(holder, 1, instr(holder, '#') - 1) WHERE id = ? "
+        "AND instr(holder, '#') > 0");
+    af_db_run(af_db_integer(unmark, op->queue));
     int64_t *contracts = NULL;
     size_t count = 0, cap = 0;
     struct af_db_statement *list = af_db_use(
