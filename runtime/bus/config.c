@@ -31,6 +31,7 @@ static const struct row {
     {"bass_user", offsetof(struct af_config, bass_user), false},
     {"bass_password", offsetof(struct af_config, bass_password), false},
     {"bass_captcha", offsetof(struct af_config, bass_captcha), false},
+    {"files_hosts", offsetof(struct af_config, files_hosts), false},
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
@@ -147,7 +148,7 @@ static int read_line(const struct reading *reading, int number, const char *line
     if (row == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "unknown name; known are token, ca, certificate, key, bass_url, "
-                              "bass_user, bass_password, bass_captcha");
+                              "bass_user, bass_password, bass_captcha, files_hosts");
     if (*field(config, row) != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what, "'%s' is given twice", row->name);
     if (value == end)

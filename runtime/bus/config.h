@@ -12,6 +12,8 @@
  *     bass_user     = …
  *     bass_password = …
  *     bass_captcha  = …
+ *     files_hosts   = HOST[:PORT] …   where the service keeps files, if that is not the service
+ * itself
  */
 #ifndef AF_CONFIG_H
 #define AF_CONFIG_H
@@ -24,6 +26,7 @@ struct af_config { /* NULL: not given */
     char *token;
     char *ca, *certificate, *key;
     char *bass_url, *bass_user, *bass_password, *bass_captcha;
+    char *files_hosts; /* between blanks or commas */
 };
 
 /* Reads a file into a zeroed config. Returns -1 with *why filled, which names file and line but

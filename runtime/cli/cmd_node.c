@@ -124,6 +124,8 @@ static int run(int argc, char **argv, struct af_failure *why)
         af_opts_read_file(command.config_path, &file, why);
     af_log_set_verbosity(command.verbosity);
     command.node.config = &config;
+    if (why->kind == AF_FAILURE_NONE)
+        af_grants_add_hosts(&command.node.grants, config.files_hosts, why);
     if (why->kind == AF_FAILURE_NONE && check(&command, why) == 0)
         af_node_run(&command.node, why);
     af_config_release(&config);

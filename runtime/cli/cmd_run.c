@@ -92,7 +92,8 @@ static int run_live(struct af_run_options *options, struct af_failure *why)
     struct af_buf bus = AF_BUF_EMPTY;
     int status = -1;
     if (af_run_live_options(options, &live, why) == 0 &&
-        (options->config_path == NULL || af_config_read(options->config_path, &config, why) == 0)) {
+        (options->config_path == NULL || af_config_read(options->config_path, &config, why) == 0) &&
+        af_grants_add_hosts(&options->sim.grants, config.files_hosts, why) == 0) {
         if (live.bus == NULL) {
             af_buf_printf(&bus, "local:%s", options->shared);
             live.bus = af_buf_text(&bus);

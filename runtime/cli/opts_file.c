@@ -12,7 +12,7 @@ static int refuse_name(const struct af_opts_file *file, struct af_failure *why)
     return af_failure_set(why, AF_FAILURE_USAGE, "",
                           "unknown name; known are the long options of afrun %s (see afrun %s "
                           "--help), token, ca, certificate, key, bass_url, bass_user, "
-                          "bass_password, bass_captcha",
+                          "bass_password, bass_captcha, files_hosts",
                           file->command->name, file->command->name);
 }
 

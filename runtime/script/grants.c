@@ -66,8 +66,28 @@ int af_grants_host(const struct af_grants *grants, const char *url, struct af_fa
     af_http_url_show(url, shown);
     return af_failure_set(why, AF_FAILURE_FLOW, shown,
                           "is outside of what the script may reach; grant its host with "
-                          "--allow-net %s:%d",
+                          "--allow-net %s:%d or, where the service keeps its files there, name "
+                          "it as files_hosts in the file of --config",
                           parts.host, parts.port);
+}
+
+int af_grants_add_hosts(struct af_grants *grants, const char *hosts, struct af_failure *why)
+{
+    static const char between[] = " \t,";
+    int result = 0;
+    for (const char *at = hosts == NULL ? "" : hosts; result == 0 && *at != '\0';) {
+        size_t len = strcspn(at, between);
+        char *host = af_mem_copy(at, len);
+        struct af_failure own = AF_FAILURE_INIT;
+        if (len > 0)
+            result = af_grants_add_host(grants, host, &own);
+        if (result != 0)
+            af_failure_set(why, AF_FAILURE_USAGE, "files_hosts",
+                           "expected HOST or HOST:PORT, got '%.200s'", host);
+        free(host);
+        at += len + strspn(at + len, between);
+    }
+    return result;
 }
 
 /* ---- Programs. ---- */

@@ -33,6 +33,10 @@ void af_grants_release(struct af_grants *grants);
  * neither. */
 int af_grants_add_host(struct af_grants *grants, const char *host, struct af_failure *why);
 
+/* Grants each of the hosts that stand between blanks or commas, as files_hosts of a config does;
+ * NULL: none. Returns -1 with *why filled, which names that, if one of them is no host. */
+int af_grants_add_hosts(struct af_grants *grants, const char *hosts, struct af_failure *why);
+
 /* Grants a program: a path, or a name that is looked up in PATH now. Returns -1 with *why filled if
  * there is no such program. */
 int af_grants_add_program(struct af_grants *grants, const char *program, struct af_failure *why);

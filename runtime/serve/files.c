@@ -8,6 +8,7 @@
 #include "serve/impl.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -264,6 +265,25 @@ void af_serve_upload(struct serve_call *call)
     } else {
         af_serve_error(call, 200, 400, "the body has no part `files`");
     }
+}
+
+/* ---- In mock. ---- */
+
+/* The task that the platform's client names in its mock mode, whatever task the script is of. */
+#define MOCK_TASK "5df72f4a97ef4e358e7c610bc2bdfa14"
+
+static void mock_opened(void *arg, const struct af_bus_result *result)
+{
+    (void)arg;
+    if (result->code != AF_BUS_OK && result->code != AF_BUS_CANCELLED)
+        af_log(AF_LOG_WARNING, "uploads of mock mode are refused: %s", result->why);
+}
+
+void af_serve_open_mock(struct af_serve *serve)
+{
+    static const struct af_bus_task task = {.task = MOCK_TASK, .open = true};
+    if (serve->options.mock_uploads && !serve->is_sidecar)
+        af_bus_create_task(serve->bus, &task, mock_opened, NULL);
 }
 
 /* ---- Down. ---- */

@@ -155,6 +155,8 @@ struct serve_bytes af_serve_translate(struct serve_call *call, const char *text,
 void af_serve_upload(struct serve_call *call);
 void af_serve_admit_upload(struct serve_call *call);
 void af_serve_download(struct serve_call *call);
+void af_serve_open_mock(
+    struct af_serve *serve); /* the task of mock uploads, where they are taken */
 
 void af_serve_login(struct serve_call *call);
 void af_serve_launch(struct serve_call *call);

@@ -266,6 +266,7 @@ static int start(struct af_serve *serve, struct af_failure *why)
     if (serve->http == NULL)
         return -1;
     af_serve_open_launches(serve);
+    af_serve_open_mock(serve);
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct af_serve_options { /* borrowed as long as the service lives; NULL: not gi
     const char *files;       /* a folder that is there, where the bus keeps files too */
     const char *shared_disk; /* a folder of which uploads may name a file */
     const char *backups;     /* a folder for copies of the bus, or NULL */
+    bool mock_uploads;       /* take what the platform's client uploads in its mock mode */
     const char *bus_name;    /* for people */
     int64_t hold_ns;         /* how long a plain poll is held where nothing is there */
 };

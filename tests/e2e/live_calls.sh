@@ -110,8 +110,54 @@ end)
 LUA
 run "$AFRUN" fetch.lua --mock --shared shared.db
 says "a host that is not granted is refused" "grant its host with --allow-net" "$(cat "$OUT")"
+says "nor is the other way to grant it left out" "name it as files_hosts in the file of --config" "$(cat "$OUT")"
 run "$AFRUN" fetch.lua --mock --shared shared.db --allow-net 127.0.0.1
 says "one that is granted is fetched" "true	ok" "$(cat "$OUT")"
 says "… without our secrets" "401" "$(cat "$OUT")"
+
+# A service that keeps its files at another host: a receiver says why it refuses, and takes them once that host is named.
+mkdir elsewhere
+printf 'bytes of elsewhere' >elsewhere/model.bin
+python3 -u -m http.server 0 --bind 127.0.0.2 --directory elsewhere >elsewhere.out 2>&1 &
+elsewhere=$!
+until_true grep -q 'port [0-9]' elsewhere.out
+file_url=http://127.0.0.2:$(sed -nE 's/.*port ([0-9]+).*/\1/p' elsewhere.out)/model.bin
+cat >receives.lua <<'LUA'
+local af = require "af"
+local channel = af.data_channel(af.TaskMessageContractor("T"))
+print("got", channel:receive_stream { receiver = "b", source = "a", timeout = 20 })
+LUA
+offer() {
+    PLAIN_TOKEN=token-of-a-0123 python3 "$ROOT/tests/lib/plain_client.py" "$URL" T push b \
+        "{\"type\":\"apply_sf_sending_data\",\"session_id\":\"$1\",\"source\":\"a\",\"target\":[\"b\"],\"file_url\":\"$file_url\"}" >/dev/null
+}
+secret config.hosts "token = token-of-b-0123
+files_hosts = files.example:9000, 127.0.0.2"
+start_party b receives.lua --node b --bus "$URL" --config config.b
+offer 00000000000000000000000000000001
+until_true grep -qF "data of 'a' is refused" b.err b.out
+kill_party b
+cat b.out >>b.err
+expect_in b.err "files_hosts" "a file host that nobody has named is refused, and the log says how to name it"
+start_party b receives.lua --node b --bus "$URL" --config config.hosts
+offer 00000000000000000000000000000002
+expect_ended b 0 "a party whose config names the file host ends well"
+expect_in b.out "got	a	bytes of elsewhere" "and has the file"
+secret config.hosts "files_hosts = http://wrong"
+expect_error "files_hosts" 2 "$AFRUN" receives.lua --node b --bus "$URL" --config config.hosts
+kill $elsewhere
+{ wait $elsewhere; } 2>/dev/null
+stop_serve
+
+# Uploads of the platform's mock mode, which all name one task: only where they are allowed.
+fixed=5df72f4a97ef4e358e7c610bc2bdfa14
+upload() { curl -sS -H 'Authorization: Bearer token-of-a-0123' -F files=@model.bin "$URL/fed-service/api/v2/file/upload?task_id=$fixed&durable=False&file_path=r.zip"; }
+start_serve --bus local:mock.db --tokens tokens
+says "uploads of mock mode are refused" '"code":404' "$(upload)"
+stop_serve
+start_serve --bus local:mock.db --tokens tokens --mock-uploads
+answer=$(upload)
+says "where they are allowed they are taken" '"code":0' "$answer"
+says "and read back" "of a model" "$(curl -sS -H 'Authorization: Bearer token-of-a-0123' "$(grep -o 'http://[^"]*' <<<"$answer")" | tr -d '\0')"
 stop_serve
 stop_all

@@ -59,7 +59,7 @@ static void test_every_name_is_read(void **state)
                                "bass_url = http://h:1/alpha-med/fed-bass\n"
                                "bass_user = me\n"
                                "bass_password = a b  c\n"
-                               "bass_captcha = x";
+                               "bass_captcha = x\nfiles_hosts = a.example b:1";
     char expected[400];
     if (read_bytes(text, strlen(text), &config, &why) != 0)
         fail_msg("%s: %s", why.what, why.why);
@@ -73,6 +73,7 @@ static void test_every_name_is_read(void **state)
     assert_string_equal(config.bass_user, "me");
     assert_string_equal(config.bass_password, "a b  c");
     assert_string_equal(config.bass_captcha, "x");
+    assert_string_equal(config.files_hosts, "a.example b:1");
     af_config_release(&config);
     assert_null(config.token);
     assert_int_equal(read_bytes("", 0, &config, &why), 0);
