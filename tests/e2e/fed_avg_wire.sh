@@ -57,6 +57,18 @@ peers=(--peers 'aggregator=node-a;participant=node-b,node-c')
 both "afrun serve" vector
 both "afrun serve" json
 
+# Who has more rows counts for more.
+task=rows
+ours node-a aggregator --arg rounds=1
+ours node-b participant --arg rounds=1 --arg n_k=30
+ours node-c participant --arg rounds=1 --arg n_k=10
+for node in node-a node-b node-c; do expect_ended $node 0 "rows: $node ends well"; done
+got=$(field node-a.out result | grep -o '"parameters": \[[^]]*\]')
+python3 -c 'import json, sys
+got, expected = json.loads("{%s}" % sys.argv[1])["parameters"], [0.375, 0.525, 0.2625]
+sys.exit(max(abs(one - other) for one, other in zip(got, expected)) > 1e-12)' "$got" &&
+    ok "thirty rows count three times as much as ten" || not_ok "thirty rows count three times as much as ten" "$got"
+
 # A vector of another length, a NaN, and one that is gone: the others go on.
 peers=(--peers 'aggregator=node-a;participant=node-b,node-c,node-d' --arg every=1 --arg tries=2)
 for mischief in short nan; do

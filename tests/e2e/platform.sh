@@ -71,6 +71,55 @@ expect_in sender.out "both	r1 r2" "both receivers have the data"
 expect_in sender.out "unwanted	nil	'r2' refused: data from 's' is not expected" "data that is not expected is refused"
 expect_in sender.out "results	result-1	result-2" "the sender has both results"
 
+# The same by paths, there and over a file: calls of scripts, and states of a flow, whose answers may be lost.
+head -c 3000000 /dev/urandom >sent.bin
+cat >sends.lua <<'LUA'
+local af = require "af"
+local channel = af.data_channel(af.TaskMessageContractor("paths"))
+print("sent", channel:send_stream { source = "node-a", target = "node-b", path = "sent.bin", timeout = 30 })
+LUA
+cat >receives.lua <<'LUA'
+local af = require "af"
+local channel = af.data_channel(af.TaskMessageContractor("paths"))
+print("got", channel:receive_stream { receiver = "node-b", source = "node-a", path = "got.bin", timeout = 30 })
+LUA
+cat >relay.lua <<'LUA'
+local af = require "af"
+local function other(role) return function(party) return party:nodes(role) end end
+return af.flow { name = "relay", roles = {
+  initiator = { start = "giving", states = {
+    giving = af.data_channel.sending { target = other "participant", path = "sent.bin", every = 5, tries = 5, need = 2,
+      done = function(_, ids, missing) return af.done { #ids, #missing } end },
+  } },
+  participant = { start = "taking", states = { taking = af.data_channel.receiving {
+    source = other "initiator", path = function(party) return party.id .. ".bin" end,
+    received = function(party, _, path) party.data.path = path end, every = 5, tries = 6,
+    done = function(party) return af.done(party.data.path) end,
+  } } },
+} }
+LUA
+for where in http local; do
+    bus_of() { echo "http://127.0.0.1:$port/node/$1"; }
+    [ $where = http ] || bus_of() { echo local:paths.db; }
+    rm -f got.bin node-?.bin
+    start_party sends sends.lua --node node-a --bus "$(bus_of node-a)"
+    start_party receives receives.lua --node node-b --bus "$(bus_of node-b)"
+    expect_ended sends 0 "$where: a script sends a file"
+    expect_ended receives 0 "$where: another receives it"
+    expect_in receives.out "got	node-a	got.bin" "$where: by its path"
+    check "$where: whole" cmp sent.bin got.bin
+    for node in a b c; do
+        role=participant
+        [ $node != a ] || role=initiator
+        start_party $node relay.lua --role $role --node node-$node --task relay --bus "$(bus_of node-$node)" \
+            --peers 'initiator=node-a;participant=node-b,node-c' --json
+    done
+    for node in a b c; do expect_ended $node 0 "$where: $node of a flow ends well"; done
+    expect_in a.out '"result":[2,0]' "$where: the sender knows who has the file"
+    check "$where: a receiver's file is whole" cmp sent.bin node-b.bin
+    check "$where: and the other's" cmp sent.bin node-c.bin
+done
+
 cat >nobody.lua <<'LUA'
 local af = require "af"
 local contractor = af.TaskMessageContractor("nobody")
