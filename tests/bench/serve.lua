@@ -72,6 +72,24 @@ local function bench_file(times, size)
   lib.tell("file, memory", "%9.1f MB  of a file of %s MB", peak / 1e6, lib.grouped(size / 1e6))
 end
 
+---From one party to another: up, and down again, and a check of the digest on each way.
+local function bench_channel(times, size, program)
+  local file, copy = build .. "/channel.bin", build .. "/channel.copy"
+  if not os.execute(("head -c %d /dev/urandom > %s"):format(size, file)) then
+    lib.fail("head")
+  end
+  local medians = turns.by_turns(times, {
+    ("sync; %s/measure sh -c 'cp %s %s && sha256sum %s'"):format(build, file, copy, copy),
+    ("rm -f %s; sync; %s tests/bench/channel.sh %s %s %s"):format(copy, with_serve, program, build,
+      file),
+  })
+  local floor, channel, peak = medians[1][1], medians[2][1], medians[2][2]
+  os.remove(file)
+  os.remove(copy)
+  tell_file(("data channel, %s MB"):format(lib.grouped(size / 1e6)), size, channel, floor)
+  lib.tell("data channel, memory", "%9.1f MB  the larger of both parties", peak / 1e6)
+end
+
 ---@param shared table       tell, median, grouped, fail of run.lua
 ---@param program string     afrun
 ---@param folder string      where the benches are, and files may be
@@ -84,4 +102,5 @@ return function(shared, program, folder, file_bytes)
   bench_load(3, 3)
   bench_parked(1, 1000)
   bench_file(3, file_bytes)
+  bench_channel(3, math.min(file_bytes, 200000000), program)
 end
