@@ -202,13 +202,14 @@
 #define AF_CONFIG_BYTES_MAX 65536 /* eight lines, and comments */
 
 /* HTTP. */
-#define AF_HTTP_URL_BYTES_MAX 8192     /* what servers take */
-#define AF_HTTP_HEADER_BYTES_MAX 65536 /* of an answer: names and values are short */
-#define AF_HTTP_ERROR_BYTES_MAX 65536  /* of an answer that is no 2xx: it is only looked at */
-#define AF_HTTP_ATTEMPTS_MAX 10        /* of one request */
-#define AF_HTTP_REDIRECTS_MAX 5        /* of one request */
-#define AF_HTTP_CONNECT_S 10           /* a connection takes no longer */
-#define AF_HTTP_STALL_S 60             /* without a byte: it is dead */
+#define AF_HTTP_URL_BYTES_MAX 8192       /* what servers take */
+#define AF_HTTP_HEADER_BYTES_MAX 65536   /* of an answer: names and values are short */
+#define AF_HTTP_ERROR_BYTES_MAX 65536    /* of an answer that is no 2xx: it is only looked at */
+#define AF_HTTP_ATTEMPTS_MAX 10          /* of one request */
+#define AF_HTTP_REDIRECTS_MAX 5          /* of one request */
+#define AF_HTTP_PIECE_BYTES (512L << 10) /* of a file, up or down */
+#define AF_HTTP_CONNECT_S 10             /* a connection takes no longer */
+#define AF_HTTP_STALL_S 60               /* without a byte: it is dead */
 #define AF_HTTP_PAUSE_MIN_NS (200 * AF_MS_NS) /* before a second attempt, then twice as long … */
 #define AF_HTTP_PAUSE_MAX_NS (10 * AF_S_NS)   /* … up to this */
 #define AF_HTTP_RETRY_AFTER_MAX_S 60          /* as far as a server may put us off */

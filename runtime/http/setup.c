@@ -105,6 +105,15 @@ static void set_safety(CURL *easy, const struct af_http_client *client)
         af_curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key);
 }
 
+/* Files go in large pieces: each is a wake of ours and of the server's. */
+static void set_pieces(const struct af_http_call *call)
+{
+    if (call->sink.path != NULL)
+        af_curl_easy_setopt(call->easy, CURLOPT_BUFFERSIZE, AF_HTTP_PIECE_BYTES);
+    if (call->source.path != NULL)
+        af_curl_easy_setopt(call->easy, CURLOPT_UPLOAD_BUFFERSIZE, AF_HTTP_PIECE_BYTES);
+}
+
 static void set_body(const struct af_http_call *call)
 {
     CURL *easy = call->easy;
@@ -148,5 +157,6 @@ void af_http_call_set_up(struct af_http_call *call, int64_t left_ns)
     af_curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     set_safety(easy, call->client);
     set_limits(call, left_ns);
+    set_pieces(call);
     set_body(call);
 }
