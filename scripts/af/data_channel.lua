@@ -474,8 +474,11 @@ end
 ---Fetches what is offered, and gives it to the flow; false: it is refused; the source is told.
 local function receive_offer(options, party, event)
   local path = value_of(options.path, party, event.source)
-  local timeout = value_of(options.every, party) or options.timeout
-  local bytes, why = fetch(event, path, timeout ~= 0 and timeout or nil)
+  local timeout = options.timeout ~= 0 and options.timeout or nil
+  if options.every ~= nil then
+    timeout = value_of(options.every, party) * (value_of(options.tries, party) or 1)
+  end
+  local bytes, why = fetch(event, path, timeout)
   if bytes ~= nil then
     why = options.received(party, event.source, bytes)
   end
