@@ -122,25 +122,29 @@ class Aggregator(Peer):
                 self.waiting.append(data["message_content"])
 
 
+class Finished(Exception):
+    """The aggregator has said that all is over, wherever this participant stood."""
+
+
 class Participant(Peer):
     def run(self, place, mischief):
+        told = []
+        try:
+            self.take_part(place, mischief, told)
+        except Finished:
+            print("; ".join(told) or "too late")
+
+    def take_part(self, place, mischief, told):
         nonce = os.urandom(16).hex()
         self.say(["*"], "checkin", peer_id=self.node, nonce=nonce)
-        hello = self.see(lambda event: event["type"] == "finish_task" or
-                         event["type"] == "checkin_response" and event["nonce"] == nonce, self.answer)
-        if hello["type"] == "finish_task":
-            print("too late")
-            return
-        aggregator, told = hello["aggregator"], []
+        hello = self.see(lambda event: event["type"] == "checkin_response" and event["nonce"] == nonce, self.answer)
+        aggregator = hello["aggregator"]
         own = [place, place * place, 1 / place]
         while True:
-            event = self.see(lambda event: event["type"] in ("sync_state", "finish_task"), self.answer)
-            if event["type"] == "finish_task":
-                break
-            this = event["round"]
+            this = self.see(lambda event: event["type"] == "sync_state", self.answer)["round"]
             self.say([aggregator], "sync_state_response", round=this, peer_id=self.node)
             if mischief == "gone":
-                break
+                raise Finished
             start = self.see(lambda event: event["type"] == "start_round" and event["round"] == this, self.answer)
             if self.node not in start["calculators"]:
                 continue
@@ -153,9 +157,10 @@ class Participant(Peer):
             mischief = None
             told.append(denied.get(aggregator) or "counted")
             self.see(lambda event: event["type"] == "close_round" and event["round"] == this, self.answer)
-        print("; ".join(told))
 
     def answer(self, event):
+        if event["type"] == "finish_task":
+            raise Finished
         return event["type"] in ("checkin", "notice_task_completion", "task_file_upload", "reset_round")
 
 
