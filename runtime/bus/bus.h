@@ -116,7 +116,8 @@ struct af_bus_take {
 
 /* A file to be kept. Either path or bytes. */
 struct af_bus_file {
-    const char *task, *node;
+    const char *task, *node; /* task NULL: a bundle for the task manager, where that is another
+                                service; by path, and its key is the result */
     const char *name;   /* how it should be called, NULL: by its path; only its extension is kept */
     const char *path;   /* a file of this machine; it must not change meanwhile */
     bool move;          /* the file at path is the bus's from here on */

@@ -146,11 +146,25 @@ static bool keep_bundle(const struct serve_call *call, const struct af_exchange_
     return ok;
 }
 
+static void given(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        af_serve_bus_error(call, result);
+    else
+        af_serve_send_bass(call, "FileKey", result->text);
+}
+
 void af_serve_upload_bundle(struct serve_call *call)
 {
     const struct af_exchange_part *part = af_exchange_part(call->exchange);
-    if (part == NULL)
+    if (part == NULL) {
         af_serve_error(call, 200, 400, "the body has no part `File`");
+        return;
+    }
+    struct af_bus_file bundle = {.node = call->node, .name = "bundle", .path = part->path};
+    if (call->serve->is_sidecar)
+        af_bus_put_file(call->serve->bus, &bundle, given, call);
     else if (!keep_bundle(call, part))
         af_serve_error(call, 200, 507, "the bundle cannot be kept here");
     else

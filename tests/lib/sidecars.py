@@ -126,6 +126,12 @@ class World:
                                           node + ".conf", "--state", node + ".db", "--hold", "200ms").start()
         self.a, self.b = (Client(self.sidecars[node].url, "T") for node in "ab")
 
+    def launched(self):
+        """Whether node b is told to launch what a has launched by a bundle."""
+        shown = self.admin("GET", "/admin/tasks")["tasks"]
+        queues = [queue for task in shown if task["task_id"] == "afrun:launches" for queue in task["queues"]]
+        return [queue["node_id"] for queue in queues if queue["length"] > 0]
+
     def admin(self, method, path, fields=None):
         command = ["curl", "-sS", "--cacert", os.path.join(self.tls, "ca.pem"), "-X", method,
                    "-H", "Authorization: Bearer " + ADMIN, "-H", "Content-Type: application/json",
@@ -160,7 +166,7 @@ def do_rows(world, number):
     tell(again(a.nodelist) == [("a", 1), ("b", 2)], "query_nodes")
     tell(bool(again(lambda: b.bass("VerifyTaskDataSetCallback",
                                    {"TaskId": "T", "VerifyResult": True, "CauseOfFailure": None}))), "notify_dataset_state")
-    key = again(lambda: a.upload_bundle(b"bundle %d" % number))
+    key = again(lambda: a.upload_bundle(b'{"afrun_launch":1,"flow":"some.lua","args":["n=%d"]}' % number))
     tell(again(lambda: a.bass("StartCalculationTaskRunning", {"TaskId": "T", "ProgramObject": key}))["Status"] == "OK",
          "launch_task")
     again(lambda: b.progress(number % 101))
@@ -221,6 +227,7 @@ def rows(world, kills):
         tell('"kind": "%s"' % kind in text, "the hub knows of it: %s" % kind, text)
     tell(world.sidecars["a"].url not in text and world.hub.url + "/files/T/" in text,
          "the hub's notes name its own files", text)
+    tell(world.launched() == ["a", "b"], "and tells the nodes of the launch by its bundle", world.launched())
     tell(any("progress" in member for member in shown["members"]), "and the progress", shown)
 
 

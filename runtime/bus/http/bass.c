@@ -39,8 +39,9 @@ static void forget_login(struct af_bus_http *bus)
     }
 }
 
-/* Posts op->body to the task manager. */
-static void post(struct af_bus_op *op, const char *call, af_op_raw_fn *raw)
+/* Posts op->body, or a file, to the task manager. */
+static void post(struct af_bus_op *op, const char *call, const struct af_http_upload *upload,
+                 af_op_raw_fn *raw)
 {
     const struct af_bus_http *bus = op->bus;
     const char *given = bus->config == NULL ? NULL : bus->config->bass_url;
@@ -65,9 +66,10 @@ static void post(struct af_bus_op *op, const char *call, af_op_raw_fn *raw)
                                       .headers = headers,
                                       .header_count = count,
                                       .body = op->body.data,
-                                      .body_len = op->body.len,
+                                      .body_len = upload == NULL ? op->body.len : 0,
+                                      .upload = upload,
                                       .max_bytes = AF_BUS_HTTP_BASS_BYTES_MAX,
-                                      .attempt_ns = AF_BUS_HTTP_CALL_NS,
+                                      .attempt_ns = upload == NULL ? AF_BUS_HTTP_CALL_NS : 0,
                                       .attempts = 1};
     op->raw = raw;
     af_bus_op_start(op, &request);
@@ -159,7 +161,7 @@ static void send_login(struct af_bus_op *op)
     af_bus_op_string(op, "Password", config->bass_password);
     af_bus_op_string(op, "Captcha", config->bass_captcha == NULL ? "" : config->bass_captcha);
     af_bus_op_close(op);
-    post(op, "Login", logged_in);
+    post(op, "Login", NULL, logged_in);
     sodium_memzero(op->body.data, op->body.len);
 }
 
@@ -169,6 +171,10 @@ static bool is_granted(struct af_bus_op *op, const struct af_http_answer *answer
 {
     struct af_span data = response_data(answer);
     const char *status = NULL;
+    if (op->file.path != NULL) {
+        af_answer_string(data, "FileKey", AF_BUS_HTTP_TOKEN_BYTES_MAX, &op->arena, &op->note.text);
+        return op->note.text != NULL;
+    }
     if (op->note.kind == AF_BUS_NOTE_DATASET)
         return data.at != NULL && !af_answer_is_empty(data);
     af_answer_string(data, "Status", 64, &op->arena, &status);
@@ -192,15 +198,31 @@ static void call_answered(struct af_bus_op *op, const struct af_http_answer *ans
     }
     if (!granted) {
         result.code = AF_BUS_REFUSED;
-        result.why = op->note.kind == AF_BUS_NOTE_LAUNCH
+        result.why = op->file.path != NULL ? "bundle: the task manager did not take the bundle"
+                     : op->note.kind == AF_BUS_NOTE_LAUNCH
                          ? "launch: the task manager did not start the task"
                          : "dataset: the task manager did not take the dataset's state";
+    }
+    if (granted && op->file.path != NULL) {
+        result.text = op->note.text;
+        result.text_len = strlen(result.text);
     }
     af_bus_op_end(op, &result);
 }
 
+static void send_bundle(struct af_bus_op *op)
+{
+    struct af_http_upload upload = {
+        .part = "File", .filename = op->file.name, .path = op->file.path};
+    post(op, "UploadFile", &upload, call_answered);
+}
+
 static void send_call(struct af_bus_op *op)
 {
+    if (op->file.path != NULL) {
+        send_bundle(op);
+        return;
+    }
     bool launch = op->note.kind == AF_BUS_NOTE_LAUNCH;
     af_bus_op_open(op);
     af_bus_op_string(op, "TaskId", op->note.task);
@@ -215,7 +237,8 @@ static void send_call(struct af_bus_op *op)
             af_bus_op_string(op, "CauseOfFailure", op->note.text);
     }
     af_bus_op_close(op);
-    post(op, launch ? "StartCalculationTaskRunning" : "VerifyTaskDataSetCallback", call_answered);
+    post(op, launch ? "StartCalculationTaskRunning" : "VerifyTaskDataSetCallback", NULL,
+         call_answered);
 }
 
 void af_bus_http_tell_bass(struct af_bus_op *op)

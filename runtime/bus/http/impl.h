@@ -165,7 +165,7 @@ void af_bus_http_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch,
 void af_bus_http_tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
                       void *arg);
 
-/* bass.c: the notes that are for the task manager. */
+/* bass.c: the notes that are for the task manager, and bundles (op->file). */
 void af_bus_http_tell_bass(struct af_bus_op *op);
 
 #endif

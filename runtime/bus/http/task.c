@@ -102,6 +102,12 @@ void af_bus_http_put_file(struct af_bus *bus, const struct af_bus_file *file, af
         .bytes_len = file->bytes_len,
     };
     op->file.path = af_arena_string(&op->arena, file->path);
+    if (file->task == NULL) {
+        op->what = "bundle";
+        op->file.name = af_arena_string(&op->arena, name);
+        af_bus_http_tell_bass(op);
+        return;
+    }
     op->file.move = file->move;
     op->answered = uploaded;
     af_bus_op_call_id(op, file->call_id);
