@@ -126,6 +126,8 @@ static void *run(void *arg)
                 spec->woken(spec->arg, fds[1].revents != 0, &over);
         }
         give_to_loop(group, &over);
+        if (spec->told_loop != NULL)
+            spec->told_loop(spec->arg);
     }
 }
 

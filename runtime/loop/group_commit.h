@@ -33,6 +33,10 @@ struct af_group_spec {
     /* On the thread: writes a batch, a list; adds to *over what is over: others may be kept. */
     void (*write)(void *arg, struct af_group_job *batch, struct af_group_jobs *over);
 
+    /* On the thread, when the loop has been given what is over: for what nobody on the loop waits
+     * for; or NULL. */
+    void (*told_loop)(void *arg);
+
     /* On the loop, of each job that is over, in that order. */
     void (*told)(void *arg, struct af_group_job *job);
 

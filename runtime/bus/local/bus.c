@@ -42,6 +42,7 @@ struct bus_local {
     struct af_local_op **parked;
     size_t parked_count, parked_cap;
     int64_t others;
+    bool has_changed; /* the store, by what was committed last: others are to be woken */
 };
 
 static struct bus_local *of(struct af_bus *bus)
@@ -260,8 +261,16 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
         store->chore_ns = committed ? 0 : store->machine_ns + AF_S_NS;
     leave_parked(bus, committed, over);
     af_group_join(over, &cancelled);
-    if (committed && af_db_has_changed(store->db) && futimens(bus->wake_fd, NULL) != 0)
+    bus->has_changed = committed && af_db_has_changed(store->db);
+}
+
+/* Wakes other processes: after our own loop, which somebody waits for. */
+static void wake_others(void *arg)
+{
+    struct bus_local *bus = arg;
+    if (bus->has_changed && futimens(bus->wake_fd, NULL) != 0)
         fprintf(stderr, "afrun: %s-wake: %s\n", bus->path, strerror(errno));
+    bus->has_changed = false;
 }
 
 static void write_batch(void *arg, struct af_group_job *batch, struct af_group_jobs *over)
@@ -594,6 +603,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
         struct af_group_spec spec = {.loop = loop,
                                      .arg = bus,
                                      .write = write_batch,
+                                     .told_loop = wake_others,
                                      .told = completed,
                                      .wait_ms = wait_ms,
                                      .woken = woken,
