@@ -45,14 +45,16 @@ __attribute__((unused)) static int client_connect(int port)
     return fd;
 }
 
-/* A request of the node's, NUL-terminated; `what` is "push" or "pop". Returns its length. */
+/* A request of the node's (NULL: the service knows whose), NUL-terminated; `what` is "push" or
+ * "pop". Returns its length. */
 __attribute__((unused)) static size_t client_request(char *to, size_t cap, const char *node,
                                                      const char *what, const char *body)
 {
-    int len = snprintf(to, cap,
-                       "POST /node/%s/fed-service/api/v2/message/%s HTTP/1.1\r\nHost: bench\r\n"
-                       "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                       node, what, strlen(body), body);
+    int len =
+        snprintf(to, cap,
+                 "POST %s%s/fed-service/api/v2/message/%s HTTP/1.1\r\nHost: bench\r\n"
+                 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                 node == NULL ? "" : "/node/", node == NULL ? "" : node, what, strlen(body), body);
     if (len < 0 || (size_t)len >= cap)
         die("a request is too long");
     return (size_t)len;

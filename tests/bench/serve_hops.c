@@ -1,9 +1,11 @@
-/* serve_hops.c: serve_hops PORT COUNT: how long a contract is on its way between two processes.
+/* serve_hops.c: serve_hops PORT COUNT [SIDECAR-PORT]: how long a contract is on its way between two
+ * processes.
  *
- * One process pushes; the other has a pop parked at the service, which leases, and acknowledges
- * what the one before has brought. Prints the median and the 99th percentile, in seconds, from
- * before the push is written until the other process has read all of the contract. Before each push
- * there is a pause, in which the pop and its acknowledgement come to rest. */
+ * One process pushes (to the sidecar, where there is one); the other has a pop parked at the
+ * service, which leases, and acknowledges what the one before has brought. Prints the median and
+ * the 99th percentile, in seconds, from before the push is written until the other process has read
+ * all of the contract. Before each push there is a pause, in which the pop and its acknowledgement
+ * come to rest. */
 #include "client.h"
 
 #include <sys/wait.h>
@@ -51,7 +53,7 @@ static double read_time(int fd)
 }
 
 /* Returns how long the hop took. */
-static double hop(int fd, int told, size_t number)
+static double hop(int fd, const char *node, int told, size_t number)
 {
     static char request[TEXT_MAX], body[TEXT_MAX], answer[TEXT_MAX];
     snprintf(body, sizeof body,
@@ -59,7 +61,7 @@ static double hop(int fd, int told, size_t number)
              "\"message_title\":\"task_inside\",\"message_content\":%s,\"message_time\":1795427047,"
              "\"message_uuid\":\"%032zx\"}",
              content, number);
-    size_t len = client_request(request, sizeof request, "a", "push", body);
+    size_t len = client_request(request, sizeof request, node, "push", body);
     read_time(told); /* it has asked */
     nanosleep(&(struct timespec){0, PAUSE_NS}, NULL);
     double begin_s = now_s();
@@ -72,9 +74,10 @@ static double hop(int fd, int told, size_t number)
 int main(int argc, char **argv)
 {
     int tell[2], status;
-    if (argc != 3)
+    if (argc != 3 && argc != 4)
         return 2;
-    int port = atoi(argv[1]);
+    int port = atoi(argv[1]), push_port = argc == 4 ? atoi(argv[3]) : port;
+    const char *node = argc == 4 ? NULL : "a"; /* a sidecar knows */
     size_t count = strtoul(argv[2], NULL, 10);
     double *hops = malloc((count + 1) * sizeof *hops);
     if (hops == NULL || pipe(tell) != 0)
@@ -83,9 +86,9 @@ int main(int argc, char **argv)
     if (other == 0)
         pop_all(port, count, tell[1]);
     close(tell[1]);
-    int fd = client_connect(port);
+    int fd = client_connect(push_port);
     for (size_t i = 0; i < count; i++)
-        hops[i] = hop(fd, tell[0], i);
+        hops[i] = hop(fd, node, tell[0], i);
     if (waitpid(other, &status, 0) != other || status != 0)
         die("the other process has failed");
     print_spread(hops, count);
