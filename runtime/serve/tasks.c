@@ -112,7 +112,7 @@ static void found_node(void *arg, const struct af_bus_result *result)
         af_serve_error(call, 200, 404, "the task has no such node");
         return;
     }
-    if (address == NULL && call->serve->is_loopback)
+    if (address == NULL && call->serve->is_loopback && !call->serve->is_sidecar)
         address = "127.0.0.1"; /* where else could it be */
     if (address == NULL) {
         af_serve_error(call, 200, 404, "the node has not called yet, so its address is not known");

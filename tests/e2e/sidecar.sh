@@ -79,6 +79,7 @@ says "a node outside of a task" '"code":404' "$(of a task/nodelist '{"task_id":"
 says "nothing of that is kept" '"contracts":0' "$(curl -sS "$url_a/status")"
 says "what cannot be read is not sent" '"code":400' "$(of a message/push '{"task_id":"T"}')"
 says "the node list" '"total":2' "$(of a task/nodelist '{"task_id":"T","task_type":1}')"
+says "where other nodes are it does not know" '"code":404' "$(of a fed/network/node/detail '{"task_id":"T","node_id":"b"}')"
 for content in '{"type":"x","n":123456789012345678901234567890}' '{"type":"x","s":"\ud83d"}' '{ "type" : "x" ,  "s":"\u0041\/" }'; do
     push a T b "$content" >/dev/null
     pop_until b T '"type"'

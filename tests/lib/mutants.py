@@ -38,6 +38,7 @@ TESTS = {
     "worker": ["e2e/node", "e2e/node_faults", "e2e/attacks"],
     "bus": ["e2e/live_local", "e2e/live_serve"],
     "bus/local": ["e2e/live_local", "e2e/serve_isolation", "e2e/serve_restart", "e2e/faults_service"],
+    "bus/sidecar": ["e2e/sidecar", "e2e/sidecar_kills", "e2e/sidecar_files"],
     "bus/http": ["e2e/live_serve", "e2e/platform", "e2e/faults_connection"],
     "store": ["e2e/state", "e2e/node", "e2e/reload"],
     "party": ["e2e/sync_state", "e2e/determinism", "e2e/state", "e2e/upgrade", "e2e/reload"],

@@ -188,7 +188,8 @@ static void settled(struct af_sidecar_op *op)
     }
     note_gone(bus, task, op->count, op->bytes);
     if (op->reason != NULL)
-        bus->dead += op->count - (op->dropped < op->count ? op->dropped : op->count);
+        bus->dead += op->count;
+    bus->dead -= op->dropped < bus->dead ? op->dropped : bus->dead;
     if (op->dropped > 0)
         af_log(AF_LOG_WARNING, "%llu dead letters of the outbox had to go: it keeps %d of them",
                (unsigned long long)op->dropped, AF_SIDECAR_DEAD_MAX);
@@ -367,7 +368,7 @@ void af_sidecar_publish(struct af_bus *head, const struct af_bus_post *posts, si
 static void revived(struct af_sidecar_op *op)
 {
     struct af_sidecar *bus = op->bus;
-    struct af_sidecar_task *task = op->task;
+    struct af_sidecar_task *task = af_sidecar_task(bus, op->name);
     if (op->result.code == AF_BUS_OK && op->count > 0) {
         bus->dead -= op->count < bus->dead ? op->count : bus->dead;
         note_kept(bus, task, op->count, op->bytes);
@@ -380,7 +381,6 @@ void af_sidecar_revive(struct af_sidecar *bus, const struct af_bus_take *which,
                        af_bus_done_fn *done, void *arg)
 {
     struct af_sidecar_op *op = af_sidecar_op_new(bus, done, arg);
-    op->task = af_sidecar_task(bus, which->task);
     op->name = af_arena_string(&op->arena, which->task);
     op->which.channel = af_arena_string(&op->arena, which->channel);
     op->which.acks = af_arena_strings(&op->arena, which->acks, which->ack_count);
