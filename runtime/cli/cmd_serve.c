@@ -129,18 +129,36 @@ static void number_members(struct serve_command *command)
     command->bus.member_count = list->count;
 }
 
+/* An option that was given and is for who keeps tasks, or NULL. */
+static const char *find_hub_option(const struct serve_command *command)
+{
+    const struct af_serve_options *serve = &command->serve;
+    const struct af_bus_options *bus = &command->bus;
+    const struct {
+        const char *name;
+        bool is_given;
+    } rows[] = {{"--tokens", serve->tokens != NULL},
+                {"--client-ca", serve->client_ca != NULL},
+                {"--prefix-nodes", serve->prefix_nodes},
+                {"--members", command->members.count > 0},
+                {"--open-tasks", bus->open_tasks},
+                {"--backups", serve->backups != NULL},
+                {"--keep-contracts", bus->keep_contracts_ns > 0},
+                {"--keep-files", bus->keep_files_ns > 0},
+                {"--min-free", bus->min_free_bytes > 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].is_given)
+            return rows[i].name;
+    return NULL;
+}
+
 /* A sidecar is one node's, and everything about tasks is its hub's. */
 static int check(struct serve_command *command, struct af_failure *why)
 {
     const struct af_serve_options *serve = &command->serve;
     const struct af_config *config = &command->config;
     bool is_sidecar = af_bus_is_distant(serve->bus_name);
-    const char *misplaced = serve->tokens != NULL        ? "--tokens"
-                            : serve->client_ca != NULL   ? "--client-ca"
-                            : serve->prefix_nodes        ? "--prefix-nodes"
-                            : command->members.count > 0 ? "--members"
-                            : command->bus.open_tasks    ? "--open-tasks"
-                                                         : NULL;
+    const char *misplaced = find_hub_option(command);
     if (serve->hold_ns > AF_SERVE_HOLD_MAX_NS)
         return af_failure_set(why, AF_FAILURE_USAGE, "--hold", "is at most 1s");
     if (is_sidecar && serve->node == NULL)

@@ -114,6 +114,8 @@ serve --bus http://127.0.0.1:1 --node n --tokens t | --tokens: is no option of a
 serve --bus http://127.0.0.1:1 --node n --client-ca t | --client-ca: is no option of a sidecar
 serve --bus http://127.0.0.1:1 --node n --prefix-nodes | --prefix-nodes: is no option of a sidecar
 serve --bus http://127.0.0.1:1 --node n --members a=x | --members: is no option of a sidecar
+serve --bus http://127.0.0.1:1 --node n --keep-files 1h | --keep-files: is no option of a sidecar
+serve --bus http://127.0.0.1:1 --node n --min-free 1 | --min-free: is no option of a sidecar
 serve --bus http://127.0.0.1:1 --node n --open-tasks | --open-tasks: is no option of a sidecar
 serve --bus http://127.0.0.1:1 --node n --listen 0.0.0.0:0 | a sidecar serves its own machine alone
 serve --bus http://127.0.0.1:1?x=1 --node n | --bus: is the service's address, without a query
