@@ -24,6 +24,8 @@ static const struct af_opt opts[] = {
      "launch", AF_OPT_READ(OF, peers, af_opts_add_members)},
     {"arg", 0, "name=value", "an argument of the flow", "launch",
      AF_OPT_READ(OF, args, af_opts_add_arg)},
+    {"data", 0, NULL, "show results as they are, not only their types and sizes", "status",
+     AF_OPT_FLAG(OF, data)},
     {"dry-run", 0, NULL, "say what would become of each party, its data too; change nothing",
      "reload", AF_OPT_FLAG(OF, dry_run)},
     {"wait", 0, "T", "give handlers that wait so long to end (default 10s)", "reload",
@@ -52,6 +54,9 @@ static const struct af_opts_command row = {
     "  rollback FLOW [--dry-run]       bring them back to the version before\n"
     "  retry TASK                      give a held party its event again\n"
     "  again TASK                      have what it could not read handed out again\n"
+    "  send TASK EVENT [JSON]          give a party an event from outside, with these fields\n"
+    "  pause TASK                      have a party take nothing, until it goes on\n"
+    "  resume TASK                     have it go on\n"
     "  stop TASK                       end a party; the others are told that it failed\n"
     "  forget TASK                     remove a party that has ended, with its journal and log\n"
     "  backup FILE                     copy what the node keeps, while it runs\n"
@@ -70,7 +75,8 @@ static const struct page {
 } pages[AF_CTL_COMMANDS] = {
     {"ctl launch", "FLOW --task T --role R [options]",
      "start a party of a flow of the node's folder", "task role peers arg"},
-    {"ctl status", "[TASK] [options]", "what each party is at: waiting for what, from whom", ""},
+    {"ctl status", "[TASK] [options]", "what each party is at: waiting for what, from whom",
+     "data"},
     {"ctl reload", "FLOW [options]", "bring its parties to the version in the folder, all or none",
      "dry-run wait restart-waiting"},
     {"ctl rollback", "FLOW [options]", "bring them back to the version before",
@@ -78,6 +84,11 @@ static const struct page {
     {"ctl retry", "TASK [options]", "give a held party its event again", ""},
     {"ctl again", "TASK [options]",
      "have what it could not read, its dead letters, handed out again", ""},
+    {"ctl send", "TASK EVENT [JSON] [options]",
+     "give a party an event from outside: its type, and its fields as a JSON object", ""},
+    {"ctl pause", "TASK [options]",
+     "have a party take nothing, whatever comes or is due, until it goes on", ""},
+    {"ctl resume", "TASK [options]", "have a paused party go on", ""},
     {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", ""},
     {"ctl forget", "TASK [options]", "remove a party that has ended, with its journal and log", ""},
     {"ctl backup", "FILE [options]", "copy what the node keeps into a new file, while it runs", ""},

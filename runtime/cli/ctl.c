@@ -126,7 +126,8 @@ static int ask_about(const struct af_ctl *ctl, const char *command, const char *
     struct af_buf question = AF_BUF_EMPTY;
     af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
     add_text(&question, "task", task);
-    af_buf_printf(&question, ",\"from\":%lld}\n", (long long)from);
+    af_buf_printf(&question, ",\"data\":%s,\"from\":%lld}\n", ctl->data ? "true" : "false",
+                  (long long)from);
     int result = ask(ctl, &question, answer, why);
     af_buf_release(&question);
     return result != 0 ? result : check_answer(answer, why);
@@ -185,7 +186,23 @@ static int status(const struct af_ctl *ctl, const char *task, struct af_failure 
     return result;
 }
 
-static int order(const struct af_ctl *ctl, const char *command, const char *task,
+/* What became of an order, in words. */
+static void tell_order(const char *task, const char *words, const struct af_buf *answer)
+{
+    struct af_request fields;
+    int64_t count = -1;
+    if (af_request_read(&fields, answer->data, answer->len) &&
+        af_request_integer(&fields, "count", &count))
+        printf(count == 0   ? "%s: has no dead letters\n"
+               : count == 1 ? "%s: its dead letter is handed out again\n"
+                            : "%s: its %lld dead letters are handed out again\n",
+               task, (long long)count);
+    else
+        printf("%s: %s\n", task, words);
+    af_request_release(&fields);
+}
+
+static int order(const struct af_ctl *ctl, const char *command, const char *words, const char *task,
                  struct af_failure *why)
 {
     struct af_buf answer = AF_BUF_EMPTY;
@@ -195,11 +212,38 @@ static int order(const struct af_ctl *ctl, const char *command, const char *task
     if (result == 0 && ctl->json)
         print_answer(kind, &answer);
     else if (result == 0)
-        printf("%s: %s\n", task,
-               strcmp(command, "stop") == 0     ? "stopped"
-               : strcmp(command, "forget") == 0 ? "forgotten"
-               : strcmp(command, "again") == 0  ? "its dead letters are handed out again"
-                                                : "tried again");
+        tell_order(task, words, &answer);
+    af_buf_release(&answer);
+    return result;
+}
+
+static int send_event(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    struct af_buf question = AF_BUF_EMPTY, answer = AF_BUF_EMPTY;
+    struct af_request fields;
+    static const char *const became[][2] = {{"given", "was given"},
+                                            {"deferred", "was given; its state defers it"},
+                                            {"ignored", "was given; its state ignores it"}};
+    if (ctl->event == NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "send", "name the event");
+    af_buf_append_string(&question, "{\"cmd\":\"send\"");
+    add_text(&question, "task", task);
+    add_text(&question, "event", ctl->event);
+    add_text(&question, "fields", ctl->fields);
+    af_buf_append_string(&question, "}\n");
+    int result = ask(ctl, &question, &answer, why);
+    if (result == 0)
+        result = check_answer(&answer, why);
+    if (result == 0 && ctl->json) {
+        print_answer("ctl-send", &answer);
+    } else if (result == 0 && af_request_read(&fields, answer.data, answer.len)) {
+        const char *word = af_request_string(&fields, "became");
+        for (size_t i = 0; i < sizeof became / sizeof became[0]; i++)
+            if (word != NULL && strcmp(word, became[i][0]) == 0)
+                printf("%s: %s %s\n", task, ctl->event, became[i][1]);
+        af_request_release(&fields);
+    }
+    af_buf_release(&question);
     af_buf_release(&answer);
     return result;
 }
@@ -233,6 +277,7 @@ static int print_log(const struct af_ctl *ctl, const char *task, struct af_failu
     if (result == 0 && ctl->json) {
         struct af_buf out = AF_BUF_EMPTY;
         af_answer_begin(&out, "ctl-log");
+        af_answer_add_bool(&out, "ok", true);
         af_json_add_text(&out, "task", task);
         af_json_add_text(&out, "text", af_buf_text(&whole));
         af_answer_print(&out);
@@ -321,22 +366,32 @@ static int rollback(const struct af_ctl *ctl, const char *flow, struct af_failur
 
 static int retry(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
-    return order(ctl, "retry", task, why);
+    return order(ctl, "retry", "tried again", task, why);
 }
 
 static int again(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
-    return order(ctl, "again", task, why);
+    return order(ctl, "again", "", task, why);
 }
 
 static int stop(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
-    return order(ctl, "stop", task, why);
+    return order(ctl, "stop", "stopped", task, why);
+}
+
+static int pause_party(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "pause", "paused", task, why);
+}
+
+static int resume_party(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "resume", "goes on", task, why);
 }
 
 static int forget(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
-    return order(ctl, "forget", task, why);
+    return order(ctl, "forget", "forgotten", task, why);
 }
 
 /* The node writes the file, from another folder than ours. */
@@ -385,12 +440,17 @@ static int support(const struct af_ctl *ctl, const char *file, struct af_failure
 static const struct {
     const char *name;
     const char *word; /* what it is about; NULL: it may be about all */
+    int more;         /* words that may follow */
     int (*run)(const struct af_ctl *ctl, const char *about, struct af_failure *why);
 } commands[] = {
-    {"launch", "flow", launch},     {"status", NULL, status},   {"reload", "flow", reload},
-    {"rollback", "flow", rollback}, {"retry", "task", retry},   {"stop", "task", stop},
-    {"log", "task", print_log},     {"trace", "task", trace},   {"again", "task", again},
-    {"forget", "task", forget},     {"backup", "file", backup}, {"support", "file", support},
+    {"launch", "flow", 0, launch},     {"status", NULL, 0, status},
+    {"reload", "flow", 0, reload},     {"rollback", "flow", 0, rollback},
+    {"retry", "task", 0, retry},       {"again", "task", 0, again},
+    {"stop", "task", 0, stop},         {"log", "task", 0, print_log},
+    {"trace", "task", 0, trace},       {"send", "task", 2, send_event},
+    {"pause", "task", 0, pause_party}, {"resume", "task", 0, resume_party},
+    {"forget", "task", 0, forget},     {"backup", "file", 0, backup},
+    {"support", "file", 0, support},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)
@@ -406,7 +466,7 @@ static int refuse_command(const char *word, struct af_failure *why)
     return -1;
 }
 
-int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_failure *why)
+int af_ctl_run(struct af_ctl *ctl, char **words, int count, struct af_failure *why)
 {
     const char *command = count > 0 ? words[0] : "", *about = count > 1 ? words[1] : NULL;
     size_t i = 0, known = sizeof commands / sizeof commands[0];
@@ -416,7 +476,10 @@ int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_fail
         return refuse_command(command, why);
     if (commands[i].word != NULL && about == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, command, "name the %s", commands[i].word);
-    if (count > 2)
-        return af_failure_set(why, AF_FAILURE_USAGE, words[2], "is one word too many");
+    if (count > 2 + commands[i].more)
+        return af_failure_set(why, AF_FAILURE_USAGE, words[2 + commands[i].more],
+                              "is one word too many");
+    ctl->event = count > 2 ? words[2] : NULL;
+    ctl->fields = count > 3 ? words[3] : NULL;
     return commands[i].run(ctl, about, why);
 }

@@ -17,12 +17,13 @@ struct af_ctl {
     const char *task, *role;
     struct af_bus_member_list peers;
     struct af_script_arg_list args;
+    const char *event, *fields; /* of `send` */
     const char *output;
     int64_t wait_ns; /* that handlers are given to end */
-    bool json, follow, dry_run, restart_waiting, help;
+    bool json, follow, data, dry_run, restart_waiting, help;
 };
 
 /* Runs the command that the words name. Returns the exit status, or -1 with *why filled. */
-int af_ctl_run(const struct af_ctl *ctl, char **words, int count, struct af_failure *why);
+int af_ctl_run(struct af_ctl *ctl, char **words, int count, struct af_failure *why);
 
 #endif

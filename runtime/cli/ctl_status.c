@@ -1,9 +1,10 @@
 /* ctl_status.c: see ctl_status.h. */
 #include "cli/ctl_status.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/failure.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "base/log.h"
 #include "script/request.h"
 
@@ -50,9 +51,32 @@ static void print_rejected(const struct af_request *party)
     }
 }
 
-static void print_party(const struct af_request *party, int64_t now_s)
+/* "    its result: object, 12 bytes", or as it is: the last member of {"type", "bytes", "value"}.
+ */
+static void print_result(const struct af_json_span *result)
 {
-    int64_t since = now_s, progress = -1, version = 0;
+    static const char mark[] = ",\"value\":";
+    struct af_request about;
+    int64_t bytes = 0;
+    if (result->at == NULL)
+        return;
+    const char *value = memmem(result->at, result->len, mark, sizeof mark - 1);
+    fputs("    its result: ", stdout);
+    if (value != NULL) {
+        value += sizeof mark - 1;
+        af_log_write_safe(stdout, value, (size_t)(result->at + result->len - 1 - value));
+    } else if (af_request_read(&about, result->at, result->len)) {
+        af_request_integer(&about, "bytes", &bytes);
+        printf("%s, %lld bytes", or_dash(af_request_string(&about, "type")), (long long)bytes);
+        af_request_release(&about);
+    }
+    putchar('\n');
+}
+
+static void print_party(const struct af_request *party, const struct af_json_span *result,
+                        int64_t now_s)
+{
+    int64_t since = now_s, progress = -1, version = 0, paused = 0;
     const char *waits = af_request_string(party, "waits"),
                *error = af_request_string(party, "error");
     af_request_integer(party, "since", &since);
@@ -65,6 +89,10 @@ static void print_party(const struct af_request *party, int64_t now_s)
     print_duration(now_s > since ? now_s - since : 0);
     if (progress >= 0)
         printf("; %lld %%", (long long)progress);
+    if (af_request_integer(party, "paused", &paused)) {
+        fputs("; paused for ", stdout);
+        print_duration(now_s > paused ? now_s - paused : 0);
+    }
     print_number(party, "queue", "queued");
     print_number(party, "deferred", "deferred");
     print_number(party, "unsent", "not taken by the bus yet");
@@ -77,6 +105,7 @@ static void print_party(const struct af_request *party, int64_t now_s)
         putchar('\n');
     }
     print_rejected(party);
+    print_result(result);
     if (error != NULL) {
         fputs("    ", stdout);
         print_safe(error);
@@ -85,8 +114,10 @@ static void print_party(const struct af_request *party, int64_t now_s)
 }
 
 /* A launch that the service told of and that does not run here. */
-static void print_refused(const struct af_request *refused, int64_t now_s)
+static void print_refused(const struct af_request *refused, const struct af_json_span *result,
+                          int64_t now_s)
 {
+    (void)result;
     int64_t at = now_s;
     af_request_integer(refused, "at", &at);
     print_safe(or_dash(af_request_string(refused, "task")));
@@ -98,8 +129,10 @@ static void print_refused(const struct af_request *refused, int64_t now_s)
 }
 
 /* What stands in the flows folder and is not run, and why. */
-static void print_not_taken(const struct af_request *refused, int64_t now_s)
+static void print_not_taken(const struct af_request *refused, const struct af_json_span *result,
+                            int64_t now_s)
 {
+    (void)result;
     int64_t at = now_s;
     af_request_integer(refused, "at", &at);
     print_safe(or_dash(af_request_string(refused, "file")));
@@ -110,9 +143,27 @@ static void print_not_taken(const struct af_request *refused, int64_t now_s)
     putchar('\n');
 }
 
+/* An object of a list; its member "result" apart, as it is no flat one. */
+typedef void print_fn(const struct af_request *item, const struct af_json_span *result,
+                      int64_t now_s);
+
+static struct af_json_span find_result(const char *json, size_t len)
+{
+    static const struct af_json_row rows[] = {{"result", AF_JSON_ROW_SPAN, 0, NULL}, {0}};
+    struct af_json_span result = {NULL, 0};
+    struct af_json_reader reader;
+    struct af_arena arena = {0};
+    af_json_reader_init(&reader, json, len);
+    if (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
+        af_json_read_rows(&reader, rows, &arena, &result);
+    af_json_reader_release(&reader);
+    af_arena_release(&arena);
+    return result;
+}
+
 /* Reads a list of objects; returns how many, or -1. */
 static int print_each(struct af_json_reader *reader, const char *json, int64_t now_s,
-                      void (*print)(const struct af_request *item, int64_t now_s))
+                      print_fn *print)
 {
     enum af_json_token token;
     int count = 0;
@@ -121,8 +172,10 @@ static int print_each(struct af_json_reader *reader, const char *json, int64_t n
         size_t start = reader->offset;
         if (!af_json_skip(reader, token))
             return -1;
-        if (af_request_read(&item, json + start, reader->offset + 1 - start))
-            print(&item, now_s);
+        size_t len = reader->offset + 1 - start;
+        struct af_json_span result = find_result(json + start, len);
+        if (af_request_read(&item, json + start, len))
+            print(&item, &result, now_s);
         af_request_release(&item);
         count++;
     }
@@ -137,7 +190,7 @@ static void print_nothing_runs(void)
 /* The lists of a node's status. */
 static const struct {
     const char *name;
-    void (*print)(const struct af_request *item, int64_t now_s);
+    print_fn *print;
     void (*none)(void);
 } lists[] = {{"parties", print_party, print_nothing_runs},
              {"refused", print_refused, NULL},

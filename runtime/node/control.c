@@ -1,12 +1,14 @@
 /* control.c: the socket of a node, for its operator alone: mode 0600, and what it is asked is
  * one line, an object with "cmd"; the answer is one line too, and the connection ends.
  *
- *     {"cmd":"status", "task"}                  what status.c tells
+ *     {"cmd":"status", "task", "data"}          what status.c tells
  *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
  *     {"cmd":"retry"|"stop", "task"}
  *     {"cmd":"forget", "task"}                  one that has ended, with journal and log
  *     {"cmd":"backup", "file":path}             a copy of the store, while it is used
  *     {"cmd":"support"}                         versions, sizes and status, without contents
+ *     {"cmd":"send", "task", "event", "fields":"{…}"}   {"ok", "task", "event", "became"}
+ *     {"cmd":"pause"|"resume", "task"}          {"ok", "task", "became"}
  *     {"cmd":"again", "task"}                   {"ok", "count"} of dead letters
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
  *     {"cmd":"rollback", …}                     what reload.c did per party
@@ -184,7 +186,7 @@ static void status(struct af_node_connection *connection, const struct af_reques
     struct af_buf out = AF_BUF_EMPTY;
     const char *task = af_request_string(request, "task");
     if (task == NULL || party_of(connection, request) != NULL) {
-        af_node_status(connection->node, task, &out);
+        af_node_status(connection->node, task, af_request_bool(request, "data"), &out);
         af_node_answer(connection, af_buf_text(&out), out.len);
     }
     af_buf_release(&out);
@@ -383,6 +385,36 @@ static void support(struct af_node_connection *connection, const struct af_reque
     af_buf_release(&out);
 }
 
+static void send_event(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_node_party *party = party_of(connection, request);
+    const char *event = af_request_string(request, "event");
+    const char *fields = af_request_string(request, "fields");
+    if (party == NULL)
+        return;
+    if (event == NULL) {
+        af_failure_set(&why, AF_FAILURE_USAGE, "event", "is missing");
+        af_node_answer_failure(connection, &why);
+    } else {
+        af_node_hand_send(party, connection, event, fields == NULL ? "{}" : fields);
+    }
+}
+
+static void pause_party(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_node_party *party = party_of(connection, request);
+    if (party != NULL)
+        af_node_hand_pause(party, connection, true);
+}
+
+static void resume_party(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_node_party *party = party_of(connection, request);
+    if (party != NULL)
+        af_node_hand_pause(party, connection, false);
+}
+
 /* A piece of a log; one that has begun anew meanwhile is read from its start. */
 static void log_piece(struct af_node_connection *connection, const struct af_request *request)
 {
@@ -444,9 +476,11 @@ static void trace(struct af_node_connection *connection, const struct af_request
 static const struct {
     const char *name;
     command_fn *run;
-} commands[] = {{"status", status}, {"launch", launch}, {"retry", retry},   {"stop", stop},
-                {"log", log_piece}, {"trace", trace},   {"reload", reload}, {"rollback", rollback},
-                {"again", again},   {"forget", forget}, {"backup", backup}, {"support", support}};
+} commands[] = {{"status", status},   {"launch", launch},     {"retry", retry},
+                {"stop", stop},       {"log", log_piece},     {"trace", trace},
+                {"reload", reload},   {"rollback", rollback}, {"again", again},
+                {"send", send_event}, {"pause", pause_party}, {"resume", resume_party},
+                {"forget", forget},   {"backup", backup},     {"support", support}};
 
 static void take_request(struct af_node_connection *connection, size_t len)
 {

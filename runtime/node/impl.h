@@ -3,6 +3,7 @@
  *   node.c           its life
  *   flows.c     flows and their workers
  *   parties.c   parties: launched, going on, held, ended
+ *   hand.c      an operator's hand on a party: an event from outside, a pause
  *   launch.c    from a request to a party
  *   offers.c    launches that the service tells of
  *   reload.c    from one version of a flow to another, all of its parties or none
@@ -83,6 +84,8 @@ struct af_node_party {
     struct af_node_asker asker; /* who waits for the launch */
     int checks;                 /* of its arguments, of a launch */
     struct af_timer *again;     /* of BROKEN by what passes: when it is tried again */
+    bool asks_members;          /* once they are checked, as it names no peers */
+    struct af_node_hand *hands; /* what its operator waits for */
 };
 
 struct af_node {
@@ -101,6 +104,7 @@ struct af_node {
     bool stopping;
     int64_t began_ns;
     char *store_trouble;
+    int64_t last_hand; /* numbers of what operators do to parties, below 0 */
 };
 
 /* ---- flows.c ---- */
@@ -160,6 +164,22 @@ int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
 /* Forgets one that has ended or is broken, with its journal and log; it is freed. */
 int af_node_party_forget(struct af_node_party *party, struct af_failure *why);
 
+/* ---- hand.c: each answers the connection, once it is kept ---- */
+
+/* Gives the party an event from outside: its type, and its fields as a JSON object. */
+void af_node_hand_send(struct af_node_party *party, struct af_node_connection *connection,
+                       const char *type, const char *json);
+
+/* Has it take nothing until it goes on. */
+void af_node_hand_pause(struct af_node_party *party, struct af_node_connection *connection,
+                        bool pauses);
+
+/* For its run's owner. */
+void af_node_hand_kept(void *arg, int64_t number);
+
+/* Its run ends: what was not kept is refused. */
+void af_node_hands_drop(struct af_node_party *party);
+
 /* ---- launch.c ---- */
 
 /* Launches a party. Of the request's fields "role" and "peers" may be absent: as the bus lists the
@@ -218,7 +238,12 @@ bool af_node_watch_is_left(const struct af_node *node, const char *file);
 void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 
 /* ---- status.c ---- */
-void af_node_status(struct af_node *node, const char *task, struct af_buf *out);
+
+/* data: with results as they are, not only their types and sizes. */
+void af_node_status(struct af_node *node, const char *task, bool data, struct af_buf *out);
+
+/* "object, 12 bytes": of a party that is done. */
+void af_node_party_result(const struct af_node_party *party, struct af_buf *out);
 
 /* What a party is at, in a word or two. */
 const char *af_node_party_word(const struct af_node_party *party);

@@ -70,6 +70,8 @@ static void keep(struct af_node_party *party)
     af_buf_release(&about);
 }
 
+static void ask_members(struct af_node_party *party);
+
 static void checked(void *arg, const struct af_failure *why)
 {
     struct af_node_party *party = arg;
@@ -79,6 +81,8 @@ static void checked(void *arg, const struct af_failure *why)
         af_worker_check_task(party->script, checked, party); /* the process died meanwhile */
     else if (why != NULL)
         fail(party, why);
+    else if (party->asks_members)
+        ask_members(party);
     else
         keep(party);
 }
@@ -145,21 +149,57 @@ static void told_role(void *arg, const struct af_bus_result *result)
     (void)arg, (void)result; /* for others: it knows its peers */
 }
 
-void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why)
+/* The bus is told who we are, and asked for the task's nodes unless they were named. */
+static void tell_members(struct af_node_party *party, af_bus_done_fn *done)
 {
-    if (why != NULL) {
-        fail(party, why);
-        return;
-    }
     const struct af_flow *flow = af_worker_flow(party->flow->worker);
     const char *node = party->node->options->node;
     int role = party->about.role == NULL ? -1 : af_flow_find_role(flow, party->about.role);
     struct af_bus_member self = role < 0 ? (struct af_bus_member){.node = node}
                                          : af_party_about_self(flow, node, (uint32_t)role);
-    bool knows = party->about.member_count > 0 && party->about.role != NULL;
-    af_bus_members(party->node->bus, party->task, &self, knows ? told_role : members_came, party);
-    if (knows)
+    af_bus_members(party->node->bus, party->task, &self, done, party);
+}
+
+static void ask_members(struct af_node_party *party)
+{
+    if (party->script != NULL)
+        af_script_free(party->script);
+    party->script = NULL;
+    party->asks_members = false;
+    party->about.member_count = 0;
+    tell_members(party, members_came);
+}
+
+/* Its role and arguments are looked at before others are waited for: as in a task of it alone. */
+static void check_alone(struct af_node_party *party)
+{
+    party->about.members = af_arena_alloc(&party->arena, sizeof *party->about.members);
+    party->about.members[0] =
+        (struct af_about_member){party->node->options->node, party->about.role};
+    party->about.member_count = 1;
+    party->asks_members = true;
+    check(party);
+}
+
+void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why)
+{
+    struct af_failure own = AF_FAILURE_INIT;
+    const struct af_flow *flow = why == NULL ? af_worker_flow(party->flow->worker) : NULL;
+    const char *role = party->about.role;
+    if (why == NULL && role != NULL && af_flow_find_role(flow, role) < 0) {
+        af_flow_refuse_role(flow, role, party->flow->file, &own);
+        why = &own;
+    }
+    if (why != NULL) {
+        fail(party, why);
+    } else if (role == NULL) {
+        ask_members(party);
+    } else if (party->about.member_count == 0) {
+        check_alone(party);
+    } else {
+        tell_members(party, told_role);
         check(party);
+    }
 }
 
 /* ---- The request: {"flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]} ---- */

@@ -18,8 +18,9 @@
 
 static void append_parties(const struct af_node *node, struct af_buf *out)
 {
-    static const char *const words[] = {"loading",      "waiting", "slow", "resting", "held",
-                                        "lost contact", "sending", "done", "failed",  "broken"};
+    static const char *const words[] = {"loading", "waiting", "slow",         "resting",
+                                        "held",    "paused",  "lost contact", "sending",
+                                        "done",    "failed",  "broken"};
     enum { WORDS = sizeof words / sizeof words[0] };
     uint64_t counts[WORDS] = {0}, queued = 0, unsent = 0;
     for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {

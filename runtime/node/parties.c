@@ -38,6 +38,7 @@ struct af_node_party *af_node_party_find(struct af_node *node, const char *task)
 /* Ends what runs of it; the record stays. */
 static void halt(struct af_node_party *party)
 {
+    af_node_hands_drop(party);
     af_party_run_free(party->run);
     party->run = NULL;
     if (party->script != NULL)
@@ -170,10 +171,14 @@ static void ended(void *arg)
         return;
     party->phase = AF_NODE_LEAVING;
     remember_end(party);
-    if (af_party_status(of) == AF_PARTY_DONE)
-        af_node_log(party->node, party->task, "done");
-    else
+    if (af_party_status(of) == AF_PARTY_DONE) {
+        struct af_buf result = AF_BUF_EMPTY;
+        af_node_party_result(party, &result);
+        af_node_log(party->node, party->task, "done; its result: %s", af_buf_text(&result));
+        af_buf_release(&result);
+    } else {
         af_node_log(party->node, party->task, "failed: %s", af_party_reason(of));
+    }
     leave_when_sent(party);
 }
 
@@ -250,7 +255,8 @@ void af_node_party_run(struct af_node_party *party)
                                                .trouble = trouble,
                                                .refused = refused,
                                                .ended = ended,
-                                               .sent_all = leave_when_sent},
+                                               .sent_all = leave_when_sent,
+                                               .kept = af_node_hand_kept},
                                      .loop = node->loop,
                                      .bus = node->bus,
                                      .bus_url = node->options->bus,

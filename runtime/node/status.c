@@ -1,4 +1,5 @@
-/* status.c: what each party is at: types, sizes and names, never contents. */
+/* status.c: what each party is at: types, sizes and names; contents are shown where they are asked
+ * for. */
 #include "node/impl.h"
 
 #include "base/bounds.h"
@@ -14,6 +15,8 @@ static const char *running_word(const struct af_node_party *party)
     const struct af_party *of = af_party_run_party(party->run);
     if (af_party_held(of) != NULL)
         return "held";
+    if (af_party_run_suspended_ns(party->run) != 0)
+        return "paused";
     if (party->trouble != NULL)
         return "lost contact";
     if (af_party_waits(of))
@@ -50,6 +53,8 @@ static void describe_running(const struct af_node_party *party, struct af_buf *o
     af_party_run_describe(party->run, &waits);
     af_json_add_text(out, "state", state == NULL ? NULL : state->name);
     af_json_add_integer(out, "since", af_party_run_since_ns(party->run) / AF_S_NS);
+    if (af_party_run_suspended_ns(party->run) != 0)
+        af_json_add_integer(out, "paused", af_party_run_suspended_ns(party->run) / AF_S_NS);
     af_json_add_text(out, "waits", waits.len == 0 ? NULL : af_buf_text(&waits));
     af_json_name(out, "waits_for");
     af_json_open(out, '{');
@@ -78,7 +83,44 @@ static void describe_resting(const struct af_node_party *party, struct af_buf *o
     af_json_add_integer(out, "progress", party->kept.progress);
 }
 
-static void describe(const struct af_node_party *party, struct af_buf *out)
+static const char *type_of(const char *json)
+{
+    switch (json[0]) {
+    case '{':
+        return "object";
+    case '[':
+        return "list";
+    case '"':
+        return "string";
+    case 't':
+    case 'f':
+        return "boolean";
+    case 'n':
+        return "null";
+    default:
+        return "number";
+    }
+}
+
+void af_node_party_result(const struct af_node_party *party, struct af_buf *out)
+{
+    af_buf_printf(out, "%s, %zu bytes", type_of(party->kept.result), strlen(party->kept.result));
+}
+
+static void describe_result(const char *result, bool data, struct af_buf *out)
+{
+    af_json_name(out, "result");
+    af_json_open(out, '{');
+    af_json_add_text(out, "type", type_of(result));
+    af_json_add_integer(out, "bytes", (int64_t)strlen(result));
+    if (data) {
+        af_json_name(out, "value");
+        af_buf_append_string(out, result);
+    }
+    af_buf_append_char(out, '}');
+}
+
+static void describe(const struct af_node_party *party, bool data, struct af_buf *out)
 {
     af_json_open(out, '{');
     af_json_add_text(out, "task", party->task);
@@ -91,6 +133,8 @@ static void describe(const struct af_node_party *party, struct af_buf *out)
         describe_running(party, out);
     else
         describe_resting(party, out);
+    if (party->kept.status == AF_PARTY_DONE && party->kept.result != NULL)
+        describe_result(party->kept.result, data, out);
     if (party->flow != NULL && party->flow->worker != NULL) {
         af_json_add_integer(out, "worker", af_worker_pid(party->flow->worker));
         af_json_add_integer(out, "worker_restarts",
@@ -99,7 +143,7 @@ static void describe(const struct af_node_party *party, struct af_buf *out)
     af_buf_append_char(out, '}');
 }
 
-void af_node_status(struct af_node *node, const char *task, struct af_buf *out)
+void af_node_status(struct af_node *node, const char *task, bool data, struct af_buf *out)
 {
     af_buf_append_string(out, "{\"ok\":true");
     af_json_add_text(out, "node", node->options->node);
@@ -113,7 +157,7 @@ void af_node_status(struct af_node *node, const char *task, struct af_buf *out)
     for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {
         if (at->phase == AF_NODE_DROPPED || (task != NULL && strcmp(at->task, task) != 0))
             continue;
-        describe(at, out);
+        describe(at, data, out);
     }
     af_buf_append_string(out, "],\"refused\":");
     af_node_offers_refused(node, out);

@@ -109,6 +109,9 @@ void af_party_drop_pending(struct af_party *party);
 
 /* ---- take.c ---- */
 
+/* Whether nothing keeps it from its next input, or its start. */
+bool af_party_is_free(const struct af_party *party);
+
 /* Takes inputs as long as there are any that it may take. */
 void af_party_pump(struct af_party *party);
 

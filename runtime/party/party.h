@@ -58,6 +58,7 @@ enum af_step_kind {
     AF_STEP_FAIL, /* ended from outside */
     AF_STEP_HOLD, /* its input was put back; nothing else has happened */
     AF_STEP_RETRY,
+    AF_STEP_HAND, /* it was handed a contract, which it takes as soon as its state wants it */
 };
 
 struct af_party_step {
@@ -144,6 +145,11 @@ void af_party_start(struct af_party *party);
 /* A contract has come for it; the reference is the party's from here on. */
 void af_party_receive(struct af_party *party, struct af_contract *contract_take);
 
+/* Its operator gives it a contract, which waits where deferred ones do, and so survives whatever
+ * comes before it is taken: as soon as its state does not defer it, before what was received. The
+ * reference is the party's. Only one that is active. */
+void af_party_hand_in(struct af_party *party, struct af_contract *contract_take);
+
 /* It crashes between two inputs, and stays down until af_party_restart(); what reaches it meanwhile
  * waits. Only one that is active and not down. */
 void af_party_crash(struct af_party *party);
@@ -185,7 +191,7 @@ struct af_party_saved_timer {
 
 size_t af_party_timer_count(const struct af_party *party);
 struct af_party_saved_timer af_party_timer(const struct af_party *party, size_t i);
-uint64_t af_party_fired(const struct af_party *party);
+uint64_t af_party_fired(const struct af_party *party); /* how many timeouts it is done with */
 
 struct af_party_saved {
     enum af_party_status status;

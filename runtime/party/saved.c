@@ -34,7 +34,9 @@ struct af_party_saved_timer af_party_timer(const struct af_party *party, size_t 
 
 uint64_t af_party_fired(const struct af_party *party)
 {
-    return party->fired;
+    bool takes_one = party->busy &&
+                     (party->taken.kind == AF_STEP_AFTER || party->taken.kind == AF_STEP_DEADLINE);
+    return party->fired - (takes_one ? 1 : 0);
 }
 
 /* ---- Coming back. ---- */
@@ -106,7 +108,7 @@ void af_party_heard(struct af_party *party)
 
 void af_party_go_on(struct af_party *party)
 {
-    if (party->status == AF_PARTY_NEW && !party->busy && party->held == NULL)
+    if (party->status == AF_PARTY_NEW && af_party_is_free(party))
         af_party_start(party);
     else
         af_party_pump(party);

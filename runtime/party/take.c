@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "trace/trace.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,7 @@ static void over_at_once(struct af_party *party, enum af_step_kind kind)
     party->step.was_deferred = party->taken.was_deferred;
     af_party_stepped(party, kind, contract);
     af_party_settle(party, contract);
-    party->step.was_deferred = false;
+    party->step = (struct af_party_step){.kind = AF_STEP_OTHER};
     party->taken.contract = NULL;
     af_contract_drop(contract);
 }
@@ -253,11 +254,16 @@ static void crash_if_fated(struct af_party *party)
     }
 }
 
-static bool may_take(const struct af_party *party)
+bool af_party_is_free(const struct af_party *party)
 {
     const struct af_party_owner *owner = party->spec.owner;
-    return party->status == AF_PARTY_ACTIVE && !party->down && !party->busy && !party->pauses &&
-           party->held == NULL && (owner->ready == NULL || owner->ready(owner->arg, party));
+    return !party->down && !party->busy && !party->pauses && party->held == NULL &&
+           (owner->ready == NULL || owner->ready(owner->arg, party));
+}
+
+static bool may_take(const struct af_party *party)
+{
+    return party->status == AF_PARTY_ACTIVE && af_party_is_free(party);
 }
 
 void af_party_pump(struct af_party *party)
@@ -324,6 +330,15 @@ void af_party_receive(struct af_party *party, struct af_contract *contract_take)
         take_at_once(party, contract_take);
     else
         af_party_queue_push(party, contract_take);
+    af_party_pump(party);
+}
+
+void af_party_hand_in(struct af_party *party, struct af_contract *contract_take)
+{
+    assert(party->status == AF_PARTY_ACTIVE);
+    af_party_deferred_insert(party, party->deferred_count, contract_take);
+    party->look_at_deferred = true;
+    af_party_stepped(party, AF_STEP_HAND, contract_take);
     af_party_pump(party);
 }
 

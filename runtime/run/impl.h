@@ -27,7 +27,8 @@ struct af_run_step { /* on its way to the disk */
     int64_t seq;
     struct af_run_post *posts;
     size_t post_count, post_cap;
-    int64_t *acks; /* contracts that are dealt with, by the bus's numbers */
+    int64_t
+        *acks; /* contracts that are dealt with, by the bus's numbers; the operator's: below 0 */
     size_t ack_count, ack_cap;
     int progress; /* to be told to the task manager, or -1 */
     bool ended;
@@ -59,7 +60,8 @@ struct af_party_run {
     int64_t *early_acks; /* of contracts that came too late for the end to come */
     size_t early_count, early_cap;
     bool end_put;
-    bool waits_for_bus; /* what it sent is too much to go on */
+    bool waits_for_bus;   /* what it sent is too much to go on */
+    int64_t suspended_ns; /* since when its operator has it wait, or 0 */
 
     int64_t party_id;           /* in the store */
     int64_t seq, announced;     /* the last step, the last one that was announced */
@@ -92,6 +94,12 @@ void af_run_publish(void *arg, struct af_party *party, struct af_contract *contr
 void af_run_progress(void *arg, struct af_party *party, int percent);
 void af_run_settled(void *arg, struct af_party *party, const struct af_contract *contract);
 void af_run_stepped(void *arg, struct af_party *party);
+
+/* Keeps a step that is none of the party: its kind in the journal; number: to be told by kept(). */
+void af_run_note(struct af_party_run *run, const char *kind, int64_t number);
+
+/* Has the next step told by kept(), too. */
+void af_run_answer_step(struct af_party_run *run, int64_t number);
 void af_run_withdrawn(void *arg, struct af_party *party);
 void af_run_answered(void *arg, const char *name, const struct af_answer *answer);
 void af_run_confirmed(void *arg, struct af_link *link, size_t count);

@@ -61,7 +61,8 @@ static void write_input(struct writer *writer, const struct af_store_entry *entr
         const char *kind, *record;
     } records[] = {{"event", "deliver"},     {"defer", "defer"},   {"ignore", "ignore"},
                    {"refuse", "unexpected"}, {"after", "timeout"}, {"deadline", "timeout"},
-                   {"fail", "fail"}};
+                   {"fail", "fail"},         {"pause", "pause"},   {"resume", "resume"},
+                   {"hand", "hand"}};
     struct af_trace *trace = writer->trace;
     size_t i = 0, count = sizeof records / sizeof records[0];
     while (i < count && strcmp(records[i].kind, entry->kind) != 0)
@@ -71,14 +72,15 @@ static void write_input(struct writer *writer, const struct af_store_entry *entr
     af_trace_begin(trace, t_ns, records[i].record);
     af_trace_string(trace, "party", writer->party->node);
     if (entry->type != NULL) {
-        af_trace_string(trace, "from", entry->sender);
+        if (strcmp(entry->kind, "hand") != 0)
+            af_trace_string(trace, "from", entry->sender);
         af_trace_string(trace, "type", entry->type);
         af_trace_uuid(trace, "uuid", entry->uuid);
         if (strcmp(entry->kind, "refuse") == 0)
             af_trace_string(trace, "why", "not expected, or not valid");
     } else if (strcmp(entry->kind, "fail") == 0) {
         af_trace_string(trace, "reason", writer->party->reason);
-    } else {
+    } else if (strcmp(records[i].record, "timeout") == 0) {
         af_trace_string(trace, "timer", entry->name == NULL ? "after" : entry->name);
     }
     af_trace_end(trace);

@@ -197,6 +197,7 @@ int af_run_restore(struct af_party_run *run, struct af_failure *why)
     af_link_mark(run->link, kept->seq);
     run->progress = kept->progress;
     run->since_ns = kept->since_ns;
+    run->suspended_ns = kept->paused_ns;
     run->data_hash = af_trace_data_hash(kept->data, kept->data_len);
     read_timers(&resume, kept->timers);
     int result = af_store_load(run->spec.store, kept, &loader, why);

@@ -39,13 +39,13 @@ static void log_line(void *arg, struct af_party *party, const char *text, size_t
     run->spec.owner.log(run->spec.owner.arg, text, len);
 }
 
-/* Where the disk is far behind, or the bus, the party waits for it. */
+/* Where the disk is far behind, or the bus, the party waits for it; and for its operator. */
 static bool ready(void *arg, const struct af_party *party)
 {
     struct af_party_run *run = arg;
     (void)party;
     run->waits_for_bus = af_link_is_full(run->link);
-    return !run->waits_for_bus && run->behind < AF_PARTY_BEHIND_MAX &&
+    return !run->waits_for_bus && run->suspended_ns == 0 && run->behind < AF_PARTY_BEHIND_MAX &&
            run->behind_bytes < AF_PARTY_BEHIND_BYTES_MAX;
 }
 
@@ -275,6 +275,31 @@ void af_party_run_free(struct af_party_run *run)
 void af_party_run_pause(struct af_party_run *run, bool pauses)
 {
     af_party_pause(run->party, pauses);
+}
+
+void af_party_run_suspend(struct af_party_run *run, bool suspends, int64_t number)
+{
+    run->suspended_ns = suspends ? af_loop_wall_ns(run->spec.loop) : 0;
+    af_run_note(run, suspends ? "pause" : "resume", number);
+    if (!suspends)
+        af_party_go_on(run->party);
+}
+
+int64_t af_party_run_suspended_ns(const struct af_party_run *run)
+{
+    return run->suspended_ns;
+}
+
+void af_party_run_hand_in(struct af_party_run *run, const char *type, const char *content,
+                          size_t content_len, int64_t number)
+{
+    struct af_run_incoming incoming = {.uuid = random_seed(),
+                                       .type = type,
+                                       .content = content,
+                                       .content_len = content_len,
+                                       .time_ns = af_loop_wall_ns(run->spec.loop)};
+    af_run_answer_step(run, number);
+    af_party_hand_in(run->party, af_run_contract(run, &incoming));
 }
 
 bool af_party_run_is_quiet(const struct af_party_run *run)

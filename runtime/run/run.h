@@ -38,6 +38,10 @@ struct af_party_run_owner {
 
     /* All that it sent is confirmed. */
     void (*sent_all)(void *arg);
+
+    /* What the operator's hand did under this number (below) is kept. NULL: no hand is laid on it.
+     */
+    void (*kept)(void *arg, int64_t number);
 };
 
 struct af_party_run_spec { /* all is borrowed, and outlives the party, but kept */
@@ -69,6 +73,20 @@ void af_party_run_begin(struct af_party_run *run);
  * step that is not kept yet. */
 void af_party_run_pause(struct af_party_run *run, bool pauses);
 bool af_party_run_is_quiet(const struct af_party_run *run);
+
+/* ---- The operator's hand; each number is below 0, and told once by the owner's kept(). ---- */
+
+/* Gives it an event from outside, without a sender: af_party_hand_in(). content: all of it, with
+ * its type. */
+void af_party_run_hand_in(struct af_party_run *run, const char *type, const char *content,
+                          size_t content_len, int64_t number);
+
+/* Has it take no input, whatever comes or is due, until it goes on: also after a restart. A handler
+ * that is under way comes to its end. */
+void af_party_run_suspend(struct af_party_run *run, bool suspends, int64_t number);
+
+/* Since when it does, nanoseconds since 1970; 0: it does not. */
+int64_t af_party_run_suspended_ns(const struct af_party_run *run);
 
 /* Ends it wherever it is; what was kept stays. NULL is allowed. */
 void af_party_run_free(struct af_party_run *run);

@@ -63,6 +63,14 @@ static void add_ack(int64_t **acks, size_t *count, size_t *cap, int64_t id)
     (*acks)[(*count)++] = id;
 }
 
+static void acknowledge(struct af_party_run *run, int64_t id)
+{
+    if (id > 0)
+        af_link_ack(run->link, id);
+    else
+        run->spec.owner.kept(run->spec.owner.arg, id);
+}
+
 /* The last step that is not kept yet; NULL: all are. */
 static struct af_run_step *last_step(const struct af_party_run *run)
 {
@@ -211,7 +219,7 @@ static void announce(void *arg)
     if (step->ack_count > 0)
         af_kill_point("ack");
     for (size_t i = 0; i < step->ack_count; i++)
-        af_link_ack(run->link, step->acks[i]);
+        acknowledge(run, step->acks[i]);
     if (step->progress >= 0)
         tell_progress(run, step->progress);
     bool ended = step->ended;
@@ -291,7 +299,8 @@ static void fill_party(struct af_party_run *run, struct af_store_party *now)
     now->progress = run->progress;
     now->seq = run->seq;
     now->sent = run->on_way_count == 0 ? run->announced : run->on_way[0].seq - 1;
-    now->since_ns = af_loop_wall_ns(run->spec.loop);
+    now->since_ns = run->since_ns;
+    now->paused_ns = run->suspended_ns;
 }
 
 static void write_sends(const struct af_party_run *run, const struct af_run_step *step,
@@ -326,16 +335,16 @@ static const char *const kind_names[] = {
     [AF_STEP_START] = "start",       [AF_STEP_EVENT] = "event",   [AF_STEP_DEFER] = "defer",
     [AF_STEP_IGNORE] = "ignore",     [AF_STEP_REFUSE] = "refuse", [AF_STEP_AFTER] = "after",
     [AF_STEP_DEADLINE] = "deadline", [AF_STEP_FAIL] = "fail",     [AF_STEP_HOLD] = "hold",
-    [AF_STEP_RETRY] = "retry",
+    [AF_STEP_RETRY] = "retry",       [AF_STEP_HAND] = "hand",
 };
 
-static void fill_entry(struct af_party_run *run, const struct af_party_step *step,
+static void fill_entry(struct af_party_run *run, const struct af_party_step *step, const char *kind,
                        struct af_store_entry *entry)
 {
     const struct af_contract *contract = step->contract;
     entry->seq = run->seq;
     entry->time_ns = af_loop_wall_ns(run->spec.loop);
-    entry->kind = kind_names[step->kind];
+    entry->kind = kind;
     entry->name = step->deadline;
     entry->data = run->data_hash;
     if (contract == NULL) {
@@ -351,47 +360,49 @@ static void fill_entry(struct af_party_run *run, const struct af_party_step *ste
 }
 
 /* Keeps a step, with the party as it is after it. */
-static void keep(struct af_party_run *run, struct af_run_step *ours)
+static void keep(struct af_party_run *run, const struct af_party_step *step, const char *kind,
+                 struct af_run_step *ours)
 {
-    const struct af_party_step *step = af_party_step(run->party);
     struct af_store_record record = {.party = run->party_id,
-                                     .defers = step->kind == AF_STEP_DEFER,
+                                     .defers =
+                                         step->kind == AF_STEP_DEFER || step->kind == AF_STEP_HAND,
                                      .was_deferred = step->was_deferred};
-    struct af_buf timers = AF_BUF_EMPTY, sends = AF_BUF_EMPTY;
+    struct af_buf timers = AF_BUF_EMPTY, sends = AF_BUF_EMPTY, answers = AF_BUF_EMPTY;
     fill_party(run, &record.now);
     if (step->effects != NULL && step->effects->data_changed)
         run->data_hash = af_trace_data_hash(record.now.data, record.now.data_len);
     else
         record.now.data = NULL;
-    fill_entry(run, step, &record.entry);
+    fill_entry(run, step, kind, &record.entry);
     record.entry.state = record.now.state;
     if (step->contract != NULL)
         record.contract_time_ns = step->contract->time_ns;
-    write_timers(run->party, &timers);
     write_sends(run, ours, &sends);
-    if (run->answers.len > 0)
-        af_buf_append_char(&run->answers, ']');
-    record.now.timers = af_buf_text(&timers);
+    if (!af_party_waits(run->party)) { /* else of a handler under way, over what it was given */
+        write_timers(run->party, &timers);
+        record.now.timers = af_buf_text(&timers);
+        answers = run->answers;
+        run->answers = AF_BUF_EMPTY;
+    }
+    if (answers.len > 0)
+        af_buf_append_char(&answers, ']');
     record.entry.sends = sends.len == 0 ? NULL : af_buf_text(&sends);
-    record.entry.answers = run->answers.len == 0 ? NULL : af_buf_text(&run->answers);
-    ours->bytes = timers.len + sends.len + run->answers.len + record.entry.content_len +
+    record.entry.answers = answers.len == 0 ? NULL : af_buf_text(&answers);
+    ours->bytes = timers.len + sends.len + answers.len + record.entry.content_len +
                   (record.now.data == NULL ? 0 : record.now.data_len);
     af_store_put(run->spec.store, &record, announce, ours);
-    af_buf_clear(&run->answers);
+    af_buf_release(&answers);
     af_buf_release(&timers);
     af_buf_release(&sends);
 }
 
-void af_run_stepped(void *arg, struct af_party *party)
+/* A step is complete: it is kept, and announced then. */
+static void put_step(struct af_party_run *run, const struct af_party_step *what, const char *kind)
 {
-    struct af_party_run *run = arg;
-    if (af_party_step(party)->kind == AF_STEP_OTHER)
-        return;
     struct af_run_step *step = open_step(run);
     run->open = NULL;
     step->seq = ++run->seq;
-    run->since_ns = af_loop_wall_ns(run->spec.loop);
-    step->ended = af_party_status(party) > AF_PARTY_ACTIVE;
+    step->ended = af_party_status(run->party) > AF_PARTY_ACTIVE;
     run->end_put = run->end_put || step->ended;
     for (size_t i = 0; i < run->early_count; i++)
         add_ack(&step->acks, &step->ack_count, &step->ack_cap, run->early_acks[i]);
@@ -399,13 +410,36 @@ void af_run_stepped(void *arg, struct af_party *party)
     af_timer_cancel(run->confirm_soon);
     run->confirm_soon = NULL;
     if (run->spec.store != NULL)
-        keep(run, step);
+        keep(run, what, kind, step);
     *run->last = step;
     run->last = &step->next;
     run->behind++;
     run->behind_bytes += step->bytes;
     if (run->spec.store == NULL)
         announce(step);
+}
+
+void af_run_stepped(void *arg, struct af_party *party)
+{
+    struct af_party_run *run = arg;
+    const struct af_party_step *step = af_party_step(party);
+    if (step->kind == AF_STEP_OTHER)
+        return;
+    run->since_ns = af_loop_wall_ns(run->spec.loop);
+    put_step(run, step, kind_names[step->kind]);
+}
+
+void af_run_note(struct af_party_run *run, const char *kind, int64_t number)
+{
+    static const struct af_party_step none = {.kind = AF_STEP_OTHER};
+    af_run_answer_step(run, number);
+    put_step(run, &none, kind);
+}
+
+void af_run_answer_step(struct af_party_run *run, int64_t number)
+{
+    struct af_run_step *step = open_step(run);
+    add_ack(&step->acks, &step->ack_count, &step->ack_cap, number);
 }
 
 void af_run_steps_free(struct af_party_run *run)

@@ -19,7 +19,7 @@
 const struct af_db_format af_store_format = {
     .name = "store of parties",
     .application_id = 0x61667374, /* "afst" */
-    .version = 2,
+    .version = 3,
     .exclusive = true,
     .upgrades =
         (const char *const[]){
@@ -29,7 +29,8 @@ const struct af_db_format af_store_format = {
                 "party", "seq") ", party, seq, bytes, time, kind, "
                                 "key, uuid, sender, type, name, state, data, content, sends, "
                                 "answers FROM journal_1;"
-                                "DROP TABLE journal_1;"},
+                                "DROP TABLE journal_1;",
+            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"},
     .schema =
         "CREATE TABLE party ("
         "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
@@ -39,7 +40,7 @@ const struct af_db_format af_store_format = {
         "  fired INTEGER NOT NULL DEFAULT 0, timers TEXT NOT NULL DEFAULT '[]',"
         "  result TEXT, reason TEXT, held TEXT, progress INTEGER NOT NULL DEFAULT -1,"
         "  seq INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"
-        "  since INTEGER NOT NULL,"
+        "  since INTEGER NOT NULL, paused INTEGER NOT NULL DEFAULT 0,"
         "  UNIQUE (task, node));"
         "CREATE TABLE deferred ("
         "  id INTEGER PRIMARY KEY, party INTEGER NOT NULL, key BLOB NOT NULL, sender TEXT,"
@@ -195,7 +196,7 @@ static void write_party(struct af_store *store, const struct af_store_record *re
     struct af_db_statement *row = af_db_use(
         store->db, "UPDATE party SET status = ?, state = ?, data = ifnull(?, data), fired = ?, "
                    "timers = ifnull(?, timers), result = ?, reason = ?, held = ?, progress = ?, "
-                   "seq = ?, sent = max(ifnull(sent, 0), ?), since = ? WHERE id = ?");
+                   "seq = ?, sent = max(ifnull(sent, 0), ?), since = ?, paused = ? WHERE id = ?");
     af_db_integer(row, now->status);
     af_db_text(row, now->state);
     af_db_bytes(row, now->data, now->data_len);
@@ -208,6 +209,7 @@ static void write_party(struct af_store *store, const struct af_store_record *re
     af_db_integer(row, now->seq);
     af_db_integer(row, now->sent);
     af_db_integer(row, now->since_ns);
+    af_db_integer(row, now->paused_ns);
     af_db_integer(row, record->party);
     af_db_run(row);
     if (now->status >= 2 && record->entry.kind != NULL) { /* it has ended: nothing is deferred */
@@ -344,7 +346,8 @@ static struct af_store_party read_party(struct af_db_statement *row)
                                    .sent = column_count(row, 16),
                                    .since_ns = column_count(row, 17),
                                    .code = column_word(row, 18),
-                                   .data_hash = column_hash(row, 19)};
+                                   .data_hash = column_hash(row, 19),
+                                   .paused_ns = column_count(row, 21)};
     party.torn = af_db_column_integer(row, 15) != af_db_column_integer(row, 20);
     party.data = af_db_column_bytes(row, 8, &party.data_len);
     return party;
@@ -358,7 +361,7 @@ static struct af_store_party read_party(struct af_db_statement *row)
 #define SELECT_PARTIES                                                                             \
     "SELECT id, task, node, about, seed, made, status, state, data, fired, timers, result, "       \
     "reason, held, progress, seq, sent, since, code, " LAST_ENTRY("data") ", ifnull(" LAST_ENTRY(  \
-        "seq") ", 0) FROM party"
+        "seq") ", 0), paused FROM party"
 
 /* Two statements: one with "?1 = 0 OR" would go through the whole table for one party. */
 static struct af_db_statement *use_parties(struct af_store *store, int64_t id)

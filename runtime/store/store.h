@@ -64,6 +64,7 @@ struct af_store_party {
     int progress;                       /* percent, -1: not told */
     int64_t seq, sent; /* the last entry of its journal; the last whose sends are confirmed */
     int64_t made_ns, since_ns; /* wall clock: when it was made, and its last step */
+    int64_t paused_ns;         /* since when its operator has it wait, 0: it does not */
 };
 
 /* A copy whose texts live in an arena. */
@@ -130,7 +131,8 @@ int af_store_swap(struct af_store *store, const struct af_store_code *code,
 struct af_store_entry {
     int64_t seq, time_ns; /* wall clock */
     const char
-        *kind; /* "start", "event", "defer", "ignore", "refuse", "after", "deadline", "reload" … */
+        *kind; /* "start", "event", "defer", "ignore", "refuse", "after", "deadline", "reload",
+                  "hand" (an operator's, deferred until it is taken), "pause", "resume" … */
     struct af_hash key; /* of the input: chance and uuids were drawn from it */
     struct af_hash uuid;
     const char *sender, *type; /* of a contract, or NULL */

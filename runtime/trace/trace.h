@@ -22,6 +22,8 @@
  *                                                          at once
  *   send             party, to:[id…], type, uuid, bytes, content
  *   deliver          party, from, type, uuid               a contract reaches who handles it
+ *   hand             party, type, uuid                     its operator has given it an event, which
+ *                                                          it takes when its state wants it
  *   drop             party, from, type, uuid, why          "loss", "lost": the party is gone
  *   duplicate        party, from, type, uuid, of           a second copy, uuid, of the contract `of`
  *   repeated         party, from, type, uuid               the same uuid came again: not delivered
@@ -34,6 +36,7 @@
  *   state            party, state, entered, [through:[state…]], data_hash, [data]
  *                                                          a commit entered a state, or changed the
  *                                                          data
+ *   pause, resume    party                                 its operator has it wait, and go on
  *   reload           party, versions, state, data_hash, [data]  it goes on with another version of
  *                                                          its flow: "1 to 2"
  *   refused          party, state, why                     it cannot go on with the other version

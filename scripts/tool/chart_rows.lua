@@ -166,17 +166,24 @@ end
 
 function on.deliver(b, record)
   local key = copy_key(b, record)
-  if b.deferred[key] then
+  local how = b.deferred[key]
+  if how then
     b.deferred[key] = nil
-    note(b, record, "takes up deferred " .. (text_of(b, record.type) or "?"))
+    note(b, record, "takes up " .. how .. (text_of(b, record.type) or "?"))
   else
     arrow(b, record)
   end
 end
 
 function on.defer(b, record)
-  b.deferred[copy_key(b, record)] = true
+  b.deferred[copy_key(b, record)] = "deferred "
   arrival(b, record, "deferred")
+end
+
+--- What an operator gives stands where deferred events do.
+function on.hand(b, record)
+  b.deferred[copy_key(b, record)] = ""
+  note(b, record, "its operator gives " .. (text_of(b, record.type) or "?"))
 end
 
 function on.ignore(b, record) arrival(b, record, "ignored", "quiet") end
@@ -238,6 +245,9 @@ function on.reload(b, record)
   note(b, record, ("version %s%s"):format(text_of(b, record.versions) or "?",
     state and (", in state '%s'"):format(state) or ""), "quiet")
 end
+
+function on.pause(b, record) note(b, record, "pauses", "quiet") end
+function on.resume(b, record) note(b, record, "goes on", "quiet") end
 
 function on.refused(b, record)
   note(b, record, finding(b, "upgrade refused", ": ", text_of(b, record.why) or "?"), "bad")

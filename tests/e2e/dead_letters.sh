@@ -74,7 +74,7 @@ check "a node's party is launched" "$AFRUN" ctl launch hear --task N --role b --
 until_true told N && ok "what it cannot take is one, too" || not_ok "what it cannot take is one, too" "$(admin GET /admin/tasks/N)"
 expect_output "cannot read" "$AFRUN" ctl status N --state n.state
 expect_output "from stranger: its sender is no node of the task" "$AFRUN" ctl status N --state n.state
-expect_output "handed out again" "$AFRUN" ctl again N --state n.state
+expect_output "N: its dead letter is handed out again" "$AFRUN" ctl again N --state n.state
 twice() { [ "$("$AFRUN" ctl status N --state n.state | grep -c 'cannot read')" = 2 ]; }
 until_true twice && ok "and comes again by hand" || not_ok "and comes again by hand" "$("$AFRUN" ctl status N --state n.state)"
 kill_party n INT

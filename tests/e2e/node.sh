@@ -42,7 +42,10 @@ expect_output "launched" ctl p launch sync_state.lua --task t1 --role participan
 status_is i t1 done
 status_is p t1 done
 expect_output "launched: sync_state.lua, role initiator" ctl i log t1
-expect_output " done" ctl i log t1
+expect_output " done; its result: object, 12 bytes" ctl i log t1
+expect_output "its result: object, 12 bytes" ctl i status t1
+expect_output 'its result: {"synced":1}' ctl i status t1 --data
+expect_output '"result":{"type":"object","bytes":12,"value":{"synced":1}}' ctl i status t1 --data --json
 check "its journal is a trace" ctl i trace t1 -o t1.jsonl
 expect_output "sync_resp" "$AFRUN" chart t1.jsonl
 modes=$(stat -c %a i.state i.state/node.db i.state/control.sock i.state/logs/t1.log | xargs)
@@ -59,6 +62,9 @@ expect_error "has a party on this node already" 2 "${launch[@]}" sync_state --ta
 expect_error "takes no such argument" 2 "${launch[@]}" sync_state --task x --role initiator \
     --peers "$peers" --arg speed=9
 expect_error "--role" 2 "${launch[@]}" sync_state --task x
+expect_error "has no role 'king'" 2 "${launch[@]}" sync_state --task alone --role king
+expect_error "takes no such argument" 2 "${launch[@]}" sync_state --task alone --role initiator --arg speed=9
+expect_error "launch again when it is complete" 3 "${launch[@]}" sync_state --task alone --role initiator
 expect_error "expected role=ID" 2 "${launch[@]}" sync_state --task x --role initiator --peers i
 echo 'return 1 +' >flows/cut.lua
 expect_error "cut.lua:2" 2 "${launch[@]}" cut --task x --role r --peers r=i

@@ -333,6 +333,12 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
     af_bus_op_post(op, &request);
 }
 
+static void revived(struct af_bus_op *op, struct af_span data)
+{
+    struct af_bus_result result = {.code = AF_BUS_OK, .count = af_answer_count(data)};
+    af_bus_op_end(op, &result);
+}
+
 void af_bus_http_revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_done_fn *done,
                         void *arg)
 {
@@ -345,6 +351,6 @@ void af_bus_http_revive(struct af_bus *bus, const struct af_bus_take *which, af_
     af_bus_op_string(op, "channel", op->take.channel);
     af_bus_op_strings(op, "message_uuids", op->take.acks, op->take.ack_count);
     af_bus_op_close(op);
-    op->answered = acknowledged;
+    op->answered = revived;
     af_bus_op_post(op, &request);
 }

@@ -130,6 +130,21 @@ static bool search_field(void *arg, struct af_json_reader *reader, const char *k
     return af_json_skip(reader, token);
 }
 
+static bool count_field(void *arg, struct af_json_reader *reader, const char *key,
+                        enum af_json_token token)
+{
+    size_t *count = arg;
+    if (strcmp(key, "count") == 0 && token == AF_JSON_INTEGER && reader->integer > 0)
+        *count = (size_t)reader->integer;
+    return af_json_skip(reader, token);
+}
+
+size_t af_answer_count(struct af_span object)
+{
+    size_t count = 0;
+    return read_object(object, count_field, &count) ? count : 0;
+}
+
 bool af_answer_string(struct af_span object, const char *name, size_t max, struct af_arena *arena,
                       const char **text)
 {

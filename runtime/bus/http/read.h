@@ -49,6 +49,9 @@ bool af_answer_string(struct af_span object, const char *name, size_t max, struc
                       const char **text);
 bool af_answer_object(struct af_span object, const char *name, struct af_span *found);
 
+/* Its `count`; 0 where it is none. */
+size_t af_answer_count(struct af_span object);
+
 /* Whether an object has any key. */
 bool af_answer_is_empty(struct af_span object);
 
