@@ -4,6 +4,7 @@
 #include "base/failure.h"
 #include "cli/interrupt.h"
 #include "cli/replay.h"
+#include "cli/replay_state.h"
 #include "trace/file.h"
 
 #include <stdbool.h>
@@ -28,12 +29,16 @@ static const struct af_opt opts[] = {
 };
 
 static const struct af_opts_command row = {
-    "replay", "TRACE.jsonl [FLOW.lua…] [options]", "run a recorded run again, step by step",
+    "replay", "TRACE.jsonl|STATE [FLOW.lua…] [options]",
+    "run a recorded run, or what a party has kept, again, step by step",
     "Runs what `afrun run --mock --trace TRACE.jsonl` recorded again, from the trace's "
     "seed and "
     "options, and stops where the flow's code now behaves otherwise (exit status 1). The "
     "flow is "
-    "looked for beside the trace, here and in flows/, unless it is named.",
+    "looked for beside the trace, here and in flows/, unless it is named.\n\n"
+    "STATE is what `afrun run --state FILE` or a node (its node.db) has kept: the journal of each "
+    "party is fed, in its order, to a party in this process, and its states, data and sends are "
+    "compared. It runs the code that is kept with it, unless a flow is named.",
     opts};
 
 static int run(int argc, char **argv, struct af_failure *why)
@@ -51,10 +56,12 @@ static int run(int argc, char **argv, struct af_failure *why)
         af_failure_set(why, AF_FAILURE_USAGE, "replay", "name a trace: afrun replay TRACE.jsonl");
     if (!options.replay.step) /* who walks through it is at the keyboard */
         af_interrupt_catch();
-    if (words > 0 && af_trace_memory_read(&trace, argv[0], why) == 0) {
-        options.replay.trace_path = argv[0];
-        options.replay.files = (const char **)argv + 1;
-        options.replay.file_count = (size_t)words - 1;
+    options.replay.trace_path = words > 0 ? argv[0] : NULL;
+    options.replay.files = (const char **)argv + 1;
+    options.replay.file_count = words > 0 ? (size_t)words - 1 : 0;
+    if (words > 0 && af_replay_is_state(argv[0]))
+        status = af_replay_state(&options.replay, why);
+    else if (words > 0 && af_trace_memory_read(&trace, argv[0], why) == 0) {
         status = af_replay(&trace, &options.replay, why);
     }
     af_trace_memory_release(&trace);

@@ -337,7 +337,11 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
         argv[i] = words->items[i];
     af_run_options_init(&run);
     af_request_integer(&header, "seed", &seed);
-    if (names->item_count == 0 || hashes->item_count != names->item_count)
+    if (af_request_string(&header, "journal") != NULL)
+        af_failure_set(why, AF_FAILURE_USAGE, options->trace_path,
+                       "is the journal of one party, without contents; what is kept of it can be "
+                       "played again where its node does not run: afrun replay STATE/node.db");
+    else if (names->item_count == 0 || hashes->item_count != names->item_count)
         af_failure_set(why, AF_FAILURE_USAGE, options->trace_path, "its header names no files");
     else if (find_files(names, options, files, why) == 0 &&
              read_schedule(&header, &schedule, &run.sim, why) == 0 &&

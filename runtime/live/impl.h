@@ -5,6 +5,7 @@
  *   state.c     --state: the party in a store of its own
  *   reload.c    its flow as it was committed, and as its file is now
  *   scripts.c   sequential scripts and roles: a link for each task and channel
+ *   replay.c    what a party has kept, played again
  *   wait.c      what is waited for, told to people
  */
 #ifndef AF_LIVE_IMPL_H

@@ -50,6 +50,7 @@ static void write_header(struct writer *writer)
         af_buf_append_char(&items, '}');
     }
     add_list(trace, "parties", &items);
+    af_trace_string(trace, "journal", writer->party->node);
     af_trace_end(trace);
     af_buf_release(&items);
 }

@@ -1,6 +1,7 @@
 /* steps.c: the steps of a party: what each one sends and settles is gathered, kept with the
  * party in one record, and announced once that is on the disk. */
 #include "run/impl.h"
+#include "run/journal.h"
 
 #include "base/bounds.h"
 #include "trace/contract.h"
@@ -306,37 +307,12 @@ static void fill_party(struct af_party_run *run, struct af_store_party *now)
 static void write_sends(const struct af_party_run *run, const struct af_run_step *step,
                         struct af_buf *out)
 {
-    size_t member_count;
-    const struct af_script_member *members = af_script_members(run->spec.script, &member_count);
-    char uuid[AF_UUID_TEXT_BYTES];
-    for (size_t i = 0; i < step->post_count; i++) {
-        const struct af_run_post *post = &step->posts[i];
-        af_buf_append_string(out, i == 0 ? "[{\"to\":[" : ",{\"to\":[");
-        for (size_t j = 0; j < post->target_count; j++) {
-            const char *id = members[post->targets[j]].id;
-            af_buf_append_string(out, j == 0 ? "" : ",");
-            af_json_write_string(out, id, strlen(id));
-        }
-        af_uuid_format(post->contract->uuid, uuid);
-        af_buf_printf(out, "],\"uuid\":\"%s\",\"title\":", uuid);
-        af_json_write_string(out, post->contract->title, strlen(post->contract->title));
-        af_buf_append_string(out, ",\"type\":");
-        af_json_write_string(out, post->contract->type, post->contract->type_len);
-        af_buf_printf(out, ",\"time\":%lld,\"version\":%lld,\"content\":",
-                      (long long)post->contract->time_ns, (long long)run->flow->version);
-        af_buf_append(out, post->contract->content, post->contract->content_len);
-        af_buf_append_char(out, '}');
-    }
+    for (size_t i = 0; i < step->post_count; i++)
+        af_run_write_send(run->spec.script, step->posts[i].contract, step->posts[i].targets,
+                          step->posts[i].target_count, out);
     if (step->post_count > 0)
         af_buf_append_char(out, ']');
 }
-
-static const char *const kind_names[] = {
-    [AF_STEP_START] = "start",       [AF_STEP_EVENT] = "event",   [AF_STEP_DEFER] = "defer",
-    [AF_STEP_IGNORE] = "ignore",     [AF_STEP_REFUSE] = "refuse", [AF_STEP_AFTER] = "after",
-    [AF_STEP_DEADLINE] = "deadline", [AF_STEP_FAIL] = "fail",     [AF_STEP_HOLD] = "hold",
-    [AF_STEP_RETRY] = "retry",       [AF_STEP_HAND] = "hand",
-};
 
 static void fill_entry(struct af_party_run *run, const struct af_party_step *step, const char *kind,
                        struct af_store_entry *entry)
@@ -426,7 +402,7 @@ void af_run_stepped(void *arg, struct af_party *party)
     if (step->kind == AF_STEP_OTHER)
         return;
     run->since_ns = af_loop_wall_ns(run->spec.loop);
-    put_step(run, step, kind_names[step->kind]);
+    put_step(run, step, af_run_step_kind(step->kind));
 }
 
 void af_run_note(struct af_party_run *run, const char *kind, int64_t number)

@@ -7,7 +7,9 @@
  *
  * header  {"trace":1, "flow", "version", "file":[base names of the files], "hash":[SHA-256 of
  * each], "seed", "options":[words as given, for replay], ["schedule":[words…]],
- * "parties":[{"id","role"}…]}
+ * "parties":[{"id","role"}…], ["journal":id]}
+ *
+ * journal: it is what one party has kept, without contents (ctl trace).
  *
  * A run that followed a schedule, whose words schedule.h describes, has it in its header, and is of
  * version 3: who knows version 1 alone would replay it as a run that was drawn. In one of version 2

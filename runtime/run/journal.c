@@ -1,0 +1,41 @@
+/* journal.c: see journal.h. */
+#include "run/journal.h"
+
+#include "json/json.h"
+#include "trace/contract.h"
+
+#include <string.h>
+
+const char *af_run_step_kind(enum af_step_kind kind)
+{
+    static const char *const names[] = {
+        [AF_STEP_START] = "start",       [AF_STEP_EVENT] = "event",   [AF_STEP_DEFER] = "defer",
+        [AF_STEP_IGNORE] = "ignore",     [AF_STEP_REFUSE] = "refuse", [AF_STEP_AFTER] = "after",
+        [AF_STEP_DEADLINE] = "deadline", [AF_STEP_FAIL] = "fail",     [AF_STEP_HOLD] = "hold",
+        [AF_STEP_RETRY] = "retry",       [AF_STEP_HAND] = "hand",
+    };
+    return names[kind];
+}
+
+void af_run_write_send(struct af_script *script, const struct af_contract *contract,
+                       const uint32_t *targets, size_t target_count, struct af_buf *out)
+{
+    size_t member_count;
+    const struct af_script_member *members = af_script_members(script, &member_count);
+    char uuid[AF_UUID_TEXT_BYTES];
+    af_buf_append_string(out, out->len == 0 ? "[{\"to\":[" : ",{\"to\":[");
+    for (size_t i = 0; i < target_count; i++) {
+        const char *id = members[targets[i]].id;
+        af_buf_append_string(out, i == 0 ? "" : ",");
+        af_json_write_string(out, id, strlen(id));
+    }
+    af_uuid_format(contract->uuid, uuid);
+    af_buf_printf(out, "],\"uuid\":\"%s\",\"title\":", uuid);
+    af_json_write_string(out, contract->title, strlen(contract->title));
+    af_buf_append_string(out, ",\"type\":");
+    af_json_write_string(out, contract->type, contract->type_len);
+    af_buf_printf(out, ",\"time\":%lld,\"version\":%lld,\"content\":", (long long)contract->time_ns,
+                  (long long)af_script_flow(script)->version);
+    af_buf_append(out, contract->content, contract->content_len);
+    af_buf_append_char(out, '}');
+}
