@@ -327,6 +327,29 @@ static int l_again(lua_State *L)
     return 1;
 }
 
+/* host.stand_in(program) → the flow's function of mock_programs for it, in a simulation; nil */
+static int l_stand_in(lua_State *L)
+{
+    const struct af_script_party *party = af_vm_of(L)->running;
+    if (party == NULL || !party->script->simulates || party->script->flow == NULL)
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->functions_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->script->plan_ref);
+    lua_getfield(L, -1, "roles");
+    lua_rawgeti(L, -1, (lua_Integer)party->role + 1);
+    lua_getfield(L, -1, "programs");
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) != LUA_TNUMBER)
+        return 0;
+    lua_rawgeti(L, 2, lua_tointeger(L, -1));
+    return 1;
+}
+
+void af_script_simulate(struct af_script *script)
+{
+    script->simulates = true;
+}
+
 /* host.is_empty(table) → boolean */
 static int l_is_empty(lua_State *L)
 {
@@ -458,6 +481,7 @@ void af_host_open(lua_State *L)
         {"lock", l_lock},
         {"call", af_host_call},
         {"is_empty", l_is_empty},
+        {"stand_in", l_stand_in},
         {"again", l_again},
         {"argument", l_argument},
         {"build", l_build},

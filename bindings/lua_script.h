@@ -68,6 +68,7 @@ struct af_script {
     int cell_ref;       /* a function that makes a new upvalue for an environment */
     bool sets_upvalues; /* some code of its files assigns to variables of functions around it */
     lua_Integer declared_next;
+    bool simulates;     /* its flow's stand-ins answer for programs */
     bool flow_declared; /* af.flow() was called by the chunk that runs now */
     bool lends_types;   /* another file's flow is loaded, for its event types alone */
     bool flow_too_late; /* … when it had asked for what no flow may while it is loaded */

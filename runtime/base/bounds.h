@@ -71,7 +71,8 @@
 #define AF_SCRIPT_LINES_MAX 64      /* that somebody who steps through a run waits for */
 #define AF_PRINT_BYTES_MAX 65536    /* of a table that is printed; the rest is left out */
 #define AF_PRINT_DEPTH_MAX 6
-#define AF_NEW_NAME_BYTES_MAX 64 /* of a flow that `afrun new` makes */
+#define AF_NEW_NAME_BYTES_MAX 64           /* of a flow that `afrun new` makes */
+#define AF_SIM_RATE_MAX (INT64_C(8) << 30) /* bytes a second */
 #define AF_SIM_RUNS_MAX 100000000
 #define AF_SIM_SCHEDULE_NS_MAX (100 * AF_TIME_MAX_NS) /* where a schedule's time ends */
 

@@ -148,6 +148,7 @@ static void take_call(struct af_check *check, const struct af_asked *asked,
 {
     const struct af_script_mock mock = {check->store, check->options->files, true};
     const struct af_script_who who = {true, asked->node};
+    int64_t status;
     switch (asked->number) {
     case AF_CALL_UPLOAD:
         af_script_mock_upload(&mock, asked, file, answer, why);
@@ -161,6 +162,13 @@ static void take_call(struct af_check *check, const struct af_asked *asked,
                                check->scripts[0]);
         answer->reply = af_buf_text(&file->reply);
         answer->reply_len = file->reply.len;
+        break;
+    case AF_CALL_RUN: /* by a stand-in of the flow, or not at all */
+        if (!af_request_integer(&asked->request, "stood_in", &status))
+            af_failure_set(
+                why, AF_FAILURE_FLOW, "af.process.run",
+                "cannot be checked: what a program does is not part of the flow; give it "
+                "a stand-in in the flow's mock_programs");
         break;
     default:
         af_failure_set(why, AF_FAILURE_FLOW, asked->call->name,
@@ -512,6 +520,7 @@ void af_check_calls_init(struct af_check *check)
                                            .stepped = stepped};
     for (size_t version = 0; version < check->version_count; version++) {
         af_script_set_owner(check->scripts[version], answer_call, check);
+        af_script_simulate(check->scripts[version]);
         check->old[version] = af_mem_zero(check->members, sizeof(struct af_party *));
     }
 }

@@ -102,6 +102,54 @@ static int set_lose(void *target, const char *value, struct af_failure *why)
     return at == NULL ? 0 : af_opts_duration(at + 1, &fault->at_ns, why);
 }
 
+/* A span of all, or "role=span,role=span". */
+static int add_spans(const char *value, struct af_role_span **spans, size_t *count,
+                     int (*read)(const char *text, struct af_role_span *span,
+                                 struct af_failure *why),
+                     struct af_failure *why)
+{
+    int result = 0;
+    while (result == 0) {
+        size_t len = strcspn(value, ",");
+        const char *equals = memchr(value, '=', len);
+        *spans = af_mem_grow(*spans, (*count + 1) * sizeof **spans);
+        struct af_role_span *span = &(*spans)[(*count)++];
+        *span = (struct af_role_span){NULL, 0, 0};
+        const char *from = equals == NULL ? value : equals + 1;
+        char *text = af_mem_copy(from, len - (size_t)(from - value));
+        if (equals != NULL)
+            span->role = af_mem_copy(value, (size_t)(equals - value));
+        result = read(text, span, why);
+        free(text);
+        if (value[len] == '\0')
+            break;
+        value += len + 1;
+    }
+    return result;
+}
+
+static int read_work(const char *text, struct af_role_span *span, struct af_failure *why)
+{
+    return af_opts_duration_range(text, &span->low, &span->high, why);
+}
+
+static int read_rate(const char *text, struct af_role_span *span, struct af_failure *why)
+{
+    return af_opts_size(text, 1, AF_SIM_RATE_MAX, &span->low, why);
+}
+
+static int set_work(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    return add_spans(value, &faults->works, &faults->work_count, read_work, why);
+}
+
+static int set_bandwidth(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    return add_spans(value, &faults->rates, &faults->rate_count, read_rate, why);
+}
+
 /* Where @T begins in FLOW2.lua[@T]; NULL: nowhere, what has an @ is a folder's or the file's name.
  */
 static const char *find_moment(const char *value)
@@ -215,6 +263,12 @@ const struct af_opt af_run_opts[] = {
      "For real", AF_OPT_TEXT(OF, shared)},
     {"latency", 0, "A..B", "delay of each message (default 1ms..10ms; messages overtake)", "Faults",
      .set = set_latency, .note = record},
+    {"work", 0, "[ROLE=]A..B,…",
+     "how long a program takes (af.process.run), of a role or of all (default: no time)", "Faults",
+     .set = set_work, .note = record},
+    {"bandwidth", 0, "[ROLE=]RATE,…",
+     "bytes a second that a file takes up or down, such as 10M (default: no time)", "Faults",
+     .set = set_bandwidth, .note = record},
     {"fifo", 0, NULL, "keep the order of each sender and receiver", "Faults",
      AF_OPT_FLAG(OF, sim.faults.fifo), .note = record},
     {"drop", 0, "P", "lose each message with probability P", "Faults",

@@ -352,6 +352,11 @@ void af_script_unwatch_lines(void);
 /* Whether one has been run since this was asked last; its place, "flow.lua:12". */
 bool af_script_line_reached(char *place, size_t size);
 
+/* Has the flow's own stand-ins (mock_programs) answer for programs: then no program is asked of the
+ * owner, who is told by a call "run" with the field "stood_in", the status. For scripts of this
+ * process. */
+void af_script_simulate(struct af_script *script);
+
 /* ---- Invariants. ---- */
 
 struct af_view {

@@ -56,28 +56,33 @@ static void upload(struct af_sim *sim, const struct af_asked *asked)
     struct af_script_mock_file file = {0};
     struct af_answer given = {0};
     if (af_script_mock_upload(&mock, asked, &file, &given, &why) == 0) {
-        af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "upload");
-        af_trace_string(sim->trace, "party", asked->node);
-        af_trace_string(sim->trace, "url", file.url);
-        af_trace_integer(sim->trace, "bytes", (int64_t)file.len);
-        af_trace_end(sim->trace);
+        const struct af_sim_done done = {"upload", asked->node, "upload",         "url",
+                                         file.url, "bytes",     (int64_t)file.len};
+        af_sim_answer_after(sim, asked, af_sim_transfer_ns(sim, asked->node, file.len), &done,
+                            &given);
+    } else {
+        give(sim, asked, given, "upload_file", &why);
     }
-    give(sim, asked, given, "upload_file", &why);
     af_script_mock_release(&file);
 }
 
 static void download(struct af_sim *sim, const struct af_asked *asked)
 {
     const struct af_script_mock mock = {sim->store, &sim->options->grants.files, false};
+    const struct af_sim_done done = {.call = "download", .node = asked->node};
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_mock_file file = {0};
     struct af_answer given = {0};
-    af_script_mock_download(&mock, asked, &file, &given, &why);
-    give(sim, asked, given, "af.download", &why);
+    if (af_script_mock_download(&mock, asked, &file, &given, &why) == 0)
+        af_sim_answer_after(sim, asked, af_sim_transfer_ns(sim, asked->node, file.len), &done,
+                            &given);
+    else
+        give(sim, asked, given, "af.download", &why);
     af_script_mock_release(&file);
 }
 
-/* ---- Programs. They run beside virtual time: the run stands still until they are over. ---- */
+/* ---- Programs. They run beside virtual time: the run stands still until they are over; how long
+ * that took in it is drawn. ---- */
 
 struct sim_run {
     struct af_sim *sim;
@@ -85,21 +90,20 @@ struct sim_run {
     const char *program;
 };
 
+static void ran(const struct sim_run *run, bool told, int status, const struct af_answer *answer)
+{
+    struct af_sim *sim = run->sim;
+    const char *slash = strrchr(run->program, '/'), *node = run->asked->node;
+    const char *name = slash == NULL ? run->program : slash + 1;
+    const struct af_sim_done done = {"run",    node,  told ? "run" : NULL, "program", name,
+                                     "status", status};
+    af_sim_answer_after(sim, run->asked, af_sim_work_ns(sim, node), &done, answer);
+}
+
 static void run_over(void *arg, const struct af_process_result *result)
 {
-    const struct sim_run *run = arg;
-    struct af_sim *sim = run->sim;
-    const char *slash = strrchr(run->program, '/');
-    if (result->failure == NULL) {
-        af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "run");
-        af_trace_string(sim->trace, "party", run->asked->node);
-        af_trace_string(sim->trace, "program", slash == NULL ? run->program : slash + 1);
-        af_trace_integer(sim->trace, "status", result->status);
-        af_trace_end(sim->trace);
-    }
     struct af_script_run_answer over;
-    af_script_answer(run->asked->party, run->asked->call->id,
-                     af_script_run_answer(&over, result, af_loop_now_ns(sim->loop)));
+    ran(arg, result->failure == NULL, result->status, af_script_run_answer(&over, result, 0));
     af_script_run_answer_release(&over);
 }
 
@@ -107,11 +111,21 @@ static void run_program(struct af_sim *sim, const struct af_asked *asked)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_script_run run;
+    int64_t stood_in;
+    if (af_request_integer(&asked->request, "stood_in", &stood_in)) {
+        const struct sim_run over = {sim, asked, af_request_string(&asked->request, "program")};
+        ran(&over, true, (int)stood_in, &(struct af_answer){.reply = "null", .reply_len = 4});
+        return;
+    }
     if (af_script_run_read(&run, &sim->options->grants, asked->call, &why) == 0) {
         struct sim_run waits = {sim, asked, run.spec.name};
         af_process_run(&run.spec, af_script_interrupted, run_over, &waits, &why);
         af_script_run_release(&run);
     }
+    const char *program = af_request_string(&asked->request, "program");
+    if (sim->flow != NULL && program != NULL && strcmp(why.what, program) == 0)
+        strncat(why.why, ", or have the flow answer for it: mock_programs",
+                sizeof why.why - strlen(why.why) - 1);
     if (why.kind != AF_FAILURE_NONE)
         give(sim, asked, (struct af_answer){0}, "af.process.run", &why);
 }

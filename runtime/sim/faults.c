@@ -20,8 +20,17 @@ static void free_role_faults(struct af_role_fault *faults, size_t count)
     free(faults);
 }
 
+static void free_spans(struct af_role_span *spans, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(spans[i].role);
+    free(spans);
+}
+
 void af_fault_options_release(struct af_fault_options *options)
 {
+    free_spans(options->works, options->work_count);
+    free_spans(options->rates, options->rate_count);
     free_role_faults(options->crashes, options->crash_count);
     free_role_faults(options->losses, options->loss_count);
     for (size_t i = 0; i < options->partition_count; i++) {
@@ -53,6 +62,7 @@ void af_faults_init(struct af_faults *faults, const struct af_fault_options *opt
     af_rng_init(&faults->lose, seed, "lose");
     af_rng_init(&faults->partition, seed, "partition");
     af_rng_init(&faults->upgrade, seed, "upgrade");
+    af_rng_init(&faults->work, seed, "work");
 }
 
 int64_t af_faults_between_ns(struct af_rng *rng, int64_t low_ns, int64_t high_ns)

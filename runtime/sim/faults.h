@@ -27,6 +27,12 @@ struct af_role_fault {
     int64_t at_ns;      /* lose: when; -1: a moment drawn by the seed */
 };
 
+/* What holds for a role, or for all others. */
+struct af_role_span {
+    char *role;        /* NULL: all */
+    int64_t low, high; /* work: nanoseconds; a bandwidth: bytes a second, low alone */
+};
+
 struct af_fault_options {
     int64_t latency_min_ns, latency_max_ns;
     bool fifo;
@@ -39,6 +45,8 @@ struct af_fault_options {
     struct af_partition *partitions;
     size_t partition_count;
     double random_partition;
+    struct af_role_span *works, *rates; /* no faults: how long programs and files take */
+    size_t work_count, rate_count;
 };
 
 void af_fault_options_init(struct af_fault_options *options);
@@ -49,7 +57,7 @@ bool af_fault_options_any(const struct af_fault_options *options);
 
 struct af_faults {
     const struct af_fault_options *options; /* borrowed */
-    struct af_rng latency, drop, duplicate, crash, down, lose, partition, upgrade;
+    struct af_rng latency, drop, duplicate, crash, down, lose, partition, upgrade, work;
 };
 
 void af_faults_init(struct af_faults *faults, const struct af_fault_options *options,

@@ -4,6 +4,7 @@
  *   parties.c  what a flow's parties ask of their owner: sends, crashes, findings
  *   scripts.c  sequential scripts and roles
  *   calls.c    the other calls of scripts: files, nodes, progress
+ *   work.c     programs and files that take time
  *   cuts.c     partitions and losses at their times
  *   upgrade.c  parties that are reloaded to a second version
  *   schedule.c a run whose steps are given
@@ -106,6 +107,7 @@ struct af_sim {
         uint64_t circling; /* … since a loop began */
         bool broke;        /* by this step, which is judged all the same */
     } watch;
+    struct af_sim_job *jobs; /* that take their time */
     af_sim_step_fn *on_step;
     void *on_step_arg;
     struct af_failure why;
@@ -160,6 +162,25 @@ void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t c
 /* Answers those calls that are the same for handlers and scripts: upload, download, launch … ;
  * false if it is none of them. */
 bool af_sim_common_call(struct af_sim *sim, const struct af_asked *asked);
+
+/* work.c: how long a program of a node takes, and a file of so many bytes. */
+int64_t af_sim_work_ns(struct af_sim *sim, const char *id);
+int64_t af_sim_transfer_ns(const struct af_sim *sim, const char *id, size_t bytes);
+
+/* What the trace tells once it is done: party, text, number; kind NULL: nothing. */
+struct af_sim_done {
+    const char *call, *node; /* who waits for what */
+    const char *kind, *what, *text, *measure;
+    int64_t number;
+};
+
+/* Answers a call once its time is over; all is copied. */
+void af_sim_answer_after(struct af_sim *sim, const struct af_asked *asked, int64_t after_ns,
+                         const struct af_sim_done *done, const struct af_answer *answer);
+
+/* Forgets what the party (NULL: any) waits for; how long it still has to. */
+void af_sim_jobs_withdraw(struct af_sim *sim, const struct af_script_party *party);
+int64_t af_sim_job_left_ns(const struct af_sim *sim, const struct af_script_party *party);
 
 /* upgrade.c */
 int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why);

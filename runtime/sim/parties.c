@@ -95,6 +95,11 @@ static void log_line(void *arg, struct af_party *party, const char *text, size_t
         af_log_party(af_loop_now_ns(sim->loop), node_of(party)->id, text, len);
 }
 
+static void withdrawn(void *arg, struct af_party *party)
+{
+    af_sim_jobs_withdraw(arg, af_party_script(party));
+}
+
 static void stepped(void *arg, struct af_party *party)
 {
     af_sim_watch_stepped(arg, node_of(party));
@@ -107,6 +112,7 @@ void af_sim_parties_own(struct af_sim *sim)
                                          .publish = publish,
                                          .fate = fate,
                                          .finding = finding,
+                                         .withdrawn = withdrawn,
                                          .log = log_line,
                                          .stepped = stepped};
 }

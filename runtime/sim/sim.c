@@ -125,6 +125,22 @@ static int64_t parties_of(const struct af_sim *sim, const struct af_flow_role *r
     return (int64_t)role->mock_count;
 }
 
+/* Roles that exist; a script has none. */
+static int check_spans(const struct af_sim *sim, const struct af_role_span *spans, size_t count,
+                       const char *option, struct af_failure *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (spans[i].role == NULL)
+            continue;
+        if (sim->flow == NULL)
+            return af_failure_set(why, AF_FAILURE_USAGE, option,
+                                  "a sequential script has no roles");
+        if (af_flow_find_role(sim->flow, spans[i].role) < 0)
+            return af_flow_refuse_role(sim->flow, spans[i].role, option, why);
+    }
+    return 0;
+}
+
 static int check_roles(const struct af_sim *sim, struct af_failure *why)
 {
     const struct af_sim_options *options = sim->options;
@@ -134,7 +150,10 @@ static int check_roles(const struct af_sim *sim, struct af_failure *why)
     for (size_t i = 0; i < options->faults.crash_count; i++)
         if (af_flow_find_role(sim->flow, options->faults.crashes[i].role) < 0)
             return af_flow_refuse_role(sim->flow, options->faults.crashes[i].role, "--crash", why);
-    return 0;
+    return check_spans(sim, options->faults.works, options->faults.work_count, "--work", why) != 0
+               ? -1
+               : check_spans(sim, options->faults.rates, options->faults.rate_count, "--bandwidth",
+                             why);
 }
 
 /* Those that the options name, in the order of the flow's roles. */
@@ -247,6 +266,10 @@ static int make_scripts(struct af_sim *sim, struct af_failure *why)
                               : options->faults.crash_count > 0 ? "--crash"
                                                                 : "--lose",
                               "a sequential script has no roles");
+    if (check_spans(sim, options->faults.works, options->faults.work_count, "--work", why) != 0 ||
+        check_spans(sim, options->faults.rates, options->faults.rate_count, "--bandwidth", why) !=
+            0)
+        return -1;
     for (size_t i = 0; i < sim->script_count; i++) {
         struct af_script *script = sim->scripts[i];
         char id[200];
@@ -279,6 +302,7 @@ static int load_files(struct af_sim *sim, struct af_buf *name, struct af_failure
             return -1;
         sim->scripts[sim->script_count++] = script;
         af_script_set_owner(script, af_sim_call, sim);
+        af_script_simulate(script);
         const struct af_flow *flow = af_script_flow(script);
         if (flow != NULL && options->path_count > 1)
             return af_failure_set(why, AF_FAILURE_USAGE, options->paths[i],
@@ -361,6 +385,7 @@ void af_sim_free(struct af_sim *sim)
 {
     if (sim == NULL)
         return;
+    af_sim_jobs_withdraw(sim, NULL);
     for (size_t i = 0; i < sim->sequential_count; i++)
         af_sim_sequential_free(sim->sequentials[i]);
     for (size_t i = 0; i < sim->node_count; i++) {

@@ -71,6 +71,7 @@ int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why)
         return -1;
     sim->scripts[sim->script_count++] = script;
     af_script_set_owner(script, af_sim_call, sim);
+    af_script_simulate(script);
     const struct af_flow *flow = af_script_flow(script);
     if (flow == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no flow");
@@ -152,7 +153,10 @@ static void upgrade_one(void *arg)
     struct af_sim_node *node = arg;
     if (af_party_status(node->party) != AF_PARTY_ACTIVE)
         return;
-    if (af_party_is_down(node->party))
+    int64_t left_ns = af_sim_job_left_ns(node->sim, af_party_script(node->party));
+    if (left_ns > 0) /* never in the middle of a handler */
+        af_timer_start(node->sim->loop, left_ns, upgrade_one, node);
+    else if (af_party_is_down(node->party))
         node->upgrades = true;
     else
         af_sim_upgrade_node(node);

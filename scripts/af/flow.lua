@@ -17,6 +17,7 @@ local flow_keys = {
   name = "string", version = "number", args = "table", mock = "table", roles = "table",
   invariants = "table", report_failure = "boolean", migrate_back = "function", initiator = "string",
   monitors = "table", eventually = "table", leads_to = "table",
+  mock_programs = "table",
 }
 local role_keys = { always = true, data = true, start = true, states = true }
 local always_keys = { defer = true, ignore = true, timeout = true }
@@ -319,7 +320,7 @@ end
 local function read_role(name, definition, flow_definition)
   local place = ("role '%s'"):format(name)
   here = calls[flow_definition] or ""
-  local role = { name = name, states = {}, paths = {}, deadlines = {} }
+  local role = { name = name, states = {}, paths = {}, deadlines = {}, programs = {} }
   if type(definition) == "function" then
     role.sequential = true
     role.line, role.file = host.line(definition)
@@ -468,6 +469,18 @@ local function read_invariants(definition)
   return list
 end
 
+---Stand-ins of programs are functions of every role: what they change is found as of handlers.
+local function add_programs(definition, roles)
+  for name, stand_in in pairs(definition.mock_programs or {}) do
+    if type(name) ~= "string" or type(stand_in) ~= "function" then
+      wrong("af.flow", "'mock_programs' must be { [\"program\"] = function(args, input) … }")
+    end
+    for _, role in ipairs(roles) do
+      role.programs[name] = add_slot({ role = role }, "mock_programs", name)
+    end
+  end
+end
+
 local function check_keys(definition)
   for key, value in pairs(definition) do
     local kind = flow_keys[key]
@@ -526,6 +539,7 @@ function flow.plan(definition, declared)
   local events = collect_events(roles, declared)
   number_rows(roles, events)
   read_mock(definition, roles)
+  add_programs(definition, roles)
   local invariants = read_invariants(definition)
   local watched = monitors.read(definition, wrong, look_at)
   return {
@@ -548,7 +562,7 @@ function flow.extract(definition, plan, number)
   local functions = {}
   for slot, path in ipairs(role.paths) do
     local value = found
-    if path[1] == "migrate" or path[1] == "migrate_back" then
+    if path[1] == "migrate" or path[1] == "migrate_back" or path[1] == "mock_programs" then
       value = definition
     end
     for _, key in ipairs(path) do

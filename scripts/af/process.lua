@@ -35,11 +35,34 @@ local function check(options, level)
   return args
 end
 
+---What a stand-in of the flow answers, as a program would.
+local function stand_in_for(program, stand_in, args, options, level)
+  local function wrong(text, ...)
+    error(("af.process.run: the stand-in of '%s' in mock_programs %s")
+      :format(program, text:format(...)), level + 2)
+  end
+  if options.input_path ~= nil or options.output_path ~= nil then
+    wrong("has no files; give 'input', take 'output'")
+  end
+  local result = stand_in(args, options.input)
+  if type(result) ~= "table" then
+    wrong("must return { status =, output = }, got a %s", type(result))
+  end
+  local status = result.status == nil and 0 or result.status
+  local output, errors = result.output or "", result.errors or ""
+  if math.type(status) ~= "integer" or type(output) ~= "string" or type(errors) ~= "string" then
+    wrong("must return an integer `status` and strings")
+  end
+  host.call("run", { program = program, stood_in = status })
+  return { status = status, output = output, errors = errors }
+end
+
 ---Runs a program to its end: no shell, standard input as given. A status other than 0 is a result;
 ---a program that is not granted, does not start, takes too long or writes too much is an error. If
 ---the handler runs again after a crash, so does the program, with the same AFRUN_CALL_ID. It reads
 ---the file at input_path itself, and what it writes goes to the one at output_path, which is there
----when it has ended with status 0.
+---when it has ended with status 0. In mock and check a flow's own stand-in answers, where it has
+---one in `mock_programs`.
 ---@param program string  as granted with --allow-run
 ---@param options? { args?: string[], input?: string, input_path?: string, output_path?: string,
 ---  timeout?: number, max_bytes?: integer }
@@ -52,6 +75,10 @@ function process.run(program, options)
   end
   options = options or {}
   local args = check(options, 2)
+  local stand_in = host.stand_in(program)
+  if stand_in ~= nil then
+    return stand_in_for(program, stand_in, args, options, 2)
+  end
   local reply, bytes = host.call("run", {
     program = program, args = args, input = options.input ~= nil, timeout = options.timeout,
     max_bytes = options.max_bytes, input_path = options.input_path,

@@ -394,6 +394,7 @@ function af.flow(definition) end
 ---@field report_failure? boolean  true (the default): a party that fails tells all others, by af.PartyFailed
 ---@field initiator? string  the role of the platform's initiator; absent: `initiator`, else `aggregator`
 ---@field migrate? table|fun(old: table): table  function(old) → { state =, data = }, of { role, state, data, version, args }; or one for each version: { [2] = … }
+---@field mock_programs? table<string, fun(args: string[], input: string?): af.ProcessResult>  what af.process.run answers in mock and check
 ---@field migrate_back? fun(old: table): table  the way back to the version before, for a rollback
 local flow = {}
 

@@ -170,6 +170,11 @@ function host.again() end
 ---@return boolean
 function host.is_empty(of) end
 
+---The flow's stand-in of a program (`mock_programs`), in a simulation or a check.
+---@param program string
+---@return (fun(args: string[], input: string?): table)?
+function host.stand_in(program) end
+
 ---Marks a plain list as one even while it is empty.
 ---@generic T: table
 ---@param list T
