@@ -33,7 +33,8 @@ end
 
 local function errors()
   same(refused(run, "ls"),
-    "af.process.run: ls: is outside of what the script may run; grant it with --allow-run ls")
+    "af.process.run: ls: is outside of what the script may run; grant it with --allow-run ls, "
+    .. "or have the flow answer for it: mock_programs")
   same(refused(sh, "sleep 100", { timeout = 0.01 }),
     "af.process.run: sh: not over after 0.01 s, so it was ended")
   same(refused(sh, "yes", { max_bytes = 10 }),
