@@ -379,7 +379,7 @@ static void support(struct af_node_connection *connection, const struct af_reque
     append_sizes(&out, node->options->state, ".");
     append_sizes(&out, node->options->state, "logs");
     af_buf_append_string(&out, "],\"status\":");
-    af_node_status(node, NULL, &out);
+    af_node_status(node, NULL, false, &out);
     af_buf_append_char(&out, '}');
     af_node_answer(connection, af_buf_text(&out), out.len);
     af_buf_release(&out);

@@ -148,6 +148,28 @@ static void test_faults_are_set(void **state)
     af_run_options_release(&p.options);
 }
 
+static void test_work_and_bandwidth_are_of_roles(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse_well(&p, "flow.lua --work client=1s..30s,2s --bandwidth 10M,server=1K");
+    const struct af_fault_options *faults = &p.options.sim.faults;
+    assert_int_equal(faults->work_count, 2);
+    assert_string_equal(faults->works[0].role, "client");
+    assert_int_equal(faults->works[0].low, AF_S_NS);
+    assert_int_equal(faults->works[0].high, 30 * AF_S_NS);
+    assert_null(faults->works[1].role);
+    assert_int_equal(faults->works[1].low, 2 * AF_S_NS);
+    assert_int_equal(faults->works[1].high, 2 * AF_S_NS);
+    assert_int_equal(faults->rate_count, 2);
+    assert_null(faults->rates[0].role);
+    assert_int_equal(faults->rates[0].low, 10 << 20);
+    assert_string_equal(faults->rates[1].role, "server");
+    assert_int_equal(faults->rates[1].low, 1024);
+    assert_false(af_fault_options_any(faults));
+    af_run_options_release(&p.options);
+}
+
 static void test_partitions_are_groups_of_nodes(void **state)
 {
     (void)state;
@@ -260,7 +282,7 @@ static void test_all_options_are_tried_here(void **state)
         "partition",  "trace",       "trace-data", "json",      "quiet",  "verbose", "color",
         "allow-read", "allow-write", "allow-net",  "allow-run", "help",   "bus",     "role",
         "node",       "task",        "peers",      "config",    "shared", "state",   "upgrade",
-        "log",        "watch"};
+        "log",        "watch",       "work",       "bandwidth"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -387,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_without_options_there_are_defaults),
         cmocka_unit_test(test_what_to_run_is_set),
         cmocka_unit_test(test_faults_are_set),
+        cmocka_unit_test(test_work_and_bandwidth_are_of_roles),
         cmocka_unit_test(test_partitions_are_groups_of_nodes),
         cmocka_unit_test(test_output_and_files_are_set),
         cmocka_unit_test(test_a_party_for_real_is_described),
