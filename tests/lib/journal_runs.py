@@ -36,6 +36,8 @@ def run(afrun, seed, bus):
     flow = os.path.join(folder, "random.lua")
     with open(flow, "w", encoding="utf-8") as out:
         out.write(shorten(random_flow.flow(seed, 1)))
+    with open(os.path.join(folder, "random_help.lua"), "w", encoding="utf-8") as out:
+        out.write(random_flow.HELPER)
     processes, states = [], []
     for role, nodes in PARTIES.items():
         for node in nodes:

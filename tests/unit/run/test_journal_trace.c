@@ -127,7 +127,7 @@ static void test_a_party_without_a_journal_has_a_head_and_an_end(void **state)
     static const char *const expected[] = {
         "{\"trace\":1,\"flow\":\"x\",\"version\":3,\"file\":[\"flow.lua\"],\"hash\":[\"beef\"],"
         "\"seed\":0,\"options\":[],\"parties\":[{\"id\":\"n\",\"role\":\"asker\"},"
-        "{\"id\":\"m\",\"role\":\"unknown\"}]}",
+        "{\"id\":\"m\",\"role\":\"unknown\"}],\"journal\":\"n\"}",
         "{\"t\":0,\"kind\":\"end\",\"outcome\":\"ok\"}"};
     char *text = trace(*state, NULL, NULL);
     expect_lines(text, expected, 2);
