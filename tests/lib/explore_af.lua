@@ -53,9 +53,11 @@ end
 ---A flow of a fresh instance, so that no call sees what another left behind.
 local function load_flow()
   local af = new_af()
-  local env = setmetatable({ require = function(name)
+  local env
+  env = setmetatable({ require = function(name)
     if name == "af" then return af end
-    return assert(loadfile(path:gsub("[^/]*$", "") .. name:gsub("%.", "/") .. ".lua"))()
+    local file = path:gsub("[^/]*$", "") .. name:gsub("%.", "/") .. ".lua"
+    return assert(loadfile(file, "t", env))()
   end }, { __index = _G })
   return assert(loadfile(path, "t", env))(), af
 end
