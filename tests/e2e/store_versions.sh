@@ -20,7 +20,9 @@ for file in "${files[@]}"; do
         grep -oE '"message_uuid":"[^"]*"' | cut -d'"' -f4 | tr '\n' ' ')
     case $name in
     messages-[12]) says "$name: what waits is handed out" "u2 u3 u4 " "$left" ;;
-    *) says "$name: what waits is handed out" "u2 u3 " "$left" ;;
+    *)
+        says "$name: what waits is handed out" "=u2 u3 =" "=$left="
+        ;;
     esac
     says "$name: what was taken once is not taken again" '"code":0' "$(ask a push "$(message t '["b"]' | sed 's/"task_id"/"message_uuid":"u1","task_id"/')")"
     says "$name: a push is taken" '"code":0' "$(ask a push "$(message t '["c"]' | sed 's/"task_id"/"message_uuid":"new","task_id"/')")"

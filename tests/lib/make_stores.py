@@ -82,7 +82,7 @@ def make_messages(afrun):
     push("u4", ["b"], "the last")
     ask(port, "b", "message/pop", {"max": 1, "lease_seconds": 60, "holder": "h"})
     ask(port, "b", "message/ack", {"holder": "h", "ack": ["u1"]})
-    ask(port, "b", "message/ack", {"holder": "h", "reject": [{"uuid": "u4", "reason": "cannot be read"}]})
+    ask(port, "b", "message/ack", {"holder": "h", "ack": [], "reject": [{"uuid": "u4", "reason": "cannot be read"}]})
     ask(port, "b", "federated/task/progress", {"progress_number": 50})
     service.terminate()
     service.wait()
@@ -97,7 +97,7 @@ def make_parties(afrun):
     subprocess.run([afrun, "flows/sum.lua", "--role", "source", "--node", "s", "--task", "t", "--bus", "local:bus.db",
                     "--peers", peers, "-q"], timeout=20, check=True)
     node = subprocess.Popen([afrun, "node", "--node", "i", "--bus", "local:bus.db", "--flows", "flows", "--state", "state"])
-    until(lambda: os.path.exists("state/control.sock"))
+    until(lambda: subprocess.run([afrun, "ctl", "status", "--state", "state"], capture_output=True).returncode == 0)
     subprocess.run([afrun, "ctl", "launch", "sum", "--task", "t", "--role", "counter", "--peers", peers, "--state",
                     "state"], check=True)
     until(lambda: sqlite3.connect("bus.db").execute("SELECT count(*) FROM deliveries").fetchone()[0] == 0)
