@@ -91,6 +91,9 @@ kill_party node TERM
 expect_error "task 't' goes back from step 3 to 2" 1 "$AFRUN" restore copy.db i.state
 expect_output "ask s2 for this again, in task 't': add" "$AFRUN" restore copy.db i.state --force
 node
+is_older() { ctl status | grep -q "is older than what it had"; }
+until_true is_older && ok "the bus knows that it is older" || not_ok "the bus knows that it is older" "$(ctl status)"
+ctl again t >/dev/null && ctl retry t >/dev/null # it was meant so
 give 2 >/dev/null # as was said
 give 3
 has_ended() { ctl status | grep -q done; }
