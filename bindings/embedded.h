@@ -6,7 +6,7 @@
 
 struct af_embedded {
     const char *name;           /* as in require(): "af.event" */
-    const unsigned char *bytes; /* bytecode, as it is or packed (base/packed.h) */
+    const unsigned char *bytes; /* bytecode, packed (base/packed.h) */
     size_t len;
 };
 

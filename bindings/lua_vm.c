@@ -9,6 +9,7 @@
 #include "base/packed.h"
 #include "base/pool.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -370,6 +371,26 @@ static const struct af_embedded *find_embedded(const char *name)
     return NULL;
 }
 
+/* A script's bytecode, unpacked when it is first asked for, on whatever thread; kept to the end. */
+static const char *unpack(const struct af_embedded *script, size_t *len)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct {
+        char *bytes;
+        size_t len;
+    } * kept;
+    size_t at = (size_t)(script - af_embedded_scripts);
+    pthread_mutex_lock(&lock);
+    if (kept == NULL)
+        kept = af_mem_zero(af_embedded_count, sizeof *kept);
+    if (kept[at].bytes == NULL)
+        kept[at].bytes = af_packed_read(script->bytes, script->len, &kept[at].len);
+    *len = kept[at].len;
+    const char *bytes = kept[at].bytes;
+    pthread_mutex_unlock(&lock);
+    return bytes;
+}
+
 bool af_vm_has_embedded(const char *name)
 {
     return find_embedded(name) != NULL;
@@ -382,12 +403,9 @@ void af_vm_push_embedded(lua_State *L, const char *name)
     const struct af_embedded *script = find_embedded(name);
     if (script == NULL)
         luaL_error(L, "module '%s' is not part of the library", name);
-    size_t len = script->len;
-    char *unpacked =
-        af_packed_is(script->bytes, len) ? af_packed_read(script->bytes, script->len, &len) : NULL;
-    int status = luaL_loadbufferx(L, unpacked != NULL ? unpacked : (const char *)script->bytes, len,
-                                  name, "b");
-    free(unpacked);
+    size_t len;
+    const char *bytes = unpack(script, &len);
+    int status = luaL_loadbufferx(L, bytes, len, name, "b");
     if (status != LUA_OK)
         lua_error(L);
 }

@@ -2,7 +2,7 @@
 ---
 --- Run by make. Each script is compiled to bytecode, which loads several times faster than source.
 --- Of the library line numbers are kept, so that an error in it names its line; of what shapes
---- texts (tool.…) they are left out, as they are half of it, and what is left is packed by gzip.
+--- texts (tool.…) they are left out, as they are half of it. All is packed by gzip.
 
 local root, out_name = arg[1], arg[2]
 local out = assert(io.open(out_name, "wb"))
@@ -24,9 +24,7 @@ for i = 3, #arg do
   local name = path:sub(#root + 2, -5):gsub("/", ".")
   local source = assert(io.open(path, "rb")):read("a")
   local chunk = assert(load(source, "@" .. name:gsub("%.", "/") .. ".lua", "t"))
-  local shapes_texts = name:find("^tool%.") ~= nil
-  local bytes = string.dump(chunk, shapes_texts)
-  if shapes_texts then bytes = pack(bytes) end
+  local bytes = pack(string.dump(chunk, name:find("^tool%.") ~= nil))
   out:write(("static const unsigned char script_%d[] = {"):format(i))
   for k = 1, #bytes do
     out:write((k % 24 == 1) and "\n    " or "", bytes:byte(k), ",")
