@@ -7,6 +7,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -274,15 +275,16 @@ void af_log(enum af_log_level level, const char *format, ...)
 {
     if (!af_log_shows(level))
         return;
+    int error = errno; /* the caller's: who logs a failure often looks at it again */
     char *text = NULL;
     va_list args;
     va_start(args, format);
     int len = vasprintf(&text, format, args);
     va_end(args);
-    if (len < 0)
-        return;
-    write_message(level, true, text, (size_t)len);
-    free(text);
+    if (len >= 0)
+        write_message(level, true, text, (size_t)len);
+    free(len >= 0 ? text : NULL);
+    errno = error;
 }
 
 void af_log_tell(enum af_log_level level, const char *text, uint64_t len)

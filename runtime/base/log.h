@@ -29,6 +29,7 @@ bool af_log_color(int fd);
 enum af_log_format { AF_LOG_TEXT, AF_LOG_JSON };
 void af_log_set_format(enum af_log_format format);
 
+/* errno stays as it is. */
 void af_log(enum af_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What the program has to say, whatever the verbosity: a failure, a finding. Without a label where

@@ -536,17 +536,16 @@ static void accept_one(void *arg)
 {
     struct af_node *node = arg;
     int fd = accept4(node->control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        if ((errno == EMFILE || errno == ENFILE) && !node->control->is_full)
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        if (!node->control->is_full)
             af_log(AF_LOG_WARNING, "nobody can be answered at %s: %s (see `ulimit -n`)",
                    node->control->path, strerror(errno));
-        if (errno == EMFILE || errno == ENFILE) { /* who waits there would be seen at once again */
-            node->control->is_full = true;
-            af_loop_unwatch(node->loop, node->control->fd);
-            node->control->again = af_timer_start(node->loop, AF_NODE_AGAIN_NS, listen_again, node);
-        }
-        return;
+        node->control->is_full = true;
+        af_loop_unwatch(node->loop, node->control->fd); /* it would be seen at once again */
+        node->control->again = af_timer_start(node->loop, AF_NODE_AGAIN_NS, listen_again, node);
     }
+    if (fd < 0)
+        return;
     node->control->is_full = false;
     struct af_node_connection *connection = af_mem_zero(1, sizeof *connection);
     connection->node = node;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -417,6 +418,19 @@ static void test_a_start_is_a_line_of_text_or_an_object_with_a_field(void **stat
                         "\\\"listens\\\"\"}\n");
 }
 
+static void test_errno_is_the_callers(void **state)
+{
+    (void)state;
+    unsetenv("NO_COLOR");
+    af_log_set_color(AF_COLOR_AUTO);
+    begin_capture(); /* no terminal: to ask for colours sets errno */
+    errno = EMFILE;
+    af_log(AF_LOG_WARNING, "%s", strerror(errno));
+    int error = errno;
+    end_capture();
+    assert_int_equal(error, EMFILE);
+}
+
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, reset, restore_if_needed)
 
 int main(void)
@@ -431,6 +445,7 @@ int main(void)
         LOG_TEST(test_a_finding_is_told_however_quiet_and_without_a_label),
         LOG_TEST(test_messages_are_mended_and_a_partys_own_lines_are_not),
         LOG_TEST(test_a_start_is_a_line_of_text_or_an_object_with_a_field),
+        LOG_TEST(test_errno_is_the_callers),
         LOG_TEST(test_the_journal_is_told_priorities),
         LOG_TEST(test_colours_surround_labels_only),
         LOG_TEST(test_auto_colours_a_terminal_unless_told_otherwise),
