@@ -180,12 +180,11 @@ static int write_content(const struct af_flow_event *event, const char *json, st
                          struct af_failure *why)
 {
     struct af_json_reader reader;
-    enum af_json_token token;
     bool typed = false, any = false;
     af_json_reader_init(&reader, json, strlen(json));
     bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
     size_t begin = reader.offset + 1;
-    while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY && why->kind == AF_FAILURE_NONE) {
+    while (ok && af_json_next(&reader) == AF_JSON_KEY && why->kind == AF_FAILURE_NONE) {
         char *name = af_mem_copy(reader.string, reader.string_len);
         bool type = strcmp(name, "type") == 0;
         any = true;
@@ -193,7 +192,7 @@ static int write_content(const struct af_flow_event *event, const char *json, st
         if (!type && event->fields[0] != '\0')
             check_field(event, name, why);
         free(name);
-        token = af_json_next(&reader);
+        enum af_json_token token = af_json_next(&reader);
         ok = af_json_skip(&reader, token);
         if (type && (token != AF_JSON_STRING || strlen(event->type) != reader.string_len ||
                      memcmp(event->type, reader.string, reader.string_len) != 0))
