@@ -19,6 +19,7 @@
 #define GAP_MAX 8 /* bytes between a field and the next that are looked at */
 
 struct fields {
+    bool has_traces; /* of lines */
     const char *end; /* of the line before */
     const char *fault;
     bool has_length, has_codings, has_host;
@@ -87,13 +88,15 @@ static enum MHD_Result look_at(void *arg, enum MHD_ValueKind kind, const char *n
         if (strcasecmp(value, "chunked") != 0)
             fields->fault = "its transfer coding is not 'chunked'";
     }
-    look_at_lines(fields, name, name_len, value, len);
+    if (fields->has_traces)
+        look_at_lines(fields, name, name_len, value, len);
     return fields->fault == NULL ? MHD_YES : MHD_NO;
 }
 
 const char *af_http_framing_fault(struct MHD_Connection *connection, const char *version)
 {
-    struct fields fields = {.end = version + strlen(version)};
+    struct fields fields = {.has_traces = strncmp(af_MHD_get_version(), "0.", 2) == 0,
+                            .end = version + strlen(version)};
     af_MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look_at, &fields);
     if (fields.fault == NULL && fields.has_length && fields.has_codings)
         return "it has a length beside chunks";
