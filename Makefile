@@ -13,11 +13,11 @@ CROSS_arm64    := aarch64-linux-gnu
 MACHINE        := $(or $(CROSS_$(MODE)),$(shell uname -m))
 HARDENED       := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
                   $(if $(filter aarch64%,$(MACHINE)),-mbranch-protection=standard,-fcf-protection)
+HARDENED_LINK  := -pie -Wl,-z,relro -Wl,-z,now
 PACKED_x86_64  := -Wl,-z,pack-relative-relocs# saves 60 kB; other linkers do not know it
-HARDENED_LINK  := -pie -Wl,-z,relro -Wl,-z,now $(PACKED_$(MACHINE))
 # Where a stack is unwound to is known to debuggers (.debug_frame); in memory nothing needs it, and it is a tenth.
 FLAGS_release  := -fno-asynchronous-unwind-tables $(or $(CFLAGS),$(HARDENED)) $(CPPFLAGS)
-LINK_release   := $(or $(LDFLAGS),$(HARDENED_LINK))
+LINK_release   := $(or $(LDFLAGS),$(HARDENED_LINK)) $(PACKED_$(MACHINE))
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
 CC_arm64       := $(CROSS_arm64)-gcc
@@ -62,6 +62,7 @@ $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+build/release/runtime/cli/%.o: FLAGS += -Os# what runs once a run is small rather than fast
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
