@@ -312,7 +312,11 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
                       options->name == NULL ? look.kind->file : options->name);
         af_buf_printf(&new, "%s.new", af_buf_text(&to));
         af_buf_printf(&before, "%s.before", af_buf_text(&to));
-        if (access(af_buf_text(&to), F_OK) == 0)
+        if (access(af_buf_text(&before), F_OK) == 0)
+            result =
+                af_failure_set(why, AF_FAILURE_USAGE, af_buf_text(&before),
+                               "is there already, from an earlier restore; move it away first");
+        else if (access(af_buf_text(&to), F_OK) == 0)
             result = leave(af_buf_text(&to), copy, look.kind, options->force, why);
     }
     if (result == 0 && copy_file(copy, af_buf_text(&new), why) != 0)

@@ -130,8 +130,9 @@ static void append_totals(struct af_buf *out, const struct totals *totals)
 static void append_outbox(struct af_buf *out, const struct af_bus_outbox *outbox)
 {
     af_metrics_number(out, "hub_reachable", "gauge",
-                      "Whether the hub behind this sidecar answered when it was asked last.",
-                      outbox->reachable);
+                      "Whether the hub behind this sidecar answered when it was asked last, and "
+                      "knows this node.",
+                      outbox->reachable && outbox->error == NULL);
     af_metrics_number(out, "outbox_contracts", "gauge", "Contracts that wait for the hub.",
                       outbox->contracts);
     af_metrics_number(out, "outbox_bytes", "gauge", "Bytes of the contracts that wait.",

@@ -113,6 +113,7 @@ says "each in its task" "\"task_id\":\"U\",\"dead_letters\":[{\"at\":" "$shown"
 expect_in serve.err "the hub refuses 1 contract of task 'U' from the outbox" "and in the log"
 says "metrics, too" "afrun_outbox_dead_letters 2" "$(curl -sS "$url_a/metrics")"
 kill_sidecar a TERM
+expect_error "a.db: is the outbox of node 'a', not of 'b'" 2 "$AFRUN" serve --listen 127.0.0.1:0 --bus "$hub/node/b" --node b --state a.db
 start_sidecar a
 awaits "they stay over a restart" a dead_letters 2
 again='{"task_id":"U","channel":"federated","node_id":"a"}'
@@ -240,3 +241,16 @@ took=$(held)
 curl -sS -d '{"task_id":"T","channel":"federated","lease_seconds":1}' "$URL/node/b$API/message/pop" --max-time 0.25 >/dev/null &&
     ok "but none of ours" || not_ok "but none of ours"
 stop_serve
+
+# ---- A hub that does not know the node. ----
+secret tokens "token-of-a-0123456789 a"
+secret wrong.conf "token = wrong-token-0123456789"
+start_serve --bus local:known.db --tokens tokens
+known_pid=$serve_pid
+start_serve --bus "$URL" --node a --config wrong.conf --state unknown.db
+until_true grep -qF "the hub does not know this node; is its token right?" serve.err && ok "a wrong token is told" ||
+    not_ok "a wrong token is told" "$(cat serve.err)"
+says "and seen by whom metrics alert" 0 "$(metric hub_reachable)"
+stop_serve
+kill $known_pid
+wait $known_pid || :

@@ -42,6 +42,7 @@ stop_serve
 expect_error "contracts that were confirmed later are not in it" 1 "$AFRUN" restore copies/one.db hub
 expect_error "is older than what is there" 1 "$AFRUN" restore copies/one.db hub
 expect_output "hub/afrun.db: put back; what was there is hub/afrun.db.before" "$AFRUN" restore copies/one.db hub --force
+expect_error "hub/afrun.db.before: is there already, from an earlier restore; move it away first" 2 "$AFRUN" restore copies/one.db hub --force
 hub
 says "it goes on from the copy" "one " "$(uuids)"
 stop_serve

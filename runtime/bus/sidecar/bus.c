@@ -93,6 +93,9 @@ void af_sidecar_heard(struct af_sidecar *bus, const struct af_bus_result *result
         return;
     if (is_news)
         bus->since_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
+    if (result->code == AF_BUS_REFUSED && bus->error == NULL)
+        af_log(AF_LOG_WARNING, "the hub does not know this node; is its token right? %s",
+               result->why);
     if (!answered || result->code == AF_BUS_REFUSED)
         set_error(bus, result->why);
     else

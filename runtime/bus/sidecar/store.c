@@ -5,6 +5,7 @@
 #include "bus/sidecar/impl.h"
 
 #include "base/bounds.h"
+#include "base/failure.h"
 #include "json/json.h"
 #include "base/kill_point.h"
 #include "base/log.h"
@@ -26,7 +27,8 @@ static const struct af_db_format format = {
         "NOT NULL, made INTEGER NOT NULL, bytes INTEGER NOT NULL, reason TEXT, died INTEGER) "
         "STRICT;"
         "CREATE INDEX waiting ON contracts (task, id) WHERE reason IS NULL;"
-        "CREATE INDEX dead ON contracts (id) WHERE reason IS NOT NULL;",
+        "CREATE INDEX dead ON contracts (id) WHERE reason IS NOT NULL;"
+        "CREATE TABLE owner (node TEXT NOT NULL) STRICT;",
     .exclusive = true,
 };
 
@@ -364,6 +366,24 @@ static void find_tasks(struct af_sidecar *bus)
                                              "NULL");
 }
 
+/* The hub takes what is sent for its sender's: what one node has left is not another's to send. */
+static int check_owner(struct af_sidecar *bus, const char *path, struct af_failure *why)
+{
+    struct af_db_statement *owner = af_db_use(bus->db, "SELECT node FROM owner");
+    char *node = af_db_row(owner) ? af_mem_string(af_db_column_text(owner, 0)) : NULL;
+    int result = 0;
+    af_db_reset(owner);
+    if (node == NULL)
+        af_db_run(af_db_text(af_db_use(bus->db, "INSERT INTO owner VALUES (?)"), bus->node));
+    else if (strcmp(node, bus->node) != 0)
+        result = af_failure_set(why, AF_FAILURE_USAGE, path,
+                                "is the outbox of node '%s', not of '%s'; name another with "
+                                "--state",
+                                node, bus->node);
+    free(node);
+    return result;
+}
+
 int af_sidecar_store_open(struct af_sidecar *bus, const char *path, struct af_failure *why)
 {
     struct af_group_spec spec = {
@@ -372,8 +392,12 @@ int af_sidecar_store_open(struct af_sidecar *bus, const char *path, struct af_fa
     if (bus->db == NULL)
         return -1;
     af_db_begin(bus->db);
+    int result = check_owner(bus, path, why);
     find_tasks(bus);
-    af_db_roll_back(bus->db);
+    if (!af_db_commit(bus->db))
+        result = af_failure_set(why, AF_FAILURE_TRANSPORT, path, "%s", af_db_why(bus->db));
+    if (result != 0)
+        return -1;
     bus->group = af_group_new(&spec, path, why);
     return bus->group == NULL ? -1 : 0;
 }
