@@ -215,6 +215,19 @@ static int lint_flow(const char *path, struct af_buf *json, struct af_failure *w
     return found;
 }
 
+/* Leaves tests out, so that *.lua may be said; returns how many flows remain. */
+static int leave_out_tests(int count, char **paths)
+{
+    static const char end[] = "_test.lua";
+    int flows = 0;
+    for (int i = 0; i < count; i++) {
+        size_t len = strlen(paths[i]);
+        if (len < sizeof end || strcmp(paths[i] + len - (sizeof end - 1), end) != 0)
+            paths[flows++] = paths[i];
+    }
+    return flows;
+}
+
 static int lint(int count, char **paths, const struct lint_options *options, struct af_failure *why)
 {
     struct af_buf json = AF_BUF_EMPTY, text = AF_BUF_EMPTY;
@@ -260,6 +273,10 @@ static int run(int argc, char **argv, struct af_failure *why)
     }
     if (count == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "lint", "name a flow: afrun lint FLOW.lua");
+    count = leave_out_tests(count, argv);
+    if (count == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, "lint",
+                              "these are tests; name a flow: afrun lint FLOW.lua");
     return lint(count, argv, &options, why);
 }
 

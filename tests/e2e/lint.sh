@@ -41,9 +41,11 @@ expect_output "0 findings in $(wc -w <<<"$shipped") flows" "$AFRUN" lint $shippe
 for pattern in states ask gather part sequential; do
     "$AFRUN" new "new_$pattern" --from $pattern >/dev/null
     expect_output "0 findings in 1 flow" "$AFRUN" lint "new_$pattern/new_$pattern.lua"
+    expect_output "0 findings in 1 flow" "$AFRUN" lint "new_$pattern"/*.lua # its tests are passed over
 done
 
 expect_error "lint: name a flow" 2 "$AFRUN" lint
+expect_error "lint: these are tests" 2 "$AFRUN" lint new_ask/new_ask_test.lua
 expect_error "gone.lua: " 2 "$AFRUN" lint gone.lua
 echo 'local x = af.' >broken.lua
 expect_error "broken.lua:2: " 2 "$AFRUN" lint clean.lua broken.lua
