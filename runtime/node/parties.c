@@ -456,6 +456,11 @@ int af_node_party_stop(struct af_node_party *party, struct af_failure *why)
 int af_node_party_forget(struct af_node_party *party, struct af_failure *why)
 {
     struct af_node *node = party->node;
+    if (party->phase == AF_NODE_LEAVING ||
+        (party->phase == AF_NODE_RUNNING &&
+         af_party_status(af_party_run_party(party->run)) >= AF_PARTY_DONE))
+        return af_failure_set(why, AF_FAILURE_FLOW, party->task,
+                              "is ending, and tells the others; try again in a moment");
     if (party->phase != AF_NODE_ENDED && party->phase != AF_NODE_BROKEN)
         return af_failure_set(why, AF_FAILURE_FLOW, party->task,
                               "has not ended; `afrun ctl stop` ends it");

@@ -100,6 +100,11 @@ says "its sizes" '"name":"node.db","bytes":' "$(cat help.json)"
 says "its status" '"status":"done"' "$(cat help.json)"
 says "the party's log is there" 1 "$(ls i.state/logs | grep -c ends)"
 expect_output "ends: forgotten" ctl forget ends
+ctl stop stays >stopped
+forgets() { ctl forget stays >>forgets 2>&1; }
+until_true forgets && ok "a party that was stopped is forgotten once it has told the others" ||
+    not_ok "a party that was stopped is forgotten once it has told the others" "$(tail -n 3 forgets)"
+never_says "until then it is said to be ending" "has not ended" "$(cat forgets)"
 expect_error "this node runs no party of such a task" 2 ctl status ends
 says "and its log is not" 0 "$(ls i.state/logs | grep -c ends)"
 check "its name can be used again" ctl launch short --task ends --role one --peers 'one=i;two=j' --json
