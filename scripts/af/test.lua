@@ -269,7 +269,9 @@ function test.party(flow, role, options)
   local words = arg_words(options.args, 2)
   local path = host.call("test", { op = "path", flow = flow })
   local classes = {}
-  for _, class in ipairs(host.flow_events(path)) do classes[class.TYPE] = class end
+  local ok, types = pcall(host.flow_events, path)
+  if not ok then raise(2, "t.party: %s", types) end
+  for _, class in ipairs(types) do classes[class.TYPE] = class end
   local self = { nodes = known, classes = classes, events =
     host.strict(plain(classes), "the flow has no event", {}) }
   step(self, 2, { op = "party", flow = path, node = id, nodes = ids, roles = roles,
@@ -317,7 +319,8 @@ local function findings(op, reply)
   elseif reply.exhaustive == false then
     return ("not exhaustive: %s"):format(reply.bound or "a bound was hit")
   end
-  return reply.error and reply.error.message
+  local failure = reply.error
+  return failure and ("%s: %s"):format(failure.what, failure.message)
 end
 
 ---Asks for it; by itself, outside of a case, it is one.
@@ -327,7 +330,8 @@ local function whole(op, flow, options)
   local line, file = host.caller_line(3)
   local function ask()
     local why = findings(op, host.call("test", { op = op, flow = flow, words = words }))
-    if why then error(("%s:%d: %s: %s"):format(file or (host.file()), line, flow, why), 0) end
+    if why and why:sub(1, #flow) ~= flow then why = flow .. ": " .. why end
+    if why then error(("%s:%d: %s"):format(file or (host.file()), line, why), 0) end
   end
   if is_inside then
     ask()

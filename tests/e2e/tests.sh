@@ -199,6 +199,22 @@ interrupted run 't.run("counter.lua", { seeds = 1000000, allow_fail = true, args
 interrupted check 't.check("counter.lua", { args = { most = 1 }, drop = 5 })'
 interrupted busy 't.test("busy", function() while true do pcall(function() while true do end end) end end)'
 
+# What cannot be loaded or asked for is told at the test's own line, with what was wrong where.
+cat >places_test.lua <<'LUA'
+local t = require "af.test"
+t.test("gone", function()
+  t.party("gone.lua", "x", { id = "a" })
+end)
+t.check("counter.lua", { droop = 3 })
+t.check("unfinished.lua")
+LUA
+printf 'local af = require "af"\nlocal x = = 1\n' >unfinished.lua
+run "$AFRUN" test places_test.lua
+for text in "places_test.lua:3: t.party: gone.lua: cannot be read" "places_test.lua:5: counter.lua: --droop: unknown option; did you mean '--drop'?" \
+    "places_test.lua:6: unfinished.lua:2: unexpected symbol"; do
+    if grep -qF "$text" "$OUT"; then ok "$text"; else not_ok "$text" "$(cat "$OUT")"; fi
+done
+
 # --watch: again at each save of the test, the flow, or a module, and a test that is new; Ctrl-C ends.
 cd two || exit 1
 start_party watch test --watch
