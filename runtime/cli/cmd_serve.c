@@ -159,6 +159,8 @@ static int check(struct serve_command *command, struct af_failure *why)
     const struct af_config *config = &command->config;
     bool is_sidecar = af_bus_is_distant(serve->bus_name);
     const char *misplaced = find_hub_option(command);
+    if (serve->backups != NULL && access(serve->backups, W_OK | X_OK) != 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, serve->backups, "%s", strerror(errno));
     if (serve->hold_ns > AF_SERVE_HOLD_MAX_NS)
         return af_failure_set(why, AF_FAILURE_USAGE, "--hold", "is at most 1s");
     if (is_sidecar && serve->node == NULL)

@@ -35,6 +35,8 @@ local function check(options, level)
   return args
 end
 
+local results = { status = true, output = true, errors = true }
+
 ---What a stand-in of the flow answers, as a program would.
 local function stand_in_for(program, stand_in, args, options, level)
   local function wrong(text, ...)
@@ -47,6 +49,12 @@ local function stand_in_for(program, stand_in, args, options, level)
   local result = stand_in(args, options.input)
   if type(result) ~= "table" then
     wrong("must return { status =, output = }, got a %s", type(result))
+  end
+  for name in pairs(result) do
+    if not results[name] then
+      wrong("returns '%s', which is nothing that a program has%s", tostring(name),
+        host.near(tostring(name), results, "there are"))
+    end
   end
   local status = result.status == nil and 0 or result.status
   local output, errors = result.output or "", result.errors or ""

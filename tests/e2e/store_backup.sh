@@ -52,6 +52,7 @@ hub
 says "a lost store is put back" "one two more1 " "$(uuids)"
 stop_serve
 
+expect_error "nowhere: No such file or directory" 2 "$AFRUN" serve --listen 127.0.0.1:0 --bus local:new.db --backups nowhere
 # ---- A node. ----
 mkdir flows
 cat >flows/sum.lua <<'LUA'

@@ -16,7 +16,7 @@ return af.flow {
     failing = function() return { status = 3, errors = "no data" } end,
     impure = function() count = count + 1 return { output = tostring(count) } end,
     wrong = function() return "done" end,
-    raises = function() error "planted" end,
+    raises = function() error "planted" end, misspelt = function() return { outptu = "text" } end,
   },
   roles = {
     server = { start = "waits", data = function() return { got = {} } end, states = { waits = {
@@ -57,6 +57,7 @@ expect_error "failed: 3 no data" 1 mock --arg program=failing
 expect_error "train.lua:10: a handler changes the variable 'count'" 1 mock --arg program=impure
 finds "train.lua:10: a handler changes the variable 'count'" --arg program=impure
 expect_error "must return { status =, output = }, got a string" 1 mock --arg program=wrong
+expect_error "returns 'outptu', which is nothing that a program has; did you mean 'output'?" 1 mock --arg program=misspelt
 expect_error "train.lua:12: planted" 1 mock --arg program=raises
 expect_error "grant it with --allow-run none, or have the flow answer for it: mock_programs" 1 mock --arg program=none
 finds "give it a stand-in in the flow's mock_programs" --arg program=none
