@@ -8,7 +8,8 @@
  * libmicrohttpd before 1.0 takes the last two (later ones refuse them by themselves), and leaves
  * traces of them: it ends name and value by zeros where they stand in what was received, so a value
  * of one line stands right behind its name, and CR LF leaves two zeros before the next name; a
- * field that goes on is moved. */
+ * field that goes on is moved. Of how the last field ends, and the lines of chunks, nothing is left
+ * to see: there that library still takes LF alone. */
 #include "http/server_impl.h"
 
 #include "base/bounds.h"

@@ -33,6 +33,10 @@ end
 
 ---Fetches what an application offers: the bytes, or nil and why not.
 local function fetch(event, path, timeout)
+  -- What a script may read of its machine is not a peer's to name.
+  if event.file_url:find("^%s*[Ff][Ii][Ll][Ee]:") then
+    return nil, "a file of the receiver's own machine is offered"
+  end
   local ok, bytes = pcall(files.download, event.file_url, {
     sha256 = digest_of(event.file_url), path = path, timeout = timeout,
   })

@@ -11,9 +11,15 @@ end
 
 -- Values as texts. ------------------------------------------------------------------------------
 
+---Text as it is; of bytes that are none, those beyond ASCII by their numbers.
+local function readable(text)
+  return utf8.len(text) and text
+    or (text:gsub("[\x80-\xff]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+end
+
 local function show(value)
   if type(value) == "string" then
-    return (("%q"):format(value):gsub("\\\n", "\\n"))
+    return readable((("%q"):format(value):gsub("\\\n", "\\n")))
   elseif value == host.null then
     return "af.null"
   elseif type(value) ~= "table" then
@@ -71,8 +77,9 @@ local function run_case(name, line, fn)
   is_inside = true
   local ok, message = pcall(fn)
   is_inside = false
-  host.call("test", { op = "case", name = name, ok = ok, line = line,
-    message = not ok and tostring(message) or nil })
+  local is_text, text = pcall(tostring, message)
+  host.call("test", { op = "case", name = readable(name), ok = ok, line = line,
+    message = not ok and readable(is_text and text or "an error that is no text") or nil })
 end
 
 ---A case: a sentence about behaviour, and what must go without an error.
@@ -236,7 +243,7 @@ local function read_nodes(nodes, role, id)
       raise(3, "t.party: 'nodes': role '%s' needs a list of IDs", tostring(name))
     end
     for _, node in ipairs(list) do
-      if type(node) ~= "string" or node == "" or known[node] then
+      if type(node) ~= "string" or node == "" or node:find("\0", 1, true) or known[node] then
         raise(3, "t.party: 'nodes': %s is no ID, or stands there twice", show(node))
       end
       ids[#ids + 1], roles[#roles + 1], known[node] = node, name, name

@@ -143,6 +143,14 @@ start_party b receives.lua --node b --bus "$URL" --config config.hosts
 offer 00000000000000000000000000000002
 expect_ended b 0 "a party whose config names the file host ends well"
 expect_in b.out "got	a	bytes of elsewhere" "and has the file"
+printf 'of this machine' >own.txt
+file_url=file://$PWD/own.txt
+start_party b receives.lua --node b --bus "$URL" --config config.hosts
+offer 00000000000000000000000000000003
+until_true grep -qF "a file of the receiver's own machine is offered" b.err b.out && ok "a peer names no file of the receiver's machine" ||
+    not_ok "a peer names no file of the receiver's machine" "$(cat b.out b.err)"
+kill_party b
+never_says "and does not see it" "of this machine" "$(cat b.out)x"
 secret config.hosts "files_hosts = http://wrong"
 expect_error "files_hosts" 2 "$AFRUN" receives.lua --node b --bus "$URL" --config config.hosts
 kill $elsewhere

@@ -254,3 +254,41 @@ says "and seen by whom metrics alert" 0 "$(metric hub_reachable)"
 stop_serve
 kill $known_pid
 wait $known_pid || :
+
+# ---- A hub that hands out again what was rejected, and hears of no acknowledgement. ----
+cat >stubborn.py <<'PY'
+import http.server, json, sys
+taken = 0
+class Hub(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        global taken
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {"code": 0, "message": "", "data": {"messages": []}}
+        if self.path.endswith("/ack"):
+            answer = {"code": 400, "message": "no such lease", "data": {}}
+        elif asked.get("channel") == "federated":
+            taken += 1
+            print(taken, flush=True)
+            answer["data"]["messages"] = [{"id": 1, "task_id": "T", "node_id_list": ["a"], "message_uuid": "u1", "message_title": "t",
+                "sender_id": "b", "message_content": "no object", "message_time": 1, "status": 1}]
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        for name, value in (("Content-Type", "application/json"), ("Afrun-Service", "1"), ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+print("port", server.server_port, flush=True)
+server.serve_forever()
+PY
+python3 -u stubborn.py >stubborn.out 2>&1 &
+stubborn=$!
+until_true grep -q port stubborn.out
+start_serve --bus "http://127.0.0.1:$(sed -n 's/^port //p' stubborn.out)" --node a --state stubborn.db
+says "a poll of such a hub is answered" '"data":{}' "$(curl -sS --max-time 20 -d '{"task_id":"T","channel":"federated"}' "$URL$API/message/pop")"
+[ "$(wc -l <stubborn.out)" -lt 20 ] && ok "and the hub is not asked without an end" || not_ok "and the hub is not asked without an end" "$(wc -l <stubborn.out)"
+stop_serve
+kill $stubborn
+{ wait $stubborn; } 2>/dev/null || :

@@ -285,10 +285,11 @@ static void took(void *arg, const struct af_bus_result *result)
     queue->timer = NULL;
     if (result->code == AF_BUS_OK) {
         forget_done(queue, &call->take);
-        if (result->count == 0)
+        bool is_new = result->count > 0 && give(queue, result);
+        bool is_over = queue->waiters != NULL &&
+                       queue->waiters->until_ns <= af_loop_now_ns(queue->bus->head.loop);
+        if (result->count == 0 || (!is_new && is_over))
             answer(queue, &none, true);
-        else
-            give(queue, result);
     } else {
         queue->lost = true; /* whatever its answer held */
         if (is_away || result->code == AF_BUS_FULL ||
