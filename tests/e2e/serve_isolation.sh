@@ -115,7 +115,7 @@ expect_error "broken:1" 2 "$AFRUN" serve --listen 127.0.0.1:0 --tokens broken
 never_says "nor this one" token-0123456789 "$(cat "$ERR")"
 secret empty "# nobody"
 expect_error "holds no token" 2 "$AFRUN" serve --listen 127.0.0.1:0 --tokens empty
-expect_error "does not serve another" 2 "$AFRUN" serve --listen 127.0.0.1:0 --node a --bus http://127.0.0.1:1
+expect_error "is a service itself, and is served to one node" 2 "$AFRUN" serve --listen 127.0.0.1:0 --bus http://127.0.0.1:1
 expect_error "expected ADDRESS:PORT" 2 "$AFRUN" serve --listen nowhere --node a
 start_serve --listen 0.0.0.0:0 --tokens tokens
 expect_output "can be read on the way" cat serve.err
