@@ -92,9 +92,12 @@ static void look_end(struct look *look)
 static int look_at(struct look *look, const char *path, bool to_write, struct af_failure *why)
 {
     bool is_ours = false;
+    struct stat info;
     *look = (struct look){.kind = &kinds[0], .wrong = AF_BUF_EMPTY};
-    if (access(path, R_OK) != 0)
+    if (access(path, R_OK) != 0 || stat(path, &info) != 0)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
+    if (!S_ISREG(info.st_mode)) /* to open a pipe would wait */
+        return af_failure_set(why, AF_FAILURE_USAGE, path, "is no file");
     int code = sqlite3_open_v2(path, &look->db,
                                to_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL);
     sqlite3_busy_timeout(look->db, 200);

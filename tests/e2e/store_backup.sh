@@ -52,6 +52,9 @@ hub
 says "a lost store is put back" "one two more1 " "$(uuids)"
 stop_serve
 
+mkfifo pipe
+expect_error "pipe: is no file" 2 timeout 10 "$AFRUN" store check pipe
+expect_error "pipe: is no file" 2 timeout 10 "$AFRUN" restore pipe hub
 expect_error "nowhere: No such file or directory" 2 "$AFRUN" serve --listen 127.0.0.1:0 --bus local:new.db --backups nowhere
 # ---- A node. ----
 mkdir flows
