@@ -209,6 +209,19 @@ static bool redirected(struct af_http_call *call, const char *target)
     return true;
 }
 
+/* What an earlier try has left of the file was all of it, or not of it: once more, without. */
+static bool starts_over(struct af_http_call *call)
+{
+    if (call->sink.from_bytes == 0 || call->started_over)
+        return false;
+    call->started_over = true;
+    af_http_sink_drop(&call->sink);
+    call->attempts--;
+    call->attempts_left++;
+    call->timer = af_timer_start(call->client->loop, 0, begin, call);
+    return true;
+}
+
 static void answered(struct af_http_call *call, const char *target)
 {
     call->end = AF_HTTP_ANSWERED;
@@ -217,7 +230,10 @@ static void answered(struct af_http_call *call, const char *target)
         return;
     if (is_worth_another(answer.status) && try_again(call, answer.retry_ns))
         return;
-    if (af_http_sink_finish(&call->sink))
+    bool is_whole = answer.status != 416 && af_http_sink_finish(&call->sink);
+    if (!is_whole && starts_over(call))
+        return;
+    if (is_whole || answer.status == 416)
         settle(call, AF_HTTP_ANSWERED);
     else
         fail(call, AF_HTTP_UNUSABLE, "", call->sink.trouble);

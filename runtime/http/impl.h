@@ -76,6 +76,9 @@ void af_http_sink_release(struct af_http_sink *sink);
  * earlier process was killed over that file, it goes on from there, too. */
 void af_http_sink_clear(struct af_http_sink *sink);
 
+/* Removes what has come of a file, of an earlier process, too. */
+void af_http_sink_drop(struct af_http_sink *sink);
+
 /* A line of the header, and a piece of the body; false: enough, see `trouble`. */
 bool af_http_sink_header(struct af_http_sink *sink, const char *line, size_t len);
 bool af_http_sink_write(struct af_http_sink *sink, const char *bytes, size_t len);
@@ -110,7 +113,7 @@ struct af_http_call {
     int64_t until_ns; /* as loop time */
     int attempts_left, attempts, redirects;
     int sent_count; /* how often this attempt's request went out */
-    bool source_failed;
+    bool source_failed, started_over;
     CURL *easy; /* NULL: none is under way */
     char error[CURL_ERROR_SIZE];
     struct af_timer *timer;          /* for the next attempt, or for telling the end */

@@ -35,7 +35,7 @@ void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *
     af_http_sink_clear(sink);
 }
 
-static void drop_file(struct af_http_sink *sink)
+void af_http_sink_drop(struct af_http_sink *sink)
 {
     if (sink->fd < 0)
         return;
@@ -88,7 +88,7 @@ void af_http_sink_clear(struct af_http_sink *sink)
 {
     bool goes_on = sink->path != NULL && sink->sha256 != NULL;
     if (!goes_on)
-        drop_file(sink);
+        af_http_sink_drop(sink);
     else if (sink->fd < 0)
         open_file(sink);
     if (!goes_on || sink->fd < 0)
@@ -104,7 +104,7 @@ void af_http_sink_clear(struct af_http_sink *sink)
 
 void af_http_sink_release(struct af_http_sink *sink)
 {
-    drop_file(sink);
+    af_http_sink_drop(sink);
     af_buf_release(&sink->headers);
     af_buf_release(&sink->body);
     free(sink->path);

@@ -165,7 +165,7 @@ def respond(request):
     if gives_parts and status == 200 and wanted.startswith("bytes="):
         start = int(wanted[len("bytes="):-1])
         more.append(f"Content-Range: bytes {start}-{len(body) - 1}/{len(body)}")
-        status, body = 206, body[start:]
+        status, body = (206, body[start:]) if start < len(body) else (416, b"")
     answer = make_answer(status, body, more)
     if mode == "hang":
         return answer, None
