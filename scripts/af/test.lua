@@ -290,6 +290,10 @@ end
 
 -- Whole runs. -------------------------------------------------------------------------------------
 
+---Options of a command that say how its answer is told, not what is asked.
+local of_people = { watch = true, trace = true, ["trace-data"] = true, json = true, help = true,
+  color = true, log = true, quiet = true, verbose = true }
+
 ---Options of a command as its words, in the order of their names.
 local function option_words(options, level)
   local words = {}
@@ -298,6 +302,9 @@ local function option_words(options, level)
   end
   for name, value in pairs(options or {}) do
     local option = name == "seeds" and "runs" or tostring(name):gsub("_", "-")
+    if of_people[option] then
+      raise(level + 1, "'%s' is no option of a test", tostring(name))
+    end
     if option == "upgrade" and type(value) == "string" then
       value = host.call("test", { op = "path", flow = value })
     end

@@ -140,6 +140,7 @@ fails flow 'it is a flow' 'local af = require "af"' 'return af.flow { name = "x"
 fails bytes 'got \"\\xff\", expected \"\\xfe\"' 't.test("x", function() t.equal("\xff", "\xfe") end)' 't.test("y", function() end)'
 fails no_text 'an error that is no text' 't.test("x", function() error(setmetatable({}, { __tostring = error })) end)'
 fails zero_byte 'is no ID, or stands there twice' 't.test("x", function() t.party("counter.lua", "keeper", { nodes = { keeper = { "a\0b", "a\0c" } } }) end)'
+fails watching "a_test.lua:2: 'watch' is no option of a test" 't.check("counter.lua", { watch = true })'
 fails outside_calls 'a test asks for nothing outside' 'local af = require "af"' 't.test("x", function() af.download("file:///etc/passwd") end)'
 
 # Each file has a state of its own, and the flow's modules are those beside the flow.
