@@ -234,7 +234,8 @@ static bool look(struct af_check *check, unsigned version, size_t number,
     struct af_check_vector *vector = &search->scratch;
     uint64_t *states = af_mem_alloc((search->order_count + 1) * sizeof *states);
     size_t left = search->order_count, len;
-    memcpy(states, search->order, left * sizeof *states);
+    if (left > 0)
+        memcpy(states, search->order, left * sizeof *states);
     for (size_t i = 0; i < left; i++) {
         const unsigned char *bytes = af_check_seen_state(check->seen, states[i], &len, NULL, NULL);
         af_check_unpack(check, bytes, len, vector);
