@@ -96,7 +96,7 @@ says "the node list is answered from memory" '"total":2' "$(of a task/nodelist '
 says "a poll is answered" '"data":{}' "$(of a message/pop '{"task_id":"T","channel":"federated"}')"
 awaits "the status says so" a hub_reachable false
 awaits "and what waits" a contracts 5
-says "and why" "Couldn't connect" "$(curl -sS "$url_a/status")"
+says "and why" "Failed to connect" "$(curl -sS "$url_a/status")"
 says "it is ready" ready "$(curl -sS "$url_a/readyz")"
 says "metrics" "afrun_outbox_contracts 5" "$(curl -sS "$url_a/metrics")"
 kill_sidecar a 9
