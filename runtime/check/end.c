@@ -45,12 +45,6 @@ static void on_child(void *arg, const struct af_check_label *label,
     }
 }
 
-static void on_violation(void *arg, const struct af_check_label *label, uint32_t violation,
-                         uint32_t contract)
-{
-    (void)arg, (void)label, (void)violation, (void)contract;
-}
-
 /* Marks a state if it is at what the mark means, or leads to one that has it. */
 static bool look(struct ways *ways, uint64_t state)
 {
@@ -178,7 +172,6 @@ static struct ways *ways_new(struct af_check *check, unsigned mark, unsigned tri
     ways->next.only_ways = ways->next.all = ways->next.asks = true;
     ways->next.arg = ways;
     ways->next.child = on_child;
-    ways->next.violation = on_violation;
     return ways;
 }
 

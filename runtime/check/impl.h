@@ -370,7 +370,8 @@ struct af_check_next {
     /* A state that may come next, borrowed. */
     void (*child)(void *arg, const struct af_check_label *label,
                   const struct af_check_vector *child);
-    /* A violation on the way to one; contract: which makes it, unless AF_CHECK_NONE. */
+    /* A violation on the way to one; contract: which makes it, unless AF_CHECK_NONE. NULL: nobody
+     * asks. */
     void (*violation)(void *arg, const struct af_check_label *label, uint32_t violation,
                       uint32_t contract);
     /* ---- */

@@ -63,12 +63,6 @@ static void on_child(void *arg, const struct af_check_label *label,
     graph->nodes[graph->now].edges++;
 }
 
-static void on_violation(void *arg, const struct af_check_label *label, uint32_t violation,
-                         uint32_t contract)
-{
-    (void)arg, (void)label, (void)violation, (void)contract;
-}
-
 /* Looks for all that follows; returns the first node at which a run ends, or AF_CHECK_NONE. */
 static uint32_t spread(struct graph *graph, uint64_t state)
 {
@@ -181,7 +175,6 @@ static void find_way(struct af_check *check, struct af_check_found *found)
     graph->next.only_ways = graph->next.all = graph->next.asks = true;
     graph->next.arg = graph;
     graph->next.child = on_child;
-    graph->next.violation = on_violation;
     uint32_t last = spread(graph, found->state);
     if (last == AF_CHECK_NONE) {
         last = find_trap(graph);

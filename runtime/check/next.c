@@ -45,6 +45,13 @@ void af_check_next_release(struct af_check_next *next)
 
 /* ---- Steps. ---- */
 
+static void tell_violation(const struct af_check_next *next, const struct af_check_label *label,
+                           uint32_t violation, uint32_t contract)
+{
+    if (violation != AF_CHECK_NONE && next->violation != NULL)
+        next->violation(next->arg, label, violation, contract);
+}
+
 /* NULL: it is not known, and the state is missed. */
 static const struct af_check_step *step(struct af_check_next *next, uint32_t local, uint32_t input)
 {
@@ -129,8 +136,8 @@ static bool vanishes(struct af_check_next *next, const struct af_check_label *la
     if (!inert || !check->locals[receiver].takes || must_be_seen(check))
         return false;
     const struct af_check_step *done = step(next, receiver, AF_CHECK_CONTRACT | contract);
-    if (done != NULL && done->violation != AF_CHECK_NONE && next->violation != NULL)
-        next->violation(next->arg, label, done->violation, contract);
+    if (done != NULL)
+        tell_violation(next, label, done->violation, contract);
     leave_out(next, contract);
     return true;
 }
@@ -206,8 +213,8 @@ static void watch(struct af_check_next *next, const struct change *change)
     next->made.watch = next->state.watch;
     if (!af_check_watch_step(next->check, &watched, &next->made, &violation))
         next->missed = true;
-    else if (violation != AF_CHECK_NONE)
-        next->violation(next->arg, &change->label, violation, AF_CHECK_NONE);
+    else
+        tell_violation(next, &change->label, violation, AF_CHECK_NONE);
 }
 
 static void make(struct af_check_next *next, const struct change *change)
@@ -221,8 +228,7 @@ static void make(struct af_check_next *next, const struct change *change)
     next->transitions++;
     if (change->step != NULL) {
         bool over = change->step->ends_run;
-        if (change->step->violation != AF_CHECK_NONE)
-            next->violation(next->arg, &change->label, change->step->violation, AF_CHECK_NONE);
+        tell_violation(next, &change->label, change->step->violation, AF_CHECK_NONE);
         if (over) {
             next->cut = true;
             return;
@@ -616,8 +622,7 @@ static void watch_start(struct af_check_next *next, uint32_t member, uint32_t no
     if (!check->watches || made->watch == AF_CHECK_BROKEN)
         return;
     af_check_watch_step(check, &watched, made, &violation);
-    if (violation != AF_CHECK_NONE)
-        next->violation(next->arg, &start, violation, AF_CHECK_NONE);
+    tell_violation(next, &start, violation, AF_CHECK_NONE);
     state->locals[member] = made->locals[member];
 }
 
@@ -632,14 +637,13 @@ void af_check_first(struct af_check_next *next)
     for (uint32_t member = 0; member < check->members; member++)
         made->locals[member] = state->locals[member] = AF_CHECK_NONE;
     if (check->watches && !af_check_watch_begin(check, made, &violation))
-        next->violation(next->arg, &start, violation, AF_CHECK_NONE);
+        tell_violation(next, &start, violation, AF_CHECK_NONE);
     memcpy(made->budget, check->options->budget, sizeof made->budget);
     next->changed_count = 0;
     for (uint32_t member = 0; member < check->members; member++) {
         uint32_t number = af_check_step(check, AF_CHECK_NONE, member); /* steps may move */
         struct af_check_step done = check->steps[number];
-        if (done.violation != AF_CHECK_NONE)
-            next->violation(next->arg, &start, done.violation, AF_CHECK_NONE);
+        tell_violation(next, &start, done.violation, AF_CHECK_NONE);
         if (done.ends_run)
             return;
         made->locals[member] = done.next;
