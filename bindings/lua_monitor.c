@@ -133,23 +133,12 @@ static struct af_script_party *instance_of(struct af_script *script,
 
 /* ---- What is wrong. ---- */
 
-/* The length of "file.lua:12" where a text begins with that, else 0. */
-static size_t place_len(const char *text)
-{
-    const char *colon = strstr(text, ".lua:");
-    if (colon == NULL || memchr(text, ' ', (size_t)(colon - text)) != NULL)
-        return 0;
-    size_t len = (size_t)(colon - text) + 5;
-    size_t digits = strspn(text + len, "0123456789");
-    return digits > 0 && text[len + digits] == ':' ? len + digits : 0;
-}
-
 /* Tells of what is asked now; a text that knows no place has that of the flow's plan. */
 static void tell(const struct watch *watch, const char *text)
 {
     struct af_script_broken *broken = watch->broken;
     const struct af_script *script = watch->script;
-    size_t len = place_len(text);
+    size_t len = af_script_place_len(text);
     broken->watched = watch->number;
     if (len > 0 && len < sizeof broken->where) {
         snprintf(broken->where, sizeof broken->where, "%.*s", (int)len, text);

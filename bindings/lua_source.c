@@ -26,6 +26,16 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
     return af_failure_set(why, kind, what, "%s", end + 2);
 }
 
+size_t af_script_place_len(const char *text)
+{
+    const char *colon = strstr(text, ".lua:");
+    if (colon == NULL || memchr(text, ' ', (size_t)(colon - text)) != NULL)
+        return 0;
+    size_t len = (size_t)(colon - text) + 5;
+    size_t digits = strspn(text + len, "0123456789");
+    return digits > 0 && text[len + digits] == ':' ? len + digits : 0;
+}
+
 /* ---- What does not compile: other languages' ways to write it. ---- */
 
 static const struct {

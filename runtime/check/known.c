@@ -236,17 +236,6 @@ uint32_t af_check_message_text(struct af_check *check, uint32_t from, uint32_t t
 
 /* ---- Violations. ---- */
 
-/* The length of "file.lua:12" where an error's text begins with that, else 0. */
-static size_t place_len(const char *text)
-{
-    const char *colon = strstr(text, ".lua:");
-    if (colon == NULL || memchr(text, ' ', (size_t)(colon - text)) != NULL)
-        return 0;
-    size_t len = (size_t)(colon - text) + 5;
-    size_t digits = strspn(text + len, "0123456789");
-    return digits > 0 && text[len + digits] == ':' ? len + digits : 0;
-}
-
 /* A text in which it does not matter which party of a role is named: "worker-2" is "worker-". */
 static uint32_t nameless(struct af_check *check, const char *text)
 {
@@ -272,7 +261,7 @@ static uint32_t nameless(struct af_check *check, const char *text)
 uint32_t af_check_violation(struct af_check *check, enum af_check_kind kind, uint32_t role,
                             const char *where, const char *text)
 {
-    size_t len = where == NULL ? place_len(text) : 0;
+    size_t len = where == NULL ? af_script_place_len(text) : 0;
     uint32_t place = where != NULL ? af_check_text(&check->words, where)
                                    : af_check_word(&check->words, text, len);
     if (len > 0)

@@ -357,6 +357,9 @@ bool af_script_line_reached(char *place, size_t size);
  * process. */
 void af_script_simulate(struct af_script *script);
 
+/* The length of "file.lua:12" where an error's text begins with that, else 0. */
+size_t af_script_place_len(const char *text);
+
 /* ---- Invariants. ---- */
 
 struct af_view {

@@ -3,19 +3,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/counterexample.sh"
 bugs=$ROOT/tests/data/bugs data=$ROOT/tests/data/check
 
-# expect_violation TEXT COMMAND…: status 1, with TEXT somewhere on standard output.
-expect_violation() {
-    local text=$1 name
-    shift
-    name="$(title "$@")finds '$text'"
-    run "$@"
-    if [ "$status" -eq 1 ] && grep -qF -e "$text" "$OUT"; then
-        ok "$name"
-    else
-        not_ok "$name" "$(explain "exit status $status" "$@")"
-    fi
-}
-
 # ---- Answers. ----
 
 expect_output "exhaustive: no violation" "$AFRUN" check "$ROOT/flows/sync_state.lua"

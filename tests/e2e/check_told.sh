@@ -1,20 +1,8 @@
 # What `afrun check` tells beside a violation's run: what it needs, how all stand at its end, several sizes
 # as a table; and that it claims nothing of what it has not explored.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/counterexample.sh"
 bugs=$ROOT/tests/data/bugs data=$ROOT/tests/data/check
-
-# expect_violation TEXT COMMAND…: status 1, with TEXT somewhere on standard output.
-expect_violation() {
-    local text=$1 name
-    shift
-    name="$(title "$@")finds '$text'"
-    run "$@"
-    if [ "$status" -eq 1 ] && grep -qF -e "$text" "$OUT"; then
-        ok "$name"
-    else
-        not_ok "$name" "$(explain "exit status $status" "$@")"
-    fi
-}
 
 # expect_without TEXT: the answer before does not have it.
 expect_without() {

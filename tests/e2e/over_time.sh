@@ -1,19 +1,7 @@
 # What is watched over time: monitors, `eventually` and `leads_to`, simulated, checked and replayed.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/counterexample.sh"
 data=$ROOT/tests/data/over_time
-
-# expect_violation TEXT COMMAND…: status 1, with TEXT somewhere on standard output.
-expect_violation() {
-    local text=$1 name
-    shift
-    name="$(title "$@")finds '$text'"
-    run "$@"
-    if [ "$status" -eq 1 ] && grep -qF -e "$text" "$OUT" && ! grep -q "mistake of ours" "$ERR"; then
-        ok "$name"
-    else
-        not_ok "$name" "$(explain "exit status $status" "$@")"
-    fi
-}
 
 # expect_same NAME FILE: what stands on standard input is in the file.
 expect_same() {

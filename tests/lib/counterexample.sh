@@ -13,3 +13,16 @@ runs_again() {
     fi
     check "  and is drawn" "$AFRUN" chart run.jsonl
 }
+
+# expect_violation TEXT COMMAND…: status 1, with TEXT somewhere on standard output.
+expect_violation() {
+    local text=$1 name
+    shift
+    name="$(title "$@")finds '$text'"
+    run "$@"
+    if [ "$status" -eq 1 ] && grep -qF -e "$text" "$OUT" && ! grep -q "mistake of ours" "$ERR"; then
+        ok "$name"
+    else
+        not_ok "$name" "$(explain "exit status $status" "$@")"
+    fi
+}
