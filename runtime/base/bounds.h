@@ -161,9 +161,10 @@
 #define AF_SERVE_SESSION_S (12 * 3600) /* that a login lasts */
 #define AF_SERVE_BUNDLES_MAX 10000     /* bundles kept for launches */
 #define AF_SERVE_LAUNCH_BYTES 65536    /* a bundle that describes one of ours */
-#define AF_SERVE_ADDRESSES_MAX 10000   /* nodes whose address is remembered */
-#define AF_SERVE_TEXT_BYTES_MAX 8192   /* a cause, a URL, a path */
-#define AF_SERVE_ERRORS_MAX 20         /* told of one request */
+#define AF_SERVE_NAMES_MAX 16
+#define AF_SERVE_ADDRESSES_MAX 10000 /* nodes whose address is remembered */
+#define AF_SERVE_TEXT_BYTES_MAX 8192 /* a cause, a URL, a path */
+#define AF_SERVE_ERRORS_MAX 20       /* told of one request */
 
 /* Worker processes, each of which runs the tasks of one flow file. */
 #define AF_WORKER_HANG_NS (10 * AF_S_NS)            /* at one delivery: it is killed */

@@ -60,6 +60,13 @@ static const struct af_opt opts[] = {
      "Service", AF_OPT_TEXT(OF, bus.outbox)},
     {"hold", 0, "T", "hold a plain poll so long where nothing is there, at most 1s (default 0)",
      "Service", AF_OPT_DURATION(OF, serve.hold_ns, 0)},
+    {"host", 0, "NAME",
+     "a name by which callers without TLS call this service, beside this machine's, the address "
+     "listened at, federated-service and playground-backend (again for more)",
+     "Service", AF_OPT_READ(OF, serve.hosts, af_serve_add_host)},
+    {"proxy", 0, "ADDRESS",
+     "believe the X-Forwarded-For, -Host and -Proto of the proxy at ADDRESS (again for more)",
+     "Service", AF_OPT_READ(OF, serve.proxies, af_serve_add_proxy)},
     {"files", 0, "DIR", "where files are kept (default: beside the bus's file)", "Service",
      AF_OPT_TEXT(OF, serve.files)},
     {"shared-disk", 0, "DIR",

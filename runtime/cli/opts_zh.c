@@ -183,6 +183,12 @@ static const struct {
     {"where contracts live (default local:afrun.db)", "合约消息保存在哪里（缺省 local:afrun.db）"},
     {"options of this command, as `name = value` (mode 600)",
      "本命令的选项，写成 `name = value`（权限 600）"},
+    {"a name by which callers without TLS call this service, beside this machine's, the address "
+     "listened at, federated-service and playground-backend (again for more)",
+     "不用 TLS 的调用者称呼本服务的名字，本机的名字、监听地址、federated-service 与 "
+     "playground-backend 之外（可重复给出）"},
+    {"believe the X-Forwarded-For, -Host and -Proto of the proxy at ADDRESS (again for more)",
+     "相信位于 ADDRESS 的代理所说的 X-Forwarded-For、-Host 与 -Proto（可重复给出）"},
     {"where files are kept (default: beside the bus's file)",
      "文件保存在哪里（缺省：与传输文件同处）"},
     {"let an upload name a file below DIR instead of sending it (any caller can read all of DIR)",

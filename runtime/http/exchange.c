@@ -73,10 +73,10 @@ bool af_exchange_is_local(const struct af_exchange *exchange)
     return address != NULL && af_http_address_is_loopback(address);
 }
 
-const char *af_exchange_address(const struct af_exchange *exchange)
+/* Writes it without a port; an IPv4 address that came by IPv6 is one of IPv4. */
+static void write_address(const struct sockaddr *address, char text[INET6_ADDRSTRLEN])
 {
-    static char text[INET6_ADDRSTRLEN];
-    const struct sockaddr *address = address_of(exchange);
+    static const char mapped[] = "::ffff:";
     const void *bytes = NULL;
     text[0] = '\0';
     if (address != NULL && address->sa_family == AF_INET)
@@ -84,7 +84,25 @@ const char *af_exchange_address(const struct af_exchange *exchange)
     else if (address != NULL && address->sa_family == AF_INET6)
         bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
     if (bytes != NULL)
-        inet_ntop(address->sa_family, bytes, text, sizeof text);
+        inet_ntop(address->sa_family, bytes, text, INET6_ADDRSTRLEN);
+    if (strncmp(text, mapped, sizeof mapped - 1) == 0 && strchr(text, '.') != NULL)
+        memmove(text, text + sizeof mapped - 1, strlen(text) - sizeof mapped + 2);
+}
+
+const char *af_exchange_address(const struct af_exchange *exchange)
+{
+    static char text[INET6_ADDRSTRLEN];
+    write_address(address_of(exchange), text);
+    return text;
+}
+
+const char *af_exchange_own_address(const struct af_exchange *exchange)
+{
+    static char text[INET6_ADDRSTRLEN];
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+    getsockname(exchange->peer->fd, (struct sockaddr *)&address, &len);
+    write_address((const struct sockaddr *)&address, text);
     return text;
 }
 
@@ -159,8 +177,8 @@ static void set_answer(struct af_exchange *exchange, int status, const char *con
     exchange->response = response;
     if (content_type != NULL)
         af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    if (options->header[0] != NULL)
-        af_MHD_add_response_header(response, options->header[0], options->header[1]);
+    for (const char *const *at = options->headers; at != NULL && *at != NULL; at += 2)
+        af_MHD_add_response_header(response, at[0], at[1]);
     if (exchange->header_name != NULL)
         af_MHD_add_response_header(response, exchange->header_name, exchange->header_value);
     if (exchange->server->is_draining)

@@ -9,7 +9,8 @@
  * traces of them: it ends name and value by zeros where they stand in what was received, so a value
  * of one line stands right behind its name, and CR LF leaves two zeros before the next name; a
  * field that goes on is moved. Of how the last field ends, and the lines of chunks, nothing is left
- * to see: there that library still takes LF alone. */
+ * to see: there that library still takes LF alone. Blanks behind `chunked` are lawful, but the
+ * library takes that for no coding it knows, and then looks for no end at all. */
 #include "http/server_impl.h"
 
 #include "base/bounds.h"

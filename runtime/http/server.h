@@ -51,12 +51,12 @@ struct af_exchange_owner {
 };
 
 struct af_http_server_options {
-    const char *listen;      /* ADDRESS:PORT, [IPV6]:PORT; port 0: any */
-    const char *certificate; /* PEM files: TLS; or NULL */
-    const char *key;         /* not readable by everybody */
-    const char *client_ca;   /* who signs clients' certificates, or NULL */
-    const char *header[2];   /* name and value, of every answer; or NULL */
-    size_t connections_max;  /* 0: AF_HTTP_CONNECTIONS_MAX */
+    const char *listen;         /* ADDRESS:PORT, [IPV6]:PORT; port 0: any */
+    const char *certificate;    /* PEM files: TLS; or NULL */
+    const char *key;            /* not readable by everybody */
+    const char *client_ca;      /* who signs clients' certificates, or NULL */
+    const char *const *headers; /* of every answer: names and values by turns, NULL; or NULL */
+    size_t connections_max;     /* 0: AF_HTTP_CONNECTIONS_MAX */
     struct af_exchange_owner owner;
 };
 
@@ -100,6 +100,8 @@ bool af_exchange_peer_is_false(const struct af_exchange *exchange);
 bool af_exchange_is_local(const struct af_exchange *exchange);
 /* Its numeric address. Borrowed until the next call. */
 const char *af_exchange_address(const struct af_exchange *exchange);
+/* The numeric address of this machine at which it came in. Borrowed until the next call. */
+const char *af_exchange_own_address(const struct af_exchange *exchange);
 bool af_exchange_is_tls(const struct af_exchange *exchange);
 
 /* The bytes the client says will come: 0 without a body, -1 unknown. */

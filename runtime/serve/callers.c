@@ -227,21 +227,13 @@ static bool is_admin(const struct serve_callers *callers, const char *text)
     return sodium_memcmp(hash, callers->admin, HASH_BYTES) == 0;
 }
 
-/* Whether the caller is on this machine itself, and not only a proxy of somebody. */
-static bool is_here(const struct serve_call *call)
-{
-    return af_exchange_is_local(call->exchange) &&
-           af_exchange_header(call->exchange, "Forwarded") == NULL &&
-           af_exchange_header(call->exchange, "X-Forwarded-For") == NULL;
-}
-
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password)
 {
     const struct serve_callers *callers = call->serve->callers;
     const char *owner = node_of_token(callers, password);
     if (owner != NULL)
         return strcmp(owner, node) == 0;
-    if (callers->count > 0 || !is_here(call))
+    if (callers->count > 0 || !af_serve_is_here(call))
         return false;
     const char *own = call->serve->options.node; /* nobody has a token: whoever is here is known */
     return own != NULL ? strcmp(own, node) == 0 : call->serve->options.prefix_nodes;
@@ -334,7 +326,7 @@ static bool identify_by_certificate(struct serve_call *call)
 static bool identify_by_place(struct serve_call *call)
 {
     const struct af_serve_options *options = &call->serve->options;
-    bool is_local = is_here(call);
+    bool is_local = af_serve_is_here(call);
     if (call->prefix_node != NULL) {
         if (call->node != NULL && strcmp(call->node, call->prefix_node) != 0) {
             af_serve_error(call, 403, 403, "the path names another node than the caller");
@@ -357,7 +349,7 @@ static bool may(struct serve_call *call)
     case SERVE_NODE:
         return call->node != NULL || refuse_unknown(call, "who calls is not known");
     case SERVE_OPERATOR:
-        if (call->is_admin || is_here(call))
+        if (call->is_admin || af_serve_is_here(call))
             return true;
         break;
     case SERVE_ADMIN:
@@ -391,6 +383,6 @@ bool af_serve_identify(struct serve_call *call)
         return false;
     if (call->node != NULL)
         af_serve_addresses_note(&call->serve->callers->addresses, call->node,
-                                af_exchange_address(call->exchange));
+                                af_serve_address(call));
     return true;
 }

@@ -41,26 +41,10 @@ static void append_escaped(struct af_buf *out, const char *text)
     }
 }
 
-static bool is_host(const char *host)
-{
-    static const char others[] = ".-:[]_";
-    size_t len = host == NULL ? 0 : strlen(host);
-    if (len == 0 || len > 255)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)host[i]) && strchr(others, host[i]) == NULL)
-            return false;
-    return true;
-}
-
 /* Our address as this caller knows it: where its next request will go, too. */
 static void append_base(struct af_buf *out, const struct serve_call *call)
 {
-    const char *host = af_exchange_header(call->exchange, "Host");
-    if (is_host(host))
-        af_buf_printf(out, "http%s://%s", af_exchange_is_tls(call->exchange) ? "s" : "", host);
-    else
-        af_buf_append_string(out, af_http_server_url(call->serve->http));
+    af_serve_append_base(out, call);
     if (call->prefix_node != NULL) {
         af_buf_append_string(out, "/node/");
         append_escaped(out, call->prefix_node);
@@ -320,6 +304,8 @@ static void located(void *arg, const struct af_bus_result *result)
         return;
     }
     af_serve_count(call, 0);
+    /* Whatever a node has uploaded, a browser is to keep it, not to show it. */
+    af_exchange_add_header(call->exchange, "Content-Disposition", "attachment");
     af_exchange_answer_file(call->exchange, fd, status.st_size, "application/octet-stream");
 }
 

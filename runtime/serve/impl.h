@@ -127,6 +127,20 @@ bool af_serve_identify(struct serve_call *call);
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password);
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65]);
 
+/* ---- What we are called, and proxies: names.c. ---- */
+
+/* Whether a Host says a name or an address of this service. */
+bool af_serve_is_our_name(const struct serve_call *call, const char *host);
+
+/* Whether the caller is on this machine itself, and not only a proxy of somebody. */
+bool af_serve_is_here(const struct serve_call *call);
+
+/* The caller's numeric address, as a proxy that is believed tells it. Borrowed until the next. */
+const char *af_serve_address(struct serve_call *call);
+
+/* Our address as this caller knows it: where its next request will go, too. */
+void af_serve_append_base(struct af_buf *out, const struct serve_call *call);
+
 /* Whether it may be a node's or a task's ID. */
 bool af_serve_is_id(const char *text);
 

@@ -131,6 +131,12 @@ static bool admit(struct serve_call *call)
         af_serve_error(call, 403, 403, "web pages may not call this service");
         return false;
     }
+    const char *host = af_exchange_header(call->exchange, "Host");
+    if (host != NULL && !af_serve_is_our_name(call, host)) {
+        af_serve_error(call, 400, 400,
+                       "'%.200s' is no name of this service (--host says which there are)", host);
+        return false;
+    }
     if (call->endpoint == NULL) {
         af_serve_error(call, is_known ? 405 : 404, is_known ? 405 : 404, "%s",
                        is_known ? "another method is expected" : "there is no such path");
@@ -254,12 +260,15 @@ static int start(struct af_serve *serve, struct af_failure *why)
     if (serve->options.tokens != NULL && af_serve_callers_count(serve->callers) == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, serve->options.tokens, "holds no token");
     af_exchange_clean_folder(serve->options.files);
+    /* A browser is to take nothing for what it is not said to be. */
+    static const char *const headers[] = {"Afrun-Service", "1", "X-Content-Type-Options", "nosniff",
+                                          NULL};
     struct af_http_server_options http = {
         .listen = serve->options.listen,
         .certificate = serve->options.certificate,
         .key = serve->options.key,
         .client_ca = serve->options.client_ca,
-        .header = {"Afrun-Service", "1"},
+        .headers = headers,
         .owner = {on_begin, on_ready, on_refused, on_gone, on_end, serve},
     };
     serve->http = af_http_server_new(serve->loop, &http, why);

@@ -7,7 +7,10 @@
 #ifndef AF_SERVE_H
 #define AF_SERVE_H
 
+#include "base/bounds.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct af_bus;
@@ -15,20 +18,32 @@ struct af_failure;
 struct af_loop;
 struct af_serve;
 
+struct af_serve_list {
+    const char *items[AF_SERVE_NAMES_MAX];
+    size_t count;
+};
+
 struct af_serve_options { /* borrowed as long as the service lives; NULL: not given */
     const char *listen;
     const char *certificate, *key, *client_ca;
-    const char *tokens;      /* a file of `token node-id` lines */
-    const char *admin_token; /* a file that holds one */
-    const char *node;        /* who calls without a token */
-    bool prefix_nodes;       /* /node/<id>/… names who calls without a token */
-    const char *files;       /* a folder that is there, where the bus keeps files too */
-    const char *shared_disk; /* a folder of which uploads may name a file */
-    const char *backups;     /* a folder for copies of the bus, or NULL */
-    bool mock_uploads;       /* take what the platform's client uploads in its mock mode */
-    const char *bus_name;    /* for people */
-    int64_t hold_ns;         /* how long a plain poll is held where nothing is there */
+    const char *tokens;           /* a file of `token node-id` lines */
+    const char *admin_token;      /* a file that holds one */
+    const char *node;             /* who calls without a token */
+    bool prefix_nodes;            /* /node/<id>/… names who calls without a token */
+    const char *files;            /* a folder that is there, where the bus keeps files too */
+    const char *shared_disk;      /* a folder of which uploads may name a file */
+    const char *backups;          /* a folder for copies of the bus, or NULL */
+    bool mock_uploads;            /* take what the platform's client uploads in its mock mode */
+    const char *bus_name;         /* for people */
+    struct af_serve_list hosts;   /* names it goes by, beside those it has anyway */
+    struct af_serve_list proxies; /* addresses of proxies that are believed */
+    int64_t hold_ns;              /* how long a plain poll is held where nothing is there */
 };
+
+/* Options' setters: one more name, or address; the value is borrowed. Return 0, or -1 with *why
+ * filled: it is none, or there are too many. */
+int af_serve_add_host(void *list, const char *value, struct af_failure *why);
+int af_serve_add_proxy(void *list, const char *value, struct af_failure *why);
 
 /* Begins to serve. Returns NULL with *why filled: nobody could call, or everybody beyond this
  * machine could, a file cannot be read, the address is taken. */

@@ -77,7 +77,7 @@ says "an upload without a task" '"code":400' "$(curl -sS -F files=@f.zip "$URL/n
 python3 - "$URL" <<'PY' >sizes
 import socket, sys, urllib.parse
 url = urllib.parse.urlparse(sys.argv[1])
-PUSH = b"POST /node/a/fed-service/api/v2/message/push HTTP/1.1\r\nHost: x\r\n"
+PUSH = b"POST /node/a/fed-service/api/v2/message/push HTTP/1.1\r\nHost: localhost\r\n"
 
 def attempt(name, head, pieces):
     """Sends as long as it may, then reads: told, or closed."""
@@ -123,7 +123,7 @@ url = urllib.parse.urlparse(sys.argv[1])
 size = (16 << 20) - 1
 sockets = [socket.create_connection((url.hostname, url.port), 60) for _ in range(20)]
 for s in sockets:
-    s.sendall(b"POST /node/a/fed-service/api/v2/message/push HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+    s.sendall(b"POST /node/a/fed-service/api/v2/message/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size)
     s.sendall(b" " * (size - 1))
 for s in sockets:
     s.sendall(b"x")
@@ -150,7 +150,7 @@ for i in range(100):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.settimeout(60)
     s.connect((url.hostname, url.port))
-    s.sendall(b"POST /node/b/fed-service/api/v2/message/pop HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(poll) + poll)
+    s.sendall(b"POST /node/b/fed-service/api/v2/message/pop HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(poll) + poll)
     said.append("busy" if b'"code":503' in s.recv(2000) else "read")
     sockets.append(s)
 print(" ".join(said))

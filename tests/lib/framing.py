@@ -9,7 +9,7 @@ import sys
 
 PORT = int(sys.argv[1])
 BODY = "{}"
-HIDDEN = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+HIDDEN = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKS = "2\r\n{}\r\n0\r\n\r\n"
 LENGTH = "Content-Length: 2\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
@@ -18,6 +18,7 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
 FIELDS = [
     ("a length", LENGTH, BODY),
     ("chunks", CHUNKED, CHUNKS),
+    ("blanks behind a coding", "Transfer-Encoding: chunked \t\r\n", CHUNKS),
     ("an empty field", "X-Empty:\r\n" + LENGTH, BODY),
     ("blanks around a value", "X-Blank: \t a b \t\r\n" + LENGTH, BODY),
     ("a field that stands twice", "X-Twice: a\r\nX-Twice: b\r\n" + LENGTH, BODY),
@@ -68,8 +69,8 @@ def tell(name, request):
 
 
 for name, fields, body in FIELDS:
-    tell(name, "POST /node/a/fed-service/api/v2/message/pop HTTP/1.1\r\nHost: x\r\n"
+    tell(name, "POST /node/a/fed-service/api/v2/message/pop HTTP/1.1\r\nHost: localhost\r\n"
          f"Content-Type: application/json\r\n{fields}\r\n{body}{HIDDEN}")
-tell("a request of lines that end by LF", "GET /healthz HTTP/1.1\nHost: x\n\n")
+tell("a request of lines that end by LF", "GET /healthz HTTP/1.1\nHost: localhost\n\n")
 tell("no host", "GET /healthz HTTP/1.1\r\n\r\n")
-tell("a CR within a line", "GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\rHost: y\r\n\r\n")
+tell("a CR within a line", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\rHost: y\r\n\r\n")

@@ -33,7 +33,7 @@ class Service:
     @staticmethod
     def post(node, path, fields):
         body = json.dumps(fields).encode()
-        return ("POST /node/%s%s%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        return ("POST /node/%s%s%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
                 % (node, BASE, path, len(body))).encode() + body
 
     @staticmethod
@@ -57,7 +57,7 @@ class Service:
 
     def metric(self, name, prefix="afrun_"):
         with self.connect() as s:
-            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             text = b""
             while True:
                 data = s.recv(65536)

@@ -226,9 +226,10 @@ static int set_up_with(void **state, size_t connections)
     snprintf(world->folder, sizeof world->folder, "/tmp/test_http_XXXXXX");
     assert_non_null(mkdtemp(world->folder));
     world->loop = af_loop_ev_new(&why);
+    static const char *const headers[] = {"X-Ours", "1", NULL};
     struct af_http_server_options options = {
         .listen = "127.0.0.1:0",
-        .header = {"X-Ours", "1"},
+        .headers = headers,
         .connections_max = connections,
         .owner = {on_begin, on_ready, on_refused, on_gone, on_end, world},
     };

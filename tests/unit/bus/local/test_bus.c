@@ -482,7 +482,8 @@ static void test_leases_of_a_party_end_with_its_process(void **state)
     world->other = NULL;
     int64_t before_ns = af_loop_now_ns(world->loop);
     expect_taken(world, &second, "{\"1\":0}");
-    assert_true(af_loop_now_ns(world->loop) - before_ns < 10 * AF_S_NS); /* they were for a minute */
+    assert_true(af_loop_now_ns(world->loop) - before_ns <
+                10 * AF_S_NS); /* they were for a minute */
 }
 
 static void test_a_waiting_take_keeps_its_leases(void **state)
