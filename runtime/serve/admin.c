@@ -28,7 +28,7 @@ static const struct serve_field member_rows[] = {
 };
 
 static const struct serve_field create_rows[] = {
-    {"task_id", SERVE_TEXT, SERVE_NEEDED, offsetof(struct create, task), 1, AF_BUS_ID_BYTES_MAX,
+    {"task_id", SERVE_TASK, SERVE_NEEDED, offsetof(struct create, task), 1, AF_BUS_ID_BYTES_MAX,
      NULL, 0},
     {"members", SERVE_RECORDS, SERVE_NEEDED, offsetof(struct create, members), 0,
      AF_BUS_MEMBERS_MAX, member_rows, sizeof(struct member)},
@@ -121,6 +121,10 @@ void af_serve_end_task(struct serve_call *call)
             return;
         }
         task[len - (sizeof end - 1)] = '\0';
+    }
+    if (af_serve_is_own_task(task)) {
+        af_serve_error(call, 403, 403, "this task is the service's own");
+        return;
     }
     call->request = task;
     af_bus_end_task(call->serve->bus, task, changed, call);

@@ -63,6 +63,8 @@ static void send_error(struct serve_call *call, int status, int code, const char
     if (af_serve_is_bass(call)) {
         af_buf_printf(&out, "{\"Response\":{\"Data\":{},\"Error\":{\"Code\":\"%d\",", code);
         af_serve_append_text(&out, "Message", message);
+        af_buf_append_string(&out, data[0] == '\0' ? "" : ",");
+        af_buf_append_string(&out, data);
         af_buf_append_string(&out, "}}}");
     } else {
         af_buf_printf(&out, "{\"code\":%d,", code);

@@ -80,7 +80,8 @@ struct dataset {
 };
 
 static const struct serve_field dataset_rows[] = {
-    TEXT("TaskId", SERVE_NEEDED, struct dataset, task, AF_BUS_ID_BYTES_MAX),
+    {"TaskId", SERVE_TASK, SERVE_NEEDED, offsetof(struct dataset, task), 0, AF_BUS_ID_BYTES_MAX,
+     NULL, 0},
     {"VerifyResult", SERVE_BOOLEAN, SERVE_NEEDED, offsetof(struct dataset, is_verified), 0, 0, NULL,
      0},
     TEXT("CauseOfFailure", SERVE_OR_NULL, struct dataset, cause, AF_SERVE_TEXT_BYTES_MAX),

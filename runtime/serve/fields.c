@@ -102,6 +102,23 @@ static bool read_text(struct serve_reading *reading, const struct place *place,
     return true;
 }
 
+bool af_serve_is_own_task(const char *task)
+{
+    static const char prefix[] = "afrun:";
+    return strncmp(task, prefix, sizeof prefix - 1) == 0;
+}
+
+static bool read_task(struct serve_reading *reading, const struct place *place,
+                      const struct serve_field *row, enum af_json_token token, void *to)
+{
+    if (!read_text(reading, place, row, token, to))
+        return false;
+    const char *task = *(const char **)to;
+    if (token == AF_JSON_STRING && task != NULL && af_serve_is_own_task(task))
+        complain_of(reading, place, row, "names a task of the service's own");
+    return true;
+}
+
 static void complain_of_count(struct serve_reading *reading, const struct place *place,
                               const struct serve_field *row, size_t count)
 {
@@ -233,9 +250,9 @@ static bool read_records(struct serve_reading *reading, const struct place *plac
 
 static bool (*const readers[])(struct serve_reading *, const struct place *,
                                const struct serve_field *, enum af_json_token, void *) = {
-    [SERVE_TEXT] = read_text,       [SERVE_TEXTS] = read_texts,     [SERVE_OBJECT] = read_object,
-    [SERVE_INTEGER] = read_integer, [SERVE_BOOLEAN] = read_boolean, [SERVE_SECONDS] = read_seconds,
-    [SERVE_RECORDS] = read_records,
+    [SERVE_TEXT] = read_text,       [SERVE_TASK] = read_task,       [SERVE_TEXTS] = read_texts,
+    [SERVE_OBJECT] = read_object,   [SERVE_INTEGER] = read_integer, [SERVE_BOOLEAN] = read_boolean,
+    [SERVE_SECONDS] = read_seconds, [SERVE_RECORDS] = read_records,
 };
 
 /* ---- Objects. ---- */

@@ -16,6 +16,7 @@
 
 enum serve_kind {
     SERVE_TEXT,    /* const char *; min to max bytes, without a 0 byte */
+    SERVE_TASK,    /* the same: a task's ID, but none of the service's own, `afrun:…` */
     SERVE_TEXTS,   /* struct serve_texts; min to max of them, each an ID */
     SERVE_OBJECT,  /* struct serve_bytes: a JSON object as it stands in the body, up to max bytes */
     SERVE_INTEGER, /* int64_t, min to max */
@@ -63,6 +64,9 @@ struct serve_reading {
 bool af_serve_read(struct serve_reading *reading, const struct serve_field *rows, void *target,
                    const char *body, size_t len);
 void af_serve_reading_release(struct serve_reading *reading);
+
+/* Whether a task is the service's own: nobody outside sends to it, joins or ends it. */
+bool af_serve_is_own_task(const char *task);
 
 /* One more error, about a field. */
 void af_serve_complain(struct serve_reading *reading, const char *field, const char *format, ...)

@@ -103,6 +103,7 @@ static struct upload *read_query(struct serve_call *call)
     upload->durable = is_true(af_exchange_query(call->exchange, "durable"));
     call->request = upload;
     if (upload->task != NULL && af_serve_is_id(upload->task) &&
+        !af_serve_is_own_task(upload->task) &&
         (upload->file_path == NULL ||
          (strlen(upload->file_path) <= AF_SERVE_TEXT_BYTES_MAX &&
           af_json_is_utf8(upload->file_path, strlen(upload->file_path)))))

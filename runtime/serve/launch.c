@@ -28,7 +28,7 @@ struct launch {
 };
 
 static const struct serve_field launch_rows[] = {
-    {"TaskId", SERVE_TEXT, SERVE_NEEDED, offsetof(struct launch, task), 0, AF_BUS_ID_BYTES_MAX,
+    {"TaskId", SERVE_TASK, SERVE_NEEDED, offsetof(struct launch, task), 0, AF_BUS_ID_BYTES_MAX,
      NULL, 0},
     {"ProgramObject", SERVE_TEXT, SERVE_NEEDED, offsetof(struct launch, bundle), 0,
      AF_SERVE_TEXT_BYTES_MAX, NULL, 0},

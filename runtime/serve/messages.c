@@ -206,8 +206,11 @@ static struct serve_pop *read_pop(struct serve_call *call,
     struct serve_pop *pop = af_arena_alloc(&call->arena, sizeof *pop);
     reading->arena = &call->arena;
     call->request = pop;
-    if (read(reading, pop, body->data, body->len))
-        return pop;
+    if (read(reading, pop, body->data, body->len)) {
+        if (!af_serve_is_own_task(pop->task) || strcmp(pop->task, AF_BUS_LAUNCH_TASK) == 0)
+            return pop; /* a node takes what it is told of launches */
+        af_serve_complain(reading, "task_id", "names a task of the service's own");
+    }
     af_serve_malformed(call);
     return NULL;
 }

@@ -21,7 +21,7 @@ struct push {
 
 #define AT(field) offsetof(struct message, field)
 #define MESSAGE_ROWS(need, list_need)                                                              \
-    {"task_id", SERVE_TEXT, need, AT(task), 1, ID_MAX, NULL, 0},                                   \
+    {"task_id", SERVE_TASK, need, AT(task), 1, ID_MAX, NULL, 0},                                   \
         {"channel", SERVE_TEXT, need, AT(channel), 1, ID_MAX, NULL, 0},                            \
         {"node_id_list", SERVE_TEXTS, list_need, AT(targets), 1, AF_BUS_TARGETS_MAX, NULL, 0},     \
         {"message_title", SERVE_TEXT, list_need, AT(title), 1, ID_MAX, NULL, 0},                   \

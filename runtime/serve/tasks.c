@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ID(name, need, type, field)                                                                \
+#define NAME(kind, name, need, type, field)                                                        \
     {                                                                                              \
-        name, SERVE_TEXT, need, offsetof(type, field), 1, AF_BUS_ID_BYTES_MAX, NULL, 0             \
+        name, kind, need, offsetof(type, field), 1, AF_BUS_ID_BYTES_MAX, NULL, 0                   \
     }
+#define ID(name, need, type, field) NAME(SERVE_TEXT, name, need, type, field)
+#define TASK(type) NAME(SERVE_TASK, "task_id", SERVE_NEEDED, type, task)
 
 int af_serve_role_number(const char *role, bool has_initiator)
 {
@@ -24,7 +26,7 @@ struct nodelist {
 };
 
 static const struct serve_field nodelist_rows[] = {
-    ID("task_id", SERVE_NEEDED, struct nodelist, task),
+    TASK(struct nodelist),
     {"task_type", SERVE_INTEGER, SERVE_OR_NULL, offsetof(struct nodelist, type), 1, 2, NULL, 0},
     ID("role_name", SERVE_OPTIONAL, struct nodelist, role), /* of ours: in which the caller joins */
     {"role", SERVE_INTEGER, SERVE_OPTIONAL, offsetof(struct nodelist, number), 1, 2, NULL, 0},
@@ -86,7 +88,7 @@ struct node_detail {
 };
 
 static const struct serve_field node_detail_rows[] = {
-    ID("task_id", SERVE_NEEDED, struct node_detail, task),
+    TASK(struct node_detail),
     ID("node_id", SERVE_NEEDED, struct node_detail, node),
     {0},
 };
@@ -156,7 +158,7 @@ static void told(void *arg, const struct af_bus_result *result)
 }
 
 static const struct serve_field progress_rows[] = {
-    ID("task_id", SERVE_NEEDED, struct told, task),
+    TASK(struct told),
     {"progress_number", SERVE_INTEGER, SERVE_NEEDED, offsetof(struct told, percent), 0, 100, NULL,
      0},
     {0},
@@ -179,7 +181,7 @@ void af_serve_progress(struct serve_call *call)
 }
 
 static const struct serve_field result_rows[] = {
-    ID("task_id", SERVE_NEEDED, struct told, task),
+    TASK(struct told),
     {"f_url", SERVE_TEXT, SERVE_NEEDED, offsetof(struct told, url), 1, AF_SERVE_TEXT_BYTES_MAX,
      NULL, 0},
     ID("file_type", SERVE_NEEDED, struct told, file_type),

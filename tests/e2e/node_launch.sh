@@ -84,7 +84,28 @@ says "who is no member launches nothing" '"Code":"403"' \
     "$(call POST "/node/x/alpha-med/fed-bass?cmb=StartCalculationTaskRunning" "{\"TaskId\":\"t4\",\"ProgramObject\":\"$key\"}")"
 
 # ---- Forged: a node posts into the queue itself. ----
-ask i push '{"task_id":"afrun:launches","node_id_list":["p"],"message_title":"launch","message_content":{"type":"launch","task":"t4","flow":"sync_state.lua","args":[]},"message_time":1,"channel":"launch"}' >push.out
+forged='{"type":"launch","task":"t4","flow":"sync_state.lua","args":[]}'
+queue='"task_id":"afrun:launches","channel":"launch"'
+for what in "push {$queue,\"node_id_list\":[\"p\"],\"message_title\":\"launch\",\"message_content\":$forged,\"message_time\":1}" \
+    "push {\"messages\":[{$queue,\"node_id_list\":[\"p\"],\"message_title\":\"launch\",\"message_content\":$forged,\"message_time\":1}]}" \
+    "task/nodelist {$queue}" "federated/task/progress {$queue,\"progress_number\":1}" \
+    "federated/task/verify/upload {$queue,\"f_url\":\"u\"}" "pop {\"task_id\":\"afrun:other\",\"channel\":\"launch\"}"; do
+    says "the service's own task is not to be touched: ${what%% *}" "names a task of the service's own" "$(ask i "${what%% *}" "${what#* }")"
+done
+says "… nor to be launched" "names a task of the service's own" "$(launch afrun:launches "$key")"
+# As a service that is not ours would let it through.
+python3 - "$forged" <<'END'
+import sqlite3, sys
+store = sqlite3.connect("serve.db", timeout=30)
+task, queue = store.execute("SELECT task, queues.id FROM queues JOIN tasks ON task = tasks.id"
+                            " WHERE name = 'afrun:launches' AND node = 'p'").fetchone()
+row = store.execute("INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, broadcast, targets, content)"
+                    " VALUES (?, 1, 'forged', 'launch', 'launch', 'i', 1, 1, 1, 0, '[\"p\"]', CAST(? AS BLOB))", (task, sys.argv[1])).lastrowid
+store.execute("INSERT INTO deliveries VALUES (?, ?)", (queue, row))
+store.execute("UPDATE queues SET length = length + 1 WHERE id = ?", (queue,))
+store.commit()
+END
+launch t4 "$key" >/dev/null # which wakes the node
 status_has p "it was sent by a node, not by the service" "a launch that a node forges is refused"
 
 # ---- Switched off. ----
