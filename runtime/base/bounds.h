@@ -144,9 +144,10 @@
 #define AF_HTTP_CONNECTION_BYTES (16u << 10) /* of each: its headers must fit */
 #define AF_HTTP_HEADERS_S 30                 /* for a connection's first request */
 #define AF_HTTP_IDLE_S 75                    /* between two requests, or two packets */
-#define AF_HTTP_BODY_GRACE_S 30              /* after that a body must have kept up … */
+#define AF_HTTP_BODY_WINDOW_S 30             /* in each such time a body must bring … */
 #define AF_HTTP_BODY_RATE_MIN 1024           /* … so many bytes a second */
-#define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20) /* all bodies that are in memory */
+#define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20)  /* all bodies that are in memory */
+#define AF_HTTP_UPLOAD_SPARE_BYTES (INT64_C(32) << 20) /* that files leave free on their disk */
 #define AF_HTTP_DISCARD_BYTES_MAX (1 << 20)      /* of a refused body, so that the answer arrives */
 #define AF_BUS_FILE_BYTES_MAX (INT64_C(8) << 30) /* a file: models of some GB */
 #define AF_HTTP_DRAIN_S 10                       /* to end what is being answered */
@@ -157,14 +158,15 @@
 #define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */
 #define AF_SERVE_ANSWERS_BYTES_MAX (INT64_C(256) << 20) /* not yet read by who asked */
 #define AF_SERVE_HOLD_MAX_NS AF_S_NS                    /* that a plain poll may be held */
-#define AF_SERVE_SESSIONS_MAX 1000     /* logins to the task manager; the oldest goes */
-#define AF_SERVE_SESSION_S (12 * 3600) /* that a login lasts */
-#define AF_SERVE_BUNDLES_MAX 10000     /* bundles kept for launches */
-#define AF_SERVE_LAUNCH_BYTES 65536    /* a bundle that describes one of ours */
+#define AF_SERVE_SESSIONS_MAX 1000                      /* logins to the task manager */
+#define AF_SERVE_SESSION_S (12 * 3600)                  /* that a login lasts */
+#define AF_SERVE_BUNDLES_MAX 10000                      /* bundles kept for launches */
+#define AF_SERVE_LAUNCH_BYTES 65536                     /* a bundle that describes one of ours */
 #define AF_SERVE_NAMES_MAX 16
-#define AF_SERVE_ADDRESSES_MAX 10000 /* nodes whose address is remembered */
-#define AF_SERVE_TEXT_BYTES_MAX 8192 /* a cause, a URL, a path */
-#define AF_SERVE_ERRORS_MAX 20       /* told of one request */
+#define AF_SERVE_NODES_MAX 10000      /* nodes that are remembered; more share what is left */
+#define AF_SERVE_LOGIN_BYTES_MAX 4096 /* a body from who is not known yet */
+#define AF_SERVE_TEXT_BYTES_MAX 8192  /* a cause, a URL, a path */
+#define AF_SERVE_ERRORS_MAX 20        /* told of one request */
 
 /* Worker processes, each of which runs the tasks of one flow file. */
 #define AF_WORKER_HANG_NS (10 * AF_S_NS)            /* at one delivery: it is killed */

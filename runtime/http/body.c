@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define UPLOAD_PREFIX ".upload-"
@@ -28,9 +29,10 @@ struct upload {
 
 /* ---- Into memory. ---- */
 
-void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes)
+void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes, int64_t *share)
 {
     exchange->body = BODY_MEMORY;
+    exchange->share = share;
     exchange->max_bytes = (int64_t)max_bytes;
     af_http_exchange_resume(exchange);
 }
@@ -40,33 +42,57 @@ const struct af_buf *af_exchange_body(const struct af_exchange *exchange)
     return &exchange->bytes;
 }
 
+static void count_bytes(struct af_exchange *exchange, int64_t bytes)
+{
+    exchange->server->body_bytes += bytes;
+    if (exchange->share != NULL)
+        *exchange->share += bytes;
+}
+
 static void forget_bytes(struct af_exchange *exchange)
 {
-    exchange->server->body_bytes -= (int64_t)exchange->bytes.len;
+    count_bytes(exchange, -(int64_t)exchange->bytes.len);
     af_buf_release(&exchange->bytes);
 }
 
 static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t len)
 {
-    struct af_http_server *server = exchange->server;
-    if ((int64_t)len > AF_HTTP_BODIES_BYTES_MAX - server->body_bytes) {
+    int64_t left = AF_HTTP_BODIES_BYTES_MAX - exchange->server->body_bytes;
+    int64_t own = exchange->share == NULL ? 0 : *exchange->share;
+    if (own + (int64_t)len > left) {
         af_http_exchange_refuse(exchange, AF_EXCHANGE_BUSY,
                                 "too many large requests at a time; try again");
         return;
     }
     size_t before = exchange->bytes.len;
     af_buf_append(&exchange->bytes, bytes, len);
-    server->body_bytes += (int64_t)(exchange->bytes.len - before);
+    count_bytes(exchange, (int64_t)(exchange->bytes.len - before));
 }
 
 /* ---- Into a file. ---- */
 
-static bool keep(struct upload *upload, const char *bytes, size_t len)
+/* Whether so many bytes leave room for others than files: contracts and acknowledgements. A file
+ * system that does not say has it. */
+static bool has_room(const struct upload *upload, int64_t bytes)
 {
-    if (af_io_write_all(upload->fd, bytes, len))
-        return true;
+    struct statvfs disk;
+    return fstatvfs(upload->fd, &disk) != 0 ||
+           (int64_t)(disk.f_bavail * disk.f_frsize) >= bytes + AF_HTTP_UPLOAD_SPARE_BYTES;
+}
+
+static void refuse_full(struct upload *upload)
+{
     af_http_exchange_refuse(upload->exchange, AF_EXCHANGE_DISK,
                             "the file cannot be kept here: no room, or the disk failed");
+}
+
+static bool keep(struct upload *upload, const char *bytes, size_t len)
+{
+    bool is_look_due =
+        upload->part.size_bytes >> 20 != (upload->part.size_bytes + (int64_t)len) >> 20;
+    if ((!is_look_due || has_room(upload, 0)) && af_io_write_all(upload->fd, bytes, len))
+        return true;
+    refuse_full(upload);
     return false;
 }
 
@@ -113,6 +139,8 @@ void af_exchange_take_part(struct af_exchange *exchange, const char *name, const
         upload->fd = mkostemp(upload->path, O_CLOEXEC); /* mode 0600 */
         if (upload->fd < 0)
             af_http_exchange_refuse(exchange, AF_EXCHANGE_DISK, "no file can be made here");
+        else if (!has_room(upload, exchange->body_length < 0 ? 0 : exchange->body_length))
+            refuse_full(upload);
     }
     af_http_exchange_resume(exchange);
 }

@@ -277,7 +277,7 @@ static enum MHD_Result leave_begin(struct af_exchange *exchange)
         return hand_over(exchange);
     }
     exchange->stage = STAGE_BODY;
-    exchange->started_ns = af_loop_now_ns(exchange->server->loop);
+    exchange->window_ns = af_loop_now_ns(exchange->server->loop);
     return MHD_YES;
 }
 

@@ -104,12 +104,16 @@ static void sweep_list(struct af_http_server *server, int list, int64_t max_s)
         shut_down(server, peer);
 }
 
-static bool is_too_slow(const struct af_exchange *exchange, int64_t now_ns)
+/* Each window is judged for itself: what came fast at first buys no time. */
+static bool is_too_slow(struct af_exchange *exchange, int64_t now_ns)
 {
-    if (exchange->stage != STAGE_BODY || exchange->is_suspended)
+    if (exchange->stage != STAGE_BODY || exchange->is_suspended ||
+        now_ns - exchange->window_ns < AF_HTTP_BODY_WINDOW_S * AF_S_NS)
         return false;
-    int64_t seconds = (now_ns - exchange->started_ns) / AF_S_NS - AF_HTTP_BODY_GRACE_S;
-    return seconds > 0 && exchange->received_bytes < seconds * AF_HTTP_BODY_RATE_MIN;
+    int64_t bytes = exchange->received_bytes - exchange->window_bytes;
+    exchange->window_ns = now_ns;
+    exchange->window_bytes = exchange->received_bytes;
+    return bytes < AF_HTTP_BODY_WINDOW_S * AF_HTTP_BODY_RATE_MIN;
 }
 
 void af_http_peers_sweep(struct af_http_server *server)

@@ -109,8 +109,9 @@ int64_t af_exchange_body_length(const struct af_exchange *exchange);
 
 /* ---- How the body is taken. ---- */
 
-/* Into memory, up to max bytes. */
-void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes);
+/* Into memory, up to max bytes. share, unless it is NULL, counts the bytes of one caller's bodies,
+ * as long as these live: it may have no more than is left for all the others. */
+void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes, int64_t *share);
 
 /* The part `name` of a multipart body, into a new file (mode 0600) in a folder. */
 void af_exchange_take_part(struct af_exchange *exchange, const char *name, const char *folder,

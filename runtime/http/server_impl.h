@@ -92,7 +92,9 @@ struct af_exchange {
     struct http_peer *peer;
     const char *method, *path;
     void *data;
-    int64_t started_ns, body_length, received_bytes, max_bytes, answer_bytes;
+    int64_t body_length, received_bytes, max_bytes, answer_bytes;
+    int64_t window_ns, window_bytes; /* when the time began in which it must keep up, and how much
+                                        had come then */
     enum exchange_stage stage;
     enum exchange_body body;
     bool is_suspended, is_refused, is_told_gone, is_sent;
@@ -103,6 +105,7 @@ struct af_exchange {
     const char *header_name; /* one more of the answer's, or NULL */
     char *header_value;
     struct af_buf bytes; /* the body in memory */
+    int64_t *share;      /* its caller's of all bodies in memory, or NULL */
     struct upload *upload;
 };
 

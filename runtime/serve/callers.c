@@ -3,7 +3,6 @@
  * A token is looked up by its hash under a key that is drawn when the service starts: whoever
  * measures how long that takes learns nothing about the tokens, however the search goes. Sessions
  * of the task manager are kept in the same way, and are forgotten when the service ends. */
-#include "serve/addresses.h"
 #include "serve/impl.h"
 
 #include "base/failure.h"
@@ -31,6 +30,7 @@ struct token {
 struct session {
     unsigned char hash[HASH_BYTES];
     char *node;
+    struct serve_node *share; /* where it is counted */
     int64_t until_ns;
 };
 
@@ -40,9 +40,9 @@ struct serve_callers {
     size_t count, cap;
     bool has_admin;
     unsigned char admin[HASH_BYTES];
-    struct session *sessions; /* the oldest is replaced first */
-    size_t session_count, session_next;
-    struct serve_addresses addresses;
+    struct session *sessions;
+    size_t session_count;
+    struct serve_nodes nodes;
 };
 
 static void hash_token(const struct serve_callers *callers, const char *text, size_t len,
@@ -195,7 +195,7 @@ void af_serve_callers_free(struct serve_callers *callers)
         free(callers->sessions[i].node);
     free(callers->tokens);
     free(callers->sessions);
-    af_serve_addresses_release(&callers->addresses);
+    af_serve_nodes_release(&callers->nodes);
     sodium_memzero(callers, sizeof *callers);
     free(callers);
 }
@@ -239,16 +239,40 @@ bool af_serve_knows_password(const struct serve_call *call, const char *node, co
     return own != NULL ? strcmp(own, node) == 0 : call->serve->options.prefix_nodes;
 }
 
+/* The oldest session, of those of one node if it is given; NULL: there is none. */
+static struct session *find_oldest(struct serve_callers *callers, const struct serve_node *of)
+{
+    struct session *oldest = NULL;
+    for (size_t i = 0; i < callers->session_count; i++) {
+        struct session *session = &callers->sessions[i];
+        if ((of == NULL || session->share == of) &&
+            (oldest == NULL || session->until_ns < oldest->until_ns))
+            oldest = session;
+    }
+    return oldest;
+}
+
+/* Where a session of the node goes: whoever has its share loses its own oldest. */
+static struct session *place_session(struct serve_callers *callers, const struct serve_node *share)
+{
+    size_t left = AF_SERVE_SESSIONS_MAX - callers->session_count;
+    if (share->sessions < left)
+        return &callers->sessions[callers->session_count++];
+    return find_oldest(callers, share->sessions > 0 ? share : NULL);
+}
+
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65])
 {
     struct serve_callers *callers = call->serve->callers;
+    struct serve_node *share = af_serve_nodes_get(&callers->nodes, node);
     unsigned char secret[HASH_BYTES];
     randombytes_buf(secret, sizeof secret);
     sodium_bin2hex(text, 65, secret, sizeof secret);
-    struct session *session = &callers->sessions[callers->session_next];
-    callers->session_next = (callers->session_next + 1) % AF_SERVE_SESSIONS_MAX;
-    if (callers->session_count < AF_SERVE_SESSIONS_MAX)
-        callers->session_count++;
+    struct session *session = place_session(callers, share);
+    if (session->share != NULL)
+        session->share->sessions--;
+    session->share = share;
+    share->sessions++;
     free(session->node);
     session->node = af_mem_string(node);
     session->until_ns = af_loop_now_ns(call->serve->loop) + AF_SERVE_SESSION_S * AF_S_NS;
@@ -270,7 +294,8 @@ static const char *node_of_session(const struct serve_call *call, const char *te
 
 const char *af_serve_address_of(const struct serve_callers *callers, const char *node)
 {
-    return af_serve_addresses_find(&callers->addresses, node);
+    const struct serve_node *known = af_serve_nodes_find(&callers->nodes, node);
+    return known == NULL || known->address[0] == '\0' ? NULL : known->address;
 }
 
 /* ---- Who calls. ---- */
@@ -381,8 +406,9 @@ bool af_serve_identify(struct serve_call *call)
     if (!identify_by_token(call) || !identify_by_certificate(call) || !identify_by_place(call) ||
         !may(call) || !is_who_it_means(call))
         return false;
-    if (call->node != NULL)
-        af_serve_addresses_note(&call->serve->callers->addresses, call->node,
-                                af_serve_address(call));
+    if (call->node != NULL) {
+        call->share = af_serve_nodes_get(&call->serve->callers->nodes, call->node);
+        snprintf(call->share->address, sizeof call->share->address, "%s", af_serve_address(call));
+    }
     return true;
 }

@@ -8,6 +8,7 @@
 #include "http/server.h"
 #include "serve/serve.h"
 #include "serve/fields.h"
+#include "serve/nodes.h"
 
 #include <stdint.h>
 
@@ -72,6 +73,7 @@ struct serve_call {
     const char *path;                      /* behind the prefix */
     char *prefix_node;                     /* whom the prefix names, or NULL */
     const char *node;                      /* who calls, if known */
+    struct serve_node *share;              /* … and what it has of what all share */
     bool is_admin;
     struct af_arena arena; /* all that the call needs */
     void *request;         /* what was read of the body */

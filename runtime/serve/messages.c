@@ -124,6 +124,7 @@ static void park(struct serve_call *call)
         call->next->previous = call;
     serve->parked = call;
     serve->parked_count++;
+    call->share->parked++;
 }
 
 void af_serve_unpark(struct serve_call *call)
@@ -135,6 +136,7 @@ void af_serve_unpark(struct serve_call *call)
     if (call->next != NULL)
         call->next->previous = call->previous;
     call->serve->parked_count--;
+    call->share->parked--;
 }
 
 /* Nodes that ask and do not read what they get must not take all memory. What is leased comes
@@ -257,7 +259,7 @@ void af_serve_pop(struct serve_call *call)
     struct af_bus_take take = take_of(call, pop);
     if (take.wait_ns == 0 && take.lease_ns == 0)
         take.wait_ns = serve->options.hold_ns;
-    if (serve->is_stopping || serve->parked_count >= AF_SERVE_PARKED_MAX)
+    if (serve->is_stopping || call->share->parked >= AF_SERVE_PARKED_MAX - serve->parked_count)
         take.wait_ns = 0;
     call->ticket = af_bus_take(serve->bus, &take, popped, call);
     if (take.wait_ns > 0)

@@ -158,9 +158,12 @@ static void on_begin(void *arg, struct af_exchange *exchange)
         return;
     if (call->endpoint->body == SERVE_BODY_PART && af_exchange_body_length(exchange) != 0)
         call->endpoint->admit(call);
+    else if (call->share == NULL && !call->is_admin) /* not known yet */
+        af_exchange_take_body(exchange, AF_SERVE_LOGIN_BYTES_MAX, NULL);
     else
         af_exchange_take_body(exchange,
-                              call->endpoint->body == SERVE_BODY_JSON ? AF_JSON_BYTES_MAX : 65536);
+                              call->endpoint->body == SERVE_BODY_JSON ? AF_JSON_BYTES_MAX : 65536,
+                              call->share == NULL ? NULL : &call->share->body_bytes);
 }
 
 static void on_ready(void *arg, struct af_exchange *exchange)

@@ -55,7 +55,7 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     else if (strcmp(path, "/no") == 0)
         answer(exchange, 403, "no", 2);
     else if (strcmp(path, "/held") != 0)
-        af_exchange_take_body(exchange, 100000);
+        af_exchange_take_body(exchange, 100000, NULL);
     else
         world->parked[world->parked_count++] = exchange;
 }
@@ -73,7 +73,7 @@ static void let_go(struct world *world)
     size_t count = world->parked_count;
     world->parked_count = 0;
     for (size_t i = 0; i < count; i++)
-        af_exchange_take_body(world->parked[i], 100000);
+        af_exchange_take_body(world->parked[i], 100000, NULL);
 }
 
 static void on_ready(void *arg, struct af_exchange *exchange)

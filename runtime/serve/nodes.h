@@ -1,0 +1,32 @@
+/* nodes.h: what is remembered of each node that calls: at most AF_SERVE_NODES_MAX of them.
+ *
+ * What all callers share has a bound, and each a share of it: as much as is left for all the others
+ * (dynamic thresholds, Choudhury and Hahne 1998). Whoever comes alone may have half; whoever comes
+ * after somebody who took that still finds half of the rest. */
+#ifndef AF_SERVE_NODES_H
+#define AF_SERVE_NODES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct serve_node {
+    char *name;
+    char address[48];   /* from where it last called: numeric; "": it has not */
+    size_t parked;      /* polls of it that wait */
+    size_t sessions;    /* logins of it */
+    int64_t body_bytes; /* of its requests' bodies in memory */
+};
+
+struct serve_nodes {           /* zeroed to begin with */
+    struct serve_node **items; /* sorted by name */
+    size_t count, cap;
+    struct serve_node others; /* all for whom there was no more room */
+};
+
+/* Makes one that is not there yet. It stays where it is until all are released. */
+struct serve_node *af_serve_nodes_get(struct serve_nodes *nodes, const char *name);
+/* NULL: it has not called, or there were too many. */
+const struct serve_node *af_serve_nodes_find(const struct serve_nodes *nodes, const char *name);
+void af_serve_nodes_release(struct serve_nodes *nodes);
+
+#endif

@@ -1,0 +1,24 @@
+# What all callers share has a share for each: logins, polls, memory, the disk, the queue of launches.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/serve.sh"
+
+seconds=2 polls=1000
+is_short || seconds=60 polls=10500 # more than may wait together
+ulimit -n "$(ulimit -Hn)"
+secret tokens 'token-of-a-0123456789 a
+token-of-b-0123456789 b
+token-of-out-0123456789 out'
+secret admin admin-token-0123456789
+start_serve --tokens tokens --admin-token admin
+as_admin() { call POST /admin/tasks "$1" -H 'Authorization: Bearer admin-token-0123456789'; }
+as_admin '{"task_id":"T","members":[{"node_id":"a"},{"node_id":"b"}]}' >/dev/null
+as_admin '{"task_id":"O","members":[{"node_id":"out"}]}' >/dev/null
+tap "shares" python3 "$ROOT/tests/lib/attacks.py" "$URL" $seconds $polls
+
+# What is not known yet may send little.
+head -c 5000 /dev/zero | tr '\0' ' ' >large
+says "a login is of 4 KiB at most" '"Code":"413"' "$(call POST '/alpha-med/fed-bass?cmb=Login' @large)"
+says "… and there may be many members for the admin" '"code":0' \
+    "$(as_admin "$(python3 -c 'import json; print(json.dumps({"task_id": "M", "members": [{"node_id": "n%d" % i} for i in range(900)]}))')")"
+stop_serve
+[ "$status" -eq 0 ] && ok "the service ends well" || not_ok "the service ends well" "$(cat serve.err)"
