@@ -1,9 +1,11 @@
 /* many_runs.c: see many_runs.h.
  *
- * Each worker takes every J-th seed and tells each run's outcome by a fixed record on its pipe. All
- * seeds are run, so that the counts do not depend on the number of cores. */
+ * Each worker takes every J-th seed and tells each run's outcome on its pipe: a fixed record, and
+ * of a run that failed the way in which it did. All seeds are run, and taken in their order, so
+ * that nothing told depends on the number of cores. */
 #include "cli/many_runs.h"
 
+#include "base/buf.h"
 #include "base/failure.h"
 #include "base/io.h"
 #include "cli/interrupt.h"
@@ -13,6 +15,7 @@
 #include "script/script.h"
 #include "sim/sim.h"
 #include "cli/tell.h"
+#include "cli/ways.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,8 +28,8 @@
 
 struct report {
     uint64_t seed;
-    int32_t outcome; /* an enum af_sim_outcome, -1: it could not be run */
-    int32_t unused;
+    int32_t outcome;  /* an enum af_sim_outcome, -1: it could not be run */
+    uint32_t way_len; /* of what follows: see ways.h */
     uint64_t messages, dropped, unexpected, upgraded, duplicated, crashes, lost, held;
     int64_t virtual_ns;
 };
@@ -46,6 +49,7 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
         one.seed += i;
         struct report report = {.seed = one.seed, .outcome = -1};
         struct af_sim *sim = af_sim_new(&one, NULL, &why);
+        struct af_buf way = AF_BUF_EMPTY;
         if (sim != NULL)
             af_sim_on_step(sim, not_interrupted, NULL);
         if (sim != NULL && af_sim_run(sim, &result, &why) == 0) {
@@ -59,17 +63,22 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
             report.lost = result.lost;
             report.held = result.held;
             report.virtual_ns = result.virtual_ns;
+            if (result.outcome != AF_SIM_OK)
+                af_ways_append(&way, &result);
             af_sim_result_release(&result);
         }
         af_sim_free(sim);
-        if (!af_script_interrupted() && !af_io_write_all(fd, &report, sizeof report))
+        report.way_len = (uint32_t)way.len;
+        if (!af_script_interrupted() && (!af_io_write_all(fd, &report, sizeof report) ||
+                                         !af_io_write_all(fd, way.data, way.len)))
             _exit(3);
+        af_buf_release(&way);
     }
 }
 
 static bool broken_run; /* a run could not be run at all: a mistake of the flow's file */
 
-static void add(struct af_tell_runs *totals, const struct report *report)
+static void add(struct af_tell_runs *totals, const struct report *report, const char *way)
 {
     totals->runs++;
     totals->messages += report->messages;
@@ -82,17 +91,22 @@ static void add(struct af_tell_runs *totals, const struct report *report)
     totals->held += report->held;
     if (report->outcome == AF_SIM_OK)
         return;
+    if (totals->failed_runs++ == 0)
+        totals->lowest_seed = report->seed;
     if (report->outcome < 0)
         broken_run = true;
-    if (totals->failed_runs++ == 0 || report->seed < totals->lowest_seed)
-        totals->lowest_seed = report->seed;
+    else
+        af_ways_add(&totals->ways, report->seed,
+                    report->dropped + report->duplicated + report->crashes + report->lost +
+                        report->held,
+                    way, report->way_len);
 }
 
 struct worker {
     pid_t pid;
-    int fd;
-    struct report report;
-    size_t got;
+    int fd; /* -1: it has said all */
+    struct af_buf got;
+    size_t taken; /* of that */
 };
 
 static int start(const struct af_run_options *options, struct worker *workers, size_t count,
@@ -119,20 +133,37 @@ static int start(const struct af_run_options *options, struct worker *workers, s
     return 0;
 }
 
-/* Takes what a worker has to say; false when it has ended. */
-static bool listen_to(struct worker *worker, struct af_tell_runs *totals)
+/* Reads what a worker has to say, until it has ended. */
+static void listen_to(struct worker *worker)
 {
-    ssize_t got = read(worker->fd, (char *)&worker->report + worker->got,
-                       sizeof worker->report - worker->got);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
-        return true;
-    if (got <= 0)
-        return false;
-    worker->got += (size_t)got;
-    if (worker->got == sizeof worker->report) {
-        add(totals, &worker->report);
-        worker->got = 0;
+    char bytes[65536];
+    ssize_t got = read(worker->fd, bytes, sizeof bytes);
+    if (worker->taken > 0) {
+        worker->got.len -= worker->taken;
+        memmove(worker->got.data, worker->got.data + worker->taken, worker->got.len);
+        worker->taken = 0;
     }
+    if (got > 0)
+        af_buf_append(&worker->got, bytes, (size_t)got);
+    if (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN)))
+        return;
+    close(worker->fd);
+    worker->fd = -1;
+}
+
+/* Takes one report of what was read; false where there is no whole one. */
+static bool take_report(struct worker *worker, struct af_tell_runs *totals)
+{
+    struct report report;
+    size_t left = worker->got.len - worker->taken;
+    if (left < sizeof report)
+        return false;
+    const char *at = worker->got.data + worker->taken;
+    memcpy(&report, at, sizeof report);
+    if (left - sizeof report < report.way_len)
+        return false;
+    add(totals, &report, at + sizeof report);
+    worker->taken += sizeof report + report.way_len;
     return true;
 }
 
@@ -144,38 +175,35 @@ static void stop(const struct worker *workers, size_t count)
             kill(workers[i].pid, SIGINT);
 }
 
+/* One report of each in turn: the others wait in their pipes. */
 static void listen_to_all(struct worker *workers, size_t count,
                           const struct af_run_options *options, struct af_tell_runs *totals,
                           struct af_progress *progress)
 {
-    struct pollfd *fds = af_mem_zero(count, sizeof *fds);
-    size_t open_count = count;
-    for (size_t i = 0; i < count; i++)
-        fds[i] = (struct pollfd){workers[i].fd, POLLIN, 0};
+    size_t ended = 0; /* one after the other */
     bool is_stopping = false;
-    while (open_count > 0) {
+    for (size_t turn = 0; ended < count;) {
+        struct worker *worker = &workers[turn];
+        struct pollfd fd = {worker->fd, POLLIN, 0};
         if (af_script_interrupted() && !is_stopping) {
             is_stopping = true;
             af_interrupt_seen();
             stop(workers, count);
         }
-        if (poll(fds, count, 100) < 0 && errno != EINTR)
-            break;
-        for (size_t i = 0; i < count; i++) {
-            if (fds[i].fd < 0 || (fds[i].revents & (POLLIN | POLLHUP)) == 0)
-                continue;
-            if (!listen_to(&workers[i], totals)) {
-                close(fds[i].fd);
-                fds[i].fd = -1;
-                open_count--;
-            }
+        if (take_report(worker, totals)) {
+            ended = 0;
+            turn = (turn + 1) % count;
+        } else if (worker->fd < 0) {
+            ended++;
+            turn = (turn + 1) % count;
+        } else if (poll(&fd, 1, 100) > 0) {
+            listen_to(worker);
         }
         if (af_progress_due(progress))
             af_progress_show(progress, "%llu of %lld runs, %llu failed",
                              (unsigned long long)totals->runs, (long long)options->runs,
                              (unsigned long long)totals->failed_runs);
     }
-    free(fds);
 }
 
 static int run_seeds(const struct af_run_options *options, struct af_tell_runs *totals,
@@ -195,6 +223,7 @@ static int run_seeds(const struct af_run_options *options, struct af_tell_runs *
             !af_script_interrupted() && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
             result = af_failure_set(why, AF_FAILURE_TRANSPORT, "--runs",
                                     "a worker process died (status %d)", status);
+        af_buf_release(&workers[i].got);
     }
     free(workers);
     return result;
@@ -225,12 +254,14 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
         return -1;
     af_sim_free(sim);
     af_progress_init(&progress, options->verbosity < 0);
-    if (run_seeds(options, &totals, &progress, why) != 0)
-        return -1;
+    int status = run_seeds(options, &totals, &progress, why);
     totals.elapsed_ms = af_progress_elapsed_ms(&progress);
-    af_progress_end(&progress);
     totals.is_interrupted = af_script_interrupted();
-    if (broken_run)
-        return tell_mistake(options, totals.lowest_seed, why);
-    return af_tell_runs(options, &totals);
+    if (status == 0) {
+        af_progress_end(&progress);
+        status = broken_run ? tell_mistake(options, totals.lowest_seed, why)
+                            : af_tell_runs(options, &totals);
+    }
+    af_ways_release(&totals.ways);
+    return status;
 }

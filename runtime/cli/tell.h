@@ -1,7 +1,9 @@
-/* tell.h: what `run` tells at its end: findings, the end of a failed run as a chart, one last line.
- */
+/* tell.h: what `run` tells at its end: findings, the end of a failed run as a chart, one line; of
+ * many runs how they failed. */
 #ifndef AF_TELL_H
 #define AF_TELL_H
+
+#include "cli/ways.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,13 +22,14 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
 struct af_tell_runs {
     uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
     uint64_t duplicated, crashes, lost, held; /* what faults did, in all runs */
+    struct af_ways ways;
     double elapsed_ms;
     bool is_interrupted;
 };
 
-/* The last line of many runs, or of those that had ended before Ctrl-C, and the command that
- * repeats the lowest failing seed, whose findings and end of its chart go to standard error.
- * Returns the exit status. */
+/* The totals of many runs, or of those that had ended before Ctrl-C, the ways in which runs failed,
+ * and the command that repeats the lowest failing seed, whose findings and end of its chart go to
+ * standard error. Returns the exit status. */
 int af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs);
 
 /* The same for programs; status: as it will be. repeat: the command, findings: a JSON list. */

@@ -126,6 +126,9 @@ void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t
         af_json_add_integer(&out, "lowest_failing_seed", (int64_t)runs->lowest_seed);
     else
         af_answer_add_json(&out, "lowest_failing_seed", NULL);
+    af_json_name(&out, "ways");
+    af_ways_append_json(&out, &runs->ways);
+    af_json_add_integer(&out, "failed_otherwise", (int64_t)runs->ways.others);
     af_json_add_text(&out, "repeat", runs->failed_runs > 0 ? repeat : NULL);
     af_json_add_integer(&out, "messages", (int64_t)runs->messages);
     af_json_add_integer(&out, "dropped", (int64_t)runs->dropped);

@@ -7,14 +7,14 @@
 #
 #     AF_TEST_LONG=1       full counts, and the program's tests against the sanitize build as well
 #     AF_TEST_JOBS=N       files at a time (2)
-#     AF_TEST_TIMEOUT_S=N  the time of one file (300, long: 1200)
+#     AF_TEST_TIMEOUT_S=N  the time of one file (300, long: 3600)
 set -uo pipefail
 shopt -s nullglob
 cd "$(dirname "$0")/../.." || exit 2
 
 if [ -n "${AF_TEST_LONG:-}" ]; then
     export AF_TEST_DOCUMENTS=${AF_TEST_DOCUMENTS:-500000} # random documents of a test
-    export AF_TEST_TIMEOUT_S=${AF_TEST_TIMEOUT_S:-1200}
+    export AF_TEST_TIMEOUT_S=${AF_TEST_TIMEOUT_S:-3600}
 fi
 results=$(mktemp -d)
 rm -rf build/failed
