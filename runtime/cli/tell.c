@@ -302,7 +302,7 @@ static void print_runs(const struct af_run_options *options, const struct af_tel
            (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
            (unsigned long long)runs->unexpected, runs->elapsed_ms, (unsigned long long)first,
            (unsigned long long)(first + (uint64_t)options->runs - 1));
-    af_ways_print(&runs->ways);
+    af_ways_print(&runs->ways, !runs->is_interrupted);
 }
 
 int af_tell_runs(const struct af_run_options *options, const struct af_tell_runs *runs)

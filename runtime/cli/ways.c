@@ -107,12 +107,13 @@ static void sort(const struct af_ways *ways, const struct af_way *sorted[AF_SIM_
     qsort(sorted, ways->count, sizeof *sorted, by_runs);
 }
 
-void af_ways_print(const struct af_ways *ways)
+void af_ways_print(const struct af_ways *ways, bool told)
 {
     const struct af_way *sorted[AF_SIM_WAYS_MAX];
     uint64_t left = ways->others;
-    if (ways->count == 1) { /* and a run that did has been told */
-        puts("  all in the same way");
+    if (ways->count == 1 && told) {
+        if (ways->list[0].runs > 1)
+            puts("  all in the same way");
         return;
     }
     sort(ways, sorted);

@@ -5,6 +5,7 @@
 
 #include "base/bounds.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,8 +33,9 @@ void af_ways_append(struct af_buf *out, const struct af_sim_result *result);
 void af_ways_add(struct af_ways *ways, uint64_t seed, uint64_t faults, const char *way, size_t len);
 void af_ways_release(struct af_ways *ways);
 
-/* To standard output, for people: the most frequent first, as many as one reads. */
-void af_ways_print(const struct af_ways *ways);
+/* To standard output, for people: the most frequent first, as many as one reads. told: the lowest
+ * failing seed's findings were. */
+void af_ways_print(const struct af_ways *ways, bool told);
 
 /* Appends them as a JSON list, the most frequent first. */
 void af_ways_append_json(struct af_buf *out, const struct af_ways *ways);
