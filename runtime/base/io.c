@@ -4,9 +4,10 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 16 };
+enum { PIECE = 1 << 16, WRITE_OUT = 8 << 20 };
 
 bool af_io_write_all(int fd, const void *bytes, size_t len)
 {
@@ -55,4 +56,12 @@ bool af_io_read_all(int fd, struct af_buf *out, size_t max)
         return true;
     errno = EFBIG;
     return false;
+}
+
+void af_io_write_out(int fd, int64_t bytes, int64_t *told)
+{
+    if (bytes - *told < WRITE_OUT)
+        return;
+    sync_file_range(fd, *told, bytes - *told, SYNC_FILE_RANGE_WRITE);
+    *told = bytes;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct af_buf;
@@ -18,5 +19,10 @@ ssize_t af_io_read(int fd, void *bytes, size_t max);
 /* Appends all up to the end. Returns false with errno set: EFBIG where that is more than max bytes;
  * some may have been appended. */
 bool af_io_read_all(int fd, struct af_buf *out, size_t max);
+
+/* Of a large file of which so many bytes are there: has the disk begin with them, so that whoever
+ * makes the file durable need not wait for all of it. *told is how many it has been told of. A
+ * hint: where it fails, that one waits longer. */
+void af_io_write_out(int fd, int64_t bytes, int64_t *told);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,12 +16,10 @@
 
 #define UPLOAD_PREFIX ".upload-"
 
-enum { WRITE_OUT_BYTES = 8 << 20 };
-
 struct upload {
     struct af_multipart multipart;
     struct af_exchange *exchange;
-    crypto_hash_sha256_state sha256;
+    struct af_sha256 *sha256;
     int fd;
     int64_t written_out; /* bytes that the disk has been told to take */
     char *path;
@@ -96,25 +95,14 @@ static bool keep(struct upload *upload, const char *bytes, size_t len)
     return false;
 }
 
-/* Has the disk begin with what has come, so that whoever makes the file durable need not wait for
- * all of it. A hint: where it fails, that one waits longer. */
-static void write_out(struct upload *upload)
-{
-    int64_t ready = upload->part.size_bytes - upload->written_out;
-    if (ready < WRITE_OUT_BYTES)
-        return;
-    sync_file_range(upload->fd, upload->written_out, ready, SYNC_FILE_RANGE_WRITE);
-    upload->written_out += ready;
-}
-
 static bool write_part(void *arg, const char *bytes, size_t len)
 {
     struct upload *upload = arg;
     if (!keep(upload, bytes, len))
         return false;
-    crypto_hash_sha256_update(&upload->sha256, (const unsigned char *)bytes, len);
+    af_sha256_add(upload->sha256, bytes, len);
     upload->part.size_bytes += (int64_t)len;
-    write_out(upload);
+    af_io_write_out(upload->fd, upload->part.size_bytes, &upload->written_out);
     return true;
 }
 
@@ -127,7 +115,7 @@ void af_exchange_take_part(struct af_exchange *exchange, const char *name, const
     exchange->upload = upload;
     upload->exchange = exchange;
     upload->fd = -1;
-    crypto_hash_sha256_init(&upload->sha256);
+    upload->sha256 = af_sha256_new();
     if (!af_multipart_init(&upload->multipart, af_exchange_header(exchange, "Content-Type"), name,
                            write_part, upload)) {
         af_http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN,
@@ -148,11 +136,9 @@ void af_exchange_take_part(struct af_exchange *exchange, const char *name, const
 static void finish_upload(struct af_exchange *exchange)
 {
     struct upload *upload = exchange->upload;
-    unsigned char hash[crypto_hash_sha256_BYTES];
     if (upload->multipart.found && !upload->multipart.complete)
         af_http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, "the body ends within a part");
-    crypto_hash_sha256_final(&upload->sha256, hash);
-    sodium_bin2hex(upload->part.sha256, sizeof upload->part.sha256, hash, sizeof hash);
+    af_sha256_hex(upload->sha256, upload->part.sha256);
     upload->part.path = upload->path;
     upload->part.file_name = upload->multipart.file_name;
 }
@@ -164,6 +150,7 @@ static void release_upload(struct upload *upload)
         unlink(upload->path); /* who wanted it has moved it by now */
     }
     free(upload->path);
+    af_sha256_free(upload->sha256);
     af_multipart_release(&upload->multipart);
     free(upload);
 }

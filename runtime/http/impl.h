@@ -30,15 +30,15 @@ struct af_http_source {
     char *bytes;       /* … or both are NULL */
     int fd;
     int64_t middle_bytes, total_bytes;
-    int64_t at;                    /* how far it has been read */
-    crypto_hash_sha256_state hash; /* of the file's bytes … */
-    int64_t hashed_bytes;          /* … that have been read */
+    int64_t at;             /* how far it has been read */
+    struct af_sha256 *hash; /* of the file's bytes … */
+    int64_t hashed_bytes;   /* … that have been read */
 };
 
 void af_http_source_init(struct af_http_source *source, const struct af_http_request *request,
                          struct af_rng *rng);
-/* The SHA-256 of what was sent as a file, hexadecimal, once all of it was; "" else. */
-void af_http_source_digest(const struct af_http_source *source, char hex[65]);
+/* The SHA-256 of what was sent as a file, hexadecimal, once all of it was; "" else. Asked once. */
+void af_http_source_digest(struct af_http_source *source, char hex[65]);
 void af_http_source_release(struct af_http_source *source);
 
 /* To its beginning; opens its file. Returns -1 with *why filled if that cannot be read, or is no
@@ -55,7 +55,7 @@ int64_t af_http_source_sent(const struct af_http_source *source);
 
 struct af_http_sink {
     struct af_buf headers, body;
-    int64_t max_bytes, bytes;
+    int64_t max_bytes, bytes, written_out;
     int status;
     bool has_header;        /* all of it has come */
     bool needs_length;      /* of a GET: else nobody knows whether all of it has come */
@@ -65,8 +65,8 @@ struct af_http_sink {
     int64_t total_bytes; /* what it will be; -1: not told */
     bool has_begun;      /* the body has */
     char *sha256;
-    crypto_hash_sha256_state hash;
-    const char *trouble; /* what was wrong with our side: too large, the disk … */
+    struct af_sha256 *hash; /* where a digest is expected */
+    const char *trouble;    /* what was wrong with our side: too large, the disk … */
 };
 
 void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *request);

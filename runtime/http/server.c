@@ -252,9 +252,10 @@ static int start_daemon(struct af_http_server *server, bool is_v6, struct af_fai
         log_message, NULL, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)server->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)AF_HTTP_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)AF_HTTP_IDLE_S,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, af_http_exchange_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY,
-        is_tls ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP,
+        1 /* so that files go by sendfile() */, MHD_OPTION_NOTIFY_COMPLETED,
+        af_http_exchange_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
     if (server->daemon == NULL)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, server->options.listen,
                               "the HTTP service cannot start");

@@ -18,7 +18,7 @@
  * must be there in AF_HTTP_HEADERS_S, bodies keep up AF_HTTP_BODY_RATE_MIN, connections without a
  * request are closed after AF_HTTP_IDLE_S, and bodies in memory are bounded each and together.
  * A small body of a request that is refused is read, so that the answer arrives; a large one closes
- * the connection. */
+ * the connection. SIGPIPE must be ignored. */
 #ifndef AF_HTTP_SERVER_H
 #define AF_HTTP_SERVER_H
 

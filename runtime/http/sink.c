@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -25,8 +26,10 @@ void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *
 {
     *sink = (struct af_http_sink){
         .max_bytes = request->max_bytes, .needs_length = !request->post, .fd = -1};
-    if (request->sha256 != NULL)
+    if (request->sha256 != NULL) {
         sink->sha256 = af_mem_string(request->sha256);
+        sink->hash = af_sha256_new();
+    }
     if (request->path != NULL) {
         size_t size = strlen(request->path) + sizeof ".0123456789abcdef.part";
         sink->path = af_mem_string(request->path);
@@ -54,7 +57,7 @@ static bool read_part(struct af_http_sink *sink)
         !S_ISREG(info.st_mode) || info.st_nlink != 1 || info.st_size > sink->max_bytes)
         return false;
     while ((got = read(sink->fd, piece, sizeof piece)) > 0) {
-        crypto_hash_sha256_update(&sink->hash, piece, (size_t)got);
+        af_sha256_add(sink->hash, piece, (size_t)got);
         sink->bytes += got;
     }
     return got == 0;
@@ -62,8 +65,9 @@ static bool read_part(struct af_http_sink *sink)
 
 static void start_over(struct af_http_sink *sink)
 {
-    sink->bytes = sink->from_bytes = 0;
-    crypto_hash_sha256_init(&sink->hash);
+    sink->bytes = sink->from_bytes = sink->written_out = 0;
+    if (sink->hash != NULL)
+        af_sha256_restart(sink->hash);
 }
 
 /* Opens what will be the file. */
@@ -110,6 +114,7 @@ void af_http_sink_release(struct af_http_sink *sink)
     free(sink->path);
     free(sink->temporary);
     free(sink->sha256);
+    af_sha256_free(sink->hash);
 }
 
 static bool is_good(const struct af_http_sink *sink)
@@ -173,6 +178,8 @@ static bool write_file(struct af_http_sink *sink, const char *bytes, size_t len)
         open_file(sink);
     if (sink->fd < 0 || !af_io_write_all(sink->fd, bytes, len))
         sink->trouble = "the file cannot be written";
+    else
+        af_io_write_out(sink->fd, sink->bytes, &sink->written_out);
     return sink->trouble == NULL;
 }
 
@@ -191,7 +198,7 @@ bool af_http_sink_write(struct af_http_sink *sink, const char *bytes, size_t len
     }
     sink->bytes += (int64_t)len;
     if (sink->sha256 != NULL)
-        crypto_hash_sha256_update(&sink->hash, (const unsigned char *)bytes, len);
+        af_sha256_add(sink->hash, bytes, len);
     if (sink->path != NULL)
         return write_file(sink, bytes, len);
     af_buf_append(&sink->body, bytes, len);
@@ -202,12 +209,10 @@ bool af_http_sink_write(struct af_http_sink *sink, const char *bytes, size_t len
 
 static bool has_digest(struct af_http_sink *sink)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof digest + 1];
+    char hex[AF_SHA256_HEX_BYTES];
     if (sink->sha256 == NULL)
         return true;
-    crypto_hash_sha256_final(&sink->hash, digest);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    af_sha256_hex(sink->hash, hex);
     return strcasecmp(hex, sink->sha256) == 0;
 }
 

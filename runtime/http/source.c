@@ -4,6 +4,7 @@
 
 #include "base/failure.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,7 @@ void af_http_source_init(struct af_http_source *source, const struct af_http_req
         source->middle_bytes = 0;
         return;
     }
+    source->hash = af_sha256_new();
     unsigned long long first = af_rng_next(rng), second = af_rng_next(rng);
     snprintf(source->boundary, sizeof source->boundary, "%016llx%016llx", first, second);
     make_form(source, request->upload);
@@ -65,6 +67,7 @@ void af_http_source_release(struct af_http_source *source)
     af_buf_release(&source->tail);
     free(source->path);
     free(source->bytes);
+    af_sha256_free(source->hash);
 }
 
 /* Opens the file that is sent; -1: see errno. */
@@ -91,7 +94,8 @@ int af_http_source_rewind(struct af_http_source *source, struct af_failure *why)
     source->total_bytes =
         (int64_t)source->head.len + source->middle_bytes + (int64_t)source->tail.len;
     source->at = source->hashed_bytes = 0;
-    crypto_hash_sha256_init(&source->hash);
+    if (source->hash != NULL)
+        af_sha256_restart(source->hash);
     return 0;
 }
 
@@ -112,21 +116,17 @@ static int64_t read_middle(struct af_http_source *source, char *to, int64_t size
             continue;
     }
     if (got > 0 && at == source->hashed_bytes) {
-        crypto_hash_sha256_update(&source->hash, (unsigned char *)to, (unsigned long long)got);
+        af_sha256_add(source->hash, to, (size_t)got);
         source->hashed_bytes += got;
     }
     return got == 0 ? -1 : got; /* it has become shorter */
 }
 
-void af_http_source_digest(const struct af_http_source *source, char hex[65])
+void af_http_source_digest(struct af_http_source *source, char hex[65])
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_state hash = source->hash;
     hex[0] = '\0';
-    if (source->boundary[0] == '\0' || source->hashed_bytes != source->middle_bytes)
-        return;
-    crypto_hash_sha256_final(&hash, digest);
-    sodium_bin2hex(hex, 65, digest, sizeof digest);
+    if (source->hash != NULL && source->hashed_bytes == source->middle_bytes)
+        af_sha256_hex(source->hash, hex);
 }
 
 int64_t af_http_source_read(struct af_http_source *source, char *to, size_t size)

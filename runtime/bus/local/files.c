@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -168,16 +169,14 @@ static bool fail(struct af_local_op *op, const char *what, const char *doing)
 /* Copies all of source to the descriptor `to`, and works the digest out. */
 static bool copy(struct af_local_op *op, struct source *source, int to, const char *from_name)
 {
-    crypto_hash_sha256_state hash;
-    unsigned char digest[crypto_hash_sha256_BYTES];
+    struct af_sha256 *hash = af_sha256_new();
     char *piece = af_mem_alloc(PIECE_BYTES);
     const atomic_bool *closing = &af_local_store_of(op->bus)->closing;
     int64_t done = 0, told = 0;
     bool ok = true;
     ssize_t got = 0;
-    crypto_hash_sha256_init(&hash);
     while (ok && !atomic_load(closing) && (got = read_piece(source, piece)) > 0) {
-        crypto_hash_sha256_update(&hash, (unsigned char *)piece, (size_t)got);
+        af_sha256_add(hash, piece, (size_t)got);
         done += got;
         if (done > AF_BUS_FILE_BYTES_MAX) {
             errno = EFBIG;
@@ -196,8 +195,8 @@ static bool copy(struct af_local_op *op, struct source *source, int to, const ch
         af_local_refuse(op, AF_BUS_CANCELLED, "the bus is closed");
         ok = false;
     }
-    crypto_hash_sha256_final(&hash, digest);
-    sodium_bin2hex(op->sha256, sizeof op->sha256, digest, sizeof digest);
+    af_sha256_hex(hash, op->sha256);
+    af_sha256_free(hash);
     op->file_bytes = done;
     free(piece);
     return ok;
