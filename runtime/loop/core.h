@@ -72,6 +72,7 @@ struct af_loop {
     struct af_timer_chunk *chunks;
 
     atomic_bool posted;         /* whether posts may hold any: looked at without the lock */
+    atomic_int waking;          /* threads that have posted, and may still be waking it */
     pthread_mutex_t posts_lock; /* over posts */
     struct af_post_list posts;
     struct af_post_list taken; /* those that a step is running */

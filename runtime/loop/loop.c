@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 
 /* ---- Timers' memory: chunks that are kept until the loop is freed. ---- */
@@ -170,10 +171,11 @@ void af_loop_post(struct af_loop *loop, af_loop_fn *fn, void *arg)
     af_mem_reserve(&posts->items, &posts->cap, posts->count + 1, sizeof *posts->items);
     posts->items[posts->count++] = (struct af_post){fn, arg};
     bool is_first = !atomic_exchange(&loop->posted, true);
-    /* Under the lock, so that a loop whose last post has run can be freed at once. */
+    atomic_fetch_add(&loop->waking, 1);
+    pthread_mutex_unlock(&loop->posts_lock); /* before: who is woken takes it at once */
     if (is_first && loop->driver->wake != NULL)
         loop->driver->wake(loop);
-    pthread_mutex_unlock(&loop->posts_lock);
+    atomic_fetch_sub(&loop->waking, 1);
 }
 
 static void nothing(void *arg)
@@ -265,6 +267,8 @@ void af_loop_free(struct af_loop *loop)
     if (loop == NULL)
         return;
     assert(!loop->stepping);
+    while (atomic_load(&loop->waking) > 0) /* its last post has run, but who made it is not done */
+        sched_yield();
     loop->driver->release(loop);
     for (struct af_timer_chunk *chunk = loop->chunks, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
