@@ -36,6 +36,12 @@ bool af_bus_is_distant(const char *url)
     return driver != NULL && !driver->is_file;
 }
 
+bool af_bus_owns(const char *bus_url, const char *url)
+{
+    const struct af_bus_driver *driver = find_driver(bus_url);
+    return driver != NULL && driver->owns(bus_url, url);
+}
+
 struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
                            const struct af_bus_options *options, struct af_failure *why)
 {

@@ -192,6 +192,9 @@ struct af_bus_options {
 const char *af_bus_file_of(const char *url);
 bool af_bus_is_distant(const char *url);
 
+/* Whether a file's URL is one of the bus of that URL. */
+bool af_bus_owns(const char *bus_url, const char *url);
+
 /* Opens `local:FILE`, `http://…` or `https://…`. Returns NULL with *why filled: no such bus, the
  * file cannot be opened, or is of a newer version. */
 struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
@@ -317,6 +320,7 @@ bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 struct af_bus_driver {
     const char *scheme; /* "local:" */
     bool is_file;       /* what follows it is a file of this machine */
+    bool (*owns)(const char *bus_url, const char *url); /* see af_bus_owns() */
     struct af_bus *(*open)(const char *url, struct af_loop *loop,
                            const struct af_bus_options *options, struct af_failure *why);
     void (*close)(struct af_bus *bus);

@@ -30,10 +30,10 @@ struct store_options {
 static const struct kind {
     int64_t application_id;
     const char *word, *name, *file;
-    const char *newest; /* a number that grows with what is confirmed */
 } kinds[] = {
-    {0x61666c62, "messages", "message store", "afrun.db", "SELECT max(id) FROM contracts"},
-    {0x61667374, "parties", "store of parties", "node.db", "SELECT sum(seq) FROM party"},
+    {0x61666c62, "messages", "message store", "afrun.db"},
+    {0x61667374, "parties", "store of parties", "node.db"},
+    {0x61666f62, "outbox", "sidecar's outbox", "afrun-sidecar.db"},
 };
 
 static int64_t number(sqlite3 *db, const char *sql)
@@ -134,9 +134,11 @@ static void tell_table(void *arg, sqlite3_stmt *row)
     const char *name = text(row, 0);
     snprintf(sql, sizeof sql, "SELECT count(*) FROM \"%.200s\"", name);
     int64_t count = number(list->db, sql);
-    if (list->json)
+    if (count < 0 && !list->json) /* it is damaged, as is said before */
+        af_buf_printf(list->out, "  %-12s cannot be counted\n", name);
+    else if (count >= 0 && list->json)
         af_json_add_integer(list->out, name, count);
-    else
+    else if (count >= 0)
         af_buf_printf(list->out, "  %-12s %lld\n", name, (long long)count);
 }
 
@@ -353,8 +355,9 @@ static const struct af_opt store_opts[] = {
 
 static const struct af_opts_command store_row = {
     "store", "check FILE [options]", "say what is in a store's file, and whether it is whole",
-    "Reads a store of a service (`--bus local:FILE`), of a node (node.db) or of a party (`--state "
-    "FILE`), "
+    "Reads a store of a service (`--bus local:FILE`), of a sidecar, of a node (node.db) or of a "
+    "party "
+    "(`--state FILE`), "
     "or a copy of one, and changes nothing. Exit status 1 if it is damaged.",
     store_opts};
 

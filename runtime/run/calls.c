@@ -252,29 +252,12 @@ static void read_file(struct af_calls *calls, const struct af_asked *asked, int6
     af_buf_release(&bytes);
 }
 
-/* The length of scheme://host:port; 0: it has none. */
-static size_t origin_length(const char *url)
-{
-    const char *host = strstr(url, "://");
-    return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
-}
-
-/* Whether the URL is one of the bus itself: those need no grant. */
-static bool is_of_bus(const struct af_calls *calls, const char *url)
-{
-    const char *bus = calls->spec.bus_url;
-    if (strncmp(bus, "local:", 6) == 0)
-        return strncmp(url, "local://", 8) == 0;
-    size_t len = origin_length(bus);
-    return len > 0 && len == origin_length(url) && strncmp(bus, url, len) == 0;
-}
-
-/* What fetches http URLs: the bus, if it is of that kind; else one that is opened for it, and knows
- * no secrets. */
+/* What fetches the URLs of others: the bus, if it is a service; else one that is opened for it, and
+ * knows no secrets. */
 static struct af_bus *web(struct af_calls *calls, struct af_failure *why)
 {
     struct af_bus_options options = {0};
-    if (strncmp(calls->spec.bus_url, "http", 4) == 0)
+    if (af_bus_is_distant(calls->spec.bus_url))
         return calls->spec.bus;
     if (calls->web == NULL)
         calls->web = af_bus_open("http://127.0.0.1", calls->spec.loop, &options, why);
@@ -290,12 +273,13 @@ static void download(struct af_calls *calls, const struct af_asked *asked)
     int64_t max_bytes = path == NULL ? (int64_t)AF_BUF_BYTES_MAX : AF_BUS_FILE_BYTES_MAX;
     char *target = NULL;
     double seconds;
+    bool is_of_bus = af_bus_owns(calls->spec.bus_url, url); /* those need no grant */
     af_request_integer(request, "max_bytes", &max_bytes);
     if (strncmp(url, "file://", 7) == 0) {
         read_file(calls, asked, max_bytes);
         return;
     }
-    if ((!is_of_bus(calls, url) && af_grants_host(calls->spec.grants, url, &why) != 0) ||
+    if ((!is_of_bus && af_grants_host(calls->spec.grants, url, &why) != 0) ||
         (path != NULL &&
          (target = af_file_target(&calls->spec.grants->files, path, &why)) == NULL)) {
         refuse(calls, asked, "af.download", &why);
@@ -315,7 +299,7 @@ static void download(struct af_calls *calls, const struct af_asked *asked)
                                  .max_bytes = max_bytes,
                                  .progress = file_goes_on,
                                  .progress_arg = under_way};
-    struct af_bus *from = strncmp(url, "http", 4) == 0 ? web(calls, &why) : calls->spec.bus;
+    struct af_bus *from = is_of_bus ? calls->spec.bus : web(calls, &why);
     if (from != NULL) {
         af_bus_get_file(from, &fetch, downloaded, under_way);
     } else {

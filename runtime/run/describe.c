@@ -60,9 +60,13 @@ void af_party_run_describe(const struct af_party_run *run, struct af_buf *out)
     char place[AF_FLOW_PLACE_BYTES];
     if (state == NULL)
         return;
-    af_buf_printf(
-        out, "state '%s' (%s), for ", state->name,
-        af_flow_place(af_script_file(run->spec.script)->name, state->line, place, sizeof place));
+    af_flow_place(af_script_file(run->spec.script)->name, state->line, place, sizeof place);
+    if (af_party_held(run->party) != NULL) {
+        af_buf_printf(out, "state '%s' (%s), until its flow is mended and it is tried again",
+                      state->name, place);
+        return;
+    }
+    af_buf_printf(out, "state '%s' (%s), for ", state->name, place);
     for (size_t i = 0; i < run->flow->event_count; i++) {
         if (state->events[i] != AF_EVENT_HANDLED)
             continue;

@@ -70,7 +70,7 @@ launch() { # launch TASK ARGUMENT…
 launch a
 expect_output "a: add was given" ctl n send a add '{"n":3,"note":"by hand"}'
 expect_output "a: noise was given; its state ignores it" ctl n send a noise
-expect_output "a: has no dead letters" ctl n again a
+expect_output "a: has no dead letters; if an older store broke it, \`afrun ctl retry\` has it go on" ctl n again a
 expect_output "a: close was given; its state defers it" ctl n send a close '{}'
 expect_output '"became":"given"' ctl n send a add '{"type":"add","n":4}' --json
 expect_error "is no event of the flow 'desk'; did you mean 'add'?" 2 ctl n send a ad '{"n":1}'

@@ -121,6 +121,7 @@ check "the counter is launched" ctl i launch counter --task h --role counter --p
 check "its source is launched" ctl p launch counter --task h --role source --peers "$both"
 status_is i h held
 expect_output "counter.lua:13: a planted bug" ctl i status h
+expect_output "until its flow is mended and it is tried again" ctl i status h
 expect_output "held:" ctl i log h
 status_is p h done
 kill_party i TERM

@@ -11,6 +11,9 @@ says "a task is made" '"data":{"task_id":"T"}' "$(admin POST /admin/tasks '{"tas
 list=$(ask a task/nodelist '{"task_id":"T","task_type":1}')
 says "the aggregator is the platform's role 1, by name" '"node_id":"a","role":1,"role_name":"aggregator"' "$list"
 says "others are role 2" '"node_id":"b","role":2,"role_name":"party"' "$list"
+for dots in . ..; do
+    says "the task '$dots' could not be asked for by its path" "is neither '.' nor '..'" "$(admin POST /admin/tasks "{\"task_id\":\"$dots\",\"members\":[]}")"
+done
 admin POST /admin/tasks '{"task_id":"I","members":[{"node_id":"a","role":"aggregator"},{"node_id":"b","role":"initiator"}]}' >/dev/null
 list=$(ask a task/nodelist '{"task_id":"I"}')
 says "an initiator comes before the aggregator" '"node_id":"b","role":1' "$list"

@@ -113,12 +113,15 @@ says "each in its task" "\"task_id\":\"U\",\"dead_letters\":[{\"at\":" "$shown"
 expect_in serve.err "the hub refuses 1 contract of task 'U' from the outbox" "and in the log"
 says "metrics, too" "afrun_outbox_dead_letters 2" "$(curl -sS "$url_a/metrics")"
 kill_sidecar a TERM
+expect_output "a.db: a sidecar's outbox of version 1, whole" "$AFRUN" store check a.db
 expect_error "a.db: is the outbox of node 'a', not of 'b'" 2 "$AFRUN" serve --listen 127.0.0.1:0 --bus "$hub/node/b" --node b --state a.db
 start_sidecar a
 awaits "they stay over a restart" a dead_letters 2
 again='{"task_id":"U","channel":"federated","node_id":"a"}'
 says "only the admin sends them again" '"code":403' "$(curl -sS -d "$again" "$url_a/admin/again")"
 create U
+says "of its own node, which is named" "the outbox is of node 'a', not of 'b'" \
+    "$(curl -sS "${admin[@]}" -d "${again/\"a\"/\"b\"}" "$url_a/admin/again")"
 says "with a task they are taken" '"count":1' "$(curl -sS "${admin[@]}" -d "$again" "$url_a/admin/again")"
 pop_until b U 'of no task' && ok "so it arrives" || not_ok "so it arrives" "$(cat popped)"
 says "the others are removed" '"code":0' "$(curl -sS "${admin[@]}" -X DELETE "$url_a/admin/tasks/T")"

@@ -118,6 +118,18 @@ open("damaged.db", "wb").write(data)
 PY
 run "$AFRUN" store check damaged.db --json
 [ $status -eq 1 ] && grep -q '"wrong":\["' "$OUT" && ok "damage is told" || not_ok "damage is told" "$(explain "$status" store check)"
+python3 - <<'PY'
+import sqlite3
+data, root = bytearray(open("copy.db", "rb").read()), sqlite3.connect("copy.db")
+page = root.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'journal'").fetchone()[0]
+data[(page - 1) * 4096] = 0xff
+open("counted.db", "wb").write(data)
+PY
+run "$AFRUN" store check counted.db
+[ $status -eq 1 ] && grep -qE '^  journal +cannot be counted' "$OUT" && ok "what cannot be counted is told" ||
+    not_ok "what cannot be counted is told" "$(explain "$status" store check)"
+run "$AFRUN" store check counted.db --json
+! grep -q '"journal":' "$OUT" && ok "and has no number" || not_ok "and has no number" "$(<"$OUT")"
 expect_error "is damaged" 3 "$AFRUN" restore damaged.db i.state
 expect_error "is a message store, and the copy a store of parties" 2 "$AFRUN" restore copy.db hub --name afrun.db
 expect_error "expected: afrun store check FILE" 2 "$AFRUN" store

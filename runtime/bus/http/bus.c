@@ -437,6 +437,19 @@ static int bus_leases(const struct af_bus *bus)
     return ((const struct af_bus_http *)bus)->leases;
 }
 
+/* The length of scheme://host:port; 0: it has none. */
+static size_t origin_length(const char *url)
+{
+    const char *host = strstr(url, "://");
+    return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+}
+
+static bool owns(const char *bus_url, const char *url)
+{
+    size_t len = origin_length(bus_url);
+    return len > 0 && len == origin_length(url) && strncmp(bus_url, url, len) == 0;
+}
+
 static const char *bus_files(const struct af_bus *bus)
 {
     return ((const struct af_bus_http *)bus)->files;
@@ -444,6 +457,7 @@ static const char *bus_files(const struct af_bus *bus)
 
 const struct af_bus_driver af_bus_http = {
     .scheme = "http:",
+    .owns = owns,
     .open = bus_open,
     .close = bus_close,
     .publish = af_bus_http_publish,

@@ -643,6 +643,7 @@ static void close_local(struct af_bus *head)
 
 const struct af_bus_driver af_bus_local = {
     .scheme = "local:",
+    .owns = af_local_owns,
     .is_file = true,
     .open = open_local,
     .close = close_local,

@@ -46,6 +46,12 @@ static const char *extension_of(struct af_local_op *op, const char *name)
     return extension;
 }
 
+bool af_local_owns(const char *bus_url, const char *url)
+{
+    (void)bus_url;
+    return strncmp(url, url_head, sizeof url_head - 1) == 0;
+}
+
 static bool is_plain(char byte)
 {
     return isalnum((unsigned char)byte) || byte == '-' || byte == '_' || byte == '.';
@@ -74,7 +80,7 @@ static int hex_digit(char digit)
 /* Reads a URL of ours into the op: its task (which must be the fetch's), digest and extension. */
 static bool read_url(struct af_local_op *op, const char *url)
 {
-    if (strncmp(url, url_head, sizeof url_head - 1) != 0)
+    if (!af_local_owns(NULL, url))
         return false;
     const char *at = url + sizeof url_head - 1;
     char *task = af_arena_alloc(&op->arena, strlen(at) + 1), *to = task;

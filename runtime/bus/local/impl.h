@@ -176,6 +176,7 @@ void af_local_thread_ends(struct af_bus *bus);
 
 void af_local_tell_progress(void *op); /* posted by a thread that copies */
 
+bool af_local_owns(const char *bus_url, const char *url);
 void af_local_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus_done_fn *done,
                        void *arg);
 void af_local_backup(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg);

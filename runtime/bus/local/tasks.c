@@ -35,9 +35,22 @@ static int64_t count(struct af_local_store *store, const char *sql)
     return value;
 }
 
+/* Names stand in paths of URLs, whence clients take dots away. */
+static bool is_name(const char *text)
+{
+    return text[0] != '\0' && strlen(text) <= AF_BUS_ID_BYTES_MAX && strcmp(text, ".") != 0 &&
+           strcmp(text, "..") != 0;
+}
+
 static bool make_task(struct af_local_store *store, struct af_local_op *op, const char *name,
                       bool open, struct af_local_task *task)
 {
+    if (!is_name(name)) {
+        af_local_refuse(op, AF_BUS_INVALID,
+                        "a task's ID has 1 to %d bytes, and is neither '.' nor '..'",
+                        AF_BUS_ID_BYTES_MAX);
+        return false;
+    }
     if (count(store, "SELECT count(*) FROM tasks") >= AF_BUS_TASKS_MAX) {
         af_local_refuse(op, AF_BUS_FULL, "the store has %d tasks, and no room for one more",
                         AF_BUS_TASKS_MAX);
@@ -71,11 +84,7 @@ bool af_local_task(struct af_local_store *store, struct af_local_op *op, const c
             af_local_refuse(op, AF_BUS_NO_TASK, "the task '%s' has ended", name);
         return !ended;
     }
-    if (name[0] == '\0' || strlen(name) > AF_BUS_ID_BYTES_MAX) {
-        af_local_refuse(op, AF_BUS_INVALID, "a task's ID has 1 to %d bytes", AF_BUS_ID_BYTES_MAX);
-        return false;
-    }
-    if (!store->open_tasks && store->member_count == 0) {
+    if (is_name(name) && !store->open_tasks && store->member_count == 0) {
         af_local_refuse(op, AF_BUS_NO_TASK, "there is no task '%s'", name);
         return false;
     }
@@ -123,7 +132,7 @@ static int64_t count_members(struct af_local_store *store, int64_t task)
 static bool may_join(struct af_local_store *store, const struct af_local_task *task,
                      const char *node)
 {
-    bool fit = node[0] != '\0' && strlen(node) <= AF_BUS_ID_BYTES_MAX && strcmp(node, "*") != 0;
+    bool fit = is_name(node) && strcmp(node, "*") != 0;
     return fit && task->open && count_members(store, task->id) < AF_BUS_MEMBERS_MAX;
 }
 

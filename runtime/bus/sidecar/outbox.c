@@ -381,6 +381,11 @@ void af_sidecar_revive(struct af_sidecar *bus, const struct af_bus_take *which,
                        af_bus_done_fn *done, void *arg)
 {
     struct af_sidecar_op *op = af_sidecar_op_new(bus, done, arg);
+    if (which->node != NULL && strcmp(which->node, bus->node) != 0) {
+        af_sidecar_refuse(op, AF_BUS_INVALID, "the outbox is of node '%s', not of '%s'", bus->node,
+                          which->node);
+        return;
+    }
     op->name = af_arena_string(&op->arena, which->task);
     op->which.channel = af_arena_string(&op->arena, which->channel);
     op->which.acks = af_arena_strings(&op->arena, which->acks, which->ack_count);
