@@ -192,6 +192,14 @@ static int l_in_handler(lua_State *L)
     return 1;
 }
 
+/* host.own_party(party, name): raises unless that is the party of the handler that runs */
+static int l_own_party(lua_State *L)
+{
+    check_self(L, handler_delivery(L, lua_pushfstring(L, "party:%s", luaL_checkstring(L, 2))),
+               lua_tostring(L, 2));
+    return 0;
+}
+
 /* ---- Nodes, deadlines, progress. ---- */
 
 /* Pushes what lists of the role's members (-1: of all) are copied from, made at the first call. */
@@ -301,10 +309,15 @@ static int l_progress(lua_State *L)
 void af_party_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"party_send", l_send},   {"party_broadcast", l_broadcast},
-        {"party_nodes", l_nodes}, {"party_deadline", l_deadline},
-        {"send", l_host_send},    {"in_handler", l_in_handler},
-        {"progress", l_progress}, {NULL, NULL},
+        {"party_send", l_send},
+        {"party_broadcast", l_broadcast},
+        {"party_nodes", l_nodes},
+        {"party_deadline", l_deadline},
+        {"send", l_host_send},
+        {"in_handler", l_in_handler},
+        {"progress", l_progress},
+        {"own_party", l_own_party},
+        {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);
 }

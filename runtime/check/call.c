@@ -184,6 +184,8 @@ static void answer_call(void *owner, struct af_script_party *party,
         af_migration_call(NULL, party, call);
         return;
     }
+    if (af_party_take_call(af_script_party_user(party), call))
+        return;
     struct af_script_mock_file file = {0};
     struct af_answer answer = {0};
     struct af_failure why = AF_FAILURE_INIT;
@@ -221,6 +223,23 @@ static struct af_contract *make_contract(struct af_check *check, uint32_t number
     return af_contract_new(&parts);
 }
 
+/* Bytes are known by their content: what a name stands for is the same for all. */
+struct put_kept {
+    const struct af_check *check;
+    struct af_party *party;
+};
+
+static void put_kept(void *arg, const char *ref)
+{
+    const struct put_kept *to = arg;
+    char url[AF_FILE_URL_BYTES];
+    size_t len;
+    snprintf(url, sizeof url, "mock://file/%s", strchr(ref, ':') + 1);
+    const void *bytes = af_file_store_get(to->check->kept, url, &len);
+    if (bytes != NULL)
+        af_party_restore_kept(to->party, bytes, len);
+}
+
 static int put(struct af_check *check, struct af_party *party, const struct af_check_local *local,
                struct af_failure *why)
 {
@@ -243,8 +262,12 @@ static int put(struct af_check *check, struct af_party *party, const struct af_c
     const uint32_t *numbers = af_check_word_bytes(&check->words, local->deferred, &len);
     saved.deferred_count = len / sizeof *numbers;
     deferred = af_mem_zero(saved.deferred_count + 1, sizeof(struct af_contract *));
-    for (size_t i = 0; i < saved.deferred_count; i++)
+    struct put_kept kept = {check, party};
+    af_party_each_ref(saved.data, saved.data_len, put_kept, &kept);
+    for (size_t i = 0; i < saved.deferred_count; i++) {
         deferred[i] = make_contract(check, numbers[i]);
+        af_party_each_ref(deferred[i]->content, deferred[i]->content_len, put_kept, &kept);
+    }
     saved.deferred = deferred;
     int result = af_party_restore(party, &saved, why);
     free(deferred);
@@ -272,6 +295,15 @@ static void look_at_timers(struct af_check *check, const struct af_party *party,
             .left_ns = timer.length_ns,
             .kept = timer.length_ns >= kept_ns};
     }
+}
+
+static void note_kept(struct af_check *check, const struct af_party *party)
+{
+    size_t count;
+    const struct af_party_kept *kept = af_party_kept(party, &count);
+    char url[AF_FILE_URL_BYTES];
+    for (size_t i = 0; i < count; i++)
+        af_file_store_put(check->kept, kept[i].bytes, kept[i].len, url);
 }
 
 static void look(struct af_check *check, struct af_party *party, uint32_t version,
@@ -305,6 +337,7 @@ static void look(struct af_check *check, struct af_party *party, uint32_t versio
         af_check_word(&check->words, deferred.data == NULL ? "" : deferred.data, deferred.len);
     af_buf_release(&deferred);
     look_at_timers(check, party, out);
+    note_kept(check, party);
 }
 
 /* ---- The call. ---- */

@@ -176,6 +176,7 @@ struct af_check *af_check_new(const struct af_check_options *options, struct af_
                         options->budget[AF_CHECK_EARLY] > 0;
     check->loop = af_loop_sim_new();
     check->store = af_file_store_new();
+    check->kept = af_file_store_new();
     if (load(check, 0, options->path, why) == 0 && make_members(check, why) == 0) {
         size_t count;
         check->who = af_script_members(check->scripts[0], &count);
@@ -216,6 +217,7 @@ void af_check_free(struct af_check *check)
     af_script_free(check->scripts[1]);
     af_loop_free(check->loop);
     af_file_store_free(check->store);
+    af_file_store_free(check->kept);
     af_check_words_release(&check->words);
     af_check_words_release(&check->local_keys);
     af_check_words_release(&check->message_keys);

@@ -159,6 +159,7 @@ struct af_check {
     size_t version_count;
     struct af_loop *loop;
     struct af_file_store *store; /* of uploads */
+    struct af_file_store *kept;  /* what parties have kept beside their data */
     bool **passed; /* of each role's states: whether one was entered and left at once */
     struct af_party_owner owner;
     uint32_t members;

@@ -98,6 +98,9 @@ static const struct {
      "传输方式：local:FILE、http://HOST:PORT 或 https://HOST:PORT"},
     {"the flows that may be launched, a file each", "可以启动的流程所在目录，每个文件一个"},
     {"where parties, logs and the control socket are kept", "参与方、日志与控制套接字保存在哪里"},
+    {"the key that seals what parties keep (default: node.db.key in the state folder; made at "
+     "need)",
+     "封存参与方所留字节的密钥（缺省：状态目录中的 node.db.key，需要时生成）"},
     {"where afrun ctl asks (default: control.sock in the state folder)",
      "afrun ctl 的入口（缺省：状态目录中的 control.sock）"},
     {"options of this command, and token, certificates, BASS login, as `name = value` (mode 600)",

@@ -63,6 +63,7 @@ static int open_store(struct af_node *node, struct af_failure *why)
     struct af_buf path = AF_BUF_EMPTY;
     struct af_store_options options = {.journal_bytes = node->options->journal_bytes,
                                        .journal_age_ns = node->options->journal_age_ns,
+                                       .key = node->options->key,
                                        .trouble = store_trouble,
                                        .arg = node};
     af_buf_printf(&path, "%s/node.db", node->options->state);

@@ -73,6 +73,7 @@ void af_party_withdraw(struct af_party *party)
         return;
     af_script_withdraw(party->script);
     party->busy = false;
+    af_party_kept_drop(party);
     af_party_untake(party);
 }
 
@@ -272,6 +273,7 @@ static void consume(struct af_party *party, const struct af_effects *effects, bo
         af_party_dead_letter(party, contract, effects->text);
         kind = AF_STEP_REFUSE;
     } else {
+        af_party_kept_commit(party);
         apply(party, effects, start);
     }
     if (party->fate == AF_FATE_CRASH_AFTER && party->status == AF_PARTY_ACTIVE)
@@ -320,6 +322,8 @@ void af_party_delivered(void *arg, struct af_script_party *script, const struct 
     tell_logs(party, effects);
     if (effects->outcome == AF_OUTCOME_RAISED && effects->traceback != NULL)
         af_log(AF_LOG_DEBUG, "%s: %s", party->spec.id, effects->traceback);
+    if (effects->outcome > AF_OUTCOME_FAILED)
+        af_party_kept_drop(party);
     if (effects->outcome == AF_OUTCOME_LOST) {
         af_party_untake(party);
         lost(party, effects);

@@ -6,6 +6,7 @@
  *   commit.c   what a transaction changes, how a party is held, and how it ends
  *   send.c     what it sends
  *   describe.c what it waits for
+ *   kept.c     bytes beside its data
  *   saved.c    what is kept of it, and how it goes on from that
  */
 #ifndef AF_PARTY_IMPL_H
@@ -71,6 +72,10 @@ struct af_party {
     struct af_party_outgoing *outbox;
     size_t outbox_count, outbox_cap;
 
+    struct af_party_kept *kept;
+    size_t kept_count, kept_cap;
+    size_t kept_bytes;
+
     char *result, *reason;
     char *held; /* why it takes nothing until it is told to go on, or NULL */
     bool warned_of_size;
@@ -129,6 +134,21 @@ void af_party_drop_as_late(struct af_party *party, struct af_contract *contract_
 void af_party_dead_letter(struct af_party *party, const struct af_contract *contract,
                           const char *why);
 void af_party_withdraw(struct af_party *party);
+
+/* ---- kept.c ---- */
+
+/* What a handler has kept stays, or is forgotten with its transaction. */
+void af_party_kept_commit(struct af_party *party);
+void af_party_kept_drop(struct af_party *party);
+
+/* Before its owner is told of a step: what nothing names any more goes. And after it. */
+void af_party_kept_step(struct af_party *party);
+void af_party_kept_told(struct af_party *party);
+
+void af_party_kept_free(struct af_party *party);
+
+/* The name of bytes. */
+void af_party_kept_ref(const void *bytes, size_t len, char ref[AF_PARTY_REF_BYTES]);
 
 /* ---- send.c ---- */
 void af_party_send_all(struct af_party *party, const struct af_effects *effects);

@@ -21,7 +21,9 @@ void af_party_stepped(struct af_party *party, enum af_step_kind kind,
 {
     party->step.kind = kind;
     party->step.contract = contract;
+    af_party_kept_step(party);
     party->spec.owner->stepped(party->spec.owner->arg, party);
+    af_party_kept_told(party);
 }
 
 void af_party_settle(struct af_party *party, const struct af_contract *contract)
@@ -75,6 +77,7 @@ static void empty(struct af_party *party)
     party->taken.contract = NULL;
     party->taken.deadline = NULL;
     af_seen_release(&party->seen);
+    af_party_kept_free(party);
     free(party->result);
     free(party->reason);
     free(party->held);

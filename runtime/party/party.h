@@ -97,6 +97,10 @@ struct af_party_owner {
      * NULL. */
     void (*withdrawn)(void *arg, struct af_party *party);
 
+    /* Whether bytes that a handler wants to have kept can be; false: *why says why not. NULL: they
+     * can. */
+    bool (*keeps)(void *arg, struct af_buf *why);
+
     /* The party reported how far it is, in percent. May be NULL. */
     void (*progress)(void *arg, struct af_party *party, int percent);
 
@@ -221,6 +225,40 @@ void af_party_rewind(struct af_party *party);
 void af_party_note_seen(struct af_party *party, struct af_hash key);
 
 void af_party_heard(struct af_party *party);
+
+/* ---- Bytes beside its data, by their content: kept by a transaction, gone when neither data, a
+ * deferred contract nor the result of a party that has ended names them ("kept:<SHA-256>", a whole
+ * text). ---- */
+
+#define AF_PARTY_REF_BYTES 70 /* of such a name, with its 0 */
+
+enum af_party_kept_is {
+    AF_KEPT_PENDING, /* of a handler that has not returned */
+    AF_KEPT_NEW,     /* since the step that is told of */
+    AF_KEPT_HELD,
+    AF_KEPT_GONE, /* by that step */
+};
+
+struct af_party_kept {
+    char ref[AF_PARTY_REF_BYTES];
+    char *bytes; /* NULL: gone */
+    size_t len;
+    enum af_party_kept_is is;
+    bool named;
+};
+
+/* Answers a call of its script by which bytes are kept or given back; false: it is another call. */
+bool af_party_take_call(struct af_party *party, const struct af_script_call *call);
+
+/* All that it has; borrowed until it is told or given anything. */
+const struct af_party_kept *af_party_kept(const struct af_party *party, size_t *count);
+
+/* What an earlier life had kept: before af_party_restore(). */
+void af_party_restore_kept(struct af_party *party, const void *bytes, size_t len);
+
+/* Calls each(arg, name) for what is named so in JSON. */
+void af_party_each_ref(const char *json, size_t len, void (*each)(void *arg, const char *ref),
+                       void *arg);
 
 /* ---- Looking at it. Texts are borrowed. ---- */
 

@@ -250,7 +250,7 @@ static void begin(void *arg)
     struct af_reload *reload = arg;
     const struct af_store_party *kept = reload->spec.party;
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_store_loader loader = {reload, take_deferred, pass_over_key, pass_over};
+    struct af_store_loader loader = {reload, take_deferred, pass_over_key, NULL, pass_over};
     if (make_parties(reload, &why) != 0 ||
         af_store_load(reload->spec.store, kept, &loader, &why) != 0) {
         char text[AF_FAILURE_TEXT_MAX + 300];

@@ -101,6 +101,7 @@ void af_run_note(struct af_party_run *run, const char *kind, int64_t number);
 /* Has the next step told by kept(), too. */
 void af_run_answer_step(struct af_party_run *run, int64_t number);
 void af_run_withdrawn(void *arg, struct af_party *party);
+bool af_run_keeps(void *arg, struct af_buf *why);
 void af_run_answered(void *arg, const char *name, const struct af_answer *answer);
 void af_run_confirmed(void *arg, struct af_link *link, size_t count);
 

@@ -85,6 +85,12 @@ static void take_seen(void *arg, struct af_hash key)
     af_party_note_seen(resume->run->party, key);
 }
 
+static void take_kept(void *arg, const void *bytes, size_t len)
+{
+    struct resume *resume = arg;
+    af_party_restore_kept(resume->run->party, bytes, len);
+}
+
 /* ---- Sends that the bus has not confirmed: [{"to":[…], "uuid", "title", "type", "time",
  * "content"}, …] ---- */
 
@@ -191,7 +197,7 @@ int af_run_restore(struct af_party_run *run, struct af_failure *why)
 {
     const struct af_store_party *kept = run->spec.kept;
     struct resume resume = {.run = run};
-    struct af_store_loader loader = {&resume, take_deferred, take_seen, send_again};
+    struct af_store_loader loader = {&resume, take_deferred, take_seen, take_kept, send_again};
     run->party_id = kept->id;
     run->seq = run->announced = kept->seq;
     af_link_mark(run->link, kept->seq);

@@ -161,6 +161,8 @@ void af_party_run_call(void *arg, struct af_script_party *party, const struct af
     const struct af_party *of = af_script_party_user(party);
     struct af_party_run *run = af_party_spec(of)->user;
     (void)arg;
+    if (af_party_take_call(run->party, call))
+        return; /* nothing of the outside, and not for the journal */
     af_calls_take(run->calls, party, run->spec.node, run->spec.task, call);
 }
 
@@ -220,6 +222,7 @@ struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, stru
                                          .finding = finding,
                                          .settled = af_run_settled,
                                          .withdrawn = af_run_withdrawn,
+                                         .keeps = af_run_keeps,
                                          .progress = af_run_progress,
                                          .log = log_line,
                                          .stepped = af_run_stepped};

@@ -4,6 +4,7 @@
 #include "run/journal.h"
 
 #include "base/bounds.h"
+#include "base/failure.h"
 #include "trace/contract.h"
 #include "json/json.h"
 #include "base/kill_point.h"
@@ -335,6 +336,36 @@ static void fill_entry(struct af_party_run *run, const struct af_party_step *ste
     entry->content_len = contract->content_len;
 }
 
+/* What the step keeps beside the party's data, and what it forgets; freed by the caller. */
+static struct af_store_kept *list_kept(const struct af_party_run *run, size_t *count, size_t *bytes)
+{
+    size_t all;
+    const struct af_party_kept *kept = af_party_kept(run->party, &all);
+    struct af_store_kept *list = all == 0 ? NULL : af_mem_zero(all, sizeof *list);
+    *count = *bytes = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (kept[i].is != AF_KEPT_NEW && kept[i].is != AF_KEPT_GONE)
+            continue;
+        struct af_store_kept *one = &list[(*count)++];
+        sodium_hex2bin(one->hash, sizeof one->hash, strchr(kept[i].ref, ':') + 1,
+                       2 * sizeof one->hash, NULL, NULL, NULL);
+        one->bytes = kept[i].bytes;
+        one->len = kept[i].len;
+        *bytes += kept[i].bytes == NULL ? 0 : kept[i].len;
+    }
+    return list;
+}
+
+bool af_run_keeps(void *arg, struct af_buf *why)
+{
+    struct af_party_run *run = arg;
+    struct af_failure failure = AF_FAILURE_INIT;
+    if (run->spec.store == NULL || af_store_may_keep(run->spec.store, &failure) == 0)
+        return true;
+    af_buf_printf(why, "party:keep: %s: %s", failure.what, failure.why);
+    return false;
+}
+
 /* Keeps a step, with the party as it is after it. */
 static void keep(struct af_party_run *run, const struct af_party_step *step, const char *kind,
                  struct af_run_step *ours)
@@ -364,9 +395,13 @@ static void keep(struct af_party_run *run, const struct af_party_step *step, con
         af_buf_append_char(&answers, ']');
     record.entry.sends = sends.len == 0 ? NULL : af_buf_text(&sends);
     record.entry.answers = answers.len == 0 ? NULL : af_buf_text(&answers);
-    ours->bytes = timers.len + sends.len + answers.len + record.entry.content_len +
+    size_t kept_bytes;
+    struct af_store_kept *kept = list_kept(run, &record.kept_count, &kept_bytes);
+    record.kept = kept;
+    ours->bytes = timers.len + sends.len + answers.len + record.entry.content_len + kept_bytes +
                   (record.now.data == NULL ? 0 : record.now.data_len);
     af_store_put(run->spec.store, &record, announce, ours);
+    free(kept);
     af_buf_release(&answers);
     af_buf_release(&timers);
     af_buf_release(&sends);

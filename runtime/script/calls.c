@@ -42,6 +42,8 @@ static const struct row {
     [AF_CALL_PROGRESS] = {"progress", {{"task", 's'}, {"percent", 'i'}}},
     [AF_CALL_LAUNCH] = {"launch", {{"task", 's'}, {"file_key", 's'}}},
     [AF_CALL_DATASET] = {"dataset", {{"task", 's'}, {"verified", 'b'}}},
+    [AF_CALL_KEEP] = {"keep", {{0}}},
+    [AF_CALL_KEPT] = {"kept", {{"ref", 's'}}},
     [AF_CALL_TEST] = {"test", {{"op", 's'}}},
 };
 

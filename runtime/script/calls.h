@@ -35,6 +35,8 @@ enum af_call {
     AF_CALL_PROGRESS,
     AF_CALL_LAUNCH,
     AF_CALL_DATASET,
+    AF_CALL_KEEP, /* these two of handlers alone: party/kept.c */
+    AF_CALL_KEPT,
     AF_CALL_TEST, /* of a file of tests */
     AF_CALL_COUNT
 };

@@ -188,6 +188,8 @@ void af_sim_call(void *arg, struct af_script_party *party, const struct af_scrip
         af_sim_sequential_call(af_script_party_user(party), call);
         return;
     }
+    if (af_party_take_call(af_script_party_user(party), call))
+        return;
     struct af_asked asked;
     char why[200];
     int read = af_script_call_read(&asked, party, call, why, sizeof why);

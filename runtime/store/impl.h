@@ -2,6 +2,7 @@
  *
  *   store.c  the file; records on their way to the disk
  *   rows.c   records and parties as rows
+ *   kept.c   what parties keep beside their data, sealed, and the key for it
  *   code.c   what parties run, and the swap of it
  */
 #ifndef AF_STORE_IMPL_H
@@ -22,6 +23,8 @@ struct af_store_pending { /* a record on its way to the disk */
     struct af_arena arena;
 };
 
+enum { AF_STORE_KEY_BYTES = 32 };
+
 struct af_store {
     struct af_db *db;
     struct af_loop *loop;
@@ -32,6 +35,9 @@ struct af_store {
     char why[300];
     bool in_trouble;
     int64_t bytes_since_trim; /* the thread's own */
+    char *key_path;
+    bool has_key; /* read or made, before anything is sealed by it */
+    unsigned char key[AF_STORE_KEY_BYTES];
 };
 
 extern const struct af_db_format af_store_format;
@@ -59,6 +65,14 @@ void af_store_forget_code(struct af_store *store);
 
 /* Writes one record, within a transaction. */
 void af_store_write(struct af_store *store, const struct af_store_record *record);
+
+/* Writes or deletes bytes that a party keeps, within a transaction. */
+void af_store_write_kept(struct af_store *store, int64_t party, const struct af_store_kept *kept);
+
+/* Tells loader->kept of all that a party keeps, within a transaction. Returns -1 with *why filled
+ * where there is no key that opens it. */
+int af_store_read_kept(struct af_store *store, int64_t party, const struct af_store_loader *loader,
+                       struct af_failure *why);
 
 /* Drops the contents of entries that are too old, or too many. */
 void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns);

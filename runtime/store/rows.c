@@ -15,11 +15,16 @@
     "  sender TEXT, type TEXT, name TEXT, state TEXT, data BLOB,"                                  \
     "  content BLOB, sends TEXT, answers TEXT);" /* what is large comes last */
 
+#define KEPT                                                                                       \
+    "CREATE TABLE kept ("                                                                          \
+    "  party INTEGER NOT NULL, hash BLOB NOT NULL, sealed BLOB NOT NULL,"                          \
+    "  PRIMARY KEY (party, hash));"
+
 /* A mark of whose file it is, and the version of all that stands below. */
 const struct af_db_format af_store_format = {
     .name = "store of parties",
     .application_id = 0x61667374, /* "afst" */
-    .version = 3,
+    .version = 4,
     .exclusive = true,
     .upgrades =
         (const char *const[]){
@@ -30,7 +35,7 @@ const struct af_db_format af_store_format = {
                                 "key, uuid, sender, type, name, state, data, content, sends, "
                                 "answers FROM journal_1;"
                                 "DROP TABLE journal_1;",
-            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"},
+            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;", KEPT},
     .schema =
         "CREATE TABLE party ("
         "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
@@ -52,7 +57,7 @@ const struct af_db_format af_store_format = {
         "  version INTEGER NOT NULL, adopted INTEGER NOT NULL, PRIMARY KEY (hash, file));"
         "CREATE TABLE code_file ("
         "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
-        "  PRIMARY KEY (hash, place));" JOURNAL,
+        "  PRIMARY KEY (hash, place));" JOURNAL KEPT,
 };
 
 /* ---- Hashes. ---- */
@@ -225,6 +230,8 @@ void af_store_write(struct af_store *store, const struct af_store_record *record
         write_entry(store, record);
     if (record->defers || record->was_deferred)
         write_deferred(store, record);
+    for (size_t i = 0; i < record->kept_count; i++)
+        af_store_write_kept(store, record->party, &record->kept[i]);
     write_party(store, record);
 }
 
@@ -295,13 +302,14 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
 {
     static const char *const sql[] = {"DELETE FROM journal WHERE " AF_STORE_OF_PARTY("?1"),
                                       "DELETE FROM deferred WHERE party = ?",
+                                      "DELETE FROM kept WHERE party = ?",
                                       "DELETE FROM party WHERE id = ?"};
     if (!af_store_flush(store))
         return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
                               "cannot be written now, as the log says");
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
-    for (int i = 0; i < 3 && ok; i++) {
+    for (size_t i = 0; i < sizeof sql / sizeof sql[0] && ok; i++) {
         struct af_db_statement *row = af_db_use(store->db, sql[i]);
         af_db_integer(row, party);
         af_db_run(row);
@@ -480,6 +488,7 @@ static void read_seen(struct af_store *store, int64_t party, const struct af_sto
 int af_store_load(struct af_store *store, const struct af_store_party *party,
                   const struct af_store_loader *loader, struct af_failure *why)
 {
+    int result = 0;
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     if (ok) {
@@ -488,9 +497,12 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
         read_seen(store, party->id, loader);
         if (party->sent < party->seq)
             read_entries(store, party->id, party->sent, loader->unsent, loader->arg);
+        if (loader->kept != NULL)
+            result = af_store_read_kept(store, party->id, loader, why);
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : af_store_fail(store, why);
+    if (!ok)
+        result = af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }

@@ -2,11 +2,13 @@
 #include "store/impl.h"
 
 #include "base/bounds.h"
+#include "base/buf.h"
 #include "base/failure.h"
 #include "base/kill_point.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +140,20 @@ static void copy(struct af_arena *arena, const char **text)
     *text = af_arena_string(arena, *text);
 }
 
+static const struct af_store_kept *copy_kept(struct af_arena *arena,
+                                             const struct af_store_record *record)
+{
+    struct af_store_kept *kept = NULL;
+    if (record->kept_count > 0)
+        kept = af_arena_alloc(arena, record->kept_count * sizeof *kept);
+    for (size_t i = 0; i < record->kept_count; i++) {
+        kept[i] = record->kept[i];
+        if (kept[i].bytes != NULL)
+            kept[i].bytes = af_arena_copy(arena, kept[i].bytes, kept[i].len);
+    }
+    return kept;
+}
+
 void af_store_put(struct af_store *store, const struct af_store_record *record,
                   void (*done)(void *arg), void *arg)
 {
@@ -155,6 +171,7 @@ void af_store_put(struct af_store *store, const struct af_store_record *record,
         copy(arena, texts[i]);
     entry->content = af_arena_copy(arena, entry->content, entry->content_len);
     now->data = af_arena_copy(arena, now->data, now->data_len);
+    pending->record.kept = copy_kept(arena, record);
     now->task = now->node = now->about = NULL;
     af_group_hold(store->group);
     af_group_write(store->group, &pending->job);
@@ -195,7 +212,18 @@ static void release(struct af_store *store)
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->db_lock);
     af_db_close(store->db);
+    sodium_memzero(store->key, sizeof store->key);
+    free(store->key_path);
     free(store);
+}
+
+static char *key_path(const char *path, const char *key)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    af_buf_printf(&name, "%s%s", key == NULL ? path : key, key == NULL ? ".key" : "");
+    char *copy = af_mem_string(af_buf_text(&name));
+    af_buf_release(&name);
+    return copy;
 }
 
 struct af_store *af_store_open(const char *path, struct af_loop *loop,
@@ -208,6 +236,8 @@ struct af_store *af_store_open(const char *path, struct af_loop *loop,
     store->db = db;
     store->loop = loop;
     store->options = *options;
+    store->key_path = key_path(path, options->key);
+    store->options.key = NULL; /* was borrowed */
     if (store->options.journal_bytes <= 0)
         store->options.journal_bytes = AF_JOURNAL_BYTES;
     if (store->options.journal_age_ns <= 0)

@@ -28,6 +28,8 @@ struct af_store;
 struct af_store_options {
     int64_t journal_bytes;  /* of a party's journal, about; 0: AF_JOURNAL_BYTES */
     int64_t journal_age_ns; /* how long an entry is kept whole; 0: AF_JOURNAL_AGE_NS */
+    const char *key; /* file of the key that seals what parties keep; NULL: that of the store, and
+                        ".key". It is made (0600) when a party first keeps something */
     void (*trouble)(void *arg, const char *why); /* cannot be written now; NULL: it can again */
     void *arg;
 };
@@ -149,12 +151,14 @@ struct af_store_entry {
 typedef void af_store_entry_fn(void *arg, const struct af_store_entry *entry);
 
 /* What a party needs to go on: its deferred contracts in order (as entries: sender, type, uuid,
- * content, and the time at which they were sent), the keys of what it has dealt with, and the
- * entries whose sends are not confirmed. */
+ * content, and the time at which they were sent), the keys of what it has dealt with, the bytes
+ * that it keeps beside its data (kept NULL: not wanted), and the entries whose sends are not
+ * confirmed. */
 struct af_store_loader {
     void *arg;
     af_store_entry_fn *deferred;
     void (*seen)(void *arg, struct af_hash key);
+    void (*kept)(void *arg, const void *bytes, size_t len);
     af_store_entry_fn *unsent;
 };
 int af_store_load(struct af_store *store, const struct af_store_party *party,
@@ -166,14 +170,26 @@ int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *e
 
 /* ---- Records. ---- */
 
+struct af_store_kept {
+    unsigned char hash[32]; /* SHA-256 of the bytes */
+    const void *bytes;      /* that are kept from here on; NULL: they are not any more */
+    size_t len;
+};
+
+/* Whether bytes can be kept: makes the key that seals them. Returns -1 with *why filled; before a
+ * record has any. */
+int af_store_may_keep(struct af_store *store, struct af_failure *why);
+
 struct af_store_record {
     int64_t party;
     struct af_store_entry entry; /* kind NULL: nothing for the journal */
     bool defers;                 /* its contract is deferred from here on … */
     bool was_deferred;           /* … or no more */
     int64_t contract_time_ns;    /* of a contract that is deferred */
-    struct af_store_party now;   /* from status to sent: the party after it; data, timers NULL: as
-                                    they were */
+    const struct af_store_kept *kept;
+    size_t kept_count;
+    struct af_store_party now; /* from status to sent: the party after it; data, timers NULL: as
+                                  they were */
 };
 
 /* Puts a record; all is copied. done(arg), unless NULL, is called once it is on the disk. */

@@ -39,6 +39,30 @@ party.methods.send = host.party_send
 party.methods.broadcast = host.party_broadcast
 party.methods.deadline = host.party_deadline
 
+---Keeps bytes beside the data, by their content.
+function party.methods:keep(bytes)
+  host.own_party(self, "keep")
+  if type(bytes) ~= "string" then
+    error("party:keep: expected a string of bytes, got a " .. type(bytes), 2)
+  end
+  return (host.call("keep", {}, bytes))
+end
+
+function party.methods:kept(ref)
+  host.own_party(self, "kept")
+  if type(ref) ~= "string" then
+    error("party:kept: expected what party:keep gave, got a " .. type(ref), 2)
+  end
+  local _, bytes = host.call("kept", { ref = ref })
+  return bytes
+end
+
+for _, name in ipairs { "keep", "kept" } do
+  party.sequential_methods[name] = function()
+    error(("party:%s: a sequential role has no data that are kept"):format(name), 2)
+  end
+end
+
 function party.sequential_methods:send(targets, event)
   self.contractor:new_contract(targets, event)
 end

@@ -56,6 +56,7 @@ for file in "${files[@]}"; do
     rm -rf i.state bus.db*
     mkdir -m 700 i.state
     gunzip -c "$file" >i.state/node.db
+    [ ! -f "${file%.db.gz}.key" ] || install -m 600 "${file%.db.gz}.key" i.state/node.db.key
     start_party node node --node i --bus local:bus.db --flows flows --state i.state --no-watch
     wait_line node.out "goes on with 1 party" || wait_line node.out "goes on with 1 parties" || not_ok "$name: a node begins" "$(cat node.err)"
     check "$name: its party is sent a third number" "$AFRUN" flows/sum.lua --role source --node s --task t --bus local:bus.db \

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the files of tests/data/stores that a program of some version leaves.
 
-make_stores.py AFRUN DIR     DIR/messages-VERSION.db.gz and DIR/parties-VERSION.db.gz, by that program
+make_stores.py AFRUN DIR     DIR/messages-VERSION.db.gz and DIR/parties-VERSION.db.gz, by that program;
+                             DIR/parties-VERSION.key: what its party keeps is sealed by it
 
 The first ones come from programs that were built from older commits.
 """
@@ -10,6 +11,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +26,9 @@ return af.flow {
       data = function() return { sum = 0, count = 0 } end,
       start = "counting",
       states = { counting = { [Add] = function(party, event)
+        if party.data.last and party:kept(party.data.last) ~= "secret " .. party.data.sum then error "another secret" end
         party.data.sum, party.data.count = party.data.sum + event.n, party.data.count + 1
+        party.data.last = party:keep("secret " .. party.data.sum)
         if party.data.count == 3 then return af.done { sum = party.data.sum } end
       end } },
     },
@@ -104,6 +108,8 @@ def make_parties(afrun):
     node.terminate()
     node.wait()
     pack("state/node.db", "parties")
+    (version,) = sqlite3.connect("state/node.db").execute("PRAGMA user_version").fetchone()
+    shutil.copy("state/node.db.key", "parties-%d.key" % version)
 
 
 def main():

@@ -569,6 +569,28 @@ function party:nodes(role) end
 ---@param seconds number|nil  from now; nil: cancelled
 function party:deadline(name, seconds) end
 
+---Keeps bytes beside the data, with the step: for what is large, or secret. They are in no trace, log or status, and on
+---the disk they are sealed by a key of the node. They are forgotten when neither data (a whole text of it) nor a
+---deferred event names them, and when the party ends, unless its result does. The same bytes have the same name, their
+---SHA-256: who guesses them can tell, so keep no short secret without random bytes in it.
+---Raises: what is no string; more than 1000 of them, or 64 MiB together; a sequential role.
+---```lua party
+---party.data.share = party:keep(af.crypto.random(32))
+---```
+---@param bytes string
+---@return string ref  "kept:" and 64 hex digits, to be put into party.data
+function party:keep(bytes) end
+
+---The bytes that party:keep has kept.
+---Raises: what this party has not kept, or has forgotten.
+---```lua party
+---party.data.share = party.data.share or party:keep("a share")
+---af.expect(party:kept(party.data.share) == "a share")
+---```
+---@param ref string  what party:keep gave
+---@return string bytes
+function party:kept(ref) end
+
 ---Adds a line to the party's log.
 ---Raises: as string.format does.
 ---```lua party

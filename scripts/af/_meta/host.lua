@@ -236,6 +236,11 @@ function host.party_broadcast(party, event) end
 ---@return string[]
 function host.party_nodes(party, role) end
 
+---Raises unless that is the party of the handler that runs: `name` is the method.
+---@param party af.Party
+---@param name string
+function host.own_party(party, name) end
+
 ---Arms a deadline; nil cancels it.
 ---@param party table
 ---@param name string
