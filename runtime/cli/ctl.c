@@ -193,7 +193,8 @@ static void tell_order(const char *task, const char *words, const struct af_buf 
     int64_t count = -1;
     if (af_request_read(&fields, answer->data, answer->len) &&
         af_request_integer(&fields, "count", &count))
-        printf(count == 0   ? "%s: has no dead letters; if an older store broke it, `afrun ctl retry` has it go on\n"
+        printf(count == 0   ? "%s: has no dead letters; if an older store broke it, `afrun ctl "
+                              "retry` has it go on\n"
                : count == 1 ? "%s: its dead letter is handed out again\n"
                             : "%s: its %lld dead letters are handed out again\n",
                task, (long long)count);

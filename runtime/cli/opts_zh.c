@@ -399,7 +399,8 @@ static const struct {
     {"remove a party that has ended, with its journal and log", "删除已结束的参与方及其记录和日志"},
     {"copy what the node keeps into a new file, while it runs",
      "在节点运行时把它保存的内容复制到新文件"},
-    {"Reads a store of a service (`--bus local:FILE`), of a sidecar, of a node (node.db) or of a party "
+    {"Reads a store of a service (`--bus local:FILE`), of a sidecar, of a node (node.db) or of a "
+     "party "
      "(`--state FILE`), or a copy of one, and changes nothing. Exit status 1 if it is damaged.",
      "读取服务（`--bus local:FILE`）、边车、节点（node.db）或参与方（`--state "
      "FILE`）的存储或其副本，不做任何改动。损坏时退出状态为 1。"},
