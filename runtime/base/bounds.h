@@ -162,10 +162,11 @@
 #define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */
 #define AF_SERVE_ANSWERS_BYTES_MAX (INT64_C(256) << 20) /* not yet read by who asked */
 #define AF_SERVE_HOLD_MAX_NS AF_S_NS                    /* that a plain poll may be held */
-#define AF_SERVE_SESSIONS_MAX 1000                      /* logins to the task manager */
-#define AF_SERVE_SESSION_S (12 * 3600)                  /* that a login lasts */
-#define AF_SERVE_BUNDLES_MAX 10000                      /* bundles kept for launches */
-#define AF_SERVE_LAUNCH_BYTES 65536                     /* a bundle that describes one of ours */
+#define AF_SERVE_LOOK_NS AF_S_NS       /* between two looks at the files of tokens */
+#define AF_SERVE_SESSIONS_MAX 1000     /* logins to the task manager */
+#define AF_SERVE_SESSION_S (12 * 3600) /* that a login lasts */
+#define AF_SERVE_BUNDLES_MAX 10000     /* bundles kept for launches */
+#define AF_SERVE_LAUNCH_BYTES 65536    /* a bundle that describes one of ours */
 #define AF_SERVE_NAMES_MAX 16
 #define AF_SERVE_NODES_MAX 10000      /* nodes that are remembered; more share what is left */
 #define AF_SERVE_LOGIN_BYTES_MAX 4096 /* a body from who is not known yet */

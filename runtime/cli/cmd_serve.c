@@ -79,7 +79,9 @@ static const struct af_opt opts[] = {
      AF_OPT_TEXT(OF, serve.certificate)},
     {"tls-key", 0, "FILE", "its key (PEM, mode 600)", "Service", AF_OPT_TEXT(OF, serve.key)},
     {"tokens", 0, "FILE",
-     "who a caller with `Authorization: Bearer TOKEN` is: lines of `token node-id` (mode 600)",
+     "who a caller with `Authorization: Bearer TOKEN` is: a file that `afrun token` writes, or "
+     "lines "
+     "of `token node-id` (mode 600)",
      "Callers", AF_OPT_TEXT(OF, serve.tokens)},
     {"client-ca", 0, "FILE",
      "trust clients' certificates signed by this CA; the common name is the node", "Callers",
@@ -221,7 +223,7 @@ static int take_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    signal(SIGHUP, SIG_IGN); /* a terminal that goes takes no service with it */
+    sigaddset(&set, SIGHUP); /* a terminal that goes takes no service with it */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
@@ -240,6 +242,10 @@ static void on_signal(void *arg)
     struct signalfd_siginfo info;
     if (read(command->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
+    if (info.ssi_signo == SIGHUP) {
+        af_serve_reload(command->service);
+        return;
+    }
     if (command->is_stopping) { /* somebody is in a hurry */
         af_loop_stop(command->loop);
         return;

@@ -198,8 +198,25 @@ static const struct {
      "上传时可以只给出 DIR 之下的文件名而不发送内容（任何调用者都能读取 DIR 的全部内容）"},
     {"serve TLS with this certificate (PEM)", "用此证书（PEM）提供 TLS"},
     {"its key (PEM, mode 600)", "证书的密钥（PEM，权限 600）"},
-    {"who a caller with `Authorization: Bearer TOKEN` is: lines of `token node-id` (mode 600)",
-     "带 `Authorization: Bearer TOKEN` 的调用者是谁：每行 `token node-id`（权限 600）"},
+    {"who a caller with `Authorization: Bearer TOKEN` is: a file that `afrun token` writes, or "
+     "lines "
+     "of `token node-id` (mode 600)",
+     "带 `Authorization: Bearer TOKEN` 的调用者是谁：由 `afrun token` 写成的文件，或每行 "
+     "`token node-id`（权限 600）"},
+    {"of a new one: how long it is taken, as 90d is 2160h (default: for ever)",
+     "新令牌的有效时长，90 天写作 2160h（缺省：永久）"},
+    {"of a new one: what people know it by", "新令牌的说明，供人辨认"},
+    {"tokens of a service", "服务的令牌"},
+    {"Changes the file that `afrun serve --tokens` reads; a running service takes a change by "
+     "itself. "
+     "`new` draws a token for a node and prints it: the file keeps its digest alone, so it cannot "
+     "be "
+     "shown again. `list` names each by the first digits of its digest, its ID; `revoke` removes "
+     "it.",
+     "修改 `afrun serve --tokens` 所读的文件；运行中的服务会自行采用改动。`new` "
+     "为节点生成令牌并打印："
+     "文件只存其摘要，因此无法再次显示。`list` 以摘要的前几位（ID）列出各令牌；`revoke` "
+     "将其删除。"},
     {"trust clients' certificates signed by this CA; the common name is the node",
      "信任由此 CA 签发的客户端证书；其通用名即节点"},
     {"a caller without a token, on this machine, is this node",

@@ -49,7 +49,7 @@ void af_serve_login(struct serve_call *call)
     char session[65], cookie[160];
     if (login == NULL)
         return;
-    bool known = call->node != NULL && af_serve_callers_count(call->serve->callers) == 0;
+    bool known = call->node != NULL && call->serve->options.tokens == NULL;
     const char *node = known ? call->node : login->user;
     if (!known && (!af_serve_is_id(login->user) ||
                    !af_serve_knows_password(call, login->user, login->password))) {

@@ -6,25 +6,22 @@
 #include "serve/impl.h"
 
 #include "base/failure.h"
-#include "base/log.h"
-#include "loop/loop.h"
 #include "base/mem.h"
+#include "loop/loop.h"
+#include "serve/tokens.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { HASH_BYTES = 32, TOKEN_BYTES_MAX = 4096, TOKEN_BYTES_SHORT = 16 };
+enum { HASH_BYTES = 32, ADMIN_BYTES_MAX = 4096 };
 
 struct token {
     unsigned char hash[HASH_BYTES];
-    char *node;
+    const struct af_serve_token *is;
 };
 
 struct session {
@@ -34,12 +31,19 @@ struct session {
     int64_t until_ns;
 };
 
-struct serve_callers {
-    unsigned char key[HASH_BYTES];
-    struct token *tokens; /* sorted by their hashes */
-    size_t count, cap;
+/* What the files say; read anew when they change. */
+struct secrets {
+    struct af_serve_tokens read;
+    struct token *tokens; /* sorted by their hashes; NULL: there is no file of them */
+    const char **nodes;   /* sorted */
     bool has_admin;
     unsigned char admin[HASH_BYTES];
+    struct stat tokens_file, admin_file; /* as they were */
+};
+
+struct serve_callers {
+    unsigned char key[HASH_BYTES];
+    struct secrets secrets;
     struct session *sessions;
     size_t session_count;
     struct serve_nodes nodes;
@@ -52,48 +56,12 @@ static void hash_token(const struct serve_callers *callers, const char *text, si
                        sizeof callers->key);
 }
 
-bool af_serve_is_id(const char *text)
-{
-    size_t len = strlen(text);
-    if (len == 0 || len > AF_BUS_ID_BYTES_MAX || strcmp(text, "*") == 0 ||
-        !af_json_is_utf8(text, len))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7F)
-            return false;
-    return true;
-}
-
 /* ---- Files that hold secrets. ---- */
 
-/* Reads a file that others cannot read; the caller wipes and frees the text. */
-static char *read_secret(const char *path, size_t max, size_t *len, struct af_failure *why)
+static void hash_digest(const struct serve_callers *callers, const unsigned char *digest,
+                        unsigned char hash[HASH_BYTES])
 {
-    struct stat status;
-    char *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) != 0)
-        af_failure_set(why, AF_FAILURE_USAGE, path, "%s", strerror(errno));
-    else if (!S_ISREG(status.st_mode) || (size_t)status.st_size > max)
-        af_failure_set(why, AF_FAILURE_USAGE, path, "is no file, or too large");
-    else if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
-        af_failure_set(why, AF_FAILURE_USAGE, path,
-                       "holds secrets, and others may read or change it: chmod 600");
-    else {
-        text = af_mem_zero(1, (size_t)status.st_size + 1);
-        ssize_t got = read(fd, text, (size_t)status.st_size);
-        *len = got < 0 ? 0 : (size_t)got;
-    }
-    if (fd >= 0)
-        close(fd);
-    return text;
-}
-
-static void forget(char *text, size_t len)
-{
-    if (text != NULL)
-        sodium_memzero(text, len);
-    free(text);
+    hash_token(callers, (const char *)digest, AF_SERVE_DIGEST_BYTES, hash);
 }
 
 static int compare_tokens(const void *a, const void *b)
@@ -101,75 +69,63 @@ static int compare_tokens(const void *a, const void *b)
     return memcmp(((const struct token *)a)->hash, ((const struct token *)b)->hash, HASH_BYTES);
 }
 
-static int fail_line(const char *path, size_t line, const char *message, struct af_failure *why)
+static int compare_names(const void *a, const void *b)
 {
-    char what[200];
-    snprintf(what, sizeof what, "%s:%zu", path, line);
-    return af_failure_set(why, AF_FAILURE_USAGE, what, "%s", message);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* One line: token, blanks, node. */
-static int read_token(struct serve_callers *callers, const char *path, size_t number, char *line,
-                      struct af_failure *why)
+static int read_tokens(const struct serve_callers *callers, struct secrets *secrets,
+                       const char *path, struct af_failure *why)
 {
-    static const char blanks[] = " \t\r";
-    char *token = line + strspn(line, blanks);
-    if (*token == '\0' || *token == '#')
-        return 0;
-    char *node = token + strcspn(token, blanks);
-    size_t token_len = (size_t)(node - token);
-    node += strspn(node, blanks);
-    node[strcspn(node, blanks)] = '\0';
-    if (token_len > TOKEN_BYTES_MAX || !af_serve_is_id(node))
-        return fail_line(path, number, "expected a token and a node's ID", why);
-    if (callers->count >= AF_SERVE_TOKENS_MAX)
-        return fail_line(path, number, "too many tokens", why);
-    if (token_len < TOKEN_BYTES_SHORT)
-        af_log(AF_LOG_WARNING, "%s:%zu: a token so short can be guessed", path, number);
-    af_mem_reserve(&callers->tokens, &callers->cap, callers->count + 1, sizeof *callers->tokens);
-    struct token *entry = &callers->tokens[callers->count++];
-    hash_token(callers, token, token_len, entry->hash);
-    entry->node = af_mem_string(node);
-    return 0;
-}
-
-static int read_tokens(struct serve_callers *callers, const char *path, struct af_failure *why)
-{
-    size_t len = 0, number = 0;
-    char *text = read_secret(path, AF_SERVE_TOKENS_BYTES_MAX, &len, why);
-    int result = text == NULL ? -1 : 0;
-    if (text != NULL && strlen(text) != len)
-        result = af_failure_set(why, AF_FAILURE_USAGE, path, "holds a 0 byte");
-    for (char *line = text, *end; result == 0 && line < text + len; line = end + 1) {
-        end = line + strcspn(line, "\n");
-        *end = '\0';
-        result = read_token(callers, path, ++number, line, why);
-    }
-    forget(text, len);
-    if (result != 0)
+    stat(path, &secrets->tokens_file);
+    if (af_serve_tokens_read(&secrets->read, path, why) != 0)
         return -1;
-    if (callers->count > 1)
-        qsort(callers->tokens, callers->count, sizeof *callers->tokens, compare_tokens);
-    for (size_t i = 1; i < callers->count; i++)
-        if (compare_tokens(&callers->tokens[i - 1], &callers->tokens[i]) == 0)
-            return af_failure_set(why, AF_FAILURE_USAGE, path,
-                                  "gives nodes '%s' and '%s' one token",
-                                  callers->tokens[i - 1].node, callers->tokens[i].node);
+    size_t count = secrets->read.count;
+    secrets->tokens = af_mem_zero(count + 1, sizeof *secrets->tokens);
+    secrets->nodes = af_mem_zero(count + 1, sizeof(const char *));
+    for (size_t i = 0; i < count; i++) {
+        secrets->tokens[i].is = &secrets->read.items[i];
+        secrets->nodes[i] = secrets->read.items[i].node;
+        hash_digest(callers, secrets->read.items[i].digest, secrets->tokens[i].hash);
+    }
+    qsort(secrets->nodes, count, sizeof(const char *), compare_names);
+    qsort(secrets->tokens, count, sizeof *secrets->tokens, compare_tokens);
     return 0;
 }
 
-static int read_admin(struct serve_callers *callers, const char *path, struct af_failure *why)
+static int read_admin(const struct serve_callers *callers, struct secrets *secrets,
+                      const char *path, struct af_failure *why)
 {
     size_t len = 0;
-    char *text = read_secret(path, TOKEN_BYTES_MAX, &len, why);
+    stat(path, &secrets->admin_file);
+    char *text = af_serve_secret_read(path, ADMIN_BYTES_MAX, &len, why);
     if (text == NULL)
         return -1;
     size_t token_len = strcspn(text, " \t\r\n");
     bool ok = token_len > 0 && strspn(text + token_len, " \t\r\n") == len - token_len;
-    hash_token(callers, text, token_len, callers->admin);
-    callers->has_admin = ok;
-    forget(text, len);
+    hash_token(callers, text, token_len, secrets->admin);
+    secrets->has_admin = ok;
+    af_serve_secret_free(text, len);
     return ok ? 0 : af_failure_set(why, AF_FAILURE_USAGE, path, "expected one token");
+}
+
+static int read_secrets(const struct serve_callers *callers, struct secrets *secrets,
+                        const struct af_serve_options *options, struct af_failure *why)
+{
+    memset(secrets, 0, sizeof *secrets);
+    return (options->tokens == NULL || read_tokens(callers, secrets, options->tokens, why) == 0) &&
+                   (options->admin_token == NULL ||
+                    read_admin(callers, secrets, options->admin_token, why) == 0)
+               ? 0
+               : -1;
+}
+
+static void release_secrets(struct secrets *secrets)
+{
+    af_serve_tokens_release(&secrets->read);
+    free(secrets->tokens);
+    free(secrets->nodes);
+    sodium_memzero(secrets, sizeof *secrets);
 }
 
 struct serve_callers *af_serve_callers_new(const struct af_serve_options *options,
@@ -178,8 +134,7 @@ struct serve_callers *af_serve_callers_new(const struct af_serve_options *option
     struct serve_callers *callers = af_mem_zero(1, sizeof *callers);
     randombytes_buf(callers->key, sizeof callers->key);
     callers->sessions = af_mem_zero(AF_SERVE_SESSIONS_MAX, sizeof *callers->sessions);
-    if ((options->tokens == NULL || read_tokens(callers, options->tokens, why) == 0) &&
-        (options->admin_token == NULL || read_admin(callers, options->admin_token, why) == 0))
+    if (read_secrets(callers, &callers->secrets, options, why) == 0)
         return callers;
     af_serve_callers_free(callers);
     return NULL;
@@ -189,11 +144,9 @@ void af_serve_callers_free(struct serve_callers *callers)
 {
     if (callers == NULL)
         return;
-    for (size_t i = 0; i < callers->count; i++)
-        free(callers->tokens[i].node);
     for (size_t i = 0; i < callers->session_count; i++)
         free(callers->sessions[i].node);
-    free(callers->tokens);
+    release_secrets(&callers->secrets);
     free(callers->sessions);
     af_serve_nodes_release(&callers->nodes);
     sodium_memzero(callers, sizeof *callers);
@@ -202,38 +155,100 @@ void af_serve_callers_free(struct serve_callers *callers)
 
 size_t af_serve_callers_count(const struct serve_callers *callers)
 {
-    return callers->count;
+    return callers->secrets.read.count;
+}
+
+/* ---- Files that have changed. ---- */
+
+bool af_serve_has_token(const struct serve_callers *callers, const char *node)
+{
+    const struct secrets *secrets = &callers->secrets;
+    return secrets->tokens == NULL ||
+           bsearch(&node, secrets->nodes, secrets->read.count, sizeof node, compare_names) != NULL;
+}
+
+/* A login is by a token: it ends with the last of its node. */
+static void end_sessions(struct serve_callers *callers)
+{
+    for (size_t i = 0; i < callers->session_count; i++)
+        if (!af_serve_has_token(callers, callers->sessions[i].node))
+            callers->sessions[i].until_ns = 0;
+}
+
+static bool is_file_of(const char *path, const struct stat *was)
+{
+    struct stat now;
+    if (path == NULL)
+        return true;
+    if (stat(path, &now) != 0)
+        return was->st_ino == 0; /* nor was it there */
+    return (now.st_ino == was->st_ino && now.st_dev == was->st_dev && now.st_size == was->st_size &&
+            now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+            now.st_mtim.tv_nsec == was->st_mtim.tv_nsec);
+}
+
+bool af_serve_callers_changed(const struct serve_callers *callers,
+                              const struct af_serve_options *options)
+{
+    return !is_file_of(options->tokens, &callers->secrets.tokens_file) ||
+           !is_file_of(options->admin_token, &callers->secrets.admin_file);
+}
+
+int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve_options *options,
+                            struct af_failure *why)
+{
+    struct secrets read;
+    if (read_secrets(callers, &read, options, why) != 0) {
+        callers->secrets.tokens_file = read.tokens_file; /* until it changes again */
+        callers->secrets.admin_file = read.admin_file;
+        release_secrets(&read);
+        return -1;
+    }
+    release_secrets(&callers->secrets);
+    callers->secrets = read;
+    end_sessions(callers);
+    return 0;
 }
 
 /* ---- Looking up. ---- */
 
-static const char *node_of_token(const struct serve_callers *callers, const char *text)
+/* The node of a token, or NULL; *is_over: it is known, but has run out. */
+static const char *node_of_token(const struct serve_call *call, const char *text, bool *is_over)
 {
+    const struct serve_callers *callers = call->serve->callers;
+    unsigned char digest[AF_SERVE_DIGEST_BYTES];
     struct token wanted;
-    if (callers->count == 0)
+    *is_over = false;
+    if (callers->secrets.tokens == NULL)
         return NULL;
-    hash_token(callers, text, strlen(text), wanted.hash);
-    const struct token *found =
-        bsearch(&wanted, callers->tokens, callers->count, sizeof *callers->tokens, compare_tokens);
-    return found == NULL ? NULL : found->node;
+    af_serve_token_digest(text, strlen(text), digest);
+    hash_digest(callers, digest, wanted.hash);
+    const struct token *found = bsearch(&wanted, callers->secrets.tokens,
+                                        callers->secrets.read.count, sizeof wanted, compare_tokens);
+    if (found == NULL)
+        return NULL;
+    int64_t now_s = af_loop_wall_ns(call->serve->loop) / AF_S_NS;
+    *is_over = found->is->expires_s != 0 && found->is->expires_s <= now_s;
+    return *is_over ? NULL : found->is->node;
 }
 
 static bool is_admin(const struct serve_callers *callers, const char *text)
 {
     unsigned char hash[HASH_BYTES];
-    if (!callers->has_admin)
+    if (!callers->secrets.has_admin)
         return false;
     hash_token(callers, text, strlen(text), hash);
-    return sodium_memcmp(hash, callers->admin, HASH_BYTES) == 0;
+    return sodium_memcmp(hash, callers->secrets.admin, HASH_BYTES) == 0;
 }
 
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password)
 {
     const struct serve_callers *callers = call->serve->callers;
-    const char *owner = node_of_token(callers, password);
+    bool is_over;
+    const char *owner = node_of_token(call, password, &is_over);
     if (owner != NULL)
         return strcmp(owner, node) == 0;
-    if (callers->count > 0 || !af_serve_is_here(call))
+    if (callers->secrets.tokens != NULL || !af_serve_is_here(call))
         return false;
     const char *own = call->serve->options.node; /* nobody has a token: whoever is here is known */
     return own != NULL ? strcmp(own, node) == 0 : call->serve->options.prefix_nodes;
@@ -329,8 +344,11 @@ static bool identify_by_token(struct serve_call *call)
     if (token == NULL)
         return true;
     call->is_admin = is_admin(call->serve->callers, token);
-    call->node = call->is_admin ? NULL : node_of_token(call->serve->callers, token);
-    return call->is_admin || call->node != NULL || refuse_unknown(call, "the token is not known");
+    bool is_over = false;
+    if (!call->is_admin) /* a copy: the files may change while the call is under way */
+        call->node = af_arena_string(&call->arena, node_of_token(call, token, &is_over));
+    return call->is_admin || call->node != NULL ||
+           refuse_unknown(call, is_over ? "the token has run out" : "the token is not known");
 }
 
 static bool identify_by_certificate(struct serve_call *call)
@@ -367,7 +385,7 @@ static bool identify_by_place(struct serve_call *call)
 
 static bool may(struct serve_call *call)
 {
-    bool has_admin = call->serve->callers->has_admin;
+    bool has_admin = call->serve->callers->secrets.has_admin;
     switch (call->endpoint->access) {
     case SERVE_ANYBODY:
         return true;

@@ -9,6 +9,7 @@
 #include "serve/serve.h"
 #include "serve/fields.h"
 #include "serve/nodes.h"
+#include "serve/tokens.h"
 
 #include <stdint.h>
 
@@ -60,7 +61,8 @@ struct af_serve {
     size_t parked_count;
     int64_t time_s; /* of time_text */
     char time_text[32];
-    int shared_disk; /* a folder's descriptor, or -1 */
+    struct af_timer *look; /* at files that may have changed */
+    int shared_disk;       /* a folder's descriptor, or -1 */
     bool is_loopback, is_stopping;
     bool is_sidecar; /* another service, a hub, is behind the bus */
 };
@@ -122,6 +124,16 @@ struct serve_callers *af_serve_callers_new(const struct af_serve_options *option
 void af_serve_callers_free(struct serve_callers *callers);
 size_t af_serve_callers_count(const struct serve_callers *callers); /* tokens */
 
+/* Whether the files of tokens are others than those that were read last; and reads them: -1 with
+ * *why filled, and all is as before. */
+bool af_serve_callers_changed(const struct serve_callers *callers,
+                              const struct af_serve_options *options);
+int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve_options *options,
+                            struct af_failure *why);
+
+/* Whether a node has a token, or there is no file of them. */
+bool af_serve_has_token(const struct serve_callers *callers, const char *node);
+
 /* Finds out who calls, and whether that one may; else answers and returns false. */
 bool af_serve_identify(struct serve_call *call);
 
@@ -142,9 +154,6 @@ const char *af_serve_address(struct serve_call *call);
 
 /* Our address as this caller knows it: where its next request will go, too. */
 void af_serve_append_base(struct af_buf *out, const struct serve_call *call);
-
-/* Whether it may be a node's or a task's ID. */
-bool af_serve_is_id(const char *text);
 
 /* The address of a node, as it last called from; or NULL. */
 const char *af_serve_address_of(const struct serve_callers *callers, const char *node);

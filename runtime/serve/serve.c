@@ -253,6 +253,30 @@ static int open_shared_disk(struct af_serve *serve, struct af_failure *why)
                : af_failure_set(why, AF_FAILURE_USAGE, folder, "%s", strerror(errno));
 }
 
+/* ---- Tokens that change. ---- */
+
+void af_serve_reload(struct af_serve *serve)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (af_serve_callers_reload(serve->callers, &serve->options, &why) != 0) {
+        af_log(AF_LOG_ERROR, "serve: callers are known as before: %s: %s", why.what, why.why);
+        return;
+    }
+    af_log(AF_LOG_INFO, "serve: tokens are read again: %zu",
+           af_serve_callers_count(serve->callers));
+    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
+        if (!af_serve_has_token(serve->callers, call->node))
+            af_bus_cancel(serve->bus, call->ticket);
+}
+
+static void look(void *arg)
+{
+    struct af_serve *serve = arg;
+    if (af_serve_callers_changed(serve->callers, &serve->options))
+        af_serve_reload(serve);
+    serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
+}
+
 static int start(struct af_serve *serve, struct af_failure *why)
 {
     if (check_options(serve, why) != 0 || open_shared_disk(serve, why) != 0)
@@ -277,6 +301,8 @@ static int start(struct af_serve *serve, struct af_failure *why)
     serve->http = af_http_server_new(serve->loop, &http, why);
     if (serve->http == NULL)
         return -1;
+    if (serve->options.tokens != NULL || serve->options.admin_token != NULL)
+        serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
     af_serve_open_launches(serve);
     af_serve_open_mock(serve);
     return 0;
@@ -332,6 +358,8 @@ char *af_serve_describe(const struct af_serve *serve)
 void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg)
 {
     serve->is_stopping = true;
+    af_timer_cancel(serve->look);
+    serve->look = NULL;
     for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
         af_bus_cancel(serve->bus, call->ticket);
     af_http_server_drain(serve->http, done, arg);
@@ -342,6 +370,7 @@ void af_serve_free(struct af_serve *serve)
     if (serve == NULL)
         return;
     serve->bus = NULL; /* it is closed */
+    af_timer_cancel(serve->look);
     af_http_server_free(serve->http);
     af_serve_callers_free(serve->callers);
     af_serve_reading_release(&serve->reading);

@@ -57,6 +57,11 @@ const char *af_serve_url(const struct af_serve *serve);
  * it. */
 char *af_serve_describe(const struct af_serve *serve);
 
+/* Reads the files of tokens again: whose token is gone is known no more, its logins and waits end.
+ * Where a file cannot be read, all stays as it is, which is told. Files that change are read again
+ * by themselves, within AF_SERVE_LOOK_NS. */
+void af_serve_reload(struct af_serve *serve);
+
 /* Takes no more calls, ends polls that wait with an empty answer, finishes what is being answered,
  * and then calls done. */
 void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg);

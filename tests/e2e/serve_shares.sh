@@ -13,7 +13,7 @@ start_serve --tokens tokens --admin-token admin
 as_admin() { call POST /admin/tasks "$1" -H 'Authorization: Bearer admin-token-0123456789'; }
 as_admin '{"task_id":"T","members":[{"node_id":"a"},{"node_id":"b"}]}' >/dev/null
 as_admin '{"task_id":"O","members":[{"node_id":"out"}]}' >/dev/null
-tap "shares" python3 "$ROOT/tests/lib/attacks.py" "$URL" $seconds $polls
+tap "shares" python3 "$ROOT/tests/lib/serve_attacks.py" "$URL" $seconds $polls
 
 # What is not known yet may send little.
 head -c 5000 /dev/zero | tr '\0' ' ' >large
