@@ -7,6 +7,7 @@
  *   step.c    what an input does to a party, remembered
  *   vector.c  a state as numbers, and as packed bytes
  *   next.c    what can happen next in a state
+ *   crash.c   crashes, where time passes next
  *   seen.c    the states that were seen
  *   pages.c   the memory that these are kept in
  *   round.c   what comes next after many states, on all threads
@@ -46,6 +47,7 @@ enum {
     AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
     AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
     AF_CHECK_MISSES = 9u << 28,   /* one that is down misses an instant of timers */
+    AF_CHECK_STAYS = 12u << 28,   /* one that has just crashed need not have time pass next */
     AF_CHECK_DROPPED = 10u << 28, /* a contract to it is lost */
     AF_CHECK_COPIED = 11u << 28,  /* … comes twice */
     AF_CHECK_LEFT = 8u << 28, /* something that it has to do with is left out: AF_CHECK_SENT … */
@@ -53,6 +55,7 @@ enum {
 };
 
 enum { AF_CHECK_NONE = UINT32_MAX };
+enum { AF_CHECK_FRESH = 1, AF_CHECK_AWAY = 2 }; /* of one that is down */
 enum { AF_CHECK_BROKEN = UINT32_MAX - 1 }; /* as what is watched: a violation, nothing behind it */
 
 struct af_check_timer {
@@ -65,7 +68,8 @@ struct af_check_timer {
 struct af_check_local {
     uint32_t member;
     uint32_t status;  /* an enum af_party_status */
-    uint32_t down;    /* 0: it is not; else 1 + the instants of timers that it missed */
+    uint32_t down;    /* 0: it is not; AF_CHECK_FRESH; else AF_CHECK_AWAY + the instants of timers
+                         that it missed */
     uint32_t version; /* of the flow that it runs: 0 or 1 */
     uint32_t state;   /* of its role in that */
     uint32_t data, result, reason; /* words; result and reason: number + 1, 0 for none */
@@ -382,6 +386,7 @@ struct af_check_next {
     size_t changed_count;
     struct af_check_vector same, scratch[2]; /* for who picks one of those that are the same */
     uint64_t transitions, inert;
+    bool fresh; /* somebody has just crashed */
     bool must_return;
     bool forced; /* a party that was away for long enough had to return before time passed */
     bool missed; /* a child() that has enough may set it, too: nothing more is looked for */
@@ -397,8 +402,26 @@ enum af_check_rest af_check_next(struct af_check_next *next);
 const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
                                                  const struct af_check_vector *child);
 
+/* What an input does to a party; NULL: it is not known, and the state is missed. */
+const struct af_check_step *af_check_next_step(struct af_check_next *next, uint32_t local,
+                                               uint32_t input);
+
 /* All starts together: gives the first state to child(), unless a start raises. */
 void af_check_first(struct af_check_next *next);
+
+/* ---- crash.c ---- */
+
+/* Whether time waits for a contract of the state to arrive. What a party that is down has sent may
+ * not have gone out. */
+bool af_check_next_hinders(const struct af_check_next *next, size_t i);
+
+/* Whether a crash of a party need be looked at: time may pass next, or once others have crashed,
+ * too; or the next step may be the last one. */
+bool af_check_crash_may(const struct af_check_next *next, uint32_t who);
+
+/* Whether the state that is made, behind a crash, is kept. Who has just crashed stays away where
+ * the run would be over but for that. */
+bool af_check_crash_keeps(struct af_check_next *next, enum af_schedule_kind kind);
 
 /* ---- pages.c ---- */
 

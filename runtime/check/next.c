@@ -9,6 +9,8 @@
  * contract whose delivery was possible before another was chosen, and stands before that in order,
  * sleeps behind it: the state that both lead to is found the other way round.
  *
+ * Crashes come late: see crash.c.
+ *
  * A contract that changes nothing is left out: its receiver has ended, or ignores it in all states,
  * or in one that it does not leave any more. But as long as it is on its way the run has not ended:
  * parties may still crash, vanish, be reloaded, and timeouts come that are due, or early. So where
@@ -52,8 +54,8 @@ static void tell_violation(const struct af_check_next *next, const struct af_che
         next->violation(next->arg, label, violation, contract);
 }
 
-/* NULL: it is not known, and the state is missed. */
-static const struct af_check_step *step(struct af_check_next *next, uint32_t local, uint32_t input)
+const struct af_check_step *af_check_next_step(struct af_check_next *next, uint32_t local,
+                                               uint32_t input)
 {
     uint32_t number;
     if (!af_check_step_known(next->check, local, input, &number)) {
@@ -72,7 +74,7 @@ static void note_left(struct af_check_next *next, uint32_t member, uint32_t late
     uint32_t *local = &next->made.locals[member];
     if ((next->check->locals[*local].late & late) != 0)
         return;
-    const struct af_check_step *done = step(next, *local, AF_CHECK_LEFT | late);
+    const struct af_check_step *done = af_check_next_step(next, *local, AF_CHECK_LEFT | late);
     if (done == NULL)
         return;
     next->changed[next->changed_count++] = (struct af_check_was){member, *local};
@@ -135,7 +137,8 @@ static bool vanishes(struct af_check_next *next, const struct af_check_label *la
     bool inert = (fresh && message->inert) || is_deaf(check, receiver, contract);
     if (!inert || !check->locals[receiver].takes || must_be_seen(check))
         return false;
-    const struct af_check_step *done = step(next, receiver, AF_CHECK_CONTRACT | contract);
+    const struct af_check_step *done =
+        af_check_next_step(next, receiver, AF_CHECK_CONTRACT | contract);
     if (done != NULL)
         tell_violation(next, label, done->violation, contract);
     leave_out(next, contract);
@@ -257,7 +260,10 @@ static void make(struct af_check_next *next, const struct change *change)
     }
     add_olds(next, change, i, state->count, ended);
     watch(next, change);
-    if (!next->missed)
+    if ((next->fresh || change->label.kind == AF_SCHEDULE_CRASH) && !next->missed &&
+        !af_check_crash_keeps(next, change->label.kind))
+        next->transitions--;
+    else if (!next->missed)
         next->child(next->arg, &change->label, made);
     turn_back(next);
     if (change->member != AF_CHECK_NONE)
@@ -267,18 +273,6 @@ static void make(struct af_check_next *next, const struct change *change)
 }
 
 /* ---- Contracts. ---- */
-
-/* Whether time waits for one to arrive. What a party that is down has sent may not have gone out.
- */
-static bool hinders(const struct af_check_next *next, size_t i)
-{
-    const struct af_check *check = next->check;
-    const uint32_t *locals = next->state.locals;
-    const struct af_check_message *message = &check->messages[next->state.contracts[i]];
-    const struct af_check_local *sender = &check->locals[locals[message->from]];
-    const struct af_check_local *receiver = &check->locals[locals[message->to]];
-    return receiver->down == 0 && !receiver->gone && (sender->down == 0 || sender->over);
-}
 
 /* Whether one changes nothing, and blocks nothing. */
 static bool is_late(const struct af_check_next *next, size_t i)
@@ -296,7 +290,7 @@ static uint32_t fault_notes(struct af_check_next *next, uint32_t member, uint32_
 {
     if (!next->check->monitors)
         return 0;
-    const struct af_check_step *done = step(next, next->state.locals[member], input);
+    const struct af_check_step *done = af_check_next_step(next, next->state.locals[member], input);
     return done == NULL ? 0 : done->notes;
 }
 
@@ -305,7 +299,7 @@ static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind 
     struct af_check *check = next->check;
     uint32_t contract = next->state.contracts[i], member = check->messages[contract].to;
     const struct af_check_step *done =
-        step(next, next->state.locals[member], AF_CHECK_CONTRACT | contract);
+        af_check_next_step(next, next->state.locals[member], AF_CHECK_CONTRACT | contract);
     if (done == NULL)
         return;
     struct af_check_step copy = *done; /* steps may move */
@@ -342,7 +336,7 @@ static void late_contract(struct af_check_next *next)
 {
     const struct af_check_vector *state = &next->state;
     for (size_t i = 0; i < state->count; i++) {
-        if (!hinders(next, i))
+        if (!af_check_next_hinders(next, i))
             continue;
         deliver(next, i, AF_SCHEDULE_DELIVER);
         return;
@@ -385,7 +379,7 @@ static bool misses(struct af_check_next *next)
         uint32_t local = next->made.locals[i];
         if (check->locals[local].down == 0 || check->locals[local].over)
             continue;
-        const struct af_check_step *done = step(next, local, AF_CHECK_MISSES);
+        const struct af_check_step *done = af_check_next_step(next, local, AF_CHECK_MISSES);
         if (done == NULL)
             return false;
         next->changed[next->changed_count++] = (struct af_check_was){i, local};
@@ -397,7 +391,8 @@ static bool misses(struct af_check_next *next)
 static void fire(struct af_check_next *next, uint32_t member, uint32_t name,
                  enum af_schedule_kind kind, bool costs)
 {
-    const struct af_check_step *done = step(next, next->made.locals[member], AF_CHECK_TIMER | name);
+    const struct af_check_step *done =
+        af_check_next_step(next, next->made.locals[member], AF_CHECK_TIMER | name);
     if (done == NULL)
         return;
     struct af_check_step copy = *done;
@@ -451,7 +446,7 @@ static bool wait_for(struct af_check_next *next, int64_t ns)
         if (check->locals[local].timers == 0 && check->locals[local].late == 0 &&
             check->locals[local].down == 0)
             continue;
-        const struct af_check_step *done = step(next, local, input);
+        const struct af_check_step *done = af_check_next_step(next, local, input);
         if (done == NULL)
             return false;
         next->made.locals[member] = done->next;
@@ -485,7 +480,7 @@ static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_fligh
 static void happen(struct af_check_next *next, uint32_t member, uint32_t input, int budget,
                    enum af_schedule_kind kind)
 {
-    const struct af_check_step *done = step(next, next->state.locals[member], input);
+    const struct af_check_step *done = af_check_next_step(next, next->state.locals[member], input);
     if (done == NULL)
         return;
     struct af_check_step copy = *done;
@@ -497,6 +492,16 @@ static void happen(struct af_check_next *next, uint32_t member, uint32_t input, 
                             .step = &copy,
                             .awake = AF_CHECK_NONE};
     make(next, &change);
+}
+
+/* Whoever has just crashed returns as if it had not. */
+static void undo_crash(struct af_check_next *next, uint32_t member)
+{
+    next->made.budget[AF_CHECK_CRASH]++;
+    next->fresh = false; /* what it was before is kept */
+    happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
+    next->fresh = true;
+    next->made.budget[AF_CHECK_CRASH]--;
 }
 
 static void recalls(struct af_check_next *next)
@@ -516,10 +521,13 @@ static void parties(struct af_check_next *next)
     for (uint32_t member = 0; member < check->members && !next->missed; member++) {
         const struct af_check_local *local = &check->locals[next->state.locals[member]];
         bool up = local->up, down = local->down != 0 && !local->over, old = local->version == 0;
-        if (up && !next->only_ways && budget[AF_CHECK_CRASH] > 0)
+        if (up && !next->only_ways && budget[AF_CHECK_CRASH] > 0 &&
+            af_check_crash_may(next, member))
             happen(next, member, AF_CHECK_DOWN, AF_CHECK_CRASH, AF_SCHEDULE_CRASH);
-        if (down && !next->missed)
+        if (down && !next->missed && local->down != AF_CHECK_FRESH)
             happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
+        if (down && !next->missed && local->down == AF_CHECK_FRESH && next->only_ways)
+            undo_crash(next, member);
         if (up && !next->only_ways && !next->missed && budget[AF_CHECK_LOSE] > 0)
             happen(next, member, AF_CHECK_GONE, AF_CHECK_LOSE, AF_SCHEDULE_LOSE);
         if (up && old && check->version_count > 1 && !next->only_ways && !next->missed)
@@ -531,6 +539,7 @@ static void parties(struct af_check_next *next)
 
 struct standing {
     bool down, all_settled;
+    bool fresh;       /* somebody has just crashed */
     bool busy;        /* something that changes something hinders time from passing */
     bool in_flight;   /* anything does: a contract, or what a party recalls */
     bool late;        /* something that was left out may do so */
@@ -547,8 +556,11 @@ static struct standing look(const struct af_check_next *next)
     for (uint32_t member = 0; member < check->members; member++) {
         const struct af_check_local *local = &check->locals[state->locals[member]];
         standing.down = standing.down || (local->down != 0 && !local->over);
-        standing.must_return =
-            standing.must_return || (local->down > check->options->away && !local->over);
+        standing.must_return = standing.must_return ||
+                               (local->down != 0 && !local->over &&
+                                (local->down < AF_CHECK_AWAY ? 0 : local->down - AF_CHECK_AWAY) >=
+                                    check->options->away);
+        standing.fresh = standing.fresh || local->down == AF_CHECK_FRESH;
         standing.all_settled = standing.all_settled && (local->over || local->rests);
         standing.busy = standing.busy || (local->up && local->recalls != AF_CHECK_NONE);
         standing.late = standing.late || (local->late != 0 && (local->down == 0 || local->over));
@@ -560,7 +572,7 @@ static struct standing look(const struct af_check_next *next)
     }
     standing.in_flight = standing.busy;
     for (size_t i = 0; i < state->count && !standing.busy; i++) {
-        bool hindering = hinders(next, i);
+        bool hindering = af_check_next_hinders(next, i);
         standing.in_flight = standing.in_flight || hindering;
         standing.busy = hindering && !(check->exact && is_late(next, i));
     }
@@ -574,6 +586,7 @@ enum af_check_rest af_check_next(struct af_check_next *next)
     bool over = !standing.in_flight && !standing.down && standing.all_settled;
     next->missed = next->cut = next->forced = false;
     next->must_return = standing.must_return;
+    next->fresh = standing.fresh;
     if (over && standing.least_ns == 0 && !check->keeps_late)
         __atomic_store_n(&check->wants_late, check->options->reduce, __ATOMIC_RELAXED);
     if (over && !standing.late)

@@ -105,6 +105,12 @@ static void take_outcome(struct af_check *check, struct af_check_step *step, uin
     step->next = af_check_local(check, &next);
 }
 
+/* One that is down has missed one more. */
+static uint32_t instants(uint32_t down)
+{
+    return (down == AF_CHECK_FRESH ? AF_CHECK_AWAY : down) + 1;
+}
+
 static void fill(struct af_check *check, struct af_check_step *step, uint32_t number,
                  uint32_t input)
 {
@@ -125,7 +131,8 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         return;
     case AF_CHECK_WAIT:
         local.timers = timers_later(check, local.timers, check->waits[input & AF_CHECK_NUMBER]);
-        local.down += local.down != 0 && !local.over ? 1 : 0;
+        if (local.down != 0 && !local.over)
+            local.down = instants(local.down);
         local.late = local.down != 0 && !local.over ? local.late
                                                     : 0; /* what waits for no one comes before */
         break;
@@ -133,7 +140,10 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         local.late |= input & AF_CHECK_NUMBER;
         break;
     case AF_CHECK_MISSES:
-        local.down++;
+        local.down = instants(local.down);
+        break;
+    case AF_CHECK_STAYS:
+        local.down = AF_CHECK_AWAY;
         break;
     case AF_CHECK_DROPPED:
     case AF_CHECK_COPIED:
@@ -145,7 +155,7 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         return;
     case AF_CHECK_DOWN:
         step->notes = af_check_watch_party(check, AF_HAPPENS_CRASH, &local);
-        local.down = 1;
+        local.down = AF_CHECK_FRESH;
         break;
     case AF_CHECK_UP:
         step->notes = af_check_watch_party(check, AF_HAPPENS_RETURN, &local);

@@ -25,6 +25,8 @@ same "$data/recalling.lua" --fifo --crash 1 --timeouts 1
 is_short || same "$data/recalling.lua" --parties buyer=3 --crash 1 --timeouts 1
 same "$data/timers.lua" --timeouts any
 same "$data/unsent.lua" --crash 2 --drop 1
+same "$data/over_but.lua" --crash 1
+same "$data/over_but.lua" --crash 2 --fifo --lose 1
 same "$protocols/two_phase_commit.lua" --drop 1 --crash 1
 same "$protocols/two_phase_commit.lua" --lose 1
 same "$protocols/alternating_bit.lua" --fifo --drop 1 --duplicate 1

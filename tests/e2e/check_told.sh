@@ -121,7 +121,7 @@ expect_violation "no run ends" "$AFRUN" check round.lua
 
 # ---- Sizes. ----
 
-expect_output "                   3            198            533     18 " \
+expect_output "                   3            134            298     18 " \
     "$AFRUN" check "$ROOT/flows/protocols/two_phase_commit.lua" --parties participant=1..4 --crash 1
 check "a table has a row for each size" test "$(grep -c "exhaustive within --away 2: no violation" "$OUT")" -eq 4
 expect_violation "acceptor=2:" "$AFRUN" check "$ROOT/flows/protocols/paxos.lua" --parties acceptor=1..3,proposer=2 --arg quorum=1 --trace sizes.jsonl

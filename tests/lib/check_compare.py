@@ -83,7 +83,7 @@ def verdict(answer):
     # "no way left" is told of a whole set of states, of which a run into a deeper one may be shorter
     found = sorted((v["kind"], v["where"] or "", v["text"] if v["kind"] in WORDED else "",
                     v["length"] if v["kind"] not in ("doomed",) + LASSOS else 0) for v in answer["violations"])
-    return (found, sorted(end["text"] for end in answer["ends"]),
+    return (found, answer["armed"], sorted(end["text"] for end in answer["ends"]),
             sorted((place["line"], place["what"]) for place in answer["unreached"]))
 
 
