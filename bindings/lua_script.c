@@ -2,6 +2,7 @@
 #include "lua_script.h"
 
 #include "base/bounds.h"
+#include "code/bundle.h"
 #include "code/code.h"
 #include "base/failure.h"
 #include "json/json.h"
@@ -28,9 +29,13 @@ static void hash_source(const struct af_buf *source, char text[65])
 int af_script_hash_file(const char *path, char hash[65])
 {
     struct af_buf source = AF_BUF_EMPTY;
-    int result = af_code_read_path(path, path, &source, NULL);
+    struct af_code code = {NULL, 0, 0};
+    char *flow = af_bundle_open(path, &code, NULL);
+    int result = flow == NULL ? -1 : af_bundle_give(&code, flow, flow, &source, NULL);
     hash_source(&source, hash);
     af_buf_release(&source);
+    af_code_release(&code);
+    free(flow);
     return result;
 }
 
@@ -317,9 +322,53 @@ static int load(struct af_script *script, const char *path, struct af_failure *w
     return result;
 }
 
+static int read_bundle(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
+{
+    struct af_script_bundle *bundle = arg;
+    return af_bundle_give(&bundle->code, bundle->flow, path, out, why);
+}
+
+static void bundle_free(struct af_script_bundle *bundle)
+{
+    if (bundle == NULL)
+        return;
+    af_code_release(&bundle->code);
+    free(bundle->flow);
+    free(bundle);
+}
+
+struct af_script *af_script_load_bundle(const char *flow, const struct af_code *code,
+                                        struct af_failure *why)
+{
+    struct af_script_bundle *bundle = af_mem_zero(1, sizeof *bundle);
+    const struct af_script_source source = {read_bundle, bundle};
+    bundle->flow = af_mem_string(flow);
+    for (size_t i = 0; i < code->count; i++)
+        af_code_add(&bundle->code, code->files[i].path, code->files[i].bytes, code->files[i].len);
+    struct af_script *script = af_script_load_from(flow, &source, why);
+    if (script == NULL) {
+        bundle_free(bundle);
+        return NULL;
+    }
+    script->bundle = bundle; /* what it requires later comes from there, too */
+    if (script->flow == NULL)
+        af_failure_set(why, AF_FAILURE_USAGE, flow, "is no flow, and a bundle is of one");
+    else if (af_bundle_declares(code, script->flow->name, script->flow->version, why) == 0)
+        return script;
+    af_lua_free(script);
+    return NULL;
+}
+
 struct af_script *af_script_load(const char *path, struct af_failure *why)
 {
-    return af_script_load_from(path, NULL, why);
+    struct af_code code = {NULL, 0, 0};
+    char *flow = af_bundle_open(path, &code, why);
+    struct af_script *script = flow == NULL     ? NULL
+                               : code.count > 0 ? af_script_load_bundle(flow, &code, why)
+                                                : af_script_load_from(flow, NULL, why);
+    af_code_release(&code);
+    free(flow);
+    return script;
 }
 
 void af_script_source_ends(struct af_script *script)
@@ -414,6 +463,7 @@ void af_lua_free(struct af_script *script)
     af_plan_free(script);
     af_script_line_files_free(script);
     free_members(script);
+    bundle_free(script->bundle);
     free(script->task_id);
     free(script->waits_at);
     free(script->name);

@@ -18,6 +18,7 @@
 #define AF_LUA_SCRIPT_H
 
 #include "base/failure.h"
+#include "code/code.h"
 #include "lua_event.h"
 #include "lua_vm.h"
 #include "script/script.h"
@@ -53,10 +54,16 @@ struct af_plan_role {
     struct af_plan_state *states;
 };
 
+struct af_script_bundle { /* what a script was read from, if it was a bundle */
+    char *flow;
+    struct af_code code;
+};
+
 struct af_script {
     struct af_script_head head;
     struct af_vm *vm;
-    struct af_script_source source; /* its read is NULL: the file system */
+    struct af_script_source source;  /* its read is NULL: the file system */
+    struct af_script_bundle *bundle; /* or NULL */
     struct af_script_file file;
     char *name, *folder;
     enum af_phase phase;

@@ -200,6 +200,23 @@
 #define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it */
 #define AF_WORKER_DESCRIPTORS 16                   /* open in it */
 
+/* Bundles: what a node takes as one flow. Its files are as many as a worker's, with the manifest
+ * and its signature. */
+#define AF_BUNDLE_FILES_MAX (AF_WORKER_FILES_MAX - 2)
+#define AF_BUNDLE_BYTES_MAX (AF_WORKER_FILES_BYTES_MAX + (2u << 20)) /* of the tar */
+#define AF_BUNDLE_MANIFEST_BYTES_MAX (1u << 20)
+#define AF_BUNDLE_NAME_BYTES_MAX 100 /* of a file in it: what a header of ustar has room for */
+#define AF_BUNDLE_VERSION_MAX (INT64_C(1) << 53)
+#define AF_BUNDLE_GRANTS_MAX 100 /* that it wants, of a kind … */
+#define AF_BUNDLE_GRANT_BYTES_MAX 1024
+#define AF_CODE_WATCHED_MAX 1000 /* folders that are watched for changes of flows … */
+#define AF_CODE_LINKS_MAX 40     /* … links that a path goes by … */
+#define AF_CODE_LEVELS_MAX 8     /* … and folders within folders */
+
+/* What scrypt may take for the password of an author's key; minisign takes half of both. */
+#define AF_SIGN_OPERATIONS_MAX (UINT64_C(1) << 26)
+#define AF_SIGN_MEMORY_BYTES_MAX (UINT64_C(2) << 30)
+
 /* Files kept by a mock run. */
 #define AF_FILE_BYTES_MAX (INT64_C(1) << 30)
 

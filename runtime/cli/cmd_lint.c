@@ -7,7 +7,7 @@
 #include "base/progress.h"
 #include "cli/answer.h"
 #include "cli/paths.h"
-#include "code/code.h"
+#include "code/bundle.h"
 #include "json/json.h"
 #include "script/request.h"
 #include "script/script.h"
@@ -48,23 +48,14 @@ static const struct af_opts_command row = {
 /* ---- The request: the flow, and the texts of its files. ---- */
 
 struct files {
-    const char *folder;
-    size_t folder_len;
+    const char *flow; /* its own path */
     struct af_code code;
 };
 
 static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
 {
     struct files *files = arg;
-    size_t before = out->len;
-    const char *name = path;
-    if (strncmp(path, files->folder, files->folder_len) == 0 && path[files->folder_len] == '/')
-        name = path + files->folder_len + 1;
-    if (af_code_read_path(path, path, out, why) != 0)
-        return -1;
-    if (af_code_find(&files->code, name) == NULL)
-        af_code_add(&files->code, name, out->len == 0 ? "" : out->data + before, out->len - before);
-    return 0;
+    return af_bundle_give(&files->code, files->flow, path, out, why);
 }
 
 static void add_line(struct af_buf *out, struct af_flow_line line)
@@ -125,11 +116,20 @@ static void add_flow(struct af_buf *out, const struct af_flow *flow)
     af_buf_append_string(out, "]}");
 }
 
+/* Of a bundle its programs and manifest are left out. */
+static bool is_looked_at(const struct af_code *code, size_t i)
+{
+    const char *dot = strrchr(code->files[i].path, '.');
+    return i == 0 || (dot != NULL && strcmp(dot, ".lua") == 0);
+}
+
 static void add_files(struct af_buf *out, const struct af_code *code)
 {
     af_json_name(out, "files");
     af_json_open(out, '[');
     for (size_t i = 0; i < code->count; i++) {
+        if (!is_looked_at(code, i))
+            continue;
         af_json_open(out, '{');
         af_json_add_text(out, "name", code->files[i].path);
         af_json_name(out, "text");
@@ -140,15 +140,15 @@ static void add_files(struct af_buf *out, const struct af_code *code)
     af_buf_append_char(out, ']');
 }
 
-static char *look(const char *path, struct af_failure *why)
+/* *flow gets the path of its own file, for the caller to free. */
+static char *look(const char *path, char **flow, struct af_failure *why)
 {
-    const char *slash = strrchr(path, '/');
-    struct files files = {.folder = slash == NULL ? "." : path,
-                          .folder_len = slash == NULL ? 1 : (size_t)(slash - path)};
+    struct files files = {.flow = NULL};
     const struct af_script_source source = {read_file, &files};
     struct af_buf request = AF_BUF_EMPTY;
     char *answer = NULL;
-    struct af_script *script = af_script_load_from(path, &source, why);
+    files.flow = *flow = af_bundle_open(path, &files.code, why);
+    struct af_script *script = *flow == NULL ? NULL : af_script_load_from(*flow, &source, why);
     if (script != NULL && af_script_flow(script) == NULL)
         af_failure_set(why, AF_FAILURE_USAGE, path, "is a sequential script; lint is for flows");
     else if (script != NULL) {
@@ -201,17 +201,18 @@ static void tell(char **fields, const char *path, struct af_buf *json)
 static int lint_flow(const char *path, struct af_buf *json, struct af_failure *why)
 {
     struct af_request answer = {NULL, 0, 0};
-    char *text = look(path, why);
+    char *flow = NULL, *text = look(path, &flow, why);
     int found = -1;
     if (text != NULL && af_request_read(&answer, text, strlen(text))) {
         const struct af_request_field *list = af_request_list(&answer, "findings");
         size_t count = list == NULL ? 0 : list->item_count;
         found = (int)(count / FIELDS);
         for (size_t i = 0; i + FIELDS <= count; i += FIELDS)
-            tell(list->items + i, path, json);
+            tell(list->items + i, flow, json);
     }
     af_request_release(&answer);
     free(text);
+    free(flow);
     return found;
 }
 

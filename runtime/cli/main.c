@@ -7,6 +7,7 @@
 #include "cli/answer.h"
 #include "cli/paths.h"
 #include "cli/reference.h"
+#include "code/bundle.h"
 #include "json/json.h"
 #include "script/tool.h"
 #include "worker/child.h"
@@ -23,9 +24,9 @@
 #include <unistd.h>
 
 static const struct af_command *const commands[] = {
-    &af_cmd_run,   &af_cmd_check,  &af_cmd_new,    &af_cmd_lint, &af_cmd_test,
-    &af_cmd_chart, &af_cmd_replay, &af_cmd_serve,  &af_cmd_node, &af_cmd_ctl,
-    &af_cmd_token, &af_cmd_store,  &af_cmd_restore};
+    &af_cmd_run,  &af_cmd_check, &af_cmd_new,    &af_cmd_lint,   &af_cmd_bundle,
+    &af_cmd_test, &af_cmd_chart, &af_cmd_replay, &af_cmd_serve,  &af_cmd_node,
+    &af_cmd_ctl,  &af_cmd_token, &af_cmd_store,  &af_cmd_restore};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -187,7 +188,7 @@ static int run_global(int argc, char **argv, struct af_failure *why)
 
 static bool is_file_name(const char *word)
 {
-    return strchr(word, '.') != NULL || strchr(word, '/') != NULL;
+    return strchr(word, '.') != NULL || strchr(word, '/') != NULL || af_bundle_is(word);
 }
 
 static int refuse_word(const char *word, struct af_failure *why)

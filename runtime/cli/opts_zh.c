@@ -20,6 +20,35 @@ static const struct {
     {"Limits", "限额"},
     {"For real", "真实运行"},
     {"Grants", "授权"},
+    {"What it asks of a node", "它向节点要求什么"},
+    {"where it goes (default: NAME.afb, of the flow's name)",
+     "写到哪里（缺省：NAME.afb，取流程文件的名字）"},
+    {"put this file in as well, as a program; may be repeated",
+     "把这个文件作为程序一并放入；可重复给出"},
+    {"sign it with this secret key (a file, of minisign -G)",
+     "用此私钥签名（minisign -G 生成的文件）"},
+    {"the least version that a node may take after this one (default: any)",
+     "节点在此版本之后可以接受的最低版本（缺省：任意）"},
+    {"the least afrun that may run it (default: this one)",
+     "可以运行它的最低 afrun 版本（缺省：当前版本）"},
+    {"it reads files below DIR", "它读取 DIR 之下的文件"},
+    {"it writes files below DIR", "它写入 DIR 之下的文件"},
+    {"it downloads from HOST", "它从 HOST 下载"},
+    {"it runs PROGRAM", "它运行 PROGRAM"},
+    {"a flow and its modules as one thing that nodes take whole",
+     "把流程及其模块打成一个整体，由节点整体接受"},
+    {"Loads the flow, finds the modules that it requires, and makes NAME.afb (a tar) or a folder, "
+     "with manifest.json: its name and version, each file with size and SHA-256, and what it asks "
+     "of a node. The same files and options give the same bytes. A node takes it in its flows "
+     "folder, all of it or nothing; run, check and lint take it in place of a flow. With --sign it "
+     "has manifest.json.minisig, which is what counts on a node with --trust.",
+     "加载流程，找出它 require 的模块，生成 NAME.afb（tar）或文件夹，其中 manifest.json "
+     "记有名字与版本、每个文件的大小和 "
+     "SHA-256、以及它向节点要求什么。同样的文件和选项得到同样的字节。"
+     "放进节点的流程文件夹后，节点要么整体接受，要么完全不接受；run、check 和 lint "
+     "可以用它代替流程。加上 --sign 会有 manifest.json.minisig，在带 --trust 的节点上以它为准。"},
+    {"The flow may be a bundle itself, which is then made anew, and signed.",
+     "流程本身也可以是一个包：那就重新打包并签名。"},
     {"Service", "服务"},
     {"Callers", "调用者"},
     {"Tasks", "任务"},

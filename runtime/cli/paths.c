@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *flow_path = "";
@@ -21,6 +22,13 @@ static void mend(void *out, const char *text, uint64_t len)
 
 void af_paths_beside(const char *flow)
 {
+    static struct af_buf bundle = AF_BUF_EMPTY;
+    struct stat info;
+    if (stat(flow, &info) == 0 && S_ISDIR(info.st_mode)) {
+        af_buf_clear(&bundle);
+        af_buf_printf(&bundle, "%s%s", flow, flow[strlen(flow) - 1] == '/' ? "" : "/");
+        flow = af_buf_text(&bundle);
+    }
     const char *slash = strrchr(flow, '/');
     flow_path = flow;
     af_log_set_mend(mend);

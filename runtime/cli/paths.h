@@ -14,7 +14,8 @@
 struct af_failure;
 
 /* The flow that the command is about: a name without a folder, followed by a line (`ask.lua:3`), is
- * meant to be beside it if there is such a file. Borrowed. */
+ * meant to be beside it, or in it where it is a bundle's folder, if there is such a file. Borrowed.
+ */
 void af_paths_beside(const char *flow);
 
 /* Appends text with such names as paths; or writes it, control characters as escapes. */

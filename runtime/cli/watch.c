@@ -85,7 +85,7 @@ static int add_folders(int inotify, const char *path, struct af_failure *why)
     return result;
 }
 
-/* Reads what has happened; whether a Lua file is among it. */
+/* Reads what has happened; whether a Lua file, or a bundle, is among it. */
 static bool read_events(int inotify)
 {
     _Alignas(struct inotify_event) char events[4096];
@@ -95,7 +95,8 @@ static bool read_events(int inotify)
         for (char *at = events; at < events + len;) {
             const struct inotify_event *event = (const struct inotify_event *)at;
             const char *dot = event->len == 0 ? NULL : strrchr(event->name, '.');
-            found = found || (dot != NULL && strcmp(dot, ".lua") == 0 && event->name[0] != '.');
+            found = found || (dot != NULL && event->name[0] != '.' &&
+                              (strcmp(dot, ".lua") == 0 || strcmp(dot, ".afb") == 0));
             at += sizeof *event + event->len;
         }
     return found;

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void af_code_add(struct af_code *code, const char *path, const void *bytes, size_t len)
@@ -77,19 +79,34 @@ static int cannot_read(const char *name, int code, struct af_failure *why)
     return af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be read: %s", strerror(code));
 }
 
-int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why)
+int af_code_read_bounded(int fd, const char *name, size_t max, struct af_buf *out,
+                         struct af_failure *why)
 {
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0)
         return cannot_read(name, errno, why);
     if (!S_ISREG(info.st_mode))
         return af_failure_set(why, AF_FAILURE_USAGE, name, "is not a file");
-    if (af_io_read_all(fd, out, AF_SCRIPT_FILE_BYTES_MAX))
+    if (af_io_read_all(fd, out, max))
         return 0;
     if (errno != EFBIG)
         return cannot_read(name, errno, why);
-    return af_failure_set(why, AF_FAILURE_USAGE, name,
-                          "is larger than 4 MiB, too large for a script");
+    if (max == AF_SCRIPT_FILE_BYTES_MAX)
+        return af_failure_set(why, AF_FAILURE_USAGE, name,
+                              "is larger than 4 MiB, too large for a script");
+    return af_failure_set(why, AF_FAILURE_USAGE, name, "is larger than %zu bytes", max);
+}
+
+int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why)
+{
+    return af_code_read_bounded(fd, name, AF_SCRIPT_FILE_BYTES_MAX, out, why);
+}
+
+int af_code_open_below(int folder, const char *path)
+{
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
 }
 
 /* From its words, for it may have come from another process. */
@@ -103,6 +120,11 @@ bool af_code_is_missing(const struct af_failure *why)
             return true;
     }
     return false;
+}
+
+int af_code_miss(const char *name, struct af_failure *why)
+{
+    return cannot_read(name, ENOENT, why);
 }
 
 /* Standard input can be read once, and a flow is loaded more often: for each run, each worker. */

@@ -1,5 +1,6 @@
 /* code.h: the files of a flow as they are run: its own and the modules that it requires, so that
- * what a party runs can be kept with it, and told from what stands in the folder now. */
+ * what a party runs can be kept with it, and told from what stands in the folder now. Of a bundle
+ * (code/bundle.h) all of its files, with the manifest. */
 #ifndef AF_CODE_H
 #define AF_CODE_H
 
@@ -40,7 +41,16 @@ int af_code_read_path(const char *path, const char *name, struct af_buf *out,
  * file, or cannot be read. */
 int af_code_read_file(int fd, const char *name, struct af_buf *out, struct af_failure *why);
 
+/* The same of at most so many bytes. */
+int af_code_read_bounded(int fd, const char *name, size_t max, struct af_buf *out,
+                         struct af_failure *why);
+
+/* Opens a file below a folder, to read it, so that no link leads out of there; -1 with errno set.
+ */
+int af_code_open_below(int folder, const char *path);
+
 /* Whether that is why a file could not be read: it does not exist. */
 bool af_code_is_missing(const struct af_failure *why);
+int af_code_miss(const char *name, struct af_failure *why); /* says so of a file; -1 */
 
 #endif

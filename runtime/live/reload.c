@@ -8,6 +8,8 @@
 #include "base/bounds.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "code/bundle.h"
+#include "code/watch.h"
 #include "run/about.h"
 #include "party/reload.h"
 #include "party/migrate.h"
@@ -18,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -28,7 +29,8 @@ struct af_live_reload {
     struct af_live *live;
     int signals, files;
     struct af_timer *timer;
-    struct af_code refused; /* that was told of */
+    struct af_code refused; /* that was told of; empty: nothing of it could be read, but … */
+    char unread[65];        /* … its stamp */
     /* Of a trial: */
     struct af_script *script;
     struct af_code code;
@@ -45,39 +47,27 @@ struct af_live_reload {
 /* ---- Loading. ---- */
 
 struct loader {
-    const char *path; /* of the flow's file */
+    const char *flow; /* the path of its own file */
     struct af_code *code;
 };
 
-/* From the code, else from the folder, which the code then has. */
 static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
 {
     struct loader *loader = arg;
-    const char *slash = strrchr(loader->path, '/');
-    size_t folder = slash == NULL ? 0 : (size_t)(slash - loader->path) + 1;
-    const char *name = path;
-    if (strncmp(path, loader->path, folder) == 0)
-        name += folder;
-    if (strncmp(name, "./", 2) == 0)
-        name += 2;
-    const struct af_code_file *file = af_code_find(loader->code, name);
-    if (file != NULL) {
-        af_buf_append(out, file->bytes, file->len);
-        return 0;
-    }
-    if (af_code_read_path(path, path, out, why) != 0)
-        return -1;
-    af_code_add(loader->code, name, out->len == 0 ? "" : out->data, out->len);
-    return 0;
+    return af_bundle_give(loader->code, loader->flow, path, out, why);
 }
 
 struct af_script *af_live_load(const char *path, struct af_code *code, struct af_failure *why)
 {
-    struct loader loader = {path, code};
+    char *flow = af_bundle_open(path, code, why);
+    struct loader loader = {flow, code};
     struct af_script_source source = {read_file, &loader};
-    struct af_script *script = af_script_load_from(path, &source, why);
-    if (script != NULL)
+    struct af_script *script = NULL;
+    if (flow != NULL && af_bundle_is_code(code))
+        script = af_script_load_bundle(flow, code, why);
+    else if (flow != NULL && (script = af_script_load_from(flow, &source, why)) != NULL)
         af_script_source_ends(script); /* what is required later is read where it is */
+    free(flow);
     return script;
 }
 
@@ -210,13 +200,15 @@ static void end_trial(struct af_live_reload *reload)
 }
 
 /* From the flow that runs to the one in the file; is_over once `why` or `result` is known. */
-static void try_file(struct af_live_reload *reload, const struct af_flow *old, bool held)
+static void try_file(struct af_live_reload *reload, const struct af_code *code,
+                     const struct af_flow *old, bool held)
 {
     struct af_reload_rules rules = {.mends = held};
     struct af_failure *why = &reload->why;
     if (read_both(reload, why) != 0 ||
         af_reload_compare(old, af_script_flow(reload->script), af_script_file(reload->script)->name,
                           &rules, why) != 0 ||
+        af_bundle_may_follow(code, af_script_flow(reload->script)->version, why) != 0 ||
         migrate(reload, old, why) != 0)
         reload->is_over = true;
 }
@@ -239,6 +231,7 @@ static void tell_refusal(struct af_live_reload *reload)
     af_code_release(&reload->refused);
     reload->refused = reload->code;
     reload->code = (struct af_code){NULL, 0, 0};
+    af_code_stamp(live->options->path, reload->unread);
 }
 
 /* ---- At a start. ---- */
@@ -261,7 +254,7 @@ int af_live_reload_start(struct af_live *live, struct af_failure *why)
         af_code_release(&kept);
         return -1;
     }
-    try_file(reload, af_script_flow(old), live->kept->held != NULL);
+    try_file(reload, &kept, af_script_flow(old), live->kept->held != NULL);
     while (!reload->is_over && af_loop_step(live->loop))
         ;
     if (keep_trial(reload) == 0) {
@@ -279,14 +272,6 @@ int af_live_reload_start(struct af_live *live, struct af_failure *why)
 }
 
 /* ---- While it runs. ---- */
-
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL   ? af_mem_string(".")
-           : slash == path ? af_mem_string("/")
-                           : af_mem_copy(path, (size_t)(slash - path));
-}
 
 static void look_after(struct af_live_reload *reload, int64_t delay_ns);
 
@@ -327,22 +312,27 @@ static void conclude(void *arg)
     end_trial(reload);
 }
 
+/* Whether what stands there was told of already. */
+static bool was_refused(const struct af_live_reload *reload)
+{
+    char stamp[65];
+    if (reload->refused.count > 0)
+        return af_bundle_is_current(&reload->refused, reload->live->options->path, true);
+    af_code_stamp(reload->live->options->path, stamp);
+    return strcmp(stamp, reload->unread) == 0;
+}
+
 static void look(void *arg)
 {
     struct af_live_reload *reload = arg;
     struct af_live *live = reload->live;
-    char *folder = folder_of(live->options->path);
     reload->timer = NULL;
     if (reload->runs) { /* a trial is under way */
         look_after(reload, settle_ns);
-        free(folder);
         return;
     }
-    bool news = live->run != NULL && !live->ended &&
-                !af_code_is_current(&live->code, folder, NULL) &&
-                (reload->refused.count == 0 || !af_code_is_current(&reload->refused, folder, NULL));
-    free(folder);
-    if (!news)
+    if (live->run == NULL || live->ended ||
+        af_bundle_is_current(&live->code, live->options->path, true) || was_refused(reload))
         return;
     af_party_run_pause(live->run, true);
     if (!af_party_run_is_quiet(live->run)) { /* never in the middle of a handler */
@@ -350,7 +340,7 @@ static void look(void *arg)
         return;
     }
     reload->runs = true;
-    try_file(reload, live->flow, af_party_held(af_party_run_party(live->run)) != NULL);
+    try_file(reload, &live->code, live->flow, af_party_held(af_party_run_party(live->run)) != NULL);
     if (reload->is_over && reload->why.kind != AF_FAILURE_NONE)
         conclude(reload);
 }
@@ -366,13 +356,55 @@ void af_live_reload_look(struct af_live *live)
     look_after(live->reload, 0);
 }
 
+static int watch_files(struct af_live_reload *reload, struct af_failure *why);
+
 static void drain(void *arg)
 {
     struct af_live_reload *reload = arg;
+    struct af_failure why = AF_FAILURE_INIT;
     char bytes[4096];
     while (read(reload->files, bytes, sizeof bytes) > 0)
         ;
+    if (watch_files(reload, &why) != 0) /* what was watched is so still */
+        af_live_tell(reload->live, "%s: %s", why.what, why.why);
     look_after(reload, settle_ns);
+}
+
+/* The folder of the flow and those of its modules; a bundle with all that is in it. */
+static int add_files(struct af_live *live, int fd)
+{
+    const char *path = live->options->path, *slash = strrchr(path, '/');
+    struct af_buf file = AF_BUF_EMPTY;
+    if (af_bundle_is(path))
+        return af_code_watch_tree(fd, path);
+    for (size_t i = 0; i < live->code.count; i++) {
+        af_buf_clear(&file);
+        af_buf_append(&file, path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
+        af_buf_append_string(&file, live->code.files[i].path);
+        af_code_watch_path(fd, af_buf_text(&file));
+    }
+    af_buf_release(&file);
+    return af_code_watch_path(fd, path);
+}
+
+/* Anew, for what stands there now. */
+static int watch_files(struct af_live_reload *reload, struct af_failure *why)
+{
+    struct af_loop *loop = reload->live->loop;
+    int fd = af_code_watch_open();
+    if (fd < 0 || add_files(reload->live, fd) != 0) {
+        af_failure_set(why, AF_FAILURE_USAGE, reload->live->options->path, "cannot be watched: %s",
+                       strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (reload->files >= 0) {
+        af_loop_unwatch(loop, reload->files);
+        close(reload->files);
+    }
+    reload->files = fd;
+    return af_loop_watch(loop, fd, false, drain, reload, why);
 }
 
 static void signalled(void *arg)
@@ -400,19 +432,14 @@ void af_live_reload_expect(void)
 int af_live_reload_open(struct af_live *live, struct af_failure *why)
 {
     struct af_live_reload *reload = live->reload = af_mem_zero(1, sizeof *reload);
-    char *folder = folder_of(live->options->path);
     sigset_t set = hangup();
     reload->live = live;
+    reload->files = -1;
     reload->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    reload->files = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    bool ok = reload->signals >= 0 && reload->files >= 0 &&
-              inotify_add_watch(reload->files, folder, IN_CLOSE_WRITE | IN_MOVED_TO) >= 0;
-    int code = errno;
-    free(folder);
-    if (!ok)
-        return af_failure_set(why, AF_FAILURE_USAGE, live->options->path, "cannot be watched: %s",
-                              strerror(code));
-    if (af_loop_watch(live->loop, reload->files, false, drain, reload, why) != 0)
+    if (reload->signals < 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "SIGHUP", "cannot be awaited: %s",
+                              strerror(errno));
+    if (watch_files(reload, why) != 0)
         return -1;
     return af_loop_watch(live->loop, reload->signals, false, signalled, reload, why);
 }

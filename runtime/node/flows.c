@@ -5,6 +5,10 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "code/bundle.h"
+#include "code/watch.h"
+#include "json/json.h"
+#include "script/grants.h"
 #include "worker/host.h"
 
 #include <stdio.h>
@@ -27,20 +31,130 @@ static bool is_name(const char *file)
            strlen(file) < 200;
 }
 
-static char *path_of(const struct af_node *node, const char *file)
+static bool ends_with(const char *text, const char *end)
 {
-    struct af_buf path = AF_BUF_EMPTY;
-    af_buf_printf(&path, "%s/%s", node->options->flows, file);
-    return af_buf_take(&path);
+    size_t len = strlen(text), end_len = strlen(end);
+    return len > end_len && strcmp(text + len - end_len, end) == 0;
 }
 
 char *af_node_flow_file(const char *name)
 {
     struct af_buf file = AF_BUF_EMPTY;
     size_t len = strlen(name);
-    bool has = len > 4 && strcmp(name + len - 4, ".lua") == 0;
-    af_buf_printf(&file, "%s%s", name, has ? "" : ".lua");
+    if (ends_with(name, AF_BUNDLE_SUFFIX))
+        len -= strlen(AF_BUNDLE_SUFFIX);
+    af_buf_append(&file, name, len);
+    if (!ends_with(name, ".lua"))
+        af_buf_append_string(&file, ".lua");
     return af_buf_take(&file);
+}
+
+/* The three that may stand for it: a folder, an archive, a file. */
+enum { FORMS = 3 };
+static char *form_of(const struct af_node *node, const char *file, int form)
+{
+    static const char *const ends[FORMS] = {"", AF_BUNDLE_SUFFIX, ".lua"};
+    struct af_buf path = AF_BUF_EMPTY;
+    size_t len = strlen(file);
+    af_buf_printf(&path, "%s/", node->options->flows);
+    af_buf_append(&path, file, ends_with(file, ".lua") ? len - strlen(".lua") : len);
+    af_buf_append_string(&path, ends[form]);
+    return af_buf_take(&path);
+}
+
+static bool is_there(const char *path, int form)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return false;
+    return form == 0 ? S_ISDIR(info.st_mode) && af_bundle_is(path) : S_ISREG(info.st_mode);
+}
+
+char *af_node_flow_standing(const struct af_node *node, const char *file, struct af_failure *why)
+{
+    char *found = NULL;
+    for (int form = 0; form < FORMS; form++) {
+        char *path = form_of(node, file, form);
+        if (!is_there(path, form)) {
+            free(path);
+        } else if (found == NULL) {
+            found = path;
+        } else {
+            af_failure_set(why, AF_FAILURE_USAGE, file, "stands there twice, as %s and as %s",
+                           strrchr(found, '/') + 1, strrchr(path, '/') + 1);
+            free(path);
+            free(found);
+            return NULL;
+        }
+    }
+    if (found == NULL)
+        af_failure_set(why, AF_FAILURE_USAGE, file, "no such flow in %s", node->options->flows);
+    return found;
+}
+
+void af_node_flow_stamp(const struct af_node *node, const char *file,
+                        char stamp[AF_NODE_STAMP_BYTES])
+{
+    for (int form = 0; form < FORMS; form++) {
+        char *path = form_of(node, file, form);
+        af_code_stamp(path, stamp + 64 * form);
+        free(path);
+    }
+}
+
+/* ---- Bundles. ---- */
+
+int af_node_flow_may_follow(const struct af_node_flow *flow, struct af_failure *why)
+{
+    char hash[65];
+    struct af_code newest = {NULL, 0, 0};
+    struct af_store *store = flow->node->store;
+    int result = 0;
+    if (af_store_code_before(store, flow->file, INT64_MAX, hash, NULL) == 0 &&
+        af_store_read_code(store, hash, &newest, NULL) == 0)
+        result = af_bundle_may_follow(&newest, af_worker_flow(flow->worker)->version, why);
+    af_code_release(&newest);
+    return result;
+}
+
+/* Notes what a bundle asks for, and tells what of it is not granted here. */
+static void note_wants(struct af_node_flow *flow)
+{
+    struct af_manifest manifest = {.name = NULL};
+    struct af_buf wants = AF_BUF_EMPTY;
+    const struct af_code_file *file = af_code_find(&flow->code, AF_MANIFEST_NAME);
+    if (file == NULL || af_manifest_read(&manifest, file->bytes, file->len, NULL) != 0) {
+        af_manifest_release(&manifest);
+        return;
+    }
+    af_json_open(&wants, '[');
+    for (int grant = 0; grant < AF_MANIFEST_GRANTS; grant++) {
+        const char *word = af_manifest_grant_word((enum af_manifest_grant)grant);
+        for (size_t i = 0; i < manifest.grants[grant].count; i++) {
+            const char *what = manifest.grants[grant].items[i];
+            bool granted = af_grants_has(&flow->node->options->grants, word, what);
+            af_json_open(&wants, '{');
+            af_json_add_text(&wants, "grant", word);
+            af_json_add_text(&wants, "what", what);
+            af_buf_append_string(&wants, granted ? ",\"granted\":true}" : ",\"granted\":false}");
+            if (!granted && !flow->kept)
+                af_log(AF_LOG_WARNING, "%s: wants --allow-%s %s, which this node does not grant",
+                       flow->file, word, what);
+        }
+    }
+    af_buf_append_char(&wants, ']');
+    free(flow->wants);
+    flow->wants = af_buf_take(&wants);
+    af_manifest_release(&manifest);
+}
+
+/* What is loaded is the flow of its manifest, and may run here. */
+static int check_loaded(struct af_node_flow *flow, struct af_failure *why)
+{
+    const struct af_flow *of = af_worker_flow(flow->worker);
+    if (af_bundle_declares(&flow->code, of->name, of->version, why) != 0)
+        return -1;
+    return flow->kept ? 0 : af_node_flow_may_follow(flow, why);
 }
 
 /* ---- What a worker tells. ---- */
@@ -51,13 +165,18 @@ static void loaded(void *arg, struct af_worker *worker, const struct af_failure 
 {
     struct af_node_flow *flow = arg;
     struct af_node *node = flow->node;
-    flow->loaded = why == NULL;
-    if (worker != NULL && !flow->kept) { /* of one that cannot be loaded, what was read of it */
-        af_code_release(&flow->code);
+    struct af_failure own = AF_FAILURE_INIT;
+    if (worker != NULL && !flow->kept && !flow->bundle) {
+        af_code_release(&flow->code); /* of one that cannot be loaded, what was read of it */
         af_worker_code(worker, &flow->code);
     }
-    if (why == NULL)
+    if (why == NULL && check_loaded(flow, &own) != 0)
+        why = &own;
+    flow->loaded = why == NULL;
+    if (why == NULL) {
         af_code_hash(&flow->code, flow->hash);
+        note_wants(flow);
+    }
     /* a process that died is no mistake in the file, unless it dies each time */
     if (why != NULL && why->kind != AF_FAILURE_USAGE && ++flow->tries < LOAD_TRIES) {
         flow->again = af_timer_start(node->loop, load_again_ns, load_again, flow);
@@ -98,7 +217,7 @@ static struct af_worker *start(struct af_node_flow *flow, struct af_failure *why
 {
     struct af_worker_spec spec = {.loop = flow->node->loop,
                                   .path = flow->path,
-                                  .code = flow->kept ? &flow->code : NULL,
+                                  .code = flow->kept || flow->bundle ? &flow->code : NULL,
                                   .trust = &flow->node->options->trust,
                                   .no_jail = flow->node->options->no_jail,
                                   .hang_ns = flow->node->options->hang_ns,
@@ -127,6 +246,7 @@ static void flow_release(struct af_node_flow *flow)
     af_worker_free(flow->worker);
     free(flow->file);
     free(flow->path);
+    free(flow->wants);
     af_code_release(&flow->code);
     free(flow);
 }
@@ -140,26 +260,43 @@ static void flow_free(struct af_node_flow *flow)
     flow_release(flow);
 }
 
+/* Finds what it runs: the store's code, which it has then; what is in the folder, whole. */
+static int find_code(struct af_node_flow *flow, struct af_failure *why)
+{
+    struct af_node *node = flow->node;
+    char *standing = NULL;
+    if (flow->kept) {
+        standing = form_of(node, flow->file, af_bundle_is_code(&flow->code) ? 0 : FORMS - 1);
+    } else {
+        standing = af_node_flow_standing(node, flow->file, why);
+        if (standing == NULL)
+            return -1;
+        if (af_bundle_is(standing) &&
+            af_bundle_read(standing, &node->options->trust, &flow->code, why) != 0) {
+            free(standing);
+            return -1;
+        }
+    }
+    flow->bundle = af_bundle_is_code(&flow->code);
+    flow->path =
+        flow->bundle ? af_bundle_open(standing, &flow->code, why) : af_mem_string(standing);
+    free(standing);
+    return 0;
+}
+
 /* The code is the flow's from here on; empty: what is in the folder. */
 static struct af_node_flow *flow_new(struct af_node *node, const char *file, struct af_code code,
                                      struct af_failure *why)
 {
-    struct stat info;
     struct af_node_flow *flow = af_mem_zero(1, sizeof *flow);
     flow->node = node;
     flow->file = af_mem_string(file);
-    flow->path = path_of(node, file);
     flow->code = code;
     flow->kept = code.count > 0;
     flow->next = node->flows;
     node->flows = flow;
-    if (!flow->kept && (lstat(flow->path, &info) != 0 || !S_ISREG(info.st_mode))) {
-        af_failure_set(why, AF_FAILURE_USAGE, file, "no such flow in %s", node->options->flows);
-    } else {
-        flow->worker = start(flow, why);
-        if (flow->worker != NULL)
-            return flow;
-    }
+    if (find_code(flow, why) == 0 && (flow->worker = start(flow, why)) != NULL)
+        return flow;
     flow_free(flow);
     return NULL;
 }
@@ -167,8 +304,12 @@ static struct af_node_flow *flow_new(struct af_node *node, const char *file, str
 /* It was found signed when it was loaded: another signature is no other code. */
 bool af_node_flow_is_current(const struct af_node_flow *flow)
 {
-    return flow->loaded &&
-           af_code_is_current(&flow->code, flow->node->options->flows, AF_TRUST_SUFFIX);
+    if (!flow->loaded)
+        return false;
+    char *standing = af_node_flow_standing(flow->node, flow->file, NULL);
+    bool current = standing != NULL && af_bundle_is_current(&flow->code, standing, false);
+    free(standing);
+    return current;
 }
 
 /* One that is being loaded from the folder is current as well. */

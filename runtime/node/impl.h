@@ -36,11 +36,13 @@ struct af_worker;
 struct af_node_flow {
     struct af_node_flow *next;
     struct af_node *node;
-    char *file; /* in the flows folder */
-    char *path;
+    char *file;  /* NAME.lua, whether that stands in the flows folder or a bundle NAME, NAME.afb */
+    char *path;  /* of the flow's own file; in a bundle, as if that were a folder */
+    char *wants; /* of a bundle: the grants that it asks for, as a JSON list; or NULL */
     struct af_code code; /* what it runs; where it comes from the folder, once it is loaded */
     char hash[65];       /* of that; "" before */
     bool kept;           /* its code comes from the store */
+    bool bundle;         /* its code is a bundle's, and was read whole before it was loaded */
     struct af_worker *worker;
     bool loaded;
     struct af_failure why; /* that it cannot be loaded */
@@ -118,8 +120,20 @@ struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *file,
 struct af_node_flow *af_node_flow_hold_kept(struct af_node *node, const char *file,
                                             const char *hash, struct af_failure *why);
 
-/* "fed_avg" → "fed_avg.lua"; the caller frees it. */
+/* "fed_avg", "fed_avg.afb" → "fed_avg.lua"; the caller frees it. */
 char *af_node_flow_file(const char *name);
+
+/* What stands in the folder for a flow's file: the path of it, or of a bundle, which the caller
+ * frees. NULL with *why filled: nothing does, or more than one. */
+char *af_node_flow_standing(const struct af_node *node, const char *file, struct af_failure *why);
+
+/* What tells all that might stand there from what does another time. */
+#define AF_NODE_STAMP_BYTES 193
+void af_node_flow_stamp(const struct af_node *node, const char *file,
+                        char stamp[AF_NODE_STAMP_BYTES]);
+
+/* Whether it may run where the newest version that is kept here has run. */
+int af_node_flow_may_follow(const struct af_node_flow *flow, struct af_failure *why);
 
 /* Whether it is what stands in the folder. */
 bool af_node_flow_is_current(const struct af_node_flow *flow);
@@ -224,9 +238,10 @@ void af_node_watch_look(struct af_node *node); /* now */
 void af_node_watch_ask(struct af_node *node);  /* now, and even where nobody watches */
 
 /* A reload was refused, or (why NULL) made: for status, and so that it is not tried again before
- * the file changes. code: what was refused. */
+ * the file changes. code: what was refused; busy: the party whose handler was why, so that it is
+ * tried again once that has ended; both may be NULL. */
 void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
-                        const struct af_failure *why);
+                        const struct af_node_party *busy, const struct af_failure *why);
 
 /* The same for a version that ran and from which the operator went back; and whether it stands in
  * the folder still. */

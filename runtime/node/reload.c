@@ -67,7 +67,8 @@ struct af_node_reload {
     struct trial *trials;
     int64_t until_ns;
     struct af_timer *timer;
-    bool tells; /* what became of it is told already */
+    const struct af_node_party *busy; /* whose handler refused it, or NULL */
+    bool tells;                       /* what became of it is told already */
 };
 
 /* ---- Parties. ---- */
@@ -137,7 +138,7 @@ static void tell(struct af_node_reload *reload, const char *json, const struct a
     reload->tells = true;
     if (!reload->how.dry_run && !reload->how.back && first_of(reload->node, reload->file) != NULL)
         af_node_watch_note(reload->node, reload->file,
-                           reload->flow == NULL ? NULL : &reload->flow->code, why);
+                           reload->flow == NULL ? NULL : &reload->flow->code, reload->busy, why);
     for (size_t i = 0; i < reload->reloader_count; i++)
         reload->reloaders[i].done(reload->reloaders[i].arg, json, why);
     af_loop_post(reload->node->loop, dispose, reload); /* we may stand in a call of its worker */
@@ -458,6 +459,7 @@ static void look(void *arg)
         reload->timer = af_timer_start(reload->node->loop, look_ns, look, reload);
     } else {
         struct af_buf text = AF_BUF_EMPTY;
+        reload->busy = busy->party;
         if (busy->party->run != NULL)
             af_party_run_describe(busy->party->run, &text);
         af_buf_append_string(&text,
@@ -512,7 +514,7 @@ static int compare_flows(struct af_node_reload *reload, struct af_failure *why)
             af_reload_compare(af_worker_flow(flow->worker), new, reload->file, &rules, why) != 0)
             return -1;
     }
-    return 0;
+    return rules.back ? af_node_flow_may_follow(reload->flow, why) : 0;
 }
 
 static void begin(void *arg)

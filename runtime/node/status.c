@@ -135,6 +135,10 @@ static void describe(const struct af_node_party *party, bool data, struct af_buf
         describe_resting(party, out);
     if (party->kept.status == AF_PARTY_DONE && party->kept.result != NULL)
         describe_result(party->kept.result, data, out);
+    if (party->flow != NULL && party->flow->wants != NULL) {
+        af_json_name(out, "wants");
+        af_buf_append_string(out, party->flow->wants);
+    }
     if (party->flow != NULL && party->flow->worker != NULL) {
         af_json_add_integer(out, "worker", af_worker_pid(party->flow->worker));
         af_json_add_integer(out, "worker_restarts",

@@ -7,28 +7,34 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "code/bundle.h"
+#include "code/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 /* An editor writes several times; a copy of several files takes a while. */
 static const int64_t settle_ns = 200 * AF_MS_NS, handlers_ns = 10 * AF_S_NS;
+static const int64_t settled_ns = 2 * AF_S_NS; /* … but no longer, where it never ends */
 
 struct refusal {
     struct refusal *next;
     char *file, *why;
     int64_t at_s;
-    struct af_code code; /* that was refused */
-    bool left;           /* it ran, and the operator went back from it */
+    struct af_code code;             /* that was refused; empty: nothing could be read, but … */
+    char stamp[AF_NODE_STAMP_BYTES]; /* … what stands there */
+    bool left;                       /* it ran, and the operator went back from it */
+    char *busy;                      /* the task whose handler refused it, or NULL … */
+    int64_t busy_ns;                 /* … which was there since */
 };
 
 struct af_node_watch {
     bool asked; /* by the operator, where nobody watches */
     int fd;
     struct af_timer *timer;
+    int64_t first_ns; /* what the timer waits for began, or 0 */
     struct refusal *refusals;
 };
 
@@ -38,6 +44,7 @@ static void refusal_free(struct refusal *refusal)
 {
     free(refusal->file);
     free(refusal->why);
+    free(refusal->busy);
     af_code_release(&refusal->code);
     free(refusal);
 }
@@ -59,19 +66,8 @@ static void forget(struct af_node *node, const char *file)
     refusal_free(refusal);
 }
 
-/* What a flow consists of of which nothing could be read, as far as it matters: its file. */
-static void read_file(const struct af_node *node, const char *file, struct af_code *code)
-{
-    struct af_buf path = AF_BUF_EMPTY, bytes = AF_BUF_EMPTY;
-    af_buf_printf(&path, "%s/%s", node->options->flows, file);
-    if (af_code_read_path(af_buf_text(&path), file, &bytes, NULL) == 0)
-        af_code_add(code, file, bytes.len == 0 ? "" : bytes.data, bytes.len);
-    af_buf_release(&path);
-    af_buf_release(&bytes);
-}
-
 void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
-                        const struct af_failure *why)
+                        const struct af_node_party *busy, const struct af_failure *why)
 {
     struct af_buf text = AF_BUF_EMPTY;
     if (node->watch == NULL)
@@ -86,8 +82,11 @@ void af_node_watch_note(struct af_node *node, const char *file, const struct af_
     refusal->at_s = af_loop_wall_ns(node->loop) / AF_S_NS;
     for (size_t i = 0; code != NULL && i < code->count; i++)
         af_code_add(&refusal->code, code->files[i].path, code->files[i].bytes, code->files[i].len);
-    if (refusal->code.count == 0)
-        read_file(node, file, &refusal->code);
+    af_node_flow_stamp(node, file, refusal->stamp);
+    if (busy != NULL && busy->run != NULL) {
+        refusal->busy = af_mem_string(busy->task);
+        refusal->busy_ns = af_party_run_since_ns(busy->run);
+    }
     refusal->next = node->watch->refusals;
     node->watch->refusals = refusal;
     af_log(AF_LOG_WARNING, "%s is not taken; its parties go on with what they run: %s", file,
@@ -103,7 +102,7 @@ void af_node_watch_leave(struct af_node *node, const char *file, const struct af
     af_failure_set(&why, AF_FAILURE_USAGE, "",
                    "version %lld was left by afrun ctl rollback; afrun ctl reload takes it again",
                    (long long)version);
-    af_node_watch_note(node, file, code, &why);
+    af_node_watch_note(node, file, code, NULL, &why);
     node->watch->refusals->left = true;
 }
 
@@ -128,15 +127,29 @@ static void reloaded(void *arg, const char *json, const struct af_failure *why)
     (void)arg, (void)json, (void)why; /* is noted, and logged */
 }
 
-/* Whether what was refused stands there still; of one without code: a file that cannot be read. */
+/* Whether the handler that a refusal was about is at it still. */
+static bool is_busy(const struct af_node *node, const struct refusal *refusal)
+{
+    const struct af_node_party *party = node->parties;
+    while (party != NULL && strcmp(party->task, refusal->busy) != 0)
+        party = party->next;
+    return party != NULL && party->run != NULL &&
+           af_party_run_since_ns(party->run) == refusal->busy_ns;
+}
+
+/* Whether what was refused stands there still, and so does what refused it. */
 static bool stands(const struct af_node *node, const struct refusal *refusal)
 {
-    struct af_code now = {NULL, 0, 0};
-    if (refusal->code.count > 0)
-        return af_code_is_current(&refusal->code, node->options->flows, NULL);
-    read_file(node, refusal->file, &now);
-    bool still = now.count == 0;
-    af_code_release(&now);
+    char stamp[AF_NODE_STAMP_BYTES];
+    if (refusal->busy != NULL && !is_busy(node, refusal))
+        return false;
+    if (refusal->code.count == 0) {
+        af_node_flow_stamp(node, refusal->file, stamp);
+        return strcmp(stamp, refusal->stamp) == 0;
+    }
+    char *standing = af_node_flow_standing(node, refusal->file, NULL);
+    bool still = standing != NULL && af_bundle_is_current(&refusal->code, standing, true);
+    free(standing);
     return still;
 }
 
@@ -155,16 +168,21 @@ bool af_node_watch_is_left(const struct af_node *node, const char *file)
     return refusal != NULL && refusal->left && stands(node, refusal);
 }
 
+static void look_after(struct af_node *node, int64_t delay_ns);
+
 static void look(void *arg)
 {
     struct af_node *node = arg;
     const struct af_node_reload_how how = {.wait_ns = handlers_ns};
     const struct af_node_flow *looked = NULL;
+    bool waits = false;
     node->watch->timer = NULL;
+    node->watch->first_ns = 0;
     if (node->reload != NULL)
         return; /* its end looks again */
     bool may_take = node->watch->asked || !node->options->no_watch;
     for (struct refusal *at = node->watch->refusals, *next; at != NULL; at = next) {
+        waits = waits || at->busy != NULL;
         next = at->next; /* the file is again what is run: nothing is wrong any more */
         for (const struct af_node_flow *flow = node->flows; flow != NULL; flow = flow->next) {
             if (flow->parties > 0 && strcmp(flow->file, at->file) == 0 &&
@@ -183,6 +201,8 @@ static void look(void *arg)
         return; /* its end looks again */
     }
     node->watch->asked = false;
+    if (waits && may_take)
+        look_after(node, AF_NODE_AGAIN_NS);
 }
 
 static void look_after(struct af_node *node, int64_t delay_ns)
@@ -203,28 +223,51 @@ void af_node_watch_ask(struct af_node *node)
     look_after(node, 0);
 }
 
+static int watch_flows(struct af_node *node, struct af_failure *why);
+
 static void changed(void *arg)
 {
     struct af_node *node = arg;
+    struct af_failure why = AF_FAILURE_INIT;
     char events[4096];
     while (read(node->watch->fd, events, sizeof events) > 0)
         ;
-    look_after(node, settle_ns);
+    if (watch_flows(node, &why) != 0) /* what was watched is so still */
+        af_log(AF_LOG_WARNING, "%s: %s", why.what, why.why);
+    int64_t now_ns = af_loop_now_ns(node->loop);
+    if (node->watch->first_ns == 0)
+        node->watch->first_ns = now_ns;
+    if (node->watch->timer == NULL || now_ns - node->watch->first_ns < settled_ns)
+        look_after(node, settle_ns);
+}
+
+/* Anew, for the folders and links that are there now. */
+static int watch_flows(struct af_node *node, struct af_failure *why)
+{
+    struct af_node_watch *watch = node->watch;
+    int fd = af_code_watch_open();
+    if (fd < 0 || af_code_watch_tree(fd, node->options->flows) != 0) {
+        af_failure_set(why, AF_FAILURE_USAGE, node->options->flows, "cannot be watched: %s",
+                       strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (watch->fd >= 0) {
+        af_loop_unwatch(node->loop, watch->fd);
+        close(watch->fd);
+    }
+    watch->fd = fd;
+    return af_loop_watch(node->loop, fd, false, changed, node, why);
 }
 
 /* ---- Life. ---- */
 
 int af_node_watch_begin(struct af_node *node, struct af_failure *why)
 {
-    const char *flows = node->options->flows;
     node->watch = af_mem_zero(1, sizeof *node->watch);
-    node->watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (node->watch->fd < 0 ||
-        inotify_add_watch(node->watch->fd, flows,
-                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, flows, "cannot be watched: %s",
-                              strerror(errno));
-    if (af_loop_watch(node->loop, node->watch->fd, false, changed, node, why) != 0)
+    node->watch->fd = -1;
+    if (watch_flows(node, why) != 0)
         return -1;
     look_after(node, settle_ns); /* what changed while the node was away */
     return 0;

@@ -55,6 +55,15 @@ static bool is_below(const char *path, char *const *dirs, size_t count)
     return false;
 }
 
+bool af_file_access_has(const struct af_file_access *access, int write, const char *dir)
+{
+    char *real = realpath(dir, NULL);
+    bool has = real != NULL && (write ? is_below(real, access->write_dirs, access->write_count)
+                                      : is_below(real, access->read_dirs, access->read_count));
+    free(real);
+    return has;
+}
+
 static int refuse(const char *path, const char *option, struct af_failure *why)
 {
     return af_failure_set(why, AF_FAILURE_FLOW, path,

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ struct af_file_access {
 /* Grants a folder. Returns -1 with *why filled if it is none. */
 int af_file_access_grant(struct af_file_access *access, int write, const char *dir,
                          struct af_failure *why);
+/* Whether a folder is one, or below one. */
+bool af_file_access_has(const struct af_file_access *access, int write, const char *dir);
 void af_file_access_release(struct af_file_access *access);
 
 /* Appends a file's bytes, at most max_bytes. Returns -1 with *why filled: outside of the granted

@@ -147,3 +147,28 @@ const char *af_grants_program(const struct af_grants *grants, const char *progra
                        program);
     return found;
 }
+
+/* ---- What is wished for. ---- */
+
+static bool has_host(const struct af_grants *grants, const char *what)
+{
+    struct af_grants wanted = {0};
+    bool found = false;
+    if (af_grants_add_host(&wanted, what, NULL) == 0)
+        for (size_t i = 0; i < grants->host_count && !found; i++) {
+            const struct af_grants_host *host = &grants->hosts[i];
+            found = strcmp(host->name, wanted.hosts[0].name) == 0 &&
+                    (host->port == 0 || host->port == wanted.hosts[0].port);
+        }
+    af_grants_release(&wanted);
+    return found;
+}
+
+bool af_grants_has(const struct af_grants *grants, const char *word, const char *what)
+{
+    if (strcmp(word, "net") == 0)
+        return has_host(grants, what);
+    if (strcmp(word, "run") == 0)
+        return af_grants_program(grants, what, NULL) != NULL;
+    return af_file_access_has(&grants->files, strcmp(word, "write") == 0, what);
+}

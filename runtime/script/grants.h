@@ -5,6 +5,7 @@
 
 #include "script/file_access.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct af_failure;
@@ -48,5 +49,9 @@ int af_grants_host(const struct af_grants *grants, const char *url, struct af_fa
  * same file. Borrowed from the grants. NULL with *why filled: not granted. */
 const char *af_grants_program(const struct af_grants *grants, const char *program,
                               struct af_failure *why);
+
+/* Whether what a flow says it wants is granted: a folder ("read", "write"), HOST or HOST:PORT
+ * ("net"), a program ("run"). */
+bool af_grants_has(const struct af_grants *grants, const char *word, const char *what);
 
 #endif

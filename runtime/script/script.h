@@ -96,7 +96,7 @@ struct af_script_file {
     char hash[65];    /* SHA-256 of its bytes, hexadecimal */
 };
 
-/* Loads a file. A flow file is run to its `return af.flow{…}`; any other file is a sequential
+/* Loads a file, or the flow of a bundle (code/bundle.h). A flow file is run to its `return af.flow{…}`; any other file is a sequential
  * script, which stands at its first call to the outside until it is started.
  * Returns NULL with *why filled: the file cannot be read, is no text, does not compile, raises, or
  * its flow has a mistake. */
@@ -114,6 +114,12 @@ struct af_script_source {
 struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
                                       struct af_failure *why);
 
+/* The same from the code of a bundle, which is copied, and from nowhere else; flow: as
+ * af_bundle_open() says it. NULL as well if it is not the flow of its manifest. */
+struct af_code;
+struct af_script *af_script_load_bundle(const char *flow, const struct af_code *code,
+                                        struct af_failure *why);
+
 /* What the script requires from here on is read from the file system. */
 void af_script_source_ends(struct af_script *script);
 
@@ -130,7 +136,8 @@ const struct af_flow *af_script_flow(const struct af_script *script);
 bool af_script_flow_too_late(const struct af_script *script);
 const struct af_script_file *af_script_file(const struct af_script *script);
 
-/* The SHA-256 of a file's bytes, hexadecimal. Returns -1 if it cannot be read. */
+/* The SHA-256 of a file's bytes, hexadecimal; of a bundle, those of the flow's own. Returns -1 if it
+ * cannot be read. */
 int af_script_hash_file(const char *path, char hash[65]);
 
 /* The index of an event type that the flow knows, or -1. */

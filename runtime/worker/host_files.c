@@ -1,21 +1,20 @@
 /* host_files.c: the files that a worker asks for: the flow's and its modules'.
  *
  * A module is a path of plain words below the flow's folder, opened so that no link leads out of
- * there. What was given once is kept, for a process that is started again runs the same bytes. Of a
- * node that takes signed flows only, each file's signature is kept with it; see code/trust.h. */
+ * there. What was given once is kept, for a process that is started again runs the same bytes. A
+ * bundle is here whole from the beginning (code/bundle.h), and nothing of it comes from elsewhere.
+ * On a node that takes signed flows only, the signature of its manifest counts; a file that is no
+ * bundle's has one of its own, which is kept with it (code/trust.h), and no modules. */
 #include "worker/host_impl.h"
 
 #include "base/bounds.h"
-#include "code/code.h"
 #include "base/mem.h"
-#include "code/trust.h"
+#include "code/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* word/word.lua */
@@ -36,8 +35,6 @@ static bool is_module(const char *path)
 
 static int open_below(const struct af_worker *worker, const char *path)
 {
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     char *folder = worker->base == worker->path
                        ? af_mem_string(".")
                        : af_mem_copy(worker->path, (size_t)(worker->base - worker->path));
@@ -45,7 +42,7 @@ static int open_below(const struct af_worker *worker, const char *path)
     free(folder);
     if (at < 0)
         return -1;
-    int fd = (int)syscall(SYS_openat2, at, path, &how, sizeof how);
+    int fd = af_code_open_below(at, path);
     int code = errno;
     close(at);
     errno = code;
@@ -115,9 +112,26 @@ static int keep_signature(struct af_worker *worker, const char *path, struct af_
     return file == NULL ? -1 : 0;
 }
 
+/* Once a process, before it is given the first file. */
+static int check_bundle(const struct af_worker *worker, struct af_failure *why)
+{
+    struct af_code code = {NULL, 0, 0};
+    struct af_manifest manifest = {.name = NULL};
+    af_worker_code(worker, &code);
+    int result = af_bundle_check(&code, worker->spec.trust, &manifest, why);
+    af_manifest_release(&manifest);
+    af_code_release(&code);
+    return result;
+}
+
 static int check_signature(struct af_worker *worker, const struct af_worker_file *file,
                            struct af_failure *why)
 {
+    if (strcmp(file->path, worker->base) != 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, file->path,
+                              "is a module of %s, and a node with --trust takes a flow with "
+                              "modules as a signed bundle only: afrun bundle %s --sign KEY",
+                              worker->base, worker->base);
     char *beside = signature_path(file->path);
     const struct af_worker_file *signature = find(worker, beside);
     free(beside);
@@ -153,13 +167,20 @@ const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
     if (++worker->read_count > AF_WORKER_FILES_MAX)
         return "it asks for more than 1,000 files in one step";
     struct af_worker_file *file = find(worker, path);
+    bool bundle = find(worker, AF_MANIFEST_NAME) != NULL;
     if (file != NULL && file->process == worker->process)
         return "it asks for a file again";
-    if (file == NULL)
+    if (file == NULL && bundle)
+        af_code_miss(path, &why);
+    else if (file == NULL)
         file = keep(worker, path, &why);
     if (file != NULL)
         file->process = worker->process;
-    if (file != NULL && wants_signatures(worker) && check_signature(worker, file, &why) != 0)
+    if (file != NULL && bundle && strcmp(path, worker->base) == 0 &&
+        check_bundle(worker, &why) != 0)
+        file = NULL;
+    if (file != NULL && !bundle && wants_signatures(worker) &&
+        check_signature(worker, file, &why) != 0)
         file = NULL;
     af_wire_put_failure(&body, &why);
     af_wire_put_bytes(&body, file == NULL ? NULL : file->bytes, file == NULL ? 0 : file->len);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `afrun node --trust KEY`: flows and modules that one of the keys signed are run, others are not:
-# at a launch, at a reload, after a restart.
+# `afrun node --trust KEY`: a flow of one file that one of the keys signed is run, others are not: at a
+# launch, at a reload, after a restart. A flow with modules is a bundle there: tests/e2e/bundle.sh.
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 
@@ -25,20 +25,18 @@ says_status() { ctl status "$1" --json 2>/dev/null | grep -qF "$2"; }
 status_has() { # status_has TASK TEXT NAME
     if until_true says_status "$1" "$2"; then ok "$3"; else not_ok "$3" "$(ctl status "$1" 2>&1)"; fi
 }
-waiter() { # waiter VERSION: a flow with a module, whose party waits
+waiter() { # waiter VERSION: a flow whose party waits
     cat <<LUA
 local af = require "af"
-local words = require "words"
 local Go = af.event("go", { word = af.string })
 return af.flow {
   name = "waiter", version = $1,
-  roles = { waiter = { start = "idle", states = { idle = { [Go] = function() return words.last end, may_end = true }, gone = { may_end = true } },
+  roles = { waiter = { start = "idle", states = { idle = { [Go] = function() return "gone" end, may_end = true }, gone = { may_end = true } },
     data = function() return {} end } },
 }
 LUA
 }
 waiter 1 >flows/waiter.lua
-echo 'return { last = "gone" }' >flows/words.lua
 
 # ---- What is a key. ----
 refused=("$AFRUN" node --node i --bus local:bus.db --flows flows --state i.state --trust)
@@ -51,29 +49,32 @@ expect_error "expected a public key" 2 "${refused[@]}" flows
 node --trust "$key" --trust second.pub
 expect_output "signed flows of flows" cat i.out
 expect_error "waiter.lua: is not signed, and this node takes signed flows only" 2 launch waiter t
-sign author flows/waiter.lua
-expect_error "words.lua: is not signed" 2 launch waiter t
-sign stranger flows/words.lua
+sign stranger flows/waiter.lua
 stranger=$(sed -n '1s/.* //p' stranger.pub)
-expect_error "words.lua: is signed by key $stranger, which is none of --trust" 2 launch waiter t
+expect_error "waiter.lua: is signed by key $stranger, which is none of --trust" 2 launch waiter t
+sign author flows/waiter.lua
+sed -i 's/gone/lost/g' flows/waiter.lua
+expect_error "waiter.lua: is not what key" 2 launch waiter t
+waiter 1 >flows/waiter.lua
+echo 'return 1' >flows/words.lua
 sign author flows/words.lua
-sed -i 's/gone/lost/' flows/words.lua
-expect_error "words.lua: is not what key" 2 launch waiter t
-cp flows/waiter.lua.minisig flows/words.lua.minisig
-expect_error "words.lua: is not what key" 2 launch waiter t
-echo 'return { last = "gone" }' >flows/words.lua
-cp flows/words.lua flows/other.lua
+cp flows/words.lua.minisig flows/waiter.lua.minisig
+expect_error "waiter.lua: is not what key" 2 launch waiter t
+cp flows/waiter.lua flows/other.lua
 sign second flows/other.lua
-mv flows/other.lua.minisig flows/words.lua.minisig
-expect_error "words.lua: was signed under another name, 'other.lua'" 2 launch waiter t
-sign author flows/words.lua "by hand"
-sed -i 's/by hand/by feet/' flows/words.lua.minisig
-expect_error "words.lua: the comment of its signature was changed" 2 launch waiter t
-echo nonsense >flows/words.lua.minisig
-expect_error "words.lua: its .minisig file is no signature of minisign" 2 launch waiter t
-minisign -S -W -l -s second.key -m flows/words.lua >/dev/null </dev/null
+mv flows/other.lua.minisig flows/waiter.lua.minisig
+expect_error "waiter.lua: was signed under another name, 'other.lua'" 2 launch waiter t
+sign author flows/waiter.lua "by hand"
+sed -i 's/by hand/by feet/' flows/waiter.lua.minisig
+expect_error "waiter.lua: the comment of its signature was changed" 2 launch waiter t
+echo nonsense >flows/waiter.lua.minisig
+expect_error "waiter.lua: its .minisig file is no signature of minisign" 2 launch waiter t
+{ waiter 1 && echo '-- with a module'; } | sed 's/^return/local words = require "words"\nreturn/' >flows/parted.lua
+sign author flows/parted.lua
+expect_error "words.lua: is a module of parted.lua, and a node with --trust takes a flow with modules as a signed bundle only" 2 launch parted t
+minisign -S -W -l -s second.key -m flows/waiter.lua >/dev/null </dev/null
 expect_output "launched" launch waiter t
-status_has t '"status":"resting"' "what two trusted keys signed, one in the old format, runs"
+status_has t '"status":"resting"' "what a trusted key signed, in the old format, runs"
 
 # ---- A new version: taken when its signature is there, in whichever order they arrive. ----
 waiter 2 >flows/waiter.lua
@@ -105,7 +106,6 @@ kill_party i
 node --trust "$key"
 status_has u '"error":"waiter.lua: is not signed' "with --trust again, what was never signed does not go on"
 sign author flows/waiter.lua
-sign author flows/words.lua
 expect_output "tried again" ctl retry u
 status_has u '"status":"resting"' "until it is signed"
 stop_all
