@@ -70,6 +70,12 @@ end
 
 local SENDS = { send = true, broadcast = true, new_contract = true }
 
+---The table that a token stands in, or nil.
+local function outer_table(list, i)
+  local at = list[i].inside
+  return at and list[at].text == "{" and at or nil
+end
+
 -- States and events. ------------------------------------------------------------------------------
 
 ---Whether a string at i is where a state of the role may be named, but not in the state itself.
@@ -152,6 +158,62 @@ local function declared_of(source)
   end
   return found
 end
+
+---Whether the token begins a statement, or ends a block: what was returned ends before it.
+local function ends_return(token)
+  return token == nil or token.text == "end" or token.text == "else" or token.text == "elseif"
+    or token.text == "until" or token.text == ";"
+end
+
+---The place of the state whose handler the function at `at` is: in its table, or in `timeout`.
+local function handler_place(about, source, at)
+  local table_at = outer_table(source.list, at)
+  for _ = 1, 2 do
+    for _, place in ipairs(about.places) do
+      if place.state and place.source == source and place.from == table_at then return place end
+    end
+    local is_timeout = table_at and read.are(source.list, table_at - 2, "timeout", "=")
+    if not is_timeout then return nil end
+    table_at = outer_table(source.list, table_at)
+  end
+end
+
+---The states of a role (of all, where it is not known), by name, and by the last part of one.
+local function state_names(about, role)
+  local names = {}
+  for _, one in ipairs(about.flow.roles) do
+    for _, state in ipairs(one.states or {}) do
+      if role == nil or one.name == role then names[state.name] = true end
+    end
+  end
+  return names
+end
+
+local function is_state(names, text)
+  if names[text] then return true end
+  for name in pairs(names) do
+    if name:sub(1, #text + 1) == text .. "." or name:sub(-#text - 1) == "." .. text then
+      return true
+    end
+  end
+  return false
+end
+
+rule("no-state", function(about, tell)
+  each_token(about, function(source, list, i, token)
+    local is_returned = read.are(list, i - 1, "return") and ends_return(list[i + 1])
+    if token.kind ~= "string" or not is_returned then return end
+    local at = token.inside
+    while at and list[at].text ~= "function" do at = list[at].inside end
+    local place = at and handler_place(about, source, at)
+    if place and not is_state(state_names(about, place.role), token.text) then
+      tell(source.file, token.line,
+        ("a handler of the state '%s' returns '%s', which is no state%s"):format(place.state,
+          token.text, place.role and (" of role '%s'"):format(place.role) or ""),
+        "return the name of a state, or nothing to stay in it")
+    end
+  end)
+end)
 
 rule("unhandled", function(about, tell)
   if has_plain_roles(about) then return end

@@ -12,6 +12,15 @@ return af.flow {
       forgotten = { [Go] = function() return "first" end }, -- expect: unentered
       circle = { [Go] = function() return "circle" end }, -- expect: unentered
       fourth = { [Go] = "second" }, -- expect: unentered
+      fifth = { -- expect: unentered
+        enter = function(party)
+          local word = (function() return "word" end)()
+          if party.data[word] then return "second"
+          elseif party.data.x then return "sixth" end -- expect: no-state
+        end,
+        [Go] = function() return "sec" .. "onds" end,
+        timeout = { late = function() return "sixth" end }, -- expect: no-state
+      },
     } },
     b = { start = "fourth", states = {
       fourth = { [Go] = function() return af.done() end, after = { 1, "fifth" } },
