@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 struct replay_options {
     struct af_replay_options replay;
@@ -41,6 +42,12 @@ static const struct af_opts_command row = {
     "compared. It runs the code that is kept with it, unless a flow is named.",
     opts};
 
+static bool is_pipe(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISFIFO(info.st_mode);
+}
+
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct replay_options options = {0};
@@ -59,7 +66,10 @@ static int run(int argc, char **argv, struct af_failure *why)
     options.replay.trace_path = words > 0 ? argv[0] : NULL;
     options.replay.files = (const char **)argv + 1;
     options.replay.file_count = words > 0 ? (size_t)words - 1 : 0;
-    if (words > 0 && af_replay_is_state(argv[0]))
+    if (words > 0 && is_pipe(argv[0])) /* to open one waits for who writes, and it is read twice */
+        af_failure_set(why, AF_FAILURE_USAGE, argv[0],
+                       "is a pipe, no file; a trace that comes by one is read so: afrun replay -");
+    else if (words > 0 && af_replay_is_state(argv[0]))
         status = af_replay_state(&options.replay, why);
     else if (words > 0 && af_trace_memory_read(&trace, argv[0], why) == 0) {
         status = af_replay(&trace, &options.replay, why);

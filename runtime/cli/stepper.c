@@ -255,8 +255,33 @@ static void show_stops(const struct af_stepper *stepper)
         puts("  there are no stops: s state NAME, s event TYPE or s line N");
 }
 
+/* Whether the flow has such a state or event; else says which it has. */
+static bool is_known(struct af_sim *sim, enum kind kind, const char *name)
+{
+    const struct af_flow *flow = af_script_flow(af_party_spec(af_sim_party(sim, 0))->script);
+    struct af_near near;
+    bool known = false;
+    af_near_init(&near, name);
+    for (size_t i = 0; kind == EVENT && i < flow->event_count; i++) {
+        if (!flow->events[i].predefined)
+            af_near_add(&near, flow->events[i].type);
+        known = known || strcmp(flow->events[i].type, name) == 0;
+    }
+    for (size_t i = 0; kind == STATE && i < flow->role_count; i++)
+        for (size_t k = 0; k < flow->roles[i].state_count; k++) {
+            af_near_add(&near, flow->roles[i].states[k].name);
+            known = known || strcmp(flow->roles[i].states[k].name, name) == 0;
+        }
+    if (!known)
+        printf("  there is no %s '%s'%s\n", kind_words[kind], name,
+               af_near_text(&near, "there are"));
+    af_near_release(&near);
+    return known;
+}
+
 /* Adds a stop. Lines are noted by runs that begin later: true if this one must begin again. */
-static bool add_stop(struct af_stepper *stepper, const char *kind, const char *name)
+static bool add_stop(struct af_stepper *stepper, struct af_sim *sim, const char *kind,
+                     const char *name)
 {
     struct af_stepper_stop stop = {.kind = STATE};
     size_t i = 0;
@@ -267,6 +292,8 @@ static bool add_stop(struct af_stepper *stepper, const char *kind, const char *n
         return false;
     }
     stop.kind = (enum kind)i;
+    if (stop.kind != LINE && !is_known(sim, stop.kind, name))
+        return false;
     const char *colon = strrchr(name, ':');
     size_t len = stop.kind != LINE ? strlen(name) : colon == NULL ? 0 : (size_t)(colon - name);
     snprintf(stop.name, sizeof stop.name, "%.*s", (int)len, name);
@@ -282,12 +309,13 @@ static bool add_stop(struct af_stepper *stepper, const char *kind, const char *n
 }
 
 /* s …: returns whether the run must begin again. */
-static bool obey_stop(struct af_stepper *stepper, const char *kind, const char *name)
+static bool obey_stop(struct af_stepper *stepper, struct af_sim *sim, const char *kind,
+                      const char *name)
 {
     if (kind[0] == '\0')
         show_stops(stepper);
     else if (strcmp(kind, "none") != 0)
-        return add_stop(stepper, kind, name);
+        return add_stop(stepper, sim, kind, name);
     else {
         stepper->stop_count = 0;
         af_script_unwatch_lines();
@@ -302,13 +330,29 @@ static void go_to(struct af_stepper *stepper, uint64_t here, uint64_t goal)
     stepper->again = goal <= here;
 }
 
+/* How many steps, or which: 1 where nothing is said; 0, which is told: it is no number of steps. */
+static uint64_t read_number(char command, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    uint64_t number = text[0] == '\0' && command != 't' ? 1 : strtoull(text, NULL, 10);
+    if (text[digits] != '\0' || digits > 18 || number == 0) {
+        printf(command == 't' ? "  '%s' is no step: t N, from 1\n"
+                              : "  '%s' is no number of steps\n",
+               text);
+        return 0;
+    }
+    return number;
+}
+
 /* One command, before step `here`; returns whether the run is to go on, or to be left. */
 static bool obey(struct af_stepper *stepper, const char *line, struct af_sim *sim, uint64_t here)
 {
     char word[8] = "n", first[200] = "", second[200] = "";
     sscanf(line, "%7s %199s %199s", word, first, second);
-    unsigned long long number = strtoull(first, NULL, 10), by = number == 0 ? 1 : number;
     char command = word[1] == '\0' ? word[0] : '?';
+    uint64_t by = strchr("nbt", command) == NULL ? 1 : read_number(command, first);
+    if (by == 0)
+        return false;
     switch (command) {
     case 'n':
         go_to(stepper, here - 1, here + by);
@@ -317,7 +361,7 @@ static bool obey(struct af_stepper *stepper, const char *line, struct af_sim *si
         go_to(stepper, here, by < here ? here - by : 1);
         return true;
     case 't':
-        if (number == here)
+        if (by == here)
             return false;
         go_to(stepper, here, by);
         return true;
@@ -333,7 +377,7 @@ static bool obey(struct af_stepper *stepper, const char *line, struct af_sim *si
         stepper->left = true;
         return true;
     case 's':
-        if (!obey_stop(stepper, first, second))
+        if (!obey_stop(stepper, sim, first, second))
             return false;
         go_to(stepper, here, here);
         return true;

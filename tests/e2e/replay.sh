@@ -16,6 +16,8 @@ expect_error "the run now goes otherwise" 1 "$AFRUN" replay run.jsonl
 expect_error "has changed since the run was recorded" 1 "$AFRUN" replay run.jsonl
 expect_output "all the same" "$AFRUN" replay run.jsonl "$ROOT/flows/sync_state.lua"
 mkdir elsewhere && mv run.jsonl elsewhere/ && rm sync_state.lua
+mkfifo pipe
+expect_error "pipe: is a pipe, no file; a trace that comes by one is read so: afrun replay -" 2 timeout 20 "$AFRUN" replay pipe
 expect_error "name it: afrun replay TRACE FLOW.lua" 2 "$AFRUN" replay elsewhere/run.jsonl
 mv elsewhere/run.jsonl . && cp "$ROOT/flows/sync_state.lua" .
 

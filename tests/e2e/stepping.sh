@@ -80,8 +80,12 @@ walk "a stop at an event" 's event close\ng\ng\nx\n' "stopped at teller-1: event
 walk "a stop at a line of the flow" 's line 14\ng\ng\ng\nx\n' "stopped at line keeper.lua:14" "stopped at line keeper.lua:14" "the run is over"
 walk "a stop at a line of a module" 's line words.lua:7\ng\nx\n' "stopped at line words.lua:7" "step 5"
 walk "no stop at that line of another file" 's line other.lua:12\ng\nx\n' "the run is over"
-walk "stops are told, and go" 's\ns state a\ns line 3\ns line keeper.lua:4\ns\ns none\ns\ng\nx\n' "there are no stops" "state a" "line 3" "line keeper.lua:4" "there are no stops" "there are no stops"
+walk "stops are told, and go" 's\ns state closing\ns line 3\ns line keeper.lua:4\ns\ns none\ns\ng\nx\n' "there are no stops" "state closing" "line 3" "line keeper.lua:4" "there are no stops" "there are no stops"
 walk "a stop that is none" 's line zork\ns sate x\ns state\nx\n' "'zork' is no line" "s state NAME, s event TYPE or s line" "s state NAME"
+walk "a stop at what the flow does not have" 's state closin\ns event tel\nx\n' \
+    "there is no state 'closin'; did you mean 'closing'? There are closing, hearing, telling" "there is no event 'tel'; did you mean 'tell'?"
+walk "a number that is none" 'n\nt -1\nt 0\nt 2x\nt\nn -1\nb -3\nb x\nn 3 \nx\n' "step 2" "'-1' is no step: t N, from 1" "'0' is no step" \
+    "'2x' is no step" "'' is no step" "'-1' is no number of steps" "'-3' is no number" "'x' is no number" "step 2" "step 5"
 walk "parties and queues" 't 4\np\nq keeper-1\nq nobody\nx\n' "hearing                  0 queued" "empty" "there is no party 'nobody'"
 walk "what is no command" 'zork\nx\n' "the next step" "the next step"
 walk "the end of the commands is the end of the run" '\n' "records replayed, all the same"
