@@ -56,13 +56,35 @@ local function json(value)
   return type(next(value)) == "string" and "{" .. text .. "}" or "[" .. text .. "]"
 end
 
+---Raises unless a value can be typed on a command line: `what` is where it stands.
+local function check_word(value, what, level)
+  local kind = type(value)
+  if kind == "string" and value:find("\0", 1, true) then
+    raise(level + 1, "%s: a text without a zero byte is expected, got %s", what, show(value))
+  elseif kind == "number" and (value ~= value or value == 1 / 0 or value == -1 / 0) then
+    raise(level + 1, "%s: a finite number is expected, got %s", what, tostring(value))
+  elseif kind == "function" or kind == "thread" or (kind == "userdata" and value ~= host.null) then
+    raise(level + 1, "%s: a %s is no value of it", what, kind)
+  end
+  for key, item in pairs(kind == "table" and value or {}) do
+    check_word(key, what, level + 1)
+    check_word(item, ("%s.%s"):format(what, tostring(key)), level + 1)
+  end
+end
+
 ---A flow's arguments as the words of --arg.
+
 local function arg_words(args, level)
   if args ~= nil and type(args) ~= "table" then
     raise(level + 1, "'args' must be a table { name = value }, got a %s", type(args))
   end
   local words = {}
   for name, value in pairs(args or {}) do
+    if type(name) ~= "string" then
+      raise(level + 1, "'args': names are texts, got %s", show(name))
+    end
+    check_word(name, "args", level + 1)
+    check_word(value, "args." .. name, level + 1)
     words[#words + 1] = name .. "=" .. (type(value) == "string" and value or json(value))
   end
   return words
@@ -265,6 +287,8 @@ function test.party(flow, role, options)
   if type(flow) ~= "string" or type(role) ~= "string" then
     raise(2, "t.party: expected a flow's file and a role")
   end
+  check_word(flow, "t.party", 2)
+  check_word(role, "t.party", 2)
   options = options or {}
   for name in pairs(options) do
     if not party_options[name] then
@@ -302,9 +326,11 @@ local function option_words(options, level)
   end
   for name, value in pairs(options or {}) do
     local option = name == "seeds" and "runs" or tostring(name):gsub("_", "-")
-    if of_people[option] then
+    if type(name) ~= "string" or of_people[option] then
       raise(level + 1, "'%s' is no option of a test", tostring(name))
     end
+    check_word(name, "options", level + 1)
+    check_word(value, name, level + 1)
     if option == "upgrade" and type(value) == "string" then
       value = host.call("test", { op = "path", flow = value })
     end
@@ -340,6 +366,7 @@ end
 ---Asks for it; by itself, outside of a case, it is one.
 local function whole(op, flow, options)
   if type(flow) ~= "string" then raise(3, "t.%s: expected a flow's file", op) end
+  check_word(flow, "t." .. op, 3)
   local words = option_words(options, 3)
   local line, file = host.caller_line(3)
   local function ask()
