@@ -72,30 +72,37 @@ static const char everywhere[] = "control state json color log help";
 static const struct page {
     const char *name, *arguments, *summary;
     const char *options; /* besides those everywhere */
+    const char *text;    /* NULL: the summary says it all */
 } pages[AF_CTL_COMMANDS] = {
     {"ctl launch", "FLOW --task T --role R [options]",
-     "start a party of a flow of the node's folder", "task role peers arg"},
-    {"ctl status", "[TASK] [options]", "what each party is at: waiting for what, from whom",
-     "data"},
+     "start a party of a flow of the node's folder", "task role peers arg", NULL},
+    {"ctl status", "[TASK] [options]", "what each party is at: waiting for what, from whom", "data",
+     NULL},
     {"ctl reload", "FLOW [options]", "bring its parties to the version in the folder, all or none",
-     "dry-run wait restart-waiting"},
+     "dry-run wait restart-waiting", NULL},
     {"ctl rollback", "FLOW [options]", "bring them back to the version before",
-     "dry-run wait restart-waiting"},
-    {"ctl retry", "TASK [options]", "give a held party its event again", ""},
+     "dry-run wait restart-waiting", NULL},
+    {"ctl retry", "TASK [options]", "give a held party its event again", "", NULL},
     {"ctl again", "TASK [options]",
-     "have what it could not read, its dead letters, handed out again", ""},
+     "have what it could not read, its dead letters, handed out again", "", NULL},
     {"ctl send", "TASK EVENT [JSON] [options]",
-     "give a party an event from outside: its type, and its fields as a JSON object", ""},
+     "give a party an event from outside: its type, and its fields as a JSON object", "",
+     "The party takes it as soon as its state does not defer it, before what was received; its "
+     "handler is given no sender (`from` is nil). EVENT is a type of the flow, JSON has its fields "
+     "and is checked as what comes from the bus is; without JSON the event has none:\n"
+     "  afrun ctl send t7 stop '{\"reason\": \"maintenance\"}' --state DIR"},
     {"ctl pause", "TASK [options]",
-     "have a party take nothing, whatever comes or is due, until it goes on", ""},
-    {"ctl resume", "TASK [options]", "have a paused party go on", ""},
-    {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", ""},
-    {"ctl forget", "TASK [options]", "remove a party that has ended, with its journal and log", ""},
-    {"ctl backup", "FILE [options]", "copy what the node keeps into a new file, while it runs", ""},
+     "have a party take nothing, whatever comes or is due, until it goes on", "", NULL},
+    {"ctl resume", "TASK [options]", "have a paused party go on", "", NULL},
+    {"ctl stop", "TASK [options]", "end a party; the others are told that it failed", "", NULL},
+    {"ctl forget", "TASK [options]", "remove a party that has ended, with its journal and log", "",
+     NULL},
+    {"ctl backup", "FILE [options]", "copy what the node keeps into a new file, while it runs", "",
+     NULL},
     {"ctl support", "FILE [options]",
-     "write status, versions and sizes into a new file, without contents", ""},
-    {"ctl log", "TASK [options]", "what its party logged", "follow"},
-    {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output"},
+     "write status, versions and sizes into a new file, without contents", "", NULL},
+    {"ctl log", "TASK [options]", "what its party logged", "follow", NULL},
+    {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output", NULL},
 };
 
 const struct af_opts_command *af_ctl_rows(void)
@@ -108,7 +115,7 @@ const struct af_opts_command *af_ctl_rows(void)
             if (af_opts_lists(everywhere, opt->name) || af_opts_lists(pages[i].options, opt->name))
                 options[i][count++] = *opt;
         rows[i] = (struct af_opts_command){pages[i].name, pages[i].arguments, pages[i].summary,
-                                           NULL, options[i]};
+                                           pages[i].text, options[i]};
     }
     return rows;
 }

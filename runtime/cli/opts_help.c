@@ -164,7 +164,10 @@ void af_opts_help(FILE *out, const struct af_opts_command *command, int columns)
             indent = wanted;
     }
     fprintf(out, "%safrun %s %s\n", af_opts_say("usage: "), command->name, command->arguments);
-    if (command->description != NULL) {
+    if (command->description == NULL) {
+        fputc('\n', out);
+        print_lines(out, af_opts_say(command->summary), columns);
+    } else {
         fputc('\n', out);
         print_lines(out, command->description, columns);
     }

@@ -422,6 +422,12 @@ static const struct {
      "上传或下载文件每秒的字节数，如 10M（缺省：不占时间）"},
     {"give a party an event from outside: its type, and its fields as a JSON object",
      "从外部给参与方一个事件：类型，以及作为 JSON 对象的字段"},
+    {"The party takes it as soon as its state does not defer it, before what was received; its "
+     "handler is given no sender (`from` is nil). EVENT is a type of the flow, JSON has its fields "
+     "and is checked as what comes from the bus is; without JSON the event has none:",
+     "参与方所在的状态不延后它时立即处理，先于收到的事件；处理函数得不到发送方（from 为 "
+     "nil）。EVENT 是流程的事件类型，JSON "
+     "给出它的字段，与总线上来的一样检查；不写 JSON 就没有字段："},
     {"have a party take nothing, whatever comes or is due, until it goes on",
      "让参与方暂停：无论来什么、什么到时都不处理，直到恢复"},
     {"have it go on", "让它恢复"},

@@ -96,6 +96,34 @@ static void print_whole(FILE *out, const char *name)
             print_line(out, other);
 }
 
+/* The line of a field ("  name: type  what it is") in what is said of its owner, or NULL. */
+static const char *field_line(const char *owner, const char *field)
+{
+    size_t len = strlen(field);
+    const char *line = text_of(owner);
+    while ((line = strstr(line, "\n  ")) != NULL) {
+        line += 3;
+        if (strncmp(line, field, len) == 0 && line[len] == ':')
+            return line;
+    }
+    return NULL;
+}
+
+/* Whose field the word is, with what is said of it there; returns how many there are. */
+static size_t print_owners(FILE *out, const char *field)
+{
+    size_t count = 0;
+    for (const char *name = reference(); *name != '\0'; name = after(name)) {
+        const char *line = field_line(name, field);
+        if (line == NULL)
+            continue;
+        count++;
+        fprintf(out, "%s (afrun help %s)\n\n  %.*s\n\n", name, name, (int)strcspn(line, "\n"),
+                line);
+    }
+    return count;
+}
+
 bool af_reference_is_name(const char *word)
 {
     return strcmp(word, "af") == 0 || strpbrk(word, ".:") != NULL;
@@ -115,7 +143,9 @@ bool af_reference_print(FILE *out, const char *word)
             count++;
         }
     }
-    if (count == 1)
+    if (count == 0)
+        count = print_owners(out, word);
+    else if (count == 1)
         print_whole(out, found);
     for (const char *name = reference(); count > 1 && *name != '\0'; name = after(name))
         if (strcmp(last_part(name), last_part(word)) == 0)

@@ -81,6 +81,12 @@ for row in re.split(r"\n(?= +(?:-., )?--)|\n\n", sys.stdin.read()):
 done <pages >untold
 if [ ! -s untold ]; then ok "each text of help is there in Chinese"; else not_ok "each text of help is there in Chinese (runtime/cli/opts_zh.c)" "$(cat untold)"; fi
 
+expect_output "afrun ctl send t7 stop" "$AFRUN" help ctl send
+expect_output "have a paused party go on" "$AFRUN" help ctl resume
+for key in monitors eventually leads_to invariants may_end after; do
+    expect_output "  $key: " "$AFRUN" help $key
+done
+expect_output "flow (afrun help flow)" "$AFRUN" help monitors
 expect_error "did you mean 'run'?" 2 "$AFRUN" help rn
 expect_error "did you mean 'ctl status'?" 2 "$AFRUN" --man ctl statsu
 expect_error "y: is one word too many for help" 2 "$AFRUN" help ctl status y
