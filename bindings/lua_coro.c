@@ -207,7 +207,11 @@ static bool may_wait(lua_State *L)
 
 static int refuse_wait(lua_State *L, const char *what)
 {
-    lua_pushfstring(L, "%s: cannot wait here: in a callback or coroutine; call it outside of that",
+    bool judges = af_delivery_running(L) == NULL;
+    lua_pushfstring(L,
+                    judges ? "%s: cannot wait here: what watches a run asks for nothing outside"
+                           : "%s: cannot wait here: in a callback or coroutine; call it outside of "
+                             "that",
                     what);
     return af_vm_raise(L, lua_tostring(L, -1));
 }

@@ -619,6 +619,14 @@ static int l_wrap(lua_State *L)
     return 1;
 }
 
+/* coroutine.yield where nothing could go on: in what watches a run. */
+static int l_yield(lua_State *L)
+{
+    if (!lua_isyieldable(L))
+        return luaL_error(L, "coroutine.yield() outside of a coroutine of the script's own");
+    return lua_yield(L, lua_gettop(L));
+}
+
 /* Coroutines come and go, so the table keeps none. */
 static void make_coroutine_steps(lua_State *L)
 {
@@ -941,6 +949,7 @@ static void add_coroutine(lua_State *L)
     make_coroutine_steps(L);
     wrap_field(L, "create", l_create);
     wrap_field(L, "wrap", l_wrap);
+    wrap_field(L, "yield", l_yield);
     wrap_field(L, "resume", l_go_on);
     wrap_field(L, "close", l_go_on);
     af_vm_lock(L, "coroutine");

@@ -83,6 +83,11 @@ static int l_new_global(lua_State *L)
     if (script->phase == AF_PHASE_RUN && script->flow != NULL) {
         size_t len;
         const char *name = luaL_tolstring(L, 2, &len);
+        if (af_delivery_running(L) == NULL)
+            return luaL_error(L,
+                              "what watches a run sets the global '%s', which the next run would "
+                              "find changed; make it local: what a monitor keeps, its step returns",
+                              name);
         return luaL_error(
             L,
             "a handler sets the global '%s', which is outside of party.data and would "

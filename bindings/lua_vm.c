@@ -118,6 +118,11 @@ void af_vm_check_step(lua_State *L, uint64_t made_in, const char *what)
 {
     if (af_vm_of(L)->step == 0 || af_vm_of(L)->step == made_in)
         return;
+    if (af_vm_of(L)->delivery == NULL)
+        luaL_error(L,
+                   "what watches a run goes on with %s that was made before: the next run would "
+                   "find it elsewhere; make it where it is used",
+                   what);
     luaL_error(
         L,
         "a handler goes on with %s that was made outside of its step: how far it has come is "

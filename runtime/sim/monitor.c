@@ -54,7 +54,10 @@ static void note_broken(struct af_sim *sim, const char *party,
              broken->message);
     sim->stopped = sim->watch.broke = true;
     note_violation(sim, watched, text);
-    if (watched->kind == AF_WATCHED_MONITOR)
+    if (watched->kind == AF_WATCHED_MONITOR && party == NULL)
+        af_sim_finding(sim, AF_SIM_MONITOR, party, "monitor '%s' cannot begin: %s", watched->name,
+                       text);
+    else if (watched->kind == AF_WATCHED_MONITOR)
         af_sim_finding(sim, AF_SIM_MONITOR, party, "monitor '%s' is broken after a step of %s: %s",
                        watched->name, party, text);
     else

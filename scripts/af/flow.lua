@@ -17,7 +17,7 @@ local flow_keys = {
   name = "string", version = "number", args = "table", mock = "table", roles = "table",
   invariants = "table", report_failure = "boolean", migrate_back = "function", initiator = "string",
   monitors = "table", eventually = "table", leads_to = "table",
-  mock_programs = "table",
+  mock_programs = "table", migrate = "any", -- a function, or one for each version: checked below
 }
 local role_keys = { always = true, data = true, start = true, states = true }
 local always_keys = { defer = true, ignore = true, timeout = true }
@@ -484,10 +484,10 @@ end
 local function check_keys(definition)
   for key, value in pairs(definition) do
     local kind = flow_keys[key]
-    if kind == nil and key ~= "migrate" then
+    if kind == nil then
       wrong("af.flow", "key '%s' is unknown%s", tostring(key),
-        host.near(tostring(key), flow_keys, "a flow has migrate and"))
-    elseif kind ~= nil and type(value) ~= kind then
+        host.near(tostring(key), flow_keys, "a flow has"))
+    elseif kind ~= "any" and type(value) ~= kind then
       wrong("af.flow", "'%s' must be a %s, got a %s", key, kind, type(value))
     end
   end
