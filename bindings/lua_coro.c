@@ -97,6 +97,20 @@ static const char *maker_place(const struct af_delivery *delivery, char *to, siz
                          size);
 }
 
+/* What Lua says of a slip that people make who come from elsewhere, and what is meant. */
+static const char *const slips[][2] = {
+    {"attempt to perform arithmetic on a string value", "; texts are joined by '..'"},
+    {"(for iterator 'for iterator')", "; a list is walked by ipairs(list)"},
+};
+
+static const char *explain_slip(lua_State *L, const char *text)
+{
+    for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++)
+        if (strstr(text, slips[i][0]) != NULL)
+            return lua_pushfstring(L, "%s%s", text, slips[i][1]);
+    return text;
+}
+
 /* Makes the error on the thread's top a text, with a traceback; needs memory, so runs protected. */
 static int l_describe_error(lua_State *L)
 {
@@ -105,7 +119,7 @@ static int l_describe_error(lua_State *L)
     lua_xmove(thread, L, 1);
     char place[AF_FLOW_PLACE_BYTES];
     const char *text = af_vm_error_text_at(L, thread, maker_place(delivery, place, sizeof place));
-    delivery->result = af_effects_copy_text(text);
+    delivery->result = af_effects_copy_text(explain_slip(L, text));
     luaL_traceback(L, thread, NULL, 0);
     delivery->traceback = af_effects_copy_text(lua_tostring(L, -1));
     return 0;

@@ -348,6 +348,9 @@ static void push_module_chunk(lua_State *L, struct af_script *script, const char
         if (own.kind != AF_FAILURE_NONE && !af_code_is_missing(&own))
             luaL_error(L, "%s: %s", own.what, own.why);
     }
+    const char *ending = strrchr(name, '.');
+    if (!found && ending != NULL && strcmp(ending, ".lua") == 0)
+        luaL_error(L, "there is no module '%s': a module is named without '.lua'", name);
     if (!found)
         luaL_error(L, "module '%s' is neither beside %s nor part of the library", name,
                    script->file.name);

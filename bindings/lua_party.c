@@ -139,6 +139,8 @@ static int l_send(lua_State *L)
     struct af_delivery *delivery = handler_delivery(L, "party:send");
     lua_settop(L, 3);
     check_self(L, delivery, "send");
+    if (af_event_class_of(L, 2) != NULL)
+        return luaL_error(L, "party:send: the targets come first: party:send(targets, event)");
     add_send(L, delivery, 2, 3, af_contract_titles[0]);
     return 0;
 }
@@ -245,6 +247,8 @@ static int l_nodes(lua_State *L)
     struct af_delivery *delivery = af_delivery_running(L);
     if (delivery == NULL)
         return luaL_error(L, "party:nodes: only while a party runs");
+    if (lua_isnoneornil(L, 1) || lua_isstring(L, 1)) /* of it would be all nodes */
+        return luaL_error(L, "party:nodes: call it with a colon");
     const struct af_script *script = delivery->party->script;
     int role = -1;
     if (!lua_isnoneornil(L, 2)) {

@@ -56,6 +56,16 @@ static const struct {
     {"null", "Lua writes nil, and af.null for a kept null"},
     {"None", "Lua writes nil, and af.null for a kept null"},
     {"def", "Lua writes 'function'"},
+    {"import", "Lua writes local af = require \"af\""},
+    {"lambda", "Lua writes function(x) return … end"},
+    {"try", "Lua has no 'try'; use pcall()"},
+    {"=>", "Lua writes function(x) … end"},
+    {"->", "Lua writes '.', or ':' for a method"},
+    {"# ", "a comment begins with '--'"},
+    {"//", "a comment begins with '--' ('//' divides)"},
+    {"?", "Lua has no '?'; write c and a or b"},
+    {"`", "a text stands between quotes, or [[ and ]]"},
+    {") {", "a block ends with 'end'; it has no braces"},
     {"，", "a full-width '，': write ','"},
     {"；", "a full-width '；': write ';'"},
     {"：", "a full-width '：': write ':'"},
@@ -141,6 +151,10 @@ static void explain_habit(const char *source, size_t len, const char *error, cha
         at++;
     long told = at == NULL ? 0 : strtol(at + 1, NULL, 10), line = 1;
     out[0] = '\0';
+    if (strstr(error, "'then' expected near '='") != NULL) {
+        snprintf(out, size, "; Lua compares by '=='");
+        return;
+    }
     for (const char *start = source, *last = source + len; start < last && line <= told; line++) {
         const char *end = memchr(start, '\n', (size_t)(last - start));
         end = end == NULL ? last : end;

@@ -450,7 +450,7 @@ local function read_mock(definition, roles)
       wrong("af.flow", "'mock' names the unknown role '%s'", tostring(name))
     elseif math.type(count) ~= "integer" or count < 0 then
       wrong("af.flow", "'mock' needs a number of parties for role '%s', got %s", name,
-        tostring(count))
+        type(count) == "number" and tostring(count) or "a " .. type(count))
     end
   end
   for _, role in ipairs(roles) do

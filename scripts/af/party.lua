@@ -8,7 +8,14 @@ local party = { methods = {}, sequential_methods = {} }
 ---Methods that both kinds have; they go through the task's contractor.
 local shared = {}
 
+local function check_self(self, name)
+  if type(self) ~= "table" and type(self) ~= "userdata" then
+    error(("party:%s: call it with a colon"):format(name), 3)
+  end
+end
+
 function shared:log(format, ...)
+  check_self(self, "log")
   local text = tostring(format)
   if select("#", ...) > 0 then
     text = text:format(...)
@@ -17,6 +24,7 @@ function shared:log(format, ...)
 end
 
 function shared:now()
+  check_self(self, "now")
   return host.now()
 end
 
@@ -25,6 +33,7 @@ shared.nodes = host.party_nodes
 for _, name in ipairs { "upload_file", "report_progress", "upload_task_achivement",
   "upload_task_achievement", "upload_metric_report", "upload_model", "notify_task_completion" } do
   shared[name] = function(self, ...)
+    check_self(self, name)
     return self.contractor[name](self.contractor, ...)
   end
 end
