@@ -96,10 +96,10 @@ struct af_script_file {
     char hash[65];    /* SHA-256 of its bytes, hexadecimal */
 };
 
-/* Loads a file, or the flow of a bundle (code/bundle.h). A flow file is run to its `return af.flow{…}`; any other file is a sequential
- * script, which stands at its first call to the outside until it is started.
- * Returns NULL with *why filled: the file cannot be read, is no text, does not compile, raises, or
- * its flow has a mistake. */
+/* Loads a file, or the flow of a bundle (code/bundle.h). A flow file is run to its `return
+ * af.flow{…}`; any other file is a sequential script, which stands at its first call to the outside
+ * until it is started. Returns NULL with *why filled: the file cannot be read, is no text, does not
+ * compile, raises, or its flow has a mistake. */
 struct af_script *af_script_load(const char *path, struct af_failure *why);
 
 /* Where the bytes of a script's file come from, and of the modules that it requires, whose paths
@@ -136,8 +136,8 @@ const struct af_flow *af_script_flow(const struct af_script *script);
 bool af_script_flow_too_late(const struct af_script *script);
 const struct af_script_file *af_script_file(const struct af_script *script);
 
-/* The SHA-256 of a file's bytes, hexadecimal; of a bundle, those of the flow's own. Returns -1 if it
- * cannot be read. */
+/* The SHA-256 of a file's bytes, hexadecimal; of a bundle, those of the flow's own. Returns -1 if
+ * it cannot be read. */
 int af_script_hash_file(const char *path, char hash[65]);
 
 /* The index of an event type that the flow knows, or -1. */
