@@ -622,7 +622,9 @@ static int l_wrap(lua_State *L)
 /* coroutine.yield where nothing could go on: in what watches a run. */
 static int l_yield(lua_State *L)
 {
-    if (!lua_isyieldable(L))
+    bool is_main = lua_pushthread(L) == 1;
+    lua_pop(L, 1);
+    if (is_main)
         return luaL_error(L, "coroutine.yield() outside of a coroutine of the script's own");
     return lua_yield(L, lua_gettop(L));
 }

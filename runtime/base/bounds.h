@@ -151,6 +151,9 @@
 #define AF_HTTP_BODY_WINDOW_S 30             /* in each such time a body must bring … */
 #define AF_HTTP_BODY_RATE_MIN 1024           /* … so many bytes a second */
 #define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20)  /* all bodies that are in memory */
+#define AF_AUDIT_LINE_MAX (64 << 10)                   /* of an audit log */
+#define AF_AUDIT_BYTES_MAX (INT64_C(64) << 20)         /* then it goes on in a new file */
+#define AF_AUDIT_RESERVE_BYTES (INT64_C(1) << 20)      /* of its disk, for what is to be logged */
 #define AF_HTTP_UPLOAD_SPARE_BYTES (INT64_C(32) << 20) /* that files leave free on their disk */
 #define AF_HTTP_DISCARD_BYTES_MAX (1 << 20)      /* of a refused body, so that the answer arrives */
 #define AF_BUS_FILE_BYTES_MAX (INT64_C(8) << 30) /* a file: models of some GB */
@@ -162,11 +165,13 @@
 #define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */
 #define AF_SERVE_ANSWERS_BYTES_MAX (INT64_C(256) << 20) /* not yet read by who asked */
 #define AF_SERVE_HOLD_MAX_NS AF_S_NS                    /* that a plain poll may be held */
-#define AF_SERVE_LOOK_NS AF_S_NS       /* between two looks at the files of tokens */
-#define AF_SERVE_SESSIONS_MAX 1000     /* logins to the task manager */
-#define AF_SERVE_SESSION_S (12 * 3600) /* that a login lasts */
-#define AF_SERVE_BUNDLES_MAX 10000     /* bundles kept for launches */
-#define AF_SERVE_LAUNCH_BYTES 65536    /* a bundle that describes one of ours */
+#define AF_SERVE_REFUSALS_MAX 256           /* kinds of refusals that are counted at a time */
+#define AF_SERVE_REFUSALS_NS (60 * AF_S_NS) /* … and how long, before they are one entry */
+#define AF_SERVE_LOOK_NS AF_S_NS            /* between two looks at the files of tokens */
+#define AF_SERVE_SESSIONS_MAX 1000          /* logins to the task manager */
+#define AF_SERVE_SESSION_S (12 * 3600)      /* that a login lasts */
+#define AF_SERVE_BUNDLES_MAX 10000          /* bundles kept for launches */
+#define AF_SERVE_LAUNCH_BYTES 65536         /* a bundle that describes one of ours */
 #define AF_SERVE_NAMES_MAX 16
 #define AF_SERVE_NODES_MAX 10000      /* nodes that are remembered; more share what is left */
 #define AF_SERVE_LOGIN_BYTES_MAX 4096 /* a body from who is not known yet */

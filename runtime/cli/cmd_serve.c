@@ -97,6 +97,10 @@ static const struct af_opt opts[] = {
      AF_OPT_READ(OF, members, af_opts_add_members)},
     {"open-tasks", 0, NULL, "tasks spring up by use, and nodes join them by use", "Tasks",
      AF_OPT_FLAG(OF, bus.open_tasks)},
+    {"audit", 0, "FILE",
+     "log who did what (logins, tasks, launches, files, refusals; never contents) in a chain that "
+     "`afrun audit verify` checks",
+     "Tasks", AF_OPT_TEXT(OF, serve.audit)},
     {"backups", 0, "DIR", "where POST /admin/backup writes copies of the bus's file", "Tasks",
      AF_OPT_TEXT(OF, serve.backups)},
     {"keep-contracts", 0, "T",

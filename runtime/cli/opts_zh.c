@@ -236,6 +236,20 @@ static const struct {
      "新令牌的有效时长，90 天写作 2160h（缺省：永久）"},
     {"of a new one: what people know it by", "新令牌的说明，供人辨认"},
     {"tokens of a service", "服务的令牌"},
+    {"whether an audit log is whole", "审计日志是否完整"},
+    {"log who did what (logins, tasks, launches, files, refusals; never contents) in a chain that "
+     "`afrun audit verify` checks",
+     "记录谁做了什么（登录、任务、启动、文件、拒绝；从不记录内容），写成哈希链，由 `afrun audit "
+     "verify` 校验"},
+    {"Reads logs that `afrun serve --audit` has written, the older ones first, and says whether "
+     "each "
+     "line is as it was written, in one chain. Lines that were cut off at the end leave no trace "
+     "in "
+     "the file: compare the last chain with one that you have noted. Exit status 1 if a line was "
+     "changed or is missing.",
+     "读取 `afrun serve --audit` "
+     "写成的日志（旧的在前），说明每一行是否与写入时一致且链条完整。末尾被截去的行在文件中"
+     "不留痕迹：请将最后的链值与您另行记下的比较。有行被改动或缺失时退出状态为 1。"},
     {"Changes the file that `afrun serve --tokens` reads; a running service takes a change by "
      "itself. "
      "`new` draws a token for a node and prints it: the file keeps its digest alone, so it cannot "

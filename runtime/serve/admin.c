@@ -74,6 +74,7 @@ void af_serve_create_task(struct serve_call *call)
             return;
         }
     }
+    call->task = create->task;
     if (!af_serve_is_id(create->task)) {
         af_serve_complain(&call->serve->reading, "task_id", "is no task's ID");
         af_serve_malformed(call);
@@ -122,6 +123,7 @@ void af_serve_end_task(struct serve_call *call)
         }
         task[len - (sizeof end - 1)] = '\0';
     }
+    call->task = task;
     if (af_serve_is_own_task(task)) {
         af_serve_error(call, 403, 403, "this task is the service's own");
         return;

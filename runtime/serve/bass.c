@@ -93,6 +93,7 @@ void af_serve_dataset(struct serve_call *call)
     const struct dataset *dataset = af_serve_read_body(call, dataset_rows, sizeof *dataset);
     if (dataset == NULL)
         return;
+    call->task = dataset->task;
     struct af_bus_note note = {
         .kind = AF_BUS_NOTE_DATASET,
         .task = dataset->task,

@@ -102,6 +102,7 @@ static struct upload *read_query(struct serve_call *call)
     upload->file_path = af_exchange_query(call->exchange, "file_path");
     upload->durable = is_true(af_exchange_query(call->exchange, "durable"));
     call->request = upload;
+    call->task = upload->task;
     if (upload->task != NULL && af_serve_is_id(upload->task) &&
         !af_serve_is_own_task(upload->task) &&
         (upload->file_path == NULL ||
@@ -320,6 +321,7 @@ void af_serve_download(struct serve_call *call)
         af_serve_error(call, 404, 404, "expected /files/<task>/<sha256>.<extension>");
         return;
     }
+    call->task = task;
     struct af_buf url = AF_BUF_EMPTY;
     af_buf_append_string(&url, af_bus_files(call->serve->bus));
     append_escaped(&url, task);

@@ -39,6 +39,7 @@ struct serve_endpoint {
     enum serve_body body;
     void (*run)(struct serve_call *call);   /* the body is there */
     void (*admit)(struct serve_call *call); /* before a part is taken; or NULL */
+    bool is_audited;
 };
 
 enum { SERVE_ENDPOINTS_MAX = 32, SERVE_CODES = 12 };
@@ -61,6 +62,9 @@ struct af_serve {
     size_t parked_count;
     int64_t time_s; /* of time_text */
     char time_text[32];
+    struct af_audit *audit; /* or NULL */
+    struct serve_refusal *refusals;
+    size_t refusal_count;
     struct af_timer *look; /* at files that may have changed */
     int shared_disk;       /* a folder's descriptor, or -1 */
     bool is_loopback, is_stopping;
@@ -77,6 +81,7 @@ struct serve_call {
     const char *node;                      /* who calls, if known */
     struct serve_node *share;              /* … and what it has of what all share */
     bool is_admin;
+    const char *task;      /* whose it is, for the audit log; or NULL */
     struct af_arena arena; /* all that the call needs */
     void *request;         /* what was read of the body */
     int64_t began_ns;
@@ -116,6 +121,15 @@ void af_serve_count(struct serve_call *call, int code);
 /* Reads the body into a struct of the call's arena, which is zeroed first; NULL: it was answered
  * as malformed. */
 void *af_serve_read_body(struct serve_call *call, const struct serve_field *rows, size_t bytes);
+
+/* ---- The audit log: audit.c. ---- */
+
+/* Whether what the call asks for may be done: it can be logged, or need not be. Else answers. */
+bool af_serve_audit_is_ready(struct serve_call *call);
+/* A call is answered with a code. */
+void af_serve_audit(struct serve_call *call, int code);
+/* Writes refusals that have been counted long enough, or all. */
+void af_serve_audit_flush(struct af_serve *serve, bool all);
 
 /* ---- Who calls: callers.c. ---- */
 

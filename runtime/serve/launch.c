@@ -177,6 +177,7 @@ void af_serve_launch(struct serve_call *call)
     if (launch == NULL)
         return;
     call->request = launch;
+    call->task = launch->task;
     if (call->serve->is_sidecar) { /* the hub tells the nodes */
         launch->bundle =
             af_serve_translate(call, launch->bundle, strlen(launch->bundle), true).bytes;

@@ -307,6 +307,7 @@ static void revive(struct serve_call *call, const struct serve_pop *again, bool 
 {
     if (again == NULL)
         return;
+    call->task = again->task;
     struct af_bus_take which = take_of(call, again);
     which.sent = sent;
     af_bus_revive(call->serve->bus, &which, revived, call);

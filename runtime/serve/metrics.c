@@ -22,6 +22,7 @@ void af_serve_count(struct serve_call *call, int code)
     while (codes[column] != code && codes[column] != -1)
         column++;
     call->serve->counts.requests[row][column]++;
+    af_serve_audit(call, code);
     if (!call->has_waited)
         af_histogram_note(&call->serve->counts.times[row],
                           af_loop_now_ns(call->serve->loop) - call->began_ns);

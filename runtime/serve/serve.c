@@ -6,6 +6,7 @@
  * the bus always finds its call. */
 #include "serve/impl.h"
 
+#include "audit/audit.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,42 +24,46 @@
 #define PART SERVE_BODY_PART
 
 const struct serve_endpoint af_serve_endpoints[] = {
-    {"pop", "POST", API "/message/pop", NULL, SERVE_NODE, JSON, af_serve_pop, NULL},
-    {"push", "POST", API "/message/push", NULL, SERVE_NODE, JSON, af_serve_push, NULL},
-    {"ack", "POST", API "/message/ack", NULL, SERVE_NODE, JSON, af_serve_ack, NULL},
-    {"again", "POST", API "/message/again", NULL, SERVE_NODE, JSON, af_serve_again, NULL},
-    {"nodelist", "POST", API "/task/nodelist", NULL, SERVE_NODE, JSON, af_serve_nodelist, NULL},
+    {"pop", "POST", API "/message/pop", NULL, SERVE_NODE, JSON, af_serve_pop, NULL, false},
+    {"push", "POST", API "/message/push", NULL, SERVE_NODE, JSON, af_serve_push, NULL, false},
+    {"ack", "POST", API "/message/ack", NULL, SERVE_NODE, JSON, af_serve_ack, NULL, false},
+    {"again", "POST", API "/message/again", NULL, SERVE_NODE, JSON, af_serve_again, NULL, true},
+    {"nodelist", "POST", API "/task/nodelist", NULL, SERVE_NODE, JSON, af_serve_nodelist, NULL,
+     false},
     {"node_detail", "POST", API "/fed/network/node/detail", NULL, SERVE_NODE, JSON,
-     af_serve_node_detail, NULL},
+     af_serve_node_detail, NULL, false},
     {"progress", "POST", API "/federated/task/progress", NULL, SERVE_NODE, JSON, af_serve_progress,
-     NULL},
+     NULL, false},
     {"automl_progress", "POST", API "/automl/task/progress", NULL, SERVE_NODE, JSON,
-     af_serve_progress, NULL},
+     af_serve_progress, NULL, false},
     {"verify_upload", "POST", API "/federated/task/verify/upload", NULL, SERVE_NODE, JSON,
-     af_serve_result, NULL},
+     af_serve_result, NULL, false},
     {"train_upload", "POST", API "/federated/task/train/upload", NULL, SERVE_NODE, JSON,
-     af_serve_result, NULL},
+     af_serve_result, NULL, false},
     {"upload", "POST", API "/file/upload", NULL, SERVE_NODE, PART, af_serve_upload,
-     af_serve_admit_upload},
-    {"download", "GET", SERVE_FILES, NULL, SERVE_NODE, NONE, af_serve_download, NULL},
-    {"login", "POST", SERVE_BASS, "Login", SERVE_ANYBODY, JSON, af_serve_login, NULL},
+     af_serve_admit_upload, true},
+    {"download", "GET", SERVE_FILES, NULL, SERVE_NODE, NONE, af_serve_download, NULL, true},
+    {"login", "POST", SERVE_BASS, "Login", SERVE_ANYBODY, JSON, af_serve_login, NULL, true},
     {"launch", "POST", SERVE_BASS, "StartCalculationTaskRunning", SERVE_NODE, JSON, af_serve_launch,
-     NULL},
+     NULL, true},
     {"dataset", "POST", SERVE_BASS, "VerifyTaskDataSetCallback", SERVE_NODE, JSON, af_serve_dataset,
-     NULL},
+     NULL, true},
     {"bundle", "POST", SERVE_BASS, "UploadFile", SERVE_NODE, PART, af_serve_upload_bundle,
-     af_serve_admit_bundle},
-    {"create_task", "POST", "/admin/tasks", NULL, SERVE_ADMIN, JSON, af_serve_create_task, NULL},
-    {"list_tasks", "GET", "/admin/tasks", NULL, SERVE_ADMIN, NONE, af_serve_list_tasks, NULL},
-    {"show_task", "GET", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_show_task, NULL},
-    {"admin_again", "POST", "/admin/again", NULL, SERVE_ADMIN, JSON, af_serve_admin_again, NULL},
-    {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL},
-    {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL},
-    {"backup", "POST", "/admin/backup", NULL, SERVE_ADMIN, JSON, af_serve_backup, NULL},
-    {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, af_serve_health, NULL},
-    {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, af_serve_ready, NULL},
-    {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, af_serve_metrics, NULL},
-    {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, af_serve_status, NULL},
+     af_serve_admit_bundle, true},
+    {"create_task", "POST", "/admin/tasks", NULL, SERVE_ADMIN, JSON, af_serve_create_task, NULL,
+     true},
+    {"list_tasks", "GET", "/admin/tasks", NULL, SERVE_ADMIN, NONE, af_serve_list_tasks, NULL,
+     false},
+    {"show_task", "GET", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_show_task, NULL, false},
+    {"admin_again", "POST", "/admin/again", NULL, SERVE_ADMIN, JSON, af_serve_admin_again, NULL,
+     true},
+    {"end_task", "DELETE", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL, true},
+    {"end_task", "POST", "/admin/tasks/", NULL, SERVE_ADMIN, NONE, af_serve_end_task, NULL, true},
+    {"backup", "POST", "/admin/backup", NULL, SERVE_ADMIN, JSON, af_serve_backup, NULL, true},
+    {"health", "GET", "/healthz", NULL, SERVE_ANYBODY, NONE, af_serve_health, NULL, false},
+    {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, af_serve_ready, NULL, false},
+    {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, af_serve_metrics, NULL, false},
+    {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, af_serve_status, NULL, false},
     {0},
 };
 
@@ -142,7 +147,7 @@ static bool admit(struct serve_call *call)
                        is_known ? "another method is expected" : "there is no such path");
         return false;
     }
-    return af_serve_identify(call);
+    return af_serve_identify(call) && af_serve_audit_is_ready(call);
 }
 
 static void on_begin(void *arg, struct af_exchange *exchange)
@@ -272,6 +277,7 @@ void af_serve_reload(struct af_serve *serve)
 static void look(void *arg)
 {
     struct af_serve *serve = arg;
+    af_serve_audit_flush(serve, false);
     if (af_serve_callers_changed(serve->callers, &serve->options))
         af_serve_reload(serve);
     serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
@@ -283,6 +289,9 @@ static int start(struct af_serve *serve, struct af_failure *why)
         return -1;
     serve->callers = af_serve_callers_new(&serve->options, why);
     if (serve->callers == NULL)
+        return -1;
+    if (serve->options.audit != NULL &&
+        (serve->audit = af_audit_open(serve->options.audit, why)) == NULL)
         return -1;
     if (serve->options.tokens != NULL && af_serve_callers_count(serve->callers) == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, serve->options.tokens, "holds no token");
@@ -301,7 +310,7 @@ static int start(struct af_serve *serve, struct af_failure *why)
     serve->http = af_http_server_new(serve->loop, &http, why);
     if (serve->http == NULL)
         return -1;
-    if (serve->options.tokens != NULL || serve->options.admin_token != NULL)
+    if (serve->options.tokens != NULL || serve->options.admin_token != NULL || serve->audit != NULL)
         serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
     af_serve_open_launches(serve);
     af_serve_open_mock(serve);
@@ -372,6 +381,10 @@ void af_serve_free(struct af_serve *serve)
     serve->bus = NULL; /* it is closed */
     af_timer_cancel(serve->look);
     af_http_server_free(serve->http);
+    if (serve->audit != NULL)
+        af_serve_audit_flush(serve, true);
+    af_audit_close(serve->audit);
+    free(serve->refusals);
     af_serve_callers_free(serve->callers);
     af_serve_reading_release(&serve->reading);
     if (serve->shared_disk >= 0)

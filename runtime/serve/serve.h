@@ -32,6 +32,7 @@ struct af_serve_options { /* borrowed as long as the service lives; NULL: not gi
     bool prefix_nodes;            /* /node/<id>/… names who calls without a token */
     const char *files;            /* a folder that is there, where the bus keeps files too */
     const char *shared_disk;      /* a folder of which uploads may name a file */
+    const char *audit;            /* a log of what was done by whom, or NULL */
     const char *backups;          /* a folder for copies of the bus, or NULL */
     bool mock_uploads;            /* take what the platform's client uploads in its mock mode */
     const char *bus_name;         /* for people */
