@@ -521,12 +521,13 @@ static void parties(struct af_check_next *next)
     for (uint32_t member = 0; member < check->members && !next->missed; member++) {
         const struct af_check_local *local = &check->locals[next->state.locals[member]];
         bool up = local->up, down = local->down != 0 && !local->over, old = local->version == 0;
+        bool fresh = local->down == AF_CHECK_FRESH; /* a step may move them */
         if (up && !next->only_ways && budget[AF_CHECK_CRASH] > 0 &&
             af_check_crash_may(next, member))
             happen(next, member, AF_CHECK_DOWN, AF_CHECK_CRASH, AF_SCHEDULE_CRASH);
-        if (down && !next->missed && local->down != AF_CHECK_FRESH)
+        if (down && !next->missed && !fresh)
             happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
-        if (down && !next->missed && local->down == AF_CHECK_FRESH && next->only_ways)
+        if (down && !next->missed && fresh && next->only_ways)
             undo_crash(next, member);
         if (up && !next->only_ways && !next->missed && budget[AF_CHECK_LOSE] > 0)
             happen(next, member, AF_CHECK_GONE, AF_CHECK_LOSE, AF_SCHEDULE_LOSE);
