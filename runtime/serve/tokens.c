@@ -215,14 +215,21 @@ static int read_lines(struct af_serve_tokens *tokens, const char *path, char *te
     return refuse_doubles(tokens, path, why);
 }
 
+int af_serve_tokens_read_text(struct af_serve_tokens *tokens, const char *path, char *text,
+                              size_t len, struct af_failure *why)
+{
+    int result = read_lines(tokens, path, text, len, why);
+    if (result != 0)
+        af_serve_tokens_release(tokens);
+    return result;
+}
+
 int af_serve_tokens_read(struct af_serve_tokens *tokens, const char *path, struct af_failure *why)
 {
     size_t len = 0;
     char *text = af_serve_secret_read(path, AF_SERVE_TOKENS_BYTES_MAX, &len, why);
-    int result = text == NULL ? -1 : read_lines(tokens, path, text, len, why);
+    int result = text == NULL ? -1 : af_serve_tokens_read_text(tokens, path, text, len, why);
     af_serve_secret_free(text, len);
-    if (result != 0)
-        af_serve_tokens_release(tokens);
     return result;
 }
 

@@ -44,6 +44,9 @@ void af_serve_token_digest(const char *text, size_t len,
 /* Reads all of a file, in its order. Returns 0, or -1 with *why filled: what is wrong stands at
  * FILE:LINE, and the tokens are none. Two lines of one token are wrong. */
 int af_serve_tokens_read(struct af_serve_tokens *tokens, const char *path, struct af_failure *why);
+/* The same of its text, which a 0 byte follows and which is changed; path is for messages. */
+int af_serve_tokens_read_text(struct af_serve_tokens *tokens, const char *path, char *text,
+                              size_t len, struct af_failure *why);
 void af_serve_tokens_release(struct af_serve_tokens *tokens);
 
 /* Draws a token of 32 random bytes and appends a line with its digest to the file, which is made if
