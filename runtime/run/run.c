@@ -106,7 +106,7 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     else if (!af_bus_item_type(item, &type))
         why = "its content is no JSON object";
     else if (item->sender != NULL && member_name(run, item->sender) == NULL)
-        why = "its sender is no node of the task";
+        why = "its sender was no node of the task when this party began";
     if (why != NULL) {
         not_delivered(run, link, item, why);
     } else {

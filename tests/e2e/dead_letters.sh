@@ -55,7 +55,7 @@ return af.flow { name = "hear", roles = {
   b = { start = "hears", states = { hears = { [Said] = function(party, event) return af.done(event.n) end } } },
 } }
 LUA
-told() { admin GET "/admin/tasks/$1" | grep -qF '"reason":"its sender is no node of the task"'; }
+told() { admin GET "/admin/tasks/$1" | grep -qF '"reason":"its sender was no node of the task when this party began"'; }
 ask stranger push "$(message H '["b"]' '{"type":"said","n":7}')" >/dev/null
 start_party b hear.lua --role b --node b --task H --bus "$URL/node/b" --peers 'a=a;b=b'
 until_true told H && ok "what a party cannot take is a dead letter of the task" ||
@@ -73,7 +73,7 @@ wait_line n.out "afrun node: node n" || not_ok "the node starts" "$(cat n.err)"
 check "a node's party is launched" "$AFRUN" ctl launch hear --task N --role b --peers 'a=a;b=n' --state n.state
 until_true told N && ok "what it cannot take is one, too" || not_ok "what it cannot take is one, too" "$(admin GET /admin/tasks/N)"
 expect_output "cannot read" "$AFRUN" ctl status N --state n.state
-expect_output "from stranger: its sender is no node of the task" "$AFRUN" ctl status N --state n.state
+expect_output "from stranger: its sender was no node of the task when this party began" "$AFRUN" ctl status N --state n.state
 expect_output "N: its dead letter is handed out again" "$AFRUN" ctl again N --state n.state
 twice() { [ "$("$AFRUN" ctl status N --state n.state | grep -c 'cannot read')" = 2 ]; }
 until_true twice && ok "and comes again by hand" || not_ok "and comes again by hand" "$("$AFRUN" ctl status N --state n.state)"

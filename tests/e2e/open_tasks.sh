@@ -81,6 +81,26 @@ check "it is launched" "$AFRUN" ctl launch sync_state --task node --role partici
 ends i
 kill_party n TERM
 
+# ---- Who joins when a party has begun is none of its nodes, and that is told. ----
+cat >late.lua <<'LUA'
+local af = require "af"
+local Hello = af.event("hello", {})
+return af.flow { name = "late", roles = {
+  host = { start = "open", states = { open = { may_end = true, [Hello] = function() end } } },
+  guest = { start = "there", states = { there = { may_end = true,
+    enter = function(party) party:send(party:nodes "host", Hello {}) end } } },
+} }
+LUA
+task=late
+guest() { start_party "$1" late.lua --role guest --node "$1" --task late --bus "$URL/node/$1"; }
+start_party h late.lua --role host --node h --task late --bus "$URL/node/h"
+wait_line h.err "has no node of role 'guest' yet" || not_ok "a host waits for a guest" "$(cat h.err)"
+guest g1
+wait_line h.err "h goes on" || not_ok "a host goes on with its guest" "$(cat h.err)"
+guest g2
+wait_line h.err "a contract from g2 is not delivered: its sender was no node of the task when this party began" &&
+    ok "a guest that comes later is told of" || not_ok "a guest that comes later is told of" "$(cat h.err)"
+for node in h g1 g2; do kill_party $node INT; done
 # ---- A role is kept: it is no other one for who asks in another. ----
 task=kept
 party i --peers 'initiator=i;participant=p1'
