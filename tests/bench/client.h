@@ -52,7 +52,7 @@ __attribute__((unused)) static size_t client_request(char *to, size_t cap, const
 {
     int len =
         snprintf(to, cap,
-                 "POST %s%s/fed-service/api/v2/message/%s HTTP/1.1\r\nHost: bench\r\n"
+                 "POST %s%s/fed-service/api/v2/message/%s HTTP/1.1\r\nHost: localhost\r\n"
                  "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                  node == NULL ? "" : "/node/", node == NULL ? "" : node, what, strlen(body), body);
     if (len < 0 || (size_t)len >= cap)

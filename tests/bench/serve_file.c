@@ -73,7 +73,7 @@ static void download(int port, const char *url, const char *copy)
     crypto_hash_sha256_state hash;
     int fd = client_connect(port), file = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     const char *path = strchr(url + strlen("http://"), '/');
-    int len = snprintf(piece, sizeof piece, "GET %s HTTP/1.1\r\nHost: bench\r\n\r\n", path);
+    int len = snprintf(piece, sizeof piece, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     client_write(fd, piece, (size_t)len);
     size_t got = read_headers(fd, piece, &bytes, &left);
     crypto_hash_sha256_init(&hash);

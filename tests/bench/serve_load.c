@@ -152,7 +152,7 @@ static void load(int port, size_t count, double seconds)
 
 static long count_parked(int fd)
 {
-    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n";
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static char text[65536];
     size_t len = 0;
     const char *found = NULL;
