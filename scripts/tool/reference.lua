@@ -20,7 +20,9 @@ local meta = scripts .. "_meta/"
 local entries = reader.read(meta .. "af.lua")
 
 local function zh()
-  return dofile(meta .. "zh.lua")
+  local chinese = dofile(meta .. "zh.lua")
+  chinese.fields = dofile(meta .. "zh_fields.lua")
+  return chinese
 end
 
 local function slurp(path)
@@ -38,7 +40,8 @@ local function generated()
   local chinese = zh()
   return {
     { "REFERENCE.md", writer.markdown(entries) },
-    { "REFERENCE.zh-CN.md", writer.markdown(entries, chinese.names, chinese.sections) },
+    { "REFERENCE.zh-CN.md", writer.markdown(entries, chinese.names, chinese.sections,
+      chinese.fields) },
     { "_meta/luacheck.lua", writer.luacheck(entries) },
   }
 end
@@ -68,7 +71,7 @@ local function check_entry(entry, wrong)
 end
 
 local function check()
-  local chinese, known = zh(), {}
+  local chinese, known, said = zh(), {}, {}
   for _, entry in ipairs(entries) do
     local function wrong(format, ...)
       print(("scripts/af/_meta/af.lua:%d: %s %s"):format(entry.line, entry.name,
@@ -80,6 +83,13 @@ local function check()
     if chinese.names[entry.name] == nil then
       wrong("has no Chinese text; add it to scripts/af/_meta/zh.lua")
     end
+    for _, field in ipairs(entry.fields) do
+      if field.text ~= "" and chinese.fields[field.text] == nil then
+        wrong("its field '%s' has no Chinese text; add it to scripts/af/_meta/zh_fields.lua",
+          field.name)
+      end
+      said[field.text] = true
+    end
     if chinese.sections[entry.section] == nil then
       wrong("stands under '%s', which has no Chinese name in zh.lua", entry.section)
     end
@@ -87,6 +97,11 @@ local function check()
   for name in pairs(chinese.names) do
     if not known[name] then
       print(("scripts/af/_meta/zh.lua: '%s' is no name of af.lua"):format(name))
+    end
+  end
+  for text in pairs(chinese.fields) do
+    if not said[text] then
+      print(("scripts/af/_meta/zh_fields.lua: no field of af.lua is '%s'"):format(text))
     end
   end
   for _, file in ipairs(generated()) do
@@ -149,7 +164,7 @@ local commands = {
       if entry.example then spill(path, example_of(entry)) end
     end
   end,
-  text = function() io.write(writer.text(entries, zh().names)) end,
+  text = function() io.write(writer.text(entries, zh().names, zh().fields)) end,
   c = function(path) spill(path, writer.c(io.read("a"))) end,
   man = function(folder)
     local header = assert(slurp(here .. "/../../runtime/base/version.h"))

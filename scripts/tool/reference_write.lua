@@ -32,11 +32,13 @@ local function typed(item)
   return item.type .. (item.optional and "?" or "")
 end
 
----Rows of an entry: { name, type, text }.
-local function rows_of(entry, words)
+---Rows of an entry: { name, type, text }; in Chinese only fields have a text of their own.
+---@param fields? table<string, string>  their Chinese texts, by the English ones
+local function rows_of(entry, words, fields)
   local rows = {}
-  for _, list in ipairs { entry.params, entry.fields } do
-    for _, item in ipairs(list) do rows[#rows + 1] = { item.name, typed(item), item.text } end
+  for _, item in ipairs(entry.params) do rows[#rows + 1] = { item.name, typed(item), item.text } end
+  for _, item in ipairs(entry.fields) do
+    rows[#rows + 1] = { item.name, typed(item), item.text, fields and fields[item.text] }
   end
   if entry.type and entry.type ~= "" then rows[#rows + 1] = { "", entry.type, entry.type_text } end
   for _, item in ipairs(entry.returns) do
@@ -48,14 +50,14 @@ end
 
 -- Markdown. --------------------------------------------------------------------------------------
 
-local function add_entry(out, entry, words, text)
+local function add_entry(out, entry, words, text, fields)
   out[#out + 1] = ("### `%s`\n"):format(writer.signature(entry))
   out[#out + 1] = text .. "\n"
-  local rows = rows_of(entry, words)
+  local rows = rows_of(entry, words, fields)
   for _, row in ipairs(rows) do
     out[#out + 1] = ("- %s`%s`%s"):format(row[1] == "" and "" or
       row[1] == words.returns and row[1] .. " " or ("**%s** "):format(row[1]), row[2],
-      (row[3] == "" or words == chinese) and "" or ": " .. row[3])
+      row[4] and "：" .. row[4] or (row[3] == "" or words == chinese) and "" or ": " .. row[3])
   end
   if rows[1] then out[#out + 1] = "" end
   if entry.raises and words == english then out[#out + 1] = entry.raises .. "\n" end
@@ -65,7 +67,8 @@ end
 ---@param entries Entry[]
 ---@param texts? table<string, string>  the Chinese ones
 ---@param sections? table<string, string>
-function writer.markdown(entries, texts, sections)
+---@param fields? table<string, string>
+function writer.markdown(entries, texts, sections, fields)
   local words = texts and chinese or english
   local out, section = { words.title, "", words.about, "" }, nil
   for _, entry in ipairs(entries) do
@@ -73,24 +76,25 @@ function writer.markdown(entries, texts, sections)
       section = entry.section
       out[#out + 1] = ("## %s\n"):format(sections and sections[section] or section)
     end
-    add_entry(out, entry, words, texts and texts[entry.name] or table.concat(entry.text, "\n"))
+    local text = texts and texts[entry.name] or table.concat(entry.text, "\n")
+    add_entry(out, entry, words, text, fields)
   end
   return (table.concat(out, "\n"):gsub("\n+$", "") .. "\n")
 end
 
 -- Plain text, for `afrun help`. ------------------------------------------------------------------
 
-local function plain(entry, texts)
+local function plain(entry, texts, fields)
   local out = { writer.signature(entry), "", texts and texts[entry.name] }
   if texts == nil then
     for _, line in ipairs(entry.text) do out[#out + 1] = line end
     out[#out + 1] = entry.raises
   end
-  local rows = rows_of(entry, texts and chinese or english)
+  local rows = rows_of(entry, texts and chinese or english, fields)
   if rows[1] then out[#out + 1] = "" end
   for _, row in ipairs(rows) do
     out[#out + 1] = ("  %s%s%s"):format(row[1] == "" and "" or row[1] .. ": ", row[2],
-      (row[3] == "" or texts) and "" or "  " .. row[3])
+      row[4] and "  " .. row[4] or (row[3] == "" or texts) and "" or "  " .. row[3])
   end
   if entry.example then
     out[#out + 1] = ""
@@ -102,10 +106,11 @@ end
 ---What `afrun help` prints: name, text and Chinese text, one after the other.
 ---@param entries Entry[]
 ---@param texts table<string, string>  the Chinese ones
-function writer.text(entries, texts)
+---@param fields table<string, string>
+function writer.text(entries, texts, fields)
   local out = {}
   for _, entry in ipairs(entries) do
-    out[#out + 1] = ("%s\0%s\0%s\0"):format(entry.name, plain(entry), plain(entry, texts))
+    out[#out + 1] = ("%s\0%s\0%s\0"):format(entry.name, plain(entry), plain(entry, texts, fields))
   end
   return table.concat(out) .. "\0"
 end
