@@ -1,0 +1,25 @@
+-- numbers.lua: measures `af.vector` and `af.crypto`; what each line means is in README.md. Returns
+-- a function that run.lua calls with what they share.
+
+---@param lib table      tell, by_turns of run.lua
+---@param afrun string
+---@param programs string  the folder of the floor
+return function(lib, afrun, programs)
+  local lines = {
+    { "20 masks of 1,000,000 u64", "mask", 20, "at most 1.30" },
+    { "mean of 20 x 1,000,000 f64", "mean", 10, "at most 1.50" },
+    { "20,000 items hashed and blinded", "points", 20000, "at most 0.56, with two threads" },
+    { "1,000 secrets in 30 shares, 20 back", "shares", 1000, "at most 1.30" },
+  }
+  for _, line in ipairs(lines) do
+    local name, work, times, target = table.unpack(line)
+    local ours = ("%s tests/bench/numbers_flow.lua --mock -q --arg work=%s --arg times=%%d"):format(
+      afrun, work)
+    local floor = ("%s/floor_numbers %s %%d"):format(programs, work)
+    local seconds = lib.by_turns(5, { ours:format(0), ours:format(times), floor:format(0),
+      floor:format(times) })
+    local spent, least = seconds[2] - seconds[1], seconds[4] - seconds[3]
+    lib.tell(name, "%7.3f s  floor %.3f s  times the floor %.2f  (target: %s)", spent, least,
+      spent / least, target)
+  end
+end
