@@ -63,6 +63,7 @@ $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 build/release/runtime/cli/%.o: FLAGS += -Os# what runs once a run is small rather than fast
+build/release/bindings/lua_vector%.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile

@@ -8,19 +8,20 @@
 
 enum { NUMBERS = 1000000, MODELS = 20, PARAMETERS = 100000, SHARES = 30, THRESHOLD = 20 };
 
-static void *zeros(size_t count)
+/* Numbers, each page written: pages that nobody has written are one page, which is always near. */
+static void *numbers(size_t count)
 {
-    void *memory = calloc(count, sizeof(uint64_t));
+    void *memory = malloc(count * sizeof(uint64_t));
     if (memory == NULL)
         exit(1);
-    return memory;
+    return memset(memory, 1, count * sizeof(uint64_t));
 }
 
 static void mask(long times)
 {
     static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
     unsigned char key[crypto_stream_chacha20_KEYBYTES] = {0};
-    uint64_t *v = zeros(NUMBERS), *stream = zeros(NUMBERS);
+    uint64_t *v = numbers(NUMBERS), *stream = numbers(NUMBERS);
     for (long i = 0; i < times; i++) {
         key[0] = (unsigned char)i;
         crypto_stream_chacha20((unsigned char *)stream, NUMBERS * sizeof *stream, nonce, key);
@@ -35,9 +36,9 @@ static volatile double told; /* or nothing of a mean need be done */
 
 static void mean(long times)
 {
-    double *models[MODELS], *sum = zeros(PARAMETERS);
+    double *models[MODELS], *sum = numbers(PARAMETERS);
     for (size_t m = 0; m < MODELS; m++)
-        models[m] = zeros(PARAMETERS);
+        models[m] = numbers(PARAMETERS);
     for (long i = 0; i < times; i++) {
         memset(sum, 0, PARAMETERS * sizeof *sum);
         for (size_t m = 0; m < MODELS; m++)
