@@ -113,10 +113,11 @@ int af_store_may_keep(struct af_store *store, struct af_failure *why)
     if (store->has_key)
         return 0;
     pthread_mutex_lock(&store->db_lock);
-    struct af_db_statement *row = af_db_use(store->db, "SELECT 1 FROM kept LIMIT 1");
-    bool has_some = af_db_row(row);
-    af_db_reset(row);
-    int result = have_key(store, !has_some, why);
+    bool ok = af_db_begin(store->db);
+    struct af_db_statement *row = ok ? af_db_use(store->db, "SELECT 1 FROM kept LIMIT 1") : NULL;
+    bool has_some = ok && af_db_row(row);
+    ok = ok && af_db_commit(store->db);
+    int result = ok ? have_key(store, !has_some, why) : af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }

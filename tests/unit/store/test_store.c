@@ -10,6 +10,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "store/store.h"
@@ -518,6 +519,128 @@ static void test_what_a_failing_disk_did_not_take_is_not_there_in_part(void **st
     release(&found);
 }
 
+/* ---- What a party keeps beside its data. ---- */
+
+static void found_kept(void *arg, const void *bytes, size_t len)
+{
+    struct found *found = arg;
+    af_buf_printf(&found->text, "%.*s; ", (int)len, (const char *)bytes);
+}
+
+static void pass_entry(void *arg, const struct af_store_entry *entry)
+{
+    (void)arg, (void)entry;
+}
+
+static void pass_key(void *arg, struct af_hash key)
+{
+    (void)arg, (void)key;
+}
+
+/* What its party keeps, or why it cannot be told; the caller releases found. */
+static int load_kept(struct world *world, struct found *found, struct af_failure *why)
+{
+    struct found parties = {0};
+    struct af_store_loader loader = {found, pass_entry, pass_key, found_kept, pass_entry};
+    assert_int_equal(af_store_read(world->store, world->party, found_party, &parties, why), 0);
+    int result = af_store_load(world->store, &parties.party, &loader, why);
+    release(&parties);
+    return result;
+}
+
+static void expect_kept(struct world *world, const char *expected)
+{
+    struct found found = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    if (load_kept(world, &found, &why) != 0)
+        fail_msg("%s: %s", why.what, why.why);
+    assert_string_equal(af_buf_text(&found.text), expected);
+    release(&found);
+}
+
+static void expect_sealed(struct world *world, const char *expected)
+{
+    struct found found = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    assert_int_equal(load_kept(world, &found, &why), -1);
+    assert_non_null(strstr(why.what, "node.db.key"));
+    if (strstr(why.why, expected) == NULL)
+        fail_msg("told: %s", why.why);
+    release(&found);
+}
+
+/* A step that keeps or forgets one text; the hash is a number here. */
+static void keep_text(struct world *world, int64_t seq, unsigned char number, const char *text)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_store_record record = step(world, seq, seq, NULL, 0);
+    struct af_store_kept kept = {.bytes = text, .len = text == NULL ? 0 : strlen(text)};
+    kept.hash[0] = number;
+    record.kept = &kept;
+    record.kept_count = 1;
+    assert_int_equal(af_store_may_keep(world->store, &why), 0);
+    put_and_wait(world, &record);
+}
+
+static void change(const struct world *world, const char *sql);
+
+static void test_what_a_party_keeps_is_sealed_and_comes_back(void **state)
+{
+    struct world *world = *state;
+    char key[240], moved[240];
+    struct stat info;
+    snprintf(key, sizeof key, "%s.key", world->path);
+    snprintf(moved, sizeof moved, "%s.moved", world->path);
+    assert_int_equal(stat(key, &info), -1); /* nobody has kept anything */
+    keep_text(world, 1, 2, "the second text");
+    keep_text(world, 2, 1, "the first");
+    keep_text(world, 3, 3, "");
+    assert_int_equal(stat(key, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    reopen(world);
+    expect_kept(world, "the first; the second text; ; ");
+    keep_text(world, 4, 1, NULL);
+    reopen(world);
+    expect_kept(world, "the second text; ; ");
+    af_store_close(world->store);
+
+    struct af_buf bytes = AF_BUF_EMPTY;
+    int fd = open(world->path, O_RDONLY);
+    assert_true(fd >= 0 && af_io_read_all(fd, &bytes, 1 << 24));
+    assert_null(memmem(bytes.data, bytes.len, "second text", strlen("second text")));
+    close(fd);
+    af_buf_release(&bytes);
+
+    assert_int_equal(rename(key, moved), 0);
+    open_store(world);
+    expect_sealed(world, "is missing");
+    struct af_failure why = AF_FAILURE_INIT;
+    assert_int_equal(af_store_may_keep(world->store, &why), -1); /* what is there could be lost */
+    assert_int_equal(stat(key, &info), -1);
+    assert_int_equal(rename(moved, key), 0);
+    expect_kept(world, "the second text; ; ");
+    af_store_close(world->store);
+
+    change(world, "UPDATE kept SET hash = x'09' || substr(hash, 2) WHERE hex(hash) LIKE '02%'");
+    open_store(world);
+    expect_sealed(world, "does not open what a party has kept");
+    af_store_close(world->store);
+    change(world, "UPDATE kept SET hash = 5, sealed = 'x' WHERE hex(hash) LIKE '09%'");
+    open_store(world);
+    expect_sealed(world, "does not open");
+    assert_int_equal(truncate(key, 20), 0);
+    reopen(world);
+    expect_sealed(world, "is no key of what parties keep");
+
+    why = (struct af_failure)AF_FAILURE_INIT;
+    assert_int_equal(af_store_remove(world->store, world->party, &why), 0);
+    af_store_close(world->store);
+    assert_int_equal(unlink(key), 0);
+    open_store(world);
+    assert_int_equal(af_store_may_keep(world->store, &why), 0); /* nothing is sealed: a new one */
+    assert_int_equal(stat(key, &info), 0);
+}
+
 /* ---- Files that are none of ours. ---- */
 
 static void change(const struct world *world, const char *sql)
@@ -584,6 +707,7 @@ int main(void)
         CASE(test_contents_go_with_their_age),
         CASE(test_a_disk_that_fails_is_told_and_what_waits_is_written_later),
         CASE(test_what_a_failing_disk_did_not_take_is_not_there_in_part),
+        CASE(test_what_a_party_keeps_is_sealed_and_comes_back),
         CASE(test_files_of_newer_and_other_programs_are_refused_by_name),
         CASE(test_a_file_that_was_cut_is_refused),
     };
