@@ -89,6 +89,17 @@ done
 printf 'local af = require "af"\nreturn af.flow { name = "s", mock = { one = 1 }, roles = { one = function(party)\n  party:keep("x")\nend } }\n' >sequential.lua
 expect_error "sequential.lua:3: party:keep: a sequential role has no data that are kept" 1 "$AFRUN" sequential.lua --mock
 
+cat >vault_test.lua <<'LUA'
+local t = require "af.test"
+t.test("a party by itself keeps, too", function()
+  local vault = t.party("flows/vault.lua", "vault", { id = "v", nodes = { vault = { "v" }, giver = { "g" } } })
+  for n = 1, 3 do vault:receive(vault.events.put { n = n }, "g") end
+  vault:receive(vault.events.open {}, "g")
+  t.equal(vault.result, { length = 24, first = "h" })
+end)
+LUA
+expect_output "1 passed, 0 failed" "$AFRUN" test vault_test.lua
+
 # ---- For real, killed at each place in turn. ----
 run_vault() { "$AFRUN" flows/vault.lua --role vault --node v --task t --bus local:bus.db --peers "$peers" --state "$@"; }
 check "what is sent" "$AFRUN" flows/vault.lua --role giver --node g --task t --bus local:bus.db --peers "$peers"
@@ -126,7 +137,7 @@ ctl support support.json >/dev/null
 ctl status t >status.txt; ctl trace t >trace.txt; ctl status --json >>status.txt
 kill_party node KILL
 says "one text of bytes is kept, the newest" =1= "=$(kept_rows n/node.db)="
-is_nowhere "store, logs, copy, status, trace, support file" n/* n/logs/* copy.db support.json status.txt trace.txt
+is_nowhere "store, logs, copy, status, trace, support file" n/node.db* n/logs/* copy.db support.json status.txt trace.txt
 node # with no key where it looks
 is_told() { ctl status | grep -q "n/node.db.key: is missing, and what parties have kept is sealed by it: put it back"; }
 until_true is_told && ok "without the key it is said what is missing" || not_ok "without the key it is said what is missing" "$(ctl status)"
