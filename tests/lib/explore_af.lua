@@ -290,8 +290,16 @@ end
 
 for name in pairs(load_flow().roles) do table.insert(ORDER, name) end
 table.sort(ORDER)
+-- Whole numbers of JSON are integers here, as they are to af; cjson makes all of them floats.
+local function integers(value)
+  if type(value) == "table" then
+    for key, item in pairs(value) do value[key] = integers(item) end
+  end
+  return math.type(value) == "float" and math.tointeger(value) or value
+end
+
 for line in io.lines() do
-  local request = cjson.decode(line)
+  local request = integers(cjson.decode(line))
   local handlers = { describe = describe, call = call, judge = judge, migrate = migrate,
     watch = watch, watch_start = watch_start, predicates = predicates }
   local fine, answer = pcall(handlers[request.op], request)
