@@ -320,9 +320,9 @@ int af_manifest_read(struct af_manifest *manifest, const char *text, size_t len,
         read_object(&in, "", af_json_next(&in.json), fields, sizeof fields / sizeof fields[0]);
     if (result == 0 && af_json_next(&in.json) != AF_JSON_END)
         result = refuse(&in, "", "goes on behind its end");
-    af_json_reader_release(&in.json);
     if (result == 0 && af_manifest_find(manifest, manifest->flow) == NULL)
         result = refuse(&in, "flow", "is not among its files");
+    af_json_reader_release(&in.json);
     return result;
 }
 

@@ -121,11 +121,10 @@ static void walk_below(struct walk *walk, const char *path, int level)
         char *inner = join(path, entries[i]->d_name);
         if (entries[i]->d_name[0] != '.' && lstat(inner, &own) == 0 && walk->left > 0) {
             bool link = S_ISLNK(own.st_mode);
-            if (stat(inner, &info) == 0) {
-                walk->each(walk, inner, &info, link);
-                if (S_ISDIR(info.st_mode))
-                    walk_below(walk, inner, level + 1);
-            }
+            bool leads = stat(inner, &info) == 0;
+            walk->each(walk, inner, leads ? &info : &own, link);
+            if (leads && S_ISDIR(info.st_mode))
+                walk_below(walk, inner, level + 1);
         }
         free(inner);
         free(entries[i]);
