@@ -73,6 +73,17 @@ static void print_result(const struct af_json_span *result)
     putchar('\n');
 }
 
+static void print_not_granted(const struct af_request *party)
+{
+    const struct af_request_field *list = af_request_list(party, "not_granted");
+    for (size_t i = 0; list != NULL && i < list->item_count; i++) {
+        fputs(i == 0 ? "    its bundle wants, and has not: " : ", ", stdout);
+        print_safe(list->items[i]);
+    }
+    if (list != NULL && list->item_count > 0)
+        putchar('\n');
+}
+
 static void print_party(const struct af_request *party, const struct af_json_span *result,
                         int64_t now_s)
 {
@@ -104,6 +115,7 @@ static void print_party(const struct af_request *party, const struct af_json_spa
         print_safe(waits);
         putchar('\n');
     }
+    print_not_granted(party);
     print_rejected(party);
     print_result(result);
     if (error != NULL) {

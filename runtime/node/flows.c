@@ -117,34 +117,48 @@ int af_node_flow_may_follow(const struct af_node_flow *flow, struct af_failure *
     return result;
 }
 
+/* As the option that grants it. */
+static void add_wish(struct af_buf *list, const char *word, const char *what)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    af_buf_printf(&text, "--allow-%s %s", word, what);
+    if (list->len > 1)
+        af_buf_append_char(list, ',');
+    af_json_write_text(list, af_buf_text(&text));
+    af_buf_release(&text);
+}
+
 /* Notes what a bundle asks for, and tells what of it is not granted here. */
 static void note_wants(struct af_node_flow *flow)
 {
     struct af_manifest manifest = {.name = NULL};
-    struct af_buf wants = AF_BUF_EMPTY;
+    struct af_buf wants = AF_BUF_EMPTY, lacks = AF_BUF_EMPTY;
     const struct af_code_file *file = af_code_find(&flow->code, AF_MANIFEST_NAME);
     if (file == NULL || af_manifest_read(&manifest, file->bytes, file->len, NULL) != 0) {
         af_manifest_release(&manifest);
         return;
     }
-    af_json_open(&wants, '[');
+    af_buf_append_char(&wants, '[');
+    af_buf_append_char(&lacks, '[');
     for (int grant = 0; grant < AF_MANIFEST_GRANTS; grant++) {
         const char *word = af_manifest_grant_word((enum af_manifest_grant)grant);
         for (size_t i = 0; i < manifest.grants[grant].count; i++) {
             const char *what = manifest.grants[grant].items[i];
-            bool granted = af_grants_has(&flow->node->options->grants, word, what);
-            af_json_open(&wants, '{');
-            af_json_add_text(&wants, "grant", word);
-            af_json_add_text(&wants, "what", what);
-            af_buf_append_string(&wants, granted ? ",\"granted\":true}" : ",\"granted\":false}");
-            if (!granted && !flow->kept)
+            add_wish(&wants, word, what);
+            if (af_grants_has(&flow->node->options->grants, word, what))
+                continue;
+            add_wish(&lacks, word, what);
+            if (!flow->kept)
                 af_log(AF_LOG_WARNING, "%s: wants --allow-%s %s, which this node does not grant",
                        flow->file, word, what);
         }
     }
     af_buf_append_char(&wants, ']');
+    af_buf_append_char(&lacks, ']');
     free(flow->wants);
+    free(flow->lacks);
     flow->wants = af_buf_take(&wants);
+    flow->lacks = af_buf_take(&lacks);
     af_manifest_release(&manifest);
 }
 
@@ -247,6 +261,7 @@ static void flow_release(struct af_node_flow *flow)
     free(flow->file);
     free(flow->path);
     free(flow->wants);
+    free(flow->lacks);
     af_code_release(&flow->code);
     free(flow);
 }

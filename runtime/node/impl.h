@@ -38,7 +38,8 @@ struct af_node_flow {
     struct af_node *node;
     char *file;  /* NAME.lua, whether that stands in the flows folder or a bundle NAME, NAME.afb */
     char *path;  /* of the flow's own file; in a bundle, as if that were a folder */
-    char *wants; /* of a bundle: the grants that it asks for, as a JSON list; or NULL */
+    char *wants; /* of a bundle: what it asks for, as a JSON list of options; or NULL */
+    char *lacks; /* … and what of it is not granted here */
     struct af_code code; /* what it runs; where it comes from the folder, once it is loaded */
     char hash[65];       /* of that; "" before */
     bool kept;           /* its code comes from the store */

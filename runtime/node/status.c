@@ -138,6 +138,8 @@ static void describe(const struct af_node_party *party, bool data, struct af_buf
     if (party->flow != NULL && party->flow->wants != NULL) {
         af_json_name(out, "wants");
         af_buf_append_string(out, party->flow->wants);
+        af_json_name(out, "not_granted");
+        af_buf_append_string(out, party->flow->lacks);
     }
     if (party->flow != NULL && party->flow->worker != NULL) {
         af_json_add_integer(out, "worker", af_worker_pid(party->flow->worker));

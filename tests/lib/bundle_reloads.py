@@ -96,10 +96,11 @@ class Layout:
         files = [os.path.relpath(os.path.join(at, name), new)
                  for at, _, names in os.walk(new) for name in names]
         self.chance.shuffle(files)
-        for name in files:
+        pause = self.chance.randrange(1, len(files)) # some of it is there when the node looks
+        for i, name in enumerate(files):
+            time.sleep(0.4 if i == pause else 0)
             os.makedirs(os.path.dirname(os.path.join(self.place, name)), exist_ok=True)
             shutil.copy(os.path.join(new, name), os.path.join(self.place, name))
-            time.sleep(self.chance.random() * 0.15) # some of it is there when the node looks
 
 
 def make(options, version):
