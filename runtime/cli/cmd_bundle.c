@@ -209,19 +209,18 @@ static int take_with(struct collected *collected, const char *path, struct af_fa
     return result;
 }
 
-/* Of a bundle that is made anew. */
-static void leave_out(struct af_code *code, const char *name)
+/* Of a bundle that is made anew its files stay. */
+static void leave_out_manifest(struct af_code *code)
 {
-    size_t kept = 0;
+    struct af_code files = {NULL, 0, 0};
     for (size_t i = 0; i < code->count; i++) {
-        if (strcmp(code->files[i].path, name) != 0) {
-            code->files[kept++] = code->files[i];
-            continue;
-        }
-        free(code->files[i].path);
-        free(code->files[i].bytes);
+        const struct af_code_file *file = &code->files[i];
+        if (strcmp(file->path, AF_MANIFEST_NAME) != 0 &&
+            strcmp(file->path, AF_MANIFEST_NAME AF_TRUST_SUFFIX) != 0)
+            af_code_add(&files, file->path, file->bytes, file->len);
     }
-    code->count = kept;
+    af_code_release(code);
+    *code = files;
 }
 
 static int collect(struct collected *collected, const struct bundle_options *options,
@@ -234,8 +233,7 @@ static int collect(struct collected *collected, const struct bundle_options *opt
         return -1;
     if (manifest == NULL)
         take_modules(collected);
-    leave_out(&collected->code, AF_MANIFEST_NAME AF_TRUST_SUFFIX);
-    leave_out(&collected->code, AF_MANIFEST_NAME);
+    leave_out_manifest(&collected->code);
     for (size_t i = 0; i < options->with.count; i++)
         if (take_with(collected, options->with.items[i], why) != 0)
             return -1;

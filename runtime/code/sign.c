@@ -102,7 +102,7 @@ static bool is_whole(const struct file *file, bool encrypted)
 int af_sign_key_read(struct af_sign_key *key, const char *path, af_sign_password_fn *ask,
                      struct af_failure *why)
 {
-    struct file file;
+    struct file file = {.kdf = {0}};
     bool encrypted;
     int result = 0;
     if (!read_file(path, &file, why))

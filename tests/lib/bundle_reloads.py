@@ -17,6 +17,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 
 from kill_nodes import Node, Process, fail, free_port
@@ -170,8 +171,11 @@ def main():
             time.sleep(0.05)
     for version in range(2, options.reloads + 2):
         new = make(options, version)
-        for layout in layouts:
-            layout.put(new, version)
+        puts = [threading.Thread(target=layout.put, args=(new, version)) for layout in layouts]
+        for put in puts:
+            put.start()
+        for put in puts:
+            put.join()
         until = time.monotonic() + PATIENCE_S
         for node in nodes:
             while (node.party() or {}).get("version") != version:
