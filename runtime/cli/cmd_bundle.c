@@ -16,6 +16,7 @@
 #include "json/json.h"
 #include "script/script.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -274,6 +275,7 @@ static int add_manifest(struct collected *collected, const struct bundle_options
 {
     struct af_manifest read = {.name = NULL};
     struct af_buf text = AF_BUF_EMPTY;
+    assert(collected->code.count > 0); /* it was loaded */
     const char *own = collected->code.files[0].path;
     manifest->name = collected->name;
     manifest->version = collected->version;
