@@ -154,12 +154,12 @@ static bool has_host(const struct af_grants *grants, const char *what)
 {
     struct af_grants wanted = {0};
     bool found = false;
-    if (af_grants_add_host(&wanted, what, NULL) == 0)
-        for (size_t i = 0; i < grants->host_count && !found; i++) {
-            const struct af_grants_host *host = &grants->hosts[i];
-            found = strcmp(host->name, wanted.hosts[0].name) == 0 &&
-                    (host->port == 0 || host->port == wanted.hosts[0].port);
-        }
+    bool is_host = af_grants_add_host(&wanted, what, NULL) == 0 && wanted.host_count == 1;
+    for (size_t i = 0; is_host && i < grants->host_count && !found; i++) {
+        const struct af_grants_host *host = &grants->hosts[i];
+        found = strcmp(host->name, wanted.hosts[0].name) == 0 &&
+                (host->port == 0 || host->port == wanted.hosts[0].port);
+    }
     af_grants_release(&wanted);
     return found;
 }
