@@ -7,6 +7,9 @@ source "$ROOT/tests/lib/serve.sh"
 cat >hold.py <<'PY'
 # Holds as many connections as may be until there is a line on standard input.
 import socket, sys, time
+BODY = b'{"task_id":"t","channel":"federated","wait_seconds":60}'
+POLL = (b"POST /node/b/fed-service/api/v2/message/pop HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
 held, refused = [], 0
 while len(held) < 200 and refused < 50:
     if sys.argv[1].startswith("/"):
@@ -19,7 +22,8 @@ while len(held) < 200 and refused < 50:
             time.sleep(0.01)
             continue
     else:
-        one = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=5)
+        one = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+        one.sendall(POLL) # one that asks for nothing would be closed for the next
     held.append(one)
 print("held", flush=True)
 sys.stdin.readline()
