@@ -295,3 +295,18 @@ says "a poll of such a hub is answered" '"data":{}' "$(curl -sS --max-time 20 -d
 stop_serve
 kill $stubborn
 { wait $stubborn; } 2>/dev/null || :
+
+# ---- A sidecar that began while its hub was away: what it asks first is the task manager's. ----
+start_hub
+create first
+kill_hub
+start_serve --bus "$hub/node/a" --node a --state late.db || not_ok "a sidecar starts while its hub is away" "$(tail -n 3 serve.err)"
+late=$URL late_pid=$serve_pid
+dataset() { curl -sS --max-time 70 -H 'Content-Type: application/json' -d '{"TaskId":"first","VerifyResult":true,"CauseOfFailure":null}' "$late/alpha-med/fed-bass?cmb=VerifyTaskDataSetCallback"; }
+says "the task manager's calls wait for the hub" '"Code":"503"' "$(dataset)"
+start_hub
+is_noted() { [[ $(dataset) == *'"Status":"OK"'* ]]; }
+until_true is_noted && ok "and go on when it is there" || not_ok "and go on when it is there" "$(dataset)"
+kill -TERM $late_pid
+{ wait $late_pid; } 2>/dev/null
+stop_serve

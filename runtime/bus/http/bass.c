@@ -244,7 +244,8 @@ static void send_call(struct af_bus_op *op)
 void af_bus_http_tell_bass(struct af_bus_op *op)
 {
     struct af_bus_http *bus = op->bus;
-    bool own_service = bus->leases == 1 && (bus->config == NULL || bus->config->bass_url == NULL);
+    /* Before any answer has come it may be one. */
+    bool own_service = bus->leases != 0 && (bus->config == NULL || bus->config->bass_url == NULL);
     if (bus->bass_token != NULL || (own_service && !has_login(bus)))
         send_call(op);
     else if (has_login(bus))
