@@ -126,7 +126,7 @@ int af_sign_key_read(struct af_sign_key *key, const char *path, af_sign_password
 
 void af_sign_key_name(const struct af_sign_key *key, char text[17])
 {
-    snprintf(text, 17, "%llX", (unsigned long long)read_number(key->number));
+    snprintf(text, 17, "%016llX", (unsigned long long)read_number(key->number));
 }
 
 static void append_base64(struct af_buf *out, const void *bytes, size_t len)

@@ -148,14 +148,14 @@ static const struct af_trust_key *find(const struct af_trust *trust, const unsig
     return NULL;
 }
 
-/* As minisign writes it: the last byte first, and no zeros before. */
+/* As minisign writes it from 0.12 on: the last byte first, and all digits. */
 static void write_number(const unsigned char *number, char text[2 * NUMBER + 1])
 {
     uint64_t value = 0;
     static_assert(sizeof value == NUMBER, "a key's number is one of 64 bits");
     for (size_t i = NUMBER; i-- > 0;)
         value = value << 8 | number[i];
-    snprintf(text, 2 * NUMBER + 1, "%" PRIX64, value);
+    snprintf(text, 2 * NUMBER + 1, "%016" PRIX64, value);
 }
 
 static bool fits_file(const struct signature *signature, const struct af_trust_key *key,

@@ -51,6 +51,7 @@ expect_output "signed flows of flows" cat i.out
 expect_error "waiter.lua: is not signed, and this node takes signed flows only" 2 launch waiter t
 sign stranger flows/waiter.lua
 stranger=$(sed -n '1s/.* //p' stranger.pub)
+stranger=$(printf '%16s' "$stranger" | tr ' ' 0) # older ones of minisign write no zeros before it
 expect_error "waiter.lua: is signed by key $stranger, which is none of --trust" 2 launch waiter t
 sign author flows/waiter.lua
 sed -i 's/gone/lost/g' flows/waiter.lua
