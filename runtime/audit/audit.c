@@ -50,13 +50,23 @@ static void append_text(struct af_buf *out, const char *name, const char *text)
         af_buf_append_string(out, "\"?\"");
 }
 
+/* A line that could not be written whole is none: what there is of it goes, and the chain goes on
+ * from the one before. */
 static bool put(struct af_audit *audit, struct af_buf *line)
 {
-    af_audit_line_end(line, audit->chain);
+    char chain[AF_AUDIT_HEX];
+    memcpy(chain, audit->chain, sizeof chain);
+    af_audit_line_end(line, chain);
     bool ok = af_io_write_all(audit->fd, line->data, line->len);
-    audit->bytes += (int64_t)line->len;
-    if (!ok && !audit->is_broken)
-        af_log(AF_LOG_ERROR, "%s: cannot be written: %s", audit->path, strerror(errno));
+    if (ok) {
+        memcpy(audit->chain, chain, sizeof chain);
+        audit->bytes += (int64_t)line->len;
+    } else {
+        if (!audit->is_broken)
+            af_log(AF_LOG_ERROR, "%s: cannot be written: %s", audit->path, strerror(errno));
+        if (ftruncate(audit->fd, audit->bytes) != 0)
+            af_log(AF_LOG_ERROR, "%s: %s", audit->path, strerror(errno));
+    }
     audit->is_broken = !ok;
     af_buf_release(line);
     return ok;
@@ -177,11 +187,10 @@ bool af_audit_is_ready(struct af_audit *audit)
 {
     if (audit->reserved - audit->bytes >= AF_AUDIT_LINE_MAX)
         return true;
-    if (fallocate(audit->fd, FALLOC_FL_KEEP_SIZE, audit->bytes, AF_AUDIT_RESERVE_BYTES) == 0)
-        audit->reserved = audit->bytes + AF_AUDIT_RESERVE_BYTES;
-    else if (errno != EOPNOTSUPP)
-        return false;
-    return !audit->is_broken || audit->reserved > audit->bytes;
+    if (fallocate(audit->fd, FALLOC_FL_KEEP_SIZE, audit->bytes, AF_AUDIT_RESERVE_BYTES) != 0)
+        return errno == EOPNOTSUPP && !audit->is_broken;
+    audit->reserved = audit->bytes + AF_AUDIT_RESERVE_BYTES;
+    return true;
 }
 
 bool af_audit_write(struct af_audit *audit, const struct af_audit_entry *entry, bool durable)
@@ -189,7 +198,7 @@ bool af_audit_write(struct af_audit *audit, const struct af_audit_entry *entry, 
     struct af_buf line = AF_BUF_EMPTY;
     if (audit->bytes >= AF_AUDIT_BYTES_MAX)
         rotate(audit);
-    af_buf_printf(&line, "{\"n\":%lld", (long long)++audit->n);
+    af_buf_printf(&line, "{\"n\":%lld", (long long)audit->n + 1);
     append_time(&line, entry->time_ns);
     append_text(&line, "who", entry->who);
     append_text(&line, "from", entry->from);
@@ -198,7 +207,10 @@ bool af_audit_write(struct af_audit *audit, const struct af_audit_entry *entry, 
     af_buf_printf(&line, ",\"outcome\":%d", entry->outcome);
     if (entry->count > 1)
         af_buf_printf(&line, ",\"count\":%llu", (unsigned long long)entry->count);
-    return put(audit, &line) && (!durable || fdatasync(audit->fd) == 0);
+    if (!put(audit, &line))
+        return false;
+    audit->n++;
+    return !durable || fdatasync(audit->fd) == 0;
 }
 
 /* ---- Reading. ---- */

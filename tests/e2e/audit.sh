@@ -135,6 +135,12 @@ if [ -n "${IN_NAMESPACE:-}" ]; then
     says "what must be logged is not done where it cannot be" "this must be logged, and the log cannot be written" \
         "$(as admin-token POST /admin/tasks '{"task_id":"W","members":[{"node_id":"a"}]}')"
     says "… but contracts go on" '"code":0' "$(as token-of-a POST $api/message/push "$(message free '["b"]')")"
+    for path in message/pop message/push message/ack message/again task/nodelist fed/network/node/detail federated/task/progress \
+        automl/task/progress federated/task/verify/upload federated/task/train/upload; do # refusals fill what is left of a page
+        as wrong-token POST $api/$path '{}' >/dev/null
+        as admin-token POST $api/$path '{}' >/dev/null
+    done
+    grep -q "audit.log: cannot be written" serve.err && ok "… which is told" || not_ok "… which is told" "$(cat serve.err)"
     rm small/fill
     says "… and all does, when there is room" '"code":0' \
         "$(as admin-token POST /admin/tasks '{"task_id":"W","members":[{"node_id":"a"}]}')"
