@@ -2,9 +2,13 @@
 #include "base/io.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { PIECE = 1 << 16, WRITE_OUT = 8 << 20 };
@@ -22,6 +26,39 @@ bool af_io_write_all(int fd, const void *bytes, size_t len)
         len -= (size_t)put;
     }
     return true;
+}
+
+/* Has the disk know by which names files of the path's folder go. */
+static bool sync_folder(const char *path)
+{
+    char *folder = af_mem_string(path), *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder ? 1 : 0] = '\0';
+    int fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return ok;
+}
+
+bool af_io_replace(const char *path, const void *bytes, size_t len)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    af_buf_printf(&name, "%s.new", path);
+    const char *new = af_buf_text(&name);
+    unlink(new); /* of one that was broken off */
+    int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && af_io_write_all(fd, bytes, len) && fsync(fd) == 0 &&
+              rename(new, path) == 0 && sync_folder(path);
+    int failed = errno;
+    if (fd >= 0)
+        close(fd);
+    if (!ok)
+        unlink(new);
+    af_buf_release(&name);
+    errno = failed;
+    return ok;
 }
 
 ssize_t af_io_read(int fd, void *bytes, size_t max)

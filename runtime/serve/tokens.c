@@ -245,28 +245,6 @@ void af_serve_tokens_release(struct af_serve_tokens *tokens)
 
 /* ---- Changing the file. ---- */
 
-/* Replaces the file by one with this text, whole or not at all. */
-static int write_file(const char *path, const struct af_buf *text, struct af_failure *why)
-{
-    struct af_buf temporary = AF_BUF_EMPTY;
-    af_buf_printf(&temporary, "%s.new", path);
-    const char *new = af_buf_text(&temporary);
-    unlink(new); /* of one that was killed: whoever is here has the lock */
-    int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && af_io_write_all(fd, text->data, text->len) && fsync(fd) == 0;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    if (ok && rename(new, path) != 0)
-        ok = false, error = errno;
-    if (!ok) {
-        unlink(new);
-        af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(error));
-    }
-    af_buf_release(&temporary);
-    return ok ? 0 : -1;
-}
-
 /* Locks the file against other changes; it is made if it may be. -1 with *why filled. */
 static int lock_file(const char *path, bool make, struct af_failure *why)
 {
@@ -299,9 +277,13 @@ static int change_file(const char *path, bool make,
     if (fd >= 0 && af_serve_tokens_read(&tokens, path, why) == 0)
         text = af_serve_secret_read(path, AF_SERVE_TOKENS_BYTES_MAX, &len, why);
     if (text != NULL && change(arg, text, len, &out, why) == 0)
-        result = write_file(path, &out, why);
+        result = af_io_replace(path, out.data, out.len)
+                     ? 0
+                     : af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s",
+                                      strerror(errno));
     af_serve_secret_free(text, len);
-    sodium_memzero(out.data == NULL ? (char *)&len : out.data, out.len);
+    if (out.data != NULL)
+        sodium_memzero(out.data, out.len);
     af_buf_release(&out);
     af_serve_tokens_release(&tokens);
     if (fd >= 0)

@@ -55,33 +55,6 @@ static int read_key(struct af_store *store, struct af_failure *why)
                           "that was there");
 }
 
-/* The new key is on the disk, whole, before anything is sealed by it. */
-static bool write_key(const char *path, const char *text)
-{
-    size_t len = strlen(path);
-    char *folder = af_mem_string(path), *slash = strrchr(folder, '/');
-    char *new = af_mem_alloc(len + sizeof ".new");
-    snprintf(new, len + sizeof ".new", "%s.new", path);
-    if (slash != NULL)
-        slash[slash == folder ? 1 : 0] = '\0';
-    unlink(new); /* of one that was broken off */
-    int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int in = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && in >= 0 && af_io_write_all(fd, text, KEY_TEXT) && fsync(fd) == 0 &&
-              rename(new, path) == 0 && fsync(in) == 0;
-    int failed = errno;
-    if (fd >= 0)
-        close(fd);
-    if (in >= 0)
-        close(in);
-    if (!ok)
-        unlink(new);
-    free(new);
-    free(folder);
-    errno = failed;
-    return ok;
-}
-
 static int make_key(struct af_store *store, struct af_failure *why)
 {
     char text[KEY_TEXT + 1];
@@ -89,7 +62,7 @@ static int make_key(struct af_store *store, struct af_failure *why)
     sodium_bin2hex(text, sizeof text, store->key, sizeof store->key);
     text[KEY_TEXT - 1] = '\n';
     text[KEY_TEXT] = '\0';
-    store->has_key = write_key(store->key_path, text);
+    store->has_key = af_io_replace(store->key_path, text, KEY_TEXT);
     int failed = errno;
     sodium_memzero(text, sizeof text);
     errno = failed;
