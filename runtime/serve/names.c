@@ -108,13 +108,13 @@ static bool is_our_address(const struct serve_call *call, const struct host *hos
 
 bool af_serve_is_our_name(const struct serve_call *call, const char *name)
 {
-    static const char *const always[] = {"localhost", "federated-service", "playground-backend"};
-    const struct af_serve_list own = {.items = {always[0], always[1], always[2]}, .count = 3};
+    static const struct af_serve_list always = {
+        .items = {"localhost", "federated-service", "playground-backend"}, .count = 3};
     struct host host;
     if (af_exchange_is_tls(call->exchange))
         return true;
     return read_host(name, &host) &&
-           (is_listed(&own, host.name) || is_listed(&call->serve->options.hosts, host.name) ||
+           (is_listed(&always, host.name) || is_listed(&call->serve->options.hosts, host.name) ||
             is_listened_at(call, &host) || is_our_address(call, &host));
 }
 
