@@ -3,6 +3,7 @@
 #include "lua_secret.h"
 
 #include "base/rng.h"
+#include "lua_halves.h"
 #include "lua_host.h"
 #include "lua_vector.h"
 #include "lua_vm.h"
@@ -10,6 +11,38 @@
 #include <math.h>
 #include <sodium.h>
 #include <string.h>
+
+/* A block's stream and numbers stay in the cache; a thread is worth what masks take a millisecond.
+ */
+enum { MASK_BLOCK = 16 << 10, MASK_WORTH = 1 << 20 };
+
+struct masking {
+    const unsigned char *v;
+    char *out;
+    const unsigned char *key; /* derived */
+    bool subtract;
+};
+
+/* Bytes from to to - 1; from is a multiple of MASK_BLOCK. */
+static void mask_some(void *arg, size_t from, size_t to)
+{
+    static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
+    const struct masking *masking = arg;
+    unsigned char stream[MASK_BLOCK];
+    for (size_t start = from; start < to; start += MASK_BLOCK) {
+        size_t size = to - start < MASK_BLOCK ? to - start : MASK_BLOCK;
+        memset(stream, 0, size);
+        crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, start / 64, masking->key);
+        for (size_t i = 0; i < size; i += 8) {
+            uint64_t word, mask;
+            memcpy(&word, masking->v + start + i, sizeof word);
+            memcpy(&mask, stream + i, sizeof mask);
+            word = masking->subtract ? word - mask : word + mask;
+            memcpy(masking->out + start + i, &word, sizeof word);
+        }
+    }
+    sodium_memzero(stream, sizeof stream);
+}
 
 /* vector.mask(v, key, label, { subtract = }): adds the key's stream of that label to u64s; who
  * knows the key takes it away again. A label is used once. */
@@ -29,29 +62,14 @@ static int l_mask(lua_State *L)
     }
     if (len % 8 != 0)
         return luaL_error(L, "vector.mask: %d bytes are no whole number of u64", (int)len);
-    enum { BLOCK = 64 << 10 };
-    static unsigned char stream[BLOCK];
-    static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
     unsigned char derived[crypto_stream_chacha20_KEYBYTES];
     af_secret_hkdf(key, key_len, NULL, 0, label, label_len, derived, sizeof derived);
     luaL_Buffer buffer;
-    char *out = luaL_buffinitsize(L, &buffer, len);
-    for (size_t start = 0; start < len; start += BLOCK) {
-        size_t size = len - start < BLOCK ? len - start : BLOCK;
-        memset(stream, 0, size);
-        crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, start / 64, derived);
-        for (size_t i = 0; i < size; i += 8) {
-            uint64_t word, mask;
-            memcpy(&word, v + start + i, sizeof word);
-            memcpy(&mask, stream + i, sizeof mask);
-            word = subtract ? word - mask : word + mask;
-            memcpy(out + start + i, &word, sizeof word);
-        }
-    }
-    sodium_memzero(stream, sizeof stream);
+    char *out = af_vector_result_bytes(L, &buffer, AF_VECTOR_U64, len / 8);
+    struct masking masking = {v, out, derived, subtract};
+    af_halves_do(mask_some, &masking, len, MASK_BLOCK, MASK_WORTH);
     sodium_memzero(derived, sizeof derived);
-    luaL_pushresultsize(&buffer, len);
-    return 1;
+    return af_vector_push_result(L, &buffer, AF_VECTOR_U64, out, len / 8);
 }
 
 /* A stream of the party's randomness for exact draws. */
@@ -156,7 +174,7 @@ static int discrete_gaussian(lua_State *L)
     uint64_t parts = (uint64_t)exact;
     parts += (lua_Number)parts < exact;
     luaL_Buffer buffer;
-    char *out = luaL_buffinitsize(L, &buffer, (size_t)count * 8);
+    char *out = af_vector_result_bytes(L, &buffer, AF_VECTOR_I64, (size_t)count);
     af_secret_draw(L, coins.key, sizeof coins.key);
     for (lua_Integer i = 0; i < count; i++) {
         int64_t drawn = coin_gaussian(&coins, parts, (uint64_t)sigma + 1);
@@ -165,8 +183,7 @@ static int discrete_gaussian(lua_State *L)
             af_vm_spend(L, 1024);
     }
     sodium_memzero(&coins, sizeof coins);
-    luaL_pushresultsize(&buffer, (size_t)count * 8);
-    return 1;
+    return af_vector_push_result(L, &buffer, AF_VECTOR_I64, out, (size_t)count);
 }
 AF_SECRET_DRAWS(discrete_gaussian)
 
@@ -225,8 +242,7 @@ static int floats(lua_State *L, const char *name, double (*draw_one)(struct af_r
         if (i % 64 == 0)
             af_vm_spend(L, 1024);
     }
-    luaL_pushresultsize(&buffer, (size_t)count * af_vector_kind_bytes[kind]);
-    return 1;
+    return af_vector_push_result(L, &buffer, kind, out, (size_t)count);
 }
 
 /* vector.gaussian(n, sigma): floats from the party's chance; not for privacy */

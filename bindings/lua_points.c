@@ -3,14 +3,14 @@
 #include "lua_script.h"
 #include "lua_secret.h"
 
+#include "lua_halves.h"
 #include "lua_vm.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 
-enum { INSTRUCTIONS_A_POINT = 1000 };
+enum { INSTRUCTIONS_A_POINT = 1000, MANY = 64 };
 enum { POINT = crypto_core_ristretto255_BYTES, SCALAR = crypto_core_ristretto255_SCALARBYTES };
 
 static const unsigned char *check_point(lua_State *L, int index)
@@ -140,14 +140,7 @@ static int l_valid(lua_State *L)
     return 1;
 }
 
-/* ---- Many points, on two threads where there may be two. ---- */
-
-static bool one_thread; /* af_script_stay_single() */
-
-void af_script_stay_single(void)
-{
-    one_thread = true;
-}
+/* ---- Many points. ---- */
 
 struct many {
     const unsigned char *scalar; /* NULL: items are hashed */
@@ -155,13 +148,12 @@ struct many {
     size_t *lengths;
     unsigned char (*points)[POINT];
     bool *made;
-    size_t from, to;
 };
 
-static void *do_many(void *arg)
+static void do_many(void *arg, size_t from, size_t to)
 {
     struct many *many = arg;
-    for (size_t i = many->from; i < many->to; i++) {
+    for (size_t i = from; i < to; i++) {
         many->made[i] = true;
         if (many->scalar == NULL)
             hash_to_point(many->points[i], many->items[i], many->lengths[i]);
@@ -169,7 +161,6 @@ static void *do_many(void *arg)
             many->made[i] =
                 crypto_scalarmult_ristretto255(many->points[i], many->scalar, many->items[i]) == 0;
     }
-    return NULL;
 }
 
 /* The points of the list at index; the first that is none is told: nil and its place. */
@@ -178,7 +169,7 @@ static int list_of_points(lua_State *L, int index, const unsigned char *scalar)
     luaL_checktype(L, index, LUA_TTABLE);
     size_t count = (size_t)luaL_len(L, index);
     luaL_argcheck(L, count <= 10000000, index, "too many");
-    struct many many = {.scalar = scalar, .to = count};
+    struct many many = {.scalar = scalar};
     many.items = lua_newuserdatauv(L, (count + 1) * sizeof *many.items, 0);
     many.lengths = lua_newuserdatauv(L, (count + 1) * sizeof *many.lengths, 0);
     many.points = lua_newuserdatauv(L, (count + 1) * sizeof *many.points, 0);
@@ -192,15 +183,7 @@ static int list_of_points(lua_State *L, int index, const unsigned char *scalar)
         af_vm_spend(L, INSTRUCTIONS_A_POINT);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    struct many second = many;
-    pthread_t thread;
-    second.from = many.to = count / 2;
-    bool both = !one_thread && count >= 64 && pthread_create(&thread, NULL, do_many, &second) == 0;
-    do_many(&many);
-    if (both)
-        pthread_join(thread, NULL);
-    else
-        do_many(&second);
+    af_halves_do(do_many, &many, count, 1, MANY);
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
         if (!many.made[i]) {

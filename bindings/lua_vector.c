@@ -2,10 +2,12 @@
 #include "lua_script.h"
 #include "lua_vector.h"
 
+#include "base/bounds.h"
 #include "lua_vm.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdalign.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vectors are little-endian");
 
@@ -32,24 +34,21 @@ struct af_vector af_vector_vector(lua_State *L, int index, enum af_vector_kind k
     return (struct af_vector){kind, bytes, len / af_vector_kind_bytes[kind]};
 }
 
-/* Whether no float is NaN or infinite: none has all bits of its exponent. */
+/* Whether no float is NaN or infinite: none has all bits of its exponent. The words that these are
+ * in are compared as signed ones of 32 bits, which each processor can do to several at once. */
 static bool all_finite(enum af_vector_kind kind, const char *bytes, size_t count)
 {
-    uint64_t bad = 0;
-    if (kind == AF_VECTOR_F64) {
-        for (size_t i = 0; i < count; i++) {
-            uint64_t word;
-            memcpy(&word, bytes + 8 * i, sizeof word);
-            bad |= (word & UINT64_C(0x7ff) << 52) == UINT64_C(0x7ff) << 52;
-        }
-    } else if (kind == AF_VECTOR_F32) {
-        for (size_t i = 0; i < count; i++) {
-            uint32_t word;
-            memcpy(&word, bytes + 4 * i, sizeof word);
-            bad |= (word & UINT32_C(0xff) << 23) == UINT32_C(0xff) << 23;
-        }
+    static const int32_t exponents[] = {[AF_VECTOR_F64] = 0x7ff00000, [AF_VECTOR_F32] = 0x7f800000};
+    if (!af_vector_is_float(kind))
+        return true;
+    int32_t bits = exponents[kind], most = 0;
+    size_t stride = af_vector_kind_bytes[kind];
+    for (size_t i = 0; i < count; i++) {
+        int32_t word;
+        memcpy(&word, bytes + stride * (i + 1) - sizeof word, sizeof word);
+        most = (word & bits) > most ? word & bits : most;
     }
-    return bad == 0;
+    return most < bits;
 }
 
 /* Raises if a float of a vector is no number, or infinite. */
@@ -75,12 +74,17 @@ void af_vector_overflow(lua_State *L, size_t i)
     luaL_error(L, "vector: number %d of the result overflows", (int)i + 1);
 }
 
-/* Memory for a result, kept on the stack; af_vector_push_result() makes the string of it. */
+/* Where results are made. Memory that is had and given back for each would be new pages each time.
+ */
+static alignas(64) char scratch[AF_VECTOR_SCRATCH_BYTES];
+
 void *af_vector_result_bytes(lua_State *L, luaL_Buffer *buffer, enum af_vector_kind kind,
                              size_t count)
 {
     if (count > (SIZE_MAX >> 1) / af_vector_kind_bytes[kind])
         luaL_error(L, "vector: too large");
+    if (count * af_vector_kind_bytes[kind] <= sizeof scratch)
+        return scratch;
     return luaL_buffinitsize(L, buffer, count * af_vector_kind_bytes[kind]);
 }
 
@@ -98,7 +102,10 @@ int af_vector_push_result_of(lua_State *L, luaL_Buffer *buffer, enum af_vector_k
             if (!isfinite(af_vector_get(&made, i)))
                 af_vector_overflow(L, i);
     }
-    luaL_pushresultsize(buffer, count * af_vector_kind_bytes[kind]);
+    if (bytes == scratch)
+        lua_pushlstring(L, scratch, count * af_vector_kind_bytes[kind]);
+    else
+        luaL_pushresultsize(buffer, count * af_vector_kind_bytes[kind]);
     return 1;
 }
 

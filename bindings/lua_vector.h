@@ -90,9 +90,9 @@ struct af_vector af_vector_vector(lua_State *L, int index, enum af_vector_kind k
 struct af_vector af_vector_numbers(lua_State *L, int index, enum af_vector_kind kind);
 void af_vector_finite(lua_State *L, const struct af_vector *v);
 
-/* Memory for a result, kept on the stack; af_vector_push_result() makes the string of it and
- * returns 1. A float that is not finite is blamed on the vectors that it came from, or is an
- * af_vector_overflow. */
+/* Memory for a result, aligned for numbers: the only one until af_vector_push_result() makes the
+ * string of it and returns 1. If it is large it is kept on the stack, in the buffer. A float that
+ * is not finite is blamed on the vectors that it came from, or is an overflow. */
 void *af_vector_result_bytes(lua_State *L, luaL_Buffer *buffer, enum af_vector_kind kind,
                              size_t count);
 int af_vector_push_result(lua_State *L, luaL_Buffer *buffer, enum af_vector_kind kind,

@@ -4,8 +4,10 @@
 #include "lua_secret.h"
 #include "lua_vector.h"
 
+#include "lua_halves.h"
 #include "lua_vm.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -58,40 +60,78 @@ static int l_sum(lua_State *L)
     return af_vector_push_result_of(L, &buffer, kind, out, sum.count, list, count);
 }
 
-enum { BLOCK = 8192 }; /* numbers that are summed up at a time: they stay in the cache */
+/* Numbers that are summed up at a time stay in the cache; a thread is worth so many numbers. */
+enum { BLOCK = 2048, WORTH = 1 << 21 };
 
-/* The numbers of a vector added; `restrict`, so that the compiler adds several at once. */
-static void add_weighted(double *restrict sums, const char *restrict from, size_t count,
-                         double weight)
+static inline double number_at(const char *bytes, size_t i)
 {
-    for (size_t i = 0; i < count; i++) {
-        double value;
-        memcpy(&value, from + 8 * i, sizeof value);
-        sums[i] += weight * value;
+    double value;
+    memcpy(&value, bytes + 8 * i, sizeof value);
+    return value;
+}
+
+/* The numbers of four vectors added, in their order: memory is read at four places at a time.
+ * `restrict`, so that the compiler adds several numbers at once. */
+static void add_four(double *restrict sums, const char *const from[4], const double weights[4],
+                     size_t count)
+{
+    const char *restrict a = from[0], *restrict b = from[1];
+    const char *restrict c = from[2], *restrict d = from[3];
+    double at_a = weights[0], at_b = weights[1], at_c = weights[2], at_d = weights[3];
+    for (size_t i = 0; i < count; i++)
+        sums[i] = sums[i] + at_a * number_at(a, i) + at_b * number_at(b, i) +
+                  at_c * number_at(c, i) + at_d * number_at(d, i);
+}
+
+static void add_one(double *restrict sums, const char *restrict from, double weight, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += weight * number_at(from, i);
+}
+
+struct weighing {
+    const struct af_vector *list;
+    size_t count;
+    const double *weights;
+    double divisor;
+    void *out;
+};
+
+/* Places from to to - 1 of Σ weights[k]·list[k]. Sums are doubles. */
+static void weigh_some(void *arg, size_t from, size_t to)
+{
+    const struct weighing *all = arg;
+    enum af_vector_kind kind = all->list[0].kind;
+    double sums[BLOCK];
+    for (size_t start = from; start < to; start += BLOCK) {
+        size_t size = to - start < BLOCK ? to - start : BLOCK;
+        memset(sums, 0, sizeof sums);
+        size_t k = 0;
+        for (; kind == AF_VECTOR_F64 && k + 4 <= all->count; k += 4) {
+            const char *four[4];
+            for (size_t j = 0; j < 4; j++)
+                four[j] = all->list[k + j].bytes + 8 * start;
+            add_four(sums, four, all->weights + k, size);
+        }
+        for (; k < all->count; k++) {
+            if (kind == AF_VECTOR_F64)
+                add_one(sums, all->list[k].bytes + 8 * start, all->weights[k], size);
+            else
+                for (size_t i = 0; i < size; i++)
+                    sums[i] += all->weights[k] * af_vector_get(&all->list[k], start + i);
+        }
+        for (size_t i = 0; i < size; i++)
+            af_vector_put(all->out, kind, start + i, sums[i] / all->divisor);
     }
 }
 
-/* Writes Σ weights[k]·list[k] as kind; weights NULL: all 1. Sums are doubles. */
+/* Writes Σ weights[k]·list[k] / divisor as the list's kind. */
 static void weighted_sum(const struct af_vector *list, size_t count, const double *weights,
                          double divisor, void *out)
 {
-    double sums[BLOCK];
-    enum af_vector_kind kind = list[0].kind;
-    for (size_t start = 0; start < list[0].count; start += BLOCK) {
-        size_t size = list[0].count - start < BLOCK ? list[0].count - start : BLOCK;
-        memset(sums, 0, sizeof sums);
-        for (size_t k = 0; k < count; k++) {
-            double weight = weights == NULL ? 1 : weights[k];
-            if (kind == AF_VECTOR_F64) {
-                add_weighted(sums, list[k].bytes + 8 * start, size, weight);
-            } else {
-                for (size_t i = 0; i < size; i++)
-                    sums[i] += weight * af_vector_get(&list[k], start + i);
-            }
-        }
-        for (size_t i = 0; i < size; i++)
-            af_vector_put(out, kind, start + i, sums[i] / divisor);
-    }
+    assert(count > 0);
+    struct weighing all = {list, count, weights, divisor, out};
+    af_halves_do(weigh_some, &all, list[0].count, 1, WORTH / count);
 }
 
 /* mean(list, weights): weights may be left out */
@@ -255,6 +295,7 @@ static int l_krum(lua_State *L)
     struct scored *scores = lua_newuserdatauv(L, count * sizeof *scores, 0);
     double *near = lua_newuserdatauv(L, count * sizeof *near, 0);
     struct af_vector *best = lua_newuserdatauv(L, count * sizeof *best, 0);
+    double *weights = lua_newuserdatauv(L, count * sizeof *weights, 0);
     for (size_t a = 0; a < count; a++) {
         memcpy(near, between + a * count, count * sizeof *near);
         near[a] = near[count - 1]; /* not itself */
@@ -267,12 +308,13 @@ static int l_krum(lua_State *L)
     lua_createtable(L, (int)chosen, 0);
     for (lua_Integer k = 0; k < chosen; k++) {
         best[k] = list[scores[k].place];
+        weights[k] = 1;
         lua_pushinteger(L, (lua_Integer)scores[k].place + 1);
         lua_rawseti(L, -2, k + 1);
     }
     luaL_Buffer buffer;
     void *out = af_vector_result_bytes(L, &buffer, kind, list[0].count);
-    weighted_sum(best, (size_t)chosen, NULL, (double)chosen, out);
+    weighted_sum(best, (size_t)chosen, weights, (double)chosen, out);
     af_vector_push_result(L, &buffer, kind, out, list[0].count);
     lua_insert(L, -2);
     return 2;

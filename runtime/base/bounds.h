@@ -19,6 +19,7 @@
 #define AF_SCRIPT_HOOK_INSTRUCTIONS 1000              /* between two looks at the cap */
 #define AF_SCRIPT_BYTES_AN_INSTRUCTION 16             /* that C writes or reads: as long as one */
 #define AF_SCRIPT_GROWTH_BYTES_MAX (64u << 20)        /* memory that one delivery may add */
+#define AF_VECTOR_SCRATCH_BYTES (16u << 20)           /* results of af.vector are made there */
 #define AF_SCRIPT_STATE_BYTES_MAX (INT64_C(20) << 30) /* all parties that share a state */
 #define AF_SCRIPT_ENTER_MAX 100                       /* states entered in a row */
 #define AF_SCRIPT_REACH_MAX 1000 /* levels of tables and functions that a handler may reach */

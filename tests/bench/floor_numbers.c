@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBERS = 1000000, MODELS = 20, PARAMETERS = 100000, SHARES = 30, THRESHOLD = 20 };
+enum { NUMBERS = 1000000, MODELS = 20, PARAMETERS = 1000000, SHARES = 30, THRESHOLD = 20 };
 
 /* Numbers, each page written: pages that nobody has written are one page, which is always near. */
 static void *numbers(size_t count)
@@ -36,20 +36,19 @@ static volatile double told; /* or nothing of a mean need be done */
 
 static void mean(long times)
 {
-    double *models[MODELS], *sum = numbers(PARAMETERS);
-    for (size_t m = 0; m < MODELS; m++)
-        models[m] = numbers(PARAMETERS);
+    double *model = numbers(PARAMETERS), *sum = numbers(PARAMETERS);
     for (long i = 0; i < times; i++) {
         memset(sum, 0, PARAMETERS * sizeof *sum);
-        for (size_t m = 0; m < MODELS; m++)
+        for (size_t m = 0; m < MODELS; m++) {
             for (size_t k = 0; k < PARAMETERS; k++)
-                sum[k] += models[m][k];
+                sum[k] += model[k];
+            model[m] += 1; /* or a compiler may see that it is one model */
+        }
         for (size_t k = 0; k < PARAMETERS; k++)
             sum[k] /= MODELS;
         told = sum[i % PARAMETERS];
     }
-    for (size_t m = 0; m < MODELS; m++)
-        free(models[m]);
+    free(model);
     free(sum);
 }
 

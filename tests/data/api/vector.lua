@@ -117,18 +117,39 @@ local function check_drawn()
   end
 end
 
+-- What is long enough is done on two threads, what is short on one: a part of it is the same.
+local function check_long()
+  local zeros = v.zeros(140000, "u64")
+  local masked, short = v.mask(zeros, "key", "long"), v.slice(zeros, 1, 131071, "u64")
+  af.expect(v.slice(masked, 1, 131071, "u64") == v.mask(short, "key", "long"))
+  af.expect(v.mask(masked, "key", "long", { subtract = true }) == zeros)
+  local models, front, back = {}, {}, {}
+  local drawn = v.gaussian(4000, 1)
+  for i = 1, 22 do
+    models[i] = v.scale(drawn:rep(25), i)
+    front[i], back[i] = v.slice(models[i], 1, 70001), v.slice(models[i], 70002, 100000)
+  end
+  af.expect(v.mean(models) == v.mean(front) .. v.mean(back))
+end
+
 local Go = af.event("go", {})
 
 return af.flow {
   name = "vector", mock = { a = 1 },
   roles = { a = { start = "s", states = { s = {
     enter = function(party) party:send(party.id, Go {}) end,
-    [Go] = function()
+    [Go] = function(party)
       check_exact()
       check_integers()
       check_refused()
       check_masks()
       check_drawn()
+      party:send(party.id, Go {})
+      return "long"
+    end,
+  }, long = {
+    [Go] = function()
+      check_long()
       return af.done()
     end,
   } } } },
