@@ -86,7 +86,7 @@ static int verify(int count, char **paths, bool json, struct af_failure *why)
         af_buf_append_char(&out, ']');
         af_answer_print(&out);
     } else if (!json) {
-        fwrite(out.data, 1, out.len, stdout);
+        fputs(af_buf_text(&out), stdout);
     }
     af_buf_release(&out);
     return result;

@@ -184,7 +184,7 @@ static int check(const char *path, bool json, struct af_failure *why)
             af_answer_add_status(&out, result, "it is damaged");
             af_answer_print(&out);
         } else {
-            fwrite(out.data, 1, out.len, stdout);
+            fputs(af_buf_text(&out), stdout);
         }
     }
     af_buf_release(&out);
