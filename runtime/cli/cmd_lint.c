@@ -200,7 +200,7 @@ static void tell(char **fields, const char *path, struct af_buf *json)
 /* Returns how many were found in a flow; -1 with *why filled. */
 static int lint_flow(const char *path, struct af_buf *json, struct af_failure *why)
 {
-    struct af_request answer = {NULL, 0, 0};
+    struct af_request answer = {0};
     char *flow = NULL, *text = look(path, &flow, why);
     int found = -1;
     if (text != NULL && af_request_read(&answer, text, strlen(text))) {

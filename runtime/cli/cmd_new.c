@@ -153,7 +153,7 @@ static int write_files(const char *name, const struct af_request_field *files, b
 
 static int make(const char *name, const struct new_options *options, struct af_failure *why)
 {
-    struct af_request answer = {NULL, 0, 0};
+    struct af_request answer = {0};
     int status = -1;
     if (check_name(name, why) != 0)
         return -1;

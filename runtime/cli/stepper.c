@@ -109,7 +109,7 @@ void af_stepper_release(struct af_stepper *stepper)
 static void print_lines(struct af_buf *request, const char *otherwise)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_request answer = {NULL, 0, 0};
+    struct af_request answer = {0};
     af_buf_append_char(request, '}');
     char *text = af_tool_work("steps", request->data, request->len, &why);
     if (text == NULL || !af_request_read(&answer, text, strlen(text))) {

@@ -91,7 +91,7 @@ static int make_party(struct af_test_asker *asker, struct af_asked *asked, struc
 {
     struct party *party = af_mem_zero(1, sizeof *party);
     party->request = asked->request;
-    asked->request = (struct af_request){NULL, 0, 0};
+    asked->request = (struct af_request){0};
     party->options.path = af_request_string(&party->request, "flow");
     party->options.id = af_request_string(&party->request, "node");
     party->options.grants = &asker->run->grants;

@@ -488,7 +488,7 @@ static void take_request(struct af_node_connection *connection, size_t len)
     struct af_request request;
     const char *name = NULL;
     connection->asked = true;
-    if (af_request_read(&request, connection->in.data, len))
+    if (af_request_read(&request, connection->in.data, len) && af_request_cut(&request) == NULL)
         name = af_request_string(&request, "cmd");
     size_t i = 0, count = sizeof commands / sizeof commands[0];
     while (name != NULL && i < count && strcmp(commands[i].name, name) != 0)
@@ -496,7 +496,8 @@ static void take_request(struct af_node_connection *connection, size_t len)
     if (name != NULL && i < count) {
         commands[i].run(connection, &request);
     } else {
-        af_failure_set(&why, AF_FAILURE_USAGE, "cmd", "expected an object with a known command");
+        af_failure_set(&why, AF_FAILURE_USAGE, "cmd",
+                       "expected an object with a known command, no zero byte in it");
         af_node_answer_failure(connection, &why);
     }
     af_request_release(&request);

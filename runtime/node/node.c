@@ -25,6 +25,13 @@ static int make_folder(const char *path, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be made: %s", strerror(errno));
     if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no folder");
+    if (info.st_uid != geteuid())
+        return af_failure_set(why, AF_FAILURE_USAGE, path,
+                              "is another user's folder; what parties keep stands in one's own");
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, path,
+                              "may be written by others; what parties keep stands in one's own: "
+                              "chmod 700 it");
     return 0;
 }
 

@@ -140,7 +140,8 @@ static bool is_known(const struct af_node_offers *offers)
 static bool read_launch(struct af_node_offers *offers, const struct af_bus_item *item)
 {
     const char *task, *flow;
-    bool read = af_request_read(&offers->launch, item->content, item->content_len);
+    bool read = af_request_read(&offers->launch, item->content, item->content_len) &&
+                af_request_cut(&offers->launch) == NULL;
     task = af_request_string(&offers->launch, "task");
     flow = af_request_string(&offers->launch, "flow");
     if (read && task != NULL && flow != NULL && item->sender == NULL)

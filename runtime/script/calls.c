@@ -73,6 +73,11 @@ int af_script_call_read(struct af_asked *asked, struct af_script_party *party,
         snprintf(why, size, "%s: its request is no object that can be read", call->name);
         return -1;
     }
+    if (af_request_cut(&asked->request) != NULL) {
+        snprintf(why, size, "%s: a zero byte stands in '%s'", call->name,
+                 af_request_cut(&asked->request));
+        return -1;
+    }
     for (size_t i = 0; i < FIELDS_MAX && row->fields[i].name != NULL; i++) {
         if (has(&asked->request, row->fields[i].name, row->fields[i].kind))
             continue;

@@ -3,7 +3,6 @@
 
 #include "base/failure.h"
 #include "base/io.h"
-#include "base/io.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -44,22 +43,23 @@ void af_file_access_release(struct af_file_access *access)
     *access = (struct af_file_access){0};
 }
 
-static bool is_below(const char *path, char *const *dirs, size_t count)
+/* The folder that a real path is, or is below; NULL: none of them. */
+static const char *below(const char *path, char *const *dirs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(dirs[i]);
         if (strcmp(dirs[i], "/") == 0 ||
             (strncmp(path, dirs[i], len) == 0 && (path[len] == '/' || path[len] == '\0')))
-            return true;
+            return dirs[i];
     }
-    return false;
+    return NULL;
 }
 
 bool af_file_access_has(const struct af_file_access *access, int write, const char *dir)
 {
     char *real = realpath(dir, NULL);
-    bool has = real != NULL && (write ? is_below(real, access->write_dirs, access->write_count)
-                                      : is_below(real, access->read_dirs, access->read_count));
+    bool has = real != NULL && (write ? below(real, access->write_dirs, access->write_count)
+                                      : below(real, access->read_dirs, access->read_count)) != NULL;
     free(real);
     return has;
 }
@@ -87,7 +87,7 @@ char *af_file_find(const struct af_file_access *access, const char *path, struct
     char *real = realpath(path, NULL);
     if (real == NULL) {
         af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
-    } else if (!is_below(real, access->read_dirs, access->read_count)) {
+    } else if (below(real, access->read_dirs, access->read_count) == NULL) {
         refuse(path, "--allow-read", why);
         free(real);
         real = NULL;
@@ -108,6 +108,10 @@ int af_file_read(const struct af_file_access *access, const char *path, int64_t 
         result = af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
     else if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         result = af_failure_set(why, AF_FAILURE_FLOW, path, "is not a plain file");
+    else if (info.st_nlink > 1 && below(real, access->write_dirs, access->write_count) != NULL)
+        result = af_failure_set(why, AF_FAILURE_FLOW, path,
+                                "has another name elsewhere (a hard link), and stands where "
+                                "scripts may write");
     else
         result = read_all(fd, path, max_bytes, bytes, why);
     if (fd >= 0)
@@ -128,6 +132,16 @@ static char *real_folder(const char *path)
     return real;
 }
 
+/* A file that a shell, an editor or a web server would take for its own, or a name that a terminal
+ * would obey. path is below one of the folders. */
+static bool is_odd(const char *path)
+{
+    for (const char *at = path; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f || (at[0] == '/' && at[1] == '.'))
+            return true;
+    return false;
+}
+
 char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why)
 {
     const char *slash = strrchr(path, '/');
@@ -138,11 +152,15 @@ char *af_file_target(const struct af_file_access *access, const char *path, stru
         af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be written: %s", strerror(errno));
         return NULL;
     }
-    bool allowed = is_below(folder, access->write_dirs, access->write_count);
+    const char *granted = below(folder, access->write_dirs, access->write_count);
     int size = snprintf(target, sizeof target, "%s/%s", folder, name);
     free(folder);
-    if (!allowed || name[0] == '\0' || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
+    if (granted == NULL || name[0] == '\0' || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
         refuse(path, "--allow-write", why);
+    else if (size < PATH_MAX && is_odd(target + (granted[1] == '\0' ? 0 : strlen(granted))))
+        af_failure_set(why, AF_FAILURE_FLOW, path,
+                       "may not be written: names that begin with a dot, and control characters, "
+                       "are not for scripts");
     else if (size >= PATH_MAX)
         af_failure_set(why, AF_FAILURE_FLOW, path, "is too long a path");
     else

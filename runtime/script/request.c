@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool read_items(struct af_request_field *field, struct af_json_reader *reader)
+static bool is_cut(const struct af_json_reader *reader)
+{
+    return memchr(reader->string, '\0', reader->string_len) != NULL;
+}
+
+static bool read_items(struct af_request_field *field, struct af_json_reader *reader, bool *cut)
 {
     size_t cap = 0;
     for (;;) {
@@ -19,16 +24,18 @@ static bool read_items(struct af_request_field *field, struct af_json_reader *re
         if (token != AF_JSON_STRING)
             continue;
         af_mem_reserve(&field->items, &cap, field->item_count + 1, sizeof(char *));
+        *cut = *cut || is_cut(reader);
         field->items[field->item_count++] = af_mem_copy(reader->string, reader->string_len);
     }
 }
 
 static bool read_field(struct af_request_field *field, struct af_json_reader *reader,
-                       enum af_json_token token)
+                       enum af_json_token token, bool *cut)
 {
     switch (token) {
     case AF_JSON_STRING:
         field->kind = 's';
+        *cut = *cut || is_cut(reader);
         field->text = af_mem_copy(reader->string, reader->string_len);
         field->len = reader->string_len;
         return true;
@@ -48,7 +55,7 @@ static bool read_field(struct af_request_field *field, struct af_json_reader *re
         return true;
     case AF_JSON_ARRAY_BEGIN:
         field->kind = 'l';
-        return read_items(field, reader);
+        return read_items(field, reader, cut);
     case AF_JSON_ERROR:
         return false;
     default:
@@ -60,7 +67,7 @@ static bool read_field(struct af_request_field *field, struct af_json_reader *re
 bool af_request_read(struct af_request *request, const char *json, size_t len)
 {
     struct af_json_reader reader;
-    *request = (struct af_request){NULL, 0, 0};
+    *request = (struct af_request){0};
     af_json_reader_init(&reader, json, len);
     bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
     while (ok) {
@@ -74,7 +81,10 @@ bool af_request_read(struct af_request *request, const char *json, size_t len)
         struct af_request_field *field = &request->fields[request->count++];
         memset(field, 0, sizeof *field);
         field->name = af_mem_copy(reader.string, reader.string_len);
-        ok = read_field(field, &reader, af_json_next(&reader));
+        bool cut = is_cut(&reader);
+        ok = read_field(field, &reader, af_json_next(&reader), &cut);
+        if (cut && request->cut == 0)
+            request->cut = request->count;
     }
     af_json_reader_release(&reader);
     return ok;
@@ -91,7 +101,12 @@ void af_request_release(struct af_request *request)
         free(field->text);
     }
     free(request->fields);
-    *request = (struct af_request){NULL, 0, 0};
+    *request = (struct af_request){0};
+}
+
+const char *af_request_cut(const struct af_request *request)
+{
+    return request->cut == 0 ? NULL : request->fields[request->cut - 1].name;
 }
 
 static const struct af_request_field *find(const struct af_request *request, const char *name,

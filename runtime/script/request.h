@@ -25,11 +25,16 @@ struct af_request_field {
 struct af_request {
     struct af_request_field *fields;
     size_t count, cap;
+    size_t cut; /* how many fields, up to one with a string that a zero byte would cut; 0: none */
 };
 
 /* Reads the object; false if the text is no JSON object. Release it in either case. */
 bool af_request_read(struct af_request *request, const char *json, size_t len);
 void af_request_release(struct af_request *request);
+
+/* The first field with a zero byte in a string of it (a path would end there), or NULL. Borrowed.
+ */
+const char *af_request_cut(const struct af_request *request);
 
 /* A field's value, or what was given for absent ones. Borrowed. */
 const char *af_request_string(const struct af_request *request, const char *name);

@@ -118,11 +118,14 @@ static bool read_description(struct serve_call *call, const void *bytes, size_t 
     if (af_request_read(&request, bytes, len) &&
         af_request_integer(&request, "afrun_launch", &version)) {
         const char *flow = af_request_string(&request, "flow");
-        fine = version == LAUNCH_VERSION && flow != NULL && flow[0] != '\0';
+        const char *cut = af_request_cut(&request);
+        fine = version == LAUNCH_VERSION && cut == NULL && flow != NULL && flow[0] != '\0';
         if (version != LAUNCH_VERSION)
             af_serve_error(call, 200, 400,
                            "the launch is of format %lld; this service knows format %d",
                            (long long)version, LAUNCH_VERSION);
+        else if (cut != NULL)
+            af_serve_error(call, 200, 400, "a zero byte stands in '%s' of the launch", cut);
         else if (!fine)
             af_serve_error(call, 200, 400, "the launch names no `flow`");
         else {

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +60,16 @@ static int set_limits(const struct af_jail_spec *spec, struct af_failure *why)
         if (setrlimit((__rlimit_resource_t)limits[i].resource, &limit) != 0)
             return refuse(why, "a limit cannot be set", errno);
     }
+    return 0;
+}
+
+/* What root may do besides: none of it, in this process. */
+static int drop_capabilities(struct af_failure *why)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
+    if (syscall(SYS_capset, &head, none) != 0)
+        return refuse(why, "capabilities cannot be given up", errno);
     return 0;
 }
 
@@ -143,7 +155,7 @@ int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why)
         return refuse(why, "it cannot be tied to its parent", errno);
     if (getppid() != spec->parent)
         return refuse(why, "its parent is gone", ESRCH);
-    if (set_limits(spec, why) != 0)
+    if (set_limits(spec, why) != 0 || drop_capabilities(why) != 0)
         return -1;
     return HAS_FILTER && !spec->limits_only ? filter_calls(why) : 0;
 }

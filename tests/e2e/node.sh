@@ -84,6 +84,13 @@ expect_error "in use by another process" 3 "$AFRUN" node --node i --bus local:bu
 expect_error "--flows" 2 "$AFRUN" node --node i --bus local:bus.db --state x.state
 expect_error "is no folder of flows" 2 "$AFRUN" node --node i --bus local:bus.db --flows nowhere \
     --state x.state
+mkdir -m 770 shared.state
+expect_error "shared.state: may be written by others" 2 "$AFRUN" node --node j --bus local:bus.db --flows flows --state shared.state
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir -m 700 others.state && chown nobody others.state
+    expect_error "others.state: is another user's folder" 2 "$AFRUN" node --node j --bus local:bus.db --flows flows --state others.state
+fi
+[ -z "$(ls -A shared.state)" ] && ok "nothing is put there" || not_ok "nothing is put there" "$(ls -A shared.state)"
 
 # ---- A handler that raises on the third event: held, mended, tried again. ----
 mkdir broken

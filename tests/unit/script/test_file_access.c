@@ -297,6 +297,52 @@ static void test_a_link_is_replaced_and_not_followed(void **state)
     af_file_access_release(&access);
 }
 
+static void test_odd_names_are_not_written(void **state)
+{
+    (void)state;
+    struct af_file_access access = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    assert_int_equal(mkdir("in/.ssh", 0700), 0);
+    assert_int_equal(mkdir("in/.ssh/deep", 0700), 0);
+    grant(&access, 1, "in");
+    static const char *const odd[] = {"in/.bashrc",  "in/deep/.profile", "in/.ssh/keys",
+                                      "in/a\033[2J", "in/a\nb",          "in/a\177"};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        why = AF_FAILURE_INIT;
+        assert_int_equal(af_file_write(&access, odd[i], "x", 1, &why), -1);
+        assert_non_null(strstr(why.why, "begin with a dot"));
+    }
+    assert_int_equal(entries_in("in"), 3);
+    assert_int_equal(entries_in("in/.ssh"), 1);
+    why = AF_FAILURE_INIT;
+    assert_int_equal(af_file_write(&access, "in/a.b.", "x", 1, &why), 0);
+    af_file_access_release(&access);
+
+    access = (struct af_file_access){0}; /* below a folder that is granted by its own name */
+    grant(&access, 1, "in/.ssh");
+    assert_int_equal(af_file_write(&access, "in/.ssh/deep/keys", "x", 1, &why), 0);
+    assert_int_equal(af_file_write(&access, "in/.ssh/.keys", "x", 1, &why), -1);
+    af_file_access_release(&access);
+}
+
+static void test_a_hard_link_leads_out_of_no_folder_that_may_be_written(void **state)
+{
+    (void)state;
+    struct af_file_access access = {0};
+    struct af_failure why;
+    assert_int_equal(link("out/a", "in/link"), 0);
+    grant(&access, 0, "in");
+    assert_string_equal(read_one(&access, "in/link", &why), "outside"); /* its owner put it there */
+    grant(&access, 1, "in");
+    assert_string_equal(read_one(&access, "in/link", &why), "");
+    assert_non_null(strstr(why.why, "hard link"));
+    why = AF_FAILURE_INIT;
+    assert_int_equal(af_file_write(&access, "in/link", "mine", 4, &why), 0); /* it is replaced */
+    grant(&access, 0, "out");
+    assert_string_equal(read_one(&access, "out/a", &why), "outside");
+    af_file_access_release(&access);
+}
+
 static void test_a_write_that_fails_leaves_what_was_there(void **state)
 {
     (void)state;
@@ -339,6 +385,8 @@ int main(void)
         CASE(test_a_file_is_replaced_as_a_whole),
         CASE(test_nothing_is_written_outside),
         CASE(test_a_link_is_replaced_and_not_followed),
+        CASE(test_odd_names_are_not_written),
+        CASE(test_a_hard_link_leads_out_of_no_folder_that_may_be_written),
         CASE(test_a_write_that_fails_leaves_what_was_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,29 @@ static void test_a_zero_byte_in_a_string_is_kept_and_counted(void **state)
     af_request_release(&request);
 }
 
+static void test_the_first_field_that_a_zero_byte_would_cut_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *cut;
+    } cases[] = {
+        {"{\"a\":\"x\",\"l\":[\"y\",\"z\"],\"i\":0}", NULL},
+        {"{\"a\":\"x\",\"b\":\"y\\u0000z\",\"c\":\"\\u0000\"}", "b"},
+        {"{\"l\":[\"y\",\"\\u0000\"],\"a\":\"x\"}", "l"},
+        {"{\"a\":1,\"n\\u0000m\":2}", "n"},
+        {"{\"o\":{\"deep\":\"\\u0000\"}}", NULL}, /* that is passed over */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct af_request request;
+        read_one(&request, cases[i].json);
+        if (cases[i].cut == NULL)
+            assert_null(af_request_cut(&request));
+        else
+            assert_string_equal(af_request_cut(&request), cases[i].cut);
+        af_request_release(&request);
+    }
+}
+
 static void test_what_is_no_object_is_refused_and_leaves_nothing(void **state)
 {
     (void)state;
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_what_is_deeper_is_passed_over),
         cmocka_unit_test(test_an_empty_object_has_no_fields),
         cmocka_unit_test(test_a_zero_byte_in_a_string_is_kept_and_counted),
+        cmocka_unit_test(test_the_first_field_that_a_zero_byte_would_cut_is_named),
         cmocka_unit_test(test_what_is_no_object_is_refused_and_leaves_nothing),
         cmocka_unit_test(test_each_beginning_of_a_request_is_refused),
     };

@@ -14,6 +14,7 @@
 #include "worker/child.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -147,11 +148,13 @@ struct end {
     int status; /* of waitpid() */
 };
 
+static bool without_filter;
+
 /* What the child of run_in() does: jails itself, acts, tells what came of it. */
 static _Noreturn void act(int socket, bool jailed, pid_t parent, int64_t (*attempt)(void))
 {
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_jail_spec spec = {parent, SIZE_MAX, file_bytes, DESCRIPTORS, false};
+    struct af_jail_spec spec = {parent, SIZE_MAX, file_bytes, DESCRIPTORS, without_filter};
     if (jailed && af_jail_enter(&spec, &why) != 0)
         _exit(100);
     int64_t result = attempt();
@@ -270,6 +273,31 @@ static int64_t open_many(void)
 }
 
 /* In a jail signal() is none of what it may do, so its end by SIGXFSZ is the limit there. */
+static int64_t count_capabilities(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &head, data) != 0)
+        return -1;
+    int64_t count = 0;
+    for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        count += __builtin_popcount(data[i].effective | data[i].permitted | data[i].inheritable);
+    return count;
+}
+
+/* It is asked in a jail without the filter, which lets nobody ask. */
+static void test_capabilities_are_given_up(void **state)
+{
+    (void)state;
+    without_filter = true;
+    struct end end = run_in(true, count_capabilities);
+    without_filter = false;
+    assert_true(end.told);
+    assert_int_equal(end.result, 0);
+    if (geteuid() == 0)
+        assert_true(run_in(false, count_capabilities).result > 0);
+}
+
 static void test_limits_hold_in_every_build(void **state)
 {
     (void)state;
@@ -433,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_what_a_jailed_process_tries_fails_or_kills_it),
         cmocka_unit_test(test_outside_it_succeeds),
         cmocka_unit_test(test_it_can_compute_and_use_what_it_has),
+        cmocka_unit_test(test_capabilities_are_given_up),
         cmocka_unit_test(test_limits_hold_in_every_build),
         cmocka_unit_test(test_a_process_whose_parent_is_another_does_not_enter),
         cmocka_unit_test(test_a_jailed_process_dies_with_its_parent),
