@@ -204,6 +204,8 @@ bool af_audit_write(struct af_audit *audit, const struct af_audit_entry *entry, 
     append_text(&line, "from", entry->from);
     append_text(&line, "what", entry->what);
     append_text(&line, "task", entry->task);
+    if (entry->flow != NULL)
+        append_text(&line, "flow", entry->flow);
     af_buf_printf(&line, ",\"outcome\":%d", entry->outcome);
     if (entry->count > 1)
         af_buf_printf(&line, ",\"count\":%llu", (unsigned long long)entry->count);

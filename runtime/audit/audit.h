@@ -25,9 +25,9 @@ struct af_audit_entry {
     int64_t time_ns;        /* since 1970 */
     const char *who, *from; /* NULL: not known */
     const char *what;
-    const char *task; /* NULL: none */
-    int outcome;      /* 0: it was done; else the code of the refusal */
-    uint64_t count;   /* how often; 0 counts as once */
+    const char *task, *flow; /* NULL: none */
+    int outcome;             /* 0: it was done; else the code of the refusal */
+    uint64_t count;          /* how often; 0 counts as once */
 };
 
 /* Opens a log, or begins one, with mode 0600; its last line is looked at. NULL with *why filled:

@@ -27,7 +27,8 @@ static const struct af_opt opts[] = {
 
 static const struct af_opts_command row = {
     "audit", "verify FILE… [options]", "whether an audit log is whole",
-    "Reads logs that `afrun serve --audit` has written, the older ones first, and says whether "
+    "Reads logs that `afrun serve --audit` and `afrun node --audit` have written, the older ones "
+    "first, and says whether "
     "each "
     "line is as it was written, in one chain. Lines that were cut off at the end leave no trace in "
     "the file: compare the last chain with one that you have noted. Exit status 1 if a line was "

@@ -49,6 +49,10 @@ static const struct af_opt opts[] = {
     {"config", 0, "FILE",
      "options of this command, and token, certificates, BASS login, as `name = value` (mode 600)",
      "Node", AF_OPT_TEXT(OF, config_path)},
+    {"audit", 0, "FILE",
+     "log there who launched, reloaded, stopped, sent or took out what; `afrun audit verify` "
+     "checks",
+     "Node", AF_OPT_TEXT(OF, node.audit)},
     {"metrics", 0, "ADDR:PORT", "answer /metrics, /healthz and /readyz there, to whoever asks",
      "Node", AF_OPT_TEXT(OF, node.metrics)},
     {"no-launches", 0, NULL,

@@ -44,6 +44,9 @@ struct af_node_connection {
     struct af_node_connection *next;
     struct af_node *node;
     int fd;
+    char who[AF_NODE_WHO_BYTES];
+    const char *deed; /* what was asked for, if it is to be logged and was not yet */
+    char *task, *flow;
     struct af_buf in, out;
     size_t written;
     bool asked;    /* its request was taken */
@@ -70,6 +73,8 @@ static void connection_release(struct af_node_connection *connection)
     }
     af_buf_release(&connection->in);
     af_buf_release(&connection->out);
+    free(connection->task);
+    free(connection->flow);
     free(connection);
 }
 
@@ -110,10 +115,21 @@ static void write_more(void *arg)
     connection_free(connection);
 }
 
+/* Once, when it is known what came of it. */
+static void log_deed(struct af_node_connection *connection, const struct af_failure *why)
+{
+    const struct af_node_deed deed = {connection->who, NULL, connection->deed, connection->task,
+                                      connection->flow};
+    if (connection->deed != NULL)
+        af_node_audit(connection->node, &deed, why);
+    connection->deed = NULL;
+}
+
 void af_node_answer(struct af_node_connection *connection, const char *json, size_t len)
 {
     if (connection == NULL || connection->answered)
         return;
+    log_deed(connection, NULL);
     connection->answered = true;
     if (connection->gone) {
         connection_free(connection);
@@ -130,6 +146,8 @@ void af_node_answer(struct af_node_connection *connection, const char *json, siz
 void af_node_answer_failure(struct af_node_connection *connection, const struct af_failure *why)
 {
     struct af_buf out = AF_BUF_EMPTY;
+    if (connection != NULL)
+        log_deed(connection, why);
     af_buf_printf(&out, "{\"ok\":false,\"exit\":%d", af_failure_exit_status(why));
     af_json_add_text(&out, "what", why->what);
     af_json_add_text(&out, "why", why->why);
@@ -476,11 +494,33 @@ static void trace(struct af_node_connection *connection, const struct af_request
 static const struct {
     const char *name;
     command_fn *run;
-} commands[] = {{"status", status},   {"launch", launch},     {"retry", retry},
-                {"stop", stop},       {"log", log_piece},     {"trace", trace},
-                {"reload", reload},   {"rollback", rollback}, {"again", again},
-                {"send", send_event}, {"pause", pause_party}, {"resume", resume_party},
-                {"forget", forget},   {"backup", backup},     {"support", support}};
+    bool is_audited;
+} commands[] = {
+    {"status", status, false},  {"launch", launch, true},     {"retry", retry, true},
+    {"stop", stop, true},       {"log", log_piece, false},    {"trace", trace, true},
+    {"reload", reload, true},   {"rollback", rollback, true}, {"again", again, true},
+    {"send", send_event, true}, {"pause", pause_party, true}, {"resume", resume_party, true},
+    {"forget", forget, true},   {"backup", backup, true},     {"support", support, true},
+};
+
+static char *copy_of(const struct af_request *request, const char *name)
+{
+    const char *text = af_request_string(request, name);
+    return text == NULL ? NULL : af_mem_string(text);
+}
+
+/* Whether it may be done: what cannot be logged may not. */
+static bool note_deed(struct af_node_connection *connection, const char *name,
+                      const struct af_request *request, struct af_failure *why)
+{
+    if (!af_node_audit_is_ready(connection->node, why))
+        return false;
+    af_node_audit_user(connection->fd, connection->who);
+    connection->deed = name;
+    connection->task = copy_of(request, "task");
+    connection->flow = copy_of(request, "flow");
+    return true;
+}
 
 static void take_request(struct af_node_connection *connection, size_t len)
 {
@@ -493,13 +533,13 @@ static void take_request(struct af_node_connection *connection, size_t len)
     size_t i = 0, count = sizeof commands / sizeof commands[0];
     while (name != NULL && i < count && strcmp(commands[i].name, name) != 0)
         i++;
-    if (name != NULL && i < count) {
-        commands[i].run(connection, &request);
-    } else {
+    if (name == NULL || i == count)
         af_failure_set(&why, AF_FAILURE_USAGE, "cmd",
                        "expected an object with a known command, no zero byte in it");
+    else if (!commands[i].is_audited || note_deed(connection, commands[i].name, &request, &why))
+        commands[i].run(connection, &request);
+    if (why.kind != AF_FAILURE_NONE)
         af_node_answer_failure(connection, &why);
-    }
     af_request_release(&request);
 }
 

@@ -103,12 +103,30 @@ struct af_node {
     struct af_node_reload *reload; /* the one under way, or NULL */
     struct af_node_watch *watch;
     struct af_http_server *metrics; /* NULL: not asked for */
+    struct af_audit *audit;         /* the same */
     int signals;
     bool stopping;
     int64_t began_ns;
     char *store_trouble;
     int64_t last_hand; /* numbers of what operators do to parties, below 0 */
 };
+
+/* ---- audit.c ---- */
+
+struct af_node_deed { /* all borrowed; NULL: none, not known */
+    const char *who, *from, *what, *task, *flow;
+};
+
+/* Whether what is about to be done can be logged; true where nothing is. Else *why says so. */
+bool af_node_audit_is_ready(struct af_node *node, struct af_failure *why);
+
+/* Logs what was done, or (why is not NULL) refused. */
+void af_node_audit(struct af_node *node, const struct af_node_deed *deed,
+                   const struct af_failure *why);
+
+/* Who is at the other end of the control socket: "user 1000". */
+#define AF_NODE_WHO_BYTES 24
+void af_node_audit_user(int fd, char who[AF_NODE_WHO_BYTES]);
 
 /* ---- flows.c ---- */
 

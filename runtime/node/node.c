@@ -1,6 +1,7 @@
 /* node.c: see node.h. */
 #include "node/impl.h"
 
+#include "audit/audit.h"
 #include "worker/jail.h"
 #include "base/log.h"
 #include "http/server.h"
@@ -120,6 +121,8 @@ static int open_all(struct af_node *node, struct af_failure *why)
     node->loop = af_loop_ev_new(why);
     if (node->loop == NULL || take_signals(node, why) != 0 || open_store(node, why) != 0)
         return -1;
+    if (options->audit != NULL && (node->audit = af_audit_open(options->audit, why)) == NULL)
+        return -1;
     node->began_ns = af_loop_wall_ns(node->loop);
     node->bus = af_bus_open(options->bus, node->loop, &bus, why);
     if (node->bus == NULL || af_node_control_open(node, why) != 0 ||
@@ -149,6 +152,7 @@ static void release(struct af_node *node)
     if (node->signals >= 0)
         close(node->signals);
     af_loop_free(node->loop);
+    af_audit_close(node->audit);
     free(node->store_trouble);
 }
 

@@ -110,7 +110,13 @@ static void launched(void *arg, const struct af_failure *why)
 {
     struct af_node_offers *offers = arg;
     struct af_buf text = AF_BUF_EMPTY;
-    if (why != NULL && why->kind == AF_FAILURE_TRANSPORT) {
+    bool waits = why != NULL && why->kind == AF_FAILURE_TRANSPORT;
+    const struct af_node_deed deed = {"service", offers->node->options->bus, "launch",
+                                      af_request_string(&offers->launch, "task"),
+                                      af_request_string(&offers->launch, "flow")};
+    if (!waits)
+        af_node_audit(offers->node, &deed, why);
+    if (waits) {
         af_log(AF_LOG_WARNING, "a launch waits: %s: %s", why->what, why->why);
         offers->asked = false; /* it is handed out again */
         ask_after(offers, again_ns);
@@ -167,7 +173,11 @@ static void taken(void *arg, const struct af_bus_result *result)
         ask_after(offers, result->code == AF_BUS_UNREACHABLE ? again_ns : ask_later_ns);
     } else {
         snprintf(offers->uuid, sizeof offers->uuid, "%s", result->items[0].uuid);
-        if (read_launch(offers, &result->items[0]) && !is_known(offers))
+        struct af_failure why = AF_FAILURE_INIT;
+        bool is_new = read_launch(offers, &result->items[0]) && !is_known(offers);
+        if (is_new && !af_node_audit_is_ready(node, &why))
+            launched(offers, &why);
+        else if (is_new)
             af_node_launch(node, (struct af_node_asker){launched, offers}, &offers->launch);
         else
             acknowledge(offers);

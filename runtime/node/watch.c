@@ -36,6 +36,7 @@ struct af_node_watch {
     struct af_timer *timer;
     int64_t first_ns; /* what the timer waits for began, or 0 */
     struct refusal *refusals;
+    char *taking; /* the file that it reloads, or has */
 };
 
 /* ---- Refusals. ---- */
@@ -122,9 +123,21 @@ void af_node_watch_refused(const struct af_node *node, struct af_buf *out)
 
 /* ---- Looking. ---- */
 
+/* It was noted, and told in the log. */
 static void reloaded(void *arg, const char *json, const struct af_failure *why)
 {
-    (void)arg, (void)json, (void)why; /* is noted, and logged */
+    struct af_node *node = arg;
+    const struct af_node_deed deed = {"watch", NULL, "reload", NULL, node->watch->taking};
+    (void)json;
+    af_node_audit(node, &deed, why);
+}
+
+static void take(struct af_node *node, const char *file)
+{
+    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
+    free(node->watch->taking);
+    node->watch->taking = af_mem_string(file);
+    af_node_reload(node, file, &how, (struct af_node_reloader){reloaded, node});
 }
 
 /* Whether the handler that a refusal was about is at it still. */
@@ -173,7 +186,7 @@ static void look_after(struct af_node *node, int64_t delay_ns);
 static void look(void *arg)
 {
     struct af_node *node = arg;
-    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
+    struct af_failure why = AF_FAILURE_INIT;
     const struct af_node_flow *looked = NULL;
     bool waits = false;
     node->watch->timer = NULL;
@@ -197,7 +210,10 @@ static void look(void *arg)
             looked = at->flow; /* a thousand parties of one flow: one look */
             continue;
         }
-        af_node_reload(node, at->about.file, &how, (struct af_node_reloader){reloaded, NULL});
+        if (af_node_audit_is_ready(node, &why))
+            take(node, at->about.file);
+        else
+            look_after(node, AF_NODE_AGAIN_NS);
         return; /* its end looks again */
     }
     node->watch->asked = false;
@@ -289,5 +305,6 @@ void af_node_watch_free(struct af_node *node)
         watch->refusals = refusal->next;
         refusal_free(refusal);
     }
+    free(watch->taking);
     free(watch);
 }
