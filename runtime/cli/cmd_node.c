@@ -70,7 +70,8 @@ static const struct af_opt opts[] = {
     {"allow-run", 0, "PROGRAM", "parties may run PROGRAM", "What parties may reach",
      AF_OPT_READ(OF, node.grants, af_opts_grant_program)},
     {"trust", 0, "KEY",
-     "take only flows that this key signed (of minisign: RW…, or its file); may be repeated",
+     "take only flows that this key signed (of minisign: RW…, or its file); 'KEY fed_*': flows of "
+     "such names only; may be repeated",
      "What parties may reach", AF_OPT_READ(OF, node.trust, set_trust)},
     {"hang", 0, "T", "a worker that is at one delivery for so long is killed (default 10s)",
      "Limits", AF_OPT_DURATION(OF, node.hang_ns, 0)},

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdbool.h>
@@ -39,6 +40,7 @@ static const char untrusted[] = "untrusted comment: ", trusted[] = "trusted comm
 struct af_trust_key {
     unsigned char number[NUMBER];
     unsigned char key[crypto_sign_PUBLICKEYBYTES];
+    char *flows; /* a pattern; NULL: all */
 };
 
 /* Exactly `size` bytes, or none. */
@@ -61,6 +63,7 @@ static bool read_key(const char *text, size_t len, struct af_trust_key *key)
         return false;
     memcpy(key->number, bytes + ALGORITHM, NUMBER);
     memcpy(key->key, bytes + ALGORITHM + NUMBER, sizeof key->key);
+    key->flows = NULL;
     return true;
 }
 
@@ -76,19 +79,34 @@ static bool read_key_file(const char *text, size_t len, struct af_trust_key *key
     return found;
 }
 
+static bool find_key(const char *text, struct af_trust_key *key)
+{
+    if (read_key(text, strlen(text), key))
+        return true;
+    struct af_buf file = AF_BUF_EMPTY;
+    bool found = af_code_read_path(text, text, &file, NULL) == 0 &&
+                 read_key_file(af_buf_text(&file), file.len, key);
+    af_buf_release(&file);
+    return found;
+}
+
 int af_trust_add(struct af_trust *trust, const char *text, struct af_failure *why)
 {
     struct af_trust_key key;
-    if (!read_key(text, strlen(text), &key)) {
-        struct af_buf file = AF_BUF_EMPTY;
-        bool found = af_code_read_path(text, text, &file, NULL) == 0 &&
-                     read_key_file(af_buf_text(&file), file.len, &key);
-        af_buf_release(&file);
-        if (!found)
-            return af_failure_set(why, AF_FAILURE_USAGE, "",
-                                  "expected a public key of minisign (56 characters that begin "
-                                  "with RW), or a file that holds one");
+    const char *space = strrchr(text, ' ');
+    bool found = find_key(text, &key); /* a file's name may have spaces */
+    if (!found && space != NULL && space[1] != '\0') {
+        char *alone = af_mem_copy(text, (size_t)(space - text));
+        found = find_key(alone, &key);
+        if (found)
+            key.flows = af_mem_string(space + 1);
+        free(alone);
     }
+    if (!found)
+        return af_failure_set(why, AF_FAILURE_USAGE, "",
+                              "expected a public key of minisign (56 characters that begin "
+                              "with RW), or a file that holds one, and a pattern of flows' names "
+                              "behind it if it is not for all");
     af_mem_reserve(&trust->keys, &trust->cap, trust->count + 1, sizeof *trust->keys);
     trust->keys[trust->count++] = key;
     return 0;
@@ -96,6 +114,8 @@ int af_trust_add(struct af_trust *trust, const char *text, struct af_failure *wh
 
 void af_trust_release(struct af_trust *trust)
 {
+    for (size_t i = 0; i < trust->count; i++)
+        free(trust->keys[i].flows);
     free(trust->keys);
     *trust = (struct af_trust){NULL, 0, 0};
 }
@@ -231,4 +251,22 @@ int af_trust_check(const struct af_trust *trust, const char *path, const void *b
         return af_failure_set(why, AF_FAILURE_USAGE, path, "was signed under another name, '%.*s'",
                               name_len, name);
     return 0;
+}
+
+int af_trust_covers(const struct af_trust *trust, const char *text, size_t text_len,
+                    const char *flow, struct af_failure *why)
+{
+    struct signature signature;
+    char number[2 * NUMBER + 1] = "?";
+    if (text != NULL && read_signature(text, text_len, &signature)) {
+        write_number(signature.made + ALGORITHM, number);
+        for (size_t i = 0; i < trust->count; i++) {
+            const struct af_trust_key *key = &trust->keys[i];
+            if (memcmp(key->number, signature.made + ALGORITHM, NUMBER) == 0 &&
+                (key->flows == NULL || fnmatch(key->flows, flow, 0) == 0))
+                return 0;
+        }
+    }
+    return af_failure_set(why, AF_FAILURE_USAGE, flow,
+                          "is signed by key %s, which --trust lets sign other flows only", number);
 }

@@ -16,7 +16,9 @@ struct af_trust {
 };
 
 /* Adds a public key: the 56 characters of a minisign key ("RW…"), or the path of a file that has
- * them on a line of their own. Returns -1 with *why filled. */
+ * them on a line of their own; behind it a space and a pattern, if it is trusted for flows whose
+ * name fits only ("KEY fed_*": `*`, `?` and `[…]` as a shell has them). A key may be added for
+ * several. Returns -1 with *why filled. */
 int af_trust_add(struct af_trust *trust, const char *key, struct af_failure *why);
 void af_trust_release(struct af_trust *trust);
 
@@ -25,5 +27,10 @@ void af_trust_release(struct af_trust *trust);
  * there is none. Returns -1 with *why filled. */
 int af_trust_check(const struct af_trust *trust, const char *path, const void *bytes, size_t len,
                    const char *signature, size_t signature_len, struct af_failure *why);
+
+/* Whether the key that made the signature, which was checked, is trusted for a flow of this name.
+ * Returns -1 with *why filled. */
+int af_trust_covers(const struct af_trust *trust, const char *signature, size_t signature_len,
+                    const char *flow, struct af_failure *why);
 
 #endif

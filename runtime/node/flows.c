@@ -110,7 +110,7 @@ int af_node_flow_may_follow(const struct af_node_flow *flow, struct af_failure *
     struct af_code newest = {NULL, 0, 0};
     struct af_store *store = flow->node->store;
     int result = 0;
-    if (af_store_code_before(store, flow->file, INT64_MAX, hash, NULL) == 0 &&
+    if (af_store_code_before(store, flow->file, INT64_MAX, hash, NULL, NULL) == 0 &&
         af_store_read_code(store, hash, &newest, NULL) == 0)
         result = af_bundle_may_follow(&newest, af_worker_flow(flow->worker)->version, why);
     af_code_release(&newest);
@@ -162,13 +162,50 @@ static void note_wants(struct af_node_flow *flow)
     af_manifest_release(&manifest);
 }
 
-/* What is loaded is the flow of its manifest, and may run here. */
+/* ---- Whether it may run here. ---- */
+
+/* The signature that its file, or its manifest, has: checked when the worker was given them. */
+static int check_key(const struct af_node_flow *flow, const char *name, struct af_failure *why)
+{
+    const struct af_trust *trust = &flow->node->options->trust;
+    struct af_buf signature = AF_BUF_EMPTY;
+    if (trust->count == 0)
+        return 0;
+    bool is_bundle = af_code_find(&flow->code, AF_MANIFEST_NAME) != NULL;
+    af_buf_printf(&signature, "%s%s", is_bundle ? AF_MANIFEST_NAME : flow->file, AF_TRUST_SUFFIX);
+    const struct af_code_file *file = af_code_find(&flow->code, af_buf_text(&signature));
+    int result = af_trust_covers(trust, file == NULL ? NULL : file->bytes,
+                                 file == NULL ? 0 : file->len, name, why);
+    af_buf_release(&signature);
+    return result;
+}
+
+/* An old version stays signed: who can put files here, or launch, may not choose one that has been
+ * replaced. */
+static int check_version(const struct af_node_flow *flow, int64_t version, struct af_failure *why)
+{
+    char hash[65];
+    int64_t highest = 0;
+    if (flow->node->options->trust.count > 0 &&
+        af_store_code_before(flow->node->store, flow->file, INT64_MAX, hash, &highest, NULL) == 0 &&
+        version < highest)
+        return af_failure_set(why, AF_FAILURE_USAGE, flow->file,
+                              "is version %lld, and version %lld has run here: with --trust no "
+                              "older one is taken",
+                              (long long)version, (long long)highest);
+    return 0;
+}
+
+/* What is loaded is the flow of its manifest, which its key may sign. */
 static int check_loaded(struct af_node_flow *flow, struct af_failure *why)
 {
     const struct af_flow *of = af_worker_flow(flow->worker);
-    if (af_bundle_declares(&flow->code, of->name, of->version, why) != 0)
+    if (af_bundle_declares(&flow->code, of->name, of->version, why) != 0 ||
+        check_key(flow, of->name, why) != 0)
         return -1;
-    return flow->kept ? 0 : af_node_flow_may_follow(flow, why);
+    if (flow->kept)
+        return 0;
+    return check_version(flow, of->version, why) != 0 ? -1 : af_node_flow_may_follow(flow, why);
 }
 
 /* ---- What a worker tells. ---- */

@@ -552,8 +552,8 @@ static struct af_node_flow *hold_before(struct af_node_reload *reload, struct af
         af_failure_set(why, AF_FAILURE_USAGE, reload->file, "no party of it runs here");
         return NULL;
     }
-    if (af_store_code_before(reload->node->store, reload->file, party->about.version, hash, why) !=
-        0)
+    if (af_store_code_before(reload->node->store, reload->file, party->about.version, hash, NULL,
+                             why) != 0)
         return NULL;
     return af_node_flow_hold_kept(reload->node, reload->file, hash, why);
 }

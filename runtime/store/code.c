@@ -35,13 +35,14 @@ static void keep_code(struct af_store *store, const struct af_store_code *code)
     }
 }
 
-/* Forgets what no party runs any more, but the version before for a rollback. */
+/* Forgets what no party runs any more, but the version before for a rollback, and the highest. */
 void af_store_forget_code(struct af_store *store)
 {
     af_db_run(af_db_use(store->db,
                         "DELETE FROM code WHERE hash NOT IN (SELECT code FROM party) AND adopted < "
                         "(SELECT min(adopted) FROM (SELECT adopted FROM code o WHERE o.file = "
-                        "code.file ORDER BY adopted DESC LIMIT 2))"));
+                        "code.file ORDER BY adopted DESC LIMIT 2)) AND version < (SELECT "
+                        "max(version) FROM code o WHERE o.file = code.file)"));
     af_db_run(
         af_db_use(store->db, "DELETE FROM code_file WHERE hash NOT IN (SELECT hash FROM code)"));
 }
@@ -87,20 +88,22 @@ int af_store_read_code(struct af_store *store, const char *hash, struct af_code 
 }
 
 int af_store_code_before(struct af_store *store, const char *file, int64_t version, char hash[65],
-                         struct af_failure *why)
+                         int64_t *found_version, struct af_failure *why)
 {
     pthread_mutex_lock(&store->db_lock);
     bool found = false;
     if (af_db_begin(store->db)) {
-        struct af_db_statement *row =
-            af_db_use(store->db, "SELECT hash FROM code WHERE file = ? AND version < ? ORDER BY "
-                                 "version DESC, adopted DESC LIMIT 1");
+        struct af_db_statement *row = af_db_use(
+            store->db, "SELECT hash, version FROM code WHERE file = ? AND version < ? ORDER BY "
+                       "version DESC, adopted DESC LIMIT 1");
         af_db_text(row, file);
         af_db_integer(row, version);
         const char *text = af_db_row(row) ? af_db_column_text(row, 0) : NULL;
         found = text != NULL && strlen(text) == 64;
         if (found)
             memcpy(hash, text, 65);
+        if (found && found_version != NULL)
+            *found_version = af_db_column_integer(row, 1);
         af_db_reset(row);
         af_db_commit(store->db);
     }

@@ -110,9 +110,10 @@ int af_store_keep_code(struct af_store *store, const struct af_store_code *code,
 int af_store_read_code(struct af_store *store, const char *hash, struct af_code *code,
                        struct af_failure *why);
 
-/* The hash of the last version before `version` that parties of the file ran and that is kept. */
+/* The hash of the last version before `version` that parties of the file ran and that is kept, and
+ * which that is (NULL: not asked for). The highest that ever ran is kept. */
 int af_store_code_before(struct af_store *store, const char *file, int64_t version, char hash[65],
-                         struct af_failure *why);
+                         int64_t *found_version, struct af_failure *why);
 
 /* A party as another version of its flow has it. */
 struct af_store_swap {

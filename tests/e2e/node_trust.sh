@@ -109,4 +109,46 @@ status_has u '"error":"waiter.lua: is not signed' "with --trust again, what was 
 sign author flows/waiter.lua
 expect_output "tried again" ctl retry u
 status_has u '"status":"resting"' "until it is signed"
+
+# ---- An older version stays signed, and is not taken again. ----
+kill_party i
+rm -rf i.state flows/*
+waiter 2 >flows/waiter.lua
+sign author flows/waiter.lua
+node --trust "$key"
+expect_output "launched" launch waiter new
+waiter 1 >flows/waiter.lua
+sign author flows/waiter.lua
+expect_error "waiter.lua: is version 1, and version 2 has run here: with --trust no older one is taken" 2 launch waiter old
+expect_error "no older one is taken" 2 ctl reload waiter
+expect_output "stopped" ctl stop new
+expect_output "forgotten" ctl forget new
+kill_party i
+node --trust "$key"
+expect_error "no older one is taken" 2 launch waiter old
+kill_party i
+node
+expect_output "launched" launch waiter old
+
+# ---- A key that may sign flows of some names only. ----
+kill_party i
+rm -rf i.state flows/*
+expect_error "expected a public key" 2 "${refused[@]}" "nonsense wait*"
+waiter 1 >flows/waiter.lua
+sign second flows/waiter.lua
+node --trust "$key" --trust "second.pub psi*" --trust "second.pub secure_[a-z]*"
+second=$(sed -n '1s/.* //p' second.pub)
+expect_error "waiter: is signed by key $(printf '%16s' "$second" | tr ' ' 0), which --trust lets sign other flows only" 2 launch waiter t
+sed 's/name = "waiter"/name = "psi_two"/' flows/waiter.lua >flows/set.lua
+sign second flows/set.lua
+expect_output "launched" launch set t
+"$AFRUN" bundle flows/waiter.lua -o waiter.afb --sign second.key >/dev/null </dev/null
+rm flows/waiter.lua*
+mv waiter.afb flows
+expect_error "which --trust lets sign other flows only" 2 launch waiter t2
+sign author flows/set.lua # the other may sign all
+expect_output "launched" launch set t3
+kill_party i
+node --trust "second.pub other"
+status_has t "which --trust lets sign other flows only" "a party whose flow its key may sign no more does not go on"
 stop_all
