@@ -84,8 +84,11 @@ static const struct af_opt opts[] = {
      "of `token node-id` (mode 600)",
      "Callers", AF_OPT_TEXT(OF, serve.tokens)},
     {"client-ca", 0, "FILE",
-     "trust clients' certificates signed by this CA; the common name is the node", "Callers",
-     AF_OPT_TEXT(OF, serve.client_ca)},
+     "trust clients' certificates signed by this CA; their DNS name, else their common name, is "
+     "the node",
+     "Callers", AF_OPT_TEXT(OF, serve.client_ca)},
+    {"client-crl", 0, "FILE", "but none that this list of that CA's says are revoked", "Callers",
+     AF_OPT_TEXT(OF, serve.client_crl)},
     {"node", 0, "ID", "a caller without a token, on this machine, is this node", "Callers",
      AF_OPT_ID(OF, serve.node)},
     {"prefix-nodes", 0, NULL,
@@ -152,6 +155,7 @@ static const char *find_hub_option(const struct serve_command *command)
         bool is_given;
     } rows[] = {{"--tokens", serve->tokens != NULL},
                 {"--client-ca", serve->client_ca != NULL},
+                {"--client-crl", serve->client_crl != NULL},
                 {"--prefix-nodes", serve->prefix_nodes},
                 {"--members", command->members.count > 0},
                 {"--open-tasks", bus->open_tasks},

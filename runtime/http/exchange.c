@@ -108,7 +108,7 @@ const char *af_exchange_own_address(const struct af_exchange *exchange)
 
 bool af_exchange_is_tls(const struct af_exchange *exchange)
 {
-    return exchange->server->certificate != NULL;
+    return exchange->server->tls != NULL;
 }
 
 int64_t af_exchange_body_length(const struct af_exchange *exchange)
@@ -339,8 +339,8 @@ static struct af_exchange *begin(struct af_http_server *server, struct MHD_Conne
     exchange->path = path;
     exchange->body_length = read_body_length(exchange);
     af_http_peer_move(server, exchange->peer, PEERS_BUSY);
-    if (server->client_ca != NULL && !exchange->peer->is_checked)
-        af_http_tls_check_peer(connection, exchange->peer);
+    if (af_http_tls_clients(server) != NULL && !exchange->peer->is_checked)
+        af_http_tls_check_peer(server, connection, exchange->peer);
     return exchange;
 }
 

@@ -12,6 +12,7 @@
 #define AF_HTTP_LIBRARIES_H
 
 #include <curl/curl.h>
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <microhttpd.h>
 
@@ -35,11 +36,14 @@ struct af_failure;
     X(MHD_get_version)
 
 #define AF_GNUTLS_FUNCTIONS(X) \
-    X(gnutls_strerror) X(gnutls_certificate_allocate_credentials) \
-    X(gnutls_certificate_free_credentials) X(gnutls_certificate_set_x509_key_mem) \
-    X(gnutls_certificate_set_x509_trust_mem) X(gnutls_certificate_get_peers) \
-    X(gnutls_certificate_verify_peers) X(gnutls_x509_crt_init) X(gnutls_x509_crt_deinit) \
-    X(gnutls_x509_crt_import) X(gnutls_x509_crt_get_dn_by_oid)
+    X(gnutls_strerror) X(gnutls_pcert_list_import_x509_raw) X(gnutls_pcert_deinit) \
+    X(gnutls_privkey_init) X(gnutls_privkey_import_x509_raw) X(gnutls_privkey_deinit) \
+    X(gnutls_pubkey_init) X(gnutls_pubkey_import_privkey) X(gnutls_pubkey_get_key_id) \
+    X(gnutls_pubkey_deinit) X(gnutls_certificate_get_peers) X(gnutls_x509_trust_list_init) \
+    X(gnutls_x509_trust_list_add_trust_mem) X(gnutls_x509_trust_list_verify_crt2) \
+    X(gnutls_x509_trust_list_deinit) X(gnutls_x509_crt_init) X(gnutls_x509_crt_deinit) \
+    X(gnutls_x509_crt_import) X(gnutls_x509_crt_get_subject_alt_name) \
+    X(gnutls_x509_crt_get_dn_by_oid)
 
 /* clang-format on */
 #define AF_HTTP_DECLARE(name) extern __typeof__(name) *af_##name;

@@ -176,9 +176,8 @@ static void write_url(struct af_http_server *server)
     getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
                 NI_NUMERICHOST | NI_NUMERICSERV);
     bool is_v6 = address.ss_family == AF_INET6;
-    snprintf(server->url, sizeof server->url, "http%s://%s%s%s:%s",
-             server->certificate == NULL ? "" : "s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
-             port);
+    snprintf(server->url, sizeof server->url, "http%s://%s%s%s:%s", server->tls == NULL ? "" : "s",
+             is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
 /* What connections inherit: answers leave at once; a peer that vanished is found within a minute.
@@ -234,17 +233,11 @@ static void set_connections_max(struct af_http_server *server)
 
 static int start_daemon(struct af_http_server *server, bool is_v6, struct af_failure *why)
 {
-    static const char ciphers[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, server->key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)ciphers},
-        {server->client_ca == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_TRUST, 0,
-         server->client_ca},
-        {MHD_OPTION_END, 0, NULL},
-    };
+    struct MHD_OptionItem tls[4];
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    bool is_tls = server->certificate != NULL;
+    bool is_tls = server->tls != NULL;
+    if (is_tls)
+        af_http_tls_options(server, tls);
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (is_tls ? (unsigned)MHD_USE_TLS : 0) | (is_v6 ? (unsigned)MHD_USE_IPv6 : 0);
     server->daemon = af_MHD_start_daemon(
@@ -267,7 +260,7 @@ static int start(struct af_http_server *server, struct af_failure *why)
 {
     bool is_v6 = false;
     set_connections_max(server);
-    if (af_http_need_server(why) != 0 || af_http_tls_load(server, why) != 0 ||
+    if (af_http_need_server(why) != 0 || af_http_tls_open(server, why) != 0 ||
         open_socket(server, &is_v6, why) != 0)
         return -1;
     server->gone_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -377,6 +370,6 @@ void af_http_server_free(struct af_http_server *server)
     if (server->gone_fd >= 0)
         close(server->gone_fd);
     assert(server->peer_count == 0 && server->body_bytes == 0);
-    af_http_tls_release(server);
+    af_http_tls_close(server);
     free(server);
 }

@@ -55,6 +55,7 @@ struct af_http_server_options {
     const char *certificate;    /* PEM files: TLS; or NULL */
     const char *key;            /* not readable by everybody */
     const char *client_ca;      /* who signs clients' certificates, or NULL */
+    const char *client_crl;     /* which of these are revoked, or NULL */
     const char *const *headers; /* of every answer: names and values by turns, NULL; or NULL */
     size_t connections_max;     /* 0: AF_HTTP_CONNECTIONS_MAX */
     struct af_exchange_owner owner;
@@ -67,6 +68,14 @@ struct af_http_server *af_http_server_new(struct af_loop *loop,
 
 /* Whether ADDRESS:PORT is one that only this machine reaches: 1 or 0, or -1 with *why filled. */
 int af_http_server_is_loopback(const char *listen, struct af_failure *why);
+
+/* Whether one of the PEM files is another than the one that was read last. */
+bool af_http_server_tls_changed(const struct af_http_server *server);
+
+/* Reads the PEM files again. Connections that are open stay, and whom they are of is asked again by
+ * what they showed. Returns -1 with *why filled if what is there cannot be used: all stays as it
+ * was, until a file changes again. */
+int af_http_server_tls_reload(struct af_http_server *server, struct af_failure *why);
 
 /* The address listened at, as http://ADDRESS:PORT (or https). */
 const char *af_http_server_url(const struct af_http_server *server);

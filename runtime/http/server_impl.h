@@ -26,7 +26,7 @@ struct http_peer {
     bool is_checked; /* its certificate was */
     bool is_false;
     bool is_gone; /* it sends no more */
-    char *name;   /* common name, or NULL */
+    char *name;   /* which its certificate has, or NULL */
 };
 
 struct http_peer_list {
@@ -41,7 +41,7 @@ struct af_http_server {
     int listen_fd, epoll_fd;
     int gone_fd; /* an epoll of our own, for peers that leave */
     char url[80];
-    char *certificate, *key, *client_ca; /* the files' contents */
+    struct http_tls *tls; /* NULL: without */
     struct http_peer_list lists[PEERS_LISTS];
     size_t peer_count, connections_max;
     bool told_full;       /* that there are as many as may be */
@@ -63,12 +63,18 @@ void af_http_peer_gone(struct http_peer *peer);
 /* Closes connections that have had their time. */
 void af_http_peers_sweep(struct af_http_server *server);
 void af_http_peers_dismiss(struct af_http_server *server);
+/* Who they are is looked at again with their next request. */
+void af_http_peers_ask_again(struct af_http_server *server);
 
-/* ---- TLS: tls.c. ---- */
+/* ---- TLS: tls.c, tls_peer.c. ---- */
 
-int af_http_tls_load(struct af_http_server *server, struct af_failure *why);
-void af_http_tls_release(struct af_http_server *server);
-void af_http_tls_check_peer(struct MHD_Connection *connection, struct http_peer *peer);
+int af_http_tls_open(struct af_http_server *server, struct af_failure *why);
+void af_http_tls_close(struct af_http_server *server);
+/* How the library is to speak it; `options` has room for four, and for what ends them. */
+void af_http_tls_options(const struct af_http_server *server, struct MHD_OptionItem *options);
+gnutls_x509_trust_list_t af_http_tls_clients(const struct af_http_server *server);
+void af_http_tls_check_peer(const struct af_http_server *server, struct MHD_Connection *connection,
+                            struct http_peer *peer);
 
 /* ---- Framing: framing.c. ---- */
 

@@ -237,9 +237,11 @@ static int check_options(struct af_serve *serve, struct af_failure *why)
     if (options->node != NULL && !af_serve_is_id(options->node))
         return af_failure_set(why, AF_FAILURE_USAGE, "--node", "is no node's ID");
     if ((options->certificate == NULL) != (options->key == NULL) ||
-        (options->client_ca != NULL && options->certificate == NULL))
+        (options->client_ca != NULL && options->certificate == NULL) ||
+        (options->client_crl != NULL && options->client_ca == NULL))
         return af_failure_set(why, AF_FAILURE_USAGE, "serve",
-                              "TLS takes --tls-cert and --tls-key, and --client-ca only with them");
+                              "TLS takes --tls-cert and --tls-key, --client-ca only with them, and "
+                              "--client-crl only with that");
     if (!serve->is_loopback && options->certificate == NULL)
         af_log(AF_LOG_WARNING,
                "%s: without TLS, tokens and contracts can be read on the way (--tls-cert)",
@@ -258,9 +260,9 @@ static int open_shared_disk(struct af_serve *serve, struct af_failure *why)
                : af_failure_set(why, AF_FAILURE_USAGE, folder, "%s", strerror(errno));
 }
 
-/* ---- Tokens that change. ---- */
+/* ---- Tokens and certificates that change. ---- */
 
-void af_serve_reload(struct af_serve *serve)
+static void reload_tokens(struct af_serve *serve)
 {
     struct af_failure why = AF_FAILURE_INIT;
     if (af_serve_callers_reload(serve->callers, &serve->options, &why) != 0) {
@@ -274,12 +276,36 @@ void af_serve_reload(struct af_serve *serve)
             af_bus_cancel(serve->bus, call->ticket);
 }
 
+/* Polls that wait come again, and say anew whose they are. */
+static void reload_certificates(struct af_serve *serve)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (serve->options.certificate == NULL)
+        return;
+    if (af_http_server_tls_reload(serve->http, &why) != 0) {
+        af_log(AF_LOG_ERROR, "serve: certificates stay as they were: %s: %s", why.what, why.why);
+        return;
+    }
+    af_log(AF_LOG_INFO, "serve: certificates are read again");
+    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
+        if (serve->options.client_ca != NULL)
+            af_bus_cancel(serve->bus, call->ticket);
+}
+
+void af_serve_reload(struct af_serve *serve)
+{
+    reload_tokens(serve);
+    reload_certificates(serve);
+}
+
 static void look(void *arg)
 {
     struct af_serve *serve = arg;
     af_serve_audit_flush(serve, false);
     if (af_serve_callers_changed(serve->callers, &serve->options))
-        af_serve_reload(serve);
+        reload_tokens(serve);
+    if (af_http_server_tls_changed(serve->http))
+        reload_certificates(serve);
     serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
 }
 
@@ -304,13 +330,15 @@ static int start(struct af_serve *serve, struct af_failure *why)
         .certificate = serve->options.certificate,
         .key = serve->options.key,
         .client_ca = serve->options.client_ca,
+        .client_crl = serve->options.client_crl,
         .headers = headers,
         .owner = {on_begin, on_ready, on_refused, on_gone, on_end, serve},
     };
     serve->http = af_http_server_new(serve->loop, &http, why);
     if (serve->http == NULL)
         return -1;
-    if (serve->options.tokens != NULL || serve->options.admin_token != NULL || serve->audit != NULL)
+    if (serve->options.tokens != NULL || serve->options.admin_token != NULL ||
+        serve->audit != NULL || serve->options.certificate != NULL)
         serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
     af_serve_open_launches(serve);
     af_serve_open_mock(serve);

@@ -25,7 +25,7 @@ struct af_serve_list {
 
 struct af_serve_options { /* borrowed as long as the service lives; NULL: not given */
     const char *listen;
-    const char *certificate, *key, *client_ca;
+    const char *certificate, *key, *client_ca, *client_crl;
     const char *tokens;           /* a file of `token node-id` lines */
     const char *admin_token;      /* a file that holds one */
     const char *node;             /* who calls without a token */
