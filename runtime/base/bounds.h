@@ -53,7 +53,9 @@
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
 #define AF_NODE_AGAIN_NS                                                                           \
     AF_S_NS /* after which a party is tried again that a passing lack has stopped */
-#define AF_NODE_REQUEST_BYTES_MAX (1u << 20) /* of one request to a node's control socket */
+#define AF_NODE_LOG_BYTES (10 << 20)          /* of a task's log, before another is begun */
+#define AF_NODE_RELOAD_WAIT_NS (10 * AF_S_NS) /* for handlers that wait, before a reload */
+#define AF_NODE_REQUEST_BYTES_MAX (1u << 20)  /* of one request to a node's control socket */
 #define AF_PARTY_BEHIND_MAX 1000 /* steps that wait for the disk, before the party waits too … */
 #define AF_PARTY_BEHIND_BYTES_MAX (32u << 20) /* … or what they hold */
 #define AF_PARTY_SEEN_MAX 500000              /* uuids remembered at least, for deduplication */

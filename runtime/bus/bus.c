@@ -325,6 +325,14 @@ bool af_bus_outbox(const struct af_bus *bus, struct af_bus_outbox *outbox)
     return true;
 }
 
+bool af_bus_limits(const struct af_bus *bus, struct af_bus_limits *limits)
+{
+    if (bus->driver->limits == NULL)
+        return false;
+    bus->driver->limits(bus, limits);
+    return true;
+}
+
 bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type)
 {
     struct af_json_reader reader;

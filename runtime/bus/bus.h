@@ -312,6 +312,14 @@ struct af_bus_outbox {
 /* Sets *outbox; false: the bus is no sidecar. */
 bool af_bus_outbox(const struct af_bus *bus, struct af_bus_outbox *outbox);
 
+/* How long it keeps what, and when it warns: what was asked for, or the default. */
+struct af_bus_limits {
+    int64_t keep_contracts_s, keep_files_s, min_free_bytes;
+};
+
+/* Sets *limits; false: another service has them. */
+bool af_bus_limits(const struct af_bus *bus, struct af_bus_limits *limits);
+
 /* Appends the type of an item's content, "" where it has none; false: it is no JSON object. */
 bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 
@@ -353,6 +361,7 @@ struct af_bus_driver {
     void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */
     const char *(*files)(const struct af_bus *bus);
     void (*outbox)(const struct af_bus *bus, struct af_bus_outbox *outbox); /* NULL: has none */
+    void (*limits)(const struct af_bus *bus, struct af_bus_limits *limits); /* the same */
 };
 
 /* A bus embeds this as its first member, and fills it in open(). */

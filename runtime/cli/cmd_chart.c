@@ -33,7 +33,7 @@ static const struct af_opt opts[] = {
      "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "json width ascii color"},
     {"json", 0, NULL, "as one JSON object: parties, rows, findings", "Form",
      AF_OPT_CONSTANT(OF, form, JSON), .excludes = "width ascii color"},
-    {"width", 0, "N", "columns of a text (default: the terminal's)", "Form",
+    {"width", 0, "N", "columns of a text (default: the terminal's, else 80)", "Form",
      AF_OPT_COUNT(OF, chart.width, AF_CHART_COLUMNS_MIN, AF_CHART_COLUMNS_MAX)},
     {"ascii", 0, NULL, "draw a text with ASCII characters only", "Form",
      AF_OPT_FLAG(OF, chart.ascii)},
@@ -45,7 +45,7 @@ static const struct af_opt opts[] = {
     {"all", 0, NULL, "elide nothing", "Part", AF_OPT_FLAG(OF, all), .excludes = "max-rows"},
     {"party", 0, "ID,…", "only these parties", "Part", AF_OPT_TEXT(OF, chart.party)},
     {"type", 0, "TYPE,…", "only events of these types", "Part", AF_OPT_TEXT(OF, chart.type)},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };

@@ -40,7 +40,7 @@ static const struct af_opt opts[] = {
     {"json", 0, NULL, "print the node's answer as one JSON object", "Output",
      AF_OPT_FLAG(OF, json)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
@@ -150,7 +150,7 @@ static int check_options(const struct af_opts_command *page, af_opts_given given
 
 static int run(int argc, char **argv, struct af_failure *why)
 {
-    struct af_ctl ctl = {.wait_ns = 10 * AF_S_NS};
+    struct af_ctl ctl = {.wait_ns = AF_NODE_RELOAD_WAIT_NS};
     af_opts_given given = 0;
     int words = af_opts_parse(opts, argc, argv, &ctl, &given, why);
     const struct af_opts_command *page = find_page(argv, words);

@@ -27,7 +27,7 @@ static const struct af_opt opts[] = {
      AF_OPT_FLAG(struct lint_options, json)},
     {"quiet", 'q', NULL, "no progress", "Options", AF_OPT_FLAG(struct lint_options, quiet)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Options", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct lint_options, help)},
     {0},
 };

@@ -33,7 +33,7 @@ static const struct af_opt opts[] = {
      AF_OPT_TEXT(struct new_options, from)},
     {"json", 0, NULL, "tell the result as one JSON object", "Options",
      AF_OPT_FLAG(struct new_options, json)},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Options", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct new_options, help)},
     {0},
 };

@@ -36,7 +36,7 @@ static const struct af_opt opts[] = {
     {"node", 0, "ID", "who this node is", "Node", AF_OPT_ID(OF, node.node)},
     {"bus", 0, "URL", "the transport: local:FILE, http://HOST:PORT or https://HOST:PORT", "Node",
      AF_OPT_TEXT(OF, node.bus)},
-    {"flows", 0, "DIR", "the flows that may be launched, a file each", "Node",
+    {"flows", 0, "DIR", "the flows that may be launched: a file, or a bundle, each", "Node",
      AF_OPT_TEXT(OF, node.flows)},
     {"state", 0, "DIR", "where parties, logs and the control socket are kept", "Node",
      AF_OPT_TEXT(OF, node.state)},
@@ -74,20 +74,20 @@ static const struct af_opt opts[] = {
      "such names only; may be repeated",
      "What parties may reach", AF_OPT_READ(OF, node.trust, set_trust)},
     {"hang", 0, "T", "a worker that is at one delivery for so long is killed (default 10s)",
-     "Limits", AF_OPT_DURATION(OF, node.hang_ns, 0)},
+     "Limits", AF_OPT_DURATION(OF, node.hang_ns, 1)},
     {"log-size", 0, "MIB", "of a task's log before another is begun (default 10)", "Limits",
      AF_OPT_SIZE(OF, node.log_bytes, 1 << 20, SIZE_BYTES_MAX)},
     {"journal-size", 0, "MIB", "of a party's journal (default 64)", "Limits",
      AF_OPT_SIZE(OF, node.journal_bytes, 1 << 20, SIZE_BYTES_MAX)},
     {"journal-age", 0, "T", "how long entries are kept whole (default 720h)", "Limits",
-     AF_OPT_DURATION(OF, node.journal_age_ns, 0)},
+     AF_OPT_DURATION(OF, node.journal_age_ns, 1)},
     {"no-jail", 0, NULL, "run workers without seccomp, where the kernel refuses it", "Limits",
      AF_OPT_FLAG(OF, node.no_jail)},
     {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
-    {"color", 0, "auto|always|never", "colour messages", "Output", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
@@ -118,7 +118,10 @@ static int check(struct node_command *command, struct af_failure *why)
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct af_config config = {0};
-    struct node_command command = {.node = {.log_bytes = 10 << 20}};
+    struct node_command command = {.node = {.hang_ns = AF_WORKER_HANG_NS,
+                                            .log_bytes = AF_NODE_LOG_BYTES,
+                                            .journal_bytes = AF_JOURNAL_BYTES,
+                                            .journal_age_ns = AF_JOURNAL_AGE_NS}};
     int others = af_opts_parse(opts, argc, argv, &command, &command.given, why);
     if (others >= 0 && command.help) {
         af_opts_help(stdout, &row, af_opts_columns(stdout));

@@ -348,7 +348,7 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
 static const struct af_opt store_opts[] = {
     {"json", 0, NULL, "tell it as one JSON object", "Options", AF_OPT_FLAG(OF, json)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Options", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
     {0},
 };
@@ -381,12 +381,14 @@ static int run_store(int argc, char **argv, struct af_failure *why)
 const struct af_command af_cmd_store = {&store_row, run_store};
 
 static const struct af_opt restore_opts[] = {
-    {"name", 0, "NAME", "the file's name there (default: node.db, or afrun.db of a service)",
+    {"name", 0, "NAME",
+     "the file's name there (default: node.db; of a service afrun.db, of a sidecar "
+     "afrun-sidecar.db)",
      "Options", AF_OPT_TEXT(OF, name)},
     {"force", 0, NULL, "also where it goes back behind what was confirmed since", "Options",
      AF_OPT_FLAG(OF, force)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Options", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
     {0},
 };

@@ -33,7 +33,7 @@ static const struct af_opt opts[] = {
     {"label", 0, "TEXT", "of a new one: what people know it by", "Options", AF_OPT_TEXT(OF, label)},
     {"json", 0, NULL, "tell it as one JSON object", "Options", AF_OPT_FLAG(OF, json)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Options", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
     {0},
 };

@@ -303,7 +303,7 @@ const struct af_opt af_run_opts[] = {
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "tracebacks, and more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text, or each as a line of JSON", "Output", AF_OPT_LOG},
+    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
     {"allow-read", 0, "DIR", "scripts may read files below DIR too", "Grants",
      AF_OPT_READ(OF, sim.grants, af_opts_grant_read)},
     {"allow-write", 0, "DIR", "scripts may write files below DIR too", "Grants",

@@ -158,8 +158,6 @@ void af_node_answer_failure(struct af_node_connection *connection, const struct 
 
 /* ---- Commands. ---- */
 
-static const int64_t handlers_ns = 10 * AF_S_NS; /* that handlers are given to end */
-
 typedef void command_fn(struct af_node_connection *connection, const struct af_request *request);
 
 static void refuse_task(const struct af_node *node, const char *task, struct af_failure *why)
@@ -274,7 +272,7 @@ static void mended(void *arg, const char *json, const struct af_failure *reload_
 static void retry(struct af_node_connection *connection, const struct af_request *request)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
+    const struct af_node_reload_how how = {.wait_ns = AF_NODE_RELOAD_WAIT_NS};
     struct af_node_party *party = party_of(connection, request);
     if (party == NULL)
         return;
@@ -309,7 +307,7 @@ static void move_flow(struct af_node_connection *connection, const struct af_req
     struct af_node_reload_how how = {.dry_run = af_request_bool(request, "dry_run"),
                                      .restart_waiting = af_request_bool(request, "restart_waiting"),
                                      .back = back,
-                                     .wait_ns = handlers_ns};
+                                     .wait_ns = AF_NODE_RELOAD_WAIT_NS};
     const char *flow = af_request_string(request, "flow");
     double wait_s;
     if (af_request_number(request, "wait", &wait_s) && wait_s >= 0 && wait_s < 1e6)

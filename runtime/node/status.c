@@ -149,6 +149,18 @@ static void describe(const struct af_node_party *party, bool data, struct af_buf
     af_buf_append_char(out, '}');
 }
 
+/* What its options come to: what was given, or the defaults. */
+static void describe_settings(const struct af_node_options *options, struct af_buf *out)
+{
+    af_json_name(out, "settings");
+    af_json_open(out, '{');
+    af_json_add_integer(out, "hang_ms", options->hang_ns / AF_MS_NS);
+    af_json_add_integer(out, "log_bytes", options->log_bytes);
+    af_json_add_integer(out, "journal_bytes", options->journal_bytes);
+    af_json_add_integer(out, "journal_age_s", options->journal_age_ns / AF_S_NS);
+    af_buf_append_char(out, '}');
+}
+
 void af_node_status(struct af_node *node, const char *task, bool data, struct af_buf *out)
 {
     af_buf_append_string(out, "{\"ok\":true");
@@ -159,6 +171,7 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
     af_json_add_integer(out, "began", node->began_ns / AF_S_NS);
     af_buf_append_string(out, ",\"jail\":");
     af_buf_append_string(out, node->options->no_jail ? "false" : "true");
+    describe_settings(node->options, out);
     af_buf_append_string(out, ",\"parties\":[");
     for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {
         if (at->phase == AF_NODE_DROPPED || (task != NULL && strcmp(at->task, task) != 0))

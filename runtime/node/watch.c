@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* An editor writes several times; a copy of several files takes a while. */
-static const int64_t settle_ns = 200 * AF_MS_NS, handlers_ns = 10 * AF_S_NS;
+static const int64_t settle_ns = 200 * AF_MS_NS;
 static const int64_t settled_ns = 2 * AF_S_NS; /* … but no longer, where it never ends */
 
 struct refusal {
@@ -134,7 +134,7 @@ static void reloaded(void *arg, const char *json, const struct af_failure *why)
 
 static void take(struct af_node *node, const char *file)
 {
-    const struct af_node_reload_how how = {.wait_ns = handlers_ns};
+    const struct af_node_reload_how how = {.wait_ns = AF_NODE_RELOAD_WAIT_NS};
     free(node->watch->taking);
     node->watch->taking = af_mem_string(file);
     af_node_reload(node, file, &how, (struct af_node_reloader){reloaded, node});

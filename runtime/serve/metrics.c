@@ -182,6 +182,23 @@ void af_serve_metrics(struct serve_call *call)
     af_bus_status(call->serve->bus, NULL, measured, call);
 }
 
+/* What its options come to: what was given, or the defaults. */
+static void append_settings(struct af_buf *out, const struct af_serve *serve)
+{
+    struct af_bus_limits limits;
+    af_buf_append_string(out, ",\"settings\":{");
+    af_serve_append_text(out, "listen", serve->options.listen);
+    af_buf_append_char(out, ',');
+    af_serve_append_text(out, "files", serve->options.files);
+    af_buf_printf(out, ",\"hold_ms\":%" PRId64, serve->options.hold_ns / AF_MS_NS);
+    if (af_bus_limits(serve->bus, &limits))
+        af_buf_printf(out,
+                      ",\"keep_contracts_s\":%" PRId64 ",\"keep_files_s\":%" PRId64
+                      ",\"min_free_bytes\":%" PRId64,
+                      limits.keep_contracts_s, limits.keep_files_s, limits.min_free_bytes);
+    af_buf_append_char(out, '}');
+}
+
 void af_serve_status(struct serve_call *call)
 {
     const struct af_serve *serve = call->serve;
@@ -194,14 +211,14 @@ void af_serve_status(struct serve_call *call)
                   ",\"uptime_seconds\":%" PRId64
                   ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
                   ",\"handed_out\":%" PRIu64 ",\"acknowledged\":%" PRIu64
-                  ",\"resident_bytes\":%" PRIu64 ",\"stopping\":%s}",
+                  ",\"resident_bytes\":%" PRIu64 ",\"stopping\":%s",
                   af_loop_now_ns(serve->loop) / AF_S_NS, af_http_server_connections(serve->http),
                   serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
                   serve->counts.acknowledged, af_metrics_resident_bytes(),
                   serve->is_stopping ? "true" : "false");
+    append_settings(&out, serve);
     struct af_bus_outbox outbox;
     if (af_bus_outbox(serve->bus, &outbox)) {
-        out.len--;
         af_buf_printf(&out,
                       ",\"outbox\":{\"hub_reachable\":%s,\"since\":%" PRId64
                       ",\"contracts\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"oldest_s\":%" PRId64
@@ -209,8 +226,9 @@ void af_serve_status(struct serve_call *call)
                       outbox.reachable ? "true" : "false", outbox.since_s, outbox.contracts,
                       outbox.bytes, outbox.oldest_s, outbox.dead);
         af_serve_append_text(&out, "error", outbox.error);
-        af_buf_append_string(&out, "}}");
+        af_buf_append_char(&out, '}');
     }
+    af_buf_append_char(&out, '}');
     af_serve_send(call, &out);
 }
 

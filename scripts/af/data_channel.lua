@@ -162,7 +162,7 @@ end
 ---@field target string|string[]
 ---@field data_stream? string    bytes, or
 ---@field path? string           a file
----@field timeout? number        seconds for all of it; absent: 60
+---@field timeout? number        seconds for all of it; absent or 0: 60
 ---@field complementary_handler? fun(event: table, info: table)  for other events
 ---@field ensure_all_succ? boolean
 

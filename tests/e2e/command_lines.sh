@@ -134,6 +134,10 @@ node --node n | --bus: is missing
 node --node n --bus local:b --flows . | --state: is missing
 node x | node takes options only
 node --hang x | --hang: expected a duration
+node --hang 0 | --hang: expected more than no time
+node --journal-age 0s | --journal-age: expected more than no time
+serve --node n --keep-files 0 | --keep-files: expected more than no time
+serve --node n --keep-contracts 0 | --keep-contracts: expected more than no time
 node --log-size 0 | --log-size: '0' is too large or nothing
 node --trust x | --trust: expected a public key
 node --config bad.conf | quiet

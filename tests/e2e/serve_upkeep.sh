@@ -7,7 +7,7 @@ source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
 secret admin admin-token-0123456789
-start_serve --bus local:serve.db --prefix-nodes --open-tasks --admin-token admin --keep-files 0s --keep-contracts 1s ||
+start_serve --bus local:serve.db --prefix-nodes --open-tasks --admin-token admin --keep-contracts 1s ||
     not_ok "the service starts" "$(cat serve.err)"
 tasks=20000
 is_short && tasks=4000

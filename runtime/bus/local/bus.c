@@ -463,6 +463,12 @@ static const char *files(const struct af_bus *bus)
     return "local://";
 }
 
+static void limits(const struct af_bus *bus, struct af_bus_limits *limits)
+{
+    const struct af_local_store *store = &((const struct bus_local *)bus)->store;
+    *limits = (struct af_bus_limits){store->keep_contracts_s, store->keep_files_s, store->min_free};
+}
+
 static void commits(struct af_bus *bus, struct af_histogram *times)
 {
     af_group_times(of(bus)->group, times);
@@ -663,5 +669,6 @@ const struct af_bus_driver af_bus_local = {
     .status = status,
     .leases = leases,
     .commits = commits,
+    .limits = limits,
     .files = files,
 };

@@ -1280,7 +1280,7 @@ function af.content(bytes) end
 ---print(af.download(contractor:upload_file(af.content("a model"))))
 ---```
 ---@param url string  http(s)://… or file://…
----@param options? { path?: string, sha256?: string, max_bytes?: integer, timeout?: number }  path: a file to write to; timeout in seconds
+---@param options? { path?: string, sha256?: string, max_bytes?: integer, timeout?: number }  path: a file to write to; max_bytes: absent: 512 MiB, of a file 8 GiB; timeout in seconds, absent: for ever
 ---@return string bytes  or the path
 function af.download(url, options) end
 
@@ -1291,7 +1291,7 @@ function af.download(url, options) end
 ---  print(af.mock_node_id(), #af.mock_nodes())
 ---end)
 ---```
----@param options? { id?: string, nodes?: string[], clean?: boolean }  id: absent: the script's name; clean: forget what a shared store holds
+---@param options? { id?: string, nodes?: string[], clean?: boolean }  id: absent: the script's name; nodes: absent: {}; clean: forget what a shared store holds
 ---@param fn fun(): any
 ---@return any ...  what fn returns
 function af.mock_context(options, fn) end
@@ -1358,7 +1358,7 @@ function af.data_channel:init(contractor) end
 ---@field target string|string[]
 ---@field data_stream? string  bytes, or
 ---@field path? string  a file
----@field timeout? number  seconds for all of it; absent: 60
+---@field timeout? number  seconds for all of it; absent or 0: 60
 ---@field complementary_handler? fun(event: af.Event, info: af.Info)  for other events; absent: they wait for the next loop
 ---@field ensure_all_succ? boolean  it is an error if one has not got the data
 local send_options = {}
@@ -1430,7 +1430,7 @@ function af.data_channel:batch_receive_stream(options) end
 ---@field target string|string[]|fun(party: af.Party): string[]
 ---@field data? string|fun(party: af.Party): string  bytes, or
 ---@field path? string|fun(party: af.Party): string  a file
----@field timeout? number  seconds; absent: 60; or
+---@field timeout? number  seconds; absent or 0: 60; or
 ---@field every? number|fun(party: af.Party): number  seconds until it offers again to those who have not answered
 ---@field tries? integer|fun(party: af.Party): integer  absent: 1
 ---@field need? integer|fun(party: af.Party): integer  how many must have the data; absent: all

@@ -104,7 +104,7 @@ return {
   ["who sends; absent: this node"] = "谁发送；不写为本节点",
   ["bytes, or"] = "字节，或",
   ["a file"] = "一个文件",
-  ["seconds for all of it; absent: 60"] = "总共多少秒；不写为 60",
+  ["seconds for all of it; absent or 0: 60"] = "总共多少秒；不写或 0 为 60",
   ["for other events; absent: they wait for the next loop"] = "处理其他事件；不写则留给下一次循环",
   ["it is an error if one has not got the data"] = "有一个没有收到数据就报错",
   ["who receives; absent: this node"] = "谁接收；不写为本节点",
@@ -114,7 +114,7 @@ return {
   ["a file that the bytes are written to; of batch_receive_stream a function"] =
     "字节写入的文件；用于 batch_receive_stream 时是函数",
   ["it is an error if one has not sent in time"] = "有一个没有按时发送就报错",
-  ["seconds; absent: 60; or"] = "秒数，不写为 60；或",
+  ["seconds; absent or 0: 60; or"] = "秒数，不写或 0 为 60；或",
   ["seconds until it offers again to those who have not answered"] = "隔多少秒再次向尚未回答者发出请求",
   ["how many must have the data; absent: all"] = "至少几个要收到数据；不写为全部",
   ["what the data are of (a round), told to the receivers"] = "数据属于什么（哪一轮），会告知接收方",

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What is left out is what its text says: each default of an option and of a key, as rows of tests/data/defaults that
+# tests/lib/defaults.py runs. An option or a key that may be absent, and has no row there, fails.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+for part in options services keys; do
+    run /usr/bin/python3 "$ROOT/tests/lib/defaults.py" "$PROGRAM" "$ROOT/tests/data/defaults" $part
+    said=$(cat "$OUT" "$ERR")
+    while IFS= read -r line; do
+        case $line in
+        "ok "*) ok "${line#ok }" ;;
+        "not ok "*) not_ok "${line#not ok }" "$(grep -FA 40 -e "$line" <<<"$said" | sed 1d | sed '/^\(not \)\?ok /,$d')" ;;
+        esac
+    done < <(grep -E '^(not )?ok ' <<<"$said")
+    [ "$status" -eq 0 ] || grep -q '^not ok ' <<<"$said" || not_ok "the rows of $part" "$said"
+done
+
+# Which role is number 1 of a service that knows numbers alone: the one that the flow names; else `initiator`, else `aggregator`.
+coproc FAKE { exec python3 "$ROOT/tests/lib/fake_service.py"; }
+read -r port <&"${FAKE[0]}"
+first() { # ROLE [KEY]: whom a member of a flow with this role takes for it
+    printf 'local af = require "af"\nreturn af.flow { name = "first", %s roles = {
+        member = { start = "s", states = { s = { enter = function(party) return af.done(party:nodes("%s")) end } } },
+        %s = { start = "s", states = { s = { may_end = true } } } } }\n' "${2:-}" "$1" "$1" >first.lua
+    run "$AFRUN" first.lua --role member --node node-b --task "$1" --bus "http://127.0.0.1:$port/node/node-b" --json
+}
+for case in initiator aggregator "chair initiator='chair'," "initiator initiator='initiator',"; do
+    read -r role key <<<"$case"
+    first "$role" "$key"
+    if grep -qF '"result":["node-a"]' "$OUT"; then ok "number 1 is the $role, with '$key'"; else not_ok "number 1 is the $role, with '$key'" "$(cat "$OUT" "$ERR")"; fi
+done
+first chair
+if grep -qF "the role of 'node-a' is not known" "$OUT"; then ok "it is no chair by itself"; else not_ok "it is no chair by itself" "$(cat "$OUT" "$ERR")"; fi
+eval "exec ${FAKE[1]}>&-"
+wait "$FAKE_PID"
