@@ -2,6 +2,7 @@
 # What is left out is what its text says: each default of an option and of a key, as rows of tests/data/defaults that
 # tests/lib/defaults.py runs. An option or a key that may be absent, and has no row there, fails.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/serve.sh"
 for part in options services keys; do
     run /usr/bin/python3 "$ROOT/tests/lib/defaults.py" "$PROGRAM" "$ROOT/tests/data/defaults" $part
     said=$(cat "$OUT" "$ERR")
@@ -32,3 +33,23 @@ first chair
 if grep -qF "the role of 'node-a' is not known" "$OUT"; then ok "it is no chair by itself"; else not_ok "it is no chair by itself" "$(cat "$OUT" "$ERR")"; fi
 eval "exec ${FAKE[1]}>&-"
 wait "$FAKE_PID"
+
+# The task manager is where the service is, unless the file of --config says otherwise; said or not.
+secret token "token-of-b-0123456789 b"
+start_serve --bus local:serve.db --tokens token --open-tasks || not_ok "the service starts" "$(cat serve.err)"
+printf 'local af = require "af"\nprint("launched", af.BassProxy():launch_task("T", "key"))\n' >launch.lua
+launch() { # LINE-OF-THE-CONFIG
+    secret config "token = token-of-b-0123456789
+$1"
+    run "$AFRUN" launch.lua --node b --bus "$URL" --config config
+    sed "s|$URL|URL|g; s/[0-9.]* m\?s//g" "$OUT" "$ERR"
+}
+without=$(launch "")
+for line in "bass_url = $URL" "bass_url = $URL/"; do
+    given=$(launch "$line")
+    if [ "$without" = "$given" ]; then ok "without bass_url it is as with the service's own"; else not_ok "without bass_url it is as with the service's own" "$without
+$given"; fi
+done
+other=$(launch "bass_url = http://127.0.0.1:1")
+if [ "$without" = "$other" ]; then not_ok "and not as with another" "$other"; else ok "and not as with another"; fi
+stop_serve

@@ -39,13 +39,22 @@ static void forget_login(struct af_bus_http *bus)
     }
 }
 
+/* Where the task manager is; NULL: where the service is, said or not. */
+static const char *elsewhere(const struct af_bus_http *bus)
+{
+    const char *given = bus->config == NULL ? NULL : bus->config->bass_url;
+    size_t root_len = strlen(bus->root);
+    if (given == NULL || strncmp(given, bus->root, root_len) != 0)
+        return given;
+    return given[root_len + strspn(given + root_len, "/")] == '\0' ? NULL : given;
+}
+
 /* Posts op->body, or a file, to the task manager. */
 static void post(struct af_bus_op *op, const char *call, const struct af_http_upload *upload,
                  af_op_raw_fn *raw)
 {
     const struct af_bus_http *bus = op->bus;
-    const char *given = bus->config == NULL ? NULL : bus->config->bass_url;
-    const char *root = given == NULL ? bus->root : given;
+    const char *given = elsewhere(bus), *root = given == NULL ? bus->root : given;
     const char *authority = strstr(root, "://");
     const char *slash = authority == NULL ? NULL : strchr(authority + 3, '/');
     bool has_path = given != NULL && slash != NULL && slash[1] != '\0';
@@ -245,7 +254,7 @@ void af_bus_http_tell_bass(struct af_bus_op *op)
 {
     struct af_bus_http *bus = op->bus;
     /* Before any answer has come it may be one. */
-    bool own_service = bus->leases != 0 && (bus->config == NULL || bus->config->bass_url == NULL);
+    bool own_service = bus->leases != 0 && elsewhere(bus) == NULL;
     if (bus->bass_token != NULL || (own_service && !has_login(bus)))
         send_call(op);
     else if (has_login(bus))
