@@ -100,6 +100,7 @@ static const char *maker_place(const struct af_delivery *delivery, char *to, siz
 /* What Lua says of a slip that people make who come from elsewhere, and what is meant. */
 static const char *const slips[][2] = {
     {"attempt to perform arithmetic on a string value", "; texts are joined by '..'"},
+    {AF_NIL_KEY, "; what stands in brackets has no value"},
     {"(for iterator 'for iterator')", "; a list is walked by ipairs(list)"},
 };
 

@@ -273,7 +273,7 @@ static int run_returned(struct af_script *script, struct af_failure *why)
 }
 
 /* Runs the chunk for the first time: to the flow that it returns, or to its first call. */
-static int run_first(struct af_script *script, struct af_failure *why)
+static int run_first(struct af_script *script, const struct af_buf *source, struct af_failure *why)
 {
     script->vm->notes_lines = true;
     if (run_protected(script, l_make_main, why) != 0)
@@ -286,8 +286,11 @@ static int run_first(struct af_script *script, struct af_failure *why)
     af_vm_end(script->vm);
     script->vm->notes_lines = false;
     af_vm_hook(delivery->coro.thread);
-    if (state == AF_CORO_RAISED)
-        return af_script_fail(why, AF_FAILURE_USAGE, script->name, delivery->result);
+    if (state == AF_CORO_RAISED) {
+        char text[AF_FAILURE_TEXT_MAX];
+        af_script_name_key(script->name, source, delivery->result, text, sizeof text);
+        return af_script_fail(why, AF_FAILURE_USAGE, script->name, text);
+    }
     lua_State *thread = delivery->coro.thread;
     if (state == AF_CORO_RETURNED && !script->flow_declared && lua_istable(thread, 1)) {
         lua_settop(thread, 1);
@@ -330,11 +333,11 @@ static int load(struct af_script *script, const char *path, struct af_failure *w
                                 "is empty: a flow's file ends with `return af.flow { … }`, a "
                                 "script's calls what it does");
     lua_settop(script->vm->L, 0);
-    af_buf_release(&source);
     if (result == 0)
         result = run_protected(script, l_open, why);
     if (result == 0)
-        result = run_first(script, why);
+        result = run_first(script, &source, why);
+    af_buf_release(&source);
     return result;
 }
 

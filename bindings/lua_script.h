@@ -190,6 +190,15 @@ bool af_script_is_empty(const struct af_buf *source);
 int af_script_compile(lua_State *L, const struct af_buf *source, const char *chunk_name,
                       struct af_failure *why);
 
+/* What Lua says of a key that is nil. */
+#define AF_NIL_KEY "table index is nil"
+
+/* Copies an error's text; if it is of a key that is nil, with the one of the source that it may be
+ * of, the last that begins a table's field before the end of its line.
+ * source is the file's, of which the error may not be. */
+void af_script_name_key(const char *file, const struct af_buf *source, const char *error, char *out,
+                        size_t size);
+
 /* Fills *why from an error's text, whose file:line becomes the `what`; else that is `name`. Returns
  * -1. */
 int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char *name,

@@ -143,13 +143,19 @@ static void find_habit(const char *line, const char *end, char *out, size_t size
     }
 }
 
+/* The line that an error's text names, "name:LINE: …"; 0: none. */
+static long line_of(const char *error)
+{
+    const char *at = error;
+    while ((at = strchr(at, ':')) != NULL && at[1 + strspn(at + 1, "0123456789")] != ':')
+        at++;
+    return at == NULL ? 0 : strtol(at + 1, NULL, 10);
+}
+
 /* The same for the line that an error's text names: the compiler may notice one line later. */
 static void explain_habit(const char *source, size_t len, const char *error, char *out, size_t size)
 {
-    const char *at = error; /* "name:LINE: …" */
-    while ((at = strchr(at, ':')) != NULL && at[1 + strspn(at + 1, "0123456789")] != ':')
-        at++;
-    long told = at == NULL ? 0 : strtol(at + 1, NULL, 10), line = 1;
+    long told = line_of(error), line = 1;
     out[0] = '\0';
     if (strstr(error, "'then' expected near '='") != NULL) {
         snprintf(out, size, "; Lua compares by '=='");
@@ -166,6 +172,44 @@ static void explain_habit(const char *source, size_t len, const char *error, cha
         }
         start = end + 1;
     }
+}
+
+/* ---- A key that is nil: Lua does not say which. ---- */
+
+/* How long the name is that begins a table's field at `at`, as `[events.ping] =`; 0: none does. */
+static size_t key_len(const char *source, const char *at)
+{
+    const char *before = at;
+    while (before > source && strchr(" \t\r\n", before[-1]) != NULL)
+        before--;
+    size_t len = 0;
+    while (is_word(at[1 + len]) || at[1 + len] == '.')
+        len++;
+    const char *equals = at + 2 + len;
+    bool is_field = before > source && strchr("{,;", before[-1]) != NULL && at[1 + len] == ']';
+    if (!is_field || equals[strspn(equals, " ")] != '=')
+        return 0;
+    return len;
+}
+
+void af_script_name_key(const char *file, const struct af_buf *source, const char *error, char *out,
+                        size_t size)
+{
+    const char *text = af_buf_text(source), *key = NULL;
+    size_t len = 0;
+    long line = line_of(error);
+    for (const char *at = text; *at != '\0' && line > 0; line -= *at++ == '\n') {
+        size_t found = *at == '[' ? key_len(text, at) : 0;
+        if (found > 0) {
+            key = at + 1;
+            len = found;
+        }
+    }
+    if (key != NULL && len < size / 2 && strstr(error, AF_NIL_KEY) != NULL &&
+        strncmp(error, file, strlen(file)) == 0)
+        snprintf(out, size, "%s (perhaps [%.*s])", error, (int)len, key);
+    else
+        snprintf(out, size, "%s", error);
 }
 
 /* ---- Compiling. ---- */
