@@ -146,8 +146,10 @@ static const struct {
     {"parties may write files below DIR", "参与方可以写入 DIR 之下的文件"},
     {"parties may download from HOST", "参与方可以从 HOST 下载"},
     {"parties may run PROGRAM", "参与方可以运行 PROGRAM"},
-    {"take only flows that this key signed (of minisign: RW…, or its file); may be repeated",
-     "只接受由此密钥签名的流程（minisign 公钥 RW… 或其文件）；可重复给出"},
+    {"take only flows that this key signed (of minisign: RW…, or its file); 'KEY fed_*': flows of "
+     "such names only; may be repeated",
+     "只接受由此密钥签名的流程（minisign 公钥 RW… 或其文件）；'KEY fed_*' "
+     "只限这样命名的流程；可重复给出"},
     {"a worker that is at one delivery for so long is killed (default 10s)",
      "处理一次投递超过这么久的工作进程会被终止（缺省 10s）"},
     {"of a task's log before another is begun (default 10)",
@@ -242,13 +244,17 @@ static const struct {
      "`afrun audit verify` checks",
      "记录谁做了什么（登录、任务、启动、文件、拒绝；从不记录内容），写成哈希链，由 `afrun audit "
      "verify` 校验"},
-    {"Reads logs that `afrun serve --audit` has written, the older ones first, and says whether "
+    {"log there who launched, reloaded, stopped, sent or took out what; `afrun audit verify` "
+     "checks",
+     "记录谁启动、重载、停止、发送或取出了什么；由 `afrun audit verify` 校验"},
+    {"Reads logs that `afrun serve --audit` and `afrun node --audit` have written, the older ones "
+     "first, and says whether "
      "each "
      "line is as it was written, in one chain. Lines that were cut off at the end leave no trace "
      "in "
      "the file: compare the last chain with one that you have noted. Exit status 1 if a line was "
      "changed or is missing.",
-     "读取 `afrun serve --audit` "
+     "读取 `afrun serve --audit` 和 `afrun node --audit` "
      "写成的日志（旧的在前），说明每一行是否与写入时一致且链条完整。末尾被截去的行在文件中"
      "不留痕迹：请将最后的链值与您另行记下的比较。有行被改动或缺失时退出状态为 1。"},
     {"Changes the file that `afrun serve --tokens` reads; a running service takes a change by "
