@@ -267,8 +267,10 @@ static const struct {
      "为节点生成令牌并打印："
      "文件只存其摘要，因此无法再次显示。`list` 以摘要的前几位（ID）列出各令牌；`revoke` "
      "将其删除。"},
-    {"trust clients' certificates signed by this CA; the common name is the node",
-     "信任由此 CA 签发的客户端证书；其通用名即节点"},
+    {"trust clients' certificates signed by this CA; their DNS name, else their common name, is "
+     "the node",
+     "信任由此 CA 签发的客户端证书；其 DNS 名（没有时为通用名）即节点"},
+    {"but none that this list of that CA's says are revoked", "但不信任该 CA 的吊销列表中的证书"},
     {"a caller without a token, on this machine, is this node",
      "本机上没有令牌的调用者就是这个节点"},
     {"a caller without a token, on this machine, is named by the path: /node/<id>/… (for tests)",
