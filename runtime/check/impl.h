@@ -556,7 +556,8 @@ bool af_check_watch_waits(const struct af_check *check, uint32_t watch, unsigned
 
 struct af_check_search {
     uint64_t states_max, depth_max; /* its bounds */
-    size_t wanted; /* how many violations it is to find, if that is all it is for, else 0 */
+    size_t wanted;        /* how many violations it is to find, if that is all it is for, else 0 */
+    uint32_t wanted_keys; /* … of the first so many */
     uint64_t transitions, inert;
     size_t depth;
     const char *bound;

@@ -54,7 +54,7 @@ bool af_check_goes_on(struct af_check *check)
 static bool found_all(const struct af_check *check)
 {
     size_t found = 0;
-    for (uint32_t i = 0; i < check->found_keys.count; i++)
+    for (uint32_t i = 0; i < check->search->wanted_keys; i++)
         found += check->found[i].found ? 1 : 0;
     return check->search->wanted > 0 && found >= check->search->wanted;
 }

@@ -66,6 +66,7 @@ static void shorten(struct af_check *check, size_t wanted, size_t longest,
     for (uint32_t i = 0; i < count; i++)
         wanted += check->found[i].found ? 1 : 0;
     check->search->wanted = wanted;
+    check->search->wanted_keys = count; /* it may come by others, too */
     check->exact = true;
     af_check_search(check, progress, arg);
     bool bounded = check->search->bound != NULL && strcmp(check->search->bound, "--depth") != 0;
