@@ -105,21 +105,6 @@ end
 
 -- Checking what callers give. ---------------------------------------------------------------------
 
-local function check_keys(what, options, allowed, level)
-  if type(options) ~= "table" then
-    error(("%s: expected a table of options, got a %s"):format(what, type(options)), level + 1)
-  end
-  for name, value in pairs(options) do
-    local expected = allowed[name]
-    if expected == nil then
-      error(("%s: '%s' is not an option of it"):format(what, tostring(name)), level + 1)
-    elseif not expected:find(type(value), 1, true) then
-      error(("%s: '%s': expected a %s, got a %s"):format(what, name, expected, type(value)),
-        level + 1)
-    end
-  end
-end
-
 local function check_timeout(what, timeout, level)
   if timeout ~= nil and not (timeout >= 0 and timeout <= 31536000) then
     error(("%s: timeout: expected a number of seconds, got %s"):format(what, tostring(timeout)),
@@ -234,7 +219,7 @@ end
 ---@return string? receiver  nil: it refused, or did not answer in time
 ---@return string? why
 function DataChannel:send_stream(options)
-  check_keys("send_stream", options, send_options, 2)
+  keys.check_types("send_stream", options, send_options, 2)
   local targets = check_ids("send_stream", "target", { options.target }, 2)
   local sending = send(self, "send_stream", options, targets, 2)
   return sending.accepted[1], what_is_missing(sending)
@@ -244,7 +229,7 @@ end
 ---@param options af.SendOptions
 ---@return string[] receivers  those that have the data
 function DataChannel:batch_send_stream(options)
-  check_keys("batch_send_stream", options, send_options, 2)
+  keys.check_types("batch_send_stream", options, send_options, 2)
   local targets = type(options.target) == "table" and options.target or { options.target }
   targets = check_ids("batch_send_stream", "target", targets, 2)
   local sending = send(self, "batch_send_stream", options, targets, 2)
@@ -300,7 +285,7 @@ end
 ---@return string? source  nil: nothing came in time
 ---@return string? bytes   or the path that they were written to
 function DataChannel:receive_stream(options)
-  check_keys("receive_stream", options, receive_options, 2)
+  keys.check_types("receive_stream", options, receive_options, 2)
   local sources = check_ids("receive_stream", "source", { options.source }, 2)
   local received = receive(self, "receive_stream", options, sources, 2)
   local bytes = received[sources[1]]
@@ -314,7 +299,7 @@ end
 ---@param options af.ReceiveOptions
 ---@return table<string, string> received  source → bytes, or the path
 function DataChannel:batch_receive_stream(options)
-  check_keys("batch_receive_stream", options, receive_options, 2)
+  keys.check_types("batch_receive_stream", options, receive_options, 2)
   if type(options.path) == "string" then
     error("batch_receive_stream: 'path' must be a function, which names a file for each source", 2)
   end
@@ -401,7 +386,7 @@ end
 ---@param options table
 ---@return table state
 function DataChannel.sending(options)
-  check_keys("data_channel.sending", options, sending_options, 2)
+  keys.check_types("data_channel.sending", options, sending_options, 2)
   if options.target == nil or (options.data == nil) == (options.path == nil)
     or options.done == nil then
     error("data_channel.sending: needs target, data or path, and done", 2)
@@ -504,7 +489,7 @@ end
 ---@param options table
 ---@return table state
 function DataChannel.receiving(options)
-  check_keys("data_channel.receiving", options, receiving_options, 2)
+  keys.check_types("data_channel.receiving", options, receiving_options, 2)
   if options.source == nil or options.received == nil or options.done == nil then
     error("data_channel.receiving: needs source, received and done", 2)
   end

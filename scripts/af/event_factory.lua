@@ -1,10 +1,12 @@
 --- Which event types a contractor understands: type name → event type.
 
+local keys = require "af.keys"
 local predefined = require "af.predefined_events"
 
 local factory = {}
 
 local methods = {}
+local extend_options = { keep = true }
 
 local function make(events)
   return setmetatable({ events = host.lock(events, "the events of a factory") },
@@ -16,6 +18,7 @@ function methods:extend(list, options)
   if type(list) ~= "table" then
     error("extend: expected a list of event types, got a " .. type(list), 2)
   end
+  keys.check("extend", options or {}, extend_options, 2)
   local events = {}
   if options == nil or options.keep ~= false then
     for name, class in pairs(self.events) do

@@ -1,6 +1,10 @@
 --- Files that leave a node, and come back: af.content(), af.download(), and what uploads share.
 
+local keys = require "af.keys"
+
 local files = {}
+
+local download_options = { path = true, sha256 = true, max_bytes = true, timeout = true }
 
 local function content_mark() end -- nothing that a script could write to
 
@@ -35,11 +39,7 @@ function files.download(url, options)
   if type(url) ~= "string" then
     error("af.download: expected a URL, got a " .. type(url), 2)
   end
-  for name in pairs(options) do
-    if name ~= "path" and name ~= "sha256" and name ~= "max_bytes" and name ~= "timeout" then
-      error(("af.download: '%s' is not an option of it"):format(tostring(name)), 2)
-    end
-  end
+  keys.check("af.download", options, download_options, 2)
   local timeout = options.timeout
   if timeout ~= nil and not (type(timeout) == "number" and timeout > 0 and timeout <= 31536000) then
     error("af.download: timeout: expected a number of seconds, got " .. tostring(timeout), 2)

@@ -1,11 +1,16 @@
 --- A mock context: which node a script is, and which others there are.
 
+local keys = require "af.keys"
+
 local mock = {}
+
+local context_options = { id = true, nodes = true, clean = true }
 
 local function check_nodes(options)
   if type(options) ~= "table" then
     error("mock_context: expected { id =, nodes =, clean = } and a function, or a function", 3)
   end
+  keys.check("mock_context", options, context_options, 3)
   local id, nodes = options.id, options.nodes
   if id ~= nil and (type(id) ~= "string" or id == "" or id == "*") then
     error("mock_context: id must be a node's ID, got " .. tostring(id), 3)

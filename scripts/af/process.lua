@@ -1,5 +1,7 @@
 --- af.process: programs beside the flow, as far as the operator grants them.
 
+local keys = require "af.keys"
+
 local process = {}
 
 ---@class af.ProcessResult
@@ -13,15 +15,7 @@ local options_of = {
 }
 
 local function check(options, level)
-  for name, value in pairs(options) do
-    local expected = options_of[name]
-    if expected == nil then
-      error(("af.process.run: '%s' is not an option of it"):format(tostring(name)), level + 1)
-    elseif type(value) ~= expected then
-      error(("af.process.run: '%s': expected a %s, got a %s"):format(name, expected, type(value)),
-        level + 1)
-    end
-  end
+  keys.check_types("af.process.run", options, options_of, level + 1)
   if options.input ~= nil and options.input_path ~= nil then
     error("af.process.run: either 'input' or 'input_path'", level + 1)
   end
@@ -78,10 +72,8 @@ end
 function process.run(program, options)
   if type(program) ~= "string" or program == "" or program:find("\0", 1, true) then
     error("af.process.run: expected a program's name, got " .. tostring(program), 2)
-  elseif options ~= nil and type(options) ~= "table" then
-    error("af.process.run: expected a table of options, got a " .. type(options), 2)
   end
-  options = options or {}
+  if options == nil then options = {} end
   local args = check(options, 2)
   local stand_in = host.stand_in(program)
   if stand_in ~= nil then

@@ -3,6 +3,7 @@
 local TaskContractor = require "af.task_contractor"
 local class = require "af.class"
 local event_factory = require "af.event_factory"
+local keys = require "af.keys"
 local predefined = require "af.predefined_events"
 
 ---The platform's URL for results that are none.
@@ -87,6 +88,8 @@ end
 
 local info_names = { from = true, uuid = true, time = true }
 local event_options = { timeout = true, types = true, except = true }
+local apply_options = { file_url = true, public_key = true }
+local accept_options = { port = true, public_key = true, receiver = true }
 
 local function check_options(options)
   if type(options) == "number" then
@@ -94,12 +97,7 @@ local function check_options(options)
   elseif options ~= nil and type(options) ~= "table" then
     error(("contract_events: expected { timeout = … }, got a %s"):format(type(options)), 3)
   end
-  for name in pairs(options or {}) do
-    if not event_options[name] then
-      error(("contract_events: '%s' is not an option of it; there are except, timeout, types")
-        :format(tostring(name)), 3)
-    end
-  end
+  keys.check("contract_events", options or {}, event_options, 3)
 end
 
 ---Iterates over received events:
@@ -142,6 +140,7 @@ end
 function TaskMessageContractor:apply_sending_data(source, target, opts)
   check_self(self, "apply_sending_data")
   opts = opts or {}
+  keys.check("apply_sending_data", opts, apply_options, 2)
   local session_id = host.session_id()
   local event
   if opts.file_url then
@@ -170,6 +169,7 @@ end
 function TaskMessageContractor:accept_sending_data(target, session_id, opts)
   check_self(self, "accept_sending_data")
   opts = opts or {}
+  keys.check("accept_sending_data", opts, accept_options, 2)
   local event
   if opts.port then
     event = predefined.AcceptGrpcSendingData {

@@ -4,6 +4,8 @@
 --- flow's file runs again for one more party (host.again), any type stands for any other: the event
 --- types are those of the first run.
 
+local keys = require "af.keys"
+
 local types = {}
 
 local refinements = {
@@ -27,10 +29,9 @@ local function check_options(kind, options, allowed)
   if type(options) ~= "table" then
     error(("af.%s: expected a table of options, got a %s"):format(kind, type(options)), 4)
   end
+  keys.check("af." .. kind, options, allowed, 4)
   for name, value in pairs(options) do
-    if allowed[name] == nil then
-      error(("af.%s: '%s' is not an option of it"):format(kind, tostring(name)), 4)
-    elseif not fits(allowed[name], value) then
+    if not fits(allowed[name], value) then
       error(("af.%s: option '%s' must be a %s"):format(kind, name, allowed[name]), 4)
     end
   end

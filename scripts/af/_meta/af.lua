@@ -302,7 +302,7 @@ af.PartyFailed = nil
 af.TaskMessageEventFactory = {}
 
 ---A factory with more event types; of two with one name the later one counts.
----Raises: what is no list of event types.
+---Raises: what is no list of event types; an unknown option.
 ---```lua
 ---local Sync = af.event("sync", {})
 ---local Factory = af.TaskMessageEventFactory:extend({ Sync }, { keep = false })
@@ -1135,7 +1135,7 @@ function af.TaskMessageContractor:contract_events(options) end
 local info = {}
 
 ---Asks to send data: with opts.file_url through a shared file, with opts.public_key directly.
----Raises: neither of them.
+---Raises: neither of them; an unknown option.
 ---```lua contractor
 ---local url = contractor:upload_file(af.content("data"))
 ---print(#contractor:apply_sending_data("n1", { "n2" }, { file_url = url }))
@@ -1157,6 +1157,7 @@ function af.TaskMessageContractor:apply_sending_data(source, target, opts) end
 function af.TaskMessageContractor:deny_sending_data(target, session_id, rejecter, cause) end
 
 ---Accepts what was applied for: with opts.port directly, else the file has been fetched.
+---Raises: an unknown option.
 ---```lua contractor
 ---contractor:accept_sending_data("n2", "session", { receiver = "n1" })
 ---```
@@ -1275,7 +1276,7 @@ function af.BassProxy:launch_task(task_id, file_key) end
 function af.content(bytes) end
 
 ---Reads back what a URL names.
----Raises: a host or folder that is not granted, a file that is not there or too big, another SHA-256, the timeout.
+---Raises: an unknown option, a host or folder that is not granted, a file that is not there or too big, another SHA-256, the timeout.
 ---```lua contractor
 ---print(af.download(contractor:upload_file(af.content("a model"))))
 ---```
@@ -1285,7 +1286,7 @@ function af.content(bytes) end
 function af.download(url, options) end
 
 ---Runs a function as a node of a mock network. The options may be left out: `af.mock_context(fn)`.
----Raises: what the function raises.
+---Raises: an unknown option; what the function raises.
 ---```lua
 ---af.mock_context({ id = "n1", nodes = { "n1", "n2" } }, function()
 ---  print(af.mock_node_id(), #af.mock_nodes())

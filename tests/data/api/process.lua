@@ -45,7 +45,8 @@ local function errors()
   same(refused(run, ""), "af.process.run: expected a program's name, got ")
   same(refused(run, "sh\0"), "af.process.run: expected a program's name, got sh\0")
   same(refused(run, "sh", "-c"), "af.process.run: expected a table of options, got a string")
-  same(refused(run, "sh", { arg = {} }), "af.process.run: 'arg' is not an option of it")
+  same(refused(run, "sh", { arg = {} }), "af.process.run: 'arg' is not an option of it; " ..
+    "did you mean 'args'? It has args, input, input_path, max_bytes, output_path, timeout")
   same(refused(run, "sh", { input = 1 }),
     "af.process.run: 'input': expected a string, got a number")
   same(refused(run, "sh", { args = { "-c", 7 } }),
