@@ -53,3 +53,31 @@ done
 other=$(launch "bass_url = http://127.0.0.1:1")
 if [ "$without" = "$other" ]; then not_ok "and not as with another" "$other"; else ok "and not as with another"; fi
 stop_serve
+
+# The fields of a pop that may be absent; with `max` the answer is a list. Three contracts wait; then one more pop sees what is left.
+start_serve --bus local:pops.db --prefix-nodes --open-tasks || not_ok "the service starts" "$(cat serve.err)"
+tasks=0
+pops() { # FIELDS: what both pops are answered
+    local task=t$((++tasks)) i
+    for i in 1 2 3; do
+        ask a push "$(message "$task" '["b"]' | sed "s/\"task_id\"/\"message_uuid\":\"u-$i\",\"task_id\"/")" >/dev/null
+    done
+    for i in "$1" '"again":true,"lease_seconds":60,"holder":"h","max":10'; do
+        ask b pop "{\"task_id\":\"$task\",\"channel\":\"federated\"${i:+,}$i}" | sed -E "s/$task/T/g; s/\"id\":[0-9]+/\"id\":N/g; s/(consume_time\":\")[^\"]*/\1/g"
+    done
+}
+pops "" >without
+while IFS='|' read -r default other; do
+    pops "$default" >given
+    pops "$other" >other
+    if cmp -s without given; then ok "a pop without a field is as with $default"; else not_ok "a pop without a field is as with $default" "$(diff without given)"; fi
+    if cmp -s without other; then not_ok "and not as with $other" "$(cat other)"; else ok "and not as with $other"; fi
+done <<'FIELDS'
+"lease_seconds":0|"lease_seconds":60
+"ack":[]|"ack":["u-1"]
+"reject":[]|"reject":[{"uuid":"u-1","reason":"unread"}]
+"wait_seconds":0,"lease_seconds":0|"max":2
+"holder":"","mark":0|"lease_seconds":60,"holder":"h"
+"begins":false,"again":false|"max":1
+FIELDS
+stop_serve
