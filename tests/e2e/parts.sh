@@ -17,6 +17,7 @@ result "its parameters are the arguments" 'ok' "$parts/training.lua" --mock --ar
 result "a part stands at two places" '"result":{"total":4}' "$parts/twice.lua" --mock
 expect_output "exhaustive within --away 2: no violation" "$AFRUN" check "$parts/training.lua" --drop 1 --crash 1 --timeouts 1
 expect_output "exhaustive: no violation" "$AFRUN" check "$parts/twice.lua" --drop 1
+expect_output "exhaustive within --away 2: no violation" "$AFRUN" check "$parts/twice.lua" --drop 1 --crash 1 --timeouts 1
 expect_output "50 runs, 0 failed" "$AFRUN" "$parts/twice.lua" --mock --runs 50 --crash participant:0.3 --drop 0.05 --allow-fail
 run "$AFRUN" check "$parts/twice.lua" --json
 if grep -q "'first.collect'" "$OUT"; then not_ok "every state of the part is reached" "$(cat "$OUT")"; else ok "every state of the part is reached"; fi
