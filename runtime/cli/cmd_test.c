@@ -41,7 +41,7 @@ static const struct af_opts_command row = {
     "Runs the files called *_test.lua below the folders (default: here), and the files that are "
     "named. Such a file requires \"af.test\": a party by itself that is given events, whole "
     "simulated runs, and checks.\n\n"
-    "Each file runs in a Lua state of its own. The result is told as TAP, version 14. Exit status: "
+    "Each file runs in a Lua state of its own. The result is told as TAP, version 13. Exit status: "
     "0 all have passed; 1 one has failed; 2 the command line is wrong, or there are no tests; 130 "
     "interrupted.",
     opts};
@@ -127,7 +127,7 @@ static int run_files(const struct test_options *options, const struct files *fil
     if (options->coverage)
         run.cover = af_test_cover_new();
     if (run.tap)
-        puts("TAP version 14");
+        puts("TAP version 13");
     if (af_file_access_grant(&run.grants.files, 0, ".", why) == 0 &&
         af_file_access_grant(&run.grants.files, 1, ".", why) == 0) {
         for (size_t i = 0; i < files->count && !af_script_interrupted(); i++)

@@ -391,10 +391,10 @@ static const struct {
      "simulated runs, and checks.",
      "运行各目录之下（缺省：当前目录）名为 *_test.lua 的文件，以及直接指明的文件。这种文件引入 "
      "\"af.test\"：单独一个收到事件的参与方、整次模拟运行、检查。"},
-    {"Each file runs in a Lua state of its own. The result is told as TAP, version 14. Exit "
+    {"Each file runs in a Lua state of its own. The result is told as TAP, version 13. Exit "
      "status: 0 all have passed; 1 one has failed; 2 the command line is wrong, or there are no "
      "tests; 130 interrupted.",
-     "每个文件在自己的 Lua 状态中运行。结果以 TAP 第 14 版输出。退出状态：0 全部通过；1 有失败；2 "
+     "每个文件在自己的 Lua 状态中运行。结果以 TAP 第 13 版输出。退出状态：0 全部通过；1 有失败；2 "
      "命令行有误或没有测试；130 被中断。"},
     {"afrun runs multi-party protocols written as Lua state machines.",
      "afrun 运行写成 Lua 状态机的多方协议。"},
