@@ -16,13 +16,22 @@ function files.content(bytes)
   return host.lock({ bytes = bytes, mark = content_mark }, "content")
 end
 
----Uploads a path or af.content(bytes); returns its URL.
+---Whether a text is the name of bytes that a party has kept.
+local function is_kept(source)
+  return #source == 69 and source:find("^kept:%x+$") ~= nil
+end
+
+---Uploads a path, af.content(bytes) or what party:keep gave; returns its URL.
 function files.upload(task, source, persistent, name, level)
   local bytes
   if type(source) == "table" and source.mark == content_mark then
     bytes, source = source.bytes, nil
   elseif type(source) ~= "string" or source == "" then
     error("upload_file: expected a path or af.content(bytes), got " .. tostring(source), level + 1)
+  end
+  if bytes == nil and is_kept(source) then
+    local _, kept = host.call("kept", { ref = source })
+    bytes, source = kept, nil
   end
   if name ~= nil and type(name) ~= "string" then
     error("upload_file: upload_name must be a string", level + 1)

@@ -100,6 +100,33 @@ end)
 LUA
 expect_output "1 passed, 0 failed" "$AFRUN" test vault_test.lua
 
+# ---- As a file. ----
+cat >refs.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "refs", mock = { giver = 1, taker = 1 }, roles = {
+  giver = { start = "giving", states = {
+    giving = { enter = function(party)
+      party.data.ref = party:keep("kept bytes")
+      party.data.url = party:upload_file(party.data.ref)
+      return "sending"
+    end },
+    sending = af.data_channel.sending { target = function(party) return party:nodes("taker") end,
+      path = function(party) return party.data.ref end, timeout = 20,
+      done = function(party) return af.done(af.download(party.data.url)) end },
+  } },
+  taker = { start = "taking", states = { taking = af.data_channel.receiving {
+    source = function(party) return party:nodes("giver") end,
+    received = function(party, _, bytes) party.data.got = bytes end,
+    done = function(party) return af.done(party.data.got) end } } },
+} }
+LUA
+run "$AFRUN" refs.lua --mock --json
+says "what is kept goes out as a file does, by its name" 2 "$(grep -o '"result":"kept bytes"' "$OUT" | wc -l)"
+expect_output "exhaustive: no violation" "$AFRUN" check refs.lua
+check "for real, too" "$ROOT/tests/lib/for_real.py" "$PROGRAM" refs.lua
+sed 's/party.data.ref = party:keep("kept bytes")/party.data.ref = "kept:" .. ("0"):rep(64)/' refs.lua >unkept.lua
+expect_error "unkept.lua:6: party:kept: nothing is kept under this" 1 "$AFRUN" unkept.lua --mock
+
 # ---- For real, killed at each place in turn. ----
 run_vault() { "$AFRUN" flows/vault.lua --role vault --node v --task t --bus local:bus.db --peers "$peers" --state "$@"; }
 check "what is sent" "$AFRUN" flows/vault.lua --role giver --node g --task t --bus local:bus.db --peers "$peers"

@@ -611,7 +611,7 @@ function party:now() end
 ---```lua party
 ---party.data.url = party:upload_file(af.content("a model"))
 ---```
----@param source string|table  a path, or af.content(bytes)
+---@param source string|table  a path, af.content(bytes), or what party:keep gave
 ---@param persistent? boolean  keep it beyond the task (ignored in mock)
 ---@param upload_name? string
 ---@return string url
@@ -629,7 +629,7 @@ function party:report_progress(percent) end
 ---party:upload_metric_report(party.id, af.content("loss 0.5"))
 ---```
 ---@param receivers string|string[]
----@param file string|table|nil  a path, af.content(bytes), or nil: there is none
+---@param file string|table|nil  a path, af.content(bytes), what party:keep gave, or nil: there is none
 function party:upload_metric_report(receivers, file) end
 
 ---As af.TaskMessageContractor:upload_model.
@@ -637,7 +637,7 @@ function party:upload_metric_report(receivers, file) end
 ---party:upload_model(party.id, af.content("a model"))
 ---```
 ---@param receivers string|string[]
----@param file string|table|nil  a path, af.content(bytes), or nil: there is none
+---@param file string|table|nil  a path, af.content(bytes), what party:keep gave, or nil: there is none
 function party:upload_model(receivers, file) end
 
 ---As af.TaskMessageContractor:upload_task_achivement.
@@ -1055,7 +1055,7 @@ function af.TaskContractor:query_nodes() end
 ---```lua contractor
 ---print(contractor:upload_file(af.content("a model")):sub(1, 7))
 ---```
----@param source string|table  a path, or af.content(bytes)
+---@param source string|table  a path, af.content(bytes), or what party:keep gave
 ---@param persistent? boolean  keep it beyond the task (ignored in mock)
 ---@param upload_name? string
 ---@return string url
@@ -1172,7 +1172,7 @@ function af.TaskMessageContractor:accept_sending_data(target, session_id, opts) 
 ---contractor:upload_metric_report("n2", af.content("loss 0.5"))
 ---```
 ---@param receivers string|string[]
----@param file string|table|nil  a path, af.content(bytes), or nil: there is none
+---@param file string|table|nil  a path, af.content(bytes), what party:keep gave, or nil: there is none
 function af.TaskMessageContractor:upload_metric_report(receivers, file) end
 
 ---Uploads a model and tells the receivers.
@@ -1181,7 +1181,7 @@ function af.TaskMessageContractor:upload_metric_report(receivers, file) end
 ---contractor:upload_model("n2", af.content("a model"))
 ---```
 ---@param receivers string|string[]
----@param file string|table|nil  a path, af.content(bytes), or nil: there is none
+---@param file string|table|nil  a path, af.content(bytes), what party:keep gave, or nil: there is none
 function af.TaskMessageContractor:upload_model(receivers, file) end
 
 ---The older call for a model and a report.
