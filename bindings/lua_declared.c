@@ -1,7 +1,8 @@
-/* lua_declared.c: what event types ask of the instance whose chunk runs. */
+/* lua_declared.c: what event types ask of the script, and of the instance whose chunk runs. */
 #include "lua_script.h"
 
 #include "base/mem.h"
+#include "trace/veil.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,24 @@ void af_script_note_declared(lua_State *L, int index)
     lua_insert(L, -2);
     lua_rawseti(L, -2, ++script->declared_next);
     lua_pop(L, 1);
+}
+
+void af_script_note_secret(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || script->lends_types)
+        return;
+    if (script->phase == AF_PHASE_RUN && script->flow == NULL)
+        luaL_error(L, AF_SCRIPT_NO_SECRETS);
+    script->has_secrets = true;
+}
+
+struct af_hash af_script_veil_key(lua_State *L)
+{
+    const struct af_vm *vm = af_vm_of(L);
+    if (vm->script->shows_veil)
+        return vm->script->veil;
+    return af_veil_key(vm->running == NULL ? (struct af_hash){0, 0} : vm->running->seed);
 }
 
 const char *af_script_line_file(struct af_script *script, const char *name)

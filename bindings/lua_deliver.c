@@ -125,7 +125,7 @@ static int l_commit(lua_State *L)
     if (rebuild) {
         lua_pop(L, 1);
         lua_pushliteral(L, "data");
-        if (!af_lua_json_read(L, snapshot.data, snapshot.len, &why))
+        if (!af_lua_json_read_data(L, snapshot.data, snapshot.len, &why))
             return luaL_error(L, "data: %s", why);
         lua_rawset(L, -3);
     }
@@ -586,7 +586,7 @@ static int l_push_old(lua_State *L)
 {
     struct af_delivery *delivery = lua_touserdata(L, 1);
     const char *why;
-    if (!af_lua_json_read(L, delivery->input.content, delivery->input.content_len, &why))
+    if (!af_lua_json_read_data(L, delivery->input.content, delivery->input.content_len, &why))
         return luaL_error(L, "the snapshot: %s", why);
     lua_rawgeti(L, LUA_REGISTRYINDEX, delivery->party->party_ref);
     lua_getfield(L, -1, "args");

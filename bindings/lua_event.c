@@ -8,6 +8,7 @@
 
 #include "base/near.h"
 #include "trace/contract.h"
+#include "trace/veil.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +56,12 @@ struct af_event_class *af_event_class_of(lua_State *L, int index)
     struct af_event_class *class = lua_touserdata(L, -1);
     lua_pop(L, 1);
     return class;
+}
+
+static bool hides(lua_State *L, int index)
+{
+    const struct af_event_class *class = af_event_class_of(L, index);
+    return class != NULL && class->record->hides;
 }
 
 /* ---- Events. ---- */
@@ -557,6 +564,28 @@ static int l_event_write(lua_State *L)
     return 1;
 }
 
+/* host.event_shown(event) → its fields as they may be shown: the event, if it has no secrets */
+static int l_event_shown(lua_State *L)
+{
+    static struct af_buf text, shown;
+    const struct af_script *script = af_vm_of(L)->script;
+    const struct af_event_class *class = af_event_class_of(L, 1);
+    const char *why;
+    lua_settop(L, 1);
+    if (class == NULL || !class->record->hides)
+        return 1;
+    if (script->flow == NULL || class->flow_index < 0) { /* while its file is loaded */
+        lua_newtable(L);
+        return 1;
+    }
+    af_buf_clear(&text);
+    af_buf_clear(&shown);
+    write_fields(L, class, 1, &text);
+    af_veil_event(af_script_veil_key(L), script->flow->events[class->flow_index].fields, text.data,
+                  text.len, &shown);
+    return af_lua_json_read(L, shown.data, shown.len, &why) ? 1 : luaL_error(L, "%s", why);
+}
+
 static int l_set_event_tostring(lua_State *L)
 {
     luaL_getmetatable(L, metatable_name);
@@ -570,12 +599,14 @@ void af_event_open(lua_State *L)
     struct af_vm *vm = af_vm_of(L);
     vm->unpack_event = unpack;
     vm->event_type = type_of_class;
+    vm->event_hides = hides;
     static const luaL_Reg functions[] = {
         {"event", l_event},
         {"event_class", l_event_class},
         {"is_event_class", l_is_event_class},
         {"event_read", l_event_read},
         {"event_write", l_event_write},
+        {"event_shown", l_event_shown},
         {"set_event_tostring", l_set_event_tostring},
         {NULL, NULL},
     };

@@ -417,6 +417,14 @@ static int l_unfit_data(lua_State *L)
     return 1;
 }
 
+/* host.read_data(text) → the data of a party that a JSON text is */
+static int l_read_data(lua_State *L)
+{
+    size_t len;
+    const char *why, *text = luaL_checklstring(L, 1, &len);
+    return af_lua_json_read_data(L, text, len, &why) ? 1 : luaL_error(L, "%s", why);
+}
+
 /* host.unfit_name(text) → why it can name no flow and no event type, or nil */
 static int l_unfit_name(lua_State *L)
 {
@@ -488,6 +496,7 @@ void af_host_open(lua_State *L)
         {"array", l_array},
         {"strict", l_strict},
         {"unfit_data", l_unfit_data},
+        {"read_data", l_read_data},
         {"unfit_name", l_unfit_name},
         {"near", af_strict_near},
         {NULL, NULL},

@@ -11,6 +11,7 @@
 #include "lua_host.h"
 #include "lua_json.h"
 #include "base/mem.h"
+#include "trace/veil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,6 +235,35 @@ const char *af_lua_party_data(const struct af_script_party *party, size_t *len)
     return party->data == NULL ? "{}" : party->data;
 }
 
+bool af_instance_show_secret(lua_State *L, int index, struct af_buf *out)
+{
+    const struct af_script_party *party = af_vm_of(L)->running;
+    const void *table = lua_topointer(L, index);
+    char word[AF_VEIL_WORD_BYTES];
+    int top = lua_gettop(L);
+    bool is = false;
+    index = lua_absindex(L, index);
+    if (party == NULL || party->kit_ref == LUA_NOREF || !lua_istable(L, index))
+        return false;
+    af_kit_push(L, party, AF_KIT_PARTY);
+    lua_pushliteral(L, "data");
+    if (lua_istable(L, -2) && lua_rawget(L, -2) == LUA_TTABLE) {
+        lua_pushliteral(L, "secret");
+        is = lua_rawget(L, -2) == LUA_TTABLE && lua_topointer(L, -1) == table;
+    }
+    lua_settop(L, top);
+    if (!is)
+        return false;
+    static struct af_buf json;
+    const char *why;
+    bool rebuild;
+    af_buf_clear(&json);
+    af_lua_json_write(L, index, "data.secret", AF_PARTY_DATA_BYTES_MAX, &json, &rebuild, &why);
+    af_veil_word(af_script_veil_key(L), "table", json.data, json.len, word);
+    af_buf_append_string(out, word);
+    return true;
+}
+
 struct restore {
     struct af_script_party *party;
     const char *data;
@@ -246,7 +276,7 @@ static int l_restore(lua_State *L)
     const struct restore *restore = lua_touserdata(L, 1);
     struct af_script_party *party = restore->party;
     const char *why;
-    if (!af_lua_json_read(L, restore->data, restore->len, &why))
+    if (!af_lua_json_read_data(L, restore->data, restore->len, &why))
         return luaL_error(L, "the data are %s", why);
     if (!lua_istable(L, -1))
         return luaL_error(L, "the data are no JSON object");

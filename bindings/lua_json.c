@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/pointer_set.h"
 
+#include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,8 @@ static size_t member_count, member_cap;
 static struct af_buf sorted;
 static char error_text[AF_FAILURE_TEXT_MAX];
 static struct af_json_reader shared_reader;
+
+static const char bytes_mark[] = AF_JSON_BYTES_MARK;
 
 static struct af_pointer_set seen; /* the tables that were written in this call */
 
@@ -89,6 +92,42 @@ static bool refuse(const struct writer *w, const struct frame *frame, const char
                  text + path.len - SHOWN, why);
     af_buf_release(&path);
     return false;
+}
+
+/* ---- Strings of any bytes. ---- */
+
+static bool is_marked(const char *text, size_t len)
+{
+    return len >= sizeof bytes_mark - 1 && memcmp(text, bytes_mark, sizeof bytes_mark - 1) == 0;
+}
+
+/* Pushes the bytes that a text stands for; itself, if we have not written it. */
+static void push_bytes(lua_State *L, const char *text, size_t len)
+{
+    const char *base64 = text + sizeof bytes_mark - 1;
+    size_t base64_len = len - (sizeof bytes_mark - 1), size = base64_len / 4 * 3 + 3, got;
+    unsigned char *bytes = lua_newuserdatauv(L, size, 0);
+    if (sodium_base642bin(bytes, size, base64, base64_len, NULL, &got, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) == 0)
+        lua_pushlstring(L, (const char *)bytes, got);
+    else
+        lua_pushlstring(L, text, len);
+    lua_remove(L, -2);
+}
+
+/* Appends the text that bytes stand as. Nothing in base64 needs an escape. */
+static bool write_bytes(struct writer *w, const char *bytes, size_t len, const struct frame *frame)
+{
+    size_t size = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_ORIGINAL);
+    af_json_write_string(w->out, bytes_mark, sizeof bytes_mark - 1);
+    if (!af_buf_reserve(w->out, size + 1))
+        return refuse(w, frame, "too large");
+    w->out->len--; /* the quote */
+    sodium_bin2base64(w->out->data + w->out->len, size, (const unsigned char *)bytes, len,
+                      sodium_base64_VARIANT_ORIGINAL);
+    w->out->len += size - 1; /* it counts a 0 byte */
+    af_buf_append_char(w->out, '"');
+    return true;
 }
 
 /* ---- Writing. ---- */
@@ -216,6 +255,21 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
     return true;
 }
 
+/* Whether what has that name is in traces, status or charts. */
+static bool is_shown(const char *name)
+{
+    return strcmp(name, "data") == 0 || strcmp(name, "result") == 0 || strcmp(name, "seen") == 0;
+}
+
+/* Whether the value stands in the field `secret` of a party's data. */
+static bool is_in_secret(const struct writer *w, const struct frame *frame)
+{
+    while (frame != NULL && frame->parent != NULL)
+        frame = frame->parent;
+    return w->keeps && frame != NULL && frame->key_len == 6 && frame->key != NULL &&
+           memcmp(frame->key, "secret", 6) == 0;
+}
+
 static bool write_table(struct writer *w, int index, const struct frame *parent)
 {
     lua_State *L = w->L;
@@ -228,6 +282,10 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
     bool marked = af_list_is_marked(L, index);
     if (!marked && lua_getmetatable(L, index)) {
         w->rebuild = true;
+        if (af_vm_event_hides(L, index) && is_shown(w->name) && !is_in_secret(w, parent))
+            return refuse(w, parent,
+                          "an event with secrets would be shown; keep it in party.data.secret, or "
+                          "keep what is none of it");
         if (af_vm_push_fields(L, index) == LUA_TTABLE)
             index = lua_gettop(L); /* an event is kept as its fields, among them `type` */
         else if (!af_list_is_bare(L, index))
@@ -280,10 +338,13 @@ static bool write_value(struct writer *w, int index, const struct frame *frame)
         const char *text = lua_tolstring(L, index, &len);
         if (len > w->max_bytes)
             return refuse(w, frame, "larger than 16 MiB; large things belong in files, by URL");
+        bool marked = is_marked(text, len);
+        if (w->keeps && (marked || !af_json_is_utf8(text, len)))
+            return write_bytes(w, text, len, frame);
         if (!af_json_write_string(w->out, text, len))
             return refuse(w, frame,
                           "a string that is not valid UTF-8 cannot be kept; declare af.bytes in "
-                          "events, or keep it as hexadecimal");
+                          "events, or use hexadecimal");
         return true;
     }
     case LUA_TTABLE:
@@ -338,7 +399,10 @@ void af_lua_json_push(lua_State *L, int index, const char *name)
 
 /* ---- Reading. ---- */
 
-static bool read_object(lua_State *L, struct af_json_reader *reader)
+static bool read_value(lua_State *L, struct af_json_reader *reader, enum af_json_token token,
+                       bool data);
+
+static bool read_object(lua_State *L, struct af_json_reader *reader, bool data)
 {
     lua_createtable(L, 0, 4);
     for (;;) {
@@ -348,13 +412,13 @@ static bool read_object(lua_State *L, struct af_json_reader *reader)
         if (token != AF_JSON_KEY)
             return false;
         lua_pushlstring(L, reader->string, reader->string_len);
-        if (!af_lua_json_read_value(L, reader, af_json_next(reader)))
+        if (!read_value(L, reader, af_json_next(reader), data))
             return false;
         lua_rawset(L, -3);
     }
 }
 
-static bool read_list(lua_State *L, struct af_json_reader *reader)
+static bool read_list(lua_State *L, struct af_json_reader *reader, bool data)
 {
     lua_createtable(L, 4, 0);
     af_list_mark(L, -1);
@@ -362,26 +426,30 @@ static bool read_list(lua_State *L, struct af_json_reader *reader)
         enum af_json_token token = af_json_next(reader);
         if (token == AF_JSON_ARRAY_END)
             return true;
-        if (!af_lua_json_read_value(L, reader, token))
+        if (!read_value(L, reader, token, data))
             return false;
         lua_rawseti(L, -2, i);
     }
 }
 
-bool af_lua_json_read_value(lua_State *L, struct af_json_reader *reader, enum af_json_token token)
+static bool read_value(lua_State *L, struct af_json_reader *reader, enum af_json_token token,
+                       bool data)
 {
     int top = lua_gettop(L);
     bool ok = true;
     luaL_checkstack(L, 8, "JSON");
     switch (token) {
     case AF_JSON_OBJECT_BEGIN:
-        ok = read_object(L, reader);
+        ok = read_object(L, reader, data);
         break;
     case AF_JSON_ARRAY_BEGIN:
-        ok = read_list(L, reader);
+        ok = read_list(L, reader, data);
         break;
     case AF_JSON_STRING:
-        lua_pushlstring(L, reader->string, reader->string_len);
+        if (data && is_marked(reader->string, reader->string_len))
+            push_bytes(L, reader->string, reader->string_len);
+        else
+            lua_pushlstring(L, reader->string, reader->string_len);
         break;
     case AF_JSON_INTEGER:
         lua_pushinteger(L, reader->integer);
@@ -404,17 +472,31 @@ bool af_lua_json_read_value(lua_State *L, struct af_json_reader *reader, enum af
     return ok;
 }
 
-bool af_lua_json_read(lua_State *L, const char *text, size_t len, const char **error)
+bool af_lua_json_read_value(lua_State *L, struct af_json_reader *reader, enum af_json_token token)
+{
+    return read_value(L, reader, token, false);
+}
+
+static bool read_text(lua_State *L, const char *text, size_t len, bool data, const char **error)
 {
     struct af_json_reader *reader = &shared_reader;
     int top = lua_gettop(L);
     af_json_reader_restart(reader, text, len);
-    if (af_lua_json_read_value(L, reader, af_json_next(reader)) &&
-        af_json_next(reader) == AF_JSON_END)
+    if (read_value(L, reader, af_json_next(reader), data) && af_json_next(reader) == AF_JSON_END)
         return true;
     lua_settop(L, top);
     snprintf(error_text, sizeof error_text, "not JSON: %s at byte %zu", reader->message,
              reader->offset + 1);
     *error = error_text;
     return false;
+}
+
+bool af_lua_json_read(lua_State *L, const char *text, size_t len, const char **error)
+{
+    return read_text(L, text, len, false, error);
+}
+
+bool af_lua_json_read_data(lua_State *L, const char *text, size_t len, const char **error)
+{
+    return read_text(L, text, len, true, error);
 }

@@ -132,13 +132,14 @@ static void read_role(lua_State *L, size_t event_count, struct af_flow_role *rol
     lua_pop(L, 1);
 }
 
-/* A type and what is in it, a line each: "participants: list", "participants[]: string". */
+/* A type and what is in it, a line each: "participants: list", "participants[]: string", "key:
+ * secret bytes". */
 static void describe(const struct af_type *type, const char *path, struct af_buf *out)
 {
     struct af_buf inner = AF_BUF_EMPTY;
     if (path[0] != '\0')
-        af_buf_printf(out, "%s: %s%s\n", path, af_type_kind_name(type->kind),
-                      type->optional ? "?" : "");
+        af_buf_printf(out, "%s: %s%s%s\n", path, type->secret ? "secret " : "",
+                      af_type_kind_name(type->kind), type->optional ? "?" : "");
     if (type->item != NULL) {
         af_buf_printf(&inner, "%s%s", path, type->kind == AF_TYPE_LIST ? "[]" : "{}");
         describe(type->item, af_buf_text(&inner), out);

@@ -417,6 +417,8 @@ static void show_table(lua_State *L, int index, int depth, struct af_buf *out)
     int top = lua_gettop(L);
     luaL_checkstack(L, 16, "too deep");
     af_cow_own(L, index);
+    if (af_vm_show_secret(L, index, out))
+        return;
     int type = luaL_getmetafield(L, index, "__tostring");
     lua_settop(L, top);
     if (type != LUA_TNIL || !can_be_ordered(L, index)) {

@@ -170,6 +170,7 @@ static int l_open(lua_State *L)
     af_party_open(L);
     af_vector_open(L);
     af_crypto_open(L);
+    script->vm->show_secret = af_instance_show_secret;
     lua_pushcfunction(L, l_declare_flow);
     lua_setfield(L, -2, "declare_flow");
     lua_pushcfunction(L, af_foreign_events);
@@ -311,6 +312,8 @@ static int run_first(struct af_script *script, const struct af_buf *source, stru
         if (run_protected(script, l_plan, why) != 0)
             return -1;
     }
+    if (!flow && script->has_secrets)
+        return af_failure_set(why, AF_FAILURE_USAGE, script->name, AF_SCRIPT_NO_SECRETS);
     if (state == AF_CORO_WAITS)
         script->waits_at = af_mem_string(af_lua_party_where(script->main));
     script->phase = AF_PHASE_RUN;
@@ -493,6 +496,12 @@ void af_lua_free(struct af_script *script)
 const struct af_flow *af_lua_flow(const struct af_script *script)
 {
     return script->flow;
+}
+
+void af_script_veil(struct af_script *script, struct af_hash key)
+{
+    script->shows_veil = true;
+    script->veil = key;
 }
 
 bool af_script_flow_too_late(const struct af_script *script)

@@ -75,6 +75,9 @@ struct af_script {
     int cell_ref;       /* a function that makes a new upvalue for an environment */
     bool sets_upvalues; /* some code of its files assigns to variables of functions around it */
     lua_Integer declared_next;
+    bool has_secrets; /* a type of it has one */
+    bool shows_veil;  /* secrets are shown under the next, else under each party's own key */
+    struct af_hash veil;
     bool simulates;     /* its flow's stand-ins answer for programs */
     bool flow_declared; /* af.flow() was called by the chunk that runs now */
     bool lends_types;   /* another file's flow is loaded, for its event types alone */
@@ -276,6 +279,9 @@ void af_instance_free(struct af_script_party *party);
 /* Makes the instance's kit, with a new environment in it. */
 void af_instance_make_kit(lua_State *L, struct af_script_party *party);
 
+/* What af_vm_show_secret() asks. */
+bool af_instance_show_secret(lua_State *L, int index, struct af_buf *out);
+
 /* Joins the instance's environment to the chunk on the top of the stack. */
 void af_instance_join(lua_State *L, const struct af_script_party *party);
 
@@ -354,6 +360,14 @@ bool af_script_push_overrides(lua_State *L, bool create);
  * or a sequential script. */
 bool af_script_push_declared(lua_State *L);
 void af_script_note_declared(lua_State *L, int index);
+
+/* Notes that a type has a secret. Raises in a sequential script, whose traces have no types. */
+#define AF_SCRIPT_NO_SECRETS                                                                       \
+    "a field with secret = true is for flows: what a sequential script sends is shown as it is"
+void af_script_note_secret(lua_State *L);
+
+/* Under which secrets are shown now. */
+struct af_hash af_script_veil_key(lua_State *L);
 
 /* The name of a module's file as one that the script keeps: lines of its flow are there. */
 const char *af_script_line_file(struct af_script *script, const char *name);

@@ -166,13 +166,17 @@ static void compile_optional(lua_State *L, int self, struct af_type *type)
     lua_pop(L, 2);
 }
 
-/* What is made of a type goes as deep as it does. */
-static void measure_depth(lua_State *L, struct af_type *type)
+/* What is made of a type goes as deep as it does, and hides what it hides. */
+static void look_inside(lua_State *L, struct af_type *type)
 {
     int inner = type->item == NULL ? 0 : type->item->depth;
-    for (size_t i = 0; i < type->field_count; i++)
-        if (type->fields[i].type != NULL && type->fields[i].type->depth > inner)
-            inner = type->fields[i].type->depth;
+    type->hides = type->secret || (type->item != NULL && type->item->hides);
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct af_type *field = type->fields[i].type;
+        if (field != NULL && field->depth > inner)
+            inner = field->depth;
+        type->hides = type->hides || (field != NULL && field->hides);
+    }
     type->depth = inner + 1;
     if (type->depth > AF_VALUE_DEPTH_MAX)
         luaL_error(L, "a type of more than %d levels: no data are so deep", AF_VALUE_DEPTH_MAX);
@@ -200,6 +204,11 @@ static int l_type(lua_State *L)
     type->max_length = length_field(L, "max_length", (size_t)-1);
     range_field(L, "min", &type->has_min, &type->min_integer, &type->min_number);
     range_field(L, "max", &type->has_max, &type->max_integer, &type->max_number);
+    lua_getfield(L, 1, "secret");
+    type->secret = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (type->secret)
+        af_script_note_secret(L);
     lua_getfield(L, 1, "item");
     type->item = af_type_at(L, -1);
     if (type->item != NULL)
@@ -207,7 +216,7 @@ static int l_type(lua_State *L)
     else
         lua_pop(L, 1);
     compile_fields(L, self, type);
-    measure_depth(L, type);
+    look_inside(L, type);
     type->strict_ref = LUA_NOREF;
     if (lua_getfield(L, 1, "lacks") == LUA_TSTRING) {
         af_type_push_names(L, type);
@@ -226,6 +235,14 @@ static int l_type_expected(lua_State *L)
     lua_pushstring(L, kind_names[type->kind]);
     lua_pushboolean(L, type->optional);
     return 3;
+}
+
+/* host.hides(type) → whether something of it is a secret */
+static int l_type_hides(lua_State *L)
+{
+    const struct af_type *type = luaL_checkudata(L, 1, metatable_name);
+    lua_pushboolean(L, type->hides);
+    return 1;
 }
 
 /* host.declared(type) → the type, or the one of the same place where the file was loaded first: a
@@ -259,9 +276,13 @@ static int l_set_type_call(lua_State *L)
 
 void af_type_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"type", l_type},       {"type_expected", l_type_expected}, {"declared", l_declared},
-        {"is_type", l_is_type}, {"set_type_call", l_set_type_call}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"type", l_type},
+                                         {"type_expected", l_type_expected},
+                                         {"declared", l_declared},
+                                         {"is_type", l_is_type},
+                                         {"set_type_call", l_set_type_call},
+                                         {"hides", l_type_hides},
+                                         {NULL, NULL}};
     luaL_newmetatable(L, metatable_name);
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");

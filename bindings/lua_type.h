@@ -44,6 +44,8 @@ static inline void af_field_push_name(lua_State *L, const struct af_field *field
 struct af_type {
     enum af_type_kind kind;
     bool optional;
+    bool secret;          /* what it is of is shown to nobody (trace/veil.h) */
+    bool hides;           /* … or something in it */
     int depth;            /* levels of types: of its items and fields, and itself */
     const char *fallback; /* an optional one's default as JSON, or NULL */
     size_t fallback_len;

@@ -100,10 +100,24 @@ static bool be_strict(lua_State *L, const struct af_type *type)
     return true;
 }
 
+/* What a secret is not: nothing of it is told but of which kind it is, and how long a string. */
+static void describe_secret(lua_State *L, int index, char *got, size_t size)
+{
+    if (lua_type(L, index) == LUA_TSTRING)
+        snprintf(got, size, "a string of %zu bytes", (size_t)lua_rawlen(L, index));
+    else if (lua_type(L, index) == LUA_TNUMBER || lua_type(L, index) == LUA_TBOOLEAN)
+        snprintf(got, size, "a %s", luaL_typename(L, index));
+    else
+        describe_value(L, index, got, size);
+}
+
 static bool unfit(lua_State *L, const struct af_type *type, int index, struct af_type_error *error)
 {
     char got[160];
-    describe_value(L, index, got, sizeof got);
+    if (type->hides)
+        describe_secret(L, index, got, sizeof got);
+    else
+        describe_value(L, index, got, sizeof got);
     error->path[0] = '\0';
     snprintf(error->text, sizeof error->text, "expected %s, got %s", type->expected, got);
     return false;
@@ -289,8 +303,12 @@ static bool build_record(lua_State *L, const struct af_type *type, int index,
 }
 
 /* `why` begins with the path in the value, which is empty for the value itself. */
-static void say_unkept(struct af_type_error *error, const char *why)
+static void say_unkept(const struct af_type *type, struct af_type_error *error, const char *why)
 {
+    if (type->secret) { /* whose path has keys of it */
+        snprintf(error->text, sizeof error->text, "expected a value that JSON can hold");
+        return;
+    }
     snprintf(error->text, sizeof error->text, "expected a value that JSON can hold: %s",
              strncmp(why, ": ", 2) == 0 ? why + 2 : why);
 }
@@ -307,7 +325,7 @@ static bool build_any(lua_State *L, const struct af_type *type, int index,
         af_lua_json_read(L, json.data, json.len, &why))
         return true;
     error->path[0] = '\0';
-    say_unkept(error, why);
+    say_unkept(type, error, why);
     return false;
 }
 
@@ -535,7 +553,7 @@ static bool write_any(lua_State *L, const struct af_type *type, int index, struc
     if (af_lua_json_write(L, index, "", AF_PARTY_DATA_BYTES_MAX, out, NULL, &why))
         return true;
     error->path[0] = '\0';
-    say_unkept(error, why);
+    say_unkept(type, error, why);
     return false;
 }
 

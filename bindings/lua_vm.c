@@ -545,6 +545,18 @@ const char *af_vm_event_type(lua_State *L, int index)
     return vm->event_type == NULL ? NULL : vm->event_type(L, index);
 }
 
+bool af_vm_event_hides(lua_State *L, int index)
+{
+    const struct af_vm *vm = af_vm_of(L);
+    return vm->event_hides != NULL && vm->event_hides(L, index);
+}
+
+bool af_vm_show_secret(lua_State *L, int index, struct af_buf *out)
+{
+    const struct af_vm *vm = af_vm_of(L);
+    return vm->show_secret != NULL && vm->show_secret(L, index, out);
+}
+
 bool af_vm_is_locked(lua_State *L, int index)
 {
     if (!lua_getmetatable(L, index))

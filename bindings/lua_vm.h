@@ -18,6 +18,7 @@
 
 #include "base/pool.h"
 
+struct af_buf;
 struct af_failure;
 struct af_script;
 struct af_script_party;
@@ -46,8 +47,10 @@ struct af_vm {
     int line;         /* … no trace of its line, which is the last that the file came to */
     void (*open)(lua_State *L);
     int (*unpack_event)(lua_State *L, int index);       /* lua_event.c's, if it is open, for … */
-    const char *(*event_type)(lua_State *L, int index); /* … the layers below */
-    bool delivers;                                      /* see af_vm_deliver() */
+    const char *(*event_type)(lua_State *L, int index); /* … the layers below; so are these: */
+    bool (*event_hides)(lua_State *L, int index);
+    bool (*show_secret)(lua_State *L, int index, struct af_buf *out);
+    bool delivers;            /* see af_vm_deliver() */
     enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */
     struct af_script *script; /* whose state this is; NULL in a tool's */
     struct af_script_party *running; /* the party whose code runs now, or NULL */
@@ -159,6 +162,12 @@ int af_vm_push_fields(lua_State *L, int index);
 
 /* The type of the event class at index, NULL if it is none. */
 const char *af_vm_event_type(lua_State *L, int index);
+
+/* Whether the value at index is an event with secrets. */
+bool af_vm_event_hides(lua_State *L, int index);
+
+/* Appends what is shown instead, if the table at index is the secrets of the party that runs. */
+bool af_vm_show_secret(lua_State *L, int index, struct af_buf *out);
 
 /* Whether the value is a table that is locked (a proxy, an event, a party). */
 bool af_vm_is_locked(lua_State *L, int index);

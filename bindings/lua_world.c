@@ -79,10 +79,10 @@ void af_script_view(struct af_script *script, uint32_t member, const struct af_v
         script->world->dirty[script->world->dirty_count++] = member;
 }
 
-static void push_json(lua_State *L, const char *text, size_t len)
+static void push_json(lua_State *L, const char *text, size_t len, bool data)
 {
     const char *why;
-    if (text == NULL || !af_lua_json_read(L, text, len, &why))
+    if (text == NULL || !(data ? af_lua_json_read_data : af_lua_json_read)(L, text, len, &why))
         lua_pushnil(L);
     if (lua_istable(L, -1))
         af_vm_lock_deep(L, "world");
@@ -99,11 +99,11 @@ static void renew(lua_State *L, struct af_script *script, uint32_t member)
     lua_setfield(L, -2, "role");
     lua_pushstring(L, view->state);
     lua_setfield(L, -2, "state");
-    push_json(L, view->data, view->data_len);
+    push_json(L, view->data, view->data_len, true);
     lua_setfield(L, -2, "data");
     lua_pushstring(L, view->ended);
     lua_setfield(L, -2, "ended");
-    push_json(L, view->result, view->result == NULL ? 0 : strlen(view->result));
+    push_json(L, view->result, view->result == NULL ? 0 : strlen(view->result), false);
     lua_setfield(L, -2, "result");
     lua_pushstring(L, view->reason);
     lua_setfield(L, -2, "reason");

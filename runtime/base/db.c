@@ -318,6 +318,8 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     sqlite3_busy_timeout(db->handle, format->exclusive ? 200 : 10000);
     if (format->exclusive)
         execute(db, "PRAGMA locking_mode = EXCLUSIVE");
+    execute(db,
+            "PRAGMA secure_delete = FAST"); /* what a row no longer says is not left in its page */
     execute(db, "PRAGMA synchronous = FULL");
     execute(db, "PRAGMA cache_size = -32000");
     execute(db, "PRAGMA trusted_schema = OFF");

@@ -21,6 +21,8 @@ static const struct af_opt opts[] = {
      "step by step, back as well as forth: what happens, what changes, stops at a state, an event "
      "or a line",
      "Options", AF_OPT_FLAG(struct replay_options, replay.step), .excludes = "json"},
+    {"key", 0, "FILE", "the key that opens the secrets of a STATE (default: STATE.key)", "Options",
+     AF_OPT_TEXT(struct replay_options, replay.key)},
     {"json", 0, NULL, "tell the result as one JSON object", "Options",
      AF_OPT_FLAG(struct replay_options, replay.json)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},

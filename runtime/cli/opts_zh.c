@@ -418,6 +418,8 @@ static const struct {
     {"check again at each save of the flow or a module; Ctrl-C ends",
      "流程或模块每次保存后重新检查；Ctrl-C 结束"},
     {"tell the findings as one JSON object", "发现的问题输出为一个 JSON 对象"},
+    {"the key that opens the secrets of a STATE (default: STATE.key)",
+     "打开 STATE 中机密的密钥（缺省：STATE.key）"},
     {"step by step, back as well as forth: what happens, what changes, stops at a state, an event "
      "or a line",
      "逐步进行，可进可退：发生了什么、改变了什么，可在状态、事件或某一行停下"},

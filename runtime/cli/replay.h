@@ -12,8 +12,9 @@ struct af_replay_options {
     const char *trace_path; /* for messages, and to look for the flow beside it */
     const char **files;     /* the flow, or scripts; none: looked for by the trace's names */
     size_t file_count;
-    bool json; /* tell the result as one object */
-    bool step; /* stop before each step, and take commands from standard input */
+    const char *key; /* of a store, whose secrets it opens; NULL: the store's own */
+    bool json;       /* tell the result as one object */
+    bool step;       /* stop before each step, and take commands from standard input */
 };
 
 /* Replays. Returns 0 if all was the same; 1 if the run now goes otherwise, told on standard error;

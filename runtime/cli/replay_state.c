@@ -91,7 +91,7 @@ int af_replay_state(const struct af_replay_options *options, struct af_failure *
     if (options->file_count > 1)
         return af_failure_set(why, AF_FAILURE_USAGE, options->files[1], "is one file too many");
     if (af_live_replay(options->trace_path, options->file_count == 0 ? NULL : options->files[0],
-                       tell, &told, why) != 0) {
+                       options->key, tell, &told, why) != 0) {
         af_buf_release(&told.parties);
         return -1;
     }

@@ -13,6 +13,7 @@
 #include "script/script.h"
 #include "script/tool.h"
 #include "sim/sim.h"
+#include "trace/veil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,8 +157,11 @@ static void note_data(struct af_stepper *stepper, const struct af_sim *sim, stru
         if (!first) {
             af_buf_append_string(changes, changes->len == 0 ? "{\"party\":" : ",{\"party\":");
             af_json_write_text(changes, af_sim_party_id(sim, i));
-            af_buf_printf(changes, ",\"before\":%s,\"after\":", before == NULL ? "{}" : before);
-            af_buf_append(changes, now, len);
+            af_buf_append_string(changes, ",\"before\":");
+            af_veil_data(af_sim_veil(sim), before == NULL ? "{}" : before,
+                         before == NULL ? 2 : strlen(before), changes);
+            af_buf_append_string(changes, ",\"after\":");
+            af_veil_data(af_sim_veil(sim), now, len, changes);
             af_buf_append_char(changes, '}');
         }
         free(stepper->data[i]);
@@ -203,14 +207,16 @@ static void show_parties(const struct af_sim *sim)
     }
 }
 
-static void show_data(struct af_party *party)
+static void show_data(const struct af_sim *sim, struct af_party *party)
 {
-    struct af_buf request = AF_BUF_EMPTY;
+    struct af_buf request = AF_BUF_EMPTY, shown = AF_BUF_EMPTY;
     size_t len;
     const char *data = af_script_party_data(af_party_script(party), &len);
+    af_veil_data(af_sim_veil(sim), data, len, &shown);
     af_buf_append_string(&request, "{\"show\":");
-    af_buf_append(&request, data, len);
-    print_lines(&request, data);
+    af_buf_append(&request, shown.data, shown.len);
+    print_lines(&request, af_buf_text(&shown));
+    af_buf_release(&shown);
 }
 
 static void show_queue(const struct af_party *party)
@@ -229,7 +235,7 @@ static void look_at(char command, const struct af_sim *sim, const char *name)
 {
     struct af_party *party = find_party(sim, name);
     if (party != NULL && command == 'd') {
-        show_data(party);
+        show_data(sim, party);
     } else if (party != NULL) {
         show_queue(party);
     } else {

@@ -44,6 +44,10 @@ void af_json_add_integer(struct af_buf *buf, const char *name, int64_t value);
 /* Whether the bytes are valid UTF-8 as JSON wants it. */
 bool af_json_is_utf8(const char *text, size_t len);
 
+/* How a text of bytes that are no UTF-8 stands in a party's data: behind this mark, in base64. What
+ * begins with the mark itself stands so, too. */
+#define AF_JSON_BYTES_MARK "\0bytes:"
+
 /* ---- Reading: one token after the other. ---- */
 
 enum af_json_token {

@@ -13,7 +13,7 @@
 #include "run/about.h"
 #include "party/reload.h"
 #include "party/migrate.h"
-#include "trace/trace.h"
+#include "trace/veil.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -177,7 +177,10 @@ static int keep(struct af_live_reload *reload, struct af_failure *why)
         .data = reload->result.data,
         .data_len = reload->result.data_len,
         .timers = reload->result.timers,
-        .data_hash = af_trace_data_hash(reload->result.data, reload->result.data_len),
+        .data_hash = af_veil_hash(af_veil_key(reload->kept.seed), reload->result.data,
+                                  reload->result.data_len),
+        .seals =
+            af_veil_in_data(reload->result.data, reload->result.data_len) || af_veil_in_flow(flow),
         .versions = versions,
         .time_ns = af_loop_wall_ns(reload->live->loop)};
     int result = af_store_swap(reload->live->store, &code, &swap, 1, why);

@@ -9,7 +9,7 @@
 #include "run/journal.h"
 #include "script/calls.h"
 #include "trace/contract.h"
-#include "trace/trace.h"
+#include "trace/veil.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -172,6 +172,33 @@ static void compare_texts(struct player *player, const char *what, const char *r
         differs(player, what, recorded, now);
 }
 
+/* Sends as they may be shown; of a flow that has no secrets, as they are. */
+static const char *shown_sends(struct player *player, const char *sends)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    if (sends == NULL || !af_veil_in_flow(af_script_flow(player->script)))
+        return sends;
+    af_veil_sends(af_veil_key(player->kept.seed), sends, strlen(sends), &out);
+    const char *copy = af_arena_string(&player->arena, af_buf_text(&out));
+    af_buf_release(&out);
+    return copy;
+}
+
+static const char *shown_data(struct player *player, const char *data, size_t len)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_veil_data(af_veil_key(player->kept.seed), data, len, &out);
+    const char *copy = af_arena_string(&player->arena, af_buf_text(&out));
+    af_buf_release(&out);
+    return copy;
+}
+
+static void compare_sends(struct player *player, const char *recorded, const char *now)
+{
+    if ((recorded == NULL) != (now == NULL) || (recorded != NULL && strcmp(recorded, now) != 0))
+        differs(player, "what it sends", shown_sends(player, recorded), shown_sends(player, now));
+}
+
 static void stepped(void *arg, struct af_party *party)
 {
     struct player *player = arg;
@@ -182,7 +209,7 @@ static void stepped(void *arg, struct af_party *party)
     if (step->kind == AF_STEP_OTHER || step->kind == AF_STEP_HAND || player->result.differs_at != 0)
         return;
     const char *data = af_script_party_data(af_party_script(party), &len);
-    struct af_hash hash = af_trace_data_hash(data, len);
+    struct af_hash hash = af_veil_hash(af_veil_key(player->kept.seed), data, len);
     if (player->sends.len > 0)
         af_buf_append_char(&player->sends, ']');
     if (entry == NULL) {
@@ -194,11 +221,11 @@ static void stepped(void *arg, struct af_party *party)
         (step->contract->key.a != entry->key.a || step->contract->key.b != entry->key.b))
         differs(player, "what it takes", entry->type, step->contract->type);
     compare_texts(player, "its state", entry->state, state == NULL ? NULL : state->name);
-    compare_texts(player, "what it sends", without_times(player, entry->sends),
+    compare_sends(player, without_times(player, entry->sends),
                   player->sends.len == 0 ? NULL
                                          : without_times(player, af_buf_text(&player->sends)));
     if (hash.a != entry->data.a || hash.b != entry->data.b)
-        differs(player, "its data", NULL, data);
+        differs(player, "its data", NULL, shown_data(player, data, len));
     af_buf_clear(&player->sends);
     if (player->result.differs_at != 0)
         return;
@@ -484,11 +511,11 @@ static void copy_row(void *arg, const struct af_store_party *row)
     rows->items[rows->count++] = af_store_party_copy(&rows->arena, row);
 }
 
-int af_live_replay(const char *path, const char *flow,
+int af_live_replay(const char *path, const char *flow, const char *key,
                    void (*each)(void *arg, const struct af_live_replayed *party), void *arg,
                    struct af_failure *why)
 {
-    struct af_store_options options = {0};
+    struct af_store_options options = {.key = key};
     struct rows rows = {0};
     struct af_loop *loop = af_loop_ev_new(why);
     struct af_store *store = loop == NULL ? NULL : af_store_open(path, loop, &options, why);

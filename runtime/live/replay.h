@@ -21,8 +21,9 @@ struct af_live_replayed { /* of one party; texts are borrowed */
 };
 
 /* Calls each(arg, …) for every party of a store. flow: what they run; NULL: what is kept with them.
- * Returns -1 with *why filled if the store or the flow cannot be read. */
-int af_live_replay(const char *path, const char *flow,
+ * key: the file that opens what is sealed; NULL: that of the store, and ".key". Returns -1 with
+ * *why filled if the store or the flow cannot be read. */
+int af_live_replay(const char *path, const char *flow, const char *key,
                    void (*each)(void *arg, const struct af_live_replayed *party), void *arg,
                    struct af_failure *why);
 

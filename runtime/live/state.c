@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "run/about.h"
+#include "trace/veil.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -79,7 +80,8 @@ int af_live_state_begin(struct af_live *live, struct af_failure *why)
                                    .timers = "[]",
                                    .progress = -1,
                                    .made_ns = af_loop_wall_ns(live->loop),
-                                   .code = live->code_hash};
+                                   .code = live->code_hash,
+                                   .seals = af_veil_in_flow(live->flow)};
     struct af_store_code code = {live->code_hash, af_script_file(live->script)->name,
                                  live->flow->name, live->flow->version, &live->code};
     randombytes_buf(&party.seed, sizeof party.seed);

@@ -8,6 +8,7 @@
 #include "script/args.h"
 #include "bus/members.h"
 #include "script/request.h"
+#include "trace/veil.h"
 #include "worker/host.h"
 
 #include <sodium.h>
@@ -51,7 +52,8 @@ static void keep(struct af_node_party *party)
                                  .timers = "[]",
                                  .progress = -1,
                                  .made_ns = af_loop_wall_ns(node->loop),
-                                 .since_ns = af_loop_wall_ns(node->loop)};
+                                 .since_ns = af_loop_wall_ns(node->loop),
+                                 .seals = af_veil_in_flow(flow)};
     struct af_store_code code = af_node_flow_code(party->flow);
     row.code = code.hash;
     randombytes_buf(&row.seed, sizeof row.seed);

@@ -17,7 +17,7 @@
 #include "party/reload.h"
 #include "party/migrate.h"
 #include "worker/host.h"
-#include "trace/trace.h"
+#include "trace/veil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,10 +183,11 @@ static void append_move(const struct move *move, struct af_buf *out)
     af_buf_printf(out, ",\"version\":%lld,\"pause_us\":%lld", (long long)move->version,
                   (long long)(move->pause_ns / AF_US_NS));
     if (reload->how.dry_run && !move->is_new) { /* asked for, so contents too */
+        struct af_hash veil = af_veil_key(move->kept.seed);
         af_buf_append_string(out, ",\"data\":");
-        af_buf_append(out, move->kept.data, move->kept.data_len);
+        af_veil_data(veil, move->kept.data, move->kept.data_len, out);
         af_buf_append_string(out, ",\"new_data\":");
-        af_buf_append(out, move->result.data, move->result.data_len);
+        af_veil_data(veil, move->result.data, move->result.data_len, out);
     }
     af_buf_append_char(out, '}');
 }
@@ -265,9 +266,12 @@ static void swap(struct af_node_reload *reload)
             .data = move->is_new ? move->kept.data : move->result.data,
             .data_len = move->is_new ? move->kept.data_len : move->result.data_len,
             .timers = move->is_new ? move->kept.timers : move->result.timers,
+            .seals = af_veil_in_flow(af_worker_flow(reload->flow->worker)),
             .versions = af_arena_string(&reload->arena, versions),
             .time_ns = af_loop_wall_ns(reload->node->loop)};
-        swaps[i].data_hash = af_trace_data_hash(swaps[i].data, swaps[i].data_len);
+        swaps[i].seals = swaps[i].seals || af_veil_in_data(swaps[i].data, swaps[i].data_len);
+        swaps[i].data_hash =
+            af_veil_hash(af_veil_key(move->kept.seed), swaps[i].data, swaps[i].data_len);
     }
     if (af_store_swap(reload->node->store, &code, swaps, reload->count, &why) != 0) {
         refuse(reload, &why);

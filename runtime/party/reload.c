@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "party/migrate.h"
 #include "store/store.h"
-#include "trace/trace.h"
+#include "trace/veil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,8 @@
 
 /* ---- Flows. ---- */
 
-/* One line of an event's fields: "path: kind?". */
+/* One line of an event's fields: "path: kind?"; whether it is a secret is nothing to who reads it.
+ */
 struct field {
     const char *path, *kind;
     size_t path_len, kind_len;
@@ -27,6 +28,7 @@ struct field {
 
 static bool next_field(const char **at, struct field *field)
 {
+    static const char secret[] = "secret ";
     const char *line = *at, *end = strchr(line, '\n'), *colon;
     if (end == NULL)
         return false;
@@ -35,6 +37,10 @@ static bool next_field(const char **at, struct field *field)
         colon--;
     *field = (struct field){line, colon + 2, (size_t)(colon - line), (size_t)(end - colon) - 2,
                             end[-1] == '?'};
+    if (strncmp(field->kind, secret, sizeof secret - 1) == 0) {
+        field->kind += sizeof secret - 1;
+        field->kind_len -= sizeof secret - 1;
+    }
     field->kind_len -= field->optional;
     return true;
 }
@@ -258,7 +264,8 @@ static void begin(void *arg)
         refuse(reload, text);
         return;
     }
-    if (kept->torn || !af_trace_data_is(kept->data, kept->data_len, kept->data_hash)) {
+    if (kept->torn ||
+        !af_veil_is(af_veil_key(kept->seed), kept->data, kept->data_len, kept->data_hash)) {
         refuse(reload, "what is kept of its data is damaged: they are not those of its last step");
         return;
     }

@@ -7,7 +7,7 @@
 #include "base/failure.h"
 #include "json/rows.h"
 #include "base/mem.h"
-#include "trace/trace.h"
+#include "trace/veil.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +177,7 @@ static int put_back(struct resume *resume, const struct af_store_party *kept,
                                    .result = kept->result,
                                    .reason = kept->reason,
                                    .held = kept->held};
-    if (kept->torn || !af_trace_data_is(kept->data, kept->data_len, kept->data_hash))
+    if (kept->torn || !af_veil_is(run->veil, kept->data, kept->data_len, kept->data_hash))
         return af_failure_set(
             why, AF_FAILURE_TRANSPORT, kept->task,
             "what is kept of its party is damaged: its data are not those that its "
@@ -204,7 +204,8 @@ int af_run_restore(struct af_party_run *run, struct af_failure *why)
     run->progress = kept->progress;
     run->since_ns = kept->since_ns;
     run->suspended_ns = kept->paused_ns;
-    run->data_hash = af_trace_data_hash(kept->data, kept->data_len);
+    run->data_hides = af_veil_in_data(kept->data, kept->data_len);
+    run->data_hash = af_veil_hash(run->veil, kept->data, kept->data_len);
     read_timers(&resume, kept->timers);
     int result = af_store_load(run->spec.store, kept, &loader, why);
     if (result == 0)

@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "trace/contract.h"
+#include "trace/veil.h"
 #include "base/failure.h"
 #include "json/json.h"
 #include "loop/loop.h"
@@ -242,6 +243,7 @@ struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, stru
     open_link(run);
     open_calls(run);
     run->party = af_party_new(&party, why);
+    run->veil = af_veil_key(party.seed);
     if (run->party == NULL || (spec->kept != NULL && af_run_restore(run, why) != 0)) {
         af_party_run_free(run);
         return NULL;

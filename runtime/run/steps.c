@@ -10,7 +10,7 @@
 #include "base/kill_point.h"
 #include "loop/loop.h"
 #include "base/mem.h"
-#include "trace/trace.h"
+#include "trace/veil.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -303,6 +303,7 @@ static void fill_party(struct af_party_run *run, struct af_store_party *now)
     now->sent = run->on_way_count == 0 ? run->announced : run->on_way[0].seq - 1;
     now->since_ns = run->since_ns;
     now->paused_ns = run->suspended_ns;
+    now->seed = af_party_spec(party)->seed;
 }
 
 static void write_sends(const struct af_party_run *run, const struct af_run_step *step,
@@ -376,10 +377,13 @@ static void keep(struct af_party_run *run, const struct af_party_step *step, con
                                      .was_deferred = step->was_deferred};
     struct af_buf timers = AF_BUF_EMPTY, sends = AF_BUF_EMPTY, answers = AF_BUF_EMPTY;
     fill_party(run, &record.now);
-    if (step->effects != NULL && step->effects->data_changed)
-        run->data_hash = af_trace_data_hash(record.now.data, record.now.data_len);
-    else
+    if (step->effects != NULL && step->effects->data_changed) {
+        run->data_hash = af_veil_hash(run->veil, record.now.data, record.now.data_len);
+        run->data_hides = af_veil_in_data(record.now.data, record.now.data_len);
+    } else {
         record.now.data = NULL;
+    }
+    record.seals = run->data_hides || af_veil_in_flow(run->flow);
     fill_entry(run, step, kind, &record.entry);
     record.entry.state = record.now.state;
     if (step->contract != NULL)

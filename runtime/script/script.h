@@ -43,7 +43,8 @@ struct af_flow_event {
     bool predefined;
     struct af_flow_line line; /* where it is declared */
     const char *fields;       /* a line each, with what is in it: "current_round: integer", "hint:
-                                 string?" for one that may be absent, "participants[]: string" */
+                                 string?" for one that may be absent, "participants[]: string", "key:
+                                 secret bytes" for one that nobody is shown (trace/veil.h) */
 };
 
 struct af_flow_state {
@@ -363,6 +364,10 @@ bool af_script_line_reached(char *place, size_t size);
  * owner, who is told by a call "run" with the field "stood_in", the status. For scripts of this
  * process. */
 void af_script_simulate(struct af_script *script);
+
+/* Has what scripts print show secrets under this key, as the run's trace does, and not under a key
+ * of each party (trace/veil.h). For scripts of this process. */
+void af_script_veil(struct af_script *script, struct af_hash key);
 
 /* The length of "file.lua:12" where an error's text begins with that, else 0. */
 size_t af_script_place_len(const char *text);

@@ -239,7 +239,8 @@ void af_bench_tell(const struct af_bench *bench, struct af_buf *out)
     size_t len;
     const char *data = af_script_party_data(af_party_script(party), &len);
     af_json_add_text(out, "state", state == NULL ? NULL : state->name);
-    add_json(out, "data", data, len);
+    af_json_name(out, "data"); /* as a text: its strings may be any bytes, which the reader knows */
+    af_json_write_string(out, data == NULL ? "null" : data, data == NULL ? 4 : len);
     add_list(out, "sent", &bench->sent);
     add_list(out, "logged", &bench->logged);
     add_deadlines(out, bench);

@@ -43,7 +43,8 @@ int af_bench_receive(struct af_bench *bench, const char *from, const char *type,
                      const char *content, size_t len, struct af_failure *why); /* from: or NULL */
 int af_bench_fire(struct af_bench *bench, const char *timer, struct af_failure *why);
 
-/* Adds the party as it stands to a JSON object that is open: "state", "data", "sent" (a list of
+/* Adds the party as it stands to a JSON object that is open: "state", "data" (as a text), "sent" (a
+ * list of
  * {"to", "type", "content": as a text}), "logged", "deadlines" ({name: seconds left}), "ended",
  * "result", "reason". */
 void af_bench_tell(const struct af_bench *bench, struct af_buf *out);

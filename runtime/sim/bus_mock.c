@@ -356,7 +356,7 @@ static void note_send(struct af_bus_mock *bus, uint32_t from, const struct af_co
     af_trace_text(trace, "type", contract->type, contract->type_len);
     af_trace_uuid(trace, "uuid", contract->uuid);
     af_trace_integer(trace, "bytes", (int64_t)contract->content_len);
-    af_trace_json(trace, "content", contract->content, contract->content_len);
+    af_trace_content(trace, contract);
     af_trace_end(trace);
     af_buf_release(&list);
 }

@@ -5,6 +5,7 @@
 #include "json/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "trace/veil.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -302,8 +303,10 @@ static int load_files(struct af_sim *sim, struct af_buf *name, struct af_failure
             return -1;
         sim->scripts[sim->script_count++] = script;
         af_script_set_owner(script, af_sim_call, sim);
-        af_script_simulate(script);
         const struct af_flow *flow = af_script_flow(script);
+        af_script_simulate(script);
+        af_script_veil(script, af_sim_veil(sim));
+        af_trace_veil(sim->trace, af_sim_veil(sim), flow);
         if (flow != NULL && options->path_count > 1)
             return af_failure_set(why, AF_FAILURE_USAGE, options->paths[i],
                                   "is a flow; with --mock it stands alone, only sequential scripts "
@@ -413,6 +416,11 @@ void af_sim_free(struct af_sim *sim)
     free(sim->name);
     free(sim->task);
     free(sim);
+}
+
+struct af_hash af_sim_veil(const struct af_sim *sim)
+{
+    return af_veil_key(af_party_seed(sim->options->seed, ""));
 }
 
 void af_sim_on_step(struct af_sim *sim, af_sim_step_fn *fn, void *arg)

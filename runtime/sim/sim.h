@@ -132,6 +132,9 @@ size_t af_sim_party_count(const struct af_sim *sim);
 struct af_party *af_sim_party(const struct af_sim *sim, size_t i); /* NULL: a sequential one */
 const char *af_sim_party_id(const struct af_sim *sim, size_t i);
 
+/* The key under which secrets are shown: of the run's seed. */
+struct af_hash af_sim_veil(const struct af_sim *sim);
+
 /* Which of them has the ID; how many there are if none has. */
 size_t af_sim_find_party(const struct af_sim *sim, const char *id);
 

@@ -72,7 +72,9 @@ int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why)
     sim->scripts[sim->script_count++] = script;
     af_script_set_owner(script, af_sim_call, sim);
     af_script_simulate(script);
+    af_script_veil(script, af_sim_veil(sim));
     const struct af_flow *flow = af_script_flow(script);
+    af_trace_veil(sim->trace, af_sim_veil(sim), flow);
     if (flow == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no flow");
     if (compare(sim, flow, af_script_file(script)->name, why) != 0)

@@ -123,10 +123,12 @@ static void swap_party(struct af_store *store, const struct af_store_swap *swap)
     af_db_text(row, swap->about);
     af_db_text(row, swap->code);
     af_db_text(row, swap->state);
-    af_db_bytes(row, swap->data, swap->data_len);
+    af_store_bind(store, row, swap->seals, swap->party, "data", (struct af_hash){0, 0}, swap->data,
+                  swap->data_len);
     af_db_text(row, swap->timers);
     af_db_integer(row, swap->party);
     af_db_run(row);
+    af_arena_release(&store->sealed);
     row = af_db_use(
         store->db,
         "INSERT INTO journal (id, party, seq, time, kind, name, state, data, bytes) "
@@ -149,14 +151,21 @@ int af_store_swap(struct af_store *store, const struct af_store_code *code,
                               "cannot be written now, as the log says");
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
-    if (ok) {
+    int result = 0;
+    for (size_t i = 0; i < count && ok && result == 0; i++)
+        if (swaps[i].seals)
+            result = af_store_need_key(store, why);
+    if (ok && result == 0) {
         keep_code(store, code);
         for (size_t i = 0; i < count; i++)
             swap_party(store, &swaps[i]);
         af_store_forget_code(store);
         ok = af_db_commit(store->db);
+    } else if (ok) {
+        af_db_roll_back(store->db);
     }
-    int result = ok ? 0 : af_store_fail(store, why);
+    if (!ok)
+        result = af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }

@@ -2,7 +2,8 @@
  *
  *   store.c  the file; records on their way to the disk
  *   rows.c   records and parties as rows
- *   kept.c   what parties keep beside their data, sealed, and the key for it
+ *   seal.c   what is sealed, and the key for it
+ *   kept.c   what parties keep beside their data
  *   code.c   what parties run, and the swap of it
  */
 #ifndef AF_STORE_IMPL_H
@@ -14,6 +15,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct af_store_pending { /* a record on its way to the disk */
     struct af_group_job job;
@@ -36,8 +38,12 @@ struct af_store {
     bool in_trouble;
     int64_t bytes_since_trim; /* the thread's own */
     char *key_path;
-    bool has_key; /* read or made, before anything is sealed by it */
+    bool has_key;         /* read or made */
+    atomic_bool may_seal; /* … and what is sealed already is by this one */
     unsigned char key[AF_STORE_KEY_BYTES];
+    struct af_arena sealed; /* what is sealed in the row that is written */
+    struct af_arena opened; /* what was sealed in the row that is read */
+    bool is_locked;         /* something could not be opened */
 };
 
 extern const struct af_db_format af_store_format;
@@ -63,8 +69,45 @@ void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
 /* Forgets code that no party runs any more, within a transaction. */
 void af_store_forget_code(struct af_store *store);
 
-/* Writes one record, within a transaction. */
-void af_store_write(struct af_store *store, const struct af_store_record *record);
+/* ---- seal.c; all within a transaction. ---- */
+
+/* Has the key, makes it if nothing is sealed yet; before anything is. Returns -1 with *why filled.
+ */
+int af_store_need_key(struct af_store *store, struct af_failure *why);
+
+/* Has the key, but makes none. */
+int af_store_read_key(struct af_store *store, struct af_failure *why);
+
+/* Fills *why with why something sealed cannot be opened; returns -1. */
+int af_store_sealed(struct af_store *store, struct af_failure *why);
+
+/* Seals bytes, bound to a place, into so many more; opens them again, with a 0 byte behind them, or
+ * NULL: the caller frees them. */
+enum { AF_STORE_SEAL_BYTES = 24 + 16 };
+void af_store_seal(const struct af_store *store, const void *place, size_t place_len,
+                   const void *bytes, size_t len, unsigned char *sealed);
+void *af_store_unseal(const struct af_store *store, const void *place, size_t place_len,
+                      const void *sealed, size_t size, size_t *len);
+
+/* Binds bytes (or NULL) of a column of a party, sealed if said so; `row` tells rows of a party from
+ * each other. column: at most 7 letters. They stand in store->sealed until the caller has run the
+ * statement. */
+void af_store_bind(struct af_store *store, struct af_db_statement *to, bool seals, int64_t party,
+                   const char *column, struct af_hash row, const void *bytes, size_t len);
+
+/* Whether the column `number` of a row that is read is sealed; what is in it: in store->opened, or
+ * NULL, having set store->is_locked. */
+bool af_store_is_sealed(struct af_db_statement *from, int number);
+const char *af_store_open_column(struct af_store *store, struct af_db_statement *from, int number,
+                                 int64_t party, const char *column, struct af_hash row,
+                                 size_t *len);
+
+/* ---- ---- */
+
+/* Writes one record, within a transaction. Returns -1 with *why filled, having written nothing:
+ * there is no key for what is to be sealed. */
+int af_store_write(struct af_store *store, const struct af_store_record *record,
+                   struct af_failure *why);
 
 /* Writes or deletes bytes that a party keeps, within a transaction. */
 void af_store_write_kept(struct af_store *store, int64_t party, const struct af_store_kept *kept);

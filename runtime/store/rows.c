@@ -24,7 +24,7 @@
 const struct af_db_format af_store_format = {
     .name = "store of parties",
     .application_id = 0x61667374, /* "afst" */
-    .version = 4,
+    .version = 5,                 /* since then seed, data and contents may be sealed: seal.c */
     .exclusive = true,
     .upgrades =
         (const char *const[]){
@@ -35,7 +35,7 @@ const struct af_db_format af_store_format = {
                                 "key, uuid, sender, type, name, state, data, content, sends, "
                                 "answers FROM journal_1;"
                                 "DROP TABLE journal_1;",
-            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;", KEPT},
+            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;", KEPT, ""},
     .schema =
         "CREATE TABLE party ("
         "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
@@ -70,16 +70,22 @@ void af_store_pack(struct af_hash hash, unsigned char bytes[16])
     }
 }
 
-static struct af_hash column_hash(struct af_db_statement *row, int column)
+static struct af_hash hash_of(const char *text, size_t len)
 {
-    size_t len = 0;
-    const unsigned char *bytes = (const unsigned char *)af_db_column_bytes(row, column, &len);
+    const unsigned char *bytes = (const unsigned char *)text;
     struct af_hash hash = {0, 0};
     for (int i = 0; bytes != NULL && len == 16 && i < 8; i++) {
         hash.a = hash.a << 8 | bytes[i];
         hash.b = hash.b << 8 | bytes[8 + i];
     }
     return hash;
+}
+
+static struct af_hash column_hash(struct af_db_statement *row, int column)
+{
+    size_t len = 0;
+    const char *bytes = af_db_column_bytes(row, column, &len);
+    return hash_of(bytes, len);
 }
 
 /* ---- Columns. What they hold may have been written by somebody else, or the disk be damaged: what
@@ -137,6 +143,17 @@ static int64_t bytes_of(const struct af_store_entry *entry)
                      (entry->answers == NULL ? 0 : strlen(entry->answers)));
 }
 
+/* A text of an entry; sealed it is a blob. */
+static void bind_text(struct af_store *store, struct af_db_statement *row,
+                      const struct af_store_record *record, const char *column, const char *text)
+{
+    struct af_hash at = {0, (uint64_t)record->entry.seq};
+    if (record->seals && text != NULL)
+        af_store_bind(store, row, true, record->party, column, at, text, strlen(text));
+    else
+        af_db_text(row, text);
+}
+
 static void write_entry(struct af_store *store, const struct af_store_record *record)
 {
     const struct af_store_entry *entry = &record->entry;
@@ -160,9 +177,11 @@ static void write_entry(struct af_store *store, const struct af_store_record *re
     af_db_text(row, entry->name);
     af_db_text(row, entry->state);
     af_db_bytes(row, data, sizeof data);
-    af_db_bytes(row, entry->content, entry->content_len);
-    af_db_text(row, entry->sends);
-    af_db_text(row, entry->answers);
+    struct af_hash at = {0, (uint64_t)entry->seq};
+    af_store_bind(store, row, record->seals, record->party, "content", at, entry->content,
+                  entry->content_len);
+    bind_text(store, row, record, "sends", entry->sends);
+    bind_text(store, row, record, "answers", entry->answers);
     af_db_run(row);
     store->bytes_since_trim += bytes_of(entry);
 }
@@ -191,20 +210,31 @@ static void write_deferred(struct af_store *store, const struct af_store_record 
     af_db_text(row, entry->type);
     af_db_bytes(row, uuid, sizeof uuid);
     af_db_integer(row, record->contract_time_ns);
-    af_db_bytes(row, entry->content, entry->content_len);
+    af_store_bind(store, row, record->seals, record->party, "defer", entry->key, entry->content,
+                  entry->content_len);
     af_db_run(row);
+}
+
+/* Who seals anything has its seed sealed, too: secret randomness is drawn from it. */
+static bool needs_key(const struct af_store_record *record)
+{
+    return record->seals || record->kept_count > 0;
 }
 
 static void write_party(struct af_store *store, const struct af_store_record *record)
 {
+    static const struct af_hash whole = {0, 0};
+    unsigned char seed[16];
     const struct af_store_party *now = &record->now;
     struct af_db_statement *row = af_db_use(
         store->db, "UPDATE party SET status = ?, state = ?, data = ifnull(?, data), fired = ?, "
                    "timers = ifnull(?, timers), result = ?, reason = ?, held = ?, progress = ?, "
-                   "seq = ?, sent = max(ifnull(sent, 0), ?), since = ?, paused = ? WHERE id = ?");
+                   "seq = ?, sent = max(ifnull(sent, 0), ?), since = ?, paused = ?, "
+                   "seed = ifnull(?, seed) WHERE id = ?");
     af_db_integer(row, now->status);
     af_db_text(row, now->state);
-    af_db_bytes(row, now->data, now->data_len);
+    af_store_bind(store, row, record->seals, record->party, "data", whole, now->data,
+                  now->data_len);
     af_db_integer(row, (int64_t)now->fired);
     af_db_text(row, now->timers);
     af_db_text(row, now->result);
@@ -215,6 +245,9 @@ static void write_party(struct af_store *store, const struct af_store_record *re
     af_db_integer(row, now->sent);
     af_db_integer(row, now->since_ns);
     af_db_integer(row, now->paused_ns);
+    af_store_pack(now->seed, seed);
+    af_store_bind(store, row, true, record->party, "seed", whole,
+                  needs_key(record) && (now->seed.a | now->seed.b) != 0 ? seed : NULL, sizeof seed);
     af_db_integer(row, record->party);
     af_db_run(row);
     if (now->status >= 2 && record->entry.kind != NULL) { /* it has ended: nothing is deferred */
@@ -224,8 +257,11 @@ static void write_party(struct af_store *store, const struct af_store_record *re
     }
 }
 
-void af_store_write(struct af_store *store, const struct af_store_record *record)
+int af_store_write(struct af_store *store, const struct af_store_record *record,
+                   struct af_failure *why)
 {
+    if (needs_key(record) && af_store_need_key(store, why) != 0)
+        return -1;
     if (record->entry.kind != NULL)
         write_entry(store, record);
     if (record->defers || record->was_deferred)
@@ -233,6 +269,8 @@ void af_store_write(struct af_store *store, const struct af_store_record *record
     for (size_t i = 0; i < record->kept_count; i++)
         af_store_write_kept(store, record->party, &record->kept[i]);
     write_party(store, record);
+    af_arena_release(&store->sealed);
+    return 0;
 }
 
 void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns)
@@ -271,25 +309,36 @@ void af_store_trim(struct af_store *store, int64_t party, int64_t now_ns)
 int64_t af_store_add(struct af_store *store, const struct af_store_party *party,
                      struct af_failure *why)
 {
+    static const struct af_hash whole = {0, 0};
     unsigned char seed[16];
     int64_t id = -1;
     af_store_pack(party->seed, seed);
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
+    if (ok && party->seals && af_store_need_key(store, why) != 0) {
+        af_db_roll_back(store->db);
+        pthread_mutex_unlock(&store->db_lock);
+        return -1;
+    }
     if (ok) {
+        struct af_db_statement *next =
+            af_db_use(store->db, "SELECT coalesce(max(id), 0) + 1 FROM party WHERE id > 0 AND id "
+                                 "< " AF_STORE_PARTIES);
+        id = af_db_row(next) ? af_db_column_integer(next, 0) : -1;
+        af_db_reset(next);
         struct af_db_statement *row = af_db_use(
             store->db, "INSERT INTO party (id, task, node, about, code, seed, made, since) VALUES "
-                       "((SELECT coalesce(max(id), 0) + 1 FROM party WHERE id > 0 AND id "
-                       "< " AF_STORE_PARTIES "), ?, ?, ?, ?, ?, ?, ?)");
+                       "(?, ?, ?, ?, ?, ?, ?, ?)");
+        af_db_integer(row, id);
         af_db_text(row, party->task);
         af_db_text(row, party->node);
         af_db_text(row, party->about);
         af_db_text(row, party->code);
-        af_db_bytes(row, seed, sizeof seed);
+        af_store_bind(store, row, party->seals, id, "seed", whole, seed, sizeof seed);
         af_db_integer(row, party->made_ns);
         af_db_integer(row, party->made_ns);
         af_db_run(row);
-        id = af_db_last_id(store->db);
+        af_arena_release(&store->sealed);
         ok = af_db_commit(store->db);
     }
     if (!ok)
@@ -334,7 +383,28 @@ struct af_store_party af_store_party_copy(struct af_arena *arena,
     return copy;
 }
 
-static struct af_store_party read_party(struct af_db_statement *row)
+/* Data and seed of a party whose row is read, sealed or not. */
+static void read_own(struct af_store *store, struct af_db_statement *row,
+                     struct af_store_party *party)
+{
+    static const struct af_hash whole = {0, 0};
+    size_t len;
+    store->is_locked = false;
+    if (af_store_is_sealed(row, 4)) {
+        const char *seed = af_store_open_column(store, row, 4, party->id, "seed", whole, &len);
+        party->seed = hash_of(seed, len);
+    }
+    if (af_store_is_sealed(row, 8)) {
+        party->data =
+            af_store_open_column(store, row, 8, party->id, "data", whole, &party->data_len);
+        party->data = party->data == NULL ? "" : party->data;
+    } else {
+        party->data = af_db_column_bytes(row, 8, &party->data_len);
+    }
+    party->locked = store->is_locked;
+}
+
+static struct af_store_party read_party(struct af_store *store, struct af_db_statement *row)
 {
     struct af_store_party party = {.id = af_db_column_integer(row, 0),
                                    .task = column_utf8(row, 1),
@@ -357,7 +427,7 @@ static struct af_store_party read_party(struct af_db_statement *row)
                                    .data_hash = column_hash(row, 19),
                                    .paused_ns = column_count(row, 21)};
     party.torn = af_db_column_integer(row, 15) != af_db_column_integer(row, 20);
-    party.data = af_db_column_bytes(row, 8, &party.data_len);
+    read_own(store, row, &party);
     return party;
 }
 
@@ -388,7 +458,7 @@ static int read_parties(struct af_store *store, int64_t id,
     bool ok = af_db_begin(store->db);
     struct af_db_statement *row = ok ? use_parties(store, id) : NULL;
     while (ok && af_db_row(row)) {
-        struct af_store_party party = read_party(row);
+        struct af_store_party party = read_party(store, row);
         const char *wrong =
             party.id <= 0 || party.id > AF_STORE_PARTY_MAX ? "its id is none of ours"
             : party.task == NULL || party.node == NULL     ? "its task or node is no text"
@@ -397,6 +467,7 @@ static int read_parties(struct af_store *store, int64_t id,
             each(arg, &party);
         else
             af_log(AF_LOG_WARNING, "party %lld is passed over: %s", (long long)party.id, wrong);
+        af_arena_release(&store->opened);
     }
     ok = ok && af_db_commit(store->db);
     int result = ok ? 0 : af_store_fail(store, why);
@@ -424,7 +495,18 @@ static const char entry_columns[] =
     "data, sends, answers, bytes, content FROM journal "
     "WHERE id > " AF_STORE_ENTRY("?1", "?2") " AND id < (?1 + 1) << 40 ORDER BY id";
 
-static struct af_store_entry read_entry(struct af_db_statement *row)
+/* A column of an entry that may be sealed; NULL: it is not. */
+static const char *opened(struct af_store *store, struct af_db_statement *row, int number,
+                          int64_t party, const char *column, size_t *len)
+{
+    struct af_hash at = {0, (uint64_t)af_db_column_integer(row, 0)};
+    return af_store_is_sealed(row, number)
+               ? af_store_open_column(store, row, number, party, column, at, len)
+               : NULL;
+}
+
+static struct af_store_entry read_entry(struct af_store *store, int64_t party,
+                                        struct af_db_statement *row)
 {
     struct af_store_entry entry = {.seq = af_db_column_integer(row, 0),
                                    .time_ns = column_count(row, 1),
@@ -439,7 +521,14 @@ static struct af_store_entry read_entry(struct af_db_statement *row)
                                    .sends = column_sends(row, 10),
                                    .answers = column_utf8(row, 11),
                                    .whole = af_db_column_integer(row, 12) >= 0};
-    entry.content = af_db_column_bytes(row, 13, &entry.content_len);
+    size_t len;
+    const char *sends = opened(store, row, 10, party, "sends", &len);
+    const char *answers = opened(store, row, 11, party, "answers", &len);
+    entry.sends = sends == NULL ? entry.sends : sends;
+    entry.answers = answers == NULL ? entry.answers : answers;
+    entry.content = opened(store, row, 13, party, "content", &entry.content_len);
+    if (entry.content == NULL)
+        entry.content = af_db_column_bytes(row, 13, &entry.content_len);
     return entry;
 }
 
@@ -451,8 +540,10 @@ static void read_entries(struct af_store *store, int64_t party, int64_t after,
     af_db_integer(row, party);
     af_db_integer(row, after);
     while (af_db_row(row)) {
-        struct af_store_entry entry = read_entry(row);
-        each(arg, &entry);
+        struct af_store_entry entry = read_entry(store, party, row);
+        if (!store->is_locked)
+            each(arg, &entry);
+        af_arena_release(&store->opened);
     }
 }
 
@@ -470,8 +561,14 @@ static void read_deferred(struct af_store *store, int64_t party,
                                        .type = column_utf8(row, 3),
                                        .time_ns = column_count(row, 4),
                                        .whole = true};
-        entry.content = af_db_column_bytes(row, 5, &entry.content_len);
-        loader->deferred(loader->arg, &entry);
+        if (af_store_is_sealed(row, 5))
+            entry.content =
+                af_store_open_column(store, row, 5, party, "defer", entry.key, &entry.content_len);
+        else
+            entry.content = af_db_column_bytes(row, 5, &entry.content_len);
+        if (!store->is_locked)
+            loader->deferred(loader->arg, &entry);
+        af_arena_release(&store->opened);
     }
 }
 
@@ -491,13 +588,16 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
     int result = 0;
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
+    store->is_locked = party->locked;
     if (ok) {
         af_store_trim(store, party->id, party->since_ns);
         read_deferred(store, party->id, loader);
         read_seen(store, party->id, loader);
         if (party->sent < party->seq)
             read_entries(store, party->id, party->sent, loader->unsent, loader->arg);
-        if (loader->kept != NULL)
+        if (store->is_locked)
+            result = af_store_sealed(store, why);
+        else if (loader->kept != NULL)
             result = af_store_read_kept(store, party->id, loader, why);
         ok = af_db_commit(store->db);
     }
@@ -513,11 +613,16 @@ int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *e
     af_store_flush(store); /* what cannot be written now is not told either */
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
+    int result = 0;
+    store->is_locked = false;
     if (ok) {
         read_entries(store, party, 0, each, arg);
+        if (store->is_locked)
+            result = af_store_sealed(store, why);
         ok = af_db_commit(store->db);
     }
-    int result = ok ? 0 : af_store_fail(store, why);
+    if (!ok)
+        result = af_store_fail(store, why);
     pthread_mutex_unlock(&store->db_lock);
     return result;
 }

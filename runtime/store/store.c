@@ -69,16 +69,26 @@ int af_store_fail(const struct af_store *store, struct af_failure *why)
 
 static bool write_all(struct af_store *store, const struct af_group_job *batch)
 {
+    struct af_failure why = AF_FAILURE_INIT;
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     for (const struct af_group_job *job = batch; job != NULL && ok; job = job->next) {
         const struct af_store_pending *at = (const struct af_store_pending *)job;
-        af_store_write(store, &at->record);
+        if (af_store_write(store, &at->record, &why) != 0)
+            break;
         if (store->bytes_since_trim > store->options.journal_bytes / 8) {
             store->bytes_since_trim = 0;
             af_store_trim(store, at->record.party, at->record.now.since_ns);
         }
         ok = af_db_failed(store->db) == AF_DB_FINE;
+    }
+    if (why.kind != AF_FAILURE_NONE) { /* it waits for its key as it would for room */
+        char text[sizeof store->why];
+        af_db_roll_back(store->db);
+        snprintf(text, sizeof text, "%s: %s", why.what, why.why);
+        note_trouble(store, text);
+        pthread_mutex_unlock(&store->db_lock);
+        return false;
     }
     if (ok)
         af_db_shrink(store->db);
@@ -213,6 +223,7 @@ static void release(struct af_store *store)
     pthread_mutex_destroy(&store->db_lock);
     af_db_close(store->db);
     sodium_memzero(store->key, sizeof store->key);
+    af_arena_release(&store->opened);
     free(store->key_path);
     free(store);
 }

@@ -28,8 +28,8 @@ struct af_store;
 struct af_store_options {
     int64_t journal_bytes;  /* of a party's journal, about; 0: AF_JOURNAL_BYTES */
     int64_t journal_age_ns; /* how long an entry is kept whole; 0: AF_JOURNAL_AGE_NS */
-    const char *key; /* file of the key that seals what parties keep; NULL: that of the store, and
-                        ".key". It is made (0600) when a party first keeps something */
+    const char *key; /* file of the key that seals secrets and what parties keep; NULL: that of the
+                        store, and ".key". It is made (0600) when a party first has one */
     void (*trouble)(void *arg, const char *why); /* cannot be written now; NULL: it can again */
     void *arg;
 };
@@ -54,7 +54,9 @@ struct af_store_party {
     const char *about; /* JSON, the owner's: which flow, role, peers, arguments */
     const char *code;  /* the hash of what it runs (af_store_keep_code()) */
     struct af_hash seed;
-    int status;        /* an enum af_party_status */
+    bool seals;  /* of one that is added: it has secrets, so that its seed is sealed */
+    bool locked; /* of one that is read: seed or data cannot be opened, af_store_load() says why */
+    int status;  /* an enum af_party_status */
     const char *state; /* NULL: not started */
     const char *data;
     size_t data_len;
@@ -121,6 +123,7 @@ struct af_store_swap {
     const char *about, *code, *state, *data, *timers;
     size_t data_len;
     struct af_hash data_hash;
+    bool seals;           /* there are secrets in the data */
     const char *versions; /* for the journal: "1 to 2" */
     int64_t time_ns;
 };
@@ -189,8 +192,9 @@ struct af_store_record {
     int64_t contract_time_ns;    /* of a contract that is deferred */
     const struct af_store_kept *kept;
     size_t kept_count;
+    bool seals;                /* the party has secrets: contents, data and seed are sealed */
     struct af_store_party now; /* from status to sent: the party after it; data, timers NULL: as
-                                  they were */
+                                  they were; its seed, for a record that seals or keeps */
 };
 
 /* Puts a record; all is copied. done(arg), unless NULL, is called once it is on the disk. */

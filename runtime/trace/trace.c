@@ -2,7 +2,9 @@
 #include "trace/trace.h"
 
 #include "trace/contract.h"
+#include "trace/veil.h"
 #include "json/json.h"
+#include "script/script.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -13,11 +15,10 @@ struct af_trace {
     af_trace_line_fn *fn;
     void *arg;
     bool with_data;
+    struct af_hash veil;
+    const struct af_flow *flows[2]; /* a run has two at most */
     struct af_buf line;
 };
-
-/* Data are hashed under a fixed key: equal data have equal hashes in all traces. */
-static const struct af_hash data_key = {0x6166727564617461u, 0x6861736876657231u};
 
 struct af_trace *af_trace_new(af_trace_line_fn *fn, void *arg, bool with_data)
 {
@@ -108,15 +109,27 @@ void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid
     af_trace_text(trace, name, text, AF_UUID_TEXT_BYTES - 1);
 }
 
-struct af_hash af_trace_data_hash(const char *data, size_t len)
+void af_trace_veil(struct af_trace *trace, struct af_hash key, const struct af_flow *flow)
 {
-    return af_hash_bytes(data_key, data, len);
+    if (trace == NULL)
+        return;
+    trace->veil = key;
+    trace->flows[trace->flows[0] == NULL ? 0 : 1] = flow;
 }
 
-bool af_trace_data_is(const char *data, size_t len, struct af_hash wanted)
+void af_trace_content(struct af_trace *trace, const struct af_contract *contract)
 {
-    struct af_hash hash = af_trace_data_hash(data, len);
-    return (wanted.a == 0 && wanted.b == 0) || (hash.a == wanted.a && hash.b == wanted.b);
+    if (trace == NULL)
+        return;
+    const char *fields = NULL;
+    for (size_t i = 0; i < 2 && !af_veil_in_fields(fields); i++) {
+        const struct af_flow *flow = trace->flows[i];
+        int event =
+            flow == NULL ? -1 : af_flow_find_event(flow, contract->type, contract->type_len);
+        fields = event < 0 ? NULL : flow->events[event].fields;
+    }
+    name_field(trace, "content");
+    af_veil_event(trace->veil, fields, contract->content, contract->content_len, &trace->line);
 }
 
 void af_trace_data(struct af_trace *trace, const char *data, size_t len)
@@ -124,12 +137,14 @@ void af_trace_data(struct af_trace *trace, const char *data, size_t len)
     char text[33];
     if (trace == NULL)
         return;
-    struct af_hash hash = af_trace_data_hash(data, len);
+    struct af_hash hash = af_veil_hash(trace->veil, data, len);
     snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.a,
              (unsigned long long)hash.b);
     af_trace_text(trace, "data_hash", text, 32);
-    if (trace->with_data)
-        af_trace_json(trace, "data", data, len);
+    if (trace->with_data) {
+        name_field(trace, "data");
+        af_veil_data(trace->veil, data, len, &trace->line);
+    }
 }
 
 void af_trace_end(struct af_trace *trace)

@@ -64,6 +64,9 @@
  *                    [file]                              … of a module, if the line is there
  *   end              outcome, [message]                    "ok", "failed", "stuck", "until",
  *                                                          "interrupted": the last record
+ *
+ * In content and data a secret is a word of veil.h, and data_hash depends on their key: equal runs
+ * have equal ones.
  */
 /* clang-format on */
 #ifndef AF_TRACE_H
@@ -80,6 +83,7 @@
 #define AF_TRACE_VERSION_SCHEDULED 3
 
 struct af_contract;
+struct af_flow;
 struct af_trace;
 
 /* Is given each line, without its newline. */
@@ -103,11 +107,12 @@ void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid
 /* A field that is JSON already. */
 void af_trace_json(struct af_trace *trace, const char *name, const char *json, size_t len);
 
-/* What a trace calls data_hash: of a party's data, as canonical JSON. */
-struct af_hash af_trace_data_hash(const char *data, size_t len);
+/* From here on secrets are shown under this key (trace/veil.h), in contracts as the flow declares
+ * them: borrowed; of more than one, as the first that has any. */
+void af_trace_veil(struct af_trace *trace, struct af_hash key, const struct af_flow *flow);
 
-/* Whether the data have that hash; zeroed: it is not known, and any will do. */
-bool af_trace_data_is(const char *data, size_t len, struct af_hash wanted);
+/* A contract's content. */
+void af_trace_content(struct af_trace *trace, const struct af_contract *contract);
 
 /* data_hash, and data where they are wanted. */
 void af_trace_data(struct af_trace *trace, const char *data, size_t len);

@@ -24,7 +24,7 @@ end
 
 host.set_event_tostring(function(e)
   local parts = {}
-  for name, value in pairs(e) do
+  for name, value in pairs(host.event_shown(e)) do
     if name ~= "type" then
       parts[#parts + 1] = name .. "=" .. show(value)
     end

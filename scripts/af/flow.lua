@@ -540,6 +540,11 @@ function flow.plan(definition, declared)
   number_rows(roles, events)
   read_mock(definition, roles)
   add_programs(definition, roles)
+  local args = types.fields("af.flow: 'args'", definition.args or {}, -1, "party.args has no")
+  if host.hides(args) then
+    wrong("af.flow", "'args' cannot be secrets: they stand on the command line, and in what a node "
+      .. "shows; have a party read a file, or be sent the secret")
+  end
   local invariants = read_invariants(definition)
   local watched = monitors.read(definition, wrong, look_at)
   return {
@@ -547,7 +552,7 @@ function flow.plan(definition, declared)
     report_failure = definition.report_failure ~= false,
     initiator = initiator_of(definition, roles),
     invariants = invariants, has_invariants = #invariants > 0, watched = watched,
-    args = types.fields("af.flow: 'args'", definition.args or {}, -1, "party.args has no"),
+    args = args,
     arg_types = definition.args or {},
   }
 end

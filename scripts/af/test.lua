@@ -212,6 +212,7 @@ local function step(self, level, request, bytes)
   local reply = host.call("test", request, bytes)
   self.id = reply.id
   self.seen = reply
+  reply.data = host.read_data(reply.data)
   for _, send in ipairs(reply.sent) do
     local class = self.classes[send.type]
     send.event = host.event_read(class, send.content)

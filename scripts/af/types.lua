@@ -9,11 +9,15 @@ local keys = require "af.keys"
 local types = {}
 
 local refinements = {
-  integer = { min = "integer", max = "integer" },
-  number = { min = "number", max = "number" },
-  string = { min_length = "length", max_length = "length", pattern = "string" },
-  bytes = { min_length = "length", max_length = "length" },
+  integer = { min = "integer", max = "integer", secret = "boolean" },
+  number = { min = "number", max = "number", secret = "boolean" },
+  string = { min_length = "length", max_length = "length", pattern = "string", secret = "boolean" },
+  bytes = { min_length = "length", max_length = "length", secret = "boolean" },
+  boolean = { secret = "boolean" },
+  any = { secret = "boolean" },
 }
+
+local plain_words = { boolean = "a boolean", any = "a value" }
 
 local function fits(kind, value)
   if kind == "integer" then
@@ -59,7 +63,9 @@ local function length_words(words, options, unit)
 end
 
 local function expected(kind, options)
-  if kind == "integer" or kind == "number" then
+  if plain_words[kind] then
+    return plain_words[kind]
+  elseif kind == "integer" or kind == "number" then
     local words = kind == "integer" and "an integer" or "a number"
     return range_words(words, options.min, options.max, " >= %s", " <= %s", " from %s to %s")
   end
@@ -74,6 +80,7 @@ local function make(kind, options)
   return host.type {
     kind = kind, expected = expected(kind, options), min = options.min, max = options.max,
     min_length = options.min_length, max_length = options.max_length, pattern = options.pattern,
+    secret = options.secret,
   }
 end
 
@@ -87,9 +94,9 @@ types.string = make("string", {})
 types.id = host.type { kind = "string", expected = "a non-empty string", min_length = 1 }
 types.integer = make("integer", {})
 types.number = make("number", {})
-types.boolean = host.type { kind = "boolean", expected = "a boolean" }
+types.boolean = make("boolean", {})
 types.bytes = make("bytes", {})
-types.any = host.type { kind = "any", expected = "a value" }
+types.any = make("any", {})
 
 host.set_type_call(function(of, options)
   if host.again() then

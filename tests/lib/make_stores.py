@@ -2,7 +2,7 @@
 """Makes the files of tests/data/stores that a program of some version leaves.
 
 make_stores.py AFRUN DIR     DIR/messages-VERSION.db.gz and DIR/parties-VERSION.db.gz, by that program;
-                             DIR/parties-VERSION.key: what its party keeps is sealed by it
+                             DIR/parties-VERSION.key: what its party keeps, and its secrets, are sealed by it
 
 The first ones come from programs that were built from older commits.
 """
@@ -18,7 +18,7 @@ import sys
 import time
 
 FLOW = """local af = require "af"
-local Add = af.event("add", { n = af.integer })
+local Add = af.event("add", { n = af.integer { secret = true } })
 return af.flow {
   name = "sum", version = 1,
   roles = {
@@ -29,6 +29,8 @@ return af.flow {
         if party.data.last and party:kept(party.data.last) ~= "secret " .. party.data.sum then error "another secret" end
         party.data.sum, party.data.count = party.data.sum + event.n, party.data.count + 1
         party.data.last = party:keep("secret " .. party.data.sum)
+        if party.data.secret and party.data.secret.sum ~= "\\xff" .. party.data.sum - event.n then error "yet another" end
+        party.data.secret = { sum = "\\xff" .. party.data.sum }
         if party.data.count == 3 then return af.done { sum = party.data.sum } end
       end } },
     },

@@ -51,6 +51,11 @@ function host.type_expected(of) end
 ---@return boolean
 function host.is_type(value) end
 
+---Whether something of a type is a secret.
+---@param of userdata
+---@return boolean
+function host.hides(of) end
+
 ---The type, or the one of the same place where the file was loaded first: a type that is used while
 ---parties run.
 ---@param of host.Type
@@ -106,6 +111,11 @@ function host.event_read(class, content) end
 ---@param event table
 ---@return string
 function host.event_write(event) end
+
+---Its fields as they may be shown; the event itself, if it has no secrets.
+---@param event table
+---@return table
+function host.event_shown(event) end
 
 ---Sets what tostring() gives for an event.
 ---@param show fun(event: table): string
@@ -194,6 +204,11 @@ function host.strict(of, lacks, names) end
 ---@param name string  of the value, in the reason
 ---@return string?
 function host.unfit_data(value, name) end
+
+---The data of a party: as JSON, but that strings may be any bytes.
+---@param text string
+---@return any
+function host.read_data(text) end
 
 ---Why a text can name no flow and no event type; nil: it can.
 ---@param text string

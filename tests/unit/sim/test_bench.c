@@ -90,13 +90,14 @@ static void test_a_step_is_what_it_did(void **state)
     assert_non_null(bench);
     tells(bench, "\"state\":null");
     assert_int_equal(af_bench_start(bench, &why), 0);
-    tells(bench,
-          "\"state\":\"open\",\"data\":{\"sum\":0},\"sent\":[{\"to\":[\"w\",\"v\"],\"type\":"
-          "\"note\",\"content\":\"{\\\"type\\\":\\\"note\\\",\\\"n\\\":0}\"}],\"logged\":[]");
+    tells(
+        bench,
+        "\"state\":\"open\",\"data\":\"{\\\"sum\\\":0}\",\"sent\":[{\"to\":[\"w\",\"v\"],\"type\":"
+        "\"note\",\"content\":\"{\\\"type\\\":\\\"note\\\",\\\"n\\\":0}\"}],\"logged\":[]");
     tells(bench, "\"late\":60.0");
     tells(bench, "\"after\":5.0");
     assert_int_equal(give(bench, "w", "{\"type\":\"note\",\"n\":1}", &why), 0);
-    tells(bench, "\"data\":{\"sum\":1},\"sent\":[],\"logged\":[\"got 1\"]");
+    tells(bench, "\"data\":\"{\\\"sum\\\":1}\",\"sent\":[],\"logged\":[\"got 1\"]");
     assert_int_equal(give(bench, NULL, "{\"type\":\"note\",\"n\":2}", &why), 0);
     tells(bench, "\"state\":\"full\"");
     assert_int_equal(af_bench_fire(bench, "after", &why), 0);
@@ -135,7 +136,7 @@ static void test_what_is_wrong_is_told_and_nothing_else_happened(void **state)
     assert_non_null(strstr(why.why, "field 'n'"));
     assert_int_equal(give(bench, "w", "{\"type\":\"note\",\"n\":0}", &why), -1);
     assert_non_null(strstr(why.why, "too small"));
-    tells(bench, "\"data\":{\"sum\":0}");
+    tells(bench, "\"data\":\"{\\\"sum\\\":0}\"");
     tells(bench, "\"ended\":\"failed\"");
     af_bench_free(bench);
 }

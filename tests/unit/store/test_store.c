@@ -641,6 +641,103 @@ static void test_what_a_party_keeps_is_sealed_and_comes_back(void **state)
     assert_int_equal(stat(key, &info), 0);
 }
 
+/* ---- Parties with secrets. ---- */
+
+static void expect_nowhere(const struct world *world, const void *text, size_t len)
+{
+    static const char *const ends[] = {"", "-wal"};
+    for (size_t i = 0; i < 2; i++) {
+        struct af_buf bytes = AF_BUF_EMPTY;
+        char path[240];
+        snprintf(path, sizeof path, "%s%s", world->path, ends[i]);
+        int fd = open(path, O_RDONLY);
+        if (fd >= 0) {
+            assert_true(af_io_read_all(fd, &bytes, 1 << 24));
+            assert_null(memmem(bytes.data, bytes.len, text, len));
+            close(fd);
+        }
+        af_buf_release(&bytes);
+    }
+}
+
+/* A step that has deferred a secret, sends one, and has one in its data. */
+static void put_secret(struct world *world, int64_t seq)
+{
+    struct af_store_record record = step(world, seq, seq - 1, "{\"key\":\"needle\"}", 16);
+    record.seals = record.defers = true;
+    record.contract_time_ns = 4;
+    record.entry.sends = "[{\"to\":[\"a\"],\"content\":\"needle\"}]";
+    record.entry.answers = "[\"needle\"]";
+    record.now.data = "{\"secret\":\"needle\"}";
+    record.now.data_len = strlen(record.now.data);
+    record.now.seed = (struct af_hash){0x6e65656465656e65, 0x656c646e6e656564};
+    put_and_wait(world, &record);
+}
+
+static void test_what_a_party_with_secrets_has_is_sealed_and_comes_back(void **state)
+{
+    struct world *world = *state;
+    struct found found = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    char key[240], moved[240];
+    snprintf(key, sizeof key, "%s.key", world->path);
+    snprintf(moved, sizeof moved, "%s.moved", world->path);
+    put_secret(world, 1);
+    put_secret(world, 2);
+    expect_nowhere(world, "needle", 6);
+    expect_nowhere(world, "needeeneeldnneed", 16); /* its seed */
+    reopen(world);
+    read_parties(world, &found);
+    assert_string_equal(found.party.data, "{\"secret\":\"needle\"}");
+    assert_true(found.party.seed.a == 0x6e65656465656e65 && !found.party.locked);
+    release(&found);
+    read_journal(world, world->party, &found);
+    assert_string_equal(af_buf_text(&found.text), "1 event ask 16; 2 event ask 16; ");
+    release(&found);
+    load(world, &found);
+    assert_string_equal(af_buf_text(&found.text),
+                        "deferred {\"key\":\"needle\"} from a at 4; deferred {\"key\":\"needle\"} "
+                        "from a at 4; seen 1; seen 2; unsent 2; ");
+    release(&found);
+
+    af_store_close(world->store);
+    change(world, "UPDATE journal SET content = (SELECT content FROM journal WHERE seq = 2)");
+    open_store(world); /* each is bound to its row */
+    assert_int_equal(af_store_journal(world->store, world->party, found_entry, &found, &why), -1);
+    assert_non_null(strstr(why.why, "does not open what a party has kept"));
+    release(&found);
+    af_store_close(world->store);
+
+    assert_int_equal(rename(key, moved), 0);
+    open_store(world);
+    read_parties(world, &found); /* it is told of, but cannot go on */
+    assert_true(found.party.locked);
+    release(&found);
+    expect_sealed(world, "is missing");
+    struct af_store_party another = {
+        .task = "T2", .node = "n", .about = "{}", .code = "c", .seals = true};
+    why = (struct af_failure)AF_FAILURE_INIT;
+    assert_int_equal(af_store_add(world->store, &another, &why), -1);
+    assert_non_null(strstr(why.why, "is missing"));
+    af_store_close(world->store);
+    FILE *file = fopen(key, "w"); /* another key */
+    fprintf(file, "%064d\n", 0);
+    fclose(file);
+    open_store(world);
+    expect_sealed(world, "does not open");
+    why = (struct af_failure)AF_FAILURE_INIT;
+    assert_int_equal(af_store_add(world->store, &another, &why), -1); /* nor is more sealed by it */
+    assert_non_null(strstr(why.why, "does not open"));
+    struct mark mark = {world, '!'};
+    struct af_store_record record = step(world, 3, 3, "{\"key\":\"needle\"}", 16);
+    record.seals = true;
+    af_store_put(world->store, &record, on_done, &mark); /* it waits, as for a disk that is full */
+    while (strstr(world->trouble, "does not open") == NULL)
+        assert_true(af_loop_step(world->loop));
+    assert_null(strchr(af_buf_text(&world->told), '!'));
+    expect_nowhere(world, "needle", 6);
+}
+
 /* ---- Files that are none of ours. ---- */
 
 static void change(const struct world *world, const char *sql)
@@ -667,7 +764,7 @@ static void test_files_of_newer_and_other_programs_are_refused_by_name(void **st
     struct world *world = *state;
     af_store_close(world->store);
     change(world, "PRAGMA user_version = 99");
-    expect_no_store(world, "a store of parties of version 99; this program knows versions up to 4");
+    expect_no_store(world, "a store of parties of version 99; this program knows versions up to 5");
     change(world, "PRAGMA user_version = 4; PRAGMA application_id = 5");
     expect_no_store(world, "is a database of another program, not a store of parties");
     world->store = NULL;
@@ -708,6 +805,7 @@ int main(void)
         CASE(test_a_disk_that_fails_is_told_and_what_waits_is_written_later),
         CASE(test_what_a_failing_disk_did_not_take_is_not_there_in_part),
         CASE(test_what_a_party_keeps_is_sealed_and_comes_back),
+        CASE(test_what_a_party_with_secrets_has_is_sealed_and_comes_back),
         CASE(test_files_of_newer_and_other_programs_are_refused_by_name),
         CASE(test_a_file_that_was_cut_is_refused),
     };
