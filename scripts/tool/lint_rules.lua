@@ -516,15 +516,54 @@ local function is_sealed(list, i, stop)
   return false
 end
 
-rule("secret", function(about, tell)
-  each_token(about, function(source, list, i, token)
-    if token.kind ~= "name" or token.text ~= "secret" or not read.are(list, i - 1, ".") then
-      return
+---Names of fields that are secrets, of any event.
+local function secret_fields(flow)
+  local names = {}
+  for _, event in ipairs(flow.events) do
+    for name in ("\n" .. (event.fields or "")):gmatch("\n[^\n]-([%w_]+)[%[%]{}]*: secret ") do
+      names[name] = true
     end
+  end
+  return names
+end
+
+local SHOWS = { log = true, print = true, done = true, fail = true, error = true }
+local ENDS = { [","] = true, [")"] = true, ["}"] = true, [".."] = true }
+
+---Whether what ends at i, and begins at `first`, is shown by the call around it as it is.
+local function is_shown(list, i, first)
+  local at, around = list[i].inside, call_around(list, i, SHOWS)
+  while at and at ~= around and list[at].text == "{" do
+    at = list[at].inside
+  end
+  return around and at == around and list[first - 1].text ~= "#"
+    and list[i + 1] and ENDS[list[i + 1].text]
+end
+
+---Whether what begins at `first` is put into the party's data, where it is shown.
+local function is_kept_open(list, first)
+  if list[first - 1].text ~= "=" then return false end
+  local path = path_to(list, first - 2)
+  return path:find("^party%.data%.") and not path:find("^party%.data%.secret%f[^%w_]")
+end
+
+rule("secret", function(about, tell)
+  local hidden = secret_fields(about.flow)
+  each_token(about, function(source, list, i, token)
+    if token.kind ~= "name" or not read.are(list, i - 1, ".") or not list[i - 3] then return end
+    local of_event = hidden[token.text] and event_names(source)[list[i - 2].text]
+    if token.text ~= "secret" and not of_event then return end
     local at = call_around(list, i, SENDS)
+    local _, first = path_to(list, i)
     if at and not is_sealed(list, i, at) then
       tell(source.file, token.line, "a secret is sent as it is: who carries the message reads it",
         "send af.crypto.seal(public, …) of it, or what was derived from it")
+    elseif of_event and is_kept_open(list, first) then
+      tell(source.file, token.line, "a secret is kept where data are shown and stored as they are",
+        "keep it in party.data.secret")
+    elseif of_event and is_shown(list, i, first) then
+      tell(source.file, token.line, "a secret is shown: what a flow logs, returns or raises stands "
+        .. "there as it is", "say how long it is, or what was derived from it")
     end
   end)
 end)

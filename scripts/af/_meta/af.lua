@@ -40,10 +40,19 @@ af.null = nil
 -- Types and events. ------------------------------------------------------------------------------
 
 ---What a field of an event, an argument or a parameter takes: af.string, af.list(af.id) … What it does
----not take is refused where it is built and where it arrives.
+---not take is refused where it is built and where it arrives. With `secret = true` a value is shown nowhere, but as its
+---length and a keyed hash, and it is sealed where a node stores it; handlers, invariants and tests see it, and the
+---receiver is sent it as it is: what its carriers must not read, seal by af.crypto. What is no type of one value takes
+---it inside: af.list(af.bytes { secret = true }). Not for arguments.
 ---```lua
----local Sync = af.event("sync", { round = af.integer { min = 0 } })
----print(pcall(Sync, { round = -1 }))
+---local Sync = af.event("sync", { round = af.integer { min = 0 }, key = af.bytes { secret = true } })
+---return af.flow { name = "shown", roles = { one = { start = "begun", states = { begun = {
+---  enter = function(party)
+---    party:log("%s", pcall(Sync, { round = -1, key = "" }))
+---    print(Sync { round = 1, key = af.crypto.random(32) }) -- key="secret of 32 bytes #…"
+---    return af.done()
+---  end,
+---} } } } }
 ---```
 ---@class af.Type
 local Type = {}
@@ -54,7 +63,7 @@ local Type = {}
 ---local Name = af.event("name", { text = af.string { max_length = 20, pattern = "^%a+$" } })
 ---print(Name { text = "ann" })
 ---```
----@type af.Type|fun(options: { min_length?: integer, max_length?: integer, pattern?: string }): af.Type  lengths in bytes; pattern: a Lua pattern
+---@type af.Type|fun(options: { min_length?: integer, max_length?: integer, pattern?: string, secret?: boolean }): af.Type  lengths in bytes; pattern: a Lua pattern; secret: shown nowhere
 af.string = nil
 
 ---A string that is not empty: of a node, a task, a round.
@@ -71,7 +80,7 @@ af.id = nil
 ---local Sync = af.event("sync", { round = af.integer { min = 0, max = 99 } })
 ---print(Sync { round = 11.0 })
 ---```
----@type af.Type|fun(options: { min?: integer, max?: integer }): af.Type
+---@type af.Type|fun(options: { min?: integer, max?: integer, secret?: boolean }): af.Type
 af.integer = nil
 
 ---A number, which is carried with a fraction and gives a float; NaN and infinities are refused.
@@ -80,15 +89,16 @@ af.integer = nil
 ---local Loss = af.event("loss", { value = af.number { min = 0 } })
 ---print(Loss { value = 1 }.value)
 ---```
----@type af.Type|fun(options: { min?: number, max?: number }): af.Type
+---@type af.Type|fun(options: { min?: number, max?: number, secret?: boolean }): af.Type
 af.number = nil
 
 ---true or false.
+---Raises: an unknown option.
 ---```lua
 ---local Vote = af.event("vote", { yes = af.boolean })
 ---print(Vote { yes = true })
 ---```
----@type af.Type
+---@type af.Type|fun(options: { secret?: boolean }): af.Type
 af.boolean = nil
 
 ---Any Lua string, as base64 on the wire.
@@ -97,15 +107,16 @@ af.boolean = nil
 ---local Key = af.event("key", { public = af.bytes { min_length = 32, max_length = 32 } })
 ---print(#Key { public = ("\255"):rep(32) }.public)
 ---```
----@type af.Type|fun(options: { min_length?: integer, max_length?: integer }): af.Type  lengths in bytes
+---@type af.Type|fun(options: { min_length?: integer, max_length?: integer, secret?: boolean }): af.Type  lengths in bytes
 af.bytes = nil
 
 ---Whatever JSON can hold.
+---Raises: an unknown option.
 ---```lua
 ---local Note = af.event("note", { about = af.any })
 ---print(Note { about = { a = { 1, 2 } } })
 ---```
----@type af.Type
+---@type af.Type|fun(options: { secret?: boolean }): af.Type
 af.any = nil
 
 ---A list, each item of one type.
@@ -528,7 +539,7 @@ function af.uuid() end
 ---@field role string
 ---@field task_id string
 ---@field args table  the flow's arguments, typed
----@field data table  all that the party remembers: what JSON can hold
+---@field data table  all that the party remembers: what JSON can hold, and strings of any bytes; what stands in its field `secret` is shown nowhere, and sealed where it is stored
 ---@field state string  the name of the state it is in
 ---@field contractor af.TaskMessageContractor  its sends queue like the party's own
 local party = {}

@@ -39,7 +39,8 @@ return {
   ["the run may end while the party rests here"] = "参与方停在这里时，运行可以结束",
   ["the node's"] = "节点的标识",
   ["the flow's arguments, typed"] = "流程的参数，已按类型读取",
-  ["all that the party remembers: what JSON can hold"] = "参与方记住的一切：JSON 能表示的值",
+  ["all that the party remembers: what JSON can hold, and strings of any bytes; what stands in its field `secret` is shown nowhere, and sealed where it is stored"] =
+    "参与方记住的一切：JSON 能表示的值，字符串可以是任意字节；字段 `secret` 里的内容在任何地方都不显示，存储时封存",
   ["the name of the state it is in"] = "所在状态的名字",
   ["its sends queue like the party's own"] = "通过它发送与参与方自己发送一样排队",
   ["by ID"] = "按节点标识",
