@@ -41,8 +41,8 @@ static const struct af_opt opts[] = {
     {"state", 0, "DIR", "where parties, logs and the control socket are kept", "Node",
      AF_OPT_TEXT(OF, node.state)},
     {"key", 0, "FILE",
-     "the key that seals what parties keep (default: node.db.key in the state folder; made at "
-     "need)",
+     "the key that seals secrets, and what parties keep (default: node.db.key in the state folder; "
+     "made at need)",
      "Node", AF_OPT_TEXT(OF, node.key)},
     {"control", 0, "SOCKET", "where afrun ctl asks (default: control.sock in the state folder)",
      "Node", AF_OPT_TEXT(OF, node.control)},

@@ -129,9 +129,9 @@ static const struct {
     {"the flows that may be launched: a file, or a bundle, each",
      "可以启动的流程所在目录：每个流程是一个文件，或一个流程包"},
     {"where parties, logs and the control socket are kept", "参与方、日志与控制套接字保存在哪里"},
-    {"the key that seals what parties keep (default: node.db.key in the state folder; made at "
-     "need)",
-     "封存参与方所留字节的密钥（缺省：状态目录中的 node.db.key，需要时生成）"},
+    {"the key that seals secrets, and what parties keep (default: node.db.key in the state folder; "
+     "made at need)",
+     "封存机密与参与方所留字节的密钥（缺省：状态目录中的 node.db.key，需要时生成）"},
     {"where afrun ctl asks (default: control.sock in the state folder)",
      "afrun ctl 的入口（缺省：状态目录中的 control.sock）"},
     {"options of this command, and token, certificates, BASS login, as `name = value` (mode 600)",
