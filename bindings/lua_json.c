@@ -338,14 +338,15 @@ static bool write_value(struct writer *w, int index, const struct frame *frame)
         const char *text = lua_tolstring(L, index, &len);
         if (len > w->max_bytes)
             return refuse(w, frame, "larger than 16 MiB; large things belong in files, by URL");
-        bool marked = is_marked(text, len);
-        if (w->keeps && (marked || !af_json_is_utf8(text, len)))
+        if (w->keeps && is_marked(text, len))
             return write_bytes(w, text, len, frame);
-        if (!af_json_write_string(w->out, text, len))
-            return refuse(w, frame,
-                          "a string that is not valid UTF-8 cannot be kept; declare af.bytes in "
-                          "events, or use hexadecimal");
-        return true;
+        if (af_json_write_string(w->out, text, len))
+            return true;
+        if (w->keeps)
+            return write_bytes(w, text, len, frame);
+        return refuse(w, frame,
+                      "a string that is not valid UTF-8 cannot be kept; declare af.bytes in "
+                      "events, or use hexadecimal");
     }
     case LUA_TTABLE:
         return write_table(w, index, frame);

@@ -215,7 +215,7 @@ static bool goes_back(const struct look *now, const char *copy)
     static const char parties[] =
         "SELECT 'task ''' || n.task || ''' goes back from step ' || n.seq || ' to ' || "
         "ifnull(o.seq, "
-        "0) FROM main.party n LEFT JOIN copy.party o ON o.task = n.task AND o.seed = n.seed WHERE "
+        "0) FROM main.party n LEFT JOIN copy.party o ON o.task = n.task AND o.made = n.made WHERE "
         "n.seq > ifnull(o.seq, 0) ORDER BY n.id";
     static const char messages[] =
         "SELECT count(*) || ' contracts that were confirmed later are not in it' FROM "
@@ -240,7 +240,7 @@ static void tell_again(const struct look *now)
         "SELECT 'ask ' || ifnull(j.sender, 'its sender') || ' for this again, in task ''' || "
         "n.task "
         "|| ''': ' || j.type || ' ' || lower(hex(j.uuid)) FROM main.party n JOIN main.journal j ON "
-        "j.party = n.id LEFT JOIN copy.party o ON o.task = n.task AND o.seed = n.seed WHERE j.seq "
+        "j.party = n.id LEFT JOIN copy.party o ON o.task = n.task AND o.made = n.made WHERE j.seq "
         "> "
         "ifnull(o.seq, 0) AND j.uuid IS NOT NULL ORDER BY j.id",
         print, NULL);

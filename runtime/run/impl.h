@@ -70,8 +70,8 @@ struct af_party_run {
     struct af_timer *confirm_soon;
     struct af_buf answers; /* of the handler under way: a JSON list without its end */
     struct af_hash data_hash;
-    struct af_hash veil; /* under which its secrets are shown */
-    bool data_hides;     /* its data have some */
+    struct af_hash veil;         /* under which its secrets are shown */
+    bool data_hides, flow_hides; /* its data have some, its flow declares some */
     int64_t since_ns;
     int progress;
 };

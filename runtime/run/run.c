@@ -217,6 +217,7 @@ struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, stru
     run->progress = -1;
     run->since_ns = af_loop_wall_ns(spec->loop);
     run->flow = af_script_flow(spec->script);
+    run->flow_hides = af_veil_in_flow(run->flow);
     run->owner = (struct af_party_owner){.arg = run,
                                          .ready = ready,
                                          .publish = af_run_publish,

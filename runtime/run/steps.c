@@ -383,7 +383,7 @@ static void keep(struct af_party_run *run, const struct af_party_step *step, con
     } else {
         record.now.data = NULL;
     }
-    record.seals = run->data_hides || af_veil_in_flow(run->flow);
+    record.seals = run->data_hides || run->flow_hides;
     fill_entry(run, step, kind, &record.entry);
     record.entry.state = record.now.state;
     if (step->contract != NULL)

@@ -227,10 +227,11 @@ static void write_party(struct af_store *store, const struct af_store_record *re
     unsigned char seed[16];
     const struct af_store_party *now = &record->now;
     struct af_db_statement *row = af_db_use(
-        store->db, "UPDATE party SET status = ?, state = ?, data = ifnull(?, data), fired = ?, "
-                   "timers = ifnull(?, timers), result = ?, reason = ?, held = ?, progress = ?, "
-                   "seq = ?, sent = max(ifnull(sent, 0), ?), since = ?, paused = ?, "
-                   "seed = ifnull(?, seed) WHERE id = ?");
+        store->db,
+        "UPDATE party SET status = ?, state = ?, data = ifnull(?, data), fired = ?, "
+        "timers = ifnull(?, timers), result = ?, reason = ?, held = ?, progress = ?, "
+        "seq = ?, sent = max(ifnull(sent, 0), ?), since = ?, paused = ?, "
+        "seed = CASE WHEN length(seed) > 16 THEN seed ELSE ifnull(?, seed) END WHERE id = ?");
     af_db_integer(row, now->status);
     af_db_text(row, now->state);
     af_store_bind(store, row, record->seals, record->party, "data", whole, now->data,

@@ -244,6 +244,10 @@ ctl backup copy.db >/dev/null
 ctl support support.json >/dev/null
 hides "store, copy, logs, status, trace, support, reloads" n/node.db* n/logs/* copy.db support.json status.txt journal.jsonl audit.log reload.txt node.out node.err
 kill_party node KILL
+# A copy is known to be of the same party, whatever is sealed anew.
+mkdir -m 700 m && cp n/node.db n/node.db-wal m/ 2>/dev/null
+run "$AFRUN" restore copy.db m
+never_says "a copy that is as far as the store is put back" "goes back" "$(cat "$OUT" "$ERR")"
 mv n/node.db.key away.key
 node
 is_told() { ctl status | grep -q "n/node.db.key: is missing, and what parties have kept is sealed by it: put it back"; }
