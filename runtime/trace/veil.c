@@ -186,7 +186,7 @@ static bool walk_value(struct walk *walk, enum af_json_token token, const char *
     if (token == AF_JSON_NULL) /* an optional one is absent */
         return true;
     if (is_word(line, "secret"))
-        return hide(walk, token, strncmp(line, "secret bytes", 12) == 0);
+        return hide(walk, token, is_word(line, "secret bytes"));
     if (object && (root || is_word(line, "record") || is_word(line, "map")))
         return walk_object(walk, is_word(line, "map"));
     if (list && (root || is_word(line, "list")))
