@@ -235,14 +235,12 @@ const char *af_lua_party_data(const struct af_script_party *party, size_t *len)
     return party->data == NULL ? "{}" : party->data;
 }
 
-bool af_instance_show_secret(lua_State *L, int index, struct af_buf *out)
+bool af_instance_is_secret(lua_State *L, int index)
 {
     const struct af_script_party *party = af_vm_of(L)->running;
     const void *table = lua_topointer(L, index);
-    char word[AF_VEIL_WORD_BYTES];
     int top = lua_gettop(L);
     bool is = false;
-    index = lua_absindex(L, index);
     if (party == NULL || party->kit_ref == LUA_NOREF || !lua_istable(L, index))
         return false;
     af_kit_push(L, party, AF_KIT_PARTY);
@@ -252,16 +250,19 @@ bool af_instance_show_secret(lua_State *L, int index, struct af_buf *out)
         is = lua_rawget(L, -2) == LUA_TTABLE && lua_topointer(L, -1) == table;
     }
     lua_settop(L, top);
-    if (!is)
-        return false;
+    return is;
+}
+
+void af_instance_show_secret(lua_State *L, int index, struct af_buf *out)
+{
     static struct af_buf json;
     const char *why;
     bool rebuild;
+    char word[AF_VEIL_WORD_BYTES];
     af_buf_clear(&json);
     af_lua_json_write(L, index, "data.secret", AF_PARTY_DATA_BYTES_MAX, &json, &rebuild, &why);
     af_veil_word(af_script_veil_key(L), "table", json.data, json.len, word);
     af_buf_append_string(out, word);
-    return true;
 }
 
 struct restore {

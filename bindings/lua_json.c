@@ -279,6 +279,8 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
         return refuse(w, parent, "too deep");
     int top = lua_gettop(L);
     af_cow_own(L, index);
+    if (!w->keeps && is_shown(w->name) && af_vm_is_secret(L, index))
+        return refuse(w, parent, "the party's secrets would be shown; leave them out");
     bool marked = af_list_is_marked(L, index);
     if (!marked && lua_getmetatable(L, index)) {
         w->rebuild = true;

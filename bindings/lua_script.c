@@ -170,6 +170,7 @@ static int l_open(lua_State *L)
     af_party_open(L);
     af_vector_open(L);
     af_crypto_open(L);
+    script->vm->is_secret = af_instance_is_secret;
     script->vm->show_secret = af_instance_show_secret;
     lua_pushcfunction(L, l_declare_flow);
     lua_setfield(L, -2, "declare_flow");

@@ -279,8 +279,9 @@ void af_instance_free(struct af_script_party *party);
 /* Makes the instance's kit, with a new environment in it. */
 void af_instance_make_kit(lua_State *L, struct af_script_party *party);
 
-/* What af_vm_show_secret() asks. */
-bool af_instance_show_secret(lua_State *L, int index, struct af_buf *out);
+/* What af_vm_is_secret() and af_vm_show_secret() ask. */
+bool af_instance_is_secret(lua_State *L, int index);
+void af_instance_show_secret(lua_State *L, int index, struct af_buf *out);
 
 /* Joins the instance's environment to the chunk on the top of the stack. */
 void af_instance_join(lua_State *L, const struct af_script_party *party);

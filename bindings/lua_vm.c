@@ -551,10 +551,18 @@ bool af_vm_event_hides(lua_State *L, int index)
     return vm->event_hides != NULL && vm->event_hides(L, index);
 }
 
-bool af_vm_show_secret(lua_State *L, int index, struct af_buf *out)
+bool af_vm_is_secret(lua_State *L, int index)
 {
     const struct af_vm *vm = af_vm_of(L);
-    return vm->show_secret != NULL && vm->show_secret(L, index, out);
+    return vm->is_secret != NULL && vm->is_secret(L, index);
+}
+
+bool af_vm_show_secret(lua_State *L, int index, struct af_buf *out)
+{
+    bool is = af_vm_is_secret(L, index);
+    if (is)
+        af_vm_of(L)->show_secret(L, index, out);
+    return is;
 }
 
 bool af_vm_is_locked(lua_State *L, int index)

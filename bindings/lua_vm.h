@@ -49,7 +49,8 @@ struct af_vm {
     int (*unpack_event)(lua_State *L, int index);       /* lua_event.c's, if it is open, for … */
     const char *(*event_type)(lua_State *L, int index); /* … the layers below; so are these: */
     bool (*event_hides)(lua_State *L, int index);
-    bool (*show_secret)(lua_State *L, int index, struct af_buf *out);
+    bool (*is_secret)(lua_State *L, int index);
+    void (*show_secret)(lua_State *L, int index, struct af_buf *out);
     bool delivers;            /* see af_vm_deliver() */
     enum af_cap capped;       /* set once a delivery has reached a cap: it cannot be caught */
     struct af_script *script; /* whose state this is; NULL in a tool's */
@@ -166,7 +167,9 @@ const char *af_vm_event_type(lua_State *L, int index);
 /* Whether the value at index is an event with secrets. */
 bool af_vm_event_hides(lua_State *L, int index);
 
-/* Appends what is shown instead, if the table at index is the secrets of the party that runs. */
+/* Whether the table at index is the secrets of the party that runs; appends what is shown instead,
+ * if it is. */
+bool af_vm_is_secret(lua_State *L, int index);
 bool af_vm_show_secret(lua_State *L, int index, struct af_buf *out);
 
 /* Whether the value is a table that is locked (a proxy, an event, a party). */

@@ -137,6 +137,12 @@ sed 's/party.data.secret = { give = give, from = from }/party.data.give = give/'
 expect_error "data.give: an event with secrets would be shown; keep it in party.data.secret" 1 "$AFRUN" bare.lua --mock
 sed 's/return "thanking"/return af.done(give)/' flows/vault.lua >result.lua
 expect_error "result: an event with secrets would be shown" 1 "$AFRUN" result.lua --mock
+sed 's/return af.done(event.digest)/return af.done { all = party.data }/' flows/vault.lua >all.lua
+expect_error "result.all.secret: the party's secrets would be shown; leave them out" 1 "$AFRUN" all.lua --mock
+sed 's/return af.done(event.digest)/return af.fail(party.data.secret)/' flows/vault.lua >fails.lua
+run "$AFRUN" fails.lua --mock --trace fails.jsonl
+cat "$OUT" "$ERR" >fails.txt
+hides "what is refused, or fails" fails.txt fails.jsonl
 sed 's/args = {/& pin = af.string { secret = true },/' flows/vault.lua >args.lua
 expect_error "'args' cannot be secrets" 2 "$AFRUN" args.lua --mock
 printf 'local af = require "af"\nlocal A = af.event("a", { key = af.string { secret = true } })\nprint(af.now())\n' >script.lua
