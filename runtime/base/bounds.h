@@ -99,10 +99,11 @@
 #define AF_BUS_TARGETS_MAX 10000     /* nodes that one contract names */
 #define AF_BUS_DEAD_MAX 1000 /* dead letters that are kept of a queue: then the oldest goes */
 #define AF_BUS_HANDED_OUT_WARN                                                                     \
-    20                           /* times that a contract is handed out before somebody is told    \
-                                  */
-#define AF_BUS_POSTS_MAX 1000    /* contracts of one push */
-#define AF_BUS_UUIDS_MAX 1000000 /* of contracts that all have acknowledged, remembered … */
+    20                              /* times that a contract is handed out before somebody is told \
+                                     */
+#define AF_BUS_POSTS_MAX 1000       /* contracts of one push */
+#define AF_BUS_BROADCASTS_MAX 10000 /* of a task, that all of its nodes have acknowledged */
+#define AF_BUS_UUIDS_MAX 1000000    /* of contracts that all have acknowledged, remembered … */
 #define AF_BUS_UUID_AGE_S (7 * 86400)              /* … and no longer than this */
 #define AF_BUS_FILES_AGE_S 86400                   /* that a file which no task names stays */
 #define AF_BUS_MIN_FREE_BYTES (INT64_C(256) << 20) /* of its disk: a service warns below it */

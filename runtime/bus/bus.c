@@ -1,5 +1,5 @@
 /* bus.c: the table of buses, and who answers what a bus cannot do. */
-#include "bus/bus.h"
+#include "bus/age.h"
 
 #include "base/arena.h"
 #include "base/bounds.h"
@@ -52,15 +52,22 @@ struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
         return NULL;
     }
     struct af_bus *bus = driver->open(url, loop, options, why);
-    if (bus == NULL || options->outbox == NULL)
-        return bus;
-    return af_bus_sidecar_open(bus, options, why);
+    if (bus != NULL && options->outbox != NULL)
+        bus = af_bus_sidecar_open(bus, options, why);
+    if (bus != NULL && af_bus_age_begin(&bus->age, url, options->age, why) != 0) {
+        af_bus_close(bus);
+        bus = NULL;
+    }
+    return bus;
 }
 
 void af_bus_close(struct af_bus *bus)
 {
-    if (bus != NULL)
-        bus->driver->close(bus);
+    if (bus == NULL)
+        return;
+    struct af_bus_age age = bus->age;
+    bus->driver->close(bus);
+    af_bus_age_end(&age);
 }
 
 const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,

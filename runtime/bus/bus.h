@@ -35,6 +35,7 @@ enum af_bus_code {
     AF_BUS_FULL,        /* a bound or the disk: nothing was taken; may be tried again */
     AF_BUS_UNREACHABLE, /* the service or store did not answer; what happened is not known */
     AF_BUS_REFUSED,     /* the service knows no such caller, or refuses it */
+    AF_BUS_OLDER,       /* its store is older than it was, or another: nothing was done */
     AF_BUS_CANCELLED,
 };
 
@@ -76,6 +77,7 @@ struct af_bus_result {
     size_t text_len;
     const char *warning; /* status: how little room its disk has, or NULL */
     bool full;           /* status: so little that nothing is taken */
+    const char *age;     /* publish, take, ack, revive: how old the bus's store is now, or NULL */
     const void *bytes;   /* get_file without a path */
     size_t bytes_len;
 };
@@ -97,7 +99,11 @@ struct af_bus_post {
 
 struct af_bus_take {
     const char *task, *channel, *node;
-    const char *holder; /* who of the node takes: one at a time has leases; NULL: "" */
+    const char *holder; /* who of the node takes: one at a time has leases; NULL: "". A name and
+                           "@" and what each start of it makes anew: the last to begin has them,
+                           and an earlier one is INVALID from then on */
+    const char *age;    /* the greatest age of the bus's store that was told, as it was: OLDER if
+                           the store has not been that old; NULL: not known */
     int64_t mark;       /* how many steps what the holder keeps has behind it, 0: not told … */
     bool begins;        /* … and it goes on from them: INVALID if it had told of more before, for
                            then what it keeps is an older copy */
@@ -185,6 +191,7 @@ struct af_bus_options {
     const char *files;              /* where files are kept, NULL: beside the bus's own */
     const struct af_config *config; /* tokens and certificates, or NULL; borrowed */
     const char *outbox; /* the file of a sidecar, of a node and a distant bus; or NULL: none */
+    const char *age;    /* the file that notes the age of the bus's store; or NULL: none */
 };
 
 /* The file in which the bus of a URL keeps its contracts, as the URL names it; NULL: it keeps them
@@ -364,11 +371,20 @@ struct af_bus_driver {
     void (*limits)(const struct af_bus *bus, struct af_bus_limits *limits); /* the same */
 };
 
+/* What is known of the age of its store, see bus/age.h. */
+enum { AF_BUS_AGE_BYTES = 48 };
+struct af_bus_age {
+    char text[AF_BUS_AGE_BYTES]; /* "": nothing */
+    char *older, *url;
+    int fd; /* of the file in which it is noted; url NULL: in none */
+};
+
 /* A bus embeds this as its first member, and fills it in open(). */
 struct af_bus {
     const struct af_bus_driver *driver;
     struct af_loop *loop;
     struct af_bus_times times; /* its links note them */
+    struct af_bus_age age;
 };
 
 extern const struct af_bus_driver af_bus_local, af_bus_http;

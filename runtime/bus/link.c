@@ -1,12 +1,15 @@
 /* link.c: see link.h. */
 #include "bus/link.h"
 
+#include "bus/age.h"
+
 #include "base/arena.h"
 #include "base/bounds.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +44,7 @@ struct af_link {
 
     struct names in_hand, acks; /* acks: dealt with, and not told yet */
     uint64_t ticket;
+    char asked[AF_BUS_AGE_BYTES];    /* the age that the take or ack under way has */
     size_t acks_taking, acks_acking; /* how many of acks the take or ack under way carries */
     struct af_timer *take_again;
     int64_t take_delay_ns;
@@ -121,7 +125,7 @@ static void well_again(struct af_link *link)
 
 static bool may_try_again(enum af_bus_code code)
 {
-    return code == AF_BUS_UNREACHABLE || code == AF_BUS_FULL;
+    return code == AF_BUS_UNREACHABLE || code == AF_BUS_FULL || code == AF_BUS_OLDER;
 }
 
 /* What a result that is no success means: true if it is tried again, after *delay_ns. */
@@ -188,6 +192,7 @@ static void pushed(void *arg, const struct af_bus_result *result)
     struct af_link *link = arg;
     size_t count = link->in_push;
     link->in_push = 0;
+    af_bus_note_age(link->spec.bus, NULL, result);
     if (!call_over(link) || link->stopped)
         return;
     if (result->code != AF_BUS_OK) {
@@ -220,6 +225,10 @@ static void push(struct af_link *link)
     size_t count = 0, bytes = 0;
     if (link->in_push > 0 || link->unsent == 0 || link->push_again != NULL || link->stopped)
         return;
+    if (af_bus_older(link->spec.bus) != NULL) {
+        link->push_again = af_timer_start(link->spec.loop, AF_S_NS, push_later, link);
+        return;
+    }
     for (struct outgoing *at = link->first; at != NULL && count < most; at = at->next) {
         bytes += af_bus_post_bytes(&at->post);
         if (count > 0 && bytes > AF_BUS_TAKE_BYTES)
@@ -267,11 +276,13 @@ size_t af_link_unsent(const struct af_link *link)
 
 static struct af_bus_take request(struct af_link *link)
 {
+    snprintf(link->asked, sizeof link->asked, "%s", af_bus_age(link->spec.bus));
     return (struct af_bus_take){.task = link->spec.task,
                                 .channel = link->spec.channel,
                                 .node = link->spec.node,
                                 .holder = link->spec.holder,
                                 .mark = link->spec.mark,
+                                .age = link->asked,
                                 .lease_ns = AF_LINK_LEASE_NS,
                                 .wait_ns = AF_LINK_WAIT_NS,
                                 .max = 1,
@@ -286,6 +297,7 @@ static void acknowledged(void *arg, const struct af_bus_result *result)
     size_t count = link->acks_acking;
     link->acking = false;
     link->acks_acking = 0;
+    af_bus_note_age(link->spec.bus, link->asked, result);
     if (!call_over(link))
         return;
     if (result->code == AF_BUS_OK && count <= link->acks.count)
@@ -382,6 +394,7 @@ static void taken(void *arg, const struct af_bus_result *result)
     size_t carried = link->acks_taking;
     link->taking = false;
     link->acks_taking = 0;
+    af_bus_note_age(link->spec.bus, link->asked, result);
     if (link->freed || link->stopped) {
         if (call_over(link) && link->left != NULL)
             after_leave(link);
@@ -406,6 +419,8 @@ static void taken(void *arg, const struct af_bus_result *result)
         }
     } else {
         link->again = true; /* an answer may be lost */
+        if (result->code == AF_BUS_OLDER)
+            link->begun = false; /* another start of us may hold what is there then */
         if (trouble(link, result, &link->take_delay_ns))
             link->take_again = af_timer_start(link->spec.loop, spread(link, link->take_delay_ns),
                                               take_later, link);

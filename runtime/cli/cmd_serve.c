@@ -107,8 +107,8 @@ static const struct af_opt opts[] = {
     {"backups", 0, "DIR", "where POST /admin/backup writes copies of the bus's file", "Tasks",
      AF_OPT_TEXT(OF, serve.backups)},
     {"keep-contracts", 0, "T",
-     "how long a contract that all have acknowledged is known, so that it is not taken twice "
-     "(default 168h)",
+     "how long a contract that all have acknowledged is known, so that it is not taken twice, and "
+     "a broadcast kept for nodes that join later (default 168h)",
      "Limits", AF_OPT_DURATION(OF, bus.keep_contracts_ns, 1)},
     {"keep-files", 0, "T", "how long a file that no task names stays (default 24h)", "Limits",
      AF_OPT_DURATION(OF, bus.keep_files_ns, 1)},

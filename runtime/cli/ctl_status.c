@@ -238,6 +238,8 @@ int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
         puts(af_request_bool(&node, "jail") ? "" : "; its workers are NOT jailed");
         if (af_request_string(&node, "store") != NULL)
             printf("what happens cannot be kept: %s\n", af_request_string(&node, "store"));
+        if (af_request_string(&node, "bus_older") != NULL)
+            printf("nothing is sent or acknowledged: %s\n", af_request_string(&node, "bus_older"));
     }
     af_request_release(&node);
     af_json_reader_init(&reader, answer->data, answer->len);

@@ -46,7 +46,7 @@ struct af_live {
     struct af_script *script;
     const struct af_flow *flow; /* NULL: a sequential script */
     struct af_arena names;      /* of nodes and tasks, as contracts borrow them */
-    char holder[64];
+    char holder[AF_RUN_HOLDER_BYTES];
 
     uint32_t member; /* our own */
     uint32_t role;

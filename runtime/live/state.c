@@ -57,14 +57,6 @@ int af_live_state_read(struct af_live *live, struct af_failure *why)
     return af_store_read(live->store, live->kept->id, look, live, why);
 }
 
-/* A name for the process that the next one has too: what the bus had handed out to us is ours. */
-static void name_holder(struct af_live *live)
-{
-    char uuid[AF_UUID_TEXT_BYTES];
-    af_uuid_format(af_hash_bytes(live->kept->seed, "holder", 6), uuid);
-    snprintf(live->holder, sizeof live->holder, "party-%s", uuid);
-}
-
 int af_live_state_begin(struct af_live *live, struct af_failure *why)
 {
     struct af_buf about_text = AF_BUF_EMPTY;
@@ -90,7 +82,7 @@ int af_live_state_begin(struct af_live *live, struct af_failure *why)
                    : -1;
     if (party.id >= 0) {
         live->kept = copy_party(live, &party);
-        name_holder(live);
+        af_party_run_name_holder(live->kept->seed, live->holder);
     }
     af_buf_release(&about_text);
     return party.id < 0 ? -1 : 0;
@@ -149,6 +141,6 @@ int af_live_state_go_on(struct af_live *live, struct af_failure *why)
                            about.args, about.arg_count, why) != 0)
         return -1;
     live->kept->held = NULL; /* the next start is the retry */
-    name_holder(live);
+    af_party_run_name_holder(live->kept->seed, live->holder);
     return af_live_party_start(live, why);
 }

@@ -18,6 +18,7 @@
  * What goes wrong is {"ok":false, "exit":status, "what", "why"}. */
 #include "node/impl.h"
 
+#include "bus/age.h"
 #include "base/bounds.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -225,6 +226,9 @@ static void revived(void *arg, const struct af_bus_result *result)
     if (result->code == AF_BUS_CANCELLED)
         return; /* the node ends, and nobody asks any more */
     if (result->code == AF_BUS_OK) {
+        struct af_bus *bus = ((struct af_node_connection *)arg)->node->bus;
+        if (af_bus_older(bus) != NULL) /* its operator has this node go on with it */
+            af_bus_set_age(bus, result->age == NULL ? "" : result->age);
         af_buf_printf(&out, "{\"ok\":true,\"count\":%zu}", result->count);
         af_node_answer(arg, af_buf_text(&out), out.len);
     } else {

@@ -79,7 +79,7 @@ struct af_node_party {
     struct af_script *script;
     struct af_party_run *run;
     uint32_t role, member;
-    char holder[64];
+    char holder[AF_RUN_HOLDER_BYTES];
     char *why;                  /* of BROKEN, or a bus that refuses it */
     bool code_refused;          /* of BROKEN: what it runs cannot be loaded, whenever tried */
     char *trouble;              /* why the bus is away, or NULL */

@@ -7,6 +7,7 @@
  * Whoever reaches the address may ask. */
 #include "node/impl.h"
 
+#include "bus/age.h"
 #include "base/metrics.h"
 #include "http/server.h"
 #include "loop/loop.h"
@@ -59,6 +60,10 @@ static void append_times(const struct af_node *node, struct af_buf *out)
 {
     const struct af_bus_times *times = af_bus_times(node->bus);
     struct af_histogram bus, state;
+    af_metrics_number(out, "bus_store_older", "gauge",
+                      "1: the bus's store is older than it was, or another; nothing is sent or "
+                      "acknowledged until the newer one is back.",
+                      af_bus_older(node->bus) != NULL);
     bool keeps = af_bus_commits(node->bus, &bus);
     af_store_times(node->store, &state);
     af_metrics_head(out, "push_duration_seconds", "histogram",

@@ -114,8 +114,7 @@ static int take_signals(struct af_node *node, struct af_failure *why)
 static int open_all(struct af_node *node, struct af_failure *why)
 {
     const struct af_node_options *options = node->options;
-    struct af_bus_options bus = {
-        .node = options->node, .party = true, .open_tasks = true, .config = options->config};
+    struct af_buf age = AF_BUF_EMPTY;
     if (prepare(options, why) != 0)
         return -1;
     node->loop = af_loop_ev_new(why);
@@ -124,7 +123,14 @@ static int open_all(struct af_node *node, struct af_failure *why)
     if (options->audit != NULL && (node->audit = af_audit_open(options->audit, why)) == NULL)
         return -1;
     node->began_ns = af_loop_wall_ns(node->loop);
+    af_buf_printf(&age, "%s/bus.age", options->state);
+    const struct af_bus_options bus = {.node = options->node,
+                                       .party = true,
+                                       .open_tasks = true,
+                                       .config = options->config,
+                                       .age = af_buf_text(&age)};
     node->bus = af_bus_open(options->bus, node->loop, &bus, why);
+    af_buf_release(&age);
     if (node->bus == NULL || af_node_control_open(node, why) != 0 ||
         af_node_metrics_open(node, why) != 0)
         return -1;

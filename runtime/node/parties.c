@@ -245,9 +245,7 @@ void af_node_party_run(struct af_node_party *party)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_node *node = party->node;
-    char uuid[AF_UUID_TEXT_BYTES];
-    af_uuid_format(af_hash_bytes(party->kept.seed, "holder", 6), uuid);
-    snprintf(party->holder, sizeof party->holder, "party-%s", uuid);
+    af_party_run_name_holder(party->kept.seed, party->holder);
     struct af_party_run_spec spec = {.owner = {.arg = party,
                                                .finding = finding,
                                                .log = log_line,

@@ -2,6 +2,7 @@
  * for. */
 #include "node/impl.h"
 
+#include "bus/age.h"
 #include "base/bounds.h"
 #include "json/json.h"
 #include "loop/loop.h"
@@ -167,6 +168,7 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
     af_json_add_text(out, "node", node->options->node);
     af_json_add_text(out, "bus", node->options->bus);
     af_json_add_text(out, "store", node->store_trouble);
+    af_json_add_text(out, "bus_older", af_bus_older(node->bus));
     af_json_add_integer(out, "now", af_loop_wall_ns(node->loop) / AF_S_NS);
     af_json_add_integer(out, "began", node->began_ns / AF_S_NS);
     af_buf_append_string(out, ",\"jail\":");

@@ -176,6 +176,14 @@ static struct af_hash random_seed(void)
     return seed;
 }
 
+void af_party_run_name_holder(struct af_hash seed, char holder[AF_RUN_HOLDER_BYTES])
+{
+    char uuid[AF_UUID_TEXT_BYTES];
+    af_uuid_format(af_hash_bytes(seed, "holder", 6), uuid);
+    snprintf(holder, AF_RUN_HOLDER_BYTES, "party-%s@%016llx", uuid,
+             (unsigned long long)random_seed().a);
+}
+
 static void open_link(struct af_party_run *run)
 {
     struct af_link_spec link = {.bus = run->spec.bus,

@@ -52,7 +52,7 @@ struct af_party_run_spec { /* all is borrowed, and outlives the party, but kept 
     const struct af_grants *grants;
     struct af_script *script; /* whose task is set */
     const char *node, *task;
-    const char *holder; /* which process of the node: the same for one that comes back */
+    const char *holder; /* which process of the node, see bus.h */
     uint32_t member, role;
     bool quiet;
     struct af_store *store;            /* or NULL: nothing is kept … */
@@ -65,6 +65,10 @@ struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, stru
 
 /* For af_script_set_owner(): a call of a party that was made here. */
 void af_party_run_call(void *arg, struct af_script_party *party, const struct af_script_call *call);
+
+/* The holder of a party that is kept: the party by its seed, and this start of it. */
+enum { AF_RUN_HOLDER_BYTES = 64 };
+void af_party_run_name_holder(struct af_hash seed, char holder[AF_RUN_HOLDER_BYTES]);
 
 /* Starts it, or has it go on. */
 void af_party_run_begin(struct af_party_run *run);

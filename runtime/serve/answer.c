@@ -119,6 +119,9 @@ void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *res
             af_buf_append_string(&data, "\"it is invalid\"");
         send_errors(call, why, af_buf_text(&data));
         break;
+    case AF_BUS_OLDER:
+        af_serve_error(call, 200, 409, "%s", why);
+        break;
     case AF_BUS_FULL:
         af_buf_printf(&data, "\"retry_seconds\":%.3f", (double)result->retry_ns / 1e9);
         send_error(call, 200, 507, why, af_buf_text(&data));

@@ -9,6 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+static void add_age(struct serve_call *call, const struct af_bus_result *result)
+{
+    if (result->age != NULL)
+        af_exchange_add_header(call->exchange, "Afrun-Store-Age", result->age);
+}
+
 /* ---- Push. ---- */
 
 static void append_confirmations(struct af_buf *out, const struct af_bus_result *result)
@@ -31,6 +37,7 @@ static void pushed(void *arg, const struct af_bus_result *result)
         af_serve_bus_error(call, result);
         return;
     }
+    add_age(call, result);
     call->serve->counts.pushed += result->count;
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
@@ -181,6 +188,7 @@ static void popped(void *arg, const struct af_bus_result *result)
         refuse_crowded(call);
         return;
     }
+    add_age(call, result);
     call->serve->counts.handed_out += result->count;
     if (result->unwritten)
         note_unwritten(call, result);
@@ -235,6 +243,7 @@ static struct af_bus_take take_of(struct serve_call *call, const struct serve_po
         .holder = pop->holder,
         .mark = pop->mark,
         .begins = pop->begins,
+        .age = pop->age,
         .lease_ns = pop->lease_ns,
         .wait_ns = pop->wait_ns,
         .max = pop->max == 0 ? 1 : (size_t)pop->max,
@@ -276,6 +285,7 @@ static void acknowledged(void *arg, const struct af_bus_result *result)
         af_serve_bus_error(call, result);
         return;
     }
+    add_age(call, result);
     call->serve->counts.acknowledged += pop->ack.count + pop->reject.count;
     af_serve_send_task(call, pop->task);
 }
@@ -299,6 +309,7 @@ static void revived(void *arg, const struct af_bus_result *result)
         return;
     }
     struct af_buf out = af_serve_data();
+    add_age(call, result);
     af_buf_printf(&out, "{\"count\":%zu}", result->count);
     af_serve_send(call, &out);
 }

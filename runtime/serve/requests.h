@@ -12,7 +12,7 @@ struct serve_push {
 };
 
 struct serve_pop {
-    const char *task, *channel, *holder;
+    const char *task, *channel, *holder, *age;
     const char *node; /* of an admin's request: whose queue */
     int64_t wait_ns, lease_ns;
     int64_t max; /* 0: the platform's way, one contract and no list */

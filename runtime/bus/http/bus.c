@@ -6,6 +6,7 @@
  *   what came                                        what it means
  *   a good envelope                                  OK
  *   401; 403; 404 and 410 in an envelope             REFUSED; NOT_MEMBER; NO_TASK
+ *   409 in an envelope                               OLDER
  *   429, 503, 507                                    FULL: nothing was taken
  *   500, 502, 504; no answer, or one that cannot     UNREACHABLE: what happened is not known
  *   be read (a proxy's page, half of one)
@@ -79,7 +80,9 @@ static void end_op(struct af_bus_http *bus, struct af_bus_op *op,
 
 void af_bus_op_end(struct af_bus_op *op, const struct af_bus_result *result)
 {
-    end_op(op->bus, op, result);
+    struct af_bus_result told = *result;
+    told.age = op->age[0] == '\0' ? NULL : op->age;
+    end_op(op->bus, op, &told);
 }
 
 static void end_now(void *arg)
@@ -114,9 +117,10 @@ static enum af_bus_code code_of(int64_t number, bool in_envelope)
         bool in_envelope_only; /* else it may be anybody's */
     } rows[] = {{401, AF_BUS_REFUSED, false},     {403, AF_BUS_NOT_MEMBER, false},
                 {404, AF_BUS_NO_TASK, true},      {410, AF_BUS_NO_TASK, true},
-                {429, AF_BUS_FULL, false},        {503, AF_BUS_FULL, false},
-                {507, AF_BUS_FULL, false},        {500, AF_BUS_UNREACHABLE, false},
-                {502, AF_BUS_UNREACHABLE, false}, {504, AF_BUS_UNREACHABLE, false}};
+                {409, AF_BUS_OLDER, true},        {429, AF_BUS_FULL, false},
+                {503, AF_BUS_FULL, false},        {507, AF_BUS_FULL, false},
+                {500, AF_BUS_UNREACHABLE, false}, {502, AF_BUS_UNREACHABLE, false},
+                {504, AF_BUS_UNREACHABLE, false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].number == number && (in_envelope || !rows[i].in_envelope_only))
             return rows[i].code;
@@ -182,12 +186,21 @@ static void note_service(struct af_bus_http *bus, const struct af_http_answer *a
     }
 }
 
+static void note_age(struct af_bus_op *op, const struct af_http_answer *answer)
+{
+    size_t len;
+    const char *value = af_http_answer_header(answer, "Afrun-Store-Age", 0, &len);
+    if (value != NULL && len < sizeof op->age)
+        snprintf(op->age, sizeof op->age, "%.*s", (int)len, value);
+}
+
 static void answer_came(void *arg, const struct af_http_answer *answer)
 {
     struct af_bus_op *op = arg;
     struct af_envelope envelope;
     op->call = NULL;
     memcpy(op->sent_sha256, answer->sent_sha256, sizeof op->sent_sha256);
+    note_age(op, answer);
     note_service(op->bus, answer, false);
     if (op->raw != NULL) {
         op->raw(op, answer);

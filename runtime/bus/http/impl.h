@@ -54,6 +54,7 @@ struct af_bus_op {
     uint64_t ticket; /* of a take; 0: it is none */
     int64_t until_ns;
     bool cancelled;
+    char age[AF_BUS_AGE_BYTES]; /* of the service's store, as its answer told; "": it did not */
 
     /* task.c, bass.c */
     struct af_bus_file file;

@@ -176,6 +176,8 @@ static void write_holder(struct af_bus_op *op)
         af_bus_op_integer(op, "mark", take->mark);
     if (take->begins)
         af_bus_op_json(op, "begins", "true", 4);
+    if (take->age != NULL && take->age[0] != '\0')
+        af_bus_op_string(op, "age", take->age);
 }
 
 /* What is done with, and what cannot be read. */
@@ -268,6 +270,7 @@ static void copy_take(struct af_bus_op *op, const struct af_bus_take *take)
     op->take.channel = af_arena_string(&op->arena, take->channel);
     op->take.node = NULL; /* the service knows whose it is */
     op->take.holder = af_arena_string(&op->arena, take->holder);
+    op->take.age = af_arena_string(&op->arena, take->age);
     op->take.acks = af_arena_strings(&op->arena, take->acks, take->ack_count);
     if (take->reasons != NULL)
         op->take.reasons = af_arena_strings(&op->arena, take->reasons, take->ack_count);

@@ -229,6 +229,15 @@ static void run_ops(struct bus_local *bus, struct af_group_job *batch, bool begu
     }
 }
 
+static void tell_age(const struct af_local_store *store, const struct af_group_jobs *over)
+{
+    for (struct af_group_job *job = over->first; job != NULL && store->age[0] != '\0';
+         job = job->next) {
+        struct af_local_op *op = (struct af_local_op *)job;
+        op->result.age = af_arena_string(&op->arena, store->age);
+    }
+}
+
 /* One transaction. */
 static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool look_at_all,
                       struct af_group_jobs *over)
@@ -249,7 +258,10 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     bool is_due = store->chore != AF_LOCAL_IDLE && store->machine_ns >= store->chore_ns;
     if (begun && is_due)
         af_local_do_chore(store);
+    if (begun)
+        af_local_grow(store);
     bool committed = begun && af_group_commit(bus->group, store->db);
+    store->begun = store->begun || committed;
     for (struct af_group_job *job = over->first; job != NULL; job = job->next) {
         struct af_local_op *op = (struct af_local_op *)job;
         if (op->run == af_local_begin)
@@ -260,6 +272,8 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     if (is_due)
         store->chore_ns = committed ? 0 : store->machine_ns + AF_S_NS;
     leave_parked(bus, committed, over);
+    if (committed)
+        tell_age(store, over);
     af_group_join(over, &cancelled);
     bus->has_changed = committed && af_db_has_changed(store->db);
 }
@@ -338,6 +352,7 @@ static void copy_take(struct af_local_op *op, const struct af_bus_take *take)
     op->take.channel = af_arena_string(arena, take->channel);
     op->take.node = af_arena_string(arena, take->node);
     op->take.holder = af_arena_string(arena, take->holder == NULL ? "" : take->holder);
+    op->take.age = af_arena_string(arena, take->age);
     op->take.acks = af_arena_strings(arena, take->acks, take->ack_count);
     if (take->reasons != NULL)
         op->take.reasons = af_arena_strings(arena, take->reasons, take->ack_count);

@@ -5,6 +5,7 @@
  *   tasks.c   tasks, members, notes, and what is told about them
  *   files.c   files, by the SHA-256 of their bytes
  *   chores.c  what is done behind the calls, in small pieces; room on the disk
+ *   age.c     whether the store is the one that it was
  */
 #ifndef AF_BUS_LOCAL_IMPL_H
 #define AF_BUS_LOCAL_IMPL_H
@@ -86,6 +87,9 @@ struct af_local_store {
     DIR *sweep;                /* the files folder, while it is looked through */
     enum af_local_room room;
     _Atomic int64_t free_bytes; /* of the disk */
+    char age[AF_BUS_AGE_BYTES]; /* of this batch; "": not known */
+    bool begun;                 /* this start of the store is in it */
+    bool told_older;            /* the log says so already */
 };
 
 extern const struct af_db_format af_local_format;
@@ -124,6 +128,14 @@ void af_local_look_for_room(struct af_local_store *store);
 
 /* Whether there is room for more than acknowledgements; else op has failed. */
 bool af_local_need_room(struct af_local_store *store, struct af_local_op *op);
+
+/* ---- age.c ---- */
+
+/* At the end of a batch, within its transaction: sets the store's age. */
+void af_local_grow(struct af_local_store *store);
+
+/* Whether who asks was told of an age that the store has not had: then op has failed. */
+bool af_local_is_older(struct af_local_store *store, struct af_local_op *op);
 
 /* ---- tasks.c, for the other operations. ---- */
 

@@ -8,6 +8,7 @@
  *                one holder's, so they need no rows of their own. `first` was the first of them
  *                the last time that it began to hand out from the front, `times` how often.
  *   dead         what the node of a queue has refused, as it cannot read it, and why.
+ *   starts       which processes have had the store, and how old it was then (age.c).
  *
  * A contract's id is its place in the order of all: what was pushed later is handed out later.
  * Times of leases are by the machine's clock, which nobody sets, and are void after a restart of
@@ -30,15 +31,27 @@
     "CREATE TABLE dead (queue INTEGER NOT NULL, contract INTEGER NOT NULL, reason TEXT, made "     \
     "INTEGER NOT NULL, PRIMARY KEY (queue, contract)) STRICT, WITHOUT ROWID;"
 
+#define STARTS                                                                                     \
+    "CREATE TABLE starts (began INTEGER PRIMARY KEY, age INTEGER NOT NULL, name TEXT NOT NULL) "   \
+    "STRICT;"
+
+/* Of whom a broadcast is wanted yet was not counted before version 4. */
+#define COUNT_BROADCASTS                                                                           \
+    "UPDATE contracts SET pending = (SELECT count(*) FROM queues q WHERE q.task = contracts.task " \
+    "AND (EXISTS (SELECT 1 FROM deliveries d WHERE d.queue = q.id AND d.contract = contracts.id) " \
+    "OR EXISTS (SELECT 1 FROM dead x WHERE x.queue = q.id AND x.contract = contracts.id))) WHERE " \
+    "broadcast = 1;"
+
 const struct af_db_format af_local_format = {
     .name = "message store",
     .application_id = 0x61666c62, /* aflb */
-    .version = 3,
+    .version = 4,
     .upgrades =
         (const char *const[]){
             "ALTER TABLE contracts ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 0;",
             "ALTER TABLE queues ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
-            "ALTER TABLE queues ADD COLUMN times INTEGER NOT NULL DEFAULT 0;" DEAD_LETTERS},
+            "ALTER TABLE queues ADD COLUMN times INTEGER NOT NULL DEFAULT 0;" DEAD_LETTERS,
+            STARTS COUNT_BROADCASTS},
     .schema =
         "CREATE TABLE tasks (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, open INTEGER NOT "
         "NULL, made INTEGER NOT NULL, ended INTEGER) STRICT;"
@@ -50,7 +63,7 @@ const struct af_db_format af_local_format = {
         "0, holder TEXT NOT NULL DEFAULT '', locked INTEGER NOT NULL DEFAULT 0, boot INTEGER NOT "
         "NULL DEFAULT 0, until INTEGER NOT "
         "NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0, first INTEGER NOT NULL DEFAULT 0, times "
-        "INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;" DEAD_LETTERS
+        "INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;" DEAD_LETTERS STARTS
         "CREATE TABLE contracts (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, key INTEGER NOT "
         "NULL, uuid TEXT NOT NULL, channel TEXT NOT NULL, title TEXT, sender TEXT, time INTEGER, "
         "taken INTEGER NOT NULL, pending INTEGER NOT NULL, broadcast INTEGER NOT NULL, targets "
@@ -247,21 +260,21 @@ static void write_targets(struct af_buf *out, const struct af_bus_post *post)
 }
 
 static int64_t insert_contract(struct af_local_store *store, int64_t task,
-                               const struct af_bus_post *post, bool broadcast)
+                               const struct af_bus_post *post, int64_t pending)
 {
     struct af_buf targets = AF_BUF_EMPTY;
     write_targets(&targets, post);
     struct af_db_statement *insert = af_db_use(
         store->db,
         "INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, "
-        "broadcast, targets, content, flow_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, "
+        "broadcast, targets, content, flow_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
         "?)");
     af_db_integer(insert, task);
     af_db_integer(insert, key_of(post->uuid));
     af_db_text(af_db_text(insert, post->uuid), post->channel);
     af_db_text(af_db_text(insert, post->title), post->sender);
     af_db_integer(af_db_integer(insert, post->time_s), store->wall_s);
-    af_db_integer(insert, broadcast);
+    af_db_integer(af_db_integer(insert, pending), is_broadcast(post));
     af_db_text(insert, af_buf_text(&targets));
     af_db_bytes(insert, post->content, post->content_len);
     af_db_run(af_db_integer(insert, post->flow_version));
@@ -298,7 +311,7 @@ static bool publish_to_all(struct af_local_store *store, struct af_local_op *op,
         if (queues[i] < 0)
             return false;
     }
-    int64_t contract = insert_contract(store, task, post, true);
+    int64_t contract = insert_contract(store, task, post, (int64_t)count);
     af_local_note_told(store, task, post);
     for (size_t i = 0; i < count; i++)
         put_into(store, queues[i], contract);
@@ -325,7 +338,7 @@ static bool publish_one(struct af_local_store *store, struct af_local_op *op,
     const int64_t *queues = find_queues(store, op, &task, post);
     if (queues == NULL)
         return false;
-    int64_t contract = insert_contract(store, task.id, post, false), pending = 0;
+    int64_t contract = insert_contract(store, task.id, post, 0), pending = 0;
     af_local_note_told(store, task.id, post);
     for (size_t i = 0; i < post->target_count; i++)
         pending += put_into(store, queues[i], contract); /* a target named twice counts once */
@@ -381,8 +394,11 @@ void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const 
     while (af_db_row(list)) {
         int64_t contract = af_db_column_integer(list, 0);
         const char *channel = af_db_column_text(list, 1);
-        if (channel != NULL)
-            put_into(store, make_queue(store, task, node, channel), contract);
+        if (channel != NULL && put_into(store, make_queue(store, task, node, channel), contract)) {
+            struct af_db_statement *note =
+                af_db_use(store->db, "UPDATE contracts SET pending = pending + 1 WHERE id = ?");
+            af_db_run(af_db_integer(note, contract));
+        }
     }
 }
 
@@ -395,13 +411,14 @@ static bool leave_queue(struct af_local_store *store, int64_t queue, int64_t con
     return af_db_run(af_db_integer(af_db_integer(remove, queue), contract)) > 0;
 }
 
-/* One node less wants the contract: the last one takes its content away. */
+/* One node less wants the contract: the last one takes its content away, unless others may join to
+ * whom it goes, too. */
 static void let_go(struct af_local_store *store, int64_t contract)
 {
     struct af_db_statement *empty = af_db_use(
         store->db, "UPDATE contracts SET pending = pending - 1, content = CASE WHEN pending <= 1 "
-                   "THEN NULL ELSE content END, targets = CASE WHEN pending <= 1 THEN NULL ELSE "
-                   "targets END WHERE id = ? AND broadcast = 0");
+                   "AND broadcast = 0 THEN NULL ELSE content END, targets = CASE WHEN pending <= 1 "
+                   "AND broadcast = 0 THEN NULL ELSE targets END WHERE id = ?");
     af_db_run(af_db_integer(empty, contract));
 }
 
@@ -481,7 +498,19 @@ struct lease {
     int64_t handed, until_ns, lease_ns;
     int64_t mark; /* of its holder, behind a '#' in the row */
     bool runs, mine;
+    bool another; /* start of who asks holds it */
 };
+
+/* Whether two holders are one party, in two processes perhaps: what a start makes anew stands
+ * behind
+ * '@'. */
+static bool is_same_party(const char *left, const char *right)
+{
+    const char *l = strrchr(left, '@'), *r = strrchr(right, '@');
+    size_t len = l == NULL ? strlen(left) : (size_t)(l - left);
+    return len > 0 && len == (r == NULL ? strlen(right) : (size_t)(r - right)) &&
+           memcmp(left, right, len) == 0;
+}
 
 /* Takes the mark off a holder's name. */
 static int64_t take_mark(char *holder)
@@ -496,7 +525,7 @@ static int64_t take_mark(char *holder)
 
 static struct lease read_lease(struct af_local_store *store, int64_t queue, const char *holder)
 {
-    struct lease lease = {0, 0, 0, 0, false, false};
+    struct lease lease = {0};
     struct af_db_statement *read = af_db_use(
         store->db, "SELECT handed, holder, boot, until, lease, locked FROM queues WHERE id = ?");
     if (af_db_row(af_db_integer(read, queue))) {
@@ -507,7 +536,8 @@ static struct lease read_lease(struct af_local_store *store, int64_t queue, cons
         int64_t mark = take_mark(by);
         lease.handed = af_db_column_integer(read, 0);
         lease.mine = text != NULL && strcmp(by, holder) == 0;
-        lease.mark = lease.mine ? mark : 0;
+        lease.another = text != NULL && !lease.mine && is_same_party(by, holder);
+        lease.mark = lease.mine || lease.another ? mark : 0;
         lease.until_ns = af_db_column_integer(read, 3);
         lease.lease_ns = af_db_column_integer(read, 4);
         lease.runs = lease.handed > 0 && af_db_column_integer(read, 2) == store->boot &&
@@ -539,6 +569,44 @@ static void write_lease(struct af_local_store *store, int64_t queue, const char 
     af_db_integer(af_db_integer(write, store->boot), lease->until_ns);
     af_db_integer(af_db_integer(write, lease->lease_ns), queue);
     af_db_run(write);
+}
+
+/* All that is not acknowledged comes again at once: to whoever waits for it, too. */
+static void release(struct af_local_store *store, int64_t queue, const char *holder,
+                    const struct lease *lease)
+{
+    const struct lease none = {.mark = lease->mark};
+    write_lease(store, queue, holder, &none);
+    touch(store, queue);
+}
+
+/* Whether the holder may go on: what it keeps may be an older copy than what it had, for it has
+ * told of more; or another process has begun with what it keeps. The last to begin takes all over.
+ */
+static bool is_recent(struct af_local_store *store, struct af_local_op *op)
+{
+    const struct af_bus_take *take = &op->take;
+    struct lease lease = read_lease(store, op->queue, take->holder);
+    if (lease.another && !take->begins) {
+        af_local_refuse(op, AF_BUS_INVALID,
+                        "another process goes on with what node '%s' keeps of task '%s', perhaps "
+                        "from a copy of it: stop one of the two; `afrun ctl retry` has this one "
+                        "go on",
+                        take->node, take->task);
+        return false;
+    }
+    if (!take->begins || take->mark >= lease.mark) {
+        if (lease.another)
+            release(store, op->queue, take->holder, &lease);
+        return true;
+    }
+    af_local_refuse(
+        op, AF_BUS_INVALID,
+        "what node '%s' keeps of task '%s' is older than what it had: it goes on from step "
+        "%lld, and was at %lld; put the newer store back, or have it go on all the same by "
+        "`afrun ctl again` and `retry`",
+        take->node, take->task, (long long)take->mark, (long long)lease.mark);
+    return false;
 }
 
 /* Reads targets back: none, where they are no list of names. */
@@ -707,6 +775,8 @@ static void hand_out(struct af_local_store *store, struct af_local_op *op)
     op->take.again = false; /* once: a parked take goes on from there */
     if (op->parked_ns == 0)
         op->parked_ns = store->machine_ns;
+    if (lease.another && !is_recent(store, op)) /* it has begun while this one waited */
+        return;
     if (blocked || read_items(store, op, lease.handed) == 0) {
         park(store, op, &lease);
         op->result.held = blocked && !op->parked;
@@ -739,22 +809,6 @@ static bool find_queue_of(struct af_local_store *store, struct af_local_op *op)
     return true;
 }
 
-/* What the holder keeps may be an older copy than what it had: it has told of more. */
-static bool is_recent(struct af_local_store *store, struct af_local_op *op)
-{
-    const struct af_bus_take *take = &op->take;
-    struct lease lease = read_lease(store, op->queue, take->holder);
-    if (!take->begins || take->mark >= lease.mark)
-        return true;
-    af_local_refuse(
-        op, AF_BUS_INVALID,
-        "what node '%s' keeps of task '%s' is older than what it had: it goes on from step "
-        "%lld, and was at %lld; put the newer store back, or have it go on all the same by "
-        "`afrun ctl again` and `retry`",
-        take->node, take->task, (long long)take->mark, (long long)lease.mark);
-    return false;
-}
-
 /* Remembers how far the holder is, where that was told with acknowledgements. */
 static void note_mark(struct af_local_store *store, const struct af_local_op *op)
 {
@@ -769,8 +823,9 @@ static void note_mark(struct af_local_store *store, const struct af_local_op *op
 static bool find_and_ack(struct af_local_store *store, struct af_local_op *op)
 {
     struct af_bus_take *take = &op->take;
-    if (!find_queue_of(store, op) || !is_recent(store, op))
+    if (!find_queue_of(store, op) || af_local_is_older(store, op) || !is_recent(store, op))
         return false;
+    take->begins = false; /* it has: one that waits does so once */
     int64_t completed = 0;
     for (size_t i = 0; i < take->ack_count; i++)
         completed += acknowledge(store, op->queue, take->acks[i],
@@ -801,21 +856,13 @@ void af_local_take(struct af_local_store *store, struct af_local_op *op)
     hand_out(store, op);
 }
 
-/* All that is not acknowledged comes again at once: to whoever waits for it, too. */
-static void release(struct af_local_store *store, int64_t queue, const char *holder, int64_t mark)
-{
-    const struct lease none = {.mark = mark};
-    write_lease(store, queue, mark > 0 ? holder : "", &none);
-    touch(store, queue);
-}
-
 void af_local_ack(struct af_local_store *store, struct af_local_op *op)
 {
     if (!find_and_ack(store, op))
         return;
     struct lease lease = read_lease(store, op->queue, op->take.holder);
     if (lease.mine && op->take.release)
-        release(store, op->queue, op->take.holder, lease.mark);
+        release(store, op->queue, lease.mark > 0 ? op->take.holder : "", &lease);
     else if (lease.mine && lease.runs && lease.until_ns < store->machine_ns + lease.lease_ns) {
         lease.until_ns = store->machine_ns + lease.lease_ns;
         write_lease(store, op->queue, op->take.holder, &lease);
@@ -872,11 +919,27 @@ void af_local_revive(struct af_local_store *store, struct af_local_op *op)
 
 /* ---- Forgetting. ---- */
 
+enum { LOOKED_AT = 2000 };
+
+/* Broadcasts that all nodes have stay for those that join later: the last of each task. */
+static void forget_broadcasts(struct af_local_store *store, int64_t first)
+{
+    struct af_db_statement *forget = af_db_use(
+        store->db,
+        "WITH found AS MATERIALIZED (SELECT DISTINCT task FROM contracts WHERE id >= ?1 AND id < "
+        "?1 + ?2 AND broadcast = 1 AND pending <= 0), kept AS MATERIALIZED (SELECT task, (SELECT "
+        "id FROM contracts c WHERE c.task = found.task AND c.broadcast = 1 ORDER BY id DESC LIMIT "
+        "1 OFFSET ?3) AS oldest FROM found) UPDATE contracts SET broadcast = 0, content = NULL, "
+        "targets = NULL WHERE id >= ?1 AND id < ?1 + ?2 AND broadcast = 1 AND pending <= 0 AND id "
+        "< (SELECT oldest FROM kept WHERE kept.task = contracts.task)");
+    af_db_integer(af_db_integer(forget, first), LOOKED_AT);
+    af_db_run(af_db_integer(forget, AF_BUS_BROADCASTS_MAX - 1));
+}
+
 /* Looks at the next few rows in the order of their ids, and begins anew after the last: rows that
  * must stay, however many, cost no more than this look. */
 void af_local_forget(struct af_local_store *store)
 {
-    enum { LOOKED_AT = 2000 };
     int64_t first = 0, newest = 0;
     struct af_db_statement *bounds = af_db_use(
         store->db, "SELECT (SELECT min(id) FROM contracts WHERE id > ?), max(id) FROM contracts");
@@ -886,10 +949,11 @@ void af_local_forget(struct af_local_store *store)
         newest = newest < 0 ? 0 : newest;
     }
     af_db_reset(bounds);
+    forget_broadcasts(store, first);
     struct af_db_statement *forget = af_db_use(
         store->db,
-        "DELETE FROM contracts WHERE id >= ?1 AND id < ?1 + ?2 AND id < ?3 AND content IS NULL "
-        "AND (id < ?4 OR taken < ?5)");
+        "DELETE FROM contracts WHERE id >= ?1 AND id < ?1 + ?2 AND id < ?3 AND (content IS NULL OR "
+        "(broadcast = 1 AND pending <= 0)) AND (taken < ?5 OR (id < ?4 AND broadcast = 0))");
     af_db_integer(af_db_integer(forget, first), LOOKED_AT);
     af_db_integer(forget, newest);
     af_db_integer(forget, newest - AF_BUS_UUIDS_MAX);

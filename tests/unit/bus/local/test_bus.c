@@ -38,6 +38,7 @@ struct answer {
     char *text;       /* of items: their contents, one after the other; of files: the URL */
     char uuids[2000]; /* of items or posts, with blanks between */
     char first_sender[64];
+    char age[AF_BUS_AGE_BYTES];
 };
 
 static struct af_bus *open_bus(struct world *world, bool open_tasks)
@@ -89,6 +90,7 @@ static void note(void *arg, const struct af_bus_result *result)
     answer->code = result->code;
     answer->count = result->count;
     answer->held = result->held;
+    snprintf(answer->age, sizeof answer->age, "%s", result->age == NULL ? "" : result->age);
     snprintf(answer->why, sizeof answer->why, "%s", result->why == NULL ? "" : result->why);
     for (size_t i = 0; i < result->count && result->items != NULL; i++) {
         af_buf_append(&text, result->items[i].content, result->items[i].content_len);
@@ -427,6 +429,78 @@ static void test_one_holder_at_a_time_has_leases(void **state)
     expect_taken(world, &second, "{\"1\":0}{\"2\":0}");
     int64_t waited_ns = af_loop_now_ns(world->loop) - before_ns;
     assert_true(waited_ns > 50 * AF_MS_NS && waited_ns < 8 * AF_S_NS);
+}
+
+static void expect_take_refused(struct world *world, const struct af_bus_take *take,
+                                enum af_bus_code code, const char *why)
+{
+    struct answer answer = {0};
+    af_bus_take(world->bus, take, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, code);
+    if (strstr(answer.why, why) == NULL)
+        fail_msg("expected '%s' in: %s", why, answer.why);
+    forget(&answer);
+}
+
+static void test_of_two_starts_of_one_party_the_last_has_all(void **state)
+{
+    struct world *world = *state;
+    struct answer waiting = {0};
+    struct af_bus_take first = take_of("b", 60000, 0, 10), second = first;
+    const char *another = "another process goes on with what node 'b' keeps of task 't'";
+    first.holder = "party@1";
+    second.holder = "party@2";
+    first.begins = second.begins = true;
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &first, "{\"1\":0}");
+    first.wait_ns = 30 * AF_S_NS;
+    af_bus_take(world->bus, &first, note, &waiting); /* waits, and has begun */
+    expect_taken(world, &second, "{\"1\":0}");
+    wait_for(world, &waiting);
+    assert_int_equal(waiting.code, AF_BUS_INVALID);
+    forget(&waiting);
+    first.begins = second.begins = false;
+    expect_take_refused(world, &first, AF_BUS_INVALID, another);
+    expect_taken(world, &second, ""); /* holds it, and goes on */
+    first.begins = true;              /* an operator has told it so */
+    first.wait_ns = 0;
+    expect_taken(world, &first, "{\"1\":0}");
+    expect_take_refused(world, &second, AF_BUS_INVALID, another);
+}
+
+static void test_an_age_that_the_store_has_not_had_is_told(void **state)
+{
+    struct world *world = *state;
+    struct answer answer = push_on(world, world->bus, "a", "b", "u1", "{\"1\":0}");
+    struct af_bus_take take = take_of("b", 60000, 0, 10);
+    char age[AF_BUS_AGE_BYTES], name[AF_BUS_AGE_BYTES];
+    snprintf(age, sizeof age, "%s", answer.age);
+    snprintf(name, sizeof name, "%s", strchr(age, '.'));
+    forget(&answer);
+    take.age = age;
+    expect_taken(world, &take, "{\"1\":0}");
+    af_bus_close(world->bus); /* another start of the same store */
+    world->bus = open_bus(world, true);
+    expect_taken(world, &take, "");
+    snprintf(age, sizeof age, "1000%s", name);
+    expect_take_refused(world, &take, AF_BUS_OLDER, "commit 1000 was told");
+    snprintf(age, sizeof age, "2.0123456789abcdef");
+    expect_take_refused(world, &take, AF_BUS_OLDER, "'store.db' is older than it was, or another");
+    struct af_bus_take acks = take;
+    const char *uuid = "u1";
+    acks.acks = &uuid;
+    acks.ack_count = 1;
+    af_bus_ack(world->bus, &acks, note, &answer);
+    wait_for(world, &answer);
+    assert_int_equal(answer.code, AF_BUS_OLDER);
+    forget(&answer);
+    const char *none[] = {"", "x", ".", "-5.x", "5", "99999999999999999999"};
+    take.again = true;
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        take.age = none[i];
+        expect_taken(world, &take, "{\"1\":0}"); /* it was not acknowledged */
+    }
 }
 
 static void test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back(void **state)
@@ -994,19 +1068,24 @@ static void test_other_rows_that_are_not_as_they_should_be_do_no_harm(void **sta
     expect_status(world, "\"notes\"");
 }
 
-/* Pushes 1,000 contracts from a to b at once. */
-static enum af_bus_code push_many(struct world *world)
+/* Pushes 1,000 contracts from a at once. */
+static enum af_bus_code push_many_to(struct world *world, const char *target)
 {
-    const char *b = "b";
     struct af_bus_post posts[1000];
     struct answer answer = {0};
     for (int i = 0; i < 1000; i++)
-        posts[i] = (struct af_bus_post){"t", "federated", "x", "a", NULL, &b, 1, "{}", 2, 0, 0};
+        posts[i] =
+            (struct af_bus_post){"t", "federated", "x", "a", NULL, &target, 1, "{}", 2, 0, 0};
     af_bus_publish(world->bus, posts, 1000, note, &answer);
     wait_for(world, &answer);
     enum af_bus_code code = answer.code;
     forget(&answer);
     return code;
+}
+
+static enum af_bus_code push_many(struct world *world)
+{
+    return push_many_to(world, "b");
 }
 
 static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
@@ -1058,6 +1137,82 @@ static void test_what_is_settled_and_old_is_forgotten_as_fast_as_more_comes(void
     assert_int_equal(count_rows(world, "SELECT count(*) FROM contracts WHERE taken = 0"), 0);
 }
 
+/* Takes all that waits for a node; returns how many. */
+static size_t take_all(struct world *world, const char *node)
+{
+    struct af_bus_take all = take_of(node, 0, 0, 1000);
+    struct answer answer = {0};
+    size_t count = 0, some;
+    do {
+        af_bus_take(world->bus, &all, note, &answer);
+        wait_for(world, &answer);
+        some = answer.count;
+        count += some;
+        forget(&answer);
+    } while (some > 0);
+    return count;
+}
+
+static void test_broadcasts_that_all_have_go_but_for_the_last(void **state)
+{
+    enum { ROUNDS = 13 };
+    static const char held[] =
+        "SELECT count(*) FROM contracts WHERE broadcast = 1 AND content IS NOT NULL";
+    struct world *world = *state;
+    assert_int_equal(take_all(world, "a") + take_all(world, "b"), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_int_equal(push_many_to(world, "*"), AF_BUS_OK);
+        take_all(world, "a");
+        if (i < ROUNDS - 1)
+            assert_int_equal(take_all(world, "b"), 1000);
+    }
+    for (int i = 0; i < ROUNDS; i++) /* all are looked at */
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    assert_int_equal(count_rows(world, held), AF_BUS_BROADCASTS_MAX);
+    assert_int_equal(take_all(world, "b"), 1000 + ROUNDS * 1000);
+    assert_int_equal(take_all(world, "late"), AF_BUS_BROADCASTS_MAX);
+    change_store(world, "UPDATE contracts SET taken = 0");
+    push(world, "a", "*", "last", "{}");
+    for (int i = 0; i < 2 * ROUNDS; i++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    assert_int_equal(count_rows(world, held), 1); /* they were old */
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM contracts WHERE taken = 0"), 0);
+}
+
+static void test_a_broadcast_that_a_node_has_not_stays(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(take_all(world, "a") + take_all(world, "b") + take_all(world, "c"), 0);
+    push(world, "a", "*", "u1", "{\"1\":0}");
+    struct af_bus_take b = take_of("b", 0, 0, 10), c = take_of("c", 60000, 0, 10);
+    expect_taken(world, &b, "{\"1\":0}");
+    expect_taken(world, &c, "{\"1\":0}");
+    const char *uuid = "u1", *reason = "it cannot be read";
+    struct af_bus_take reject = c;
+    struct answer answer = {0};
+    reject.acks = &uuid;
+    reject.reasons = &reason;
+    reject.ack_count = 1;
+    af_bus_ack(world->bus, &reject, note, &answer);
+    wait_for(world, &answer);
+    forget(&answer);
+    expect_taken(world,
+                 &(struct af_bus_take){.task = "t", .channel = "federated", .node = "a", .max = 9},
+                 "{\"1\":0}");
+    change_store(world, "UPDATE contracts SET taken = 0");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    af_bus_revive(world->bus, &c, note, &answer); /* as a dead letter it was wanted still */
+    wait_for(world, &answer);
+    assert_int_equal(answer.count, 1);
+    forget(&answer);
+    c.lease_ns = 0;
+    expect_taken(world, &c, "{\"1\":0}");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(push_many(world), AF_BUS_OK);
+    assert_int_equal(count_rows(world, "SELECT count(*) FROM contracts WHERE taken = 0"), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1076,6 +1231,8 @@ int main(void)
         CASE(test_acknowledged_contracts_are_gone),
         CASE(test_a_holder_that_lost_an_answer_asks_for_it_again),
         CASE(test_one_holder_at_a_time_has_leases),
+        CASE(test_of_two_starts_of_one_party_the_last_has_all),
+        CASE(test_an_age_that_the_store_has_not_had_is_told),
         CASE(test_a_holder_whose_wait_breaks_off_has_a_moment_to_come_back),
         CASE(test_who_waits_for_another_holder_is_told),
         CASE(test_leases_of_a_party_end_with_its_process),
@@ -1102,6 +1259,8 @@ int main(void)
         CASE(test_other_rows_that_are_not_as_they_should_be_do_no_harm),
         CASE(test_a_full_queue_is_an_error_to_who_pushes),
         CASE(test_what_is_settled_and_old_is_forgotten_as_fast_as_more_comes),
+        CASE(test_broadcasts_that_all_have_go_but_for_the_last),
+        CASE(test_a_broadcast_that_a_node_has_not_stays),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
