@@ -464,8 +464,8 @@ static const struct {
      "POST /admin/backup 把传输文件的副本写到哪里"},
     {"how long a contract that all have acknowledged is known, so that it is not taken twice, and "
      "a broadcast kept for nodes that join later (default 168h)",
-     "所有节点都已确认的消息在多长时间内仍被记住，以免再次接收；广播也为以后加入的节点保留这么久（"
-     "默认 168h）"},
+     "所有接收方都已确认的合约消息保留多久，以免再次处理；广播也为以后加入的节点保留这么久（缺省 "
+     "168h）"},
     {"how long a file that no task names stays (default 24h)",
      "没有任务引用的文件保留多久（缺省 24h）"},
     {"warn when less is free on the disk of the bus (default 256)",
