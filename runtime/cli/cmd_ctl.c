@@ -34,7 +34,7 @@ static const struct af_opt opts[] = {
      "do not wait for them: run them again, from their event, in the new version", "reload",
      AF_OPT_FLAG(OF, restart_waiting)},
     {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", AF_OPT_FLAG(OF, follow),
-     .excludes = "json"},
+     .excludes = "json output"},
     {"output", 'o', "FILE", "where to write the trace (default: standard output)", "trace",
      AF_OPT_TEXT(OF, output), .excludes = "json"},
     {"json", 0, NULL, "print the node's answer as one JSON object", "Output",
@@ -62,7 +62,7 @@ static const struct af_opts_command row = {
     "  backup FILE                     copy what the node keeps, while it runs\n"
     "  support FILE                    write its status, versions and sizes, without contents\n"
     "  log TASK [-f]                   what its party logged\n"
-    "  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
+    "  trace TASK [-o FILE | -f]       its journal as a trace, for afrun chart",
     opts};
 
 /* ---- A page for each command: the rows of the table above that it takes. ---- */
@@ -102,7 +102,8 @@ static const struct page {
     {"ctl support", "FILE [options]",
      "write status, versions and sizes into a new file, without contents", "", NULL},
     {"ctl log", "TASK [options]", "what its party logged", "follow", NULL},
-    {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output", NULL},
+    {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output follow",
+     NULL},
 };
 
 const struct af_opts_command *af_ctl_rows(void)

@@ -314,16 +314,65 @@ static int print_lines(const struct af_buf *answer, struct af_trace_file *file,
                                "the node's answer cannot be read");
 }
 
+struct trace_place {
+    int64_t seq, t_ns;
+    bool is_over;
+};
+
+/* A piece of a trace, and where the next one begins. */
+static int ask_trace(const struct af_ctl *ctl, const char *task, struct trace_place *place,
+                     struct af_buf *answer, struct af_failure *why)
+{
+    struct af_buf question = AF_BUF_EMPTY;
+    struct af_request fields;
+    af_buf_append_string(&question, "{\"cmd\":\"trace\"");
+    add_text(&question, "task", task);
+    af_buf_printf(&question, ",\"from\":%lld,\"at\":%lld,\"follow\":%s}\n", (long long)place->seq,
+                  (long long)place->t_ns, ctl->follow ? "true" : "false");
+    int result = ask(ctl, &question, answer, why);
+    af_buf_release(&question);
+    if (result == 0)
+        result = check_answer(answer, why);
+    if (result != 0)
+        return result;
+    place->is_over = !af_request_read(&fields, answer->data, answer->len) ||
+                     !af_request_integer(&fields, "next", &place->seq) ||
+                     !af_request_integer(&fields, "at", &place->t_ns) ||
+                     af_request_bool(&fields, "over");
+    af_request_release(&fields);
+    return 0;
+}
+
+static int write_trace(const struct af_ctl *ctl, const char *task, struct trace_place *place,
+                       struct af_buf *first, struct af_trace_file *file, struct af_failure *why)
+{
+    int result = print_lines(first, file, why);
+    while (result == 0 && !place->is_over) {
+        int64_t before = place->seq;
+        af_buf_clear(first);
+        result = ask_trace(ctl, task, place, first, why);
+        if (result == 0)
+            result = print_lines(first, file, why);
+        if (result == 0 && !place->is_over && place->seq == before) {
+            af_trace_file_flush(file);
+            usleep(FOLLOW_EVERY_US);
+        }
+    }
+    return result;
+}
+
 static int trace(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
     struct af_buf answer = AF_BUF_EMPTY;
-    int result = ask_about(ctl, "trace", task, 0, &answer, why);
+    struct trace_place place = {.seq = -1};
+    int result = ctl->json ? ask_about(ctl, "trace", task, 0, &answer, why)
+                           : ask_trace(ctl, task, &place, &answer, why);
     if (result == 0 && ctl->json) {
         print_answer("ctl-trace", &answer);
     } else if (result == 0) {
         struct af_trace_file *file =
             af_trace_file_create(ctl->output == NULL ? "-" : ctl->output, why);
-        result = file == NULL ? -1 : print_lines(&answer, file, why);
+        result = file == NULL ? -1 : write_trace(ctl, task, &place, &answer, file, why);
         if (file != NULL && af_trace_file_finish(file, result == 0, result == 0 ? why : NULL) != 0)
             result = -1;
     }

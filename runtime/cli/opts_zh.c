@@ -343,8 +343,8 @@ static const struct {
      "  backup FILE                     在节点运行时复制它保存的内容"},
     {"  log TASK [-f]                   what its party logged",
      "  log TASK [-f]                   参与方的日志"},
-    {"  trace TASK [-o FILE]            its journal as a trace, for afrun chart",
-     "  trace TASK [-o FILE]            把它的记录写成轨迹，供 afrun chart 使用"},
+    {"  trace TASK [-o FILE | -f]       its journal as a trace, for afrun chart",
+     "  trace TASK [-o FILE | -f]       把它的记录写成轨迹，供 afrun chart 使用"},
     {"Makes the folder NAME with NAME.lua, NAME_test.lua, README.md and .luarc.json, which tells "
      "an editor where the library is. The flow runs, checks and passes its tests as it is. A "
      "folder that is there is left alone (exit status 2).",

@@ -480,7 +480,7 @@ static int replay_party(struct af_store *store, const struct af_store_party *row
     struct player player = {.loop = af_loop_sim_new(), .kept = *row};
     int result = -1;
     if (af_party_about_read(row->about, &player.arena, &player.about, why) == 0 &&
-        af_store_journal(store, row->id, copy_entry, &player, why) == 0 &&
+        af_store_journal(store, row->id, 0, INT64_MAX, copy_entry, &player, why) == 0 &&
         load(&player, store, flow, why) == 0) {
         player.result.task = row->task;
         player.result.node = row->node;

@@ -13,7 +13,9 @@
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
  *     {"cmd":"rollback", …}                     what reload.c did per party
  *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}
- *     {"cmd":"trace", "task"}                   {"ok", "lines":[…]}
+ *     {"cmd":"trace", "task", "from", "at",     {"ok", "lines":[…], "next", "at", "over"}: a piece;
+ *      "follow"}                                 from -1: the first. Without "at": {"ok", "lines"},
+ * all
  *
  * What goes wrong is {"ok":false, "exit":status, "what", "why"}. */
 #include "node/impl.h"
@@ -475,19 +477,29 @@ static void add_line(void *arg, const char *line, size_t len)
     af_buf_append(out, line, len);
 }
 
+enum { TRACE_PIECE = 200 }; /* steps */
+
 static void trace(struct af_node_connection *connection, const struct af_request *request)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_node_party *party = party_of(connection, request);
     struct af_buf out = AF_BUF_EMPTY;
+    struct af_journal_place place = {.seq = -1, .stays = af_request_bool(request, "follow")};
+    bool is_piece = af_request_integer(request, "at", &place.t_ns);
     if (party == NULL)
         return;
+    if (is_piece)
+        af_request_integer(request, "from", &place.seq);
     af_buf_append_string(&out, "{\"ok\":true,\"lines\":[");
-    if (af_journal_trace(connection->node->store, &party->kept, &party->about, add_line, &out,
-                         &why) != 0) {
+    if (af_journal_trace(connection->node->store, &party->kept, &party->about, &place,
+                         is_piece ? TRACE_PIECE : INT64_MAX, add_line, &out, &why) != 0) {
         af_node_answer_failure(connection, &why);
     } else {
-        af_buf_append_string(&out, "]}");
+        af_buf_append_char(&out, ']');
+        if (is_piece)
+            af_buf_printf(&out, ",\"next\":%lld,\"at\":%lld,\"over\":%s", (long long)place.seq,
+                          (long long)place.t_ns, place.is_over ? "true" : "false");
+        af_buf_append_char(&out, '}');
         af_node_answer(connection, af_buf_text(&out), out.len);
     }
     af_buf_release(&out);

@@ -150,12 +150,10 @@ static bool is_busy(const struct af_node *node, const struct refusal *refusal)
            af_party_run_since_ns(party->run) == refusal->busy_ns;
 }
 
-/* Whether what was refused stands there still, and so does what refused it. */
-static bool stands(const struct af_node *node, const struct refusal *refusal)
+/* Whether what was refused stands there still. */
+static bool is_there(const struct af_node *node, const struct refusal *refusal)
 {
     char stamp[AF_NODE_STAMP_BYTES];
-    if (refusal->busy != NULL && !is_busy(node, refusal))
-        return false;
     if (refusal->code.count == 0) {
         af_node_flow_stamp(node, refusal->file, stamp);
         return strcmp(stamp, refusal->stamp) == 0;
@@ -164,6 +162,20 @@ static bool stands(const struct af_node *node, const struct refusal *refusal)
     bool still = standing != NULL && af_bundle_is_current(&refusal->code, standing, true);
     free(standing);
     return still;
+}
+
+/* The same, and so does what refused it. */
+static bool stands(const struct af_node *node, const struct refusal *refusal)
+{
+    return (refusal->busy == NULL || is_busy(node, refusal)) && is_there(node, refusal);
+}
+
+/* Where nobody watches, what was asked for and refused by a handler that waited is tried again. */
+static bool may_take(const struct af_node *node, const char *file)
+{
+    const struct refusal *refusal = *find(node, file);
+    return node->watch->asked || !node->options->no_watch ||
+           (refusal != NULL && refusal->busy != NULL && is_there(node, refusal));
 }
 
 static bool is_changed(const struct af_node *node, const struct af_node_party *party)
@@ -193,7 +205,6 @@ static void look(void *arg)
     node->watch->first_ns = 0;
     if (node->reload != NULL)
         return; /* its end looks again */
-    bool may_take = node->watch->asked || !node->options->no_watch;
     for (struct refusal *at = node->watch->refusals, *next; at != NULL; at = next) {
         waits = waits || at->busy != NULL;
         next = at->next; /* the file is again what is run: nothing is wrong any more */
@@ -205,8 +216,8 @@ static void look(void *arg)
             }
         }
     }
-    for (const struct af_node_party *at = node->parties; may_take && at != NULL; at = at->next) {
-        if (at->flow == looked || !is_changed(node, at)) {
+    for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {
+        if (at->flow == looked || !may_take(node, at->about.file) || !is_changed(node, at)) {
             looked = at->flow; /* a thousand parties of one flow: one look */
             continue;
         }
@@ -217,7 +228,7 @@ static void look(void *arg)
         return; /* its end looks again */
     }
     node->watch->asked = false;
-    if (waits && may_take)
+    if (waits)
         look_after(node, AF_NODE_AGAIN_NS);
 }
 

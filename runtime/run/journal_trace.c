@@ -13,8 +13,8 @@ struct writer {
     const struct af_store_party *party;
     const struct af_party_about *about;
     int64_t began_ns;
-    const char *last_kind; /* of how it ended, or NULL */
-    int64_t last_ns;
+    struct af_journal_place *place;
+    int64_t count;
 };
 
 static void add_list(struct af_trace *trace, const char *name, const struct af_buf *items)
@@ -151,9 +151,11 @@ static void write_entry(void *arg, const struct af_store_entry *entry)
 {
     struct writer *writer = arg;
     int64_t t_ns = entry->time_ns - writer->began_ns;
-    if (t_ns < writer->last_ns) /* the clock was set back between two lives */
-        t_ns = writer->last_ns;
-    writer->last_ns = t_ns;
+    if (t_ns < writer->place->t_ns) /* the clock was set back between two lives */
+        t_ns = writer->place->t_ns;
+    writer->place->t_ns = t_ns;
+    writer->place->seq = entry->seq;
+    writer->count++;
     write_input(writer, entry, t_ns);
     if (entry->sends != NULL)
         write_sends(writer, entry->sends, t_ns);
@@ -164,27 +166,34 @@ static void write_end(struct writer *writer)
 {
     const struct af_store_party *party = writer->party;
     if (party->result != NULL) {
-        af_trace_begin(writer->trace, writer->last_ns, "done");
+        af_trace_begin(writer->trace, writer->place->t_ns, "done");
         af_trace_string(writer->trace, "party", party->node);
         af_trace_json(writer->trace, "result", party->result, strlen(party->result));
         af_trace_end(writer->trace);
     }
-    af_trace_begin(writer->trace, writer->last_ns, "end");
+    af_trace_begin(writer->trace, writer->place->t_ns, "end");
     af_trace_string(writer->trace, "outcome", party->reason != NULL ? "failed" : "ok");
     af_trace_end(writer->trace);
 }
 
 int af_journal_trace(struct af_store *store, const struct af_store_party *party,
-                     const struct af_party_about *about, af_trace_line_fn *fn, void *arg,
-                     struct af_failure *why)
+                     const struct af_party_about *about, struct af_journal_place *place,
+                     int64_t max, af_trace_line_fn *fn, void *arg, struct af_failure *why)
 {
     struct writer writer = {.trace = af_trace_new(fn, arg, false),
                             .party = party,
                             .about = about,
-                            .began_ns = party->made_ns};
-    write_header(&writer);
-    int result = af_store_journal(store, party->id, write_entry, &writer, why);
-    write_end(&writer);
+                            .began_ns = party->made_ns,
+                            .place = place};
+    bool has_ended = party->result != NULL || party->reason != NULL;
+    if (place->seq < 0) {
+        write_header(&writer);
+        place->seq = 0;
+    }
+    int result = af_store_journal(store, party->id, place->seq, max, write_entry, &writer, why);
+    place->is_over = writer.count < max && (has_ended || !place->stays);
+    if (place->is_over)
+        write_end(&writer);
     af_trace_free(writer.trace);
     return result;
 }

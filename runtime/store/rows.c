@@ -533,19 +533,21 @@ static struct af_store_entry read_entry(struct af_store *store, int64_t party,
     return entry;
 }
 
-/* Calls each for the entries behind `after`; the file is locked, and a transaction is open. */
-static void read_entries(struct af_store *store, int64_t party, int64_t after,
+/* Calls each for the first entries behind `after`; the file is locked, and a transaction is open.
+ */
+static void read_entries(struct af_store *store, int64_t party, int64_t after, int64_t max,
                          af_store_entry_fn *each, void *arg)
 {
     struct af_db_statement *row = af_db_use(store->db, entry_columns);
     af_db_integer(row, party);
     af_db_integer(row, after);
-    while (af_db_row(row)) {
+    while (max-- > 0 && af_db_row(row)) {
         struct af_store_entry entry = read_entry(store, party, row);
         if (!store->is_locked)
             each(arg, &entry);
         af_arena_release(&store->opened);
     }
+    af_db_reset(row);
 }
 
 static void read_deferred(struct af_store *store, int64_t party,
@@ -595,7 +597,7 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
         read_deferred(store, party->id, loader);
         read_seen(store, party->id, loader);
         if (party->sent < party->seq)
-            read_entries(store, party->id, party->sent, loader->unsent, loader->arg);
+            read_entries(store, party->id, party->sent, INT64_MAX, loader->unsent, loader->arg);
         if (store->is_locked)
             result = af_store_sealed(store, why);
         else if (loader->kept != NULL)
@@ -608,8 +610,8 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
     return result;
 }
 
-int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *each, void *arg,
-                     struct af_failure *why)
+int af_store_journal(struct af_store *store, int64_t party, int64_t after, int64_t max,
+                     af_store_entry_fn *each, void *arg, struct af_failure *why)
 {
     af_store_flush(store); /* what cannot be written now is not told either */
     pthread_mutex_lock(&store->db_lock);
@@ -617,7 +619,7 @@ int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *e
     int result = 0;
     store->is_locked = false;
     if (ok) {
-        read_entries(store, party, 0, each, arg);
+        read_entries(store, party, after, max, each, arg);
         if (store->is_locked)
             result = af_store_sealed(store, why);
         ok = af_db_commit(store->db);

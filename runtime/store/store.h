@@ -168,9 +168,10 @@ struct af_store_loader {
 int af_store_load(struct af_store *store, const struct af_store_party *party,
                   const struct af_store_loader *loader, struct af_failure *why);
 
-/* All of a party's journal, oldest first; what was put before is in it, unless the disk fails. */
-int af_store_journal(struct af_store *store, int64_t party, af_store_entry_fn *each, void *arg,
-                     struct af_failure *why);
+/* A party's journal, oldest first: at most max entries behind the one that is numbered `after` (0:
+ * from the first on). What was put before is in it, unless the disk fails. */
+int af_store_journal(struct af_store *store, int64_t party, int64_t after, int64_t max,
+                     af_store_entry_fn *each, void *arg, struct af_failure *why);
 
 /* ---- Records. ---- */
 

@@ -90,6 +90,11 @@ void af_trace_file_line(void *arg, const char *line, size_t len)
     putc('\n', file->out);
 }
 
+void af_trace_file_flush(struct af_trace_file *file)
+{
+    fflush(file->out); /* as above */
+}
+
 int af_trace_file_finish(struct af_trace_file *file, bool keep, struct af_failure *why)
 {
     int result = 0;

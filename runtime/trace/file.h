@@ -18,6 +18,9 @@ struct af_trace_file;
 struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *why);
 void af_trace_file_line(void *file, const char *line, size_t len); /* an af_trace_line_fn */
 
+/* Writes out what was given so far, for who reads it now. */
+void af_trace_file_flush(struct af_trace_file *file);
+
 /* Closes it; keep: it takes its name. Returns -1 with *why filled if any write has failed. */
 int af_trace_file_finish(struct af_trace_file *file, bool keep, struct af_failure *why);
 

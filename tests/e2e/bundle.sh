@@ -299,18 +299,20 @@ LUA
     "$AFRUN" bundle src/slow.lua -o flows/slow.afb >/dev/null
 }
 printf '#!/bin/bash\nuntil [ -e %q/go ]; do sleep 0.05; done\n' "$TMP" >wait.sh && chmod +x wait.sh
-rm -rf i.state flows && mkdir flows
-PATH=$TMP:$PATH node --allow-run wait.sh
-slow 1
-expect_output "launched" ctl launch slow --task s --role waiter --peers waiter=i
-status_has '"status":"slow"' "a handler waits"
-slow 2
-expect_error "give it more time" 1 ctl reload slow --wait 0.1s
-status_has '"not_taken":[{"file":"slow.lua"' "the reload is refused"
-touch go
-status_has '"version":2' "and made once the handler has ended"
-status_has '"not_taken":[]' "and shown no more"
-stop_all
+for watching in "" --no-watch; do
+    rm -rf i.state flows go bus.db* && mkdir flows
+    PATH=$TMP:$PATH node --allow-run wait.sh $watching
+    slow 1
+    expect_output "launched" ctl launch slow --task s --role waiter --peers waiter=i
+    status_has '"status":"slow"' "a handler waits ($watching)"
+    slow 2
+    expect_error "give it more time" 1 ctl reload slow --wait 0.1s
+    status_has '"not_taken":[{"file":"slow.lua"' "the reload is refused ($watching)"
+    touch go
+    status_has '"version":2' "and made once the handler has ended ($watching)"
+    status_has '"not_taken":[]' "and shown no more ($watching)"
+    stop_all
+done
 
 # ---- One party as a process. ----
 for what in single folder; do

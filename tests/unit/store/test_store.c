@@ -224,7 +224,8 @@ static void read_parties(struct world *world, struct found *found)
 static void read_journal(struct world *world, int64_t party, struct found *found)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    assert_int_equal(af_store_journal(world->store, party, found_entry, found, &why), 0);
+    assert_int_equal(af_store_journal(world->store, party, 0, INT64_MAX, found_entry, found, &why),
+                     0);
 }
 
 /* What a party needs to go on; trims first. */
