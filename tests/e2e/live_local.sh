@@ -167,7 +167,7 @@ kill_party p1 INT
 expect_in p1.err "p1 failed: interrupted" "it says that it was interrupted"
 python3 - bus.db <<'PY' >dump
 import sqlite3, sys
-for row in sqlite3.connect(sys.argv[1]).execute("SELECT content FROM contracts WHERE content IS NOT NULL"):
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT content FROM contents"):
     print(row[0].decode())
 PY
 expect_in dump '{"type":"party_failed","peer_id":"p1","reason":"interrupted"}' "the others are told"

@@ -99,8 +99,9 @@ import sqlite3, sys
 store = sqlite3.connect("serve.db", timeout=30)
 task, queue = store.execute("SELECT task, queues.id FROM queues JOIN tasks ON task = tasks.id"
                             " WHERE name = 'afrun:launches' AND node = 'p'").fetchone()
-row = store.execute("INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, broadcast, targets, content)"
-                    " VALUES (?, 1, 'forged', 'launch', 'launch', 'i', 1, 1, 1, 0, '[\"p\"]', CAST(? AS BLOB))", (task, sys.argv[1])).lastrowid
+row = store.execute("INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, broadcast)"
+                    " VALUES (?, 1, 'forged', 'launch', 'launch', 'i', 1, 1, 1, 0)", (task,)).lastrowid
+store.execute("INSERT INTO contents VALUES (?, '[\"p\"]', CAST(? AS BLOB))", (row, sys.argv[1]))
 store.execute("INSERT INTO deliveries VALUES (?, ?)", (queue, row))
 store.execute("UPDATE queues SET length = length + 1 WHERE id = ?", (queue,))
 store.commit()

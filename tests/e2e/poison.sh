@@ -123,12 +123,12 @@ says "and nothing else" "none" "$(ask b pop "$plain" | readable)"
 change() { python3 -c '
 import sqlite3, sys
 with sqlite3.connect("serve.db", timeout=20) as db: db.execute(sys.argv[1])' "$1"; }
-first='WHERE id = (SELECT max(id) - 1 FROM contracts)'
+first='WHERE id = (SELECT max(id) - 1 FROM contracts)' its='WHERE contract = (SELECT max(id) - 1 FROM contracts)'
 leased='{"task_id":"r","channel":"federated","max":10,"lease_seconds":60,"holder":"h","again":true}'
 count=0
-for what in "UPDATE contracts SET targets = NULL $first" "UPDATE contracts SET content = NULL $first" \
-    "UPDATE contracts SET targets = 'x' $first" "UPDATE contracts SET title = NULL $first" \
-    "UPDATE contracts SET content = CAST('{\"a\":' AS BLOB) $first" "DELETE FROM contracts $first" \
+for what in "UPDATE contents SET targets = NULL $its" "UPDATE contents SET content = NULL $its" \
+    "UPDATE contents SET targets = 'x' $its" "UPDATE contracts SET title = NULL $first" \
+    "UPDATE contents SET content = CAST('{\"a\":' AS BLOB) $its" "DELETE FROM contracts $first" \
     "UPDATE contracts SET task = 99 $first"; do
     name=${what%% WHERE*}
     count=$((count + 1))

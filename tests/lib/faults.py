@@ -249,7 +249,7 @@ def look_into_hub(path):
     rows = lambda sql: db.execute(sql).fetchall()
     must(rows("PRAGMA integrity_check") == [("ok",)], "the hub's store is damaged")
     must(rows("SELECT d.contract FROM deliveries d LEFT JOIN contracts c ON c.id = d.contract JOIN queues q ON q.id = d.queue "
-              "JOIN tasks t ON t.id = q.task WHERE t.ended IS NULL AND c.content IS NULL") == [],
+              "LEFT JOIN contents x ON x.contract = c.id JOIN tasks t ON t.id = q.task WHERE t.ended IS NULL AND x.content IS NULL") == [],
          "a delivery is of no contract")
     must(rows("SELECT 1 FROM deliveries d JOIN queues q ON q.id = d.queue JOIN contracts c ON c.id = d.contract "
               "WHERE c.task <> q.task AND c.task <> 0") == [], "a contract is in a queue of another task")
@@ -257,7 +257,7 @@ def look_into_hub(path):
          == [], "a queue's length is not what waits in it")
     must(rows("SELECT 1 FROM deliveries d LEFT JOIN queues q ON q.id = d.queue WHERE q.id IS NULL") == [],
          "a delivery is in no queue")
-    must(rows("SELECT id FROM contracts c WHERE broadcast = 0 AND content IS NOT NULL AND max(pending, 1) <> "
+    must(rows("SELECT id FROM contracts c JOIN contents x ON x.contract = c.id WHERE broadcast = 0 AND max(pending, 1) <> "
               "(SELECT count(*) FROM deliveries d WHERE d.contract = c.id)") == [], "a contract waits for nobody")
     db.close()
 

@@ -1,7 +1,8 @@
 /* store.c: contracts and queues in SQLite.
  *
- *   contracts    one row a contract, whoever it is for. When all have it, its content goes and the
- *                row stays, so that its uuid is remembered; `pending` counts who has not.
+ *   contracts    one row a contract, whoever it is for; `pending` counts who has not got it.
+ *   contents     what it says, and to whom. When all have it this goes and the other row, which is
+ *                small, stays, so that its uuid is remembered.
  *   deliveries   one row for each queue that a contract waits in.
  *   queues       one row for each (task, channel, node), with its leases: `handed` is the last
  *                contract that was handed out and perhaps not acknowledged. Leases of a queue are
@@ -42,6 +43,14 @@
     "OR EXISTS (SELECT 1 FROM dead x WHERE x.queue = q.id AND x.contract = contracts.id))) WHERE " \
     "broadcast = 1;"
 
+#define CONTENTS                                                                                   \
+    "CREATE TABLE contents (contract INTEGER PRIMARY KEY, targets TEXT, content BLOB) STRICT;"
+
+#define DIVIDE_CONTRACTS                                                                           \
+    CONTENTS                                                                                       \
+    "INSERT INTO contents SELECT id, targets, content FROM contracts WHERE content IS NOT NULL;"   \
+    "ALTER TABLE contracts DROP COLUMN targets; ALTER TABLE contracts DROP COLUMN content;"
+
 const struct af_db_format af_local_format = {
     .name = "message store",
     .application_id = 0x61666c62, /* aflb */
@@ -51,7 +60,7 @@ const struct af_db_format af_local_format = {
             "ALTER TABLE contracts ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 0;",
             "ALTER TABLE queues ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
             "ALTER TABLE queues ADD COLUMN times INTEGER NOT NULL DEFAULT 0;" DEAD_LETTERS,
-            STARTS COUNT_BROADCASTS},
+            STARTS COUNT_BROADCASTS DIVIDE_CONTRACTS},
     .schema =
         "CREATE TABLE tasks (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, open INTEGER NOT "
         "NULL, made INTEGER NOT NULL, ended INTEGER) STRICT;"
@@ -66,8 +75,8 @@ const struct af_db_format af_local_format = {
         "INTEGER NOT NULL DEFAULT 0, UNIQUE (task, node, channel)) STRICT;" DEAD_LETTERS STARTS
         "CREATE TABLE contracts (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, key INTEGER NOT "
         "NULL, uuid TEXT NOT NULL, channel TEXT NOT NULL, title TEXT, sender TEXT, time INTEGER, "
-        "taken INTEGER NOT NULL, pending INTEGER NOT NULL, broadcast INTEGER NOT NULL, targets "
-        "TEXT, content BLOB, flow_version INTEGER NOT NULL DEFAULT 0) STRICT;"
+        "taken INTEGER NOT NULL, pending INTEGER NOT NULL, broadcast INTEGER NOT NULL, "
+        "flow_version INTEGER NOT NULL DEFAULT 0) STRICT;" CONTENTS
         "CREATE INDEX contracts_by_key ON contracts (key);"
         "CREATE INDEX broadcasts ON contracts (task, id) WHERE broadcast = 1;"
         "CREATE TABLE deliveries (queue INTEGER NOT NULL, contract INTEGER NOT NULL, PRIMARY KEY "
@@ -263,23 +272,24 @@ static int64_t insert_contract(struct af_local_store *store, int64_t task,
                                const struct af_bus_post *post, int64_t pending)
 {
     struct af_buf targets = AF_BUF_EMPTY;
-    write_targets(&targets, post);
     struct af_db_statement *insert = af_db_use(
-        store->db,
-        "INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, pending, "
-        "broadcast, targets, content, flow_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?)");
+        store->db, "INSERT INTO contracts (task, key, uuid, channel, title, sender, time, taken, "
+                   "pending, broadcast, flow_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     af_db_integer(insert, task);
     af_db_integer(insert, key_of(post->uuid));
     af_db_text(af_db_text(insert, post->uuid), post->channel);
     af_db_text(af_db_text(insert, post->title), post->sender);
     af_db_integer(af_db_integer(insert, post->time_s), store->wall_s);
     af_db_integer(af_db_integer(insert, pending), is_broadcast(post));
-    af_db_text(insert, af_buf_text(&targets));
-    af_db_bytes(insert, post->content, post->content_len);
     af_db_run(af_db_integer(insert, post->flow_version));
+    int64_t contract = af_db_last_id(store->db);
+    write_targets(&targets, post);
+    struct af_db_statement *keep =
+        af_db_use(store->db, "INSERT INTO contents (contract, targets, content) VALUES (?, ?, ?)");
+    af_db_text(af_db_integer(keep, contract), af_buf_text(&targets));
+    af_db_run(af_db_bytes(keep, post->content, post->content_len));
     af_buf_release(&targets);
-    return af_db_last_id(store->db);
+    return contract;
 }
 
 /* The task's nodes, collected first: a statement must not run while it is used again. */
@@ -415,10 +425,12 @@ static bool leave_queue(struct af_local_store *store, int64_t queue, int64_t con
  * whom it goes, too. */
 static void let_go(struct af_local_store *store, int64_t contract)
 {
-    struct af_db_statement *empty = af_db_use(
-        store->db, "UPDATE contracts SET pending = pending - 1, content = CASE WHEN pending <= 1 "
-                   "AND broadcast = 0 THEN NULL ELSE content END, targets = CASE WHEN pending <= 1 "
-                   "AND broadcast = 0 THEN NULL ELSE targets END WHERE id = ?");
+    struct af_db_statement *count = af_db_use(
+        store->db, "UPDATE contracts SET pending = pending - 1 WHERE id = ? AND (pending > 1 OR "
+                   "broadcast = 1)");
+    if (af_db_run(af_db_integer(count, contract)) > 0)
+        return;
+    struct af_db_statement *empty = af_db_use(store->db, "DELETE FROM contents WHERE contract = ?");
     af_db_run(af_db_integer(empty, contract));
 }
 
@@ -680,9 +692,10 @@ static struct af_db_statement *list_items(struct af_local_store *store, int64_t 
                                           int64_t after)
 {
     struct af_db_statement *read = af_db_use(
-        store->db, "SELECT d.contract, c.uuid, c.title, c.sender, c.time, c.targets, c.content, "
+        store->db, "SELECT d.contract, c.uuid, c.title, c.sender, c.time, x.targets, x.content, "
                    "c.flow_version, c.task IS q.task AND c.channel IS q.channel FROM deliveries d "
                    "JOIN queues q ON q.id = d.queue LEFT JOIN contracts c ON c.id = d.contract "
+                   "LEFT JOIN contents x ON x.contract = d.contract "
                    "WHERE d.queue = ? AND d.contract > ? ORDER BY d.contract");
     return af_db_integer(af_db_integer(read, queue), after);
 }
@@ -919,21 +932,28 @@ void af_local_revive(struct af_local_store *store, struct af_local_op *op)
 
 /* ---- Forgetting. ---- */
 
-enum { LOOKED_AT = 2000 };
+enum { LOOKED_AT = 5000 }; /* of 1,000 that come: who must go is a fourth of all behind */
 
-/* Broadcasts that all nodes have stay for those that join later: the last of each task. */
+/* Broadcasts that all nodes have stay for those that join later, but neither for ever nor all: the
+ * last of each task. */
 static void forget_broadcasts(struct af_local_store *store, int64_t first)
 {
-    struct af_db_statement *forget = af_db_use(
+    struct af_db_statement *leave = af_db_use(
         store->db,
         "WITH found AS MATERIALIZED (SELECT DISTINCT task FROM contracts WHERE id >= ?1 AND id < "
         "?1 + ?2 AND broadcast = 1 AND pending <= 0), kept AS MATERIALIZED (SELECT task, (SELECT "
         "id FROM contracts c WHERE c.task = found.task AND c.broadcast = 1 ORDER BY id DESC LIMIT "
-        "1 OFFSET ?3) AS oldest FROM found) UPDATE contracts SET broadcast = 0, content = NULL, "
-        "targets = NULL WHERE id >= ?1 AND id < ?1 + ?2 AND broadcast = 1 AND pending <= 0 AND id "
-        "< (SELECT oldest FROM kept WHERE kept.task = contracts.task)");
-    af_db_integer(af_db_integer(forget, first), LOOKED_AT);
-    af_db_run(af_db_integer(forget, AF_BUS_BROADCASTS_MAX - 1));
+        "1 OFFSET ?3) AS oldest FROM found) UPDATE contracts SET broadcast = 0, pending = -1 WHERE "
+        "id >= ?1 AND id < ?1 + ?2 AND broadcast = 1 AND pending <= 0 AND (taken < ?4 OR id < "
+        "(SELECT oldest FROM kept WHERE kept.task = contracts.task))");
+    af_db_integer(af_db_integer(leave, first), LOOKED_AT);
+    af_db_integer(leave, AF_BUS_BROADCASTS_MAX - 1);
+    if (af_db_run(af_db_integer(leave, store->wall_s - store->keep_contracts_s)) == 0)
+        return;
+    struct af_db_statement *empty = af_db_use(
+        store->db, "DELETE FROM contents WHERE contract >= ?1 AND contract < ?1 + ?2 AND (SELECT "
+                   "pending = -1 FROM contracts WHERE id = contract)");
+    af_db_run(af_db_integer(af_db_integer(empty, first), LOOKED_AT));
 }
 
 /* Looks at the next few rows in the order of their ids, and begins anew after the last: rows that
@@ -952,8 +972,8 @@ void af_local_forget(struct af_local_store *store)
     forget_broadcasts(store, first);
     struct af_db_statement *forget = af_db_use(
         store->db,
-        "DELETE FROM contracts WHERE id >= ?1 AND id < ?1 + ?2 AND id < ?3 AND (content IS NULL OR "
-        "(broadcast = 1 AND pending <= 0)) AND (taken < ?5 OR (id < ?4 AND broadcast = 0))");
+        "DELETE FROM contracts WHERE id >= ?1 AND id < ?1 + ?2 AND id < ?3 AND (id < ?4 OR taken < "
+        "?5) AND NOT EXISTS (SELECT 1 FROM contents WHERE contract = id)");
     af_db_integer(af_db_integer(forget, first), LOOKED_AT);
     af_db_integer(forget, newest);
     af_db_integer(forget, newest - AF_BUS_UUIDS_MAX);

@@ -237,8 +237,8 @@ static void forget_contracts(struct af_local_store *store, int64_t task)
     run_for(store, task, "UPDATE queues SET length = 0, handed = 0 WHERE task = ?");
     /* the newest row stays, so that its id is not given again */
     run_for(store, task,
-            "UPDATE contracts SET content = NULL, targets = NULL, broadcast = 0, task = 0, key = 0 "
-            "WHERE task = ?");
+            "DELETE FROM contents WHERE contract IN (SELECT id FROM contracts WHERE task = ?)");
+    run_for(store, task, "UPDATE contracts SET broadcast = 0, task = 0, key = 0 WHERE task = ?");
     run_for(store, 0,
             "DELETE FROM contracts WHERE task = ? AND id < (SELECT max(id) FROM contracts)");
 }

@@ -1004,27 +1004,28 @@ static void expect_set_aside(struct world *world, const char *sql)
 static void test_a_contract_that_is_not_as_it_should_be_is_set_aside(void **state)
 {
 #define FIRST " WHERE id = (SELECT min(contract) FROM deliveries)"
+#define OF_FIRST " WHERE contract = (SELECT min(contract) FROM deliveries)"
     static const char *const changes[] = {
-        "UPDATE contracts SET targets = NULL" FIRST,
-        "UPDATE contracts SET targets = '[1]'" FIRST,
-        "UPDATE contracts SET targets = '[]'" FIRST,
-        "UPDATE contracts SET targets = '[\"a'" FIRST,
-        "UPDATE contracts SET targets = '[\"a\\u0000b\"]'" FIRST,
+        "UPDATE contents SET targets = NULL" OF_FIRST,
+        "UPDATE contents SET targets = '[1]'" OF_FIRST,
+        "UPDATE contents SET targets = '[]'" OF_FIRST,
+        "UPDATE contents SET targets = '[\"a'" OF_FIRST,
+        "UPDATE contents SET targets = '[\"a\\u0000b\"]'" OF_FIRST,
         "UPDATE contracts SET title = NULL" FIRST,
         "UPDATE contracts SET title = 'a' || char(0)" FIRST,
         "UPDATE contracts SET title = CAST(x'ff' AS TEXT)" FIRST,
         "UPDATE contracts SET uuid = ''" FIRST,
         "UPDATE contracts SET uuid = hex(zeroblob(200))" FIRST,
         "UPDATE contracts SET sender = CAST(x'c328' AS TEXT)" FIRST,
-        "UPDATE contracts SET content = NULL" FIRST,
-        "UPDATE contracts SET content = x''" FIRST,
-        "UPDATE contracts SET content = CAST('{\"bad\":' AS BLOB)" FIRST,
-        "UPDATE contracts SET content = CAST('[1]' AS BLOB)" FIRST,
-        "UPDATE contracts SET content = CAST('{} {}' AS BLOB)" FIRST,
-        "UPDATE contracts SET content = CAST('{\"s\":\"' || hex(zeroblob(6300000)) || '\"}' AS "
-        "BLOB)" FIRST,
-        "UPDATE contracts SET content = CAST('{\"s\":' || replace(hex(zeroblob(60)), '0', '[') || "
-        "replace(hex(zeroblob(60)), '0', ']') || '}' AS BLOB)" FIRST,
+        "UPDATE contents SET content = NULL" OF_FIRST,
+        "UPDATE contents SET content = x''" OF_FIRST,
+        "UPDATE contents SET content = CAST('{\"bad\":' AS BLOB)" OF_FIRST,
+        "UPDATE contents SET content = CAST('[1]' AS BLOB)" OF_FIRST,
+        "UPDATE contents SET content = CAST('{} {}' AS BLOB)" OF_FIRST,
+        "UPDATE contents SET content = CAST('{\"s\":\"' || hex(zeroblob(6300000)) || '\"}' AS "
+        "BLOB)" OF_FIRST,
+        "UPDATE contents SET content = CAST('{\"s\":' || replace(hex(zeroblob(60)), '0', '[') || "
+        "replace(hex(zeroblob(60)), '0', ']') || '}' AS BLOB)" OF_FIRST,
         "UPDATE contracts SET task = 7" FIRST, /* another's */
         "UPDATE contracts SET channel = 'automl'" FIRST,
         "DELETE FROM contracts" FIRST,
@@ -1157,7 +1158,7 @@ static void test_broadcasts_that_all_have_go_but_for_the_last(void **state)
 {
     enum { ROUNDS = 13 };
     static const char held[] =
-        "SELECT count(*) FROM contracts WHERE broadcast = 1 AND content IS NOT NULL";
+        "SELECT count(*) FROM contracts JOIN contents ON contract = id WHERE broadcast = 1";
     struct world *world = *state;
     assert_int_equal(take_all(world, "a") + take_all(world, "b"), 0);
     for (int i = 0; i < ROUNDS; i++) {
