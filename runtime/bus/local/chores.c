@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { PIECE_ROWS = 200, PIECE_FILES = 50 };
+enum { PIECE_ROWS = 100, PIECE_FILES = 50 };
 
 static int64_t run_for(struct af_local_store *store, const char *sql, int64_t id)
 {
@@ -39,7 +39,8 @@ static int64_t first_of(struct af_local_store *store, const char *sql, int64_t *
 /* The newest contract's row stays, so that its id is not given again. */
 #define AND_NOT_NEWEST " AND id < (SELECT max(id) FROM contracts)"
 #define EMPTY "UPDATE contracts SET broadcast = 0, task = 0, key = 0 WHERE id IN "
-#define EMPTY_CONTENTS "DELETE FROM contents WHERE contract IN "
+#define DELETE_CONTENTS "DELETE FROM contents WHERE contract IN "
+#define DELETE "DELETE FROM contracts WHERE id IN "
 #define FIRST_OF(table)                                                                            \
     "(SELECT contract FROM " table " WHERE queue = ?1 ORDER BY contract LIMIT ?2)"
 #define FIRST_BROADCASTS                                                                           \
@@ -50,13 +51,13 @@ static int64_t first_of(struct af_local_store *store, const char *sql, int64_t *
 /* A piece of one queue; the queue, when nothing is left of it. */
 static void empty_queue(struct af_local_store *store, int64_t queue)
 {
-    run_for(store, EMPTY_CONTENTS FIRST_OF("deliveries"), queue);
-    run_for(store, EMPTY FIRST_OF("deliveries"), queue);
-    run_for(store, "DELETE FROM contracts WHERE id IN " FIRST_OF("deliveries") AND_NOT_NEWEST,
-            queue);
+    run_for(store, DELETE_CONTENTS FIRST_OF("deliveries"), queue);
+    run_for(store, DELETE FIRST_OF("deliveries") AND_NOT_NEWEST, queue);
+    run_for(store, EMPTY FIRST_OF("deliveries"), queue); /* what is left of them: the newest */
     int64_t gone = run_for(store, "DELETE FROM deliveries" TO_FIRST_OF("deliveries"), queue);
     if (gone == 0) {
-        run_for(store, EMPTY_CONTENTS FIRST_OF("dead"), queue);
+        run_for(store, DELETE_CONTENTS FIRST_OF("dead"), queue);
+        run_for(store, DELETE FIRST_OF("dead") AND_NOT_NEWEST, queue);
         run_for(store, EMPTY FIRST_OF("dead"), queue);
         gone = run_for(store, "DELETE FROM dead" TO_FIRST_OF("dead"), queue);
     }
@@ -82,8 +83,9 @@ static bool empty_ended(struct af_local_store *store)
                  "c.broadcast = 1 WHERE t.ended IS NOT NULL LIMIT 1",
                  &task) < 0)
         return false;
-    run_for(store, EMPTY_CONTENTS FIRST_BROADCASTS, task);
-    run_for(store, EMPTY FIRST_BROADCASTS, task);
+    run_for(store, DELETE_CONTENTS FIRST_BROADCASTS, task);
+    if (run_for(store, DELETE FIRST_BROADCASTS AND_NOT_NEWEST, task) == 0)
+        run_for(store, EMPTY FIRST_BROADCASTS, task); /* it is the newest */
     return true;
 }
 
