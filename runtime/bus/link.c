@@ -364,6 +364,11 @@ size_t af_link_in_hand(const struct af_link *link)
     return link->in_hand.count;
 }
 
+bool af_link_is_settled(const struct af_link *link)
+{
+    return link->acks.count == 0 && link->in_hand.count == 0;
+}
+
 /* ---- Taking. ---- */
 
 static void take_later(void *arg)

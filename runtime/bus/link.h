@@ -74,6 +74,9 @@ void af_link_ack(struct af_link *link, int64_t id);
 void af_link_reject(struct af_link *link, int64_t id, const char *reason);
 size_t af_link_in_hand(const struct af_link *link);
 
+/* Whether the bus knows all that was dealt with. */
+bool af_link_is_settled(const struct af_link *link);
+
 /* Takes no more, tells the bus what is acknowledged and gives the rest back; then, or when the bus
  * has not answered in time, over(arg) is called. */
 void af_link_leave(struct af_link *link, void (*over)(void *arg), void *arg);

@@ -60,6 +60,12 @@ struct af_party_run {
     int64_t *early_acks; /* of contracts that came too late for the end to come */
     size_t early_count, early_cap;
     bool end_put;
+    bool came_back; /* it had ended in an earlier life, and … */
+    bool drains;    /* … settles now what that held */
+    bool settled;   /* it has ended, and the bus knows all of it */
+    struct af_timer *drain_by;
+    void (*left)(void *arg);
+    void *left_arg;
     bool waits_for_bus;   /* what it sent is too much to go on */
     int64_t suspended_ns; /* since when its operator has it wait, or 0 */
 
@@ -106,6 +112,9 @@ void af_run_withdrawn(void *arg, struct af_party *party);
 bool af_run_keeps(void *arg, struct af_buf *why);
 void af_run_answered(void *arg, const char *name, const struct af_answer *answer);
 void af_run_confirmed(void *arg, struct af_link *link, size_t count);
+
+/* Keeps how much of it the bus has confirmed. */
+void af_run_keep_confirmed(struct af_party_run *run);
 
 /* Sends a post over the link to members of the task; it counts to entry seq of the journal. */
 void af_run_send(struct af_party_run *run, struct af_bus_post post, int64_t seq);

@@ -190,6 +190,7 @@ static int put_back(struct resume *resume, const struct af_store_party *kept,
         return -1;
     resume->deferred_count = 0; /* the party's now */
     run->end_put = kept->status > AF_PARTY_ACTIVE;
+    run->settled = run->end_put && kept->sent >= kept->seq;
     return 0;
 }
 

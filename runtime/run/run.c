@@ -148,11 +148,16 @@ static void sent_all(void *arg, struct af_link *link)
     run->spec.owner.sent_all(run->spec.owner.arg);
 }
 
+static void leave(struct af_party_run *run);
+
 static void heard(void *arg, struct af_link *link)
 {
     struct af_party_run *run = arg;
     (void)link;
-    af_party_heard(run->party);
+    if (run->drains)
+        leave(run);
+    else
+        af_party_heard(run->party);
 }
 
 /* ---- Calls of its script. ---- */
@@ -263,6 +268,7 @@ struct af_party_run *af_party_run_new(const struct af_party_run_spec *spec, stru
 
 void af_party_run_begin(struct af_party_run *run)
 {
+    run->came_back = af_party_status(run->party) > AF_PARTY_ACTIVE && !run->settled;
     if (af_party_status(run->party) > AF_PARTY_ACTIVE) {
         run->spec.owner.ended(run->spec.owner.arg); /* in an earlier life */
         return;
@@ -276,6 +282,7 @@ void af_party_run_free(struct af_party_run *run)
 {
     if (run == NULL)
         return;
+    af_timer_cancel(run->drain_by);
     af_calls_free(run->calls);
     run->calls = NULL;
     af_run_steps_free(run);
@@ -321,10 +328,46 @@ bool af_party_run_is_quiet(const struct af_party_run *run)
     return !af_party_waits(run->party) && run->first == NULL;
 }
 
+static void left(void *arg)
+{
+    struct af_party_run *run = arg;
+    if (af_party_status(run->party) > AF_PARTY_ACTIVE && run->spec.store != NULL &&
+        af_link_is_settled(run->link)) {
+        run->settled = true;
+        af_run_keep_confirmed(run);
+    }
+    run->left(run->left_arg);
+}
+
+static void leave(struct af_party_run *run)
+{
+    run->drains = false;
+    af_timer_cancel(run->drain_by);
+    run->drain_by = NULL;
+    af_link_leave(run->link, left, run);
+}
+
+static void drain_in_time(void *arg)
+{
+    struct af_party_run *run = arg;
+    run->drain_by = NULL;
+    leave(run);
+}
+
+/* What ended in an earlier life may have been killed before it acknowledged what it held: that
+ * comes again, is known, and settled. */
 void af_party_run_leave(struct af_party_run *run, void (*over)(void *arg), void *arg)
 {
     af_calls_cancel(run->calls);
-    af_link_leave(run->link, over, arg);
+    run->left = over;
+    run->left_arg = arg;
+    if (!run->came_back || run->spec.store == NULL) {
+        leave(run);
+        return;
+    }
+    run->drains = true;
+    run->drain_by = af_timer_start(run->spec.loop, AF_LINK_LEAVE_NS, drain_in_time, run);
+    af_link_listen(run->link);
 }
 
 struct af_party *af_party_run_party(const struct af_party_run *run)

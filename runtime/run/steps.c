@@ -237,15 +237,20 @@ static void announce(void *arg)
 
 static void fill_party(struct af_party_run *run, struct af_store_party *now);
 
-static void keep_confirmed(void *arg)
+void af_run_keep_confirmed(struct af_party_run *run)
 {
-    struct af_party_run *run = arg;
     struct af_store_record record = {.party = run->party_id};
-    run->confirm_soon = NULL;
     fill_party(run, &record.now);
     record.now.data = NULL;
     record.now.timers = NULL;
     af_store_put(run->spec.store, &record, NULL, NULL);
+}
+
+static void keep_confirmed(void *arg)
+{
+    struct af_party_run *run = arg;
+    run->confirm_soon = NULL;
+    af_run_keep_confirmed(run);
 }
 
 void af_run_confirmed(void *arg, struct af_link *link, size_t count)
@@ -301,6 +306,8 @@ static void fill_party(struct af_party_run *run, struct af_store_party *now)
     now->progress = run->progress;
     now->seq = run->seq;
     now->sent = run->on_way_count == 0 ? run->announced : run->on_way[0].seq - 1;
+    if (now->status > AF_PARTY_ACTIVE && !run->settled && now->sent >= run->seq)
+        now->sent = run->seq - 1; /* it comes back until the bus knows what it has dealt with */
     now->since_ns = run->since_ns;
     now->paused_ns = run->suspended_ns;
     now->seed = af_party_spec(party)->seed;
