@@ -644,14 +644,18 @@ int af_db_copy(struct af_db *db, const char *path, struct af_failure *why)
 bool af_db_shrink(struct af_db *db)
 {
     enum { SPARE_PAGES = 256 }; /* what comes next needs some */
+    enum { LOOKS = 1000000, LEAST = 4, MOST = 100 };
     struct af_db_statement *spare = af_db_use(db, "PRAGMA freelist_count");
     int64_t pages = af_db_row(spare) ? af_db_column_integer(spare, 0) : 0;
     af_db_reset(spare);
     if (pages <= SPARE_PAGES)
         return false;
     struct af_db_statement *give = af_db_use(db, "PRAGMA incremental_vacuum(100)");
-    while (af_db_row(give))
+    /* for each page SQLite looks through the list of all that are free */
+    int64_t some = LOOKS / pages < LEAST ? LEAST : LOOKS / pages > MOST ? MOST : LOOKS / pages;
+    while (some-- > 0 && af_db_row(give))
         ;
+    af_db_reset(give);
     int64_t left = af_db_row(spare) ? af_db_column_integer(spare, 0) : 0;
     af_db_reset(spare);
     return left > SPARE_PAGES && left < pages; /* of an older file they stay, to be used again */

@@ -228,8 +228,10 @@ static int64_t queue_with_room(struct af_local_store *store, struct af_local_op 
         return make_queue(store, task, node, channel);
     if (length_of(store, id, length) < AF_BUS_QUEUE_MAX)
         return id;
-    af_local_refuse(op, AF_BUS_FULL, "the queue of '%s' is full: %d contracts wait for it", node,
-                    AF_BUS_QUEUE_MAX);
+    af_local_refuse(op, AF_BUS_FULL,
+                    "the queue of '%s' is full: %d contracts wait for it; what is sent "
+                    "behind this waits, too, so that the order is kept",
+                    node, AF_BUS_QUEUE_MAX);
     op->result.retry_ns = AF_S_NS;
     return -1;
 }

@@ -1095,6 +1095,10 @@ static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
     for (int round = 0; round < AF_BUS_QUEUE_MAX / 1000; round++)
         assert_int_equal(push_many(world), AF_BUS_OK);
     assert_int_equal(push_many(world), AF_BUS_FULL);
+    struct answer full = push_on(world, world->bus, "a", "b", "u", "{}");
+    assert_non_null(strstr(full.why, "the queue of 'b' is full: 100000 contracts wait for it; what "
+                                     "is sent behind this waits, too"));
+    forget(&full);
     struct af_bus_take one = take_of("b", 0, 0, 1);
     expect_taken(world, &one, "{}");
     push(world, "a", "b", "after", "{}"); /* there is room again */
