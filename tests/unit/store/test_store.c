@@ -704,7 +704,8 @@ static void test_what_a_party_with_secrets_has_is_sealed_and_comes_back(void **s
     af_store_close(world->store);
     change(world, "UPDATE journal SET content = (SELECT content FROM journal WHERE seq = 2)");
     open_store(world); /* each is bound to its row */
-    assert_int_equal(af_store_journal(world->store, world->party, found_entry, &found, &why), -1);
+    assert_int_equal(
+        af_store_journal(world->store, world->party, 0, INT64_MAX, found_entry, &found, &why), -1);
     assert_non_null(strstr(why.why, "does not open what a party has kept"));
     release(&found);
     af_store_close(world->store);
