@@ -137,7 +137,7 @@ sed 's/party.data.secret = { give = give, from = from }/party.data.give = give/'
 expect_error "data.give: an event with secrets would be shown; keep it in party.data.secret" 1 "$AFRUN" bare.lua --mock
 sed 's/return "thanking"/return af.done(give)/' flows/vault.lua >result.lua
 expect_error "result: an event with secrets would be shown" 1 "$AFRUN" result.lua --mock
-sed 's/return af.done(event.digest)/return af.done { all = party.data }/' flows/vault.lua >all.lua
+sed 's/return af.done(event.digest)/return af.done { all = { secret = party.data.secret } }/' flows/vault.lua >all.lua
 expect_error "result.all.secret: the party's secrets would be shown; leave them out" 1 "$AFRUN" all.lua --mock
 sed 's/return af.done(event.digest)/return af.fail(party.data.secret)/' flows/vault.lua >fails.lua
 run "$AFRUN" fails.lua --mock --trace fails.jsonl
