@@ -209,7 +209,6 @@ static void stepped(void *arg, struct af_party *party)
     if (step->kind == AF_STEP_OTHER || step->kind == AF_STEP_HAND || player->result.differs_at != 0)
         return;
     const char *data = af_script_party_data(af_party_script(party), &len);
-    struct af_hash hash = af_veil_hash(af_veil_key(player->kept.seed), data, len);
     if (player->sends.len > 0)
         af_buf_append_char(&player->sends, ']');
     if (entry == NULL) {
@@ -224,7 +223,7 @@ static void stepped(void *arg, struct af_party *party)
     compare_sends(player, without_times(player, entry->sends),
                   player->sends.len == 0 ? NULL
                                          : without_times(player, af_buf_text(&player->sends)));
-    if (hash.a != entry->data.a || hash.b != entry->data.b)
+    if (!af_veil_is(af_veil_key(player->kept.seed), data, len, entry->data))
         differs(player, "its data", NULL, shown_data(player, data, len));
     af_buf_clear(&player->sends);
     if (player->result.differs_at != 0)

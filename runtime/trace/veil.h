@@ -47,7 +47,8 @@ void af_veil_sends(struct af_hash key, const char *sends, size_t len, struct af_
  * guessed. */
 struct af_hash af_veil_hash(struct af_hash key, const char *data, size_t len);
 
-/* Whether the data have that hash; zeroed: it is not known, and any will do. */
+/* Whether the data have that hash, or the one under the fixed key: what was kept before there were
+ * secrets has that. Zeroed: it is not known, and any will do. */
 bool af_veil_is(struct af_hash key, const char *data, size_t len, struct af_hash wanted);
 
 #endif

@@ -4,7 +4,8 @@
 make_stores.py AFRUN DIR     DIR/messages-VERSION.db.gz and DIR/parties-VERSION.db.gz, by that program;
                              DIR/parties-VERSION.key: what its party keeps, and its secrets, are sealed by it
 
-The first ones come from programs that were built from older commits.
+The first ones come from programs that were built from older commits. parties-4-secret is of one that knew no secrets, with a
+field of that name in its party's data.
 """
 import gzip
 import http.client
