@@ -1,7 +1,9 @@
 /* lua_json.c: see lua_json.h.
  *
  * Writing is one pass over each table in Lua's own order, which notes where each member's text
- * stands; if the keys did not come sorted, the pieces are put in order afterwards. */
+ * stands; if the keys did not come sorted, the pieces are put in order afterwards. Lua's order is
+ * another in each process, so what cannot be written is looked for again in the order of keys: of
+ * several faults the same one is told everywhere. */
 #include "lua_json.h"
 
 #include "base/bounds.h"
@@ -41,6 +43,7 @@ struct writer {
     size_t max_bytes;
     const char *name;
     bool keeps, rebuild;
+    bool in_order; /* looks for what cannot be written, in the order of keys */
     int depth;
 };
 
@@ -134,11 +137,14 @@ static bool write_bytes(struct writer *w, const char *bytes, size_t len, const s
 
 static bool write_value(struct writer *w, int index, const struct frame *frame);
 
+/* Integers, then strings. */
 static int compare_members(const void *left, const void *right)
 {
     const struct member *a = left, *b = right;
-    if (a->key == NULL || b->key == NULL)
+    if (a->key == NULL && b->key == NULL)
         return a->i < b->i ? -1 : a->i > b->i;
+    if (a->key == NULL || b->key == NULL)
+        return a->key == NULL ? -1 : 1;
     size_t len = a->key_len < b->key_len ? a->key_len : b->key_len;
     int order = memcmp(a->key, b->key, len);
     if (order != 0)
@@ -193,6 +199,58 @@ static bool note_member(struct writer *w, struct member *member)
     return true;
 }
 
+static bool refuse_key(const struct writer *w, const struct frame *parent, const char *kind)
+{
+    char why[120];
+    snprintf(why, sizeof why, "a key that is a %s cannot be kept; use strings or 1..n", kind);
+    return refuse(w, parent, why);
+}
+
+static const char *kind_of_key(lua_State *L)
+{
+    return lua_type(L, -2) == LUA_TNUMBER ? "fraction" : luaL_typename(L, -2);
+}
+
+/* Tries the members of the table at index one by one, in the order of their keys. Returns false
+ * with the first fault told, if there is one. */
+static bool try_members(struct writer *w, int index, struct frame *frame)
+{
+    lua_State *L = w->L;
+    size_t first = member_count, last;
+    const char *odd = NULL;
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        struct member member;
+        if (!note_member(w, &member)) {
+            const char *kind = kind_of_key(L);
+            odd = odd == NULL || strcmp(kind, odd) < 0 ? kind : odd;
+            continue;
+        }
+        af_mem_reserve(&members, &member_cap, member_count + 1, sizeof *members);
+        members[member_count++] = member;
+    }
+    if (odd != NULL)
+        return refuse_key(w, frame->parent, odd);
+    last = member_count;
+    qsort(members + first, last - first, sizeof *members, compare_members);
+    for (size_t i = first; i < last; i++) {
+        struct member member = members[i];
+        frame->key = member.key;
+        frame->key_len = member.key_len;
+        frame->i = member.i;
+        if (member.key == NULL) {
+            lua_rawgeti(L, index, member.i);
+        } else {
+            lua_pushlstring(L, member.key, member.key_len);
+            lua_rawget(L, index);
+        }
+        if (!write_value(w, lua_gettop(L), frame))
+            return false;
+        lua_pop(L, 1);
+    }
+    member_count = first;
+    return true;
+}
+
 /* Writes the members of the table at index. */
 static bool write_members(struct writer *w, int index, struct frame *frame, bool *is_list)
 {
@@ -200,17 +258,15 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
     size_t first = member_count;
     bool texts = false, integers = false, ordered = true;
     struct member previous = {NULL, 0, 0, 0, 0};
+    if (w->in_order && !try_members(w, index, frame))
+        return false;
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
         struct member member;
         if (member_count > first)
             af_buf_append_char(w->out, ',');
-        if (!note_member(w, &member)) {
-            char why[120];
-            snprintf(why, sizeof why, "a key that is a %s cannot be kept; use strings or 1..n",
-                     lua_type(L, -2) == LUA_TNUMBER ? "fraction" : luaL_typename(L, -2));
-            return refuse(w, frame->parent, why);
-        }
+        if (!note_member(w, &member))
+            return refuse_key(w, frame->parent, kind_of_key(L));
         frame->key = member.key;
         frame->key_len = member.key_len;
         frame->i = member.i;
@@ -373,13 +429,20 @@ bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_byt
 {
     int top = lua_gettop(L);
     size_t start = out->len;
-    struct writer w = {L, out, start + max_bytes, name, rebuild != NULL, false, 0};
-    af_pointer_set_clear(&seen);
-    member_count = 0;
-    bool ok = write_value(&w, lua_absindex(L, index), NULL);
-    if (ok && out->full)
-        ok = refuse(&w, NULL, "too large");
-    lua_settop(L, top);
+    struct writer w = {L, out, start + max_bytes, name, rebuild != NULL, false, false, 0};
+    bool ok = false;
+    index = lua_absindex(L, index);
+    for (int pass = 0; pass < 2 && !ok; pass++) {
+        out->len = start;
+        w.in_order = pass > 0;
+        w.depth = 0;
+        member_count = 0;
+        af_pointer_set_clear(&seen);
+        ok = write_value(&w, index, NULL);
+        if (ok && out->full)
+            ok = refuse(&w, NULL, "too large");
+        lua_settop(L, top);
+    }
     if (rebuild != NULL)
         *rebuild = w.rebuild;
     if (!ok) {

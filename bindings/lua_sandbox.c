@@ -56,8 +56,8 @@ static int compare_keys(const void *left, const void *right)
     return a->integer - b->integer;
 }
 
-/* Describes the key on the top of the stack. Raises for a kind that has no order. */
-static void describe_key(lua_State *L, struct sort_key *key)
+/* Describes the key on the top of the stack. Returns false for a kind that has no order. */
+static bool describe_key(lua_State *L, struct sort_key *key)
 {
     switch (lua_type(L, -1)) {
     case LUA_TNUMBER:
@@ -65,26 +65,21 @@ static void describe_key(lua_State *L, struct sort_key *key)
         key->integer = lua_isinteger(L, -1);
         key->i = key->integer ? lua_tointeger(L, -1) : 0;
         key->n = lua_tonumber(L, -1);
-        return;
+        return true;
     case LUA_TSTRING:
         key->rank = RANK_STRING;
         key->text = lua_tolstring(L, -1, &key->len);
-        return;
+        return true;
     case LUA_TBOOLEAN:
         key->rank = RANK_BOOLEAN;
         key->integer = true;
         key->i = lua_toboolean(L, -1);
-        return;
+        return true;
     default:
         key->rank = RANK_EVENT_TYPE;
         key->text = af_vm_event_type(L, -1);
-        if (key->text == NULL)
-            luaL_error(
-                L,
-                "pairs: a key is a %s, which has no order; use numbers, strings, booleans or "
-                "event types as keys",
-                luaL_typename(L, -1));
-        key->len = strlen(key->text);
+        key->len = key->text == NULL ? 0 : strlen(key->text);
+        return key->text != NULL;
     }
 }
 
@@ -125,12 +120,19 @@ lua_Integer af_sandbox_sorted_keys(lua_State *L, int index)
     struct sort_key *keys =
         lua_newuserdatauv(L, (size_t)(count == 0 ? 1 : count) * sizeof *keys, 0);
     memset(keys, 0, (size_t)count * sizeof *keys);
+    const char *odd = NULL; /* of several kinds the first by its name */
     for (lua_Integer i = 0; i < count; i++) {
         lua_rawgeti(L, found, i + 1);
-        describe_key(L, &keys[i]);
+        if (!describe_key(L, &keys[i]) && (odd == NULL || strcmp(luaL_typename(L, -1), odd) < 0))
+            odd = luaL_typename(L, -1);
         keys[i].position = i + 1;
         lua_pop(L, 1);
     }
+    if (odd != NULL)
+        luaL_error(L,
+                   "pairs: a key is a %s, which has no order; use numbers, strings, booleans or "
+                   "event types as keys",
+                   odd);
     qsort(keys, (size_t)count, sizeof *keys, compare_keys);
     lua_createtable(L, count < 1000000 ? (int)count : 0, 0);
     for (lua_Integer i = 0; i < count; i++) {

@@ -36,17 +36,20 @@ void af_secret_options(lua_State *L, int index, const char *const *names)
         return;
     luaL_checktype(L, index, LUA_TTABLE);
     index = lua_absindex(L, index);
+    const char *unknown = NULL; /* the first of them in order: Lua's own is another each time */
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         const char *key =
             lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
         size_t i = 0;
         while (names[i] != NULL && strcmp(names[i], key) != 0)
             i++;
-        if (names[i] != NULL)
-            continue;
-        af_strict_push_names(L, names);
-        af_strict_raise(L, "the options have no", key, lua_gettop(L));
+        if (names[i] == NULL && (unknown == NULL || strcmp(key, unknown) < 0))
+            unknown = key;
     }
+    if (unknown == NULL)
+        return;
+    af_strict_push_names(L, names);
+    af_strict_raise(L, "the options have no", unknown, lua_gettop(L));
 }
 
 int af_secret_push(lua_State *L, const unsigned char *bytes, size_t len)

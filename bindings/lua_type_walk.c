@@ -231,6 +231,43 @@ static bool build_list(lua_State *L, const struct af_type *type, int index,
     return true;
 }
 
+/* Appends an item to the map that is built at `out`; its key and value are on the top. */
+static bool build_item(lua_State *L, const struct af_type *type, int map, int out,
+                       struct af_type_error *error)
+{
+    if (lua_type(L, -2) != LUA_TSTRING)
+        return unfit(L, type, map, error);
+    size_t len;
+    const char *key = lua_tolstring(L, -2, &len);
+    if (!af_json_is_utf8(key, len))
+        return unfit(L, type, lua_gettop(L) - 1, error);
+    if (!af_type_build(L, type->item, lua_gettop(L), error))
+        return prepend_name(error, key, len);
+    lua_pushvalue(L, -3);
+    lua_insert(L, -2);
+    lua_rawset(L, out);
+    return true;
+}
+
+/* Of several items that do not fit the first in order is told: Lua's own is another each time. */
+static bool refuse_items(lua_State *L, const struct af_type *type, int index, int out,
+                         struct af_type_error *error)
+{
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
+        if (lua_type(L, -2) != LUA_TSTRING)
+            return unfit(L, type, index, error);
+    lua_Integer count = af_sandbox_sorted_keys(L, index);
+    int keys = lua_gettop(L);
+    for (lua_Integer i = 1; i <= count; i++, lua_settop(L, keys)) {
+        lua_rawgeti(L, keys, i);
+        lua_pushvalue(L, -1);
+        lua_rawget(L, index);
+        if (!build_item(L, type, index, out, error))
+            return false;
+    }
+    return false;
+}
+
 static bool build_map(lua_State *L, const struct af_type *type, int index,
                       struct af_type_error *error)
 {
@@ -240,17 +277,10 @@ static bool build_map(lua_State *L, const struct af_type *type, int index,
     int out = lua_gettop(L);
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         af_vm_spend(L, 1);
-        if (lua_type(L, -2) != LUA_TSTRING)
-            return unfit(L, type, index, error);
-        size_t len;
-        const char *key = lua_tolstring(L, -2, &len);
-        if (!af_json_is_utf8(key, len))
-            return unfit(L, type, lua_gettop(L) - 1, error);
-        if (!af_type_build(L, type->item, lua_gettop(L), error))
-            return prepend_name(error, key, len);
-        lua_pushvalue(L, -3);
-        lua_insert(L, -2);
-        lua_rawset(L, out);
+        if (!build_item(L, type, index, out, error)) {
+            lua_settop(L, out);
+            return refuse_items(L, type, index, out, error);
+        }
     }
     return true;
 }
