@@ -107,7 +107,8 @@ static int check_runs(const struct af_node_party *party, struct af_failure *why)
     return af_failure_set(why, AF_FAILURE_FLOW, party->task,
                           party->phase == AF_NODE_BROKEN
                               ? "cannot be touched before its flow can be loaded"
-                              : "does not run");
+                          : party->phase == AF_NODE_LOADING ? "is starting; ask again in a moment"
+                                                            : "does not run");
 }
 
 /* ---- An event. ---- */

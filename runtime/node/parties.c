@@ -443,10 +443,11 @@ int af_node_party_retry(struct af_node_party *party, struct af_failure *why)
 int af_node_party_stop(struct af_node_party *party, struct af_failure *why)
 {
     if (party->phase != AF_NODE_RUNNING)
-        return af_failure_set(why, AF_FAILURE_FLOW, party->task,
-                              party->phase == AF_NODE_BROKEN
-                                  ? "cannot be stopped before its flow can be loaded"
-                                  : "does not run");
+        return af_failure_set(
+            why, AF_FAILURE_FLOW, party->task,
+            party->phase == AF_NODE_BROKEN    ? "cannot be stopped before its flow can be loaded"
+            : party->phase == AF_NODE_LOADING ? "is starting; ask again in a moment"
+                                              : "does not run");
     af_party_fail(af_party_run_party(party->run), "stopped by its operator");
     return 0;
 }

@@ -159,7 +159,8 @@ python3 -c 'import sqlite3
 db = sqlite3.connect("n.state/node.db")
 db.executescript("ALTER TABLE party DROP COLUMN paused; DROP TABLE kept; PRAGMA user_version = 2")'
 node n
-check "it goes on from an older store" ctl n send d add '{"n":100}'
+expect_party "it goes on" n d 'p["status"] == "waiting"'
+check "from an older store" ctl n send d add '{"n":100}'
 check "to its end" ctl n send d close
 expect_party "with all that it had" n d 'p["status"] == "done" and p["result"] == {"type": "object", "bytes": 24}'
 stop_all
