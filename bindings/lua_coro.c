@@ -289,8 +289,21 @@ static int call_owner(lua_State *L, int status, lua_KContext context)
     return lua_yieldk(L, 0, 0, call_answered);
 }
 
+static bool has_acted;
+
+void af_script_acts(void)
+{
+    has_acted = true;
+}
+
+bool af_script_has_acted(void)
+{
+    return has_acted;
+}
+
 int af_host_call(lua_State *L)
 {
+    af_script_acts();
     luaL_checkstring(L, 1);
     lua_settop(L, 3);
     return call_owner(L, LUA_OK, 0);

@@ -208,6 +208,8 @@ static void push_call(struct af_delivery *delivery, int slot)
 
 static void call(struct af_delivery *delivery, int stage, int slot)
 {
+    if (stage == STAGE_CALL || stage == STAGE_SEQUENTIAL)
+        af_script_acts();
     push_call(delivery, slot);
     delivery->stage = stage;
     if (af_coro_resume(delivery, 1) != AF_CORO_WAITS)
@@ -710,9 +712,11 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
         deliver_start(delivery);
         break;
     case AF_INPUT_EVENT:
+        af_script_acts();
         deliver_event(delivery, plan->states[party->state].events[input->event]);
         break;
     case AF_INPUT_AFTER:
+        af_script_acts();
         follow(delivery, plan->states[party->state].after);
         break;
     case AF_INPUT_DEADLINE:

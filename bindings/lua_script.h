@@ -209,6 +209,9 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
 
 /* ---- lua_coro.c ---- */
 
+/* Notes that a handler runs, or a script asks for something: see af_script_has_acted(). */
+void af_script_acts(void);
+
 enum af_coro_state { AF_CORO_IDLE, AF_CORO_RUNS, AF_CORO_WAITS, AF_CORO_RETURNED, AF_CORO_RAISED };
 
 struct af_coro {

@@ -216,6 +216,15 @@ static void tell_idle_in_all(const struct af_fault_options *faults, const struct
             note_idle(rows[i].fault, "in none of the runs");
 }
 
+/* That all is well says little then. */
+static void tell_idle_run(const struct af_sim *sim, const struct af_sim_result *result)
+{
+    if (!af_script_has_acted())
+        af_log(AF_LOG_INFO, "%s: %s", result->name,
+               af_sim_party(sim, 0) != NULL ? "no handler has run"
+                                            : "nothing was sent, received or waited for");
+}
+
 int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
                 const struct af_sim_result *result, double elapsed_ms)
 {
@@ -229,6 +238,8 @@ int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
         print_summary(options, result, elapsed_ms);
     if (options->verbosity >= 0 && status != 130)
         tell_idle_faults(&options->sim.faults, result);
+    if (options->verbosity >= 0 && status == 0)
+        tell_idle_run(sim, result);
     return status;
 }
 

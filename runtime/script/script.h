@@ -349,6 +349,9 @@ void af_script_forget_interrupt(void);
  * script in a loop inside of a C function, which cannot be asked. */
 void af_script_abandon(void);
 
+/* Whether, since the program began, a handler has run or a script has asked for something. */
+bool af_script_has_acted(void);
+
 /* ---- Lines, for who steps through a run. ---- */
 
 /* Notes from now on, of scripts that are loaded later, when this line of a file (as messages name

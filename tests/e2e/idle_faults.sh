@@ -34,3 +34,22 @@ silent --down 1s..2s --crash a:0.5
 silent --drop 0.000001
 silent --drop 0.5 --duplicate 0.5 --crash a:0.9 --partition 'a|b@0s..2s' --runs 50
 silent -q --down 1s..2s
+
+# A run in which nothing happens says so; its status is what it was.
+told() { # TEXT|"" FILE: what is told beside the last line
+    run "$AFRUN" "$2" --mock
+    if [ "$status" -eq 0 ] && [ "$(cat "$ERR")" = "$1" ]; then ok "$2: '$1'"; else not_ok "$2: '$1'" "$(explain "status $status" "$2")"; fi
+}
+printf 'local function train() return 1 end\n' >uncalled.lua
+told "afrun: uncalled.lua: nothing was sent, received or waited for" uncalled.lua
+printf 'local af = require "af"\nlocal Go = af.event("go", {})
+return af.flow { name = "unmoved", roles = { a = { start = "s", states = { s = { may_end = true, [Go] = function() end%s } } } } }\n' "" >unmoved.lua
+told "afrun: unmoved: no handler has run" unmoved.lua
+sed 's/{ may_end/{ enter = function() end, may_end/' unmoved.lua >entered.lua
+told "" entered.lua
+printf 'local af = require "af"\naf.sleep(1)\n' >sleeps.lua
+told "" sleeps.lua
+printf 'local af = require "af"\nreturn af.flow { name = "f", roles = { a = function() end } }\n' >plain.lua
+expect_error "role 'a' is a plain function" 0 "$AFRUN" plain.lua --mock
+never() { if grep -qF "$1" "$ERR"; then not_ok "$2" "$(cat "$ERR")"; else ok "$2"; fi; }
+never "no handler has run" "a role that is a function has run"
