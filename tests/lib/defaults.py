@@ -205,7 +205,9 @@ def make_files(folder):
     held = Port(folder) # it ends at once, and leaves its outbox
     make("outbox.db", "serve", "--node", "n", "--bus", "http://127.0.0.1:1", "--state")
     held()
-    for name in ("parties-4.db", "messages-3.db"):
+    files.append(shutil.copy(os.path.join(root, "tests/data/stores/parties-5.key"), os.path.join(folder, "parties-5.db.key")))
+    os.chmod(files[-1], 0o600)
+    for name in ("parties-5.db", "messages-3.db"):
         files.append(os.path.join(folder, name))
         with gzip.open(os.path.join(root, "tests/data/stores", name + ".gz")) as packed:
             with open(files[-1], "wb") as out:
