@@ -1,16 +1,12 @@
 #!/usr/bin/env python3
 """Whether what is left out is what its text says: defaults.py AFRUN DATA PART. A line for each: ok or not ok, and why.
 
-PART `options` reads DATA/options.txt, `services` DATA/services.txt, `keys` DATA/keys.txt and the flows beside it. Each row
-has a name, how its default is given explicitly, and another value, divided by ` | `:
-
-    run --seed | --seed 1 | --seed 2        without it is as with the second, to the byte; with the third it is not
-    run --arg: WHY                          has no default
-    af.list(options) = …                    of `keys`: see there
-
-`-` as the default: it cannot be written; that without it all is otherwise than with the other value is what is seen.
-What is compared is all of a run: status, both outputs, and the files that it has left. Each option of the program's help,
-and each key of the library's stub that may be absent, has a row, or fails."""
+PART is `options`, `services` or `keys`: DATA/PART.txt has the rows, whose columns its head describes. A row says what is
+run without an option or key, how its default is given, and another value: the first two come to the same, to the byte, and
+the third does not, so that the row can fail. `-` for one that cannot be given. A name with a reason has no default. What
+is compared is all that can be seen of a run: status, both outputs, the files that it has left. Each option of the
+program's help, and each key of the library's stub that may be absent, has a row or a reason; a default that help or stub
+states in figures is that of its row."""
 import fnmatch
 import gzip
 import json
@@ -345,7 +341,7 @@ def test_services():
                 found.append(settings_of(page, base + options, folder))
             finally:
                 shutil.rmtree(folder)
-        for option, (setting, unit, default, other) in of.items():
+        for option, (setting, unit, default, _) in of.items():
             name = "%s %s: %s if it is not given" % (page, option, default)
             without, given, changed, by_file = (settings.get(setting) for settings in found)
             tell(changed == by_file or unit == "text", "%s %s is taken from a file, too" % (page, option), "%r" % by_file)
@@ -427,26 +423,26 @@ end)
 """
 
 
-def test_keys():
-    """Rows of keys.txt. `NAME | DEFAULT | OTHER`: a flow beside it has `--[[NAME]]` where these go, and says in its first
-    line how it is run. `NAME = CALL | CALL WITH DEFAULT | CALL WITH ANOTHER`: what they give is compared."""
-    table, none = read_table("keys.txt")
-    calls = {row.partition(" = ")[0]: [row.partition(" = ")[2], *fields] for row, fields in table.items() if " = " in row}
-    table = {row: fields for row, fields in table.items() if " = " not in row}
-    keys, met = dict(optional_keys()), set()
-    for name, text in keys.items():
-        reasons, fields = rows_of(none, name), calls.get(name, []) + table.get(name, [])
+def check_names(known, table, none):
+    """Each key has a row or a reason, each row a key; and what is stated in figures stands in the row."""
+    met = set()
+    for name, text in known.items():
+        reasons, fields = rows_of(none, name), table.get(name)
         met.update([name], reasons)
         stated = re.search(r"(?:absent|absent or 0): ([0-9]+)( MiB)?", text)
         number = str(int(stated[1]) << (20 if stated[2] else 0)) if stated else None
-        if not fields and not reasons:
+        if fields is None and not reasons:
             tell(False, "%s has a row, or a reason why it has none" % name, "'%s': add it to keys.txt" % text.strip())
         elif stated:
-            tell(re.search(r"\b%s\b" % number, " ".join(fields)), "%s: it is said to be %s" % (name, number),
+            tell(re.search(r"\b%s\b" % number, " ".join(fields or [])), "%s: it is said to be %s" % (name, number),
                  "and not by its row of keys.txt")
-    tell(len(keys) > 150, "these were %d keys and arguments" % len(keys))
-    for name in sorted({*calls, *table, *none} - met):
+    tell(len(known) > 150, "these were %d keys and arguments" % len(known))
+    for name in sorted({*table, *none} - met):
         tell(False, "%s may be absent" % name, "the stub says nothing of it; take the row out of keys.txt")
+
+
+def test_calls(calls):
+    """All of them in one script."""
     lines = ["row(function() return %s end)" % call for fields in calls.values() for call in fields if call != "-"]
     folder = tempfile.mkdtemp()
     with open(os.path.join(folder, "calls.lua"), "w") as out:
@@ -454,23 +450,26 @@ def test_keys():
     done = subprocess.run([afrun, "calls.lua", "--mock"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=PATIENCE_S)
     shutil.rmtree(folder)
-    found = re.findall(r"^.*?row\t?\s*(.*)$", done.stdout.decode(errors="replace"), re.M)
-    if len(found) != len(lines):
-        tell(False, "the calls of keys.txt are made", done.stdout.decode(errors="replace"))
+    said = done.stdout.decode(errors="replace")
+    answers = re.findall(r"^.*?row\t?\s*(.*)$", said, re.M)
+    if len(answers) != len(lines):
+        tell(False, "the calls of keys.txt are made", said)
         return
-    found = iter(found)
+    answers = iter(answers)
     for name, fields in calls.items():
-        answers = [None if call == "-" else next(found) for call in fields]
-        if answers[0].startswith("false"):
-            tell(False, name, "the call fails: " + answers[0])
+        without, *others = (None if call == "-" else next(answers) for call in fields)
+        if without.startswith("false"):
+            tell(False, name, "the call fails: " + without)
         else:
-            compare("%s: without it as with the default" % name, *answers)
-    flows = {}
+            compare("%s: without it as with the default" % name, without, *others)
+
+
+def test_flows(table):
+    flows, seen = {}, {}
     for name in sorted(os.listdir(data)):
         if name.endswith(".lua"):
             with open(os.path.join(data, name)) as file:
                 flows[name] = file.read()
-    seen = {}
     for row, fields in table.items():
         marker, (default, other, without) = "--[[%s]]" % row, (fields + [""])[:3]
         name = next((name for name in flows if marker in flows[name]), None)
@@ -484,6 +483,15 @@ def test_keys():
         given, changed = (None if field == "-" else flow_outcome(name, text.replace(marker, field), arguments)
                           for field in (default, other))
         compare("%s: without it as with %s" % (row, default), seen[name, without], given, changed)
+
+
+def test_keys():
+    table, none = read_table("keys.txt")
+    calls = {row.partition(" = ")[0]: [row.partition(" = ")[2], *fields] for row, fields in table.items() if " = " in row}
+    table = {row: fields for row, fields in table.items() if " = " not in row}
+    check_names(dict(optional_keys()), {**calls, **table}, none)
+    test_calls(calls)
+    test_flows(table)
 
 
 {"options": test_options, "services": test_services, "keys": test_keys}[part]()
