@@ -54,6 +54,8 @@ def read_table(name):
         if len(fields) == 1:
             left, colon, why = line.partition(": ")
             assert colon and why, "%s:%d: neither a row nor a reason" % (name, number)
+            for path in re.findall(r"tests/e2e/\w+\.sh", why):
+                assert os.path.exists(os.path.join(root, path)), "%s:%d: there is no %s" % (name, number, path)
             none[left] = why
         else:
             assert fields[0] not in table, "%s:%d: a row twice" % (name, number)
