@@ -15,6 +15,21 @@ for part in options services keys; do
     [ "$status" -eq 0 ] || grep -q '^not ok ' <<<"$said" || not_ok "the rows of $part" "$said"
 done
 
+# What is not named at all: the command run, the folder here.
+same() { # NAME: the commands of two arrays come to the same
+    run "$AFRUN" "${one[@]}"
+    sed 's/[0-9]* ms//g' "$OUT" "$ERR" >one.said
+    run "$AFRUN" "${other[@]}"
+    sed 's/[0-9]* ms//g' "$OUT" "$ERR" >other.said
+    if [ -s one.said ] && cmp -s one.said other.said; then ok "$1"; else not_ok "$1" "$(diff one.said other.said)"; fi
+}
+cp "$ROOT"/tests/data/defaults/{plain,checked}.lua .
+printf 'require "af.test".run "plain.lua"\n' >plain_test.lua
+one=(plain.lua --mock --trace -) other=(run plain.lua --mock --trace -)
+same "afrun FLOW is afrun run FLOW"
+one=(test) other=(test .)
+same "afrun test is afrun test ."
+
 # Which role is number 1 of a service that knows numbers alone: the one that the flow names; else `initiator`, else `aggregator`.
 coproc FAKE { exec python3 "$ROOT/tests/lib/fake_service.py"; }
 read -r port <&"${FAKE[0]}"
