@@ -221,12 +221,19 @@ static bool goes_back(const struct look *now, const char *copy)
         "SELECT count(*) || ' contracts that were confirmed later are not in it' FROM "
         "main.contracts "
         "WHERE id > ifnull((SELECT max(id) FROM copy.contracts), 0) HAVING count(*) > 0";
+    static const char told[] =
+        "SELECT 'the last ' || (n.age - o.age) || ' of its answers that changed anything are not "
+        "in it' "
+        "FROM (SELECT max(age) AS age FROM main.starts) n, (SELECT ifnull(max(age), 0) AS age FROM "
+        "copy.starts) o WHERE n.age > o.age";
     size_t count = 0;
     char *attach = sqlite3_mprintf("ATTACH %Q AS copy", copy);
     sqlite3_exec(now->db, attach, NULL, NULL, NULL);
     sqlite3_free(attach);
-    rows_of(now->db, now->kind->application_id == kinds[1].application_id ? parties : messages,
-            warn, &count);
+    bool is_parties = now->kind->application_id == kinds[1].application_id;
+    rows_of(now->db, is_parties ? parties : messages, warn, &count);
+    if (!is_parties && count == 0)
+        rows_of(now->db, told, warn, &count);
     return count > 0;
 }
 

@@ -41,6 +41,11 @@ expect_error "is in use by a running process" 3 "$AFRUN" restore copies/one.db h
 stop_serve
 expect_error "contracts that were confirmed later are not in it" 1 "$AFRUN" restore copies/one.db hub
 expect_error "is older than what is there" 1 "$AFRUN" restore copies/one.db hub
+cp hub/afrun.db copies/last.db
+hub
+says "what is only acknowledged changes no contract" '"code":0' "$(ask b pop '{"task_id":"t","channel":"federated","max":1}')"
+stop_serve
+expect_error "of its answers that changed anything are not in it" 1 "$AFRUN" restore copies/last.db hub
 expect_output "hub/afrun.db: put back; what was there is hub/afrun.db.before" "$AFRUN" restore copies/one.db hub --force
 expect_error "hub/afrun.db.before: is there already, from an earlier restore; move it away first" 2 "$AFRUN" restore copies/one.db hub --force
 hub

@@ -1,9 +1,9 @@
 /* age.c: whether the store is the one that it was.
  *
- * A store's age is a number that grows with each commit, and the name of the start in which that
- * was: each start of a process makes a row of `starts` with a name by chance and the age at which
- * it began. Who was told an age gives it back: a store that was never that old, or was another
- * start's then, is an older copy that was put back, or another one. */
+ * A store's age is a number that grows with each commit that is told to anybody, and the name of
+ * the start in which that was: each start of a process makes a row of `starts` with a name by
+ * chance and the age at which it began. Who was told an age gives it back: a store that was never
+ * that old, or was another start's then, is an older copy that was put back, or another one. */
 #include "bus/local/impl.h"
 
 #include "base/bounds.h"
@@ -32,11 +32,11 @@ static void begin_start(struct af_local_store *store)
     af_db_run(af_db_integer(forget, STARTS_MAX - 1));
 }
 
-void af_local_grow(struct af_local_store *store)
+void af_local_grow(struct af_local_store *store, bool is_told)
 {
     if (!store->begun)
         begin_start(store);
-    else if (!af_db_has_changed(store->db))
+    else if (!is_told || !af_db_has_changed(store->db))
         return;
     struct af_db_statement *grow =
         af_db_use(store->db, "UPDATE starts SET age = age + 1 WHERE began = (SELECT max(began) "

@@ -238,6 +238,15 @@ static void tell_age(const struct af_local_store *store, const struct af_group_j
     }
 }
 
+/* Whether anybody will be answered by the batch. */
+static bool answers(const struct bus_local *bus, const struct af_group_jobs *over)
+{
+    bool some = over->first != NULL;
+    for (size_t i = 0; i < bus->parked_count && !some; i++)
+        some = !bus->parked[i]->parked;
+    return some;
+}
+
 /* One transaction. */
 static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool look_at_all,
                       struct af_group_jobs *over)
@@ -259,7 +268,7 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     if (begun && is_due)
         af_local_do_chore(store);
     if (begun)
-        af_local_grow(store);
+        af_local_grow(store, answers(bus, over));
     bool committed = begun && af_group_commit(bus->group, store->db);
     store->begun = store->begun || committed;
     for (struct af_group_job *job = over->first; job != NULL; job = job->next) {

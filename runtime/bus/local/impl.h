@@ -131,8 +131,9 @@ bool af_local_need_room(struct af_local_store *store, struct af_local_op *op);
 
 /* ---- age.c ---- */
 
-/* At the end of a batch, within its transaction: sets the store's age. */
-void af_local_grow(struct af_local_store *store);
+/* At the end of a batch, within its transaction: sets the store's age, which grows where the batch
+ * has changed anything and somebody is told. */
+void af_local_grow(struct af_local_store *store, bool is_told);
 
 /* Whether who asks was told of an age that the store has not had: then op has failed. */
 bool af_local_is_older(struct af_local_store *store, struct af_local_op *op);
