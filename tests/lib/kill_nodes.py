@@ -83,9 +83,12 @@ class Process:
         self.start()
         return 1
 
-    def kill(self):
+    def halt(self):
         self.process.kill()
         self.process.wait()
+
+    def kill(self):
+        self.halt()
         self.start()
 
     def stop(self):
@@ -158,6 +161,7 @@ def processes(options, flows=None):
     serve = Process("serve", [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
                               "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks",
                               "--prefix-nodes"], options.folder)
+    serve.url = url
     nodes = [Node(options, name, "aggregator" if name == "a" else "participant", url,
                   flows and flows(name)) for name in ["a"] + names]
     return serve, nodes, peers

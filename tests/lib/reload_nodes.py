@@ -243,4 +243,5 @@ def main():
     print(json.dumps(results, sort_keys=True), *counts)
 
 
-main()
+if __name__ == "__main__":
+    main()
