@@ -51,6 +51,18 @@ expect_output "sync_resp" "$AFRUN" chart t1.jsonl
 modes=$(stat -c %a i.state i.state/node.db i.state/control.sock i.state/logs/t1.log | xargs)
 if [ "$modes" = "700 600 600 600" ]; then ok "what a node keeps is its owner's alone"; else not_ok "what a node keeps is its owner's alone" "$modes"; fi
 
+# ---- A trace is followed until the party ends. ----
+check "a party is launched" ctl i launch sync_state --task t9 --role initiator --peers "$peers"
+start_party follow ctl trace t9 -f --state i.state
+wait_line follow.out '"kind":"start"' && ok "what it has done so far is told at once" || not_ok "what it has done so far is told at once" "$(cat follow.out)"
+never_says() { case $3 in *"$2"*) not_ok "$1" "found '$2' in: $3" ;; *) ok "$1" ;; esac; }
+never_says "and that is no end" '"kind":"end"' "$(cat follow.out)"
+check "the other one is launched" ctl p launch sync_state --task t9 --role participant --peers "$peers"
+expect_ended follow 0 "it ends with the party"
+ctl i trace t9 >whole.jsonl
+check "and has told all of it, once" cmp follow.out whole.jsonl
+expect_error "does not go with --follow" 2 ctl i trace t9 -f -o x.jsonl
+
 # ---- What is wrong is told, and changes nothing. ----
 launch=(ctl i launch)
 expect_error "no such flow" 2 "${launch[@]}" nothing --task x --role r

