@@ -28,9 +28,10 @@ static void read_age(struct af_bus_age *age)
 {
     struct af_buf text = AF_BUF_EMPTY;
     size_t len = strlen(age->url);
-    if (!af_io_read_all(age->fd, &text, FILE_BYTES_MAX) || text.len <= len ||
-        strncmp(af_buf_text(&text), age->url, len) != 0 ||
-        sscanf(af_buf_text(&text) + len, "\n%47[0-9a-f.]\n", age->text) != 1)
+    bool ok = af_io_read_all(age->fd, &text, FILE_BYTES_MAX);
+    const char *line = af_buf_text(&text);
+    if (!ok || strncmp(line, age->url, len) != 0 || line[len] != '\n' ||
+        sscanf(line + len + 1, "%47[0-9a-f.]", age->text) != 1)
         age->text[0] = '\0';
     af_buf_release(&text);
 }
