@@ -64,7 +64,8 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,crypto declared foreign monitor plan points tool,build/release/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,crypto declared foreign monitor plan points script source tool,build/release/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,check cover lasso note path short,build/release/runtime/check/$(name).o): FLAGS += -Os
 build/release/bindings/lua_vector%.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<

@@ -212,7 +212,7 @@ static int tell(const struct comparison *comparison, const struct af_replay_opti
         if (af_log_format() == AF_LOG_JSON)
             af_log_tell(AF_LOG_ERROR, text.data, text.len);
         else
-            fprintf(stderr, "afrun: %s", text.data);
+            fprintf(stderr, "afrun: %s", af_buf_text(&text));
         af_buf_release(&text);
     }
     if (options->json)

@@ -61,6 +61,7 @@ static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t l
     if (own + (int64_t)len > left) {
         af_http_exchange_refuse(exchange, AF_EXCHANGE_BUSY,
                                 "too many large requests at a time; try again");
+        forget_bytes(exchange); /* or those that grow together would all be refused */
         return;
     }
     size_t before = exchange->bytes.len;
