@@ -55,7 +55,7 @@ LUA
     "$AFRUN" give.lua --bus "${bus:-local:bus.db}" --task "$task" --node s -q >/dev/null || not_ok "events are given" ""
 }
 node() {
-    start_party i node --node i --bus local:bus.db --flows flows --state i.state "$@"
+    start_party i node --node i --bus local:bus.db --flows flows --state i.state --hang 60s "$@"
     wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }

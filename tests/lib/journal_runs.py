@@ -20,6 +20,7 @@ PARTIES = {"x": ["x1"], "y": ["y1", "y2"]}
 PEERS = ";".join(f"{role}={','.join(nodes)}" for role, nodes in PARTIES.items())
 FACTOR = 0.02
 LONGEST_S = 1.0 # of a run
+STARTING_S = 60
 
 
 def shorten(text):
@@ -47,6 +48,9 @@ def run(afrun, seed, bus):
                 processes.append(subprocess.Popen( # pylint: disable=consider-using-with
                     [afrun, flow, "--role", role, "--node", node, "--task", f"t{seed}", "--bus", at, "--peers", PEERS,
                      "--state", states[-1]], stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+    until = time.monotonic() + STARTING_S # each has begun, before they are given their time
+    while time.monotonic() < until and not all(os.path.exists(state) for state in states):
+        time.sleep(0.02)
     until = time.monotonic() + LONGEST_S
     while time.monotonic() < until and any(process.poll() is None for process in processes):
         time.sleep(0.02)

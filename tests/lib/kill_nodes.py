@@ -106,7 +106,7 @@ class Node(Process):
 
     def ctl(self, *words):
         told = subprocess.run([self.afrun, "ctl", *words, "--state", self.state],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         answers.keep(told.args[1:], told.returncode, told.stdout)
         return told
 
