@@ -44,9 +44,17 @@ static void end(struct af_party *party, enum af_party_status status)
         af_party_drop_as_late(party, af_party_queue_take(party));
 }
 
+/* A row that is not as it was written may have had one already. */
+static void replace(char **text, const char *with)
+{
+    char *old = *text;
+    *text = af_mem_string(with);
+    free(old);
+}
+
 static void end_done(struct af_party *party, const char *result)
 {
-    party->result = af_mem_string(result);
+    replace(&party->result, result);
     struct af_trace *trace = party->spec.trace;
     af_trace_begin(trace, af_party_now(party), "done");
     af_trace_string(trace, "party", party->spec.id);
@@ -57,7 +65,7 @@ static void end_done(struct af_party *party, const char *result)
 
 static void end_failed(struct af_party *party, enum af_finding finding, const char *reason)
 {
-    party->reason = af_mem_string(reason);
+    replace(&party->reason, reason);
     bool raised = finding == AF_FINDING_RAISED;
     af_trace_party(party->spec.trace, af_party_now(party), raised ? "error" : "fail",
                    party->spec.id, raised ? "message" : "reason", reason);
@@ -293,7 +301,7 @@ void af_party_hold(struct af_party *party, const char *why)
     if (party->held != NULL || (party->status != AF_PARTY_NEW && party->status != AF_PARTY_ACTIVE))
         return;
     af_party_withdraw(party);
-    party->held = af_mem_string(why);
+    replace(&party->held, why);
     party->spec.owner->finding(party->spec.owner->arg, party, AF_FINDING_RAISED, why);
     af_party_stepped(party, AF_STEP_HOLD, NULL);
 }

@@ -394,6 +394,9 @@ static void read_own(struct af_store *store, struct af_db_statement *row,
     if (af_store_is_sealed(row, 4)) {
         const char *seed = af_store_open_column(store, row, 4, party->id, "seed", whole, &len);
         party->seed = hash_of(seed, len);
+    } else {
+        af_db_column_bytes(row, 4, &len);
+        party->torn = party->torn || len != sizeof party->seed; /* what it draws would be known */
     }
     if (af_store_is_sealed(row, 8)) {
         party->data =

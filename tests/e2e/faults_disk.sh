@@ -62,7 +62,6 @@ else
 fi
 
 # A party waits with what it sends until there is room.
-mount -o remount,size=3m small 2>/dev/null
 dd if=/dev/zero of=small/filler bs=1k count=64000 2>/dev/null
 cat >sender.lua <<'LUA'
 local af = require "af"
