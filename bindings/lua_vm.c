@@ -40,11 +40,17 @@ static void note_large(struct af_vm *vm, size_t bytes)
     vm->instructions_left -= (int64_t)(bytes / AF_SCRIPT_BYTES_AN_INSTRUCTION);
 }
 
+/* A block of so many is in large pages: each page that is new costs a vector more than its numbers.
+ */
+enum { LARGE_PAGE_BYTES = 2 << 20, LARGE_BYTES = 3 * LARGE_PAGE_BYTES };
+
 static void *take(struct af_vm *vm, size_t bytes)
 {
     if (bytes <= AF_POOL_BLOCK_BYTES_MAX)
         return af_pool_alloc(&vm->pool, bytes);
     note_large(vm, bytes);
+    if (bytes >= LARGE_BYTES)
+        return af_mem_large_pages((bytes + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES);
     return af_mem_alloc(bytes);
 }
 
