@@ -102,3 +102,15 @@ void af_io_write_out(int fd, int64_t bytes, int64_t *told)
     sync_file_range(fd, *told, bytes - *told, SYNC_FILE_RANGE_WRITE);
     *told = bytes;
 }
+
+bool af_io_is_same_file(const char *path, const struct stat *was)
+{
+    struct stat now;
+    if (path == NULL)
+        return true;
+    if (stat(path, &now) != 0)
+        return was->st_ino == 0; /* nor was it there */
+    return (now.st_ino == was->st_ino && now.st_dev == was->st_dev && now.st_size == was->st_size &&
+            now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+            now.st_mtim.tv_nsec == was->st_mtim.tv_nsec);
+}

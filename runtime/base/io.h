@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct af_buf;
@@ -29,5 +30,9 @@ bool af_io_read_all(int fd, struct af_buf *out, size_t max);
  * makes the file durable need not wait for all of it. *told is how many it has been told of. A
  * hint: where it fails, that one waits longer. */
 void af_io_write_out(int fd, int64_t bytes, int64_t *told);
+
+/* Whether the file at path is the one that stat() told of then, and has not been written since;
+ * none was there if *was is zeroed. A path of NULL is always so. */
+bool af_io_is_same_file(const char *path, const struct stat *was);
 
 #endif

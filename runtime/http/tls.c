@@ -237,11 +237,19 @@ gnutls_x509_trust_list_t af_http_tls_clients(const struct af_http_server *server
 
 /* ---- All of it. ---- */
 
-static void look_at(const struct af_http_server *server, struct stat files[FILES])
+static void paths_of(const struct af_http_server *server, const char *paths[FILES])
 {
     const struct af_http_server_options *options = &server->options;
-    const char *paths[FILES] = {options->certificate, options->key, options->client_ca,
-                                options->client_crl};
+    paths[0] = options->certificate;
+    paths[1] = options->key;
+    paths[2] = options->client_ca;
+    paths[3] = options->client_crl;
+}
+
+static void look_at(const struct af_http_server *server, struct stat files[FILES])
+{
+    const char *paths[FILES];
+    paths_of(server, paths);
     memset(files, 0, FILES * sizeof *files);
     for (size_t i = 0; i < FILES; i++)
         if (paths[i] != NULL && stat(paths[i], &files[i]) != 0)
@@ -250,17 +258,13 @@ static void look_at(const struct af_http_server *server, struct stat files[FILES
 
 bool af_http_server_tls_changed(const struct af_http_server *server)
 {
-    struct stat now[FILES];
+    const char *paths[FILES];
     if (server->tls == NULL)
         return false;
-    look_at(server, now);
-    for (size_t i = 0; i < FILES; i++) {
-        const struct stat *was = &server->tls->files[i];
-        if (now[i].st_ino != was->st_ino || now[i].st_dev != was->st_dev ||
-            now[i].st_size != was->st_size || now[i].st_mtim.tv_sec != was->st_mtim.tv_sec ||
-            now[i].st_mtim.tv_nsec != was->st_mtim.tv_nsec)
+    paths_of(server, paths);
+    for (size_t i = 0; i < FILES; i++)
+        if (!af_io_is_same_file(paths[i], &server->tls->files[i]))
             return true;
-    }
     return false;
 }
 

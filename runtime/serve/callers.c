@@ -6,6 +6,7 @@
 #include "serve/impl.h"
 
 #include "base/failure.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "serve/tokens.h"
@@ -175,23 +176,11 @@ static void end_sessions(struct serve_callers *callers)
             callers->sessions[i].until_ns = 0;
 }
 
-static bool is_file_of(const char *path, const struct stat *was)
-{
-    struct stat now;
-    if (path == NULL)
-        return true;
-    if (stat(path, &now) != 0)
-        return was->st_ino == 0; /* nor was it there */
-    return (now.st_ino == was->st_ino && now.st_dev == was->st_dev && now.st_size == was->st_size &&
-            now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
-            now.st_mtim.tv_nsec == was->st_mtim.tv_nsec);
-}
-
 bool af_serve_callers_changed(const struct serve_callers *callers,
                               const struct af_serve_options *options)
 {
-    return !is_file_of(options->tokens, &callers->secrets.tokens_file) ||
-           !is_file_of(options->admin_token, &callers->secrets.admin_file);
+    return !af_io_is_same_file(options->tokens, &callers->secrets.tokens_file) ||
+           !af_io_is_same_file(options->admin_token, &callers->secrets.admin_file);
 }
 
 int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve_options *options,
