@@ -15,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PIECE = 1024, AHEAD = 8 };
+
 struct ways {
     struct af_check *check;
     struct af_check_next next;
     unsigned mark;          /* that is looked for; a successor that has it is enough */
     unsigned tried, blocks; /* by leads; marks that none leads on from */
-    bool reaches;
-    uint64_t *trail; /* of leads */
+    bool reaches, all_led;  /* leads settle every state that was followed */
+    uint64_t *trail;        /* of leads */
     size_t trail_count, trail_cap;
     unsigned char packed[AF_CHECK_PACKED_MAX];
 };
@@ -111,6 +113,37 @@ static void follow(struct ways *ways, uint64_t state)
         af_check_seen_mark(seen, ways->trail[i], ways->mark);
 }
 
+/* Some states of a level. */
+struct pieces {
+    const struct ways *ways;
+    const uint64_t *states;
+    size_t count, left; /* … for which a trail is to be followed, by atomic operations */
+};
+
+/* What one step along a lead settles: most leads go a level deeper, where all is settled. */
+static void step_on(void *arg, unsigned worker, size_t piece)
+{
+    struct pieces *pieces = arg;
+    const struct ways *ways = pieces->ways;
+    const struct af_check_seen *seen = ways->check->seen;
+    size_t end = (piece + 1) * PIECE < pieces->count ? (piece + 1) * PIECE : pieces->count;
+    size_t left = 0;
+    (void)worker;
+    for (size_t k = piece * PIECE; k < end; k++) {
+        if (k + AHEAD < end)
+            af_check_seen_prefetch_lead(seen, pieces->states[k + AHEAD]);
+        uint64_t state = pieces->states[k], lead = af_check_seen_lead(seen, state);
+        unsigned marks = af_check_seen_marks(seen, state);
+        if ((marks & (ways->mark | ways->blocks)) != 0)
+            continue;
+        if (lead != AF_CHECK_NO_STATE && (af_check_seen_marks(seen, lead) & ways->mark) != 0)
+            af_check_seen_mark(ways->check->seen, state, ways->mark);
+        else
+            left++;
+    }
+    __atomic_fetch_add(&pieces->left, left, __ATOMIC_RELAXED);
+}
+
 /* The deepest first: their leads are shortest. Returns false if it is told to stop. */
 static bool follow_all(struct ways *ways, af_check_progress_fn *progress, void *arg)
 {
@@ -122,8 +155,12 @@ static bool follow_all(struct ways *ways, af_check_progress_fn *progress, void *
                                         .depth = i,
                                         .bytes = af_check_seen_bytes(check->seen),
                                         .ending = true};
-        for (size_t k = 0; k < search->levels[i].count; k++)
-            follow(ways, search->order[search->levels[i].first + k]);
+        struct pieces pieces = {ways, search->order + search->levels[i].first,
+                                search->levels[i].count, 0};
+        af_check_jobs_run(check->jobs, (pieces.count + PIECE - 1) / PIECE, step_on, &pieces);
+        ways->all_led = ways->all_led && pieces.left == 0;
+        for (size_t k = 0; k < pieces.count && pieces.left > 0; k++)
+            follow(ways, pieces.states[k]);
         if (progress != NULL && !progress(arg, &now))
             return false;
     }
@@ -168,6 +205,7 @@ static struct ways *ways_new(struct af_check *check, unsigned mark, unsigned tri
     ways->mark = mark;
     ways->tried = tried;
     ways->blocks = blocks;
+    ways->all_led = true;
     af_check_next_init(&ways->next, check);
     ways->next.only_ways = ways->next.all = ways->next.asks = true;
     ways->next.arg = ways;
@@ -198,7 +236,9 @@ void af_check_ways(struct af_check *check, af_check_progress_fn *progress, void 
     struct af_check_search *search = check->search;
     struct ways *ways = ways_new(check, AF_CHECK_GOOD, AF_CHECK_TRIED, 0);
     if (follow_all(ways, progress, arg)) {
-        size_t left = keep_unmarked(check, search->order, search->order_count, AF_CHECK_GOOD);
+        size_t left = ways->all_led
+                          ? 0
+                          : keep_unmarked(check, search->order, search->order_count, AF_CHECK_GOOD);
         left = settle(ways, search->order, left);
         ways->mark = AF_CHECK_BAD;
         left = settle(ways, search->order, left);

@@ -25,6 +25,28 @@ struct worker {
     unsigned number;
 };
 
+/* Rounds are short: who waits for another looks for a few microseconds before it sleeps. */
+enum { LOOKS = 400 };
+
+static inline void pause_a_little(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
+static bool has_begun(struct af_check_jobs *jobs, uint64_t round)
+{
+    return __atomic_load_n(&jobs->round, __ATOMIC_RELAXED) != round;
+}
+
+static bool is_over(struct af_check_jobs *jobs)
+{
+    return __atomic_load_n(&jobs->busy, __ATOMIC_RELAXED) == 0;
+}
+
 static void work(struct af_check_jobs *jobs, unsigned worker)
 {
     for (;;) {
@@ -40,9 +62,11 @@ static void *worker_main(void *arg)
     struct worker *worker = arg;
     struct af_check_jobs *jobs = worker->jobs;
     uint64_t round = 0;
-    pthread_mutex_lock(&jobs->lock);
     for (;;) {
-        while (!jobs->quits && jobs->round == round)
+        for (int i = 0; i < LOOKS && !has_begun(jobs, round); i++)
+            pause_a_little();
+        pthread_mutex_lock(&jobs->lock);
+        while (!jobs->quits && !has_begun(jobs, round))
             pthread_cond_wait(&jobs->begin, &jobs->lock);
         if (jobs->quits)
             break;
@@ -50,8 +74,9 @@ static void *worker_main(void *arg)
         pthread_mutex_unlock(&jobs->lock);
         work(jobs, worker->number);
         pthread_mutex_lock(&jobs->lock);
-        if (--jobs->busy == 0)
+        if (__atomic_sub_fetch(&jobs->busy, 1, __ATOMIC_RELAXED) == 0)
             pthread_cond_signal(&jobs->over);
+        pthread_mutex_unlock(&jobs->lock);
     }
     pthread_mutex_unlock(&jobs->lock);
     free(worker);
@@ -107,12 +132,14 @@ void af_check_jobs_run(struct af_check_jobs *jobs, size_t count,
     }
     pthread_mutex_lock(&jobs->lock);
     jobs->busy = jobs->thread_count;
-    jobs->round++;
+    __atomic_add_fetch(&jobs->round, 1, __ATOMIC_RELAXED);
     pthread_cond_broadcast(&jobs->begin);
     pthread_mutex_unlock(&jobs->lock);
     work(jobs, 0);
+    for (int i = 0; i < LOOKS && !is_over(jobs); i++)
+        pause_a_little();
     pthread_mutex_lock(&jobs->lock);
-    while (jobs->busy > 0)
+    while (!is_over(jobs))
         pthread_cond_wait(&jobs->over, &jobs->lock);
     pthread_mutex_unlock(&jobs->lock);
 }

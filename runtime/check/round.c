@@ -10,10 +10,11 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 128, PIECES = AF_CHECK_ROUND / PIECE };
+enum { PIECE = 64, PIECES = AF_CHECK_ROUND / PIECE };
 enum { LEAD = 8 }; /* entries between one look ahead and the next */
 
 struct found { /* one state, or a violation, that a piece has come to */
@@ -53,9 +54,11 @@ struct piece {
 struct worker {
     struct af_check_round *round;
     struct af_check_next next;
-    struct piece *piece; /* that it works on */
-    uint64_t state;      /* whose next ones are looked for … */
-    bool has_lead;       /* … and whether its lead is among those found */
+    struct piece *piece;          /* that it works on */
+    uint64_t state;               /* whose next ones are looked for … */
+    bool has_lead;                /* … and whether its lead is among those found */
+    uint32_t touched;             /* shards to which it has added … */
+    size_t lens[AF_CHECK_SHARDS]; /* … and how long they were before */
     unsigned char packed[AF_CHECK_PACKED_MAX];
 };
 
@@ -69,6 +72,8 @@ struct af_check_round {
     bool invariants, sleeps;
     size_t same; /* exchanges of names */
 };
+
+static_assert(AF_CHECK_SHARDS == 32, "a bit of `touched` each");
 
 /* ---- What a piece comes to. ---- */
 
@@ -112,6 +117,9 @@ static bool is_crowded(struct worker *worker, uint32_t member, const struct af_c
     bool deferred = crowd != AF_CHECK_NONE;
     for (size_t i = 0; i + AF_CHECK_COPIES_MAX < child->count && crowd == AF_CHECK_NONE; i++) {
         size_t copies = 0;
+        if (af_check_order(check, child->contracts[i + AF_CHECK_COPIES_MAX]) !=
+            af_check_order(check, child->contracts[i]))
+            continue; /* they rise: so many are not of one place */
         for (size_t k = i; k < child->count && af_check_order(check, child->contracts[k]) ==
                                                    af_check_order(check, child->contracts[i]);
              k++)
@@ -124,6 +132,23 @@ static bool is_crowded(struct worker *worker, uint32_t member, const struct af_c
         piece->crowd_deferred = deferred;
     }
     return crowd != AF_CHECK_NONE;
+}
+
+static inline size_t entry_size(const struct entry *entry)
+{
+    return sizeof *entry + ((entry->len + 7) & ~(size_t)7);
+}
+
+static inline void append_entry(struct af_buf *out, const struct entry *entry,
+                                const unsigned char *packed)
+{
+    size_t size = entry_size(entry);
+    if (!af_buf_reserve(out, size))
+        return;
+    memcpy(out->data + out->len, entry, sizeof *entry);
+    for (size_t i = sizeof *entry; i < size; i += 8) /* most are of few words */
+        memcpy(out->data + out->len + i, packed + i - sizeof *entry, 8);
+    out->len += size;
 }
 
 static void on_child(void *arg, const struct af_check_label *label,
@@ -173,8 +198,11 @@ static void on_child(void *arg, const struct af_check_label *label,
                        sizeof *piece->unseen);
         piece->unseen[piece->unseen_count++] = (struct unseen){shard, out->len, worker->state};
     }
-    af_buf_append(out, &entry, sizeof entry);
-    af_buf_append(out, worker->packed, (len + 7) & ~(size_t)7);
+    if ((worker->touched >> shard & 1) == 0) {
+        worker->touched |= UINT32_C(1) << shard;
+        worker->lens[shard] = out->len;
+    }
+    append_entry(out, &entry, worker->packed);
 }
 
 /* Looks for what comes next after one state. Returns false if it was missed: nothing has changed.
@@ -184,11 +212,9 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     struct af_check *check = worker->round->check;
     struct piece *piece = worker->piece;
     struct af_check_next *next = &worker->next;
-    size_t lens[AF_CHECK_SHARDS], len, found = piece->found_count, unseen = piece->unseen_count;
+    size_t len, found = piece->found_count, unseen = piece->unseen_count;
     uint32_t sleep;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, &sleep);
-    for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
-        lens[i] = piece->shards[i].len;
     af_check_unpack(check, bytes, len, &next->state);
     for (size_t i = 0; sleep != 0 && i < next->state.count && i < 32; i++)
         next->state.flags[i] = (sleep >> i & 1) != 0 ? AF_CHECK_SLEEPS : 0;
@@ -196,10 +222,12 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     next->transitions = next->inert = 0;
     worker->state = state;
     worker->has_lead = false;
+    worker->touched = 0;
     enum af_check_rest rest = af_check_next(next);
     if (next->missed) {
         for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
-            piece->shards[i].len = lens[i];
+            if ((worker->touched >> i & 1) != 0)
+                piece->shards[i].len = worker->lens[i];
         piece->found_count = found;
         piece->unseen_count = unseen;
         return false;
@@ -312,54 +340,55 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
 
 /* ---- Adding. ---- */
 
-/* Walks what so many pieces have for a shard. */
+/* Walks what so many pieces have for a shard, ahead of what is added. */
 struct walk {
     const struct piece *piece, *end;
     unsigned shard;
     size_t at;
-    int left; /* entries that it may go ahead of the one that is added */
 };
 
-static const char *walk_on(struct walk *walk, struct entry *entry)
+static const struct entry *walk_on(struct walk *walk)
 {
     while (walk->piece < walk->end && walk->at == walk->piece->shards[walk->shard].len) {
         walk->piece++;
         walk->at = 0;
     }
-    if (walk->left == 0 || walk->piece == walk->end)
+    if (walk->piece == walk->end)
         return NULL;
-    const char *at = walk->piece->shards[walk->shard].data + walk->at;
-    memcpy(entry, at, sizeof *entry);
-    walk->at += sizeof *entry + ((entry->len + 7) & ~(size_t)7);
-    walk->left--;
-    return at + sizeof *entry;
+    const struct entry *entry = (const void *)(walk->piece->shards[walk->shard].data + walk->at);
+    walk->at += entry_size(entry);
+    return entry;
 }
 
+static void add_entry(struct af_check_seen *seen, const struct entry *entry)
+{
+    if (entry->parent == AF_CHECK_NO_STATE)
+        return;
+    uint64_t state = af_check_seen_add(seen, entry->hash, entry->parent, entry->sleep,
+                                       (const unsigned char *)(entry + 1), entry->len);
+    if (entry->leads && entry->parent != AF_CHECK_ROOT)
+        af_check_seen_set_lead(seen, entry->parent, state);
+}
+
+/* Each waits behind 2 * LEAD others: at first its slot is fetched, half way its state. */
 static void add_all(struct af_check_round *round, const struct piece *pieces, size_t count,
                     unsigned shard)
 {
     struct af_check_seen *seen = round->check->seen;
-    struct walk slots = {pieces, pieces + count, shard, 0, 2 * LEAD}, states = slots, adds = slots;
-    struct entry entry;
-    states.left = LEAD;
-    adds.left = 1;
-    while (true) {
-        while (walk_on(&slots, &entry) != NULL)
-            af_check_seen_prefetch(seen, entry.hash);
-        while (walk_on(&states, &entry) != NULL)
-            af_check_seen_prefetch_state(seen, entry.hash);
-        const char *bytes = walk_on(&adds, &entry);
-        if (bytes == NULL)
-            break;
-        slots.left++;
-        states.left++;
-        adds.left++;
-        if (entry.parent == AF_CHECK_NO_STATE)
-            continue;
-        uint64_t state = af_check_seen_add(seen, entry.hash, entry.parent, entry.sleep,
-                                           (const unsigned char *)bytes, entry.len);
-        if (entry.leads && entry.parent != AF_CHECK_ROOT)
-            af_check_seen_set_lead(seen, entry.parent, state);
+    struct walk walk = {pieces, pieces + count, shard, 0};
+    const struct entry *ring[2 * LEAD] = {NULL}, *entry;
+    size_t left = 2 * LEAD; /* steps after the last one */
+    for (size_t i = 0; left > 0; i++) {
+        const struct entry **here = &ring[i % (2 * LEAD)], *half = ring[(i + LEAD) % (2 * LEAD)];
+        if (*here != NULL)
+            add_entry(seen, *here);
+        if (half != NULL)
+            af_check_seen_prefetch_state(seen, half->hash);
+        *here = entry = walk_on(&walk);
+        if (entry != NULL)
+            af_check_seen_prefetch(seen, entry->hash);
+        else
+            left--;
     }
 }
 

@@ -207,8 +207,10 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
             uint32_t both;
             unsigned char *record = record_at(shard, offset);
             memcpy(&both, record + SLEEP, 4);
-            both &= sleep;
-            memcpy(record + SLEEP, &both, 4);
+            if ((both & ~sleep) != 0) { /* most sleep not at all: they are only looked at */
+                both &= sleep;
+                memcpy(record + SLEEP, &both, 4);
+            }
         }
         return (uint64_t)number << 35 | offset;
     }
@@ -267,6 +269,13 @@ void af_check_seen_unmark(struct af_check_seen *seen, uint64_t address, unsigned
 uint64_t af_check_seen_lead(const struct af_check_seen *seen, uint64_t address)
 {
     return get_address(record_of(seen, address) + LEAD);
+}
+
+void af_check_seen_prefetch_lead(const struct af_check_seen *seen, uint64_t address)
+{
+    uint64_t lead = af_check_seen_lead(seen, address);
+    if (lead != AF_CHECK_NO_STATE)
+        __builtin_prefetch(record_of(seen, lead));
 }
 
 void af_check_seen_set_lead(struct af_check_seen *seen, uint64_t address, uint64_t lead)
