@@ -2,20 +2,20 @@
  *
  * They are looked at piece by piece and on all threads, with nothing but what is known; states for
  * which something must be asked of Lua first wait until all others are done, and come then, one
- * after the other. What was found is added in the order of the pieces: shard by shard, or by a
- * single thread piece by piece, while the processor still has it at hand; within a shard the order
- * is the same. So the answer does not depend on the number of threads. */
+ * after the other. What was found is added in the order of the pieces: by a single thread piece by
+ * piece, while the processor still has it at hand, or shard by shard; within a shard the order is
+ * the same. So the answer does not depend on the number of threads. Where there are several, each
+ * drops first what was seen before this round, which most was: only the rest goes to another. */
 #include "check/impl.h"
 
 #include "base/bounds.h"
 #include "base/mem.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PIECE = 64, PIECES = AF_CHECK_ROUND / PIECE };
-enum { LEAD = 8 }; /* entries between one look ahead and the next */
+enum { AHEAD = 8 }; /* entries between one look ahead and the next */
 
 struct found { /* one state, or a violation, that a piece has come to */
     uint32_t violation, contract;
@@ -25,13 +25,15 @@ struct found { /* one state, or a violation, that a piece has come to */
 struct entry { /* before the bytes of a state to add */
     uint64_t hash, parent;
     uint32_t sleep;
-    uint32_t len : 31, leads : 1; /* it is the lead of its parent */
+    uint32_t len : 29;
+    uint32_t leads : 1;   /* it is the lead of its parent */
+    uint32_t unseen : 1;  /* invariants have not looked at its view */
+    uint32_t dropped : 1; /* it is not to be added */
 };
 
-struct unseen { /* a state whose view invariants have not looked at */
+struct unseen { /* where one is */
     unsigned shard;
     size_t at;
-    uint64_t from;
 };
 
 struct piece {
@@ -54,11 +56,10 @@ struct piece {
 struct worker {
     struct af_check_round *round;
     struct af_check_next next;
-    struct piece *piece;          /* that it works on */
-    uint64_t state;               /* whose next ones are looked for … */
-    bool has_lead;                /* … and whether its lead is among those found */
-    uint32_t touched;             /* shards to which it has added … */
-    size_t lens[AF_CHECK_SHARDS]; /* … and how long they were before */
+    struct piece *piece; /* that it works on */
+    uint64_t state;      /* whose next ones are looked for … */
+    bool has_lead;       /* … and whether its lead is among those found */
+    struct af_buf found; /* by this piece, where there are several threads */
     unsigned char packed[AF_CHECK_PACKED_MAX];
 };
 
@@ -72,8 +73,6 @@ struct af_check_round {
     bool invariants, sleeps;
     size_t same; /* exchanges of names */
 };
-
-static_assert(AF_CHECK_SHARDS == 32, "a bit of `touched` each");
 
 /* ---- What a piece comes to. ---- */
 
@@ -139,16 +138,28 @@ static inline size_t entry_size(const struct entry *entry)
     return sizeof *entry + ((entry->len + 7) & ~(size_t)7);
 }
 
-static inline void append_entry(struct af_buf *out, const struct entry *entry,
-                                const unsigned char *packed)
+static inline size_t append_entry(struct af_buf *out, const struct entry *entry,
+                                  const unsigned char *packed)
 {
-    size_t size = entry_size(entry);
+    size_t size = entry_size(entry), at = out->len;
     if (!af_buf_reserve(out, size))
-        return;
-    memcpy(out->data + out->len, entry, sizeof *entry);
+        return at;
+    memcpy(out->data + at, entry, sizeof *entry);
     for (size_t i = sizeof *entry; i < size; i += 8) /* most are of few words */
-        memcpy(out->data + out->len + i, packed + i - sizeof *entry, 8);
+        memcpy(out->data + at + i, packed + i - sizeof *entry, 8);
     out->len += size;
+    return at;
+}
+
+static void keep_entry(struct piece *piece, unsigned shard, const struct entry *entry,
+                       const unsigned char *packed)
+{
+    size_t at = append_entry(&piece->shards[shard], entry, packed);
+    if (!entry->unseen)
+        return;
+    af_mem_reserve(&piece->unseen, &piece->unseen_cap, piece->unseen_count + 1,
+                   sizeof *piece->unseen);
+    piece->unseen[piece->unseen_count++] = (struct unseen){shard, at};
 }
 
 static void on_child(void *arg, const struct af_check_label *label,
@@ -182,27 +193,19 @@ static void on_child(void *arg, const struct af_check_label *label,
         piece->too_large = true;
         return;
     }
-    entry.len = (uint32_t)len & 0x7FFFFFFF;
+    entry.len = (uint32_t)len & 0x1FFFFFFF;
     entry.leads = !worker->has_lead && !broken &&
                   (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
                    label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
     worker->has_lead = worker->has_lead || entry.leads;
     entry.hash = af_check_hash(worker->packed, len);
     entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
-    if (broken) /* what invariants say of it is all that is asked */
-        entry.parent = AF_CHECK_NO_STATE;
-    unsigned shard = worker->round->worker_count == 1 ? 0 : af_check_shard(entry.hash);
-    struct af_buf *out = &piece->shards[shard];
-    if (!seen) {
-        af_mem_reserve(&piece->unseen, &piece->unseen_cap, piece->unseen_count + 1,
-                       sizeof *piece->unseen);
-        piece->unseen[piece->unseen_count++] = (struct unseen){shard, out->len, worker->state};
-    }
-    if ((worker->touched >> shard & 1) == 0) {
-        worker->touched |= UINT32_C(1) << shard;
-        worker->lens[shard] = out->len;
-    }
-    append_entry(out, &entry, worker->packed);
+    entry.unseen = !seen;
+    entry.dropped = broken; /* what invariants say of it is all that is asked */
+    if (worker->round->worker_count == 1)
+        keep_entry(piece, 0, &entry, worker->packed);
+    else
+        append_entry(&worker->found, &entry, worker->packed);
 }
 
 /* Looks for what comes next after one state. Returns false if it was missed: nothing has changed.
@@ -213,6 +216,7 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     struct piece *piece = worker->piece;
     struct af_check_next *next = &worker->next;
     size_t len, found = piece->found_count, unseen = piece->unseen_count;
+    size_t kept = piece->shards[0].len, left = worker->found.len;
     uint32_t sleep;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, &sleep);
     af_check_unpack(check, bytes, len, &next->state);
@@ -222,12 +226,10 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     next->transitions = next->inert = 0;
     worker->state = state;
     worker->has_lead = false;
-    worker->touched = 0;
     enum af_check_rest rest = af_check_next(next);
     if (next->missed) {
-        for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
-            if ((worker->touched >> i & 1) != 0)
-                piece->shards[i].len = worker->lens[i];
+        piece->shards[0].len = kept;
+        worker->found.len = left;
         piece->found_count = found;
         piece->unseen_count = unseen;
         return false;
@@ -245,6 +247,85 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
         piece->stuck[piece->stuck_count++] = state;
     return true;
 }
+
+/* ---- Passing what was found by the processor. ---- */
+
+/* Walks what so many pieces have for a shard; or one buffer. */
+struct walk {
+    const struct af_buf *buf;
+    const struct piece *piece, *last;
+    unsigned shard;
+    size_t at;
+};
+
+static struct walk walk_pieces(const struct piece *pieces, size_t count, unsigned shard)
+{
+    return (struct walk){&pieces->shards[shard], pieces, pieces + count - 1, shard, 0};
+}
+
+static const struct entry *walk_on(struct walk *walk)
+{
+    while (walk->at == walk->buf->len) {
+        if (walk->piece == walk->last)
+            return NULL;
+        walk->buf = &(++walk->piece)->shards[walk->shard];
+        walk->at = 0;
+    }
+    const struct entry *entry = (const void *)(walk->buf->data + walk->at);
+    walk->at += entry_size(entry);
+    return entry;
+}
+
+/* Gives each to a function, when the processor has had time to fetch what that looks at: an entry
+ * waits behind 2 * AHEAD others, at first for its slot, half way for its state. */
+static inline void pass(const struct af_check_seen *seen, struct walk walk,
+                        void (*fn)(void *arg, const struct entry *entry), void *arg)
+{
+    const struct entry *ring[2 * AHEAD] = {NULL};
+    size_t left = 2 * AHEAD; /* steps after the last one */
+    for (size_t i = 0; left > 0; i++) {
+        const struct entry **here = &ring[i % (2 * AHEAD)], *half = ring[(i + AHEAD) % (2 * AHEAD)];
+        if (*here != NULL)
+            fn(arg, *here);
+        if (half != NULL)
+            af_check_seen_prefetch_state(seen, half->hash);
+        *here = walk_on(&walk);
+        if (*here != NULL)
+            af_check_seen_prefetch(seen, (*here)->hash);
+        else
+            left--;
+    }
+}
+
+static void set_lead(struct af_check_seen *seen, const struct entry *entry, uint64_t state)
+{
+    if (entry->leads && entry->parent != AF_CHECK_ROOT)
+        af_check_seen_set_lead(seen, entry->parent, state);
+}
+
+/* What was seen before this round changes nothing. */
+static void sift(void *arg, const struct entry *entry)
+{
+    struct worker *worker = arg;
+    struct af_check_seen *seen = worker->round->check->seen;
+    const unsigned char *packed = (const unsigned char *)(entry + 1);
+    uint64_t state = entry->unseen || entry->dropped
+                         ? AF_CHECK_NO_STATE
+                         : af_check_seen_known(seen, entry->hash, entry->sleep, packed, entry->len);
+    if (state != AF_CHECK_NO_STATE)
+        set_lead(seen, entry, state);
+    else
+        keep_entry(worker->piece, af_check_shard(entry->hash), entry, packed);
+}
+
+static void sift_all(struct worker *worker)
+{
+    if (worker->found.len > 0)
+        pass(worker->round->check->seen, (struct walk){.buf = &worker->found}, sift, worker);
+    af_buf_clear(&worker->found);
+}
+
+/* ---- A piece. ---- */
 
 static void piece_begin(struct piece *piece)
 {
@@ -268,7 +349,9 @@ static void do_piece(void *arg, unsigned number, size_t i)
     for (size_t k = i * PIECE; k < end && !(k % 32 == 0 && is_told_to_stop(worker)); k++)
         if (!look(worker, round->states[k], false))
             piece->missed[piece->missed_count++] = round->states[k];
+    sift_all(worker);
 }
+
 /* ---- Between the two: one thread. ---- */
 
 static void look_at_unseen(struct af_check_round *round, struct piece *piece)
@@ -285,11 +368,11 @@ static void look_at_unseen(struct af_check_round *round, struct piece *piece)
         uint32_t violation = goes_on ? af_check_same_view(check, vector) : AF_CHECK_NONE;
         if (goes_on && violation == AF_CHECK_NONE)
             continue;
-        entry.hash = 0; /* it is not to be added */
-        entry.parent = AF_CHECK_NO_STATE;
+        uint64_t from = entry.parent == AF_CHECK_ROOT ? AF_CHECK_NO_STATE : entry.parent;
+        entry.dropped = 1;
         memcpy(at, &entry, sizeof entry);
         if (violation != AF_CHECK_NONE)
-            af_check_note(check, violation, unseen->from, AF_CHECK_NONE);
+            af_check_note(check, violation, from, AF_CHECK_NONE);
     }
 }
 
@@ -340,56 +423,21 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
 
 /* ---- Adding. ---- */
 
-/* Walks what so many pieces have for a shard, ahead of what is added. */
-struct walk {
-    const struct piece *piece, *end;
-    unsigned shard;
-    size_t at;
-};
-
-static const struct entry *walk_on(struct walk *walk)
+static void add_entry(void *arg, const struct entry *entry)
 {
-    while (walk->piece < walk->end && walk->at == walk->piece->shards[walk->shard].len) {
-        walk->piece++;
-        walk->at = 0;
-    }
-    if (walk->piece == walk->end)
-        return NULL;
-    const struct entry *entry = (const void *)(walk->piece->shards[walk->shard].data + walk->at);
-    walk->at += entry_size(entry);
-    return entry;
+    struct af_check_seen *seen = arg;
+    if (!entry->dropped)
+        set_lead(seen, entry,
+                 af_check_seen_add(seen, entry->hash, entry->parent, entry->sleep,
+                                   (const unsigned char *)(entry + 1), entry->len));
 }
 
-static void add_entry(struct af_check_seen *seen, const struct entry *entry)
-{
-    if (entry->parent == AF_CHECK_NO_STATE)
-        return;
-    uint64_t state = af_check_seen_add(seen, entry->hash, entry->parent, entry->sleep,
-                                       (const unsigned char *)(entry + 1), entry->len);
-    if (entry->leads && entry->parent != AF_CHECK_ROOT)
-        af_check_seen_set_lead(seen, entry->parent, state);
-}
-
-/* Each waits behind 2 * LEAD others: at first its slot is fetched, half way its state. */
 static void add_all(struct af_check_round *round, const struct piece *pieces, size_t count,
                     unsigned shard)
 {
     struct af_check_seen *seen = round->check->seen;
-    struct walk walk = {pieces, pieces + count, shard, 0};
-    const struct entry *ring[2 * LEAD] = {NULL}, *entry;
-    size_t left = 2 * LEAD; /* steps after the last one */
-    for (size_t i = 0; left > 0; i++) {
-        const struct entry **here = &ring[i % (2 * LEAD)], *half = ring[(i + LEAD) % (2 * LEAD)];
-        if (*here != NULL)
-            add_entry(seen, *here);
-        if (half != NULL)
-            af_check_seen_prefetch_state(seen, half->hash);
-        *here = entry = walk_on(&walk);
-        if (entry != NULL)
-            af_check_seen_prefetch(seen, entry->hash);
-        else
-            left--;
-    }
+    if (count > 0)
+        pass(seen, walk_pieces(pieces, count, shard), add_entry, seen);
 }
 
 static void do_shard(void *arg, unsigned worker, size_t shard)
@@ -432,6 +480,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
             add_all(round, &round->pieces[i], 1, 0);
     }
     goes_on = do_missed(round, pieces) && goes_on;
+    sift_all(&round->workers[0]);
     af_check_same_try(check);
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
     if (alone)
@@ -478,8 +527,10 @@ struct af_check_round *af_check_round_new(struct af_check *check)
 
 void af_check_round_free(struct af_check_round *round)
 {
-    for (unsigned i = 0; i < round->worker_count; i++)
+    for (unsigned i = 0; i < round->worker_count; i++) {
         af_check_next_release(&round->workers[i].next);
+        af_buf_release(&round->workers[i].found);
+    }
     for (size_t i = 0; i <= PIECES; i++) {
         for (unsigned k = 0; k < AF_CHECK_SHARDS; k++)
             af_buf_release(&round->pieces[i].shards[k]);
@@ -502,12 +553,11 @@ void af_check_round_begin(struct af_check_round *round)
     worker->state = AF_CHECK_ROOT;
     worker->next.asks = true;
     af_check_first(&worker->next);
+    sift_all(worker);
     af_check_same_try(round->check);
     round->count = 0;
     for (size_t i = 0; i < piece->found_count; i++)
         piece->found[i].state = AF_CHECK_NO_STATE;
-    for (size_t i = 0; i < piece->unseen_count; i++)
-        piece->unseen[i].from = AF_CHECK_NO_STATE;
     if (!merge(round, piece))
         note_bound(round->check);
     af_check_jobs_run(round->check->jobs, AF_CHECK_SHARDS, do_shard, round);

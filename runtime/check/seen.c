@@ -198,8 +198,6 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
 {
     unsigned number = af_check_shard(hash);
     struct shard *shard = &seen->shards[number];
-    if (4 * (shard->count + 1) > 3 * shard->slot_cap)
-        grow(seen->pages, shard);
     size_t at = find(shard, hash, bytes, len);
     if (shard->slots[at] != 0) {
         uint64_t offset = (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1;
@@ -214,12 +212,31 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
         }
         return (uint64_t)number << 35 | offset;
     }
+    if (4 * (shard->count + 1) > 3 * shard->slot_cap) {
+        grow(seen->pages, shard);
+        at = find(shard, hash, bytes, len);
+    }
     uint64_t offset = write_record(seen->pages, shard, parent, sleep, bytes, len);
     shard->slots[at] = slot_of(hash, offset);
     shard->count++;
     af_mem_reserve(&shard->added, &shard->added_cap, shard->added_count + 1, sizeof *shard->added);
     shard->added[shard->added_count++] = (uint64_t)number << 35 | offset;
     return (uint64_t)number << 35 | offset;
+}
+
+uint64_t af_check_seen_known(const struct af_check_seen *seen, uint64_t hash, uint32_t sleep,
+                             const unsigned char *bytes, size_t len)
+{
+    unsigned number = af_check_shard(hash);
+    const struct shard *shard = &seen->shards[number];
+    size_t at = find(shard, hash, bytes, len);
+    uint32_t sleeps;
+    if (shard->slots[at] == 0)
+        return AF_CHECK_NO_STATE;
+    uint64_t offset = (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1;
+    memcpy(&sleeps, record_at(shard, offset) + SLEEP, 4);
+    return offset >= shard->level_begin && (sleeps & ~sleep) != 0 ? AF_CHECK_NO_STATE
+                                                                  : (uint64_t)number << 35 | offset;
 }
 
 uint64_t af_check_seen_find(const struct af_check_seen *seen, const unsigned char *bytes,
