@@ -49,12 +49,13 @@ def ask(*command):
         return {"unanswered": f"status {done.returncode}: {done.stderr[-500:]}{done.stdout[-500:]}"}, ""
 
 
-def compare(afrun, flow, options, states_max):
-    """The plain answer, and what differs, in words: None if nothing does. No answer: it is too large."""
-    check = [afrun, "check", flow, *options, "--json", "--jobs", "1", "--states", str(states_max)]
+def compare(afrun, flow, options, states_max, jobs=1):
+    """The plain answer, and what differs, in words: None if nothing does. No answer: it is too large.
+    Of the search with reductions and the plain one, each has the number of threads that the other has not: 1 or 2."""
+    check = [afrun, "check", flow, *options, "--json", "--states", str(states_max)]
     with tempfile.TemporaryDirectory() as folder:
         trace = os.path.join(folder, "run.jsonl")
-        plain, warnings = ask(*check, "--no-reduction", "--trace", trace)
+        plain, warnings = ask(*check, "--jobs", str(3 - jobs), "--no-reduction", "--trace", trace)
         if "unanswered" in plain:
             return None, f"plain: {plain['unanswered']}"
         if not plain["exhaustive"]:
@@ -64,7 +65,7 @@ def compare(afrun, flow, options, states_max):
             replay = subprocess.run([afrun, "replay", trace, *named], capture_output=True, text=True, check=False)
             if replay.returncode != 0:
                 return plain, f"the counterexample does not replay: {(replay.stdout + replay.stderr).strip()}"
-    reduced, more = ask(*check)
+    reduced, more = ask(*check, "--jobs", str(jobs))
     if "unanswered" in reduced:
         return plain, f"reduced: {reduced['unanswered']}"
     if "mistake of ours" in warnings + more:
@@ -142,7 +143,7 @@ def one_setting(afrun, number, seeds, states_max):
             for name, text in names.items():
                 with open(name, "w", encoding="utf-8") as out:
                     out.write(text)
-            plain, differs = compare(afrun, "random_flow.lua", options, states_max)
+            plain, differs = compare(afrun, "random_flow.lua", options, states_max, 1 + number % 2)
             if plain and not differs and simulated is not None and number % 4 == 0 and seeds > 0:
                 away = ["--away", "20"] if "--crash" in options else []
                 longer, _ = ask(afrun, "check", "random_flow.lua", *options, *away, "--json", "--jobs", "1",
