@@ -194,11 +194,15 @@ static int l_in_handler(lua_State *L)
     return 1;
 }
 
-/* host.own_party(party, name): raises unless that is the party of the handler that runs */
+/* host.own_party(party, name): raises unless that is the party of the handler, or of the sequential
+ * role, that runs */
 static int l_own_party(lua_State *L)
 {
-    check_self(L, handler_delivery(L, lua_pushfstring(L, "party:%s", luaL_checkstring(L, 2))),
-               lua_tostring(L, 2));
+    const char *name = luaL_checkstring(L, 2);
+    const struct af_delivery *delivery = af_delivery_running(L);
+    if (delivery == NULL || !af_script_is_sequential(delivery->party))
+        delivery = handler_delivery(L, lua_pushfstring(L, "party:%s", name));
+    check_self(L, delivery, name);
     return 0;
 }
 

@@ -147,9 +147,6 @@ void af_party_kept_told(struct af_party *party);
 
 void af_party_kept_free(struct af_party *party);
 
-/* The name of bytes. */
-void af_party_kept_ref(const void *bytes, size_t len, char ref[AF_PARTY_REF_BYTES]);
-
 /* ---- send.c ---- */
 void af_party_send_all(struct af_party *party, const struct af_effects *effects);
 void af_party_outbox_flush(struct af_party *party);

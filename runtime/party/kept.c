@@ -11,17 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char prefix[] = "kept:";
-
-void af_party_kept_ref(const void *bytes, size_t len, char ref[AF_PARTY_REF_BYTES])
-{
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(digest, bytes, len);
-    memcpy(ref, prefix, sizeof prefix);
-    sodium_bin2hex(ref + sizeof prefix - 1, AF_PARTY_REF_BYTES - sizeof prefix + 1, digest,
-                   sizeof digest);
-}
-
 /* Of that ref, unless it goes with this step. */
 static struct af_party_kept *find(const struct af_party *party, const char *ref)
 {
@@ -77,8 +66,8 @@ void af_party_kept_free(struct af_party *party)
 
 void af_party_restore_kept(struct af_party *party, const void *bytes, size_t len)
 {
-    char ref[AF_PARTY_REF_BYTES];
-    af_party_kept_ref(bytes, len, ref);
+    char ref[AF_SCRIPT_REF_BYTES];
+    af_script_ref(bytes, len, ref);
     if (find(party, ref) == NULL)
         add(party, ref, bytes, len, AF_KEPT_HELD);
 }
@@ -103,7 +92,7 @@ void af_party_each_ref(const char *json, size_t len, void (*each)(void *arg, con
     static const char quoted[] = "\"kept:";
     const char *at = json, *end = json + len;
     while (at != NULL && (at = memmem(at, (size_t)(end - at), quoted, sizeof quoted - 1)) != NULL) {
-        char ref[AF_PARTY_REF_BYTES];
+        char ref[AF_SCRIPT_REF_BYTES];
         at++; /* behind the quote, and canonical: nothing in a ref is escaped */
         if ((size_t)(end - at) > sizeof ref - 1 && at[sizeof ref - 1] == '"') {
             memcpy(ref, at, sizeof ref - 1);
@@ -170,66 +159,50 @@ const struct af_party_kept *af_party_kept(const struct af_party *party, size_t *
 
 /* ---- Calls. ---- */
 
-static const char *refuse_more(const struct af_party *party, size_t len)
+static void refuse(struct af_party *party, const struct af_asked *asked, const char *why)
 {
-    if (party->kept_count >= AF_PARTY_KEPT_MAX)
-        return "party:keep: a party keeps at most 1000 texts of bytes";
-    if (len > AF_PARTY_KEPT_BYTES_MAX - party->kept_bytes)
-        return "party:keep: a party keeps at most 64 MiB";
-    return NULL;
+    struct af_answer answer = {.failure = why, .now_ns = af_party_now(party)};
+    af_script_answer(party->script, asked->call->id, &answer);
 }
 
-static void keep(struct af_party *party, const struct af_script_call *call,
-                 struct af_answer *answer, struct af_buf *text)
+static void keep(struct af_party *party, const struct af_asked *asked)
 {
-    char ref[AF_PARTY_REF_BYTES];
+    char ref[AF_SCRIPT_REF_BYTES];
+    struct af_buf text = AF_BUF_EMPTY;
     const struct af_party_owner *owner = party->spec.owner;
-    const char *bytes = call->bytes == NULL ? "" : call->bytes;
-    af_party_kept_ref(bytes, call->bytes_len, ref);
-    if (find(party, ref) == NULL) {
-        answer->failure = refuse_more(party, call->bytes_len);
-        if (answer->failure == NULL && owner->keeps != NULL && !owner->keeps(owner->arg, text))
-            answer->failure = af_buf_text(text);
-        if (answer->failure != NULL)
-            return;
+    const struct af_script_call *call = asked->call;
+    const char *bytes = call->bytes == NULL ? "" : call->bytes, *why = NULL;
+    af_script_ref(bytes, call->bytes_len, ref);
+    bool has = find(party, ref) != NULL;
+    if (!has)
+        why = af_script_keeps_no_more(party->kept_count, party->kept_bytes, call->bytes_len);
+    if (!has && why == NULL && owner->keeps != NULL && !owner->keeps(owner->arg, &text))
+        why = af_buf_text(&text);
+    if (!has && why == NULL)
         add(party, ref, bytes, call->bytes_len, AF_KEPT_PENDING);
-    }
-    af_buf_printf(text, "\"%s\"", ref);
-    answer->reply = af_buf_text(text);
-    answer->reply_len = text->len;
-}
-
-static void give(struct af_party *party, const char *ref, struct af_answer *answer)
-{
-    const struct af_party_kept *kept = find(party, ref);
-    if (kept == NULL) {
-        answer->failure = "party:kept: nothing is kept under this; what neither party.data nor a "
-                          "deferred event names is forgotten";
-        return;
-    }
-    answer->reply = "null";
-    answer->reply_len = 4;
-    answer->bytes = kept->bytes;
-    answer->bytes_len = kept->len;
+    if (why == NULL)
+        af_script_answer_ref(asked, ref, af_party_now(party));
+    else
+        refuse(party, asked, why);
+    af_buf_release(&text);
 }
 
 bool af_party_take_call(struct af_party *party, const struct af_script_call *call)
 {
     enum af_call number = af_script_call_number(call->name);
-    struct af_answer answer = {.now_ns = af_party_now(party)};
-    struct af_buf text = AF_BUF_EMPTY;
     struct af_asked asked;
     char why[200];
     if (number != AF_CALL_KEEP && number != AF_CALL_KEPT)
         return false;
-    if (af_script_call_read(&asked, party->script, call, why, sizeof why) != 0)
-        answer.failure = why;
-    else if (number == AF_CALL_KEEP)
-        keep(party, call, &answer, &text);
-    else
-        give(party, af_request_string(&asked.request, "ref"), &answer);
-    af_script_answer(party->script, call->id, &answer);
+    if (af_script_call_read(&asked, party->script, call, why, sizeof why) != 0) {
+        refuse(party, &asked, why);
+    } else if (number == AF_CALL_KEEP) {
+        keep(party, &asked);
+    } else {
+        const struct af_party_kept *kept = find(party, af_request_string(&asked.request, "ref"));
+        af_script_answer_kept(&asked, kept == NULL ? NULL : kept->bytes,
+                              kept == NULL ? 0 : kept->len, af_party_now(party));
+    }
     af_request_release(&asked.request);
-    af_buf_release(&text);
     return true;
 }

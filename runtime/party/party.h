@@ -11,6 +11,7 @@
 #ifndef AF_PARTY_H
 #define AF_PARTY_H
 
+#include "script/calls.h"
 #include "script/script.h"
 
 #include <stdbool.h>
@@ -230,8 +231,6 @@ void af_party_heard(struct af_party *party);
  * deferred contract nor the result of a party that has ended names them ("kept:<SHA-256>", a whole
  * text). ---- */
 
-#define AF_PARTY_REF_BYTES 70 /* of such a name, with its 0 */
-
 enum af_party_kept_is {
     AF_KEPT_PENDING, /* of a handler that has not returned */
     AF_KEPT_NEW,     /* since the step that is told of */
@@ -240,7 +239,7 @@ enum af_party_kept_is {
 };
 
 struct af_party_kept {
-    char ref[AF_PARTY_REF_BYTES];
+    char ref[AF_SCRIPT_REF_BYTES];
     char *bytes; /* NULL: gone */
     size_t len;
     enum af_party_kept_is is;

@@ -1,6 +1,7 @@
 /* calls.c: see calls.h. */
 #include "script/calls.h"
 
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "json/json.h"
@@ -122,6 +123,45 @@ bool af_script_is_sha256(const void *bytes, size_t len, const char *expected)
     crypto_hash_sha256(digest, bytes, len);
     sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
     return strcmp(hex, expected) == 0;
+}
+
+void af_script_ref(const void *bytes, size_t len, char ref[AF_SCRIPT_REF_BYTES])
+{
+    static const char prefix[] = "kept:";
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(digest, bytes, len);
+    memcpy(ref, prefix, sizeof prefix);
+    sodium_bin2hex(ref + sizeof prefix - 1, AF_SCRIPT_REF_BYTES - sizeof prefix + 1, digest,
+                   sizeof digest);
+}
+
+const char *af_script_keeps_no_more(size_t count, size_t bytes, size_t len)
+{
+    if (count >= AF_PARTY_KEPT_MAX)
+        return "party:keep: a party keeps at most 1000 texts of bytes";
+    if (len > AF_PARTY_KEPT_BYTES_MAX - bytes)
+        return "party:keep: a party keeps at most 64 MiB";
+    return NULL;
+}
+
+void af_script_answer_ref(const struct af_asked *asked, const char *ref, int64_t now_ns)
+{
+    char reply[AF_SCRIPT_REF_BYTES + 2];
+    int len = snprintf(reply, sizeof reply, "\"%s\"", ref);
+    struct af_answer answer = {.reply = reply, .reply_len = (size_t)len, .now_ns = now_ns};
+    af_script_answer(asked->party, asked->call->id, &answer);
+}
+
+void af_script_answer_kept(const struct af_asked *asked, const void *bytes, size_t len,
+                           int64_t now_ns)
+{
+    const char *reply = bytes != NULL ? "true" : "false";
+    struct af_answer answer = {.reply = reply,
+                               .reply_len = strlen(reply),
+                               .bytes = bytes,
+                               .bytes_len = len,
+                               .now_ns = now_ns};
+    af_script_answer(asked->party, asked->call->id, &answer);
 }
 
 static void append_text(struct af_buf *out, const char *name, const char *text, size_t len)

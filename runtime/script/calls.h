@@ -35,7 +35,7 @@ enum af_call {
     AF_CALL_PROGRESS,
     AF_CALL_LAUNCH,
     AF_CALL_DATASET,
-    AF_CALL_KEEP, /* these two of handlers alone: party/kept.c */
+    AF_CALL_KEEP, /* of handlers: party/kept.c */
     AF_CALL_KEPT,
     AF_CALL_TEST, /* of a file of tests */
     AF_CALL_COUNT
@@ -70,6 +70,19 @@ void af_script_tell_members(struct af_buf *reply, const struct af_script_who *wh
 
 /* Whether the bytes have the SHA-256 that a download's call expects, 64 small hex digits. */
 bool af_script_is_sha256(const void *bytes, size_t len, const char *expected);
+
+/* "kept:<SHA-256>": what bytes are called that a party keeps. */
+#define AF_SCRIPT_REF_BYTES 70 /* with its 0 */
+void af_script_ref(const void *bytes, size_t len, char ref[AF_SCRIPT_REF_BYTES]);
+
+/* Why a party that keeps so many texts of bytes, and so many bytes, keeps no such text besides;
+ * NULL: it does. */
+const char *af_script_keeps_no_more(size_t count, size_t bytes, size_t len);
+
+/* Answers the two calls: with the name; with what is kept under one, NULL: nothing is. */
+void af_script_answer_ref(const struct af_asked *asked, const char *ref, int64_t now_ns);
+void af_script_answer_kept(const struct af_asked *asked, const void *bytes, size_t len,
+                           int64_t now_ns);
 
 /* A contract that a sequential script is given in answer to "next_event". All is borrowed. */
 struct af_script_event {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "script/file_store.h"
 #include "script/script.h"
 
 #include <math.h>
@@ -255,6 +256,46 @@ static void tell_nodes(struct af_sequential *sequential, const struct af_asked *
     af_buf_release(&reply);
 }
 
+/* ---- Bytes that it keeps, for as long as it runs. ---- */
+
+static const void *find_kept(const struct af_sequential *sequential, const char *ref, size_t *len)
+{
+    char url[AF_FILE_URL_BYTES];
+    if (sequential->kept == NULL || strncmp(ref, "kept:", 5) != 0)
+        return NULL;
+    snprintf(url, sizeof url, "mock://file/%s", ref + 5);
+    return af_file_store_get(sequential->kept, url, len);
+}
+
+static void keep(struct af_sequential *sequential, const struct af_asked *asked)
+{
+    const char *bytes = asked->call->bytes == NULL ? "" : asked->call->bytes;
+    char ref[AF_SCRIPT_REF_BYTES], url[AF_FILE_URL_BYTES];
+    size_t len = asked->call->bytes_len, known;
+    af_script_ref(bytes, len, ref);
+    if (find_kept(sequential, ref, &known) == NULL) {
+        const char *why =
+            af_script_keeps_no_more(sequential->kept_count, sequential->kept_bytes, len);
+        if (why != NULL) {
+            refuse(sequential, asked, why);
+            return;
+        }
+        if (sequential->kept == NULL)
+            sequential->kept = af_file_store_new();
+        af_file_store_put(sequential->kept, bytes, len, url);
+        sequential->kept_count++;
+        sequential->kept_bytes += len;
+    }
+    af_script_answer_ref(asked, ref, sequential->owner->now_ns(sequential));
+}
+
+static void give_kept(struct af_sequential *sequential, const struct af_asked *asked)
+{
+    size_t len = 0;
+    const void *bytes = find_kept(sequential, af_request_string(&asked->request, "ref"), &len);
+    af_script_answer_kept(asked, bytes, len, sequential->owner->now_ns(sequential));
+}
+
 /* ---- Calls. ---- */
 
 void af_sequential_print(const struct af_sequential *sequential, bool flow,
@@ -272,10 +313,16 @@ void af_sequential_print(const struct af_sequential *sequential, bool flow,
 void af_sequential_call(struct af_sequential *sequential, const struct af_script_call *call)
 {
     static void (*const take[AF_CALL_COUNT])(struct af_sequential *, const struct af_asked *) = {
-        [AF_CALL_NEXT_EVENT] = next_event, [AF_CALL_PUBLISH] = publish,
-        [AF_CALL_REJECT] = reject,         [AF_CALL_SLEEP] = wait_for_time,
-        [AF_CALL_MOCK_ENTER] = mock_enter, [AF_CALL_MOCK_LEAVE] = mock_leave,
-        [AF_CALL_NODES] = tell_nodes,      [AF_CALL_WHOAMI] = tell_nodes};
+        [AF_CALL_NEXT_EVENT] = next_event,
+        [AF_CALL_PUBLISH] = publish,
+        [AF_CALL_REJECT] = reject,
+        [AF_CALL_SLEEP] = wait_for_time,
+        [AF_CALL_MOCK_ENTER] = mock_enter,
+        [AF_CALL_MOCK_LEAVE] = mock_leave,
+        [AF_CALL_NODES] = tell_nodes,
+        [AF_CALL_WHOAMI] = tell_nodes,
+        [AF_CALL_KEEP] = keep,
+        [AF_CALL_KEPT] = give_kept};
     const struct af_sequential_owner *owner = sequential->owner;
     struct af_asked asked;
     char text[200];
@@ -332,6 +379,7 @@ void af_sequential_release(struct af_sequential *sequential)
 {
     stop_waiting(sequential);
     af_sequential_set_nodes(sequential, NULL, 0);
+    af_file_store_free(sequential->kept);
     if (sequential->party != NULL)
         af_script_party_free(sequential->party);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct af_effects;
+struct af_file_store;
 struct af_loop;
 struct af_script_party;
 struct af_sequential;
@@ -100,6 +101,9 @@ struct af_sequential {
     struct af_request wanted;        /* of a wait for events: what the filter is of */
     struct af_request_filter filter; /* the types that it waits for */
     struct af_timer *timer;
+
+    struct af_file_store *kept; /* by party:keep; NULL: nothing */
+    size_t kept_count, kept_bytes;
     bool ended;
 };
 

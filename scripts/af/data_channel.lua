@@ -5,7 +5,8 @@
 ---                                yes: fetches the file, checks its SHA-256, accept_sf_sending_data
 ---
 --- For sequential scripts a channel has calls that wait; for flows there are two states to include.
---- What is sent and received is bytes, or a file by its path, which is read and written in pieces.
+--- What is sent and received is bytes, or a file by its path, which is read and written in pieces;
+--- what party:keep has kept is sent, too.
 --- An application or answer whose sender is known not to be who it says is passed over.
 
 local class = require "af.class"
@@ -131,6 +132,42 @@ local function check_ids(what, name, ids, level)
   return list
 end
 
+-- What is sent: bytes, a file by its path, or what party:keep gave. -------------------------------
+
+---Which of the three is given; bytes: what that option is called.
+local function given_of(what, options, bytes, level)
+  local given = {}
+  for _, name in ipairs { bytes, "path", "ref" } do
+    given[#given + 1] = options[name] ~= nil and name or nil
+  end
+  if given[1] == nil then
+    error(("%s: one of %s, path and ref must be given"):format(what, bytes), level + 1)
+  elseif given[2] ~= nil then
+    error(("%s: '%s' and '%s': one of %s, path and ref is sent"):format(what, given[1], given[2],
+      bytes), level + 1)
+  end
+  return given[1]
+end
+
+---What goes to upload_file. bytes, path, ref: which of them was given, and its value.
+local function source_of(what, given, value, level)
+  if given == "ref" then
+    return files.content(files.kept(what .. ": ref", value, level + 1))
+  elseif given == "path" then
+    if type(value) ~= "string" then
+      error(("%s: path: expected a file's path, got a %s"):format(what, type(value)), level + 1)
+    elseif files.is_ref(value) then
+      error(what .. ": path: this is what party:keep gave, and no file; write ref = for it",
+        level + 1)
+    end
+    return value
+  elseif type(value) ~= "string" then
+    error(("%s: %s: expected a string of bytes, got a %s"):format(what, given, type(value)),
+      level + 1)
+  end
+  return files.content(value)
+end
+
 -- Calls of sequential scripts. --------------------------------------------------------------------
 
 ---A channel of a task: af.data_channel(contractor).
@@ -146,7 +183,8 @@ end
 ---@field source? string         who sends: this node
 ---@field target string|string[]
 ---@field data_stream? string    bytes, or
----@field path? string           a file
+---@field path? string           a file, or
+---@field ref? string            what party:keep gave
 ---@field timeout? number        seconds for all of it; absent or 0: 60
 ---@field complementary_handler? fun(event: table, info: table)  for other events
 ---@field ensure_all_succ? boolean
@@ -163,7 +201,8 @@ end
 
 local send_options = {
   source = "string", target = "string, table", data_stream = "string", path = "string",
-  timeout = "number", complementary_handler = "function", ensure_all_succ = "boolean",
+  ref = "string", timeout = "number", complementary_handler = "function",
+  ensure_all_succ = "boolean",
 }
 local receive_options = {
   receiver = "string", source = "string", source_list = "table", timeout = "number",
@@ -185,19 +224,27 @@ local function pass_on(options, event, info)
   end
 end
 
+---They wait for events, and a handler cannot.
+local function check_may_wait(what, state, level)
+  if host.in_handler() then
+    error(("%s: a handler does not wait for events; let a state do it: af.data_channel.%s { … }")
+      :format(what, state), level + 1)
+  end
+end
+
 local function self_id()
   return host.call("whoami", {}).id
 end
 
 local function send(self, what, options, targets, level)
+  check_may_wait(what, "sending", level + 1)
   local contractor = self.contractor or self
   local timeout = check_timeout(what, options.timeout, level + 1) or SEND_TIMEOUT_S
-  if (options.data_stream == nil) == (options.path == nil) then
-    error(what .. ": needs data_stream, a string of bytes, or path, a file's", level + 1)
-  end
+  local given = given_of(what, options, "data_stream", level + 1)
+  local data = source_of(what, given, options[given], level + 1)
   local source = options.source or self_id()
   local until_s = host.now() + timeout
-  local url = contractor:upload_file(options.path or files.content(options.data_stream))
+  local url = contractor:upload_file(data)
   local sending = new_sending(
     contractor:apply_sending_data(source, targets, { file_url = url }), targets)
   local left = until_s - host.now()
@@ -245,6 +292,7 @@ local function late(sources)
 end
 
 local function receive(self, what, options, sources, level)
+  check_may_wait(what, "receiving", level + 1)
   local contractor = self.contractor or self
   local timeout = check_timeout(what, options.timeout, level + 1)
   local receiver = options.receiver or self_id()
@@ -321,9 +369,9 @@ local SENDING <const>, ACCEPTED <const> = "data_channel", "data_channel.accepted
 
 local sending_options = {
   target = "table, string, function", data = "function, string", path = "function, string",
-  timeout = "number", every = "number, function", tries = "number, function",
-  need = "number, function", label = "function, string", ask = "function",
-  done = "string, function", failed = "string, function", state = "table",
+  ref = "function, string", timeout = "number", every = "number, function",
+  tries = "number, function", need = "number, function", label = "function, string",
+  ask = "function", done = "string, function", failed = "string, function", state = "table",
 }
 local receiving_options = {
   source = "table, string, function", received = "function", path = "function, string",
@@ -379,7 +427,8 @@ local function are_enough(options, party, count, missing)
   return missing[1] == nil or (need ~= nil and count >= need)
 end
 
----A state that sends data, or the file at a path, to some nodes and goes on when all have it:
+---A state that sends data, the file at a path or what is kept to some nodes, and goes on when all
+---have it:
 ---`sending { target = …, data = function(party) … end, done = "next" }`. It offers again as
 ---`every` and `tries` say, to who has not answered, and `need` of them may be enough.
 ---`failed(party, why, ids)` where one refuses or is late; without it the party fails.
@@ -387,14 +436,14 @@ end
 ---@return table state
 function DataChannel.sending(options)
   keys.check_types("data_channel.sending", options, sending_options, 2)
-  if options.target == nil or (options.data == nil) == (options.path == nil)
-    or options.done == nil then
-    error("data_channel.sending: needs target, data or path, and done", 2)
+  if options.target == nil or options.done == nil then
+    error("data_channel.sending: needs target, done, and one of data, path and ref", 2)
   end
+  local given = given_of("data_channel.sending", options, "data", 2)
   local function offer(party, ids, try)
     local sending = party.data[SENDING]
     if try == 1 then
-      local source = value_of(options.path, party) or files.content(value_of(options.data, party))
+      local source = source_of("data_channel.sending", given, value_of(options[given], party), 1)
       sending = { session_id = host.session_id(), url = party:upload_file(source), rejected = {},
         target = ids }
       party.data[SENDING] = sending

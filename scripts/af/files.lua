@@ -16,9 +16,23 @@ function files.content(bytes)
   return host.lock({ bytes = bytes, mark = content_mark }, "content")
 end
 
----Whether a text is the name of bytes that a party has kept.
-local function is_kept(source)
-  return #source == 69 and source:find("^kept:%x+$") ~= nil
+---Whether it is what party:keep gives.
+function files.is_ref(source)
+  return type(source) == "string" and #source == 69 and source:find("^kept:[0-9a-f]+$") ~= nil
+end
+
+---The bytes that the running party has kept. what: of whose argument a message tells.
+function files.kept(what, ref, level)
+  if not files.is_ref(ref) then
+    error(("%s: expected what party:keep gave (\"kept:\" and 64 hex digits), got a %s"):format(what,
+      type(ref) == "string" and ("string of %d bytes"):format(#ref) or type(ref)), level + 1)
+  end
+  local found, bytes = host.call("kept", { ref = ref })
+  if not found then
+    error(what .. ": nothing is kept under this; what neither party.data nor a deferred event "
+      .. "names is forgotten", level + 1)
+  end
+  return bytes
 end
 
 ---Uploads a path, af.content(bytes) or what party:keep gave; returns its URL.
@@ -29,9 +43,8 @@ function files.upload(task, source, persistent, name, level)
   elseif type(source) ~= "string" or source == "" then
     error("upload_file: expected a path or af.content(bytes), got " .. tostring(source), level + 1)
   end
-  if bytes == nil and is_kept(source) then
-    local _, kept = host.call("kept", { ref = source })
-    bytes, source = kept, nil
+  if files.is_ref(source) then
+    bytes, source = files.kept("upload_file", source, level + 1), nil
   end
   if name ~= nil and type(name) ~= "string" then
     error("upload_file: upload_name must be a string", level + 1)

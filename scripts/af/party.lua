@@ -2,6 +2,7 @@
 
 local TaskMessageContractor = require "af.task_message_contractor"
 local event_factory = require "af.event_factory"
+local files = require "af.files"
 
 local party = { methods = {}, sequential_methods = {} }
 
@@ -28,6 +29,20 @@ function shared:now()
   return host.now()
 end
 
+---Keeps bytes beside the data, by their content.
+function shared:keep(bytes)
+  host.own_party(self, "keep")
+  if type(bytes) ~= "string" then
+    error("party:keep: expected a string of bytes, got a " .. type(bytes), 2)
+  end
+  return (host.call("keep", {}, bytes))
+end
+
+function shared:kept(ref)
+  host.own_party(self, "kept")
+  return files.kept("party:kept", ref, 2)
+end
+
 shared.nodes = host.party_nodes
 
 for _, name in ipairs { "upload_file", "report_progress", "upload_task_achivement",
@@ -48,29 +63,6 @@ party.methods.send = host.party_send
 party.methods.broadcast = host.party_broadcast
 party.methods.deadline = host.party_deadline
 
----Keeps bytes beside the data, by their content.
-function party.methods:keep(bytes)
-  host.own_party(self, "keep")
-  if type(bytes) ~= "string" then
-    error("party:keep: expected a string of bytes, got a " .. type(bytes), 2)
-  end
-  return (host.call("keep", {}, bytes))
-end
-
-function party.methods:kept(ref)
-  host.own_party(self, "kept")
-  if type(ref) ~= "string" then
-    error("party:kept: expected what party:keep gave, got a " .. type(ref), 2)
-  end
-  local _, bytes = host.call("kept", { ref = ref })
-  return bytes
-end
-
-for _, name in ipairs { "keep", "kept" } do
-  party.sequential_methods[name] = function()
-    error(("party:%s: a sequential role has no data that are kept"):format(name), 2)
-  end
-end
 
 function party.sequential_methods:send(targets, event)
   self.contractor:new_contract(targets, event)

@@ -29,7 +29,7 @@ end
 
 function TaskContractor:upload_file(source, persistent, upload_name)
   check_self(self, "upload_file")
-  return files.upload(self.task_id, source, persistent, upload_name, 2)
+  return (files.upload(self.task_id, source, persistent, upload_name, 2)) -- no tail call: a frame
 end
 
 function TaskContractor:report_progress(percent)

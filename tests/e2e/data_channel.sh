@@ -54,8 +54,8 @@ LUA
     expect_error "wrong.lua:4: $2" 1 "$AFRUN" wrong.lua
 }
 wrong 'channel:send_stream("b", "x")' "send_stream: expected a table of options, got a string"
-wrong 'channel:send_stream { target = "b" }' "send_stream: needs data_stream, a string of bytes, or path, a file's"
-wrong 'channel:send_stream { target = "b", data_stream = "x", path = "y" }' "send_stream: needs data_stream, a string of bytes, or path"
+wrong 'channel:send_stream { target = "b" }' "send_stream: one of data_stream, path and ref must be given"
+wrong 'channel:send_stream { target = "b", data_stream = "x", path = "y" }' "send_stream: 'data_stream' and 'path': one of data_stream, path and ref is sent"
 wrong 'channel:batch_receive_stream { source_list = { "b" }, path = "y" }' "batch_receive_stream: 'path' must be a function"
 wrong 'channel:send_stream { target = "*", data_stream = "x" }' "send_stream: target[1] is no node's ID"
 wrong 'channel:send_stream { target = "b", data_stream = "x", retries = 3 }' "send_stream: 'retries' is not an option of it"
@@ -70,13 +70,27 @@ return af.flow { name = "x", roles = { a = { start = "s", states = {
   s = af.data_channel.sending { target = "b", data = "x" },
 } } } }
 LUA
-expect_error "wrong_state.lua:3: data_channel.sending: needs target, data or path, and done" 2 "$AFRUN" wrong_state.lua --mock
+expect_error "wrong_state.lua:3: data_channel.sending: needs target, done, and one of data, path and ref" 2 "$AFRUN" wrong_state.lua --mock
 sed -i 's/data = "x" }/data = "x", done = "s", state = { after = { 1, "s" } } }/' wrong_state.lua
 expect_error "wrong_state.lua:3: data_channel.sending: the state's 'after' is the channel's own" 2 "$AFRUN" wrong_state.lua --mock
 sed -i 's/, state = .*}/, timeout = 3, every = 3 }/' wrong_state.lua
 expect_error "wrong_state.lua:3: data_channel.sending: either timeout, or every and tries" 2 "$AFRUN" wrong_state.lua --mock
 sed -i 's/, timeout = 3, every = 3 }/, failed = "nowhere" }/' wrong_state.lua
 expect_error "'failed' names the unknown state 'nowhere'" 2 "$AFRUN" wrong_state.lua --mock
+
+cat >in_handler.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "x", mock = { a = 1 }, roles = { a = { start = "s", states = { s = { enter = function(party)
+  local channel = af.data_channel(party.contractor)
+  if #party.state == 1 then return af.done(channel:CALL) end
+end } } } } }
+LUA
+for call in 'send_stream { target = "a-1", data_stream = "x" }|sending' 'batch_send_stream { target = "a-1", data_stream = "x" }|sending' \
+    'receive_stream { source = "a-1" }|receiving' 'batch_receive_stream { source_list = { "a-1" } }|receiving'; do
+    sed "s/CALL/${call%|*}/" in_handler.lua >handler.lua
+    expect_error "handler.lua:4: ${call%% *}: a handler does not wait for events; let a state do it: af.data_channel.${call#*|} {" 1 "$AFRUN" handler.lua --mock
+    if grep -q "uploads" "$OUT" "$ERR"; then not_ok "and uploads nothing" "$(cat "$OUT" "$ERR")"; else ok "and uploads nothing"; fi
+done
 
 # ---- Files by their paths. ----
 printf 'model\0of s' >s.bin

@@ -80,14 +80,37 @@ check "what a deferred event names stays" "$AFRUN" deferred.lua --mock
 expect_output "exhaustive: no violation" "$AFRUN" check deferred.lua --crash 1
 
 for wrong in 'party.keep("x")|party:keep: call it with a colon' 'party:keep(4)|party:keep: expected a string of bytes, got a number' \
-    'party:kept("kept:0")|party:kept: nothing is kept under this' 'for n = 1, 1001 do party:keep("x" .. n) end|party:keep: a party keeps at most 1000' \
+    'party:kept("kept:0")|party:kept: expected what party:keep gave ("kept:" and 64 hex digits), got a string of 6 bytes' \
+    'party:kept("kept:" .. ("A"):rep(64))|party:kept: expected what party:keep gave' 'party:kept()|party:kept: expected what party:keep gave ("kept:" and 64 hex digits), got a nil' \
+    'party:kept("kept:" .. ("0"):rep(64))|party:kept: nothing is kept under this' 'for n = 1, 1001 do party:keep("x" .. n) end|party:keep: a party keeps at most 1000' \
     'for n = 1, 70 do party:keep(("x"):rep(1000000) .. n) end|party:keep: a party keeps at most 64 MiB'; do
     printf 'local af = require "af"\nreturn af.flow { name = "w", mock = { one = 1 }, roles = { one = { start = "a", states = { a = { enter = function(party)\n  %s\nend } } } } }\n' \
         "${wrong%%|*}" >wrong.lua
     expect_error "wrong.lua:3: ${wrong#*|}" 1 "$AFRUN" wrong.lua --mock
 done
-printf 'local af = require "af"\nreturn af.flow { name = "s", mock = { one = 1 }, roles = { one = function(party)\n  party:keep("x")\nend } }\n' >sequential.lua
-expect_error "sequential.lua:3: party:keep: a sequential role has no data that are kept" 1 "$AFRUN" sequential.lua --mock
+# A sequential role keeps them for as long as it runs; the bounds are the same.
+cat >sequential.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "s", mock = { one = 1, two = 1 }, roles = {
+  one = function(party)
+    local ref, none = party:keep("hush111;"), party:keep("")
+    af.expect(ref == party:keep("hush111;") and party:kept(ref) == "hush111;" and party:kept(none) == "")
+    af.sleep(10)
+    print(pcall(party.kept, party, "kept:" .. ("0"):rep(64)))
+    print(pcall(function() for n = 1, 70 do party:keep(("x"):rep(1000000) .. n) end end))
+    print(pcall(function() for n = 1, 1001 do party:keep("x" .. n) end end))
+    return af.done(#party:kept(ref))
+  end,
+  two = function(party) return af.done((pcall(party.kept, party, "kept:" .. af.crypto.hex(af.crypto.sha256("hush111;"))))) end,
+} }
+LUA
+check "a sequential role keeps, too" "$AFRUN" sequential.lua --mock --trace sequential.jsonl
+expect_in sequential.jsonl '"result":8' "as long as it runs"
+expect_in sequential.jsonl '"result":false' "and no other party has it"
+for wrong in "party:kept: nothing is kept under this" "party:keep: a party keeps at most 1000 texts" "party:keep: a party keeps at most 64 MiB"; do
+    says "a sequential role: $wrong" "$wrong" "$(cat "$OUT" "$ERR")"
+done
+is_nowhere "its trace" sequential.jsonl
 
 cat >vault_test.lua <<'LUA'
 local t = require "af.test"
@@ -101,7 +124,7 @@ LUA
 expect_output "1 passed, 0 failed" "$AFRUN" test vault_test.lua
 
 # ---- As a file. ----
-cat >refs.lua <<'LUA'
+cat >flows/refs.lua <<'LUA'
 local af = require "af"
 return af.flow { name = "refs", mock = { giver = 1, taker = 1 }, roles = {
   giver = { start = "giving", states = {
@@ -111,7 +134,7 @@ return af.flow { name = "refs", mock = { giver = 1, taker = 1 }, roles = {
       return "sending"
     end },
     sending = af.data_channel.sending { target = function(party) return party:nodes("taker") end,
-      path = function(party) return party.data.ref end, timeout = 20,
+      ref = function(party) return party.data.ref end, timeout = 20,
       done = function(party) return af.done(af.download(party.data.url)) end },
   } },
   taker = { start = "taking", states = { taking = af.data_channel.receiving {
@@ -120,12 +143,127 @@ return af.flow { name = "refs", mock = { giver = 1, taker = 1 }, roles = {
     done = function(party) return af.done(party.data.got) end } } },
 } }
 LUA
-run "$AFRUN" refs.lua --mock --json
+run "$AFRUN" flows/refs.lua --mock --json
 says "what is kept goes out as a file does, by its name" 2 "$(grep -o '"result":"kept bytes"' "$OUT" | wc -l)"
-expect_output "exhaustive: no violation" "$AFRUN" check refs.lua
-check "for real, too" "$ROOT/tests/lib/for_real.py" "$PROGRAM" refs.lua
-sed 's/party.data.ref = party:keep("kept bytes")/party.data.ref = "kept:" .. ("0"):rep(64)/' refs.lua >unkept.lua
-expect_error "unkept.lua:6: party:kept: nothing is kept under this" 1 "$AFRUN" unkept.lua --mock
+expect_output "exhaustive: no violation" "$AFRUN" check flows/refs.lua
+expect_output "exhaustive: no violation" "$AFRUN" check flows/refs.lua --crash 1
+
+# Wherever af.content(bytes) is taken.
+cat >everywhere.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "everywhere", mock = { giver = 1, taker = 1 }, roles = {
+  giver = { start = "giving", states = { giving = { enter = function(party)
+    local ref, to = party:keep("kept bytes"), party:nodes("taker")
+    for _, of in ipairs { party, party.contractor } do
+      af.expect(af.download(of:upload_file(ref, true, "named.bin")) == "kept bytes")
+      of:upload_metric_report(to, ref)
+      of:upload_model(to, ref)
+      of:upload_task_achivement(to[1], ref, ref)
+      of:upload_task_achievement(to[1], ref, ref)
+    end
+    party.data.ref = party:keep("")
+    af.expect(af.download(party:upload_file(party.data.ref)) == "")
+    return af.done()
+  end } } },
+  taker = { data = function() return { files = {} } end, start = "taking", states = { taking = {
+    [af.TaskFileUpload] = function(party, event)
+      table.insert(party.data.files, event.file_type .. " " .. af.download(event.file_url))
+      if #party.data.files == 12 then
+        table.sort(party.data.files)
+        return af.done { first = party.data.files[1], last = party.data.files[12] }
+      end
+    end } } },
+} }
+LUA
+expect_output '"result":{"first":"model kept bytes","last":"report kept bytes"}' "$AFRUN" everywhere.lua --mock --json
+expect_output "exhaustive: no violation" "$AFRUN" check everywhere.lua
+check "wherever content is taken, for real" "$ROOT/tests/lib/for_real.py" "$PROGRAM" everywhere.lua
+
+# By the calls of a sequential role.
+cat >calls.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "calls", mock = { giver = 1, taker = 2 }, roles = {
+  giver = function(party)
+    local channel = af.data_channel(party.contractor)
+    local to = party:nodes("taker")
+    local who = channel:send_stream { target = to[1], ref = party:keep("kept bytes"), timeout = 30 }
+    local all = channel:batch_send_stream { target = to, ref = party:keep("for all"), timeout = 30 }
+    return af.done { who == to[1], #all, af.download(party:upload_file(party:keep("kept bytes"))) }
+  end,
+  taker = function(party)
+    local channel, from = af.data_channel(party.contractor), party:nodes("giver")[1]
+    local got = ""
+    for _ = 1, party.id == party:nodes("taker")[1] and 2 or 1 do
+      local _, bytes = channel:receive_stream { source = from, timeout = 30 }
+      got = got .. bytes .. ";"
+    end
+    return af.done(got)
+  end,
+} }
+LUA
+expect_output "3 parties done, 0 failed" "$AFRUN" calls.lua --mock --trace calls.jsonl
+for result in '[true,2,"kept bytes"]' '"kept bytes;for all;"' '"for all;"'; do expect_in calls.jsonl "\"result\":$result" "a sequential role sends it: $result"; done
+
+# For real: by both kinds of roles, over a file and over a service.
+start_serve --open-tasks --prefix-nodes
+for bus in "local:files.db" "$URL/node/"; do
+    for flow in calls refs; do
+        nodes="a b" peers_of='giver=a;taker=b'
+        [ $flow = refs ] || { nodes="a b c" && peers_of='giver=a;taker=b,c'; }
+        for node in $nodes; do
+            role=taker
+            [ $node != a ] || role=giver
+            [ -f $flow.lua ] || cp flows/$flow.lua .
+            at=$bus
+            [[ $bus == local:* ]] || at=$bus$node
+            start_party $node $flow.lua --role $role --node $node --task $flow --bus "$at" --peers "$peers_of" --json
+        done
+        for node in $nodes; do expect_ended $node 0 "${bus%%:*}: $node of $flow ends well"; done
+        expect_in b.out '"result":"kept bytes' "${bus%%:*}: the bytes of $flow are there"
+    done
+done
+stop_serve
+
+# What is none: told at its key.
+wrong_state() { # OPTION… MESSAGE: of `sending` in a flow
+    sed "s|ref = function(party) return party.data.ref end|$1|" flows/refs.lua >wrong.lua
+    expect_error "wrong.lua:9: data_channel.sending: $2" "${3:-1}" "$AFRUN" wrong.lua --mock
+}
+gave='expected what party:keep gave ("kept:" and 64 hex digits), got'
+wrong_state 'ref = "model.bin"' "ref: $gave a string of 9 bytes"
+wrong_state 'ref = function() end' "ref: $gave a nil"
+wrong_state 'ref = function() return { } end' "ref: $gave a table"
+wrong_state 'ref = "kept:" .. ("0"):rep(64)' "ref: nothing is kept under this"
+wrong_state 'path = function(party) return party.data.ref end' "path: this is what party:keep gave, and no file; write ref = "
+wrong_state 'path = function() end' "path: expected a file's path, got a nil"
+wrong_state 'path = function() return af.content("x") end' "path: expected a file's path, got a"
+wrong_state 'data = function() end' "data: expected a string of bytes, got a nil"
+wrong_state 'ref = 4' "'ref': expected a function, string, got a number" 2
+wrong_state 'ref = "x", data = "y"' "'data' and 'ref': one of data, path and ref is sent" 2
+wrong_state 'path = "x", ref = "y"' "'path' and 'ref': one of data, path and ref is sent" 2
+wrong_state 'path = "x", data = "y"' "'data' and 'path': one of data, path and ref is sent" 2
+sed 's/party.data.ref = party:keep("kept bytes")/party.data.ref = "kept:" .. ("0"):rep(64)/' flows/refs.lua >unkept.lua
+expect_error "unkept.lua:6: upload_file: nothing is kept under this; what neither party.data nor a deferred event names is forgotten" 1 \
+    "$AFRUN" unkept.lua --mock
+run "$AFRUN" check unkept.lua
+says "and a check says so" "unkept.lua:6: upload_file: nothing is kept under this" "$(cat "$OUT")"
+wrong_call() { # CALL MESSAGE: of a sequential role's channel
+    printf 'local af = require "af"\nreturn af.flow { name = "w", mock = { one = 1 }, roles = { one = function(party)\n  %s\nend } }\n' "${1/channel/af.data_channel(party.contractor)}" >wrong.lua
+    expect_error "wrong.lua:3: $2" 1 "$AFRUN" wrong.lua --mock
+}
+wrong_call 'channel:send_stream { target = "b" }' "send_stream: one of data_stream, path and ref must be given"
+wrong_call 'channel:send_stream { target = "b", ref = "x", path = "y" }' "send_stream: 'path' and 'ref': one of data_stream, path and ref is sent"
+wrong_call 'channel:batch_send_stream { target = "b", ref = "x", data_stream = "y" }' "batch_send_stream: 'data_stream' and 'ref': one of"
+wrong_call 'channel:batch_send_stream { target = "b", ref = "model.bin" }' "batch_send_stream: ref: $gave a string of 9 bytes"
+wrong_call 'channel:send_stream { target = "b", ref = "kept:" .. ("0"):rep(64) }' "send_stream: ref: nothing is kept under this"
+wrong_call 'channel:send_stream { target = "b", path = party:keep("x") }' "send_stream: path: this is what party:keep gave, and no file; write ref = "
+printf 'local af = require "af"\nprint(pcall(function()\n  af.TaskMessageContractor("t"):upload_file("kept:" .. ("0"):rep(64))\nend))\n' >script.lua
+expect_output "script.lua:3: upload_file: nothing is kept under this" "$AFRUN" script.lua --mock
+# A file may be called so; then its path says that it is one.
+name=kept:$(printf 'x' | sha256sum | cut -c1-64)
+printf 'of a file' >"$name"
+printf 'local af = require "af"\nprint(af.download(af.TaskMessageContractor("t"):upload_file("./%s")))\n' "$name" >file.lua
+expect_output "of a file" "$AFRUN" file.lua --mock
 
 # ---- For real, killed at each place in turn. ----
 run_vault() { "$AFRUN" flows/vault.lua --role vault --node v --task t --bus local:bus.db --peers "$peers" --state "$@"; }
@@ -180,6 +318,11 @@ node --key keys/node.key
 has_ended() { ctl status | grep -q done; }
 until_true has_ended && ok "with its key it goes on" || not_ok "with its key it goes on" "$(ctl status)"
 says "and gives them back" '"length":' "$(ctl trace t | grep '"result"')"
+ctl launch refs --task r --role giver --peers 'giver=v;taker=g' >/dev/null
+check "what a node's party keeps goes out as a file" "$AFRUN" flows/refs.lua --role taker --node g --task r --bus local:n.db --peers 'giver=v;taker=g' --json
+says "the same bytes" '"result":"kept bytes"' "$(cat "$OUT")"
+given() { ctl status r --data | grep -q 'kept bytes'; }
+until_true given && ok "and the node's party has them, too" || not_ok "and the node's party has them, too" "$(ctl status r)"
 kill_party node TERM
-says "with the party they are gone, too" =0= "=$(kept_rows n/node.db)="
+says "with the parties all are gone" =0= "=$(kept_rows n/node.db)="
 stop_all

@@ -583,8 +583,9 @@ function party:deadline(name, seconds) end
 ---Keeps bytes beside the data, with the step: for what is large, or secret. They are in no trace, log or status, and on
 ---the disk they are sealed by a key of the node. They are forgotten when neither data (a whole text of it) nor a
 ---deferred event names them, and when the party ends, unless its result does. The same bytes have the same name, their
----SHA-256: who guesses them can tell, so keep no short secret without random bytes in it.
----Raises: what is no string; more than 1000 of them, or 64 MiB together; a sequential role.
+---SHA-256: who guesses them can tell, so keep no short secret without random bytes in it. A sequential role, which begins
+---anew after a crash, keeps them for as long as it runs.
+---Raises: what is no string; more than 1000 of them, or 64 MiB together.
 ---```lua party
 ---party.data.share = party:keep(af.crypto.random(32))
 ---```
@@ -593,7 +594,7 @@ function party:deadline(name, seconds) end
 function party:keep(bytes) end
 
 ---The bytes that party:keep has kept.
----Raises: what this party has not kept, or has forgotten.
+---Raises: what party:keep does not give; what this party has not kept, or has forgotten.
 ---```lua party
 ---party.data.share = party.data.share or party:keep("a share")
 ---af.expect(party:kept(party.data.share) == "a share")
@@ -1369,7 +1370,8 @@ function af.data_channel:init(contractor) end
 ---@field source? string  who sends; absent: this node
 ---@field target string|string[]
 ---@field data_stream? string  bytes, or
----@field path? string  a file
+---@field path? string  a file, or
+---@field ref? string  what party:keep gave
 ---@field timeout? number  seconds for all of it; absent or 0: 60
 ---@field complementary_handler? fun(event: af.Event, info: af.Info)  for other events; absent: they wait for the next loop
 ---@field ensure_all_succ? boolean  it is an error if one has not got the data
@@ -1391,7 +1393,8 @@ local send_options = {}
 local receive_options = {}
 
 ---Sends to one node, and waits until it has the data.
----Raises: an option that is missing, unknown or of another kind.
+---Raises: an option that is missing, unknown or of another kind; two of data_stream, path and ref; a ref under which
+---nothing is kept; a call in a handler.
 ---```lua contractor
 ---local channel = af.data_channel(contractor)
 ---print(channel:send_stream { target = "n2", data_stream = "bytes", timeout = 1 })
@@ -1412,7 +1415,7 @@ function af.data_channel:send_stream(options) end
 function af.data_channel:batch_send_stream(options) end
 
 ---Receives from one node.
----Raises: an option that is missing, unknown or of another kind.
+---Raises: an option that is missing, unknown or of another kind; a call in a handler.
 ---```lua contractor
 ---local channel = af.data_channel(contractor)
 ---print(channel:receive_stream { source = "n2", timeout = 1 })
@@ -1441,7 +1444,8 @@ function af.data_channel:batch_receive_stream(options) end
 ---@class af.SendingOptions
 ---@field target string|string[]|fun(party: af.Party): string[]
 ---@field data? string|fun(party: af.Party): string  bytes, or
----@field path? string|fun(party: af.Party): string  a file
+---@field path? string|fun(party: af.Party): string  a file, or
+---@field ref? string|fun(party: af.Party): string  what party:keep gave
 ---@field timeout? number  seconds; absent or 0: 60; or
 ---@field every? number|fun(party: af.Party): number  seconds until it offers again to those who have not answered
 ---@field tries? integer|fun(party: af.Party): integer  absent: 1
