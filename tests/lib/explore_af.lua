@@ -6,6 +6,7 @@
 local cjson = require "cjson"
 cjson.encode_sparse_array(true)
 local path = arg[1]
+local parts = dofile(arg[0]:gsub("[^/]*$", "") .. "explore_parts.lua")
 
 local ORDER = {} -- roles by name
 
@@ -46,7 +47,8 @@ local function new_af()
     return condition
   end
   function af.now() return 0 end
-  function af.flow(flow) return flow end
+  function af.flow(flow) return parts.lay_out(flow) end
+  parts.add(af)
   return af
 end
 
@@ -59,7 +61,8 @@ local function load_flow()
     local file = path:gsub("[^/]*$", "") .. name:gsub("%.", "/") .. ".lua"
     return assert(loadfile(file, "t", env))()
   end }, { __index = _G })
-  return assert(loadfile(path, "t", env))(), af
+  local flow = assert(loadfile(path, "t", env))()
+  return flow.alone and parts.alone(flow.alone) or flow, af
 end
 
 -- Describing it. -------------------------------------------------------------------------------
