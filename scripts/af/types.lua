@@ -25,10 +25,20 @@ local function fits(kind, value)
   elseif kind == "length" then
     return math.type(value) == "integer" and value >= 0
   end
-  return type(value) == kind
+  return type(value) == kind and value == value -- NaN bounds nothing
 end
 
----Checks the options of a call such as af.string { … }; errors name the caller's line.
+local kind_words = { integer = "an integer", length = "an integer >= 0" }
+
+-- These name the line of who called af.string { … }.
+local function check_range(kind, options)
+  local low = options.min or options.min_length
+  local high = options.max or options.max_length
+  if low and high and low > high then
+    error(("af.%s: the minimum %s is above the maximum %s"):format(kind, low, high), 4)
+  end
+end
+
 local function check_options(kind, options, allowed)
   if type(options) ~= "table" then
     error(("af.%s: expected a table of options, got a %s"):format(kind, type(options)), 4)
@@ -36,13 +46,9 @@ local function check_options(kind, options, allowed)
   keys.check("af." .. kind, options, allowed, 4)
   for name, value in pairs(options) do
     if not fits(allowed[name], value) then
-      error(("af.%s: option '%s' must be a %s"):format(kind, name, allowed[name]), 4)
+      error(("af.%s: option '%s' must be %s"):format(kind, name,
+        kind_words[allowed[name]] or "a " .. allowed[name]), 4)
     end
-  end
-  local low = options.min or options.min_length
-  local high = options.max or options.max_length
-  if low and high and low > high then
-    error(("af.%s: the minimum %s is above the maximum %s"):format(kind, low, high), 4)
   end
 end
 
@@ -69,19 +75,27 @@ local function expected(kind, options)
     local words = kind == "integer" and "an integer" or "a number"
     return range_words(words, options.min, options.max, " >= %s", " <= %s", " from %s to %s")
   end
-  local words = length_words(kind == "bytes" and "bytes" or "a string", options, "bytes")
+  local words = "a non-empty string"
+  if kind == "bytes" or options.min_length ~= 1 or options.max_length then
+    words = length_words(kind == "bytes" and "bytes" or "a string", options, "bytes")
+  end
   if options.pattern then
     words = words .. (" that matches %q"):format(options.pattern)
   end
   return words
 end
 
+---The options that a type was made of, for those that are made of it.
+local options_of = setmetatable({}, { __mode = "k" })
+
 local function make(kind, options)
-  return host.type {
+  local made = host.type {
     kind = kind, expected = expected(kind, options), min = options.min, max = options.max,
     min_length = options.min_length, max_length = options.max_length, pattern = options.pattern,
     secret = options.secret,
   }
+  options_of[made] = options
+  return made
 end
 
 local function need_type(name, value, level)
@@ -91,7 +105,7 @@ local function need_type(name, value, level)
 end
 
 types.string = make("string", {})
-types.id = host.type { kind = "string", expected = "a non-empty string", min_length = 1 }
+types.id = make("string", { min_length = 1 })
 types.integer = make("integer", {})
 types.number = make("number", {})
 types.boolean = make("boolean", {})
@@ -108,10 +122,16 @@ host.set_type_call(function(of, options)
     error(("af.%s: takes no options"):format(kind), 2)
   end
   check_options(kind, options, allowed)
+  local narrower = {}
+  for name in pairs(allowed) do
+    narrower[name] = options[name]
+    if options[name] == nil then narrower[name] = options_of[of][name] end
+  end
+  check_range(kind, narrower)
   if options.pattern and not pcall(string.find, "", options.pattern) then
     error(("af.string: %q is no pattern"):format(options.pattern), 2)
   end
-  return make(kind, options)
+  return make(kind, narrower)
 end)
 
 function types.list(item, options)
@@ -121,6 +141,7 @@ function types.list(item, options)
   need_type("af.list", item, 2)
   options = options or {}
   check_options("list", options, { min_length = "length", max_length = "length" })
+  check_range("list", options)
   return host.type {
     kind = "list", item = item, expected = length_words("a list", options, "items"),
     min_length = options.min_length, max_length = options.max_length,

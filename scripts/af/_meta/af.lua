@@ -57,7 +57,7 @@ af.null = nil
 ---@class af.Type
 local Type = {}
 
----A string of valid UTF-8. Called with options it is narrower.
+---A string of valid UTF-8. Called with options it is narrower; what they do not say stays as it was.
 ---Raises: an unknown option, a minimum above the maximum, what is no pattern.
 ---```lua
 ---local Name = af.event("name", { text = af.string { max_length = 20, pattern = "^%a+$" } })
@@ -66,12 +66,13 @@ local Type = {}
 ---@type af.Type|fun(options: { min_length?: integer, max_length?: integer, pattern?: string, secret?: boolean }): af.Type  lengths in bytes; pattern: a Lua pattern; secret: shown nowhere
 af.string = nil
 
----A string that is not empty: of a node, a task, a round.
+---A string that is not empty: of a node, a task, a round. Called with options it is narrower.
+---Raises: an unknown option, a minimum above the maximum, what is no pattern.
 ---```lua
----local Hello = af.event("hello", { peer_id = af.id })
----print(Hello { peer_id = "n1" })
+---local Hello = af.event("hello", { peer_id = af.id, of = af.id { max_length = 20 } })
+---print(Hello { peer_id = "n1", of = "hospitals" })
 ---```
----@type af.Type
+---@type af.Type|fun(options: { min_length?: integer, max_length?: integer, pattern?: string, secret?: boolean }): af.Type  lengths in bytes; pattern: a Lua pattern; secret: shown nowhere
 af.id = nil
 
 ---An integer of 64 bits; 11 and 11.0 are taken, and give 11. Called with options it is narrower.

@@ -38,7 +38,37 @@ local function refuses(class, fields, part)
   af.expect(message:find(part, 1, true), message)
 end
 
+-- A type that is called is narrower: what the options do not say stays.
+local function check_narrowing()
+  local function refused(of, value, part)
+    refuses(af.event("narrow", { x = of }), { x = value }, part)
+  end
+  for _, of in ipairs { af.id {}, af.id { max_length = 5 }, af.id { pattern = "^%l*$" }, af.id { secret = true },
+    af.id { max_length = 9 } { max_length = 5 }, af.list(af.id { max_length = 5 }, { max_length = 1 }) } do
+    refused(of, "", "expected a ")
+    refused(of, { "" }, "expected a ")
+  end
+  refused(af.id { max_length = 5 }, "", "expected a string of 1 to 5 bytes")
+  refused(af.id { secret = true }, "", "expected a non-empty string")
+  refused(af.id { max_length = 5 }, "abcdef", "of 1 to 5 bytes")
+  refused(af.integer { min = 0 } { max = 3 }, -1, "an integer from 0 to 3")
+  refused(af.string { pattern = "^a" } { max_length = 3 }, "b", "matches")
+  refused(af.bytes { min_length = 2 } {}, "x", "at least 2")
+  local secret = af.event("hidden", { x = af.string { secret = true } { max_length = 3 } })
+  af.expect(not tostring(secret { x = "abc" }):find("abc"), "it is a secret still")
+  af.expect(af.event("wide", { x = af.integer { min = 5 } { min = 0 } }) { x = 0 }.x == 0, "what is said again counts")
+  for _, wrong in ipairs { { { min_length = -1 }, "option 'min_length' must be an integer >= 0" },
+    { { max_length = 1.5 }, "option 'max_length' must be an integer >= 0" }, { { pattern = 1 }, "must be a string" } } do
+    local fine, why = pcall(function() return af.string(wrong[1]) end)
+    af.expect(not fine and why:find(wrong[2], 1, true), why)
+  end
+  af.expect(not pcall(function() return af.number { min = 0 / 0 } end))
+  local fine, why = pcall(function() return af.id { max_length = 0 } end)
+  af.expect(not fine and why:find("events.lua:%d+: af.string: the minimum 1 is above the maximum 0"), why)
+end
+
 local function check_building()
+  check_narrowing()
   local e = Sync { aggregator = "n1", current_round = 11, participants = { "n2", "n3" } }
   af.expect(e.type == "sync" and Sync.TYPE == "sync" and Sync:is(e) and not All:is(e))
   af.expect(tostring(e) == 'sync{aggregator="n1", current_round=11, participants={"n2", "n3"}}')
