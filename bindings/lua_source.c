@@ -287,3 +287,37 @@ int af_script_read(struct af_script *script, const char *path, struct af_buf *ou
         return script->source.read(script->source.arg, path, out, why);
     return af_code_read_path(path, path, out, why);
 }
+
+/* ---- Its lines. ---- */
+
+/* Whether there is more than blanks and a comment. */
+static bool has_code(const char *text, size_t len)
+{
+    size_t at = 0;
+    while (at < len && strchr(" \t\r", text[at]) != NULL)
+        at++;
+    return at < len && (len - at < 2 || text[at] != '-' || text[at + 1] != '-');
+}
+
+enum af_script_line af_script_line_at(struct af_script *script, const char *file, int line)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf source = AF_BUF_EMPTY, path = AF_BUF_EMPTY;
+    enum af_script_line is = AF_LINE_IS_NONE;
+    if (strstr(file, "..") != NULL || file[0] == '/')
+        return AF_LINE_OF_NO_FILE;
+    af_buf_printf(&path, "%s/%s", script->folder, file[0] == '\0' ? script->file.name : file);
+    if (af_script_read(script, af_buf_text(&path), &source, &why) != 0)
+        is = AF_LINE_OF_NO_FILE;
+    const char *at = af_buf_text(&source), *end = at + source.len;
+    for (int number = 1; is == AF_LINE_IS_NONE && at < end; number++) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *next = newline == NULL ? end : newline;
+        if (number == line)
+            is = has_code(at, (size_t)(next - at)) ? AF_LINE_MAY_RUN : AF_LINE_HAS_NO_CODE;
+        at = next + 1;
+    }
+    af_buf_release(&source);
+    af_buf_release(&path);
+    return is;
+}

@@ -186,17 +186,14 @@ static void show_step(struct af_stepper *stepper, const struct af_buf *changes)
 
 /* ---- Commands. ---- */
 
-static struct af_party *find_party(const struct af_sim *sim, const char *id)
-{
-    size_t i = af_sim_find_party(sim, id);
-    return i < af_sim_party_count(sim) ? af_sim_party(sim, i) : NULL;
-}
-
 static void show_parties(const struct af_sim *sim)
 {
     static const char *const words[] = {"not started", "", "done", "failed", "lost"};
     for (size_t i = 0; i < af_sim_party_count(sim); i++) {
         const struct af_party *party = af_sim_party(sim, i);
+        const char *plain = af_sim_plain_word(sim, i);
+        if (plain != NULL)
+            printf("  %-20s a plain function, %s\n", af_sim_party_id(sim, i), plain);
         if (party == NULL)
             continue;
         const struct af_flow_state *state = af_party_state(party);
@@ -233,15 +230,18 @@ static void show_queue(const struct af_party *party)
 
 static void look_at(char command, const struct af_sim *sim, const char *name)
 {
-    struct af_party *party = find_party(sim, name);
+    size_t at = af_sim_find_party(sim, name), count = af_sim_party_count(sim);
+    struct af_party *party = at < count ? af_sim_party(sim, at) : NULL;
     if (party != NULL && command == 'd') {
         show_data(sim, party);
     } else if (party != NULL) {
         show_queue(party);
+    } else if (at < count) {
+        printf("  %s is a plain function: it has no data, and no queue\n", name);
     } else {
         struct af_near near;
         af_near_init(&near, name);
-        for (size_t i = 0; i < af_sim_party_count(sim); i++)
+        for (size_t i = 0; i < count; i++)
             af_near_add(&near, af_sim_party_id(sim, i));
         printf("  there is no party '%s'%s\n", name, af_near_text(&near, "there are"));
         af_near_release(&near);
@@ -264,9 +264,13 @@ static void show_stops(const struct af_stepper *stepper)
 /* Whether the flow has such a state or event; else says which it has. */
 static bool is_known(struct af_sim *sim, enum kind kind, const char *name)
 {
-    const struct af_flow *flow = af_script_flow(af_party_spec(af_sim_party(sim, 0))->script);
+    const struct af_flow *flow = af_script_flow(af_sim_script(sim, 0));
     struct af_near near;
     bool known = false;
+    if (flow == NULL) {
+        puts("  a script has no states and no events of a flow; s line [FILE:]N");
+        return false;
+    }
     af_near_init(&near, name);
     for (size_t i = 0; kind == EVENT && i < flow->event_count; i++) {
         if (!flow->events[i].predefined)
@@ -285,6 +289,34 @@ static bool is_known(struct af_sim *sim, enum kind kind, const char *name)
     return known;
 }
 
+/* Reads "[FILE:]N". Returns false, which is told, if none of the scripts has that line. */
+static bool read_line(const struct af_sim *sim, const char *text, struct af_stepper_stop *stop)
+{
+    const char *colon = strrchr(text, ':'), *digits = colon == NULL ? text : colon + 1;
+    size_t len = strlen(digits);
+    enum af_script_line is = AF_LINE_OF_NO_FILE;
+    if (len == 0 || len > 8 || digits[strspn(digits, "0123456789")] != '\0' || atoi(digits) == 0) {
+        printf("  '%s' is no line: s line 12, s line FILE:12\n", text);
+        return false;
+    }
+    stop->line = atoi(digits);
+    snprintf(stop->name, sizeof stop->name, "%.*s", (int)(digits - text - (colon != NULL)), text);
+    for (size_t i = 0; is != AF_LINE_MAY_RUN && af_sim_script(sim, i) != NULL; i++) {
+        enum af_script_line here = af_script_line_at(af_sim_script(sim, i), stop->name, stop->line);
+        is = here > is ? here : is;
+    }
+    const char *own = af_script_file(af_sim_script(sim, 0))->name;
+    const char *file = stop->name[0] == '\0' ? own : stop->name;
+    if (is == AF_LINE_OF_NO_FILE)
+        printf("  the flow has no file '%s'\n", file);
+    else if (is == AF_LINE_IS_NONE)
+        printf("  %s has no line %d%s\n", file, stop->line,
+               colon == NULL ? "; a module's is FILE:N" : "");
+    else if (is == AF_LINE_HAS_NO_CODE)
+        printf("  nothing runs at line %d of %s: it has no code\n", stop->line, file);
+    return is == AF_LINE_MAY_RUN;
+}
+
 /* Adds a stop. Lines are noted by runs that begin later: true if this one must begin again. */
 static bool add_stop(struct af_stepper *stepper, struct af_sim *sim, const char *kind,
                      const char *name)
@@ -300,12 +332,12 @@ static bool add_stop(struct af_stepper *stepper, struct af_sim *sim, const char 
     stop.kind = (enum kind)i;
     if (stop.kind != LINE && !is_known(sim, stop.kind, name))
         return false;
-    const char *colon = strrchr(name, ':');
-    size_t len = stop.kind != LINE ? strlen(name) : colon == NULL ? 0 : (size_t)(colon - name);
-    snprintf(stop.name, sizeof stop.name, "%.*s", (int)len, name);
-    stop.line = stop.kind == LINE ? atoi(colon == NULL ? name : colon + 1) : 0;
-    if (stop.kind == LINE && (stop.line < 1 || !af_script_watch_line(stop.name, stop.line))) {
-        printf("  '%s' is no line, or there are too many stops\n", name);
+    if (stop.kind != LINE)
+        snprintf(stop.name, sizeof stop.name, "%s", name);
+    else if (!read_line(sim, name, &stop))
+        return false;
+    else if (!af_script_watch_line(stop.name, stop.line)) {
+        puts("  there are too many stops: s none");
         return false;
     }
     af_mem_reserve(&stepper->stops, &stepper->stop_cap, stepper->stop_count + 1,

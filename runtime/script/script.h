@@ -360,6 +360,10 @@ bool af_script_has_acted(void);
 bool af_script_watch_line(const char *file, int line);
 void af_script_unwatch_lines(void);
 
+/* What stands at a line of a file beside the script's; "": of its own. */
+enum af_script_line { AF_LINE_OF_NO_FILE, AF_LINE_IS_NONE, AF_LINE_HAS_NO_CODE, AF_LINE_MAY_RUN };
+enum af_script_line af_script_line_at(struct af_script *script, const char *file, int line);
+
 /* Whether one has been run since this was asked last; its place, "flow.lua:12". */
 bool af_script_line_reached(char *place, size_t size);
 

@@ -785,6 +785,21 @@ const char *af_sim_party_id(const struct af_sim *sim, size_t i)
     return sim->nodes[i]->id;
 }
 
+const char *af_sim_plain_word(const struct af_sim *sim, size_t i)
+{
+    const struct af_sim_sequential *plain = sim->nodes[i]->sequential;
+    if (plain == NULL)
+        return NULL;
+    if (plain->run.ended)
+        return plain->failed ? "failed" : "done";
+    return plain->down ? "down" : "runs";
+}
+
+struct af_script *af_sim_script(const struct af_sim *sim, size_t i)
+{
+    return i < sim->script_count ? sim->scripts[i] : NULL;
+}
+
 size_t af_sim_find_party(const struct af_sim *sim, const char *id)
 {
     const struct af_sim_node *node = af_sim_find_node(sim, id);

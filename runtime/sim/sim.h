@@ -132,6 +132,12 @@ size_t af_sim_party_count(const struct af_sim *sim);
 struct af_party *af_sim_party(const struct af_sim *sim, size_t i); /* NULL: a sequential one */
 const char *af_sim_party_id(const struct af_sim *sim, size_t i);
 
+/* How the i-th stands, a plain function: "runs", "down", "done", "failed"; NULL: it is none. */
+const char *af_sim_plain_word(const struct af_sim *sim, size_t i);
+
+/* The i-th script that runs; NULL: there are no more. */
+struct af_script *af_sim_script(const struct af_sim *sim, size_t i);
+
 /* The key under which secrets are shown: of the run's seed. */
 struct af_hash af_sim_veil(const struct af_sim *sim);
 

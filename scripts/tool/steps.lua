@@ -50,7 +50,9 @@ end
 
 ---A record of each kind in words, behind the party's name.
 local words = {
-  start = function(r) return ("starts in %s%s"):format(r.state, through(r)) end,
+  start = function(r)
+    return type(r.state) == "string" and ("starts in %s%s"):format(r.state, through(r)) or "starts"
+  end,
   send = function(r)
     return ("sends %s to %s%s"):format(r.type, table.concat(r.to, ", "), fields(r.content))
   end,

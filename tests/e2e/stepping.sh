@@ -79,9 +79,12 @@ walk "a stop at a state that is passed through" 's state hearing\ng\nx\n' "stopp
 walk "a stop at an event" 's event close\ng\ng\nx\n' "stopped at teller-1: event close" "stopped at teller-2: event close"
 walk "a stop at a line of the flow" 's line 14\ng\ng\ng\nx\n' "stopped at line keeper.lua:14" "stopped at line keeper.lua:14" "the run is over"
 walk "a stop at a line of a module" 's line words.lua:7\ng\nx\n' "stopped at line words.lua:7" "step 5"
-walk "no stop at that line of another file" 's line other.lua:12\ng\nx\n' "the run is over"
+walk "no stop at that line of another file" 's line words.lua:12\ns line words.lua:9\ng\nx\n' "words.lua has no line 12" "the run is over"
 walk "stops are told, and go" 's\ns state closing\ns line 3\ns line keeper.lua:4\ns\ns none\ns\ng\nx\n' "there are no stops" "state closing" "line 3" "line keeper.lua:4" "there are no stops" "there are no stops"
-walk "a stop that is none" 's line zork\ns sate x\ns state\nx\n' "'zork' is no line" "s state NAME, s event TYPE or s line" "s state NAME"
+walk "a stop that is none" 's line zork\ns line 0\ns line -3\ns line 3x\ns line words.lua:\ns line 99999999999999999999\ns sate x\ns state\nx\n' "'zork' is no line: s line 12, s line FILE:12" \
+    "'0' is no line" "'-3' is no line" "'3x' is no line" "'words.lua:' is no line" "'99999999999999999999' is no line" "s state NAME, s event TYPE or s line" "s state NAME"
+walk "a stop at a line that is not there" 's line 36\ns line words.lua:0\ns line other.lua:1\ns line keeper:3\ns line ../x.lua:1\ns\nx\n' "keeper.lua has no line 36; a module's is FILE:N" \
+    "'words.lua:0' is no line" "the flow has no file 'other.lua'" "the flow has no file 'keeper'" "the flow has no file '../x.lua'" "there are no stops"
 walk "a stop at what the flow does not have" 's state closin\ns event tel\nx\n' \
     "there is no state 'closin'; did you mean 'closing'? There are closing, hearing, telling" "there is no event 'tel'; did you mean 'tell'?"
 walk "a number that is none" 'n\nt -1\nt 0\nt 2x\nt\nn -1\nb -3\nb x\nn 3 \nx\n' "step 2" "'-1' is no step: t N, from 1" "'0' is no step" \
@@ -90,6 +93,34 @@ walk "parties and queues" 't 4\np\nq keeper-1\nq nobody\nx\n' "hearing          
 walk "what is no command" 'zork\nx\n' "the next step" "the next step"
 walk "the end of the commands is the end of the run" '\n' "records replayed, all the same"
 if [ "$(printf 'x\n' | "$AFRUN" replay run.jsonl --step | grep -c '{"')" -eq 0 ]; then ok "no JSON is shown"; else not_ok "no JSON is shown"; fi
+
+# Of parties that are plain functions, and of scripts, the same.
+cat >plain.lua <<'END'
+local af = require "af"
+local Word = af.event("word", {})
+-- nothing runs here
+return af.flow { name = "plain", mock = { one = 1, two = 1 }, roles = {
+  one = function(party)
+    party:send("two-1", Word {})
+    return af.done(4)
+  end,
+  two = { start = "listening", states = { listening = { [Word] = function() return af.done() end } } },
+} }
+END
+check "a run of a plain function" "$AFRUN" plain.lua --mock -q --trace run.jsonl
+walk "a plain function is a party" 'd one-1\nn\nq one-1\nd one\np\ns state listenin\ns state listening\ns line 3\ns line 7\ng\np\nx\n' "one-1 is a plain function: it has no data, and no queue" \
+    "one-1 starts" "one-1 is a plain function" "there is no party 'one'; did you mean 'one-1'?" "one-1                a plain function, done" "did you mean 'listening'?" \
+    "nothing runs at line 3 of plain.lua" "stopped at line plain.lua:7" "two-1                listening"
+if grep -q "in null" steps; then not_ok "which starts in no state" "$(cat steps)"; else ok "which starts in no state"; fi
+cat >script.lua <<'END'
+local af = require "af"
+af.mock_context({ id = "a", nodes = { "a", "b" } }, function()
+  af.TaskMessageContractor("t"):notify_task_completion(true)
+end)
+END
+check "a run of a script" "$AFRUN" script.lua --mock -q --trace run.jsonl
+walk "a script is walked through" 's state x\ns event y\ns line 4\ns line 3\ng\np\nd a\nd c\nx\n' "a script has no states and no events" "a script has no states" "stopped at line script.lua:" "a plain function" "there is no party 'c'"
+check "a run again" "$AFRUN" keeper.lua --mock -q --fifo --seed 3 --trace run.jsonl
 
 # On a terminal.
 python3 - "$AFRUN" >terminal 2>&1 <<'END'

@@ -43,8 +43,9 @@ local function check_narrowing()
   local function refused(of, value, part)
     refuses(af.event("narrow", { x = of }), { x = value }, part)
   end
-  for _, of in ipairs { af.id {}, af.id { max_length = 5 }, af.id { pattern = "^%l*$" }, af.id { secret = true },
-    af.id { max_length = 9 } { max_length = 5 }, af.list(af.id { max_length = 5 }, { max_length = 1 }) } do
+  for _, of in ipairs { af.id {}, af.id { max_length = 5 }, af.id { pattern = "^%l*$" },
+    af.id { secret = true }, af.id { max_length = 9 } { max_length = 5 },
+    af.list(af.id { max_length = 5 }, { max_length = 1 }) } do
     refused(of, "", "expected a ")
     refused(of, { "" }, "expected a ")
   end
@@ -56,15 +57,17 @@ local function check_narrowing()
   refused(af.bytes { min_length = 2 } {}, "x", "at least 2")
   local secret = af.event("hidden", { x = af.string { secret = true } { max_length = 3 } })
   af.expect(not tostring(secret { x = "abc" }):find("abc"), "it is a secret still")
-  af.expect(af.event("wide", { x = af.integer { min = 5 } { min = 0 } }) { x = 0 }.x == 0, "what is said again counts")
-  for _, wrong in ipairs { { { min_length = -1 }, "option 'min_length' must be an integer >= 0" },
-    { { max_length = 1.5 }, "option 'max_length' must be an integer >= 0" }, { { pattern = 1 }, "must be a string" } } do
+  local wide = af.event("wide", { x = af.integer { min = 5 } { min = 0 } })
+  af.expect(wide { x = 0 }.x == 0, "what is said again counts")
+  for _, wrong in ipairs { { { min_length = -1 }, "'min_length' must be an integer >= 0" },
+    { { max_length = 1.5 }, "'max_length' must be an integer >= 0" },
+    { { pattern = 1 }, "'pattern' must be a string" } } do
     local fine, why = pcall(function() return af.string(wrong[1]) end)
     af.expect(not fine and why:find(wrong[2], 1, true), why)
   end
   af.expect(not pcall(function() return af.number { min = 0 / 0 } end))
   local fine, why = pcall(function() return af.id { max_length = 0 } end)
-  af.expect(not fine and why:find("events.lua:%d+: af.string: the minimum 1 is above the maximum 0"), why)
+  af.expect(not fine and why:find("events.lua:%d+: af.string: the minimum 1 is above"), why)
 end
 
 local function check_building()
