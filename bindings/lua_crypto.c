@@ -20,6 +20,9 @@ static const unsigned char *option(lua_State *L, int index, const char *name, si
     luaL_checktype(L, index, LUA_TTABLE);
     if (lua_getfield(L, index, name) == LUA_TNIL)
         return NULL;
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_error(L, "crypto: option '%s' is a %s, and must be a string", name,
+                   luaL_typename(L, -1));
     return af_secret_bytes(L, lua_gettop(L), len);
 }
 
@@ -83,8 +86,10 @@ static int l_hkdf(lua_State *L)
     const unsigned char *info = option(L, 2, "info", &info_len);
     lua_Integer size = 32;
     if (lua_istable(L, 2)) {
-        lua_getfield(L, 2, "size");
-        size = luaL_optinteger(L, -1, 32);
+        int whole = 1;
+        if (lua_getfield(L, 2, "size") != LUA_TNIL)
+            size = lua_tointegerx(L, -1, &whole);
+        size = whole ? size : 0;
     }
     if (size < 1 || size > (lua_Integer)sizeof out)
         return luaL_error(L, "crypto.hkdf: size must be 1 to %d", (int)sizeof out);
@@ -275,8 +280,11 @@ static int l_unseal(lua_State *L)
     size_t len;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
-    lua_getfield(L, 1, "public");
-    lua_getfield(L, 1, "secret");
+    static const char *const names[] = {"public", "secret"};
+    for (int i = 0; i < 2; i++)
+        if (lua_getfield(L, 1, names[i]) != LUA_TSTRING)
+            return luaL_error(L, "crypto.unseal: the key pair's %s key is a %s", names[i],
+                              luaL_typename(L, -1));
     const unsigned char *public =
         af_secret_of_length(L, 3, crypto_box_PUBLICKEYBYTES, "public key");
     const unsigned char *secret =

@@ -59,6 +59,8 @@ static int l_mask(lua_State *L)
         luaL_checktype(L, 4, LUA_TTABLE);
         lua_getfield(L, 4, "subtract");
         subtract = lua_toboolean(L, -1);
+        if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+            return luaL_error(L, "vector.mask: subtract must be true or false");
     }
     if (len % 8 != 0)
         return luaL_error(L, "vector.mask: %d bytes are no whole number of u64", (int)len);

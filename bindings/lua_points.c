@@ -166,8 +166,7 @@ static void do_many(void *arg, size_t from, size_t to)
 /* The points of the list at index; the first that is none is told: nil and its place. */
 static int list_of_points(lua_State *L, int index, const unsigned char *scalar)
 {
-    luaL_checktype(L, index, LUA_TTABLE);
-    size_t count = (size_t)luaL_len(L, index);
+    size_t count = af_secret_list(L, index, "crypto.ristretto");
     luaL_argcheck(L, count <= 10000000, index, "too many");
     struct many many = {.scalar = scalar};
     many.items = lua_newuserdatauv(L, (count + 1) * sizeof *many.items, 0);
@@ -178,6 +177,9 @@ static int list_of_points(lua_State *L, int index, const unsigned char *scalar)
     for (size_t i = 0; i < count; i++) {
         lua_geti(L, index, (lua_Integer)i + 1);
         int top = lua_gettop(L);
+        if (lua_type(L, top) != LUA_TSTRING)
+            return luaL_error(L, "crypto.ristretto: item %d of the list is a %s", (int)i + 1,
+                              luaL_typename(L, top));
         many.items[i] =
             scalar == NULL ? af_secret_bytes(L, top, &many.lengths[i]) : check_point(L, top);
         af_vm_spend(L, INSTRUCTIONS_A_POINT);

@@ -52,6 +52,18 @@ void af_secret_options(lua_State *L, int index, const char *const *names)
     af_strict_raise(L, "the options have no", unknown, lua_gettop(L));
 }
 
+size_t af_secret_list(lua_State *L, int index, const char *what)
+{
+    luaL_checktype(L, index, LUA_TTABLE);
+    size_t count = (size_t)luaL_len(L, index);
+    if (count == 0) {
+        lua_pushnil(L);
+        if (lua_next(L, index) != 0)
+            luaL_error(L, "%s: expected a list, got a table without a first item", what);
+    }
+    return count;
+}
+
 int af_secret_push(lua_State *L, const unsigned char *bytes, size_t len)
 {
     lua_pushlstring(L, (const char *)bytes, len);

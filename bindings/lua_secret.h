@@ -22,6 +22,9 @@ const unsigned char *af_secret_of_length(lua_State *L, int index, size_t len, co
 /* Raises if the table at index has another key than the names, which end with NULL; nil is none. */
 void af_secret_options(lua_State *L, int index, const char *const *names);
 
+/* How many items the list at index has; what: "vector.pack". Raises if it is no list. */
+size_t af_secret_list(lua_State *L, int index, const char *what);
+
 /* Pushes a string; returns 1. */
 int af_secret_push(lua_State *L, const unsigned char *bytes, size_t len);
 

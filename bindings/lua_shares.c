@@ -31,9 +31,10 @@ static unsigned invert(unsigned a) /* a^254 */
 static lua_Integer count_option(lua_State *L, const char *name)
 {
     lua_getfield(L, 2, name);
-    lua_Integer count = luaL_checkinteger(L, -1);
+    int whole;
+    lua_Integer count = lua_tointegerx(L, -1, &whole);
     lua_pop(L, 1);
-    if (count < 1 || count > 255)
+    if (!whole || count < 1 || count > 255)
         luaL_error(L, "crypto.shamir: %s must be 1 to 255", name);
     return count;
 }
@@ -87,6 +88,9 @@ static int l_combine(lua_State *L)
     for (lua_Integer k = 0; k < threshold; k++) {
         if (lua_geti(L, 1, k + 1) == LUA_TNIL)
             return 0;
+        if (lua_type(L, -1) != LUA_TSTRING)
+            return luaL_error(L, "crypto.shamir: share %d is a %s", (int)k + 1,
+                              luaL_typename(L, -1));
         share[k] = af_secret_bytes(L, lua_gettop(L), &got);
         len = k == 0 ? got : len;
         if (got != len || got < 1 || share[k][0] == 0)

@@ -1,5 +1,6 @@
 /* lua_vector.c: see lua_vector.h. */
 #include "lua_script.h"
+#include "lua_secret.h"
 #include "lua_vector.h"
 
 #include "base/bounds.h"
@@ -133,8 +134,7 @@ void af_vector_need_float(lua_State *L, enum af_vector_kind kind, const char *na
 static int l_pack(lua_State *L)
 {
     enum af_vector_kind kind = af_vector_kind(L, 2);
-    luaL_checktype(L, 1, LUA_TTABLE);
-    size_t count = (size_t)luaL_len(L, 1);
+    size_t count = af_secret_list(L, 1, "vector.pack");
     luaL_Buffer buffer;
     af_vm_spend(L, (int64_t)count);
     void *out = af_vector_result_bytes(L, &buffer, kind, count);

@@ -335,7 +335,8 @@ static int l_histogram(lua_State *L)
     memset(counts, 0, edges * sizeof *counts);
     for (size_t i = 0; i < edges; i++) {
         lua_geti(L, 2, (lua_Integer)i + 1);
-        edge[i] = luaL_checknumber(L, -1);
+        luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER, 2, "an edge is no number");
+        edge[i] = lua_tonumber(L, -1);
         lua_pop(L, 1);
         luaL_argcheck(L, !isnan(edge[i]) && (i == 0 || edge[i] > edge[i - 1]), 2,
                       "edges must rise");
@@ -369,7 +370,8 @@ static double number_field(lua_State *L, int index, const char *name, double abs
 {
     luaL_checktype(L, index, LUA_TTABLE);
     lua_getfield(L, index, name);
-    double value = luaL_optnumber(L, -1, absent);
+    double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
+    value = lua_isnil(L, -1) ? absent : value; /* what is no number fits nowhere */
     lua_pop(L, 1);
     return value;
 }

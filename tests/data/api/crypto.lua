@@ -27,6 +27,15 @@ local function check_hashes()
     b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8]], "RFC 5869, 3")
   refused("size must be 1 to", c.hkdf, "k", { size = 0 })
   refused("size must be 1 to", c.hkdf, "k", { size = 8161 })
+  refused("size must be 1 to", c.hkdf, "k", { size = "x" })
+  refused("option 'salt' is a number, and must be a string", c.hkdf, "k", { salt = 4 })
+  refused("option 'ad' is a table, and must be a string", c.encrypt,
+    ("k"):rep(32), "b", { ad = {} })
+  refused("the key pair's public key is a nil", c.unseal, {}, "b")
+  refused("the key pair's secret key is a number", c.unseal, { public = "x", secret = 4 }, "b")
+  refused("item 2 of the list is a table", c.ristretto.hash_all, { "a", {} })
+  refused("item 1 of the list is a number", c.ristretto.mul_all, ("\1"):rep(32), { 1 })
+  refused("expected a list, got a table without a first item", c.ristretto.hash_all, { a = "x" })
   af.expect(#c.hkdf("k", { size = 8160 }) == 8160 and #c.hkdf "k" == 32)
 end
 
@@ -143,6 +152,10 @@ local function check_shares()
   af.expect(s.combine(shares, 2) == "\x53")
   refused("a threshold of 3 among 2 shares", s.split, "x", { shares = 2, threshold = 3 })
   refused("shares must be 1 to 255", s.split, "x", { shares = 256, threshold = 3 })
+  refused("threshold must be 1 to 255", s.split, "x", { shares = 3, threshold = 1.5 })
+  refused("threshold must be 1 to 255", s.split, "x", { shares = 3 })
+  refused("shares must be 1 to 255", s.split, "x", { shares = "x", threshold = 2 })
+  refused("share 2 is a number", s.combine, { "\1a", 2 }, 2)
 end
 
 local Go = af.event("go", {})
