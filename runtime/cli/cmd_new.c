@@ -60,6 +60,9 @@ static int check_name(const char *name, struct af_failure *why)
                               "cannot name a flow: a letter or '_', then letters, digits and '_', "
                               "at most %d",
                               AF_NEW_NAME_BYTES_MAX);
+    if (len >= 5 && strcmp(name + len - 5, "_test") == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, name,
+                              "cannot name a flow: files called *_test.lua are tests of others");
     return 0;
 }
 

@@ -35,6 +35,9 @@ expect_error "my_states: is there already" 2 "$AFRUN" new my_states --from gathe
 for name in "" . .. a/b 9a a-b "a b" é "$(printf 'a%.0s' {1..65})"; do
     expect_error "cannot name a flow: a letter or '_', then letters, digits and '_', at most 64" 2 "$AFRUN" new "$name"
 done
+for name in x_test _test; do
+    expect_error "$name: cannot name a flow: files called *_test.lua are tests of others" 2 "$AFRUN" new $name
+done
 check "a name of 64 letters" "$AFRUN" new "$(printf 'a%.0s' {1..64})"
 expect_error "--from: there is no pattern 'gathr'; did you mean 'gather'? There are ask, gather, part, sequential, states" 2 "$AFRUN" new x --from gathr
 [ ! -e x ] && ok "which makes nothing" || not_ok "which makes nothing"
