@@ -96,26 +96,42 @@ static void print_whole(FILE *out, const char *name)
             print_line(out, other);
 }
 
-/* The line of a field ("  name: type  what it is") in what is said of its owner, or NULL. */
+/* Whether the word is what types call it: "af.SendingOptions", behind its name on the first line.
+ */
+static bool is_class(const char *name, const char *word)
+{
+    const char *behind = after_text(name) + strlen(name);
+    size_t len = strlen(word);
+    return strncmp(behind, ": ", 2) == 0 && strncmp(behind + 2, word, len) == 0 &&
+           behind[2 + len] == '\n';
+}
+
+/* The line of a field ("  name: type  what it is", "  name?: …") in what is said of its owner, or
+ * NULL. */
 static const char *field_line(const char *owner, const char *field)
 {
     size_t len = strlen(field);
     const char *line = text_of(owner);
     while ((line = strstr(line, "\n  ")) != NULL) {
         line += 3;
-        if (strncmp(line, field, len) == 0 && line[len] == ':')
+        const char *behind = line + len + (line[len] == '?');
+        if (strncmp(line, field, len) == 0 && *behind == ':')
             return line;
     }
     return NULL;
 }
 
-/* Whose field the word is, with what is said of it there; returns how many there are. */
-static size_t print_owners(FILE *out, const char *field)
+/* Whose field the word is, "always" or "role.always", with what is said of it there; returns how
+ * many there are. */
+static size_t print_owners(FILE *out, const char *word)
 {
     size_t count = 0;
+    const char *field = last_part(word);
+    char owner[200];
+    snprintf(owner, sizeof owner, "%.*s", field > word ? (int)(field - word - 1) : 0, word);
     for (const char *name = reference(); *name != '\0'; name = after(name)) {
         const char *line = field_line(name, field);
-        if (line == NULL)
+        if (line == NULL || (owner[0] != '\0' && !is_same(name, owner) && !is_class(name, owner)))
             continue;
         count++;
         fprintf(out, "%s (afrun help %s)\n\n  %.*s\n\n", name, name, (int)strcspn(line, "\n"),
@@ -134,7 +150,7 @@ bool af_reference_print(FILE *out, const char *word)
     const char *found = NULL;
     size_t count = 0;
     for (const char *name = reference(); *name != '\0'; name = after(name)) {
-        if (is_same(name, word)) {
+        if (is_same(name, word) || is_class(name, word)) {
             print_whole(out, name);
             return true;
         }
@@ -143,9 +159,10 @@ bool af_reference_print(FILE *out, const char *word)
             count++;
         }
     }
-    if (count == 0)
-        count = print_owners(out, word);
-    else if (count == 1)
+    size_t owners = count == 0 || last_part(word) > word ? print_owners(out, word) : 0;
+    if (owners > 0)
+        return true;
+    if (count == 1)
         print_whole(out, found);
     for (const char *name = reference(); count > 1 && *name != '\0'; name = after(name))
         if (strcmp(last_part(name), last_part(word)) == 0)

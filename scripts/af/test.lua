@@ -235,7 +235,10 @@ end
 ---@param from? string  a node of the task; absent: the bus cannot tell
 function methods:receive(event, from)
   local of = self_of(self, "receive")
-  if host.event_class(event) == nil then
+  if host.is_event_class(event) then
+    raise(2, "receive: expected an event, got the event type '%s'; build one: "
+      .. "party.events.%s { … }", event.TYPE, event.TYPE)
+  elseif host.event_class(event) == nil then
     raise(2, "receive: expected an event, made by party.events.NAME { … }, got a %s", type(event))
   elseif from ~= nil and not of.nodes[from] then
     raise(2, "receive: '%s' is no node of the task%s", tostring(from),

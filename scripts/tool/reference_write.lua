@@ -15,9 +15,13 @@ local chinese = {
     .. "[英文版](REFERENCE.md)。",
 }
 
----What is called or read: "af.event(name, [fields])".
+---What is called or read: "af.event(name, [fields])"; of a class what types call it, too.
 function writer.signature(entry)
-  if entry.args == nil then return entry.name end
+  if entry.class and entry.class ~= entry.name then
+    return ("%s: %s"):format(entry.name, entry.class)
+  elseif entry.args == nil then
+    return entry.name
+  end
   local shown, optional = {}, {}
   for _, param in ipairs(entry.params) do
     optional[param.name] = param.optional or param.type:find("|nil$") ~= nil
@@ -28,18 +32,16 @@ function writer.signature(entry)
   return ("%s(%s)"):format(entry.name, table.concat(shown, ", "))
 end
 
-local function typed(item)
-  return item.type .. (item.optional and "?" or "")
-end
-
 ---Rows of an entry: { name, type, text }; in Chinese only fields have a text of their own.
 ---@param fields? table<string, string>  their Chinese texts, by the English ones
 local function rows_of(entry, words, fields)
   local rows = {}
-  for _, item in ipairs(entry.params) do rows[#rows + 1] = { item.name, typed(item), item.text } end
-  for _, item in ipairs(entry.fields) do
-    rows[#rows + 1] = { item.name, typed(item), item.text, fields and fields[item.text] }
+  local function add(item, chinese_text)
+    rows[#rows + 1] = { item.name .. (item.optional and "?" or ""), item.type, item.text,
+      chinese_text }
   end
+  for _, item in ipairs(entry.params) do add(item) end
+  for _, item in ipairs(entry.fields) do add(item, fields and fields[item.text]) end
   if entry.type and entry.type ~= "" then rows[#rows + 1] = { "", entry.type, entry.type_text } end
   for _, item in ipairs(entry.returns) do
     rows[#rows + 1] = { words.returns, item.type,

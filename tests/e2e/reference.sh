@@ -24,6 +24,13 @@ expect_output "party:send(targets, event)" "$AFRUN" help party.send
 expect_output "af.TaskMessageContractor:contract_events([options])" "$AFRUN" help contract_events
 expect_output "af.crypto.ristretto.add " "$AFRUN" help add
 expect_output "party:deadline  " "$AFRUN" help party
+expect_output "options: af.SendingOptions" "$AFRUN" help af.data_channel.sending
+expect_output "ref?: string" "$AFRUN" help af.SendingOptions
+expect_output "sending_options: af.SendingOptions" "$AFRUN" help sending_options
+expect_output "id: string  the node's" "$AFRUN" help party.id
+expect_output "role (afrun help role)" "$AFRUN" help role.always
+expect_output "sending_options (afrun help sending_options)" "$AFRUN" help af.SendingOptions.ref
+expect_output "what party:keep gave" "$AFRUN" help af.SendingOptions.ref
 expect_output "  af.uuid  " "$AFRUN" help af
 expect_output "none for secrets" "$AFRUN" help math.random
 expect_error "there is no 'af.evnt'; did you mean 'af.event'?" 2 "$AFRUN" help af.evnt

@@ -83,6 +83,8 @@ t.test("what is not expected, not armed or not there is told", function()
   local k = keeper(2)
   t.raises("event 'sum' from t1: not expected", function() k:receive(k.events.sum { total = 1 }, "t1") end)
   t.raises("no timer 'nap' is armed; armed: close, after", function() k:fire "nap" end)
+  t.raises("receive: expected an event, got the event type 'add'; build one: party.events.add { … }",
+    function() k:receive(k.events.add, "t1") end)
   t.raises("'t9' is no node of the task; did you mean 't1'?", function() k:receive(k.events.add { n = 1, by = {} }, "t9") end)
   t.raises("field 'm': is not declared", function() return k.events.add { m = 1, n = 1, by = {} } end)
   t.raises("the flow has no event 'ad'", function() return k.events.ad end)
