@@ -82,9 +82,7 @@ struct af_delivery *af_delivery_running(lua_State *L)
     return af_vm_of(L)->delivery;
 }
 
-/* Where the state that the party is in, or enters, was made: for what a maker of states raises.
- * NULL: it is in none. */
-static const char *maker_place(const struct af_delivery *delivery, char *to, size_t size)
+const char *af_coro_maker_place(const struct af_delivery *delivery, char *to, size_t size)
 {
     const struct af_script_party *party = delivery->party;
     const struct af_flow *flow = party->script->flow;
@@ -119,7 +117,8 @@ static int l_describe_error(lua_State *L)
     struct af_delivery *delivery = lua_touserdata(L, 2);
     lua_xmove(thread, L, 1);
     char place[AF_FLOW_PLACE_BYTES];
-    const char *text = af_vm_error_text_at(L, thread, maker_place(delivery, place, sizeof place));
+    const char *text =
+        af_vm_error_text_at(L, thread, af_coro_maker_place(delivery, place, sizeof place));
     delivery->result = af_effects_copy_text(explain_slip(L, text));
     luaL_traceback(L, thread, NULL, 0);
     delivery->traceback = af_effects_copy_text(lua_tostring(L, -1));

@@ -148,16 +148,24 @@ static void keep_snapshot(struct af_delivery *delivery)
     party->state = delivery->new_state;
 }
 
-/* The place of the function that was called, for errors that are found after it returned. */
+/* The place of the function that was called, for errors that are found after it returned; of one of
+ * the library's, that of the state that a maker made. */
 static void add_place(struct af_delivery *delivery, char *text, size_t size, const char *message)
 {
     lua_State *L = delivery->party->script->vm->L;
+    char made[AF_FLOW_PLACE_BYTES];
     lua_Debug info;
     int top = lua_gettop(L);
     af_kit_push(L, delivery->party, AF_KIT_FUNCTIONS);
     if (delivery->called_slot > 0 && lua_rawgeti(L, -1, delivery->called_slot) == LUA_TFUNCTION) {
         lua_getinfo(L, ">S", &info);
-        snprintf(text, size, "%s:%d: %s", info.short_src, info.linedefined, message);
+        const char *place = strncmp(info.source, "@af/", 4) != 0
+                                ? NULL
+                                : af_coro_maker_place(delivery, made, sizeof made);
+        if (place != NULL)
+            snprintf(text, size, "%s: %s", place, message);
+        else
+            snprintf(text, size, "%s:%d: %s", info.short_src, info.linedefined, message);
     } else {
         snprintf(text, size, "%s: %s", delivery->party->script->file.name, message);
     }
@@ -251,9 +259,11 @@ static void enter(struct af_delivery *delivery, int state)
     delivery->new_state = state;
     effects->entered = true;
     if (++delivery->entered_count > AF_SCRIPT_ENTER_MAX) {
-        char text[200];
+        char text[400], place[AF_FLOW_PLACE_BYTES];
+        const char *made = af_coro_maker_place(delivery, place, sizeof place);
         snprintf(text, sizeof text, "%s: more than 100 states were entered in a row, the last '%s'",
-                 party->script->file.name, role_of(party)->states[state].name);
+                 made == NULL ? party->script->file.name : made,
+                 role_of(party)->states[state].name);
         raise_text(delivery, text);
         return;
     }
@@ -301,10 +311,12 @@ static void returned(struct af_delivery *delivery)
             settle(delivery);
             return;
         }
-        snprintf(
-            message, sizeof message,
-            "a handler returns the next state's name, nothing, af.done() or af.fail(); got a %s",
-            luaL_typename(thread, 1));
+        const struct af_event_class *class = af_event_class_at(thread, 1);
+        snprintf(message, sizeof message,
+                 "a handler returns the next state's name, nothing, af.done() or af.fail(); got "
+                 "%s%.60s%s",
+                 class == NULL ? "a " : "the event type '",
+                 class == NULL ? luaL_typename(thread, 1) : class->type, class == NULL ? "" : "'");
     }
     add_place(delivery, text, sizeof text, message);
     raise_text(delivery, text);

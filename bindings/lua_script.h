@@ -262,6 +262,10 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs);
 /* The delivery of the thread L, if it is a party's own; else NULL. */
 struct af_delivery *af_coro_current(lua_State *L);
 
+/* Where the state that the party is in, or enters, was made: for what a maker of states raises.
+ * NULL: it is in none. */
+const char *af_coro_maker_place(const struct af_delivery *delivery, char *to, size_t size);
+
 /* The delivery whose code runs now on any thread of the vm, or NULL while a file is loaded. */
 struct af_delivery *af_delivery_running(lua_State *L);
 

@@ -182,6 +182,15 @@ part.known = setmetatable({}, { __mode = "k" })
 
 -- Laying out. ------------------------------------------------------------------------------------
 
+---Adds a state under its full name.
+local function add_state(out, name, state, role)
+  if out[name] ~= nil then
+    error(("af.flow: role '%s': state '%s' is of the part at '%s', and stands beside it, too")
+      :format(role, name, name:match("^(.*)%.") or name), 0)
+  end
+  out[name] = state
+end
+
 ---The states of a role, or of a part whose own place is `outer`, under their full names.
 local function layout_states(states, outer, role, places)
   local out = {}
@@ -190,7 +199,7 @@ local function layout_states(states, outer, role, places)
     if getmetatable(state) == Placed then
       places.add(full, name, outer, state, role, out)
     else
-      out[full] = state
+      add_state(out, full, state, role)
     end
   end
   return out
@@ -293,9 +302,9 @@ function part.lay_out(definition)
       error(("part '%s': role '%s' must be a function that returns { start =, states = }"):format(
         placed.part.name, placed.role), 0)
     end
-    out[prefix] = entrance(fields, made, placed.line)
+    add_state(out, prefix, entrance(fields, made, placed.line), role)
     for name, state in pairs(layout_states(made.states, fields, role, places)) do
-      out[name] = state
+      add_state(out, name, state, role)
     end
   end
 

@@ -17,6 +17,28 @@ local function outcome_of(target, party, ...)
   return target
 end
 
+local numbers = { -- what one of an option is: words, and whether a number is one
+  every = { "a number of seconds above 0", function(value) return value > 0 end },
+  after = { "a number of seconds above 0", function(value) return value > 0 end },
+  tries = { "an integer >= 1", function(value) return value >= 1 and value % 1 == 0 end },
+  need = { "an integer >= 0", function(value) return value >= 0 and value % 1 == 0 end },
+}
+
+local function check_number(maker, name, value)
+  local number = numbers[name]
+  if type(value) ~= "number" or not number[2](value) then
+    error(("af.patterns%s: '%s' must be %s, got %s"):format(maker, name, number[1],
+      type(value) == "number" and ("%.14g"):format(value) or "a " .. type(value)), 0)
+  end
+end
+
+---A number of the options, which may be a function(party).
+local function number_of(options, name, party)
+  local value = value_of(options[name], party)
+  if value ~= nil then check_number("", name, value) end
+  return value
+end
+
 ---Checks a maker's options: kinds by name, "?" for what may be absent.
 local function check_options(maker, options, kinds)
   if type(options) ~= "table" then
@@ -28,8 +50,11 @@ local function check_options(maker, options, kinds)
       error(("af.patterns.%s: '%s' is not an option of it%s"):format(maker, tostring(name),
         host.near(tostring(name), kinds, "it has")), 0)
     elseif not kind:find(host.is_event_class(value) and "event" or type(value), 1, true) then
-      error(("af.patterns.%s: '%s' must be a %s, got a %s"):format(maker, name,
-        kind:gsub("%?", ""):gsub(" ", " or a "), type(value)), 0)
+      error(("af.patterns.%s: '%s' must be a %s, got %s"):format(maker, name,
+        kind:gsub("%?", ""):gsub(" ", " or a "), host.is_event_class(value)
+        and ("the event type '%s'"):format(value.TYPE) or "a " .. type(value)), 0)
+    elseif type(value) == "number" then
+      check_number("." .. maker, name, value)
     end
   end
   for name, kind in pairs(kinds) do
@@ -78,8 +103,11 @@ end
 local function enter_gather(options, party)
   local book = book_of(party)
   if book == nil or book.state ~= party.state or not book.again then
-    local from = {}
-    for i, id in ipairs(value_of(options.from, party)) do from[i] = id end
+    local from, named = {}, {}
+    for _, id in ipairs(value_of(options.from, party)) do
+      if not named[id] then from[#from + 1] = id end
+      named[id] = true
+    end
     book = { state = party.state, from = from, got = {}, tries = 0 }
     party.data[BOOK] = book
   end
@@ -108,11 +136,11 @@ end
 
 local function time_is_over(options, party)
   local book = book_of(party)
-  if book.tries < (value_of(options.tries, party) or 1) then
+  if book.tries < (number_of(options, "tries", party) or 1) then
     book.again = true
     return party.state
   end
-  local need = value_of(options.need, party) or #book.from
+  local need = number_of(options, "need", party) or #book.from
   local way = #book.from - #missing_of(book) >= need and "done" or "short"
   return leave(options, party, way)
 end
@@ -125,6 +153,9 @@ local function make_gather(options, line)
   }
   local answers = options.answer
   if host.is_event_class(answers) then answers = { answers } end
+  if answers[1] == nil then
+    error("af.patterns: 'answer' is an empty list: there is nothing to wait for", 0)
+  end
   for _, class in ipairs(answers) do
     if not host.is_event_class(class) then
       error("af.patterns: 'answer' must be an event type or a list of them", 0)

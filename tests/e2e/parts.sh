@@ -28,6 +28,18 @@ run "$AFRUN" twice.lua --mock --trace run.jsonl
 run "$AFRUN" chart run.jsonl
 if grep -qF '[first.collect]' "$OUT"; then ok "charts show the prefixed states"; else not_ok "charts show the prefixed states" "$(cat "$OUT")"; fi
 
+cat >named_twice.lua <<'LUA'
+local af = require "af"
+local Ask, Answer = af.event("ask", {}), af.event("answer", {})
+return af.flow { name = "named_twice", mock = { server = 1, client = 2 }, roles = {
+  server = { start = "collect", states = { collect = af.patterns.gather {
+    from = { "client-2", "client-1", "client-2" }, ask = function() return Ask {} end, answer = Answer, every = 5,
+    done = function(_, ids, missing) return af.done { ids = ids, missing = missing } end,
+  } } },
+  client = { start = "on", states = { on = { may_end = true, [Ask] = function(party, _, from) party:send(from, Answer {}) end } } },
+} }
+LUA
+result "who is named twice is asked once, and counted once" '"result":{"ids":["client-2","client-1"],' named_twice.lua --mock
 result "rows of every state, and a state's own" '"result":[2,1]' "$parts/always.lua" --mock
 expect_output "exhaustive: no violation" "$AFRUN" check "$parts/always.lua" --fifo
 sed '/\[Note\] = function(party) party.data.notes/s/\[Note\]/[af.PartyFailed]/; s/ignore = { Ask },/ignore = { Ask, Note },/' \
