@@ -50,6 +50,7 @@ struct af_db {
     size_t count, cap;
     bool open; /* a transaction, as its owner sees it: until commit or roll_back */
     enum af_db_trouble trouble;
+    bool passes;     /* it may be over in a moment: another process has it, or memory is short */
     int64_t changes; /* before the transaction */
     char why[300];
 };
@@ -66,8 +67,10 @@ static void note(struct af_db *db, int code)
     if (db->trouble != AF_DB_FINE || code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
         return;
     int kind = code & 0xff;
-    db->trouble = kind == SQLITE_FULL                            ? AF_DB_DISK_FULL
-                  : kind == SQLITE_BUSY || kind == SQLITE_LOCKED ? AF_DB_BUSY
+    bool busy = kind == SQLITE_BUSY || kind == SQLITE_LOCKED;
+    db->passes = busy || kind == SQLITE_NOMEM;
+    db->trouble = kind == SQLITE_FULL ? AF_DB_DISK_FULL
+                  : busy              ? AF_DB_BUSY
                   : kind == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC
                       ? AF_DB_DISK_FULL
                       : AF_DB_BROKEN;
@@ -224,37 +227,46 @@ static int check_format(struct af_db *db, const struct af_db_format *format, str
     return 0;
 }
 
-/* Whether all of its pages are there and hang together; else why tells what does not. Values that a
- * column should not have are input, for whoever reads them. */
-static bool is_sound(sqlite3 *handle, char *why, size_t why_size)
+static int look_once(sqlite3 *handle, char *why, size_t why_size)
 {
     sqlite3_stmt *statement = NULL;
-    bool sound = true;
     int code = sqlite3_prepare_v2(handle, "PRAGMA quick_check(1000)", -1, &statement, NULL);
-    while (code == SQLITE_OK && sound && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    why[0] = '\0';
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(statement, 0);
         const char *line = text == NULL ? NULL : strchr(text, '\n'); /* behind its headline */
         text = line == NULL ? text : line + 1;
-        sound = text != NULL && (strcmp(text, "ok") == 0 || strstr(text, " value in ") != NULL);
-        if (!sound)
-            snprintf(why, why_size, "%s", text == NULL ? "it cannot be read" : text);
+        code = text == NULL                                                    ? SQLITE_NOMEM
+               : strcmp(text, "ok") == 0 || strstr(text, " value in ") != NULL ? SQLITE_OK
+                                                                               : SQLITE_CORRUPT;
+        if (code == SQLITE_CORRUPT)
+            snprintf(why, why_size, "%s", text);
+    }
+    if (code == SQLITE_DONE)
         code = SQLITE_OK;
-    }
-    if (code != SQLITE_OK && code != SQLITE_DONE) {
+    else if (why[0] == '\0')
         snprintf(why, why_size, "%s", sqlite3_errmsg(handle));
-        sound = false;
-    }
     sqlite3_finalize(statement);
-    return sound;
+    return code & 0xff;
+}
+
+/* SQLITE_OK: all of its pages are there and hang together. SQLITE_CORRUPT: why tells what does not.
+ * Else what keeps one from looking, in why, too. Values that a column should not have are input,
+ * for whoever reads them. A page for which memory was short is told by SQLite as one that is
+ * damaged, which is so at a second look, too. */
+static int look_through(sqlite3 *handle, char *why, size_t why_size)
+{
+    int code = look_once(handle, why, why_size);
+    return code == SQLITE_CORRUPT ? look_once(handle, why, why_size) : code;
 }
 
 static void *check_all(void *arg)
 {
     struct checker *checker = arg;
-    char why[sizeof checker->why] = "";
-    bool sound = is_sound(checker->handle, why, sizeof why);
-    int code = sqlite3_errcode(checker->handle) & 0xff;
-    if (!sound && code != SQLITE_INTERRUPT && code != SQLITE_NOMEM && code != SQLITE_BUSY) {
+    char why[sizeof checker->why];
+    int code = look_through(checker->handle, why, sizeof why);
+    if (code != SQLITE_OK && code != SQLITE_INTERRUPT && code != SQLITE_NOMEM &&
+        code != SQLITE_BUSY) {
         memcpy(checker->why, why, sizeof why);
         atomic_store(&checker->damaged, true);
         af_log(AF_LOG_ERROR,
@@ -310,6 +322,7 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     int code =
         sqlite3_open_v2(db->path, &db->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    note(db, code);
     if (code != SQLITE_OK)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
                               db->handle == NULL ? sqlite3_errstr(code)
@@ -334,10 +347,14 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
         return fail(db, why);
     db->log = identity_of(db->log_path);
     bool at_once = format->exclusive || size <= AF_DB_CHECKED_BYTES;
-    if (at_once && !is_sound(db->handle, db->why, sizeof db->why))
+    code = at_once ? look_through(db->handle, db->why, sizeof db->why) : SQLITE_OK;
+    if (code == SQLITE_CORRUPT)
         return af_failure_set(
             why, AF_FAILURE_TRANSPORT, db->path,
             "is damaged: %s; put back a copy of it, or move it away to begin anew", db->why);
+    note(db, code);
+    if (code != SQLITE_OK)
+        return fail(db, why);
     if (!at_once)
         begin_check(db);
     return 0;
@@ -390,13 +407,14 @@ struct af_db *af_db_open(const char *path, const struct af_db_format *format,
     db->log_path = af_mem_alloc(size + 4);
     snprintf(db->log_path, size + 4, "%s-wal", db->path);
     /* a process that opens the file, mends it after a kill or closes it as the last one locks it
-     * for moments in which SQLite does not wait by itself */
+     * for moments in which SQLite does not wait by itself; and memory may be short for as long */
     int tries = (format->exclusive ? 1000 : 10000) / OPEN_AGAIN_MS;
     bool told = !format->exclusive;
     while (open_file(db, format, why) != 0) {
-        bool again = db->trouble == AF_DB_BUSY && tries-- > 0;
+        bool again = db->passes && tries-- > 0;
         if (again && !told)
-            af_log(AF_LOG_WARNING, "waits for %s: another process has it; trying again", path);
+            af_log(AF_LOG_WARNING, "waits for %s: %s; trying again", path,
+                   db->trouble == AF_DB_BUSY ? "another process has it" : "memory is short");
         told = told || again;
         forget(db);
         if (!again) {

@@ -36,7 +36,8 @@ struct af_db_format {
     bool exclusive;              /* for one process at a time */
 };
 
-/* Opens the file, or makes it. Returns NULL with *why filled. */
+/* Opens the file, or makes it; waits a second (10 where others may have it) while another process
+ * has it or memory is short. Returns NULL with *why filled. */
 struct af_db *af_db_open(const char *path, const struct af_db_format *format,
                          struct af_failure *why);
 void af_db_close(struct af_db *db);

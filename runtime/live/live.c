@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "run/about.h"
 
+#include <poll.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -487,8 +488,8 @@ static void take_result(struct af_live *live)
         result->reason = af_mem_string(af_party_held(party));
 }
 
-int af_live_run(const struct af_live_options *options, struct af_live_result *result,
-                struct af_failure *why)
+static int run_once(const struct af_live_options *options, struct af_live_result *result,
+                    struct af_failure *why)
 {
     struct af_live live = {.options = options, .result = result};
     memset(result, 0, sizeof *result);
@@ -510,6 +511,29 @@ int af_live_run(const struct af_live_options *options, struct af_live_result *re
     release(&live);
     if (status != 0)
         af_live_result_release(result);
+    return status;
+}
+
+/* A second; false: Ctrl-C ended it. */
+static bool wait_for_better_times(const struct af_live_options *options)
+{
+    struct pollfd interrupt = {.fd = options->interrupt_fd, .events = POLLIN};
+    return poll(&interrupt, 1, (int)(AF_NODE_AGAIN_NS / AF_MS_NS)) <= 0;
+}
+
+int af_live_run(const struct af_live_options *options, struct af_live_result *result,
+                struct af_failure *why)
+{
+    bool told = false;
+    int status;
+    while ((status = run_once(options, result, why)) != 0 && why->passing) {
+        if (!told)
+            af_log(AF_LOG_WARNING, "%s; nothing is lost, it is tried again every second", why->why);
+        told = true;
+        if (!wait_for_better_times(options))
+            break;
+        *why = AF_FAILURE_INIT;
+    }
     return status;
 }
 

@@ -114,7 +114,8 @@ static void halt_later(void *arg)
 void af_node_party_break(struct af_node_party *party, const struct af_failure *why)
 {
     struct af_buf text = AF_BUF_EMPTY;
-    af_buf_printf(&text, "%s%s%s", why->what, why->what[0] == '\0' ? "" : ": ", why->why);
+    af_buf_printf(&text, "%s%s%s%s", why->what, why->what[0] == '\0' ? "" : ": ", why->why,
+                  why->passing ? "; it is tried again every second" : "");
     free(party->why);
     party->why = af_buf_take(&text);
     party->phase = AF_NODE_BROKEN;
@@ -274,6 +275,10 @@ void af_node_party_run(struct af_node_party *party)
         return;
     }
     party->phase = AF_NODE_RUNNING;
+    if (party->why != NULL)
+        af_log(AF_LOG_INFO, "task '%s' goes on", party->task);
+    free(party->why);
+    party->why = NULL;
     af_party_run_begin(party->run);
     af_node_watch_look(node); /* the file may have changed since it was loaded */
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Faults of disk and memory beneath SQLite, each at the N-th call, in what the program does for real.
 
-faults.py hub|node|party|open|rows|images AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
+faults.py hub|node|party|resume|open|rows|images AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
           [--most N] [--seed S]
 
 hub     `serve`: contracts of two tasks, acknowledged, with a broadcast, a file and an end
 node    `node`: parties are launched, count what comes, and are reloaded
 party   `run --state`: a party counts, and is begun again where it ended
+resume  `node` and `run --state` begin anew where a kill has left them, with events deferred and sends not confirmed
 open    `serve`: opens new and old stores
 rows    `serve` and `node` with a column of their stores spoiled: of a row, or of all
 images  what a power cut may leave of both stores: writes behind the last sync lost or reordered
@@ -332,11 +333,11 @@ return af.flow {
 """
 
 
-def write_flow(options, version):
+def write_flow(options, version, text=SUM):
     folder = os.path.join(options.folder, "flows")
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "sum.new"), "w") as file:
-        file.write(SUM.replace("VERSION", str(version)))
+        file.write(text.replace("VERSION", str(version)))
     os.rename(os.path.join(folder, "sum.new"), os.path.join(folder, "sum.lua"))
 
 
@@ -499,6 +500,118 @@ def run_party(options):
     return taken
 
 
+# ---- Going on behind a kill. ----
+
+WAITS = """
+local af = require "af"
+local Add = af.event("add", { n = af.integer, last = af.boolean })
+local Added, Late, Tell = af.event("added", { n = af.integer }), af.event "late", af.event "tell"
+return af.flow {
+  name = "sum", version = VERSION,
+  roles = {
+    counter = { data = function() return { sum = 0, count = 0, pad = ("p"):rep(5000) } end, start = "counting", states = {
+      counting = { defer = { Late }, after = { 3600, "counting" },
+        [Tell] = function(party) party:send(party:nodes("source"), Added { n = -party.data.count }) end,
+        [Add] = function(party, event, from)
+          party.data.sum, party.data.count = party.data.sum + event.n, party.data.count + 1
+          party:send(from, Added { n = event.n })
+          if event.last then return "late" end
+        end },
+      late = { [Late] = function(party) return af.done { sum = party.data.sum, count = party.data.count } end } } },
+    source = { start = "s", states = { s = { may_end = true, [Added] = function() end } } },
+  },
+}
+"""
+
+
+def nothing_waits(options):
+    """All is acknowledged that was pushed to the hub."""
+    db = sqlite3.connect("file:%s?mode=ro" % os.path.join(options.folder, "hub.db"), uri=True, timeout=20)
+    (left,) = db.execute("SELECT count(*) FROM deliveries").fetchone()
+    db.close()
+    return left == 0
+
+
+def run_resume(options):
+    """Each step begins a node and then a party that were killed; what was sent to them meanwhile, and what they had not sent yet,
+    comes once. A lack of memory that passes is waited for; what cannot use its disk says so and ends."""
+    hub = Hub(options)
+    hub.start()
+    write_flow(options, 1, WAITS)
+    faults = Faults(options, "resume")
+    node = Node(options, hub, faults)
+    party = Process(options, "party", ["flows/sum.lua", "--role", "counter", "--node", "i", "--task", "p", "--bus",
+                                       hub.url + "/node/i", "--peers", PEERS, "--state", "p.state"], faults)
+    kept, own, sums, ended = ["r1", "r2"], ["p"], {}, []
+
+    def begin(process, mends_at):
+        """Starts it; returns what is called while it is waited for."""
+        Process.start(process)
+
+        def lives():
+            if time.monotonic() > mends_at:
+                faults.mend()
+            if process.process.poll() is not None: # its supervisor starts it again
+                must(process.process.returncode == 3 and (options.of != "memory" or options.ever), process.name, "ended with",
+                     process.process.returncode, process.tail())
+                STARTED.remove(process.process)
+                ended.append(process.name)
+                Process.start(process)
+        return lives
+
+    node.start()
+    party.start()
+    for task in kept:
+        node.insist("launch", "sum", "--task", task, "--role", "counter", "--peers", PEERS)
+    for task in kept + own:
+        hub.push("s", task, ["i"], "late", {"type": "late"})
+        sums[task] = [0, 0]
+    until(lambda: nothing_waits(options), "each defers an event")
+    node.stop(signal.SIGKILL)
+    party.stop(signal.SIGKILL)
+
+    def step(k):
+        mends_at = time.monotonic() + (0.3 if options.ever else PATIENCE_S)
+        for process, tasks in ((node, kept), (party, own)): # one behind the other, so that calls come in one order
+            for task in tasks:
+                give(hub, task, "g%d" % k, k, False)
+            lives = begin(process, mends_at)
+            for task in tasks:
+                unsent = [-sums[task][1]] if task == "r1" and k > 0 else []
+                take_answers(hub, task, unsent + [k], lives)
+                sums[task] = [sums[task][0] + k, sums[task][1] + 1]
+        faults.mend()
+        for task, at in node.parties().items():
+            must(at["status"] == "waiting", task, "is", at)
+        hub.process.send_signal(signal.SIGSTOP) # what the next one of r1 sends stays unsent
+        told = node.ctl("send", "r1", "tell", "{}")
+        node.stop(signal.SIGKILL)
+        party.stop(signal.SIGKILL)
+        hub.process.send_signal(signal.SIGCONT)
+        must(told.returncode == 0, "no hand on r1:", told.stderr)
+
+    taken = take_steps(options, faults, step)
+    node.start()
+    party.start()
+    for task in kept + own:
+        give(hub, task, "last", 0, True)
+        take_answers(hub, task, ([-sums[task][1]] if task == "r1" else []) + [0], node.lives)
+    wanted = {task: b'"result":{"count":%d,"sum":%d}' % (sums[task][1] + 1, sums[task][0]) for task in kept}
+    for task in kept:
+        until(lambda: wanted[task] in node.ctl("trace", task).stdout, lambda: "%s ends with %r" % (task, wanted[task]))
+    until(lambda: party.process.poll() == 0, "the party ends")
+    STARTED.remove(party.process)
+    node.stop()
+    look_into_node(os.path.join(options.folder, "state", "node.db"))
+    look_into_node(os.path.join(options.folder, "p.state"))
+    hub.stop()
+    if options.of == "memory" and options.most > 10:
+        for process in (node, party):
+            with open(process.err) as log:
+                must("tried again every second" in log.read(), process.name, "never told that it waits for memory")
+    return "%s; %d had to be started again" % (taken, len(ended))
+
+
 # ---- Opening. ----
 
 def run_open(options):
@@ -518,7 +631,9 @@ def run_open(options):
                 for name in os.listdir(keep):
                     shutil.copy(os.path.join(keep, name), options.folder)
             Process.start(hub)
-            began = until(lambda: hub.process.poll() is not None or hub_answers(hub), "the hub begins, or says no")
+            mends_at = time.monotonic() + 0.3 # for lack of memory it would wait longer
+            began = until(lambda: (time.monotonic() > mends_at and options.ever and faults.mend()) or
+                          hub.process.poll() is not None or hub_answers(hub), "the hub begins, or says no")
             if hub.process.poll() is not None:
                 must(hub.process.returncode == 3, "the hub ended with", hub.process.returncode, hub.tail())
                 STARTED.remove(hub.process)
@@ -900,7 +1015,7 @@ def main():
     options.afrun, options.shim = os.path.abspath(options.afrun), os.path.abspath(options.shim)
     options.folder = os.path.abspath(options.folder)
     os.makedirs(options.folder)
-    runs = {"hub": run_hub, "node": run_node, "party": run_party, "open": run_open, "rows": run_rows,
+    runs = {"hub": run_hub, "node": run_node, "party": run_party, "resume": run_resume, "open": run_open, "rows": run_rows,
             "images": run_images}
     try:
         print("%s: %s" % (options.what, runs[options.what](options)))

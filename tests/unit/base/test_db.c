@@ -20,15 +20,21 @@
 
 static sqlite3_mem_methods real;
 static bool is_out_of_memory;
+static int left; /* calls before the one that finds none, 0: all find some */
+
+static bool finds_none(void)
+{
+    return is_out_of_memory || (left > 0 && --left == 0);
+}
 
 static void *allocate(int size)
 {
-    return is_out_of_memory ? NULL : real.xMalloc(size);
+    return finds_none() ? NULL : real.xMalloc(size);
 }
 
 static void *reallocate(void *old, int size)
 {
-    return is_out_of_memory ? NULL : real.xRealloc(old, size);
+    return finds_none() ? NULL : real.xRealloc(old, size);
 }
 
 static void take_over_memory(void)
@@ -397,6 +403,28 @@ static void damage_of_a_large_file_is_found_while_it_is_used(void **state)
     assert_false(commits(world));
 }
 
+/* At calls for memory all along while it is opened; at each of them: tests/e2e/faults_resume.sh. */
+static void a_file_for_which_there_is_no_memory_for_a_moment_is_opened(void **state)
+{
+    struct world *world = *state;
+    int tried = 0;
+    assert_goes_on(world, 0);
+    assert_true(af_db_begin(world->db));
+    assert_int_equal(add(world, insert, big), 1); /* many pages */
+    assert_true(af_db_commit(world->db));
+    do {
+        struct af_failure why = AF_FAILURE_INIT;
+        af_db_close(world->db);
+        left = tried += 9;
+        world->db = af_db_open(world->path, &format, &why);
+        if (world->db == NULL)
+            fail_msg("call %d: %s", tried, why.why);
+    } while (left == 0);
+    assert_true(tried > 100);
+    left = 0;
+    assert_goes_on(world, 3);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -417,6 +445,7 @@ int main(void)
         CASE(a_log_that_was_removed_is_told_and_nothing_of_it_is_lost),
         CASE(a_damaged_file_is_refused_where_it_is_opened),
         CASE(damage_of_a_large_file_is_found_while_it_is_used),
+        CASE(a_file_for_which_there_is_no_memory_for_a_moment_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
