@@ -407,7 +407,7 @@ fed_avg() { # fed_avg NAME ARGUMENT…
 undisturbed: $undisturbed"; fi
 }
 fed_avg "an undisturbed fed_avg"
-fed_avg "fed_avg reloaded in the middle of its rounds" --reloads $reloads --least $((reloads / 2))
-fed_avg "the same with a kill at each reload" --reloads $reloads --kill --least $((reloads / 2))
+fed_avg "fed_avg reloaded in the middle of its rounds" --reloads $reloads --least $reloads
+fed_avg "the same with a kill at each reload" --reloads $reloads --kill --least $reloads
 fed_avg "broken versions offered meanwhile" --broken $broken --least 2
 stop_all

@@ -2,13 +2,12 @@
 """fed_avg under one `afrun serve` and a node for each party, as their operators look after them: every process is killed at random
 moments, flows are reloaded, stores are backed up, and put back where nothing has happened since.
 
-care_nodes.py AFRUN FED_AVG DIR [--participants N] [--rounds N] [--kills N] [--least N] [--seed S] [--no-jail]
+care_nodes.py AFRUN FED_AVG DIR [--participants N] [--rounds N] [--least N] [--seed S] [--no-jail]
 
 Prints the parties' results as JSON, and how many kills, reloads, backups and restores there were, and restores that had to be refused.
 Exit status 1 with a line on standard error if a party does not come to its end, an effect is missing or there twice, or one of
 these orders does not end as it must.
 """
-import argparse
 import json
 import os
 import random
@@ -20,7 +19,7 @@ import urllib.request
 
 import journals
 import runs
-from kill_nodes import fail, kill_somebody, processes
+from kill_nodes import fail, kill_somebody, parser, processes
 from reload_nodes import Versions, put
 
 PATIENCE_S = 300
@@ -186,27 +185,13 @@ class Care:
         return {node.name: node.result() for node in self.nodes}, [self.kills, self.reloads, self.backups, self.restores, self.refused]
 
 
-def parse():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("afrun")
-    parser.add_argument("flow")
-    parser.add_argument("folder")
-    parser.add_argument("--participants", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--least", type=int, default=0, help="go on until so many were killed")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--no-jail", action="store_true")
-    return parser.parse_args()
-
-
 def main():
-    options = parse()
+    options = parser("flow", "go on until so many were killed").parse_args()
     chance = random.Random(options.seed)
 
     def one(folder, counts):
         options.folder = folder
-        return Care(options, chance).play(max(0, options.kills - counts[0]))
+        return Care(options, chance).play(max(0, options.least - counts[0]))
     results, counts = runs.until_enough(options.folder, one, [0] * 5, lambda counts: counts[0] >= options.least, 200)
     if options.least >= 100 and 0 in counts:
         fail("something was never done: %s" % counts)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """fed_avg under one `afrun serve` and a node for each party, every process of which is killed.
 
-kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--kills N] [--least N] [--seed S]
+kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
               [--point NAME:COUNT --victim ID] [--no-jail]
 
 Prints the parties' results as JSON and how many processes were killed. Exit status 1 with a line on
@@ -35,20 +35,24 @@ def fail(text):
     sys.exit(1)
 
 
+def parser(flow, least):
+    """The options of all that run fed_avg on nodes; flow: what the second word is called; least: what fewer of means."""
+    common = argparse.ArgumentParser()
+    for name in ("afrun", flow, "folder"):
+        common.add_argument(name)
+    common.add_argument("--participants", type=int, default=4)
+    common.add_argument("--rounds", type=int, default=3)
+    common.add_argument("--least", type=int, default=0, help=least)
+    common.add_argument("--seed", type=int, default=1)
+    common.add_argument("--no-jail", action="store_true")
+    return common
+
+
 def parse():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("afrun")
-    parser.add_argument("flows")
-    parser.add_argument("folder")
-    parser.add_argument("--participants", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--least", type=int, default=0, help="fail if fewer were killed")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--point")
-    parser.add_argument("--victim")
-    parser.add_argument("--no-jail", action="store_true")
-    return parser.parse_args()
+    own = parser("flows", "go on until so many were killed")
+    own.add_argument("--point")
+    own.add_argument("--victim")
+    return own.parse_args()
 
 
 def free_port():
@@ -205,7 +209,7 @@ def main():
 
     def one(folder, counts):
         options.folder = folder
-        return play(options, chance, max(0, options.kills - counts[0]))
+        return play(options, chance, max(0, options.least - counts[0]))
     results, (killed,) = runs.until_enough(options.folder, one, [0],
                                            lambda counts: counts[0] >= options.least)
     print(json.dumps(results, sort_keys=True), killed)

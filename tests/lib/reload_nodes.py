@@ -10,7 +10,6 @@ offered that must be refused. Prints the parties' results as JSON, and how many 
 refusals there were. Exit status 1 with a line on standard error if a party does not come to its end,
 an effect is missing or there twice, a reload is refused, or a broken version is not.
 """
-import argparse
 import json
 import os
 import random
@@ -23,7 +22,7 @@ import time
 
 import journals
 import runs
-from kill_nodes import fail, processes
+from kill_nodes import fail, parser, processes
 
 PATIENCE_S = 300
 
@@ -171,20 +170,11 @@ class Reloads:
 
 
 def parse():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("afrun")
-    parser.add_argument("flow")
-    parser.add_argument("folder")
-    parser.add_argument("--participants", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--reloads", type=int, default=0)
-    parser.add_argument("--kill", action="store_true")
-    parser.add_argument("--broken", type=float, default=0)
-    parser.add_argument("--least", type=int, default=0,
-                        help="fail if fewer reloads were made, or broken versions refused")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--no-jail", action="store_true")
-    return parser.parse_args()
+    own = parser("flow", "fail if fewer reloads were made, or broken versions refused")
+    own.add_argument("--reloads", type=int, default=0)
+    own.add_argument("--kill", action="store_true")
+    own.add_argument("--broken", type=float, default=0)
+    return own.parse_args()
 
 
 def play(options, chance):
