@@ -172,10 +172,14 @@
 #define AF_SERVE_REFUSALS_MAX 256           /* kinds of refusals that are counted at a time */
 #define AF_SERVE_REFUSALS_NS (60 * AF_S_NS) /* … and how long, before they are one entry */
 #define AF_SERVE_LOOK_NS AF_S_NS            /* between two looks at the files of tokens */
-#define AF_SERVE_SESSIONS_MAX 1000          /* logins to the task manager */
-#define AF_SERVE_SESSION_S (12 * 3600)      /* that a login lasts */
-#define AF_SERVE_BUNDLES_MAX 10000          /* bundles kept for launches */
-#define AF_SERVE_LAUNCH_BYTES 65536         /* a bundle that describes one of ours */
+#define AF_SERVE_GUESS_MAX_NS AF_S_NS       /* that a wrong token is answered later, at most … */
+#define AF_SERVE_GUESSES_MAX 40 /* … after so many of one address, or for one name … */
+#define AF_SERVE_GUESS_FORGET_NS (2 * AF_S_NS) /* … of which each is forgotten after this */
+#define AF_SERVE_GUESS_PLACES 1024             /* in which they are counted */
+#define AF_SERVE_SESSIONS_MAX 1000             /* logins to the task manager */
+#define AF_SERVE_SESSION_S (12 * 3600)         /* that a login lasts */
+#define AF_SERVE_BUNDLES_MAX 10000             /* bundles kept for launches */
+#define AF_SERVE_LAUNCH_BYTES 65536            /* a bundle that describes one of ours */
 #define AF_SERVE_NAMES_MAX 16
 #define AF_SERVE_NODES_MAX 10000      /* nodes that are remembered; more share what is left */
 #define AF_SERVE_LOGIN_BYTES_MAX 4096 /* a body from who is not known yet */

@@ -121,6 +121,11 @@ bool af_exchange_is_sent(const struct af_exchange *exchange)
     return exchange->is_sent;
 }
 
+void af_exchange_is_strangers(struct af_exchange *exchange)
+{
+    af_http_peer_move(exchange->server, exchange->peer, PEERS_FRESH);
+}
+
 void af_exchange_set_data(struct af_exchange *exchange, void *data)
 {
     exchange->data = data;
@@ -183,6 +188,7 @@ static void set_answer(struct af_exchange *exchange, int status, const char *con
         af_MHD_add_response_header(response, exchange->header_name, exchange->header_value);
     if (exchange->server->is_draining)
         af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    af_http_peer_move(exchange->server, exchange->peer, PEERS_BUSY); /* a stranger's, too */
     af_http_exchange_resume(exchange);
 }
 

@@ -14,11 +14,12 @@
  * but end.
  *
  * What bounds it: so many connections; when they become scarce, those that wait for a request of
- * theirs are closed, first who has never made one, the longest-waiting first. A request's headers
- * must be there in AF_HTTP_HEADERS_S, bodies keep up AF_HTTP_BODY_RATE_MIN, connections without a
- * request are closed after AF_HTTP_IDLE_S, and bodies in memory are bounded each and together.
- * A small body of a request that is refused is read, so that the answer arrives; a large one closes
- * the connection. SIGPIPE must be ignored. */
+ * theirs are closed, first who has never made one and who is not known
+ * (af_exchange_is_strangers()), the longest-waiting first. A request's headers must be there in
+ * AF_HTTP_HEADERS_S, bodies keep up AF_HTTP_BODY_RATE_MIN, connections without a request are closed
+ * after AF_HTTP_IDLE_S, and bodies in memory are bounded each and together. A small body of a
+ * request that is refused is read, so that the answer arrives; a large one closes the connection.
+ * SIGPIPE must be ignored. */
 #ifndef AF_HTTP_SERVER_H
 #define AF_HTTP_SERVER_H
 
@@ -156,6 +157,10 @@ void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t 
 
 /* Whether all of the answer was given to the connection; known when the exchange ends. */
 bool af_exchange_is_sent(const struct af_exchange *exchange);
+
+/* Nobody knows who asks: until it is answered its connection is among the first that are closed
+ * when these become scarce, or after AF_HTTP_HEADERS_S. Within begin(). */
+void af_exchange_is_strangers(struct af_exchange *exchange);
 
 /* For the owner's own data. */
 void af_exchange_set_data(struct af_exchange *exchange, void *data);

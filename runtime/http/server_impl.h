@@ -14,9 +14,9 @@
 
 enum { PEERS_FRESH, PEERS_IDLE, PEERS_BUSY, PEERS_DOOMED, PEERS_LISTS };
 
-/* A connection. It is in one list: fresh (no request yet), idle (between two), busy (with an
- * exchange), doomed (shut down by us, the library has not seen it yet); each list in the order of
- * entering it. */
+/* A connection. It is in one list: fresh (no request yet, or a stranger's), idle (between two),
+ * busy (with an exchange of who is known), doomed (shut down by us, the library has not seen it
+ * yet); each list in the order of entering it. */
 struct http_peer {
     struct http_peer *previous, *next;
     struct af_exchange *exchange; /* of the request in progress */

@@ -53,6 +53,11 @@ void af_serve_send_task(struct serve_call *call, const char *task)
 
 /* ---- Errors. ---- */
 
+static void send_late(struct serve_call *call)
+{
+    af_serve_send_text(call, call->late_status, json_type, &call->late);
+}
+
 static void send_error(struct serve_call *call, int status, int code, const char *message,
                        const char *data)
 {
@@ -75,6 +80,12 @@ static void send_error(struct serve_call *call, int status, int code, const char
     }
     if (status == 401)
         af_exchange_add_header(call->exchange, "WWW-Authenticate", "Bearer");
+    if (call->late_ns > 0) {
+        call->late = out;
+        call->late_status = status;
+        af_serve_hold(call, call->late_ns, send_late);
+        return;
+    }
     af_serve_send_text(call, status, json_type, &out);
 }
 

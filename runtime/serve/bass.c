@@ -53,6 +53,7 @@ void af_serve_login(struct serve_call *call)
     const char *node = known ? call->node : login->user;
     if (!known && (!af_serve_is_id(login->user) ||
                    !af_serve_knows_password(call, login->user, login->password))) {
+        call->late_ns = af_serve_guess_ns(call, login->user);
         af_serve_error(call, 401, 401, "there is no such user with this password");
         return;
     }

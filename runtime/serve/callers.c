@@ -310,6 +310,13 @@ static bool refuse_unknown(struct serve_call *call, const char *why)
     return false;
 }
 
+/* Whoever goes on trying hears of it later and later. */
+static bool refuse_guess(struct serve_call *call, const char *why)
+{
+    call->late_ns = af_serve_guess_ns(call, NULL);
+    return refuse_unknown(call, why);
+}
+
 /* The text behind `Authorization: Bearer`, or NULL. */
 static const char *bearer_of(const struct serve_call *call)
 {
@@ -328,7 +335,7 @@ static bool identify_by_token(struct serve_call *call)
     if (session != NULL && session[0] != '\0') {
         /* A copy: a session may be replaced while the call is under way. */
         call->node = af_arena_string(&call->arena, node_of_session(call, session));
-        return call->node != NULL || refuse_unknown(call, "the login is not known, or has run out");
+        return call->node != NULL || refuse_guess(call, "the login is not known, or has run out");
     }
     if (token == NULL)
         return true;
@@ -336,8 +343,10 @@ static bool identify_by_token(struct serve_call *call)
     bool is_over = false;
     if (!call->is_admin) /* a copy: the files may change while the call is under way */
         call->node = af_arena_string(&call->arena, node_of_token(call, token, &is_over));
-    return call->is_admin || call->node != NULL ||
-           refuse_unknown(call, is_over ? "the token has run out" : "the token is not known");
+    if (call->is_admin || call->node != NULL)
+        return true;
+    return is_over ? refuse_unknown(call, "the token has run out")
+                   : refuse_guess(call, "the token is not known");
 }
 
 static bool identify_by_certificate(struct serve_call *call)

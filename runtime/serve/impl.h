@@ -48,6 +48,11 @@ struct serve_counts {
     uint64_t requests[SERVE_ENDPOINTS_MAX + 1][SERVE_CODES]; /* the last: no endpoint */
     struct af_histogram times[SERVE_ENDPOINTS_MAX + 1];
     uint64_t pushed, handed_out, acknowledged;
+    uint64_t guesses; /* wrong tokens and passwords */
+};
+
+struct serve_guesses { /* wrong tokens of one place */
+    int64_t since_ns, count;
 };
 
 struct af_serve {
@@ -60,6 +65,10 @@ struct af_serve {
     struct serve_counts counts;
     struct serve_call *parked; /* polls that wait */
     size_t parked_count;
+    struct serve_call *held; /* by af_serve_hold() */
+    size_t held_count;
+    struct serve_guesses guesses[AF_SERVE_GUESS_PLACES];
+    unsigned char guess_key[16];
     int64_t time_s; /* of time_text */
     char time_text[32];
     struct af_audit *audit; /* or NULL */
@@ -85,11 +94,17 @@ struct serve_call {
     struct af_arena arena; /* all that the call needs */
     void *request;         /* what was read of the body */
     int64_t began_ns;
-    bool has_waited; /* for others: its time tells nothing of the service */
+    bool has_waited;                    /* for others: its time tells nothing of the service */
+    struct serve_call *previous, *next; /* of those that are parked, or held */
     /* Of a poll that waits. */
     uint64_t ticket;
-    struct serve_call *previous, *next;
     bool is_parked;
+    /* Of one that is held. */
+    struct af_timer *hold; /* NULL: it is not */
+    void (*then)(struct serve_call *call);
+    int64_t late_ns; /* that its refusal comes later */
+    int late_status;
+    struct af_buf late;                  /* the refusal */
     const struct af_bus_take *unwritten; /* what the bus wants to know the fate of, or NULL */
     int fd;                              /* a file that must stay open, or -1 */
 };
@@ -154,6 +169,20 @@ bool af_serve_identify(struct serve_call *call);
 /* Whether the password is a token of the node; and a new session of it, as text. */
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password);
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65]);
+
+/* ---- What waits: hold.c. ---- */
+
+void af_serve_list_add(struct serve_call **list, struct serve_call *call);
+void af_serve_list_remove(struct serve_call **list, struct serve_call *call);
+
+/* Has the call go on later: then() runs once, at the latest when its peer is gone or the service
+ * stops. Nothing of it may have been answered, nor its body be on its way. */
+void af_serve_hold(struct serve_call *call, int64_t wait_ns, void (*then)(struct serve_call *call));
+/* Has it go on at once, if it is held. */
+void af_serve_release(struct serve_call *call);
+
+/* A token, or a password of the node, was wrong: how much later that is to be answered. */
+int64_t af_serve_guess_ns(struct serve_call *call, const char *node);
 
 /* ---- What we are called, and proxies: names.c. ---- */
 

@@ -125,11 +125,7 @@ static void park(struct serve_call *call)
 {
     struct af_serve *serve = call->serve;
     call->is_parked = call->has_waited = true;
-    call->previous = NULL;
-    call->next = serve->parked;
-    if (call->next != NULL)
-        call->next->previous = call;
-    serve->parked = call;
+    af_serve_list_add(&serve->parked, call);
     serve->parked_count++;
     call->share->parked++;
 }
@@ -139,9 +135,7 @@ void af_serve_unpark(struct serve_call *call)
     if (!call->is_parked)
         return;
     call->is_parked = false;
-    *(call->previous == NULL ? &call->serve->parked : &call->previous->next) = call->next;
-    if (call->next != NULL)
-        call->next->previous = call->previous;
+    af_serve_list_remove(&call->serve->parked, call);
     call->serve->parked_count--;
     call->share->parked--;
 }

@@ -171,6 +171,11 @@ static void measured(void *arg, const struct af_bus_result *result)
     else
         append_totals(&out, &totals);
     af_metrics_number(&out, "polls_parked", "gauge", "Polls that wait now.", serve->parked_count);
+    af_metrics_number(&out, "wrong_tokens_total", "counter",
+                      "Tokens and passwords that nobody has.", counts->guesses);
+    af_metrics_number(&out, "requests_held", "gauge",
+                      "Requests that go on later: of who asks too often, or had a wrong token.",
+                      serve->held_count);
     af_metrics_number(&out, "connections", "gauge", "Connections that are open now.",
                       af_http_server_connections(serve->http));
     af_metrics_process(&out, af_loop_wall_ns(serve->loop) - age_ns);
@@ -207,15 +212,15 @@ void af_serve_status(struct serve_call *call)
     af_serve_append_text(&out, "version", AF_VERSION);
     af_buf_append_char(&out, ',');
     af_serve_append_text(&out, "bus", serve->options.bus_name);
-    af_buf_printf(&out,
-                  ",\"uptime_seconds\":%" PRId64
-                  ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
-                  ",\"handed_out\":%" PRIu64 ",\"acknowledged\":%" PRIu64
-                  ",\"resident_bytes\":%" PRIu64 ",\"stopping\":%s",
-                  af_loop_now_ns(serve->loop) / AF_S_NS, af_http_server_connections(serve->http),
-                  serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
-                  serve->counts.acknowledged, af_metrics_resident_bytes(),
-                  serve->is_stopping ? "true" : "false");
+    af_buf_printf(
+        &out,
+        ",\"uptime_seconds\":%" PRId64 ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
+        ",\"handed_out\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"wrong_tokens\":%" PRIu64
+        ",\"held\":%zu,\"resident_bytes\":%" PRIu64 ",\"stopping\":%s",
+        af_loop_now_ns(serve->loop) / AF_S_NS, af_http_server_connections(serve->http),
+        serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
+        serve->counts.acknowledged, serve->counts.guesses, serve->held_count,
+        af_metrics_resident_bytes(), serve->is_stopping ? "true" : "false");
     append_settings(&out, serve);
     struct af_bus_outbox outbox;
     if (af_bus_outbox(serve->bus, &outbox)) {

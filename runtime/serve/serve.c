@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,7 +160,10 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     call->path = af_exchange_path(exchange);
     call->fd = -1;
     af_exchange_set_data(exchange, call);
-    if (!admit(call))
+    bool is_admitted = admit(call);
+    if (call->share == NULL && !call->is_admin)
+        af_exchange_is_strangers(exchange);
+    if (!is_admitted)
         return;
     if (call->endpoint->body == SERVE_BODY_PART && af_exchange_body_length(exchange) != 0)
         call->endpoint->admit(call);
@@ -195,6 +199,7 @@ static void on_gone(void *arg, struct af_exchange *exchange)
 {
     struct serve_call *call = af_exchange_data(exchange);
     (void)arg;
+    af_serve_release(call);
     if (call->is_parked)
         af_bus_cancel(call->serve->bus, call->ticket);
 }
@@ -356,6 +361,7 @@ struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,
     serve->options = *options;
     serve->shared_disk = -1;
     serve->time_s = -1;
+    randombytes_buf(serve->guess_key, sizeof serve->guess_key);
     if (start(serve, why) == 0)
         return serve;
     af_serve_free(serve);
@@ -392,6 +398,12 @@ char *af_serve_describe(const struct af_serve *serve)
     return af_buf_take(&out);
 }
 
+static void release_held(struct af_serve *serve)
+{
+    while (serve->held != NULL)
+        af_serve_release(serve->held);
+}
+
 void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg)
 {
     serve->is_stopping = true;
@@ -399,6 +411,7 @@ void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg)
     serve->look = NULL;
     for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
         af_bus_cancel(serve->bus, call->ticket);
+    release_held(serve);
     af_http_server_drain(serve->http, done, arg);
 }
 
@@ -408,6 +421,7 @@ void af_serve_free(struct af_serve *serve)
         return;
     serve->bus = NULL; /* it is closed */
     af_timer_cancel(serve->look);
+    release_held(serve);
     af_http_server_free(serve->http);
     if (serve->audit != NULL)
         af_serve_audit_flush(serve, true);
