@@ -461,8 +461,8 @@ static inline unsigned af_check_shard(uint64_t hash)
 uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
                            uint32_t sleep, const unsigned char *bytes, size_t len);
 
-/* Its address if adding it would change nothing, or AF_CHECK_NO_STATE. Several threads may ask while
- * none adds. */
+/* Its address if adding it would change nothing, or AF_CHECK_NO_STATE. Several threads may ask
+ * while none adds. */
 uint64_t af_check_seen_known(const struct af_check_seen *seen, uint64_t hash, uint32_t sleep,
                              const unsigned char *bytes, size_t len);
 
