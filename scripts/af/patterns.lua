@@ -128,7 +128,7 @@ local function take_answer(options, party, event, from)
   local asked = false
   for _, one in ipairs(book.from) do asked = asked or one == id end
   if not asked or book.got[id] then return end
-  if options.accept and not options.accept(party, event) then return end
+  if options.accept and not options.accept(party, event, id) then return end
   book.got[id] = true
   if options.take then options.take(party, id, event) end
   if missing_of(book)[1] == nil then return leave(options, party, "done") end

@@ -803,7 +803,7 @@ af.patterns = {}
 ---@field ask? fun(party: af.Party, ids: string[], try: integer): af.Event?  one event for all who have not answered; nil: it has sent itself
 ---@field answer af.EventType|af.EventType[]  a list of them makes one answer
 ---@field who? fun(event: af.Event, from: string): string  whose answer it is; absent: the sender's
----@field accept? fun(party: af.Party, event: af.Event): boolean  whether it is of this round; absent: it is
+---@field accept? fun(party: af.Party, event: af.Event, id: string): boolean  whether it is of this round; absent: it is
 ---@field take? fun(party: af.Party, id: string, event: af.Event)  what becomes of an answer
 ---@field need? integer|fun(party: af.Party): integer  how many must answer; absent: all
 ---@field every number|fun(party: af.Party): number  seconds between two tries
@@ -844,7 +844,7 @@ function af.patterns.gather(options) end
 ---@field to string|fun(party: af.Party): string  who is asked
 ---@field say fun(party: af.Party): af.Event?  what; nil: it has sent itself
 ---@field answer af.EventType|af.EventType[]
----@field accept? fun(party: af.Party, event: af.Event): boolean  whether it is of this round; absent: it is
+---@field accept? fun(party: af.Party, event: af.Event, id: string): boolean  whether it is of this round; absent: it is
 ---@field take? fun(party: af.Party, id: string, event: af.Event)  what becomes of the answer
 ---@field every number|fun(party: af.Party): number  seconds between two tries
 ---@field tries? integer|fun(party: af.Party): integer  absent: 1
