@@ -43,7 +43,8 @@ struct writer {
     size_t max_bytes;
     const char *name;
     bool keeps, rebuild;
-    bool in_order; /* looks for what cannot be written, in the order of keys */
+    const void *secret; /* the table in the field `secret` of what is kept, or NULL */
+    bool in_order;      /* looks for what cannot be written, in the order of keys */
     int depth;
 };
 
@@ -355,6 +356,13 @@ static bool write_table(struct writer *w, int index, const struct frame *parent)
             return refuse(w, parent, "a table that contains itself cannot be kept");
     if (!af_pointer_set_add(&seen, frame.table))
         w->rebuild = true;
+    if (w->keeps && parent == NULL && strcmp(w->name, "data") == 0) {
+        lua_pushliteral(L, "secret");
+        w->secret = lua_rawget(L, index) == LUA_TTABLE ? lua_topointer(L, -1) : NULL;
+        lua_pop(L, 1);
+    } else if (frame.table == w->secret && !is_in_secret(w, parent)) {
+        return refuse(w, parent, "the party's secrets would be shown here, too; leave them out");
+    }
     size_t start = w->out->len;
     af_buf_append_char(w->out, '[');
     bool is_list = false;
@@ -429,7 +437,8 @@ bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_byt
 {
     int top = lua_gettop(L);
     size_t start = out->len;
-    struct writer w = {L, out, start + max_bytes, name, rebuild != NULL, false, false, 0};
+    struct writer w = {
+        .L = L, .out = out, .max_bytes = start + max_bytes, .name = name, .keeps = rebuild != NULL};
     bool ok = false;
     index = lua_absindex(L, index);
     for (int pass = 0; pass < 2 && !ok; pass++) {

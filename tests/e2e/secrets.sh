@@ -137,6 +137,15 @@ sed 's/party.data.secret = { give = give, from = from }/party.data.give = give/'
 expect_error "data.give: an event with secrets would be shown; keep it in party.data.secret" 1 "$AFRUN" bare.lua --mock
 sed 's/return "thanking"/return af.done(give)/' flows/vault.lua >result.lua
 expect_error "result: an event with secrets would be shown" 1 "$AFRUN" result.lua --mock
+for where in zzz all; do # what stands behind `secret` in the data, and before it
+    printf 'local af = require "af"\nreturn af.flow { name = "twice", mock = { one = 1 }, roles = { one = { start = "s", states = { s = {
+  enter = function(party)
+    party.data.secret = { word = "needle" }
+    party.data.%s = { party.data.secret }
+    return "t"
+  end }, t = { may_end = true } } } } }\n' $where >twice.lua
+    expect_error "data.$where[1]: the party's secrets would be shown here, too; leave them out" 1 "$AFRUN" twice.lua --mock
+done
 sed 's/return af.done(event.digest)/return af.done { all = { secret = party.data.secret } }/' flows/vault.lua >all.lua
 expect_error "result.all.secret: the party's secrets would be shown; leave them out" 1 "$AFRUN" all.lua --mock
 sed 's/return af.done(event.digest)/return af.fail(party.data.secret)/' flows/vault.lua >fails.lua
