@@ -406,6 +406,9 @@ local function gather(what, options, gathered, level)
   if options.timeout ~= nil and (options.every ~= nil or options.tries ~= nil) then
     error(what .. ": either timeout, or every and tries", level + 1)
   end
+  for _, name in ipairs { "every", "tries", "need" } do
+    if type(options[name]) == "number" then patterns.check_number(what, name, options[name]) end
+  end
   gathered.every = options.every or check_timeout(what, options.timeout, level + 1)
     or gathered.every
   gathered.tries = options.tries

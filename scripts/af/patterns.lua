@@ -24,10 +24,10 @@ local numbers = { -- what one of an option is: words, and whether a number is on
   need = { "an integer >= 0", function(value) return value >= 0 and value % 1 == 0 end },
 }
 
-local function check_number(maker, name, value)
+local function check_number(what, name, value)
   local number = numbers[name]
   if type(value) ~= "number" or not number[2](value) then
-    error(("af.patterns%s: '%s' must be %s, got %s"):format(maker, name, number[1],
+    error(("%s: '%s' must be %s, got %s"):format(what, name, number[1],
       type(value) == "number" and ("%.14g"):format(value) or "a " .. type(value)), 0)
   end
 end
@@ -35,7 +35,7 @@ end
 ---A number of the options, which may be a function(party).
 local function number_of(options, name, party)
   local value = value_of(options[name], party)
-  if value ~= nil then check_number("", name, value) end
+  if value ~= nil then check_number("af.patterns", name, value) end
   return value
 end
 
@@ -54,7 +54,7 @@ local function check_options(maker, options, kinds)
         kind:gsub("%?", ""):gsub(" ", " or a "), host.is_event_class(value)
         and ("the event type '%s'"):format(value.TYPE) or "a " .. type(value)), 0)
     elseif type(value) == "number" then
-      check_number("." .. maker, name, value)
+      check_number("af.patterns." .. maker, name, value)
     end
   end
   for name, kind in pairs(kinds) do
@@ -265,4 +265,4 @@ local function answer_of(party, id)
 end
 
 return { gather = patterns.gather, ask = patterns.ask, suspect = patterns.suspect,
-  make_gather = make_gather, answer_of = answer_of }
+  make_gather = make_gather, answer_of = answer_of, check_number = check_number }
