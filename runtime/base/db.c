@@ -303,10 +303,18 @@ static void end_check(struct checker *checker)
 
 static int open_file(struct af_db *db, const struct af_db_format *format, struct af_failure *why)
 {
+    struct stat log, info = {0};
+    /* SQLite would remove a log without its file. It is looked at first: another process may make
+     * both just now */
+    bool is_logged = stat(db->log_path, &log) == 0 && log.st_size > 0;
+    if (is_logged && (stat(db->path, &info) != 0 || info.st_size == 0))
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
+                              "cannot be used as a store: '%s' is not there, and its log '%s-wal' "
+                              "is: put back the file, or move the log away to begin anew",
+                              name_of(db), name_of(db));
     /* SQLite would ask the umask. One that is there is not opened here: to close it would take away
      * the locks of all connections that this process has to it */
     int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    struct stat info = {0};
     if (fd >= 0)
         close(fd);
     else if (errno != EEXIST || access(db->path, R_OK | W_OK) != 0 || stat(db->path, &info) != 0)
@@ -613,13 +621,13 @@ void af_db_undo(struct af_db *db)
 
 /* ---- Upkeep. ---- */
 
-static int copy_pages(struct af_db *db, const char *to, struct af_failure *why)
+static int copy_pages(sqlite3 *from, const char *to, struct af_failure *why)
 {
     sqlite3 *copy = NULL;
     int code = sqlite3_open_v2(
         to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     sqlite3_backup *backup =
-        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", db->handle, "main") : NULL;
+        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", from, "main") : NULL;
     if (backup != NULL) {
         while ((code = sqlite3_backup_step(backup, -1)) == SQLITE_BUSY || code == SQLITE_LOCKED)
             usleep(OPEN_AGAIN_MS * 1000);
@@ -636,7 +644,7 @@ static int copy_pages(struct af_db *db, const char *to, struct af_failure *why)
     return code == SQLITE_OK ? 0 : -1;
 }
 
-int af_db_copy(struct af_db *db, const char *path, struct af_failure *why)
+int af_db_copy_file(sqlite3 *from, const char *path, struct af_failure *why)
 {
     size_t size = strlen(path) + sizeof ".new";
     char *new = af_mem_alloc(size);
@@ -647,7 +655,7 @@ int af_db_copy(struct af_db *db, const char *path, struct af_failure *why)
         af_failure_set(why, AF_FAILURE_TRANSPORT, new, "cannot be written: %s", strerror(errno));
     else if (access(path, F_OK) == 0)
         af_failure_set(why, AF_FAILURE_USAGE, path, "is there already; name a new file");
-    else if (copy_pages(db, new, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0))
+    else if (copy_pages(from, new, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0))
         af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
     else if (why->kind == AF_FAILURE_NONE)
         result = 0;
@@ -657,6 +665,11 @@ int af_db_copy(struct af_db *db, const char *path, struct af_failure *why)
         unlink(new);
     free(new);
     return result;
+}
+
+int af_db_copy(struct af_db *db, const char *path, struct af_failure *why)
+{
+    return af_db_copy_file(db->handle, path, why);
 }
 
 bool af_db_shrink(struct af_db *db)

@@ -26,6 +26,7 @@
 struct af_db;
 struct af_db_statement;
 struct af_failure;
+struct sqlite3;
 
 struct af_db_format {
     const char *name;       /* for people: "bus" */
@@ -96,6 +97,9 @@ const char *af_db_why(const struct af_db *db);
 /* Copies all that is committed into a new file, which is whole and on the disk, or not there.
  * Returns -1 with *why filled. No transaction may be open. */
 int af_db_copy(struct af_db *db, const char *path, struct af_failure *why);
+
+/* The same of a connection of SQLite's. */
+int af_db_copy_file(struct sqlite3 *from, const char *path, struct af_failure *why);
 
 /* Gives some pages that nothing needs any more back to the file system, within a transaction: a
  * millisecond's worth. Returns whether there are more. */

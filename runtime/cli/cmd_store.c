@@ -4,8 +4,8 @@
 #include "cli/command.h"
 
 #include "base/buf.h"
+#include "base/db.h"
 #include "base/failure.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "cli/answer.h"
 #include "json/json.h"
@@ -253,23 +253,19 @@ static void tell_again(const struct look *now)
         print, NULL);
 }
 
-static int copy_file(const char *from, const char *to, struct af_failure *why)
+/* That no log stands there of a store that does not: SQLite would read it as the copy's. */
+static int see_no_log(const char *path, struct af_failure *why)
 {
-    char piece[65536];
-    ssize_t some = -1;
-    int in = open(from, O_RDONLY | O_CLOEXEC);
-    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = in >= 0 && out >= 0;
-    while (ok && (some = read(in, piece, sizeof piece)) > 0)
-        ok = af_io_write_all(out, piece, (size_t)some);
-    ok = ok && some == 0 && fsync(out) == 0;
-    if (!ok)
-        af_failure_set(why, AF_FAILURE_TRANSPORT, to, "cannot be written: %s", strerror(errno));
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
-    return ok ? 0 : -1;
+    struct stat info;
+    struct af_buf log = AF_BUF_EMPTY;
+    int result = 0;
+    af_buf_printf(&log, "%s-wal", path);
+    if (stat(af_buf_text(&log), &info) == 0 && info.st_size > 0)
+        result = af_failure_set(why, AF_FAILURE_USAGE, af_buf_text(&log),
+                                "is the log of a store that was here, and would be read as the "
+                                "copy's; move it away first");
+    af_buf_release(&log);
+    return result;
 }
 
 static void append(void *arg, sqlite3_stmt *row)
@@ -330,9 +326,13 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
                                "is there already, from an earlier restore; move it away first");
         else if (access(af_buf_text(&to), F_OK) == 0)
             result = leave(af_buf_text(&to), copy, look.kind, options->force, why);
+        else
+            result = see_no_log(af_buf_text(&to), why);
     }
-    if (result == 0 && copy_file(copy, af_buf_text(&new), why) != 0)
-        result = -1;
+    if (result == 0) {
+        unlink(af_buf_text(&new)); /* of a restore that was broken off */
+        result = af_db_copy_file(look.db, af_buf_text(&new), why);
+    }
     if (result == 0 && ((rename(af_buf_text(&to), af_buf_text(&before)) != 0 && errno != ENOENT) ||
                         rename(af_buf_text(&new), af_buf_text(&to)) != 0))
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&to),

@@ -111,6 +111,27 @@ until_true has_ended
 says "it goes on from the copy" '"result":{"sum":' "$(ctl trace t)"
 kill_party node TERM
 
+# ---- Logs. A file that was copied by hand from under a node that was killed has one, and where it is put may stand another's. ----
+node
+ctl launch sum --task last --role counter --peers "$peers" >/dev/null
+kill_party node
+mkdir -m 700 by.hand empty stale alone
+cp i.state/node.db i.state/node.db-wal by.hand/
+says_tasks() { python3 -c '
+import sqlite3, sys
+print(*[row[0] for row in sqlite3.connect(sys.argv[1]).execute("SELECT task FROM party ORDER BY id")])' "$1"; }
+expect_output "empty/node.db: put back" "$AFRUN" restore by.hand/node.db empty
+rm -f empty/node.db-*
+says "what stands in a copy's log is put back, too" "t last" "$(says_tasks empty/node.db)"
+cp by.hand/node.db-wal stale/
+expect_error "stale/node.db-wal: is the log of a store that was here, and would be read as the copy's; move it away first" 2 \
+    "$AFRUN" restore copy.db stale --force
+says "and nothing is changed" "node.db-wal" "$(ls stale)"
+cp by.hand/node.db-wal alone/
+expect_error "'node.db' is not there, and its log 'node.db-wal' is: put back" 3 \
+    timeout 10 "$AFRUN" node --node i --bus local:bus.db --flows flows --state alone
+cmp -s by.hand/node.db-wal alone/node.db-wal && ok "a log without its store is left as it is" || not_ok "a log without its store is left as it is" "$(ls -l alone)"
+
 # ---- What is none. ----
 head -c 5000 /dev/urandom >noise.db
 expect_error "is no store of this program" 2 "$AFRUN" store check noise.db

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- SQLite's memory, which may run out. ---- */
@@ -346,6 +347,36 @@ static void a_log_that_was_removed_is_told_and_nothing_of_it_is_lost(void **stat
     assert_goes_on(world, 2);
 }
 
+static void a_log_without_its_file_is_left_as_it_is(void **state)
+{
+    struct world *world = *state;
+    char away[140], log[140];
+    struct stat before, after;
+    snprintf(away, sizeof away, "%s-away", world->path);
+    snprintf(log, sizeof log, "%s-wal", world->path);
+    assert_goes_on(world, 0);
+    af_db_close(world->db); /* the other connection still needs the log */
+    assert_int_equal(rename(world->path, away), 0);
+    assert_int_equal(stat(log, &before), 0);
+    assert_true(before.st_size > 0);
+    for (int i = 0; i < 2; i++) { /* there is no file, or an empty one */
+        struct af_failure why = AF_FAILURE_INIT;
+        world->db = af_db_open(world->path, &format, &why);
+        assert_null(world->db);
+        assert_non_null(strstr(why.why, "is not there, and its log 'words.db-wal' is: put back "));
+        FILE *empty = fopen(world->path, "w");
+        assert_non_null(empty);
+        fclose(empty);
+    }
+    assert_int_equal(stat(log, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(rename(away, world->path), 0);
+    struct af_failure why = AF_FAILURE_INIT;
+    world->db = af_db_open(world->path, &format, &why);
+    assert_non_null(world->db);
+    assert_goes_on(world, 2);
+}
+
 /* Writes over a page in the middle. */
 static void damage(const struct world *world)
 {
@@ -443,6 +474,7 @@ int main(void)
         CASE(a_text_for_which_there_is_no_memory_fails_the_transaction),
         CASE(nothing_is_confirmed_while_the_file_is_away),
         CASE(a_log_that_was_removed_is_told_and_nothing_of_it_is_lost),
+        CASE(a_log_without_its_file_is_left_as_it_is),
         CASE(a_damaged_file_is_refused_where_it_is_opened),
         CASE(damage_of_a_large_file_is_found_while_it_is_used),
         CASE(a_file_for_which_there_is_no_memory_for_a_moment_is_opened),
