@@ -60,6 +60,19 @@ expect_output "no violation" "$AFRUN" check "$flow" "${small[@]}" --arg tries=2 
 is_short || expect_output "exhaustive: no violation" "$AFRUN" check "$flow" --parties client=5 --arg size=1 --arg tries=1 --lose 1
 expect_error "a threshold of 2 is not more than half of 4 clients" 1 "$AFRUN" "$flow" --mock --arg threshold=2
 
+# ---- For real: each party under a node, over a service, the processes killed. ----
+kills=5
+is_short || kills=50
+cp "$flow" .
+mkdir flows run && mv secure_aggregation.lua flows/
+run python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run --play secure_aggregation --least $kills \
+    --peers 'server=s;client=c1,c2,c3,c4,c5' --arg size=4 --arg every=2 --arg tries=60
+if [ "$status" -eq 0 ]; then ok "a run of which every process may be killed ends"; else
+    not_ok "a run of which every process may be killed ends" "$(explain "exit status $status" kill_nodes)"
+fi
+says "the sum of all is exact" '"numbers": [15, 30, 45, 60]' "$(cat "$OUT")"
+says "nobody else has a result" '"c1": null, "c2": null, "c3": null, "c4": null, "c5": null' "$(cat "$OUT")"
+
 # ---- Mistakes that others have made. ----
 # mistake NAME WHAT STEPS SED…: a check finds the flow that has these changes out, by a run of so many steps.
 mistake() {

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""fed_avg under one `afrun serve` and a node for each party, every process of which is killed.
+"""A flow under one `afrun serve` and a node for each party, every process of which is killed.
 
 kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
+              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]…]
               [--point NAME:COUNT --victim ID] [--no-jail]
+
+Without --play it is fed_avg of an aggregator and so many participants.
 
 Prints the parties' results as JSON and how many processes were killed. Exit status 1 with a line on
 standard error if a party does not come to its end, or an effect is missing or there twice.
@@ -50,6 +53,9 @@ def parser(flow, least):
 
 def parse():
     own = parser("flows", "go on until so many were killed")
+    own.add_argument("--play")
+    own.add_argument("--peers")
+    own.add_argument("--arg", action="append", default=[])
     own.add_argument("--point")
     own.add_argument("--victim")
     return own.parse_args()
@@ -122,11 +128,12 @@ class Node(Process):
         parties = json.loads(answer.stdout)["parties"]
         return parties[0] if parties else {}
 
-    def launch(self, peers, rounds):
+    def launch(self, peers, rounds, flow="fed_avg", args=()):
         until = time.monotonic() + 20
+        args = args or ("rounds=%d" % rounds, "linger=0.1")
         while True:
-            answer = self.ctl("launch", "fed_avg", "--task", "t", "--role", self.role, "--peers",
-                              peers, "--arg", "rounds=%d" % rounds, "--arg", "linger=0.1")
+            answer = self.ctl("launch", flow, "--task", "t", "--role", self.role, "--peers", peers,
+                              *[word for arg in args for word in ("--arg", arg)])
             if answer.returncode == 0 or self.party():
                 return
             if time.monotonic() > until:
@@ -160,14 +167,14 @@ def processes(options, flows=None):
     """The service, a node for each party (flows: its folder by its name), and their peers."""
     port = free_port()
     url = "http://127.0.0.1:%d" % port
-    names = ["p%d" % i for i in range(1, options.participants + 1)]
-    peers = "aggregator=a;participant=" + ",".join(names)
+    peers = getattr(options, "peers", None) or "aggregator=a;participant=" + ",".join(
+        "p%d" % i for i in range(1, options.participants + 1))
+    roles = [(name, role) for role, names in (one.split("=") for one in peers.split(";")) for name in names.split(",")]
     serve = Process("serve", [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
                               "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks",
                               "--prefix-nodes"], options.folder)
     serve.url = url
-    nodes = [Node(options, name, "aggregator" if name == "a" else "participant", url,
-                  flows and flows(name)) for name in ["a"] + names]
+    nodes = [Node(options, name, role, url, flows and flows(name)) for name, role in roles]
     return serve, nodes, peers
 
 
@@ -179,7 +186,7 @@ def play(options, chance, kills):
         node.start(options.point if node.name == options.victim else None)
     killed = 0
     for node in nodes:
-        node.launch(peers, options.rounds)
+        node.launch(peers, options.rounds, options.play or "fed_avg", options.arg)
     until = time.monotonic() + PATIENCE_S
     open_ends = list(nodes)
     while open_ends:
