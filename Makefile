@@ -22,7 +22,7 @@ FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
 CC_arm64       := $(CROSS_arm64)-gcc
 FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -w # lint warns
-FLAGS_coverage := -O1 -g --coverage -fprofile-update=atomic
+FLAGS_coverage := -O1 -g --coverage -fprofile-update=atomic -DAF_COVERAGE
 FLAGS_arm64    := $(FLAGS_release)
 LINK_arm64     := $(LINK_release)
 CC     := $(or $(CC_$(MODE)),gcc)
@@ -66,6 +66,7 @@ $(BUILD)/%.o: %.c Makefile
 $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
 $(foreach name,crypto declared foreign monitor plan points script source tool,build/release/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,check cover lasso note path short,build/release/runtime/check/$(name).o): FLAGS += -Os
+$(foreach name,base/broker script/file_access script/run trace/file,build/release/runtime/$(name).o): FLAGS += -Os
 build/release/bindings/lua_vector%.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<

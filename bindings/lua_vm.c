@@ -3,6 +3,8 @@
 #include "lua_lines.h"
 
 #include "base/bounds.h"
+#include "base/buf.h"
+#include "code/code.h"
 #include "embedded.h"
 #include "base/failure.h"
 #include "base/mem.h"
@@ -363,14 +365,18 @@ static bool push_from_folder(lua_State *L, const char *name)
         return false;
     luaL_gsub(L, name, ".", "/");
     const char *path = lua_pushfstring(L, "%s/%s.lua", folder, lua_tostring(L, -1));
-    if (access(path, R_OK) != 0) {
+    struct af_buf text = AF_BUF_EMPTY;
+    if (af_code_read_path(path, path, &text, NULL) != 0) {
         lua_pop(L, 2);
         return false;
     }
-    if (luaL_loadfilex(L, path, "t") != LUA_OK)
+    int status =
+        luaL_loadbufferx(L, af_buf_text(&text), text.len, lua_pushfstring(L, "@%s", path), "t");
+    af_buf_release(&text);
+    if (status != LUA_OK)
         lua_error(L);
-    lua_replace(L, -3);
-    lua_pop(L, 1);
+    lua_replace(L, -4);
+    lua_pop(L, 2);
     return true;
 }
 

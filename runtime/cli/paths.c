@@ -4,13 +4,12 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/log.h"
+#include "code/bundle.h"
 #include "json/json.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *flow_path = "";
 static size_t folder_len; /* with its last slash */
@@ -23,8 +22,8 @@ static void mend(void *out, const char *text, uint64_t len)
 void af_paths_beside(const char *flow)
 {
     static struct af_buf bundle = AF_BUF_EMPTY;
-    struct stat info;
-    if (stat(flow, &info) == 0 && S_ISDIR(info.st_mode)) {
+    const char *dot = strrchr(flow, '.');
+    if (af_bundle_is(flow) && (dot == NULL || strcmp(dot, AF_BUNDLE_SUFFIX) != 0)) {
         af_buf_clear(&bundle);
         af_buf_printf(&bundle, "%s%s", flow, flow[strlen(flow) - 1] == '/' ? "" : "/");
         flow = af_buf_text(&bundle);
@@ -40,7 +39,7 @@ static bool is_there(const char *name, size_t len)
     struct af_buf path = AF_BUF_EMPTY;
     af_buf_append(&path, flow_path, folder_len);
     af_buf_append(&path, name, len);
-    bool is = access(af_buf_text(&path), F_OK) == 0;
+    bool is = af_code_is_there(af_buf_text(&path));
     af_buf_release(&path);
     return is;
 }

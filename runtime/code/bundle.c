@@ -2,6 +2,7 @@
 #include "code/bundle.h"
 
 #include "base/bounds.h"
+#include "base/broker.h"
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/mem.h"
@@ -29,6 +30,10 @@ bool af_bundle_is(const char *path)
 {
     struct stat info;
     struct af_buf manifest = AF_BUF_EMPTY;
+    if (af_broker_is_there()) {
+        const struct af_broker_question question = {path, 1, NULL, 0};
+        return af_broker_ask(AF_BROKER_BUNDLE, &question, NULL, &AF_BROKER_ANSWER, NULL) == 0;
+    }
     if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
         return is_archive(path);
     af_buf_printf(&manifest, "%s/" AF_MANIFEST_NAME, path);
@@ -284,9 +289,44 @@ static int read_folder(const char *path, const struct af_trust *trust, struct af
     return result;
 }
 
+/* Has it read by the broker. */
+static int ask(const char *path, const struct af_trust *trust, struct af_code *code,
+               struct af_failure *why)
+{
+    const struct af_broker_question question = {path, 0, NULL, 0};
+    struct af_broker_answer answer = AF_BROKER_ANSWER;
+    int result = af_broker_ask(AF_BROKER_BUNDLE, &question, NULL, &answer, why);
+    if (result == 0)
+        result =
+            af_bundle_unpack(af_buf_text(&answer.bytes), answer.bytes.len, path, trust, code, why);
+    af_buf_release(&answer.bytes);
+    return result;
+}
+
+int af_bundle_serve(const void *reach, const struct af_broker_question *question,
+                    struct af_broker_answer *answer, struct af_failure *why)
+{
+    const struct af_code_reach *flows = reach;
+    struct af_code code = {NULL, 0, 0};
+    bool is_named = flows->any;
+    for (size_t i = 0; i < flows->count && !is_named; i++)
+        is_named = strcmp(question->text, flows->paths[i]) == 0;
+    if (!is_named || !af_bundle_is(question->text))
+        return -1;
+    if (question->number == 1)
+        return 0;
+    if (af_bundle_read(question->text, NULL, &code, why) != 0)
+        return -1;
+    af_bundle_pack(&code, &answer->bytes);
+    af_code_release(&code);
+    return 0;
+}
+
 int af_bundle_read(const char *path, const struct af_trust *trust, struct af_code *code,
                    struct af_failure *why)
 {
+    if (af_broker_is_there())
+        return ask(path, trust, code, why);
     struct stat info;
     bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
     return folder ? read_folder(path, trust, code, why) : read_archive(path, trust, code, why);

@@ -43,6 +43,11 @@ int af_bundle_declares(const struct af_code *code, const char *name, int64_t ver
 /* Whether a version may take the place of code's, as far as that one's manifest says. */
 int af_bundle_may_follow(const struct af_code *code, int64_t version, struct af_failure *why);
 
+/* AF_BROKER_BUNDLE (base/broker.h) of an af_code_reach, for a process that has jailed itself: reads
+ * a bundle among the flows that are run, as a .afb; number 1: fails where the path is none. */
+int af_bundle_serve(const void *reach, const struct af_broker_question *question,
+                    struct af_broker_answer *answer, struct af_failure *why);
+
 /* The path of the flow that a path names, for af_script_load_from(): of a bundle, which is read
  * into the code where that is empty, that of its file as if it were a folder; else the path. The
  * caller frees it. NULL with *why filled. */

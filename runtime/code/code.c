@@ -2,6 +2,7 @@
 #include "code/code.h"
 
 #include "base/bounds.h"
+#include "base/broker.h"
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/io.h"
@@ -139,11 +140,35 @@ static int read_input(const char *name, struct af_buf *out, struct af_failure *w
     return 0;
 }
 
+/* Asks the broker. */
+static int ask(const char *path, const char *name, bool looks, struct af_buf *out,
+               struct af_failure *why)
+{
+    const struct af_broker_question question = {path, looks, name, strlen(name)};
+    struct af_broker_answer answer = {*out, -1};
+    int result = af_broker_ask(AF_BROKER_CODE, &question, NULL, &answer, why);
+    *out = answer.bytes;
+    return result;
+}
+
+bool af_code_is_there(const char *path)
+{
+    struct af_buf none = AF_BUF_EMPTY;
+    return af_broker_is_there() ? ask(path, path, true, &none, NULL) == 0 : access(path, F_OK) == 0;
+}
+
+bool af_code_is_input(const char *path)
+{
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
 int af_code_read_path(const char *path, const char *name, struct af_buf *out,
                       struct af_failure *why)
 {
-    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0)
+    if (af_code_is_input(path))
         return read_input(name, out, why);
+    if (af_broker_is_there())
+        return ask(path, name, false, out, why);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int result = af_code_read_file(fd, name, out, why);
     if (fd >= 0)
@@ -177,4 +202,60 @@ bool af_code_is_current(const struct af_code *code, const char *folder, const ch
     af_buf_release(&path);
     af_buf_release(&bytes);
     return same;
+}
+
+/* ---- What a broker reads. ---- */
+
+bool af_code_is_module(const char *path)
+{
+    size_t len = strlen(path);
+    if (len < 5 || strcmp(path + len - 4, ".lua") != 0)
+        return false;
+    for (const char *c = path; c < path + len - 4; c++) {
+        bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                    (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
+        bool join = *c == '/' && c > path && c[-1] != '/' && c[1] != '.';
+        if (!word && !join)
+            return false;
+    }
+    return true;
+}
+
+/* Whether a file is called *.lua; a link leads to another, and to nothing else. */
+static bool is_lua(const char *path)
+{
+    char *real = realpath(path, NULL);
+    bool is = ends_with(path, ".lua") && (real == NULL || ends_with(real, ".lua"));
+    free(real);
+    return is;
+}
+
+/* Whether a path is one of a module below the folder of a flow. */
+static bool is_below(const char *path, const char *flow)
+{
+    const char *slash = strrchr(flow, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - flow) + 1;
+    if (strncmp(path, flow, len) != 0)
+        return false;
+    const char *rest = path + len + (strncmp(path + len, "./", 2) == 0 ? 2 : 0);
+    return af_code_is_module(rest) && is_lua(path);
+}
+
+static bool is_within(const struct af_code_reach *reach, const char *path)
+{
+    bool is = reach->any && is_lua(path);
+    for (size_t i = 0; i < reach->count && !is; i++)
+        is = strcmp(path, reach->paths[i]) == 0 || is_below(path, reach->paths[i]);
+    return is;
+}
+
+int af_code_serve(const void *reach, const struct af_broker_question *question,
+                  struct af_broker_answer *answer, struct af_failure *why)
+{
+    const char *path = question->text, *name = question->bytes == NULL ? path : question->bytes;
+    if (af_code_is_input(path) || !is_within(reach, path))
+        return af_failure_set(why, AF_FAILURE_USAGE, name, "is no file of the flow");
+    if (question->number == 1)
+        return access(path, F_OK);
+    return af_code_read_path(path, name, &answer->bytes, why);
 }

@@ -49,6 +49,32 @@ int af_code_read_bounded(int fd, const char *name, size_t max, struct af_buf *ou
  */
 int af_code_open_below(int folder, const char *path);
 
+/* Whether a path is one of a module: word/word.lua. */
+bool af_code_is_module(const char *path);
+
+/* ---- For a process that has jailed itself: its broker (base/broker.h) reads. ---- */
+
+struct af_code_reach {
+    const char *const *paths; /* the flows that are run, as they were named */
+    size_t count;
+    bool any; /* whatever is called *.lua: a test names its flows while it runs */
+};
+
+struct af_broker_question;
+struct af_broker_answer;
+
+/* AF_BROKER_CODE of a reach: what af_code_read_path() reads of a path, under the name that the
+ * bytes are, of those files and of the modules below their folders; number 1: nothing, it only
+ * fails where the file is not there. */
+int af_code_serve(const void *reach, const struct af_broker_question *question,
+                  struct af_broker_answer *answer, struct af_failure *why);
+
+/* Whether a path means standard input, which is read once and kept. */
+bool af_code_is_input(const char *path);
+
+/* Whether a path is there. */
+bool af_code_is_there(const char *path);
+
 /* Whether that is why a file could not be read: it does not exist. */
 bool af_code_is_missing(const struct af_failure *why);
 int af_code_miss(const char *name, struct af_failure *why); /* says so of a file; -1 */

@@ -1,6 +1,7 @@
 /* file_access.c: see file_access.h. */
 #include "script/file_access.h"
 
+#include "base/bounds.h"
 #include "base/failure.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -18,6 +19,8 @@
 int af_file_access_grant(struct af_file_access *access, int write, const char *dir,
                          struct af_failure *why)
 {
+    if (af_broker_is_there())
+        return 0;
     char *real = realpath(dir, NULL);
     struct stat info;
     if (real == NULL || stat(real, &info) != 0 || !S_ISDIR(info.st_mode)) {
@@ -98,6 +101,13 @@ char *af_file_find(const struct af_file_access *access, const char *path, struct
 int af_file_read(const struct af_file_access *access, const char *path, int64_t max_bytes,
                  struct af_buf *bytes, struct af_failure *why)
 {
+    if (af_broker_is_there()) {
+        const struct af_broker_question question = {path, max_bytes, NULL, 0};
+        struct af_broker_answer answer = {*bytes, -1};
+        int read = af_broker_ask(AF_BROKER_FILE_READ, &question, NULL, &answer, why);
+        *bytes = answer.bytes;
+        return read;
+    }
     char *real = af_file_find(access, path, why);
     struct stat info;
     int fd = -1;
@@ -144,6 +154,14 @@ static bool is_odd(const char *path)
 
 char *af_file_target(const struct af_file_access *access, const char *path, struct af_failure *why)
 {
+    if (af_broker_is_there()) {
+        const struct af_broker_question question = {path, 0, NULL, 0};
+        struct af_broker_answer answer = AF_BROKER_ANSWER;
+        int found = af_broker_ask(AF_BROKER_FILE_TARGET, &question, NULL, &answer, why);
+        char *real = found == 0 ? af_mem_string(af_buf_text(&answer.bytes)) : NULL;
+        af_buf_release(&answer.bytes);
+        return real;
+    }
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     char *folder = real_folder(path);
@@ -171,6 +189,10 @@ char *af_file_target(const struct af_file_access *access, const char *path, stru
 int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
                   size_t len, struct af_failure *why)
 {
+    if (af_broker_is_there()) {
+        const struct af_broker_question question = {path, 0, bytes, len};
+        return af_broker_ask(AF_BROKER_FILE_WRITE, &question, NULL, &AF_BROKER_ANSWER, why);
+    }
     char *target = af_file_target(access, path, why);
     if (target == NULL)
         return -1;
@@ -189,4 +211,31 @@ int af_file_write(const struct af_file_access *access, const char *path, const v
     af_buf_release(&temporary);
     free(target);
     return ok ? 0 : -1;
+}
+
+/* ---- What a broker does. ---- */
+
+int af_file_serve_read(const void *access, const struct af_broker_question *question,
+                       struct af_broker_answer *answer, struct af_failure *why)
+{
+    int64_t max = question->number < 0 || question->number > AF_BUF_BYTES_MAX ? AF_BUF_BYTES_MAX
+                                                                              : question->number;
+    return af_file_read(access, question->text, max, &answer->bytes, why);
+}
+
+int af_file_serve_write(const void *access, const struct af_broker_question *question,
+                        struct af_broker_answer *answer, struct af_failure *why)
+{
+    (void)answer;
+    return af_file_write(access, question->text, question->bytes, question->len, why);
+}
+
+int af_file_serve_target(const void *access, const struct af_broker_question *question,
+                         struct af_broker_answer *answer, struct af_failure *why)
+{
+    char *target = af_file_target(access, question->text, why);
+    if (target != NULL)
+        af_buf_append_string(&answer->bytes, target);
+    free(target);
+    return target == NULL ? -1 : 0;
 }

@@ -3,7 +3,7 @@
 #ifndef AF_FILE_ACCESS_H
 #define AF_FILE_ACCESS_H
 
-#include "base/buf.h"
+#include "base/broker.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,5 +36,15 @@ char *af_file_target(const struct af_file_access *access, const char *path, stru
 /* Writes a file, of mode 0600, whole or not at all. */
 int af_file_write(const struct af_file_access *access, const char *path, const void *bytes,
                   size_t len, struct af_failure *why);
+
+/* In a process that has jailed itself its broker (base/broker.h) reads and writes, by what was
+ * granted before: this does AF_BROKER_FILE_READ, at most `number` bytes; AF_BROKER_FILE_WRITE; and
+ * AF_BROKER_FILE_TARGET, where nothing is written. A grant after that changes nothing. */
+int af_file_serve_read(const void *access, const struct af_broker_question *question,
+                       struct af_broker_answer *answer, struct af_failure *why);
+int af_file_serve_write(const void *access, const struct af_broker_question *question,
+                        struct af_broker_answer *answer, struct af_failure *why);
+int af_file_serve_target(const void *access, const struct af_broker_question *question,
+                         struct af_broker_answer *answer, struct af_failure *why);
 
 #endif

@@ -7,6 +7,7 @@
 #include "script/run.h"
 
 #include "base/bounds.h"
+#include "base/broker.h"
 #include "base/buf.h"
 #include "base/failure.h"
 #include "script/grants.h"
@@ -110,4 +111,97 @@ const struct af_answer *af_script_run_answer(struct af_script_run_answer *run,
 void af_script_run_answer_release(struct af_script_run_answer *run)
 {
     af_buf_release(&run->bytes);
+}
+
+/* ---- Waited for. ---- */
+
+void af_script_ran_release(struct af_script_ran *ran)
+{
+    af_buf_release(&ran->text);
+    af_buf_release(&ran->bytes);
+}
+
+static void take_result(void *arg, const struct af_process_result *result)
+{
+    struct af_script_ran *ran = arg;
+    struct af_script_run_answer over;
+    const struct af_answer *answer = af_script_run_answer(&over, result, 0);
+    ran->ended = result->failure == NULL;
+    ran->status = result->status;
+    af_buf_append_string(&ran->text, ran->ended ? answer->reply : answer->failure);
+    af_buf_append(&ran->bytes, answer->bytes, answer->bytes_len);
+    af_script_run_answer_release(&over);
+}
+
+/* What crosses to the broker: a call before its bytes, and what came of it before its. */
+struct crossing {
+    struct af_hash key;
+    bool has_bytes;
+};
+struct crossing_back {
+    bool ended;
+    int status;
+    size_t text_len;
+};
+
+static int ask_to_run(const struct af_script_call *call, bool (*stopped)(void),
+                      struct af_script_ran *ran, struct af_failure *why)
+{
+    struct af_buf bytes = AF_BUF_EMPTY;
+    struct af_broker_answer answer = AF_BROKER_ANSWER;
+    struct crossing_back back = {0};
+    const struct crossing head = {call->key, call->bytes != NULL};
+    af_buf_append(&bytes, &head, sizeof head);
+    af_buf_append(&bytes, call->bytes, call->bytes_len);
+    const struct af_broker_question question = {call->request, 0, bytes.data, bytes.len};
+    int result = af_broker_ask(AF_BROKER_PROGRAM, &question, stopped, &answer, why);
+    af_buf_release(&bytes);
+    if (result == 0 && answer.bytes.len >= sizeof back) {
+        const char *at = answer.bytes.data + sizeof back;
+        memcpy(&back, answer.bytes.data, sizeof back);
+        ran->ended = back.ended;
+        ran->status = back.status;
+        af_buf_append(&ran->text, at, back.text_len);
+        af_buf_append(&ran->bytes, at + back.text_len,
+                      answer.bytes.len - sizeof back - back.text_len);
+    }
+    af_buf_release(&answer.bytes);
+    return result;
+}
+
+int af_script_run_wait(const struct af_grants *grants, const struct af_script_call *call,
+                       bool (*stopped)(void), struct af_script_ran *ran, struct af_failure *why)
+{
+    struct af_script_run run;
+    *ran = (struct af_script_ran){.ended = false};
+    if (af_broker_is_there())
+        return ask_to_run(call, stopped, ran, why);
+    if (af_script_run_read(&run, grants, call, why) != 0)
+        return -1;
+    int result = af_process_run(&run.spec, stopped, take_result, ran, why);
+    af_script_run_release(&run);
+    return result;
+}
+
+int af_script_serve_run(const void *grants, const struct af_broker_question *question,
+                        struct af_broker_answer *answer, struct af_failure *why)
+{
+    struct af_script_ran ran;
+    struct crossing head;
+    if (question->len < sizeof head)
+        return -1;
+    memcpy(&head, question->bytes, sizeof head);
+    const char *bytes = (const char *)question->bytes + sizeof head;
+    const struct af_script_call call = {.key = head.key,
+                                        .request = question->text,
+                                        .request_len = strlen(question->text),
+                                        .bytes = head.has_bytes ? bytes : NULL,
+                                        .bytes_len = question->len - sizeof head};
+    int result = af_script_run_wait(grants, &call, af_broker_is_given_up, &ran, why);
+    const struct crossing_back back = {ran.ended, ran.status, ran.text.len};
+    af_buf_append(&answer->bytes, &back, sizeof back);
+    af_buf_append(&answer->bytes, ran.text.data, ran.text.len);
+    af_buf_append(&answer->bytes, ran.bytes.data, ran.bytes.len);
+    af_script_ran_release(&ran);
+    return result;
 }

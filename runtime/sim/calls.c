@@ -84,44 +84,37 @@ static void download(struct af_sim *sim, const struct af_asked *asked)
 /* ---- Programs. They run beside virtual time: the run stands still until they are over; how long
  * that took in it is drawn. ---- */
 
-struct sim_run {
-    struct af_sim *sim;
-    const struct af_asked *asked;
-    const char *program;
-};
-
-static void ran(const struct sim_run *run, bool told, int status, const struct af_answer *answer)
+static void ran(struct af_sim *sim, const struct af_asked *asked, bool told, int status,
+                const struct af_answer *answer)
 {
-    struct af_sim *sim = run->sim;
-    const char *slash = strrchr(run->program, '/'), *node = run->asked->node;
-    const char *name = slash == NULL ? run->program : slash + 1;
-    const struct af_sim_done done = {"run",    node,  told ? "run" : NULL, "program", name,
+    const char *program = af_request_string(&asked->request, "program");
+    const char *slash = strrchr(program, '/');
+    const char *name = slash == NULL ? program : slash + 1;
+    const struct af_sim_done done = {"run",    asked->node, told ? "run" : NULL, "program", name,
                                      "status", status};
-    af_sim_answer_after(sim, run->asked, af_sim_work_ns(sim, node), &done, answer);
-}
-
-static void run_over(void *arg, const struct af_process_result *result)
-{
-    struct af_script_run_answer over;
-    ran(arg, result->failure == NULL, result->status, af_script_run_answer(&over, result, 0));
-    af_script_run_answer_release(&over);
+    af_sim_answer_after(sim, asked, af_sim_work_ns(sim, asked->node), &done, answer);
 }
 
 static void run_program(struct af_sim *sim, const struct af_asked *asked)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_script_run run;
+    struct af_script_ran over;
     int64_t stood_in;
     if (af_request_integer(&asked->request, "stood_in", &stood_in)) {
-        const struct sim_run over = {sim, asked, af_request_string(&asked->request, "program")};
-        ran(&over, true, (int)stood_in, &(struct af_answer){.reply = "null", .reply_len = 4});
+        ran(sim, asked, true, (int)stood_in, &(struct af_answer){.reply = "null", .reply_len = 4});
         return;
     }
-    if (af_script_run_read(&run, &sim->options->grants, asked->call, &why) == 0) {
-        struct sim_run waits = {sim, asked, run.spec.name};
-        af_process_run(&run.spec, af_script_interrupted, run_over, &waits, &why);
-        af_script_run_release(&run);
+    if (af_script_run_wait(&sim->options->grants, asked->call, af_script_interrupted, &over,
+                           &why) == 0) {
+        const char *text = af_buf_text(&over.text);
+        const struct af_answer answer = {.reply = over.ended ? text : NULL,
+                                         .reply_len = over.ended ? over.text.len : 0,
+                                         .bytes = over.ended ? af_buf_text(&over.bytes) : NULL,
+                                         .bytes_len = over.bytes.len,
+                                         .failure = over.ended ? NULL : text};
+        ran(sim, asked, over.ended, over.status, &answer);
     }
+    af_script_ran_release(&over);
     const char *program = af_request_string(&asked->request, "program");
     if (sim->flow != NULL && program != NULL && strcmp(why.what, program) == 0)
         strncat(why.why, ", or have the flow answer for it: mock_programs",

@@ -2,6 +2,7 @@
 #include "trace/file.h"
 
 #include "base/bounds.h"
+#include "base/broker.h"
 #include "base/failure.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -19,10 +20,17 @@
 
 /* ---- Writing. ---- */
 
-struct af_trace_file {
+/* Where it is written. */
+struct place {
     char *path, *temporary; /* temporary NULL: written in place (a pipe, a device) */
+};
+
+struct af_trace_file {
+    struct place place;
     FILE *out;
 };
+
+static struct place known; /* the last one: a broker ends what has been begun, and nothing else */
 
 static int output_fd = -1; /* standard output, once a trace has taken it */
 
@@ -56,29 +64,81 @@ static bool is_special(const char *path)
     return lstat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
-struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *why)
+static int fail(const char *path, int code, struct af_failure *why)
 {
-    struct af_trace_file *file = af_mem_zero(1, sizeof *file);
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s",
+                          strerror(code == 0 ? EIO : code));
+}
+
+static void forget(struct place *place)
+{
+    free(place->path);
+    free(place->temporary);
+    *place = (struct place){NULL, NULL};
+}
+
+/* Begins a file that is not standard output. Returns -1 with *why filled. */
+static int begin(const char *path, struct place *place, struct af_failure *why)
+{
     int fd;
-    file->path = af_mem_string(path);
-    if (is_output(path)) {
-        fd = take_output();
-    } else if (is_special(path)) {
+    if (is_special(path)) {
         fd = open(path, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0600);
     } else {
         struct af_buf name = AF_BUF_EMPTY;
         af_buf_printf(&name, "%s.XXXXXX", path);
-        file->temporary = af_buf_take(&name);
-        fd = mkostemp(file->temporary, O_CLOEXEC);
+        place->temporary = af_buf_take(&name);
+        fd = mkostemp(place->temporary, O_CLOEXEC);
     }
+    if (fd < 0)
+        return fail(path, errno, why);
+    forget(&known);
+    known.path = af_mem_string(path);
+    known.temporary = place->temporary == NULL ? NULL : af_mem_string(place->temporary);
+    return fd;
+}
+
+/* The same by the broker, which begins nothing where it is standard output. */
+static int ask_to_begin(const char *path, struct place *place, struct af_failure *why)
+{
+    const struct af_broker_question question = {path, 0, NULL, 0};
+    struct af_broker_answer answer = AF_BROKER_ANSWER;
+    int result = af_broker_ask(AF_BROKER_TRACE_PLACE, &question, NULL, &answer, why);
+    if (answer.bytes.len > 0)
+        place->temporary = af_mem_string(af_buf_text(&answer.bytes));
+    af_buf_release(&answer.bytes);
+    return result != 0 ? -1 : answer.fd >= 0 ? answer.fd : take_output();
+}
+
+int af_trace_serve_place(const void *reach, const struct af_broker_question *question,
+                         struct af_broker_answer *answer, struct af_failure *why)
+{
+    const struct af_trace_reach *named = reach;
+    struct place place = {NULL, NULL};
+    if (named->path == NULL || strcmp(named->path, question->text) != 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, question->text, "was not named");
+    if (is_output(question->text))
+        return 0;
+    answer->fd = begin(question->text, &place, why);
+    if (place.temporary != NULL)
+        af_buf_append_string(&answer->bytes, place.temporary);
+    forget(&place);
+    return answer->fd < 0 ? -1 : 0;
+}
+
+struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *why)
+{
+    struct af_trace_file *file = af_mem_zero(1, sizeof *file);
+    file->place.path = af_mem_string(path);
+    int fd = af_broker_is_there() ? ask_to_begin(path, &file->place, why)
+             : is_output(path)    ? take_output()
+                                  : begin(path, &file->place, why);
     file->out = fd < 0 ? NULL : fdopen(fd, "wb");
     if (file->out != NULL) {
         setvbuf(file->out, NULL, _IOFBF, 1 << 18);
         return file;
     }
-    af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
-    free(file->temporary);
-    free(file->path);
+    fail(path, errno, why);
+    forget(&file->place);
     free(file);
     return NULL;
 }
@@ -95,21 +155,45 @@ void af_trace_file_flush(struct af_trace_file *file)
     fflush(file->out); /* as above */
 }
 
+/* Gives what was written its name, or removes it. Returns -1 with *why filled. */
+static int end(const struct place *place, bool keep, struct af_failure *why)
+{
+    int result = 0;
+    if (place->temporary == NULL)
+        return 0;
+    if (af_broker_is_there()) {
+        const struct af_broker_question question = {place->temporary, keep, NULL, 0};
+        return af_broker_ask(AF_BROKER_TRACE_END, &question, NULL, &AF_BROKER_ANSWER, why);
+    }
+    if (keep && rename(place->temporary, place->path) != 0)
+        result = fail(place->path, errno, why);
+    if (!keep || result != 0)
+        unlink(place->temporary);
+    return result;
+}
+
+int af_trace_serve_end(const void *reach, const struct af_broker_question *question,
+                       struct af_broker_answer *answer, struct af_failure *why)
+{
+    (void)reach, (void)answer;
+    if (known.temporary == NULL || strcmp(known.temporary, question->text) != 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, question->text, "was not begun");
+    int result = end(&known, question->number != 0, why);
+    forget(&known);
+    return result;
+}
+
 int af_trace_file_finish(struct af_trace_file *file, bool keep, struct af_failure *why)
 {
     int result = 0;
     errno = 0;
     bool failed = fflush(file->out) != 0 || ferror(file->out);
     failed = fclose(file->out) != 0 || failed;
-    if (keep && !failed && file->temporary != NULL)
-        failed = rename(file->temporary, file->path) != 0;
     if (keep && failed)
-        result = af_failure_set(why, AF_FAILURE_TRANSPORT, file->path, "cannot be written: %s",
-                                strerror(errno == 0 ? EIO : errno));
-    if (file->temporary != NULL && (!keep || failed))
-        unlink(file->temporary);
-    free(file->temporary);
-    free(file->path);
+        result = fail(file->place.path, errno, why);
+    if (end(&file->place, keep && !failed, why) != 0)
+        result = -1;
+    forget(&file->place);
     free(file);
     return result;
 }

@@ -42,4 +42,16 @@ int af_trace_memory_read(struct af_trace_memory *memory, const char *path, struc
  */
 const char *af_trace_memory_next(const struct af_trace_memory *memory, size_t *at, size_t *len);
 
+/* In a process that has jailed itself its broker (base/broker.h) makes files, and gives them their
+ * names: AF_BROKER_TRACE_PLACE and _END, of an af_trace_reach. */
+struct af_broker_question;
+struct af_broker_answer;
+struct af_trace_reach {
+    const char *path; /* the only one, or NULL */
+};
+int af_trace_serve_place(const void *reach, const struct af_broker_question *question,
+                         struct af_broker_answer *answer, struct af_failure *why);
+int af_trace_serve_end(const void *reach, const struct af_broker_question *question,
+                       struct af_broker_answer *answer, struct af_failure *why);
+
 #endif

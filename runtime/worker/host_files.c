@@ -17,22 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* word/word.lua */
-static bool is_module(const char *path)
-{
-    size_t len = strlen(path);
-    if (len < 5 || strcmp(path + len - 4, ".lua") != 0)
-        return false;
-    for (const char *c = path; c < path + len - 4; c++) {
-        bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-                    (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
-        bool join = *c == '/' && c > path && c[-1] != '/' && c[1] != '.';
-        if (!word && !join)
-            return false;
-    }
-    return true;
-}
-
 static int open_below(const struct af_worker *worker, const char *path)
 {
     char *folder = worker->base == worker->path
@@ -162,7 +146,7 @@ const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
     struct af_buf body = AF_BUF_EMPTY;
     const char *path = af_wire_get_string(in);
     if (!af_wire_is_over(in) || path == NULL ||
-        (strcmp(path, worker->base) != 0 && !is_module(path)))
+        (strcmp(path, worker->base) != 0 && !af_code_is_module(path)))
         return "it asks for a file that is none of the flow's";
     if (++worker->read_count > AF_WORKER_FILES_MAX)
         return "it asks for more than 1,000 files in one step";
