@@ -6,12 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +30,12 @@
 #endif
 #ifndef HAS_FILTER
 #define HAS_FILTER true
+#endif
+
+#ifdef AF_COVERAGE /* which is written at the end */
+#define HAS_ENGINE false
+#else
+#define HAS_ENGINE HAS_FILTER
 #endif
 
 bool af_jail_has_filter(void)
@@ -87,6 +98,17 @@ static const int allowed[] = {
     SCMP_SYS(gettid),        SCMP_SYS(restart_syscall),
 };
 
+/* What an engine needs besides. */
+static const int allowed_engine[] = {
+    SCMP_SYS(poll),      SCMP_SYS(ppoll),
+    SCMP_SYS(wait4),     SCMP_SYS(rt_sigaction),
+    SCMP_SYS(setitimer), SCMP_SYS(dup2),
+    SCMP_SYS(dup3),      SCMP_SYS(writev),
+    SCMP_SYS(getrandom), SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),      SCMP_SYS(sched_yield),
+    SCMP_SYS(pipe2),
+};
+
 /* What the C library tries, and can do without. */
 static const int refused[] = {
     SCMP_SYS(open),       SCMP_SYS(openat),    SCMP_SYS(stat),
@@ -105,13 +127,61 @@ static int allow_abort(scmp_filter_ctx filter)
                             SCMP_A2(SCMP_CMP_EQ, SIGABRT));
 }
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_list(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
 {
     int code = 0;
-    for (size_t i = 0; code == 0 && i < sizeof allowed / sizeof allowed[0]; i++)
-        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    for (size_t i = 0; code == 0 && i < sizeof refused / sizeof refused[0]; i++)
-        code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = seccomp_rule_add(filter, action, calls[i], 0);
+    return code;
+}
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+struct engine {
+    const pid_t *jobs; /* that it may interrupt */
+    size_t job_count;
+};
+
+/* A call with a value of one argument. */
+static const struct {
+    int call;
+    unsigned argument;
+    uint64_t mask, value;
+} allowed_with[] = {
+    {SCMP_SYS(clone), 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD}, /* no processes */
+    {SCMP_SYS(socketpair), 0, UINT64_MAX, AF_UNIX},
+    {SCMP_SYS(ioctl), 1, UINT64_MAX, TIOCGWINSZ},
+    {SCMP_SYS(ioctl), 1, UINT64_MAX, 0x5401 /* TCGETS, of <asm/ioctls.h>: is it a terminal? */},
+    {SCMP_SYS(fcntl), 1, UINT64_MAX, F_DUPFD_CLOEXEC},
+    {SCMP_SYS(fcntl), 1, UINT64_MAX, F_GETFL},
+};
+
+static int add_engine_rules(scmp_filter_ctx filter, const struct engine *engine)
+{
+    int code = add_list(filter, SCMP_ACT_ALLOW, allowed_engine, COUNT(allowed_engine));
+    for (size_t i = 0; code == 0 && i < COUNT(allowed_with); i++) {
+        struct scmp_arg_cmp wanted = {allowed_with[i].argument, SCMP_CMP_MASKED_EQ,
+                                      allowed_with[i].mask, allowed_with[i].value};
+        code = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed_with[i].call, 1, &wanted);
+    }
+    for (size_t i = 0; code == 0 && i < engine->job_count; i++)
+        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 2,
+                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)engine->jobs[i]),
+                                SCMP_A1(SCMP_CMP_EQ, SIGINT));
+    if (code == 0) /* the C library makes a thread by clone() then */
+        code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    return code;
+}
+
+/* engine NULL: of a worker. */
+static int add_rules(scmp_filter_ctx filter, const struct engine *engine)
+{
+    int code = add_list(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
+    for (size_t i = 0; code == 0 && i < COUNT(refused); i++)
+        if (engine == NULL || (refused[i] != SCMP_SYS(getrandom) && refused[i] != SCMP_SYS(ioctl)))
+            code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+    if (code == 0 && engine != NULL)
+        code = add_engine_rules(filter, engine);
     if (code == 0)
         code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
                                 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
@@ -129,12 +199,12 @@ static int add_rules(scmp_filter_ctx filter)
 }
 
 /* A call by another architecture's numbers (int 0x80, x32) kills as well: libseccomp's default. */
-static int filter_calls(struct af_failure *why)
+static int filter_calls(const struct engine *engine, struct af_failure *why)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (filter == NULL)
         return refuse(why, "no filter of system calls can be made", ENOMEM);
-    int code = add_rules(filter);
+    int code = add_rules(filter, engine);
     if (code == 0)
         code = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (code == 0)
@@ -157,7 +227,55 @@ int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why)
         return refuse(why, "its parent is gone", ESRCH);
     if (set_limits(spec, why) != 0 || drop_capabilities(why) != 0)
         return -1;
-    return HAS_FILTER && !spec->limits_only ? filter_calls(why) : 0;
+    return HAS_FILTER && !spec->limits_only ? filter_calls(NULL, why) : 0;
+}
+
+/* ---- An engine. ---- */
+
+/* By what this system's Landlock knows, whichever its headers know: all of it is handled, and
+ * nothing is granted. What is open stays open. */
+static int fence_files(bool has_jobs)
+{
+    static const struct {
+        long least; /* version of the interface */
+        uint64_t files, ports;
+    } rights[] = {{1, 0x1fff, 0}, {2, 0x2000, 0}, {3, 0x4000, 0}, {4, 0, 3}, {5, 0x8000, 0}};
+    enum { CREATE = 444, RESTRICT = 446, VERSION = 1, SOCKETS = 1, SIGNALS = 2 };
+    struct {
+        uint64_t files, ports, scopes;
+    } rules = {0, 0, 0};
+    long version = syscall(CREATE, NULL, 0, VERSION);
+    for (size_t i = 0; i < COUNT(rights) && rights[i].least <= version; i++) {
+        rules.files |= rights[i].files;
+        rules.ports |= rights[i].ports;
+    }
+    if (version >= 6)
+        rules.scopes = SOCKETS | (has_jobs ? 0 : SIGNALS);
+    size_t size = version >= 6   ? sizeof rules
+                  : version >= 4 ? 2 * sizeof(uint64_t)
+                                 : sizeof(uint64_t);
+    int fd = version < 1 ? -1 : (int)syscall(CREATE, &rules, size, 0);
+    int result = fd < 0 ? -1 : (int)syscall(RESTRICT, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+unsigned af_jail_enter_engine(const pid_t *jobs, size_t job_count)
+{
+    struct af_failure ignored = AF_FAILURE_INIT;
+    const struct engine engine = {jobs, job_count};
+    unsigned lacks = 0;
+    if (isatty(STDOUT_FILENO)) /* which is not to be asked any more */
+        setvbuf(stdout, NULL, _IOLBF, 0);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK;
+    drop_capabilities(&ignored); /* who has none loses none */
+    if (!HAS_ENGINE || fence_files(job_count > 0) != 0)
+        lacks |= AF_JAIL_LACKS_LANDLOCK;
+    if (!HAS_ENGINE || filter_calls(&engine, &ignored) != 0)
+        lacks |= AF_JAIL_LACKS_FILTER;
+    return lacks;
 }
 
 /* ---- Whether it works here. ---- */

@@ -6,6 +6,11 @@
  * itself. What the C library tries without need (looking at a file, at a terminal) fails with
  * EPERM; anything else kills the process. It dies with its parent.
  *
+ * af_jail_enter_engine() is for a process that runs a flow by itself, as `afrun FLOW.lua --mock`
+ * does: the same filter with what that needs besides (threads, timers, a terminal's size, a pair of
+ * sockets for its broker, signals to its jobs), and Landlock, by which it reaches no file, no port
+ * and no process outside. It has its own limits of memory, and does not die with its parent.
+ *
  * With the sanitizers, which need more of the system, there are limits alone. */
 #ifndef AF_JAIL_H
 #define AF_JAIL_H
@@ -33,5 +38,12 @@ struct af_jail_spec {
 /* Jails this process, for good. Returns -1 with *why filled; the process may be jailed in part then
  * and should end. */
 int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why);
+
+/* What a jail of an engine lacks here. */
+enum { AF_JAIL_LACKS_FILTER = 1, AF_JAIL_LACKS_LANDLOCK = 2 };
+
+/* Jails this process as far as the system lets it, for good. jobs: processes that it may interrupt,
+ * which are in no jail of its own yet, or jail themselves. Returns what is lacking. */
+unsigned af_jail_enter_engine(const pid_t *jobs, size_t job_count);
 
 #endif

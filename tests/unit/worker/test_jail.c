@@ -15,7 +15,11 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
+#include <pthread.h>
+#include <seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -149,14 +153,20 @@ struct end {
 };
 
 static bool without_filter;
+static bool as_engine; /* as a command that runs flows by itself jails itself */
 
 /* What the child of run_in() does: jails itself, acts, tells what came of it. */
 static _Noreturn void act(int socket, bool jailed, pid_t parent, int64_t (*attempt)(void))
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_jail_spec spec = {parent, SIZE_MAX, file_bytes, DESCRIPTORS, without_filter};
-    if (jailed && af_jail_enter(&spec, &why) != 0)
+    if (jailed && as_engine) {
+        unsigned lacks = af_jail_enter_engine(NULL, 0);
+        if (((lacks & AF_JAIL_LACKS_FILTER) == 0) != af_jail_has_filter())
+            _exit(100);
+    } else if (jailed && af_jail_enter(&spec, &why) != 0) {
         _exit(100);
+    }
     int64_t result = attempt();
     if (write(socket, &result, sizeof result) != (ssize_t)sizeof result)
         _exit(101);
@@ -217,6 +227,13 @@ static void test_what_a_jailed_process_tries_fails_or_kills_it(void **state)
     }
 }
 
+static void test_nor_may_an_engine_do_so(void **state)
+{
+    as_engine = true;
+    test_what_a_jailed_process_tries_fails_or_kills_it(state);
+    as_engine = false;
+}
+
 static void test_outside_it_succeeds(void **state)
 {
     (void)state;
@@ -251,6 +268,116 @@ static void test_it_can_compute_and_use_what_it_has(void **state)
     assert_true(end.told);
     assert_int_equal(end.result, 42);
     assert_int_equal(end.status, 0);
+}
+
+static void *mark(void *arg)
+{
+    *(int *)arg = 42;
+    return NULL;
+}
+
+static int64_t use_what_an_engine_needs(void)
+{
+    pthread_t thread;
+    int marked = 0, pair[2];
+    char byte = 0;
+    struct pollfd fd = {-1, POLLIN, 0};
+    if (pthread_create(&thread, NULL, mark, &marked) != 0 || pthread_join(thread, NULL) != 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return -1;
+    fd.fd = pair[1];
+    bool fine = marked == 42 && write(pair[0], "x", 1) == 1 && poll(&fd, 1, 1000) == 1 &&
+                read(pair[1], &byte, 1) == 1 && byte == 'x';
+    return fine && isatty(pair[0]) == 0 && compute_and_talk() == 42 ? 42 : -1;
+}
+
+static void test_an_engine_has_threads_and_sockets_of_its_own(void **state)
+{
+    (void)state;
+    as_engine = true;
+    struct end end = run_in(true, use_what_an_engine_needs);
+    as_engine = false;
+    assert_int_equal(end.status, 0);
+    assert_true(end.told);
+    assert_int_equal(end.result, 42);
+}
+
+static int64_t make_network_pair(void)
+{
+    int pair[2];
+    return told(socketpair(AF_INET, SOCK_STREAM, 0, pair));
+}
+
+static int64_t make_process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    return told(pid);
+}
+
+static int64_t type_into_terminal(void)
+{
+    return told(ioctl(spare, TIOCSTI, "x"));
+}
+
+static void test_and_nothing_like_them(void **state)
+{
+    int64_t (*const tries[])(void) = {make_network_pair, make_process, type_into_terminal};
+    (void)state;
+    as_engine = true;
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0] && af_jail_has_filter(); i++) {
+        struct end end = run_in(true, tries[i]);
+        assert_true(WIFSIGNALED(end.status));
+        assert_int_equal(WTERMSIG(end.status), SIGSYS);
+    }
+    as_engine = false;
+}
+
+/* ---- An engine where a part is missing. ---- */
+
+/* Has a system call fail from here on, as a container's profile does. */
+static void take_away(int call)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (filter == NULL || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0) != 0 ||
+        seccomp_load(filter) != 0)
+        _exit(101);
+    seccomp_release(filter);
+}
+
+/* The status of a child that jails itself without a part: what it lacks, and whether it reads a
+ * file then. */
+static unsigned enter_without(int call, bool *reads)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        take_away(call);
+        unsigned lacks = af_jail_enter_engine(NULL, 0);
+        _exit((int)(lacks | (open("/etc/passwd", O_RDONLY) >= 0 ? 8 : 0)));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    *reads = (WEXITSTATUS(status) & 8) != 0;
+    return (unsigned)WEXITSTATUS(status) & 7u;
+}
+
+static void test_each_wall_stands_without_the_other(void **state)
+{
+    bool reads;
+    (void)state;
+    unsigned whole = enter_without(SCMP_SYS(swapon), &reads); /* which nobody needs */
+    if (whole != 0) {
+        print_message("# this system, or this build, lacks a part of the jail\n");
+        skip();
+    }
+    assert_false(reads);
+    assert_int_equal(enter_without(SCMP_SYS(seccomp), &reads), AF_JAIL_LACKS_FILTER);
+    assert_false(reads);
+    assert_int_equal(enter_without(444 /* landlock_create_ruleset */, &reads),
+                     AF_JAIL_LACKS_LANDLOCK);
+    assert_false(reads);
 }
 
 static int64_t write_much(void)
@@ -459,6 +586,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whether_the_kernel_has_it_is_told),
         cmocka_unit_test(test_what_a_jailed_process_tries_fails_or_kills_it),
+        cmocka_unit_test(test_nor_may_an_engine_do_so),
+        cmocka_unit_test(test_an_engine_has_threads_and_sockets_of_its_own),
+        cmocka_unit_test(test_and_nothing_like_them),
+        cmocka_unit_test(test_each_wall_stands_without_the_other),
         cmocka_unit_test(test_outside_it_succeeds),
         cmocka_unit_test(test_it_can_compute_and_use_what_it_has),
         cmocka_unit_test(test_capabilities_are_given_up),
