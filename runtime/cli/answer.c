@@ -2,6 +2,7 @@
 #include "cli/answer.h"
 
 #include "base/failure.h"
+#include "cli/jailed.h"
 #include "cli/paths.h"
 #include "json/json.h"
 #include "party/party.h"
@@ -103,12 +104,18 @@ void af_answer_add_status(struct af_buf *out, int status, const char *text)
         af_answer_add_error(out, &why);
 }
 
-void af_answer_print(struct af_buf *out)
+static void print(struct af_buf *out)
 {
     af_buf_append_char(out, '}');
     puts(af_buf_text(out));
     af_buf_release(out);
     was_printed = true;
+}
+
+void af_answer_print(struct af_buf *out)
+{
+    af_jailed_add(out);
+    print(out);
 }
 
 void af_answer_failure(const struct af_failure *why)
@@ -118,7 +125,7 @@ void af_answer_failure(const struct af_failure *why)
         return;
     af_answer_begin(&out, "error");
     af_answer_add_error(&out, why);
-    af_answer_print(&out);
+    print(&out);
 }
 
 bool af_answer_wanted(int argc, char **argv)

@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "cli/answer.h"
+#include "cli/jailed.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "script/tool.h"
@@ -45,6 +46,7 @@ static const struct af_opt opts[] = {
     {"all", 0, NULL, "elide nothing", "Part", AF_OPT_FLAG(OF, all), .excludes = "max-rows"},
     {"party", 0, "ID,…", "only these parties", "Part", AF_OPT_TEXT(OF, chart.party)},
     {"type", 0, "TYPE,…", "only events of these types", "Part", AF_OPT_TEXT(OF, chart.type)},
+    AF_JAILED_OPTS("Output"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
@@ -69,6 +71,7 @@ static void print_json(const char *members)
 static int draw(struct chart_options *options, const char *path, struct af_failure *why)
 {
     struct af_trace_memory trace;
+    const struct af_jailed_spec jail = {.flow_count = 0};
     static const char *const forms[] = {"text", "mermaid", "svg", "html", "json"};
     bool text = options->form == TEXT;
     options->chart.format = forms[options->form];
@@ -79,7 +82,7 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     options->chart.color = text && af_log_color(1);
     af_trace_memory_init(&trace);
     char *drawing = NULL;
-    if (af_trace_memory_read(&trace, path, why) == 0)
+    if (af_trace_memory_read(&trace, path, why) == 0 && af_jailed(&jail, why) == 0)
         drawing = af_tool_chart(&trace, &options->chart, why);
     af_trace_memory_release(&trace);
     if (drawing == NULL)

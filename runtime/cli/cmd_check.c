@@ -5,8 +5,9 @@
 #include "check/check.h"
 #include "base/failure.h"
 #include "script/args.h"
-#include "script/file_access.h"
+#include "script/grants.h"
 #include "cli/interrupt.h"
+#include "cli/jailed.h"
 #include "cli/paths.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,7 +26,7 @@
 
 struct check_options {
     struct af_check_options check;
-    struct af_file_access files;
+    struct af_grants grants; /* the working directory */
     struct af_opts_counts parties;
     struct af_check_count *counts;
     struct af_script_arg_list args;
@@ -148,6 +149,7 @@ static const struct af_opt opts[] = {
     {"json", 0, NULL, "tell the result as one JSON object", "Output", AF_OPT_FLAG(OF, json)},
     {"quiet", 'q', NULL, "violations and the last line only", "Output", AF_OPT_FLAG(OF, quiet)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
+    AF_JAILED_OPTS("Output"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
@@ -234,7 +236,7 @@ static void finish_options(struct check_options *options, const char *path)
     check->party_count = options->parties.count;
     check->args = options->args.items;
     check->arg_count = options->args.count;
-    check->files = &options->files;
+    check->files = &options->grants.files;
 }
 
 /* A trace that cannot be written is told before the search, which may take hours. */
@@ -342,6 +344,17 @@ static int check_flow(struct check_options *options, struct af_failure *why)
     return status;
 }
 
+static int enter_jail(struct check_options *options, struct af_failure *why)
+{
+    const char *flows[] = {options->check.path, options->check.upgrade};
+    const struct af_jailed_spec jail = {.flows = flows,
+                                        .flow_count = options->check.upgrade == NULL ? 1 : 2,
+                                        .grants = &options->grants,
+                                        .output = options->trace_path};
+    return af_file_access_grant(&options->grants.files, 0, ".", why) != 0 ? -1
+                                                                          : af_jailed(&jail, why);
+}
+
 static int run(int argc, char **argv, struct af_failure *why)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -370,14 +383,14 @@ static int run(int argc, char **argv, struct af_failure *why)
     } else if (words == 1) {
         af_paths_beside(argv[0]);
         finish_options(&options, argv[0]);
-        if (can_trace(&options, why) && af_file_access_grant(&options.files, 0, ".", why) == 0)
+        if (can_trace(&options, why) && enter_jail(&options, why) == 0)
             status = check_flow(&options, why);
     }
     af_watch_words_release(&typed);
     af_script_args_release(&options.args);
     free(options.counts);
     free(options.range.name);
-    af_file_access_release(&options.files);
+    af_grants_release(&options.grants);
     af_opts_counts_release(&options.parties);
     return status;
 }

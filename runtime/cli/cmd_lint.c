@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "cli/answer.h"
+#include "cli/jailed.h"
 #include "cli/paths.h"
 #include "code/bundle.h"
 #include "json/json.h"
@@ -27,6 +28,7 @@ static const struct af_opt opts[] = {
      AF_OPT_FLAG(struct lint_options, json)},
     {"quiet", 'q', NULL, "no progress", "Options", AF_OPT_FLAG(struct lint_options, quiet)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
+    AF_JAILED_OPTS("Options"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct lint_options, help)},
     {0},
@@ -278,7 +280,9 @@ static int run(int argc, char **argv, struct af_failure *why)
     if (count == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "lint",
                               "these are tests; name a flow: afrun lint FLOW.lua");
-    return lint(count, argv, &options, why);
+    const struct af_jailed_spec jail = {.flows = (const char *const *)argv,
+                                        .flow_count = (size_t)count};
+    return af_jailed(&jail, why) != 0 ? -1 : lint(count, argv, &options, why);
 }
 
 const struct af_command af_cmd_lint = {&row, run};

@@ -3,6 +3,7 @@
 
 #include "base/failure.h"
 #include "cli/interrupt.h"
+#include "cli/jailed.h"
 #include "cli/replay.h"
 #include "cli/replay_state.h"
 #include "trace/file.h"
@@ -26,6 +27,7 @@ static const struct af_opt opts[] = {
     {"json", 0, NULL, "tell the result as one JSON object", "Options",
      AF_OPT_FLAG(struct replay_options, replay.json)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
+    AF_JAILED_OPTS("Options"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct replay_options, help)},
     {0},

@@ -4,6 +4,7 @@
 #include "bus/config.h"
 #include "base/failure.h"
 #include "cli/interrupt.h"
+#include "cli/jailed.h"
 #include "base/log.h"
 #include "cli/many_runs.h"
 #include "cli/paths.h"
@@ -63,7 +64,9 @@ static int run_one(struct af_run_options *options, struct af_failure *why)
             return -1;
         trace = af_trace_new(af_trace_file_line, file, options->trace_data);
     }
-    struct af_sim *sim = af_sim_new(&options->sim, trace, why);
+    struct af_jailed_spec jail;
+    af_run_options_jail(options, &jail);
+    struct af_sim *sim = af_jailed(&jail, why) != 0 ? NULL : af_sim_new(&options->sim, trace, why);
     if (sim != NULL) {
         af_sim_on_step(sim, watch, &watched);
         status = af_sim_run(sim, &result, why);
@@ -91,7 +94,8 @@ static int run_live(struct af_run_options *options, struct af_failure *why)
     struct af_config config = {0};
     struct af_buf bus = AF_BUF_EMPTY;
     int status = -1;
-    if (af_run_live_options(options, &live, why) == 0 &&
+    if (af_jailed_refuse("a party for real", why) == 0 &&
+        af_run_live_options(options, &live, why) == 0 &&
         (options->config_path == NULL || af_config_read(options->config_path, &config, why) == 0) &&
         af_grants_add_hosts(&options->sim.grants, config.files_hosts, why) == 0) {
         if (live.bus == NULL) {

@@ -4,6 +4,7 @@
 #include "base/failure.h"
 #include "base/mem.h"
 #include "cli/interrupt.h"
+#include "cli/jailed.h"
 #include "cli/test_impl.h"
 #include "cli/watch.h"
 #include "script/script.h"
@@ -31,6 +32,7 @@ static const struct af_opt opts[] = {
      AF_OPT_FLAG(struct test_options, json)},
     {"quiet", 'q', NULL, "no progress", "Options", AF_OPT_FLAG(struct test_options, quiet)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
+    AF_JAILED_OPTS("Options"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
     {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct test_options, help)},
     {0},
@@ -121,6 +123,12 @@ static int run_files(const struct test_options *options, const struct files *fil
                      struct af_failure *why)
 {
     struct af_test_run run = {.tap = !options->json};
+    const struct af_jailed_spec jail = {.flows = (const char *const *)files->paths,
+                                        .flow_count = files->count,
+                                        .any_lua = true,
+                                        .grants = &run.grants,
+                                        .output = options->junit,
+                                        .check = af_test_serve_check};
     int status = -1;
     af_interrupt_catch();
     af_progress_init(&run.progress, options->quiet);
@@ -129,7 +137,7 @@ static int run_files(const struct test_options *options, const struct files *fil
     if (run.tap)
         puts("TAP version 13");
     if (af_file_access_grant(&run.grants.files, 0, ".", why) == 0 &&
-        af_file_access_grant(&run.grants.files, 1, ".", why) == 0) {
+        af_file_access_grant(&run.grants.files, 1, ".", why) == 0 && af_jailed(&jail, why) == 0) {
         for (size_t i = 0; i < files->count && !af_script_interrupted(); i++)
             af_test_file(&run, files->paths[i]);
         af_progress_end(&run.progress);

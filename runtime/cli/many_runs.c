@@ -2,13 +2,16 @@
  *
  * Each worker takes every J-th seed and tells each run's outcome on its pipe: a fixed record, and
  * of a run that failed the way in which it did. All seeds are run, and taken in their order, so
- * that nothing told depends on the number of cores. */
+ * that nothing told depends on the number of cores. They are forked before this process jails
+ * itself, which may signal to them and to nobody else then, and begin when the flow is known to
+ * load. */
 #include "cli/many_runs.h"
 
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/io.h"
 #include "cli/interrupt.h"
+#include "cli/jailed.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "cli/run_options.h"
@@ -18,6 +21,7 @@
 #include "cli/ways.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -109,8 +113,19 @@ struct worker {
     size_t taken; /* of that */
 };
 
-static int start(const struct af_run_options *options, struct worker *workers, size_t count,
-                 struct af_failure *why)
+/* A worker waits for a byte, or for the end of who would write it. */
+static _Noreturn void begin_work(const struct af_run_options *options, uint64_t first,
+                                 uint64_t step, int go, int fd)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    char byte;
+    if (af_jailed_enter(NULL, 0, &why) == 0 && af_io_read(go, &byte, 1) == 1)
+        work(options, first, step, fd);
+    _exit(0);
+}
+
+static int start(const struct af_run_options *options, const int go[2], struct worker *workers,
+                 size_t count, struct af_failure *why)
 {
     fflush(NULL);
     for (size_t i = 0; i < count; i++) {
@@ -124,8 +139,8 @@ static int start(const struct af_run_options *options, struct worker *workers, s
                                   strerror(errno));
         if (workers[i].pid == 0) {
             close(ends[0]);
-            work(options, i, count, ends[1]);
-            _exit(0);
+            close(go[1]);
+            begin_work(options, i, count, go[0], ends[1]);
         }
         close(ends[1]);
         workers[i].fd = ends[0];
@@ -206,17 +221,57 @@ static void listen_to_all(struct worker *workers, size_t count,
     }
 }
 
+/* Jails this process, and loads the flow: mistakes are told once, here. */
+static int load(const struct af_run_options *options, const struct worker *workers, size_t count,
+                struct af_failure *why)
+{
+    struct af_sim_options first = options->sim;
+    pid_t *jobs = af_mem_zero(count, sizeof *jobs);
+    first.quiet = options->verbosity < 0;
+    for (size_t i = 0; i < count; i++)
+        jobs[i] = workers[i].pid;
+    struct af_sim *sim =
+        af_jailed_enter(jobs, count, why) != 0 ? NULL : af_sim_new(&first, NULL, why);
+    free(jobs);
+    af_sim_free(sim);
+    return sim == NULL ? -1 : 0;
+}
+
+/* The workers, each with a byte to begin. */
+static int run_workers(const struct af_run_options *options, struct worker *workers, size_t count,
+                       struct af_tell_runs *totals, struct af_progress *progress,
+                       struct af_failure *why)
+{
+    int go[2];
+    if (pipe2(go, O_CLOEXEC) != 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "--runs", "no pipe: %s", strerror(errno));
+    int result = start(options, go, workers, count, why);
+    close(go[0]);
+    if (result == 0)
+        result = load(options, workers, count, why);
+    for (size_t i = 0; i < count && result == 0; i++)
+        af_io_write_all(go[1], "g", 1);
+    close(go[1]);
+    if (result == 0) {
+        af_progress_init(progress, options->verbosity < 0);
+        listen_to_all(workers, count, options, totals, progress);
+    }
+    return result;
+}
+
 static int run_seeds(const struct af_run_options *options, struct af_tell_runs *totals,
                      struct af_progress *progress, struct af_failure *why)
 {
+    struct af_jailed_spec jail;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t count = cores < 1 ? 1 : (size_t)cores;
     if (count > (uint64_t)options->runs)
         count = (size_t)options->runs;
+    af_run_options_jail(options, &jail);
+    if (af_jailed_begin(&jail, why) != 0)
+        return -1;
     struct worker *workers = af_mem_zero(count, sizeof *workers);
-    int result = start(options, workers, count, why);
-    if (result == 0)
-        listen_to_all(workers, count, options, totals, progress);
+    int result = run_workers(options, workers, count, totals, progress, why);
     for (size_t i = 0; i < count; i++) {
         int status = 0;
         if (workers[i].pid > 0 && waitpid(workers[i].pid, &status, 0) > 0 && result == 0 &&
@@ -247,13 +302,6 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
 {
     struct af_tell_runs totals = {0};
     struct af_progress progress;
-    struct af_sim_options first = options->sim;
-    first.quiet = options->verbosity < 0;
-    struct af_sim *sim = af_sim_new(&first, NULL, why); /* mistakes are told once, here */
-    if (sim == NULL)
-        return -1;
-    af_sim_free(sim);
-    af_progress_init(&progress, options->verbosity < 0);
     int status = run_seeds(options, &totals, &progress, why);
     totals.elapsed_ms = af_progress_elapsed_ms(&progress);
     totals.is_interrupted = af_script_interrupted();

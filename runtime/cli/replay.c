@@ -4,6 +4,7 @@
 
 #include "cli/answer.h"
 #include "cli/interrupt.h"
+#include "cli/jailed.h"
 #include "json/json.h"
 
 #include "base/failure.h"
@@ -355,7 +356,10 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
             run.sim.upgrade = af_mem_string(files[names->item_count - 1]);
             run.sim.path_count--;
         }
-        status = run_again(&run, trace, options, why);
+        struct af_jailed_spec jail;
+        af_run_options_jail(&run, &jail);
+        if (af_jailed(&jail, why) == 0)
+            status = run_again(&run, trace, options, why);
     }
     for (size_t i = 0; i < names->item_count; i++)
         free(files[i]);

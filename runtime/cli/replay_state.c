@@ -5,6 +5,7 @@
 #include "base/failure.h"
 #include "base/log.h"
 #include "cli/answer.h"
+#include "cli/jailed.h"
 #include "json/json.h"
 #include "live/replay.h"
 
@@ -83,6 +84,11 @@ static void tell(void *arg, const struct af_live_replayed *party)
     af_buf_release(&text);
 }
 
+static int enter_jail(struct af_failure *why)
+{
+    return af_jailed_enter(NULL, 0, why);
+}
+
 int af_replay_state(const struct af_replay_options *options, struct af_failure *why)
 {
     struct told told = {.options = options};
@@ -90,8 +96,15 @@ int af_replay_state(const struct af_replay_options *options, struct af_failure *
         return af_failure_set(why, AF_FAILURE_USAGE, "--step", "is for traces of simulated runs");
     if (options->file_count > 1)
         return af_failure_set(why, AF_FAILURE_USAGE, options->files[1], "is one file too many");
-    if (af_live_replay(options->trace_path, options->file_count == 0 ? NULL : options->files[0],
-                       options->key, tell, &told, why) != 0) {
+    const struct af_live_replay_spec spec = {.flow = options->file_count == 0 ? NULL
+                                                                              : options->files[0],
+                                             .key = options->key,
+                                             .jail = enter_jail,
+                                             .each = tell,
+                                             .arg = &told};
+    const struct af_jailed_spec jail = {.flows = options->files, .flow_count = options->file_count};
+    if (af_jailed_begin(&jail, why) != 0 || af_live_replay(options->trace_path, &spec, why) != 0 ||
+        enter_jail(why) != 0) { /* what parties have said is told in it, too */
         af_buf_release(&told.parties);
         return -1;
     }

@@ -23,6 +23,7 @@ void af_run_options_release(struct af_run_options *options)
 {
     af_script_args_release(&options->args);
     free(options->sim.parties);
+    free(options->flows);
     af_opts_counts_release(&options->parties);
     af_fault_options_release(&options->sim.faults);
     free(options->sim.upgrade);
@@ -312,9 +313,16 @@ const struct af_opt af_run_opts[] = {
      AF_OPT_READ(OF, sim.grants, af_opts_grant_host)},
     {"allow-run", 0, "PROGRAM", "scripts may run PROGRAM: a path, or a name found in PATH",
      "Grants", AF_OPT_READ(OF, sim.grants, af_opts_grant_program)},
+    AF_JAILED_OPTS("Grants"),
     {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
     {0},
 };
+
+void af_run_options_jail(const struct af_run_options *options, struct af_jailed_spec *jail)
+{
+    *jail = (struct af_jailed_spec){
+        .flows = options->flows, .flow_count = options->flow_count, .grants = &options->sim.grants};
+}
 
 int af_run_options_finish(struct af_run_options *options, char **files, int file_count,
                           struct af_failure *why)
@@ -322,6 +330,11 @@ int af_run_options_finish(struct af_run_options *options, char **files, int file
     struct af_sim_options *sim = &options->sim;
     sim->paths = (const char **)files;
     sim->path_count = (size_t)file_count;
+    options->flows = af_mem_zero((size_t)file_count + 1, sizeof *options->flows);
+    for (int i = 0; i < file_count; i++)
+        options->flows[options->flow_count++] = files[i];
+    if (sim->upgrade != NULL)
+        options->flows[options->flow_count++] = sim->upgrade;
     sim->args = options->args.items;
     sim->arg_count = options->args.count;
     sim->parties = af_mem_zero(options->parties.count, sizeof *sim->parties);

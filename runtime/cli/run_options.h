@@ -4,6 +4,7 @@
 #define AF_RUN_OPTIONS_H
 
 #include "bus/members.h"
+#include "cli/jailed.h"
 #include "live/live.h"
 #include "cli/opts.h"
 #include "script/args.h"
@@ -27,6 +28,8 @@ struct af_run_options {
     int verbosity; /* -q: -1, -v: 1 */
     bool help;
     struct af_buf recorded; /* a JSON list of the words that decide the run */
+    const char **flows;     /* all files of flows, the version that parties are brought to too */
+    size_t flow_count;
 };
 
 extern const struct af_opt af_run_opts[];
@@ -41,6 +44,9 @@ int af_run_live_options(const struct af_run_options *options, struct af_live_opt
 
 void af_run_options_init(struct af_run_options *options);
 void af_run_options_release(struct af_run_options *options);
+
+/* What the flows of a simulated run may have done for them; it borrows the options. */
+void af_run_options_jail(const struct af_run_options *options, struct af_jailed_spec *jail);
 
 /* Completes what was parsed: files are the positional words. Returns -1 with *why filled. */
 int af_run_options_finish(struct af_run_options *options, char **files, int file_count,

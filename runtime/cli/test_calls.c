@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "cli/command.h"
 #include "cli/opts.h"
 #include "cli/run_options.h"
 #include "cli/tell.h"
@@ -169,18 +170,26 @@ static void tell_wrong(struct af_buf *reply, const char *text)
     af_buf_append_char(reply, '}');
 }
 
-/* Options that say what a run is, not how it is told, nor where. */
+/* Of the options those that say what a run is, not how it is told, nor where. */
+static int check_word(const struct af_opt *opts, const char *word, struct af_failure *why)
+{
+    bool is_option = strncmp(word, "--", 2) == 0;
+    for (const struct af_opt *opt = opts; is_option && opt->name != NULL; opt++) {
+        size_t len = strlen(opt->name);
+        if (strncmp(word + 2, opt->name, len) == 0 && (word[len + 2] & ~'=') == 0 &&
+            strcmp(opt->section, "Run") != 0 && strcmp(opt->section, "Faults") != 0 &&
+            strcmp(opt->section, "Bounds") != 0)
+            is_option = false;
+    }
+    return is_option ? 0
+                     : af_failure_set(why, AF_FAILURE_USAGE, word, "is no option of a test's run");
+}
+
 static int check_words(const struct af_request_field *words, struct af_failure *why)
 {
-    for (size_t i = 0; words != NULL && i < words->item_count; i++) {
-        const char *word = words->items[i];
-        for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
-            size_t len = strlen(opt->name);
-            if (strncmp(word + 2, opt->name, len) == 0 && (word[len + 2] & ~'=') == 0 &&
-                strcmp(opt->section, "Run") != 0 && strcmp(opt->section, "Faults") != 0)
-                return af_failure_set(why, AF_FAILURE_USAGE, word, "is no option of a test's run");
-        }
-    }
+    for (size_t i = 0; words != NULL && i < words->item_count; i++)
+        if (check_word(af_run_opts, words->items[i], why) != 0)
+            return -1;
     return 0;
 }
 
@@ -271,9 +280,8 @@ static int run_flow(struct af_test_asker *asker, struct af_asked *asked, struct 
 /* ---- Checks: as the command does them. ---- */
 
 struct check {
-    struct af_test_asker *asker;
     const char *path;
-    struct af_buf *reply;
+    struct af_buf *output;
     struct af_failure *why;
 };
 
@@ -287,13 +295,57 @@ static void checked(void *arg, const struct af_process_result *result)
     size_t len = result->output_len;
     while (len > 0 && result->output[len - 1] == '\n')
         len--;
-    if (len == 0) {
+    if (len == 0)
         af_failure_set(check->why, AF_FAILURE_TRANSPORT, check->path,
                        "its check ended with status %d and no answer", result->status);
-        return;
-    }
-    af_buf_append(check->reply, result->output, len);
-    af_test_cover_check(check->asker->run->cover, check->path, result->output, len);
+    else
+        af_buf_append(check->output, result->output, len);
+}
+
+/* Runs the command; words: its options, each ended by a zero byte. */
+static int run_check(const char *path, const struct af_buf *words, bool (*stopped)(void),
+                     struct af_buf *output, struct af_failure *why)
+{
+    const char **args = af_mem_zero(words->len + 3, sizeof *args);
+    size_t used = 0;
+    args[used++] = "check";
+    args[used++] = path;
+    args[used++] = "--json";
+    for (size_t at = 0; at < words->len; at += strlen(words->data + at) + 1)
+        args[used++] = words->data + at;
+    struct af_process_spec spec = {.path = "/proc/self/exe",
+                                   .name = "afrun",
+                                   .args = args,
+                                   .arg_count = used,
+                                   .timeout_ns = AF_PROCESS_TIME_S * AF_S_NS,
+                                   .max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX};
+    struct check check = {path, output, why};
+    struct af_failure own = AF_FAILURE_INIT;
+    check.why = &own;
+    int status = af_process_run(&spec, stopped, checked, &check, &own);
+    free(args);
+    return status == 0 && own.kind == AF_FAILURE_NONE
+               ? 0
+               : af_failure_set(why, own.kind, own.what, "%s", own.why);
+}
+
+int af_test_serve_check(const void *arg, const struct af_broker_question *question,
+                        struct af_broker_answer *answer, struct af_failure *why)
+{
+    struct af_buf words = AF_BUF_EMPTY;
+    int result = 0;
+    (void)arg;
+    af_buf_append(&words, question->bytes, question->len);
+    if (words.len > 0 && words.data[words.len - 1] != '\0')
+        af_buf_append_char(&words, '\0');
+    for (size_t at = 0; at < words.len && result == 0; at += strlen(words.data + at) + 1)
+        result = check_word(af_cmd_check.row->opts, words.data + at, why);
+    if (result == 0 && question->text[0] == '-')
+        result = -1;
+    if (result == 0)
+        result = run_check(question->text, &words, af_broker_is_given_up, &answer->bytes, why);
+    af_buf_release(&words);
+    return result;
 }
 
 static int check_flow(struct af_test_asker *asker, struct af_asked *asked, struct af_buf *reply,
@@ -301,29 +353,27 @@ static int check_flow(struct af_test_asker *asker, struct af_asked *asked, struc
 {
     const char *flow = af_request_string(&asked->request, "flow");
     const struct af_request_field *words = af_request_list(&asked->request, "words");
-    size_t count = words == NULL ? 0 : words->item_count;
+    struct af_buf joined = AF_BUF_EMPTY;
+    int status;
     if (flow == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "", "names no flow");
     char *path = beside(asker, flow);
-    const char **args = af_mem_zero(count + 4, sizeof *args);
-    size_t used = 0;
-    args[used++] = "check";
-    args[used++] = path;
-    args[used++] = "--json";
-    for (size_t i = 0; i < count; i++)
-        args[used++] = words->items[i];
-    struct af_process_spec spec = {.path = "/proc/self/exe",
-                                   .name = "afrun",
-                                   .args = args,
-                                   .arg_count = used,
-                                   .timeout_ns = AF_PROCESS_TIME_S * AF_S_NS,
-                                   .max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX};
-    struct check check = {asker, path, reply, why};
+    for (size_t i = 0; words != NULL && i < words->item_count; i++)
+        af_buf_append(&joined, words->items[i], strlen(words->items[i]) + 1);
     af_watch_note(path);
-    int status = af_process_run(&spec, af_script_interrupted, checked, &check, why);
-    free(args);
+    if (af_broker_is_there()) {
+        const struct af_broker_question question = {path, 0, af_buf_text(&joined), joined.len};
+        struct af_broker_answer answer = {*reply, -1};
+        status = af_broker_ask(AF_BROKER_CHECK, &question, af_script_interrupted, &answer, why);
+        *reply = answer.bytes;
+    } else {
+        status = run_check(path, &joined, af_script_interrupted, reply, why);
+    }
+    if (status == 0)
+        af_test_cover_check(asker->run->cover, path, af_buf_text(reply), reply->len);
+    af_buf_release(&joined);
     free(path);
-    return status != 0 || why->kind != AF_FAILURE_NONE ? -1 : 0;
+    return status;
 }
 
 int af_test_call(struct af_test_asker *asker, struct af_asked *asked, struct af_buf *reply,

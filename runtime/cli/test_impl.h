@@ -9,6 +9,7 @@
 #ifndef AF_CLI_TEST_IMPL_H
 #define AF_CLI_TEST_IMPL_H
 
+#include "base/broker.h"
 #include "base/progress.h"
 #include "script/calls.h"
 #include "script/grants.h"
@@ -51,7 +52,10 @@ void af_test_release(struct af_test_run *run);
 /* test_file.c: runs one file; what is wrong with it is a case that has failed. */
 void af_test_file(struct af_test_run *run, const char *path);
 
-/* test_calls.c */
+/* test_calls.c. AF_BROKER_CHECK is af_test_serve_check(): the command for a path, whose options are
+ * the bytes, each ended by a zero byte. */
+int af_test_serve_check(const void *arg, const struct af_broker_question *question,
+                        struct af_broker_answer *answer, struct af_failure *why);
 struct af_test_parties;
 struct af_test_asker {
     struct af_test_run *run;

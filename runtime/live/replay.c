@@ -2,6 +2,9 @@
 #include "live/replay.h"
 
 #include "base/arena.h"
+#include "base/bounds.h"
+#include "base/broker.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "json/rows.h"
 #include "live/impl.h"
@@ -11,10 +14,16 @@
 #include "trace/contract.h"
 #include "trace/veil.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct player {
     struct af_arena arena;
@@ -417,14 +426,11 @@ static void play(struct player *player)
 
 /* ---- One party. ---- */
 
-static int load(struct player *player, struct af_store *store, const char *flow,
-                struct af_failure *why)
+static int load(struct player *player, const char *flow, struct af_failure *why)
 {
     struct af_script_member *members;
     const struct af_party_about *about = &player->about;
     const char *slash = strrchr(about->file, '/');
-    if (flow == NULL && af_store_read_code(store, player->kept.code, &player->code, why) != 0)
-        return -1;
     player->script =
         flow != NULL ? af_script_load(flow, why)
                      : af_live_load(slash == NULL ? about->file : slash + 1, &player->code, why);
@@ -472,23 +478,127 @@ static void release(struct player *player)
     af_arena_release(&player->arena);
 }
 
-static int replay_party(struct af_store *store, const struct af_store_party *row, const char *flow,
-                        void (*each)(void *arg, const struct af_live_replayed *party), void *arg,
-                        struct af_failure *why)
+enum { TEXTS = 5 };
+
+/* What a child tells of a party: this, the failure's two texts, then those that it names. */
+struct told {
+    int64_t version, steps, differs_at, failure;
+    int64_t lens[TEXTS]; /* -1: there is none */
+};
+
+static void list_texts(struct af_live_replayed *result, const char **texts[TEXTS])
+{
+    const char **const all[TEXTS] = {&result->ends, &result->input, &result->what,
+                                     &result->recorded, &result->now};
+    memcpy(texts, all, sizeof all);
+}
+
+/* Loads the flow and plays, with what there is in memory, and tells. */
+static _Noreturn void play_apart(struct player *player, const char *flow,
+                                 int (*jail)(struct af_failure *why), int out)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_live_replayed *result = &player->result;
+    const char **texts[TEXTS];
+    af_broker_close_others(out);
+    if (jail(&why) == 0 && load(player, flow, &why) == 0) {
+        result->version = af_script_flow(player->script)->version;
+        look_through(player, flow == NULL);
+        play(player);
+    }
+    struct told told = {.version = result->version,
+                        .steps = result->steps,
+                        .differs_at = result->differs_at,
+                        .failure = why.kind};
+    list_texts(result, texts);
+    for (size_t i = 0; i < TEXTS; i++)
+        told.lens[i] = *texts[i] == NULL ? -1 : (int64_t)strlen(*texts[i]);
+    fflush(NULL);
+    bool ok = af_io_write_all(out, &told, sizeof told) &&
+              af_io_write_all(out, why.what, sizeof why.what) &&
+              af_io_write_all(out, why.why, sizeof why.why);
+    for (size_t i = 0; i < TEXTS && ok; i++)
+        ok = *texts[i] == NULL || af_io_write_all(out, *texts[i], strlen(*texts[i]));
+    _exit(0);
+}
+
+/* Hears what a child tells, which is believed no further than its form. */
+static int hear(struct player *player, int in, struct af_failure *why)
+{
+    struct told told;
+    struct af_failure own = AF_FAILURE_INIT;
+    struct af_live_replayed *result = &player->result;
+    const char **texts[TEXTS];
+    bool ok = af_io_read(in, &told, sizeof told) == (ssize_t)sizeof told &&
+              af_io_read(in, own.what, sizeof own.what) == (ssize_t)sizeof own.what &&
+              af_io_read(in, own.why, sizeof own.why) == (ssize_t)sizeof own.why;
+    list_texts(result, texts);
+    for (size_t i = 0; i < TEXTS && ok; i++) {
+        if (told.lens[i] < 0)
+            continue;
+        ok = told.lens[i] <= AF_BUF_BYTES_MAX;
+        char *text = ok ? af_arena_alloc(&player->arena, (size_t)told.lens[i] + 1) : NULL;
+        ok = ok && af_io_read(in, text, (size_t)told.lens[i]) == told.lens[i];
+        if (ok)
+            text[told.lens[i]] = '\0';
+        *texts[i] = ok ? text : NULL;
+    }
+    if (!ok)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, player->kept.node,
+                              "the process that played its journal has died");
+    own.what[sizeof own.what - 1] = own.why[sizeof own.why - 1] = '\0';
+    if (told.failure != AF_FAILURE_NONE)
+        return af_failure_set(why,
+                              told.failure == AF_FAILURE_USAGE  ? AF_FAILURE_USAGE
+                              : told.failure == AF_FAILURE_FLOW ? AF_FAILURE_FLOW
+                                                                : AF_FAILURE_TRANSPORT,
+                              own.what, "%s", own.why);
+    result->version = told.version;
+    result->steps = told.steps;
+    result->differs_at = told.differs_at;
+    return 0;
+}
+
+static int play_in_child(struct player *player, const char *flow,
+                         int (*jail)(struct af_failure *why), struct af_failure *why)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "replay", "no pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        play_apart(player, flow, jail, ends[1]);
+    }
+    close(ends[1]);
+    struct pollfd fd = {ends[0], POLLIN, 0};
+    while (pid > 0 && poll(&fd, 1, 100) <= 0)
+        if (af_script_interrupted())
+            kill(pid, SIGINT);
+    int result = pid < 0 ? af_failure_set(why, AF_FAILURE_TRANSPORT, "replay",
+                                          "no process can be made: %s", strerror(errno))
+                         : hear(player, ends[0], why);
+    close(ends[0]);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return result;
+}
+
+static int replay_party(struct af_store *store, const struct af_store_party *row,
+                        const struct af_live_replay_spec *spec, struct af_failure *why)
 {
     struct player player = {.loop = af_loop_sim_new(), .kept = *row};
     int result = -1;
     if (af_party_about_read(row->about, &player.arena, &player.about, why) == 0 &&
         af_store_journal(store, row->id, 0, INT64_MAX, copy_entry, &player, why) == 0 &&
-        load(&player, store, flow, why) == 0) {
+        (spec->flow != NULL || af_store_read_code(store, row->code, &player.code, why) == 0) &&
+        play_in_child(&player, spec->flow, spec->jail, why) == 0) {
         player.result.task = row->task;
         player.result.node = row->node;
         player.result.role = player.about.role;
         player.result.flow = player.about.flow;
-        player.result.version = af_script_flow(player.script)->version;
-        look_through(&player, flow == NULL);
-        play(&player);
-        each(arg, &player.result);
+        spec->each(spec->arg, &player.result);
         result = 0;
     }
     release(&player);
@@ -510,17 +620,15 @@ static void copy_row(void *arg, const struct af_store_party *row)
     rows->items[rows->count++] = af_store_party_copy(&rows->arena, row);
 }
 
-int af_live_replay(const char *path, const char *flow, const char *key,
-                   void (*each)(void *arg, const struct af_live_replayed *party), void *arg,
-                   struct af_failure *why)
+int af_live_replay(const char *path, const struct af_live_replay_spec *spec, struct af_failure *why)
 {
-    struct af_store_options options = {.key = key};
+    struct af_store_options options = {.key = spec->key, .reads = true};
     struct rows rows = {0};
     struct af_loop *loop = af_loop_ev_new(why);
     struct af_store *store = loop == NULL ? NULL : af_store_open(path, loop, &options, why);
     int result = store == NULL ? -1 : af_store_each(store, copy_row, &rows, why);
     for (size_t i = 0; i < rows.count && result == 0; i++)
-        result = replay_party(store, &rows.items[i], flow, each, arg, why);
+        result = replay_party(store, &rows.items[i], spec, why);
     if (store != NULL)
         af_store_close(store);
     if (loop != NULL)

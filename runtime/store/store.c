@@ -130,6 +130,8 @@ static void write_batch(void *arg, struct af_group_job *batch, struct af_group_j
 
 bool af_store_flush(struct af_store *store)
 {
+    if (store->group == NULL)
+        return true; /* nothing waits to be written */
     static const struct timespec piece = {0, 100 * 1000};
     bool idle = false, trouble = false;
     while (!idle && !trouble) {
@@ -257,7 +259,7 @@ struct af_store *af_store_open(const char *path, struct af_loop *loop,
     pthread_mutex_init(&store->db_lock, NULL);
     struct af_group_spec spec = {
         .loop = loop, .arg = store, .write = write_batch, .told = told, .fd = -1};
-    if ((store->group = af_group_new(&spec, path, why)) != NULL)
+    if (options->reads || (store->group = af_group_new(&spec, path, why)) != NULL)
         return store;
     release(store);
     return NULL;
@@ -269,6 +271,10 @@ void af_store_close(struct af_store *store)
     struct af_group_job *next;
     if (store == NULL)
         return;
+    if (store->group == NULL) {
+        release(store);
+        return;
+    }
     af_group_stop(store->group, &left);
     af_loop_unpost(store->loop, tell_trouble, store);
     for (struct af_group_job *job = left.first; job != NULL; job = next) {

@@ -30,6 +30,8 @@ struct af_store_options {
     int64_t journal_age_ns; /* how long an entry is kept whole; 0: AF_JOURNAL_AGE_NS */
     const char *key; /* file of the key that seals secrets and what parties keep; NULL: that of the
                         store, and ".key". It is made (0600) when a party first has one */
+    bool
+        reads; /* nothing is ever put: there is no thread that writes, so that who opens it forks */
     void (*trouble)(void *arg, const char *why); /* cannot be written now; NULL: it can again */
     void *arg;
 };

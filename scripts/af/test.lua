@@ -320,7 +320,8 @@ end
 
 ---Options of a command that say how its answer is told, not what is asked.
 local of_people = { watch = true, trace = true, ["trace-data"] = true, json = true, help = true,
-  color = true, log = true, quiet = true, verbose = true }
+  color = true, log = true, quiet = true, verbose = true, ["no-jail"] = true,
+  ["require-jail"] = true }
 
 ---Options of a command as its words, in the order of their names.
 local function option_words(options, level)

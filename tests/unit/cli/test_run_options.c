@@ -277,12 +277,13 @@ static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "mock",       "parties",     "arg",        "seed",      "runs",   "until",   "allow-fail",
-        "latency",    "fifo",        "drop",       "duplicate", "crash",  "down",    "lose",
-        "partition",  "trace",       "trace-data", "json",      "quiet",  "verbose", "color",
-        "allow-read", "allow-write", "allow-net",  "allow-run", "help",   "bus",     "role",
-        "node",       "task",        "peers",      "config",    "shared", "state",   "upgrade",
-        "log",        "watch",       "work",       "bandwidth"};
+        "mock",       "parties", "arg",       "seed",       "runs",        "until",
+        "allow-fail", "latency", "fifo",      "drop",       "duplicate",   "crash",
+        "down",       "lose",    "partition", "trace",      "trace-data",  "json",
+        "quiet",      "verbose", "color",     "allow-read", "allow-write", "allow-net",
+        "allow-run",  "help",    "bus",       "role",       "node",        "task",
+        "peers",      "config",  "shared",    "state",      "upgrade",     "log",
+        "watch",      "work",    "bandwidth", "no-jail",    "require-jail"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -387,6 +388,7 @@ static void test_options_that_contradict_are_told(void **state)
     (void)state;
     expect_refused("flow.lua --runs 2 --trace t.jsonl", "--trace");
     expect_refused("flow.lua --seed 9223372036854775807 --runs 2", "--seed"); /* 2^63 is no seed */
+    expect_refused("flow.lua --no-jail --require-jail", "--require-jail");
     struct parsed p;
     parse_well(&p, "flow.lua --seed 9223372036854775806 --runs 2");
     af_run_options_release(&p.options);

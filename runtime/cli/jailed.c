@@ -1,0 +1,139 @@
+/* jailed.c: see jailed.h. */
+#include "cli/jailed.h"
+
+#include "base/failure.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/answer.h"
+#include "code/bundle.h"
+#include "json/json.h"
+#include "script/grants.h"
+#include "script/run.h"
+#include "trace/file.h"
+#include "worker/jail.h"
+
+#include <stdlib.h>
+
+enum wish { AS_FAR_AS_IT_GOES, OFF, REQUIRED };
+
+static enum wish wish;
+static bool entered;
+static unsigned lacks;
+
+int af_jailed_set_off(void *field, const char *value, struct af_failure *why)
+{
+    (void)field, (void)value, (void)why;
+    wish = OFF;
+    return 0;
+}
+
+int af_jailed_set_required(void *field, const char *value, struct af_failure *why)
+{
+    (void)field, (void)value, (void)why;
+    wish = REQUIRED;
+    return 0;
+}
+
+/* A flow that comes by standard input is read now: the broker and jobs would each take a part. */
+static int read_input(const struct af_jailed_spec *spec, struct af_failure *why)
+{
+    int result = 0;
+    for (size_t i = 0; i < spec->flow_count && result == 0; i++)
+        if (af_code_is_input(spec->flows[i])) {
+            struct af_buf text = AF_BUF_EMPTY;
+            result = af_code_read_path(spec->flows[i], spec->flows[i], &text, why);
+            af_buf_release(&text);
+        }
+    return result;
+}
+
+/* The library's folder, if it has one, is a flow's to the broker. */
+static const char **with_library(const struct af_jailed_spec *spec, size_t *count)
+{
+    static struct af_buf library = AF_BUF_EMPTY;
+    const char **paths = af_mem_zero(spec->flow_count + 1, sizeof *paths);
+    const char *folder = getenv("AFRUN_SCRIPTS");
+    *count = 0;
+    for (size_t i = 0; i < spec->flow_count; i++)
+        paths[(*count)++] = spec->flows[i];
+    if (folder != NULL && folder[0] != '\0') {
+        af_buf_printf(&library, "%s/af.lua", folder);
+        paths[(*count)++] = af_buf_text(&library);
+    }
+    return paths;
+}
+
+int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
+{
+    static struct af_code_reach code; /* for the broker, to its end */
+    static struct af_trace_reach trace;
+    static const struct af_grants none;
+    if (wish == OFF)
+        return 0;
+    if (read_input(spec, why) != 0)
+        return -1;
+    const struct af_grants *grants = spec->grants != NULL ? spec->grants : &none;
+    code.any = spec->any_lua;
+    code.paths = with_library(spec, &code.count);
+    trace.path = spec->output;
+    const struct af_broker_service services[AF_BROKER_OPS] = {
+        [AF_BROKER_CODE] = {af_code_serve, &code, false},
+        [AF_BROKER_BUNDLE] = {af_bundle_serve, &code, false},
+        [AF_BROKER_FILE_READ] = {af_file_serve_read, &grants->files, false},
+        [AF_BROKER_FILE_WRITE] = {af_file_serve_write, &grants->files, false},
+        [AF_BROKER_FILE_TARGET] = {af_file_serve_target, &grants->files, false},
+        [AF_BROKER_PROGRAM] = {af_script_serve_run, grants, true},
+        [AF_BROKER_CHECK] = {spec->check, NULL, true},
+        [AF_BROKER_TRACE_PLACE] = {af_trace_serve_place, &trace, false},
+        [AF_BROKER_TRACE_END] = {af_trace_serve_end, &trace, false},
+    };
+    int result = af_broker_begin(services, why);
+    free((void *)code.paths);
+    if (result == 0 && grants->program_count > 0)
+        af_log(AF_LOG_DEBUG, "jail: programs that --allow-run grants run outside of it");
+    return result;
+}
+
+int af_jailed_enter(const pid_t *jobs, size_t job_count, struct af_failure *why)
+{
+    static const char *const words[] = {
+        [0] = NULL,
+        [AF_JAIL_LACKS_FILTER] = "a filter of system calls (seccomp)",
+        [AF_JAIL_LACKS_LANDLOCK] = "Landlock",
+        [AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK] =
+            "a filter of system calls (seccomp), and Landlock",
+    };
+    entered = true;
+    lacks = wish == OFF ? AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK
+                        : af_jail_enter_engine(jobs, job_count);
+    if (lacks == 0 || wish == OFF)
+        return 0;
+    if (wish == REQUIRED)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "--require-jail",
+                              "this system, or this build, lacks %s", words[lacks]);
+    af_log(AF_LOG_DEBUG, "jail: this system, or this build, lacks %s", words[lacks]);
+    return 0;
+}
+
+int af_jailed(const struct af_jailed_spec *spec, struct af_failure *why)
+{
+    return af_jailed_begin(spec, why) != 0 ? -1 : af_jailed_enter(NULL, 0, why);
+}
+
+int af_jailed_refuse(const char *what, struct af_failure *why)
+{
+    return wish != REQUIRED ? 0
+                            : af_failure_set(why, AF_FAILURE_TRANSPORT, "--require-jail",
+                                             "%s is not jailed; a node's are (afrun node)", what);
+}
+
+void af_jailed_add(struct af_buf *out)
+{
+    if (!entered)
+        return;
+    af_json_name(out, "jail");
+    af_json_open(out, '{');
+    af_answer_add_bool(out, "seccomp", (lacks & AF_JAIL_LACKS_FILTER) == 0);
+    af_answer_add_bool(out, "landlock", (lacks & AF_JAIL_LACKS_LANDLOCK) == 0);
+    af_buf_append_char(out, '}');
+}

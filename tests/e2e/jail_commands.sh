@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Commands that run flows by themselves jail themselves first: each of them, what they still do, and
+# what they say where the system lacks a part.
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+flow=$ROOT/flows/sync_state.lua
+
+# walls COMMAND…: which of them it says to stand: "seccomp landlock", or one, or none.
+walls() {
+    "$AFRUN" "$flow" --mock -q --json "$@" |
+        python3 -c 'import json, sys; print(*(wall for wall, stands in json.load(sys.stdin)["jail"].items() if stands))'
+}
+
+here=$(walls)
+echo "# here stand: ${here:-no walls}"
+case $AFRUN in
+*/sanitize/* | */coverage/*) whole= ;;
+*) whole=1 ;;
+esac
+if [ -z "$whole" ] && [ -z "$here" ]; then ok "a build for the sanitizers has no jail, and says so"; fi
+if [ -n "$whole" ]; then
+    case $here in
+    seccomp* | "") ok "what stands is told" ;; # nothing: an emulator
+    *) not_ok "what stands is told" "$here" ;;
+    esac
+fi
+
+# ---- Each command, while it runs: it writes to a pipe that nobody reads. ----
+
+"$AFRUN" "$flow" --mock -q --trace long.jsonl --runs 1 --parties participant=400 >/dev/null
+cat >loud.lua <<'END'
+local af = require "af"
+return af.flow { name = "loud", mock = { a = 1 }, roles = { a = { start = "s", states = { s = {
+  enter = function(party)
+    for i = 1, 2000 do party:log(("line %d of many that nobody reads"):format(i)) end
+    return af.done()
+  end } } } } }
+END
+cat >loud_test.lua <<'END'
+local t = require "af.test"
+for i = 1, 3000 do t.test("a case of many, and its name is rather long: " .. i, function() end) end
+END
+flows=()
+for _ in $(seq 1500); do flows+=("growing.lua"); done
+cat >growing.lua <<'END'
+local af = require "af"
+local Tick = af.event("tick", { n = af.integer })
+return af.flow { name = "growing", mock = { a = 2 }, roles = { a = {
+  data = function() return { all = {} } end,
+  start = "s", states = { s = {
+    may_end = true,
+    enter = function(party) party:send(party:nodes("a"), Tick { n = 1 }) end,
+    [Tick] = function(party, event) table.insert(party.data.all, event.n) end } } } } }
+END
+mkfifo unread
+exec 9<>unread
+
+# is_jailed PID: by what the kernel says of it.
+is_jailed() {
+    grep -q '^NoNewPrivs:.1$' "/proc/$1/status" && grep -q '^CapEff:.0*$' "/proc/$1/status" &&
+        { [[ $here != *seccomp* ]] || grep -q '^Seccomp:.2$' "/proc/$1/status"; }
+} 2>/dev/null
+
+# jails NAME COMMAND…
+jails() {
+    local name=$1 pid
+    shift
+    "$PROGRAM" "$@" >unread 2>&1 9>&- </dev/null &
+    pid=$!
+    if until_true is_jailed $pid; then ok "$name jails itself"; else
+        not_ok "$name jails itself" "$(grep -E 'Priv|Cap|Seccomp' "/proc/$pid/status" 2>&1)"
+    fi
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    python3 -c 'import os; os.set_blocking(9, False)
+while True:
+    try: os.read(9, 1 << 20)
+    except BlockingIOError: break'
+}
+
+jails "run --mock" loud.lua --mock
+jails "run --mock --runs" "$flow" --mock --runs 1000000
+jails "run --mock --trace" "$flow" --mock --trace - --parties participant=400
+jails "check" check "$ROOT/flows/protocols/paxos.lua" --parties acceptor=7,proposer=5
+jails "chart" chart long.jsonl --all
+jails "lint" lint "${flows[@]}"
+jails "test" test loud_test.lua
+mkfifo steps
+exec 8<>steps
+"$PROGRAM" replay long.jsonl "$flow" --step <steps >stepped 2>&1 8>&- 9>&- &
+pid=$!
+if until_true is_jailed $pid; then ok "replay jails itself"; else not_ok "replay jails itself"; fi
+echo x >&8
+if wait $pid; then ok "and steps, and ends"; else not_ok "and steps, and ends" "$(cat stepped)"; fi
+exec 8>&- 9>&-
+
+# The jobs of --runs, too, which it may interrupt.
+"$PROGRAM" "$flow" --mock --runs 100000000 >out.txt 2>&1 &
+pid=$!
+job_is_jailed() {
+    local job
+    for job in $(cat /proc/$pid/task/*/children 2>/dev/null); do ! is_jailed "$job" || return 0; done
+    return 1
+}
+if until_true job_is_jailed; then ok "so do the jobs of --runs"; else not_ok "so do the jobs of --runs"; fi
+kill -INT $pid
+wait $pid
+if [ $? -eq 130 ] && grep -q interrupted out.txt; then ok "and end with it"; else
+    not_ok "and end with it" "$(cat out.txt)"
+fi
+
+# ---- What the broker does. ----
+
+mkdir -p granted parts
+echo "within" >granted/in.txt
+cat >parts/words.lua <<'END'
+return { "one", "two" }
+END
+cat >asks.lua <<'END'
+local af = require "af"
+local words = require "parts.words"
+print(#words .. " words")
+print(af.download("file://granted/in.txt"))
+af.download("file://granted/in.txt", { path = "granted/out.txt" })
+print("ran " .. af.process.run("sh", { args = { "-c", "grep ^Seccomp: /proc/self/status; cat" }, input = "x" }).output)
+local fine, why = pcall(af.download, "file:///etc/passwd")
+print(tostring(fine) .. ": " .. tostring(why))
+END
+run "$AFRUN" asks.lua --mock --allow-run sh
+if [ "$status" -eq 0 ] && grep -q "2 words" "$OUT" "$ERR" && grep -q within "$OUT" "$ERR" && cmp -s granted/in.txt granted/out.txt; then
+    ok "modules and files are read and written"
+else
+    not_ok "modules and files are read and written" "$(cat "$OUT" "$ERR")"
+fi
+if grep -qE "Seccomp:.0" "$OUT" "$ERR"; then ok "programs run outside of the jail"; else
+    not_ok "programs run outside of the jail" "$(cat "$ERR")"
+fi
+if grep -q 'false: .*/etc/passwd: is outside of what the script may reach; grant its folder with --allow-read' "$OUT" "$ERR"; then
+    ok "what is not granted is refused"
+else
+    not_ok "what is not granted is refused" "$(cat "$ERR")"
+fi
+expect_error "jail: programs that --allow-run grants run outside of it" 0 "$AFRUN" asks.lua --mock --allow-run sh -v
+
+# A module by a link is Lua, or none.
+ln -s "$TMP/parts/words.lua" linked.lua
+ln -s /etc/passwd users.lua
+echo 'local af = require "af"; print(#require "linked")' >links.lua
+echo 'require "users"' >leads_out.lua
+expect_output "1 party done" "$AFRUN" links.lua --mock
+expect_error "users.lua: is no file of the flow" 2 "$AFRUN" leads_out.lua --mock
+
+# By standard input, as a bundle, in a folder; by a library of one's own.
+check "a flow comes by standard input" bash -c '"$0" - --mock --runs 10 <"$1"' "$AFRUN" "$flow"
+check "a bundle is made" "$AFRUN" bundle "$flow" --output sync.afb
+expect_output "4 parties done" "$AFRUN" sync.afb --mock --runs 1
+expect_output "exhaustive: no violation" "$AFRUN" check sync.afb
+AFRUN_SCRIPTS=$ROOT/scripts expect_output "4 parties done" "$AFRUN" "$flow" --mock
+
+# Nothing is left: neither of a command that ends, nor of one that is killed.
+cat >sleeps.lua <<'END'
+require("af").process.run("sleep", { args = { "1000.25" } })
+END
+"$PROGRAM" sleeps.lua --mock --allow-run sleep >/dev/null 2>&1 &
+pid=$!
+sleeper() { pgrep -f '^sleep 1000.25$' >/dev/null; }
+no_sleeper() { ! sleeper; }
+until_true sleeper
+kill -KILL $pid
+wait $pid 2>/dev/null
+if until_true no_sleeper; then ok "a program ends with the command that is killed"; else
+    not_ok "a program ends with the command that is killed"
+fi
+"$PROGRAM" sleeps.lua --mock --allow-run sleep >/dev/null 2>&1 &
+pid=$!
+until_true sleeper
+kill -INT $pid
+wait $pid
+if [ $? -eq 130 ] && until_true no_sleeper; then ok "and with one that is interrupted"; else
+    not_ok "and with one that is interrupted"
+fi
+
+# ---- The same as without. ----
+
+for options in "--drop 0.1 --crash participant:0.1" "--trace-data --fifo"; do
+    "$AFRUN" "$flow" --mock -q $options --trace with.jsonl >/dev/null
+    "$AFRUN" "$flow" --mock -q $options --trace without.jsonl --no-jail >/dev/null
+    check "traces are the same: $options" cmp with.jsonl without.jsonl
+done
+if [ "$(walls --no-jail)" = "" ]; then ok "--no-jail is told"; else not_ok "--no-jail is told"; fi
+expect_error "--require-jail: does not go with --no-jail" 2 "$AFRUN" "$flow" --mock --no-jail --require-jail
+
+# ---- Where a part is missing. ----
+
+without() { "$ROOT/tests/lib/without.py" "$@"; }
+commands=("$flow --mock" "$flow --mock --runs 3" "check $flow" "chart long.jsonl" "replay long.jsonl $flow" "lint $flow"
+    "test loud_test.lua")
+if [ "$here" = "seccomp landlock" ]; then
+    for command in "${commands[@]}"; do
+        check "$command --require-jail" "$AFRUN" $command --require-jail
+        expect_error "--require-jail: this system, or this build, lacks Landlock" 3 \
+            without landlock "$AFRUN" $command --require-jail
+        expect_error "--require-jail: this system, or this build, lacks a filter of system calls (seccomp)" 3 \
+            without seccomp "$AFRUN" $command --require-jail
+        check "$command without Landlock" without landlock "$AFRUN" $command
+        check "$command without seccomp" without seccomp "$AFRUN" $command
+    done
+    expect_error "jail: this system, or this build, lacks Landlock" 0 without landlock "$AFRUN" "$flow" --mock -v
+    expect_error "--require-jail" 3 without landlock "$AFRUN" "$flow" --mock --require-jail --trace none.jsonl
+    if ls none.jsonl* >/dev/null 2>&1; then not_ok "nothing is left of a run that is refused"; else
+        ok "nothing is left of a run that is refused"
+    fi
+elif [ -z "$here" ]; then
+    for command in "${commands[@]}"; do
+        expect_error "--require-jail: this system, or this build, lacks" 3 "$AFRUN" $command --require-jail
+    done
+fi
