@@ -106,7 +106,7 @@ static const int allowed_engine[] = {
     SCMP_SYS(dup3),      SCMP_SYS(writev),
     SCMP_SYS(getrandom), SCMP_SYS(set_robust_list),
     SCMP_SYS(rseq),      SCMP_SYS(sched_yield),
-    SCMP_SYS(pipe2),
+    SCMP_SYS(pipe2),     SCMP_SYS(fstat),
 };
 
 /* What the C library tries, and can do without. */
@@ -151,7 +151,8 @@ static const struct {
     {SCMP_SYS(clone), 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD}, /* no processes */
     {SCMP_SYS(socketpair), 0, UINT64_MAX, AF_UNIX},
     {SCMP_SYS(ioctl), 1, UINT64_MAX, TIOCGWINSZ},
-    {SCMP_SYS(ioctl), 1, UINT64_MAX, 0x5401 /* TCGETS, of <asm/ioctls.h>: is it a terminal? */},
+    {SCMP_SYS(ioctl), 1, UINT64_MAX, 0x5401},     /* TCGETS, of <asm/ioctls.h>: is it a terminal? */
+    {SCMP_SYS(ioctl), 1, UINT64_MAX, 0x802c542a}, /* … and TCGETS2, by a later C library */
     {SCMP_SYS(fcntl), 1, UINT64_MAX, F_DUPFD_CLOEXEC},
     {SCMP_SYS(fcntl), 1, UINT64_MAX, F_GETFL},
 };
