@@ -9,6 +9,7 @@
 #include "cli/run_options.h"
 #include "cli/tell.h"
 #include "cli/watch.h"
+#include "code/bundle.h"
 #include "json/json.h"
 #include "loop/process.h"
 #include "sim/bench.h"
@@ -340,8 +341,10 @@ int af_test_serve_check(const void *arg, const struct af_broker_question *questi
         af_buf_append_char(&words, '\0');
     for (size_t at = 0; at < words.len && result == 0; at += strlen(words.data + at) + 1)
         result = check_word(af_cmd_check.row->opts, words.data + at, why);
-    if (result == 0 && question->text[0] == '-')
-        result = -1;
+    const char *dot = strrchr(question->text, '.');
+    if (result == 0 && (question->text[0] == '-' || !((dot != NULL && strcmp(dot, ".lua") == 0) ||
+                                                      af_bundle_is(question->text))))
+        result = af_failure_set(why, AF_FAILURE_USAGE, question->text, "is no flow");
     if (result == 0)
         result = run_check(question->text, &words, af_broker_is_given_up, &answer->bytes, why);
     af_buf_release(&words);

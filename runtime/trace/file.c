@@ -118,6 +118,8 @@ int af_trace_serve_place(const void *reach, const struct af_broker_question *que
         return af_failure_set(why, AF_FAILURE_TRANSPORT, question->text, "was not named");
     if (is_output(question->text))
         return 0;
+    if (known.temporary != NULL)
+        unlink(known.temporary); /* one at a time */
     answer->fd = begin(question->text, &place, why);
     if (place.temporary != NULL)
         af_buf_append_string(&answer->bytes, place.temporary);
