@@ -64,10 +64,10 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,crypto declared foreign monitor plan points script source tool,build/release/bindings/lua_$(name).o): FLAGS += -Os
-$(foreach name,check cover lasso note path short,build/release/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/log base/metrics base/near base/progress loop/process loop/process_spawn party/migrate party/reload \
-  script/file_access script/flow script/grants script/run sim/calls sim/schedule sim/upgrade trace/file \
+$(foreach name,crypto declared foreign monitor plan points pure sandbox script source tool vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,call check cover known lasso monitor note path short,build/release/runtime/check/$(name).o): FLAGS += -Os
+$(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/process loop/process_spawn party/migrate party/reload \
+  script/file_access script/flow script/grants script/run script/sequential sim/bench sim/calls sim/schedule sim/upgrade trace/file \
   trace/schedule,build/release/runtime/$(name).o): FLAGS += -Os
 build/release/bindings/lua_vector%.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
@@ -75,7 +75,7 @@ $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 $(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
-	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text | gzip -9n | lua5.4 scripts/tool/reference.lua c $@
+	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text >$@.text && gzip -9nc $@.text | lua5.4 scripts/tool/reference.lua c $@
 
 deps: ## install the Debian packages that building and running need, if they are missing
 	@tests/lib/deps.sh build

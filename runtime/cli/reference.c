@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* Name, text and Chinese text, name …; an empty name ends it. Kept until the program ends. */
+/* Name, text and Chinese text, name …; behind an empty name help, the Chinese one, help …; an empty
+ * one ends it. Kept until the program ends. */
 static const char *reference(void)
 {
     static char *text;
@@ -34,6 +35,17 @@ static const char *text_of(const char *name)
 static const char *after(const char *name)
 {
     return after_text(after_text(after_text(name)));
+}
+
+const char *af_reference_chinese(const char *help)
+{
+    const char *text = reference();
+    while (*text != '\0')
+        text = after(text);
+    for (text++; *text != '\0'; text = after_text(after_text(text)))
+        if (strcmp(text, help) == 0)
+            return after_text(text);
+    return NULL;
 }
 
 /* Equal but for what divides their parts: "party.send" is "party:send". */

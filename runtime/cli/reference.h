@@ -8,9 +8,13 @@
 
 struct af_failure;
 
-/* Names, texts and Chinese texts, packed by gzip: made by make. */
+/* Names, texts and Chinese texts, and those of the help of commands, packed by gzip: made by make.
+ */
 extern const unsigned char af_reference_packed[];
 extern const unsigned int af_reference_packed_len;
+
+/* A text of help in Chinese (scripts/af/_meta/zh_help.lua), or NULL: it has none. */
+const char *af_reference_chinese(const char *help);
 
 /* Whether a word can only mean a name of the reference: "af", "party:send". */
 bool af_reference_is_name(const char *word);

@@ -22,6 +22,7 @@ local entries = reader.read(meta .. "af.lua")
 local function zh()
   local chinese = dofile(meta .. "zh.lua")
   chinese.fields = dofile(meta .. "zh_fields.lua")
+  chinese.help = dofile(meta .. "zh_help.lua")
   return chinese
 end
 
@@ -164,7 +165,10 @@ local commands = {
       if entry.example then spill(path, example_of(entry)) end
     end
   end,
-  text = function() io.write(writer.text(entries, zh().names, zh().fields)) end,
+  text = function()
+    local chinese = zh()
+    io.write(writer.text(entries, chinese.names, chinese.fields, chinese.help))
+  end,
   c = function(path) spill(path, writer.c(io.read("a"))) end,
   man = function(folder)
     local header = assert(slurp(here .. "/../../runtime/base/version.h"))

@@ -105,15 +105,19 @@ local function plain(entry, texts, fields)
   return table.concat(out, "\n") .. "\n"
 end
 
----What `afrun help` prints: name, text and Chinese text, one after the other.
+---What `afrun help` prints: name, text and Chinese text, one after the other; behind an empty name
+---the help of commands, each text with the Chinese one.
 ---@param entries Entry[]
 ---@param texts table<string, string>  the Chinese ones
 ---@param fields table<string, string>
-function writer.text(entries, texts, fields)
+---@param help string[][]
+function writer.text(entries, texts, fields, help)
   local out = {}
   for _, entry in ipairs(entries) do
     out[#out + 1] = ("%s\0%s\0%s\0"):format(entry.name, plain(entry), plain(entry, texts, fields))
   end
+  out[#out + 1] = "\0"
+  for _, pair in ipairs(help) do out[#out + 1] = ("%s\0%s\0"):format(pair[1], pair[2]) end
   return table.concat(out) .. "\0"
 end
 

@@ -80,7 +80,7 @@ for row in re.split(r"\n(?= +(?:-., )?--)|\n\n", sys.stdin.read()):
     if not re.search("[\u4e00-\u9fff]", row) and not re.fullmatch("\\s*[a-z]+:\\s*", row):
         print(row)'
 done <pages >untold
-if [ ! -s untold ]; then ok "each text of help is there in Chinese"; else not_ok "each text of help is there in Chinese (runtime/cli/opts_zh.c)" "$(cat untold)"; fi
+if [ ! -s untold ]; then ok "each text of help is there in Chinese"; else not_ok "each text of help is there in Chinese (scripts/af/_meta/zh_help.lua)" "$(cat untold)"; fi
 
 expect_output "afrun ctl send t7 stop" "$AFRUN" help ctl send
 expect_output "have a paused party go on" "$AFRUN" help ctl resume
