@@ -315,6 +315,17 @@ static int read_schedule(const struct af_request *header, struct af_schedule *sc
     return result;
 }
 
+/* Of a run with an upgrade the last file is that one, wherever it is now. */
+static int finish_options(struct af_run_options *run, char **files, size_t count,
+                          struct af_failure *why)
+{
+    if (run->sim.upgrade != NULL && count > 1) {
+        free(run->sim.upgrade);
+        run->sim.upgrade = af_mem_string(files[--count]);
+    }
+    return af_run_options_finish(run, files, (int)count, why);
+}
+
 int af_replay(const struct af_trace_memory *trace, const struct af_replay_options *options,
               struct af_failure *why)
 {
@@ -347,15 +358,10 @@ int af_replay(const struct af_trace_memory *trace, const struct af_replay_option
     else if (find_files(names, options, files, why) == 0 &&
              read_schedule(&header, &schedule, &run.sim, why) == 0 &&
              af_opts_parse(af_run_opts, (int)words->item_count, argv, &run, NULL, why) >= 0 &&
-             af_run_options_finish(&run, files, (int)names->item_count, why) == 0) {
+             finish_options(&run, files, names->item_count, why) == 0) {
         note_changed_files(&header, files);
         run.sim.seed = (uint64_t)seed;
         run.sim.quiet = true;
-        if (run.sim.upgrade != NULL && names->item_count > 1) { /* the last file is that one */
-            free(run.sim.upgrade);
-            run.sim.upgrade = af_mem_string(files[names->item_count - 1]);
-            run.sim.path_count--;
-        }
         struct af_jailed_spec jail;
         af_run_options_jail(&run, &jail);
         if (af_jailed(&jail, why) == 0)
