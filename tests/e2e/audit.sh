@@ -77,7 +77,7 @@ spoil() { # NAME WORDS COMMAND…: the log is found to be wrong
 }
 spoil "a word that is another" "bad:3: the line was changed" sed -i '3s/127.0.0.1/127.0.0.2/' bad
 spoil "a digit of the head" "bad:1: the line was changed" sed -i '1s/"after":"0/"after":"1/' bad
-spoil "a chain that is another" "bad:3: the line was changed" sed -i '3s/.\{3\}$/0"}/' bad
+spoil "a chain that is another" "bad:3: the line was changed" sed -i '3{s/0"}$/1"}/;t;s/."}$/0"}/}' bad
 spoil "a line that is gone" "bad:3: the line has not the number" sed -i 3d bad
 spoil "a line that stands twice" "bad:4: the line has not the number" sed -i 3p bad
 spoil "the head that is gone" "bad:1: the line is no beginning" sed -i 1d bad
