@@ -110,6 +110,9 @@ static int look_at(struct look *look, const char *path, bool to_write, struct af
     if (code == SQLITE_BUSY)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, path,
                               "is in use by a running process; ask that for a copy, or stop it");
+    if (code == SQLITE_CORRUPT)
+        return af_failure_set(why, AF_FAILURE_FLOW, path, "is damaged: %s",
+                              sqlite3_errmsg(look->db));
     if (!is_ours)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no store of this program%s%s",
                               id < 0 ? ": " : "", id < 0 ? sqlite3_errmsg(look->db) : "");
@@ -209,8 +212,8 @@ static void print(void *arg, sqlite3_stmt *row)
     printf("%s\n", text(row, 0));
 }
 
-/* Tells what was confirmed since the copy was made; returns whether there is any. */
-static bool goes_back(const struct look *now, const char *copy)
+/* Tells what was confirmed since the copy was made; returns what the copy is then, NULL: as new. */
+static const char *goes_back(const struct look *now, const char *copy)
 {
     static const char parties[] =
         "SELECT 'task ''' || n.task || ''' goes back from step ' || n.seq || ' to ' || "
@@ -231,10 +234,12 @@ static bool goes_back(const struct look *now, const char *copy)
     sqlite3_exec(now->db, attach, NULL, NULL, NULL);
     sqlite3_free(attach);
     bool is_parties = now->kind->application_id == kinds[1].application_id;
-    rows_of(now->db, is_parties ? parties : messages, warn, &count);
-    if (!is_parties && count == 0)
+    bool read = rows_of(now->db, is_parties ? parties : messages, warn, &count);
+    if (!read)
+        return "may be older than what is there, which is damaged";
+    if (!is_parties && count == 0) /* files of before version 4 do not have it */
         rows_of(now->db, told, warn, &count);
-    return count > 0;
+    return count > 0 ? "is older than what is there, as said above" : NULL;
 }
 
 /* What the bus will not hand out again by itself: it was acknowledged behind the copy. */
@@ -289,15 +294,12 @@ static int leave(const char *path, const char *copy, const struct kind *kind, bo
     if (result == 0 && strcmp(af_buf_text(&mode), "delete") != 0)
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, path,
                                 "is in use by a running process; stop that first");
-    if (result == 0 && goes_back(&now, copy)) {
-        if (!force)
-            result =
-                af_failure_set(why, AF_FAILURE_FLOW, copy,
-                               "is older than what is there, as said above; --force puts it back "
-                               "all the same");
-        else
-            tell_again(&now);
-    }
+    const char *older = result == 0 ? goes_back(&now, copy) : NULL;
+    if (older != NULL && !force)
+        result = af_failure_set(why, AF_FAILURE_FLOW, copy, "%s; --force puts it back all the same",
+                                older);
+    else if (older != NULL)
+        tell_again(&now);
     af_buf_release(&mode);
     look_end(&now);
     return result;
@@ -309,6 +311,9 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
     struct look look;
     struct stat info;
     struct af_buf to = AF_BUF_EMPTY, new = AF_BUF_EMPTY, before = AF_BUF_EMPTY;
+    if (options->name != NULL && strchr(options->name, '/') != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--name", "expected a file's name, not '%s'",
+                              options->name);
     int result = look_at(&look, copy, false, why);
     if (result == 0 && look.wrong.len > 0)
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, copy, "is damaged: %s",

@@ -71,6 +71,18 @@ static int add_link(int fd, const char *link, const char *rest, int *links)
     return result;
 }
 
+/* The folder that a path stands in, or where that is not there yet, the nearest above it that is.
+ */
+static int add_nearest(int fd, const char *path)
+{
+    char *folder = folder_of(path);
+    int result = add(fd, folder);
+    if (result != 0 && errno == ENOENT && strcmp(folder, ".") != 0 && strcmp(folder, "/") != 0)
+        result = add_nearest(fd, folder);
+    free(folder);
+    return result;
+}
+
 static int add_way(int fd, const char *path, int *links)
 {
     size_t len = strlen(path), at = strspn(path, "/");
@@ -85,10 +97,8 @@ static int add_way(int fd, const char *path, int *links)
         if (is_link)
             return result;
     }
-    char *folder = folder_of(path);
     struct stat info;
-    int result = add(fd, folder); /* where it is replaced */
-    free(folder);
+    int result = add_nearest(fd, path); /* where it is replaced */
     return result == 0 && stat(path, &info) == 0 && S_ISDIR(info.st_mode) ? add(fd, path) : result;
 }
 

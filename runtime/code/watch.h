@@ -10,8 +10,9 @@
 /* A descriptor without watches that does not block; -1 with errno set. */
 int af_code_watch_open(void);
 
-/* Watches a folder, or that of a file, with each link on the way and the folder that it stands in.
- * Returns -1 with errno set where it is not there, or cannot be watched. */
+/* Watches a folder, or that of a file, with each link on the way and the folder that it stands in;
+ * of what is not there yet the nearest folder above that is. Returns -1 with errno set where it
+ * cannot be watched. */
 int af_code_watch_path(int fd, const char *path);
 
 /* The same, and all folders below: at most AF_CODE_LEVELS_MAX deep, AF_CODE_WATCHED_MAX of them. */

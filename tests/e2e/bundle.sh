@@ -256,9 +256,14 @@ rm flows/trio && ln -s ../map flows/trio
 status_has '"version":3' "a ConfigMap's folder is taken"
 config_map 4
 status_has '"version":4' "and its next version"
-mkdir next.flows && make 5 next.flows/trio
+mkdir -p far waits/later/on && make 5 waits/later/on/5 && ln -s 5 waits/later/on/current
+ln -s ../far/later/on/current flows/.next && mv -T flows/.next flows/trio
+until_true grep -q "trio.lua is not taken" i.err || not_ok "a link that leads nowhere yet is told" "$(cat i.err)"
+mv waits/later far/
+status_has '"version":5' "a folder that comes behind the link to it is seen"
+mkdir next.flows && make 6 next.flows/trio
 mv flows old.flows && mv next.flows flows
-status_has '"version":5' "the flows folder is replaced"
+status_has '"version":6' "the flows folder is replaced"
 
 # ---- Trust: the manifest's signature alone. ----
 afresh --trust author.pub

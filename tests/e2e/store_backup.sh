@@ -156,7 +156,20 @@ run "$AFRUN" store check counted.db
     not_ok "what cannot be counted is told" "$(explain "$status" store check)"
 run "$AFRUN" store check counted.db --json
 ! grep -q '"journal":' "$OUT" && ok "and has no number" || not_ok "and has no number" "$(<"$OUT")"
+head -c 20000 copy.db >cut.db
+expect_error "cut.db: is damaged: database disk image is malformed" 1 "$AFRUN" store check cut.db
 expect_error "is damaged" 3 "$AFRUN" restore damaged.db i.state
+mkdir -m 700 spoilt
+python3 - <<'PY'
+import sqlite3
+data = bytearray(open("copy.db", "rb").read())
+page = sqlite3.connect("copy.db").execute("SELECT rootpage FROM sqlite_schema WHERE name = 'party'").fetchone()[0]
+data[(page - 1) * 4096] = 0xff
+open("spoilt/node.db", "wb").write(data)
+PY
+expect_error "copy.db: may be older than what is there, which is damaged; --force puts it back all the same" 1 "$AFRUN" restore copy.db spoilt
+expect_output "spoilt/node.db: put back; what was there is spoilt/node.db.before" "$AFRUN" restore copy.db spoilt --force
+expect_error "--name: expected a file's name, not '../node.db'" 2 "$AFRUN" restore copy.db empty --name ../node.db
 expect_error "is a message store, and the copy a store of parties" 2 "$AFRUN" restore copy.db hub --name afrun.db
 expect_error "expected: afrun store check FILE" 2 "$AFRUN" store
 expect_error "expected: afrun restore FILE DIR" 2 "$AFRUN" restore copy.db
