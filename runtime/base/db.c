@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -621,7 +622,8 @@ void af_db_undo(struct af_db *db)
 
 /* ---- Upkeep. ---- */
 
-static int copy_pages(sqlite3 *from, const char *to, struct af_failure *why)
+/* name: of what it will be, for people. */
+static int copy_pages(sqlite3 *from, const char *to, const char *name, struct af_failure *why)
 {
     sqlite3 *copy = NULL;
     int code = sqlite3_open_v2(
@@ -638,7 +640,7 @@ static int copy_pages(sqlite3 *from, const char *to, struct af_failure *why)
         code = sqlite3_errcode(copy);
     }
     if (code != SQLITE_OK)
-        af_failure_set(why, AF_FAILURE_TRANSPORT, to, "cannot be written: %s",
+        af_failure_set(why, AF_FAILURE_TRANSPORT, name, "cannot be written: %s",
                        sqlite3_errmsg(copy));
     sqlite3_close(copy);
     return code == SQLITE_OK ? 0 : -1;
@@ -646,16 +648,16 @@ static int copy_pages(sqlite3 *from, const char *to, struct af_failure *why)
 
 int af_db_copy_file(sqlite3 *from, const char *path, struct af_failure *why)
 {
-    size_t size = strlen(path) + sizeof ".new";
+    size_t size = strlen(path) + sizeof AF_IO_UNFINISHED;
     char *new = af_mem_alloc(size);
-    snprintf(new, size, "%s.new", path);
+    snprintf(new, size, "%s" AF_IO_UNFINISHED, path);
     unlink(new); /* of one that was broken off */
     int fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), result = -1;
     if (fd < 0)
-        af_failure_set(why, AF_FAILURE_TRANSPORT, new, "cannot be written: %s", strerror(errno));
+        af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
     else if (access(path, F_OK) == 0)
         af_failure_set(why, AF_FAILURE_USAGE, path, "is there already; name a new file");
-    else if (copy_pages(from, new, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0))
+    else if (copy_pages(from, new, path, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0))
         af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
     else if (why->kind == AF_FAILURE_NONE)
         result = 0;

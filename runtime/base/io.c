@@ -45,7 +45,7 @@ static bool sync_folder(const char *path)
 bool af_io_replace(const char *path, const void *bytes, size_t len)
 {
     struct af_buf name = AF_BUF_EMPTY;
-    af_buf_printf(&name, "%s.new", path);
+    af_buf_printf(&name, "%s" AF_IO_UNFINISHED, path);
     const char *new = af_buf_text(&name);
     unlink(new); /* of one that was broken off */
     int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -14,9 +14,13 @@ struct af_buf;
  * Returns false, with errno set, where it takes no more; some may have been written. */
 bool af_io_write_all(int fd, const void *bytes, size_t len);
 
+/* Behind the name of a file that is written beside its place first. One of before, that was broken
+ * off, is removed: nobody else's has such a name. */
+#define AF_IO_UNFINISHED ".unfinished"
+
 /* Writes a file anew, with mode 0600: it and its name are on the disk, whole, when this returns, or
- * all is as before. One caller at a time: what it writes is PATH.new until then. Returns false,
- * with errno set, where that fails. */
+ * all is as before. One caller at a time: what it writes is PATH.unfinished until then. Returns
+ * false, with errno set, where that fails. */
 bool af_io_replace(const char *path, const void *bytes, size_t len);
 
 /* Reads until the end, or until max bytes are there. Returns how many, or -1 with errno set. */

@@ -323,7 +323,7 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
     if (result == 0) {
         af_buf_printf(&to, "%s/%s", folder,
                       options->name == NULL ? look.kind->file : options->name);
-        af_buf_printf(&new, "%s.new", af_buf_text(&to));
+        af_buf_printf(&new, "%s.copy", af_buf_text(&to));
         af_buf_printf(&before, "%s.before", af_buf_text(&to));
         if (access(af_buf_text(&before), F_OK) == 0)
             result =

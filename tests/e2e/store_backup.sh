@@ -92,7 +92,10 @@ node
 ctl launch sum --task t --role counter --peers "$peers" >/dev/null
 give 1
 until_true has_settled
+echo mine >copy.db.new
 expect_output "copy.db: written" ctl backup copy.db
+says "a file of another beside it stays" mine "$(cat copy.db.new)"
+expect_error "none/copy.db: cannot be written: No such file" 3 ctl backup none/copy.db
 expect_output "parties" "$AFRUN" store check copy.db --json
 give 2
 until_true has_settled

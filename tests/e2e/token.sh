@@ -76,7 +76,9 @@ known "… and nothing was changed by that" "$b"
 (umask 077 && grep -v "^$b" good >tokens.new)
 mv tokens.new tokens
 until_says "the token is not known" as "$b" message/pop "$pop" && ok "a line that is taken out by hand is revoked" || not_ok "a line that is taken out by hand is revoked"
+echo mine >tokens.new
 d=$(token new tokens d)
+says "a file of another beside it stays" mine "$(cat tokens.new)"
 until_says '"code":0' as "$d" message/pop "$pop" && ok "a new one is known soon" || not_ok "a new one is known soon"
 : >tokens
 until_says "the token is not known" as "$d" message/pop "$pop" && ok "all may be revoked" || not_ok "all may be revoked"
