@@ -318,9 +318,14 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
     int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
-    else if (errno != EEXIST || access(db->path, R_OK | W_OK) != 0 || stat(db->path, &info) != 0)
+    if ((fd < 0 && errno != EEXIST) || lstat(db->path, &info) != 0 ||
+        (S_ISREG(info.st_mode) && access(db->path, R_OK | W_OK) != 0))
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
                               strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "%s",
+                              S_ISLNK(info.st_mode) ? "is a link; name the file that it leads to"
+                                                    : "is no file");
     off_t size = info.st_size;
     db->file = identity_of(db->path);
     db->log = (struct identity){0, 0};

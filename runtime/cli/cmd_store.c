@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/db.h"
 #include "base/failure.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "cli/answer.h"
 #include "json/json.h"
@@ -338,8 +339,13 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
         unlink(af_buf_text(&new)); /* of a restore that was broken off */
         result = af_db_copy_file(look.db, af_buf_text(&new), why);
     }
-    if (result == 0 && ((rename(af_buf_text(&to), af_buf_text(&before)) != 0 && errno != ENOENT) ||
-                        rename(af_buf_text(&new), af_buf_text(&to)) != 0))
+    /* a file stands there at any moment */
+    bool ok = result == 0 && (link(af_buf_text(&to), af_buf_text(&before)) == 0 || errno == ENOENT);
+    if (ok) {
+        af_kill_point("restore");
+        ok = rename(af_buf_text(&new), af_buf_text(&to)) == 0;
+    }
+    if (result == 0 && !ok)
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, af_buf_text(&to),
                                 "cannot be written: %s", strerror(errno));
     if (result == 0)

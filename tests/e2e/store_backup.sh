@@ -135,6 +135,13 @@ expect_error "'node.db' is not there, and its log 'node.db-wal' is: put back" 3 
     timeout 10 "$AFRUN" node --node i --bus local:bus.db --flows flows --state alone
 cmp -s by.hand/node.db-wal alone/node.db-wal && ok "a log without its store is left as it is" || not_ok "a log without its store is left as it is" "$(ls -l alone)"
 
+mkdir -m 700 broken.off
+cp copy.db broken.off/node.db
+run env AFRUN_KILL_AT=restore:1 "$PROGRAM" restore copy.db broken.off
+says "a restore is killed" 137 "$status"
+cmp -s copy.db broken.off/node.db && ok "what was there is there" || not_ok "what was there is there" "$(ls broken.off)"
+expect_error "node.db.before: is there already, from an earlier restore" 2 "$AFRUN" restore copy.db broken.off
+
 # ---- What is none. ----
 head -c 5000 /dev/urandom >noise.db
 expect_error "is no store of this program" 2 "$AFRUN" store check noise.db

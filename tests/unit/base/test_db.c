@@ -347,6 +347,24 @@ static void a_log_that_was_removed_is_told_and_nothing_of_it_is_lost(void **stat
     assert_goes_on(world, 2);
 }
 
+static void what_is_no_file_is_no_store(void **state)
+{
+    const struct world *world = *state;
+    char other[140];
+    const char *says[] = {"is no file", "is no file", "is a link; name the file that it leads to"};
+    for (int i = 0; i < 3; i++) {
+        struct af_failure why = AF_FAILURE_INIT;
+        snprintf(other, sizeof other, "%s-other", world->path);
+        assert_int_equal(i == 0   ? mkdir(other, 0700)
+                         : i == 1 ? mkfifo(other, 0600)
+                                  : symlink(world->path, other),
+                         0);
+        assert_null(af_db_open(other, &format, &why));
+        assert_string_equal(why.why, says[i]);
+        assert_int_equal(remove(other), 0);
+    }
+}
+
 static void a_log_without_its_file_is_left_as_it_is(void **state)
 {
     struct world *world = *state;
@@ -474,6 +492,7 @@ int main(void)
         CASE(a_text_for_which_there_is_no_memory_fails_the_transaction),
         CASE(nothing_is_confirmed_while_the_file_is_away),
         CASE(a_log_that_was_removed_is_told_and_nothing_of_it_is_lost),
+        CASE(what_is_no_file_is_no_store),
         CASE(a_log_without_its_file_is_left_as_it_is),
         CASE(a_damaged_file_is_refused_where_it_is_opened),
         CASE(damage_of_a_large_file_is_found_while_it_is_used),
