@@ -658,11 +658,10 @@ int af_db_copy_file(sqlite3 *from, const char *path, struct af_failure *why)
     snprintf(new, size, "%s" AF_IO_UNFINISHED, path);
     unlink(new); /* of one that was broken off */
     int fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), result = -1;
-    if (fd < 0)
-        af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
-    else if (access(path, F_OK) == 0)
+    if (fd >= 0 && access(path, F_OK) == 0)
         af_failure_set(why, AF_FAILURE_USAGE, path, "is there already; name a new file");
-    else if (copy_pages(from, new, path, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0))
+    else if (fd < 0 ||
+             (copy_pages(from, new, path, why) == 0 && (fsync(fd) != 0 || rename(new, path) != 0)))
         af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s", strerror(errno));
     else if (why->kind == AF_FAILURE_NONE)
         result = 0;
