@@ -178,8 +178,11 @@
 #define AF_SERVE_GUESS_PLACES 1024             /* in which they are counted */
 #define AF_SERVE_SESSIONS_MAX 1000             /* logins to the task manager */
 #define AF_SERVE_SESSION_S (12 * 3600)         /* that a login lasts */
-#define AF_SERVE_BUNDLES_MAX 10000             /* bundles kept for launches */
-#define AF_SERVE_LAUNCH_BYTES 65536            /* a bundle that describes one of ours */
+#define AF_SERVE_REQUESTS_MAX 2000             /* of a node in a second */
+#define AF_SERVE_BUNDLES_MAX 1000              /* bundles of a node, kept for launches … */
+#define AF_SERVE_BUNDLES_BYTES_MAX (INT64_C(1) << 30) /* … and their bytes */
+#define AF_SERVE_FILES_BYTES_MAX (INT64_C(1) << 40)   /* of a task's files */
+#define AF_SERVE_LAUNCH_BYTES 65536                   /* a bundle that describes one of ours */
 #define AF_SERVE_NAMES_MAX 16
 #define AF_SERVE_NODES_MAX 10000      /* nodes that are remembered; more share what is left */
 #define AF_SERVE_LOGIN_BYTES_MAX 4096 /* a body from who is not known yet */

@@ -80,6 +80,7 @@ struct af_bus_result {
     const char *age;     /* publish, take, ack, revive: how old the bus's store is now, or NULL */
     const void *bytes;   /* get_file without a path */
     size_t bytes_len;
+    int64_t files_bytes, own_files_bytes; /* of members: of the task's files, and the asker's */
 };
 
 typedef void af_bus_done_fn(void *arg, const struct af_bus_result *result);
@@ -188,6 +189,7 @@ struct af_bus_options {
     int64_t keep_contracts_ns;      /* how long uuids of what all have are remembered, 0: a week */
     int64_t keep_files_ns;          /* how long what no task names stays, 0: a day */
     int64_t min_free_bytes;         /* below which it warns of a full disk, 0: 256 MiB */
+    int64_t queue_max;              /* contracts that wait in a queue, 0: AF_BUS_QUEUE_MAX */
     const char *files;              /* where files are kept, NULL: beside the bus's own */
     const struct af_config *config; /* tokens and certificates, or NULL; borrowed */
     const char *outbox; /* the file of a sidecar, of a node and a distant bus; or NULL: none */

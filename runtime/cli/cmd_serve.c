@@ -42,6 +42,31 @@ struct serve_command {
 
 /* ---- Options. ---- */
 
+static int refuse_quota(struct af_failure *why)
+{
+    struct af_buf names = AF_BUF_EMPTY;
+    for (int i = 0; i < AF_SERVE_QUOTAS; i++)
+        af_buf_printf(&names, "%s%s", i == 0 ? "" : ", ", af_serve_quotas[i].name);
+    af_failure_set(why, AF_FAILURE_USAGE, "", "expected NAME=VALUE; NAME is one of %s",
+                   af_buf_text(&names));
+    af_buf_release(&names);
+    return -1;
+}
+
+static int set_quota(void *field, const char *text, struct af_failure *why)
+{
+    int64_t *quotas = field;
+    size_t len = strcspn(text, "=");
+    for (int i = 0; i < AF_SERVE_QUOTAS && text[len] == '='; i++) {
+        const struct af_serve_quota_row *row = &af_serve_quotas[i];
+        if (strlen(row->name) != len || memcmp(row->name, text, len) != 0)
+            continue;
+        return row->is_bytes ? af_opts_size(text + len + 1, 1, row->most, &quotas[i], why)
+                             : af_opts_integer(text + len + 1, 1, row->most, &quotas[i], why);
+    }
+    return refuse_quota(why);
+}
+
 #define OF struct serve_command
 
 static const struct af_opt opts[] = {
@@ -114,6 +139,12 @@ static const struct af_opt opts[] = {
      AF_OPT_DURATION(OF, bus.keep_files_ns, 1)},
     {"min-free", 0, "MIB", "warn when less is free on the disk of the bus (default 256)", "Limits",
      AF_OPT_SIZE(OF, bus.min_free_bytes, 1 << 20, INT64_C(1) << 40)},
+    {"quota", 0, "NAME=VALUE",
+     "how much of NAME there is: of all callers bodies, answers (bytes), connections, polls, "
+     "logins; of a node requests (a second), bundles (bytes); of a task files (bytes), queue "
+     "(again "
+     "for more)",
+     "Limits", AF_OPT_READ(OF, serve.quotas, set_quota)},
     {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
@@ -200,6 +231,7 @@ static int check(struct serve_command *command, struct af_failure *why)
         command->bus.outbox = "afrun-sidecar.db";
     command->bus.node = is_sidecar ? serve->node : NULL;
     command->bus.config = config;
+    command->bus.queue_max = serve->quotas[AF_SERVE_QUEUE];
     return 0;
 }
 

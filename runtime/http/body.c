@@ -20,6 +20,7 @@ struct upload {
     struct af_multipart multipart;
     struct af_exchange *exchange;
     struct af_sha256 *sha256;
+    struct af_exchange_disk disk;
     int fd;
     int64_t written_out; /* bytes that the disk has been told to take */
     char *path;
@@ -56,7 +57,7 @@ static void forget_bytes(struct af_exchange *exchange)
 
 static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t len)
 {
-    int64_t left = AF_HTTP_BODIES_BYTES_MAX - exchange->server->body_bytes;
+    int64_t left = exchange->server->options.body_bytes_max - exchange->server->body_bytes;
     int64_t own = exchange->share == NULL ? 0 : *exchange->share;
     if (own + (int64_t)len > left) {
         af_http_exchange_refuse(exchange, AF_EXCHANGE_BUSY,
@@ -71,11 +72,12 @@ static void keep_bytes(struct af_exchange *exchange, const char *bytes, size_t l
 
 /* ---- Into a file. ---- */
 
-/* Whether so many bytes leave room for others than files: contracts and acknowledgements. A file
- * system that does not say has it. */
+/* Whether so many bytes leave room for others than this caller, and than files: contracts and
+ * acknowledgements. A file system that does not say has it. */
 static bool has_room(const struct upload *upload, int64_t bytes)
 {
     struct statvfs disk;
+    bytes += upload->disk.kept_bytes + (upload->disk.share == NULL ? 0 : *upload->disk.share);
     return fstatvfs(upload->fd, &disk) != 0 ||
            (int64_t)(disk.f_bavail * disk.f_frsize) >= bytes + AF_HTTP_UPLOAD_SPARE_BYTES;
 }
@@ -103,17 +105,20 @@ static bool write_part(void *arg, const char *bytes, size_t len)
         return false;
     af_sha256_add(upload->sha256, bytes, len);
     upload->part.size_bytes += (int64_t)len;
+    if (upload->disk.share != NULL)
+        *upload->disk.share += (int64_t)len;
     af_io_write_out(upload->fd, upload->part.size_bytes, &upload->written_out);
     return true;
 }
 
-void af_exchange_take_part(struct af_exchange *exchange, const char *name, const char *folder,
-                           int64_t max_bytes)
+void af_exchange_take_part(struct af_exchange *exchange, const char *name,
+                           const struct af_exchange_disk *disk)
 {
     struct upload *upload = af_mem_zero(1, sizeof *upload);
     exchange->body = BODY_PART;
-    exchange->max_bytes = max_bytes;
+    exchange->max_bytes = disk->max_bytes;
     exchange->upload = upload;
+    upload->disk = *disk;
     upload->exchange = exchange;
     upload->fd = -1;
     upload->sha256 = af_sha256_new();
@@ -123,7 +128,7 @@ void af_exchange_take_part(struct af_exchange *exchange, const char *name, const
                                 "expected a body of multipart/form-data with a boundary");
     } else {
         struct af_buf path = AF_BUF_EMPTY;
-        af_buf_printf(&path, "%s/" UPLOAD_PREFIX "XXXXXX", folder);
+        af_buf_printf(&path, "%s/" UPLOAD_PREFIX "XXXXXX", disk->folder);
         upload->path = af_buf_take(&path);
         upload->fd = mkostemp(upload->path, O_CLOEXEC); /* mode 0600 */
         if (upload->fd < 0)
@@ -146,6 +151,8 @@ static void finish_upload(struct af_exchange *exchange)
 
 static void release_upload(struct upload *upload)
 {
+    if (upload->disk.share != NULL)
+        *upload->disk.share -= upload->part.size_bytes;
     if (upload->fd >= 0) {
         close(upload->fd);
         unlink(upload->path); /* who wanted it has moved it by now */

@@ -281,6 +281,8 @@ struct af_http_server *af_http_server_new(struct af_loop *loop,
     struct af_http_server *server = af_mem_zero(1, sizeof *server);
     server->loop = loop;
     server->options = *options;
+    if (server->options.body_bytes_max == 0)
+        server->options.body_bytes_max = AF_HTTP_BODIES_BYTES_MAX;
     server->listen_fd = server->epoll_fd = server->gone_fd = -1;
     if (start(server, why) == 0)
         return server;
@@ -296,6 +298,21 @@ const char *af_http_server_url(const struct af_http_server *server)
 size_t af_http_server_connections(const struct af_http_server *server)
 {
     return server->peer_count;
+}
+
+size_t af_http_server_connections_max(const struct af_http_server *server)
+{
+    return server->connections_max;
+}
+
+size_t af_http_server_busy(const struct af_http_server *server)
+{
+    return server->lists[PEERS_BUSY].count;
+}
+
+int64_t af_http_server_body_bytes(const struct af_http_server *server)
+{
+    return server->body_bytes;
 }
 
 int64_t af_http_server_answer_bytes(const struct af_http_server *server)

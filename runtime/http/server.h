@@ -59,6 +59,7 @@ struct af_http_server_options {
     const char *client_crl;     /* which of these are revoked, or NULL */
     const char *const *headers; /* of every answer: names and values by turns, NULL; or NULL */
     size_t connections_max;     /* 0: AF_HTTP_CONNECTIONS_MAX */
+    int64_t body_bytes_max;     /* of all bodies in memory; 0: AF_HTTP_BODIES_BYTES_MAX */
     struct af_exchange_owner owner;
 };
 
@@ -81,6 +82,13 @@ int af_http_server_tls_reload(struct af_http_server *server, struct af_failure *
 /* The address listened at, as http://ADDRESS:PORT (or https). */
 const char *af_http_server_url(const struct af_http_server *server);
 size_t af_http_server_connections(const struct af_http_server *server);
+size_t af_http_server_connections_max(const struct af_http_server *server);
+
+/* Of these: with a request under way of who is known. */
+size_t af_http_server_busy(const struct af_http_server *server);
+
+/* Of all bodies in memory. */
+int64_t af_http_server_body_bytes(const struct af_http_server *server);
 
 /* Of answers, files aside, that are not yet sent. */
 int64_t af_http_server_answer_bytes(const struct af_http_server *server);
@@ -123,9 +131,18 @@ int64_t af_exchange_body_length(const struct af_exchange *exchange);
  * as long as these live: it may have no more than is left for all the others. */
 void af_exchange_take_body(struct af_exchange *exchange, size_t max_bytes, int64_t *share);
 
-/* The part `name` of a multipart body, into a new file (mode 0600) in a folder. */
-void af_exchange_take_part(struct af_exchange *exchange, const char *name, const char *folder,
-                           int64_t max_bytes);
+/* Where a part goes. Of the disk's room 32 MiB stay free, and one caller may have as much as is
+ * left for all the others. */
+struct af_exchange_disk {
+    const char *folder;
+    int64_t max_bytes;
+    int64_t *share;     /* counts what of one caller's is on its way; or NULL */
+    int64_t kept_bytes; /* that this caller has on the disk already */
+};
+
+/* The part `name` of a multipart body, into a new file (mode 0600). */
+void af_exchange_take_part(struct af_exchange *exchange, const char *name,
+                           const struct af_exchange_disk *disk);
 
 const struct af_buf *af_exchange_body(const struct af_exchange *exchange);
 

@@ -39,6 +39,10 @@ void af_serve_send(struct serve_call *call, struct af_buf *envelope_take)
         return;
     }
     af_serve_count(call, 0);
+    if (call->share != NULL) {
+        call->answer_bytes = (int64_t)envelope_take->len;
+        call->share->used[AF_SERVE_ANSWERS] += call->answer_bytes;
+    }
     af_serve_send_text(call, 200, json_type, envelope_take);
 }
 

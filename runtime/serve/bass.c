@@ -7,14 +7,8 @@
  * for its admin to see; so is a launch, of which launch.c does more. */
 #include "serve/impl.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TEXT(name, need, type, field, max)                                                         \
     {                                                                                              \
@@ -110,43 +104,11 @@ void af_serve_dataset(struct serve_call *call)
 
 void af_serve_admit_bundle(struct serve_call *call)
 {
-    af_exchange_take_part(call->exchange, "File", call->serve->options.files,
-                          AF_BUS_FILE_BYTES_MAX);
-}
-
-static size_t count_entries(const char *folder)
-{
-    size_t count = 0;
-    DIR *entries = opendir(folder);
-    while (entries != NULL && readdir(entries) != NULL)
-        count++;
-    if (entries != NULL)
-        closedir(entries);
-    return count;
-}
-
-static bool sync_path(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-static bool keep_bundle(const struct serve_call *call, const struct af_exchange_part *part)
-{
-    struct af_buf folder = AF_BUF_EMPTY, path = AF_BUF_EMPTY;
-    af_buf_printf(&folder, "%s/bundles", call->serve->options.files);
-    af_buf_printf(&path, "%s/%s", af_buf_text(&folder), part->sha256);
-    bool ok = (mkdir(af_buf_text(&folder), 0700) == 0 || errno == EEXIST) &&
-              (access(af_buf_text(&path), F_OK) == 0 ||
-               count_entries(af_buf_text(&folder)) < AF_SERVE_BUNDLES_MAX) &&
-              sync_path(part->path) && rename(part->path, af_buf_text(&path)) == 0 &&
-              sync_path(af_buf_text(&folder));
-    af_buf_release(&folder);
-    af_buf_release(&path);
-    return ok;
+    int64_t most = af_serve_quota(&call->serve->options, AF_SERVE_BUNDLES);
+    struct af_exchange_disk disk = {call->serve->options.files,
+                                    most < AF_BUS_FILE_BYTES_MAX ? most : AF_BUS_FILE_BYTES_MAX,
+                                    &call->share->upload_bytes, 0};
+    af_exchange_take_part(call->exchange, "File", &disk);
 }
 
 static void given(void *arg, const struct af_bus_result *result)
@@ -168,8 +130,9 @@ void af_serve_upload_bundle(struct serve_call *call)
     struct af_bus_file bundle = {.node = call->node, .name = "bundle", .path = part->path};
     if (call->serve->is_sidecar)
         af_bus_put_file(call->serve->bus, &bundle, given, call);
-    else if (!keep_bundle(call, part))
-        af_serve_error(call, 200, 507, "the bundle cannot be kept here");
+    else if (!af_serve_keep_bundle(call, part))
+        af_serve_error(call, 200, 507,
+                       "the bundle cannot be kept here: no room for it (--quota bundles)");
     else
         af_serve_send_bass(call, "FileKey", part->sha256);
 }

@@ -46,7 +46,7 @@ struct serve_callers {
     unsigned char key[HASH_BYTES];
     struct secrets secrets;
     struct session *sessions;
-    size_t session_count;
+    size_t session_count, sessions_max;
     struct serve_nodes nodes;
 };
 
@@ -134,7 +134,8 @@ struct serve_callers *af_serve_callers_new(const struct af_serve_options *option
 {
     struct serve_callers *callers = af_mem_zero(1, sizeof *callers);
     randombytes_buf(callers->key, sizeof callers->key);
-    callers->sessions = af_mem_zero(AF_SERVE_SESSIONS_MAX, sizeof *callers->sessions);
+    callers->sessions_max = (size_t)af_serve_quota(options, AF_SERVE_LOGINS);
+    callers->sessions = af_mem_zero(callers->sessions_max, sizeof *callers->sessions);
     if (read_secrets(callers, &callers->secrets, options, why) == 0)
         return callers;
     af_serve_callers_free(callers);
@@ -259,10 +260,10 @@ static struct session *find_oldest(struct serve_callers *callers, const struct s
 /* Where a session of the node goes: whoever has its share loses its own oldest. */
 static struct session *place_session(struct serve_callers *callers, const struct serve_node *share)
 {
-    size_t left = AF_SERVE_SESSIONS_MAX - callers->session_count;
-    if (share->sessions < left)
+    int64_t left = (int64_t)(callers->sessions_max - callers->session_count);
+    if (share->used[AF_SERVE_LOGINS] < left)
         return &callers->sessions[callers->session_count++];
-    return find_oldest(callers, share->sessions > 0 ? share : NULL);
+    return find_oldest(callers, share->used[AF_SERVE_LOGINS] > 0 ? share : NULL);
 }
 
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65])
@@ -274,9 +275,9 @@ void af_serve_session_new(struct serve_call *call, const char *node, char text[6
     sodium_bin2hex(text, 65, secret, sizeof secret);
     struct session *session = place_session(callers, share);
     if (session->share != NULL)
-        session->share->sessions--;
+        af_serve_use(call->serve, session->share, AF_SERVE_LOGINS, -1);
     session->share = share;
-    share->sessions++;
+    af_serve_use(call->serve, share, AF_SERVE_LOGINS, 1);
     free(session->node);
     session->node = af_mem_string(node);
     session->until_ns = af_loop_now_ns(call->serve->loop) + AF_SERVE_SESSION_S * AF_S_NS;
@@ -294,6 +295,11 @@ static const char *node_of_session(const struct serve_call *call, const char *te
                        ? callers->sessions[i].node
                        : NULL;
     return NULL;
+}
+
+const struct serve_nodes *af_serve_nodes_of(const struct serve_callers *callers)
+{
+    return &callers->nodes;
 }
 
 const char *af_serve_address_of(const struct serve_callers *callers, const char *node)
@@ -424,6 +430,9 @@ bool af_serve_identify(struct serve_call *call)
         return false;
     if (call->node != NULL) {
         call->share = af_serve_nodes_get(&call->serve->callers->nodes, call->node);
+        call->share->used[AF_SERVE_CONNECTIONS]++;
+        if (call->share->address[0] == '\0')
+            af_serve_measure_bundles(call);
         snprintf(call->share->address, sizeof call->share->address, "%s", af_serve_address(call));
     }
     return true;

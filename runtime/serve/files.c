@@ -26,6 +26,7 @@ enum { DIGEST = 64, EXTENSION_MAX = 16 };
 struct upload {
     const char *task, *file_path;
     bool durable;
+    int64_t left, own; /* bytes that may come, and that this node has in the task */
 };
 
 /* ---- URLs. ---- */
@@ -113,15 +114,45 @@ static struct upload *read_query(struct serve_call *call)
     return NULL;
 }
 
+static void keep_shared(struct serve_call *call, const struct upload *upload);
+
+/* Whether a file of so many bytes, -1 for unknown, is within what the task's files may have; else
+ * answers. */
+static bool has_files_left(struct serve_call *call, int64_t bytes)
+{
+    const struct upload *upload = call->request;
+    if (upload->left > 0 && bytes <= upload->left)
+        return true;
+    af_serve_error(
+        call, 200, 507,
+        "the task's files may have %lld bytes, and this node as much of them as is left: "
+        "it has %lld (--quota files)",
+        (long long)af_serve_quota(&call->serve->options, AF_SERVE_FILES), (long long)upload->own);
+    return false;
+}
+
 /* Gigabytes are not taken from somebody who may not give them. */
 static void admitted(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
-    if (result->code != AF_BUS_OK)
+    struct upload *upload = call->request;
+    int64_t length = af_exchange_body_length(call->exchange);
+    if (result->code != AF_BUS_OK) {
         af_serve_bus_error(call, result);
-    else
-        af_exchange_take_part(call->exchange, "files", call->serve->options.files,
-                              AF_BUS_FILE_BYTES_MAX);
+        return;
+    }
+    upload->own = result->own_files_bytes + call->share->upload_bytes;
+    upload->left =
+        af_serve_quota(&call->serve->options, AF_SERVE_FILES) - result->files_bytes - upload->own;
+    if (length == 0) {
+        keep_shared(call, upload);
+        return;
+    }
+    int64_t most = upload->left < AF_BUS_FILE_BYTES_MAX ? upload->left : AF_BUS_FILE_BYTES_MAX;
+    struct af_exchange_disk disk = {call->serve->options.files, most, &call->share->upload_bytes,
+                                    result->own_files_bytes};
+    if (has_files_left(call, length))
+        af_exchange_take_part(call->exchange, "files", &disk);
 }
 
 void af_serve_admit_upload(struct serve_call *call)
@@ -212,6 +243,7 @@ static int open_shared(const struct serve_call *call, const char *path)
 static void keep_shared(struct serve_call *call, const struct upload *upload)
 {
     char path[40];
+    struct stat status;
     if (upload->file_path == NULL) {
         af_serve_error(call, 200, 400, "expected a part `files`, or the query's file_path");
         return;
@@ -224,10 +256,12 @@ static void keep_shared(struct serve_call *call, const struct upload *upload)
         return;
     }
     call->fd = open_shared(call, upload->file_path);
-    if (call->fd < 0) {
+    if (call->fd < 0 || fstat(call->fd, &status) != 0) {
         af_serve_error(call, 200, 404, "there is no such file on the shared disk");
         return;
     }
+    if (!has_files_left(call, status.st_size))
+        return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", call->fd);
     struct af_bus_file file = {
         .task = upload->task,
@@ -243,9 +277,7 @@ void af_serve_upload(struct serve_call *call)
 {
     const struct af_exchange_part *part = af_exchange_part(call->exchange);
     if (call->request == NULL) { /* it has no body, so nobody was asked yet */
-        const struct upload *upload = read_query(call);
-        if (upload != NULL)
-            keep_shared(call, upload);
+        af_serve_admit_upload(call);
     } else if (part != NULL) {
         keep_part(call, part);
     } else {

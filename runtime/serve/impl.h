@@ -64,9 +64,9 @@ struct af_serve {
     struct serve_reading reading;
     struct serve_counts counts;
     struct serve_call *parked; /* polls that wait */
-    size_t parked_count;
-    struct serve_call *held; /* by af_serve_hold() */
+    struct serve_call *held;   /* by af_serve_hold() */
     size_t held_count;
+    int64_t used[AF_SERVE_QUOTAS]; /* by all nodes */
     struct serve_guesses guesses[AF_SERVE_GUESS_PLACES];
     unsigned char guess_key[16];
     int64_t time_s; /* of time_text */
@@ -90,6 +90,7 @@ struct serve_call {
     const char *node;                      /* who calls, if known */
     struct serve_node *share;              /* … and what it has of what all share */
     bool is_admin;
+    int64_t answer_bytes;  /* of its answer, that its node has not read */
     const char *task;      /* whose it is, for the audit log; or NULL */
     struct af_arena arena; /* all that the call needs */
     void *request;         /* what was read of the body */
@@ -160,6 +161,8 @@ bool af_serve_callers_changed(const struct serve_callers *callers,
 int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve_options *options,
                             struct af_failure *why);
 
+const struct serve_nodes *af_serve_nodes_of(const struct serve_callers *callers);
+
 /* Whether a node has a token, or there is no file of them. */
 bool af_serve_has_token(const struct serve_callers *callers, const char *node);
 
@@ -169,6 +172,22 @@ bool af_serve_identify(struct serve_call *call);
 /* Whether the password is a token of the node; and a new session of it, as text. */
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password);
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65]);
+
+/* ---- What callers share: quotas.c. ---- */
+
+int64_t af_serve_quota(const struct af_serve_options *options, enum af_serve_quota which);
+
+/* Whether the caller may have so much more of what all share. */
+bool af_serve_has_share(const struct serve_call *call, enum af_serve_quota which, int64_t more);
+void af_serve_use(struct af_serve *serve, struct serve_node *share, enum af_serve_quota which,
+                  int64_t more);
+
+/* One more request of the caller's: how long it is to wait, 0 or less: not at all. */
+int64_t af_serve_request_ns(struct serve_call *call);
+
+/* The limits, and what is used of them: members of an object; and metrics. */
+void af_serve_append_quotas(struct af_buf *out, const struct af_serve *serve);
+void af_serve_measure_quotas(struct af_buf *out, const struct af_serve *serve);
 
 /* ---- What waits: hold.c. ---- */
 
@@ -231,6 +250,12 @@ void af_serve_launch(struct serve_call *call);
 void af_serve_open_launches(struct af_serve *serve); /* so that nodes may wait for them */
 void af_serve_dataset(struct serve_call *call);
 void af_serve_upload_bundle(struct serve_call *call);
+/* What the caller has, on the disk, is counted. */
+void af_serve_measure_bundles(struct serve_call *call);
+/* Keeps one more of the caller's; false: there is no room, even if its older ones go. */
+bool af_serve_keep_bundle(struct serve_call *call, const struct af_exchange_part *part);
+/* Opens one of the caller's by its key; -1: it has none such. */
+int af_serve_open_bundle(const struct serve_call *call, const char *key);
 void af_serve_admit_bundle(struct serve_call *call);
 bool af_serve_is_bass(const struct serve_call *call);
 

@@ -15,7 +15,6 @@
 #include "loop/loop.h"
 #include "script/request.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -160,12 +159,7 @@ static void file_came(void *arg, const struct af_bus_result *result)
  * large to be a description. */
 static bool read_bundle(const struct serve_call *call, const char *key, char *bytes, ssize_t *len)
 {
-    struct af_buf path = AF_BUF_EMPTY;
-    if (strlen(key) != 64 || strspn(key, "0123456789abcdef") != 64)
-        return false;
-    af_buf_printf(&path, "%s/bundles/%s", call->serve->options.files, key);
-    int fd = open(af_buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    af_buf_release(&path);
+    int fd = af_serve_open_bundle(call, key);
     *len = fd < 0 ? -1 : pread(fd, bytes, AF_SERVE_LAUNCH_BYTES, 0);
     if (fd >= 0)
         close(fd);

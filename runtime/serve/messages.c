@@ -126,8 +126,7 @@ static void park(struct serve_call *call)
     struct af_serve *serve = call->serve;
     call->is_parked = call->has_waited = true;
     af_serve_list_add(&serve->parked, call);
-    serve->parked_count++;
-    call->share->parked++;
+    af_serve_use(serve, call->share, AF_SERVE_POLLS, 1);
 }
 
 void af_serve_unpark(struct serve_call *call)
@@ -136,20 +135,19 @@ void af_serve_unpark(struct serve_call *call)
         return;
     call->is_parked = false;
     af_serve_list_remove(&call->serve->parked, call);
-    call->serve->parked_count--;
-    call->share->parked--;
+    af_serve_use(call->serve, call->share, AF_SERVE_POLLS, -1);
 }
 
 /* Nodes that ask and do not read what they get must not take all memory. What is leased comes
  * again; what is consumed must be given. */
 static bool is_crowded(const struct serve_call *call)
 {
-    return af_http_server_answer_bytes(call->serve->http) > AF_SERVE_ANSWERS_BYTES_MAX;
+    return !af_serve_has_share(call, AF_SERVE_ANSWERS, 0);
 }
 
 static void refuse_crowded(struct serve_call *call)
 {
-    af_serve_error(call, 200, 503, "too many large answers are under way; try again");
+    af_serve_error(call, 200, 503, "too many large answers to this node are under way; try again");
 }
 
 /* What of the answer the bus will ask for when it was written, or not. */
@@ -262,7 +260,7 @@ void af_serve_pop(struct serve_call *call)
     struct af_bus_take take = take_of(call, pop);
     if (take.wait_ns == 0 && take.lease_ns == 0)
         take.wait_ns = serve->options.hold_ns;
-    if (serve->is_stopping || call->share->parked >= AF_SERVE_PARKED_MAX - serve->parked_count)
+    if (serve->is_stopping || !af_serve_has_share(call, AF_SERVE_POLLS, 1))
         take.wait_ns = 0;
     call->ticket = af_bus_take(serve->bus, &take, popped, call);
     if (take.wait_ns > 0)

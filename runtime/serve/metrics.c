@@ -170,7 +170,8 @@ static void measured(void *arg, const struct af_bus_result *result)
         append_outbox(&out, &outbox);
     else
         append_totals(&out, &totals);
-    af_metrics_number(&out, "polls_parked", "gauge", "Polls that wait now.", serve->parked_count);
+    af_metrics_number(&out, "polls_parked", "gauge", "Polls that wait now.",
+                      (uint64_t)serve->used[AF_SERVE_POLLS]);
     af_metrics_number(&out, "wrong_tokens_total", "counter",
                       "Tokens and passwords that nobody has.", counts->guesses);
     af_metrics_number(&out, "requests_held", "gauge",
@@ -178,6 +179,7 @@ static void measured(void *arg, const struct af_bus_result *result)
                       serve->held_count);
     af_metrics_number(&out, "connections", "gauge", "Connections that are open now.",
                       af_http_server_connections(serve->http));
+    af_serve_measure_quotas(&out, serve);
     af_metrics_process(&out, af_loop_wall_ns(serve->loop) - age_ns);
     af_serve_send_text(call, 200, "text/plain; version=0.0.4", &out);
 }
@@ -218,10 +220,11 @@ void af_serve_status(struct serve_call *call)
         ",\"handed_out\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"wrong_tokens\":%" PRIu64
         ",\"held\":%zu,\"resident_bytes\":%" PRIu64 ",\"stopping\":%s",
         af_loop_now_ns(serve->loop) / AF_S_NS, af_http_server_connections(serve->http),
-        serve->parked_count, serve->counts.pushed, serve->counts.handed_out,
+        (size_t)serve->used[AF_SERVE_POLLS], serve->counts.pushed, serve->counts.handed_out,
         serve->counts.acknowledged, serve->counts.guesses, serve->held_count,
         af_metrics_resident_bytes(), serve->is_stopping ? "true" : "false");
     append_settings(&out, serve);
+    af_serve_append_quotas(&out, serve);
     struct af_bus_outbox outbox;
     if (af_bus_outbox(serve->bus, &outbox)) {
         af_buf_printf(&out,

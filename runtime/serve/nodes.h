@@ -1,20 +1,19 @@
 /* nodes.h: what is remembered of each node that calls: at most AF_SERVE_NODES_MAX of them.
- *
- * What all callers share has a bound, and each a share of it: as much as is left for all the others
- * (dynamic thresholds, Choudhury and Hahne 1998). Whoever comes alone may have half; whoever comes
- * after somebody who took that still finds half of the rest. */
+ */
 #ifndef AF_SERVE_NODES_H
 #define AF_SERVE_NODES_H
+
+#include "serve/quotas.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct serve_node {
     char *name;
-    char address[48];   /* from where it last called: numeric; "": it has not */
-    size_t parked;      /* polls of it that wait */
-    size_t sessions;    /* logins of it */
-    int64_t body_bytes; /* of its requests' bodies in memory */
+    char address[48]; /* from where it last called: numeric; "": it has not */
+    int64_t used[AF_SERVE_QUOTAS];
+    int64_t upload_bytes; /* of files that are on their way */
+    int64_t due_ns;       /* when its next request would begin */
 };
 
 struct serve_nodes {           /* zeroed to begin with */

@@ -125,6 +125,15 @@ static bool take_prefix(struct serve_call *call)
 
 /* ---- The way of a request. ---- */
 
+/* A node's requests that are under way have a connection each, which nobody else has then. */
+static bool has_connection(struct serve_call *call)
+{
+    if (call->share == NULL || af_serve_has_share(call, AF_SERVE_CONNECTIONS, 0))
+        return true;
+    af_serve_error(call, 200, 503, "too many requests of this node are under way; try again");
+    return false;
+}
+
 /* Whether the request may go on; else it was answered. */
 static bool admit(struct serve_call *call)
 {
@@ -148,7 +157,20 @@ static bool admit(struct serve_call *call)
                        is_known ? "another method is expected" : "there is no such path");
         return false;
     }
-    return af_serve_identify(call) && af_serve_audit_is_ready(call);
+    return af_serve_identify(call) && has_connection(call) && af_serve_audit_is_ready(call);
+}
+
+static void take_body(struct serve_call *call)
+{
+    struct af_exchange *exchange = call->exchange;
+    if (call->endpoint->body == SERVE_BODY_PART && af_exchange_body_length(exchange) != 0)
+        call->endpoint->admit(call);
+    else if (call->share == NULL && !call->is_admin) /* not known yet */
+        af_exchange_take_body(exchange, AF_SERVE_LOGIN_BYTES_MAX, NULL);
+    else
+        af_exchange_take_body(exchange,
+                              call->endpoint->body == SERVE_BODY_JSON ? AF_JSON_BYTES_MAX : 65536,
+                              call->share == NULL ? NULL : &call->share->used[AF_SERVE_BODIES]);
 }
 
 static void on_begin(void *arg, struct af_exchange *exchange)
@@ -165,14 +187,11 @@ static void on_begin(void *arg, struct af_exchange *exchange)
         af_exchange_is_strangers(exchange);
     if (!is_admitted)
         return;
-    if (call->endpoint->body == SERVE_BODY_PART && af_exchange_body_length(exchange) != 0)
-        call->endpoint->admit(call);
-    else if (call->share == NULL && !call->is_admin) /* not known yet */
-        af_exchange_take_body(exchange, AF_SERVE_LOGIN_BYTES_MAX, NULL);
+    int64_t wait_ns = call->share == NULL ? 0 : af_serve_request_ns(call);
+    if (wait_ns > 0)
+        af_serve_hold(call, wait_ns, take_body);
     else
-        af_exchange_take_body(exchange,
-                              call->endpoint->body == SERVE_BODY_JSON ? AF_JSON_BYTES_MAX : 65536,
-                              call->share == NULL ? NULL : &call->share->body_bytes);
+        take_body(call);
 }
 
 static void on_ready(void *arg, struct af_exchange *exchange)
@@ -209,6 +228,10 @@ static void on_end(void *arg, struct af_exchange *exchange)
     struct serve_call *call = af_exchange_data(exchange);
     (void)arg;
     af_serve_unpark(call);
+    if (call->share != NULL) {
+        call->share->used[AF_SERVE_ANSWERS] -= call->answer_bytes;
+        call->share->used[AF_SERVE_CONNECTIONS]--;
+    }
     if (call->unwritten != NULL && call->serve->bus != NULL)
         af_bus_written(call->serve->bus, call->unwritten, af_exchange_is_sent(exchange));
     if (call->fd >= 0)
@@ -337,11 +360,15 @@ static int start(struct af_serve *serve, struct af_failure *why)
         .client_ca = serve->options.client_ca,
         .client_crl = serve->options.client_crl,
         .headers = headers,
+        .connections_max = (size_t)af_serve_quota(&serve->options, AF_SERVE_CONNECTIONS),
+        .body_bytes_max = af_serve_quota(&serve->options, AF_SERVE_BODIES),
         .owner = {on_begin, on_ready, on_refused, on_gone, on_end, serve},
     };
     serve->http = af_http_server_new(serve->loop, &http, why);
     if (serve->http == NULL)
         return -1;
+    serve->options.quotas[AF_SERVE_CONNECTIONS] =
+        (int64_t)af_http_server_connections_max(serve->http); /* as the system lets us have */
     if (serve->options.tokens != NULL || serve->options.admin_token != NULL ||
         serve->audit != NULL || serve->options.certificate != NULL)
         serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);

@@ -8,6 +8,7 @@
 #define AF_SERVE_H
 
 #include "base/bounds.h"
+#include "serve/quotas.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,19 +27,20 @@ struct af_serve_list {
 struct af_serve_options { /* borrowed as long as the service lives; NULL: not given */
     const char *listen;
     const char *certificate, *key, *client_ca, *client_crl;
-    const char *tokens;           /* a file of `token node-id` lines */
-    const char *admin_token;      /* a file that holds one */
-    const char *node;             /* who calls without a token */
-    bool prefix_nodes;            /* /node/<id>/… names who calls without a token */
-    const char *files;            /* a folder that is there, where the bus keeps files too */
-    const char *shared_disk;      /* a folder of which uploads may name a file */
-    const char *audit;            /* a log of what was done by whom, or NULL */
-    const char *backups;          /* a folder for copies of the bus, or NULL */
-    bool mock_uploads;            /* take what the platform's client uploads in its mock mode */
-    const char *bus_name;         /* for people */
-    struct af_serve_list hosts;   /* names it goes by, beside those it has anyway */
-    struct af_serve_list proxies; /* addresses of proxies that are believed */
-    int64_t hold_ns;              /* how long a plain poll is held where nothing is there */
+    const char *tokens;              /* a file of `token node-id` lines */
+    const char *admin_token;         /* a file that holds one */
+    const char *node;                /* who calls without a token */
+    bool prefix_nodes;               /* /node/<id>/… names who calls without a token */
+    const char *files;               /* a folder that is there, where the bus keeps files too */
+    const char *shared_disk;         /* a folder of which uploads may name a file */
+    const char *audit;               /* a log of what was done by whom, or NULL */
+    const char *backups;             /* a folder for copies of the bus, or NULL */
+    bool mock_uploads;               /* take what the platform's client uploads in its mock mode */
+    const char *bus_name;            /* for people */
+    struct af_serve_list hosts;      /* names it goes by, beside those it has anyway */
+    struct af_serve_list proxies;    /* addresses of proxies that are believed */
+    int64_t quotas[AF_SERVE_QUOTAS]; /* 0: as usual */
+    int64_t hold_ns;                 /* how long a plain poll is held where nothing is there */
 };
 
 /* Options' setters: one more name, or address; the value is borrowed. Return 0, or -1 with *why

@@ -620,6 +620,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
         options->keep_files_ns > 0 ? options->keep_files_ns / AF_S_NS : AF_BUS_FILES_AGE_S;
     bus->store.min_free =
         options->min_free_bytes > 0 ? options->min_free_bytes : AF_BUS_MIN_FREE_BYTES;
+    bus->store.queue_max = options->queue_max > 0 ? options->queue_max : AF_BUS_QUEUE_MAX;
     bus->store.members = af_mem_zero(options->member_count, sizeof *bus->store.members);
     for (size_t i = 0; i < options->member_count; i++)
         bus->store.members[bus->store.member_count++] = (struct af_bus_member){

@@ -81,7 +81,7 @@ struct af_local_store {
     int64_t counted_s;          /* when a queue that seemed full was counted last */
     uint64_t published;         /* contracts so far: now and then old ones are forgotten */
     int64_t looked_at;          /* by af_local_forget(), the last row */
-    int64_t keep_contracts_s, keep_files_s, min_free;
+    int64_t keep_contracts_s, keep_files_s, min_free, queue_max;
     enum af_local_chore chore; /* the one that is next */
     int64_t chore_ns;          /* not before; INT64_MAX: not before the first call */
     DIR *sweep;                /* the files folder, while it is looked through */

@@ -195,7 +195,7 @@ static bool is_broadcast(const struct af_bus_post *post)
  * cannot be, is counted again, at most once a second, and set right. Returns the length. */
 static int64_t length_of(struct af_local_store *store, int64_t queue, int64_t said)
 {
-    if ((said >= 0 && said < AF_BUS_QUEUE_MAX) || store->counted_s == store->wall_s)
+    if ((said >= 0 && said < store->queue_max) || store->counted_s == store->wall_s)
         return said;
     struct af_db_statement *count =
         af_db_use(store->db, "SELECT count(*) FROM deliveries WHERE queue = ?");
@@ -226,12 +226,12 @@ static int64_t queue_with_room(struct af_local_store *store, struct af_local_op 
     af_db_reset(find);
     if (!found)
         return make_queue(store, task, node, channel);
-    if (length_of(store, id, length) < AF_BUS_QUEUE_MAX)
+    if (length_of(store, id, length) < store->queue_max)
         return id;
     af_local_refuse(op, AF_BUS_FULL,
-                    "the queue of '%s' is full: %d contracts wait for it; what is sent "
+                    "the queue of '%s' is full: %lld contracts wait for it; what is sent "
                     "behind this waits, too, so that the order is kept",
-                    node, AF_BUS_QUEUE_MAX);
+                    node, (long long)store->queue_max);
     op->result.retry_ns = AF_S_NS;
     return -1;
 }

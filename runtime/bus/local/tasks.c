@@ -172,6 +172,19 @@ bool af_local_need_member(struct af_local_store *store, struct af_local_op *op,
     return false;
 }
 
+static void count_files(struct af_local_store *store, int64_t task, struct af_local_op *op)
+{
+    struct af_db_statement *sum = af_db_use(
+        store->db,
+        "SELECT coalesce(sum(bytes), 0), coalesce(sum(CASE WHEN node = ? THEN bytes END), 0) FROM "
+        "files WHERE task = ?");
+    if (af_db_row(af_db_integer(af_db_text(sum, op->asker.node), task))) {
+        op->result.files_bytes = af_db_column_integer(sum, 0);
+        op->result.own_files_bytes = af_db_column_integer(sum, 1);
+    }
+    af_db_reset(sum);
+}
+
 void af_local_members(struct af_local_store *store, struct af_local_op *op)
 {
     struct af_local_task task;
@@ -182,6 +195,8 @@ void af_local_members(struct af_local_store *store, struct af_local_op *op)
     else if (op->asker.node != NULL && !task.open && /* asking is not joining */
              !af_local_need_member(store, op, &task, op->task.task, op->asker.node))
         return;
+    else if (op->asker.node != NULL)
+        count_files(store, task.id, op);
     size_t most = (size_t)count_members(store, task.id), found = 0;
     struct af_bus_member *members = af_arena_alloc(&op->arena, (most + 1) * sizeof *members);
     struct af_db_statement *list = af_db_use(

@@ -501,4 +501,6 @@ return {
     "让暂停的参与方恢复" },
   { "STATE is what `afrun run --state FILE` or a node (its node.db) has kept: the journal of each party is fed, in its order, to a party in this process, and its states, data and sends are compared. It runs the code that is kept with it, unless a flow is named.",
     "STATE 是 `afrun run --state FILE` 或节点（其 node.db）保存的内容：把每个参与方的记录按顺序交给本进程中的一个参与方，并比较状态、数据和发送。除非指明流程，否则运行与之一起保存的代码。" },
+  { "how much of NAME there is: of all callers bodies, answers (bytes), connections, polls, logins; of a node requests (a second), bundles (bytes); of a task files (bytes), queue (again for more)",
+    "NAME 的配额：所有调用者共用的 bodies、answers（字节）、connections、polls、logins；每个节点的 requests（每秒）、bundles（字节）；每个任务的 files（字节）、queue（可重复给出）" },
 }

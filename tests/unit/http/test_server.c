@@ -51,7 +51,8 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     const char *path = af_exchange_path(exchange);
     world->begun++;
     if (strcmp(path, "/part") == 0)
-        af_exchange_take_part(exchange, "files", world->folder, 100000);
+        af_exchange_take_part(exchange, "files",
+                              &(struct af_exchange_disk){world->folder, 100000, NULL, 0});
     else if (strcmp(path, "/no") == 0)
         answer(exchange, 403, "no", 2);
     else if (strcmp(path, "/held") != 0)
