@@ -44,9 +44,13 @@ class Caller:
         return json.loads(self.connection.getresponse().read() or b"{}")
 
 
-def begin(path, length, node=None, sent=b""):
-    """A request that is not finished: its connection."""
-    connection = socket.create_connection((PARTS.hostname, PARTS.port), 30)
+def begin(path, length, node=None, sent=b"", room=None):
+    """A request that is not finished: its connection, with so little room for what is not read."""
+    connection = socket.socket()
+    connection.settimeout(30)
+    if room:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    connection.connect((PARTS.hostname, PARTS.port))
     token = "" if node is None else f"Authorization: Bearer token-of-{node}-0123456789\r\n"
     connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{token}Content-Type: application/json\r\n"
                        f"Content-Length: {length}\r\n\r\n".encode())
@@ -210,7 +214,7 @@ def leave_unread(open_ones):
                                          "message_content": {"x": "x" * (8 * MIB)}, "message_time": 1})
     body = json.dumps({"task_id": "O", "channel": "unread", "max": 1, "lease_seconds": 60, "again": True}).encode()
     for _ in range(60):
-        open_ones.enter_context(begin(V2 + "/message/pop", len(body), "out", body))
+        open_ones.enter_context(begin(V2 + "/message/pop", len(body), "out", body, 4096))
         yield
 
 
