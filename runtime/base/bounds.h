@@ -211,7 +211,8 @@
 #define AF_WORKER_DEADLINES_MAX 10000        /* that a state names */
 #define AF_WORKER_LINES_MAX 10000            /* to people, between two deliveries that it ends */
 #define AF_WORKER_CALLS_MAX                                                                        \
-    (AF_STEP_LOGS_MAX + 1) /* of a step: its lines, and the one that it waits for */
+    (AF_STEP_LOGS_MAX + 1)     /* of a step: its lines, and the one that it waits for */
+#define AF_WORKER_IDLE_CPU_S 3 /* that it computes without a delivery, at most */
 #define AF_WORKER_ADDRESS_BYTES (INT64_C(8) << 30) /* the process */
 #define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it */
 #define AF_WORKER_DESCRIPTORS 16                   /* open in it */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOOK_NS (100 * AF_MS_NS) /* between two looks at whether to stop */
@@ -307,4 +308,13 @@ int af_process_run(const struct af_process_spec *spec, bool (*stopped)(void),
     if (wait.was_stopped)
         af_failure_set(why, AF_FAILURE_INTERRUPTED, spec->name, "was interrupted");
     return wait.process == NULL || wait.was_stopped ? -1 : 0;
+}
+
+int64_t af_process_computed_ns(int pid)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return -1;
+    return time.tv_sec * AF_S_NS + time.tv_nsec;
 }

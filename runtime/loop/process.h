@@ -59,6 +59,9 @@ void af_process_cancel(struct af_process *process);
 int af_process_run(const struct af_process_spec *spec, bool (*stopped)(void),
                    af_process_done_fn *done, void *arg, struct af_failure *why);
 
+/* How long a process has computed, in nanoseconds; -1: there is none such. */
+int64_t af_process_computed_ns(int pid);
+
 /* ---- process_spawn.c, for process.c alone. ---- */
 
 struct af_process_child {

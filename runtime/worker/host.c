@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "loop/loop.h"
+#include "loop/process.h"
 #include "base/mem.h"
 #include "script/effects.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +77,8 @@ static void tell_end(const struct af_worker *worker, int status, char *text, siz
         snprintf(text, size, "was killed since %s%s", worker->broke, job);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         snprintf(text, size, "was killed for a system call that its jail forbids%s", job);
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+        snprintf(text, size, "computed without having been asked, and was killed%s", job);
     else if (WIFSIGNALED(status))
         snprintf(text, size, "was killed by signal %d%s", WTERMSIG(status), job);
     else if (WEXITSTATUS(status) == 127)
@@ -318,6 +322,26 @@ static void on_watchdog(void *arg)
     }
 }
 
+/* ---- The processor: by the watchdog a delivery may take as long as hang_ns; without one nothing
+ * is to be computed. So the kernel is told, at most once a second, how long the process may have
+ * computed in all. ---- */
+
+void af_worker_begins(struct af_worker *worker)
+{
+    struct rlimit limit;
+    int64_t now_ns = af_loop_now_ns(worker->spec.loop);
+    worker->busy_since_ns = now_ns;
+    if (worker->pid == 0 || now_ns - worker->allowed_ns < AF_S_NS)
+        return;
+    int64_t computed_ns = af_process_computed_ns(worker->pid);
+    if (computed_ns < 0 || prlimit(worker->pid, RLIMIT_CPU, NULL, &limit) != 0)
+        return;
+    worker->allowed_ns = now_ns;
+    rlim_t most = (rlim_t)((computed_ns + worker->spec.hang_ns) / AF_S_NS + AF_WORKER_IDLE_CPU_S);
+    limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+    prlimit(worker->pid, RLIMIT_CPU, &limit, NULL);
+}
+
 /* ---- The beginning. ---- */
 
 static int start_process(struct af_worker *worker, struct af_failure *why)
@@ -330,7 +354,8 @@ static int start_process(struct af_worker *worker, struct af_failure *why)
         return -1;
     worker->process++;
     worker->state = AF_WORKER_LOADS;
-    worker->busy_since_ns = af_loop_now_ns(worker->spec.loop);
+    worker->allowed_ns = -AF_S_NS;
+    af_worker_begins(worker);
     af_loop_watch(worker->spec.loop, worker->link.fd, false, on_readable, worker, NULL);
     af_loop_watch(worker->spec.loop, worker->pidfd, false, on_end, worker, NULL);
     struct af_job *job = af_mem_zero(1, sizeof *job);

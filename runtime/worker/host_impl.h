@@ -115,6 +115,7 @@ struct af_worker {
     bool hung;         /* it was killed for that */
     struct af_jobs ready, sent;
     int64_t busy_since_ns; /* the first of `sent` */
+    int64_t allowed_ns;    /* when it was last told how long it may compute */
     struct af_timer *watchdog, *restart;
     int64_t restart_ns; /* the next pause */
     bool posted;
@@ -136,6 +137,9 @@ struct af_worker {
 /* ---- host.c ---- */
 
 extern const struct af_script_driver af_worker_driver;
+
+/* It is at the first of `sent` from now on: the watchdog, and what it may compute, begin anew. */
+void af_worker_begins(struct af_worker *worker);
 
 /* Around what may call back: the worker is freed at the end of the outermost if somebody wants it.
  * leave() returns false if so. */

@@ -59,7 +59,7 @@ struct af_job *af_worker_take_first(struct af_worker *worker)
 {
     struct af_job *job = af_jobs_pop(&worker->sent);
     assert(job != NULL);
-    worker->busy_since_ns = af_loop_now_ns(worker->spec.loop);
+    af_worker_begins(worker);
     worker->log_count = worker->read_count = 0;
     if (job->kind == AF_JOB_ANSWER && job->party != NULL)
         job->party->answers--;
@@ -216,7 +216,7 @@ static void send_job(struct af_worker *worker, struct af_job *job)
             give(job->party);
     }
     if (worker->sent.first == NULL)
-        worker->busy_since_ns = af_loop_now_ns(worker->spec.loop);
+        af_worker_begins(worker);
     af_jobs_push(&worker->sent, job);
     tell(worker, types[job->kind], &job->body);
 }

@@ -508,6 +508,13 @@ static void say_lines_for_ever(void)
     }
 }
 
+static void compute_unasked(void)
+{
+    say_well(0);
+    for (volatile uint64_t i = 0;; i++)
+        continue;
+}
+
 static void ask_for(const char *path)
 {
     af_wire_put_string(&body, path);
@@ -705,9 +712,10 @@ static const struct {
 enum { RULES = sizeof rules / sizeof rules[0] };
 
 /* These come behind effects that are fine, so nothing is lost with the process. */
-static void (*const later_rules[])(void) = {say_call_after_done, say_done_twice};
+static void (*const later_rules[])(void) = {say_call_after_done, say_done_twice, compute_unasked};
 static const char *const later_told[] = {"it calls without a delivery",
-                                         "it ends what it was not given"};
+                                         "it ends what it was not given",
+                                         "computed without having been asked"};
 enum { LATER_RULES = sizeof later_rules / sizeof later_rules[0] };
 
 static void break_effects(void (*spoil)(struct spoilt *spoilt))
