@@ -56,6 +56,17 @@
 #define AF_NODE_LOG_BYTES (10 << 20)          /* of a task's log, before another is begun */
 #define AF_NODE_RELOAD_WAIT_NS (10 * AF_S_NS) /* for handlers that wait, before a reload */
 #define AF_NODE_REQUEST_BYTES_MAX (1u << 20)  /* of one request to a node's control socket */
+#define AF_NODE_RULES_MAX 1000                /* of who may launch what … */
+#define AF_NODE_RULES_BYTES_MAX 65536         /* … in a file of so many bytes */
+#define AF_NODE_RULES_LOOK_NS AF_S_NS         /* between two looks at it */
+#define AF_NODE_ASKS_MAX 256                  /* launches that wait for an operator … */
+#define AF_NODE_ASKS_EACH 16                  /* … of one node that has them launched … */
+#define AF_NODE_ASKS_AGE_NS (7 * 24 * 3600 * AF_S_NS) /* … and how long */
+#define AF_NODE_ASKS_LOOK_NS (5 * AF_S_NS) /* between two looks whether a task has ended */
+#define AF_NODE_VERDICT_NS (30 * AF_S_NS)  /* that the check of a flow may take, … */
+#define AF_NODE_VERDICT_SEARCH_S 20        /* … its search, … */
+#define AF_NODE_VERDICT_MIB 256            /* … what that may keep, … */
+#define AF_NODE_VERDICT_ADDRESS_BYTES (INT64_C(2) << 30) /* … and the process */
 #define AF_PARTY_BEHIND_MAX 1000 /* steps that wait for the disk, before the party waits too … */
 #define AF_PARTY_BEHIND_BYTES_MAX (32u << 20) /* … or what they hold */
 #define AF_PARTY_SEEN_MAX 500000              /* uuids remembered at least, for deduplication */

@@ -24,6 +24,8 @@ static const struct af_opt opts[] = {
      "launch", AF_OPT_READ(OF, peers, af_opts_add_members)},
     {"arg", 0, "name=value", "an argument of the flow", "launch",
      AF_OPT_READ(OF, args, af_opts_add_arg)},
+    {"refuse", 0, NULL, "have it go instead; it is not launched", "approve",
+     AF_OPT_FLAG(OF, refuse)},
     {"data", 0, NULL, "show results as they are, not only their types and sizes", "status",
      AF_OPT_FLAG(OF, data)},
     {"dry-run", 0, NULL, "say what would become of each party, its data too; change nothing",
@@ -48,6 +50,7 @@ static const struct af_opt opts[] = {
 static const struct af_opts_command row = {
     "ctl", "COMMAND [options]", "talk to a running node: launch, status, reload, retry, stop …",
     "  launch FLOW --task T --role R   start a party of a flow of the node's folder\n"
+    "  approve TASK [--refuse]         launch what the node's rules have wait, or have it go\n"
     "  status [TASK]                   what each party is at: waiting for what, from whom\n"
     "  reload FLOW [--dry-run]         bring its parties to the version in the folder, all or "
     "none\n"
@@ -76,6 +79,13 @@ static const struct page {
 } pages[AF_CTL_COMMANDS] = {
     {"ctl launch", "FLOW --task T --role R [options]",
      "start a party of a flow of the node's folder", "task role peers arg", NULL},
+    {"ctl approve", "TASK [--refuse] [options]",
+     "launch what the node's rules (--launches) have wait, or have it go", "refuse",
+     "`afrun ctl status` shows what waits: who wants which flow launched, in which role, with "
+     "which "
+     "arguments; the flow's version, files and signer, what it wants to reach, and what `afrun "
+     "check` says of it. If the files have changed since, nothing is launched, and it waits as "
+     "they are now."},
     {"ctl status", "[TASK] [options]", "what each party is at: waiting for what, from whom", "data",
      NULL},
     {"ctl reload", "FLOW [options]", "bring its parties to the version in the folder, all or none",

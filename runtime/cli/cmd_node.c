@@ -55,6 +55,10 @@ static const struct af_opt opts[] = {
      "Node", AF_OPT_TEXT(OF, node.audit)},
     {"metrics", 0, "ADDR:PORT", "answer /metrics, /healthz and /readyz there, to whoever asks",
      "Node", AF_OPT_TEXT(OF, node.metrics)},
+    {"launches", 0, "FILE",
+     "who may launch what: rules as `allow fed_* from hospital-1`, `ask *`, the first that fits "
+     "counts, what none fits is refused; read again when it changes",
+     "Node", AF_OPT_TEXT(OF, node.launches)},
     {"no-launches", 0, NULL,
      "launch by afrun ctl alone, not when the service tells that a task was launched", "Node",
      AF_OPT_FLAG(OF, node.no_launches)},

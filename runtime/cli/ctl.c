@@ -126,8 +126,8 @@ static int ask_about(const struct af_ctl *ctl, const char *command, const char *
     struct af_buf question = AF_BUF_EMPTY;
     af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
     add_text(&question, "task", task);
-    af_buf_printf(&question, ",\"data\":%s,\"from\":%lld}\n", ctl->data ? "true" : "false",
-                  (long long)from);
+    af_buf_printf(&question, ",\"data\":%s,\"refuse\":%s,\"from\":%lld}\n",
+                  ctl->data ? "true" : "false", ctl->refuse ? "true" : "false", (long long)from);
     int result = ask(ctl, &question, answer, why);
     af_buf_release(&question);
     return result != 0 ? result : check_answer(answer, why);
@@ -144,6 +144,15 @@ static void print_answer(const char *kind, const struct af_buf *answer)
 }
 
 /* ---- Commands. ---- */
+
+static bool waits_for_approval(const struct af_buf *answer)
+{
+    struct af_request fields;
+    bool waits =
+        af_request_read(&fields, answer->data, answer->len) && af_request_bool(&fields, "asked");
+    af_request_release(&fields);
+    return waits;
+}
 
 static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure *why)
 {
@@ -168,7 +177,10 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
     if (result == 0 && ctl->json)
         print_answer("ctl-launch", &answer);
     else if (result == 0)
-        printf("launched: task '%s', role %s of %s\n", ctl->task, ctl->role, flow);
+        printf(waits_for_approval(&answer)
+                   ? "task '%s', role %s of %s waits for afrun ctl approve\n"
+                   : "launched: task '%s', role %s of %s\n",
+               ctl->task, ctl->role, flow);
     af_buf_release(&question);
     af_buf_release(&answer);
     return result;
@@ -419,6 +431,11 @@ static int retry(const struct af_ctl *ctl, const char *task, struct af_failure *
     return order(ctl, "retry", "tried again", task, why);
 }
 
+static int approve(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    return order(ctl, "approve", ctl->refuse ? "refused" : "launched", task, why);
+}
+
 static int again(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
     return order(ctl, "again", "", task, why);
@@ -493,14 +510,14 @@ static const struct {
     int more;         /* words that may follow */
     int (*run)(const struct af_ctl *ctl, const char *about, struct af_failure *why);
 } commands[] = {
-    {"launch", "flow", 0, launch},     {"status", NULL, 0, status},
-    {"reload", "flow", 0, reload},     {"rollback", "flow", 0, rollback},
-    {"retry", "task", 0, retry},       {"again", "task", 0, again},
-    {"stop", "task", 0, stop},         {"log", "task", 0, print_log},
-    {"trace", "task", 0, trace},       {"send", "task", 2, send_event},
-    {"pause", "task", 0, pause_party}, {"resume", "task", 0, resume_party},
-    {"forget", "task", 0, forget},     {"backup", "file", 0, backup},
-    {"support", "file", 0, support},
+    {"launch", "flow", 0, launch},       {"status", NULL, 0, status},
+    {"approve", "task", 0, approve},     {"reload", "flow", 0, reload},
+    {"rollback", "flow", 0, rollback},   {"retry", "task", 0, retry},
+    {"again", "task", 0, again},         {"stop", "task", 0, stop},
+    {"log", "task", 0, print_log},       {"trace", "task", 0, trace},
+    {"send", "task", 2, send_event},     {"pause", "task", 0, pause_party},
+    {"resume", "task", 0, resume_party}, {"forget", "task", 0, forget},
+    {"backup", "file", 0, backup},       {"support", "file", 0, support},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)

@@ -20,7 +20,7 @@ struct af_ctl {
     const char *event, *fields; /* of `send` */
     const char *output;
     int64_t wait_ns; /* that handlers are given to end */
-    bool json, follow, data, dry_run, restart_waiting, help;
+    bool json, follow, data, dry_run, restart_waiting, refuse, help;
 };
 
 /* Runs the command that the words name. Returns the exit status, or -1 with *why filled. */

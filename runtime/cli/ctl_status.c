@@ -41,6 +41,18 @@ static void print_safe(const char *text)
     af_log_write_safe(stdout, text, strlen(text));
 }
 
+/* "    words a, b" */
+static void print_words(const struct af_request *item, const char *name, const char *words)
+{
+    const struct af_request_field *list = af_request_list(item, name);
+    for (size_t i = 0; list != NULL && i < list->item_count; i++) {
+        printf(i == 0 ? "    %s " : ", ", words);
+        print_safe(list->items[i]);
+    }
+    if (list != NULL && list->item_count > 0)
+        putchar('\n');
+}
+
 static void print_rejected(const struct af_request *party)
 {
     const struct af_request_field *rejected = af_request_list(party, "rejected");
@@ -73,20 +85,23 @@ static void print_result(const struct af_json_span *result)
     putchar('\n');
 }
 
-static void print_not_granted(const struct af_request *party)
+static struct af_json_span find_span(const char *json, size_t len, const char *name)
 {
-    const struct af_request_field *list = af_request_list(party, "not_granted");
-    for (size_t i = 0; list != NULL && i < list->item_count; i++) {
-        fputs(i == 0 ? "    its bundle wants, and has not: " : ", ", stdout);
-        print_safe(list->items[i]);
-    }
-    if (list != NULL && list->item_count > 0)
-        putchar('\n');
+    const struct af_json_row rows[] = {{name, AF_JSON_ROW_SPAN, 0, NULL}, {0}};
+    struct af_json_span span = {NULL, 0};
+    struct af_json_reader reader;
+    struct af_arena arena = {0};
+    af_json_reader_init(&reader, json, len);
+    if (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
+        af_json_read_rows(&reader, rows, &arena, &span);
+    af_json_reader_release(&reader);
+    af_arena_release(&arena);
+    return span;
 }
 
-static void print_party(const struct af_request *party, const struct af_json_span *result,
-                        int64_t now_s)
+static void print_party(const struct af_request *party, const char *json, size_t len, int64_t now_s)
 {
+    const struct af_json_span result = find_span(json, len, "result");
     int64_t since = now_s, progress = -1, version = 0, paused = 0;
     const char *waits = af_request_string(party, "waits"),
                *error = af_request_string(party, "error");
@@ -115,9 +130,9 @@ static void print_party(const struct af_request *party, const struct af_json_spa
         print_safe(waits);
         putchar('\n');
     }
-    print_not_granted(party);
+    print_words(party, "not_granted", "its bundle wants, and has not:");
     print_rejected(party);
-    print_result(result);
+    print_result(&result);
     if (error != NULL) {
         fputs("    ", stdout);
         print_safe(error);
@@ -126,10 +141,10 @@ static void print_party(const struct af_request *party, const struct af_json_spa
 }
 
 /* A launch that the service told of and that does not run here. */
-static void print_refused(const struct af_request *refused, const struct af_json_span *result,
+static void print_refused(const struct af_request *refused, const char *json, size_t len,
                           int64_t now_s)
 {
-    (void)result;
+    (void)json, (void)len;
     int64_t at = now_s;
     af_request_integer(refused, "at", &at);
     print_safe(or_dash(af_request_string(refused, "task")));
@@ -141,10 +156,10 @@ static void print_refused(const struct af_request *refused, const struct af_json
 }
 
 /* What stands in the flows folder and is not run, and why. */
-static void print_not_taken(const struct af_request *refused, const struct af_json_span *result,
+static void print_not_taken(const struct af_request *refused, const char *json, size_t len,
                             int64_t now_s)
 {
-    (void)result;
+    (void)json, (void)len;
     int64_t at = now_s;
     af_request_integer(refused, "at", &at);
     print_safe(or_dash(af_request_string(refused, "file")));
@@ -155,23 +170,8 @@ static void print_not_taken(const struct af_request *refused, const struct af_js
     putchar('\n');
 }
 
-/* An object of a list; its member "result" apart, as it is no flat one. */
-typedef void print_fn(const struct af_request *item, const struct af_json_span *result,
-                      int64_t now_s);
-
-static struct af_json_span find_result(const char *json, size_t len)
-{
-    static const struct af_json_row rows[] = {{"result", AF_JSON_ROW_SPAN, 0, NULL}, {0}};
-    struct af_json_span result = {NULL, 0};
-    struct af_json_reader reader;
-    struct af_arena arena = {0};
-    af_json_reader_init(&reader, json, len);
-    if (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
-        af_json_read_rows(&reader, rows, &arena, &result);
-    af_json_reader_release(&reader);
-    af_arena_release(&arena);
-    return result;
-}
+/* An object of a list: its flat members, and as it stands in the answer. */
+typedef void print_fn(const struct af_request *item, const char *json, size_t len, int64_t now_s);
 
 /* Reads a list of objects; returns how many, or -1. */
 static int print_each(struct af_json_reader *reader, const char *json, int64_t now_s,
@@ -185,13 +185,66 @@ static int print_each(struct af_json_reader *reader, const char *json, int64_t n
         if (!af_json_skip(reader, token))
             return -1;
         size_t len = reader->offset + 1 - start;
-        struct af_json_span result = find_result(json + start, len);
         if (af_request_read(&item, json + start, len))
-            print(&item, &result, now_s);
+            print(&item, json + start, len, now_s);
         af_request_release(&item);
         count++;
     }
     return token == AF_JSON_ARRAY_END ? count : -1;
+}
+
+static void print_file(const struct af_request *file, const char *json, size_t len, int64_t now_s)
+{
+    (void)json, (void)len, (void)now_s;
+    int64_t bytes = 0;
+    af_request_integer(file, "bytes", &bytes);
+    fputs("    file ", stdout);
+    print_safe(or_dash(af_request_string(file, "name")));
+    printf(", %lld bytes, SHA-256 %s\n", (long long)bytes,
+           or_dash(af_request_string(file, "sha256")));
+}
+
+/* A launch that waits for the operator who reads this. */
+static void print_asked(const struct af_request *ask, const char *json, size_t len, int64_t now_s)
+{
+    int64_t asked = now_s, version = 0;
+    const char *from = af_request_string(ask, "from"), *signer = af_request_string(ask, "signer"),
+               *verdict = af_request_string(ask, "verdict");
+    const struct af_json_span files = find_span(json, len, "files");
+    struct af_json_reader reader;
+    af_request_integer(ask, "asked", &asked);
+    af_request_integer(ask, "version", &version);
+    print_safe(or_dash(af_request_string(ask, "task")));
+    fputs("  waits for afrun ctl approve (or --refuse) for ", stdout);
+    print_duration(now_s > asked ? now_s - asked : 0);
+    fputs(": ", stdout);
+    print_safe(from == NULL ? "the operator" : or_dash(from));
+    printf(" wants %s launched in role %s\n", or_dash(af_request_string(ask, "flow")),
+           or_dash(af_request_string(ask, "role")));
+    print_words(ask, "args", "with");
+    print_words(ask, "peers", "among");
+    printf("    it is %s, version %lld, ", or_dash(af_request_string(ask, "name")),
+           (long long)version);
+    if (signer == NULL)
+        puts("of whoever wrote it (no --trust)");
+    else
+        printf("signed by key %s\n", signer);
+    if (files.at != NULL) {
+        af_json_reader_init(&reader, files.at, files.len);
+        if (af_json_next(&reader) == AF_JSON_ARRAY_BEGIN)
+            print_each(&reader, files.at, now_s, print_file);
+        af_json_reader_release(&reader);
+    }
+    print_words(ask, "wants", "it wants");
+    print_words(ask, "not_granted", "of which it has not");
+    printf("    afrun check (%s): %s", or_dash(af_request_string(ask, "sizes")),
+           verdict == NULL                     ? "under way"
+           : strcmp(verdict, "none") == 0      ? "no verdict: "
+           : strcmp(verdict, "violation") == 0 ? "a violation: "
+                                               : "");
+    if (verdict != NULL)
+        print_safe(or_dash(af_request_string(ask, "verdict_text")));
+    putchar('\n');
 }
 
 static void print_nothing_runs(void)
@@ -205,6 +258,7 @@ static const struct {
     print_fn *print;
     void (*none)(void);
 } lists[] = {{"parties", print_party, print_nothing_runs},
+             {"asked", print_asked, NULL},
              {"refused", print_refused, NULL},
              {"not_taken", print_not_taken, NULL}};
 
@@ -238,6 +292,9 @@ int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
         puts(af_request_bool(&node, "jail") ? "" : "; its workers are NOT jailed");
         if (af_request_string(&node, "store") != NULL)
             printf("what happens cannot be kept: %s\n", af_request_string(&node, "store"));
+        if (af_request_string(&node, "launches_wrong") != NULL)
+            printf("the rules of launches stay as they were: %s\n",
+                   af_request_string(&node, "launches_wrong"));
         if (af_request_string(&node, "bus_older") != NULL)
             printf("nothing is sent or acknowledged: %s\n", af_request_string(&node, "bus_older"));
     }

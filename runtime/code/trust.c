@@ -270,3 +270,12 @@ int af_trust_covers(const struct af_trust *trust, const char *text, size_t text_
     return af_failure_set(why, AF_FAILURE_USAGE, flow,
                           "is signed by key %s, which --trust lets sign other flows only", number);
 }
+
+void af_trust_signer(const char *text, size_t text_len, char number[AF_TRUST_NUMBER_BYTES])
+{
+    struct signature signature;
+    static_assert(AF_TRUST_NUMBER_BYTES == 2 * NUMBER + 1, "two digits for each byte");
+    number[0] = '\0';
+    if (text != NULL && read_signature(text, text_len, &signature))
+        write_number(signature.made + ALGORITHM, number);
+}

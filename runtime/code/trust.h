@@ -33,4 +33,9 @@ int af_trust_check(const struct af_trust *trust, const char *path, const void *b
 int af_trust_covers(const struct af_trust *trust, const char *signature, size_t signature_len,
                     const char *flow, struct af_failure *why);
 
+/* The number of the key that a signature names, as minisign shows it; "" where it is none. */
+#define AF_TRUST_NUMBER_BYTES 17
+void af_trust_signer(const char *signature, size_t signature_len,
+                     char number[AF_TRUST_NUMBER_BYTES]);
+
 #endif

@@ -4,8 +4,9 @@
  * whole when its first process ends, takes too long, writes too much or is no longer wanted. That
  * process is gone when its end is told, and does not outlive us (what it starts may, if we are
  * killed, or if it leaves the group). It
- * sees our working directory, nothing of our environment but PATH, HOME and LANG, and no descriptor
- * of ours: standard input is what it is given, or empty; what it writes is kept, within a bound.
+ * sees our working directory unless it has another, nothing of our environment but PATH, HOME and
+ * LANG, and no descriptor of ours: standard input is what it is given, or empty; what it writes is
+ * kept, within a bound.
  *
  * SIGPIPE must be ignored (cli/main.c): a child that does not read its input is no reason to end.
  */
@@ -31,6 +32,10 @@ struct af_process_spec {
     const char *output_path; /* where its output is to be written; or NULL. Mode 0600, whole or not
                                 at all: it is there when the program has ended with status 0 */
     const char *call_id;     /* its AFRUN_CALL_ID, or NULL */
+    const char *folder;      /* where it works; NULL: where we do */
+    int nice;                /* how far it stands back for others: 0 to 19 */
+    int64_t address_bytes;   /* of memory that it may address; 0: as much as we may. Not in a build
+                                for the address sanitizer */
     int64_t timeout_ns;      /* > 0 */
     size_t max_bytes; /* of output in memory, and of errors; at most AF_PROCESS_OUTPUT_BYTES_MAX */
 };

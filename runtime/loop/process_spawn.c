@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,9 +146,22 @@ static int plan_open(struct plan *plan, const struct af_process_spec *spec)
     return 0;
 }
 
+/* How it is bounded; errno is set where that fails. */
+static bool bind_child(const struct af_process_spec *spec)
+{
+#ifndef __SANITIZE_ADDRESS__
+    const struct rlimit limit = {(rlim_t)spec->address_bytes, (rlim_t)spec->address_bytes};
+    if (spec->address_bytes > 0 && setrlimit(RLIMIT_AS, &limit) != 0)
+        return false;
+#endif
+    if (spec->nice > 0 && setpriority(PRIO_PROCESS, 0, spec->nice) != 0)
+        return false;
+    return spec->folder == NULL || chdir(spec->folder) == 0;
+}
+
 /* The child: never returns. dup2() leaves its copy open over execve(); a descriptor that is in its
  * place already is not copied, so its flag is taken off by hand. */
-static void become(const struct plan *plan, const char *path, pid_t parent)
+static void become(const struct plan *plan, const struct af_process_spec *spec, pid_t parent)
 {
     const int wanted[3] = {plan->input[READ], plan->output[WRITE], plan->errors[WRITE]};
     sigset_t none;
@@ -166,7 +180,9 @@ static void become(const struct plan *plan, const char *path, pid_t parent)
             goto fail;
     }
     close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
-    execve(path, plan->argv, plan->environment);
+    if (!bind_child(spec))
+        goto fail;
+    execve(spec->path, plan->argv, plan->environment);
 fail:;
     int code = errno;
     ssize_t put = write(plan->trouble[WRITE], &code, sizeof code);
@@ -218,7 +234,7 @@ int af_process_spawn(const struct af_process_spec *spec, struct af_process_child
     plan_init(&plan, spec);
     pid_t pid = plan_open(&plan, spec) == 0 ? fork() : -1;
     if (pid == 0)
-        become(&plan, spec->path, parent);
+        become(&plan, spec, parent);
     if (pid < 0) {
         result = give_up(spec, errno, why);
     } else {

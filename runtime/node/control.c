@@ -3,6 +3,8 @@
  *
  *     {"cmd":"status", "task", "data"}          what status.c tells
  *     {"cmd":"launch", "flow", "task", "role", "peers":["role=id"…], "args":["name=value"…]}
+ *                                               {"ok", "asked":true}: it waits for `approve`
+ *     {"cmd":"approve", "task", "refuse"}       launches what waits, or has it go
  *     {"cmd":"retry"|"stop", "task"}
  *     {"cmd":"forget", "task"}                  one that has ended, with journal and log
  *     {"cmd":"backup", "file":path}             a copy of the store, while it is used
@@ -204,21 +206,61 @@ static void status(struct af_node_connection *connection, const struct af_reques
 {
     struct af_buf out = AF_BUF_EMPTY;
     const char *task = af_request_string(request, "task");
-    if (task == NULL || party_of(connection, request) != NULL) {
+    if (task == NULL || af_node_ask_find(connection->node, task) != NULL ||
+        party_of(connection, request) != NULL) {
         af_node_status(connection->node, task, af_request_bool(request, "data"), &out);
         af_node_answer(connection, af_buf_text(&out), out.len);
     }
     af_buf_release(&out);
 }
 
-static void launched(void *arg, const struct af_failure *why)
+static void launched(void *arg, bool waits, const struct af_failure *why)
 {
-    answer_outcome(arg, why == NULL ? 0 : -1, why);
+    static const char asked[] = "{\"ok\":true,\"asked\":true}";
+    struct af_node_connection *connection = arg;
+    if (waits && connection->deed != NULL)
+        connection->deed = "ask";
+    if (waits)
+        af_node_answer(connection, asked, sizeof asked - 1);
+    else
+        answer_outcome(connection, why == NULL ? 0 : -1, why);
 }
 
 static void launch(struct af_node_connection *connection, const struct af_request *request)
 {
-    af_node_launch(connection->node, (struct af_node_asker){launched, connection}, request);
+    const struct af_node_launcher launcher = {.asker = {launched, connection}};
+    af_node_launch(connection->node, &launcher, request);
+}
+
+static void approved(void *arg, bool waits, const struct af_failure *why)
+{
+    struct af_failure changed = AF_FAILURE_INIT;
+    if (waits)
+        af_failure_set(&changed, AF_FAILURE_FLOW, "approve",
+                       "the flow's files have changed since they were shown: look at what it is "
+                       "now (afrun ctl status), and approve that");
+    answer_outcome(arg, why == NULL && !waits ? 0 : -1, waits ? &changed : why);
+}
+
+static void approve(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *task = af_request_string(request, "task");
+    struct af_node_ask *ask = task == NULL ? NULL : af_node_ask_find(connection->node, task);
+    bool refuses = af_request_bool(request, "refuse");
+    if (refuses && connection->deed != NULL)
+        connection->deed = "refuse";
+    if (ask == NULL) {
+        af_node_asks_near(connection->node, task == NULL ? "" : task, &why);
+        af_node_answer_failure(connection, &why);
+        return;
+    }
+    free(connection->flow);
+    connection->flow = af_mem_string(af_node_ask_flow(ask));
+    if (refuses)
+        answer_outcome(connection, af_node_ask_refuse(connection->node, ask, &why), &why);
+    else
+        af_node_ask_approve(connection->node, ask, (struct af_node_asker){approved, connection});
 }
 
 static void revived(void *arg, const struct af_bus_result *result)
@@ -515,6 +557,7 @@ static const struct {
     {"reload", reload, true},   {"rollback", rollback, true}, {"again", again, true},
     {"send", send_event, true}, {"pause", pause_party, true}, {"resume", resume_party, true},
     {"forget", forget, true},   {"backup", backup, true},     {"support", support, true},
+    {"approve", approve, true},
 };
 
 static char *copy_of(const struct af_request *request, const char *name)

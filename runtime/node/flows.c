@@ -165,19 +165,31 @@ static void note_wants(struct af_node_flow *flow)
 /* ---- Whether it may run here. ---- */
 
 /* The signature that its file, or its manifest, has: checked when the worker was given them. */
+static const struct af_code_file *find_signature(const struct af_node_flow *flow)
+{
+    struct af_buf name = AF_BUF_EMPTY;
+    bool is_bundle = af_code_find(&flow->code, AF_MANIFEST_NAME) != NULL;
+    af_buf_printf(&name, "%s%s", is_bundle ? AF_MANIFEST_NAME : flow->file, AF_TRUST_SUFFIX);
+    const struct af_code_file *file = af_code_find(&flow->code, af_buf_text(&name));
+    af_buf_release(&name);
+    return file;
+}
+
 static int check_key(const struct af_node_flow *flow, const char *name, struct af_failure *why)
 {
     const struct af_trust *trust = &flow->node->options->trust;
-    struct af_buf signature = AF_BUF_EMPTY;
     if (trust->count == 0)
         return 0;
-    bool is_bundle = af_code_find(&flow->code, AF_MANIFEST_NAME) != NULL;
-    af_buf_printf(&signature, "%s%s", is_bundle ? AF_MANIFEST_NAME : flow->file, AF_TRUST_SUFFIX);
-    const struct af_code_file *file = af_code_find(&flow->code, af_buf_text(&signature));
-    int result = af_trust_covers(trust, file == NULL ? NULL : file->bytes,
-                                 file == NULL ? 0 : file->len, name, why);
-    af_buf_release(&signature);
-    return result;
+    const struct af_code_file *file = find_signature(flow);
+    return af_trust_covers(trust, file == NULL ? NULL : file->bytes, file == NULL ? 0 : file->len,
+                           name, why);
+}
+
+void af_node_flow_signer(const struct af_node_flow *flow, char number[AF_TRUST_NUMBER_BYTES])
+{
+    const struct af_code_file *file =
+        flow->node->options->trust.count == 0 ? NULL : find_signature(flow);
+    af_trust_signer(file == NULL ? NULL : file->bytes, file == NULL ? 0 : file->len, number);
 }
 
 /* An old version stays signed: who can put files here, or launch, may not choose one that has been

@@ -6,6 +6,9 @@
  *   hand.c      an operator's hand on a party: an event from outside, a pause
  *   launch.c    from a request to a party
  *   offers.c    launches that the service tells of
+ *   launches.c  the rules of who may launch what
+ *   asks.c      launches that wait for an operator
+ *   verdict.c   what a check says of their flows
  *   reload.c    from one version of a flow to another, all of its parties or none
  *   watch.c     what changes in the flows folder
  *   status.c    what each party is at, as JSON
@@ -22,6 +25,7 @@
 #include "code/code.h"
 #include "base/failure.h"
 #include "node/node.h"
+#include "node/rules.h"
 #include "run/about.h"
 #include "run/run.h"
 #include "store/store.h"
@@ -30,6 +34,7 @@
 
 struct af_node_connection;
 struct af_request;
+struct af_request_field;
 struct af_worker;
 
 /* A flow as one file was once: parties of one file may run several. */
@@ -61,10 +66,17 @@ enum af_node_phase {
     AF_NODE_DROPPED, /* a launch that failed: to be freed */
 };
 
-/* Who asked for a launch: told once, why NULL: the party is kept. */
+/* Who asked for a launch: told once. why NULL: the party is kept, or (waits) the launch is, until
+ * an operator approves it. */
 struct af_node_asker {
-    void (*done)(void *arg, const struct af_failure *why);
+    void (*done)(void *arg, bool waits, const struct af_failure *why);
     void *arg;
+};
+
+struct af_node_launcher {
+    struct af_node_asker asker;
+    const char *from; /* the node that has it launched, "": not known; NULL: the operator */
+    const char *hash; /* of the flow's files, where an operator has approved them; or NULL */
 };
 
 struct af_node_party {
@@ -80,15 +92,18 @@ struct af_node_party {
     struct af_party_run *run;
     uint32_t role, member;
     char holder[AF_RUN_HOLDER_BYTES];
-    char *why;                  /* of BROKEN, or a bus that refuses it */
-    bool code_refused;          /* of BROKEN: what it runs cannot be loaded, whenever tried */
-    char *trouble;              /* why the bus is away, or NULL */
-    int64_t trouble_ns;         /* since when */
-    struct af_node_asker asker; /* who waits for the launch */
-    int checks;                 /* of its arguments, of a launch */
-    struct af_timer *again;     /* of BROKEN by what passes: when it is tried again */
-    bool asks_members;          /* once they are checked, as it names no peers */
-    struct af_node_hand *hands; /* what its operator waits for */
+    char *why;                   /* of BROKEN, or a bus that refuses it */
+    bool code_refused;           /* of BROKEN: what it runs cannot be loaded, whenever tried */
+    char *trouble;               /* why the bus is away, or NULL */
+    int64_t trouble_ns;          /* since when */
+    struct af_node_asker asker;  /* who waits for the launch … */
+    const char *from, *approved; /* … and, of its launcher, from and hash */
+    bool is_let, asks;           /* by the rules: it may be; once an operator approves it */
+    bool names_peers;            /* by the request of the launch */
+    int checks;                  /* of its arguments, of a launch */
+    struct af_timer *again;      /* of BROKEN by what passes: when it is tried again */
+    bool asks_members;           /* once they are checked, as it names no peers */
+    struct af_node_hand *hands;  /* what its operator waits for */
 };
 
 struct af_node {
@@ -99,7 +114,9 @@ struct af_node {
     struct af_node_flow *flows;
     struct af_node_party *parties, **parties_end;
     struct af_node_control *control;
-    struct af_node_offers *offers; /* NULL: not asked for */
+    struct af_node_offers *offers;     /* NULL: not asked for */
+    struct af_node_launches *launches; /* the same */
+    struct af_node_asks *asks;
     struct af_node_reload *reload; /* the one under way, or NULL */
     struct af_node_watch *watch;
     struct af_http_server *metrics; /* NULL: not asked for */
@@ -157,6 +174,9 @@ int af_node_flow_may_follow(const struct af_node_flow *flow, struct af_failure *
 /* Whether it is what stands in the folder. */
 bool af_node_flow_is_current(const struct af_node_flow *flow);
 
+/* The number of the key that signed it, where it had to be signed; else "". */
+void af_node_flow_signer(const struct af_node_flow *flow, char number[AF_TRUST_NUMBER_BYTES]);
+
 /* Keeps its code in the store. */
 struct af_store_code af_node_flow_code(const struct af_node_flow *flow);
 void af_node_flow_drop(struct af_node_flow *flow);
@@ -172,6 +192,10 @@ void af_node_party_loaded(struct af_node_party *party, const struct af_failure *
 
 /* Goes on with what the store holds; called once, at the start. */
 int af_node_resume(struct af_node *node, struct af_failure *why);
+
+/* What the store could not tell at a start may pass: waits, and clears *why; false: it has for a
+ * second. */
+bool af_node_start_again(int tries, struct af_failure *why);
 
 /* Makes the script of a party whose flow is loaded, for its task. */
 int af_node_party_prepare(struct af_node_party *party, struct af_failure *why);
@@ -215,11 +239,73 @@ void af_node_hands_drop(struct af_node_party *party);
 
 /* ---- launch.c ---- */
 
-/* Launches a party. Of the request's fields "role" and "peers" may be absent: as the bus lists the
- * task's nodes. */
-void af_node_launch(struct af_node *node, struct af_node_asker asker,
+/* Launches a party, where the rules let it; all is copied. Of the request's fields "role" and
+ * "peers" may be absent: as the bus lists the task's nodes. */
+void af_node_launch(struct af_node *node, const struct af_node_launcher *launcher,
                     const struct af_request *request);
 void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* ---- launches.c ---- */
+int af_node_launches_begin(struct af_node *node, struct af_failure *why);
+void af_node_launches_free(struct af_node *node);
+void af_node_launches_ask(struct af_node *node); /* reads the file again */
+
+/* Why the file that stands there now is not taken; NULL: it is, or there is none. Borrowed. */
+const char *af_node_launches_wrong(const struct af_node *node);
+
+/* What becomes of a launch whose role is known; of a refusal *why says which line says so. */
+enum af_node_answer af_node_launches_say(const struct af_node_party *party, struct af_failure *why);
+
+/* ---- asks.c ---- */
+
+struct af_node_ask;
+
+/* Goes on with what the store holds, once parties are there. */
+int af_node_asks_begin(struct af_node *node, struct af_failure *why);
+void af_node_asks_free(struct af_node *node); /* once what it asked of the bus has ended */
+
+/* Whether one more may wait; has a launch that was checked wait, which is on the disk then. -1 with
+ * *why filled. */
+int af_node_asks_may(const struct af_node_party *party, struct af_failure *why);
+int af_node_ask(struct af_node_party *party, struct af_failure *why);
+
+/* The one of a task, or NULL; the file of its flow. Borrowed. */
+struct af_node_ask *af_node_ask_find(const struct af_node *node, const char *task);
+const char *af_node_ask_flow(const struct af_node_ask *ask);
+
+/* Says that none waits of that task, and which do. */
+void af_node_asks_near(const struct af_node *node, const char *task, struct af_failure *why);
+
+/* Launches it if its flow's files are those that were shown; else it waits again. */
+void af_node_ask_approve(struct af_node *node, struct af_node_ask *ask, struct af_node_asker asker);
+
+/* Removes it. -1 with *why filled: nothing has changed. */
+int af_node_ask_refuse(struct af_node *node, struct af_node_ask *ask, struct af_failure *why);
+
+/* The task has a party: if a launch of it waits, it does no more. */
+void af_node_ask_over(struct af_node *node, const char *task);
+
+/* Appends those of a task (NULL: all), a list as JSON; how many wait. */
+void af_node_asks_list(const struct af_node *node, const char *task, struct af_buf *out);
+size_t af_node_asks_count(const struct af_node *node);
+
+/* ---- verdict.c ---- */
+
+struct af_node_verdict;
+
+/* In a word: "fine", "bounded" (nothing was found as far as it came), "violation", or "none"; and
+ * why. */
+typedef void af_node_verdict_fn(void *arg, const char *word, const char *text);
+
+/* Checks what stands in the flows folder for a file, so many of each role ("a=1,b=1"), with a
+ * request's arguments. done is called once, later, unless it is cancelled. NULL with *why filled:
+ * it cannot be begun. */
+struct af_node_verdict *af_node_verdict_begin(struct af_node *node, const char *file,
+                                              const char *sizes,
+                                              const struct af_request_field *args,
+                                              af_node_verdict_fn *done, void *arg,
+                                              struct af_failure *why);
+void af_node_verdict_cancel(struct af_node_verdict *verdict); /* NULL is allowed */
 
 /* ---- offers.c ---- */
 

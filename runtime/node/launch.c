@@ -29,8 +29,45 @@ static void fail(struct af_node_party *party, const struct af_failure *why)
     if (party->phase == AF_NODE_DROPPED)
         return;
     party->phase = AF_NODE_DROPPED;
-    party->asker.done(party->asker.arg, why);
+    party->asker.done(party->asker.arg, false, why);
     af_loop_post(party->node->loop, drop, party);
+}
+
+/* The launch itself waits, and is launched anew once it is approved. */
+static void have_it_wait(struct af_node_party *party)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (af_node_ask(party, &why) != 0) {
+        fail(party, &why);
+        return;
+    }
+    party->phase = AF_NODE_DROPPED;
+    party->asker.done(party->asker.arg, true, NULL);
+    af_loop_post(party->node->loop, drop, party);
+}
+
+/* ---- Whether it may be. ---- */
+
+/* Before anything is loaded, and again once its role is known; false: it has failed. */
+static bool ask_rules(struct af_node_party *party)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (party->approved != NULL || party->is_let)
+        return true;
+    enum af_node_answer answer = af_node_launches_say(party, &why);
+    party->asks = answer == AF_NODE_ASK;
+    party->is_let = party->about.role != NULL;
+    if (party->asks)
+        af_node_asks_may(party, &why);
+    if (why.kind != AF_FAILURE_NONE)
+        fail(party, &why);
+    return why.kind == AF_FAILURE_NONE;
+}
+
+/* Whether what is loaded is what the operator has seen. */
+static bool is_approved(const struct af_node_party *party)
+{
+    return party->approved == NULL ? !party->asks : strcmp(party->approved, party->flow->hash) == 0;
 }
 
 /* ---- Keeping. ---- */
@@ -64,7 +101,8 @@ static void keep(struct af_node_party *party)
         fail(party, &why);
     } else {
         party->kept = af_store_party_copy(&party->arena, &row);
-        party->asker.done(party->asker.arg, NULL);
+        party->asker.done(party->asker.arg, false, NULL);
+        af_node_ask_over(node, party->task);
         af_node_log(node, party->task, "launched: %s, role %s", party->flow->file,
                     party->about.role);
         af_node_party_run(party);
@@ -83,6 +121,8 @@ static void checked(void *arg, const struct af_failure *why)
         af_worker_check_task(party->script, checked, party); /* the process died meanwhile */
     else if (why != NULL)
         fail(party, why);
+    else if (!is_approved(party))
+        have_it_wait(party); /* others are told of it once it is launched */
     else if (party->asks_members)
         ask_members(party);
     else
@@ -136,7 +176,8 @@ static void members_came(void *arg, const struct af_bus_result *result)
         party->about.members[i].role = party->about.role;
     }
     if (party->about.role != NULL) {
-        check(party);
+        if (ask_rules(party))
+            check(party);
         return;
     }
     af_failure_set(
@@ -199,7 +240,8 @@ void af_node_launch_loaded(struct af_node_party *party, const struct af_failure 
     } else if (party->about.member_count == 0) {
         check_alone(party);
     } else {
-        tell_members(party, told_role);
+        if (is_approved(party))
+            tell_members(party, told_role);
         check(party);
     }
 }
@@ -214,6 +256,7 @@ static int read_members(struct af_node_party *party, const struct af_request_fie
     int result = 0;
     for (size_t i = 0; texts != NULL && i < texts->item_count && result == 0; i++)
         result = af_bus_members_read(&list, texts->items[i], why);
+    party->names_peers = list.count > 0;
     about->members = af_arena_alloc(&party->arena, (list.count + 1) * sizeof *about->members);
     for (size_t i = 0; i < list.count; i++, about->member_count++) {
         about->members[i].id = af_arena_string(&party->arena, list.items[i].node);
@@ -270,25 +313,33 @@ static int check_words(struct af_node *node, const struct af_request *request,
     return 0;
 }
 
-void af_node_launch(struct af_node *node, struct af_node_asker asker,
+void af_node_launch(struct af_node *node, const struct af_node_launcher *launcher,
                     const struct af_request *request)
 {
     struct af_failure why = AF_FAILURE_INIT;
     if (check_words(node, request, &why) != 0) {
-        asker.done(asker.arg, &why);
+        launcher->asker.done(launcher->asker.arg, false, &why);
         return;
     }
     struct af_node_party *party = af_node_party_new(node, af_request_string(request, "task"));
     const char *role = af_request_string(request, "role");
-    party->asker = asker;
-    party->about.role = role == NULL ? NULL : af_arena_string(&party->arena, role);
-    if (read_lists(party, request, &why) != 0 ||
-        (party->flow = af_node_flow_hold(node, af_request_string(request, "flow"), &why)) == NULL) {
+    party->asker = launcher->asker;
+    party->from = af_arena_string(&party->arena, launcher->from);
+    party->approved = af_arena_string(&party->arena, launcher->hash);
+    party->about.role = af_arena_string(&party->arena, role);
+    char *file = af_node_flow_file(af_request_string(request, "flow"));
+    party->about.file = af_arena_string(&party->arena, file);
+    free(file);
+    if (read_lists(party, request, &why) != 0) {
         fail(party, &why);
         return;
     }
-    party->about.file = af_arena_string(&party->arena, party->flow->file);
-    if (party->flow->loaded)
+    if (!ask_rules(party))
+        return;
+    party->flow = af_node_flow_hold(node, af_request_string(request, "flow"), &why);
+    if (party->flow == NULL)
+        fail(party, &why);
+    else if (party->flow->loaded)
         af_node_launch_loaded(party, NULL);
     else if (party->flow->why.kind != AF_FAILURE_NONE)
         fail(party, &party->flow->why);

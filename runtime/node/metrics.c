@@ -38,6 +38,8 @@ static void append_parties(const struct af_node *node, struct af_buf *out)
     af_metrics_head(out, "parties", "gauge", "Parties of this node, by the word of their status.");
     for (size_t i = 0; i < WORDS; i++)
         af_buf_printf(out, "afrun_parties{status=\"%s\"} %" PRIu64 "\n", words[i], counts[i]);
+    af_metrics_number(out, "launches_waiting", "gauge",
+                      "Launches that wait for an operator's approval.", af_node_asks_count(node));
     af_metrics_number(out, "party_queue_contracts", "gauge",
                       "Contracts that parties have not taken yet.", queued);
     af_metrics_number(out, "party_unsent_contracts", "gauge",

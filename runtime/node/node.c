@@ -90,6 +90,7 @@ static void on_signal(void *arg)
         return;
     if (info.ssi_signo == SIGHUP) {
         af_node_watch_ask(node);
+        af_node_launches_ask(node);
         return;
     }
     af_log(AF_LOG_INFO, "node: ending; its parties are kept");
@@ -103,7 +104,7 @@ static int take_signals(struct af_node *node, struct af_failure *why)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP); /* what changed in the flows folder */
+    sigaddset(&set, SIGHUP); /* what changed in the flows folder, and in the rules of launches */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     node->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return af_loop_watch(node->loop, node->signals, false, on_signal, node, why);
@@ -134,7 +135,8 @@ static int open_all(struct af_node *node, struct af_failure *why)
     if (node->bus == NULL || af_node_control_open(node, why) != 0 ||
         af_node_metrics_open(node, why) != 0)
         return -1;
-    if (af_node_resume(node, why) != 0)
+    if (af_node_launches_begin(node, why) != 0 || af_node_resume(node, why) != 0 ||
+        af_node_asks_begin(node, why) != 0)
         return -1;
     af_node_offers_begin(node);
     return af_node_watch_begin(node, why);
@@ -153,6 +155,8 @@ static void release(struct af_node *node)
     af_store_close(node->store);
     af_bus_close(node->bus);
     af_node_offers_free(node); /* what it asked of the bus has ended */
+    af_node_asks_free(node);
+    af_node_launches_free(node);
     if (node->loop != NULL && node->signals >= 0)
         af_loop_unwatch(node->loop, node->signals);
     if (node->signals >= 0)

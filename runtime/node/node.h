@@ -26,6 +26,7 @@ struct af_node_options { /* all borrowed */
     const char *key;                /* of what parties keep; NULL: node.db.key in state */
     const char *control;            /* NULL: control.sock in state */
     const char *audit;              /* a log of what was done by whom, or NULL */
+    const char *launches;           /* the rules of who may launch what, or NULL: all may */
     const char *metrics;            /* ADDRESS:PORT of its page for Prometheus, or NULL */
     const struct af_config *config; /* or NULL */
     struct af_grants grants;        /* what all of its parties may reach */

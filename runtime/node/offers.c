@@ -106,14 +106,14 @@ static void acknowledge(struct af_node_offers *offers)
     af_bus_ack(offers->node->bus, &ack, acknowledged, offers);
 }
 
-static void launched(void *arg, const struct af_failure *why)
+static void launched(void *arg, bool is_asked, const struct af_failure *why)
 {
     struct af_node_offers *offers = arg;
     struct af_buf text = AF_BUF_EMPTY;
     bool waits = why != NULL && why->kind == AF_FAILURE_TRANSPORT;
-    const struct af_node_deed deed = {"service", offers->node->options->bus, "launch",
-                                      af_request_string(&offers->launch, "task"),
-                                      af_request_string(&offers->launch, "flow")};
+    const struct af_node_deed deed = {
+        "service", offers->node->options->bus, is_asked ? "ask" : "launch",
+        af_request_string(&offers->launch, "task"), af_request_string(&offers->launch, "flow")};
     if (!waits)
         af_node_audit(offers->node, &deed, why);
     if (waits) {
@@ -136,10 +136,20 @@ static void launched(void *arg, const struct af_failure *why)
 /* Told again, since the acknowledgement was lost. */
 static bool is_known(const struct af_node_offers *offers)
 {
-    const struct af_node_party *party =
-        af_node_party_find(offers->node, af_request_string(&offers->launch, "task"));
-    return party != NULL && party->about.file != NULL &&
-           strcmp(party->about.file, af_request_string(&offers->launch, "flow")) == 0;
+    const char *task = af_request_string(&offers->launch, "task");
+    const char *flow = af_request_string(&offers->launch, "flow");
+    const struct af_node_party *party = af_node_party_find(offers->node, task);
+    const struct af_node_ask *ask = af_node_ask_find(offers->node, task);
+    return (party != NULL && party->about.file != NULL && strcmp(party->about.file, flow) == 0) ||
+           (ask != NULL && strcmp(af_node_ask_flow(ask), flow) == 0);
+}
+
+static void launch(struct af_node_offers *offers)
+{
+    const char *by = af_request_string(&offers->launch, "by");
+    const struct af_node_launcher launcher = {.asker = {launched, offers},
+                                              .from = by == NULL ? "" : by};
+    af_node_launch(offers->node, &launcher, &offers->launch);
 }
 
 /* Only the service sends without a name; a node that posts into this queue has one. */
@@ -176,9 +186,9 @@ static void taken(void *arg, const struct af_bus_result *result)
         struct af_failure why = AF_FAILURE_INIT;
         bool is_new = read_launch(offers, &result->items[0]) && !is_known(offers);
         if (is_new && !af_node_audit_is_ready(node, &why))
-            launched(offers, &why);
+            launched(offers, false, &why);
         else if (is_new)
-            af_node_launch(node, (struct af_node_asker){launched, offers}, &offers->launch);
+            launch(offers);
         else
             acknowledge(offers);
     }

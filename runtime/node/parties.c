@@ -322,20 +322,26 @@ static void found(void *arg, const struct af_store_party *row)
         af_node_party_break(party, &why);
 }
 
-/* What passes is waited for, a second. */
-static int find_all(struct af_node *node, struct af_failure *why)
+bool af_node_start_again(int tries, struct af_failure *why)
 {
     enum { TRIES = 50, PAUSE_MS = 20 };
+    if (tries == TRIES)
+        return false;
+    *why = AF_FAILURE_INIT;
+    poll(NULL, 0, PAUSE_MS);
+    return true;
+}
+
+static int find_all(struct af_node *node, struct af_failure *why)
+{
     struct af_node_party *next;
     for (int i = 0; af_store_each(node->store, found, node, why) != 0; i++) {
         for (struct af_node_party *at = node->parties; at != NULL; at = next) {
             next = at->next;
             af_node_party_free(at);
         }
-        if (i == TRIES)
+        if (!af_node_start_again(i, why))
             return -1;
-        *why = AF_FAILURE_INIT;
-        poll(NULL, 0, PAUSE_MS);
     }
     return 0;
 }

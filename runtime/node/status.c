@@ -169,6 +169,7 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
     af_json_add_text(out, "bus", node->options->bus);
     af_json_add_text(out, "store", node->store_trouble);
     af_json_add_text(out, "bus_older", af_bus_older(node->bus));
+    af_json_add_text(out, "launches_wrong", af_node_launches_wrong(node));
     af_json_add_integer(out, "now", af_loop_wall_ns(node->loop) / AF_S_NS);
     af_json_add_integer(out, "began", node->began_ns / AF_S_NS);
     af_buf_append_string(out, ",\"jail\":");
@@ -180,7 +181,9 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
             continue;
         describe(at, data, out);
     }
-    af_buf_append_string(out, "],\"refused\":");
+    af_buf_append_string(out, "],\"asked\":");
+    af_node_asks_list(node, task, out);
+    af_buf_append_string(out, ",\"refused\":");
     af_node_offers_refused(node, out);
     af_buf_append_string(out, ",\"not_taken\":");
     af_node_watch_refused(node, out);

@@ -5,6 +5,7 @@
  *   seal.c   what is sealed, and the key for it
  *   kept.c   what parties keep beside their data
  *   code.c   what parties run, and the swap of it
+ *   asks.c   launches that wait for an operator
  */
 #ifndef AF_STORE_IMPL_H
 #define AF_STORE_IMPL_H

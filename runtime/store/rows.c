@@ -20,11 +20,13 @@
     "  party INTEGER NOT NULL, hash BLOB NOT NULL, sealed BLOB NOT NULL,"                          \
     "  PRIMARY KEY (party, hash));"
 
+#define ASKS "CREATE TABLE ask (task TEXT PRIMARY KEY, about TEXT NOT NULL);"
+
 /* A mark of whose file it is, and the version of all that stands below. */
 const struct af_db_format af_store_format = {
     .name = "store of parties",
     .application_id = 0x61667374, /* "afst" */
-    .version = 5,                 /* since then seed, data and contents may be sealed: seal.c */
+    .version = 6,                 /* since then launches that wait are kept: asks.c */
     .exclusive = true,
     .upgrades =
         (const char *const[]){
@@ -35,7 +37,8 @@ const struct af_db_format af_store_format = {
                                 "key, uuid, sender, type, name, state, data, content, sends, "
                                 "answers FROM journal_1;"
                                 "DROP TABLE journal_1;",
-            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;", KEPT, ""},
+            "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;", KEPT,
+            "" /* seed, data and contents may be sealed: seal.c */, ASKS},
     .schema =
         "CREATE TABLE party ("
         "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
@@ -57,7 +60,7 @@ const struct af_db_format af_store_format = {
         "  version INTEGER NOT NULL, adopted INTEGER NOT NULL, PRIMARY KEY (hash, file));"
         "CREATE TABLE code_file ("
         "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
-        "  PRIMARY KEY (hash, place));" JOURNAL KEPT,
+        "  PRIMARY KEY (hash, place));" JOURNAL KEPT ASKS,
 };
 
 /* ---- Hashes. ---- */

@@ -135,6 +135,20 @@ struct af_store_swap {
 int af_store_swap(struct af_store *store, const struct af_store_code *code,
                   const struct af_store_swap *swaps, size_t count, struct af_failure *why);
 
+/* ---- Launches that wait for an operator: one a task. ---- */
+
+/* Keeps one, in place of that of its task: what it is, as JSON of the owner's. On the disk when
+ * this returns 0. */
+int af_store_keep_ask(struct af_store *store, const char *task, const char *about,
+                      struct af_failure *why);
+int af_store_drop_ask(struct af_store *store, const char *task, struct af_failure *why);
+
+/* Calls each(arg, task, about) for all, in the order of their tasks. each must not call the store.
+ */
+int af_store_each_ask(struct af_store *store,
+                      void (*each)(void *arg, const char *task, const char *about), void *arg,
+                      struct af_failure *why);
+
 /* An entry of a journal. Texts are borrowed. */
 struct af_store_entry {
     int64_t seq, time_ns; /* wall clock */

@@ -64,6 +64,10 @@ for file in "${files[@]}"; do
     has_ended() { "$AFRUN" ctl status --state i.state | grep -q done; }
     until_true has_ended
     expect_output '"result":{"sum":7}' "$AFRUN" ctl trace t --state i.state
+    case $name in
+    parties-[1-5]*) expect_output '"asked":[]' "$AFRUN" ctl status --json --state i.state ;;
+    *) expect_output "the operator wants later.lua launched in role r" "$AFRUN" ctl status w --state i.state ;;
+    esac
     kill_party node TERM
     last=$(version i.state/node.db)
     [ "$last" -ge "$(echo "$name" | grep -o '[0-9]*')" ] && ok "$name: it is of the last version now" || not_ok "$name: of version $last"

@@ -43,6 +43,11 @@ return af.flow {
 }
 """
 
+LATER = """local af = require "af"
+return af.flow { name = "later", version = 1, mock = { r = 1 }, roles = {
+  r = { start = "s", states = { s = { enter = function() return af.done() end } } } } }
+"""
+
 
 def ask(port, node, what, body):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -103,10 +108,20 @@ def make_parties(afrun):
     peers = "counter=i;source=s"
     subprocess.run([afrun, "flows/sum.lua", "--role", "source", "--node", "s", "--task", "t", "--bus", "local:bus.db",
                     "--peers", peers, "-q"], timeout=20, check=True)
-    node = subprocess.Popen([afrun, "node", "--node", "i", "--bus", "local:bus.db", "--flows", "flows", "--state", "state"])
+    with open("flows/later.lua", "w") as file:
+        file.write(LATER)
+    with open("rules", "w") as file:
+        file.write("allow sum from operator\nask * from operator\n")
+    os.chmod("rules", 0o600)
+    node = subprocess.Popen([afrun, "node", "--node", "i", "--bus", "local:bus.db", "--flows", "flows", "--state", "state",
+                             "--launches", "rules"])
     until(lambda: subprocess.run([afrun, "ctl", "status", "--state", "state"], capture_output=True).returncode == 0)
     subprocess.run([afrun, "ctl", "launch", "sum", "--task", "t", "--role", "counter", "--peers", peers, "--state",
                     "state"], check=True)
+    subprocess.run([afrun, "ctl", "launch", "later", "--task", "w", "--role", "r", "--peers", "r=i", "--state", "state"],
+                   check=True)
+    until(lambda: b'"verdict":"fine"' in subprocess.run([afrun, "ctl", "status", "--json", "--state", "state"],
+                                                        capture_output=True).stdout)
     until(lambda: sqlite3.connect("bus.db").execute("SELECT count(*) FROM deliveries").fetchone()[0] == 0)
     node.terminate()
     node.wait()

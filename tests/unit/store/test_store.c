@@ -766,7 +766,7 @@ static void test_files_of_newer_and_other_programs_are_refused_by_name(void **st
     struct world *world = *state;
     af_store_close(world->store);
     change(world, "PRAGMA user_version = 99");
-    expect_no_store(world, "a store of parties of version 99; this program knows versions up to 5");
+    expect_no_store(world, "a store of parties of version 99; this program knows versions up to 6");
     change(world, "PRAGMA user_version = 4; PRAGMA application_id = 5");
     expect_no_store(world, "is a database of another program, not a store of parties");
     world->store = NULL;

@@ -1,0 +1,165 @@
+/* verdict.c: what `afrun check` says of a flow that somebody wants launched, one of each role: a
+ * program beside us, bounded in time and memory, that stands back for all else. It works in the
+ * flows folder and is granted nothing. */
+#include "node/impl.h"
+
+#include "base/bounds.h"
+#include "base/mem.h"
+#include "json/rows.h"
+#include "loop/process.h"
+#include "script/request.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_(number) #number
+#define TEXT(number) TEXT_(number)
+
+enum { OUTPUT_BYTES = 4 << 20, NICE = 19, FIXED = 10 };
+
+struct af_node_verdict {
+    struct af_node *node;
+    struct af_process *process;
+    char *file, stamp[AF_NODE_STAMP_BYTES]; /* what stood there when it began */
+    af_node_verdict_fn *done;
+    void *arg;
+};
+
+static void release(struct af_node_verdict *verdict)
+{
+    free(verdict->file);
+    free(verdict);
+}
+
+/* The words of the answer's member "error". */
+static void append_error(const char *json, size_t len, struct af_buf *text)
+{
+    static const struct af_json_row rows[] = {{"error", AF_JSON_ROW_SPAN, 0, NULL}, {0}};
+    struct af_json_span span = {NULL, 0};
+    struct af_json_reader reader;
+    struct af_arena arena = {0};
+    struct af_request error;
+    af_json_reader_init(&reader, json, len);
+    if (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
+        af_json_read_rows(&reader, rows, &arena, &span);
+    if (span.at != NULL && af_request_read(&error, span.at, span.len)) {
+        const char *what = af_request_string(&error, "what");
+        const char *message = af_request_string(&error, "message");
+        if (what != NULL)
+            af_buf_printf(text, "%s: ", what);
+        af_buf_append_string(text, message == NULL ? "it failed" : message);
+        af_request_release(&error);
+    }
+    af_json_reader_release(&reader);
+    af_arena_release(&arena);
+}
+
+/* What it answered, in a word; `text` gets more. */
+static const char *read_answer(const struct af_process_result *result, struct af_buf *text)
+{
+    struct af_request answer;
+    const char *word = "none";
+    int64_t states = 0;
+    if (!af_request_read(&answer, result->output, result->output_len)) {
+        af_buf_printf(text, "the check ended with status %d", result->status);
+        return word;
+    }
+    bool is_checked = af_request_integer(&answer, "states", &states);
+    bool is_exhaustive = af_request_bool(&answer, "exhaustive");
+    const char *bound = af_request_string(&answer, "bound");
+    if (is_checked && result->status == 1) {
+        word = "violation";
+        append_error(result->output, result->output_len, text);
+    } else if (is_checked && result->status == 0) {
+        word = is_exhaustive ? "fine" : "bounded";
+        af_buf_printf(text, "%lld state%s, ", (long long)states, states == 1 ? "" : "s");
+        if (is_exhaustive)
+            af_buf_append_string(text, "exhaustive: no violation");
+        else
+            af_buf_printf(text, "not exhaustive (%s): no violation so far",
+                          bound == NULL ? "bounded" : bound);
+    } else {
+        append_error(result->output, result->output_len, text);
+    }
+    af_request_release(&answer);
+    return word;
+}
+
+static void ended(void *arg, const struct af_process_result *result)
+{
+    struct af_node_verdict *verdict = arg;
+    struct af_buf text = AF_BUF_EMPTY;
+    char stamp[AF_NODE_STAMP_BYTES];
+    const char *word = "none";
+    af_node_flow_stamp(verdict->node, verdict->file, stamp);
+    if (strcmp(stamp, verdict->stamp) != 0)
+        af_buf_append_string(&text, "the flow's files changed while they were checked");
+    else if (result->failure != NULL)
+        af_buf_append_string(&text, result->failure);
+    else
+        word = read_answer(result, &text);
+    verdict->done(verdict->arg, word, af_buf_text(&text));
+    af_buf_release(&text);
+    release(verdict);
+}
+
+struct af_node_verdict *af_node_verdict_begin(struct af_node *node, const char *file,
+                                              const char *sizes,
+                                              const struct af_request_field *args,
+                                              af_node_verdict_fn *done, void *arg,
+                                              struct af_failure *why)
+{
+    char *standing = af_node_flow_standing(node, file, why);
+    if (standing == NULL)
+        return NULL;
+    size_t count = 0, arg_count = args == NULL ? 0 : args->item_count;
+    const char **words = af_mem_zero(FIXED + 2 * arg_count, sizeof *words);
+    const char *const fixed[] = {"check",
+                                 strrchr(standing, '/') + 1,
+                                 "--json",
+                                 "--first",
+                                 "--jobs=1",
+                                 "--time=" TEXT(AF_NODE_VERDICT_SEARCH_S) "s",
+                                 "--memory=" TEXT(AF_NODE_VERDICT_MIB) "M",
+                                 "--parties",
+                                 sizes};
+    static_assert(sizeof fixed / sizeof fixed[0] <= FIXED, "they have room");
+    for (; count < sizeof fixed / sizeof fixed[0]; count++)
+        words[count] = fixed[count];
+    for (size_t i = 0; i < arg_count; i++) {
+        words[count++] = "--arg";
+        words[count++] = args->items[i];
+    }
+    const struct af_process_spec spec = {.path = "/proc/self/exe",
+                                         .name = "afrun check",
+                                         .args = words,
+                                         .arg_count = count,
+                                         .folder = node->options->flows,
+                                         .nice = NICE,
+                                         .address_bytes = AF_NODE_VERDICT_ADDRESS_BYTES,
+                                         .timeout_ns = AF_NODE_VERDICT_NS,
+                                         .max_bytes = OUTPUT_BYTES};
+    struct af_node_verdict *verdict = af_mem_zero(1, sizeof *verdict);
+    verdict->node = node;
+    verdict->file = af_mem_string(file);
+    verdict->done = done;
+    verdict->arg = arg;
+    af_node_flow_stamp(node, file, verdict->stamp);
+    verdict->process = af_process_start(node->loop, &spec, ended, verdict, why);
+    free(words);
+    free(standing);
+    if (verdict->process != NULL)
+        return verdict;
+    release(verdict);
+    return NULL;
+}
+
+void af_node_verdict_cancel(struct af_node_verdict *verdict)
+{
+    if (verdict == NULL)
+        return;
+    af_process_cancel(verdict->process);
+    release(verdict);
+}
