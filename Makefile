@@ -64,11 +64,12 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,crypto declared foreign monitor plan points pure sandbox script source tool vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,crypto declared foreign monitor plan points pure sandbox script secret shares source tool vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,call check cover known lasso monitor note path short,build/release/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/group_commit loop/process loop/process_spawn party/kept \
-  party/migrate party/reload script/file_access script/flow script/grants script/run script/sequential sim/bench sim/calls sim/schedule sim/upgrade trace/file \
-  trace/schedule trace/veil,build/release/runtime/$(name).o): FLAGS += -Os
+$(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/group_commit loop/process loop/process_spawn \
+  party/describe party/happened party/kept party/migrate party/reload party/saved party/wait script/args script/file_access script/flow script/grants \
+  script/run script/sequential sim/bench sim/calls sim/cuts sim/monitor sim/schedule sim/scripts sim/upgrade trace/file trace/schedule \
+  trace/veil,build/release/runtime/$(name).o): FLAGS += -Os
 build/release/bindings/lua_vector%.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
