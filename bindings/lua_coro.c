@@ -74,7 +74,7 @@ struct af_delivery *af_coro_current(lua_State *L)
 {
     struct af_delivery *delivery;
     memcpy(&delivery, lua_getextraspace(L), sizeof delivery);
-    return delivery;
+    return af_vm_is_mark(delivery) ? NULL : delivery;
 }
 
 struct af_delivery *af_delivery_running(lua_State *L)

@@ -558,16 +558,50 @@ static int l_checked(lua_State *L)
 /* A key of the registry: the steps in which coroutines were made. */
 static const char coroutine_steps;
 
-/* coroutine.resume and coroutine.close. Upvalue: the function of the standard library. */
-static int l_go_on(lua_State *L)
+/* How deep in coroutines that close each other a thread is: its mark. Lua 5.4.4 does not count it,
+ * and the C stack would end. Who is gone on with is as deep as who does so. */
+static uintptr_t closes_above(lua_State *L)
 {
+    uintptr_t word;
+    memcpy(&word, lua_getextraspace(L), sizeof word);
+    return af_vm_is_mark((const void *)word) ? word >> 1 : 0;
+}
+
+static void note_closes(lua_State *L, uintptr_t closes)
+{
+    uintptr_t word;
+    memcpy(&word, lua_getextraspace(L), sizeof word);
+    if (word != 0 && !af_vm_is_mark((const void *)word))
+        return; /* the step's own, which nobody closes */
+    word = closes << 1 | 1;
+    memcpy(lua_getextraspace(L), &word, sizeof word);
+}
+
+/* coroutine.resume and coroutine.close. Upvalue: the function of the standard library. */
+static int go_on(lua_State *L, uintptr_t closes)
+{
+    lua_State *other = lua_tothread(L, 1);
     luaL_checkany(L, 1);
+    if (closes > AF_SCRIPT_CLOSES_MAX)
+        return luaL_error(L, "more than %d coroutines close each other", AF_SCRIPT_CLOSES_MAX);
+    if (other != NULL)
+        note_closes(other, closes);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &coroutine_steps);
     lua_pushvalue(L, 1);
     if (lua_rawget(L, -2) == LUA_TNUMBER) /* the step's own thread is not there */
         af_vm_check_step(L, (uint64_t)lua_tointeger(L, -1), "a coroutine");
     lua_pop(L, 2);
     return l_checked(L);
+}
+
+static int l_resume(lua_State *L)
+{
+    return go_on(L, closes_above(L));
+}
+
+static int l_close(lua_State *L)
+{
+    return go_on(L, closes_above(L) + 1);
 }
 
 static int wrapped_over(lua_State *L, int status, lua_KContext none)
@@ -583,6 +617,11 @@ static int l_wrapped(lua_State *L)
 {
     af_vm_check_step(L, (uint64_t)lua_tointeger(L, lua_upvalueindex(2)), "a coroutine");
     lua_pushvalue(L, lua_upvalueindex(1));
+    if (lua_getupvalue(L, -1, 1) != NULL) {
+        if (lua_isthread(L, -1))
+            note_closes(lua_tothread(L, -1), closes_above(L));
+        lua_pop(L, 1);
+    }
     lua_insert(L, 1);
     lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, wrapped_over);
     return wrapped_over(L, LUA_OK, 0);
@@ -956,8 +995,8 @@ static void add_coroutine(lua_State *L)
     wrap_field(L, "create", l_create);
     wrap_field(L, "wrap", l_wrap);
     wrap_field(L, "yield", l_yield);
-    wrap_field(L, "resume", l_go_on);
-    wrap_field(L, "close", l_go_on);
+    wrap_field(L, "resume", l_resume);
+    wrap_field(L, "close", l_close);
     af_vm_lock(L, "coroutine");
     lua_setfield(L, -2, "coroutine");
 }

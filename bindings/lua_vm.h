@@ -92,6 +92,13 @@ void af_vm_check_cap(lua_State *L);
 
 /* Raises where a handler goes on with something that keeps what it has come to, was made in another
  * step, and would not outlive a crash. what: as "a coroutine". */
+/* A thread has a word of its own (lua_getextraspace()): a delivery's its delivery, a coroutine of a
+ * script's a mark or nothing, which is odd, as no pointer is. */
+static inline bool af_vm_is_mark(const void *word)
+{
+    return ((uintptr_t)word & 1) != 0;
+}
+
 void af_vm_check_step(lua_State *L, uint64_t made_in, const char *what);
 
 /* Counts work that C does for a script as instructions. Raises once there are none left, or after

@@ -48,6 +48,44 @@ for _, text in ipairs { "ab\xff", "\xbf", "u\x80", "\xf4\x9f\xbf\xbf" } do
   if not pcall(function() for _ in utf8.codes(text) do end end) then raised = raised + 1 end
 end
 return af.done(raised)'
+comes_to coroutines_in_a_chain '"more than 50 coroutines close each other"' \
+    'local last
+for _ = 1, 20000 do
+  local before = last
+  last = coroutine.create(function()
+    local x <close> = setmetatable({}, { __close = function() if before then assert(coroutine.close(before)) end end })
+    coroutine.yield()
+  end)
+  coroutine.resume(last)
+end
+local fine, why = coroutine.close(last) return af.done(tostring(why):match "more than .*")'
+comes_to coroutines_in_a_chain_by_others '"more than 50 coroutines close each other"' \
+    'local last
+for i = 1, 20000 do
+  local before = last
+  last = coroutine.create(function()
+    local x <close> = setmetatable({}, { __close = function()
+      local function go() if before then assert(coroutine.close(before)) end end
+      if i % 2 == 0 then coroutine.wrap(go)() else assert(coroutine.resume(coroutine.create(go))) end
+    end })
+    coroutine.yield()
+  end)
+  coroutine.resume(last)
+end
+local fine, why = coroutine.close(last) return af.done(tostring(why):match "more than .*")'
+comes_to coroutines_in_a_short_chain 40 \
+    'local last, closed = nil, 0
+for _ = 1, 40 do
+  local before = last
+  last = coroutine.create(function()
+    local x <close> = setmetatable({}, { __close = function()
+      closed = closed + 1 if before then assert(coroutine.close(before)) end
+    end })
+    coroutine.yield()
+  end)
+  coroutine.resume(last)
+end
+assert(coroutine.close(last)) return af.done(closed)'
 comes_to coroutines_that_close_each_other 'true' \
     'local count = 0
 local function loop()
