@@ -17,7 +17,7 @@ HARDENED_LINK  := -pie -Wl,-z,relro -Wl,-z,now
 PACKED_x86_64  := -Wl,-z,pack-relative-relocs# saves 60 kB; other linkers do not know it
 # Where a stack is unwound to is known to debuggers (.debug_frame); in memory nothing needs it, and it is a tenth.
 FLAGS_release  := -fno-asynchronous-unwind-tables $(or $(CFLAGS),$(HARDENED)) $(CPPFLAGS)
-LINK_release   := $(or $(LDFLAGS),$(HARDENED_LINK)) $(PACKED_$(MACHINE))
+LINK_release   := -Wl,--no-eh-frame-hdr $(or $(LDFLAGS),$(HARDENED_LINK)) $(PACKED_$(MACHINE))
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
 CC_arm64       := $(CROSS_arm64)-gcc
@@ -64,13 +64,15 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,crypto declared foreign monitor plan points pure sandbox script secret shares source tool vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
-$(foreach name,call check cover known lasso monitor note path short,build/release/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/group_commit loop/process loop/process_spawn \
-  party/describe party/happened party/kept party/migrate party/reload party/saved party/wait script/args script/file_access script/flow script/grants \
-  script/run script/sequential sim/bench sim/calls sim/cuts sim/monitor sim/schedule sim/scripts sim/upgrade trace/file trace/schedule \
+$(foreach name,bytecode coro crypto declared foreign monitor noise plan points pure sandbox script secret shares source tool type \
+  vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,call check cover lasso monitor note path proof rename search short,build/release/runtime/check/$(name).o): FLAGS += -Os
+$(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/group_commit loop/loop loop/process \
+  loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/reload party/saved party/wait script/args \
+  script/calls script/file_access script/flow script/grants script/request script/run script/sequential sim/bench sim/calls sim/cuts \
+  sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/contract trace/file trace/schedule \
   trace/veil,build/release/runtime/$(name).o): FLAGS += -Os
-build/release/bindings/lua_vector%.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
+build/release/bindings/lua_vector.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile

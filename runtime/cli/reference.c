@@ -6,9 +6,12 @@
 #include "base/packed.h"
 #include "cli/opts.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
-/* Name, text and Chinese text, name …; behind an empty name help, the Chinese one, help …; an empty
+/* Name, text and Chinese text, name …; behind an empty name the CRC-32 of a text of help, the
+ * Chinese text, CRC-32 …; an empty
  * one ends it. Kept until the program ends. */
 static const char *reference(void)
 {
@@ -40,10 +43,12 @@ static const char *after(const char *name)
 const char *af_reference_chinese(const char *help)
 {
     const char *text = reference();
+    char key[9];
+    snprintf(key, sizeof key, "%08lx", crc32(0, (const Bytef *)help, (uInt)strlen(help)));
     while (*text != '\0')
         text = after(text);
     for (text++; *text != '\0'; text = after_text(after_text(text)))
-        if (strcmp(text, help) == 0)
+        if (strcmp(text, key) == 0)
             return after_text(text);
     return NULL;
 }

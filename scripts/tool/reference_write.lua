@@ -105,8 +105,19 @@ local function plain(entry, texts, fields)
   return table.concat(out, "\n") .. "\n"
 end
 
+---As zlib's crc32().
+local function crc32(text)
+  local crc = 0xFFFFFFFF
+  for i = 1, #text do
+    crc = crc ~ text:byte(i)
+    for _ = 1, 8 do crc = crc >> 1 ~ (0xEDB88320 & -(crc & 1)) end
+  end
+  return crc ~ 0xFFFFFFFF
+end
+
 ---What `afrun help` prints: name, text and Chinese text, one after the other; behind an empty name
----the help of commands, each text with the Chinese one.
+---the Chinese texts of commands' help, each behind the CRC-32 of the English one, which the program
+---has elsewhere.
 ---@param entries Entry[]
 ---@param texts table<string, string>  the Chinese ones
 ---@param fields table<string, string>
@@ -117,7 +128,13 @@ function writer.text(entries, texts, fields, help)
     out[#out + 1] = ("%s\0%s\0%s\0"):format(entry.name, plain(entry), plain(entry, texts, fields))
   end
   out[#out + 1] = "\0"
-  for _, pair in ipairs(help) do out[#out + 1] = ("%s\0%s\0"):format(pair[1], pair[2]) end
+  local known = {}
+  for _, pair in ipairs(help) do
+    local crc = crc32(pair[1])
+    assert(not known[crc], "zh_help.lua: two texts have one CRC-32: write one otherwise")
+    known[crc] = true
+    out[#out + 1] = ("%08x\0%s\0"):format(crc, pair[2])
+  end
   return table.concat(out) .. "\0"
 end
 
