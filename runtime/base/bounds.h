@@ -24,7 +24,7 @@
 #define AF_SCRIPT_ENTER_MAX 100                       /* states entered in a row */
 #define AF_SCRIPT_REACH_MAX 1000 /* levels of tables and functions that a handler may reach */
 #define AF_FLOW_WATCHED_MAX 64   /* monitors and properties over time of a flow */
-#define AF_SCRIPT_CLOSES_MAX 50  /* coroutines that close each other, on the C stack */
+#define AF_SCRIPT_CLOSES_MAX 20  /* coroutines that close each other, on the C stack */
 #define AF_SCRIPT_FILE_BYTES_MAX (4u << 20) /* a flow file */
 #define AF_FLOW_NAME_BYTES_MAX 128          /* a flow's, an event type's */
 #define AF_SCRIPT_NAME_BYTES_MAX 1024       /* a role's, state's, event's, deadline's, call's */

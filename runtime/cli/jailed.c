@@ -94,6 +94,18 @@ int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
     return result;
 }
 
+static void enter(const pid_t *jobs, size_t job_count)
+{
+    entered = true;
+    lacks = wish == OFF ? AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK
+                        : af_jail_enter_engine(jobs, job_count);
+}
+
+void af_jailed_enter_job(void)
+{
+    enter(NULL, 0);
+}
+
 int af_jailed_enter(const pid_t *jobs, size_t job_count, struct af_failure *why)
 {
     static const char *const words[] = {
@@ -103,9 +115,7 @@ int af_jailed_enter(const pid_t *jobs, size_t job_count, struct af_failure *why)
         [AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK] =
             "a filter of system calls (seccomp), and Landlock",
     };
-    entered = true;
-    lacks = wish == OFF ? AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK
-                        : af_jail_enter_engine(jobs, job_count);
+    enter(jobs, job_count);
     if (lacks == 0 || wish == OFF)
         return 0;
     if (wish == REQUIRED)

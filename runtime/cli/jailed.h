@@ -32,6 +32,9 @@ int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why);
  * and the system has less than the whole. */
 int af_jailed_enter(const pid_t *jobs, size_t job_count, struct af_failure *why);
 
+/* In a job, which begins once that has not failed, and says nothing of its own. */
+void af_jailed_enter_job(void);
+
 /* Both. */
 int af_jailed(const struct af_jailed_spec *spec, struct af_failure *why);
 

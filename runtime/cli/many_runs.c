@@ -117,9 +117,9 @@ struct worker {
 static _Noreturn void begin_work(const struct af_run_options *options, uint64_t first,
                                  uint64_t step, int go, int fd)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     char byte;
-    if (af_jailed_enter(NULL, 0, &why) == 0 && af_io_read(go, &byte, 1) == 1)
+    af_jailed_enter_job();
+    if (af_io_read(go, &byte, 1) == 1)
         work(options, first, step, fd);
     _exit(0);
 }
@@ -252,10 +252,8 @@ static int run_workers(const struct af_run_options *options, struct worker *work
     for (size_t i = 0; i < count && result == 0; i++)
         af_io_write_all(go[1], "g", 1);
     close(go[1]);
-    if (result == 0) {
-        af_progress_init(progress, options->verbosity < 0);
+    if (result == 0)
         listen_to_all(workers, count, options, totals, progress);
-    }
     return result;
 }
 
@@ -302,6 +300,7 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
 {
     struct af_tell_runs totals = {0};
     struct af_progress progress;
+    af_progress_init(&progress, options->verbosity < 0);
     int status = run_seeds(options, &totals, &progress, why);
     totals.elapsed_ms = af_progress_elapsed_ms(&progress);
     totals.is_interrupted = af_script_interrupted();

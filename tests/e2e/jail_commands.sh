@@ -206,6 +206,10 @@ if [ "$here" = "seccomp landlock" ]; then
         check "$command without seccomp" without seccomp "$AFRUN" $command
     done
     expect_error "jail: this system, or this build, lacks Landlock" 0 without landlock "$AFRUN" "$flow" --mock -v
+    run without landlock "$AFRUN" "$flow" --mock --runs 10 -v
+    if [ "$(grep -c 'lacks Landlock' "$ERR")" -eq 1 ]; then ok "jobs say nothing of their own"; else
+        not_ok "jobs say nothing of their own" "$(cat "$ERR")"
+    fi
     expect_error "--require-jail" 3 without landlock "$AFRUN" "$flow" --mock --require-jail --trace none.jsonl
     if ls none.jsonl* >/dev/null 2>&1; then not_ok "nothing is left of a run that is refused"; else
         ok "nothing is left of a run that is refused"

@@ -48,7 +48,7 @@ for _, text in ipairs { "ab\xff", "\xbf", "u\x80", "\xf4\x9f\xbf\xbf" } do
   if not pcall(function() for _ in utf8.codes(text) do end end) then raised = raised + 1 end
 end
 return af.done(raised)'
-comes_to coroutines_in_a_chain '"more than 50 coroutines close each other"' \
+comes_to coroutines_in_a_chain '"more than 20 coroutines close each other"' \
     'local last
 for _ = 1, 20000 do
   local before = last
@@ -59,7 +59,7 @@ for _ = 1, 20000 do
   coroutine.resume(last)
 end
 local fine, why = coroutine.close(last) return af.done(tostring(why):match "more than .*")'
-comes_to coroutines_in_a_chain_by_others '"more than 50 coroutines close each other"' \
+comes_to coroutines_in_a_chain_by_others '"more than 20 coroutines close each other"' \
     'local last
 for i = 1, 20000 do
   local before = last
@@ -73,9 +73,9 @@ for i = 1, 20000 do
   coroutine.resume(last)
 end
 local fine, why = coroutine.close(last) return af.done(tostring(why):match "more than .*")'
-comes_to coroutines_in_a_short_chain 40 \
+comes_to coroutines_in_a_short_chain 20 \
     'local last, closed = nil, 0
-for _ = 1, 40 do
+for _ = 1, 20 do
   local before = last
   last = coroutine.create(function()
     local x <close> = setmetatable({}, { __close = function()
@@ -93,7 +93,7 @@ local function loop()
   local c = coroutine.create(function() local x <close> = setmetatable({}, { __close = loop }) coroutine.yield() end)
   coroutine.resume(c) return coroutine.close(c)
 end
-pcall(loop) return af.done(count > 10 and count < 1000)'
+pcall(loop) return af.done(count > 5 and count < 1000)'
 comes_to line_of_arithmetic '"a-1: line_of_arithmetic.lua:[45]: attempt to perform arithmetic' \
     'local a, b = 1, {} local c = a
   + b
