@@ -190,11 +190,25 @@ done
 if [ "$(walls --no-jail)" = "" ]; then ok "--no-jail is told"; else not_ok "--no-jail is told"; fi
 expect_error "--require-jail: does not go with --no-jail" 2 "$AFRUN" "$flow" --mock --no-jail --require-jail
 
+# What a party has kept is played in a jail, too, by a process that has nothing of the store.
+cat >kept.lua <<'END'
+local af = require "af"
+return af.flow { name = "kept", roles = { a = { start = "s", states = { s = {
+  after = { 0.01, function() return af.done(require("parts.words")[2]) end } } } } } }
+END
+peers=(--role a --node a --task t --bus local:kept.db --peers a=a)
+check "a party is kept" "$AFRUN" kept.lua "${peers[@]}" --state kept.state
+expect_output "2 steps replayed, all the same" "$AFRUN" replay kept.state kept.lua
+if "$AFRUN" replay kept.state --json | grep -q '"same":true.*"jail":{'; then ok "its code is kept with it"; else
+    not_ok "its code is kept with it" "$("$AFRUN" replay kept.state 2>&1)"
+fi
+expect_error "--require-jail: a party for real is not jailed" 3 "$AFRUN" kept.lua "${peers[@]}" --require-jail
+
 # ---- Where a part is missing. ----
 
 without() { "$ROOT/tests/lib/without.py" "$@"; }
 commands=("$flow --mock" "$flow --mock --runs 3" "check $flow" "chart long.jsonl" "replay long.jsonl $flow" "lint $flow"
-    "test loud_test.lua")
+    "test loud_test.lua" "replay kept.state kept.lua")
 if [ "$here" = "seccomp landlock" ]; then
     for command in "${commands[@]}"; do
         check "$command --require-jail" "$AFRUN" $command --require-jail
