@@ -120,7 +120,8 @@
 #define AF_BUS_FILES_AGE_S 86400                   /* that a file which no task names stays */
 #define AF_BUS_MIN_FREE_BYTES (INT64_C(256) << 20) /* of its disk: a service warns below it */
 #define AF_BUS_RESERVE_BYTES (INT64_C(16) << 20)   /* of its disk: it takes no more below it */
-#define AF_BUS_WAIT_MAX_S 60                       /* that an answer is held */
+#define AF_BUS_WEIGH_S 10    /* between two looks at who has how much, while there is little room */
+#define AF_BUS_WAIT_MAX_S 60 /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 #define AF_BUS_VANISHED_NS (2 * AF_S_NS) /* that a holder whose wait broke off has to come back */
 #define AF_BUS_HELD_LOOK_NS (200 * AF_MS_NS) /* between two looks whether another holder lives */

@@ -31,6 +31,14 @@ for ((i = 1; i <= 400; i++)); do
     *) break ;;
     esac
 done
+says "who has filled a disk sends no more" "has its share" "$answer"
+says "… and another does" '"code":0' "$(pad=x && ask c push "$(message t '["c"]')")"
+dd if=/dev/zero of=small/rest bs=1k count=$(($(df --output=avail -k small | tail -1) - 150)) 2>/dev/null
+is_full() {
+    answer=$(push "u$i")
+    [[ $answer == *'is full'* ]]
+}
+until_true is_full
 says "a push that does not fit is refused" "is full" "$answer"
 says "its code says that there is no room" '"code":507' "$answer"
 never_says "the message names no folder of the machine" "$TMP" "$answer"
@@ -46,6 +54,7 @@ says "the service is still there" '"code":0' "$(curl -sS "$URL/healthz")$(curl -
 
 # Room again: the same push is taken, and all that was confirmed comes, in order, once.
 mount -o remount,size=64m small
+rm small/rest
 is_taken() {
     answer=$(push "u$i")
     [[ $answer == *'"code":0'* ]]

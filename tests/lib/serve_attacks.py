@@ -284,6 +284,14 @@ def fill_disk():
     answer = Caller("a").ask(V2 + "/file/upload?task_id=T", b'--b\r\nContent-Disposition: form-data; name="files"; filename="x"\r\n\r\n%s\r\n--b--\r\n'
                              % (b"y" * 1000000), {"Content-Type": "multipart/form-data; boundary=b"})
     case(answer["code"] == 0, "another node's file still has room", answer)
+    sent = 0
+    while sent < 120: # as large contracts as may be, which nobody takes
+        answer = Caller("out").ask(V2 + "/message/push", {"task_id": "O", "channel": "federated", "node_id_list": ["out"], "message_title": "t",
+                                                          "message_content": {"x": "x" * MIB}, "message_time": 1})
+        if answer["code"] != 0:
+            break
+        sent += 1
+    case(answer["code"] == 507 and "out" in answer["message"], f"{sent} MiB of contracts fill the disk as far as one may", answer)
     for _ in range(20):
         answer = Caller("a").ask(V2 + "/message/push", {"task_id": "T", "channel": "federated", "node_id_list": ["b"], "message_title": "t",
                                                         "message_content": {"x": "x" * 80000}, "message_time": 1})

@@ -590,6 +590,7 @@ static void bus_free(struct bus_local *bus)
     af_local_end_sweep(&bus->store);
     af_db_close(bus->store.db);
     release_members(&bus->store);
+    af_local_forget_weights(&bus->store);
     pthread_mutex_destroy(&bus->lock);
     pthread_cond_destroy(&bus->file_threads_end);
     free(bus->store.touched);

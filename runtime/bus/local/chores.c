@@ -170,6 +170,7 @@ void af_local_look_for_room(struct af_local_store *store)
                    : "nothing more is taken, so that what is there can be "
                      "handed out and acknowledged");
     atomic_store(&store->free_bytes, free_bytes);
+    store->left_bytes = free_bytes - reserve;
     store->room = room;
 }
 

@@ -87,6 +87,10 @@ struct af_local_store {
     DIR *sweep;                /* the files folder, while it is looked through */
     enum af_local_room room;
     _Atomic int64_t free_bytes; /* of the disk */
+    int64_t left_bytes;         /* of it, beyond what is kept for acknowledgements */
+    struct af_local_weight *weights;
+    size_t weight_count, weight_cap;
+    int64_t weighed_s;
     char age[AF_BUS_AGE_BYTES]; /* of this batch; "": not known */
     bool begun;                 /* this start of the store is in it */
     bool told_older;            /* the log says so already */
@@ -128,6 +132,12 @@ void af_local_look_for_room(struct af_local_store *store);
 
 /* Whether there is room for more than acknowledgements; else op has failed. */
 bool af_local_need_room(struct af_local_store *store, struct af_local_op *op);
+
+/* ---- share.c ---- */
+
+/* Whether there is room for what the sender of these posts has, and more; else op has failed. */
+bool af_local_need_share(struct af_local_store *store, struct af_local_op *op);
+void af_local_forget_weights(struct af_local_store *store);
 
 /* ---- age.c ---- */
 

@@ -376,7 +376,7 @@ void af_local_publish(struct af_local_store *store, struct af_local_op *op)
     const char **uuids = af_arena_alloc(&op->arena, (op->count + 1) * sizeof *uuids);
     size_t touched = store->touched_count;
     bool ok = true;
-    if (!af_local_need_room(store, op))
+    if (!af_local_need_room(store, op) || !af_local_need_share(store, op))
         return;
     af_db_mark(store->db);
     for (size_t i = 0; i < op->count && ok; i++) {
