@@ -18,7 +18,7 @@ struct af_local_weight {
 
 void af_local_forget_weights(struct af_local_store *store)
 {
-    for (size_t i = 0; i < store->weight_count; i++)
+    for (size_t i = 0; store->weights != NULL && i < store->weight_count; i++)
         free(store->weights[i].sender);
     free(store->weights);
     store->weights = NULL;
