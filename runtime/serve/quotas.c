@@ -118,7 +118,7 @@ void af_serve_measure_quotas(struct af_buf *out, const struct af_serve *serve)
     static const struct {
         const char *name, *help;
         unsigned rows;
-    } heads[] = {{"quota", "How much there is of what callers share (--quota).", AF_SERVE_QUOTAS},
+    } heads[] = {{"quota", "What there is for callers (--quota).", AF_SERVE_QUOTAS},
                  {"quota_used", "How much of it is used.", AF_SERVE_SHARED},
                  {"quota_most_used", "How much of it one node uses, at most.", AF_SERVE_FILES}};
     for (int head = 0; head < 3; head++) {

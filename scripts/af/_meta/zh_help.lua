@@ -501,8 +501,6 @@ return {
     "让暂停的参与方恢复" },
   { "STATE is what `afrun run --state FILE` or a node (its node.db) has kept: the journal of each party is fed, in its order, to a party in this process, and its states, data and sends are compared. It runs the code that is kept with it, unless a flow is named.",
     "STATE 是 `afrun run --state FILE` 或节点（其 node.db）保存的内容：把每个参与方的记录按顺序交给本进程中的一个参与方，并比较状态、数据和发送。除非指明流程，否则运行与之一起保存的代码。" },
-  { "how much of NAME there is: of all callers bodies, answers (bytes), connections, polls, logins; of a node requests (a second), bundles (bytes); of a task files (bytes), queue (again for more)",
-    "NAME 的配额：所有调用者共用的 bodies、answers（字节）、connections、polls、logins；每个节点的 requests（每秒）、bundles（字节）；每个任务的 files（字节）、queue（可重复给出）" },
   { "who may launch what: rules as `allow fed_* from hospital-1`, `ask *`, the first that fits counts, what none fits is refused; read again when it changes",
     "谁可以启动什么：规则形如 `allow fed_* from hospital-1`、`ask *`，第一条符合的规则生效，都不符合则拒绝；改动时重新读取" },
   { "launch what the node's rules (--launches) have wait, or have it go",
@@ -513,4 +511,6 @@ return {
     "`afrun ctl status` 显示在等待什么：谁要启动哪个流程、以什么角色、带什么参数；流程的版本、文件与签名者，它想访问什么，以及 `afrun check` 的结论。若文件此后有改动，则什么也不启动，并按现在的文件重新等待。" },
   { "  approve TASK [--refuse]         launch what the node's rules have wait, or have it go",
     "  approve TASK [--refuse]         启动因节点规则而等待的流程，或将其拒绝" },
+  { "how much there is, of all callers: bodies, answers, connections, polls, logins; of a node: requests, bundles; of a task: files, queue (again for more)",
+    "配额。所有调用者：bodies、answers、connections、polls、logins；每个节点：requests、bundles；每个任务：files、queue（可重复给出）" },
 }
