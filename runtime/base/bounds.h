@@ -61,6 +61,8 @@
 #define AF_NODE_RULES_BYTES_MAX 65536         /* … in a file of so many bytes */
 #define AF_NODE_RULES_LOOK_NS AF_S_NS         /* between two looks at it */
 #define AF_NODE_ASKS_MAX 256                  /* launches that wait for an operator … */
+#define AF_NODE_ASKS_BYTES_MAX (8u << 20)     /* … what is told of all, … */
+#define AF_NODE_ASK_BYTES_MAX (256u << 10)    /* … and of one … */
 #define AF_NODE_ASKS_EACH 16                  /* … of one node that has them launched … */
 #define AF_NODE_ASKS_AGE_NS (7 * 24 * 3600 * AF_S_NS) /* … and how long */
 #define AF_NODE_ASKS_LOOK_NS (5 * AF_S_NS) /* between two looks whether a task has ended */

@@ -166,13 +166,10 @@ static void look_later(struct af_node *node)
         node->asks->timer = af_timer_start(node->loop, AF_NODE_ASKS_LOOK_NS, look, node);
 }
 
-/* It is gone when this returns 0. */
-static int drop(struct af_node *node, struct af_node_ask *ask, struct af_failure *why)
+static void forget(struct af_node *node, struct af_node_ask *ask)
 {
     struct af_node_asks *asks = node->asks;
     struct af_node_ask **at = &asks->first;
-    if (af_store_keep_ask(node->store, ask->task, NULL, why) != 0)
-        return -1;
     while (*at != ask)
         at = &(*at)->next;
     *at = ask->next;
@@ -184,6 +181,14 @@ static int drop(struct af_node *node, struct af_node_ask *ask, struct af_failure
         asks->judged = NULL;
     }
     ask_free(ask);
+}
+
+/* It is gone when this returns 0. */
+static int drop(struct af_node *node, struct af_node_ask *ask, struct af_failure *why)
+{
+    if (af_store_keep_ask(node->store, ask->task, NULL, why) != 0)
+        return -1;
+    forget(node, ask);
     judge_next(node);
     return 0;
 }
@@ -337,6 +342,14 @@ static void describe_flow(const struct af_node_flow *flow, struct af_buf *out)
     describe_sizes(af_worker_flow(flow->worker), out);
 }
 
+static size_t bytes_of_all(const struct af_node *node)
+{
+    size_t bytes = 0;
+    for (const struct af_node_ask *ask = node->asks->first; ask != NULL; ask = ask->next)
+        bytes += strlen(ask->text);
+    return bytes;
+}
+
 /* In place of an earlier one, of files that have changed since. */
 int af_node_ask(struct af_node_party *party, struct af_failure *why)
 {
@@ -355,15 +368,19 @@ int af_node_ask(struct af_node_party *party, struct af_failure *why)
     describe_flow(party->flow, &about);
     af_json_add_integer(&about, "asked", af_loop_wall_ns(node->loop) / AF_S_NS);
     af_buf_append_char(&about, '}');
-    struct af_node_ask *ask = about.full ? NULL : ask_read(af_buf_text(&about));
+    bool fits = about.len <= AF_NODE_ASK_BYTES_MAX &&
+                bytes_of_all(node) + about.len <= AF_NODE_ASKS_BYTES_MAX;
+    struct af_node_ask *ask = fits ? ask_read(af_buf_text(&about)) : NULL;
     af_buf_release(&about);
     if (ask == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, party->task,
-                              "what is asked for cannot be kept: it is too large");
-    if ((before != NULL && drop(node, before, why) != 0) || ask_keep(node, ask, why) != 0) {
+                              "is too much to be kept until an operator approves it");
+    if (ask_keep(node, ask, why) != 0) {
         ask_free(ask);
         return -1;
     }
+    if (before != NULL)
+        forget(node, before);
     *node->asks->end = ask;
     node->asks->end = &ask->next;
     af_log(AF_LOG_WARNING, "task '%s': %s wants %s launched: afrun ctl approve", ask->task,
@@ -383,6 +400,9 @@ void af_node_ask_approve(struct af_node *node, struct af_node_ask *ask, struct a
 
 int af_node_ask_refuse(struct af_node *node, struct af_node_ask *ask, struct af_failure *why)
 {
+    if (af_node_party_find(node, ask->task) != NULL)
+        return af_failure_set(why, AF_FAILURE_FLOW, ask->task,
+                              "was approved, and is being launched; `afrun ctl stop` ends it");
     return drop(node, ask, why);
 }
 

@@ -9,7 +9,6 @@
 #include "loop/process.h"
 #include "script/request.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #define TEXT_(number) #number
 #define TEXT(number) TEXT_(number)
 
-enum { OUTPUT_BYTES = 4 << 20, NICE = 19, FIXED = 10 };
+enum { OUTPUT_BYTES = 4 << 20, NICE = 19, OTHER_WORDS = 9 };
 
 struct af_node_verdict {
     struct af_node *node;
@@ -105,42 +104,59 @@ static void ended(void *arg, const struct af_process_result *result)
     release(verdict);
 }
 
+static const char *joined(struct af_arena *arena, const char *head, const char *tail)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    af_buf_printf(&text, "%s%s", head, tail);
+    const char *copy = af_arena_string(arena, af_buf_text(&text));
+    af_buf_release(&text);
+    return copy;
+}
+
+/* The words of the command line, `args` behind those that are always there; each text of one goes
+ * with its option, so that none can be taken for another. */
+static size_t write_words(const char *flow, const char *sizes, const struct af_request_field *args,
+                          const char **words, struct af_arena *arena)
+{
+    static const char *const fixed[] = {"check",
+                                        "--json",
+                                        "--first",
+                                        "--jobs=1",
+                                        "--time=" TEXT(AF_NODE_VERDICT_SEARCH_S) "s",
+                                        "--memory=" TEXT(AF_NODE_VERDICT_MIB) "M"};
+    size_t count = 0;
+    for (; count < sizeof fixed / sizeof fixed[0]; count++)
+        words[count] = fixed[count];
+    words[count++] = joined(arena, "--parties=", sizes);
+    for (size_t i = 0; args != NULL && i < args->item_count; i++)
+        words[count++] = joined(arena, "--arg=", args->items[i]);
+    words[count++] = "--";
+    words[count++] = flow;
+    return count;
+}
+
 struct af_node_verdict *af_node_verdict_begin(struct af_node *node, const char *file,
                                               const char *sizes,
                                               const struct af_request_field *args,
                                               af_node_verdict_fn *done, void *arg,
                                               struct af_failure *why)
 {
+    struct af_arena arena = {0};
     char *standing = af_node_flow_standing(node, file, why);
     if (standing == NULL)
         return NULL;
-    size_t count = 0, arg_count = args == NULL ? 0 : args->item_count;
-    const char **words = af_mem_zero(FIXED + 2 * arg_count, sizeof *words);
-    const char *const fixed[] = {"check",
-                                 strrchr(standing, '/') + 1,
-                                 "--json",
-                                 "--first",
-                                 "--jobs=1",
-                                 "--time=" TEXT(AF_NODE_VERDICT_SEARCH_S) "s",
-                                 "--memory=" TEXT(AF_NODE_VERDICT_MIB) "M",
-                                 "--parties",
-                                 sizes};
-    static_assert(sizeof fixed / sizeof fixed[0] <= FIXED, "they have room");
-    for (; count < sizeof fixed / sizeof fixed[0]; count++)
-        words[count] = fixed[count];
-    for (size_t i = 0; i < arg_count; i++) {
-        words[count++] = "--arg";
-        words[count++] = args->items[i];
-    }
-    const struct af_process_spec spec = {.path = "/proc/self/exe",
-                                         .name = "afrun check",
-                                         .args = words,
-                                         .arg_count = count,
-                                         .folder = node->options->flows,
-                                         .nice = NICE,
-                                         .address_bytes = AF_NODE_VERDICT_ADDRESS_BYTES,
-                                         .timeout_ns = AF_NODE_VERDICT_NS,
-                                         .max_bytes = OUTPUT_BYTES};
+    const char **words =
+        af_mem_zero(OTHER_WORDS + (args == NULL ? 0 : args->item_count), sizeof *words);
+    const struct af_process_spec spec = {
+        .path = "/proc/self/exe",
+        .name = "afrun check",
+        .args = words,
+        .arg_count = write_words(strrchr(standing, '/') + 1, sizes, args, words, &arena),
+        .folder = node->options->flows,
+        .nice = NICE,
+        .address_bytes = AF_NODE_VERDICT_ADDRESS_BYTES,
+        .timeout_ns = AF_NODE_VERDICT_NS,
+        .max_bytes = OUTPUT_BYTES};
     struct af_node_verdict *verdict = af_mem_zero(1, sizeof *verdict);
     verdict->node = node;
     verdict->file = af_mem_string(file);
@@ -148,6 +164,7 @@ struct af_node_verdict *af_node_verdict_begin(struct af_node *node, const char *
     verdict->arg = arg;
     af_node_flow_stamp(node, file, verdict->stamp);
     verdict->process = af_process_start(node->loop, &spec, ended, verdict, why);
+    af_arena_release(&arena);
     free(words);
     free(standing);
     if (verdict->process != NULL)

@@ -224,6 +224,14 @@ expect_output "    among a=n, b=h1" ctl status own-2
 expect_output '"asked":true' ctl launch odd --task own-4 --role a --peers 'a=n;b=h1' --json
 expect_output '"kind":"ctl-approve"' ctl approve own-2 --json
 runs own-2
+expect_output "own-5: is too much to be kept until an operator approves it" python3 -c '
+import json, socket
+at = socket.socket(socket.AF_UNIX)
+at.connect("n.state/control.sock")
+at.sendall(json.dumps({"cmd": "launch", "flow": "odd", "task": "own-5", "role": "a", "peers": ["a=n", "b=h1"],
+                       "args": ["word=" + "x" * 300000]}).encode() + b"\n")
+answer = json.loads(at.makefile().readline())
+print(answer["what"] + ": " + answer["why"])'
 
 # ---- As long as the task is there, and so many and no more. ----
 echo 'ask *' >rules
@@ -265,3 +273,25 @@ wait_line n.err "task 'flood-2': what is kept of a launch that waits cannot be r
 check "its log is whole" "$AFRUN" audit verify audit.log
 kill_party n TERM
 stop_serve
+
+# ---- A bundle that is signed and wants something; a flow whose name looks like an option. ----
+minisign -G -W -p author.pub -s author.key >/dev/null
+number=$(sed -n '1s/.* //p' author.pub)
+number=$(printf '%16s' "$number" | tr ' ' 0) # older ones of minisign write no zeros before it
+mkdir bundles data
+check "a bundle is made" "$AFRUN" bundle flows/odd.lua -o bundles/-odd.afb --allow-run train --allow-read data --sign author.key
+echo 'ask -odd from operator' >rules
+start_party m node --node m --bus local:bus.db --flows bundles --state m.state --launches rules --trust author.pub --allow-read data
+wait_line m.out "afrun node: node m" || not_ok "a node with --trust starts" "$(cat m.err)"
+expect_output "waits for afrun ctl approve" "$AFRUN" ctl launch --task B --role a --peers 'a=m;b=x' --state m.state -- -odd
+has_verdict() { "$PROGRAM" ctl status B --json --state m.state 2>/dev/null | grep -q '"verdict":"fine"'; }
+until_true has_verdict && ok "it is checked" || not_ok "it is checked" "$("$AFRUN" ctl status --state m.state)"
+expect_output "    it is odd, version 1, signed by key $number" "$AFRUN" ctl status B --state m.state
+expect_output "    file manifest.json, " "$AFRUN" ctl status --state m.state
+expect_output "    it wants --allow-read data, --allow-run train" "$AFRUN" ctl status --state m.state
+expect_output "    of which it has not --allow-run train" "$AFRUN" ctl status --state m.state
+kill_party m TERM
+start_party m node --node m --bus local:bus.db --flows bundles --state m.state --trust author.pub
+wait_line m.out "afrun node: node m" || not_ok "it starts without rules" "$(cat m.err)"
+expect_output "B: launched" "$AFRUN" ctl approve B --state m.state
+kill_party m TERM
