@@ -169,7 +169,7 @@ return af.flow { name = "watched", version = 2, mock = { a = 2, b = 1 }, roles =
 LUA
 launch h2 trial-9 watched
 checks() { pgrep -P "${node_pid:-0}" -f 'afrun check' >pids; }
-node_pid=$(pgrep -P "${party_pids[n]}" -f " node " || echo "${party_pids[n]}")
+node_pid=${party_pids[n]}
 if until_true checks; then ok "a check is a program beside the node"; else not_ok "a check is a program beside the node" "$node_pid"; fi
 expect_output "19" ps -o ni= -p "$(head -n 1 pids)"
 check "the node answers meanwhile" ctl status
