@@ -64,7 +64,7 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,bytecode coro crypto declared foreign monitor noise plan points pure sandbox script secret shares source tool type \
+$(foreach name,bytecode coro crypto declared foreign monitor plan points pure sandbox script secret shares source tool type \
   vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,call check cover lasso monitor note path proof rename search short,build/release/runtime/check/$(name).o): FLAGS += -Os
 $(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/group_commit loop/loop loop/process \
@@ -72,7 +72,7 @@ $(foreach name,base/broker base/db base/log base/metrics base/near base/progress
   script/calls script/file_access script/flow script/grants script/request script/run script/sequential sim/bench sim/calls sim/cuts \
   sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/contract trace/file trace/schedule \
   trace/veil,build/release/runtime/$(name).o): FLAGS += -Os
-build/release/bindings/lua_vector.o: FLAGS += -O3# loops over numbers work on several at once
+build/release/bindings/lua_vector.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
