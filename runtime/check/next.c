@@ -169,9 +169,15 @@ static void add_run(struct af_check_next *next, const struct change *change, siz
 {
     const struct af_check_vector *state = &next->state;
     struct af_check_vector *made = &next->made;
-    for (size_t i = from; i < to; i++)
-        if (i != change->without)
-            made->contracts[made->count++] = state->contracts[i];
+    size_t hole = change->without >= from && change->without < to ? change->without : to;
+    memcpy(made->contracts + made->count, state->contracts + from,
+           (hole - from) * sizeof(uint32_t));
+    made->count += hole - from;
+    if (hole == to)
+        return;
+    memcpy(made->contracts + made->count, state->contracts + hole + 1,
+           (to - hole - 1) * sizeof(uint32_t));
+    made->count += to - hole - 1;
 }
 
 /* A contract that was on its way before. */
@@ -183,8 +189,9 @@ static void add_old(struct af_check_next *next, const struct change *change, siz
     uint8_t flags = 0;
     if (i == change->without)
         return;
-    if (look_again && vanishes(next, &change->label, contract, false))
-        return;
+    if (look_again && next->check->messages[contract].to == change->member &&
+        vanishes(next, &change->label, contract, false))
+        return; /* nobody else has ended */
     if (change->awake != AF_CHECK_NONE && next->check->messages[contract].to != change->awake &&
         (i < change->sleep_below || (state->flags[i] & AF_CHECK_SLEEPS) != 0))
         flags = AF_CHECK_SLEEPS;
