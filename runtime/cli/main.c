@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sodium.h>
@@ -241,9 +242,19 @@ static void end_at_once(int signal_number)
     _exit(130);
 }
 
+/* Of a standard stream that is closed the number is taken, or what is opened next would get it, and
+ * what is meant for people would go there. Who reads or writes the stream is told still. */
+static void hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
+    hold_standard_streams();
     if (sodium_init() < 0)
         return 3;
     signal(SIGPIPE, SIG_IGN);

@@ -83,6 +83,8 @@ local function read_comment(entry, text, line)
     take(entry, rest)
   elseif text:find("^Raises: ") or text:find("^Raises when called: ") then
     entry.raises = text
+  elseif entry.raises then -- in a second line
+    entry.raises = entry.raises .. " " .. text
   else
     table.insert(entry.text, text)
   end

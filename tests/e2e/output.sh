@@ -41,6 +41,30 @@ full chart --svg run.jsonl
 full chart --html run.jsonl
 full replay run.jsonl
 
+# closed ARGUMENT…: the same where there is no standard output. Nothing else takes its number, as a socket of the jail's would.
+closed() {
+    local status=0 name
+    name="$(title afrun "$@")without standard output"
+    "$PROGRAM" "$@" >&- 2>"$ERR" <&- || status=$?
+    if [ $status -eq 3 ] && [ "$(grep -c '^afrun: .*cannot be written: ' "$ERR")" -eq 1 ]; then
+        ok "$name"
+    else
+        not_ok "$name" "status $status: $(cat "$ERR")"
+    fi
+}
+closed "$flow" --mock -q
+closed "$flow" --mock -q --runs 3
+closed "$flow" --mock -q --trace -
+closed check "$flow"
+closed check "$flow" --jobs 2
+closed lint "$flow"
+closed chart run.jsonl
+closed replay run.jsonl
+closed store check "$flow.none" --json
+expect_error "-: cannot be read: Bad file descriptor" 2 bash -c '"$0" - --mock <&-' "$PROGRAM"
+"$PROGRAM" "$flow" --mock --trace - 2>&- >alone.jsonl
+check "what nobody hears is in no trace" cmp alone.jsonl run.jsonl
+
 # A service lives on without its first line, and ends with what it should have told.
 "$AFRUN" serve --prefix-nodes --listen 127.0.0.1:0 --bus "local:$TMP/bus.db" >/dev/full 2>"$ERR" &
 server=$!
