@@ -21,7 +21,8 @@
 --- Holds: if `threshold` answer at each step, the server has the exact sum, mod 2^64, of those who
 --- have sent their vectors; else it fails, and has learnt no vector. Who drops out before it has
 --- shared is in nobody's masks. A client answers one unmasking in a round: two that differ would
---- give away a seed and a key.
+--- give away a seed and a key; and it masks one vector, whatever `vector` gives when it is asked
+--- again. All vectors have the size of the one that comes first; others are left out.
 ---
 --- It is a part: `Secure.server { … }` and `Secure.client { … }` stand among a flow's states. The
 --- client's `vector` is packed u64 numbers (af.vector.quantise makes them of floats).
@@ -33,8 +34,11 @@ local crypto, vector = af.crypto, af.vector
 local round = af.integer { min = 1 }
 local key = af.bytes { min_length = 32, max_length = 32 }
 local items = af.list(af.string)
+local MOST_CLIENTS = 255 -- of af.crypto.shamir
 
-local AdvertiseKeys = af.event("advertise_keys", { round = round, calculators = af.list(af.id) })
+-- the threshold is an optional field of ours: shares of two thresholds would give a wrong sum
+local AdvertiseKeys = af.event("advertise_keys", { round = round, calculators = af.list(af.id),
+  threshold = af.optional(af.integer) })
 local AdvertiseKeysResponse = af.event("advertise_keys_response",
   { round = round, peer_id = af.id, c_pk = key, s_pk = key })
 local UserOneList = af.event("distribute_user_1_list", { round = round, list_data = items })
@@ -95,10 +99,22 @@ local function pair_key(secret, public)
   return shared and crypto.hkdf(shared, { info = "afrun secure aggregation: masks", size = 32 })
 end
 
----Of two unmaskings that half of the clients answer each, one would give a seed away and the other
----the key: so more than half is needed.
+---Why a secret cannot be shared so; nil: it can. Of two unmaskings that half of the clients answer
+---each, one would give a seed away and the other the key: so more than half is needed.
 local function unfit_threshold(threshold, clients)
-  return ("a threshold of %d is not more than half of %d clients"):format(threshold, clients)
+  if clients > MOST_CLIENTS then
+    return ("%d clients are more than the %d that a secret is shared among"):format(clients,
+      MOST_CLIENTS)
+  elseif threshold > clients then
+    return ("a threshold of %d is more than there are clients (%d)"):format(threshold, clients)
+  elseif 2 * threshold <= clients then
+    return ("a threshold of %d is not more than half of %d clients"):format(threshold, clients)
+  end
+end
+
+---Whether something can be agreed upon with a key: not with one of few multiples.
+local function is_fit(public)
+  return crypto.x25519(("\1"):rep(32), public) ~= nil
 end
 
 local function self_label(number) return ("round %d: self"):format(number) end
@@ -116,12 +132,26 @@ local function server(at)
   local function need(party) return at.param(party, "threshold") end
   local function every(party) return at.param(party, "every") end
   local function tries(party) return at.param(party, "tries") end
-  local function short(party, ids, missing)
-    return at.failed(party, ("%d of %d clients are left, and %d are needed"):format(#ids,
-      #ids + #missing, need(party)))
+  local function too_few(party, left, all)
+    return at.failed(party, ("%d of %d clients are left, and %d are needed"):format(left, all,
+      need(party)))
   end
+  local function short(party, ids, missing) return too_few(party, #ids, #ids + #missing) end
   local function sender(event, from)
     return (from == nil or from == event.peer_id) and event.peer_id
+  end
+
+  ---Whether keys may be told to all: who sent others, or another's, would have all of them stop.
+  local function takes_keys(party, event)
+    local c, s = event.c_pk, event.s_pk
+    local fine = c ~= s and is_fit(c) and is_fit(s)
+    for id, keys in pairs(at.data(party).keys) do
+      if id ~= event.peer_id then
+        fine = fine and c ~= keys.c and c ~= keys.s and s ~= keys.c and s ~= keys.s
+      end
+    end
+    if not fine then party:log("%s's keys are refused", event.peer_id) end
+    return fine
   end
 
   ---The shares of one step by owner: { owner = { client = share } }.
@@ -174,21 +204,21 @@ local function server(at)
 
   local states = {
     begin = { enter = function(party)
-      local clients, least = #party:nodes(at.role "client"), need(party)
-      if least > clients or 2 * least <= clients then
-        return at.failed(party, unfit_threshold(least, clients))
-      end
-      at.data(party).threshold = least
+      local unfit = unfit_threshold(need(party), #party:nodes(at.role "client"))
+      if unfit then return at.failed(party, unfit) end
+      at.data(party).threshold = need(party)
       return at.state "advertise"
     end },
     advertise = af.patterns.gather {
       from = function(party) return party:nodes(at.role "client") end,
       ask = function(party)
         return AdvertiseKeys { round = at.param(party, "round"),
-          calculators = party:nodes(at.role "client") }
+          calculators = party:nodes(at.role "client"), threshold = need(party) }
       end,
-      answer = AdvertiseKeysResponse,
-      who = sender, accept = of_round,
+      answer = AdvertiseKeysResponse, who = sender,
+      accept = function(party, event)
+        return of_round(party, event) and takes_keys(party, event)
+      end,
       take = function(party, id, event)
         at.data(party).keys[id] = { c = event.c_pk, s = event.s_pk }
       end,
@@ -254,7 +284,9 @@ local function server(at)
         end
         return at.state "unmask"
       end,
-      failed = function(party, _, ids) return short(party, ids, {}) end,
+      failed = function(party, _, ids)
+        return too_few(party, #ids, #ids_of(at.data(party).shared))
+      end,
       state = { ignore = { AdvertiseKeysResponse, ShareKeys } },
     },
     unmask = af.patterns.gather {
@@ -344,15 +376,17 @@ local function client(at)
       if seen[c] or seen[s] or c == s or keys[item.peer_id] then
         return nil, "the list of keys names one twice"
       end
+      if not is_fit(c) or not is_fit(s) then
+        return nil, "the list of keys has one that is unfit"
+      end
       seen[c], seen[s], keys[item.peer_id] = true, true, { c = c, s = s }
     end
     local own = keys[party.id]
     if not own or own.c ~= mine.sealing.public or own.s ~= mine.masking.public then
       return nil, "the list of keys has others of mine"
     end
-    if #ids_of(keys) < at.param(party, "threshold") then
-      return nil, "the list of keys has too few clients"
-    end
+    local unfit = unfit_threshold(at.param(party, "threshold"), #list)
+    if unfit then return nil, unfit end
     return keys
   end
 
@@ -363,7 +397,7 @@ local function client(at)
 
   local function sealing_key(party, peer)
     local shared = crypto.x25519(secrets(party).sealing.secret, at.data(party).keys[peer].c)
-    return shared and crypto.hkdf(shared, { info = "afrun secure aggregation: shares", size = 32 })
+    return crypto.hkdf(shared, { info = "afrun secure aggregation: shares", size = 32 })
   end
 
   ---Splits its seed and its key; what is for others is sealed. Made once: it is the answer to each
@@ -381,7 +415,6 @@ local function client(at)
         mine.shares[id] = { seed = seeds[i], sk = keys[i] }
       else
         local with = sealing_key(party, id)
-        if not with then return ("the key of %s is unfit"):format(id) end
         local function seal(what, bytes)
           return crypto.base64(crypto.encrypt(with, bytes,
             { ad = bound_to(party, what, party.id, id) }))
@@ -403,7 +436,7 @@ local function client(at)
       local with = sealing_key(party, source)
       local function unseal(what, sealed)
         local bytes = bytes_of(sealed)
-        return with and bytes and crypto.decrypt(with, bytes,
+        return bytes and crypto.decrypt(with, bytes,
           { ad = bound_to(party, what, source, party.id) })
       end
       local seed, sk = unseal("seed", item.seed_share), unseal("sk", item.sk_share)
@@ -415,9 +448,11 @@ local function client(at)
     end
   end
 
-  ---The vector that may be seen: masked for itself, and for each client that has shared.
+  ---The vector that may be seen, kept: masked for itself, and for each client that has shared. It
+  ---is made once, for two under the same masks would give their difference away.
   local function masked(party)
     local data, mine = at.data(party), secrets(party)
+    if data.vector then return data.vector end
     local out = vector.mask(own_vector(party), mine.seed, self_label(number(party)))
     for id in pairs(mine.shares) do
       if id ~= party.id then
@@ -425,7 +460,8 @@ local function client(at)
           pair_key(mine.masking.secret, data.keys[id].s), false)
       end
     end
-    return out
+    data.vector = party:keep(out)
+    return data.vector
   end
 
   ---Of who has sent its vector the seed, of who has not the key. Returns why it gives none.
@@ -470,10 +506,12 @@ local function client(at)
     waiting = {
       [AdvertiseKeys] = function(party, event)
         if not of_round(party, event) then return end
-        local least, clients = at.param(party, "threshold"), #event.calculators
-        if least > clients or 2 * least <= clients then
-          return at.failed(party, unfit_threshold(least, clients))
+        local least = at.param(party, "threshold")
+        local unfit = unfit_threshold(least, #event.calculators)
+        if (event.threshold or least) ~= least then
+          unfit = ("the server's threshold is %d, and mine is %d"):format(event.threshold, least)
         end
+        if unfit then return at.failed(party, unfit) end
         local mine = secrets(party)
         mine.sealing, mine.masking = crypto.x25519_keypair(), crypto.x25519_keypair()
         party:send(the_server(party), advertise(party))
@@ -489,11 +527,9 @@ local function client(at)
       [UserOneList] = function(party, event)
         if not of_round(party, event) then return end
         local keys, why = read_keys(party, event.list_data)
-        if keys then
-          at.data(party).keys = keys
-          why = share(party)
-        end
-        if why then return at.failed(party, why) end
+        if not keys then return at.failed(party, why) end
+        at.data(party).keys = keys
+        share(party)
         return at.state "sharing"
       end,
       after = { silence, is_silent },
@@ -518,7 +554,7 @@ local function client(at)
     },
     sending = af.data_channel.sending {
       target = the_server,
-      data = masked,
+      ref = masked,
       label = function(party) return "masked " .. number(party) end,
       every = every, tries = tries, done = at.state "sent", failed = at.state "sent",
       state = { defer = { Unmasking }, ignore = { AdvertiseKeys, UserOneList, UserTwoList,
@@ -537,8 +573,11 @@ local function client(at)
       [AggregationClosed] = function(party, event)
         if of_round(party, event) then return at.done(party) end
       end,
+      [AdvertiseKeys] = function(party, event) -- the close was lost
+        if event.round > number(party) then return at.done(party) end
+      end,
       after = { silence, function(party) return at.done(party) end }, -- it has done its part
-      ignore = { AdvertiseKeys, UserOneList, UserTwoList },
+      ignore = { UserOneList, UserTwoList },
     },
   }
   return { start = "waiting", states = states, data = function() return {} end }
@@ -548,7 +587,8 @@ return af.part {
   name = "secure_aggregation",
   mock = { server = 1, client = 4 },
   params = {
-    threshold = af.optional(af.integer { min = 1, max = 255 }, 3), -- more than half of the clients
+    -- more than half of the clients
+    threshold = af.optional(af.integer { min = 1, max = MOST_CLIENTS }, 3),
     round = af.optional(round, 1),
     vector = af.optional(af.bytes), -- packed u64 numbers, of a client; absent: an example
     size = af.optional(af.integer { min = 1, max = 1000000 }, 3), -- numbers of that

@@ -24,13 +24,14 @@ function At.state(self, name)
   return self.prefix == "" and name or self.prefix .. "." .. name
 end
 
----What the part keeps of a party: a table of its own in the party's data.
+---What the part keeps of a party: a table of its own in the party's data; an empty one where the
+---party has not entered it yet, as an invariant sees it.
 function At.data(self, party)
   local data = party.data
   for _, key in ipairs(self.path) do
-    data = data[key]
+    data = data and data[key]
   end
-  return data
+  return data or {}
 end
 
 ---A parameter: a value, or what the flow's function(party) gives. It is validated at each use.

@@ -28,6 +28,27 @@ run "$AFRUN" twice.lua --mock --trace run.jsonl
 run "$AFRUN" chart run.jsonl
 if grep -qF '[first.collect]' "$OUT"; then ok "charts show the prefixed states"; else not_ok "charts show the prefixed states" "$(cat "$OUT")"; fi
 
+# An invariant of a part looks at parties that have not entered it yet, and at those of another's states.
+cat >later.lua <<'LUA'
+local af = require "af"
+local Add = require "adds"
+return af.flow { name = "later", mock = { adder = 2 }, roles = { adder = { start = "before", states = {
+  before = { after = { 1, "first" } }, first = Add.adder { done = "second" }, second = Add.adder {} } } } }
+LUA
+cat >adds.lua <<'LUA'
+local af = require "af"
+return af.part { name = "adds", mock = { adder = 1 }, roles = { adder = function(at)
+  return { start = "one", states = { one = { enter = function(party)
+    at.data(party).sum = (at.data(party).sum or 0) + 1
+    return at.done(party, at.data(party).sum) end } } } end },
+  invariants = { ["added once"] = function(world, at)
+    for _, one in ipairs(world:with_role(at.role "adder")) do if (at.data(one).sum or 0) > 1 then return false end end
+    return true
+  end } }
+LUA
+expect_output "later: 2 parties done" "$AFRUN" later.lua --mock
+expect_output "exhaustive: no violation" "$AFRUN" check later.lua
+
 cat >named_twice.lua <<'LUA'
 local af = require "af"
 local Ask, Answer = af.event("ask", {}), af.event("answer", {})

@@ -957,7 +957,8 @@ local at = {}
 ---@return string
 function at.state(name) end
 
----What the part keeps of a party: a table of its own in the party's data.
+---What the part keeps of a party: a table of its own in the party's data. Empty for an invariant, or a monitor, that
+---looks at a party which has not entered the part yet.
 ---```lua
 ---return af.part { name = "kept", roles = { one = function(at) return { start = "s", states = { s = {
 ---  enter = function(party)

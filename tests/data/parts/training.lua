@@ -48,9 +48,7 @@ return af.part {
   invariants = {
     ["counted once"] = function(world, at)
       local server = world:with_role(at.role "server")[1]
-      local data = server.data and at.data(server)
-      return data == nil or data.sum == nil
-        or data.sum <= #world:with_role(at.role "client") * 2
+      return (at.data(server).sum or 0) <= #world:with_role(at.role "client") * 2
     end,
   },
 }
