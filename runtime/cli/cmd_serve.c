@@ -9,6 +9,8 @@
 #include "bus/members.h"
 #include "base/failure.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "base/near.h"
 #include "loop/loop.h"
 #include "loop/notify.h"
 #include "serve/serve.h"
@@ -42,14 +44,17 @@ struct serve_command {
 
 /* ---- Options. ---- */
 
-static int refuse_quota(struct af_failure *why)
+static int refuse_quota(const char *text, size_t len, struct af_failure *why)
 {
-    struct af_buf names = AF_BUF_EMPTY;
+    char *name = af_mem_copy(text, text[len] == '=' ? len : 0);
+    struct af_near near;
+    af_near_init(&near, name);
     for (int i = 0; i < AF_SERVE_QUOTAS; i++)
-        af_buf_printf(&names, "%s%s", i == 0 ? "" : ", ", af_serve_quotas[i].name);
-    af_failure_set(why, AF_FAILURE_USAGE, "", "expected NAME=VALUE; NAME is one of %s",
-                   af_buf_text(&names));
-    af_buf_release(&names);
+        af_near_add(&near, af_serve_quotas[i].name);
+    af_failure_set(why, AF_FAILURE_USAGE, "", "expected NAME=VALUE, got '%s'%s", text,
+                   af_near_text(&near, "names are"));
+    af_near_release(&near);
+    free(name);
     return -1;
 }
 
@@ -59,12 +64,15 @@ static int set_quota(void *field, const char *text, struct af_failure *why)
     size_t len = strcspn(text, "=");
     for (int i = 0; i < AF_SERVE_QUOTAS && text[len] == '='; i++) {
         const struct af_serve_quota_row *row = &af_serve_quotas[i];
+        struct af_failure failure = AF_FAILURE_INIT;
         if (strlen(row->name) != len || memcmp(row->name, text, len) != 0)
             continue;
-        return row->is_bytes ? af_opts_size(text + len + 1, 1, row->most, &quotas[i], why)
-                             : af_opts_integer(text + len + 1, 1, row->most, &quotas[i], why);
+        if ((row->is_bytes ? af_opts_size : af_opts_integer)(text + len + 1, 1, row->most,
+                                                             &quotas[i], &failure) == 0)
+            return 0;
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "%s: %s", row->name, failure.why);
     }
-    return refuse_quota(why);
+    return refuse_quota(text, len, why);
 }
 
 #define OF struct serve_command

@@ -96,6 +96,21 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+/* A [ without its ], or a \ at the end, would fit nothing that anybody meant. */
+static int check_pattern(const struct line *line, const char *pattern)
+{
+    for (const char *at = pattern; at != NULL && *at != '\0'; at++) {
+        if (*at == '[') {
+            at += at[1] == '!' || at[1] == '^' ? 2 : 1;
+            at = *at == '\0' ? NULL : strchr(at + 1, ']'); /* the first stands for itself */
+        } else if (*at == '\\')
+            at = at[1] == '\0' ? NULL : at + 1;
+        if (at == NULL)
+            return fail(line, "a pattern has a [ without a ], or ends with \\");
+    }
+    return 0;
+}
+
 static int read_patterns(const struct line *line, char *word, struct patterns *list)
 {
     if (word == NULL)
@@ -108,6 +123,8 @@ static int read_patterns(const struct line *line, char *word, struct patterns *l
             *end++ = '\0';
         if (*at == '\0')
             return fail(line, "a pattern is empty");
+        if (check_pattern(line, at) != 0)
+            return -1;
         af_mem_reserve(&list->items, &list->cap, list->count + 1, sizeof *list->items);
         list->items[list->count++] = af_arena_string(&line->rules->arena, at);
     }
@@ -135,6 +152,8 @@ static int add_arg(const struct line *line, struct af_node_rule *rule, char *wor
     for (size_t i = 0; i < rule->arg_count; i++)
         if (strcmp(rule->args[i].name, word) == 0)
             return fail(line, "names an argument twice");
+    if (check_pattern(line, equals + 1) != 0)
+        return -1;
     af_mem_reserve(&rule->args, &rule->arg_cap, rule->arg_count + 1, sizeof *rule->args);
     rule->args[rule->arg_count++] =
         (struct af_script_arg){af_arena_string(&line->rules->arena, word),
@@ -224,6 +243,9 @@ int af_node_rules_read(struct af_node_rules *rules, const char *path, struct af_
         af_failure_set(why, AF_FAILURE_USAGE, path, "%s", strerror(errno));
     else if (!S_ISREG(info.st_mode))
         af_failure_set(why, AF_FAILURE_USAGE, path, "is no file");
+    else if (info.st_uid != geteuid() && info.st_uid != 0)
+        af_failure_set(why, AF_FAILURE_USAGE, path,
+                       "says who may launch what, and is another user's, who may change it");
     else if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         af_failure_set(why, AF_FAILURE_USAGE, path,
                        "says who may launch what, and others may change it: chmod go-w");

@@ -3,17 +3,19 @@
  *
  *     # what hospitals of ours start runs; what others start, somebody looks at
  *     refuse *         from visitor-*
- *     allow  fed_avg   from hospital-1,hospital-2  task trial-*  roles participant  args
- * rounds=[1-9] ask    fed_*
+ *     allow  fed_avg   from hospital-1,hospital-2  task trial-*  args rounds=[1-9]
+ *     ask    fed_*
  *
  * A word of patterns is divided by commas; a pattern is as a shell has it (`*`, `?`, `[…]`).
  *
- *     FLOW    the name under which it stands in the flows folder, without .lua
- *     from    the node of the task that launches it; `operator`: who is at the node's socket. A
- * rule without it is for all nodes, and not for the operator, whose launches are allowed where no
- * rule for him fits task, roles   the task's ID; the role that this node is to have args
- * NAME=PATTERN up to the line's end. Of allow and ask: it is launched with no arguments but these,
- * each as its pattern (`args none`: with none). Of refuse: with one of these
+ *     FLOW         the name under which it stands in the flows folder, without .lua
+ *     from         the node of the task that launches it; `operator`: who is at the node's socket.
+ *                  A rule without it is for all nodes, and not for the operator, whose launches are
+ *                  allowed where no rule for him fits
+ *     task, roles  the task's ID; the role that this node is to have
+ *     args         NAME=PATTERN up to the line's end. Of allow and ask: it is launched with no
+ *                  arguments but these, each as its pattern (`args none`: with none). Of refuse:
+ *                  with one of these
  */
 #ifndef AF_NODE_RULES_H
 #define AF_NODE_RULES_H

@@ -24,8 +24,12 @@ int af_file_access_grant(struct af_file_access *access, int write, const char *d
     char *real = realpath(dir, NULL);
     struct stat info;
     if (real == NULL || stat(real, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        const char *name = strcmp(dir, ".") == 0 ? "the working directory" : dir;
+        int error = real == NULL ? errno : ENOTDIR;
         free(real);
-        return af_failure_set(why, AF_FAILURE_USAGE, dir, "is not a folder");
+        return error == ENOTDIR ? af_failure_set(why, AF_FAILURE_USAGE, name, "is not a folder")
+                                : af_failure_set(why, AF_FAILURE_USAGE, name, "cannot be used: %s",
+                                                 strerror(error));
     }
     char ***dirs = write ? &access->write_dirs : &access->read_dirs;
     size_t *count = write ? &access->write_count : &access->read_count;

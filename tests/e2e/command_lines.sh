@@ -63,7 +63,8 @@ sync.lua --mock --color blue | --color: expected auto|always|never, not 'blue'
 sync.lua --mock --runs 2 --trace t | --trace: traces one run
 sync.lua --mock --upgrade= | --upgrade: expected FLOW.lua
 sync.lua --mock --allow-run no-such-program-at-all | no-such-program-at-all
-sync.lua --mock --allow-read /no/such/folder | is not a folder
+sync.lua --mock --allow-read /no/such/folder | /no/such/folder: cannot be used: No such file or directory
+sync.lua --mock --allow-read sync.lua | sync.lua: is not a folder
 sync.lua --mock --role initiator | --role: is for a party for real; add --bus
 sync.lua sync.lua --mock | stands alone
 no_such.lua --mock | no_such.lua: cannot be read: No such file
@@ -123,6 +124,10 @@ serve --node n --state x.db | --state: is for a sidecar, whose --bus is another 
 serve --node n --config token.conf | token.conf: holds who we are to a service (token, certificate, login), which afrun serve has no use for unless its --bus is one
 serve --node n --hold 2s | --hold: is at most 1s
 serve --bus ftp://x --node n | is no bus; expected local:FILE, http://HOST:PORT or https://HOST:PORT
+serve --node n --quota bodys=1M | --quota: expected NAME=VALUE, got 'bodys=1M'; did you mean 'bodies'?
+serve --node n --quota queue | --quota: expected NAME=VALUE, got 'queue'; names are bodies, answers
+serve --node n --quota queue=0 | --quota: queue: expected an integer from 1 to 10000000, not '0'
+serve --node n --quota bodies=1P | --quota: bodies: '1P' is not a size
 serve --members a= | --members: expected role=ID,ID;role=ID, not 'a=': an ID is empty
 serve --members a=x; | --members: expected role=ID,ID;role=ID, not 'a=x;'
 serve --members a=x;b=x | --members: names the node 'x' twice

@@ -65,6 +65,11 @@ echo 'allow *' >rules
 chmod 666 rules
 expect_error "others may change it: chmod go-w" 2 "$AFRUN" node --node n --bus "$URL/node/n" --flows flows --state n.state --launches rules
 chmod 600 rules
+if [ "$(id -u)" -eq 0 ]; then
+    chown 65534 rules
+    expect_error "is another user's, who may change it" 2 "$AFRUN" node --node n --bus "$URL/node/n" --flows flows --state n.state --launches rules
+    chown 0 rules
+fi
 
 # ---- The first that fits counts; what none fits is refused. ----
 cat >rules <<'RULES'

@@ -55,3 +55,10 @@ printf 'local x = 1\nlocal y = = 2\n' | "$AFRUN" - --mock >"$OUT" 2>"$ERR"
 if [ "$(cat "$ERR")" = "afrun: -:2: unexpected symbol near '='" ]; then ok "standard input is named once"; else not_ok "standard input is named once" "$(cat "$ERR")"; fi
 printf 'local x = 1\nlocal y = = 2\n' >deep/er/wrong
 expect_error "afrun: deep/er/wrong:2: unexpected symbol near '='" 2 "$AFRUN" deep/er/wrong --mock
+
+# Where we are is gone, or has too long a name: that is told.
+mkdir gone && cd gone && rmdir ../gone
+for command in "$ROOT/flows/sync_state.lua --mock" "check $ROOT/flows/sync_state.lua" "test $ROOT/flows"; do
+    expect_error "the working directory: cannot be used: No such file or directory" 2 "$AFRUN" $command
+done
+cd "$TMP" || exit 1
