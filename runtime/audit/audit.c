@@ -119,6 +119,19 @@ static int find_end(struct af_audit *audit, struct af_failure *why)
     return 0;
 }
 
+/* A child of one that was killed has its descriptors for some milliseconds, until its own program
+ * begins. */
+static bool lock_file(int fd)
+{
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0;
+         waited_ms += AF_AUDIT_LOCK_AGAIN_MS) {
+        if (waited_ms >= AF_AUDIT_LOCK_MS)
+            return false;
+        usleep(AF_AUDIT_LOCK_AGAIN_MS * 1000);
+    }
+    return true;
+}
+
 static int open_file(struct af_audit *audit, struct af_failure *why)
 {
     struct stat info;
@@ -128,7 +141,7 @@ static int open_file(struct af_audit *audit, struct af_failure *why)
         return fail(audit, why);
     if (!S_ISREG(info.st_mode))
         return af_failure_set(why, AF_FAILURE_USAGE, audit->path, "is no file");
-    if (flock(audit->fd, LOCK_EX | LOCK_NB) != 0)
+    if (!lock_file(audit->fd))
         return af_failure_set(why, AF_FAILURE_USAGE, audit->path, "another process writes it");
     audit->bytes = info.st_size;
     audit->reserved = 0;

@@ -172,6 +172,8 @@
 #define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20)  /* all bodies that are in memory */
 #define AF_AUDIT_LINE_MAX (64 << 10)                   /* of an audit log */
 #define AF_AUDIT_BYTES_MAX (INT64_C(64) << 20)         /* then it goes on in a new file */
+#define AF_AUDIT_LOCK_MS 1000                          /* who holds its lock longer, writes it */
+#define AF_AUDIT_LOCK_AGAIN_MS 10
 #define AF_AUDIT_RESERVE_BYTES (INT64_C(1) << 20)      /* of its disk, for what is to be logged */
 #define AF_HTTP_UPLOAD_SPARE_BYTES (INT64_C(32) << 20) /* that files leave free on their disk */
 #define AF_HTTP_DISCARD_BYTES_MAX (1 << 20)      /* of a refused body, so that the answer arrives */

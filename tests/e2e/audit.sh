@@ -1,5 +1,6 @@
 # The audit log of a service: what is in it, that it cannot be changed unseen, and what happens where it cannot be written.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
 if [ -z "${IN_NAMESPACE:-}" ] && [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
@@ -43,6 +44,14 @@ for word in SECRETFILE SECRETCONTENT token-of wrong-token admin-token; do
 done
 [ "$(stat -c %a audit.log)" = 600 ] && ok "it is its owner's" || not_ok "it is its owner's"
 expect_error "another process writes it" 2 "$AFRUN" serve --listen 127.0.0.1:0 --node a --bus local:other.db --audit audit.log
+# A child of one that was killed, which has not begun its own program yet, has the log's lock for a moment.
+flock held.log sh -c 'echo >held; exec sleep 0.3' &
+until_true test -e held
+"$PROGRAM" serve --listen 127.0.0.1:0 --node a --bus local:other.db --audit held.log >held.out 2>&1 &
+held=$!
+wait_line held.out "afrun serve: listening" && ok "who goes is waited for" || not_ok "who goes is waited for" "$(cat held.out)"
+kill -TERM $held
+wait $held
 stop_serve
 entry "the rest of them, with their count" '"what":"pop","task":null,"outcome":401,"count":49,'
 expect_output "whole, entries 1 to" "$AFRUN" audit verify audit.log
