@@ -168,6 +168,11 @@ typedef void command_fn(struct af_node_connection *connection, const struct af_r
 static void refuse_task(const struct af_node *node, const char *task, struct af_failure *why)
 {
     struct af_near near;
+    if (af_node_ask_find(node, task) != NULL) {
+        af_failure_set(why, AF_FAILURE_USAGE, task,
+                       "waits to be launched: afrun ctl approve (or --refuse) comes first");
+        return;
+    }
     af_near_init(&near, task);
     for (const struct af_node_party *party = node->parties; party != NULL; party = party->next)
         af_near_add(&near, party->task);

@@ -226,6 +226,9 @@ expect_output "task 'own-2', role a of odd waits for afrun ctl approve" ctl laun
 entry "he asks" "\"who\":\"$me\",\"from\":null,\"what\":\"ask\",\"task\":\"own-2\",\"flow\":\"odd\",\"outcome\":0,"
 expect_output "the operator wants odd.lua launched in role a" ctl status own-2
 expect_output "    among a=n, b=h1" ctl status own-2
+for command in stop pause log trace; do
+    expect_error "own-2: waits to be launched: afrun ctl approve (or --refuse) comes first" 2 ctl $command own-2
+done
 expect_output '"asked":true' ctl launch odd --task own-4 --role a --peers 'a=n;b=h1' --json
 expect_output '"kind":"ctl-approve"' ctl approve own-2 --json
 runs own-2
