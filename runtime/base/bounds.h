@@ -169,10 +169,10 @@
 #define AF_HTTP_IDLE_S 75                    /* between two requests, or two packets */
 #define AF_HTTP_BODY_WINDOW_S 30             /* in each such time a body must bring … */
 #define AF_HTTP_BODY_RATE_MIN 1024           /* … so many bytes a second */
-#define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20)  /* all bodies that are in memory */
-#define AF_AUDIT_LINE_MAX (64 << 10)                   /* of an audit log */
-#define AF_AUDIT_BYTES_MAX (INT64_C(64) << 20)         /* then it goes on in a new file */
-#define AF_AUDIT_LOCK_MS 1000                          /* who holds its lock longer, writes it */
+#define AF_HTTP_BODIES_BYTES_MAX (INT64_C(256) << 20) /* all bodies that are in memory */
+#define AF_AUDIT_LINE_MAX (64 << 10)                  /* of an audit log */
+#define AF_AUDIT_BYTES_MAX (INT64_C(64) << 20)        /* then it goes on in a new file */
+#define AF_AUDIT_LOCK_MS 1000                         /* who holds its lock longer, writes it */
 #define AF_AUDIT_LOCK_AGAIN_MS 10
 #define AF_AUDIT_RESERVE_BYTES (INT64_C(1) << 20)      /* of its disk, for what is to be logged */
 #define AF_HTTP_UPLOAD_SPARE_BYTES (INT64_C(32) << 20) /* that files leave free on their disk */

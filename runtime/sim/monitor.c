@@ -48,6 +48,8 @@ static void note_broken(struct af_sim *sim, const char *party,
 {
     static const enum af_sim_finding_kind kinds[] = {AF_SIM_MONITOR, AF_SIM_EVENTUALLY,
                                                      AF_SIM_LEADS_TO};
+    if (af_script_interrupted()) /* in its middle: that tells nothing */
+        return;
     const struct af_flow_watched *watched = &flow_of(sim)->watched[broken->watched];
     char text[sizeof broken->where + sizeof broken->message + 4];
     snprintf(text, sizeof text, "%s%s%s", broken->where, broken->where[0] == '\0' ? "" : ": ",

@@ -533,7 +533,8 @@ void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node)
         return;
     sim->watch.broke = false;
     af_sim_watch_world(sim, node);
-    if (af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message))
+    if (af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message) ||
+        af_script_interrupted()) /* in its middle: that tells nothing */
         return;
     sim->stopped = true;
     af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");

@@ -12,14 +12,14 @@ is_at_work() {
     read -r -a fields <"/proc/$1/stat" && [ "${fields[13]}" -ge 20 ]
 }
 
-interrupted() { # interrupted NAME TEXT
-    "$AFRUN" "$1.lua" --mock >out 2>err &
+interrupted() { # interrupted NAME TEXT [OPTION]
+    "$PROGRAM" "$1.lua" --mock "${@:3}" >out 2>err &
     local pid=$!
     until_true is_at_work $pid
     kill -INT $pid
     wait $pid
     local status=$?
-    if [ $status -eq 130 ] && grep -qF "$2" err; then ok "$1 is interrupted"; else not_ok "$1 is interrupted" "status $status: $(cat err)"; fi
+    if [ $status -eq 130 ] && grep -qF "$2" out err; then ok "$1 is interrupted"; else not_ok "$1 is interrupted" "status $status: $(cat err)"; fi
 }
 
 # Each round stays below the cap on instructions, so that it does not end by itself first.
@@ -35,6 +35,17 @@ interrupted forever "interrupted"
 # Two long texts that are compared: a loop whose instructions are few, and long.
 flow compare 'local a, b = ("x"):rep(10 << 20), ("x"):rep(10 << 20) while a == b do end'
 interrupted compare "a-1: compare.lua:3: interrupted"
+
+# An invariant or a monitor that is under way then is not broken.
+for watches in 'invariants = { looks = function() slow() return true end }' 'monitors = { looks = { step = function() slow() end } }'; do
+    cat >watched.lua <<END
+local af = require "af"
+local function slow() for i = 1, 20000000 do local x = i end end
+return af.flow { name = "x", roles = { a = { start = "s", states = { s = { after = { 1, "s" } } } } }, $watches }
+END
+    interrupted watched '"outcome":"interrupted"' --json
+    if grep -q '"findings":\[\]' out && ! grep -q "is broken" err; then ok "and is not broken by that"; else not_ok "and is not broken by that" "$(cat out err)"; fi
+done
 
 # A party for real: one that rests in a state in which it may end has ended well, and says so; another has not.
 source "$ROOT/tests/lib/parties.sh"
