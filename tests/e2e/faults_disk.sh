@@ -33,6 +33,9 @@ for ((i = 1; i <= 400; i++)); do
 done
 says "who has filled a disk sends no more" "has its share" "$answer"
 says "… and another does" '"code":0' "$(pad=x && ask c push "$(message t '["c"]')")"
+says "before it is full it warns" "make room before it is full" "$(cat serve.err)"
+says "… where a probe looks" "its disk is nearly full" "$(curl -sS "$URL/readyz")"
+says "… and in numbers" "afrun_disk_free_bytes " "$(curl -sS "$URL/metrics")"
 dd if=/dev/zero of=small/rest bs=1k count=$(($(df --output=avail -k small | tail -1) - 150)) 2>/dev/null
 is_full() {
     answer=$(push "u$i")
