@@ -91,7 +91,7 @@ function parts.add(af)
     end
     return {
       state = function(name) return prefix .. "." .. name end,
-      data = function(party) return party.data[prefix] end,
+      data = function(party) return party.data[prefix] or {} end,
       param = function(party, name)
         local value = value_of(given[name], party)
         if value == nil then value = place.part.params[name].default end
