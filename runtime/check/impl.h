@@ -484,6 +484,7 @@ void af_check_seen_unmark(struct af_check_seen *seen, uint64_t address, unsigned
 /* One of the states that may come next by nobody's fault, or AF_CHECK_NO_STATE. It is set once, by
  * any thread. */
 uint64_t af_check_seen_lead(const struct af_check_seen *seen, uint64_t address);
+
 /* Has the processor fetch what its lead has for marks. */
 void af_check_seen_prefetch_lead(const struct af_check_seen *seen, uint64_t address);
 void af_check_seen_set_lead(struct af_check_seen *seen, uint64_t address, uint64_t lead);

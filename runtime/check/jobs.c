@@ -15,7 +15,7 @@ struct af_check_jobs {
     void (*fn)(void *arg, unsigned worker, size_t i);
     void *arg;
     size_t next, count; /* next by atomic operations */
-    uint64_t round;
+    uint64_t round;     /* both by atomic operations, and changed with the lock held */
     unsigned busy;
     bool quits;
 };

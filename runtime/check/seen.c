@@ -128,6 +128,12 @@ static inline uint64_t slot_of(uint64_t hash, uint64_t offset)
     return (hash << 40) | (offset + 1);
 }
 
+/* Where the record of a slot that is taken begins. */
+static inline uint64_t slot_offset(uint64_t slot)
+{
+    return (slot & ((UINT64_C(1) << 40) - 1)) - 1;
+}
+
 static inline size_t first_slot(const struct shard *shard, uint64_t hash)
 {
     return (size_t)(hash >> 24) & (shard->slot_cap - 1);
@@ -145,7 +151,7 @@ static void grow(struct af_check_pages *pages, struct shard *shard)
     for (size_t i = 0; i < old_cap; i++) {
         if (old[i] == 0)
             continue;
-        const unsigned char *record = record_at(shard, (old[i] & ((UINT64_C(1) << 40) - 1)) - 1);
+        const unsigned char *record = record_at(shard, slot_offset(old[i]));
         uint64_t hash = af_check_hash(record + HEAD, record_len(record));
         size_t at = first_slot(shard, hash);
         while (shard->slots[at] != 0)
@@ -165,8 +171,7 @@ static size_t find(const struct shard *shard, uint64_t hash, const unsigned char
     for (; shard->slots[at] != 0; at = (at + 1) & (shard->slot_cap - 1)) {
         if ((shard->slots[at] ^ hash << 40) >> 40 != 0)
             continue;
-        const unsigned char *record =
-            record_at(shard, (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1);
+        const unsigned char *record = record_at(shard, slot_offset(shard->slots[at]));
         if (record_len(record) == len && memcmp(record + HEAD, bytes, len) == 0)
             break;
     }
@@ -186,8 +191,7 @@ void af_check_seen_prefetch_state(const struct af_check_seen *seen, uint64_t has
     while (shard->slots[at] != 0 && (shard->slots[at] ^ hash << 40) >> 40 != 0)
         at = (at + 1) & (shard->slot_cap - 1);
     if (shard->slots[at] != 0) {
-        const unsigned char *record =
-            record_at(shard, (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1);
+        const unsigned char *record = record_at(shard, slot_offset(shard->slots[at]));
         __builtin_prefetch(record);
         __builtin_prefetch(record + 63);
     }
@@ -200,7 +204,7 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
     struct shard *shard = &seen->shards[number];
     size_t at = find(shard, hash, bytes, len);
     if (shard->slots[at] != 0) {
-        uint64_t offset = (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1;
+        uint64_t offset = slot_offset(shard->slots[at]);
         if (offset >= shard->level_begin) {
             uint32_t both;
             unsigned char *record = record_at(shard, offset);
@@ -233,7 +237,7 @@ uint64_t af_check_seen_known(const struct af_check_seen *seen, uint64_t hash, ui
     uint32_t sleeps;
     if (shard->slots[at] == 0)
         return AF_CHECK_NO_STATE;
-    uint64_t offset = (shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1;
+    uint64_t offset = slot_offset(shard->slots[at]);
     memcpy(&sleeps, record_at(shard, offset) + SLEEP, 4);
     return offset >= shard->level_begin && (sleeps & ~sleep) != 0 ? AF_CHECK_NO_STATE
                                                                   : (uint64_t)number << 35 | offset;
@@ -248,7 +252,7 @@ uint64_t af_check_seen_find(const struct af_check_seen *seen, const unsigned cha
     size_t at = find(shard, hash, bytes, len);
     if (shard->slots[at] == 0)
         return AF_CHECK_NO_STATE;
-    return (uint64_t)number << 35 | ((shard->slots[at] & ((UINT64_C(1) << 40) - 1)) - 1);
+    return (uint64_t)number << 35 | slot_offset(shard->slots[at]);
 }
 
 static unsigned char *record_of(const struct af_check_seen *seen, uint64_t address)
