@@ -125,13 +125,18 @@ local function mask_pair(masked, number, id, other, pair, back)
   return vector.mask(masked, pair, pair_label(number), { subtract = (id > other) ~= back })
 end
 
+---What a place gives both roles, as functions of the party.
+local function params_of(at)
+  local function param(name) return function(party) return at.param(party, name) end end
+  local number = param "round"
+  local function of_round(party, event) return event.round == number(party) end
+  return number, of_round, param "every", param "tries", param "threshold"
+end
+
 -- The server. ------------------------------------------------------------------------------------
 
 local function server(at)
-  local function of_round(party, event) return event.round == at.param(party, "round") end
-  local function need(party) return at.param(party, "threshold") end
-  local function every(party) return at.param(party, "every") end
-  local function tries(party) return at.param(party, "tries") end
+  local number, of_round, every, tries, need = params_of(at)
   local function too_few(party, left, all)
     return at.failed(party, ("%d of %d clients are left, and %d are needed"):format(left, all,
       need(party)))
@@ -172,19 +177,19 @@ local function server(at)
 
   ---Takes the masks away. Returns the sum; or nil, and what is wrong.
   local function unmask(party)
-    local data, number = at.data(party), at.param(party, "round")
+    local data, this = at.data(party), number(party)
     local sum = party:kept(data.sum)
     for _, id in ipairs(data.masked) do
       local seed = combine(party, data.seeds[id], 32)
       if not seed then return nil, ("the shares of %s's seed do not fit"):format(id) end
-      sum = vector.mask(sum, seed, self_label(number), { subtract = true })
+      sum = vector.mask(sum, seed, self_label(this), { subtract = true })
     end
     for _, gone in ipairs(data.gone) do
       local secret = combine(party, data.secrets[gone], 32)
       for _, id in ipairs(data.masked) do
         local pair = secret and pair_key(secret, data.keys[id].s)
         if not pair then return nil, ("the shares of %s's key do not fit"):format(gone) end
-        sum = mask_pair(sum, number, id, gone, pair, true)
+        sum = mask_pair(sum, this, id, gone, pair, true)
       end
     end
     return sum
@@ -195,7 +200,7 @@ local function server(at)
     local sum, why = unmask(party)
     if sum == nil then return at.failed(party, why) end
     data.sum = party:keep(sum)
-    party:send(data.masked, AggregationClosed { round = at.param(party, "round") })
+    party:send(data.masked, AggregationClosed { round = number(party) })
     local result = { clients = data.masked, sum = data.sum }
     if vector.count(sum, "u64") <= 100 then result.numbers = vector.unpack(sum, "u64") end
     data.numbers = result.numbers
@@ -212,7 +217,7 @@ local function server(at)
     advertise = af.patterns.gather {
       from = function(party) return party:nodes(at.role "client") end,
       ask = function(party)
-        return AdvertiseKeys { round = at.param(party, "round"),
+        return AdvertiseKeys { round = number(party),
           calculators = party:nodes(at.role "client"), threshold = need(party) }
       end,
       answer = AdvertiseKeysResponse, who = sender,
@@ -232,7 +237,7 @@ local function server(at)
           table.insert(list, cjson.encode { peer_id = id, c_pk = crypto.base64(keys.c),
             s_pk = crypto.base64(keys.s) })
         end
-        return UserOneList { round = at.param(party, "round"), list_data = list }
+        return UserOneList { round = number(party), list_data = list }
       end,
       answer = ShareKeys,
       who = sender, accept = of_round,
@@ -260,7 +265,7 @@ local function server(at)
           for source, text in pairs(data.sealed[id] or {}) do
             if data.shared[source] then table.insert(list, text) end
           end
-          party:send(id, UserTwoList { round = at.param(party, "round"), list_data = list })
+          party:send(id, UserTwoList { round = number(party), list_data = list })
         end
       end,
       received = function(party, source, bytes)
@@ -273,7 +278,7 @@ local function server(at)
         data.sum = party:keep(sum and vector.add(sum, bytes, "u64") or bytes)
         table.insert(data.masked, source)
       end,
-      label = function(party) return "masked " .. at.param(party, "round") end,
+      label = function(party) return "masked " .. number(party) end,
       every = every, tries = tries, need = need,
       done = function(party)
         local data = at.data(party)
@@ -292,7 +297,7 @@ local function server(at)
     unmask = af.patterns.gather {
       from = function(party) return at.data(party).masked end,
       ask = function(party)
-        return Unmasking { round = at.param(party, "round"), list_data = at.data(party).masked }
+        return Unmasking { round = number(party), list_data = at.data(party).masked }
       end,
       answer = { UploadSkShares, UploadSeedShares },
       who = function(event, from)
@@ -326,10 +331,7 @@ end
 -- A client. --------------------------------------------------------------------------------------
 
 local function client(at)
-  local function number(party) return at.param(party, "round") end
-  local function of_round(party, event) return event.round == number(party) end
-  local function every(party) return at.param(party, "every") end
-  local function tries(party) return at.param(party, "tries") end
+  local number, of_round, every, tries, need = params_of(at)
 
   ---How long it waits for a word of the server's: longer than that tries with others.
   local function silence(party) return every(party) * (tries(party) + 3) end
@@ -385,7 +387,7 @@ local function client(at)
     if not own or own.c ~= mine.sealing.public or own.s ~= mine.masking.public then
       return nil, "the list of keys has others of mine"
     end
-    local unfit = unfit_threshold(at.param(party, "threshold"), #list)
+    local unfit = unfit_threshold(need(party), #list)
     if unfit then return nil, unfit end
     return keys
   end
@@ -405,7 +407,7 @@ local function client(at)
   local function share(party)
     local data, mine = at.data(party), secrets(party)
     local ids = ids_of(data.keys)
-    local options = { shares = #ids, threshold = at.param(party, "threshold") }
+    local options = { shares = #ids, threshold = need(party) }
     mine.seed = crypto.random(32)
     local seeds = crypto.shamir.split(mine.seed, options)
     local keys = crypto.shamir.split(mine.masking.secret, options)
@@ -443,7 +445,7 @@ local function client(at)
       if not seed or not sk then return ("the shares of %s cannot be opened"):format(source) end
       mine.shares[source] = { seed = seed, sk = sk }
     end
-    if #ids_of(mine.shares) < at.param(party, "threshold") then
+    if #ids_of(mine.shares) < need(party) then
       return "too few clients have shared"
     end
   end
@@ -471,7 +473,7 @@ local function client(at)
     local set = table.concat(ids_of(sent), "\n")
     if data.unmasking and data.unmasking ~= set then
       return "another unmasking was answered in this round"
-    elseif not sent[party.id] or #ids_of(sent) < at.param(party, "threshold") then
+    elseif not sent[party.id] or #ids_of(sent) < need(party) then
       return "an unmasking without me, or of too few"
     end
     for id in pairs(sent) do
@@ -506,7 +508,7 @@ local function client(at)
     waiting = {
       [AdvertiseKeys] = function(party, event)
         if not of_round(party, event) then return end
-        local least = at.param(party, "threshold")
+        local least = need(party)
         local unfit = unfit_threshold(least, #event.calculators)
         if (event.threshold or least) ~= least then
           unfit = ("the server's threshold is %d, and mine is %d"):format(event.threshold, least)

@@ -130,7 +130,7 @@ lie more_keys "a threshold of 3 is not more than half of 6 clients" "s/return Us
 lie many_keys "256 clients are more than the 255 that a secret is shared among" "s/return UserOneList {/${more/COUNT/252}/"
 lie keys_of_mine "the list of keys has others of mine" 's/c_pk = crypto.base64(keys.c), *$/c_pk = crypto.base64(keys.s:reverse()),/'
 lie few_keys "a threshold of 3 is more than there are clients (2)" 's/return UserOneList { round/for _ = 1, 2 do table.remove(list) end return UserOneList { round/'
-lie no_keys "the list of keys cannot be read" 's/return UserOneList { round = at.param(party, "round"), list_data = list }/return UserOneList { round = 1, list_data = { "[1", "null", "{}" } }/'
+lie no_keys "the list of keys cannot be read" 's/return UserOneList { round = number(party), list_data = list }/return UserOneList { round = 1, list_data = { "[1", "null", "{}" } }/'
 lie few_shares "too few clients have shared" 's/if data.shared\[source\] then table.insert(list, text) end/if data.shared[source] and #list < 1 then table.insert(list, text) end/'
 lie shares_of_others "the list of shares cannot be read" 's/for source, text in pairs(data.sealed\[id\] or {}) do/for source, text in pairs(data.sealed["client-1"] or {}) do/'
 lie few_unmasked "refused: an unmasking without me, or of too few" 's/list_data = at.data(party).masked }/list_data = { at.data(party).masked[1] } }/'
