@@ -28,17 +28,26 @@ bool af_io_write_all(int fd, const void *bytes, size_t len)
     return true;
 }
 
-/* Has the disk know by which names files of the path's folder go. */
-static bool sync_folder(const char *path)
+bool af_io_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    int failed = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = failed;
+    return ok;
+}
+
+static bool sync_folder_of(const char *path)
 {
     char *folder = af_mem_string(path), *slash = strrchr(folder, '/');
     if (slash != NULL)
         slash[slash == folder ? 1 : 0] = '\0';
-    int fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
+    bool ok = af_io_sync(slash == NULL ? "." : folder);
+    int failed = errno;
     free(folder);
+    errno = failed;
     return ok;
 }
 
@@ -50,7 +59,7 @@ bool af_io_replace(const char *path, const void *bytes, size_t len)
     unlink(new); /* of one that was broken off */
     int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && af_io_write_all(fd, bytes, len) && fsync(fd) == 0 &&
-              rename(new, path) == 0 && sync_folder(path);
+              rename(new, path) == 0 && sync_folder_of(path);
     int failed = errno;
     if (fd >= 0)
         close(fd);

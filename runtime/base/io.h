@@ -23,6 +23,10 @@ bool af_io_write_all(int fd, const void *bytes, size_t len);
  * false, with errno set, where that fails. */
 bool af_io_replace(const char *path, const void *bytes, size_t len);
 
+/* Has the disk know all of a file, or of a folder by which names its files go. Returns false, with
+ * errno set, where that fails. */
+bool af_io_sync(const char *path);
+
 /* Reads until the end, or until max bytes are there. Returns how many, or -1 with errno set. */
 ssize_t af_io_read(int fd, void *bytes, size_t max);
 

@@ -84,3 +84,16 @@ void af_sha256_free(struct af_sha256 *hash)
         hash_deinit(hash->fast, NULL);
     free(hash);
 }
+
+void af_sha256_of(const void *bytes, size_t len, char hex[AF_SHA256_HEX_BYTES])
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(digest, len == 0 ? (const unsigned char *)"" : bytes, len);
+    sodium_bin2hex(hex, AF_SHA256_HEX_BYTES, digest, sizeof digest);
+}
+
+bool af_sha256_is(const char *text)
+{
+    enum { DIGITS = AF_SHA256_HEX_BYTES - 1 };
+    return strspn(text, "0123456789abcdef") == DIGITS && text[DIGITS] == '\0';
+}

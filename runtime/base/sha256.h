@@ -1,12 +1,13 @@
 /* sha256.h: the SHA-256 of bytes that come in pieces.
  *
  * GnuTLS works it out with what the processor has for it, some five times as fast as libsodium; it
- * is loaded when the first of these is made. Where it is not there, libsodium does. Bytes that are
- * there at once and few are libsodium's business: see crypto_hash_sha256(). On any thread, one at a
- * time each. */
+ * is loaded when the first of these is made. Where it is not there, libsodium does. On any thread,
+ * one at a time each. Bytes that are there at once and few are libsodium's business:
+ * af_sha256_of(). */
 #ifndef AF_SHA256_H
 #define AF_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { AF_SHA256_HEX_BYTES = 65 }; /* with the 0 byte */
@@ -19,5 +20,11 @@ void af_sha256_add(struct af_sha256 *hash, const void *bytes, size_t len);
 void af_sha256_hex(struct af_sha256 *hash, char hex[AF_SHA256_HEX_BYTES]);
 void af_sha256_restart(struct af_sha256 *hash);
 void af_sha256_free(struct af_sha256 *hash); /* NULL is allowed */
+
+/* The digest of bytes that are there at once, hexadecimal; bytes may be NULL where len is 0. */
+void af_sha256_of(const void *bytes, size_t len, char hex[AF_SHA256_HEX_BYTES]);
+
+/* Whether a text is a digest, and nothing else: 64 small hexadecimal digits. */
+bool af_sha256_is(const char *text);
 
 #endif

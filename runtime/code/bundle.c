@@ -6,12 +6,12 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/version.h"
 #include "code/tar.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +52,7 @@ bool af_bundle_is_code(const struct af_code *code)
 static int check_file(const struct af_code_file *file, const struct af_manifest_file *said,
                       struct af_failure *why)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hash[65];
+    char hash[AF_SHA256_HEX_BYTES];
     if (file == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, said->name,
                               "is missing; " AF_MANIFEST_NAME " lists it");
@@ -61,9 +60,7 @@ static int check_file(const struct af_code_file *file, const struct af_manifest_
         return af_failure_set(why, AF_FAILURE_USAGE, said->name,
                               "has %zu bytes, and " AF_MANIFEST_NAME " says %lld", file->len,
                               (long long)said->size);
-    crypto_hash_sha256(digest, (const unsigned char *)(file->len == 0 ? "" : file->bytes),
-                       file->len);
-    sodium_bin2hex(hash, sizeof hash, digest, sizeof digest);
+    af_sha256_of(file->bytes, file->len, hash);
     return strcmp(hash, said->sha256) == 0
                ? 0
                : af_failure_set(why, AF_FAILURE_USAGE, said->name,

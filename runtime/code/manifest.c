@@ -5,10 +5,10 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "code/trust.h"
 #include "json/json.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,9 +273,7 @@ static int read_sha256(struct reading *in, const char *place, enum af_json_token
         return refuse(in, place, "is no SHA-256: 64 small hexadecimal digits");
     memcpy(text, in->json.string, 64);
     text[64] = '\0';
-    return strspn(text, "0123456789abcdef") == 64
-               ? 0
-               : refuse(in, place, "is no SHA-256: 64 small hexadecimal digits");
+    return af_sha256_is(text) ? 0 : refuse(in, place, "is no SHA-256: 64 small hexadecimal digits");
 }
 
 static int read_files(struct reading *in, const char *place, enum af_json_token token)
@@ -348,14 +346,12 @@ void af_manifest_add_grant(struct af_manifest *manifest, enum af_manifest_grant 
 void af_manifest_add_file(struct af_manifest *manifest, const char *name, const void *bytes,
                           size_t len)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
     af_mem_reserve(&manifest->files, &manifest->file_cap, manifest->file_count + 1,
                    sizeof *manifest->files);
     struct af_manifest_file *file = &manifest->files[manifest->file_count++];
     *file = (struct af_manifest_file){.name = af_arena_string(&manifest->arena, name),
                                       .size = (int64_t)len};
-    crypto_hash_sha256(digest, len == 0 ? (const unsigned char *)"" : bytes, len);
-    sodium_bin2hex(file->sha256, sizeof file->sha256, digest, sizeof digest);
+    af_sha256_of(bytes, len, file->sha256);
 }
 
 const struct af_manifest_file *af_manifest_find(const struct af_manifest *manifest,

@@ -5,6 +5,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/failure.h"
+#include "base/io.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
@@ -163,13 +164,7 @@ static bool put_output_in_place(struct af_process *process, int status)
     char *file = process->child.output_file;
     if (file == NULL || status != 0)
         return true;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = error;
-    if (!ok || rename(file, process->output_path) != 0)
+    if (!af_io_sync(file) || rename(file, process->output_path) != 0)
         return false;
     free(file);
     process->child.output_file = NULL;

@@ -15,13 +15,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "base/sha256.h"
 #include "code/trust.h"
 #include "json/json.h"
 #include "loop/loop.h"
 #include "script/request.h"
 #include "worker/host.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -299,16 +299,14 @@ static void describe_request(const struct af_node_party *party, struct af_buf *o
 
 static void describe_files(const struct af_code *code, struct af_buf *out)
 {
-    unsigned char hash[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof hash + 1];
+    char hex[AF_SHA256_HEX_BYTES];
     af_json_name(out, "files");
     af_json_open(out, '[');
     for (size_t i = 0; i < code->count; i++) {
         const struct af_code_file *file = &code->files[i];
         if (file->bytes == NULL)
             continue;
-        crypto_hash_sha256(hash, (const unsigned char *)file->bytes, file->len);
-        sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+        af_sha256_of(file->bytes, file->len, hex);
         af_json_open(out, '{');
         af_json_add_text(out, "name", file->path);
         af_json_add_integer(out, "bytes", (int64_t)file->len);

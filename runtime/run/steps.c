@@ -10,6 +10,7 @@
 #include "base/kill_point.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "trace/veil.h"
 
 #include <sodium.h>
@@ -127,10 +128,8 @@ void af_run_answered(void *arg, const char *name, const struct af_answer *answer
             af_buf_append(out, answer->reply, answer->reply_len);
     }
     if (answer->bytes != NULL) {
-        unsigned char digest[crypto_hash_sha256_BYTES];
-        char hex[sizeof digest * 2 + 1];
-        crypto_hash_sha256(digest, answer->bytes, answer->bytes_len);
-        sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+        char hex[AF_SHA256_HEX_BYTES];
+        af_sha256_of(answer->bytes, answer->bytes_len, hex);
         af_buf_printf(out, ",\"bytes\":%zu,\"sha256\":\"%s\"", answer->bytes_len, hex);
     }
     af_buf_append_char(out, '}');

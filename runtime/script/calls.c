@@ -4,10 +4,10 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "json/json.h"
 #include "script/script.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,21 +118,16 @@ void af_script_tell_members(struct af_buf *reply, const struct af_script_who *wh
 
 bool af_script_is_sha256(const void *bytes, size_t len, const char *expected)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof digest + 1];
-    crypto_hash_sha256(digest, bytes, len);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    char hex[AF_SHA256_HEX_BYTES];
+    af_sha256_of(bytes, len, hex);
     return strcmp(hex, expected) == 0;
 }
 
 void af_script_ref(const void *bytes, size_t len, char ref[AF_SCRIPT_REF_BYTES])
 {
     static const char prefix[] = "kept:";
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(digest, bytes, len);
     memcpy(ref, prefix, sizeof prefix);
-    sodium_bin2hex(ref + sizeof prefix - 1, AF_SCRIPT_REF_BYTES - sizeof prefix + 1, digest,
-                   sizeof digest);
+    af_sha256_of(bytes, len, ref + sizeof prefix - 1);
 }
 
 const char *af_script_keeps_no_more(size_t count, size_t bytes, size_t len)

@@ -7,6 +7,7 @@
 #include "serve/impl.h"
 
 #include "base/bounds.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/sha256.h"
 
@@ -28,10 +29,7 @@ struct kept { /* the bundles of a node */
 static void append_folder(struct af_buf *path, const struct af_serve *serve, const char *node)
 {
     char name[AF_SHA256_HEX_BYTES];
-    struct af_sha256 *hash = af_sha256_new();
-    af_sha256_add(hash, node, strlen(node));
-    af_sha256_hex(hash, name);
-    af_sha256_free(hash);
+    af_sha256_of(node, strlen(node), name);
     af_buf_printf(path, "%s/bundles/%s", serve->options.files, name);
 }
 
@@ -88,15 +86,6 @@ static bool make_room(const struct serve_call *call, const char *folder,
            kept.bytes + part->size_bytes <= limit_of(call, folder);
 }
 
-static bool sync_path(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 static bool make_folder(const char *path)
 {
     return mkdir(path, 0700) == 0 || errno == EEXIST;
@@ -120,8 +109,8 @@ bool af_serve_keep_bundle(struct serve_call *call, const struct af_exchange_part
               make_room(call, af_buf_text(&folder), part);
     af_buf_clear(&path);
     af_buf_printf(&path, "%s/%s", af_buf_text(&folder), part->sha256);
-    ok = ok && sync_path(part->path) && rename(part->path, af_buf_text(&path)) == 0 &&
-         sync_path(af_buf_text(&folder));
+    ok = ok && af_io_sync(part->path) && rename(part->path, af_buf_text(&path)) == 0 &&
+         af_io_sync(af_buf_text(&folder));
     af_buf_release(&folder);
     af_buf_release(&path);
     af_serve_measure_bundles(call);
@@ -131,7 +120,7 @@ bool af_serve_keep_bundle(struct serve_call *call, const struct af_exchange_part
 int af_serve_open_bundle(const struct serve_call *call, const char *key)
 {
     struct af_buf path = AF_BUF_EMPTY;
-    if (strlen(key) != 64 || strspn(key, "0123456789abcdef") != 64)
+    if (!af_sha256_is(key))
         return -1;
     append_folder(&path, call->serve, call->node);
     af_buf_printf(&path, "/%s", key);

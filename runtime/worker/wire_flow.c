@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/sha256.h"
 
 #include <string.h>
 
@@ -242,7 +243,7 @@ const char *af_wire_read_flow(struct af_wire_in *in, struct af_arena *arena,
     struct reading reading = {in, arena, 0, false};
     file->name = name(&reading);
     const char *hash = name(&reading);
-    if (strlen(hash) != 64 || strspn(hash, "0123456789abcdef") != 64)
+    if (!af_sha256_is(hash))
         return "the flow's file is malformed";
     memcpy(file->hash, hash, 65);
     struct af_flow *flow = take(&reading, 1, sizeof *flow);

@@ -5,6 +5,7 @@
 
 #include "base/bounds.h"
 #include "base/log.h"
+#include "base/sha256.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -104,7 +105,7 @@ static void look_at_file(struct af_local_store *store, int folder, const char *n
 {
     struct stat info;
     bool is_part = strncmp(name, ".put-", 5) == 0; /* of a copy that was broken off */
-    bool is_file = strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+    bool is_file = af_sha256_is(name);
     if ((is_part || is_file) && fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(info.st_mode) && info.st_mtime < store->wall_s - store->keep_files_s &&
         (is_part || !is_named(store, name)))

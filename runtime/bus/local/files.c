@@ -15,7 +15,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,10 +386,8 @@ static void read_into_memory(struct af_local_op *op, struct source *source)
     ssize_t got;
     while ((got = read_piece(source, bytes + len)) > 0 && (int64_t)len + got <= op->file_bytes)
         len += (size_t)got;
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[65];
-    crypto_hash_sha256(digest, (unsigned char *)bytes, len);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    char hex[AF_SHA256_HEX_BYTES];
+    af_sha256_of(bytes, len, hex);
     if (got != 0 || (int64_t)len != op->file_bytes || strcmp(hex, op->sha256) != 0)
         af_local_refuse(op, AF_BUS_UNREACHABLE, "the kept file is damaged");
     op->result.bytes = bytes;
