@@ -326,8 +326,10 @@ void af_check_vector_reserve(struct af_check_vector *vector, size_t count);
 void af_check_vector_copy(const struct af_check *check, struct af_check_vector *to,
                           const struct af_check_vector *from);
 
-/* As bytes: returns how many; out has room for AF_CHECK_PACKED_MAX. 0: it does not fit. */
+/* As bytes, and zeros up to a whole word: returns how many without these; out has room for
+ * AF_CHECK_PACKED_MAX, or what af_check_pack_room() says. 0: it does not fit. */
 enum { AF_CHECK_PACKED_MAX = 16000 };
+size_t af_check_pack_room(const struct af_check *check, const struct af_check_vector *vector);
 size_t af_check_pack(const struct af_check *check, const struct af_check_vector *vector,
                      unsigned char *out);
 void af_check_unpack(const struct af_check *check, const unsigned char *bytes, size_t len,
@@ -457,9 +459,9 @@ static inline unsigned af_check_shard(uint64_t hash)
 }
 
 /* Adds a state to its shard, one thread a shard; one that is there sleeps where both did, if it was
- * added in this level. Returns its address. */
+ * added in this level. Returns its address, and whether it is new. */
 uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
-                           uint32_t sleep, const unsigned char *bytes, size_t len);
+                           uint32_t sleep, const unsigned char *bytes, size_t len, bool *fresh);
 
 /* Its address if adding it would change nothing, or AF_CHECK_NO_STATE. Several threads may ask
  * while none adds. */
@@ -492,8 +494,8 @@ void af_check_seen_set_lead(struct af_check_seen *seen, uint64_t address, uint64
 uint64_t af_check_seen_count(const struct af_check_seen *seen);
 uint64_t af_check_seen_bytes(const struct af_check_seen *seen);
 
-/* The states that were added since the last call: their addresses, for the caller to free. */
-uint64_t *af_check_seen_level(struct af_check_seen *seen, size_t *count);
+/* What is added from here on is of another level. */
+void af_check_seen_level(struct af_check_seen *seen);
 
 /* ---- jobs.c ---- */
 
@@ -622,6 +624,10 @@ void af_check_round_begin(struct af_check_round *round);
 /* Finds what comes next after each of the states. Returns false if the search is over before all is
  * explored: a bound, a party that cannot be made, names that cannot be exchanged after all. */
 bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count);
+
+/* The states that were found since the last call, which are the next level: their addresses, for
+ * the caller to free. */
+uint64_t *af_check_round_level(struct af_check_round *round, size_t *count);
 
 /* ---- note.c ---- */
 

@@ -22,8 +22,9 @@ struct found { /* one state, or a violation, that a piece has come to */
     uint64_t state;
 };
 
-struct entry { /* before the bytes of a state to add */
-    uint64_t hash, parent;
+struct entry { /* before the bytes of a state to add, and zeros up to a whole word */
+    uint64_t parent;
+    uint32_t place; /* among those of its piece */
     uint32_t sleep;
     uint32_t len : 29;
     uint32_t leads : 1;   /* it is the lead of its parent */
@@ -50,6 +51,8 @@ struct piece {
         crowd; /* a contract of which there are too many copies, or AF_CHECK_NONE; deferred ones */
     bool crowd_deferred;
     uint64_t transitions, inert;
+    uint32_t entries;
+    size_t first; /* of its entries among those of the round */
     bool too_large;
 };
 
@@ -60,7 +63,6 @@ struct worker {
     uint64_t state;      /* whose next ones are looked for … */
     bool has_lead;       /* … and whether its lead is among those found */
     struct af_buf found; /* by this piece, where there are several threads */
-    unsigned char packed[AF_CHECK_PACKED_MAX];
 };
 
 struct af_check_round {
@@ -71,8 +73,17 @@ struct af_check_round {
     const uint64_t *states;
     size_t count;
     bool invariants, sleeps;
-    size_t same; /* exchanges of names */
+    size_t same;      /* exchanges of names */
+    uint64_t *placed; /* states that entries of this round have added, where these are; or 0 */
+    size_t placed_cap;
+    uint64_t *level; /* what comes next */
+    size_t level_count, level_cap;
 };
+
+static size_t pieces_of(const struct af_check_round *round)
+{
+    return (round->count + PIECE - 1) / PIECE;
+}
 
 /* ---- What a piece comes to. ---- */
 
@@ -138,28 +149,33 @@ static inline size_t entry_size(const struct entry *entry)
     return sizeof *entry + ((entry->len + 7) & ~(size_t)7);
 }
 
-static inline size_t append_entry(struct af_buf *out, const struct entry *entry,
-                                  const unsigned char *packed)
+static void note_unseen(struct piece *piece, unsigned shard, size_t at)
 {
-    size_t size = entry_size(entry), at = out->len;
-    if (!af_buf_reserve(out, size))
-        return at;
-    memcpy(out->data + at, entry, sizeof *entry);
-    for (size_t i = sizeof *entry; i < size; i += 8) /* most are of few words */
-        memcpy(out->data + at + i, packed + i - sizeof *entry, 8);
-    out->len += size;
-    return at;
-}
-
-static void keep_entry(struct piece *piece, unsigned shard, const struct entry *entry,
-                       const unsigned char *packed)
-{
-    size_t at = append_entry(&piece->shards[shard], entry, packed);
-    if (!entry->unseen)
-        return;
     af_mem_reserve(&piece->unseen, &piece->unseen_cap, piece->unseen_count + 1,
                    sizeof *piece->unseen);
     piece->unseen[piece->unseen_count++] = (struct unseen){shard, at};
+}
+
+/* A state that comes next is packed where it is kept: what was written byte by byte is read by
+ * words some time later only. */
+static void keep_child(struct worker *worker, struct entry entry,
+                       const struct af_check_vector *child)
+{
+    const struct af_check *check = worker->round->check;
+    struct piece *piece = worker->piece;
+    bool alone = worker->round->worker_count == 1;
+    struct af_buf *out = alone ? &piece->shards[0] : &worker->found;
+    size_t room = af_check_pack_room(check, child), at = out->len;
+    piece->too_large = piece->too_large || room == 0;
+    if (room == 0 || !af_buf_reserve(out, sizeof entry + room))
+        return;
+    unsigned char *packed = (unsigned char *)out->data + at + sizeof entry;
+    entry.place = piece->entries++;
+    entry.len = (uint32_t)af_check_pack(check, child, packed) & 0x1FFFFFFF;
+    memcpy(out->data + at, &entry, sizeof entry);
+    out->len += entry_size(&entry);
+    if (alone && entry.unseen)
+        note_unseen(piece, 0, at);
 }
 
 static void on_child(void *arg, const struct af_check_label *label,
@@ -188,24 +204,14 @@ static void on_child(void *arg, const struct af_check_label *label,
     }
     if (seen && broken)
         return;
-    size_t len = af_check_pack(check, child, worker->packed);
-    if (len == 0) {
-        piece->too_large = true;
-        return;
-    }
-    entry.len = (uint32_t)len & 0x1FFFFFFF;
     entry.leads = !worker->has_lead && !broken &&
                   (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
                    label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
     worker->has_lead = worker->has_lead || entry.leads;
-    entry.hash = af_check_hash(worker->packed, len);
     entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
     entry.unseen = !seen;
     entry.dropped = broken; /* what invariants say of it is all that is asked */
-    if (worker->round->worker_count == 1)
-        keep_entry(piece, 0, &entry, worker->packed);
-    else
-        append_entry(&worker->found, &entry, worker->packed);
+    keep_child(worker, entry, child);
 }
 
 /* Looks for what comes next after one state. Returns false if it was missed: nothing has changed.
@@ -276,24 +282,39 @@ static const struct entry *walk_on(struct walk *walk)
     return entry;
 }
 
+/* One that is passed: of which piece, and what its hash is. */
+struct passed {
+    const struct entry *entry;
+    uint64_t hash;
+    const struct piece *piece;
+};
+
+static inline const unsigned char *packed_of(const struct entry *entry)
+{
+    return (const unsigned char *)(entry + 1);
+}
+
 /* Gives each to a function, when the processor has had time to fetch what that looks at: an entry
  * waits behind 2 * AHEAD others, at first for its slot, half way for its state. */
 static inline void pass(const struct af_check_seen *seen, struct walk walk,
-                        void (*fn)(void *arg, const struct entry *entry), void *arg)
+                        void (*fn)(void *arg, const struct passed *passed), void *arg)
 {
-    const struct entry *ring[2 * AHEAD] = {NULL};
+    struct passed ring[2 * AHEAD] = {{NULL}};
     size_t left = 2 * AHEAD; /* steps after the last one */
     for (size_t i = 0; left > 0; i++) {
-        const struct entry **here = &ring[i % (2 * AHEAD)], *half = ring[(i + AHEAD) % (2 * AHEAD)];
-        if (*here != NULL)
-            fn(arg, *here);
-        if (half != NULL)
+        struct passed *here = &ring[i % (2 * AHEAD)], *half = &ring[(i + AHEAD) % (2 * AHEAD)];
+        if (here->entry != NULL)
+            fn(arg, here);
+        if (half->entry != NULL)
             af_check_seen_prefetch_state(seen, half->hash);
-        *here = walk_on(&walk);
-        if (*here != NULL)
-            af_check_seen_prefetch(seen, (*here)->hash);
-        else
+        here->entry = walk_on(&walk);
+        if (here->entry == NULL) {
             left--;
+            continue;
+        }
+        here->hash = af_check_hash_padded(packed_of(here->entry), here->entry->len);
+        here->piece = walk.piece;
+        af_check_seen_prefetch(seen, here->hash);
     }
 }
 
@@ -304,18 +325,24 @@ static void set_lead(struct af_check_seen *seen, const struct entry *entry, uint
 }
 
 /* What was seen before this round changes nothing. */
-static void sift(void *arg, const struct entry *entry)
+static void sift(void *arg, const struct passed *passed)
 {
     struct worker *worker = arg;
     struct af_check_seen *seen = worker->round->check->seen;
-    const unsigned char *packed = (const unsigned char *)(entry + 1);
-    uint64_t state = entry->unseen || entry->dropped
-                         ? AF_CHECK_NO_STATE
-                         : af_check_seen_known(seen, entry->hash, entry->sleep, packed, entry->len);
-    if (state != AF_CHECK_NO_STATE)
+    const struct entry *entry = passed->entry;
+    uint64_t state =
+        entry->unseen || entry->dropped
+            ? AF_CHECK_NO_STATE
+            : af_check_seen_known(seen, passed->hash, entry->sleep, packed_of(entry), entry->len);
+    if (state != AF_CHECK_NO_STATE) {
         set_lead(seen, entry, state);
-    else
-        keep_entry(worker->piece, af_check_shard(entry->hash), entry, packed);
+        return;
+    }
+    unsigned shard = af_check_shard(passed->hash);
+    struct af_buf *out = &worker->piece->shards[shard];
+    if (entry->unseen)
+        note_unseen(worker->piece, shard, out->len);
+    af_buf_append(out, entry, entry_size(entry));
 }
 
 static void sift_all(struct worker *worker)
@@ -334,6 +361,7 @@ static void piece_begin(struct piece *piece)
     piece->found_count = piece->unseen_count = piece->missed_count = 0;
     piece->ended_count = piece->stuck_count = 0;
     piece->transitions = piece->inert = 0;
+    piece->entries = 0;
     piece->forced_count = 0;
     piece->crowd = AF_CHECK_NONE;
 }
@@ -423,30 +451,67 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
 
 /* ---- Adding. ---- */
 
-static void add_entry(void *arg, const struct entry *entry)
+/* Tells a piece where its entries are among those of the round. */
+static void place(struct af_check_round *round, struct piece *piece, size_t *first)
 {
-    struct af_check_seen *seen = arg;
-    if (!entry->dropped)
-        set_lead(seen, entry,
-                 af_check_seen_add(seen, entry->hash, entry->parent, entry->sleep,
-                                   (const unsigned char *)(entry + 1), entry->len));
+    size_t before = round->placed_cap;
+    piece->first = *first;
+    *first += piece->entries;
+    af_mem_reserve(&round->placed, &round->placed_cap, *first, sizeof *round->placed);
+    memset(round->placed + before, 0, (round->placed_cap - before) * sizeof *round->placed);
+}
+
+static void add_entry(void *arg, const struct passed *passed)
+{
+    struct af_check_round *round = arg;
+    const struct entry *entry = passed->entry;
+    bool fresh;
+    if (entry->dropped)
+        return;
+    uint64_t state = af_check_seen_add(round->check->seen, passed->hash, entry->parent,
+                                       entry->sleep, packed_of(entry), entry->len, &fresh);
+    set_lead(round->check->seen, entry, state);
+    if (fresh)
+        round->placed[passed->piece->first + entry->place] = state + 1;
 }
 
 static void add_all(struct af_check_round *round, const struct piece *pieces, size_t count,
                     unsigned shard)
 {
-    struct af_check_seen *seen = round->check->seen;
     if (count > 0)
-        pass(seen, walk_pieces(pieces, count, shard), add_entry, seen);
+        pass(round->check->seen, walk_pieces(pieces, count, shard), add_entry, round);
 }
 
 static void do_shard(void *arg, unsigned worker, size_t shard)
 {
     struct af_check_round *round = arg;
     (void)worker;
-    size_t pieces = (round->count + PIECE - 1) / PIECE;
-    add_all(round, round->pieces, pieces, (unsigned)shard);
+    add_all(round, round->pieces, pieces_of(round), (unsigned)shard);
     add_all(round, &round->pieces[PIECES], 1, (unsigned)shard);
+}
+
+/* What is new comes next in the order in which it was found: states that are near each other lead
+ * to the same ones, which the processor then still has at hand. */
+static void line_up(struct af_check_round *round, size_t entries)
+{
+    af_mem_reserve(&round->level, &round->level_cap, round->level_count + entries,
+                   sizeof *round->level);
+    for (size_t i = 0; i < entries; i++) {
+        if (round->placed[i] == 0)
+            continue;
+        round->level[round->level_count++] = round->placed[i] - 1;
+        round->placed[i] = 0;
+    }
+}
+
+uint64_t *af_check_round_level(struct af_check_round *round, size_t *count)
+{
+    uint64_t *level = round->level;
+    *count = round->level_count;
+    round->level = NULL;
+    round->level_count = round->level_cap = 0;
+    af_check_seen_level(round->check->seen);
+    return level;
 }
 
 /* ---- A round. ---- */
@@ -467,7 +532,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     struct af_check *check = round->check;
     round->states = states;
     round->count = count;
-    size_t pieces = (round->count + PIECE - 1) / PIECE;
+    size_t pieces = pieces_of(round), entries = 0;
     bool goes_on = true;
     bool alone = round->worker_count == 1;
     if (!alone)
@@ -476,6 +541,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
         if (alone)
             do_piece(round, 0, i);
         goes_on = merge(round, &round->pieces[i]) && goes_on;
+        place(round, &round->pieces[i], &entries);
         if (alone)
             add_all(round, &round->pieces[i], 1, 0);
     }
@@ -483,10 +549,12 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     sift_all(&round->workers[0]);
     af_check_same_try(check);
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
+    place(round, &round->pieces[PIECES], &entries);
     if (alone)
         add_all(round, &round->pieces[PIECES], 1, 0);
     else
         af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
+    line_up(round, entries);
     if (round->same != af_check_same_on(check))
         return false; /* all is done again, otherwise */
     if (check->wants_late && !check->keeps_late)
@@ -538,6 +606,8 @@ void af_check_round_free(struct af_check_round *round)
         free(round->pieces[i].forced);
         free(round->pieces[i].unseen);
     }
+    free(round->placed);
+    free(round->level);
     free(round->workers);
     free(round->pieces);
     free(round);
@@ -560,5 +630,8 @@ void af_check_round_begin(struct af_check_round *round)
         piece->found[i].state = AF_CHECK_NO_STATE;
     if (!merge(round, piece))
         note_bound(round->check);
+    size_t entries = 0;
+    place(round, piece, &entries);
     af_check_jobs_run(round->check->jobs, AF_CHECK_SHARDS, do_shard, round);
+    line_up(round, entries);
 }

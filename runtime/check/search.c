@@ -122,7 +122,7 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
     search->progress_arg = arg;
     af_check_vector_init(check, &search->scratch);
     af_check_round_begin(round);
-    uint64_t *level = af_check_seen_level(check->seen, &count);
+    uint64_t *level = af_check_round_level(round, &count);
     while (count > 0 && goes_on && check->why.kind == AF_FAILURE_NONE) {
         keep_level(search, level, count);
         if (search->level_count > 1)
@@ -133,7 +133,7 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
         }
         goes_on = do_level(check, round, level, count);
         free(level);
-        level = af_check_seen_level(check->seen, &count);
+        level = af_check_round_level(round, &count);
     }
     free(level);
     af_check_round_free(round);

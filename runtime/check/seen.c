@@ -28,8 +28,6 @@ struct shard {
     uint64_t *slots; /* 0, or 24 bits of the hash and where the record begins, + 1 */
     size_t slot_cap;
     uint64_t count;
-    uint64_t *added; /* in this level: addresses */
-    size_t added_count, added_cap;
     uint64_t level_begin; /* where its first record is */
     char apart[64];       /* threads write to different cache lines */
 };
@@ -66,7 +64,6 @@ void af_check_seen_free(struct af_check_seen *seen)
         free(shard->segments);
         if (slot_parts(shard->slot_cap) == 0)
             free(shard->slots);
-        free(shard->added);
     }
     af_check_pages_free(seen->pages);
     free(seen);
@@ -198,12 +195,13 @@ void af_check_seen_prefetch_state(const struct af_check_seen *seen, uint64_t has
 }
 
 uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t parent,
-                           uint32_t sleep, const unsigned char *bytes, size_t len)
+                           uint32_t sleep, const unsigned char *bytes, size_t len, bool *fresh)
 {
     unsigned number = af_check_shard(hash);
     struct shard *shard = &seen->shards[number];
     size_t at = find(shard, hash, bytes, len);
-    if (shard->slots[at] != 0) {
+    *fresh = shard->slots[at] == 0;
+    if (!*fresh) {
         uint64_t offset = slot_offset(shard->slots[at]);
         if (offset >= shard->level_begin) {
             uint32_t both;
@@ -223,8 +221,6 @@ uint64_t af_check_seen_add(struct af_check_seen *seen, uint64_t hash, uint64_t p
     uint64_t offset = write_record(seen->pages, shard, parent, sleep, bytes, len);
     shard->slots[at] = slot_of(hash, offset);
     shard->count++;
-    af_mem_reserve(&shard->added, &shard->added_cap, shard->added_count + 1, sizeof *shard->added);
-    shard->added[shard->added_count++] = (uint64_t)number << 35 | offset;
     return (uint64_t)number << 35 | offset;
 }
 
@@ -321,20 +317,8 @@ uint64_t af_check_seen_bytes(const struct af_check_seen *seen)
     return bytes;
 }
 
-uint64_t *af_check_seen_level(struct af_check_seen *seen, size_t *count)
+void af_check_seen_level(struct af_check_seen *seen)
 {
-    size_t total = 0;
     for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
-        total += seen->shards[i].added_count;
-    uint64_t *level = af_mem_alloc(total * sizeof *level);
-    *count = 0;
-    for (unsigned i = 0; i < AF_CHECK_SHARDS; i++) {
-        struct shard *shard = &seen->shards[i];
-        if (shard->added_count > 0)
-            memcpy(level + *count, shard->added, shard->added_count * sizeof *level);
-        *count += shard->added_count;
-        shard->added_count = 0;
-        shard->level_begin = shard->end;
-    }
-    return level;
+        seen->shards[i].level_begin = seen->shards[i].end;
 }

@@ -31,6 +31,21 @@ static inline uint64_t af_check_hash(const void *bytes, size_t len)
     return af_check_mix(hash, word);
 }
 
+/* The same where the last word is whole, by zeros. */
+static inline uint64_t af_check_hash_padded(const void *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+    uint64_t hash = len * 0xFF51AFD7ED558CCDu, word;
+    for (; len >= 8; at += 8, len -= 8) {
+        memcpy(&word, at, 8);
+        hash = af_check_mix(hash, word);
+    }
+    word = 0;
+    if (len > 0)
+        memcpy(&word, at, 8);
+    return af_check_mix(hash, word);
+}
+
 struct af_check_words { /* zeroed to begin with */
     char *bytes;
     size_t len, cap;

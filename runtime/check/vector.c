@@ -71,12 +71,18 @@ static inline uint32_t get_number(const unsigned char **at)
     return number;
 }
 
+size_t af_check_pack_room(const struct af_check *check, const struct af_check_vector *vector)
+{
+    size_t room = 5 * (1 + AF_CHECK_FAULTS + check->members + vector->count) + 8;
+    return room <= AF_CHECK_PACKED_MAX ? room : 0;
+}
+
 size_t af_check_pack(const struct af_check *check, const struct af_check_vector *vector,
                      unsigned char *out)
 {
     unsigned char *at = out;
     uint32_t before = 0;
-    if (5 * (1 + AF_CHECK_FAULTS + check->members + vector->count) > AF_CHECK_PACKED_MAX)
+    if (af_check_pack_room(check, vector) == 0)
         return 0;
     for (int i = 0; i < AF_CHECK_FAULTS; i++)
         if (check->options->budget[i] > 0)
@@ -91,6 +97,7 @@ size_t af_check_pack(const struct af_check *check, const struct af_check_vector 
         at = put_number(at, contract - before);
         before = fifo ? 0 : contract; /* they do not rise there */
     }
+    memset(at, 0, 8);
     return (size_t)(at - out);
 }
 
