@@ -1,6 +1,6 @@
-# `make help` lists what can be made. MODE=release|sanitize|fuzz|coverage|arm64 (they share no folder), V=1 shows commands,
+# `make help` lists what can be made. MODE=release|linked|fast|sanitize|fuzz|coverage|arm64 (they share no folder), V=1 shows commands,
 # DEV=1 (or CI) makes warnings errors. CPPFLAGS, CFLAGS and LDFLAGS are a distribution's, in place of our own defaults.
-MODE   ?= release
+MODE   ?= $(if $(filter install,$(MAKECMDGOALS)),fast,release)
 JOBS   ?= 2
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
@@ -18,6 +18,17 @@ PACKED_x86_64  := -Wl,-z,pack-relative-relocs# saves 60 kB; other linkers do not
 # Where a stack is unwound to is known to debuggers (.debug_frame); in memory nothing needs it, and it is a tenth.
 FLAGS_release  := -fno-asynchronous-unwind-tables $(or $(CFLAGS),$(HARDENED)) $(CPPFLAGS)
 LINK_release   := -Wl,--no-eh-frame-hdr $(or $(LDFLAGS),$(HARDENED_LINK)) $(PACKED_$(MACHINE))
+# linked: as a whole. fast: so, and it has learned from a build that counts which paths are hot; the rest is small. What is
+# counted differs with the seeds of Lua's tables, and two packages must be equal: they are linked.
+FLAGS_linked   := $(FLAGS_release) -flto=auto
+LINK_linked    := $(LINK_release)
+LEARNED_linked  = -frandom-seed=$*
+FLAGS_train    := $(FLAGS_release) -fprofile-generate -fprofile-update=atomic
+LINK_train     := $(LINK_release)
+FLAGS_fast     := $(FLAGS_linked)
+LINK_fast      := $(LINK_release)
+TRAINED_fast   := build/train/trained
+LEARNED_fast    = -fprofile-use -dumpdir build/train/$(*D)/ -MF $(@:.o=.d)
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
 CC_arm64       := $(CROSS_arm64)-gcc
@@ -26,7 +37,7 @@ FLAGS_coverage := -O1 -g --coverage -fprofile-update=atomic -DAF_COVERAGE
 FLAGS_arm64    := $(FLAGS_release)
 LINK_arm64     := $(LINK_release)
 CC     := $(or $(CC_$(MODE)),gcc)
-AR     := $(CROSS_$(MODE):%=%-)ar
+AR     := $(CROSS_$(MODE):%=%-)$(if $(filter fast linked,$(MODE)),gcc-)ar
 PKG_CONFIG := $(CROSS_$(MODE):%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig) pkg-config
 FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation \
           $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings -iquote tests $(FLAGS_$(MODE)) \
@@ -60,19 +71,26 @@ $(BUILD)/liblua.a: tests/lib/checked_lua.sh $(shell $(CC) -print-file-name=liblu
 	$(Q)mkdir -p $(@D) && $< $@
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) qcs $@ $^
-$(BUILD)/%.o: %.c Makefile
-	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/%.o: %.c Makefile $(TRAINED_$(MODE))
+	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) $(LEARNED_$(MODE)) -MMD -MP -c -o $@ $<
+build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] runtime/*/*/*.[ch] bindings/*.[ch] scripts/af/*.lua)
+	@$(MAKE) MODE=train all && find build/train -name '*.gcda' -delete && $< build/train/afrun && touch $@
+ifneq (,$(filter release linked,$(MODE)))
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
-$(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,build/release/runtime/$(part)/%.o): FLAGS += -Os
+$(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,$(BUILD)/runtime/$(part)/%.o): FLAGS += -Os
 $(foreach name,bytecode coro crypto declared foreign monitor plan points pure sandbox script secret shares source tool type \
-  vm,build/release/bindings/lua_$(name).o): FLAGS += -Os
-$(foreach name,call check cover lasso monitor note path proof rename search short,build/release/runtime/check/$(name).o): FLAGS += -Os
+  vm,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,call check cover lasso monitor note path proof rename search short,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
 $(foreach name,base/broker base/db base/log base/metrics base/near base/progress loop/group_commit loop/loop loop/process \
   loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/reload party/saved party/wait script/args \
   script/calls script/file_access script/flow script/grants script/request script/run script/sequential sim/bench sim/calls sim/cuts \
   sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/contract trace/file trace/schedule \
-  trace/veil,build/release/runtime/$(name).o): FLAGS += -Os
-build/release/bindings/lua_vector.o build/release/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
+  trace/veil,$(BUILD)/runtime/$(name).o): FLAGS += -Os
+endif
+ifneq (,$(filter release linked train fast,$(MODE)))
+$(BUILD)/bindings/lua_vector.o $(BUILD)/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
+$(foreach name,next round seen step table vector,$(BUILD)/runtime/check/$(name).o): FLAGS += -O3# most of a check is here
+endif
 $(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
@@ -122,7 +140,7 @@ SHARED := lib/systemd/system/afrun-node@.service lib/systemd/system/afrun-serve.
           share/doc/afrun/REFERENCE.md share/doc/afrun/REFERENCE.zh-CN.md
 MAN    := share/man/man1
 MAN3   := share/man/man3
-install: all ## install the program, its manual, completions and units below PREFIX (DESTDIR, for packages)
+install: all ## install the program (MODE=fast), its manual, completions and units below PREFIX (DESTDIR, for packages)
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
 	install -d $(sort $(dir $(SHARED:%=$(DESTDIR)$(PREFIX)/%)))
 	$(BUILD)/afrun --completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun

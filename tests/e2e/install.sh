@@ -2,11 +2,15 @@
 # `make install`: the program, its manual, its completions and the unit of a node, wherever they go.
 source "$(dirname "$0")/../lib/e2e.sh"
 
-check "make install" make -C "$ROOT" -s install "DESTDIR=$TMP/there" PREFIX=/opt/afrun
+check "make install" make -C "$ROOT" -s install MODE=linked "DESTDIR=$TMP/there" PREFIX=/opt/afrun
 there=$TMP/there/opt/afrun
 expect_output "afrun" "$there/bin/afrun" --version
 expect_output "Lua 5.4" "$there/bin/afrun" --version
 expect_output "SQLite 3." "$there/bin/afrun" --version
+if cmp -s "$ROOT/build/linked/afrun" "$there/bin/afrun"; then ok "it is the build that was asked for"; else not_ok "it is the build that was asked for" ""; fi
+check "with traces" "$ROOT/tests/lib/trace_sums.sh" 2 "$there/bin/afrun"
+cp "$OUT" fast
+check "and does the same" bash -c "'$ROOT/tests/lib/trace_sums.sh' 2 '$PROGRAM' | diff - fast"
 check "the program runs without its sources" "$there/bin/afrun" "$ROOT/flows/sync_state.lua" --mock -q
 expect_output "--control" bash -c "source '$there/share/bash-completion/completions/afrun'
     COMP_WORDS=(afrun node --con) COMP_CWORD=2 COMP_LINE='afrun node --con'
