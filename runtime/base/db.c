@@ -2,6 +2,7 @@
 #include "base/db.h"
 
 #include "base/bounds.h"
+#include "base/db_log.h"
 #include "base/failure.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -53,6 +54,7 @@ struct af_db {
     enum af_db_trouble trouble;
     bool passes;     /* it may be over in a moment: another process has it, or memory is short */
     int64_t changes; /* before the transaction */
+    struct af_db_log writes;
     char why[300];
 };
 
@@ -588,10 +590,23 @@ bool af_db_begin(struct af_db *db)
     return db->open;
 }
 
+void af_db_on_written(struct af_db *db, void (*written)(void *arg), void *arg)
+{
+    db->writes.written = written;
+    db->writes.arg = arg;
+}
+
+static void commit(struct af_db *db)
+{
+    af_db_log_begin(&db->writes, db->handle);
+    step(af_db_use(db, "COMMIT"));
+    af_db_log_end(&db->writes);
+}
+
 bool af_db_commit(struct af_db *db)
 {
     if (db->open && !is_lost(db) && is_in_place(db))
-        step(af_db_use(db, "COMMIT"));
+        commit(db);
     bool committed = db->open && db->trouble == AF_DB_FINE && is_in_place(db);
     af_db_roll_back(db);
     return committed;

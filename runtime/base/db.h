@@ -80,6 +80,11 @@ bool af_db_begin(struct af_db *db);
 bool af_db_commit(struct af_db *db);
 void af_db_roll_back(struct af_db *db);
 
+/* Has written(arg) called in each commit that has something to write, once all of it stands in the
+ * log and before the disk is waited for: the death of this process undoes nothing any more (unless
+ * others have the file open then), a loss of power may, and the commit may yet fail. */
+void af_db_on_written(struct af_db *db, void (*written)(void *arg), void *arg);
+
 /* Whether anything was changed since the last begin, by a transaction that may be over. */
 bool af_db_has_changed(const struct af_db *db);
 

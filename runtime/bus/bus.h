@@ -77,8 +77,9 @@ struct af_bus_result {
     size_t text_len;
     const char *warning; /* status: how little room its disk has, or NULL */
     bool full;           /* status: so little that nothing is taken */
-    const char *age;     /* publish, take, ack, revive: how old the bus's store is now, or NULL */
-    const void *bytes;   /* get_file without a path */
+    const char *age;   /* publish, take, ack, revive: how old the bus's store is now, as far as the
+                          disk has it; or NULL */
+    const void *bytes; /* get_file without a path */
     size_t bytes_len;
     int64_t files_bytes, own_files_bytes; /* of members: of the task's files, and the asker's */
 };
@@ -113,8 +114,12 @@ struct af_bus_take {
     size_t max;         /* contracts, 1 to AF_BUS_TAKE_MAX */
     bool release;       /* of an ack: give the rest back, to be handed out again at once */
     bool sent;          /* of a revive: what the node has sent by a sidecar, and the hub refused */
-    bool again;         /* hand out all that is not acknowledged, as if the leases had run out:
-                           the holder lost an answer */
+    bool early; /* with a lease: the holder knows what it was given by sender and uuid for as
+                   long as it lives, so it may be given a contract for it alone before the disk
+                   has it. Its sender has not been answered then, and pushes again where it is
+                   lost, by a loss of power or a disk that fails */
+    bool again; /* hand out all that is not acknowledged, as if the leases had run out:
+                   the holder lost an answer */
     const char *const *acks;    /* uuids that are done with, before anything is handed out */
     const char *const *reasons; /* NULL, or for each of them: NULL; or why the node cannot read it,
                                    which makes it a dead letter of the task */

@@ -19,8 +19,10 @@ struct outgoing {
     struct af_bus_post post;
 };
 
-struct place { /* of a contract: its number in the queue, and when it came */
-    int64_t id, came_ns;
+struct place {       /* of a contract */
+    int64_t number;  /* ours */
+    int64_t id;      /* in the queue; a store that loses power may give one twice */
+    int64_t came_ns; /* when it came */
 };
 
 struct names { /* contracts: their uuids, which are ours, their places, and … */
@@ -43,6 +45,7 @@ struct af_link {
     int64_t push_delay_ns;
 
     struct names in_hand, acks; /* acks: dealt with, and not told yet */
+    int64_t given;              /* so far */
     uint64_t ticket;
     char asked[AF_BUS_AGE_BYTES];    /* the age that the take or ack under way has */
     size_t acks_taking, acks_acking; /* how many of acks the take or ack under way carries */
@@ -80,12 +83,21 @@ static void names_add(struct names *names, const char *uuid, struct place place,
     names->items[names->count++] = af_mem_string(uuid);
 }
 
-static size_t names_find(const struct names *names, int64_t id)
+static size_t names_find(const struct names *names, int64_t number)
 {
     size_t i = 0;
-    while (i < names->count && names->places[i].id != id)
+    while (i < names->count && names->places[i].number != number)
         i++;
     return i;
+}
+
+static bool names_has(const struct names *names, const struct af_bus_item *item)
+{
+    size_t i = 0;
+    while (i < names->count &&
+           (names->places[i].id != item->id || strcmp(names->items[i], item->uuid) != 0))
+        i++;
+    return i < names->count;
 }
 
 static void names_drop(struct names *names, size_t first, size_t count)
@@ -282,6 +294,7 @@ static struct af_bus_take request(struct af_link *link)
                                 .node = link->spec.node,
                                 .holder = link->spec.holder,
                                 .mark = link->spec.mark,
+                                .early = link->spec.knows_uuids,
                                 .age = link->asked,
                                 .lease_ns = AF_LINK_LEASE_NS,
                                 .wait_ns = AF_LINK_WAIT_NS,
@@ -332,9 +345,9 @@ static void ack_soon(void *arg)
         send_acks(link, false);
 }
 
-void af_link_reject(struct af_link *link, int64_t id, const char *reason)
+void af_link_reject(struct af_link *link, int64_t number, const char *reason)
 {
-    size_t i = names_find(&link->in_hand, id);
+    size_t i = names_find(&link->in_hand, number);
     if (i == link->in_hand.count)
         return;
     struct place place = link->in_hand.places[i];
@@ -354,9 +367,9 @@ void af_link_mark(struct af_link *link, int64_t mark)
     link->spec.mark = mark;
 }
 
-void af_link_ack(struct af_link *link, int64_t id)
+void af_link_ack(struct af_link *link, int64_t number)
 {
-    af_link_reject(link, id, NULL);
+    af_link_reject(link, number, NULL);
 }
 
 size_t af_link_in_hand(const struct af_link *link)
@@ -382,14 +395,14 @@ static void take_later(void *arg)
 static void give(struct af_link *link, const struct af_bus_result *result)
 {
     for (size_t i = 0; i < result->count && !link->freed; i++) {
-        const struct af_bus_item *item = &result->items[i];
+        struct af_bus_item item = result->items[i];
         bool leased = af_bus_leases(link->spec.bus) != 0;
-        if (leased && (names_find(&link->in_hand, item->id) < link->in_hand.count ||
-                       names_find(&link->acks, item->id) < link->acks.count))
+        if (leased && (names_has(&link->in_hand, &item) || names_has(&link->acks, &item)))
             continue;
-        names_add(&link->in_hand, item->uuid,
-                  (struct place){item->id, af_loop_now_ns(link->spec.loop)}, NULL);
-        link->spec.owner.came(link->spec.owner.arg, link, item);
+        struct place place = {++link->given, item.id, af_loop_now_ns(link->spec.loop)};
+        names_add(&link->in_hand, item.uuid, place, NULL);
+        item.id = place.number;
+        link->spec.owner.came(link->spec.owner.arg, link, &item);
     }
 }
 

@@ -15,7 +15,8 @@ struct af_link;
 struct af_link_owner {
     void *arg;
 
-    /* A contract has come; borrowed. It is in hand until af_link_ack(). */
+    /* A contract has come; borrowed. It is in hand until af_link_ack(); its id is the link's own.
+     */
     void (*came)(void *arg, struct af_link *link, const struct af_bus_item *item);
 
     /* The bus is away or full, and is tried again: why, in words; NULL: it is well again. */
@@ -41,6 +42,8 @@ struct af_link_spec { /* all is copied but the bus, the loop and the owner's arg
     const char *task, *channel, *node;
     int64_t mark;       /* how many steps what it keeps has behind it, see bus.h */
     const char *holder; /* which process of the node this is: a name of its own */
+    bool knows_uuids;   /* the owner knows what it was given by sender and uuid: it may come early
+                           and once more (see bus.h) */
     bool comes_back;    /* an earlier one of that name may have been given what it has lost */
     struct af_link_owner owner;
 };
@@ -66,12 +69,12 @@ void af_link_listen(struct af_link *link);
 /* What the party keeps has so many steps behind it now. */
 void af_link_mark(struct af_link *link, int64_t mark);
 
-/* Dealt with: the item's id; one that is not in hand is ignored. */
-void af_link_ack(struct af_link *link, int64_t id);
+/* Dealt with: the id that it was given with; one that is not in hand is ignored. */
+void af_link_ack(struct af_link *link, int64_t number);
 
 /* The same of one that cannot be read, and why: it becomes a dead letter of the task, which is kept
  * for whoever looks after that. */
-void af_link_reject(struct af_link *link, int64_t id, const char *reason);
+void af_link_reject(struct af_link *link, int64_t number, const char *reason);
 size_t af_link_in_hand(const struct af_link *link);
 
 /* Whether the bus knows all that was dealt with. */

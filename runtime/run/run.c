@@ -198,6 +198,7 @@ static void open_link(struct af_party_run *run)
                                 .node = run->spec.node,
                                 .holder = run->spec.holder,
                                 .comes_back = run->spec.store != NULL,
+                                .knows_uuids = true,
                                 .owner = {.arg = run,
                                           .came = came,
                                           .trouble = trouble,

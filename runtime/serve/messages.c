@@ -235,6 +235,7 @@ static struct af_bus_take take_of(struct serve_call *call, const struct serve_po
         .holder = pop->holder,
         .mark = pop->mark,
         .begins = pop->begins,
+        .early = pop->early,
         .age = pop->age,
         .lease_ns = pop->lease_ns,
         .wait_ns = pop->wait_ns,

@@ -158,6 +158,7 @@ static const struct serve_field pop_rows[] = {
     {"mark", SERVE_INTEGER, SERVE_OR_NULL, AT(mark), 0, INT64_MAX, NULL, 0},
     {"begins", SERVE_BOOLEAN, SERVE_OR_NULL, AT(begins), 0, 0, NULL, 0},
     {"age", SERVE_TEXT, SERVE_OR_NULL, AT(age), 0, ID_MAX, NULL, 0},
+    {"early", SERVE_BOOLEAN, SERVE_OR_NULL, AT(early), 0, 0, NULL, 0},
     {"again", SERVE_BOOLEAN, SERVE_OR_NULL, AT(again), 0, 0, NULL, 0},
     REJECT_ROW,
     {0},

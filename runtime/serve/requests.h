@@ -17,7 +17,7 @@ struct serve_pop {
     int64_t wait_ns, lease_ns;
     int64_t max; /* 0: the platform's way, one contract and no list */
     int64_t mark;
-    bool again, release, begins;
+    bool again, release, begins, early;
     struct serve_texts ack;
     struct serve_records reject;
 };

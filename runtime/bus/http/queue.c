@@ -176,6 +176,8 @@ static void write_holder(struct af_bus_op *op)
         af_bus_op_integer(op, "mark", take->mark);
     if (take->begins)
         af_bus_op_json(op, "begins", "true", 4);
+    if (take->early)
+        af_bus_op_json(op, "early", "true", 4);
     if (take->age != NULL && take->age[0] != '\0')
         af_bus_op_string(op, "age", take->age);
 }

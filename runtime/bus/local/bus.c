@@ -2,7 +2,7 @@
  *
  * Each call becomes an operation; the thread of a group commit runs all that have come. A take that
  * finds nothing is parked with the thread; a publish of the same batch that feeds it is handed out
- * in the same commit.
+ * in the same commit, and told while the disk is waited for where its holder knows uuids.
  *
  * Other processes: after a commit that changed something the thread touches FILE-wake, and each
  * thread watches that file by inotify; what SQLite calls data_version says whether anybody else was
@@ -43,6 +43,8 @@ struct bus_local {
     size_t parked_count, parked_cap;
     int64_t others;
     bool has_changed; /* the store, by what was committed last: others are to be woken */
+    bool told_early;  /* somebody was handed something by the commit that goes on */
+    char sure_age[AF_BUS_AGE_BYTES]; /* of what is on the disk */
 };
 
 static struct bus_local *of(struct af_bus *bus)
@@ -171,11 +173,38 @@ static void run_parked(struct bus_local *bus, bool all)
     }
 }
 
+/* In a commit, when it stands in the log. A take that has waited since an earlier commit is told of
+ * nothing but what it is handed: what it acknowledged is on the disk, and so is the age that it is
+ * told. Should the commit come to nothing the sender pushes again. Where others would be given what
+ * comes to nothing, all wait for the disk: they would know of an effect before its cause. */
+static void tell_early(void *arg)
+{
+    struct bus_local *bus = arg;
+    size_t kept = 0;
+    if (bus->store.others_too)
+        return;
+    for (size_t i = 0; i < bus->parked_count; i++) {
+        struct af_local_op *op = bus->parked[i];
+        bool is_early = op->take.early && op->take.lease_ns > 0 && !op->fresh && !op->parked &&
+                        op->result.count > 0;
+        if (!is_early) {
+            bus->parked[kept++] = op;
+            continue;
+        }
+        if (bus->sure_age[0] != '\0')
+            op->result.age = af_arena_string(&op->arena, bus->sure_age);
+        af_local_complete(op);
+        bus->told_early = true;
+    }
+    bus->parked_count = kept;
+}
+
+/* Whoever is told that nothing was taken may leave it at that: not where it was handed out. */
 static void fail_op(struct bus_local *bus, struct af_local_op *op)
 {
-    enum af_db_trouble trouble = af_db_failed(bus->store.db);
+    bool is_unknown = bus->told_early || af_db_failed(bus->store.db) == AF_DB_BROKEN;
     op->result = (struct af_bus_result){.code = AF_BUS_OK};
-    af_local_refuse(op, trouble == AF_DB_BROKEN ? AF_BUS_UNREACHABLE : AF_BUS_FULL, "%s",
+    af_local_refuse(op, is_unknown ? AF_BUS_UNREACHABLE : AF_BUS_FULL, "%s",
                     af_db_why(bus->store.db));
     op->result.retry_ns = AF_S_NS;
 }
@@ -256,6 +285,8 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     store->machine_ns = af_loop_machine_ns(bus->head.loop);
     store->wall_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
     store->touched_count = 0;
+    store->others_too = false;
+    bus->told_early = false;
     uint64_t published = store->published;
     af_local_look_for_room(store);
     bool begun = af_db_begin(store->db);
@@ -281,8 +312,10 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     if (is_due)
         store->chore_ns = committed ? 0 : store->machine_ns + AF_S_NS;
     leave_parked(bus, committed, over);
-    if (committed)
+    if (committed) {
+        memcpy(bus->sure_age, store->age, sizeof bus->sure_age);
         tell_age(store, over);
+    }
     af_group_join(over, &cancelled);
     bus->has_changed = committed && af_db_has_changed(store->db);
 }
@@ -632,6 +665,7 @@ static struct af_bus *open_local(const char *url, struct af_loop *loop,
     else if ((bus->store.db = af_db_open(bus->path, &af_local_format, why)) != NULL &&
              open_wake(bus, why) == 0 && make_files_folder(bus, options->files, why) == 0) {
         bus->others = af_db_others(bus->store.db);
+        af_db_on_written(bus->store.db, tell_early, bus);
         struct af_group_spec spec = {.loop = loop,
                                      .arg = bus,
                                      .write = write_batch,

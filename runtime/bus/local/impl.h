@@ -74,6 +74,7 @@ struct af_local_store {
     size_t member_count;
     int64_t boot; /* of this start of the machine: its clock means nothing in another */
     int64_t machine_ns, wall_s; /* of this batch */
+    bool others_too;            /* it gives more than one contract to one node */
     int64_t *touched;           /* queues that were given contracts in this batch, perhaps twice */
     size_t touched_count, touched_cap;
     atomic_bool closing;        /* copying files is cut short */

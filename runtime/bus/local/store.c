@@ -371,11 +371,18 @@ static const char *random_uuid(struct af_local_op *op)
     return af_arena_string(&op->arena, text);
 }
 
+/* One contract for one node. */
+static bool is_alone(const struct af_local_op *op)
+{
+    return op->count == 1 && op->posts[0].target_count == 1 && !is_broadcast(&op->posts[0]);
+}
+
 void af_local_publish(struct af_local_store *store, struct af_local_op *op)
 {
     const char **uuids = af_arena_alloc(&op->arena, (op->count + 1) * sizeof *uuids);
     size_t touched = store->touched_count;
     bool ok = true;
+    store->others_too = store->others_too || !is_alone(op);
     if (!af_local_need_room(store, op) || !af_local_need_share(store, op))
         return;
     af_db_mark(store->db);
@@ -898,6 +905,7 @@ static bool is_named(const struct af_bus_take *which, const char *uuid)
  * handed out again; who holds it knows it. */
 void af_local_revive(struct af_local_store *store, struct af_local_op *op)
 {
+    store->others_too = true;
     if (!find_queue_of(store, op))
         return;
     /* by hand: also from an older copy */

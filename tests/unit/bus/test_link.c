@@ -42,7 +42,9 @@ struct toy { /* its first member: what the driver's functions are given */
     uint64_t ticket;
     int leases;
     bool released, slow_acks;
-    size_t most; /* that one take asked for */
+    size_t most;         /* that one take asked for */
+    const char *uuid;    /* of all that is handed out */
+    struct af_buf acked; /* uuids */
 };
 
 static void complete(void *arg)
@@ -97,13 +99,15 @@ static void hand_out(struct toy *toy, struct call *call, size_t max)
 {
     for (; toy->handed < toy->queued && call->result.count < max; toy->handed++)
         call->items[call->result.count++] = (struct af_bus_item){
-            .id = toy->queue[toy->handed], .uuid = "uuid", .content = "{}", .content_len = 2};
+            .id = toy->queue[toy->handed], .uuid = toy->uuid, .content = "{}", .content_len = 2};
     call->result.items = call->items;
 }
 
 static void acknowledge(struct toy *toy, const struct af_bus_take *take, bool by_number)
 {
     (void)by_number;
+    for (size_t i = 0; i < take->ack_count; i++)
+        af_buf_printf(&toy->acked, "%s ", take->acks[i]);
     for (size_t i = 0; i < take->ack_count && toy->queued > 0; i++) { /* in order, for simplicity */
         memmove(toy->queue, toy->queue + 1, (toy->queued - 1) * sizeof toy->queue[0]);
         toy->queued--;
@@ -231,6 +235,7 @@ static int set_up(void **state)
     struct world *world = af_mem_zero(1, sizeof *world);
     world->toy.bus = (struct af_bus){.driver = &toy_driver, .loop = af_loop_sim_new()};
     world->toy.leases = 1;
+    world->toy.uuid = "uuid";
     world->ack_at_once = true;
     struct af_link_spec spec = {.bus = &world->toy.bus,
                                 .loop = world->toy.bus.loop,
@@ -257,6 +262,7 @@ static int tear_down(void **state)
     assert_int_equal(af_loop_next_ns(world->toy.bus.loop), -1);
     af_loop_free(world->toy.bus.loop);
     af_buf_release(&world->toy.pushed);
+    af_buf_release(&world->toy.acked);
     af_buf_release(&world->came);
     af_buf_release(&world->troubles);
     free(world);
@@ -391,6 +397,24 @@ static void test_a_lost_answer_to_a_take_loses_nothing_and_repeats_nothing(void 
     assert_string_equal(af_buf_text(&world->came), "1 2 3 ");
 }
 
+static void
+test_a_number_that_a_store_gives_again_after_a_loss_of_power_is_another_contract(void **state)
+{
+    struct world *world = *state;
+    world->ack_at_once = false;
+    af_link_listen(world->link);
+    arrive(&world->toy, 1);
+    run(world);
+    world->toy.queued = world->toy.handed = 0; /* it was not on the disk yet */
+    world->toy.uuid = "another";
+    arrive(&world->toy, 1);
+    run(world);
+    assert_string_equal(af_buf_text(&world->came), "1 2 ");
+    af_link_ack(world->link, 2);
+    run(world);
+    assert_string_equal(af_buf_text(&world->toy.acked), "another ");
+}
+
 static void test_no_more_than_the_window_is_in_hand(void **state)
 {
     struct world *world = *state;
@@ -492,6 +516,7 @@ int main(void)
         CASE(test_a_refused_push_stops_the_link_or_is_forgotten),
         CASE(test_what_comes_is_given_and_acknowledged),
         CASE(test_a_lost_answer_to_a_take_loses_nothing_and_repeats_nothing),
+        CASE(test_a_number_that_a_store_gives_again_after_a_loss_of_power_is_another_contract),
         CASE(test_no_more_than_the_window_is_in_hand),
         CASE(test_acknowledgements_do_not_wait_for_a_take_that_waits),
         CASE(test_a_take_that_ends_while_an_acknowledgement_is_under_way_is_followed_by_one),
