@@ -17,3 +17,6 @@ check "columns that are not as they should be" /usr/bin/python3 "$ROOT/tests/lib
 is_short || most=10000
 check "what a power cut leaves" /usr/bin/python3 "$ROOT/tests/lib/faults.py" images "$PROGRAM" "$TMP/faults.so" "$TMP/images" \
     --most ${most:-300} --step $((${most:-300} / 6))
+is_short || most=10000
+check "handed out while the disk is waited for" /usr/bin/python3 "$ROOT/tests/lib/faults.py" early "$PROGRAM" "$TMP/faults.so" \
+    "$TMP/early" --most ${most:-100}

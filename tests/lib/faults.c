@@ -2,7 +2,7 @@
  * an allocator that fail when they are told to, and write down what went to the disk. For
  * tests/lib/faults.py.
  *
- *   AF_FAULTS      a file of 8 numbers that both sides map (struct control): what is counted, and
+ *   AF_FAULTS      a file of 9 numbers that both sides map (struct control): what is counted, and
  *                  when it fails
  *   AF_FAULTS_LOG  a file that gets each change of a file in order (struct change, name, bytes):
  * from it come the images that a power cut could leave
@@ -32,6 +32,7 @@ struct control {
     _Atomic int64_t full;         /* writes fail as on a full disk, and nothing else does */
     _Atomic int64_t hits;         /* that failed */
     _Atomic int64_t logged;       /* bytes of the log */
+    _Atomic int64_t slow;         /* 1: a wait for the disk does not end; 2: it fails, once */
 };
 
 static struct control nothing, *control = &nothing;
@@ -121,7 +122,12 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 
 static int file_sync(sqlite3_file *file, int flags)
 {
+    int64_t fails_now = 2;
     if (fails_dry())
+        return SQLITE_IOERR_FSYNC;
+    while (control->slow == 1)
+        usleep(1000);
+    if (atomic_compare_exchange_strong(&control->slow, &fails_now, 0))
         return SQLITE_IOERR_FSYNC;
     int code = CALL(file, xSync, flags);
     if (code == SQLITE_OK)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Faults of disk and memory beneath SQLite, each at the N-th call, in what the program does for real.
 
-faults.py hub|node|party|resume|open|rows|images AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
+faults.py hub|node|party|resume|open|rows|images|early AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
           [--most N] [--seed S]
 
 hub     `serve`: contracts of two tasks, acknowledged, with a broadcast, a file and an end
@@ -11,6 +11,7 @@ resume  `node` and `run --state` begin anew where a kill has left them, with eve
 open    `serve`: opens new and old stores
 rows    `serve` and `node` with a column of their stores spoiled: of a row, or of all
 images  what a power cut may leave of both stores: writes behind the last sync lost or reordered
+early   `serve` and `node`: what is handed out while the disk is waited for, and a kill, a disk that fails, or a power cut then
 
 Each step is one fault: from its place on (--ever: until what was asked for failed three times) the shim
 (faults.c) fails; what is asked for is asked again, as any client does, and then all must be as in a run
@@ -31,6 +32,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 PATIENCE_S = 60
@@ -59,15 +61,15 @@ def until(condition, what):
 
 
 class Faults:
-    """What the shim is told, and tells: eight numbers in a file that both map."""
+    """What the shim is told, and tells: nine numbers in a file that both map."""
 
     def __init__(self, options, name):
         self.options, self.path = options, os.path.join(options.folder, name + ".faults")
         with open(self.path, "wb") as file:
-            file.write(bytes(64))
+            file.write(bytes(72))
         self.file = open(self.path, "r+b")
-        self.map = mmap.mmap(self.file.fileno(), 64)
-        self.log = os.path.join(options.folder, name + ".log") if options.what == "images" else None
+        self.map = mmap.mmap(self.file.fileno(), 72)
+        self.log = os.path.join(options.folder, name + ".log") if options.what in ("images", "early") else None
         self.kind = KINDS[options.of]
         self.put(5, int(options.of == "full"))
 
@@ -87,6 +89,10 @@ class Faults:
 
     def mend(self):
         self.put(2 + self.kind, 0)
+
+    def slow(self, how):
+        """1: a wait for the disk does not end any more. 2: that one, or the next, fails. 0: all is well."""
+        self.put(8, how)
 
     def hits(self):
         return self.get(6)
@@ -985,6 +991,117 @@ def judge_node(folder, at, counted):
     must(sure <= count <= sure + 1 and total == count * (count + 1) // 2, "answered are", sure, "and kept is", count, total)
 
 
+# ---- Handed out while the disk is waited for. ----
+
+class Push(threading.Thread):
+    """A push that may not be answered for a while: its code, None where there is no answer."""
+
+    def __init__(self, hub, task, uuid, n):
+        super().__init__(daemon=True)
+        self.port, self.code = hub.port, None
+        self.body = json.dumps({"task_id": task, "node_id_list": ["i"], "message_title": "task_inside", "message_uuid": uuid,
+                                "message_content": {"type": "add", "n": n, "last": False}, "message_time": 1,
+                                "channel": "federated"})
+        self.start()
+
+    def run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("POST", "/node/s" + API + "message/push", self.body, {"Content-Type": "application/json"})
+            self.code = json.loads(connection.getresponse().read())["code"]
+        except (OSError, http.client.HTTPException):
+            pass
+
+
+def is_kept(path, uuid):
+    db = sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=20)
+    kept = db.execute("SELECT count(*) FROM contracts WHERE uuid = ?", (uuid,)).fetchone()[0]
+    db.close()
+    return kept
+
+
+def taken_by(node):
+    """How many events its party has taken, and keeps."""
+    return node.ctl("trace", "r").stdout.count(b'"kind":"deliver"')
+
+
+def hand_out_early(options, hub, node, k):
+    """Returns the push of the k-th that is not answered, but handed out and taken."""
+    def waits(): # its poll, and nothing else
+        return b"afrun_polls_parked 1\n" in hub.call("GET", "/metrics", admin=True)[1] and nothing_waits(options)
+    until(waits, "the node waits for more")
+    hub.pop("s", "r") # so does the store, then
+    hub.faults.slow(1)
+    push = Push(hub, "r", "g%d" % k, k)
+    until(lambda: taken_by(node) == k, lambda: "%d are taken; so far %d" % (k, taken_by(node)))
+    must(push.is_alive(), "a push was answered with", push.code, "before it was on the disk")
+    return push
+
+
+def cut_power(options, hub, k):
+    """What the disk has now, k being handed out; all of it that may be there, and then the least."""
+    path, folder = os.path.join(options.folder, "hub.db"), os.path.join(options.folder, "image")
+    changes = read_log(hub.faults.log)
+    hub.stop(signal.SIGKILL)
+    disk, chance, gone = Disk(), random.Random(options.seed), 0
+    for change in changes:
+        disk.take(change)
+    for made in range(options.most + 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        if made == options.most:
+            disk.open = {}
+        disk.image(chance, folder)
+        look_into_hub(os.path.join(folder, "hub.db"))
+        for n in range(1, k):
+            must(is_kept(os.path.join(folder, "hub.db"), "g%d" % n) == 1, "g%d was confirmed, and is gone" % n)
+        gone += not is_kept(os.path.join(folder, "hub.db"), "g%d" % k)
+    must(0 < gone < options.most, "of", options.most, "power cuts", gone, "took what was handed out")
+    for name in os.listdir(options.folder):
+        if name.startswith("hub.db") and os.path.isfile(os.path.join(options.folder, name)):
+            os.remove(os.path.join(options.folder, name))
+    for name in os.listdir(folder):
+        if not name.endswith("-shm"):
+            shutil.copy(os.path.join(folder, name), options.folder)
+    must(not is_kept(path, "g%d" % k), "the power cut took nothing")
+    return gone
+
+
+def run_early(options):
+    hub = Hub(options, Faults(options, "hub"))
+    path = os.path.join(options.folder, "hub.db")
+    hub.start()
+    write_flow(options, 1)
+    node = Node(options, hub, Faults(options, "node"))
+    node.faults.log = None
+    node.start()
+    node.insist("launch", "sum", "--task", "r", "--role", "counter", "--peers", PEERS)
+    give(hub, "r", "g1", 1, False)
+    take_answers(hub, "r", [1], node.lives)
+    gone = 0
+    for k, how in enumerate(("kill", "disk", "power"), 2):
+        push = hand_out_early(options, hub, node, k)
+        if how == "kill":
+            hub.stop(signal.SIGKILL)
+            must(is_kept(path, "g%d" % k) == 1, "a kill has undone what was handed out")
+        elif how == "power":
+            gone = cut_power(options, hub, k)
+        hub.faults.slow(2 if how == "disk" else 0)
+        push.join(PATIENCE_S)
+        must(push.code == (503 if how == "disk" else None), "by a", how, "the push was answered with", push.code)
+        if how != "disk":
+            hub.connection = None
+            hub.start()
+        give(hub, "r", "g%d" % k, k, False) # as its sender does
+        take_answers(hub, "r", [k], node.lives)
+        until(lambda: nothing_waits(options), "all is acknowledged")
+        must(taken_by(node) == k, "g%d" % k, "was taken twice")
+        look_into_hub(path)
+    must(node.stop() == 0, "the node ended with", node.process.returncode, node.tail())
+    must(hub.stop() == 0, "the hub ended with", hub.process.returncode, hub.tail())
+    return "%d power cuts, %d of which took what was handed out" % (options.most, gone)
+
+
 def open_image(options, hub, node, is_hub):
     """The program itself opens it."""
     image, where = os.path.join(options.folder, "image"), options.folder if is_hub else node.options.folder + "/state"
@@ -1016,7 +1133,8 @@ def main():
     options.folder = os.path.abspath(options.folder)
     os.makedirs(options.folder)
     runs = {"hub": run_hub, "node": run_node, "party": run_party, "resume": run_resume, "open": run_open, "rows": run_rows,
-            "images": run_images}
+            "images": run_images,
+            "early": run_early}
     try:
         print("%s: %s" % (options.what, runs[options.what](options)))
     except Wrong as wrong:
