@@ -78,12 +78,6 @@ static void await_disk(int64_t before)
 
 /* ---- A store, and calls. ---- */
 
-struct world {
-    char folder[64], url[128];
-    struct af_loop *loop;
-    struct af_bus *bus;
-};
-
 struct answer {
     bool there;
     enum af_bus_code code;
@@ -91,6 +85,20 @@ struct answer {
     char uuid[64];
     char age[AF_BUS_AGE_BYTES];
 };
+
+struct world {
+    char folder[64], url[128];
+    struct af_loop *loop;
+    struct af_bus *bus;
+    struct answer answers[10];
+    size_t answer_count;
+};
+
+static struct answer *answer_of(struct world *world)
+{
+    assert_true(world->answer_count < 10);
+    return &world->answers[world->answer_count++];
+}
 
 static int set_up(void **state)
 {
@@ -175,16 +183,16 @@ static void take(struct world *world, const char *node, int64_t lease_ns, bool e
 
 /* Takes that were asked for before wait for what comes, in commits that are on the disk. Returns
  * how old the store is then. */
-static struct answer settle(struct world *world)
+static const struct answer *settle(struct world *world)
 {
-    struct answer members = {0}, none = {0};
+    struct answer *members = answer_of(world), *none = answer_of(world);
     struct af_bus_member asker = {"x", "asker", 2};
     struct af_bus_take looks = take_of("x", AF_S_NS, false);
-    af_bus_members(world->bus, "t", &asker, note, &members);
-    wait_for(world, &members);
+    af_bus_members(world->bus, "t", &asker, note, members);
+    wait_for(world, members);
     looks.wait_ns = 0;
-    af_bus_take(world->bus, &looks, note, &none);
-    wait_for(world, &none);
+    af_bus_take(world->bus, &looks, note, none);
+    wait_for(world, none);
     return none;
 }
 
@@ -217,34 +225,34 @@ static void who_knows_uuids_is_answered_while_the_disk_is_waited_for(void **stat
 {
     static const char *const targets[] = {"b"};
     struct world *world = *state;
-    struct answer taken = {0}, pushed = {0};
-    take(world, "b", LEASE_NS, true, &taken);
-    struct answer before = settle(world);
-    make_slow(world, targets, 1, &pushed);
-    wait_for(world, &taken);
-    assert_int_equal(taken.count, 1);
-    assert_string_equal(taken.uuid, "u");
-    assert_string_equal(taken.age, before.age); /* what is not on the disk is no age */
-    assert_false(pushed.there);
+    struct answer *taken = answer_of(world), *pushed = answer_of(world);
+    take(world, "b", LEASE_NS, true, taken);
+    const struct answer *before = settle(world);
+    make_slow(world, targets, 1, pushed);
+    wait_for(world, taken);
+    assert_int_equal(taken->count, 1);
+    assert_string_equal(taken->uuid, "u");
+    assert_string_equal(taken->age, before->age); /* what is not on the disk is no age */
+    assert_false(pushed->there);
     set_disk(false, 0);
-    wait_for(world, &pushed);
-    assert_int_equal(pushed.code, AF_BUS_OK);
-    assert_string_not_equal(pushed.age, before.age);
+    wait_for(world, pushed);
+    assert_int_equal(pushed->code, AF_BUS_OK);
+    assert_string_not_equal(pushed->age, before->age);
 }
 
 static void expect_late(struct world *world, int64_t lease_ns, bool early)
 {
     static const char *const targets[] = {"b"};
-    struct answer taken = {0}, pushed = {0};
-    take(world, "b", lease_ns, early, &taken);
+    struct answer *taken = answer_of(world), *pushed = answer_of(world);
+    take(world, "b", lease_ns, early, taken);
     settle(world);
-    make_slow(world, targets, 1, &pushed);
+    make_slow(world, targets, 1, pushed);
     let_turn(world);
-    assert_false(taken.there);
+    assert_false(taken->there);
     set_disk(false, 0);
-    wait_for(world, &taken);
-    wait_for(world, &pushed);
-    assert_int_equal(taken.count, 1);
+    wait_for(world, taken);
+    wait_for(world, pushed);
+    assert_int_equal(taken->count, 1);
 }
 
 static void who_does_not_know_uuids_waits_for_the_disk(void **state)
@@ -267,32 +275,32 @@ static void what_is_for_two_waits_for_the_disk(void **state)
 {
     static const char *const targets[] = {"b", "c"};
     struct world *world = *state;
-    struct answer one = {0}, two = {0}, pushed = {0};
-    take(world, "b", LEASE_NS, true, &one);
-    take(world, "c", LEASE_NS, true, &two);
+    struct answer *one = answer_of(world), *two = answer_of(world), *pushed = answer_of(world);
+    take(world, "b", LEASE_NS, true, one);
+    take(world, "c", LEASE_NS, true, two);
     settle(world);
-    make_slow(world, targets, 2, &pushed);
+    make_slow(world, targets, 2, pushed);
     let_turn(world);
-    assert_false(one.there || two.there);
+    assert_false(one->there || two->there);
     set_disk(false, 0);
-    wait_for(world, &one);
-    wait_for(world, &two);
-    wait_for(world, &pushed);
+    wait_for(world, one);
+    wait_for(world, two);
+    wait_for(world, pushed);
 }
 
 static void so_does_what_is_for_all(void **state)
 {
     static const char *const targets[] = {"*"};
     struct world *world = *state;
-    struct answer taken = {0}, pushed = {0};
-    take(world, "b", LEASE_NS, true, &taken);
+    struct answer *taken = answer_of(world), *pushed = answer_of(world);
+    take(world, "b", LEASE_NS, true, taken);
     settle(world);
-    make_slow(world, targets, 1, &pushed);
+    make_slow(world, targets, 1, pushed);
     let_turn(world);
-    assert_false(taken.there);
+    assert_false(taken->there);
     set_disk(false, 0);
-    wait_for(world, &taken);
-    wait_for(world, &pushed);
+    wait_for(world, taken);
+    wait_for(world, pushed);
 }
 
 /* What a take acknowledges is confirmed by its answer. */
@@ -300,10 +308,10 @@ static void a_take_of_the_same_commit_waits_for_the_disk(void **state)
 {
     static const char *const first[] = {"c"}, *const second[] = {"b"};
     struct world *world = *state;
-    struct answer one = {0}, two = {0}, taken = {0};
+    struct answer *one = answer_of(world), *two = answer_of(world), *taken = answer_of(world);
     settle(world);
-    make_slow(world, first, 1, &one);
-    take(world, "b", LEASE_NS, true, &taken); /* behind it, together */
+    make_slow(world, first, 1, one);
+    take(world, "b", LEASE_NS, true, taken); /* behind it, together */
     struct af_bus_post post = {.task = "t",
                                .channel = "federated",
                                .title = "x",
@@ -313,59 +321,61 @@ static void a_take_of_the_same_commit_waits_for_the_disk(void **state)
                                .target_count = 1,
                                .content = "{}",
                                .content_len = 2};
-    af_bus_publish(world->bus, &post, 1, note, &two);
+    af_bus_publish(world->bus, &post, 1, note, two);
     set_disk(false, 0);
-    wait_for(world, &one);
-    wait_for(world, &two);
-    assert_true(taken.there); /* in the order of the calls */
-    assert_string_equal(taken.age, two.age);
+    wait_for(world, one);
+    wait_for(world, two);
+    assert_true(taken->there); /* in the order of the calls */
+    assert_string_equal(taken->age, two->age);
 }
 
 static void what_is_acknowledged_before_the_disk_has_answered_is_done(void **state)
 {
     static const char *const targets[] = {"b"}, *const acked[] = {"u"};
     struct world *world = *state;
-    struct answer taken = {0}, pushed = {0}, done = {0}, again = {0};
-    take(world, "b", LEASE_NS, true, &taken);
+    struct answer *taken = answer_of(world), *pushed = answer_of(world), *done = answer_of(world),
+                  *again = answer_of(world);
+    take(world, "b", LEASE_NS, true, taken);
     settle(world);
-    make_slow(world, targets, 1, &pushed);
-    wait_for(world, &taken);
+    make_slow(world, targets, 1, pushed);
+    wait_for(world, taken);
     struct af_bus_take acks = take_of("b", LEASE_NS, true);
     acks.acks = acked;
     acks.ack_count = 1;
-    af_bus_ack(world->bus, &acks, note, &done);
+    af_bus_ack(world->bus, &acks, note, done);
     set_disk(false, 0);
-    wait_for(world, &pushed);
-    wait_for(world, &done);
-    assert_int_equal(done.code, AF_BUS_OK);
+    wait_for(world, pushed);
+    wait_for(world, done);
+    assert_int_equal(done->code, AF_BUS_OK);
     struct af_bus_take looks = take_of("b", LEASE_NS, true);
     looks.again = true;
     looks.wait_ns = 0;
-    af_bus_take(world->bus, &looks, note, &again);
-    wait_for(world, &again);
-    assert_int_equal(again.count, 0);
+    af_bus_take(world->bus, &looks, note, again);
+    wait_for(world, again);
+    assert_int_equal(again->count, 0);
 }
 
 /* "There was no room, nothing was taken" would not be true. */
 static void fail_when_handed_out(struct world *world, int error)
 {
     static const char *const targets[] = {"b"};
-    struct answer taken = {0}, refused = {0}, pushed = {0}, again = {0};
-    take(world, "b", LEASE_NS, true, &taken);
+    struct answer *taken = answer_of(world), *refused = answer_of(world),
+                  *pushed = answer_of(world), *again = answer_of(world);
+    take(world, "b", LEASE_NS, true, taken);
     settle(world);
-    make_slow(world, targets, 1, &refused);
-    wait_for(world, &taken);
+    make_slow(world, targets, 1, refused);
+    wait_for(world, taken);
     set_disk(false, error);
-    wait_for(world, &refused);
-    assert_int_equal(refused.code, AF_BUS_UNREACHABLE);
+    wait_for(world, refused);
+    assert_int_equal(refused->code, AF_BUS_UNREACHABLE);
     set_disk(false, 0);
-    push(world, targets, 1, &pushed); /* as our senders do */
-    wait_for(world, &pushed);
-    assert_int_equal(pushed.code, AF_BUS_OK);
-    take(world, "b", LEASE_NS, true, &again);
-    wait_for(world, &again);
-    assert_int_equal(again.count, 1);
-    assert_string_equal(again.uuid, "u"); /* its holder knows it */
+    push(world, targets, 1, pushed); /* as our senders do */
+    wait_for(world, pushed);
+    assert_int_equal(pushed->code, AF_BUS_OK);
+    take(world, "b", LEASE_NS, true, again);
+    wait_for(world, again);
+    assert_int_equal(again->count, 1);
+    assert_string_equal(again->uuid, "u"); /* its holder knows it */
 }
 
 static void what_was_handed_out_and_not_kept_comes_again(void **state)
