@@ -129,6 +129,7 @@ struct af_party_spec {
     bool holds; /* a handler that raises does not end the party: it is held */
     bool fixed; /* chance and uuids of a handler depend on its input alone, and its time is 0: equal
                    inputs to equal parties do the same, whenever they come */
+    bool once;  /* no contract is ever given to it twice: it remembers none */
     void *user; /* the owner's own */
 };
 

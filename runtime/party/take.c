@@ -313,7 +313,7 @@ void af_party_receive(struct af_party *party, struct af_contract *contract_take)
         af_contract_drop(contract_take);
         return;
     }
-    if (!af_seen_add(&party->seen, contract_take->key)) {
+    if (!party->spec.once && !af_seen_add(&party->seen, contract_take->key)) {
         party->counts.repeated++;
         af_trace_contract(party->spec.trace, af_party_now(party), "repeated", party->spec.id,
                           contract_take, NULL);

@@ -210,6 +210,15 @@ static double crash_probability(const struct af_sim *sim, const char *role)
     return 0;
 }
 
+/* Who begins anew after a crash sends again what it has sent; a duplicate has a uuid of its own. */
+static bool sends_again(const struct af_flow *flow)
+{
+    bool any = false;
+    for (size_t i = 0; i < flow->role_count; i++)
+        any = any || flow->roles[i].sequential;
+    return any;
+}
+
 static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *why)
 {
     size_t count;
@@ -233,6 +242,7 @@ static int make_party(struct af_sim *sim, uint32_t member, struct af_failure *wh
                                  .role = role,
                                  .seed = af_party_seed(sim->options->seed, node->id),
                                  .fixed = sim->options->schedule != NULL,
+                                 .once = !sends_again(sim->flow),
                                  .user = node};
     node->party = af_party_new(&spec, why);
     return node->party == NULL ? -1 : 0;
