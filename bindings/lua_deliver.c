@@ -36,13 +36,7 @@ static const struct af_flow_role *role_of(const struct af_script_party *party)
 
 static void set_visible_state(lua_State *L, const struct af_script_party *party, int state)
 {
-    af_kit_push(L, party, AF_KIT_FIELDS);
-    if (state >= 0)
-        lua_pushstring(L, role_of(party)->states[state].name);
-    else
-        lua_pushnil(L);
-    lua_setfield(L, -2, "state");
-    lua_pop(L, 1);
+    af_instance_set_state(L, party, state < 0 ? NULL : role_of(party)->states[state].name);
 }
 
 static int l_roll_back(lua_State *L)
@@ -349,7 +343,7 @@ static void data_returned(struct af_delivery *delivery)
         return;
     }
     lua_settop(thread, 1);
-    af_kit_push(thread, party, AF_KIT_PARTY);
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, party->party_ref);
     lua_pushliteral(thread, "data");
     lua_pushvalue(thread, 1);
     lua_rawset(thread, 2);
@@ -369,7 +363,7 @@ static void take_data(struct af_delivery *delivery, const char *what)
         raise_text(delivery, text);
         return;
     }
-    af_kit_push(thread, delivery->party, AF_KIT_PARTY);
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, delivery->party->party_ref);
     lua_pushliteral(thread, "data");
     lua_pushvalue(thread, 2);
     lua_rawset(thread, -3);

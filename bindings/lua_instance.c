@@ -37,8 +37,12 @@ void af_instance_free(struct af_script_party *party)
     lua_State *L = party->script->vm->L;
     if (party->delivery != NULL)
         af_delivery_release(party->delivery);
-    luaL_unref(L, LUA_REGISTRYINDEX, party->kit_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, party->functions_ref);
+    const struct af_instance_code *code = party->script->codes;
+    code = code == NULL ? NULL : &code[party->role];
+    if (code == NULL || party->kit_ref != code->kit_ref)
+        luaL_unref(L, LUA_REGISTRYINDEX, party->kit_ref);
+    if (code == NULL || party->functions_ref != code->functions_ref)
+        luaL_unref(L, LUA_REGISTRYINDEX, party->functions_ref);
     luaL_unref(L, LUA_REGISTRYINDEX, party->party_ref);
     luaL_unref(L, LUA_REGISTRYINDEX, party->numbers_ref);
     free(party->cells);
@@ -48,7 +52,7 @@ void af_instance_free(struct af_script_party *party)
 
 void af_instance_make_kit(lua_State *L, struct af_script_party *party)
 {
-    lua_createtable(L, AF_KIT_OVERRIDES, 0);
+    lua_createtable(L, AF_KIT_FUNCTIONS, 0);
     lua_createtable(L, 0, 1);
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "_G");
@@ -135,7 +139,6 @@ void af_instance_make_party(lua_State *L, struct af_script_party *party)
 {
     struct af_script *script = party->script;
     const struct af_script_member *member = &script->members[party->member];
-    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
     lua_createtable(L, 0, 1); /* party, with data in it */
     lua_newtable(L);
     lua_setfield(L, -2, "data");
@@ -149,8 +152,6 @@ void af_instance_make_party(lua_State *L, struct af_script_party *party)
                 af_script_is_sequential(party) ? script->sequential_methods_ref
                                                : script->methods_ref);
     lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -5, AF_KIT_FIELDS);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, l_party_newindex);
     lua_setfield(L, -2, "__newindex");
@@ -159,20 +160,56 @@ void af_instance_make_party(lua_State *L, struct af_script_party *party)
     lua_pushboolean(L, 1);
     lua_rawsetp(L, -2, &af_key_lock);
     lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
     party->party_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_rawseti(L, -2, AF_KIT_PARTY);
-    lua_pop(L, 1);
+}
+
+void af_instance_set_state(lua_State *L, const struct af_script_party *party, const char *state)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->party_ref);
+    luaL_getmetafield(L, -1, "__index");
+    lua_pushstring(L, state);
+    lua_setfield(L, -2, "state");
+    lua_pop(L, 2);
 }
 
 /* ---- Parties, as script/script.h has them. ---- */
 
+/* What the parties of its role share; made with nothing in it. */
+static struct af_instance_code *code_of(const struct af_script_party *party)
+{
+    struct af_script *script = party->script;
+    if (script->codes == NULL) {
+        script->codes = af_mem_alloc(script->flow->role_count * sizeof *script->codes);
+        for (size_t i = 0; i < script->flow->role_count; i++)
+            script->codes[i] = (struct af_instance_code){LUA_NOREF, LUA_NOREF};
+    }
+    return &script->codes[party->role];
+}
+
+/* Has the parties that are made from now on share the instance, unless it has loaded what may keep
+ * something of one of them. */
+static void share(lua_State *L, const struct af_script_party *party)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    if (lua_rawgeti(L, -1, AF_KIT_OVERRIDES) == LUA_TNIL &&
+        lua_rawgeti(L, -2, AF_KIT_MODULES) == LUA_TNIL)
+        *code_of(party) = (struct af_instance_code){party->kit_ref, party->functions_ref};
+    lua_settop(L, 1);
+}
+
 static int l_make(lua_State *L)
 {
     struct af_script_party *party = lua_touserdata(L, 1);
-    af_instance_run(L, party);
+    const struct af_instance_code *code = code_of(party);
+    if (code->kit_ref == LUA_NOREF) {
+        af_instance_run(L, party);
+        if (af_pure_note(L, party))
+            share(L, party);
+    } else {
+        party->kit_ref = code->kit_ref;
+        party->functions_ref = code->functions_ref;
+    }
     af_instance_make_party(L, party);
-    af_pure_note(L, party);
     return 0;
 }
 
@@ -241,9 +278,9 @@ bool af_instance_is_secret(lua_State *L, int index)
     const void *table = lua_topointer(L, index);
     int top = lua_gettop(L);
     bool is = false;
-    if (party == NULL || party->kit_ref == LUA_NOREF || !lua_istable(L, index))
+    if (party == NULL || party->party_ref == LUA_NOREF || !lua_istable(L, index))
         return false;
-    af_kit_push(L, party, AF_KIT_PARTY);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->party_ref);
     lua_pushliteral(L, "data");
     if (lua_istable(L, -2) && lua_rawget(L, -2) == LUA_TTABLE) {
         lua_pushliteral(L, "secret");
@@ -281,16 +318,14 @@ static int l_restore(lua_State *L)
         return luaL_error(L, "the data are %s", why);
     if (!lua_istable(L, -1))
         return luaL_error(L, "the data are no JSON object");
-    af_kit_push(L, party, AF_KIT_PARTY);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->party_ref);
     lua_insert(L, -2);
     lua_pushliteral(L, "data");
     lua_insert(L, -2);
     lua_rawset(L, -3);
-    if (restore->state >= 0) {
-        af_kit_push(L, party, AF_KIT_FIELDS);
-        lua_pushstring(L, party->script->flow->roles[party->role].states[restore->state].name);
-        lua_setfield(L, -2, "state");
-    }
+    if (restore->state >= 0)
+        af_instance_set_state(L, party,
+                              party->script->flow->roles[party->role].states[restore->state].name);
     return 0;
 }
 
@@ -396,6 +431,23 @@ static void push_module_chunk(lua_State *L, struct af_script *script, const char
     lua_remove(L, -2);
 }
 
+/* Pushes the kit of a party, which it shares with no other from now on: a module may keep something
+ * of who loads it. */
+static void push_own_kit(lua_State *L, struct af_script_party *party)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
+    if (party->script->codes == NULL || party->kit_ref != code_of(party)->kit_ref)
+        return;
+    lua_createtable(L, AF_KIT_MODULES, 0);
+    for (int part = AF_KIT_ENV; part <= AF_KIT_FUNCTIONS; part++) {
+        lua_rawgeti(L, -2, part);
+        lua_rawseti(L, -2, part);
+    }
+    lua_replace(L, -2);
+    lua_pushvalue(L, -1);
+    party->kit_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 int af_script_require(lua_State *L)
 {
     struct af_vm *vm = af_vm_of(L);
@@ -413,7 +465,7 @@ int af_script_require(lua_State *L)
     }
     if (strncmp(name, "af.", 3) == 0 || script == NULL || vm->running == NULL)
         return luaL_error(L, "module '%s' is not for scripts; use require \"af\"", name);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, vm->running->kit_ref);
+    push_own_kit(L, vm->running);
     if (lua_rawgeti(L, -1, AF_KIT_MODULES) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_newtable(L);

@@ -12,6 +12,7 @@
 #include "base/bounds.h"
 #include "lua_host.h"
 #include "lua_sandbox.h"
+#include "lua_type.h"
 #include "base/mem.h"
 #include "base/pointer_set.h"
 
@@ -134,6 +135,7 @@ static uint64_t fingerprint_root(lua_State *L, int index)
 
 /* ---- Noting. ---- */
 
+static bool odd;                    /* … among them something that may change unseen */
 static struct af_pointer_set noted; /* upvalues, functions and tables that were seen while noting */
 
 static void note_function(lua_State *L, struct af_script_party *party, int functions, int slot,
@@ -162,6 +164,10 @@ static void note_value(lua_State *L, struct af_script_party *party, int function
                    "deep: what it changes there cannot be watched; keep it flatter",
                    AF_SCRIPT_REACH_MAX);
     if (lua_isfunction(L, index)) {
+        if (lua_iscfunction(L, index) && lua_getupvalue(L, index, 1) != NULL) {
+            odd = true;
+            lua_pop(L, 1);
+        }
         if (!af_pointer_set_add(&noted, lua_topointer(L, index)) || is_library(L, index))
             return;
         int slot = (int)lua_rawlen(L, functions) + 1;
@@ -177,6 +183,10 @@ static void note_value(lua_State *L, struct af_script_party *party, int function
             note_value(L, party, functions, lua_gettop(L), level + 1);
             lua_pop(L, 1);
         }
+    } else {
+        odd = odd || lua_isthread(L, index) || af_event_class_of(L, index) != NULL ||
+              (lua_type(L, index) == LUA_TUSERDATA && af_event_class_at(L, index) == NULL &&
+               af_type_at(L, index) == NULL);
     }
 }
 
@@ -230,12 +240,13 @@ static void note_function(lua_State *L, struct af_script_party *party, int funct
     lua_pop(L, 1);
 }
 
-void af_pure_note(lua_State *L, struct af_script_party *party)
+bool af_pure_note(lua_State *L, struct af_script_party *party)
 {
     af_pointer_set_clear(&noted);
     party->cell_count = 0;
+    odd = false;
     if (af_script_is_sequential(party))
-        return;
+        return false;
     af_kit_push(L, party, AF_KIT_FUNCTIONS);
     int functions = lua_gettop(L);
     int count = (int)lua_rawlen(L, functions);
@@ -246,6 +257,7 @@ void af_pure_note(lua_State *L, struct af_script_party *party)
         lua_pop(L, 1);
     }
     lua_settop(L, functions - 1);
+    return party->cell_count == 0 && !odd;
 }
 
 /* ---- Comparing. ---- */

@@ -483,6 +483,7 @@ void af_lua_free(struct af_script *script)
         free(delivery);
     }
     af_vm_free(script->vm);
+    free(script->codes);
     af_plan_free(script);
     af_script_line_files_free(script);
     free_members(script);

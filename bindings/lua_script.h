@@ -84,6 +84,7 @@ struct af_script {
     bool flow_too_late; /* … when it had asked for what no flow may while it is loaded */
     char *waits_at;     /* where a script's load ended with such a call, else NULL */
     int definition_ref; /* … with this table */
+    struct af_instance_code *codes; /* of each role; NULL: no party was made yet */
     struct af_script_party *main; /* the first instance: the script itself, or that of invariants */
 
     char *task_id;
@@ -105,6 +106,11 @@ struct af_script {
     struct af_watcher *watcher;
 };
 
+/* What all parties of a role share, if no handler could tell: references, or LUA_NOREF. */
+struct af_instance_code {
+    int kit_ref, functions_ref;
+};
+
 /* A closure's upvalue as it was after loading. */
 struct af_cell {
     int slot;       /* in the list of functions that purity watches */
@@ -122,8 +128,9 @@ struct af_script_party {
     uint32_t role;
     struct af_hash seed;
     int kit_ref;
-    int functions_ref, party_ref; /* two parts of the kit, for quick use */
-    int numbers_ref;              /* see af_vm.numbers_ref */
+    int functions_ref; /* a part of the kit, for quick use */
+    int party_ref;     /* what handlers are given */
+    int numbers_ref;   /* see af_vm.numbers_ref */
     int state;
     char *data; /* committed, canonical JSON */
     size_t data_len;
@@ -137,15 +144,8 @@ static inline bool af_script_is_sequential(const struct af_script_party *party)
     return party->script->flow == NULL || party->script->flow->roles[party->role].sequential;
 }
 
-/* The parts of a party in its kit, a table. */
-enum {
-    AF_KIT_ENV = 1,
-    AF_KIT_PARTY,
-    AF_KIT_FUNCTIONS,
-    AF_KIT_FIELDS,
-    AF_KIT_OVERRIDES,
-    AF_KIT_MODULES
-};
+/* The parts of an instance in its kit, a table. */
+enum { AF_KIT_ENV = 1, AF_KIT_FUNCTIONS, AF_KIT_OVERRIDES, AF_KIT_MODULES };
 
 static inline void af_kit_push(lua_State *L, const struct af_script_party *party, int part)
 {
@@ -286,6 +286,9 @@ void af_instance_free(struct af_script_party *party);
 /* Makes the instance's kit, with a new environment in it. */
 void af_instance_make_kit(lua_State *L, struct af_script_party *party);
 
+/* Has the party show a state; NULL: none. */
+void af_instance_set_state(lua_State *L, const struct af_script_party *party, const char *state);
+
 /* What af_vm_is_secret() and af_vm_show_secret() ask. */
 bool af_instance_is_secret(lua_State *L, int index);
 void af_instance_show_secret(lua_State *L, int index, struct af_buf *out);
@@ -317,8 +320,9 @@ void af_plan_free(struct af_script *script);
 
 /* ---- lua_pure.c ---- */
 
-/* Notes what the instance's functions can reach outside of party.data. */
-void af_pure_note(lua_State *L, struct af_script_party *party);
+/* Notes what the instance's functions can reach outside of party.data. Returns whether nothing of
+ * it can change. */
+bool af_pure_note(lua_State *L, struct af_script_party *party);
 
 /* Whether it is still as it was noted. */
 bool af_pure_holds(lua_State *L, struct af_script_party *party);
