@@ -28,7 +28,7 @@ const char af_key_loaded = 0;
 /* Nearly all of what is made until the first delivery stays: code, classes, parties. So the
  * collector, which would go through all parties again and again while they are made (a fifth of a
  * run of a hundred thousand), waits until memory is ten times what it was. */
-enum { PAUSE_PERCENT = 1000 };
+enum { PAUSE_PERCENT = 1000, LATER_PAUSE_PERCENT = 200 };
 
 static volatile sig_atomic_t interrupted;
 static lua_State *volatile executing; /* the thread that last began to run, for af_vm_abandon() */
@@ -208,7 +208,9 @@ void af_vm_deliver(struct af_vm *vm)
     if (vm->delivers)
         return;
     vm->delivers = true;
+    lua_gc(vm->L, LUA_GCINC, LATER_PAUSE_PERCENT, 0, 0);
     lua_gc(vm->L, LUA_GCGEN, 0, 0);
+    lua_gc(vm->L, LUA_GCSTEP, 0); /* a small one, which says when the next one is due: see README */
 }
 
 void af_vm_executes(lua_State *thread, const char *who)
