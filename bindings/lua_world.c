@@ -2,6 +2,7 @@
  */
 #include "lua_script.h"
 
+#include "lua_cow.h"
 #include "lua_json.h"
 #include "lua_strict.h"
 #include "base/mem.h"
@@ -10,18 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Data of more are read when they are first looked at. */
+enum { LATE_BYTES = 256 };
+
 struct view {
     char *state, *data, *result, *reason;
     const char *ended;
     size_t data_len;
+    uint32_t place; /* among those of its role, from 1 */
     bool dirty;
 };
 
+/* Sets of roles, a bit each; of two with the same bit one stands for both. */
+typedef uint64_t roles;
+enum { ROLES_BITS = 64 };
+static const roles all_roles = UINT64_MAX;
+
 struct af_world {
     struct view *views; /* one a member */
+    roles changed;      /* since all invariants held … */
+    roles read;         /* by the one that runs */
+    roles *needed;      /* … and what each of them had read then */
     uint32_t *dirty;    /* members whose view changed */
     size_t dirty_count;
     int parties_ref, world_ref; /* id → locked view; what is given to invariants */
+    int roles_ref;              /* role + 1 → what lists of its views are copied from */
     int strict_ref;             /* the views' metatable */
     char message[AF_FAILURE_TEXT_MAX];
     char name[120];
@@ -47,9 +61,15 @@ void af_world_free(struct af_script *script)
     for (size_t i = 0; i < script->member_count; i++)
         view_release(&script->world->views[i]);
     free(script->world->views);
+    free(script->world->needed);
     free(script->world->dirty);
     free(script->world);
     script->world = NULL;
+}
+
+static roles bit_of(uint32_t role)
+{
+    return (roles)1 << role % ROLES_BITS;
 }
 
 static void make(struct af_script *script)
@@ -60,6 +80,11 @@ static void make(struct af_script *script)
     script->world->views = af_mem_zero(script->member_count, sizeof *script->world->views);
     script->world->dirty = af_mem_zero(script->member_count, sizeof *script->world->dirty);
     script->world->parties_ref = script->world->world_ref = LUA_NOREF;
+    uint32_t *counts = af_mem_zero(script->flow->role_count, sizeof *counts);
+    for (size_t i = 0; i < script->member_count; i++)
+        if (script->members[i].role < script->flow->role_count)
+            script->world->views[i].place = ++counts[script->members[i].role];
+    free(counts);
 }
 
 void af_script_view(struct af_script *script, uint32_t member, const struct af_view *view)
@@ -74,6 +99,7 @@ void af_script_view(struct af_script *script, uint32_t member, const struct af_v
                           copy_or_null(view->reason),
                           view->ended,
                           view->data_len,
+                          kept->place,
                           true};
     if (!dirty)
         script->world->dirty[script->world->dirty_count++] = member;
@@ -88,6 +114,66 @@ static void push_json(lua_State *L, const char *text, size_t len, bool data)
         af_vm_lock_deep(L, "world");
 }
 
+/* Upvalue: the text of the data for which the table at index 1 stands, which is these from now on.
+ */
+static void read_late(lua_State *L)
+{
+    size_t len;
+    const char *text = lua_tolstring(L, lua_upvalueindex(1), &len);
+    push_json(L, text, len, true);
+    lua_getmetatable(L, -1);
+    lua_setmetatable(L, 1);
+    lua_pop(L, 1);
+}
+
+static int l_late_index(lua_State *L)
+{
+    read_late(L);
+    lua_gettable(L, 1);
+    return 1;
+}
+
+static int l_late_length(lua_State *L)
+{
+    read_late(L);
+    lua_pushinteger(L, luaL_len(L, 1));
+    return 1;
+}
+
+/* What pairs() gives of the table at index. */
+static int call_pairs(lua_State *L, int index)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_globals);
+    lua_getfield(L, -1, "pairs");
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 3);
+    return 3;
+}
+
+static int l_late_pairs(lua_State *L)
+{
+    read_late(L);
+    return call_pairs(L, 1);
+}
+
+static void push_data(lua_State *L, const struct view *view)
+{
+    static const luaL_Reg late[] = {{"__index", l_late_index},
+                                    {"__len", l_late_length},
+                                    {"__pairs", l_late_pairs},
+                                    {NULL, NULL}};
+    if (view->data_len <= LATE_BYTES) {
+        push_json(L, view->data, view->data_len, true);
+        return;
+    }
+    lua_newtable(L);
+    af_vm_lock(L, "world");
+    lua_getmetatable(L, -1);
+    lua_pushlstring(L, view->data, view->data_len);
+    luaL_setfuncs(L, late, 1);
+    lua_pop(L, 1);
+}
+
 static void renew(lua_State *L, struct af_script *script, uint32_t member)
 {
     struct view *view = &script->world->views[member];
@@ -99,7 +185,7 @@ static void renew(lua_State *L, struct af_script *script, uint32_t member)
     lua_setfield(L, -2, "role");
     lua_pushstring(L, view->state);
     lua_setfield(L, -2, "state");
-    push_json(L, view->data, view->data_len, true);
+    push_data(L, view);
     lua_setfield(L, -2, "data");
     lua_pushstring(L, view->ended);
     lua_setfield(L, -2, "ended");
@@ -110,8 +196,17 @@ static void renew(lua_State *L, struct af_script *script, uint32_t member)
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->strict_ref);
     lua_setmetatable(L, -2);
     af_vm_lock(L, "world");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->roles_ref);
+    if (lua_rawgeti(L, -1, (lua_Integer)who->role + 1) != LUA_TNIL) {
+        lua_getfield(L, -1, "__index");
+        lua_pushvalue(L, -4);
+        lua_rawseti(L, -2, view->place);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
     lua_setfield(L, -2, who->id);
     view->dirty = false;
+    script->world->changed |= bit_of(who->role);
 }
 
 /* world:with_role(name) → a list of views, in the order of the nodes */
@@ -122,23 +217,48 @@ static int l_with_role(lua_State *L)
     int role = af_flow_find_role(script->flow, name);
     if (role < 0)
         return af_lua_refuse_role(L, script, "world:with_role: the flow has no role", name);
-    lua_newtable(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->parties_ref);
-    lua_Integer count = 0;
-    for (size_t i = 0; i < script->member_count; i++) {
-        if (script->members[i].role != (uint32_t)role)
-            continue;
-        lua_getfield(L, -1, script->members[i].id);
-        lua_rawseti(L, -3, ++count);
+    script->world->read |= bit_of((uint32_t)role);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->roles_ref);
+    if (lua_rawgeti(L, -1, role + 1) == LUA_TNIL) {
+        lua_newtable(L);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->parties_ref);
+        for (size_t i = 0; i < script->member_count; i++) {
+            if (script->members[i].role != (uint32_t)role)
+                continue;
+            lua_getfield(L, -1, script->members[i].id);
+            lua_rawseti(L, -3, script->world->views[i].place);
+        }
+        lua_pop(L, 1);
+        af_cow_share(L);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -4, role + 1);
     }
-    lua_pop(L, 1);
+    af_cow_push(L);
     return 1;
+}
+
+/* Who looks at `world.parties` has read all. Upvalue: the world. */
+static int l_world_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_gettable(L, lua_upvalueindex(1));
+    if (lua_istable(L, -1))
+        af_vm_of(L)->script->world->read = all_roles;
+    return 1;
+}
+
+static int l_world_pairs(lua_State *L)
+{
+    af_vm_of(L)->script->world->read = all_roles;
+    return call_pairs(L, lua_upvalueindex(1));
 }
 
 static void make_world(lua_State *L, struct af_script *script)
 {
     static const char *const names[] = {"id",    "role",   "state",  "data",
                                         "ended", "result", "reason", NULL};
+    static const luaL_Reg looks[] = {
+        {"__index", l_world_index}, {"__pairs", l_world_pairs}, {NULL, NULL}};
     struct af_world *world = script->world;
     af_strict_push_names(L, names);
     af_strict_push(L, "a party in the world has no");
@@ -146,6 +266,8 @@ static void make_world(lua_State *L, struct af_script *script)
     lua_newtable(L);
     lua_pushvalue(L, -1);
     world->parties_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    world->roles_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->members_ref);
     af_strict_push(L, "the world has no party");
     lua_setmetatable(L, -2);
@@ -158,8 +280,14 @@ static void make_world(lua_State *L, struct af_script *script)
     lua_newtable(L);
     af_strict_push(L, "the world has no");
     lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
     af_vm_lock(L, "world");
+    lua_getmetatable(L, -1);
+    lua_pushvalue(L, -3);
+    luaL_setfuncs(L, looks, 1);
+    lua_pop(L, 1);
     world->world_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pop(L, 1);
 }
 
 /* Pushes what an invariant is told that has returned nothing; it stands at -3 with its name. */
@@ -186,7 +314,8 @@ void af_world_push(lua_State *L, struct af_script *script)
     lua_remove(L, -2);
 }
 
-/* Calls each invariant; returns the name of the broken one and what it said, or nothing. */
+/* Calls each invariant that has read what has changed since it held, for it can tell nothing else;
+ * returns the name of the broken one and what it said, or nothing. */
 static int l_check(lua_State *L)
 {
     struct af_script *script = lua_touserdata(L, 1);
@@ -196,7 +325,14 @@ static int l_check(lua_State *L)
     lua_getfield(L, -1, "invariants");
     int invariants = lua_gettop(L);
     lua_Integer count = (lua_Integer)lua_rawlen(L, invariants);
+    if (world->needed == NULL) {
+        world->needed = af_mem_alloc((size_t)count * sizeof *world->needed);
+        memset(world->needed, 0xff, (size_t)count * sizeof *world->needed);
+    }
     for (lua_Integer i = 1; i <= count; i++) {
+        if ((world->needed[i - 1] & world->changed) == 0)
+            continue;
+        world->read = 0;
         lua_rawgeti(L, invariants, i);
         lua_getfield(L, -1, "name");
         lua_getfield(L, -2, "check");
@@ -214,7 +350,9 @@ static int l_check(lua_State *L)
             return 2;
         }
         lua_settop(L, invariants);
+        world->needed[i - 1] = world->read;
     }
+    world->changed = 0;
     return 0;
 }
 
