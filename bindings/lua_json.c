@@ -26,6 +26,7 @@ struct member {
     size_t key_len;
     lua_Integer i;
     size_t start, end; /* of its text in out */
+    uint64_t order;    /* the bytes in which its key first differs from others; 0: not looked at */
 };
 
 /* A table that is being written, and where in it the writer is. */
@@ -142,6 +143,8 @@ static bool write_value(struct writer *w, int index, const struct frame *frame);
 static int compare_members(const void *left, const void *right)
 {
     const struct member *a = left, *b = right;
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
     if (a->key == NULL && b->key == NULL)
         return a->i < b->i ? -1 : a->i > b->i;
     if (a->key == NULL || b->key == NULL)
@@ -153,11 +156,28 @@ static int compare_members(const void *left, const void *right)
     return a->key_len < b->key_len ? -1 : a->key_len > b->key_len;
 }
 
+/* Notes the eight bytes behind what all keys, texts, begin with: most are told apart by them. */
+static void note_order(struct member *from, size_t count)
+{
+    size_t same = from[0].key_len;
+    for (size_t i = 1; i < count; i++) {
+        size_t len = from[i].key_len < same ? from[i].key_len : same;
+        for (same = 0; same < len && from[i].key[same] == from[0].key[same];)
+            same++;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = same; k < same + sizeof from[i].order; k++)
+            from[i].order =
+                from[i].order << 8 | (k < from[i].key_len ? (unsigned char)from[i].key[k] : 0);
+}
+
 /* Puts the texts of the members from `first` on in order of their keys. */
 static void sort_members(struct writer *w, size_t first)
 {
     size_t count = member_count - first;
     size_t start = members[first].start;
+    if (members[first].key != NULL)
+        note_order(members + first, count);
     qsort(members + first, count, sizeof *members, compare_members);
     af_buf_clear(&sorted);
     for (size_t i = first; i < member_count; i++) {
@@ -189,7 +209,7 @@ static bool refuse_sparse(struct writer *w, size_t first, const struct frame *pa
 static bool note_member(struct writer *w, struct member *member)
 {
     lua_State *L = w->L;
-    *member = (struct member){NULL, 0, 0, w->out->len, 0};
+    *member = (struct member){NULL, 0, 0, w->out->len, 0, 0};
     if (lua_type(L, -2) == LUA_TSTRING) {
         member->key = lua_tolstring(L, -2, &member->key_len);
         return true;
@@ -258,7 +278,7 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
     lua_State *L = w->L;
     size_t first = member_count;
     bool texts = false, integers = false, ordered = true;
-    struct member previous = {NULL, 0, 0, 0, 0};
+    struct member previous = {NULL, 0, 0, 0, 0, 0};
     if (w->in_order && !try_members(w, index, frame))
         return false;
     lua_pushnil(L);
