@@ -6,6 +6,7 @@
 #include "lua_strict.h"
 #include "lua_vm.h"
 
+#include "base/bounds.h"
 #include "base/near.h"
 #include "trace/contract.h"
 #include "trace/veil.h"
@@ -79,6 +80,10 @@ static bool read_fields(lua_State *L, int class_index, const char *content, size
                         struct af_type_error *error)
 {
     const struct af_event_class *class = lua_touserdata(L, class_index);
+    if (af_type_read_plain(L, class->record, class->first, content, len)) {
+        add_type(L, class_index);
+        return true;
+    }
     af_json_reader_restart(&reader, content, len);
     if (!af_type_read(L, class->record, &reader, af_json_next(&reader), error))
         return false;
@@ -325,7 +330,9 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
     if (!push_class(L, index))
         luaL_error(L, "expected an event, got %s", luaL_typename(L, index));
     const struct af_event_class *class = lua_touserdata(L, -1);
+    bool deep = class->record->any; /* else it is as deep as its type */
     if (class->overridden && push_override(L, -1, "event_to_contract")) {
+        deep = true;
         lua_pushvalue(L, index);
         lua_call(L, 1, 1);
         if (!lua_istable(L, -1))
@@ -340,7 +347,9 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
         write_fields(L, class, index, out);
     }
     lua_settop(L, top);
-    const char *unfit = out->full ? NULL : af_contract_unfit(out->data + start, out->len - start);
+    const char *unfit = NULL;
+    if (!out->full && (deep || out->len - start > AF_BUS_CONTENT_BYTES_MAX))
+        unfit = af_contract_unfit(out->data + start, out->len - start);
     if (unfit != NULL) {
         out->len = start; /* who catches it goes on without */
         luaL_error(L, "event '%s' is %s", class->type, unfit);

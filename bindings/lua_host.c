@@ -125,10 +125,8 @@ static int push_hex(lua_State *L, int status, lua_KContext context)
     (void)context;
     if (af_script_gate(L, "uuids"))
         return lua_yieldk(L, 0, 0, push_hex);
-    struct af_hash hash = next_uuid(L);
-    char text[33];
-    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.a,
-             (unsigned long long)hash.b);
+    char text[AF_HASH_HEX_BYTES];
+    af_hash_hex(next_uuid(L), text);
     lua_pushstring(L, text);
     return 1;
 }

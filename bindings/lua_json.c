@@ -171,14 +171,30 @@ static void note_order(struct member *from, size_t count)
                 from[i].order << 8 | (k < from[i].key_len ? (unsigned char)from[i].key[k] : 0);
 }
 
+enum { FEW = 8 }; /* members that are sorted one by one */
+
+static void sort_few(struct member *from, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct member member = from[i];
+        size_t at = i;
+        for (; at > 0 && compare_members(&member, &from[at - 1]) < 0; at--)
+            from[at] = from[at - 1];
+        from[at] = member;
+    }
+}
+
 /* Puts the texts of the members from `first` on in order of their keys. */
 static void sort_members(struct writer *w, size_t first)
 {
     size_t count = member_count - first;
     size_t start = members[first].start;
-    if (members[first].key != NULL)
+    if (members[first].key != NULL && count > FEW)
         note_order(members + first, count);
-    qsort(members + first, count, sizeof *members, compare_members);
+    if (count > FEW)
+        qsort(members + first, count, sizeof *members, compare_members);
+    else
+        sort_few(members + first, count);
     af_buf_clear(&sorted);
     for (size_t i = first; i < member_count; i++) {
         if (i > first)

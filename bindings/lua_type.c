@@ -171,11 +171,13 @@ static void look_inside(lua_State *L, struct af_type *type)
 {
     int inner = type->item == NULL ? 0 : type->item->depth;
     type->hides = type->secret || (type->item != NULL && type->item->hides);
+    type->any = type->kind == AF_TYPE_ANY || (type->item != NULL && type->item->any);
     for (size_t i = 0; i < type->field_count; i++) {
         const struct af_type *field = type->fields[i].type;
         if (field != NULL && field->depth > inner)
             inner = field->depth;
         type->hides = type->hides || (field != NULL && field->hides);
+        type->any = type->any || (field != NULL && field->any);
     }
     type->depth = inner + 1;
     if (type->depth > AF_VALUE_DEPTH_MAX)

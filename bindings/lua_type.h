@@ -46,6 +46,7 @@ struct af_type {
     bool optional;
     bool secret;          /* what it is of is shown to nobody (trace/veil.h) */
     bool hides;           /* … or something in it */
+    bool any;             /* it is af.any, or something in it: values may be deeper than types */
     int depth;            /* levels of types: of its items and fields, and itself */
     const char *fallback; /* an optional one's default as JSON, or NULL */
     size_t fallback_len;
@@ -83,6 +84,11 @@ bool af_type_write(lua_State *L, const struct af_type *type, int index, const ch
  * at all, says nothing: then af_type_build() knows. */
 bool af_type_write_plain(lua_State *L, const struct af_type *type, int index, const char *first,
                          struct af_buf *out);
+
+/* Pushes such a record of a JSON that is written as that function does; false, having pushed
+ * nothing, says nothing. Has room for one slot more in it. */
+bool af_type_read_plain(lua_State *L, const struct af_type *type, const char *first,
+                        const char *json, size_t len);
 
 /* Pushes the value that starts with `token`. Unknown fields of records are passed over. Returns
  * false with *error, having pushed nothing; a text that is no JSON is told by the reader's message.

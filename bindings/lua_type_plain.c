@@ -1,4 +1,4 @@
-/* lua_type_plain.c: a plain record checked and written at once.
+/* lua_type_plain.c: a plain record checked and written at once, and read back as it was written.
  *
  * Most events are made to be sent, and are records of strings, integers, booleans and lists of
  * these. To copy such a value and to write the copy takes twice the time of writing it as it is
@@ -108,4 +108,89 @@ bool af_type_write_plain(lua_State *L, const struct af_type *type, int index, co
     }
     af_buf_append_char(out, '}');
     return true;
+}
+
+/* ---- Reading. ---- */
+
+/* Behind what is expected at `at`, or NULL. */
+static const char *pass(const char *at, const char *end, const char *text, size_t len)
+{
+    return (size_t)(end - at) >= len && memcmp(at, text, len) == 0 ? at + len : NULL;
+}
+
+/* Pushes the scalar at `at`. Returns where it ends; NULL, having pushed nothing, for what needs a
+ * second look. */
+static const char *read_scalar(lua_State *L, const struct af_type *type, const char *at,
+                               const char *end)
+{
+    const char *behind = NULL;
+    int64_t value;
+    if (type->kind == AF_TYPE_STRING && type->pattern == NULL) {
+        behind = af_json_plain_string(at, end);
+        size_t len = behind == NULL ? 0 : (size_t)(behind - at) - 2;
+        if (behind == NULL || len < type->min_length || len > type->max_length)
+            return NULL;
+        af_vm_push_text(L, at + 1, len);
+    } else if (type->kind == AF_TYPE_INTEGER) {
+        behind = af_json_plain_integer(at, end, &value);
+        if (behind == NULL || (type->has_min && value < type->min_integer) ||
+            (type->has_max && value > type->max_integer))
+            return NULL;
+        lua_pushinteger(L, value);
+    } else if (type->kind == AF_TYPE_BOOLEAN) {
+        bool is = at < end && *at == 't';
+        behind = pass(at, end, is ? "true" : "false", is ? 4 : 5);
+        if (behind != NULL)
+            lua_pushboolean(L, is);
+    }
+    return behind;
+}
+
+/* Pushes the list at `at`; a part of it where it returns NULL. */
+static const char *read_list(lua_State *L, const struct af_type *type, const char *at,
+                             const char *end)
+{
+    size_t count = 0;
+    if (at == end || *at != '[' || at + 1 == end)
+        return NULL;
+    lua_createtable(L, 4, 0);
+    af_list_mark(L, -1);
+    at++;
+    for (bool more = *at != ']'; more; more = *at++ == ',') {
+        at = read_scalar(L, type->item, at, end);
+        if (at == NULL || at == end || (*at != ',' && *at != ']'))
+            return NULL;
+        lua_rawseti(L, -2, (lua_Integer)++count);
+    }
+    at += count == 0;
+    return count < type->min_length || count > type->max_length ? NULL : at;
+}
+
+bool af_type_read_plain(lua_State *L, const struct af_type *type, const char *first,
+                        const char *json, size_t len)
+{
+    const char *end = json + len;
+    int top = lua_gettop(L);
+    const char *at = pass(json, end, "{", 1);
+    at = at == NULL ? NULL : pass(at, end, first, strlen(first));
+    if (at == NULL)
+        return false;
+    luaL_checkstack(L, 6, "too deep");
+    lua_createtable(L, 0, (int)type->field_count + 1);
+    for (size_t i = 0; at != NULL && i < type->field_count; i++) {
+        const struct af_field *field = &type->fields[i];
+        at = pass(at, end, ",", 1);
+        at = at == NULL ? NULL : pass(at, end, field->key, field->key_len);
+        if (at == NULL)
+            break;
+        af_field_push_name(L, field);
+        at = field->type->kind == AF_TYPE_LIST ? read_list(L, field->type, at, end)
+                                               : read_scalar(L, field->type, at, end);
+        if (at != NULL)
+            lua_rawset(L, -3);
+    }
+    if (at != NULL && at + 1 == end && *at == '}')
+        return true;
+    lua_settop(L, top);
+    return false;
 }

@@ -138,18 +138,27 @@ int af_rng_chance(struct af_rng *rng, double p)
 
 /* ---- UUIDs. ---- */
 
+static char digit(struct af_hash hash, int i)
+{
+    return "0123456789abcdef"[(i < 16 ? hash.a : hash.b) >> (60 - 4 * (i % 16)) & 15];
+}
+
+void af_hash_hex(struct af_hash hash, char text[AF_HASH_HEX_BYTES])
+{
+    for (int i = 0; i < 32; i++)
+        text[i] = digit(hash, i);
+    text[32] = '\0';
+}
+
 void af_uuid_format(struct af_hash hash, char text[AF_UUID_TEXT_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
-    uint64_t halves[2] = {
-        (hash.a & ~UINT64_C(0xF000)) | 0x4000,              /* version 4 */
-        (hash.b & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63 /* variant 1 */
-    };
+    hash.a = (hash.a & ~UINT64_C(0xF000)) | 0x4000;               /* version 4 */
+    hash.b = (hash.b & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63; /* variant 1 */
     char *to = text;
     for (int i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)
             *to++ = '-';
-        *to++ = digits[halves[i / 16] >> (60 - 4 * (i % 16)) & 15];
+        *to++ = digit(hash, i);
     }
     *to = '\0';
 }

@@ -20,6 +20,10 @@ struct af_hash {
 };
 struct af_hash af_hash_bytes(struct af_hash key, const void *bytes, size_t len);
 
+/* 32 digits and a 0 byte. */
+#define AF_HASH_HEX_BYTES 33
+void af_hash_hex(struct af_hash hash, char text[AF_HASH_HEX_BYTES]);
+
 /* The stream of `purpose` (a word) under a seed, and one of those of a key. */
 void af_rng_init(struct af_rng *rng, uint64_t seed, const char *purpose);
 void af_rng_init_keyed(struct af_rng *rng, struct af_hash key);

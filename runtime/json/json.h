@@ -41,6 +41,11 @@ void af_json_name(struct af_buf *buf, const char *name);
 void af_json_add_text(struct af_buf *buf, const char *name, const char *text);
 void af_json_add_integer(struct af_buf *buf, const char *name, int64_t value);
 
+/* For who knows what comes next, and takes up the reader where something else does: where a string
+ * without escapes, or an integer, that begins at `at` ends; NULL: there is none. */
+const char *af_json_plain_string(const char *at, const char *end);
+const char *af_json_plain_integer(const char *at, const char *end, int64_t *value);
+
 /* Whether the bytes are valid UTF-8 as JSON wants it. */
 bool af_json_is_utf8(const char *text, size_t len);
 

@@ -97,6 +97,14 @@ static inline const char *read_string(struct af_json_reader *reader, const char 
     return at + 1;
 }
 
+const char *af_json_plain_string(const char *at, const char *end)
+{
+    if (at == end || *at != '"')
+        return NULL;
+    at = af_json_plain_end(at + 1, end);
+    return at < end && *at == '"' ? at + 1 : NULL;
+}
+
 /* ---- Numbers. ---- */
 
 static inline bool is_digit(const char *at, const char *end)
@@ -114,6 +122,19 @@ static inline const char *read_digits(const char *at, const char *end, uint64_t 
         *value = *value * 10 + (uint64_t)(*at - '0');
         at++;
     } while (is_digit(at, end));
+    return at;
+}
+
+const char *af_json_plain_integer(const char *at, const char *end, int64_t *value)
+{
+    bool is_negative = at < end && *at == '-';
+    const char *digits = at + is_negative;
+    uint64_t whole = 0;
+    at = read_digits(digits, end, &whole);
+    if (at == NULL || at - digits > 18 || (*digits == '0' && at - digits > 1) ||
+        (at < end && (*at == '.' || *at == 'e' || *at == 'E')))
+        return NULL;
+    *value = is_negative ? -(int64_t)whole : (int64_t)whole;
     return at;
 }
 

@@ -90,13 +90,12 @@ static void write_input(struct writer *writer, const struct af_store_entry *entr
 static void write_state(struct writer *writer, const struct af_store_entry *entry, int64_t t_ns)
 {
     bool start = strcmp(entry->kind, "start") == 0;
-    char hash[33];
+    char hash[AF_HASH_HEX_BYTES];
     bool reload = strcmp(entry->kind, "reload") == 0;
     if (!start && !reload && strcmp(entry->kind, "event") != 0 &&
         strcmp(entry->kind, "after") != 0 && strcmp(entry->kind, "deadline") != 0)
         return;
-    snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)entry->data.a,
-             (unsigned long long)entry->data.b);
+    af_hash_hex(entry->data, hash);
     af_trace_begin(writer->trace, t_ns, start ? "start" : reload ? "reload" : "state");
     af_trace_string(writer->trace, "party", writer->party->node);
     if (reload)

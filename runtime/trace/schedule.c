@@ -95,8 +95,9 @@ void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out)
             continue;
         write_word(out, step->from);
         write_word(out, step->type);
-        af_buf_printf(out, ",\"%016llx%016llx\"", (unsigned long long)step->content.a,
-                      (unsigned long long)step->content.b);
+        char content[AF_HASH_HEX_BYTES];
+        af_hash_hex(step->content, content);
+        write_word(out, content);
     }
     af_buf_append_char(out, ']');
 }

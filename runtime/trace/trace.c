@@ -7,7 +7,6 @@
 #include "script/script.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,11 +43,17 @@ bool af_trace_with_data(const struct af_trace *trace)
 
 static void name_field(struct af_trace *trace, const char *name)
 {
-    if (trace->line.len > 1)
-        af_buf_append_char(&trace->line, ',');
-    af_buf_append_char(&trace->line, '"');
-    af_buf_append_string(&trace->line, name);
-    af_buf_append(&trace->line, "\":", 2);
+    size_t len = strlen(name);
+    struct af_buf *line = &trace->line;
+    if (!af_buf_reserve(line, len + 4))
+        return;
+    if (line->len > 1)
+        line->data[line->len++] = ',';
+    line->data[line->len++] = '"';
+    memcpy(line->data + line->len, name, len);
+    line->len += len;
+    line->data[line->len++] = '"';
+    line->data[line->len++] = ':';
 }
 
 void af_trace_begin(struct af_trace *trace, int64_t now_ns, const char *kind)
@@ -134,13 +139,11 @@ void af_trace_content(struct af_trace *trace, const struct af_contract *contract
 
 void af_trace_data(struct af_trace *trace, const char *data, size_t len)
 {
-    char text[33];
+    char text[AF_HASH_HEX_BYTES];
     if (trace == NULL)
         return;
-    struct af_hash hash = af_veil_hash(trace->veil, data, len);
-    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.a,
-             (unsigned long long)hash.b);
-    af_trace_text(trace, "data_hash", text, 32);
+    af_hash_hex(af_veil_hash(trace->veil, data, len), text);
+    af_trace_text(trace, "data_hash", text, sizeof text - 1);
     if (trace->with_data) {
         name_field(trace, "data");
         af_veil_data(trace->veil, data, len, &trace->line);

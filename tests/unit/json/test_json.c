@@ -361,6 +361,54 @@ static void test_a_text_of_anybody_is_always_written(void **state)
     af_buf_release(&out);
 }
 
+static void test_plain_pieces_are_what_the_reader_reads(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t value;
+        int behind; /* bytes of it; -1: no plain one */
+    } integers[] = {
+        {"0,", 0, 1},
+        {"-0]", 0, 2},
+        {"-17}", -17, 3},
+        {"999999999999999999", 999999999999999999, 18},
+        {"1000000000000000000", 0, -1},
+        {"01", 0, -1},
+        {"1.5", 0, -1},
+        {"1e3", 0, -1},
+        {"-", 0, -1},
+        {"", 0, -1},
+        {"\"1\"", 0, -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
+        const char *text = integers[i].text;
+        int64_t value = 0;
+        const char *behind = af_json_plain_integer(text, text + strlen(text), &value);
+        assert_int_equal(behind == NULL ? -1 : behind - text, integers[i].behind);
+        assert_int_equal(value, integers[i].value);
+    }
+    static const struct {
+        const char *text;
+        int behind;
+    } strings[] = {
+        {"\"\",", 2},
+        {"\"some plain text\"", 17},
+        {"\"caf\xC3\xA9\"", 7},
+        {"\"open", -1},
+        {"bare", -1},
+        {"\"a\\n\"", -1},
+        {"\"bad \xFF\"", -1},
+        {"\"\x01\"", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+        const char *text = strings[i].text;
+        const char *behind = af_json_plain_string(text, text + strlen(text));
+        assert_int_equal(behind == NULL ? -1 : behind - text, strings[i].behind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_number_is_not_written),
         cmocka_unit_test(test_a_member_has_the_comma_that_it_needs),
         cmocka_unit_test(test_a_text_of_anybody_is_always_written),
+        cmocka_unit_test(test_plain_pieces_are_what_the_reader_reads),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }
