@@ -84,13 +84,13 @@ function learner.train(party, model)
   return vector.pack(require(args.train).train(vector.unpack(model), rows, labels, args))
 end
 
----How good a model is on the party's data: { rows =, loss =, accuracy = }; nil where it has none.
-function learner.test(party, model)
+---How good a model is on the party's data, or on those of a file: { rows =, loss =, accuracy = };
+---nil where nothing trains on data.
+function learner.test(party, model, path)
+  path = path or data_of(party)
   if party.args.train == "" then return nil end
-  if is_program(party) then
-    return cjson.decode(run(party, "test", { "--data", data_of(party) }, model))
-  end
-  return require(party.args.train).test(vector.unpack(model), read(party))
+  if is_program(party) then return cjson.decode(run(party, "test", { "--data", path }, model)) end
+  return require(party.args.train).test(vector.unpack(model), require("training.csv").read(path))
 end
 
 return learner

@@ -4,7 +4,7 @@ source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 peers='initiator=i;participant=p'
 mkdir flows
-cp "$ROOT/flows/sync_state.lua" "$ROOT/flows/fed_avg.lua" flows/
+cp -r "$ROOT"/flows/{sync_state.lua,fed_avg.lua,fed_avg,training} flows/
 
 node() { # node NAME ARGUMENT…
     local name=$1

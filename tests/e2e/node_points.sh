@@ -3,7 +3,7 @@
 # turn: before and after a commit, at a send, at its confirmation, at an acknowledgement.
 source "$(dirname "$0")/../lib/e2e.sh"
 mkdir flows
-cp "$ROOT/flows/fed_avg.lua" flows/
+cp -r "$ROOT"/flows/{fed_avg.lua,fed_avg,training} flows/
 
 # run_with NAME ARGUMENT…: prints the results and the number of kills.
 run_with() {

@@ -20,7 +20,7 @@ import urllib.request
 import journals
 import runs
 from kill_nodes import fail, kill_somebody, parser, processes
-from reload_nodes import Versions, put
+from reload_nodes import Versions, furnish, put
 
 PATIENCE_S = 300
 TOKEN = "admin-token-0123456789"
@@ -159,7 +159,7 @@ class Care:
     def play(self, kills):
         self.serve.start()
         for node in self.nodes:
-            os.makedirs(self.folder_of(node.name))
+            furnish(self.folder_of(node.name), self.options.flow)
             put(self.folder_of(node.name), self.versions.text(1))
             node.start()
         for node in self.nodes:

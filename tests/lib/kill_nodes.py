@@ -2,7 +2,7 @@
 """A flow under one `afrun serve` and a node for each party, every process of which is killed.
 
 kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
-              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]…]
+              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM]]
               [--point NAME:COUNT --victim ID] [--no-jail]
 
 Without --play it is fed_avg of an aggregator and so many participants.
@@ -58,6 +58,7 @@ def parse():
     own.add_argument("--arg", action="append", default=[])
     own.add_argument("--point")
     own.add_argument("--victim")
+    own.add_argument("--allow-run", help="a program that the nodes may run")
     return own.parse_args()
 
 
@@ -111,7 +112,9 @@ class Node(Process):
         self.state = os.path.join(options.folder, name)
         command = [options.afrun, "node", "--node", name, "--bus", url + "/node/" + name,
                    "--flows", flows or options.flows, "--state", self.state]
-        super().__init__(name, command + (["--no-jail"] if options.no_jail else []), options.folder)
+        command += ["--no-jail"] if options.no_jail else []
+        command += ["--allow-run", options.allow_run] if getattr(options, "allow_run", None) else []
+        super().__init__(name, command, options.folder)
         self.afrun, self.role = options.afrun, role
 
     def ctl(self, *words):

@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,13 @@ class Versions:
         if changed == text:
             fail("%s: nothing of fed_avg.lua matches" % kind)
         return changed
+
+
+def furnish(folder, path):
+    """The folder of a node, with the modules of the flow at path."""
+    os.makedirs(folder)
+    for name in ("fed_avg", "training"):
+        shutil.copytree(os.path.join(os.path.dirname(path), name), os.path.join(folder, name))
 
 
 def put(folder, text):
@@ -186,7 +194,7 @@ def play(options, chance):
     serve, nodes, peers = processes(options, folder_of)
     serve.start()
     for node in nodes:
-        os.makedirs(folder_of(node.name))
+        furnish(folder_of(node.name), options.flow)
         put(folder_of(node.name), versions.text(1))
         node.start()
     for node in nodes:

@@ -1775,13 +1775,13 @@ function af.vector.median(list, type) end
 ---@return string v
 function af.vector.trimmed_mean(list, b, type) end
 
----The squares of the distances between any two vectors.
+---The distances (Euclid's) between any two vectors.
 ---```lua
 ---print(af.vector.distances { af.vector.pack { 0, 0 }, af.vector.pack { 3, 4 } }[1][2])
 ---```
 ---@param list string[]
 ---@param type? "f64"|"f32"
----@return number[][] squares
+---@return number[][] distances
 function af.vector.distances(list, type) end
 
 ---Krum: the mean of the m vectors that are nearest to their neighbours, of which f may be wrong.
