@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 
 declare -A smallest=(
-    [sync_state]="--parties participant=1" [fed_avg]="--parties participant=1 --arg rounds=1" [async_avg]="--parties participant=1 --arg buffer=1 --arg folds=1" [secure_aggregation]="--parties client=2 --arg threshold=2 --arg size=1"
+    [sync_state]="--parties participant=1" [fed_avg]="--parties participant=1 --arg rounds=1" [swarm]="--parties peer=3 --arg rounds=1 --arg tries=1 --arg attempts=2" [async_avg]="--parties participant=1 --arg buffer=1 --arg folds=1" [secure_aggregation]="--parties client=2 --arg threshold=2 --arg size=1"
     [model_exchange]="--parties client=1" [upgrade/count_1]="--parties counter=1" [upgrade/count_2]="--parties counter=1"
     [protocols/alternating_bit]="--fifo" [protocols/handshake]="--parties participant=1"
     [protocols/mutual_exclusion]="--parties node=2" [protocols/paxos]="--parties acceptor=1"
