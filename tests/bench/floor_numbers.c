@@ -52,19 +52,32 @@ static void mean(long times)
     free(sum);
 }
 
-static void points(long times)
+/* Each item is hashed and blinded, so many times. */
+static void blind(long items, int times)
 {
     unsigned char scalar[crypto_core_ristretto255_SCALARBYTES];
     unsigned char digest[crypto_hash_sha512_BYTES], point[crypto_core_ristretto255_BYTES];
     char item[32];
     crypto_core_ristretto255_scalar_random(scalar);
-    for (long i = 0; i < times; i++) {
+    for (long i = 0; i < items; i++) {
         int len = snprintf(item, sizeof item, "patient-%08ld", i + 1);
         crypto_hash_sha512(digest, (unsigned char *)item, (unsigned long long)len);
-        if (crypto_core_ristretto255_from_hash(point, digest) != 0 ||
-            crypto_scalarmult_ristretto255(point, scalar, point) != 0)
+        if (crypto_core_ristretto255_from_hash(point, digest) != 0)
             exit(1);
+        for (int k = 0; k < times; k++)
+            if (crypto_scalarmult_ristretto255(point, scalar, point) != 0)
+                exit(1);
     }
+}
+
+static void points(long items)
+{
+    blind(items, 1);
+}
+
+static void psi(long items)
+{
+    blind(items, 2);
 }
 
 /* ---- Shares: a polynomial over the scalars of the group. ---- */
@@ -133,7 +146,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*work)(long times);
-    } all[] = {{"mask", mask}, {"mean", mean}, {"points", points}, {"shares", shares}};
+    } all[] = {
+        {"mask", mask}, {"mean", mean}, {"points", points}, {"psi", psi}, {"shares", shares}};
     if (argc != 3 || sodium_init() < 0)
         return 2;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

@@ -1,7 +1,7 @@
 -- numbers.lua: measures `af.vector` and `af.crypto`; what each line means is in README.md. Returns
 -- a function that run.lua calls with what they share.
 
----@param lib table      tell, by_turns of run.lua
+---@param lib table      tell, by_turns, run_once of run.lua
 ---@param afrun string
 ---@param programs string  the folder of the floor
 return function(lib, afrun, programs)
@@ -22,4 +22,12 @@ return function(lib, afrun, programs)
     lib.tell(name, "%7.3f s  floor %.3f s  times the floor %.2f  (target: %s)", spent, least,
       spent / least, target)
   end
+
+  -- Of a set's intersection each party hashes and blinds its own, and blinds the other's.
+  local function cpu_of(command) return select(3, lib.run_once(command)) end
+  local spent = cpu_of(afrun
+    .. " flows/psi.lua --mock -q --parties collaborator=1 --arg size=100000") / 2
+  local least = cpu_of(programs .. "/floor_numbers psi 100000")
+  lib.tell("PSI, 100,000 x 100,000, CPU a party", "%7.3f s  floor %.3f s  times the floor %.2f  "
+    .. "(target: at most 1.30)", spent, least, spent / least)
 end

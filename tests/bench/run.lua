@@ -44,14 +44,14 @@ local function fail(command)
 end
 
 ---Runs a command once.
----@return number seconds, integer bytes  wall clock, peak memory
+---@return number seconds, integer bytes, number cpu  wall clock, peak memory, processors' seconds
 local function run_once(command)
   local pipe = assert(io.popen(measure .. " " .. command))
-  local seconds, bytes = pipe:read("n", "n")
-  if not pipe:close() or not bytes then
+  local seconds, bytes, cpu = pipe:read("n", "n", "n")
+  if not pipe:close() or not cpu then
     fail(command)
   end
-  return seconds, bytes
+  return seconds, bytes, cpu
 end
 
 local function median(values)
@@ -151,7 +151,7 @@ local function bench_run()
   os.remove(trace_file)
 end
 
-local shared = { tell = tell, median = median, grouped = grouped, fail = fail,
+local shared = { run_once = run_once, tell = tell, median = median, grouped = grouped, fail = fail,
   by_turns = by_turns }
 local function wanted(part)
   return options.only == nil or options.only == part
