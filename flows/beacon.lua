@@ -4,7 +4,7 @@
 ---   coordinator  ── join ────────► peer   who takes part?
 ---   coordinator  ◄────── joined ── peer   here is a key of mine
 ---   coordinator  ── keys ────────► peer   the keys of all
----   coordinator  ◄────── commit ── peer   the digest of my draw; shares of it, sealed for the others
+---   coordinator  ◄────── commit ── peer   the digest of my draw, and sealed shares of it
 ---   coordinator  ── commitments ─► peer   these are fixed now; and your shares
 ---   coordinator  ◄────── reveal ── peer   my draw
 ---   coordinator  ── open ────────► peer   these have not revealed
