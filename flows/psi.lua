@@ -322,7 +322,8 @@ local function collaborator(at)
   states.answered = {
     [PsiResult] = function(party, event)
       if not of_round(party, event) then return end
-      local ok, places = pcall(vector.unpack, af.download(event.url), "u32")
+      local mine = event.url:find "^%s*[Ff][Ii][Ll][Ee]:" -- a file of its own machine
+      local ok, places = pcall(vector.unpack, mine and "?" or af.download(event.url), "u32")
       local common = ok and common_of(party, places) or {}
       if not ok or #common ~= #places then
         return at.failed(party, "the result names what I have not sent")
