@@ -26,11 +26,13 @@ struct entry { /* before the bytes of a state to add, and zeros up to a whole wo
     uint64_t parent;
     uint32_t place; /* among those of its piece */
     uint32_t sleep;
-    uint32_t len : 29;
-    uint32_t leads : 1;   /* it is the lead of its parent */
-    uint32_t unseen : 1;  /* invariants have not looked at its view */
-    uint32_t dropped : 1; /* it is not to be added */
+    uint16_t len;
+    bool leads;   /* it is the lead of its parent */
+    bool unseen;  /* invariants have not looked at its view */
+    bool dropped; /* it is not to be added */
 };
+
+_Static_assert(AF_CHECK_PACKED_MAX <= UINT16_MAX, "a state's length fits");
 
 struct unseen { /* where one is */
     unsigned shard;
@@ -146,7 +148,7 @@ static bool is_crowded(struct worker *worker, uint32_t member, const struct af_c
 
 static inline size_t entry_size(const struct entry *entry)
 {
-    return sizeof *entry + ((entry->len + 7) & ~(size_t)7);
+    return sizeof *entry + (((size_t)entry->len + 7) & ~(size_t)7);
 }
 
 static void note_unseen(struct piece *piece, unsigned shard, size_t at)
@@ -156,10 +158,10 @@ static void note_unseen(struct piece *piece, unsigned shard, size_t at)
     piece->unseen[piece->unseen_count++] = (struct unseen){shard, at};
 }
 
-/* A state that comes next is packed where it is kept: what was written byte by byte is read by
- * words some time later only. */
-static void keep_child(struct worker *worker, struct entry entry,
-                       const struct af_check_vector *child)
+/* Makes the entry of a state that comes next, and packs it, where it is kept: what was written in
+ * pieces would be read as a whole too soon for the processor. Returns NULL if there is no room. */
+static struct entry *keep_child(struct worker *worker, const struct af_check_vector *child,
+                                bool unseen)
 {
     const struct af_check *check = worker->round->check;
     struct piece *piece = worker->piece;
@@ -167,15 +169,18 @@ static void keep_child(struct worker *worker, struct entry entry,
     struct af_buf *out = alone ? &piece->shards[0] : &worker->found;
     size_t room = af_check_pack_room(check, child), at = out->len;
     piece->too_large = piece->too_large || room == 0;
-    if (room == 0 || !af_buf_reserve(out, sizeof entry + room))
-        return;
-    unsigned char *packed = (unsigned char *)out->data + at + sizeof entry;
-    entry.place = piece->entries++;
-    entry.len = (uint32_t)af_check_pack(check, child, packed) & 0x1FFFFFFF;
-    memcpy(out->data + at, &entry, sizeof entry);
-    out->len += entry_size(&entry);
-    if (alone && entry.unseen)
+    if (room == 0 || !af_buf_reserve(out, sizeof(struct entry) + room))
+        return NULL;
+    struct entry *entry = (void *)(out->data + at);
+    size_t len = af_check_pack(check, child, (unsigned char *)(entry + 1));
+    entry->parent = worker->state;
+    entry->place = piece->entries++;
+    entry->len = (uint16_t)len;
+    entry->unseen = unseen;
+    out->len += sizeof *entry + ((len + 7) & ~(size_t)7);
+    if (alone && unseen)
         note_unseen(piece, 0, at);
+    return entry;
 }
 
 static void on_child(void *arg, const struct af_check_label *label,
@@ -184,7 +189,6 @@ static void on_child(void *arg, const struct af_check_label *label,
     struct worker *worker = arg;
     struct af_check *check = worker->round->check;
     struct piece *piece = worker->piece;
-    struct entry entry = {.parent = worker->state};
     uint32_t violation;
     if (worker->round->same > 0 && is_told_to_stop(worker)) {
         worker->next.missed = true;
@@ -204,14 +208,15 @@ static void on_child(void *arg, const struct af_check_label *label,
     }
     if (seen && broken)
         return;
-    entry.leads = !worker->has_lead && !broken &&
-                  (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
-                   label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
-    worker->has_lead = worker->has_lead || entry.leads;
-    entry.sleep = worker->round->sleeps ? sleep_mask(child) : 0;
-    entry.unseen = !seen;
-    entry.dropped = broken; /* what invariants say of it is all that is asked */
-    keep_child(worker, entry, child);
+    struct entry *entry = keep_child(worker, child, !seen);
+    if (entry == NULL)
+        return;
+    entry->leads = !worker->has_lead && !broken &&
+                   (label->kind == AF_SCHEDULE_DELIVER || label->kind == AF_SCHEDULE_TIMEOUT ||
+                    label->kind == AF_SCHEDULE_RETURN || label->kind == AF_SCHEDULE_RECALL);
+    worker->has_lead = worker->has_lead || entry->leads;
+    entry->sleep = worker->round->sleeps ? sleep_mask(child) : 0;
+    entry->dropped = broken; /* what invariants say of it is all that is asked */
 }
 
 /* Looks for what comes next after one state. Returns false if it was missed: nothing has changed.
@@ -397,7 +402,7 @@ static void look_at_unseen(struct af_check_round *round, struct piece *piece)
         if (goes_on && violation == AF_CHECK_NONE)
             continue;
         uint64_t from = entry.parent == AF_CHECK_ROOT ? AF_CHECK_NO_STATE : entry.parent;
-        entry.dropped = 1;
+        entry.dropped = true;
         memcpy(at, &entry, sizeof entry);
         if (violation != AF_CHECK_NONE)
             af_check_note(check, violation, from, AF_CHECK_NONE);
