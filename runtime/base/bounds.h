@@ -43,7 +43,7 @@
 #define AF_PARTY_DEFERRED_MAX 100000             /* events: a party that defers more is stuck */
 #define AF_PARTY_DEFERRED_BYTES_MAX (256u << 20) /* … and their contents */
 #define AF_PARTY_KEPT_MAX 1000                   /* texts of bytes beside data */
-#define AF_PARTY_KEPT_BYTES_MAX (64u << 20)      /* … and all of them */
+#define AF_PARTY_KEPT_BYTES_MAX (192u << 20)     /* … and all of them: a round of models */
 #define AF_PARTY_DEADLINES_MAX 10000             /* that are armed: all are written at each step */
 #define AF_PARTY_ATTEMPTS_MAX 3 /* deliveries of an input over which its process dies */
 #define AF_JOURNAL_BYTES                                                                           \

@@ -135,7 +135,7 @@ const char *af_script_keeps_no_more(size_t count, size_t bytes, size_t len)
     if (count >= AF_PARTY_KEPT_MAX)
         return "party:keep: a party keeps at most 1000 texts of bytes";
     if (len > AF_PARTY_KEPT_BYTES_MAX - bytes)
-        return "party:keep: a party keeps at most 64 MiB";
+        return "party:keep: a party keeps at most 192 MiB";
     return NULL;
 }
 

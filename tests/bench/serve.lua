@@ -98,6 +98,27 @@ local function bench_channel(times, size, program)
   lib.tell("data channel, memory", "%9.1f MB  the larger of both parties", peak / 1e6)
 end
 
+---A round of fed_avg: the model goes up once and down to each participant, theirs go up and down.
+---Beside it a file of half as many bytes, up and down.
+local function bench_fed_avg(times, participants, numbers, program)
+  local file, moved = build .. "/fed.bin", 8 * numbers * (3 * participants + 1)
+  if not os.execute(("head -c %d /dev/urandom > %s"):format(moved // 2, file)) then
+    lib.fail("head")
+  end
+  local medians = turns.by_turns(times, {
+    ("rm -f %s.copy; sync; %s %s/serve_file %s %s.copy"):format(file, with_serve, build, file,
+      file),
+    ("sync; %s tests/bench/fed_avg.sh %s %d %d"):format(with_serve, program, participants, numbers),
+  })
+  local floor, round, peak = medians[1][1] + medians[1][2], medians[2][1], medians[2][2]
+  os.remove(file)
+  os.remove(file .. ".copy")
+  lib.tell(("fed_avg, %d x %s doubles"):format(participants, lib.grouped(numbers)),
+    "%9.0f MB/s  files %.0f MB/s  ratio %.2f  (target 0.50)", moved / round / 1e6,
+    moved / floor / 1e6, floor / round)
+  lib.tell("fed_avg, memory", "%9.1f MB  the aggregator", peak / 1e6)
+end
+
 ---@param shared table       tell, median, grouped, fail of run.lua
 ---@param program string     afrun
 ---@param folder string      where the benches are, and files may be
@@ -111,4 +132,5 @@ return function(shared, program, folder, file_bytes)
   bench_parked(1, 1000)
   bench_file(3, file_bytes)
   bench_channel(3, math.min(file_bytes, 200000000), program)
+  bench_fed_avg(3, 20, 1000000, program)
 end

@@ -83,7 +83,7 @@ for wrong in 'party.keep("x")|party:keep: call it with a colon' 'party:keep(4)|p
     'party:kept("kept:0")|party:kept: expected what party:keep gave ("kept:" and 64 hex digits), got a string of 6 bytes' \
     'party:kept("kept:" .. ("A"):rep(64))|party:kept: expected what party:keep gave' 'party:kept()|party:kept: expected what party:keep gave ("kept:" and 64 hex digits), got a nil' \
     'party:kept("kept:" .. ("0"):rep(64))|party:kept: nothing is kept under this' 'for n = 1, 1001 do party:keep("x" .. n) end|party:keep: a party keeps at most 1000' \
-    'for n = 1, 70 do party:keep(("x"):rep(1000000) .. n) end|party:keep: a party keeps at most 64 MiB'; do
+    'for n = 1, 210 do party:keep(("x"):rep(1000000) .. n) end|party:keep: a party keeps at most 192 MiB'; do
     printf 'local af = require "af"\nreturn af.flow { name = "w", mock = { one = 1 }, roles = { one = { start = "a", states = { a = { enter = function(party)\n  %s\nend } } } } }\n' \
         "${wrong%%|*}" >wrong.lua
     expect_error "wrong.lua:3: ${wrong#*|}" 1 "$AFRUN" wrong.lua --mock
@@ -97,7 +97,7 @@ return af.flow { name = "s", mock = { one = 1, two = 1 }, roles = {
     af.expect(ref == party:keep("hush111;") and party:kept(ref) == "hush111;" and party:kept(none) == "")
     af.sleep(10)
     print(pcall(party.kept, party, "kept:" .. ("0"):rep(64)))
-    print(pcall(function() for n = 1, 70 do party:keep(("x"):rep(1000000) .. n) end end))
+    print(pcall(function() for n = 1, 210 do party:keep(("x"):rep(1000000) .. n) end end))
     print(pcall(function() for n = 1, 1001 do party:keep("x" .. n) end end))
     return af.done(#party:kept(ref))
   end,
@@ -107,7 +107,7 @@ LUA
 check "a sequential role keeps, too" "$AFRUN" sequential.lua --mock --trace sequential.jsonl
 expect_in sequential.jsonl '"result":8' "as long as it runs"
 expect_in sequential.jsonl '"result":false' "and no other party has it"
-for wrong in "party:kept: nothing is kept under this" "party:keep: a party keeps at most 1000 texts" "party:keep: a party keeps at most 64 MiB"; do
+for wrong in "party:kept: nothing is kept under this" "party:keep: a party keeps at most 1000 texts" "party:keep: a party keeps at most 192 MiB"; do
     says "a sequential role: $wrong" "$wrong" "$(cat "$OUT" "$ERR")"
 done
 is_nowhere "its trace" sequential.jsonl

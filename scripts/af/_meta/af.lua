@@ -586,7 +586,7 @@ function party:deadline(name, seconds) end
 ---deferred event names them, and when the party ends, unless its result does. The same bytes have the same name, their
 ---SHA-256: who guesses them can tell, so keep no short secret without random bytes in it. A sequential role, which begins
 ---anew after a crash, keeps them for as long as it runs.
----Raises: what is no string; more than 1000 of them, or 64 MiB together.
+---Raises: what is no string; more than 1000 of them, or 192 MiB together.
 ---```lua party
 ---party.data.share = party:keep(af.crypto.random(32))
 ---```
