@@ -23,20 +23,18 @@
 ---
 --- Checked in every interleaving with 2 collaborators: one contract dropped, or one copied; with 2
 --- tries one party lost, or one crash and one early timeout. Oracle: the plain intersection, of 100
---- random pairs, 1e5 x 1e5 among them. `psi_closed` is ours, so that nobody waits for a copy.
+--- random pairs, 1e5 x 1e5 among them.
 ---
 --- It is a part: `Psi.initiator { … }` and `Psi.collaborator { … }` stand among a flow's states.
 
 local af = require "af"
+local said = require "psi.events"
 
 local crypto, vector = af.crypto, af.vector
 local points = crypto.ristretto
 
-local round = af.integer { min = 1 }
-local PsiInit = af.event("psi_init", { initiator = af.id, round = round })
-local PsiResult = af.event("psi_result", { round = round, url = af.string })
-local PsiReceived = af.event("psi_received", { round = round, collaborator = af.id })
-local PsiClosed = af.event("psi_closed", { round = round })
+local PsiInit, PsiResult = said.Init, said.Result
+local PsiReceived, PsiClosed = said.Received, said.Closed
 
 local POINT = 32 -- bytes
 local BATCH = 20000 -- points of a step
@@ -356,7 +354,7 @@ return af.part {
   name = "psi",
   mock = { initiator = 1, collaborator = 2 },
   params = {
-    round = af.optional(round, 1),
+    round = af.optional(af.integer { min = 1 }, 1),
     items = af.optional(af.list(af.string)), -- the party's own set
     file = af.optional(af.string), -- … or a file with one a line; "{id}" in it is the party's name
     size = af.optional(af.integer { min = 0 }, 4), -- … or so many, as an example

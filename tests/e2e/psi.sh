@@ -50,7 +50,7 @@ print("%d pairs, %d wrong" % (pairs, wrong))
 PY
 expect_output "$pairs pairs, 0 wrong" python3 oracle.py "$AFRUN" "$flow" "$pairs" "$large"
 # More than a batch: 20,000 points are blinded in a step.
-sed 's/BATCH = 20000/BATCH = 7/' "$flow" >psi.lua
+cp -r "$ROOT/flows/psi" . && sed 's/BATCH = 20000/BATCH = 7/' "$flow" >psi.lua
 expect_output "$pairs pairs, 0 wrong" python3 oracle.py "$AFRUN" psi.lua "$pairs" 70
 expect_output "$runs runs, 0 failed" "$AFRUN" psi.lua --mock "${faults[@]}" --arg size=20 --runs "$runs"
 if ! is_short; then
@@ -77,7 +77,7 @@ says "  by a run of 10 steps" "shortest run: 10 steps" "$(cat "$OUT")"
 runs_again unordered unordered.lua violation invariant failed
 
 # ---- For real: each party under a node, over a service, the processes killed. ----
-mkdir flows run && cp "$flow" flows/
+mkdir flows run && cp -r "$flow" psi flows/
 check "a run of which every process may be killed ends" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run \
     --play psi --least $kills --peers 'initiator=i;collaborator=c1,c2' --arg size=6 --arg every=2 --arg tries=60
 common='{"count": 4, "items": ["patient-000003", "patient-000004", "patient-000005", "patient-000006"]}'
