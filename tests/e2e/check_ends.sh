@@ -4,6 +4,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 
 declare -A smallest=(
     [sync_state]="--parties participant=1" [fed_avg]="--parties participant=1 --arg rounds=1" [swarm]="--parties peer=3 --arg rounds=1 --arg tries=1 --arg attempts=2" [async_avg]="--parties participant=1 --arg buffer=1 --arg folds=1" [secure_aggregation]="--parties client=2 --arg threshold=2 --arg size=1"
+    [psi]="--parties collaborator=1 --arg tries=1" [beacon]="--parties peer=2 --arg threshold=2 --arg tries=1"
+    [dkg]="--parties peer=2 --arg threshold=2 --arg tries=1" [cyclic]="--parties trainer=1" [cross_site_eval]="--parties site=1"
+    [fed_stats]="--parties site=1 --arg tries=1" [hist_boost]="--parties party=1 --arg trees=1 --arg tries=1"
+    [hetero_round]="--parties collaborator=1 --arg rounds=1 --arg test_rows=0 --arg tries=1 --arg rows=[\"row-03\"]"
     [model_exchange]="--parties client=1" [upgrade/count_1]="--parties counter=1" [upgrade/count_2]="--parties counter=1"
     [protocols/alternating_bit]="--fifo" [protocols/handshake]="--parties participant=1"
     [protocols/mutual_exclusion]="--parties node=2" [protocols/paxos]="--parties acceptor=1"
