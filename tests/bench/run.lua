@@ -124,6 +124,16 @@ local function bench_parties(times, parties, base_seconds, base_bytes)
   return (seconds[2] - base_seconds) / parties
 end
 
+-- Data that are a map of all members, each step changing one, and an invariant over all. ----------
+
+local function bench_map(times, participants)
+  local seconds = by_turns(times, {
+    ("%s flows/protocols/two_phase_commit.lua --mock --parties participant=%d"):format(afrun,
+      participants),
+  })
+  tell(("two-phase commit, %s"):format(grouped(participants)), "%7.3f s", seconds[1])
+end
+
 -- Start. -----------------------------------------------------------------------------------------
 
 local function bench_start(times)
@@ -147,6 +157,8 @@ local function bench_run()
   if options.million then
     bench_parties(1, 1000000, base_seconds[1], base_bytes[1])
   end
+  bench_map(3, 500)
+  bench_map(3, 1000)
   bench_start(50)
   os.remove(trace_file)
 end
