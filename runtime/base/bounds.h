@@ -126,6 +126,7 @@
 #define AF_BUS_WAIT_MAX_S 60 /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 #define AF_BUS_VANISHED_NS (2 * AF_S_NS) /* that a holder whose wait broke off has to come back */
+#define AF_BUS_LINGER_NS (5 * AF_MS_NS)  /* that a commit which nobody waits for waits for more */
 #define AF_BUS_HELD_LOOK_NS (200 * AF_MS_NS) /* between two looks whether another holder lives */
 #define AF_BUS_HELD_TELL_NS (3 * AF_S_NS)    /* after which who waits for it is told */
 

@@ -116,8 +116,9 @@ struct af_bus_take {
     bool sent;          /* of a revive: what the node has sent by a sidecar, and the hub refused */
     bool early; /* with a lease: the holder knows what it was given by sender and uuid for as
                    long as it lives, so it may be given a contract for it alone before the disk
-                   has it. Its sender has not been answered then, and pushes again where it is
-                   lost, by a loss of power or a disk that fails */
+                   has it, and has what the take acknowledges. Its sender has not been answered
+                   then, and pushes again where it is lost, by a loss of power or a disk that
+                   fails; what was acknowledged is handed out again */
     bool again; /* hand out all that is not acknowledged, as if the leases had run out:
                    the holder lost an answer */
     const char *const *acks;    /* uuids that are done with, before anything is handed out */

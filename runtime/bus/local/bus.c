@@ -43,8 +43,12 @@ struct bus_local {
     size_t parked_count, parked_cap;
     int64_t others;
     bool has_changed; /* the store, by what was committed last: others are to be woken */
-    bool told_early;  /* somebody was handed something by the commit that goes on */
+    bool lingers;     /* a transaction is open, for more until … */
+    int64_t linger_ns;
     char sure_age[AF_BUS_AGE_BYTES]; /* of what is on the disk */
+    bool told_early;                 /* by the commit that goes on, before its end */
+    int64_t *early;                  /* the queues, until a commit is on the disk */
+    size_t early_count, early_cap;
 };
 
 static struct bus_local *of(struct af_bus *bus)
@@ -173,9 +177,9 @@ static void run_parked(struct bus_local *bus, bool all)
     }
 }
 
-/* In a commit, when it stands in the log. A take that has waited since an earlier commit is told of
- * nothing but what it is handed: what it acknowledged is on the disk, and so is the age that it is
- * told. Should the commit come to nothing the sender pushes again. Where others would be given what
+/* In a commit, when it stands in the log: takes of those who know uuids are told what they are
+ * handed, and an age that is on the disk. Should the commit come to nothing the sender pushes
+ * again, and what they have acknowledged is handed out again. Where others would be given what
  * comes to nothing, all wait for the disk: they would know of an effect before its cause. */
 static void tell_early(void *arg)
 {
@@ -185,14 +189,14 @@ static void tell_early(void *arg)
         return;
     for (size_t i = 0; i < bus->parked_count; i++) {
         struct af_local_op *op = bus->parked[i];
-        bool is_early = op->take.early && op->take.lease_ns > 0 && !op->fresh && !op->parked &&
-                        op->result.count > 0;
-        if (!is_early) {
+        if (!op->early || op->parked || op->result.count == 0) {
             bus->parked[kept++] = op;
             continue;
         }
         if (bus->sure_age[0] != '\0')
             op->result.age = af_arena_string(&op->arena, bus->sure_age);
+        af_mem_reserve(&bus->early, &bus->early_cap, bus->early_count + 1, sizeof *bus->early);
+        bus->early[bus->early_count++] = op->queue;
         af_local_complete(op);
         bus->told_early = true;
     }
@@ -276,20 +280,48 @@ static bool answers(const struct bus_local *bus, const struct af_group_jobs *ove
     return some;
 }
 
-/* One transaction. */
+/* Begins a transaction, or goes on with one that has waited for more. */
+static bool begin_batch(struct bus_local *bus)
+{
+    struct af_local_store *store = &bus->store;
+    store->machine_ns = af_loop_machine_ns(bus->head.loop);
+    store->wall_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
+    store->touched_count = 0;
+    af_local_look_for_room(store);
+    if (bus->lingers)
+        return true;
+    store->others_too = false;
+    bus->told_early = false;
+    bool begun = af_db_begin(store->db);
+    for (size_t i = 0; i < bus->early_count && begun; i++)
+        af_local_hand_out_again(store, bus->early[i]);
+    return begun;
+}
+
+/* Whether the transaction waits a moment for more, so that one wait for the disk is of both: a take
+ * that acknowledges and then waits itself is not worth one. Not where other processes would wait.
+ */
+static bool may_linger(struct bus_local *bus, const struct af_group_jobs *over,
+                       const struct af_group_jobs *cancelled)
+{
+    const struct af_local_store *store = &bus->store;
+    bool is_told = answers(bus, over) || cancelled->first != NULL;
+    if (store->is_party || !store->begun || is_told || bus->early_count > 0 ||
+        !af_db_has_changed(store->db) || af_db_failed(store->db) != AF_DB_FINE)
+        return false;
+    if (!bus->lingers)
+        bus->linger_ns = store->machine_ns + AF_BUS_LINGER_NS;
+    return store->machine_ns < bus->linger_ns;
+}
+
+/* One transaction, or a part of one. */
 static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool look_at_all,
                       struct af_group_jobs *over)
 {
     struct af_local_store *store = &bus->store;
     struct af_group_jobs cancelled = {NULL, NULL};
-    store->machine_ns = af_loop_machine_ns(bus->head.loop);
-    store->wall_s = af_loop_wall_ns(bus->head.loop) / AF_S_NS;
-    store->touched_count = 0;
-    store->others_too = false;
-    bus->told_early = false;
     uint64_t published = store->published;
-    af_local_look_for_room(store);
-    bool begun = af_db_begin(store->db);
+    bool begun = begin_batch(bus);
     run_ops(bus, batch, begun, over, &cancelled);
     if (begun)
         run_parked(bus, look_at_all);
@@ -298,6 +330,9 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
     bool is_due = store->chore != AF_LOCAL_IDLE && store->machine_ns >= store->chore_ns;
     if (begun && is_due)
         af_local_do_chore(store);
+    bus->lingers = begun && !is_due && may_linger(bus, over, &cancelled);
+    if (bus->lingers)
+        return;
     if (begun)
         af_local_grow(store, answers(bus, over));
     bool committed = begun && af_group_commit(bus->group, store->db);
@@ -313,6 +348,7 @@ static void run_batch(struct bus_local *bus, struct af_group_job *batch, bool lo
         store->chore_ns = committed ? 0 : store->machine_ns + AF_S_NS;
     leave_parked(bus, committed, over);
     if (committed) {
+        bus->early_count = 0;
         memcpy(bus->sure_age, store->age, sizeof bus->sure_age);
         tell_age(store, over);
     }
@@ -354,8 +390,9 @@ static bool others_wrote(struct bus_local *bus)
 static int wait_ms(void *arg)
 {
     const struct bus_local *bus = arg;
-    int64_t first_ns = INT64_MAX, now_ns = af_loop_machine_ns(bus->head.loop);
-    if (bus->store.chore != AF_LOCAL_IDLE)
+    int64_t first_ns = bus->lingers ? bus->linger_ns : INT64_MAX;
+    int64_t now_ns = af_loop_machine_ns(bus->head.loop);
+    if (bus->store.chore != AF_LOCAL_IDLE && bus->store.chore_ns < first_ns)
         first_ns = bus->store.chore_ns;
     for (size_t i = 0; i < bus->parked_count; i++) {
         const struct af_local_op *op = bus->parked[i];
@@ -405,6 +442,7 @@ static uint64_t take(struct af_bus *bus, const struct af_bus_take *take, af_bus_
 {
     struct af_local_op *op = af_local_op_new(bus, af_local_take, done, arg);
     copy_take(op, take);
+    op->early = take->early && take->lease_ns > 0 && !take->begins;
     op->ticket = ++of(bus)->tickets;
     op->until_ns = af_loop_machine_ns(bus->loop) + take->wait_ns;
     assert(take->max >= 1 && take->max <= AF_BUS_TAKE_MAX);
@@ -629,6 +667,7 @@ static void bus_free(struct bus_local *bus)
     free(bus->store.touched);
     free(bus->store.files);
     free(bus->parked);
+    free(bus->early);
     free(bus->path);
     free(bus);
 }
@@ -694,6 +733,8 @@ static void close_local(struct af_bus *head)
     pthread_mutex_unlock(&bus->lock);
     bus->closing = true;
     af_group_stop(bus->group, &left);
+    if (bus->lingers)
+        af_db_commit(bus->store.db);
     for (size_t i = 0; i < bus->parked_count; i++) {
         af_local_refuse(bus->parked[i], AF_BUS_CANCELLED, "the bus is closed");
         af_group_add(&left, &bus->parked[i]->job);

@@ -52,7 +52,8 @@ struct af_local_op {
 
     bool clean;
     uint64_t ticket;    /* of a take, and of a cancel */
-    bool parked, fresh; /* fresh: since this batch */
+    bool parked, fresh; /* fresh: since this commit */
+    bool early;         /* it may be answered before the disk has it */
     int64_t queue;      /* that a take waits for */
     int64_t until_ns;   /* how long it waits, by the machine's clock */
     int64_t parked_ns;  /* since when it has waited; 0: it has not */
@@ -74,7 +75,7 @@ struct af_local_store {
     size_t member_count;
     int64_t boot; /* of this start of the machine: its clock means nothing in another */
     int64_t machine_ns, wall_s; /* of this batch */
-    bool others_too;            /* it gives more than one contract to one node */
+    bool others_too;            /* the commit gives more than one contract to one node */
     int64_t *touched;           /* queues that were given contracts in this batch, perhaps twice */
     size_t touched_count, touched_cap;
     atomic_bool closing;        /* copying files is cut short */
@@ -115,6 +116,7 @@ void af_local_find_file(struct af_local_store *store, struct af_local_op *op);
 
 void af_local_live(struct af_local_store *store, const char *holder);
 bool af_local_lives(struct af_local_store *store, const char *holder);
+void af_local_hand_out_again(struct af_local_store *store, int64_t queue);
 void af_local_vanish(struct af_local_store *store, const struct af_local_op *op);
 
 /* After the commit of af_local_begin(): others may take part as well. */

@@ -870,6 +870,14 @@ void af_local_vanish(struct af_local_store *store, const struct af_local_op *op)
     }
 }
 
+/* As if its leases had run out. */
+void af_local_hand_out_again(struct af_local_store *store, int64_t queue)
+{
+    struct af_db_statement *begin =
+        af_db_use(store->db, "UPDATE queues SET handed = 0 WHERE id = ?");
+    af_db_run(af_db_integer(begin, queue));
+}
+
 void af_local_take(struct af_local_store *store, struct af_local_op *op)
 {
     if (!op->parked && !find_and_ack(store, op)) /* else it was looked at before */

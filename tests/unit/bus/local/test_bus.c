@@ -898,6 +898,7 @@ static void change_store(struct world *world, const char *sql)
 {
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000); /* the store may be about to commit */
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }

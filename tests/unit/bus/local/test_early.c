@@ -29,18 +29,20 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool is_slow;  /* waits begin, and do not end */
+    bool is_slow;  /* waits begin, and do not end … */
+    int passes;    /* … but for so many */
     int error;     /* how they end, 0: well */
     int64_t begun; /* so many */
-} disk = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0};
+} disk = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0, 0};
 
 static int wait_for_disk(int fd)
 {
     pthread_mutex_lock(&disk.lock);
     disk.begun++;
     pthread_cond_broadcast(&disk.changed);
-    while (disk.is_slow)
+    while (disk.is_slow && disk.passes == 0)
         pthread_cond_wait(&disk.changed, &disk.lock);
+    disk.passes -= disk.passes > 0;
     int error = disk.error;
     pthread_mutex_unlock(&disk.lock);
     errno = error;
@@ -64,6 +66,18 @@ static void set_disk(bool is_slow, int error)
     disk.is_slow = is_slow;
     disk.error = error;
     pthread_cond_broadcast(&disk.changed);
+    pthread_mutex_unlock(&disk.lock);
+}
+
+/* Lets the one that waits go, and returns when the next does. */
+static void await_next(void)
+{
+    pthread_mutex_lock(&disk.lock);
+    int64_t before = disk.begun;
+    disk.passes = 1;
+    pthread_cond_broadcast(&disk.changed);
+    while (disk.begun == before)
+        pthread_cond_wait(&disk.changed, &disk.lock);
     pthread_mutex_unlock(&disk.lock);
 }
 
@@ -100,17 +114,23 @@ static struct answer *answer_of(struct world *world)
     return &world->answers[world->answer_count++];
 }
 
+static void open_bus(struct world *world)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_bus_options options = {.open_tasks = true};
+    world->bus = af_bus_open(world->url, world->loop, &options, &why);
+    assert_non_null(world->bus);
+}
+
 static int set_up(void **state)
 {
     struct world *world = af_mem_zero(1, sizeof *world);
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_bus_options options = {.open_tasks = true};
     snprintf(world->folder, sizeof world->folder, "/tmp/af-early-XXXXXX");
     assert_non_null(mkdtemp(world->folder));
     snprintf(world->url, sizeof world->url, "local:%s/store.db", world->folder);
     world->loop = af_loop_ev_new(&why);
-    world->bus = af_bus_open(world->url, world->loop, &options, &why);
-    assert_non_null(world->bus);
+    open_bus(world);
     *state = world;
     return 0;
 }
@@ -147,19 +167,25 @@ static void wait_for(struct world *world, const struct answer *answer)
     assert_true(answer->there);
 }
 
-static void push(struct world *world, const char *const *targets, size_t count,
-                 struct answer *answer)
+static void push_as(struct world *world, const char *uuid, const char *const *targets, size_t count,
+                    struct answer *answer)
 {
     struct af_bus_post post = {.task = "t",
                                .channel = "federated",
                                .title = "x",
                                .sender = "a",
-                               .uuid = "u",
+                               .uuid = uuid,
                                .targets = targets,
                                .target_count = count,
                                .content = "{}",
                                .content_len = 2};
     af_bus_publish(world->bus, &post, 1, note, answer);
+}
+
+static void push(struct world *world, const char *const *targets, size_t count,
+                 struct answer *answer)
+{
+    push_as(world, "u", targets, count, answer);
 }
 
 static struct af_bus_take take_of(const char *node, int64_t lease_ns, bool early)
@@ -303,30 +329,121 @@ static void so_does_what_is_for_all(void **state)
     wait_for(world, pushed);
 }
 
-/* What a take acknowledges is confirmed by its answer. */
-static void a_take_of_the_same_commit_waits_for_the_disk(void **state)
+/* A take and a push in one commit, which waits for the disk. */
+static void take_and_push(struct world *world, const struct af_bus_take *wanted,
+                          struct answer *taken, struct answer *pushed)
 {
     static const char *const first[] = {"c"}, *const second[] = {"b"};
+    struct answer *blocks = answer_of(world);
+    set_disk(true, 0);
+    int64_t before = disk.begun;
+    push_as(world, "blocks", first, 1, blocks);
+    await_disk(before);
+    af_bus_take(world->bus, wanted, note, taken);
+    push_as(world, "v", second, 1, pushed);
+    await_next();
+    wait_for(world, blocks);
+}
+
+static void a_take_of_the_same_commit_is_answered_as_early(void **state)
+{
     struct world *world = *state;
-    struct answer *one = answer_of(world), *two = answer_of(world), *taken = answer_of(world);
+    struct answer *taken = answer_of(world), *pushed = answer_of(world);
+    struct af_bus_take wanted = take_of("b", LEASE_NS, true);
     settle(world);
-    make_slow(world, first, 1, one);
-    take(world, "b", LEASE_NS, true, taken); /* behind it, together */
-    struct af_bus_post post = {.task = "t",
-                               .channel = "federated",
-                               .title = "x",
-                               .sender = "a",
-                               .uuid = "v",
-                               .targets = second,
-                               .target_count = 1,
-                               .content = "{}",
-                               .content_len = 2};
-    af_bus_publish(world->bus, &post, 1, note, two);
+    take_and_push(world, &wanted, taken, pushed);
+    wait_for(world, taken);
+    assert_string_equal(taken->uuid, "v");
+    assert_false(pushed->there);
     set_disk(false, 0);
-    wait_for(world, one);
-    wait_for(world, two);
-    assert_true(taken->there); /* in the order of the calls */
-    assert_string_equal(taken->age, two->age);
+    wait_for(world, pushed);
+    assert_int_equal(pushed->code, AF_BUS_OK);
+}
+
+/* That it has begun, and no earlier start of it goes on, must be sure. */
+static void who_begins_waits_for_the_disk(void **state)
+{
+    struct world *world = *state;
+    struct answer *taken = answer_of(world), *pushed = answer_of(world);
+    struct af_bus_take wanted = take_of("b", LEASE_NS, true);
+    wanted.holder = "b@1";
+    wanted.begins = true;
+    settle(world);
+    take_and_push(world, &wanted, taken, pushed);
+    let_turn(world);
+    assert_false(taken->there);
+    set_disk(false, 0);
+    wait_for(world, taken);
+    wait_for(world, pushed);
+}
+
+static void what_was_acknowledged_in_a_commit_that_failed_comes_again(void **state)
+{
+    static const char *const targets[] = {"b"}, *const acked[] = {"u"};
+    struct world *world = *state;
+    struct answer *first = answer_of(world), *taken = answer_of(world), *lost = answer_of(world),
+                  *pushed = answer_of(world), *again = answer_of(world), *kept = answer_of(world);
+    push(world, targets, 1, kept);
+    wait_for(world, kept);
+    take(world, "b", LEASE_NS, true, first);
+    wait_for(world, first);
+    struct af_bus_take wanted = take_of("b", LEASE_NS, true);
+    wanted.acks = acked;
+    wanted.ack_count = 1;
+    take_and_push(world, &wanted, taken, lost);
+    wait_for(world, taken);
+    assert_int_equal(taken->code, AF_BUS_OK);
+    set_disk(false, EIO);
+    wait_for(world, lost);
+    assert_int_equal(lost->code, AF_BUS_UNREACHABLE);
+    set_disk(false, 0);
+    push_as(world, "v", targets, 1, pushed);
+    wait_for(world, pushed);
+    take(world, "b", LEASE_NS, true, again);
+    wait_for(world, again);
+    assert_int_equal(again->count, 2);
+    assert_string_equal(again->uuid, "u");
+}
+
+/* ---- Of takes that only acknowledge, and wait. ---- */
+
+static void a_commit_that_nobody_waits_for_comes_all_the_same(void **state)
+{
+    struct world *world = *state;
+    struct answer *taken = answer_of(world), *blocks = answer_of(world);
+    static const char *const targets[] = {"c"};
+    settle(world);
+    set_disk(true, 0);
+    int64_t before = disk.begun;
+    take(world, "b", LEASE_NS, true, taken); /* b joins */
+    await_disk(before);
+    push(world, targets, 1, blocks);
+    set_disk(false, 0);
+    wait_for(world, blocks);
+}
+
+static void what_a_take_has_acknowledged_is_kept_when_the_store_is_closed(void **state)
+{
+    static const char *const targets[] = {"b"}, *const acked[] = {"u"};
+    struct world *world = *state;
+    struct answer *pushed = answer_of(world), *first = answer_of(world), *taken = answer_of(world),
+                  *again = answer_of(world);
+    push(world, targets, 1, pushed);
+    take(world, "b", LEASE_NS, true, first);
+    wait_for(world, first);
+    struct af_bus_take wanted = take_of("b", LEASE_NS, true);
+    wanted.acks = acked;
+    wanted.ack_count = 1;
+    af_bus_take(world->bus, &wanted, note, taken);
+    af_bus_close(world->bus);
+    open_bus(world);
+    assert_int_equal(taken->code, AF_BUS_CANCELLED);
+    struct af_bus_take looks = take_of("b", LEASE_NS, true);
+    looks.wait_ns = 0;
+    looks.again = true;
+    af_bus_take(world->bus, &looks, note, again);
+    wait_for(world, again);
+    assert_int_equal(again->count, 0);
 }
 
 static void what_is_acknowledged_before_the_disk_has_answered_is_done(void **state)
@@ -399,7 +516,11 @@ int main(void)
         CASE(without_a_lease_nobody_knows_uuids),
         CASE(what_is_for_two_waits_for_the_disk),
         CASE(so_does_what_is_for_all),
-        CASE(a_take_of_the_same_commit_waits_for_the_disk),
+        CASE(a_take_of_the_same_commit_is_answered_as_early),
+        CASE(who_begins_waits_for_the_disk),
+        CASE(what_was_acknowledged_in_a_commit_that_failed_comes_again),
+        CASE(a_commit_that_nobody_waits_for_comes_all_the_same),
+        CASE(what_a_take_has_acknowledged_is_kept_when_the_store_is_closed),
         CASE(what_is_acknowledged_before_the_disk_has_answered_is_done),
         CASE(what_was_handed_out_and_not_kept_comes_again),
         CASE(a_full_disk_is_no_no_to_what_was_handed_out),
