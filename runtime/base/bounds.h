@@ -232,8 +232,10 @@
     (AF_STEP_LOGS_MAX + 1)     /* of a step: its lines, and the one that it waits for */
 #define AF_WORKER_IDLE_CPU_S 3 /* that it computes without a delivery, at most */
 #define AF_WORKER_ADDRESS_BYTES (INT64_C(8) << 30) /* the process */
-#define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it */
-#define AF_WORKER_DESCRIPTORS 16                   /* open in it */
+#define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it … */
+#define AF_WORKER_ALONE_BYTES (INT64_C(4) << 30)   /* … or the only one's, of `afrun run` */
+#define AF_LIVE_HANG_NS (600 * AF_S_NS) /* that one of `afrun run` may be at a delivery */
+#define AF_WORKER_DESCRIPTORS 16        /* open in it */
 
 /* Bundles: what a node takes as one flow. Its files are as many as a worker's, with the manifest
  * and its signature. */

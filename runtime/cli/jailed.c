@@ -63,6 +63,12 @@ static const char **with_library(const struct af_jailed_spec *spec, size_t *coun
     return paths;
 }
 
+void af_jailed_tell_grants(const struct af_grants *grants)
+{
+    if (wish != OFF && grants->program_count > 0)
+        af_log(AF_LOG_DEBUG, "jail: programs that --allow-run grants run outside of it");
+}
+
 int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
 {
     static struct af_code_reach code; /* for the broker, to its end */
@@ -89,16 +95,15 @@ int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
     };
     int result = af_broker_begin(services, why);
     free((void *)code.paths);
-    if (result == 0 && grants->program_count > 0)
-        af_log(AF_LOG_DEBUG, "jail: programs that --allow-run grants run outside of it");
+    if (result == 0)
+        af_jailed_tell_grants(grants);
     return result;
 }
 
 static void enter(const pid_t *jobs, size_t job_count)
 {
     entered = true;
-    lacks = wish == OFF ? AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK
-                        : af_jail_enter_engine(jobs, job_count);
+    lacks = wish == OFF ? AF_JAIL_LACKS_ALL : af_jail_enter_engine(jobs, job_count);
 }
 
 void af_jailed_enter_job(void)
@@ -106,35 +111,48 @@ void af_jailed_enter_job(void)
     enter(NULL, 0);
 }
 
-int af_jailed_enter(const pid_t *jobs, size_t job_count, struct af_failure *why)
+/* What is lacking, once. */
+static int judge(struct af_failure *why)
 {
     static const char *const words[] = {
         [0] = NULL,
         [AF_JAIL_LACKS_FILTER] = "a filter of system calls (seccomp)",
         [AF_JAIL_LACKS_LANDLOCK] = "Landlock",
-        [AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK] =
-            "a filter of system calls (seccomp), and Landlock",
+        [AF_JAIL_LACKS_ALL] = "a filter of system calls (seccomp), and Landlock",
     };
-    enter(jobs, job_count);
+    static bool told;
     if (lacks == 0 || wish == OFF)
         return 0;
     if (wish == REQUIRED)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, "--require-jail",
                               "this system, or this build, lacks %s", words[lacks]);
-    af_log(AF_LOG_DEBUG, "jail: this system, or this build, lacks %s", words[lacks]);
+    if (!told)
+        af_log(AF_LOG_DEBUG, "jail: this system, or this build, lacks %s", words[lacks]);
+    told = true;
     return 0;
+}
+
+int af_jailed_enter(const pid_t *jobs, size_t job_count, struct af_failure *why)
+{
+    enter(jobs, job_count);
+    return judge(why);
+}
+
+int af_jailed_beside(unsigned lacking, struct af_failure *why)
+{
+    entered = true;
+    lacks = lacking;
+    return judge(why);
+}
+
+bool af_jailed_is_off(void)
+{
+    return wish == OFF;
 }
 
 int af_jailed(const struct af_jailed_spec *spec, struct af_failure *why)
 {
     return af_jailed_begin(spec, why) != 0 ? -1 : af_jailed_enter(NULL, 0, why);
-}
-
-int af_jailed_refuse(const char *what, struct af_failure *why)
-{
-    return wish != REQUIRED ? 0
-                            : af_failure_set(why, AF_FAILURE_TRANSPORT, "--require-jail",
-                                             "%s is not jailed; a node's are (afrun node)", what);
 }
 
 void af_jailed_add(struct af_buf *out)

@@ -38,8 +38,13 @@ void af_jailed_enter_job(void);
 /* Both. */
 int af_jailed(const struct af_jailed_spec *spec, struct af_failure *why);
 
-/* For what is not jailed: -1 with *why filled where --require-jail is given. */
-int af_jailed_refuse(const char *what, struct af_failure *why);
+/* For a process beside this one that has jailed itself as far as it could (worker/host.h), as if it
+ * were this: what it lacks. Whether it is to jail itself. */
+int af_jailed_beside(unsigned lacking, struct af_failure *why);
+bool af_jailed_is_off(void);
+
+/* Says with -v what of the grants leads out of the jail. */
+void af_jailed_tell_grants(const struct af_grants *grants);
 
 /* Adds `jail` to an answer, once it was entered: which walls stand. */
 struct af_buf;

@@ -241,7 +241,7 @@ static bool is_below(const char *path, const char *flow)
     return af_code_is_module(rest) && is_lua(path);
 }
 
-static bool is_within(const struct af_code_reach *reach, const char *path)
+bool af_code_reaches(const struct af_code_reach *reach, const char *path)
 {
     bool is = reach->any && is_lua(path);
     for (size_t i = 0; i < reach->count && !is; i++)
@@ -253,7 +253,7 @@ int af_code_serve(const void *reach, const struct af_broker_question *question,
                   struct af_broker_answer *answer, struct af_failure *why)
 {
     const char *path = question->text, *name = question->bytes == NULL ? path : question->bytes;
-    if (af_code_is_input(path) || !is_within(reach, path))
+    if (af_code_is_input(path) || !af_code_reaches(reach, path))
         return af_failure_set(why, AF_FAILURE_USAGE, name, "is no file of the flow");
     if (question->number == 1)
         return access(path, F_OK);

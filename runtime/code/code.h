@@ -63,6 +63,9 @@ struct af_code_reach {
 struct af_broker_question;
 struct af_broker_answer;
 
+/* Whether a path is one of those files, or of a module below their folders. */
+bool af_code_reaches(const struct af_code_reach *reach, const char *path);
+
 /* AF_BROKER_CODE of a reach: what af_code_read_path() reads of a path, under the name that the
  * bytes are, of those files and of the modules below their folders; number 1: nothing, it only
  * fails where the file is not there. */

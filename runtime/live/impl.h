@@ -1,6 +1,7 @@
 /* impl.h: what the files of the live driver share.
  *
  *   live.c           options → bus, script, members → the run → its result
+ *   flow.c      the file, in a worker process
  *   party.c     a flow's party
  *   state.c     --state: the party in a store of its own
  *   reload.c    its flow as it was committed, and as its file is now
@@ -22,8 +23,24 @@
 #include "base/progress.h"
 #include "script/request.h"
 #include "store/store.h"
+#include "worker/host.h"
 
 struct af_live_sequential;
+
+/* A flow or a script, as it is loaded. */
+struct af_live_flow {
+    struct af_live *live;
+    char *path;          /* of its file */
+    struct af_code code; /* that it was loaded from, or is while it is not over */
+    char hash[65];       /* … once it is loaded */
+    struct af_script_source source;
+    struct af_worker *worker;
+    struct af_script *script; /* NULL: it is not loaded */
+    bool is_over;
+    struct af_failure why; /* it cannot be loaded */
+    void (*then)(void *arg);
+    void *arg;
+};
 
 /* What people are told of waits. */
 struct af_live_wait {
@@ -40,10 +57,9 @@ struct af_live {
     struct af_bus *bus;
     struct af_store *store;      /* of --state, or NULL */
     struct af_store_party *kept; /* the party in it */
-    struct af_code code;         /* what it runs, with --state */
-    char code_hash[65];
     struct af_live_reload *reload;
-    struct af_script *script;
+    struct af_live_flow *of;    /* what is run: */
+    struct af_script *script;   /* … its */
     const struct af_flow *flow; /* NULL: a sequential script */
     struct af_arena names;      /* of nodes and tasks, as contracts borrow them */
     char holder[AF_RUN_HOLDER_BYTES];
@@ -67,8 +83,8 @@ struct af_live {
 
 /* ---- live.c ---- */
 
-/* Runs this script from here on; both are the run's. There is no party of the old one. */
-void af_live_use_script(struct af_live *live, struct af_script *script, struct af_code code);
+/* Runs this from here on; it is the run's. There is no party of the old one. */
+void af_live_use(struct af_live *live, struct af_live_flow *of);
 
 /* A string that lives as long as the run. */
 const char *af_live_name(struct af_live *live, const char *text);
@@ -121,10 +137,19 @@ int af_live_state_read(struct af_live *live, struct af_failure *why);
 /* Starts the party that was kept. */
 int af_live_state_go_on(struct af_live *live, struct af_failure *why);
 
-/* ---- reload.c ---- */
+/* ---- flow.c ---- */
 
-/* Loads a flow from its code; what is not in it, from the folder, and adds it. */
-struct af_script *af_live_load(const char *path, struct af_code *code, struct af_failure *why);
+/* Begins to load the file that was named, from code (NULL, or left empty: it is read); what is not
+ * in it, from the folder. then(arg), unless it is NULL, is called once is_over. NULL with *why
+ * filled where it cannot begin. */
+struct af_live_flow *af_live_flow_begin(struct af_live *live, struct af_code *code_take,
+                                        void (*then)(void *arg), void *arg, struct af_failure *why);
+
+/* Waits until it is loaded, or -1 with *why filled. Not from a callback of the loop. */
+int af_live_flow_wait(struct af_live_flow *of, struct af_failure *why);
+void af_live_flow_free(struct af_live_flow *of);
+
+/* ---- reload.c ---- */
 
 /* Before the flow is loaded: a SIGHUP from here on waits until it can be heeded. */
 void af_live_reload_expect(void);

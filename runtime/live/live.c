@@ -195,16 +195,33 @@ static int set_members(struct af_live *live, struct af_script_member *members, s
                               options->arg_count, why);
 }
 
+static int start_party(struct af_live *live, struct af_failure *why)
+{
+    if (live->flow == NULL || live->flow->roles[live->role].sequential)
+        return af_live_sequential_start(live, why);
+    if (live->store != NULL && af_live_state_begin(live, why) != 0)
+        return -1;
+    return af_live_party_start(live, why);
+}
+
+static void task_checked(void *arg, const struct af_failure *why)
+{
+    struct af_live *live = arg;
+    if (live->over)
+        return;
+    if (why != NULL)
+        live->why = *why;
+    if (why != NULL || start_party(live, &live->why) != 0)
+        live->over = true;
+}
+
 static int start_with(struct af_live *live, struct af_script_member *members, size_t count,
                       struct af_failure *why)
 {
     if (set_members(live, members, count, why) != 0)
         return -1;
-    if (live->flow->roles[live->role].sequential)
-        return af_live_sequential_start(live, why);
-    if (live->store != NULL && af_live_state_begin(live, why) != 0)
-        return -1;
-    return af_live_party_start(live, why);
+    af_worker_check_task(live->script, task_checked, live);
+    return 0;
 }
 
 static void ask_members(void *arg);
@@ -363,20 +380,28 @@ static void open_calls(struct af_live *live)
     live->calls = af_calls_new(&calls);
 }
 
-void af_live_use_script(struct af_live *live, struct af_script *script, struct af_code code)
+void af_live_use(struct af_live *live, struct af_live_flow *of)
 {
     af_calls_free(live->calls);
     live->calls = NULL;
-    if (live->script != NULL)
-        af_script_free(live->script);
-    af_code_release(&live->code);
-    live->code = code;
-    af_code_hash(&code, live->code_hash);
-    live->script = script;
-    live->flow = af_script_flow(script);
-    af_script_set_owner(script, call, live);
+    af_live_flow_free(live->of);
+    live->of = of;
+    live->script = of->script;
+    live->flow = af_script_flow(of->script);
+    af_script_set_owner(of->script, call, live);
     if (live->bus != NULL)
         open_calls(live);
+}
+
+static int load(struct af_live *live, struct af_failure *why)
+{
+    struct af_live_flow *of = af_live_flow_begin(live, NULL, NULL, NULL, why);
+    if (of == NULL || af_live_flow_wait(of, why) != 0) {
+        af_live_flow_free(of);
+        return -1;
+    }
+    af_live_use(live, of);
+    return live->flow != NULL ? check_flow(live, why) : check_script(live, why);
 }
 
 static int open_all(struct af_live *live, struct af_failure *why)
@@ -384,30 +409,19 @@ static int open_all(struct af_live *live, struct af_failure *why)
     const struct af_live_options *options = live->options;
     struct af_bus_options bus_options = {
         .node = options->node, .party = true, .open_tasks = true, .config = options->config};
-    struct af_code code = {NULL, 0, 0};
     if (options->state != NULL)
         af_live_reload_expect();
-    struct af_script *script = options->state == NULL ? af_script_load(options->path, why)
-                                                      : af_live_load(options->path, &code, why);
-    if (script == NULL) {
-        af_code_release(&code);
-        return -1;
-    }
-    af_live_use_script(live, script, code);
-    if ((live->flow != NULL ? check_flow(live, why) : check_script(live, why)) != 0)
-        return -1;
     live->loop = af_loop_ev_new(why);
-    if (live->loop == NULL)
+    if (live->loop == NULL ||
+        (options->interrupt_fd >= 0 &&
+         af_loop_watch(live->loop, options->interrupt_fd, false, on_interrupt, live, why) != 0) ||
+        load(live, why) != 0)
         return -1;
     live->bus = af_bus_open(options->bus, live->loop, &bus_options, why);
     if (live->bus == NULL)
         return -1;
     open_calls(live);
-    if (options->state != NULL && af_live_state_open(live, why) != 0)
-        return -1;
-    return options->interrupt_fd < 0
-               ? 0
-               : af_loop_watch(live->loop, options->interrupt_fd, false, on_interrupt, live, why);
+    return options->state != NULL ? af_live_state_open(live, why) : 0;
 }
 
 static int start(struct af_live *live, struct af_failure *why)
@@ -421,7 +435,8 @@ static int start(struct af_live *live, struct af_failure *why)
                                live->options->task == NULL ? "task" : live->options->task, &self, 1,
                                live->options->args, live->options->arg_count, why) != 0)
             return -1;
-        return af_live_sequential_start(live, why);
+        af_worker_check_task(live->script, task_checked, live);
+        return 0;
     }
     if (live->kept == NULL && live->options->peer_count == 0) {
         ask_members(live);
@@ -457,9 +472,8 @@ static void release(struct af_live *live)
     af_bus_close(live->bus);
     if (live->loop != NULL && live->options->interrupt_fd >= 0)
         af_loop_unwatch(live->loop, live->options->interrupt_fd);
+    af_live_flow_free(live->of);
     af_loop_free(live->loop);
-    af_script_free(live->script);
-    af_code_release(&live->code);
     af_arena_release(&live->names);
 }
 

@@ -33,7 +33,9 @@ struct af_live_options { /* all borrowed */
     bool mock;                      /* a shared mock store */
     bool allow_fail;
     bool quiet;
-    int interrupt_fd;          /* can be read after Ctrl-C; -1: none */
+    bool no_jail;
+    int (*jailed)(unsigned lacks, struct af_failure *why); /* as in worker/host.h, or NULL */
+    int interrupt_fd;                                      /* can be read after Ctrl-C; -1: none */
     void (*interrupted)(void); /* called then, on the loop's thread; or NULL */
 };
 

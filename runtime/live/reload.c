@@ -32,9 +32,10 @@ struct af_live_reload {
     struct af_code refused; /* that was told of; empty: nothing of it could be read, but … */
     char unread[65];        /* … its stamp */
     /* Of a trial: */
-    struct af_script *script;
-    struct af_code code;
-    char hash[65];
+    struct af_live_flow *of;    /* the file as it is now */
+    const struct af_code *code; /* what runs, … */
+    const struct af_flow *old;  /* … its flow, … */
+    bool held;                  /* … and whether its party is */
     struct af_store_party kept;
     struct af_party_about about;
     struct af_arena arena;
@@ -44,48 +45,27 @@ struct af_live_reload {
     struct af_failure why;
 };
 
-/* ---- Loading. ---- */
-
-struct loader {
-    const char *flow; /* the path of its own file */
-    struct af_code *code;
-};
-
-static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
-{
-    struct loader *loader = arg;
-    return af_bundle_give(loader->code, loader->flow, path, out, why);
-}
-
-struct af_script *af_live_load(const char *path, struct af_code *code, struct af_failure *why)
-{
-    char *flow = af_bundle_open(path, code, why);
-    struct loader loader = {flow, code};
-    struct af_script_source source = {read_file, &loader};
-    struct af_script *script = NULL;
-    if (flow != NULL && af_bundle_is_code(code))
-        script = af_script_load_bundle(flow, code, why);
-    else if (flow != NULL && (script = af_script_load_from(flow, &source, why)) != NULL)
-        af_script_source_ends(script); /* what is required later is read where it is */
-    free(flow);
-    return script;
-}
-
 /* ---- A trial. ---- */
 
 static void conclude(void *arg);
 
+/* `why` or `result` is known. */
+static void end(struct af_live_reload *reload)
+{
+    reload->is_over = true;
+    if (reload->runs)
+        af_loop_post(reload->live->loop, conclude, reload);
+}
+
 static void tried(void *arg, const struct af_reload_result *result, const char *why)
 {
     struct af_live_reload *reload = arg;
-    reload->is_over = true;
     if (why == NULL)
         reload->result = *result;
     else
         af_failure_set(&reload->why, AF_FAILURE_FLOW, reload->about.role, "state '%s': %s",
                        reload->kept.state, why);
-    if (reload->runs)
-        af_loop_post(reload->live->loop, conclude, reload);
+    end(reload);
 }
 
 static void take_row(void *arg, const struct af_store_party *row)
@@ -94,53 +74,32 @@ static void take_row(void *arg, const struct af_store_party *row)
     reload->kept = af_store_party_copy(&reload->arena, row);
 }
 
-/* The file as it is now, and the party as it is kept. */
-static int read_both(struct af_live_reload *reload, struct af_failure *why)
+/* The party as it is kept. */
+static int read_party(struct af_live_reload *reload, struct af_failure *why)
 {
     struct af_live *live = reload->live;
-    reload->script = af_live_load(live->options->path, &reload->code, why);
-    if (reload->script == NULL)
-        return -1;
-    if (af_script_flow(reload->script) == NULL)
+    if (af_script_flow(reload->of->script) == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, live->options->path, "is no flow any more");
-    af_code_hash(&reload->code, reload->hash);
     if (af_store_read(live->store, live->kept->id, take_row, reload, why) != 0)
         return -1;
     return af_party_about_read(reload->kept.about, &reload->arena, &reload->about, why);
 }
 
-static int set_task(struct af_live_reload *reload, uint32_t *member, struct af_failure *why)
+/* Brings the snapshot over, on a copy, once the flow has taken the arguments. */
+static void migrate(void *arg, const struct af_failure *why)
 {
-    struct af_script_member *members;
-    const struct af_live_options *options = reload->live->options;
-    const struct af_flow *flow = af_script_flow(reload->script);
-    int role = af_flow_find_role(flow, reload->about.role);
-    if (role < 0 || flow->roles[role].sequential)
-        return af_failure_set(why, AF_FAILURE_USAGE, options->path, "has no role '%s' with states",
-                              reload->about.role);
-    if (af_party_about_members(&reload->about, flow, &reload->arena, &members, why) != 0)
-        return -1;
-    for (size_t i = 0; i < reload->about.member_count; i++)
-        if (strcmp(members[i].id, options->node) == 0)
-            *member = (uint32_t)i;
-    af_script_set_owner(reload->script, af_migration_call, NULL);
-    return af_script_set_task(reload->script, options->task, members, reload->about.member_count,
-                              reload->about.args, reload->about.arg_count, why);
-}
-
-/* Brings the snapshot over, on a copy; tried() is called, at once or later. */
-static int migrate(struct af_live_reload *reload, const struct af_flow *old, struct af_failure *why)
-{
+    struct af_live_reload *reload = arg;
     struct af_live *live = reload->live;
     uint32_t member = 0;
-    if (set_task(reload, &member, why) != 0)
-        return -1;
-    struct af_reload_spec spec = {.script = reload->script,
+    for (size_t i = 0; i < reload->about.member_count; i++)
+        if (strcmp(reload->about.members[i].id, live->options->node) == 0)
+            member = (uint32_t)i;
+    struct af_reload_spec spec = {.script = reload->of->script,
                                   .store = live->store,
                                   .party = &reload->kept,
                                   .role = reload->about.role,
                                   .version = reload->about.version,
-                                  .old = old,
+                                  .old = reload->old,
                                   .member = member,
                                   .now_ns = af_loop_wall_ns(live->loop),
                                   .loop = live->loop,
@@ -150,29 +109,53 @@ static int migrate(struct af_live_reload *reload, const struct af_flow *old, str
                                         .data = reload->kept.data,
                                         .timers = reload->kept.timers,
                                         .data_len = reload->kept.data_len};
-    if (reload->kept.state == NULL) /* it has not started */
+    if (why != NULL) {
+        reload->why = *why;
+        end(reload);
+    } else if (reload->kept.state == NULL) { /* it has not started */
         tried(reload, &as_it_is, NULL);
-    else
+    } else {
         reload->try = af_reload_begin(&spec);
+    }
+}
+
+static int set_task(struct af_live_reload *reload, struct af_failure *why)
+{
+    struct af_script_member *members;
+    const struct af_live_options *options = reload->live->options;
+    struct af_script *script = reload->of->script;
+    const struct af_flow *flow = af_script_flow(script);
+    int role = af_flow_find_role(flow, reload->about.role);
+    if (role < 0 || flow->roles[role].sequential)
+        return af_failure_set(why, AF_FAILURE_USAGE, options->path, "has no role '%s' with states",
+                              reload->about.role);
+    if (af_party_about_members(&reload->about, flow, &reload->arena, &members, why) != 0)
+        return -1;
+    af_script_set_owner(script, af_migration_call, NULL);
+    if (af_script_set_task(script, options->task, members, reload->about.member_count,
+                           reload->about.args, reload->about.arg_count, why) != 0)
+        return -1;
+    af_worker_check_task(script, migrate, reload);
     return 0;
 }
 
 static int keep(struct af_live_reload *reload, struct af_failure *why)
 {
     struct af_buf about = AF_BUF_EMPTY;
-    const struct af_flow *flow = af_script_flow(reload->script);
-    struct af_store_code code = {reload->hash, af_script_file(reload->script)->name, flow->name,
-                                 flow->version, &reload->code};
+    const struct af_script *script = reload->of->script;
+    const struct af_flow *flow = af_script_flow(script);
+    struct af_store_code code = {reload->of->hash, af_script_file(script)->name, flow->name,
+                                 flow->version, &reload->of->code};
     char versions[64];
     snprintf(versions, sizeof versions, "%lld to %lld", (long long)reload->about.version,
              (long long)flow->version);
     reload->about.version = flow->version;
-    reload->about.hash = af_script_file(reload->script)->hash;
+    reload->about.hash = af_script_file(script)->hash;
     af_party_about_write(&reload->about, &about);
     struct af_store_swap swap = {
         .party = reload->kept.id,
         .about = af_buf_text(&about),
-        .code = reload->hash,
+        .code = reload->of->hash,
         .state = reload->result.state,
         .data = reload->result.data,
         .data_len = reload->result.data_len,
@@ -192,28 +175,38 @@ static void end_trial(struct af_live_reload *reload)
 {
     af_reload_free(reload->try);
     reload->try = NULL;
-    if (reload->script != NULL)
-        af_script_free(reload->script);
-    reload->script = NULL;
-    af_code_release(&reload->code);
+    af_live_flow_free(reload->of);
+    reload->of = NULL;
     af_arena_release(&reload->arena);
     reload->arena = (struct af_arena){0};
     reload->is_over = false;
     reload->why = (struct af_failure)AF_FAILURE_INIT;
 }
 
-/* From the flow that runs to the one in the file; is_over once `why` or `result` is known. */
-static void try_file(struct af_live_reload *reload, const struct af_code *code,
-                     const struct af_flow *old, bool held)
+static void try_loaded(void *arg)
 {
-    struct af_reload_rules rules = {.mends = held};
+    struct af_live_reload *reload = arg;
+    const struct af_script *script = reload->of->script;
+    struct af_reload_rules rules = {.mends = reload->held};
     struct af_failure *why = &reload->why;
-    if (read_both(reload, why) != 0 ||
-        af_reload_compare(old, af_script_flow(reload->script), af_script_file(reload->script)->name,
-                          &rules, why) != 0 ||
-        af_bundle_may_follow(code, af_script_flow(reload->script)->version, why) != 0 ||
-        migrate(reload, old, why) != 0)
-        reload->is_over = true;
+    *why = reload->of->why;
+    if (why->kind != AF_FAILURE_NONE || read_party(reload, why) != 0 ||
+        af_reload_compare(reload->old, af_script_flow(script), af_script_file(script)->name, &rules,
+                          why) != 0 ||
+        af_bundle_may_follow(reload->code, af_script_flow(script)->version, why) != 0 ||
+        set_task(reload, why) != 0)
+        end(reload);
+}
+
+/* From the flow that runs to the one in the file; is_over once `why` or `result` is known. */
+static void try_file(struct af_live_reload *reload, const struct af_live_flow *old, bool held)
+{
+    reload->code = &old->code;
+    reload->old = af_script_flow(old->script);
+    reload->held = held;
+    reload->of = af_live_flow_begin(reload->live, NULL, try_loaded, reload, &reload->why);
+    if (reload->of == NULL)
+        end(reload);
 }
 
 /* What the trial found, in the store; -1: why not. */
@@ -232,8 +225,10 @@ static void tell_refusal(struct af_live_reload *reload)
                  "runs",
                  live->options->path, why->what, why->what[0] == '\0' ? "" : ": ", why->why);
     af_code_release(&reload->refused);
-    reload->refused = reload->code;
-    reload->code = (struct af_code){NULL, 0, 0};
+    if (reload->of != NULL) {
+        reload->refused = reload->of->code;
+        reload->of->code = (struct af_code){NULL, 0, 0};
+    }
     af_code_stamp(live->options->path, reload->unread);
 }
 
@@ -243,7 +238,7 @@ int af_live_reload_start(struct af_live *live, struct af_failure *why)
 {
     struct af_live_reload *reload = live->reload;
     struct af_code kept = {NULL, 0, 0};
-    if (live->kept == NULL || strcmp(live->kept->code, live->code_hash) == 0)
+    if (live->kept == NULL || strcmp(live->kept->code, live->of->hash) == 0)
         return 0;
     struct af_party_about about;
     if (af_party_about_read(live->kept->about, &live->names, &about, why) != 0)
@@ -252,23 +247,26 @@ int af_live_reload_start(struct af_live *live, struct af_failure *why)
         return 0; /* another flow altogether: that is told where the command line is compared */
     if (af_store_read_code(live->store, live->kept->code, &kept, why) != 0)
         return -1;
-    struct af_script *old = af_live_load(live->options->path, &kept, why);
-    if (old == NULL) {
-        af_code_release(&kept);
+    struct af_live_flow *old = af_live_flow_begin(live, &kept, NULL, NULL, why);
+    if (old == NULL || af_live_flow_wait(old, why) != 0) {
+        af_live_flow_free(old);
         return -1;
     }
-    try_file(reload, &kept, af_script_flow(old), live->kept->held != NULL);
-    while (!reload->is_over && af_loop_step(live->loop))
+    try_file(reload, old, live->kept->held != NULL);
+    while (!reload->is_over && !live->over && af_loop_step(live->loop))
         ;
+    if (!reload->is_over) {
+        af_live_flow_free(old);
+        return af_failure_set(why, AF_FAILURE_INTERRUPTED, live->options->path, "interrupted");
+    }
     if (keep_trial(reload) == 0) {
         af_live_tell(live, "the party goes on with version %lld of %s",
                      (long long)live->flow->version, live->options->path);
         af_live_state_read(live, why);
-        af_script_free(old);
-        af_code_release(&kept);
+        af_live_flow_free(old);
     } else {
         tell_refusal(reload);
-        af_live_use_script(live, old, kept);
+        af_live_use(live, old);
     }
     end_trial(reload);
     return why->kind == AF_FAILURE_NONE ? 0 : -1;
@@ -282,23 +280,16 @@ static void look_after(struct af_live_reload *reload, int64_t delay_ns);
 static void go_on(struct af_live_reload *reload)
 {
     struct af_live *live = reload->live;
-    struct af_failure why = AF_FAILURE_INIT;
-    struct af_code code = reload->code;
-    long long version = af_script_flow(reload->script)->version;
-    reload->code = (struct af_code){NULL, 0, 0};
-    struct af_script *script = af_live_load(live->options->path, &code, &why);
+    af_reload_free(reload->try);
+    reload->try = NULL;
     af_party_run_free(live->run);
     live->run = NULL;
-    if (script != NULL) {
-        af_live_use_script(live, script, code);
-        af_live_tell(live, "the party goes on with version %lld of %s", version,
-                     live->options->path);
-    }
-    if (script == NULL || af_live_state_read(live, &why) != 0 ||
-        af_live_state_go_on(live, &why) != 0) {
-        live->why = why;
+    af_live_use(live, reload->of);
+    reload->of = NULL;
+    af_live_tell(live, "the party goes on with version %lld of %s", (long long)live->flow->version,
+                 live->options->path);
+    if (af_live_state_read(live, &live->why) != 0 || af_live_state_go_on(live, &live->why) != 0)
         live->over = true;
-    }
 }
 
 static void conclude(void *arg)
@@ -335,7 +326,7 @@ static void look(void *arg)
         return;
     }
     if (live->run == NULL || live->ended ||
-        af_bundle_is_current(&live->code, live->options->path, true) || was_refused(reload))
+        af_bundle_is_current(&live->of->code, live->options->path, true) || was_refused(reload))
         return;
     af_party_run_pause(live->run, true);
     if (!af_party_run_is_quiet(live->run)) { /* never in the middle of a handler */
@@ -343,9 +334,7 @@ static void look(void *arg)
         return;
     }
     reload->runs = true;
-    try_file(reload, &live->code, live->flow, af_party_held(af_party_run_party(live->run)) != NULL);
-    if (reload->is_over && reload->why.kind != AF_FAILURE_NONE)
-        conclude(reload);
+    try_file(reload, live->of, af_party_held(af_party_run_party(live->run)) != NULL);
 }
 
 static void look_after(struct af_live_reload *reload, int64_t delay_ns)
@@ -380,10 +369,10 @@ static int add_files(struct af_live *live, int fd)
     struct af_buf file = AF_BUF_EMPTY;
     if (af_bundle_is(path))
         return af_code_watch_tree(fd, path);
-    for (size_t i = 0; i < live->code.count; i++) {
+    for (size_t i = 0; i < live->of->code.count; i++) {
         af_buf_clear(&file);
         af_buf_append(&file, path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
-        af_buf_append_string(&file, live->code.files[i].path);
+        af_buf_append_string(&file, live->of->code.files[i].path);
         af_code_watch_path(fd, af_buf_text(&file));
     }
     af_buf_release(&file);

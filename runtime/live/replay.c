@@ -6,6 +6,7 @@
 #include "base/broker.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "code/bundle.h"
 #include "json/rows.h"
 #include "live/impl.h"
 #include "run/about.h"
@@ -426,14 +427,40 @@ static void play(struct player *player)
 
 /* ---- One party. ---- */
 
+struct loader {
+    const char *flow; /* the path of its own file */
+    struct af_code *code;
+};
+
+static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
+{
+    struct loader *loader = arg;
+    return af_bundle_give(loader->code, loader->flow, path, out, why);
+}
+
+/* From its code; what is not in it, from the folder, and adds it. */
+static struct af_script *load_kept(const char *path, struct af_code *code, struct af_failure *why)
+{
+    char *flow = af_bundle_open(path, code, why);
+    struct loader loader = {flow, code};
+    struct af_script_source source = {read_file, &loader};
+    struct af_script *script = NULL;
+    if (flow != NULL && af_bundle_is_code(code))
+        script = af_script_load_bundle(flow, code, why);
+    else if (flow != NULL && (script = af_script_load_from(flow, &source, why)) != NULL)
+        af_script_source_ends(script); /* what is required later is read where it is */
+    free(flow);
+    return script;
+}
+
 static int load(struct player *player, const char *flow, struct af_failure *why)
 {
     struct af_script_member *members;
     const struct af_party_about *about = &player->about;
     const char *slash = strrchr(about->file, '/');
-    player->script =
-        flow != NULL ? af_script_load(flow, why)
-                     : af_live_load(slash == NULL ? about->file : slash + 1, &player->code, why);
+    player->script = flow != NULL
+                         ? af_script_load(flow, why)
+                         : load_kept(slash == NULL ? about->file : slash + 1, &player->code, why);
     if (player->script == NULL)
         return -1;
     const struct af_flow *of = af_script_flow(player->script);

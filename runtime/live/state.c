@@ -72,10 +72,10 @@ int af_live_state_begin(struct af_live *live, struct af_failure *why)
                                    .timers = "[]",
                                    .progress = -1,
                                    .made_ns = af_loop_wall_ns(live->loop),
-                                   .code = live->code_hash,
+                                   .code = live->of->hash,
                                    .seals = af_veil_in_flow(live->flow)};
-    struct af_store_code code = {live->code_hash, af_script_file(live->script)->name,
-                                 live->flow->name, live->flow->version, &live->code};
+    struct af_store_code code = {live->of->hash, af_script_file(live->script)->name,
+                                 live->flow->name, live->flow->version, &live->of->code};
     randombytes_buf(&party.seed, sizeof party.seed);
     party.id = af_store_keep_code(live->store, &code, why) == 0
                    ? af_store_add(live->store, &party, why)

@@ -46,6 +46,7 @@ static struct {
     struct af_buf body; /* the message that is being done */
     struct late *late, **late_end;
     char *name;              /* of the flow's file */
+    bool alone;              /* it runs one party */
     struct af_script *spare; /* from LOAD: the first task's */
     struct task **tasks;
     size_t task_cap;
@@ -273,15 +274,17 @@ static void do_load(struct af_buf *body)
     struct af_wire_in in = reader(body);
     struct af_failure why = AF_FAILURE_INIT;
     worker.name = af_mem_string(af_wire_get_string(&in));
+    worker.alone = af_wire_get_u8(&in) == 1;
     worker.spare = af_script_load_from(worker.name, &source, &why);
-    if (worker.spare != NULL && af_script_flow(worker.spare) == NULL)
+    const struct af_flow *flow = worker.spare == NULL ? NULL : af_script_flow(worker.spare);
+    if (worker.spare != NULL && flow == NULL && !worker.alone)
         af_failure_set(&why, AF_FAILURE_USAGE, worker.name,
                        "is no flow: a node runs files that `return af.flow {…}`");
-    else if (worker.spare != NULL)
-        af_wire_check_flow(af_script_flow(worker.spare), worker.name, &why);
+    else if (flow != NULL)
+        af_wire_check_flow(flow, worker.name, &why);
     af_wire_put_failure(&worker.out, &why);
     if (why.kind == AF_FAILURE_NONE)
-        af_wire_put_flow(&worker.out, af_script_file(worker.spare), af_script_flow(worker.spare));
+        af_wire_put_flow(&worker.out, af_script_file(worker.spare), flow);
     say(AF_WIRE_LOADED);
     af_log_set_level(AF_LOG_ERROR); /* what the file printed is told once */
 }
@@ -299,11 +302,13 @@ static void do_script(struct af_buf *body)
         worker.tasks[cap] = NULL;
     worker.tasks[told.script] = task;
     task->script = af_script_load_from(worker.name, &source, &task->why);
-    if (task->script != NULL && af_script_flow(task->script) == NULL)
+    if (task->script != NULL &&
+        (af_script_flow(task->script) == NULL) != (af_script_flow(worker.spare) == NULL))
         af_failure_set(&task->why, AF_FAILURE_USAGE, worker.name,
                        "the flow did not load the same way again");
     if (task->why.kind == AF_FAILURE_NONE) {
-        af_script_limit_memory(task->script, AF_WORKER_STATE_BYTES);
+        af_script_limit_memory(task->script,
+                               worker.alone ? AF_WORKER_ALONE_BYTES : AF_WORKER_STATE_BYTES);
         af_script_set_owner(task->script, call, NULL);
         af_script_set_task(task->script, told.task_id, told.members, told.member_count, told.args,
                            told.arg_count, &task->why);
@@ -442,6 +447,7 @@ int af_worker_main(int argc, char **argv)
 {
     struct af_failure why = AF_FAILURE_INIT;
     bool limits_only = argc == 1 && strcmp(argv[0], AF_WORKER_LIMITS_ONLY) == 0;
+    unsigned lacks;
     if (!has_node() || argc > 1 || (argc == 1 && !limits_only)) {
         fputs("afrun: worker: a node starts workers by itself; there is nothing to start by hand\n",
               stderr);
@@ -449,17 +455,16 @@ int af_worker_main(int argc, char **argv)
     }
     struct af_jail_spec spec = {getppid(), (size_t)AF_WORKER_ADDRESS_BYTES,
                                 AF_WORKER_BODY_BYTES_MAX, AF_WORKER_DESCRIPTORS, limits_only};
-    bool jailed = af_jail_has_filter() && !limits_only;
     af_worker_probe_prepare();
-    let_go(jailed);
+    let_go(af_jail_has_filter() && !limits_only);
     af_wire_link_init(&worker.link, AF_WORKER_SOCKET);
     worker.late_end = &worker.late;
     af_script_stay_single();
-    if (af_jail_enter(&spec, &why) != 0) {
+    if (af_jail_enter_far(&spec, &lacks, &why) != 0) {
         af_failure_print(&why);
         return 3;
     }
-    af_wire_put_hello(&worker.out, jailed);
+    af_wire_put_hello(&worker.out, lacks);
     say(AF_WIRE_HELLO);
     serve();
     return 0;

@@ -175,7 +175,10 @@ static void mourn(struct af_worker *worker, int status)
     close_process(worker);
     af_worker_enter(worker);
     if (worker->flow == NULL) {
-        af_failure_set(&why, AF_FAILURE_FLOW, worker->base, "its worker %s", text);
+        if (worker->refused.kind != AF_FAILURE_NONE)
+            why = worker->refused;
+        else
+            af_failure_set(&why, AF_FAILURE_FLOW, worker->base, "its worker %s", text);
         tell_failed_jobs(&worker->sent, text);
         fail_to_load(worker, &why);
     } else {
@@ -362,6 +365,7 @@ static int start_process(struct af_worker *worker, struct af_failure *why)
     job->kind = AF_JOB_LOAD;
     af_jobs_push(&worker->sent, job);
     af_wire_put_string(&name, worker->base);
+    af_wire_put_u8(&name, worker->spec.alone);
     af_wire_send(&worker->link, AF_WIRE_LOAD, &name);
     af_buf_release(&name);
     af_worker_write(worker);
@@ -402,8 +406,11 @@ const char *af_worker_loaded(struct af_worker *worker, struct af_wire_in *in)
         return NULL;
     }
     af_buf_append(&worker->told, begin, len);
-    if ((what = af_wire_read_flow(in, &worker->arena, &worker->file, &worker->flow)) != NULL)
+    if ((what = af_wire_read_flow(in, &worker->arena, &worker->file, &worker->flow,
+                                  &worker->is_script)) != NULL)
         return what;
+    if (worker->is_script && !worker->spec.alone)
+        return "it loads what is no flow";
     worker->state = AF_WORKER_READY;
     worker->spec.loaded(worker->spec.arg, worker, NULL);
     return NULL;
@@ -475,7 +482,7 @@ void af_worker_free(struct af_worker *worker)
 
 const struct af_flow *af_worker_flow(const struct af_worker *worker)
 {
-    return worker->flow;
+    return worker->is_script ? NULL : worker->flow;
 }
 
 const struct af_script_file *af_worker_file(const struct af_worker *worker)

@@ -45,9 +45,16 @@ struct af_worker_spec {
     const struct af_code *code;   /* what it runs, whatever stands at path; NULL: what is there */
     const struct af_trust *trust; /* who must have signed it; NULL: nobody. Outlives the worker */
     const char *program;          /* of afrun; NULL: /proc/self/exe */
-    bool no_jail;                 /* limits alone, for a kernel that af_jail_supported() refuses */
+    const struct af_script_source *source; /* reads files in place of us; NULL: they are read */
+    bool alone;      /* it is of one party: it may be a sequential script, and take more memory */
+    bool no_jail;    /* limits alone, for a kernel that af_jail_supported() refuses */
     int64_t hang_ns; /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
     void *arg;       /* of the callbacks: */
+
+    /* It has jailed itself as far as it could: lacks is of the enum in worker/jail.h. Called for
+     * each process, before it is given a byte of the flow; -1 with *why filled ends it. NULL: it
+     * must have the filter of system calls, unless no_jail. */
+    int (*jailed)(void *arg, unsigned lacks, struct af_failure *why);
 
     /* The file is loaded (why NULL), or cannot be: a mistake with its line, a process that does not
      * start. Called once. After a failure nothing but af_worker_free() is of use. */
@@ -78,7 +85,8 @@ struct af_script *af_worker_script(struct af_worker *worker);
 typedef void af_worker_checked_fn(void *arg, const struct af_failure *why);
 void af_worker_check_task(struct af_script *script, af_worker_checked_fn *checked, void *arg);
 
-/* The flow and the file, as the process told them; NULL before it is loaded. Borrowed. */
+/* The flow and the file, as the process told them; NULL before it is loaded, and of a sequential
+ * script there is no flow. Borrowed. */
 const struct af_flow *af_worker_flow(const struct af_worker *worker);
 const struct af_script_file *af_worker_file(const struct af_worker *worker);
 

@@ -45,6 +45,15 @@ static int read_file(const struct af_worker *worker, const char *path, struct af
                      struct af_failure *why)
 {
     bool flow = strcmp(path, worker->base) == 0;
+    const struct af_script_source *source = worker->spec.source;
+    if (source != NULL) {
+        struct af_buf whole = AF_BUF_EMPTY;
+        af_buf_append(&whole, worker->path, (size_t)(worker->base - worker->path));
+        af_buf_append_string(&whole, path);
+        int result = source->read(source->arg, af_buf_text(&whole), bytes, why);
+        af_buf_release(&whole);
+        return result;
+    }
     int fd =
         flow ? open(worker->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : open_below(worker, path);
     int result = af_code_read_file(fd, flow ? worker->path : path, bytes, why);

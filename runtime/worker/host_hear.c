@@ -13,12 +13,15 @@
 
 static const char *hear_hello(struct af_worker *worker, struct af_wire_in *in)
 {
-    bool jailed;
-    const char *what = af_wire_read_hello(in, &jailed);
+    unsigned lacks;
+    const struct af_worker_spec *spec = &worker->spec;
+    const char *what = af_wire_read_hello(in, &lacks);
     if (what != NULL || worker->hello)
         return what != NULL ? what : "it says hello again";
     worker->hello = true;
-    if (!jailed && !worker->spec.no_jail && af_jail_has_filter())
+    if (spec->jailed != NULL
+            ? spec->jailed(spec->arg, lacks, &worker->refused) != 0
+            : (lacks & AF_JAIL_LACKS_FILTER) != 0 && !spec->no_jail && af_jail_has_filter())
         return "it is not jailed";
     return NULL;
 }
@@ -115,6 +118,8 @@ static const char *hear_waits(struct af_worker *worker, struct af_wire_in *in)
         return NULL;
     free(party->where);
     party->where = af_mem_string(where);
+    if (party->role->sequential) /* a step of it is over: all of them are one delivery */
+        party->calls_count = 0;
     return NULL;
 }
 

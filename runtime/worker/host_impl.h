@@ -111,6 +111,7 @@ struct af_worker {
     struct af_wire_link link;
     bool writing;      /* the socket is watched for writing too */
     bool hello;        /* … was said */
+    bool is_script;    /* the file is one, and the flow made up for it */
     const char *broke; /* what it said that it may not say, or NULL */
     bool hung;         /* it was killed for that */
     struct af_jobs ready, sent;
@@ -129,8 +130,9 @@ struct af_worker {
     struct af_worker_file files[AF_WORKER_FILES_MAX];
     size_t file_count, file_bytes;
     struct af_effects effects;
-    unsigned depth; /* of callbacks: */
-    bool doomed;    /* … freed within one */
+    struct af_failure refused; /* why its jail will not do */
+    unsigned depth;            /* of callbacks: */
+    bool doomed;               /* … freed within one */
     size_t script_count;
 };
 

@@ -47,7 +47,7 @@ static void proxy_free(struct af_script *script)
 
 static const struct af_flow *proxy_flow(const struct af_script *script)
 {
-    return script->worker->flow;
+    return af_worker_flow(script->worker);
 }
 
 static const struct af_script_file *proxy_file(const struct af_script *script)

@@ -216,22 +216,7 @@ static int filter_calls(const struct engine *engine, struct af_failure *why)
     return code == 0 ? 0 : refuse(why, "the kernel takes no filter of system calls", -code);
 }
 
-int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why)
-{
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return refuse(why, "privileges cannot be given up", errno);
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return refuse(why, "memory cannot be hidden", errno);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-        return refuse(why, "it cannot be tied to its parent", errno);
-    if (getppid() != spec->parent)
-        return refuse(why, "its parent is gone", ESRCH);
-    if (set_limits(spec, why) != 0 || drop_capabilities(why) != 0)
-        return -1;
-    return HAS_FILTER && !spec->limits_only ? filter_calls(NULL, why) : 0;
-}
-
-/* ---- An engine. ---- */
+/* ---- Files. ---- */
 
 /* By what this system's Landlock knows, whichever its headers know: all of it is handled, and
  * nothing is granted. What is open stays open. */
@@ -262,6 +247,40 @@ static int fence_files(bool has_jobs)
     return result;
 }
 
+/* ---- A worker. ---- */
+
+int af_jail_enter_far(const struct af_jail_spec *spec, unsigned *lacks, struct af_failure *why)
+{
+    *lacks = AF_JAIL_LACKS_ALL;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return refuse(why, "privileges cannot be given up", errno);
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return refuse(why, "memory cannot be hidden", errno);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return refuse(why, "it cannot be tied to its parent", errno);
+    if (getppid() != spec->parent)
+        return refuse(why, "its parent is gone", ESRCH);
+    if (set_limits(spec, why) != 0 || drop_capabilities(why) != 0)
+        return -1;
+    if (!HAS_FILTER || spec->limits_only)
+        return 0;
+    if (fence_files(false) == 0)
+        *lacks &= ~(unsigned)AF_JAIL_LACKS_LANDLOCK;
+    if (filter_calls(NULL, why) == 0)
+        *lacks &= ~(unsigned)AF_JAIL_LACKS_FILTER;
+    return 0;
+}
+
+int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why)
+{
+    unsigned lacks;
+    bool filters = HAS_FILTER && !spec->limits_only;
+    int result = af_jail_enter_far(spec, &lacks, why);
+    return result == 0 && filters && (lacks & AF_JAIL_LACKS_FILTER) != 0 ? -1 : result;
+}
+
+/* ---- An engine. ---- */
+
 unsigned af_jail_enter_engine(const pid_t *jobs, size_t job_count)
 {
     struct af_failure ignored = AF_FAILURE_INIT;
@@ -270,7 +289,7 @@ unsigned af_jail_enter_engine(const pid_t *jobs, size_t job_count)
     if (isatty(STDOUT_FILENO)) /* which is not to be asked any more */
         setvbuf(stdout, NULL, _IOLBF, 0);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return AF_JAIL_LACKS_FILTER | AF_JAIL_LACKS_LANDLOCK;
+        return AF_JAIL_LACKS_ALL;
     drop_capabilities(&ignored); /* who has none loses none */
     if (!HAS_ENGINE || fence_files(job_count > 0) != 0)
         lacks |= AF_JAIL_LACKS_LANDLOCK;

@@ -11,6 +11,9 @@
  * sockets for its broker, signals to its jobs), and Landlock, by which it reaches no file, no port
  * and no process outside. It has its own limits of memory, and does not die with its parent.
  *
+ * Either is fenced by Landlock besides where the system has it: then a call that the filter let
+ * through would reach no file, port or process either.
+ *
  * With the sanitizers, which need more of the system, there are limits alone. */
 #ifndef AF_JAIL_H
 #define AF_JAIL_H
@@ -35,12 +38,15 @@ struct af_jail_spec {
     bool limits_only;     /* no filter of system calls */
 };
 
-/* Jails this process, for good. Returns -1 with *why filled; the process may be jailed in part then
- * and should end. */
-int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why);
+/* What a jail lacks here. */
+enum { AF_JAIL_LACKS_FILTER = 1, AF_JAIL_LACKS_LANDLOCK = 2, AF_JAIL_LACKS_ALL = 3 };
 
-/* What a jail of an engine lacks here. */
-enum { AF_JAIL_LACKS_FILTER = 1, AF_JAIL_LACKS_LANDLOCK = 2 };
+/* Jails this process, for good; *lacks says in what it could not be. Returns -1 with *why filled
+ * where not even its limits could be set; the process may be jailed in part then and should end. */
+int af_jail_enter_far(const struct af_jail_spec *spec, unsigned *lacks, struct af_failure *why);
+
+/* The same, and -1 without the filter of system calls, but where none is meant to be. */
+int af_jail_enter(const struct af_jail_spec *spec, struct af_failure *why);
 
 /* Jails this process as far as the system lets it, for good. jobs: processes that it may interrupt,
  * which are in no jail of its own yet, or jail themselves. Returns what is lacking. */

@@ -8,6 +8,7 @@
 #include "script/calls.h"
 #include "base/version.h"
 #include "script/effects.h"
+#include "worker/jail.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -278,20 +279,20 @@ bool af_wire_get_answer(struct af_wire_in *in, uint32_t *party, uint64_t *call,
 
 /* ---- Worker to node. ---- */
 
-void af_wire_put_hello(struct af_buf *out, bool jailed)
+void af_wire_put_hello(struct af_buf *out, unsigned lacks)
 {
     af_wire_put_u32(out, AF_WIRE_VERSION);
     af_wire_put_string(out, magic);
-    af_wire_put_u8(out, jailed);
+    af_wire_put_u8(out, (uint8_t)lacks);
 }
 
-const char *af_wire_read_hello(struct af_wire_in *in, bool *jailed)
+const char *af_wire_read_hello(struct af_wire_in *in, unsigned *lacks)
 {
     uint32_t version = af_wire_get_u32(in);
     const char *text = af_wire_get_string(in);
-    *jailed = af_wire_get_u8(in) == 1;
+    *lacks = af_wire_get_u8(in);
     if (!af_wire_is_over(in) || version != AF_WIRE_VERSION || text == NULL ||
-        strcmp(text, magic) != 0)
+        strcmp(text, magic) != 0 || *lacks > AF_JAIL_LACKS_ALL)
         return "it is no worker of this version of afrun";
     return NULL;
 }

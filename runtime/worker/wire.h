@@ -1,8 +1,9 @@
 /* wire.h: what a node and a worker process say to each other (host.h).
  *
  *   node                                       worker
- *                                        <-    HELLO    of which version, how jailed
- *   LOAD     the flow file's name         ->
+ *                                        <-    HELLO    of which version, what its jail lacks
+ *   LOAD     the file's name, and whether ->
+ *            it may be a script
  *                                        <-    READ     a file, wanted now
  *   FILE     its bytes, or why not        ->
  *                                        <-    LOADED   the flow, or a mistake
@@ -185,8 +186,9 @@ bool af_wire_get_answer(struct af_wire_in *in, uint32_t *party, uint64_t *call,
 
 /* ---- Worker to node; the reading trusts nobody. ---- */
 
-void af_wire_put_hello(struct af_buf *out, bool jailed);
-const char *af_wire_read_hello(struct af_wire_in *in, bool *jailed);
+/* lacks: of enum in worker/jail.h. */
+void af_wire_put_hello(struct af_buf *out, unsigned lacks);
+const char *af_wire_read_hello(struct af_wire_in *in, unsigned *lacks);
 
 /* LOADED and CHECKED: why->kind AF_FAILURE_NONE says that all is well. */
 void af_wire_put_failure(struct af_buf *out, const struct af_failure *why);
@@ -196,11 +198,12 @@ const char *af_wire_read_failure(struct af_wire_in *in, struct af_failure *why);
  * filled; `what` is the file's name. */
 int af_wire_check_flow(const struct af_flow *flow, const char *what, struct af_failure *why);
 
-/* … behind which LOADED has the file and the flow, made of the arena's memory. */
+/* … behind which LOADED has the file and the flow, made of the arena's memory; flow NULL: it is a
+ * sequential script, which is read as a flow of one role that is a plain function. */
 void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
                       const struct af_flow *flow);
 const char *af_wire_read_flow(struct af_wire_in *in, struct af_arena *arena,
-                              struct af_script_file *file, struct af_flow **flow);
+                              struct af_script_file *file, struct af_flow **flow, bool *is_script);
 
 void af_wire_put_call(struct af_buf *out, const struct af_script_call *call);
 const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call);

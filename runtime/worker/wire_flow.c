@@ -78,6 +78,9 @@ void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
 {
     af_wire_put_string(out, file->name);
     af_wire_put_string(out, file->hash);
+    af_wire_put_u8(out, flow == NULL);
+    if (flow == NULL)
+        return;
     af_wire_put_string(out, flow->name);
     af_wire_put_u64(out, (uint64_t)flow->version);
     af_wire_put_u8(out, flow->report_failure);
@@ -237,8 +240,21 @@ static void read_roles(struct reading *reading, struct af_flow *flow)
     reading->bad = reading->bad || roles == 0;
 }
 
+/* What a script is to who runs it: one role, a plain function. */
+static struct af_flow *script_flow(struct reading *reading, const struct af_script_file *file)
+{
+    struct af_flow *flow = take(reading, 1, sizeof *flow);
+    flow->name = file->name;
+    flow->initiator = -1;
+    flow->roles = take(reading, 1, sizeof *flow->roles);
+    flow->roles[0].name = file->name;
+    flow->roles[0].sequential = true;
+    flow->role_count = 1;
+    return flow;
+}
+
 const char *af_wire_read_flow(struct af_wire_in *in, struct af_arena *arena,
-                              struct af_script_file *file, struct af_flow **result)
+                              struct af_script_file *file, struct af_flow **result, bool *is_script)
 {
     struct reading reading = {in, arena, 0, false};
     file->name = name(&reading);
@@ -246,6 +262,11 @@ const char *af_wire_read_flow(struct af_wire_in *in, struct af_arena *arena,
     if (!af_sha256_is(hash))
         return "the flow's file is malformed";
     memcpy(file->hash, hash, 65);
+    *is_script = flag(&reading);
+    if (*is_script) {
+        *result = script_flow(&reading, file);
+        return reading.bad || !af_wire_is_over(in) ? "the script is malformed" : NULL;
+    }
     struct af_flow *flow = take(&reading, 1, sizeof *flow);
     flow->name = name(&reading);
     flow->version = (int64_t)af_wire_get_u64(in);

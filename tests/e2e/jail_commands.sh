@@ -202,13 +202,116 @@ expect_output "2 steps replayed, all the same" "$AFRUN" replay kept.state kept.l
 if "$AFRUN" replay kept.state --json | grep -q '"same":true.*"jail":{'; then ok "its code is kept with it"; else
     not_ok "its code is kept with it" "$("$AFRUN" replay kept.state 2>&1)"
 fi
-expect_error "--require-jail: a party for real is not jailed" 3 "$AFRUN" kept.lua "${peers[@]}" --require-jail
+
+# ---- For real: the flow is in a process beside, which has a socket and nothing else. ----
+
+# in_jail PID: a child of it is a worker that has jailed itself.
+in_jail() {
+    local child
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+        if tr '\0' ' ' </proc/"$child"/cmdline | grep -q '^afrun worker' && is_jailed "$child" && [ "$(ls /proc/"$child"/fd 2>/dev/null)" = 3 ]; then
+            worker=$child
+            return 0
+        fi
+    done
+    return 1
+} 2>/dev/null
+# A sanitizer's reports stay open, and its process is in no jail.
+[ -n "$whole" ] || in_jail() { worker=$(pgrep -P "$1"); }
+
+cat >hostile.lua <<'END'
+local af = require "af"
+local Go = af.event("go", {})
+local function try(party, name, fn, ...)
+  local fine, why = pcall(fn, ...)
+  party:log(("%s: %s, %s"):format(name, fine, tostring(why)))
+end
+return af.flow { name = "hostile", roles = { a = { start = "s", states = { s = {
+  after = { 0.01, function(party)
+    try(party, "a file", af.download, "file:///etc/passwd")
+    try(party, "a link", af.download, "file://granted/out")
+    try(party, "a file out", af.download, "file://granted/in.txt", { path = "/tmp/afrun-was-here" })
+    try(party, "the service", af.download, "http://127.0.0.1:9/healthz")
+    try(party, "a program", af.process.run, "sh", { args = { "-c", "id" } })
+    try(party, "a module", require, "users")
+    try(party, "what is granted", af.download, "file://granted/in.txt")
+    return "computes"
+  end } },
+  computes = { after = { 0.01, function() for _ = 1, 1e7 do end return "computes" end } },
+} } } }
+END
+ln -s /etc granted/out
+tries() { # FILE: what it has tried, and was refused
+    local name
+    for name in "a file" "a link" "a file out" "the service" "a program" "a module"; do
+        grep -qF "$name: false" "$1" || { echo "not refused: $name"; return 1; }
+    done
+    grep -qF "what is granted: true, within" "$1"
+}
+start_party serve serve --open-tasks --prefix-nodes --listen 127.0.0.1:0
+wait_line serve.out listening || not_ok "a service starts" "$(cat serve.err)"
+url=$(sed -nE 's,.* listening at (https?://[^ ]+)\, .*,\1,p' serve.out)
+for bus in local:hostile.db "$url/node/a"; do
+    start_party hostile hostile.lua --role a --node a --task t --bus "$bus" --peers a=a --state "${bus%%:*}.state"
+    until_true grep -qF "what is granted" hostile.out hostile.err
+    cat hostile.out hostile.err >said.txt
+    if tries said.txt; then ok "what is not granted is refused over ${bus%%:*}"; else
+        not_ok "what is not granted is refused over ${bus%%:*}" "$(cat said.txt)"
+    fi
+    before=$(cut -d' ' -f14 "/proc/${party_pids[hostile]}/stat")
+    if until_true in_jail "${party_pids[hostile]}"; then ok "its process has one socket over ${bus%%:*}"; else
+        not_ok "its process has one socket over ${bus%%:*}" "$(cat hostile.err)"
+    fi
+    computed() { [ "$(cut -d' ' -f14 "/proc/$worker/stat")" -gt 100 ]; }
+    until_true computed
+    after=$(cut -d' ' -f14 "/proc/${party_pids[hostile]}/stat")
+    if [ $((after - before)) -lt 50 ]; then ok "it computes there, and not here"; else not_ok "it computes there, and not here" "$before $after"; fi
+    kill -KILL "$worker"
+    wait_line hostile.err "it is started again" && other_worker() { was=$worker; in_jail "${party_pids[hostile]}" && [ "$worker" != "$was" ]; }
+    if until_true in_jail "${party_pids[hostile]}"; then ok "one that dies is started again, jailed"; else not_ok "one that dies is started again, jailed"; fi
+    kill_party hostile
+    if until_true is_gone "$worker"; then ok "and goes with its parent"; else not_ok "and goes with its parent"; fi
+done
+kill_party serve TERM
+if [ -e /tmp/afrun-was-here ]; then not_ok "nothing was written"; else ok "nothing was written"; fi
+
+# So is a script, on a bus and on a shared store; what it asks for is done outside.
+cat >script.lua <<'END'
+local af = require "af"
+print(af.download("file://granted/in.txt"))
+print("ran " .. af.process.run("sh", { args = { "-c", "grep ^Seccomp: /proc/self/status" } }).output)
+print(tostring(select(2, pcall(af.download, "file:///etc/passwd"))))
+af.sleep(1000)
+END
+start_party script script.lua --node n --task t --bus local:script.db --allow-run sh
+wait_line script.out "is outside of what the script may reach" || wait_line script.err "is outside of"
+expect_in script.out within "a script reads what is granted"
+expect_in script.out "Seccomp:	0" "its program runs outside of the jail"
+expect_in script.out "/etc/passwd: is outside of what the script may reach" "and what is not granted is refused"
+if until_true in_jail "${party_pids[script]}"; then ok "it is jailed"; else not_ok "it is jailed"; fi
+kill -INT "${party_pids[script]}"
+expect_ended script 130 "Ctrl-C ends it"
+if until_true is_gone "$worker"; then ok "with its process"; else not_ok "with its process"; fi
+sed 's/^af.sleep.*/local mock = af.mock_context { id = "m" }\nmock:enter() af.sleep(1000)/' script.lua >shared.lua
+start_party shared shared.lua --mock --shared shared.db --allow-run sh
+if until_true in_jail "${party_pids[shared]}"; then ok "a script on a shared store is jailed"; else not_ok "a script on a shared store is jailed" "$(cat shared.err)"; fi
+kill_party shared
+
+# A file that computes while it is loaded can be interrupted, and is told of with its line.
+printf 'local n = 0\nwhile true do n = n + 1 end\n' >endless.lua
+expect_error "endless.lua:2:" 2 "$AFRUN" endless.lua --node n --task t --bus local:script.db
+
+real="kept.lua ${peers[*]}"
+expect_error "jail: programs that --allow-run grants run outside of it" 0 "$AFRUN" $real --allow-run sh -v
+if "$AFRUN" $real --no-jail --json | grep -q '"jail":{"seccomp":false,"landlock":false}'; then ok "--no-jail is told of a party for real"; else
+    not_ok "--no-jail is told of a party for real"
+fi
 
 # ---- Where a part is missing. ----
 
 without() { "$ROOT/tests/lib/without.py" "$@"; }
 commands=("$flow --mock" "$flow --mock --runs 3" "check $flow" "chart long.jsonl" "replay long.jsonl $flow" "lint $flow"
-    "test loud_test.lua" "replay kept.state kept.lua")
+    "test loud_test.lua" "replay kept.state kept.lua" "$real" "links.lua --node n --bus local:links.db")
 if [ "$here" = "seccomp landlock" ]; then
     for command in "${commands[@]}"; do
         check "$command --require-jail" "$AFRUN" $command --require-jail

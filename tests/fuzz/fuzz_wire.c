@@ -36,8 +36,8 @@ static bool is_text(const char *text)
 
 static void read_hello(struct af_wire_in *in)
 {
-    bool jailed;
-    if (af_wire_read_hello(in, &jailed) == NULL)
+    unsigned lacks;
+    if (af_wire_read_hello(in, &lacks) == NULL)
         demand(af_wire_is_over(in), "a hello is longer than it is");
 }
 
@@ -76,9 +76,11 @@ static void read_loaded(struct af_wire_in *in)
     struct af_arena arena = {0};
     struct af_script_file file;
     struct af_flow *flow = NULL;
+    bool is_script;
     if (af_wire_read_failure(in, &why) == NULL) {
         demand(is_text(why.what) && is_text(why.why), "a failure's text");
-        if (why.kind == AF_FAILURE_NONE && af_wire_read_flow(in, &arena, &file, &flow) == NULL) {
+        if (why.kind == AF_FAILURE_NONE &&
+            af_wire_read_flow(in, &arena, &file, &flow, &is_script) == NULL) {
             demand(af_flow_is_name(file.name) && strlen(file.hash) == 64, "a flow's file");
             look_at_flow(flow);
         }

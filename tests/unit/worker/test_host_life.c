@@ -201,6 +201,105 @@ static void on_checked(void *arg, const struct af_failure *why)
     checked->why = why == NULL ? AF_FAILURE_INIT : *why;
 }
 
+/* What `afrun run` asks for: it judges the jail, gives the files, and may have a script. */
+struct alone {
+    struct test_worker test;
+    unsigned lacks, judged, given;
+    bool refuses;
+};
+
+static int judge(void *arg, unsigned lacks, struct af_failure *why)
+{
+    struct alone *alone = arg;
+    alone->lacks = lacks;
+    alone->judged++;
+    return alone->refuses ? af_failure_set(why, AF_FAILURE_TRANSPORT, "jail", "will not do") : 0;
+}
+
+static int give(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
+{
+    struct alone *alone = arg;
+    alone->given++;
+    assert_int_equal(alone->judged, 1); /* before a byte of it was given */
+    assert_string_equal(path, test_path);
+    af_buf_append_string(out, "local af = require 'af'\nprint('begun')\nlocal got = "
+                              "af.download('mock://file/2')\nfor _ = 1, 60000 do print(1) end\n"
+                              "af.download('mock://file/2')\nfor _ = 1, 60000 do print(2) end\n"
+                              "assert(#got == 3)\n");
+    return why == NULL ? -1 : 0;
+}
+
+static void start_alone(struct alone *alone, bool is_alone)
+{
+    static struct af_script_source source;
+    struct test_worker *test = &alone->test;
+    struct af_failure why = AF_FAILURE_INIT;
+    test->descriptors = count_descriptors();
+    test->loop = af_loop_ev_new(NULL);
+    source = (struct af_script_source){give, alone};
+    struct af_worker_spec spec = {.loop = test->loop,
+                                  .path = test_path,
+                                  .program = program(),
+                                  .source = &source,
+                                  .alone = is_alone,
+                                  .arg = alone,
+                                  .jailed = judge,
+                                  .loaded = on_loaded,
+                                  .died = on_died,
+                                  .log = on_log};
+    test->worker = af_worker_start(&spec, &why);
+    assert_non_null(test->worker);
+    wait_for(test, &test->loaded);
+}
+
+static void test_one_that_is_alone_may_be_a_script(void **state)
+{
+    (void)state;
+    struct alone alone = {.given = 0};
+    struct test_worker *test = &alone.test;
+    struct test_result result = {0};
+    start_alone(&alone, true);
+    assert_int_equal(test->why.kind, AF_FAILURE_NONE);
+    assert_int_equal(alone.given, 1);
+    assert_int_equal((alone.lacks & AF_JAIL_LACKS_FILTER) == 0, af_jail_has_filter());
+    assert_null(af_worker_flow(test->worker));
+    assert_string_equal(af_worker_file(test->worker)->name, "flow.lua");
+    struct test_calls calls = {.loop = test->loop, .when = TEST_LATER};
+    struct af_script *script = af_worker_script(test->worker);
+    struct af_script_member self = {"n", 0};
+    assert_null(af_script_flow(script));
+    assert_int_equal(af_script_set_task(script, "T", &self, 1, NULL, 0, NULL), 0);
+    af_script_set_owner(script, on_call, &calls);
+    struct af_script_party *party = new_party(script, 0, NULL);
+    assert_true(af_script_party_sequential(party));
+    struct af_input input = start_input();
+    deliver(test, party, &input, &result); /* with more lines than one step may have */
+    if (result.outcome != AF_OUTCOME_DONE)
+        fail_msg("%s", result.text);
+    assert_int_equal(calls.count, 2);
+    af_script_party_free(party);
+    af_script_free(script);
+    release_calls(&calls);
+    release_result(&result);
+    stop(test);
+}
+
+static void test_one_whose_jail_will_not_do_is_given_nothing(void **state)
+{
+    (void)state;
+    struct alone alone = {.refuses = true};
+    start_alone(&alone, true);
+    assert_int_equal(alone.given, 0);
+    assert_int_equal(alone.test.why.kind, AF_FAILURE_TRANSPORT);
+    assert_string_equal(alone.test.why.why, "will not do");
+    stop(&alone.test);
+    struct alone many = {.given = 0};
+    start_alone(&many, false);
+    assert_int_equal(many.test.why.kind, AF_FAILURE_USAGE);
+    assert_non_null(strstr(many.test.why.why, "is no flow"));
+    stop(&many.test);
+}
+
 static void test_arguments_are_checked_by_the_flow(void **state)
 {
     (void)state;
@@ -559,6 +658,8 @@ int main(void)
         cmocka_unit_test(test_a_file_that_hangs_is_killed),
         cmocka_unit_test(test_modules_beside_the_flow_are_its_own_and_none_else),
         cmocka_unit_test(test_a_program_that_is_no_worker_is_told),
+        cmocka_unit_test(test_one_that_is_alone_may_be_a_script),
+        cmocka_unit_test(test_one_whose_jail_will_not_do_is_given_nothing),
         cmocka_unit_test(test_arguments_are_checked_by_the_flow),
         cmocka_unit_test(test_tasks_of_one_worker_share_nothing),
         cmocka_unit_test(test_one_that_waits_keeps_nobody_else),

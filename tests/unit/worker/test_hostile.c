@@ -398,7 +398,7 @@ static void say_many_descriptors(void)
 
 static void say_hello_again(void)
 {
-    af_wire_put_hello(&body, true);
+    af_wire_put_hello(&body, 0);
     say(AF_WIRE_HELLO);
 }
 
@@ -578,13 +578,13 @@ static void load_as_another_version(void)
 
 static void load_without_jail(void)
 {
-    af_wire_put_hello(&body, false);
+    af_wire_put_hello(&body, AF_JAIL_LACKS_ALL);
     say(AF_WIRE_HELLO);
 }
 
 static void load_flow(void)
 {
-    af_wire_put_hello(&body, true);
+    af_wire_put_hello(&body, 0);
     say(AF_WIRE_HELLO);
     say_loaded_again();
 }
@@ -622,7 +622,7 @@ static void load_an_odd_hash(void)
 static void load_a_failure_that_is_none(void)
 {
     struct af_failure why = {.kind = (enum af_failure_kind)77};
-    af_wire_put_hello(&body, true);
+    af_wire_put_hello(&body, 0);
     say(AF_WIRE_HELLO);
     af_wire_put_failure(&body, &why);
     say(AF_WIRE_LOADED);
