@@ -234,6 +234,7 @@
 #define AF_WORKER_ADDRESS_BYTES (INT64_C(8) << 30) /* the process */
 #define AF_WORKER_STATE_BYTES (256u << 20)         /* one task's state in it … */
 #define AF_WORKER_ALONE_BYTES (INT64_C(4) << 30)   /* … or the only one's, of `afrun run` */
+#define AF_WORKER_MEMORY_BYTES (INT64_C(4) << 30)  /* … in all, where a cgroup counts it */
 #define AF_LIVE_HANG_NS (600 * AF_S_NS) /* that one of `afrun run` may be at a delivery */
 #define AF_WORKER_DESCRIPTORS 16        /* open in it */
 

@@ -79,6 +79,9 @@ static const struct af_opt opts[] = {
      "What parties may reach", AF_OPT_READ(OF, node.trust, set_trust)},
     {"hang", 0, "T", "a worker that is at one delivery for so long is killed (default 10s)",
      "Limits", AF_OPT_DURATION(OF, node.hang_ns, 1)},
+    {"worker-memory", 0, "MIB",
+     "that a worker may take, where the system lets it have a cgroup (default 4096)", "Limits",
+     AF_OPT_SIZE(OF, node.memory_bytes, 1 << 20, SIZE_BYTES_MAX)},
     {"log-size", 0, "MIB", "of a task's log before another is begun (default 10)", "Limits",
      AF_OPT_SIZE(OF, node.log_bytes, 1 << 20, SIZE_BYTES_MAX)},
     {"journal-size", 0, "MIB", "of a party's journal (default 64)", "Limits",
@@ -122,7 +125,8 @@ static int check(struct node_command *command, struct af_failure *why)
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct af_config config = {0};
-    struct node_command command = {.node = {.hang_ns = AF_WORKER_HANG_NS,
+    struct node_command command = {.node = {.memory_bytes = AF_WORKER_MEMORY_BYTES,
+                                            .hang_ns = AF_WORKER_HANG_NS,
                                             .log_bytes = AF_NODE_LOG_BYTES,
                                             .journal_bytes = AF_JOURNAL_BYTES,
                                             .journal_age_ns = AF_JOURNAL_AGE_NS}};

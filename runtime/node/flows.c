@@ -283,6 +283,7 @@ static struct af_worker *start(struct af_node_flow *flow, struct af_failure *why
                                   .code = flow->kept || flow->bundle ? &flow->code : NULL,
                                   .trust = &flow->node->options->trust,
                                   .no_jail = flow->node->options->no_jail,
+                                  .memory_bytes = flow->node->options->memory_bytes,
                                   .hang_ns = flow->node->options->hang_ns,
                                   .arg = flow,
                                   .loaded = loaded,

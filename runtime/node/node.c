@@ -2,6 +2,8 @@
 #include "node/impl.h"
 
 #include "audit/audit.h"
+#include "base/bounds.h"
+#include "worker/group.h"
 #include "worker/jail.h"
 #include "base/log.h"
 #include "http/server.h"
@@ -112,12 +114,27 @@ static int take_signals(struct af_node *node, struct af_failure *why)
 
 /* ---- Life. ---- */
 
+/* Where no cgroup counts what workers take there are their other limits, which is told. */
+static void begin_groups(const struct af_node_options *options)
+{
+    char why[AF_FAILURE_TEXT_MAX];
+    if (af_worker_group_begin(why, sizeof why))
+        af_log(AF_LOG_DEBUG, "memory: the cgroup of each worker lets it take %lld MiB",
+               (long long)(options->memory_bytes >> 20));
+    else
+        af_log(AF_LOG_DEBUG,
+               "memory: no cgroup for workers (%s): each has %lld MiB of addresses instead "
+               "(RLIMIT_AS), and %u memory files",
+               why, (long long)(AF_WORKER_ADDRESS_BYTES >> 20), AF_WORKER_DESCRIPTORS);
+}
+
 static int open_all(struct af_node *node, struct af_failure *why)
 {
     const struct af_node_options *options = node->options;
     struct af_buf age = AF_BUF_EMPTY;
     if (prepare(options, why) != 0)
         return -1;
+    begin_groups(options);
     node->loop = af_loop_ev_new(why);
     if (node->loop == NULL || take_signals(node, why) != 0 || open_store(node, why) != 0)
         return -1;
@@ -152,6 +169,7 @@ static void release(struct af_node *node)
         af_node_party_free(node->parties);
     if (node->loop != NULL)
         af_node_flows_free(node);
+    af_worker_group_close();
     af_store_close(node->store);
     af_bus_close(node->bus);
     af_node_offers_free(node); /* what it asked of the bus has ended */

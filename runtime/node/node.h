@@ -32,10 +32,11 @@ struct af_node_options { /* all borrowed */
     struct af_grants grants;        /* what all of its parties may reach */
     struct af_trust trust;          /* who may have signed its flows; no key: whoever */
     bool no_jail;
-    bool no_launches;  /* only afrun ctl launches */
-    bool no_watch;     /* a changed flow is taken when that is asked for */
-    int64_t hang_ns;   /* that a worker may be at one delivery */
-    int64_t log_bytes; /* of a task's log, before another is begun */
+    bool no_launches;     /* only afrun ctl launches */
+    bool no_watch;        /* a changed flow is taken when that is asked for */
+    int64_t memory_bytes; /* that a worker may take, where a cgroup counts it */
+    int64_t hang_ns;      /* that a worker may be at one delivery */
+    int64_t log_bytes;    /* of a task's log, before another is begun */
     int64_t journal_bytes, journal_age_ns;
 };
 

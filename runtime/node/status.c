@@ -6,6 +6,7 @@
 #include "base/bounds.h"
 #include "json/json.h"
 #include "loop/loop.h"
+#include "worker/group.h"
 #include "worker/host.h"
 
 #include <string.h>
@@ -156,6 +157,7 @@ static void describe_settings(const struct af_node_options *options, struct af_b
     af_json_name(out, "settings");
     af_json_open(out, '{');
     af_json_add_integer(out, "hang_ms", options->hang_ns / AF_MS_NS);
+    af_json_add_integer(out, "worker_memory_bytes", options->memory_bytes);
     af_json_add_integer(out, "log_bytes", options->log_bytes);
     af_json_add_integer(out, "journal_bytes", options->journal_bytes);
     af_json_add_integer(out, "journal_age_s", options->journal_age_ns / AF_S_NS);
@@ -174,6 +176,7 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
     af_json_add_integer(out, "began", node->began_ns / AF_S_NS);
     af_buf_append_string(out, ",\"jail\":");
     af_buf_append_string(out, node->options->no_jail ? "false" : "true");
+    af_json_add_text(out, "memory", af_worker_group_is_there() ? "cgroup" : "addresses");
     describe_settings(node->options, out);
     af_buf_append_string(out, ",\"parties\":[");
     for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {

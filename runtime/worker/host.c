@@ -6,6 +6,7 @@
 #include "loop/process.h"
 #include "base/mem.h"
 #include "script/effects.h"
+#include "worker/group.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -66,7 +67,8 @@ static void tell_job(const struct af_worker *worker, char *text, size_t size)
         snprintf(text, size, ", %s %s", kinds[party->kind], id);
 }
 
-static void tell_end(const struct af_worker *worker, int status, char *text, size_t size)
+/* ate: its cgroup says that it took too much. */
+static void tell_end(const struct af_worker *worker, int status, bool ate, char *text, size_t size)
 {
     char job[AF_BUS_ID_BYTES_MAX + 200];
     tell_job(worker, job, sizeof job);
@@ -79,6 +81,9 @@ static void tell_end(const struct af_worker *worker, int status, char *text, siz
         snprintf(text, size, "was killed for a system call that its jail forbids%s", job);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         snprintf(text, size, "computed without having been asked, and was killed%s", job);
+    else if (WIFSIGNALED(status) && ate)
+        snprintf(text, size, "took more than %lld MiB of memory%s, and was killed",
+                 (long long)(worker->spec.memory_bytes >> 20), job);
     else if (WIFSIGNALED(status))
         snprintf(text, size, "was killed by signal %d%s", WTERMSIG(status), job);
     else if (WEXITSTATUS(status) == 127)
@@ -170,7 +175,7 @@ static void mourn(struct af_worker *worker, int status)
     struct af_failure why = AF_FAILURE_INIT;
     const struct af_job *at = worker->sent.first;
     const struct af_script_party *blamed = at == NULL ? NULL : at->party;
-    tell_end(worker, status, text, sizeof text);
+    tell_end(worker, status, af_worker_group_end(worker->pid), text, sizeof text);
     forget_answers(worker);
     close_process(worker);
     af_worker_enter(worker);
@@ -455,6 +460,8 @@ static void release(struct af_worker *worker)
     close_process(worker);
     while (pid != 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
+    if (pid != 0)
+        af_worker_group_end(pid);
     af_timer_cancel(worker->restart);
     free_jobs(&worker->ready);
     free_jobs(&worker->sent);

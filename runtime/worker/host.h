@@ -46,10 +46,11 @@ struct af_worker_spec {
     const struct af_trust *trust; /* who must have signed it; NULL: nobody. Outlives the worker */
     const char *program;          /* of afrun; NULL: /proc/self/exe */
     const struct af_script_source *source; /* reads files in place of us; NULL: they are read */
-    bool alone;      /* it is of one party: it may be a sequential script, and take more memory */
-    bool no_jail;    /* limits alone, for a kernel that af_jail_supported() refuses */
-    int64_t hang_ns; /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
-    void *arg;       /* of the callbacks: */
+    bool alone;   /* it is of one party: it may be a sequential script, and take more memory */
+    bool no_jail; /* limits alone, for a kernel that af_jail_supported() refuses */
+    int64_t memory_bytes; /* of its cgroup (group.h), where it can have one; 0: it has none */
+    int64_t hang_ns;      /* that the process may be at one delivery; 0: AF_WORKER_HANG_NS */
+    void *arg;            /* of the callbacks: */
 
     /* It has jailed itself as far as it could: lacks is of the enum in worker/jail.h. Called for
      * each process, before it is given a byte of the flow; -1 with *why filled ends it. NULL: it

@@ -6,6 +6,7 @@
  */
 #include "worker/host_impl.h"
 
+#include "worker/group.h"
 #include "worker/jail.h"
 #include "worker/wire.h"
 
@@ -80,6 +81,8 @@ int af_worker_spawn(struct af_worker *worker, struct af_failure *why)
         goto fail;
     close(null);
     close(pair[1]);
+    if (worker->spec.memory_bytes > 0)
+        af_worker_group_put(pid, worker->spec.memory_bytes);
     worker->pid = pid;
     af_wire_link_init(&worker->link, pair[0]);
     return 0;

@@ -292,8 +292,8 @@ if until_true in_jail "${party_pids[script]}"; then ok "it is jailed"; else not_
 kill -INT "${party_pids[script]}"
 expect_ended script 130 "Ctrl-C ends it"
 if until_true is_gone "$worker"; then ok "with its process"; else not_ok "with its process"; fi
-sed 's/^af.sleep.*/local mock = af.mock_context { id = "m" }\nmock:enter() af.sleep(1000)/' script.lua >shared.lua
-start_party shared shared.lua --mock --shared shared.db --allow-run sh
+printf 'local af = require "af"\naf.mock_context({ id = "m", nodes = { "m" } }, function() af.sleep(1000) end)\n' >shared.lua
+start_party shared shared.lua --mock --shared shared.db
 if until_true in_jail "${party_pids[shared]}"; then ok "a script on a shared store is jailed"; else not_ok "a script on a shared store is jailed" "$(cat shared.err)"; fi
 kill_party shared
 

@@ -197,6 +197,8 @@ return {
     "内核不支持 seccomp 时，不用它运行工作进程" },
   { "run flows without a jail, as for a debugger",
     "不加隔离地运行流程，例如供调试器使用" },
+  { "that a worker may take, where the system lets it have a cgroup (default 4096)",
+    "一个工作进程可用的内存，以系统允许它有自己的 cgroup 为限（默认 4096）" },
   { "run nothing (status 3) where the system lacks a part of the jail",
     "系统缺少隔离的任何一部分时什么也不运行（退出码 3）" },
   { "warnings and errors only",
