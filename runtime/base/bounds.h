@@ -37,6 +37,8 @@
 #define AF_STEP_BYTES_MAX (64u << 20)      /* of what it sends and logs */
 #define AF_STEP_TEXT_BYTES_MAX (64u << 10) /* a reason, an error, a traceback: the rest is cut */
 
+#define AF_FILE_OWN_MAX 4 /* files of a command that its scripts are kept from */
+
 /* Parties. */
 #define AF_PARTY_DATA_BYTES_MAX (16u << 20) /* data as JSON; large things belong in files */
 #define AF_PARTY_DATA_BYTES_WARN (256u << 10)

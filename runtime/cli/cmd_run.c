@@ -101,6 +101,11 @@ static int run_live(struct af_run_options *options, struct af_failure *why)
             af_buf_printf(&bus, "local:%s", options->shared);
             live.bus = af_buf_text(&bus);
         }
+        struct af_file_access *files = &options->sim.grants.files;
+        af_file_access_keep(files, af_bus_file_of(live.bus));
+        af_file_access_keep(files, options->state);
+        af_file_access_keep(files, options->config_path);
+        af_file_access_keep(files, config.key);
         live.config = &config;
         live.interrupt_fd = af_interrupt_catch();
         live.interrupted = af_interrupt_seen;

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -71,6 +72,67 @@ bool af_file_access_has(const struct af_file_access *access, int write, const ch
     return has;
 }
 
+/* The real path of the folder that a new file is to stand in; the caller frees it. */
+static char *real_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return realpath(".", NULL);
+    char *folder = af_mem_copy(path, slash == path ? 1 : (size_t)(slash - path));
+    char *real = realpath(folder, NULL);
+    free(folder);
+    return real;
+}
+
+void af_file_access_keep(struct af_file_access *access, const char *path)
+{
+    size_t count = 0;
+    while (count < AF_FILE_OWN_MAX && access->own[count] != NULL)
+        count++;
+    assert(count < AF_FILE_OWN_MAX);
+    access->own[count] = path;
+}
+
+/* Whether a real path is a file, or what SQLite, a bus or a store keeps beside it under its name.
+ */
+static bool is_beside(const char *real, const char *file)
+{
+    static const char *const ends[] = {"",      "-wal", "-shm", "-journal", "-parts",
+                                       "-wake", ".age", ".key", ".files"};
+    size_t len = strlen(file);
+    bool is = false;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0] && strncmp(real, file, len) == 0; i++) {
+        const char *rest = real + len;
+        size_t end = strlen(ends[i]);
+        is = is || (strncmp(rest, ends[i], end) == 0 && (rest[end] == '\0' || rest[end] == '/'));
+    }
+    return is;
+}
+
+/* As it is named, there or not, and as what a link leads to. */
+static bool is_own(const struct af_file_access *access, const char *real)
+{
+    bool is = false;
+    for (size_t i = 0; i < AF_FILE_OWN_MAX && access->own[i] != NULL && !is; i++) {
+        char *folder = real_folder(access->own[i]), *target = realpath(access->own[i], NULL);
+        const char *slash = strrchr(access->own[i], '/');
+        char named[PATH_MAX];
+        int len = snprintf(named, sizeof named, "%s/%s", folder == NULL ? "" : folder,
+                           slash == NULL ? access->own[i] : slash + 1);
+        is = (folder != NULL && len < PATH_MAX && is_beside(real, named)) ||
+             (target != NULL && is_beside(real, target));
+        free(folder);
+        free(target);
+    }
+    return is;
+}
+
+static void refuse_own(const char *path, struct af_failure *why)
+{
+    af_failure_set(why, AF_FAILURE_FLOW, path,
+                   "is what the run itself keeps or reads, and not for scripts");
+}
+
 static int refuse(const char *path, const char *option, struct af_failure *why)
 {
     return af_failure_set(why, AF_FAILURE_FLOW, path,
@@ -96,6 +158,10 @@ char *af_file_find(const struct af_file_access *access, const char *path, struct
         af_failure_set(why, AF_FAILURE_FLOW, path, "cannot be read: %s", strerror(errno));
     } else if (below(real, access->read_dirs, access->read_count) == NULL) {
         refuse(path, "--allow-read", why);
+        free(real);
+        real = NULL;
+    } else if (is_own(access, real)) {
+        refuse_own(path, why);
         free(real);
         real = NULL;
     }
@@ -132,18 +198,6 @@ int af_file_read(const struct af_file_access *access, const char *path, int64_t 
         close(fd);
     free(real);
     return result;
-}
-
-/* The real path of the folder that a new file is to stand in; the caller frees it. */
-static char *real_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return realpath(".", NULL);
-    char *folder = af_mem_copy(path, slash == path ? 1 : (size_t)(slash - path));
-    char *real = realpath(folder, NULL);
-    free(folder);
-    return real;
 }
 
 /* A file that a shell, an editor or a web server would take for its own, or a name that a terminal
@@ -185,6 +239,8 @@ char *af_file_target(const struct af_file_access *access, const char *path, stru
                        "are not for scripts");
     else if (size >= PATH_MAX)
         af_failure_set(why, AF_FAILURE_FLOW, path, "is too long a path");
+    else if (is_own(access, target))
+        refuse_own(path, why);
     else
         return af_mem_string(target);
     return NULL;

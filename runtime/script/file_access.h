@@ -3,6 +3,7 @@
 #ifndef AF_FILE_ACCESS_H
 #define AF_FILE_ACCESS_H
 
+#include "base/bounds.h"
 #include "base/broker.h"
 
 #include <stdbool.h>
@@ -14,7 +15,13 @@ struct af_failure;
 struct af_file_access {
     char **read_dirs, **write_dirs; /* real paths */
     size_t read_count, read_cap, write_count, write_cap;
+    const char *own[AF_FILE_OWN_MAX]; /* see below; NULL: none */
 };
+
+/* Keeps scripts from a file, and from what SQLite and a key put beside it, in whatever folder that
+ * was granted it stands: a store, a bus, a secret of the command itself. Borrowed; NULL: nothing.
+ */
+void af_file_access_keep(struct af_file_access *access, const char *path);
 
 /* Grants a folder. Returns -1 with *why filled if it is none. */
 int af_file_access_grant(struct af_file_access *access, int write, const char *dir,

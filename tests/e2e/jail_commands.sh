@@ -234,17 +234,31 @@ return af.flow { name = "hostile", roles = { a = { start = "s", states = { s = {
     try(party, "the service", af.download, "http://127.0.0.1:9/healthz")
     try(party, "a program", af.process.run, "sh", { args = { "-c", "id" } })
     try(party, "a module", require, "users")
+    for _, name in ipairs { party.args.own .. ".state", "./" .. party.args.own .. ".state-wal", party.args.own .. ".state.key", "hostile.db", "hostile.db.files/1", "linked.db", "secret.conf" } do
+      try(party, "read " .. name, af.download, "file://" .. name)
+      try(party, "write " .. name, af.download, "file://granted/in.txt", { path = name })
+    end
     try(party, "what is granted", af.download, "file://granted/in.txt")
     return "computes"
   end } },
   computes = { after = { 0.01, function() for _ = 1, 1e7 do end return "computes" end } },
 } } } }
 END
+sed -i 's/name = "hostile"/name = "hostile", args = { own = af.string }/' hostile.lua
 ln -s /etc granted/out
+ln -s hostile.db linked.db
+echo "# of whoever runs it" >secret.conf
+chmod 600 secret.conf
 tries() { # FILE: what it has tried, and was refused
-    local name
+    local name way
     for name in "a file" "a link" "a file out" "the service" "a program" "a module"; do
         grep -qF "$name: false" "$1" || { echo "not refused: $name"; return 1; }
+    done
+    # What keeps this run, and its secrets, are not for it: of those that are there and are its own.
+    for name in "$2.state" "$2.state-wal" secret.conf ${3:-}; do
+        for way in read write; do
+            grep -F "$way " "$1" | grep -qF -e "$name: false" || { echo "not refused: $way $name"; return 1; }
+        done
     done
     grep -qF "what is granted: true, within" "$1"
 }
@@ -252,10 +266,15 @@ start_party serve serve --open-tasks --prefix-nodes --listen 127.0.0.1:0
 wait_line serve.out listening || not_ok "a service starts" "$(cat serve.err)"
 url=$(sed -nE 's,.* listening at (https?://[^ ]+)\, .*,\1,p' serve.out)
 for bus in local:hostile.db "$url/node/a"; do
-    start_party hostile hostile.lua --role a --node a --task t --bus "$bus" --peers a=a --state "${bus%%:*}.state"
+    start_party hostile hostile.lua --role a --node a --task t --bus "$bus" --peers a=a --state "${bus%%:*}.state" --arg "own=${bus%%:*}" --config secret.conf
     until_true grep -qF "what is granted" hostile.out hostile.err
     cat hostile.out hostile.err >said.txt
-    if tries said.txt; then ok "what is not granted is refused over ${bus%%:*}"; else
+    own=
+    if [ "${bus%%:*}" = local ]; then
+        own=hostile.db
+        if grep -qF "read linked.db: false" said.txt; then ok "nor its bus by a link"; else not_ok "nor its bus by a link"; fi
+    fi
+    if tries said.txt "${bus%%:*}" "$own"; then ok "what is not granted is refused over ${bus%%:*}"; else
         not_ok "what is not granted is refused over ${bus%%:*}" "$(cat said.txt)"
     fi
     before=$(cut -d' ' -f14 "/proc/${party_pids[hostile]}/stat")

@@ -368,11 +368,55 @@ static void test_a_write_that_fails_leaves_what_was_there(void **state)
     af_file_access_release(&access);
 }
 
+static void test_what_the_run_itself_keeps_is_not_for_scripts(void **state)
+{
+    (void)state;
+    static const char *const own[] = {
+        "in/kept.db",         "./in/kept.db",   "in/kept.db-wal",     "in/kept.db-shm",
+        "in/kept.db-journal", "in/kept.db.key", "in/deep/../kept.db", "in/to_kept",
+        "in/later",           "in/later-wal",   "in/later.files",     "in/later.files/1",
+        "in/later-wake"};
+    static const char *const others[] = {"in/a", "in/kept.db-walnut", "in/kept.d"};
+    struct af_file_access access = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    grant(&access, 0, "in");
+    grant(&access, 1, "in");
+    af_file_access_keep(&access, NULL);
+    af_file_access_keep(&access, "in/kept.db");
+    af_file_access_keep(&access, "in/later"); /* that is not there yet */
+    for (size_t i = 0; i < 6; i++)
+        put(own[i], "mine");
+    for (size_t i = 0; i < 3; i++)
+        put(others[i], "yours");
+    assert_int_equal(symlink("kept.db", "in/to_kept"), 0);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        assert_string_equal(read_one(&access, own[i], &why), "");
+        why = AF_FAILURE_INIT;
+        bool link = strcmp(own[i], "in/to_kept") == 0; /* whose name is free to be another's */
+        assert_int_equal(af_file_write(&access, own[i], "x", 1, &why), link ? 0 : -1);
+        if (!link && strcmp(own[i], "in/later.files/1") != 0) /* whose folder is not there */
+            assert_non_null(strstr(why.why, "not for scripts"));
+    }
+    assert_string_equal(read_one(&access, "in/to_kept", &why), "x");
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(read_one(&access, others[i], &why), "yours");
+        assert_int_equal(af_file_write(&access, others[i], "x", 1, &why), 0);
+    }
+    unlink("out/a"); /* one that is a link itself */
+    put("in/real.db", "mine");
+    assert_int_equal(symlink("../in/real.db", "out/a"), 0);
+    af_file_access_keep(&access, "out/a");
+    assert_string_equal(read_one(&access, "in/real.db", &why), "");
+    assert_int_equal(af_file_write(&access, "in/real.db-wal", "x", 1, &why), -1);
+    af_file_access_release(&access);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(test_what_the_run_itself_keeps_is_not_for_scripts),
         CASE(test_only_a_folder_can_be_granted),
         CASE(test_without_a_grant_nothing_is_reached),
         CASE(test_reading_and_writing_are_granted_apart),
