@@ -35,13 +35,16 @@ static void died(void *arg, struct af_worker *worker, const char *text)
 {
     struct af_live_flow *of = arg;
     (void)worker;
+    if (of->live->ended) /* with it, as a script has */
+        return;
     af_live_tell(of->live, "%s: its process %s; it is started again", of->path, text);
 }
 
 static void said(void *arg, const char *text)
 {
+    static const char own[] = "afrun: "; /* as a message begins that is written there */
     (void)arg;
-    af_log(AF_LOG_INFO, "%s", text);
+    af_log(AF_LOG_INFO, "%s", text + (strncmp(text, own, strlen(own)) == 0 ? strlen(own) : 0));
 }
 
 static int check_bundle(const struct af_live_flow *of, struct af_failure *why)

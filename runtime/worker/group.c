@@ -3,14 +3,18 @@
 
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { CLOSE_TRIES = 100 }; /* a millisecond each */
 
 static struct {
     char base[PATH_MAX / 2]; /* "": there is none */
@@ -165,9 +169,25 @@ bool af_worker_group_is_there(void)
 
 /* ---- Of one process. ---- */
 
+static const char prefix[] = "afrun-worker-";
+
 static void name_of(int pid, char *folder, size_t size)
 {
-    snprintf(folder, size, "%s/afrun-worker-%d", group.base, pid);
+    snprintf(folder, size, "%s/%s%d", group.base, prefix, pid);
+}
+
+/* Removes those without a process, also of a node that was killed: for a moment after its last one
+ * has ended the kernel keeps a group. Whether none is left. */
+static bool sweep(void)
+{
+    bool empty = true;
+    DIR *base = opendir(group.base);
+    for (struct dirent *entry; base != NULL && (entry = readdir(base)) != NULL;)
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            empty = unlinkat(dirfd(base), entry->d_name, AT_REMOVEDIR) == 0 && empty;
+    if (base != NULL)
+        closedir(base);
+    return empty;
 }
 
 bool af_worker_group_put(int pid, int64_t bytes)
@@ -175,6 +195,7 @@ bool af_worker_group_put(int pid, int64_t bytes)
     char folder[PATH_MAX];
     if (!af_worker_group_is_there())
         return false;
+    sweep();
     name_of(pid, folder, sizeof folder);
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)
         return false;
@@ -202,6 +223,8 @@ bool af_worker_group_end(int pid)
 void af_worker_group_close(void)
 {
     char folder[PATH_MAX];
+    for (int tries = 0; af_worker_group_is_there() && !sweep() && tries < CLOSE_TRIES; tries++)
+        poll(NULL, 0, 1);
     if (group.version == 2 && af_worker_group_is_there() && own_group(folder, sizeof folder)) {
         write_in(group.base, "cgroup.subtree_control", "-memory");
         write_number(group.base, "cgroup.procs", getpid());

@@ -316,9 +316,26 @@ start_party shared shared.lua --mock --shared shared.db
 if until_true in_jail "${party_pids[shared]}"; then ok "a script on a shared store is jailed"; else not_ok "a script on a shared store is jailed" "$(cat shared.err)"; fi
 kill_party shared
 
-# A file that computes while it is loaded can be interrupted, and is told of with its line.
+# What is printed while a file is loaded is told once; one that computes then is stopped at its line, or by Ctrl-C.
+printf 'print("at its load")\n' | cat - kept.lua >prints.lua
+run "$AFRUN" prints.lua --role a --node a --task t3 --bus local:kept.db --peers a=a
+if [ "$(cat "$ERR")" = "afrun: prints.lua: at its load" ]; then ok "what is printed at the load is told once"; else not_ok "what is printed at the load is told once" "$(cat "$ERR")"; fi
 printf 'local n = 0\nwhile true do n = n + 1 end\n' >endless.lua
 expect_error "endless.lua:2:" 2 "$AFRUN" endless.lua --node n --task t --bus local:script.db
+start_party endless endless.lua --node n --task t --bus local:script.db
+has_worker() { worker=$(pgrep -P "${party_pids[endless]}"); }
+until_true has_worker
+kill -STOP "$worker" # however long it takes
+kill -INT "${party_pids[endless]}"
+expect_ended endless 130 "Ctrl-C ends one that is being loaded"
+if until_true is_gone "$worker"; then ok "and its process"; else not_ok "and its process"; fi
+start_party script script.lua --node n --task t --bus local:script.db --allow-run sh
+until_true in_jail "${party_pids[script]}"
+wait_line script.out "Seccomp"
+kill -KILL "$worker"
+expect_ended script 1 "a script whose process dies has failed"
+expect_in script.err "was killed by signal 9" "and why is told"
+if grep -q "started again" script.err; then not_ok "it is not started again"; else ok "it is not started again"; fi
 
 real="kept.lua ${peers[*]}"
 expect_error "jail: programs that --allow-run grants run outside of it" 0 "$AFRUN" $real --allow-run sh -v

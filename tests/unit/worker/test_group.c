@@ -17,11 +17,16 @@
 
 static char folder[200];
 
+static const char *path_of(const char *name)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
 static void write_file(const char *name, const char *text)
 {
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path_of(name), "wb");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
@@ -29,16 +34,13 @@ static void write_file(const char *name, const char *text)
 
 static void make(const char *name)
 {
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mkdir(path_of(name), 0700), 0);
 }
 
 static void expect(const char *name, const char *text)
 {
-    char path[300], got[100] = "";
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
+    char got[100] = "";
+    FILE *file = fopen(path_of(name), "rb");
     assert_non_null(file);
     size_t len = fread(got, 1, sizeof got - 1, file);
     got[len] = '\0';
@@ -148,6 +150,11 @@ static void test_what_is_read_in_version_1(void **state)
     write_file("afrun-worker-5/memory.oom_control",
                "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
     assert_true(af_worker_group_end(5));
+    make("afrun-worker-6"); /* of a node that was killed */
+    make("others");
+    assert_false(af_worker_group_put(9, 1 << 20));
+    assert_int_equal(access(path_of("afrun-worker-6"), F_OK), -1);
+    assert_int_equal(access(path_of("others"), F_OK), 0);
     af_worker_group_close();
     assert_false(af_worker_group_begin_at("/no/such/folder", 1, why, sizeof why));
     assert_non_null(strstr(why, "is not its own"));
