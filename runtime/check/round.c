@@ -16,6 +16,8 @@
 
 enum { PIECE = 64, PIECES = AF_CHECK_ROUND / PIECE };
 enum { AHEAD = 8 }; /* entries between one look ahead and the next */
+enum { KEPT = 2048 };
+enum { APART = 64 }; /* what threads write to stands on different cache lines */
 
 struct found { /* one state, or a violation, that a piece has come to */
     uint32_t violation, contract;
@@ -56,6 +58,14 @@ struct piece {
     uint32_t entries;
     size_t first; /* of its entries among those of the round */
     bool too_large;
+    char apart[APART];
+};
+
+struct kept { /* where an entry is that a worker has kept for a shard in this round */
+    uint64_t hash;
+    uint64_t round; /* its number */
+    const struct piece *piece;
+    size_t at;
 };
 
 struct worker {
@@ -65,6 +75,8 @@ struct worker {
     uint64_t state;      /* whose next ones are looked for … */
     bool has_lead;       /* … and whether its lead is among those found */
     struct af_buf found; /* by this piece, where there are several threads */
+    struct kept *kept;   /* by hash; the last of each place */
+    char apart[APART];
 };
 
 struct af_check_round {
@@ -76,6 +88,7 @@ struct af_check_round {
     size_t count;
     bool invariants, sleeps;
     size_t same;      /* exchanges of names */
+    uint64_t number;  /* of the round, from 1 */
     uint64_t *placed; /* states that entries of this round have added, where these are; or 0 */
     size_t placed_cap;
     uint64_t *level; /* what comes next */
@@ -304,7 +317,8 @@ static inline const unsigned char *packed_of(const struct entry *entry)
 static inline void pass(const struct af_check_seen *seen, struct walk walk,
                         void (*fn)(void *arg, const struct passed *passed), void *arg)
 {
-    struct passed ring[2 * AHEAD] = {{NULL}};
+    struct passed ring[2 * AHEAD];
+    memset(ring, 0, sizeof ring);
     size_t left = 2 * AHEAD; /* steps after the last one */
     for (size_t i = 0; left > 0; i++) {
         struct passed *here = &ring[i % (2 * AHEAD)], *half = &ring[(i + AHEAD) % (2 * AHEAD)];
@@ -329,6 +343,28 @@ static void set_lead(struct af_check_seen *seen, const struct entry *entry, uint
         af_check_seen_set_lead(seen, entry->parent, state);
 }
 
+static struct kept *kept_of(struct worker *worker, uint64_t hash)
+{
+    return &worker->kept[hash % KEPT];
+}
+
+/* Whether the worker has kept the same state before, in this round: that comes first, and sleeps
+ * where both do. */
+static bool is_kept(struct worker *worker, const struct passed *passed)
+{
+    const struct entry *entry = passed->entry;
+    const struct kept *kept = kept_of(worker, passed->hash);
+    if (entry->unseen || entry->dropped || kept->round != worker->round->number ||
+        kept->hash != passed->hash)
+        return false;
+    const struct af_buf *buf = &kept->piece->shards[af_check_shard(passed->hash)];
+    struct entry *before = (void *)(buf->data + kept->at);
+    if (before->len != entry->len || memcmp(before + 1, entry + 1, entry->len) != 0)
+        return false;
+    before->sleep &= entry->sleep;
+    return true;
+}
+
 /* What was seen before this round changes nothing. */
 static void sift(void *arg, const struct passed *passed)
 {
@@ -343,10 +379,15 @@ static void sift(void *arg, const struct passed *passed)
         set_lead(seen, entry, state);
         return;
     }
+    if (!entry->leads && is_kept(worker, passed))
+        return;
     unsigned shard = af_check_shard(passed->hash);
     struct af_buf *out = &worker->piece->shards[shard];
     if (entry->unseen)
         note_unseen(worker->piece, shard, out->len);
+    else if (!entry->dropped)
+        *kept_of(worker, passed->hash) =
+            (struct kept){passed->hash, worker->round->number, worker->piece, out->len};
     af_buf_append(out, entry, entry_size(entry));
 }
 
@@ -537,6 +578,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     struct af_check *check = round->check;
     round->states = states;
     round->count = count;
+    round->number++;
     size_t pieces = pieces_of(round), entries = 0;
     bool goes_on = true;
     bool alone = round->worker_count == 1;
@@ -585,6 +627,7 @@ struct af_check_round *af_check_round_new(struct af_check *check)
     for (unsigned i = 0; i < round->worker_count; i++) {
         struct worker *worker = &round->workers[i];
         worker->round = round;
+        worker->kept = af_mem_zero(KEPT, sizeof *worker->kept);
         af_check_next_init(&worker->next, check);
         worker->next.arg = worker;
         worker->next.child = on_child;
@@ -603,6 +646,7 @@ void af_check_round_free(struct af_check_round *round)
     for (unsigned i = 0; i < round->worker_count; i++) {
         af_check_next_release(&round->workers[i].next);
         af_buf_release(&round->workers[i].found);
+        free(round->workers[i].kept);
     }
     for (size_t i = 0; i <= PIECES; i++) {
         for (unsigned k = 0; k < AF_CHECK_SHARDS; k++)
