@@ -31,8 +31,9 @@ struct af_world {
     struct view *views; /* one a member */
     roles changed;      /* since all invariants held … */
     roles read;         /* by the one that runs */
-    roles *needed;      /* … and what each of them had read then */
-    uint32_t *dirty;    /* members whose view changed */
+    roles *needed;   /* … and what each of them has ever read, as it may keep what it was given */
+    bool asked;      /* all of them, once */
+    uint32_t *dirty; /* members whose view changed */
     size_t dirty_count;
     int parties_ref, world_ref; /* id → locked view; what is given to invariants */
     int roles_ref;              /* role + 1 → what lists of its views are copied from */
@@ -325,12 +326,10 @@ static int l_check(lua_State *L)
     lua_getfield(L, -1, "invariants");
     int invariants = lua_gettop(L);
     lua_Integer count = (lua_Integer)lua_rawlen(L, invariants);
-    if (world->needed == NULL) {
-        world->needed = af_mem_alloc((size_t)count * sizeof *world->needed);
-        memset(world->needed, 0xff, (size_t)count * sizeof *world->needed);
-    }
+    if (world->needed == NULL)
+        world->needed = af_mem_zero((size_t)count, sizeof *world->needed);
     for (lua_Integer i = 1; i <= count; i++) {
-        if ((world->needed[i - 1] & world->changed) == 0)
+        if (world->asked && (world->needed[i - 1] & world->changed) == 0)
             continue;
         world->read = 0;
         lua_rawgeti(L, invariants, i);
@@ -350,9 +349,10 @@ static int l_check(lua_State *L)
             return 2;
         }
         lua_settop(L, invariants);
-        world->needed[i - 1] = world->read;
+        world->needed[i - 1] |= world->read;
     }
     world->changed = 0;
+    world->asked = true;
     return 0;
 }
 
