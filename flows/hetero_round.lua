@@ -146,6 +146,12 @@ local function close_round(party)
   return "syncing"
 end
 
+local function start_round(party)
+  party:send(collaborators(party), StartRound { round = party.data.round })
+  party.data.batch, party.data.sums = 1, {}
+  return "fusing"
+end
+
 ---Learns from a batch, and has its gradients given back.
 local function fused(party)
   local data = party.data
@@ -214,22 +220,17 @@ local host = {
         return event.round == party.data.round and event.epoch == party.data.epoch
       end,
       every = every, tries = tries, short = is_silent,
-      done = function(party) return party.data.ids and "starting" or "psi" end,
+      done = function(party) return party.data.ids and start_round(party) or "psi" end,
     },
     psi = Psi.initiator {
       items = own_items, round = function(party) return party.data.epoch + 1 end,
       every = every, tries = tries, failed = trouble,
       done = function(party, common)
         party.data.ids = common.items
-        if common.count > party.args.test_rows then return "starting" end
+        if common.count > party.args.test_rows then return start_round(party) end
         return fail(party, "too few rows in common")
       end,
     },
-    starting = { enter = function(party)
-      party:send(collaborators(party), StartRound { round = party.data.round })
-      party.data.batch, party.data.sums = 1, {}
-      return "fusing"
-    end },
     fusing = taking(Ready4Fusion, fused),
     giving_back = af.data_channel.sending {
       target = collaborators,
@@ -353,6 +354,8 @@ local collaborator = {
     ready = {
       [Ready4Fusion] = offer(),
       [StartTestRound] = offer(TEST),
+      [StartRound] = "ready", [CloseTestRound] = "ready", [CloseRound] = "ready", -- it is alive
+      [ResetRound] = "ready", -- sync_state tells of what
       defer = { said.Init }, -- may overtake sync_state
       after = { silence, function() return af.fail "the host is silent" end },
     },
