@@ -74,6 +74,6 @@ says "a second list of commitments is refused" "a second list of commitments is 
 # ---- For real: each party under a node, over a service, the processes killed. ----
 mkdir flows run && cp "$flow" flows/
 check "a run of which every process may be killed ends" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run \
-    --play beacon --least $kills --peers 'coordinator=c;peer=p1,p2,p3,p4' --arg every=2 --arg tries=60
+    --play beacon --drawn --least $kills --peers 'coordinator=c;peer=p1,p2,p3,p4' --arg every=2 --arg tries=60
 says "all have one value, made of all draws" 1 \
     "$(grep -oE '"peers": \["p1", "p2", "p3", "p4"\], "value": "[0-9a-f]{64}"' "$OUT" | sort | uniq -c | grep -c '^ *5 ')"

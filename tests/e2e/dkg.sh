@@ -66,6 +66,6 @@ runs_again blind blind.lua violation invariant failed
 # ---- For real: each party under a node, over a service, the processes killed. ----
 mkdir flows run && cp "$flow" flows/
 check "a run of which every process may be killed ends" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run \
-    --play dkg --least $kills --peers 'coordinator=c;peer=p1,p2,p3,p4' --arg every=2 --arg tries=60
+    --play dkg --drawn --least $kills --peers 'coordinator=c;peer=p1,p2,p3,p4' --arg every=2 --arg tries=60
 says "all have one key" 1 \
     "$(grep -oE '"peers": \["p1", "p2", "p3", "p4"\], "public": "[0-9a-f]{64}"' "$OUT" | sort | uniq -c | grep -c '^ *5 ')"

@@ -93,7 +93,7 @@ runs_again few_rows fed_stats.lua violation invariant failed
 # ---- For real: each party under a node, over a service, the processes killed. ----
 mkdir flows run && cp -r "$flow" "$ROOT/flows/fed_stats" flows/
 check "a run of which every process may be killed ends" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run \
-    --play fed_stats --least $kills --peers 'analyst=a;site=s1,s2,s3' --arg every=2 --arg tries=60
+    --play fed_stats --drawn --least $kills --peers 'analyst=a;site=s1,s2,s3' --arg every=2 --arg tries=60
 python3 - >oracle.txt <<'PY'
 import math
 x = [i / 10 for i in range(1, 31)] + [2 * i / 10 for i in range(1, 21)]

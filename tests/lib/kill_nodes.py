@@ -2,7 +2,7 @@
 """A flow under one `afrun serve` and a node for each party, every process of which is killed.
 
 kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
-              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM]]
+              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM] [--drawn]]
               [--point NAME:COUNT --victim ID] [--no-jail]
 
 Without --play it is fed_avg of an aggregator and so many participants.
@@ -56,6 +56,7 @@ def parse():
     own.add_argument("--play")
     own.add_argument("--peers")
     own.add_argument("--arg", action="append", default=[])
+    own.add_argument("--drawn", action="store_true", help="each run draws a result of its own")
     own.add_argument("--point")
     own.add_argument("--victim")
     own.add_argument("--allow-run", help="a program that the nodes may run")
@@ -221,7 +222,7 @@ def main():
         options.folder = folder
         return play(options, chance, max(0, options.least - counts[0]))
     results, (killed,) = runs.until_enough(options.folder, one, [0],
-                                           lambda counts: counts[0] >= options.least)
+                                           lambda counts: counts[0] >= options.least, same=not options.drawn)
     print(json.dumps(results, sort_keys=True), killed)
 
 
