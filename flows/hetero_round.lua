@@ -25,7 +25,8 @@
 --- by the next: sync_state tells which round it is, and how often it was begun (`epoch`, ours).
 ---
 --- Checked in every interleaving with 2 collaborators, 1 round, 2 batches and 2 tries: with psi as
---- it is; with known rows one contract dropped, or copied, or one party lost; psi is checked alone.
+--- it is; with known rows one contract dropped, or copied, one party lost, or one crash of a short
+--- absence (--away 1); psi is checked alone.
 --- A mistake that a check finds: gradients that are taken for any batch. Oracle: logistic
 --- regression in one place, to 1e-12.
 
