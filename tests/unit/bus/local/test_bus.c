@@ -1110,6 +1110,7 @@ static int64_t count_rows(struct world *world, const char *sql)
     sqlite3 *db = NULL;
     sqlite3_stmt *count = NULL;
     assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &count, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(count), SQLITE_ROW);
     int64_t rows = sqlite3_column_int64(count, 0);
