@@ -10,9 +10,11 @@ fragment needs stands before it in a comment, which readers do not see:
     -->
     <!-- runs as a test of FLOW -->  by `afrun test`, beside that flow
     <!-- runs at once -->            the commands of a block run beside each other; what does not end is interrupted
+    <!-- saved as FILE -->           the block is a file of the page's own folder, which is empty before the first of these
+    <!-- goes on -->                 it runs in that folder, by bash; what it leaves running is ended behind the last block
     <!-- not run: WHY -->
 
-Commands find flows/, hello.lua (the README's first flow), hasty.lua (without its `after`) and flow.lua (sync_state.lua)."""
+Other commands find copies of flows/, of hello.lua (the README's first flow), hasty.lua (without its `after`) and of flow.lua (sync_state.lua)."""
 import os
 import re
 import shutil
@@ -25,7 +27,7 @@ import time
 
 afrun, path = os.path.abspath(sys.argv[1]), sys.argv[2]
 root = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-PATIENCE_S = 120
+PATIENCE_S = 600
 LANGUAGES = "lua sh console text ini"
 
 
@@ -53,6 +55,34 @@ def run(command, folder, **more):
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S,
                           stdin=subprocess.DEVNULL, **more)
     return done.returncode, done.stdout.decode()
+
+
+def run_page(code, folder, environment, sessions):
+    """Its session is noted: what the block leaves in the background is ended at the end."""
+    with open(os.path.join(folder, ".said"), "w+b") as out:
+        process = subprocess.Popen(["bash", "-ec", code], cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, start_new_session=True)
+        sessions.append(process.pid)
+        process.wait(timeout=PATIENCE_S)
+        out.seek(0)
+        return process.returncode, out.read().decode()
+
+
+def end_sessions(sessions):
+    for session in sessions:
+        try:
+            os.killpg(session, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def furnish(folder, first_flow):
+    shutil.copytree(root + "/flows", folder + "/flows", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root + "/flows/sync_state.lua", folder + "/flow.lua")
+    with open(folder + "/hello.lua", "w") as out:
+        out.write(first_flow)
+    with open(folder + "/hasty.lua", "w") as out: # as README says
+        out.write("".join(line for line in first_flow.splitlines(True) if " after = " not in line))
 
 
 def run_lua(code, comment, folder):
@@ -139,9 +169,11 @@ def run_console(code, folder, environment):
     return (1 if failed else 0), failed
 
 
-def main():
+def run_blocks(page, binaries, sessions):
     with open(path) as file:
         text = file.read()
+    os.symlink(afrun, binaries + "/afrun")
+    page_port = free_port()
     first_flow = next(code for _, language, code, _ in blocks(open(root + "/README.md").read()) if language == "lua")
     failures = count = 0
     for line, language, code, comment in blocks(text):
@@ -152,23 +184,24 @@ def main():
         if language not in ("lua", "sh", "console") or comment.startswith("<!-- not run: "):
             continue
         count += 1
-        with tempfile.TemporaryDirectory() as folder:
-            os.symlink(root + "/flows", folder + "/flows")
-            os.mkdir(folder + "/bin")
-            os.symlink(afrun, folder + "/bin/afrun")
-            shutil.copy(root + "/flows/sync_state.lua", folder + "/flow.lua")
-            with open(folder + "/hello.lua", "w") as out:
-                out.write(first_flow)
-            with open(folder + "/hasty.lua", "w") as out: # as README says
-                out.write("".join(line for line in first_flow.splitlines(True) if " after = " not in line))
-            environment = dict(os.environ, PATH=folder + "/bin:" + os.environ["PATH"])
-            port = free_port()
+        on_page = comment.startswith(("<!-- saved as ", "<!-- goes on"))
+        with tempfile.TemporaryDirectory() as own:
+            folder, port = (page, page_port) if on_page else (own, free_port())
+            if not on_page:
+                furnish(folder, first_flow)
+            environment = dict(os.environ, PATH=binaries + ":" + os.environ["PATH"])
             code = code.replace("9080", port).replace("afrun serve ", "afrun serve --listen 127.0.0.1:%s " % port)
             try:
-                if language == "lua":
-                    status, said = run_lua(code, comment, folder)
+                if comment.startswith("<!-- saved as "):
+                    status, said = 0, ""
+                    with open(os.path.join(folder, comment.split()[3]), "w") as out:
+                        out.write(code)
                 elif language == "console":
                     status, said = run_console(code, folder, environment)
+                elif on_page:
+                    status, said = run_page(code, folder, environment, sessions)
+                elif language == "lua":
+                    status, said = run_lua(code, comment, folder)
                 elif comment == "<!-- runs at once -->":
                     status, said = run_at_once(code, folder, environment)
                 else:
@@ -181,7 +214,17 @@ def main():
             print("\n".join("  " + line for line in said.split("\n")[:40]))
     if count == 0:
         print("not ok %s has no block that runs" % path)
-    sys.exit(1 if failures or count == 0 else 0)
+    return 1 if failures or count == 0 else 0
+
+
+def main():
+    sessions = []
+    with tempfile.TemporaryDirectory() as page, tempfile.TemporaryDirectory() as binaries:
+        try:
+            status = run_blocks(page, binaries, sessions)
+        finally:
+            end_sessions(sessions)
+    sys.exit(status)
 
 
 main()
