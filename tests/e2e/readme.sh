@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The code blocks of the READMEs do what they say (tests/lib/doc_blocks.py; that of the service has a test of its own).
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-for file in README.md README.zh-CN.md flows/README.md; do
+for file in README.md README.zh-CN.md flows/README.md flows/protocols/README.md; do
     run "$ROOT/tests/lib/doc_blocks.py" "$PROGRAM" "$ROOT/$file"
     while IFS= read -r line; do
         case $line in
