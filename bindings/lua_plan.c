@@ -4,7 +4,9 @@
 #include "lua_script.h"
 
 #include "base/bounds.h"
+#include "base/failure.h"
 #include "base/mem.h"
+#include "lua_json.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -224,6 +226,33 @@ void af_plan_read(lua_State *L, struct af_script *script)
 static void free_text(const char *text)
 {
     free((char *)text);
+}
+
+static int l_outline(lua_State *L)
+{
+    struct af_script *script = lua_touserdata(L, 1);
+    af_vm_require(L, "af.flow");
+    lua_getfield(L, -1, "outline");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->plan_ref);
+    lua_call(L, 1, 1);
+    af_lua_json_push(L, lua_gettop(L), "outline");
+    return 1;
+}
+
+char *af_script_outline(struct af_script *script, struct af_failure *why)
+{
+    lua_State *L = script->vm->L;
+    char *outline = NULL;
+    af_vm_begin(script->vm);
+    lua_pushcfunction(L, l_outline);
+    lua_pushlightuserdata(L, script);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        outline = af_mem_string(lua_tostring(L, -1));
+    else
+        af_failure_set(why, AF_FAILURE_USAGE, script->file.name, "%s", af_vm_error_text(L, NULL));
+    af_vm_end(script->vm);
+    lua_pop(L, 1);
+    return outline;
 }
 
 static void free_role(struct af_flow_role *role, struct af_plan_role *plan)

@@ -1,22 +1,28 @@
-/* cmd_chart.c: `afrun chart TRACE`: draw a run. */
+/* cmd_chart.c: `afrun chart TRACE`: draw a run; `--states FLOW`: the states of its roles. */
 #include "cli/command.h"
 
 #include "base/bounds.h"
 #include "cli/answer.h"
 #include "cli/jailed.h"
+#include "cli/look.h"
+#include "cli/paths.h"
 #include "base/failure.h"
 #include "base/log.h"
+#include "script/request.h"
 #include "script/tool.h"
 #include "trace/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum form { TEXT, MERMAID, SVG, HTML, JSON };
+enum form { TEXT, MERMAID, SVG, DOT, HTML, JSON };
+static const char *const forms[] = {"text", "mermaid", "svg", "dot", "html", "json"};
 
 struct chart_options {
     struct af_tool_chart chart;
     enum form form;
+    bool states;
     bool all;
     bool help;
 };
@@ -26,9 +32,14 @@ enum { ROWS_MAX = 100000000 };
 #define OF struct chart_options
 
 static const struct af_opt opts[] = {
-    {"mermaid", 0, NULL, "as a Mermaid sequence diagram", "Form",
-     AF_OPT_CONSTANT(OF, form, MERMAID), .excludes = "svg html json width ascii color"},
+    {"states", 0, NULL, "draw the states of each role of a flow, not a run", "Form",
+     AF_OPT_FLAG(OF, states),
+     .excludes = "html json width ascii color tail max-rows all party type"},
+    {"mermaid", 0, NULL, "as a Mermaid diagram", "Form", AF_OPT_CONSTANT(OF, form, MERMAID),
+     .excludes = "svg dot html json width ascii color"},
     {"svg", 0, NULL, "as an SVG picture", "Form", AF_OPT_CONSTANT(OF, form, SVG),
+     .excludes = "dot html json width ascii color"},
+    {"dot", 0, NULL, "states as a graph for graphviz", "Form", AF_OPT_CONSTANT(OF, form, DOT),
      .excludes = "html json width ascii color"},
     {"html", 0, NULL, "as a page to explore: zoom, contents, filters; it needs nothing else",
      "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "json width ascii color"},
@@ -53,10 +64,16 @@ static const struct af_opt opts[] = {
 };
 
 static const struct af_opts_command row = {
-    "chart", "TRACE.jsonl [options]", "draw a trace as a sequence chart",
+    "chart", "TRACE.jsonl [options] | --states FLOW.lua", "draw a trace as a sequence chart",
     "Draws what `afrun run --mock --trace TRACE.jsonl` wrote: who sent what to whom, "
     "states, faults, "
-    "findings. `-` reads standard input.",
+    "findings. `-` reads standard input.\n\n"
+    "With `--states` it draws a flow's roles: what each state does on which event and timer, what "
+    "it defers and ignores, where that leads, and where parties end. The flow is read, not run. An "
+    "edge is known where the flow names a state, or the handler returns its name, af.done or "
+    "af.fail, as written in it or in a function of the same file that it returns; one that is "
+    "computed, kept in a variable, or comes from another file is missing. Handlers of two events "
+    "on one line share their edges. A part is one box.",
     opts};
 
 /* The drawing is the members of an object. */
@@ -72,7 +89,6 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
 {
     struct af_trace_memory trace;
     const struct af_jailed_spec jail = {.flow_count = 0};
-    static const char *const forms[] = {"text", "mermaid", "svg", "html", "json"};
     bool text = options->form == TEXT;
     options->chart.format = forms[options->form];
     if (options->chart.width == 0)
@@ -95,6 +111,24 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     return 0;
 }
 
+static int draw_states(const struct chart_options *options, char *path, struct af_failure *why)
+{
+    const char *const flows[] = {path};
+    const struct af_jailed_spec jail = {.flows = flows, .flow_count = 1};
+    struct af_request answer = {0};
+    char *flow = NULL, *text = NULL;
+    if (af_jailed(&jail, why) != 0)
+        return -1;
+    af_paths_beside(path);
+    text = af_look("states", path, forms[options->form], &flow, why);
+    if (text != NULL && af_request_read(&answer, text, strlen(text)))
+        fputs(af_request_string(&answer, "text"), stdout);
+    af_request_release(&answer);
+    free(flow);
+    free(text);
+    return text == NULL ? -1 : 0;
+}
+
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct chart_options options = {.form = TEXT};
@@ -107,8 +141,11 @@ static int run(int argc, char **argv, struct af_failure *why)
         return -1;
     if (files != 1)
         return af_failure_set(why, AF_FAILURE_USAGE, "chart",
-                              "name one trace: afrun chart TRACE.jsonl");
-    return draw(&options, argv[0], why);
+                              options.states ? "name one flow: afrun chart --states FLOW.lua"
+                                             : "name one trace: afrun chart TRACE.jsonl");
+    if (options.form == DOT && !options.states)
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "--dot: is for --states");
+    return options.states ? draw_states(&options, argv[0], why) : draw(&options, argv[0], why);
 }
 
 const struct af_command af_cmd_chart = {&row, run};

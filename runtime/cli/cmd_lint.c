@@ -1,5 +1,4 @@
-/* cmd_lint.c: `afrun lint`: what is probably wrong in a flow. What a flow is said to be and the
- * texts of its files go to scripts/tool/lint, which looks. */
+/* cmd_lint.c: `afrun lint`: what is probably wrong in a flow: scripts/tool/lint looks. */
 #include "cli/command.h"
 
 #include "base/failure.h"
@@ -7,12 +6,10 @@
 #include "base/progress.h"
 #include "cli/answer.h"
 #include "cli/jailed.h"
+#include "cli/look.h"
 #include "cli/paths.h"
-#include "code/bundle.h"
 #include "json/json.h"
 #include "script/request.h"
-#include "script/script.h"
-#include "script/tool.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,126 +43,6 @@ static const struct af_opts_command row = {
     "Exit status: 0 nothing was found; 1 something was; 2 the command line or the flow file is "
     "wrong.",
     opts};
-
-/* ---- The request: the flow, and the texts of its files. ---- */
-
-struct files {
-    const char *flow; /* its own path */
-    struct af_code code;
-};
-
-static int read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
-{
-    struct files *files = arg;
-    return af_bundle_give(&files->code, files->flow, path, out, why);
-}
-
-static void add_line(struct af_buf *out, struct af_flow_line line)
-{
-    af_json_add_integer(out, "line", line.number);
-    if (line.file != NULL)
-        af_json_add_text(out, "file", line.file);
-}
-
-static void add_state(struct af_buf *out, const struct af_flow *flow,
-                      const struct af_flow_state *state)
-{
-    static const char *const words[] = {[AF_EVENT_HANDLED] = "handled",
-                                        [AF_EVENT_DEFERRED] = "deferred",
-                                        [AF_EVENT_IGNORED] = "ignored"};
-    af_json_open(out, '{');
-    af_json_add_text(out, "name", state->name);
-    add_line(out, state->line);
-    af_answer_add_bool(out, "may_end", state->may_end);
-    af_answer_add_bool(out, "after", state->has_after);
-    af_answer_add_bool(out, "timeouts", state->timeout_count > 0);
-    af_json_name(out, "events");
-    af_json_open(out, '{');
-    for (size_t i = 0; i < flow->event_count; i++)
-        if (state->events[i] != AF_EVENT_UNEXPECTED && !flow->events[i].predefined)
-            af_json_add_text(out, flow->events[i].type, words[state->events[i]]);
-    af_buf_append_string(out, "}}");
-}
-
-static void add_flow(struct af_buf *out, const struct af_flow *flow)
-{
-    af_json_open(out, '{');
-    af_json_add_text(out, "name", flow->name);
-    af_json_name(out, "events");
-    af_json_open(out, '[');
-    for (size_t i = 0; i < flow->event_count; i++) {
-        if (flow->events[i].predefined)
-            continue;
-        af_json_open(out, '{');
-        af_json_add_text(out, "type", flow->events[i].type);
-        af_json_add_text(out, "fields", flow->events[i].fields);
-        af_buf_append_char(out, '}');
-    }
-    af_buf_append_char(out, ']');
-    af_json_name(out, "roles");
-    af_json_open(out, '[');
-    for (size_t i = 0; i < flow->role_count; i++) {
-        const struct af_flow_role *role = &flow->roles[i];
-        af_json_open(out, '{');
-        af_json_add_text(out, "name", role->name);
-        af_answer_add_bool(out, "sequential", role->sequential);
-        af_json_name(out, "states");
-        af_json_open(out, '[');
-        for (size_t j = 0; j < role->state_count; j++)
-            add_state(out, flow, &role->states[j]);
-        af_buf_append_string(out, "]}");
-    }
-    af_buf_append_string(out, "]}");
-}
-
-/* Of a bundle its programs and manifest are left out. */
-static bool is_looked_at(const struct af_code *code, size_t i)
-{
-    const char *dot = strrchr(code->files[i].path, '.');
-    return i == 0 || (dot != NULL && strcmp(dot, ".lua") == 0);
-}
-
-static void add_files(struct af_buf *out, const struct af_code *code)
-{
-    af_json_name(out, "files");
-    af_json_open(out, '[');
-    for (size_t i = 0; i < code->count; i++) {
-        if (!is_looked_at(code, i))
-            continue;
-        af_json_open(out, '{');
-        af_json_add_text(out, "name", code->files[i].path);
-        af_json_name(out, "text");
-        if (!af_json_write_string(out, code->files[i].bytes, code->files[i].len))
-            af_buf_append_string(out, "\"\"");
-        af_buf_append_char(out, '}');
-    }
-    af_buf_append_char(out, ']');
-}
-
-/* *flow gets the path of its own file, for the caller to free. */
-static char *look(const char *path, char **flow, struct af_failure *why)
-{
-    struct files files = {.flow = NULL};
-    const struct af_script_source source = {read_file, &files};
-    struct af_buf request = AF_BUF_EMPTY;
-    char *answer = NULL;
-    files.flow = *flow = af_bundle_open(path, &files.code, why);
-    struct af_script *script = *flow == NULL ? NULL : af_script_load_from(*flow, &source, why);
-    if (script != NULL && af_script_flow(script) == NULL)
-        af_failure_set(why, AF_FAILURE_USAGE, path, "is a sequential script; lint is for flows");
-    else if (script != NULL) {
-        af_json_open(&request, '{');
-        af_json_name(&request, "flow");
-        add_flow(&request, af_script_flow(script));
-        add_files(&request, &files.code);
-        af_buf_append_char(&request, '}');
-        answer = af_tool_work("lint", request.data, request.len, why);
-    }
-    af_script_free(script);
-    af_code_release(&files.code);
-    af_buf_release(&request);
-    return answer;
-}
 
 /* ---- The findings: five texts each. ---- */
 
@@ -203,7 +80,7 @@ static void tell(char **fields, const char *path, struct af_buf *json)
 static int lint_flow(const char *path, struct af_buf *json, struct af_failure *why)
 {
     struct af_request answer = {0};
-    char *flow = NULL, *text = look(path, &flow, why);
+    char *flow = NULL, *text = af_look("lint", path, NULL, &flow, why);
     int found = -1;
     if (text != NULL && af_request_read(&answer, text, strlen(text))) {
         const struct af_request_field *list = af_request_list(&answer, "findings");

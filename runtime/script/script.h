@@ -132,6 +132,11 @@ void af_script_free(struct af_script *script);
 /* NULL for a sequential script. Borrowed, lives as long as the script. */
 const struct af_flow *af_script_flow(const struct af_script *script);
 
+/* The flow's roles as JSON, for who draws them: of each state on what it does something, where that
+ * stands and, as far as the flow says it, leads (scripts/af/flow.lua, outline). For scripts that
+ * run here. The caller frees it; NULL with *why filled for want of the script's memory. */
+char *af_script_outline(struct af_script *script, struct af_failure *why);
+
 /* Whether a script has turned out to be a flow whose file draws chance, asks for the time or waits
  * while it is loaded: its error is one of the file. */
 bool af_script_flow_too_late(const struct af_script *script);

@@ -196,11 +196,18 @@ local function read_state(layout, place, name, definition)
         keys.text(state_keys))
     end
   end
+  state.ways, state.part = {}, maker.part
   for _, way in ipairs { "done", "failed", "short" } do -- where a maker's state goes
-    local target_name = maker.targets and maker.targets[way]
-    if type(target_name) == "string" and layout.index[target_name] == nil then
-      wrong(place, "'%s' names the unknown state '%s'%s", way, target_name,
-        host.near(target_name, layout.index, "the role has"))
+    local goal = maker.targets and maker.targets[way]
+    if type(goal) == "string" and layout.index[goal] == nil then
+      wrong(place, "'%s' names the unknown state '%s'%s", way, goal,
+        host.near(goal, layout.index, "the role has"))
+    elseif type(goal) == "function" then
+      local line, file = host.line(goal)
+      state.ways[#state.ways + 1] = { name = way, line = line, file = file }
+    elseif goal ~= nil or (maker.ends and maker.ends[way]) then
+      state.ways[#state.ways + 1] = { name = way, next = layout.index[goal],
+        ends = goal == nil and maker.ends[way] or nil }
     end
   end
   if definition.may_end ~= nil and type(definition.may_end) ~= "boolean" then
@@ -275,6 +282,7 @@ local function add_always(state, place, rows, timeouts)
   local named = {}
   for _, timeout in ipairs(state.timeouts) do named[timeout.name] = true end
   for _, timeout in ipairs(timeouts) do
+    timeout.always = true
     if not named[timeout.name] then state.timeouts[#state.timeouts + 1] = timeout end
   end
 end
@@ -555,6 +563,41 @@ function flow.plan(definition, declared)
     args = args,
     arg_types = definition.args or {},
   }
+end
+
+---What a state does, as rows for who draws it: what it is done on, and where that leads, as far as
+---the plan says.
+local function outline_of(role, state, events)
+  local rows = {}
+  local function add(on, name, row, how)
+    rows[#rows + 1] = { on = on, name = name, how = how, line = row.line, file = row.file,
+      always = row.always, ends = row.ends, to = row.next and role.states[row.next].name }
+    return rows[#rows]
+  end
+  if state.enter then add("enter", "enter", state.enter) end
+  for i, row in ipairs(state.rows) do
+    if row.how then add("event", events[i].TYPE, row, row.how) end
+  end
+  if state.after then
+    add("after", "after", state.after).seconds = state.after_ns and state.after_ns / 1e9
+  end
+  for _, row in ipairs(state.timeouts) do add("timeout", row.name, row) end
+  for _, row in ipairs(state.ways) do add("way", row.name, row) end
+  return { name = state.name, may_end = state.may_end, part = state.part, rows = rows }
+end
+
+---The roles of a plan, for who draws them: names and places alone.
+---@param plan table
+function flow.outline(plan)
+  local roles = {}
+  for i, role in ipairs(plan.roles) do
+    local start = role.states[role.start or 0]
+    roles[i] = { name = role.name, states = {}, start = start and start.name }
+    for k, state in ipairs(role.states) do
+      roles[i].states[k] = outline_of(role, state, plan.events)
+    end
+  end
+  return { name = plan.name, version = plan.version, roles = roles }
 end
 
 ---The functions of a role, from one party's own run of the file.

@@ -217,7 +217,8 @@ local function entrance(fields, made, line)
       if made.data then holder[path[#path]] = made.data(party) end
       return At.state(fields, made.start)
     end,
-  }, { line = line, targets = fields.given })
+  }, { line = line, targets = fields.given, part = fields.part.name,
+    ends = { done = "done", failed = "failed" } })
 end
 
 ---How a role's `always` has to be begun with: a pattern's.

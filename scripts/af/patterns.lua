@@ -170,7 +170,7 @@ local function make_gather(options, line)
     state[key] = value
   end
   local targets = { done = options.done, short = options.short }
-  return setmetatable(state, { line = line, targets = targets })
+  return setmetatable(state, { line = line, targets = targets, ends = { short = "failed" } })
 end
 
 ---A state that asks all of `from` who have not answered, every `every` seconds, `tries` times. It

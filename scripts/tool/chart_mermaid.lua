@@ -20,7 +20,10 @@ local function guard_end(word)
   return word:lower() == "end" and by_number(word) .. word:sub(2) or nil
 end
 
-local function label(s)
+--- A text of others as a label.
+---@param s string
+---@return string
+function mermaid.label(s)
   s = cells.cut(cells.clean(s), MAX_LABEL_CELLS, "…")
   s = s:gsub("[^%w %.,!_=/()%[%]\128-\255-]", by_number):gsub("%-%-+", function(dashes)
     return ("#45;"):rep(#dashes)
@@ -28,6 +31,8 @@ local function label(s)
   s = s:gsub("%f[%w]%a+%f[^%w]", guard_end)
   return s:find("%S") and s or "#32;"
 end
+
+local label <const> = mermaid.label
 
 local function say(d, ...)
   d.out[#d.out + 1] = "  " .. table.concat({ ... })

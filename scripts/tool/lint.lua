@@ -5,6 +5,7 @@
 --- finding.
 
 local read = require "tool.lint_tokens"
+local returns = require "tool.lint_returns"
 local rules = require "tool.lint_rules"
 
 local lint = {}
@@ -56,22 +57,6 @@ local function places_of(flow, source)
   return places
 end
 
----The functions of a text: { from, to, params }.
-local function functions_of(list)
-  local found = {}
-  for i, token in ipairs(list) do
-    if token.kind == "name" and token.text == "function" and token.close then
-      local at, params = i + 1, {}
-      while list[at] and list[at].text ~= "(" do at = at + 1 end
-      for k = at + 1, (list[at] and list[at].close or at) - 1 do
-        if list[k].kind == "name" then params[#params + 1] = list[k].text end
-      end
-      found[#found + 1] = { from = at, to = token.close, params = params }
-    end
-  end
-  return found
-end
-
 ---Findings but those that a comment on their line allows; and comments that allow nothing known.
 local function allow(findings, sources)
   local allowed, left = {}, {}
@@ -102,7 +87,7 @@ function lint.work(request)
   local about = { flow = request.flow, sources = {}, places = {}, findings = {} }
   for i, file in ipairs(request.files) do
     local source = { file = file.name, list = read.read(file.text), own = i == 1 }
-    source.functions = functions_of(source.list)
+    source.functions = returns.functions(source.list)
     about.sources[i] = source
     for _, place in ipairs(places_of(request.flow, source)) do
       about.places[#about.places + 1] = place

@@ -1,6 +1,7 @@
 --- The rules of `afrun lint`. Each is given what is known of the flow, and tells what it finds.
 
 local read = require "tool.lint_tokens"
+local returns = require "tool.lint_returns"
 
 local rules = { known = {}, names = {} }
 
@@ -159,12 +160,6 @@ local function declared_of(source)
   return found
 end
 
----Whether the token begins a statement, or ends a block: what was returned ends before it.
-local function ends_return(token)
-  return token == nil or token.text == "end" or token.text == "else" or token.text == "elseif"
-    or token.text == "until" or token.text == ";"
-end
-
 ---The place of the state whose handler the function at `at` is: in its table, or in `timeout`.
 local function handler_place(about, source, at)
   local table_at = outer_table(source.list, at)
@@ -200,19 +195,21 @@ local function is_state(names, text)
 end
 
 rule("no-state", function(about, tell)
-  each_token(about, function(source, list, i, token)
-    local is_returned = read.are(list, i - 1, "return") and ends_return(list[i + 1])
-    if token.kind ~= "string" or not is_returned then return end
-    local at = token.inside
-    while at and list[at].text ~= "function" do at = list[at].inside end
-    local place = at and handler_place(about, source, at)
-    if place and not is_state(state_names(about, place.role), token.text) then
-      tell(source.file, token.line,
-        ("a handler of the state '%s' returns '%s', which is no state%s"):format(place.state,
-          token.text, place.role and (" of role '%s'"):format(place.role) or ""),
-        "return the name of a state, or nothing to stay in it")
+  for _, source in ipairs(about.sources) do
+    for _, fn in ipairs(source.functions) do
+      local place = handler_place(about, source, fn.at)
+      for _, one in ipairs(place and returns.of(source.list, fn) or {}) do
+        local token = source.list[one.from]
+        if one.from == one.to and token.kind == "string"
+          and not is_state(state_names(about, place.role), token.text) then
+          tell(source.file, token.line,
+            ("a handler of the state '%s' returns '%s', which is no state%s"):format(place.state,
+              token.text, place.role and (" of role '%s'"):format(place.role) or ""),
+            "return the name of a state, or nothing to stay in it")
+        end
+      end
     end
-  end)
+  end
 end)
 
 rule("unhandled", function(about, tell)

@@ -94,6 +94,12 @@ check sync.lua --dept 3 | --dept: unknown option; did you mean '--depth'?
 check sync.lua --arg x | --arg: expected NAME=VALUE, not 'x'
 chart | name one trace: afrun chart TRACE.jsonl
 chart run.jsonl run.jsonl | name one trace
+chart --states | name one flow: afrun chart --states FLOW.lua
+chart --states script.lua | is a sequential script; --states is for flows
+chart --states no_such.lua | no_such.lua: cannot be read: No such file
+chart --states sync.lua --html | --html: does not go with --states
+chart --states sync.lua --tail 5 | --tail: does not go with --states
+chart run.jsonl --dot | --dot: is for --states
 chart no_such.jsonl | no_such.jsonl: cannot be read: No such file
 chart . | cannot be read: it is a folder
 chart script.lua | is no JSON object

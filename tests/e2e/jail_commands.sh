@@ -346,7 +346,7 @@ fi
 # ---- Where a part is missing. ----
 
 without() { "$ROOT/tests/lib/without.py" "$@"; }
-commands=("$flow --mock" "$flow --mock --runs 3" "check $flow" "chart long.jsonl" "replay long.jsonl $flow" "lint $flow"
+commands=("$flow --mock" "$flow --mock --runs 3" "check $flow" "chart long.jsonl" "chart --states $flow" "replay long.jsonl $flow" "lint $flow"
     "test loud_test.lua" "replay kept.state kept.lua" "$real" "links.lua --node n --bus local:links.db")
 if [ "$here" = "seccomp landlock" ]; then
     for command in "${commands[@]}"; do

@@ -39,6 +39,7 @@ full check "$flow" --json
 full chart run.jsonl
 full chart --svg run.jsonl
 full chart --html run.jsonl
+full chart --states "$flow"
 full replay run.jsonl
 
 # closed ARGUMENT…: the same where there is no standard output. Nothing else takes its number, as a socket of the jail's would.
