@@ -53,7 +53,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
 
 all: $(BUILD)/afrun ## build the program
-.PHONY: all units benches deps demo test test-long test-fresh coverage bench fuzz run-fuzzers mutants lint install uninstall deb clean help
+.PHONY: all units benches deps demo gallery test test-long test-fresh coverage bench fuzz run-fuzzers mutants lint install uninstall deb clean help
 .SECONDARY:
 
 units: $(UNITS)
@@ -104,6 +104,8 @@ demo: ## simulate a flow and draw what happened
 	@$(MAKE) deps && $(MAKE) all
 	$(BUILD)/afrun flows/sync_state.lua --mock --trace build/demo.jsonl
 	$(BUILD)/afrun chart build/demo.jsonl
+gallery: all ## draw each flow's states, and a run of it, into flows/gallery
+	tests/lib/gallery.sh $(BUILD)/afrun flows flows/gallery
 test test-long: ## build and test both modes, with small counts or the full ones
 	@tests/lib/deps.sh build test
 	@$(MAKE) MODE=release all units && $(MAKE) MODE=sanitize all units

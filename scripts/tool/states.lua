@@ -51,12 +51,11 @@ local function add(list, name)
   list[#list + 1] = name
 end
 
----The source of a file: the flow's own is the first.
+---The source of a file: of none, the flow's own, which is the first; nil: it is not known.
 local function source_of(sources, file)
   for _, source in ipairs(sources) do
-    if source.file == file then return source end
+    if file == nil or source.file == file then return source end
   end
-  return sources[1]
 end
 
 ---The name of the state that a handler of `state` means by a text; nil: none.
@@ -86,8 +85,8 @@ local function row_of(sources, role, state, row)
     end
   end
   tell(row.to, row.ends)
-  if row.line and row.line > 0 then
-    local source = source_of(sources, row.file)
+  local source = row.line and source_of(sources, row.file)
+  if source then
     returns.lead(source, handler_of(source, row), tell, {})
   end
   return one

@@ -4,8 +4,8 @@
 --- stand in boxes alone, where nothing runs over them.
 
 local cells = require "tool.chart_cells"
+local colours = require "tool.chart_colours"
 local geometry = require "tool.chart_geometry"
-local style = require "tool.chart_style"
 local words = require "tool.states_text"
 local xml = require "tool.chart_xml"
 
@@ -17,6 +17,7 @@ local WIDEST <const> = 46 -- cells of a row or remark
 local COLOURS <const> = 8
 
 local STYLE <const> = [[
+.af .head{fill:var(--c)}
 .af .edge{fill:none;stroke:var(--c);stroke-width:1.5;stroke-linejoin:round}
 .af .box{fill:var(--box);stroke:var(--line)}.af .any .box{stroke-dasharray:5 3;fill:none}
 .af .part .box{stroke-dasharray:2 2}.af .rest{fill:none;stroke:var(--line)}
@@ -144,7 +145,7 @@ local function draw_line(d, role, line)
   local side = line.down and 1 or -1
   local edge = line.down and role.x + role.width or role.x
   local lane = edge + side * (HEAD + 2 + LANE * line.lane)
-  put(d, '<g class="t%d">', (line.box.place - 1) % COLOURS)
+  put(d, '<g style="--c:var(--t%d)">', (line.box.place - 1) % COLOURS)
   for _, port in ipairs(line.ports) do
     put(d, '<path class="edge" d="M%s %sH%sV%sH%s"/>', edge, port.y, lane, line.to,
       edge + side * HEAD)
@@ -202,7 +203,7 @@ function svg.svg(flow)
   put(out, '<svg xmlns="http://www.w3.org/2000/svg" class="af" width="%s" height="%s" '
     .. 'viewBox="0 0 %s %s">\n<title>%s</title>\n<style>\n', width, bottom + MARGIN, width,
     bottom + MARGIN, xml.text(title))
-  out[#out + 1] = style .. STYLE
+  out[#out + 1] = colours .. STYLE
   put(out, '</style>\n<rect class="bg" width="%s" height="%s"/>\n<text class="title" x="%d" y="28">'
     .. "%s</text>\n", width, bottom + MARGIN, MARGIN, xml.text(cells.cut(title, 100, "…")))
   return table.concat(out) .. table.concat(body) .. "</svg>\n"

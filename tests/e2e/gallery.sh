@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The gallery is what `make gallery` draws: again, it changes nothing. (If charts or flows have changed: run it, look, and commit.)
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+
+names="sync_state fed_avg two_phase_commit"
+check "three flows are drawn" "$ROOT/tests/lib/gallery.sh" "$PROGRAM" "$ROOT/flows" drawn $names
+for name in $names; do
+    for what in states run; do
+        check "$name's $what as they stand in the gallery" cmp "drawn/$name.$what.svg" "$ROOT/flows/gallery/$name.$what.svg"
+    done
+done
+
+# The page shows each picture, and no other; all together are small.
+grep -oE '[a-z_]+\.(states|run)\.svg' "$ROOT/flows/gallery/README.md" | sort >shown
+(cd "$ROOT/flows/gallery" && ls -- *.svg) >there
+check "the page shows what is there" cmp shown there
+size=$(cat "$ROOT"/flows/gallery/* | wc -c)
+if [ "$size" -lt 400000 ]; then ok "the gallery is small"; else not_ok "the gallery is small" "$size bytes"; fi
+for flow in "$ROOT"/flows/protocols/*.lua; do
+    name=$(basename "$flow" .lua)
+    if grep -q "^$name\.states" there; then ok "it has $name"; else not_ok "it has $name"; fi
+done
+check "pictures hold no script and nothing from elsewhere" /usr/bin/python3 - "$ROOT"/flows/gallery/*.svg <<'PY'
+import sys, xml.etree.ElementTree as tree
+for name in sys.argv[1:]:
+    for element in tree.parse(name).getroot().iter():
+        assert element.tag.split("}")[1] in {"svg", "title", "style", "rect", "text", "g", "path", "circle", "line"}, (name, element.tag)
+        assert not any(key.endswith("href") or key.startswith("on") for key in element.attrib), (name, element.attrib)
+    assert "url(" not in open(name).read() and "@import" not in open(name).read()
+PY
