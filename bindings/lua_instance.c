@@ -53,9 +53,7 @@ void af_instance_free(struct af_script_party *party)
 void af_instance_make_kit(lua_State *L, struct af_script_party *party)
 {
     lua_createtable(L, AF_KIT_FUNCTIONS, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "_G");
+    lua_newtable(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, party->script->environment_ref);
     lua_setmetatable(L, -2);
     lua_rawseti(L, -2, AF_KIT_ENV);
@@ -187,11 +185,11 @@ static struct af_instance_code *code_of(const struct af_script_party *party)
 }
 
 /* Has the parties that are made from now on share the instance, unless it has loaded what may keep
- * something of one of them. */
+ * something of one of them, or has numbered objects, as each party does by itself. */
 static void share(lua_State *L, const struct af_script_party *party)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);
-    if (lua_rawgeti(L, -1, AF_KIT_OVERRIDES) == LUA_TNIL &&
+    if (party->numbers_ref == LUA_NOREF && lua_rawgeti(L, -1, AF_KIT_OVERRIDES) == LUA_TNIL &&
         lua_rawgeti(L, -2, AF_KIT_MODULES) == LUA_TNIL)
         *code_of(party) = (struct af_instance_code){party->kit_ref, party->functions_ref};
     lua_settop(L, 1);

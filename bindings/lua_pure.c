@@ -49,19 +49,14 @@ static bool push_own_metatable(lua_State *L, int index)
 /* An environment without globals of its own stays so, for setting a new one raises. */
 static bool is_bare_environment(lua_State *L, int index)
 {
-    if (!lua_getmetatable(L, index))
+    if (!af_script_is_environment(L, index))
         return false;
-    bool bare = lua_topointer(L, -1) == af_vm_of(L)->script->environment;
-    lua_pop(L, 1);
     index = lua_absindex(L, index);
-    lua_Integer count = 0;
-    for (lua_pushnil(L); bare && lua_next(L, index) != 0; lua_pop(L, 1)) {
-        if (++count > 1) { /* _G is the first */
-            lua_pop(L, 2);
-            return false;
-        }
-    }
-    return bare;
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0)
+        return true;
+    lua_pop(L, 2);
+    return false;
 }
 
 /* A hash of a text that is quick: it guards against slips, not against enemies. */
@@ -317,7 +312,7 @@ static void name_global(lua_State *L, char *name, size_t size)
     lua_Integer count = af_sandbox_sorted_keys(L, lua_gettop(L));
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
-        if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "_G") != 0)
+        if (lua_type(L, -1) == LUA_TSTRING)
             snprintf(name, size, "global '%s'", lua_tostring(L, -1));
         lua_pop(L, 1);
     }

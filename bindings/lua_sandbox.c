@@ -848,6 +848,10 @@ static int l_rawset(lua_State *L)
     if (af_vm_is_locked(L, 1))
         return luaL_error(L, "rawset: the table is read-only");
     lua_settop(L, 3);
+    if (af_script_is_environment(L, 1)) { /* a new global is one, however it is set */
+        lua_settable(L, 1);
+        return 1;
+    }
     lua_rawset(L, 1);
     return 1;
 }

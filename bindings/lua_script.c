@@ -131,12 +131,17 @@ static const char *const instead[][2] = {
     {"False", "it is false"},
 };
 
-/* A global that is not there. Upvalue: those that scripts have. */
+/* A global that is not there, or _G: no field of the environment, where a handler could set it as
+ * it can no new one. Upvalue: the globals that scripts have. */
 static int l_no_global(lua_State *L)
 {
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     const char *name = lua_tostring(L, 2);
+    if (strcmp(name, "_G") == 0 && af_vm_of(L)->running != NULL) {
+        af_kit_push(L, af_vm_of(L)->running, AF_KIT_ENV);
+        return 1;
+    }
     for (size_t i = 0; i < sizeof instead / sizeof instead[0]; i++)
         if (strcmp(instead[i][0], name) == 0)
             return af_vm_raise(

@@ -147,6 +147,17 @@ static inline bool af_script_is_sequential(const struct af_script_party *party)
 /* The parts of an instance in its kit, a table. */
 enum { AF_KIT_ENV = 1, AF_KIT_FUNCTIONS, AF_KIT_OVERRIDES, AF_KIT_MODULES };
 
+/* Whether the value at index is the environment of an instance. */
+static inline bool af_script_is_environment(lua_State *L, int index)
+{
+    const struct af_script *script = af_vm_of(L)->script;
+    if (script == NULL || !lua_getmetatable(L, index))
+        return false;
+    bool is = lua_topointer(L, -1) == script->environment;
+    lua_pop(L, 1);
+    return is;
+}
+
 static inline void af_kit_push(lua_State *L, const struct af_script_party *party, int part)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, party->kit_ref);

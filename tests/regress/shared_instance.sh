@@ -1,5 +1,6 @@
 # Parties of a role share what their file has made where none of them could tell. What one of them
-# keeps in a module that a handler loads, or in a list of an event, is never another's.
+# keeps in a module that a handler loads, or in a list of an event, is never another's; nor is what it
+# would keep among the globals, by whatever way, or the number of an object.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 echo 'return { n = 0 }' >counter.lua
 cat >event.lua <<'LUA'
@@ -21,7 +22,34 @@ return af.flow { name = "module", mock = { a = 3 }, roles = { a = { start = "on"
     return af.done(counter.n)
   end } } } } }
 LUA
-for way in event module; do
+cat >number.lua <<'LUA'
+local af = require "af"
+local first = tostring(function() end)
+return af.flow { name = "number", mock = { a = 3 }, roles = { a = { start = "on", states = { on = {
+  enter = function() return af.done(first .. tostring {} == "function: 1table: 2" and 1 or 0) end,
+} } } } }
+LUA
+cat >global.lua <<'LUA'
+local af = require "af"
+local function refused(set)
+  local fine, why = pcall(set)
+  return not fine and tostring(why):find("outside of party.data", 1, true) ~= nil
+end
+return af.flow { name = "global", mock = { a = 3 }, roles = { a = { start = "on", states = { on = {
+  enter = function()
+    local ways = {
+      function() _G = 1 end,
+      function() _ENV._G = nil end,
+      function() rawset(_G, "n", 1) end,
+      function() rawset(_ENV, "_G", 1) end,
+      function() table.insert(_G, 1) end,
+      function() table.move({ 1 }, 1, 1, 1, _G) end,
+    }
+    for i, way in ipairs(ways) do assert(refused(way), i) end
+    return af.done(rawequal(_G, _ENV) and rawget(_G, "n") == nil and next(_G) == nil and 1 or 0)
+  end } } } } }
+LUA
+for way in event module number global; do
     expect_output "3 parties done" "$AFRUN" $way.lua --mock --trace $way.jsonl
     expect_output "3" grep -c '"result":1}' $way.jsonl
 done
