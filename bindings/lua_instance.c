@@ -464,6 +464,8 @@ int af_script_require(lua_State *L)
     if (strncmp(name, "af.", 3) == 0 || script == NULL || vm->running == NULL)
         return luaL_error(L, "module '%s' is not for scripts; use require \"af\"", name);
     push_own_kit(L, vm->running);
+    if (vm->running == script->main && script->phase == AF_PHASE_RUN)
+        script->main_requires = true;
     if (lua_rawgeti(L, -1, AF_KIT_MODULES) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_newtable(L);

@@ -75,8 +75,9 @@ struct af_script {
     int cell_ref;       /* a function that makes a new upvalue for an environment */
     bool sets_upvalues; /* some code of its files assigns to variables of functions around it */
     lua_Integer declared_next;
-    bool has_secrets; /* a type of it has one */
-    bool shows_veil;  /* secrets are shown under the next, else under each party's own key */
+    bool main_requires; /* its first instance has asked for a module since the file was loaded */
+    bool has_secrets;   /* a type of it has one */
+    bool shows_veil;    /* secrets are shown under the next, else under each party's own key */
     struct af_hash veil;
     bool simulates;     /* its flow's stand-ins answer for programs */
     bool flow_declared; /* af.flow() was called by the chunk that runs now */

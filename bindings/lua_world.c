@@ -4,6 +4,7 @@
 
 #include "lua_cow.h"
 #include "lua_json.h"
+#include "lua_list.h"
 #include "lua_strict.h"
 #include "base/mem.h"
 
@@ -31,9 +32,9 @@ struct af_world {
     struct view *views; /* one a member */
     roles changed;      /* since all invariants held … */
     roles read;         /* by the one that runs */
-    roles *needed;   /* … and what each of them has ever read, as it may keep what it was given */
-    bool asked;      /* all of them, once */
-    uint32_t *dirty; /* members whose view changed */
+    roles *needed;      /* … and what each of them had read then */
+    bool forget, noted; /* no invariant can keep anything from call to call; this is known */
+    uint32_t *dirty;    /* members whose view changed */
     size_t dirty_count;
     int parties_ref, world_ref; /* id → locked view; what is given to invariants */
     int roles_ref;              /* role + 1 → what lists of its views are copied from */
@@ -210,7 +211,21 @@ static void renew(lua_State *L, struct af_script *script, uint32_t member)
     script->world->changed |= bit_of(who->role);
 }
 
-/* world:with_role(name) → a list of views, in the order of the nodes */
+static void push_views(lua_State *L, const struct af_script *script, uint32_t role)
+{
+    lua_newtable(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->parties_ref);
+    for (size_t i = 0; i < script->member_count; i++) {
+        if (script->members[i].role != role)
+            continue;
+        lua_getfield(L, -1, script->members[i].id);
+        lua_rawseti(L, -3, script->world->views[i].place);
+    }
+    lua_pop(L, 1);
+}
+
+/* world:with_role(name) → a list of views, in the order of the nodes. One that may be kept is of
+ * its own: the views in what others are copied from change. */
 static int l_with_role(lua_State *L)
 {
     struct af_script *script = af_vm_of(L)->script;
@@ -219,17 +234,14 @@ static int l_with_role(lua_State *L)
     if (role < 0)
         return af_lua_refuse_role(L, script, "world:with_role: the flow has no role", name);
     script->world->read |= bit_of((uint32_t)role);
+    if (!script->world->forget) {
+        push_views(L, script, (uint32_t)role);
+        af_list_mark(L, -1);
+        return 1;
+    }
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->roles_ref);
     if (lua_rawgeti(L, -1, role + 1) == LUA_TNIL) {
-        lua_newtable(L);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, script->world->parties_ref);
-        for (size_t i = 0; i < script->member_count; i++) {
-            if (script->members[i].role != (uint32_t)role)
-                continue;
-            lua_getfield(L, -1, script->members[i].id);
-            lua_rawseti(L, -3, script->world->views[i].place);
-        }
-        lua_pop(L, 1);
+        push_views(L, script, (uint32_t)role);
         af_cow_share(L);
         lua_pushvalue(L, -1);
         lua_rawseti(L, -4, role + 1);
@@ -315,8 +327,37 @@ void af_world_push(lua_State *L, struct af_script *script)
     lua_remove(L, -2);
 }
 
-/* Calls each invariant that has read what has changed since it held, for it can tell nothing else;
- * returns the name of the broken one and what it said, or nothing. */
+/* Whether no invariant can keep anything. Raises where they reach too deep to tell. */
+static int l_forget(lua_State *L)
+{
+    struct af_script *script = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->main->kit_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->plan_ref);
+    lua_getfield(L, -1, "invariants");
+    lua_newtable(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, -2, i) != LUA_TNIL; i++) {
+        lua_getfield(L, -1, "check");
+        lua_rawseti(L, -3, i);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    lua_rawseti(L, 2, AF_KIT_FUNCTIONS);
+    lua_pushboolean(L, af_pure_note(L, script->main));
+    return 1;
+}
+
+/* Notes, once all have been asked, whether any could know more than the world shows it. */
+static void note_memory(lua_State *L, struct af_script *script)
+{
+    lua_pushcfunction(L, l_forget);
+    lua_pushlightuserdata(L, script);
+    script->world->forget = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+    lua_pop(L, 1);
+}
+
+/* Calls each invariant that has read what has changed since it held, for it can tell nothing else,
+ * unless one can keep something; returns the name of the broken one and what it said, or nothing.
+ */
 static int l_check(lua_State *L)
 {
     struct af_script *script = lua_touserdata(L, 1);
@@ -329,7 +370,7 @@ static int l_check(lua_State *L)
     if (world->needed == NULL)
         world->needed = af_mem_zero((size_t)count, sizeof *world->needed);
     for (lua_Integer i = 1; i <= count; i++) {
-        if (world->asked && (world->needed[i - 1] & world->changed) == 0)
+        if (world->forget && (world->needed[i - 1] & world->changed) == 0)
             continue;
         world->read = 0;
         lua_rawgeti(L, invariants, i);
@@ -349,10 +390,13 @@ static int l_check(lua_State *L)
             return 2;
         }
         lua_settop(L, invariants);
-        world->needed[i - 1] |= world->read;
+        world->needed[i - 1] = world->read;
     }
     world->changed = 0;
-    world->asked = true;
+    if (!world->noted)
+        note_memory(L, script);
+    world->noted = true;
+    world->forget = world->forget && !script->main_requires;
     return 0;
 }
 
