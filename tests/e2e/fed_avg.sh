@@ -7,7 +7,7 @@ long=${AF_TEST_LONG:-}
 seeds=${AF_TEST_COUNT:-$([ -n "$long" ] && echo 1000 || echo 30)}
 runs=${AF_TEST_COUNT:-$([ -n "$long" ] && echo 2000 || echo 40)}
 
-expect_output "fed_avg: 3 parties done, 0 failed, 1 resting; 108 messages, 0 dropped, 0 unexpected" \
+expect_output "fed_avg: 3 parties done, 0 failed, 1 resting; 112 messages, 0 dropped, 0 unexpected" \
     "$AFRUN" "$flow" --mock --trace plain.jsonl
 if grep -qE '"kind":"(timeout|unexpected)"' plain.jsonl; then
     not_ok "without faults no timeout fires" "$(grep -E '"kind":"timeout"' plain.jsonl)"
@@ -148,6 +148,6 @@ mistake() {
 }
 mistake counted_in_two_rounds "no update is of another round" 9 fed_avg/aggregate.lua 's/ids, {}, 0$/ids, data.updates, 0/' \
     --parties participant=1 --arg rounds=2
-mistake weights_of_the_absent "the counted are all that is counted" 16 training/models.lua \
+mistake weights_of_the_absent "the counted are all that is counted" 17 training/models.lua \
     's/for _, id in ipairs(ids) do total =/for id in pairs(weights) do total =/' \
     --parties participant=2 --arg rounds=1 --lose 1
