@@ -67,8 +67,14 @@ static int set_limits(const struct af_jail_spec *spec, struct af_failure *why)
         {RLIMIT_SIGPENDING, 0},
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        struct rlimit limit = {limits[i].max, limits[i].max};
-        if (setrlimit((__rlimit_resource_t)limits[i].resource, &limit) != 0)
+        __rlimit_resource_t resource = (__rlimit_resource_t)limits[i].resource;
+        struct rlimit limit;
+        if (getrlimit(resource, &limit) != 0)
+            return refuse(why, "a limit cannot be read", errno);
+        if (limit.rlim_max > limits[i].max) /* a lower one stays: it may not be raised */
+            limit.rlim_max = limits[i].max;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(resource, &limit) != 0)
             return refuse(why, "a limit cannot be set", errno);
     }
     return 0;
