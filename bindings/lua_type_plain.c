@@ -180,7 +180,7 @@ bool af_type_read_plain(lua_State *L, const struct af_type *type, const char *fi
     for (size_t i = 0; at != NULL && i < type->field_count; i++) {
         const struct af_field *field = &type->fields[i];
         at = pass(at, end, ",", 1);
-        at = at == NULL ? NULL : pass(at, end, field->key, field->key_len);
+        at = at == NULL || field->key[0] != '"' ? NULL : pass(at, end, field->key, field->key_len);
         if (at == NULL)
             break;
         af_field_push_name(L, field);

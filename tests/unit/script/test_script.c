@@ -556,6 +556,27 @@ static void test_contents_are_validated(void **state)
     assert_string_equal(data_of(world->party), "{\"step\":2,\"sum\":0}");
 }
 
+/* A name that no JSON can have is not found where there is none. */
+static void test_a_field_without_a_name_is_no_field(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct world world = {
+        .script =
+            load("local af = require 'af'\n"
+                 "local Go = af.event('go', { ['\\xff'] = af.integer })\n"
+                 "return af.flow { name = 'x', roles = { r = { start = 's', states = { s = {\n"
+                 "  [Go] = function() end } } } } }\n")};
+    const struct af_script_member member = {"p", 0};
+    assert_int_equal(af_script_set_task(world.script, "task", &member, 1, NULL, 0, &why), 0);
+    world.party = party_of(&world, 0, (struct af_hash){1, 2});
+    deliver_start(world.party, &world.done);
+    deliver(&world, "go", "{\"type\":\"go\",:5}");
+    assert_int_equal(world.done.outcome, AF_OUTCOME_INVALID);
+    af_script_party_free(world.party);
+    af_script_free(world.script);
+}
+
 /* ---- Deliveries. ---- */
 
 static void test_a_party_that_has_not_started_has_no_state(void **state)
@@ -945,6 +966,7 @@ int main(void)
         CASE(test_a_flow_is_described),
         CASE(test_arguments_are_checked),
         CASE(test_contents_are_validated),
+        ALONE(test_a_field_without_a_name_is_no_field),
         CASE(test_a_party_that_has_not_started_has_no_state),
         CASE(test_a_handler_has_the_effects_that_it_asked_for),
         CASE(test_timeouts_are_delivered),
