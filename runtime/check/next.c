@@ -164,20 +164,24 @@ static void add(struct af_check_vector *made, uint32_t contract, uint8_t flags)
     made->flags[made->count++] = flags;
 }
 
-/* Contracts that were on their way before, up to a place, where nothing asks to look at them. */
+/* Contracts that were on their way before, of so many places, where nothing asks to look at them.
+ */
+static void add_same(struct af_check_next *next, size_t from, size_t to)
+{
+    struct af_check_vector *made = &next->made;
+    if (from == to)
+        return; /* there may be none at all */
+    memcpy(made->contracts + made->count, next->state.contracts + from,
+           (to - from) * sizeof *made->contracts);
+    made->count += to - from;
+}
+
 static void add_run(struct af_check_next *next, const struct change *change, size_t from, size_t to)
 {
-    const struct af_check_vector *state = &next->state;
-    struct af_check_vector *made = &next->made;
-    size_t hole = change->without >= from && change->without < to ? change->without : to;
-    memcpy(made->contracts + made->count, state->contracts + from,
-           (hole - from) * sizeof(uint32_t));
-    made->count += hole - from;
-    if (hole == to)
-        return;
-    memcpy(made->contracts + made->count, state->contracts + hole + 1,
-           (to - hole - 1) * sizeof(uint32_t));
-    made->count += to - hole - 1;
+    bool holed = change->without >= from && change->without < to;
+    add_same(next, from, holed ? change->without : to);
+    if (holed)
+        add_same(next, change->without + 1, to);
 }
 
 /* A contract that was on its way before. */

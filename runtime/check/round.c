@@ -312,9 +312,24 @@ static inline const unsigned char *packed_of(const struct entry *entry)
     return (const unsigned char *)(entry + 1);
 }
 
+/* The next that a function, if there is one, does not drop at once; or one without an entry. */
+static inline struct passed
+next_of(struct walk *walk, bool (*drops)(void *arg, const struct passed *passed), void *arg)
+{
+    for (;;) {
+        struct passed next = {.entry = walk_on(walk), .piece = walk->piece};
+        if (next.entry == NULL)
+            return next;
+        next.hash = af_check_hash_padded(packed_of(next.entry), next.entry->len);
+        if (drops == NULL || !drops(arg, &next))
+            return next;
+    }
+}
+
 /* Gives each to a function, when the processor has had time to fetch what that looks at: an entry
  * waits behind 2 * AHEAD others, at first for its slot, half way for its state. */
 static inline void pass(const struct af_check_seen *seen, struct walk walk,
+                        bool (*drops)(void *arg, const struct passed *passed),
                         void (*fn)(void *arg, const struct passed *passed), void *arg)
 {
     struct passed ring[2 * AHEAD];
@@ -326,14 +341,11 @@ static inline void pass(const struct af_check_seen *seen, struct walk walk,
             fn(arg, here);
         if (half->entry != NULL)
             af_check_seen_prefetch_state(seen, half->hash);
-        here->entry = walk_on(&walk);
-        if (here->entry == NULL) {
+        *here = next_of(&walk, drops, arg);
+        if (here->entry != NULL)
+            af_check_seen_prefetch(seen, here->hash);
+        else
             left--;
-            continue;
-        }
-        here->hash = af_check_hash_padded(packed_of(here->entry), here->entry->len);
-        here->piece = walk.piece;
-        af_check_seen_prefetch(seen, here->hash);
     }
 }
 
@@ -348,13 +360,14 @@ static struct kept *kept_of(struct worker *worker, uint64_t hash)
     return &worker->kept[hash % KEPT];
 }
 
-/* Whether the worker has kept the same state before, in this round: that comes first, and sleeps
- * where both do. */
-static bool is_kept(struct worker *worker, const struct passed *passed)
+/* Whether the worker has kept the same state before, in this round, and need not look for it: that
+ * comes first, and sleeps where both do. */
+static bool is_kept(void *arg, const struct passed *passed)
 {
+    struct worker *worker = arg;
     const struct entry *entry = passed->entry;
     const struct kept *kept = kept_of(worker, passed->hash);
-    if (entry->unseen || entry->dropped || kept->round != worker->round->number ||
+    if (entry->leads || entry->unseen || entry->dropped || kept->round != worker->round->number ||
         kept->hash != passed->hash)
         return false;
     const struct af_buf *buf = &kept->piece->shards[af_check_shard(passed->hash)];
@@ -379,7 +392,7 @@ static void sift(void *arg, const struct passed *passed)
         set_lead(seen, entry, state);
         return;
     }
-    if (!entry->leads && is_kept(worker, passed))
+    if (is_kept(worker, passed))
         return;
     unsigned shard = af_check_shard(passed->hash);
     struct af_buf *out = &worker->piece->shards[shard];
@@ -394,7 +407,8 @@ static void sift(void *arg, const struct passed *passed)
 static void sift_all(struct worker *worker)
 {
     if (worker->found.len > 0)
-        pass(worker->round->check->seen, (struct walk){.buf = &worker->found}, sift, worker);
+        pass(worker->round->check->seen, (struct walk){.buf = &worker->found}, is_kept, sift,
+             worker);
     af_buf_clear(&worker->found);
 }
 
@@ -504,7 +518,8 @@ static void place(struct af_check_round *round, struct piece *piece, size_t *fir
     piece->first = *first;
     *first += piece->entries;
     af_mem_reserve(&round->placed, &round->placed_cap, *first, sizeof *round->placed);
-    memset(round->placed + before, 0, (round->placed_cap - before) * sizeof *round->placed);
+    if (round->placed_cap > before)
+        memset(round->placed + before, 0, (round->placed_cap - before) * sizeof *round->placed);
 }
 
 static void add_entry(void *arg, const struct passed *passed)
@@ -525,7 +540,7 @@ static void add_all(struct af_check_round *round, const struct piece *pieces, si
                     unsigned shard)
 {
     if (count > 0)
-        pass(round->check->seen, walk_pieces(pieces, count, shard), add_entry, round);
+        pass(round->check->seen, walk_pieces(pieces, count, shard), NULL, add_entry, round);
 }
 
 static void do_shard(void *arg, unsigned worker, size_t shard)
