@@ -17,22 +17,8 @@ static inline uint64_t af_check_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* A hash that is quick; equal hashes are looked at again, where it matters. */
-static inline uint64_t af_check_hash(const void *bytes, size_t len)
-{
-    const unsigned char *at = bytes;
-    uint64_t hash = len * 0xFF51AFD7ED558CCDu, word;
-    for (; len >= 8; at += 8, len -= 8) {
-        memcpy(&word, at, 8);
-        hash = af_check_mix(hash, word);
-    }
-    word = 0;
-    memcpy(&word, at, len);
-    return af_check_mix(hash, word);
-}
-
-/* The same where the last word is whole, by zeros. */
-static inline uint64_t af_check_hash_padded(const void *bytes, size_t len)
+/* What both hashes below do: the last word is read whole, or as many bytes of it as there are. */
+static inline uint64_t af_check_hash_words(const void *bytes, size_t len, bool whole)
 {
     const unsigned char *at = bytes;
     uint64_t hash = len * 0xFF51AFD7ED558CCDu, word;
@@ -42,8 +28,20 @@ static inline uint64_t af_check_hash_padded(const void *bytes, size_t len)
     }
     word = 0;
     if (len > 0)
-        memcpy(&word, at, 8);
+        memcpy(&word, at, whole ? 8 : len);
     return af_check_mix(hash, word);
+}
+
+/* A hash that is quick; equal hashes are looked at again, where it matters. */
+static inline uint64_t af_check_hash(const void *bytes, size_t len)
+{
+    return af_check_hash_words(bytes, len, false);
+}
+
+/* The same of bytes behind which zeros follow up to a whole word. */
+static inline uint64_t af_check_hash_padded(const void *bytes, size_t len)
+{
+    return af_check_hash_words(bytes, len, true);
 }
 
 struct af_check_words { /* zeroed to begin with */
