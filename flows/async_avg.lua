@@ -249,16 +249,6 @@ return af.flow {
       end
       return true
     end,
-    ["all end with one model"] = function(world)
-      local result = world:with_role("aggregator")[1].data.result or {}
-      for _, one in ipairs(world:with_role("participant")) do
-        local theirs = one.ended == "done" and one.result or result
-        if theirs.model ~= result.model then return false end
-        for i, value in ipairs(theirs.parameters or {}) do
-          if result.parameters[i] ~= value then return false end
-        end
-      end
-      return true
-    end,
+    ["all end with one model"] = models.all_end_alike,
   },
 }

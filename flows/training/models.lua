@@ -45,4 +45,17 @@ function models.told(model, ref)
   return { parameters = vector.unpack(model) }
 end
 
+---An invariant: the result of each participant that is done is the aggregator's.
+function models.all_end_alike(world)
+  local result = world:with_role("aggregator")[1].data.result or {}
+  for _, one in ipairs(world:with_role("participant")) do
+    local theirs = one.ended == "done" and one.result or result
+    if theirs.model ~= result.model then return false end
+    for i, value in ipairs(theirs.parameters or {}) do
+      if result.parameters[i] ~= value then return false end
+    end
+  end
+  return true
+end
+
 return models

@@ -5,6 +5,8 @@
 --- A tree is { splits, leaves } in the order of a heap: node n has the children 2n and 2n + 1. A
 --- split is { feature, bin }: rows up to this bin go left; feature 0 is none, and all go left.
 
+local chance_of = require("training.logistic").chance_of
+
 local trees = {}
 
 local UNIT <const> = 1 << 20 -- of a gradient of 1
@@ -34,12 +36,6 @@ function trees.score(forest, row, depth)
     total = total + tree.leaves[node_of(tree.splits, row, depth) - (1 << depth) + 1]
   end
   return total
-end
-
-local function chance_of(z)
-  if z >= 0 then return 1 / (1 + math.exp(-z)) end
-  local power = math.exp(z)
-  return power / (1 + power)
 end
 
 local function whole(x) return math.floor(x * UNIT + 0.5) end

@@ -2,6 +2,7 @@
 --- logistic regression. The host's last column are the labels, 0 and 1, and it has the constant.
 
 local af = require "af"
+local chance_of = require("training.logistic").chance_of
 
 local vertical = {}
 
@@ -60,12 +61,6 @@ function vertical.sums(party, ids, weights)
     sums[k] = total
   end
   return sums
-end
-
-local function chance_of(z)
-  if z >= 0 then return 1 / (1 + math.exp(-z)) end
-  local power = math.exp(z)
-  return power / (1 + power)
 end
 
 ---Of the host: the gradient by the sums of all parties, for each row of a batch.
