@@ -4,12 +4,19 @@
 
 #include <stddef.h>
 
-struct af_embedded {
-    const char *name;           /* as in require(): "af.event" */
-    const unsigned char *bytes; /* bytecode, packed (base/packed.h) */
+enum { AF_EMBEDDED_GROUPS = 2 }; /* the library, what shapes texts */
+
+struct af_embedded_group {
+    const unsigned char *bytes; /* its scripts one after another, packed (base/packed.h) */
     size_t len;
 };
 
+struct af_embedded {
+    const char *name;         /* as in require(): "af.event" */
+    size_t group, start, len; /* bytecode or source: which bytes of which group, unpacked */
+};
+
+extern const struct af_embedded_group af_embedded_groups[AF_EMBEDDED_GROUPS];
 extern const struct af_embedded af_embedded_scripts[];
 extern const size_t af_embedded_count;
 

@@ -390,22 +390,17 @@ static const struct af_embedded *find_embedded(const char *name)
     return NULL;
 }
 
-/* A script's bytecode, unpacked when it is first asked for, on whatever thread; kept to the end. */
-static const char *unpack(const struct af_embedded *script, size_t *len)
+/* A script; its group is unpacked when first asked for, on whatever thread, and kept to the end. */
+static const char *unpack(const struct af_embedded *script)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct {
-        char *bytes;
-        size_t len;
-    } * kept;
-    size_t at = (size_t)(script - af_embedded_scripts);
+    static char *kept[AF_EMBEDDED_GROUPS];
+    const struct af_embedded_group *group = &af_embedded_groups[script->group];
     pthread_mutex_lock(&lock);
-    if (kept == NULL)
-        kept = af_mem_zero(af_embedded_count, sizeof *kept);
-    if (kept[at].bytes == NULL)
-        kept[at].bytes = af_packed_read(script->bytes, script->len, &kept[at].len);
-    *len = kept[at].len;
-    const char *bytes = kept[at].bytes;
+    size_t len;
+    if (kept[script->group] == NULL)
+        kept[script->group] = af_packed_read(group->bytes, group->len, &len);
+    const char *bytes = kept[script->group] + script->start;
     pthread_mutex_unlock(&lock);
     return bytes;
 }
@@ -422,11 +417,12 @@ void af_vm_push_embedded(lua_State *L, const char *name)
     const struct af_embedded *script = find_embedded(name);
     if (script == NULL)
         luaL_error(L, "module '%s' is not part of the library", name);
-    size_t len;
-    const char *bytes = unpack(script, &len);
-    int status = luaL_loadbufferx(L, bytes, len, name, "b");
+    const char *chunk_name = lua_pushfstring(L, "@%s.lua", luaL_gsub(L, name, ".", "/"));
+    int status = luaL_loadbufferx(L, unpack(script), script->len, chunk_name, NULL);
     if (status != LUA_OK)
         lua_error(L);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
 }
 
 /* require() of the library scripts themselves. */
