@@ -36,6 +36,8 @@ struct af_check_count { /* how many parties of a role */
     int64_t count;
 };
 
+enum { AF_CHECK_JOBS_MAX = 64 };
+
 struct af_check_options { /* borrowed, as all that it points to */
     const char *path;
     const char *upgrade; /* a second version of the flow that parties are reloaded to, or NULL */
@@ -51,7 +53,7 @@ struct af_check_options { /* borrowed, as all that it points to */
     bool allow_fail; /* af.fail() is an outcome, also without a fault */
     bool reduce;
     uint64_t depth_max, states_max, bytes_max; /* UINT64_MAX: no bound */
-    unsigned jobs;
+    unsigned jobs;                             /* threads, at most AF_CHECK_JOBS_MAX */
 };
 
 enum af_check_kind {

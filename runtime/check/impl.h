@@ -581,7 +581,7 @@ struct af_check_search {
         size_t first, count; /* of a level, in … */
     } * levels;
     size_t level_count, level_cap;
-    uint64_t *order; /* … all states in the order of levels */
+    uint64_t *order; /* … all states in the order of levels, and what comes next */
     size_t order_count, order_cap;
     struct af_check_vector scratch;
     af_check_progress_fn *progress; /* or NULL */
@@ -611,7 +611,7 @@ const char *af_check_bound(const struct af_check *check);
 /* ---- round.c ---- */
 
 enum {
-    AF_CHECK_ROUND = 2048
+    AF_CHECK_ROUND = 4096
 }; /* states at most: what comes of them stays in a processor's cache */
 
 struct af_check_round;
@@ -621,13 +621,10 @@ void af_check_round_free(struct af_check_round *round);
 /* Finds the first state. */
 void af_check_round_begin(struct af_check_round *round);
 
-/* Finds what comes next after each of the states. Returns false if the search is over before all is
- * explored: a bound, a party that cannot be made, names that cannot be exchanged after all. */
-bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count);
-
-/* The states that were found since the last call, which are the next level: their addresses, for
- * the caller to free. */
-uint64_t *af_check_round_level(struct af_check_round *round, size_t *count);
+/* Finds what comes next after so many states of search->order, and appends it there. Returns false
+ * if the search is over before all is explored: a bound, a party that cannot be made, names that
+ * cannot be exchanged after all. */
+bool af_check_round(struct af_check_round *round, size_t first, size_t count);
 
 /* ---- note.c ---- */
 

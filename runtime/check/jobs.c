@@ -26,7 +26,7 @@ struct worker {
 };
 
 /* Rounds are short: who waits for another looks for a few microseconds before it sleeps. */
-enum { LOOKS = 400 };
+enum { LOOKS = 4000 };
 
 static inline void pause_a_little(void)
 {

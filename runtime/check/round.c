@@ -11,12 +11,13 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 64, PIECES = AF_CHECK_ROUND / PIECE };
+enum { PIECE = 32, PIECES = AF_CHECK_ROUND / PIECE };
 enum { AHEAD = 8 }; /* entries between one look ahead and the next */
-enum { KEPT = 2048 };
+enum { KEPT = 4096 };
 enum { APART = 64 }; /* what threads write to stands on different cache lines */
 
 struct found { /* one state, or a violation, that a piece has come to */
@@ -26,23 +27,25 @@ struct found { /* one state, or a violation, that a piece has come to */
 
 struct entry { /* before the bytes of a state to add, and zeros up to a whole word */
     uint64_t parent;
-    uint32_t place; /* among those of its piece */
+    uint32_t place; /* among those that its piece passes on */
     uint32_t sleep;
     uint16_t len;
-    bool leads;   /* it is the lead of its parent */
-    bool unseen;  /* invariants have not looked at its view */
-    bool dropped; /* it is not to be added */
+    bool leads;    /* it is the lead of its parent */
+    bool unseen;   /* invariants have not looked at its view */
+    bool dropped;  /* it is not to be added */
+    uint8_t piece; /* that has come to it: its number in the round */
 };
 
 _Static_assert(AF_CHECK_PACKED_MAX <= UINT16_MAX, "a state's length fits");
+_Static_assert(PIECES <= UINT8_MAX, "a piece's number fits");
 
-struct unseen { /* where one is */
+struct unseen { /* where one is, among what the piece's worker passes on */
     unsigned shard;
     size_t at;
 };
 
 struct piece {
-    struct af_buf shards[AF_CHECK_SHARDS]; /* a single thread has all in the first */
+    unsigned worker; /* that had it */
     struct found *found;
     size_t found_count, found_cap;
     struct unseen *unseen;
@@ -61,11 +64,9 @@ struct piece {
     char apart[APART];
 };
 
-struct kept { /* where an entry is that a worker has kept for a shard in this round */
-    uint64_t hash;
-    uint64_t round; /* its number */
-    const struct piece *piece;
-    size_t at;
+struct kept {      /* where an entry is that a worker has kept for a shard in this round */
+    uint32_t hash; /* its upper half, which says the shard, too */
+    uint32_t end;  /* of its head; 0: there is none */
 };
 
 struct worker {
@@ -75,7 +76,11 @@ struct worker {
     uint64_t state;      /* whose next ones are looked for … */
     bool has_lead;       /* … and whether its lead is among those found */
     struct af_buf found; /* by this piece, where there are several threads */
-    struct kept *kept;   /* by hash; the last of each place */
+    /* What it passes on in this round, in the order of its pieces: by shard, so that who adds that
+     * reads it in one go. A single thread has a piece at a time, all in the first. */
+    struct af_buf shards[AF_CHECK_SHARDS];
+    struct kept *kept; /* by hash; the last of each place … */
+    uint64_t number;   /* … in this round */
     char apart[APART];
 };
 
@@ -91,8 +96,6 @@ struct af_check_round {
     uint64_t number;  /* of the round, from 1 */
     uint64_t *placed; /* states that entries of this round have added, where these are; or 0 */
     size_t placed_cap;
-    uint64_t *level; /* what comes next */
-    size_t level_count, level_cap;
 };
 
 static size_t pieces_of(const struct af_check_round *round)
@@ -179,7 +182,7 @@ static struct entry *keep_child(struct worker *worker, const struct af_check_vec
     const struct af_check *check = worker->round->check;
     struct piece *piece = worker->piece;
     bool alone = worker->round->worker_count == 1;
-    struct af_buf *out = alone ? &piece->shards[0] : &worker->found;
+    struct af_buf *out = alone ? &worker->shards[0] : &worker->found;
     size_t room = af_check_pack_room(check, child), at = out->len;
     piece->too_large = piece->too_large || room == 0;
     if (room == 0 || !af_buf_reserve(out, sizeof(struct entry) + room))
@@ -187,7 +190,8 @@ static struct entry *keep_child(struct worker *worker, const struct af_check_vec
     struct entry *entry = (void *)(out->data + at);
     size_t len = af_check_pack(check, child, (unsigned char *)(entry + 1));
     entry->parent = worker->state;
-    entry->place = piece->entries++;
+    entry->place = alone ? piece->entries++ : 0;
+    entry->piece = (uint8_t)(piece - worker->round->pieces);
     entry->len = (uint16_t)len;
     entry->unseen = unseen;
     out->len += sizeof *entry + ((len + 7) & ~(size_t)7);
@@ -240,7 +244,7 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     struct piece *piece = worker->piece;
     struct af_check_next *next = &worker->next;
     size_t len, found = piece->found_count, unseen = piece->unseen_count;
-    size_t kept = piece->shards[0].len, left = worker->found.len;
+    size_t kept = worker->shards[0].len, left = worker->found.len;
     uint32_t sleep;
     const unsigned char *bytes = af_check_seen_state(check->seen, state, &len, NULL, &sleep);
     af_check_unpack(check, bytes, len, &next->state);
@@ -252,7 +256,7 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
     worker->has_lead = false;
     enum af_check_rest rest = af_check_next(next);
     if (next->missed) {
-        piece->shards[0].len = kept;
+        worker->shards[0].len = kept;
         worker->found.len = left;
         piece->found_count = found;
         piece->unseen_count = unseen;
@@ -274,37 +278,70 @@ static bool look(struct worker *worker, uint64_t state, bool asks)
 
 /* ---- Passing what was found by the processor. ---- */
 
-/* Walks what so many pieces have for a shard; or one buffer. */
+/* Entries of several lists, each of which has them in the order of pieces, in that order. */
 struct walk {
-    const struct af_buf *buf;
-    const struct piece *piece, *last;
-    unsigned shard;
-    size_t at;
+    struct list {
+        const char *at, *end;
+    } lists[AF_CHECK_JOBS_MAX];
+    unsigned count, now; /* so many; from which it takes … */
+    unsigned piece;      /* … all of this piece */
 };
 
-static struct walk walk_pieces(const struct piece *pieces, size_t count, unsigned shard)
+static const struct entry *head_of(const struct list *list)
 {
-    return (struct walk){&pieces->shards[shard], pieces, pieces + count - 1, shard, 0};
+    return list->at == list->end ? NULL : (const void *)list->at;
 }
 
-static const struct entry *walk_on(struct walk *walk)
+static void walk_add(struct walk *walk, const struct af_buf *buf)
 {
-    while (walk->at == walk->buf->len) {
-        if (walk->piece == walk->last)
-            return NULL;
-        walk->buf = &(++walk->piece)->shards[walk->shard];
-        walk->at = 0;
+    if (buf->len > 0)
+        walk->lists[walk->count++] = (struct list){buf->data, buf->data + buf->len};
+}
+
+/* What the threads that had a piece of this round have for a shard. */
+static struct walk walk_shard(const struct af_check_round *round, unsigned shard)
+{
+    struct walk walk;
+    walk.count = walk.now = walk.piece = 0;
+    for (unsigned i = 0; i < round->worker_count; i++)
+        if (round->workers[i].number == round->number)
+            walk_add(&walk, &round->workers[i].shards[shard]);
+    return walk;
+}
+
+/* The list that has the first piece; a piece is of one list. */
+static const struct entry *walk_turn(struct walk *walk)
+{
+    const struct entry *first = NULL;
+    for (unsigned i = 0; i < walk->count; i++) {
+        const struct entry *head = head_of(&walk->lists[i]);
+        if (head == NULL || (first != NULL && first->piece <= head->piece))
+            continue;
+        first = head;
+        walk->now = i;
     }
-    const struct entry *entry = (const void *)(walk->buf->data + walk->at);
-    walk->at += entry_size(entry);
+    return first;
+}
+
+static inline const struct entry *walk_on(struct walk *walk)
+{
+    struct list *list = &walk->lists[walk->now];
+    const struct entry *entry = walk->count == 0 ? NULL : head_of(list);
+    if (walk->count > 1 && (entry == NULL || entry->piece != walk->piece)) {
+        entry = walk_turn(walk);
+        list = &walk->lists[walk->now];
+    }
+    if (entry == NULL)
+        return NULL;
+    walk->piece = entry->piece;
+    list->at += entry_size(entry);
     return entry;
 }
 
-/* One that is passed: of which piece, and what its hash is. */
+/* One that is passed, and what its hash is. */
 struct passed {
     const struct entry *entry;
     uint64_t hash;
-    const struct piece *piece;
 };
 
 static inline const unsigned char *packed_of(const struct entry *entry)
@@ -317,7 +354,7 @@ static inline struct passed
 next_of(struct walk *walk, bool (*drops)(void *arg, const struct passed *passed), void *arg)
 {
     for (;;) {
-        struct passed next = {.entry = walk_on(walk), .piece = walk->piece};
+        struct passed next = {.entry = walk_on(walk)};
         if (next.entry == NULL)
             return next;
         next.hash = af_check_hash_padded(packed_of(next.entry), next.entry->len);
@@ -328,7 +365,7 @@ next_of(struct walk *walk, bool (*drops)(void *arg, const struct passed *passed)
 
 /* Gives each to a function, when the processor has had time to fetch what that looks at: an entry
  * waits behind 2 * AHEAD others, at first for its slot, half way for its state. */
-static inline void pass(const struct af_check_seen *seen, struct walk walk,
+static inline void pass(const struct af_check_seen *seen, struct walk *walk,
                         bool (*drops)(void *arg, const struct passed *passed),
                         void (*fn)(void *arg, const struct passed *passed), void *arg)
 {
@@ -341,7 +378,7 @@ static inline void pass(const struct af_check_seen *seen, struct walk walk,
             fn(arg, here);
         if (half->entry != NULL)
             af_check_seen_prefetch_state(seen, half->hash);
-        *here = next_of(&walk, drops, arg);
+        *here = next_of(walk, drops, arg);
         if (here->entry != NULL)
             af_check_seen_prefetch(seen, here->hash);
         else
@@ -367,13 +404,17 @@ static bool is_kept(void *arg, const struct passed *passed)
     struct worker *worker = arg;
     const struct entry *entry = passed->entry;
     const struct kept *kept = kept_of(worker, passed->hash);
-    if (entry->leads || entry->unseen || entry->dropped || kept->round != worker->round->number ||
-        kept->hash != passed->hash)
+    if (kept->hash != passed->hash >> 32 || kept->end == 0 || entry->leads || entry->unseen ||
+        entry->dropped)
         return false;
-    const struct af_buf *buf = &kept->piece->shards[af_check_shard(passed->hash)];
-    struct entry *before = (void *)(buf->data + kept->at);
-    if (before->len != entry->len || memcmp(before + 1, entry + 1, entry->len) != 0)
+    char *data = worker->shards[af_check_shard(passed->hash)].data;
+    struct entry *before = (struct entry *)(void *)(data + kept->end) - 1;
+    if (before->len != entry->len)
         return false;
+    const uint64_t *was = (const void *)(before + 1), *is = (const void *)(entry + 1);
+    for (size_t i = 0; i < (entry->len + 7u) / 8; i++) /* zeros fill the last */
+        if (was[i] != is[i])
+            return false;
     before->sleep &= entry->sleep;
     return true;
 }
@@ -395,29 +436,45 @@ static void sift(void *arg, const struct passed *passed)
     if (is_kept(worker, passed))
         return;
     unsigned shard = af_check_shard(passed->hash);
-    struct af_buf *out = &worker->piece->shards[shard];
-    if (entry->unseen)
-        note_unseen(worker->piece, shard, out->len);
-    else if (!entry->dropped)
-        *kept_of(worker, passed->hash) =
-            (struct kept){passed->hash, worker->round->number, worker->piece, out->len};
+    struct af_buf *out = &worker->shards[shard];
+    size_t at = out->len;
     af_buf_append(out, entry, entry_size(entry));
+    ((struct entry *)(void *)(out->data + at))->place = worker->piece->entries++;
+    if (entry->unseen)
+        note_unseen(worker->piece, shard, at);
+    else if (!entry->dropped && at < UINT32_MAX - sizeof *entry)
+        *kept_of(worker, passed->hash) =
+            (struct kept){(uint32_t)(passed->hash >> 32), (uint32_t)(at + sizeof *entry)};
 }
 
 static void sift_all(struct worker *worker)
 {
-    if (worker->found.len > 0)
-        pass(worker->round->check->seen, (struct walk){.buf = &worker->found}, is_kept, sift,
-             worker);
+    struct walk walk;
+    walk.count = walk.now = walk.piece = 0;
+    walk_add(&walk, &worker->found);
+    pass(worker->round->check->seen, &walk, is_kept, sift, worker);
     af_buf_clear(&worker->found);
 }
 
 /* ---- A piece. ---- */
 
-static void piece_begin(struct piece *piece)
+/* Its first piece of a round, or each of a single thread's. */
+static void worker_begin(struct worker *worker)
 {
+    worker->number = worker->round->number;
     for (unsigned i = 0; i < AF_CHECK_SHARDS; i++)
-        af_buf_clear(&piece->shards[i]);
+        af_buf_clear(&worker->shards[i]);
+    if (worker->kept != NULL)
+        memset(worker->kept, 0, KEPT * sizeof *worker->kept);
+}
+
+static void piece_begin(struct worker *worker, struct piece *piece)
+{
+    struct af_check_round *round = worker->round;
+    worker->piece = piece;
+    piece->worker = (unsigned)(worker - round->workers);
+    if (worker->number != round->number || round->worker_count == 1)
+        worker_begin(worker);
     piece->found_count = piece->unseen_count = piece->missed_count = 0;
     piece->ended_count = piece->stuck_count = 0;
     piece->transitions = piece->inert = 0;
@@ -432,8 +489,7 @@ static void do_piece(void *arg, unsigned number, size_t i)
     struct worker *worker = &round->workers[number];
     struct piece *piece = &round->pieces[i];
     size_t end = (i + 1) * PIECE < round->count ? (i + 1) * PIECE : round->count;
-    piece_begin(piece);
-    worker->piece = piece;
+    piece_begin(worker, piece);
     for (size_t k = i * PIECE; k < end && !(k % 32 == 0 && is_told_to_stop(worker)); k++)
         if (!look(worker, round->states[k], false))
             piece->missed[piece->missed_count++] = round->states[k];
@@ -448,7 +504,7 @@ static void look_at_unseen(struct af_check_round *round, struct piece *piece)
     struct af_check_vector *vector = &round->workers[0].next.state;
     for (size_t i = 0; i < piece->unseen_count; i++) {
         const struct unseen *unseen = &piece->unseen[i];
-        char *at = piece->shards[unseen->shard].data + unseen->at;
+        char *at = round->workers[piece->worker].shards[unseen->shard].data + unseen->at;
         struct entry entry;
         memcpy(&entry, at, sizeof entry);
         af_check_unpack(check, (unsigned char *)at + sizeof entry, entry.len, vector);
@@ -490,7 +546,7 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
 {
     struct worker *worker = &round->workers[0];
     struct piece *last = &round->pieces[PIECES];
-    piece_begin(last);
+    piece_begin(worker, last);
     for (size_t i = 0; i < piece_count; i++) {
         for (size_t k = 0; k < round->pieces[i].missed_count; k++) {
             if (last->ended_count == PIECE || last->stuck_count == PIECE) {
@@ -502,7 +558,6 @@ static bool do_missed(struct af_check_round *round, size_t piece_count)
             }
             if (!af_check_goes_on(round->check))
                 return false;
-            worker->piece = last;
             look(worker, round->pieces[i].missed[k], true);
         }
     }
@@ -533,46 +588,30 @@ static void add_entry(void *arg, const struct passed *passed)
                                        entry->sleep, packed_of(entry), entry->len, &fresh);
     set_lead(round->check->seen, entry, state);
     if (fresh)
-        round->placed[passed->piece->first + entry->place] = state + 1;
-}
-
-static void add_all(struct af_check_round *round, const struct piece *pieces, size_t count,
-                    unsigned shard)
-{
-    if (count > 0)
-        pass(round->check->seen, walk_pieces(pieces, count, shard), NULL, add_entry, round);
+        round->placed[round->pieces[entry->piece].first + entry->place] = state + 1;
 }
 
 static void do_shard(void *arg, unsigned worker, size_t shard)
 {
     struct af_check_round *round = arg;
+    struct walk walk = walk_shard(round, (unsigned)shard);
     (void)worker;
-    add_all(round, round->pieces, pieces_of(round), (unsigned)shard);
-    add_all(round, &round->pieces[PIECES], 1, (unsigned)shard);
+    pass(round->check->seen, &walk, NULL, add_entry, round);
 }
 
 /* What is new comes next in the order in which it was found: states that are near each other lead
  * to the same ones, which the processor then still has at hand. */
 static void line_up(struct af_check_round *round, size_t entries)
 {
-    af_mem_reserve(&round->level, &round->level_cap, round->level_count + entries,
-                   sizeof *round->level);
+    struct af_check_search *search = round->check->search;
+    af_mem_reserve(&search->order, &search->order_cap, search->order_count + entries,
+                   sizeof *search->order);
     for (size_t i = 0; i < entries; i++) {
         if (round->placed[i] == 0)
             continue;
-        round->level[round->level_count++] = round->placed[i] - 1;
+        search->order[search->order_count++] = round->placed[i] - 1;
         round->placed[i] = 0;
     }
-}
-
-uint64_t *af_check_round_level(struct af_check_round *round, size_t *count)
-{
-    uint64_t *level = round->level;
-    *count = round->level_count;
-    round->level = NULL;
-    round->level_count = round->level_cap = 0;
-    af_check_seen_level(round->check->seen);
-    return level;
 }
 
 /* ---- A round. ---- */
@@ -588,10 +627,10 @@ static void note_bound(struct af_check *check)
                           : "a state has more contracts in flight than fit into 16,000 bytes";
 }
 
-bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t count)
+bool af_check_round(struct af_check_round *round, size_t first, size_t count)
 {
     struct af_check *check = round->check;
-    round->states = states;
+    round->states = check->search->order + first;
     round->count = count;
     round->number++;
     size_t pieces = pieces_of(round), entries = 0;
@@ -605,7 +644,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
         goes_on = merge(round, &round->pieces[i]) && goes_on;
         place(round, &round->pieces[i], &entries);
         if (alone)
-            add_all(round, &round->pieces[i], 1, 0);
+            do_shard(round, 0, 0);
     }
     goes_on = do_missed(round, pieces) && goes_on;
     sift_all(&round->workers[0]);
@@ -613,7 +652,7 @@ bool af_check_round(struct af_check_round *round, const uint64_t *states, size_t
     goes_on = merge(round, &round->pieces[PIECES]) && goes_on;
     place(round, &round->pieces[PIECES], &entries);
     if (alone)
-        add_all(round, &round->pieces[PIECES], 1, 0);
+        do_shard(round, 0, 0);
     else
         af_check_jobs_run(check->jobs, AF_CHECK_SHARDS, do_shard, round);
     line_up(round, entries);
@@ -635,6 +674,7 @@ static bool may_sleep(const struct af_check *check)
 
 struct af_check_round *af_check_round_new(struct af_check *check)
 {
+    assert(check->options->jobs >= 1 && check->options->jobs <= AF_CHECK_JOBS_MAX);
     struct af_check_round *round = af_mem_zero(1, sizeof *round);
     *round = (struct af_check_round){.check = check, .worker_count = check->options->jobs};
     round->workers = af_mem_zero(round->worker_count, sizeof *round->workers);
@@ -642,7 +682,8 @@ struct af_check_round *af_check_round_new(struct af_check *check)
     for (unsigned i = 0; i < round->worker_count; i++) {
         struct worker *worker = &round->workers[i];
         worker->round = round;
-        worker->kept = af_mem_zero(KEPT, sizeof *worker->kept);
+        if (round->worker_count > 1)
+            worker->kept = af_mem_zero(KEPT, sizeof *worker->kept);
         af_check_next_init(&worker->next, check);
         worker->next.arg = worker;
         worker->next.child = on_child;
@@ -661,17 +702,16 @@ void af_check_round_free(struct af_check_round *round)
     for (unsigned i = 0; i < round->worker_count; i++) {
         af_check_next_release(&round->workers[i].next);
         af_buf_release(&round->workers[i].found);
+        for (unsigned k = 0; k < AF_CHECK_SHARDS; k++)
+            af_buf_release(&round->workers[i].shards[k]);
         free(round->workers[i].kept);
     }
     for (size_t i = 0; i <= PIECES; i++) {
-        for (unsigned k = 0; k < AF_CHECK_SHARDS; k++)
-            af_buf_release(&round->pieces[i].shards[k]);
         free(round->pieces[i].found);
         free(round->pieces[i].forced);
         free(round->pieces[i].unseen);
     }
     free(round->placed);
-    free(round->level);
     free(round->workers);
     free(round->pieces);
     free(round);
@@ -682,8 +722,7 @@ void af_check_round_begin(struct af_check_round *round)
 {
     struct worker *worker = &round->workers[0];
     struct piece *piece = &round->pieces[PIECES];
-    piece_begin(piece);
-    worker->piece = piece;
+    piece_begin(worker, piece);
     worker->state = AF_CHECK_ROOT;
     worker->next.asks = true;
     af_check_first(&worker->next);

@@ -84,14 +84,14 @@ static bool tell_first(struct af_check *check)
 }
 
 /* Returns false if the search is over before all is explored. */
-static bool do_level(struct af_check *check, struct af_check_round *round, const uint64_t *level,
+static bool do_level(struct af_check *check, struct af_check_round *round, size_t first,
                      size_t count)
 {
     struct af_check_search *search = check->search;
     search->frontier = count;
     for (size_t i = 0, states; i < count; i += states) {
         states = round_size(check, count - i);
-        if (!af_check_round(round, level + i, states))
+        if (!af_check_round(round, first + i, states))
             return false;
         search->bound = af_check_bound(check);
         if (!tell_first(check) || !af_check_goes_on(check) || found_all(check))
@@ -100,16 +100,24 @@ static bool do_level(struct af_check *check, struct af_check_round *round, const
     return true;
 }
 
-static void keep_level(struct af_check_search *search, const uint64_t *level, size_t count)
+/* Behind the last level. */
+static size_t level_end(const struct af_check_search *search)
 {
+    size_t last = search->level_count;
+    return last == 0 ? 0 : search->levels[last - 1].first + search->levels[last - 1].count;
+}
+
+/* All that was found and is of no level yet is the next one. Returns how many states that has. */
+static size_t begin_level(struct af_check *check)
+{
+    struct af_check_search *search = check->search;
+    size_t first = level_end(search);
     af_mem_reserve(&search->levels, &search->level_cap, search->level_count + 1,
                    sizeof *search->levels);
-    search->levels[search->level_count].first = search->order_count;
-    search->levels[search->level_count++].count = count;
-    af_mem_reserve(&search->order, &search->order_cap, search->order_count + count,
-                   sizeof *search->order);
-    memcpy(search->order + search->order_count, level, count * sizeof *level);
-    search->order_count += count;
+    search->levels[search->level_count].first = first;
+    search->levels[search->level_count].count = search->order_count - first;
+    af_check_seen_level(check->seen);
+    return search->order_count - first;
 }
 
 int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg)
@@ -122,20 +130,17 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
     search->progress_arg = arg;
     af_check_vector_init(check, &search->scratch);
     af_check_round_begin(round);
-    uint64_t *level = af_check_round_level(round, &count);
-    while (count > 0 && goes_on && check->why.kind == AF_FAILURE_NONE) {
-        keep_level(search, level, count);
+    while (goes_on && check->why.kind == AF_FAILURE_NONE && (count = begin_level(check)) > 0) {
+        size_t first = search->levels[search->level_count++].first;
         if (search->level_count > 1)
             search->depth++;
         if (search->depth >= search->depth_max) {
             search->bound = "--depth";
             break;
         }
-        goes_on = do_level(check, round, level, count);
-        free(level);
-        level = af_check_round_level(round, &count);
+        goes_on = do_level(check, round, first, count);
     }
-    free(level);
+    search->order_count = level_end(search);
     af_check_round_free(round);
     return check->why.kind == AF_FAILURE_NONE ? 0 : -1;
 }

@@ -38,7 +38,7 @@ struct check_options {
     bool first, watch, json, quiet, help;
 };
 
-enum { BUDGET_MAX = 1000, JOBS_MAX = 64, PARTIES_MAX = 999 };
+enum { BUDGET_MAX = 1000, PARTIES_MAX = 999 };
 
 #define OF struct check_options
 
@@ -143,7 +143,7 @@ static const struct af_opt opts[] = {
     {"no-reduction", 0, NULL, "explore every state by every way, for plain counts", "Bounds",
      AF_OPT_CONSTANT(OF, check.reduce, false)},
     {"jobs", 0, "J", "threads (default: the machine's cores); the answer is the same", "Bounds",
-     AF_OPT_COUNT(OF, check.jobs, 1, JOBS_MAX)},
+     AF_OPT_COUNT(OF, check.jobs, 1, AF_CHECK_JOBS_MAX)},
     {"trace", 0, "FILE", "write the first counterexample as a trace, for `chart` and `replay`",
      "Output", AF_OPT_TEXT(OF, trace_path)},
     {"json", 0, NULL, "tell the result as one JSON object", "Output", AF_OPT_FLAG(OF, json)},
@@ -363,9 +363,10 @@ static int run(int argc, char **argv, struct af_failure *why)
                                               .depth_max = UINT64_MAX,
                                               .states_max = UINT64_MAX,
                                               .bytes_max = half_of_memory(),
-                                              .jobs = cores < 1          ? 1
-                                                      : cores > JOBS_MAX ? JOBS_MAX
-                                                                         : (unsigned)cores}};
+                                              .jobs = cores < 1 ? 1
+                                                      : cores > AF_CHECK_JOBS_MAX
+                                                          ? AF_CHECK_JOBS_MAX
+                                                          : (unsigned)cores}};
     struct af_watch_words typed;
     int status = -1;
     af_watch_words_init(&typed, "check", argc, argv);
