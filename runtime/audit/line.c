@@ -1,7 +1,8 @@
 /* line.c: see line.h. */
 #include "audit/line.h"
 
-#include "json/json.h"
+#include "base/arena.h"
+#include "json/rows.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 static const char chained[] = ",\"chain\":\"", closing[] = "\"}";
 
 enum { HEX = AF_AUDIT_HEX - 1, TAIL = (int)(sizeof chained - 1 + HEX + sizeof closing - 1) };
+
+#define UNSAID INT64_MIN
 
 static void chain_of(const char *text, size_t len, const char before[AF_AUDIT_HEX],
                      char chain[AF_AUDIT_HEX])
@@ -48,46 +51,30 @@ static bool is_hex(const char *text, size_t len)
 }
 
 struct fields {
-    int64_t n, format;
-    bool has_n, has_format;
+    int64_t n, format; /* UNSAID: it has none */
+    const char *after;
 };
-
-static bool read_field(struct af_json_reader *json, struct fields *fields,
-                       struct af_audit_line *line)
-{
-    char name[16];
-    snprintf(name, sizeof name, "%.*s", (int)json->string_len, json->string);
-    enum af_json_token token = af_json_next(json);
-    if (token == AF_JSON_INTEGER && strcmp(name, "n") == 0) {
-        fields->n = json->integer;
-        fields->has_n = true;
-    } else if (token == AF_JSON_INTEGER && strcmp(name, "format") == 0) {
-        fields->format = json->integer;
-        fields->has_format = true;
-    } else if (token == AF_JSON_STRING && strcmp(name, "after") == 0 &&
-               is_hex(json->string, json->string_len)) {
-        memcpy(line->after, json->string, HEX);
-    }
-    return af_json_skip(json, token);
-}
 
 const char *af_audit_line_read(struct af_audit_line *line, const char *text, size_t len)
 {
-    struct af_json_reader json = {0};
-    struct fields fields = {0};
+    static const struct af_json_row rows[] = {
+        {"n", AF_JSON_ROW_INTEGER, offsetof(struct fields, n), NULL},
+        {"format", AF_JSON_ROW_INTEGER, offsetof(struct fields, format), NULL},
+        {"after", AF_JSON_ROW_TEXT, offsetof(struct fields, after), NULL},
+        {0}};
+    struct fields fields = {UNSAID, UNSAID, ""};
+    struct af_arena arena = {0};
     memset(line, 0, sizeof *line);
-    af_json_reader_init(&json, text, len);
-    bool ok = af_json_next(&json) == AF_JSON_OBJECT_BEGIN;
-    enum af_json_token token = AF_JSON_ERROR;
-    while (ok && (token = af_json_next(&json)) == AF_JSON_KEY)
-        ok = read_field(&json, &fields, line);
-    ok = ok && token == AF_JSON_OBJECT_END && af_json_next(&json) == AF_JSON_END;
-    af_json_reader_release(&json);
-    if (!ok || !fields.has_n)
+    bool ok = af_json_read_object((struct af_json_span){text, len}, rows, &arena, &fields);
+    if (ok && is_hex(fields.after, strlen(fields.after)))
+        memcpy(line->after, fields.after, HEX);
+    af_arena_release(&arena);
+    line->is_head = fields.format != UNSAID;
+    if (!ok || fields.n == UNSAID)
         return "is no entry of an audit log";
-    if (fields.has_format && fields.format > AF_AUDIT_FORMAT)
+    if (fields.format > AF_AUDIT_FORMAT)
         return "begins a log of a newer format than this program knows";
-    if (fields.has_format && line->after[0] == '\0')
+    if (line->is_head && line->after[0] == '\0')
         return "is no entry of an audit log";
     const char *tail = len <= TAIL ? NULL : text + len - TAIL;
     if (tail == NULL || memcmp(tail, chained, sizeof chained - 1) != 0 ||
@@ -95,6 +82,5 @@ const char *af_audit_line_read(struct af_audit_line *line, const char *text, siz
         return "has no chain";
     memcpy(line->chain, tail + sizeof chained - 1, HEX);
     line->n = fields.n;
-    line->is_head = fields.has_format;
     return NULL;
 }

@@ -3,10 +3,11 @@
 
 #include "base/arena.h"
 #include "base/bounds.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "trace/contract.h"
 #include "base/failure.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
@@ -342,18 +343,12 @@ bool af_bus_limits(const struct af_bus *bus, struct af_bus_limits *limits)
 
 bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type)
 {
-    struct af_json_reader reader;
-    af_json_reader_init(&reader, item->content, item->content_len);
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    enum af_json_token token = AF_JSON_ERROR;
-    while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY) {
-        bool is_type = reader.string_len == 4 && memcmp(reader.string, "type", 4) == 0;
-        token = af_json_next(&reader);
-        if (is_type && token == AF_JSON_STRING)
-            af_buf_append(type, reader.string, reader.string_len);
-        ok = af_json_skip(&reader, token);
-    }
-    ok = ok && token == AF_JSON_OBJECT_END && af_json_next(&reader) == AF_JSON_END;
-    af_json_reader_release(&reader);
+    static const struct af_json_row rows[] = {{"type", AF_JSON_ROW_TEXT, 0, NULL}, {0}};
+    struct af_json_span content = {item->content, item->content_len};
+    struct af_arena arena = {0};
+    const char *found = "";
+    bool ok = af_json_read_object(content, rows, &arena, &found);
+    af_buf_append_string(type, found);
+    af_arena_release(&arena);
     return ok;
 }

@@ -8,7 +8,7 @@
 #include "base/failure.h"
 #include "base/io.h"
 #include "cli/answer.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "base/near.h"
 #include "script/request.h"
 #include "trace/file.h"
@@ -299,31 +299,22 @@ static int print_log(const struct af_ctl *ctl, const char *task, struct af_failu
     return result;
 }
 
+static bool print_line(void *arg, struct af_json_span line)
+{
+    af_trace_file_line(arg, line.at, line.len);
+    return true;
+}
+
 /* {"ok":true,"lines":[{…},…]}: each a line of the trace. */
 static int print_lines(const struct af_buf *answer, struct af_trace_file *file,
                        struct af_failure *why)
 {
-    struct af_json_reader reader;
-    af_json_reader_init(&reader, answer->data, answer->len);
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
-        bool lines = reader.string_len == 5 && memcmp(reader.string, "lines", 5) == 0;
-        enum af_json_token token = af_json_next(&reader);
-        if (!lines || token != AF_JSON_ARRAY_BEGIN) {
-            ok = af_json_skip(&reader, token);
-            continue;
-        }
-        while (ok && (token = af_json_next(&reader)) == AF_JSON_OBJECT_BEGIN) {
-            size_t start = reader.offset;
-            ok = af_json_skip(&reader, token);
-            if (ok)
-                af_trace_file_line(file, answer->data + start, reader.offset + 1 - start);
-        }
-    }
-    af_json_reader_release(&reader);
-    return ok ? 0
-              : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",
-                               "the node's answer cannot be read");
+    struct af_json_span lines =
+        af_json_find((struct af_json_span){answer->data, answer->len}, "lines");
+    return af_json_each(lines, print_line, file)
+               ? 0
+               : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",
+                                "the node's answer cannot be read");
 }
 
 struct trace_place {

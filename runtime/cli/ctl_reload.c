@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/failure.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "script/request.h"
@@ -75,11 +75,11 @@ static bool add_leaves(struct leaves *leaves, struct af_json_reader *reader, con
     return true;
 }
 
-static void read_leaves(struct leaves *leaves, const struct af_buf *json)
+static void read_leaves(struct leaves *leaves, struct af_json_span json)
 {
     struct af_json_reader reader;
-    af_json_reader_init(&reader, af_buf_text(json), json->len);
-    add_leaves(leaves, &reader, af_buf_text(json), af_json_next(&reader), "data");
+    af_json_reader_init(&reader, json.at, json.len);
+    add_leaves(leaves, &reader, json.at, af_json_next(&reader), "data");
     af_json_reader_release(&reader);
 }
 
@@ -109,7 +109,7 @@ static void release(struct leaves *leaves)
     free(leaves->items);
 }
 
-static void print_diff(const struct af_buf *before, const struct af_buf *after)
+static void print_diff(struct af_json_span before, struct af_json_span after)
 {
     struct leaves old = {NULL, 0, 0}, new = {NULL, 0, 0};
     read_leaves(&old, before);
@@ -130,35 +130,27 @@ static void print_diff(const struct af_buf *before, const struct af_buf *after)
 
 /* ---- Parties. ---- */
 
-/* A member of an object's text, as it stands there; empty: it has none. */
-static void find_member(const char *json, size_t len, const char *name, struct af_buf *out)
-{
-    struct af_json_reader reader;
-    af_json_reader_init(&reader, json, len);
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    while (ok && af_json_next(&reader) == AF_JSON_KEY) {
-        bool wanted = reader.string_len == strlen(name) &&
-                      memcmp(reader.string, name, reader.string_len) == 0;
-        enum af_json_token token = af_json_next(&reader);
-        size_t start = reader.offset;
-        ok = af_json_skip(&reader, token);
-        if (ok && wanted)
-            af_buf_append(out, json + start, reader.offset + 1 - start);
-    }
-    af_json_reader_release(&reader);
-}
+struct telling { /* of a node's answer */
+    const char *file;
+    int64_t version;
+    bool dry_run;
+    size_t count;
+};
 
 static const char *or_new(const char *state)
 {
     return state == NULL ? "not started" : state;
 }
 
-static bool print_party(const char *json, size_t len, int64_t version)
+static bool print_party(void *arg, struct af_json_span json)
 {
+    struct telling *telling = arg;
     struct af_request party;
-    struct af_buf before = AF_BUF_EMPTY, after = AF_BUF_EMPTY;
     int64_t old_version = 0;
-    if (!af_request_read(&party, json, len)) {
+    if (telling->count++ == 0)
+        printf("%s: version %lld%s\n", telling->file, (long long)telling->version,
+               telling->dry_run ? " would be taken; nothing was changed" : " is taken");
+    if (!af_request_read(&party, json.at, json.len)) {
         af_request_release(&party);
         return false;
     }
@@ -167,14 +159,12 @@ static bool print_party(const char *json, size_t len, int64_t version)
     fputs("  ", stdout);
     af_log_write_safe(stdout, task == NULL ? "-" : task, task == NULL ? 1 : strlen(task));
     printf("  %s: version %lld to %lld, state '%s' to '%s'\n", role == NULL ? "-" : role,
-           (long long)old_version, (long long)version, or_new(af_request_string(&party, "state")),
+           (long long)old_version, (long long)telling->version,
+           or_new(af_request_string(&party, "state")),
            or_new(af_request_string(&party, "new_state")));
-    find_member(json, len, "data", &before);
-    find_member(json, len, "new_data", &after);
-    if (after.len > 0)
-        print_diff(&before, &after);
-    af_buf_release(&before);
-    af_buf_release(&after);
+    struct af_json_span after = af_json_find(json, "new_data");
+    if (after.at != NULL)
+        print_diff(af_json_find(json, "data"), after);
     af_request_release(&party);
     return true;
 }
@@ -182,32 +172,18 @@ static bool print_party(const char *json, size_t len, int64_t version)
 int af_ctl_print_reload(const struct af_buf *answer, struct af_failure *why)
 {
     struct af_request told;
-    struct af_json_reader reader;
-    struct af_buf parties = AF_BUF_EMPTY;
-    int64_t version = 0;
-    size_t count = 0;
+    struct telling telling = {.version = 0};
     bool ok = af_request_read(&told, answer->data, answer->len);
-    if (ok)
-        af_request_integer(&told, "version", &version);
-    find_member(answer->data, answer->len, "parties", &parties);
-    af_json_reader_init(&reader, af_buf_text(&parties), parties.len);
-    ok = ok && af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
-    enum af_json_token token = ok ? af_json_next(&reader) : AF_JSON_ERROR;
-    for (; ok && token == AF_JSON_OBJECT_BEGIN; token = af_json_next(&reader), count++) {
-        size_t start = reader.offset;
-        if (count == 0)
-            printf("%s: version %lld%s\n", af_request_string(&told, "file"), (long long)version,
-                   af_request_bool(&told, "dry_run") ? " would be taken; nothing was changed"
-                                                     : " is taken");
-        ok = af_json_skip(&reader, token) &&
-             print_party(parties.data + start, reader.offset + 1 - start, version);
+    if (ok) {
+        telling.file = af_request_string(&told, "file");
+        telling.dry_run = af_request_bool(&told, "dry_run");
+        af_request_integer(&told, "version", &telling.version);
+        ok = af_json_each(af_json_find((struct af_json_span){answer->data, answer->len}, "parties"),
+                          print_party, &telling);
     }
-    ok = ok && token == AF_JSON_ARRAY_END;
-    if (ok && count == 0)
-        printf("%s: no party runs another version than %lld\n", af_request_string(&told, "file"),
-               (long long)version);
-    af_json_reader_release(&reader);
-    af_buf_release(&parties);
+    if (ok && telling.count == 0)
+        printf("%s: no party runs another version than %lld\n", telling.file,
+               (long long)telling.version);
     af_request_release(&told);
     return ok ? 0
               : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",

@@ -1,7 +1,6 @@
 /* ctl_status.c: see ctl_status.h. */
 #include "cli/ctl_status.h"
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/failure.h"
 #include "json/rows.h"
@@ -85,23 +84,9 @@ static void print_result(const struct af_json_span *result)
     putchar('\n');
 }
 
-static struct af_json_span find_span(const char *json, size_t len, const char *name)
+static void print_party(const struct af_request *party, struct af_json_span json, int64_t now_s)
 {
-    const struct af_json_row rows[] = {{name, AF_JSON_ROW_SPAN, 0, NULL}, {0}};
-    struct af_json_span span = {NULL, 0};
-    struct af_json_reader reader;
-    struct af_arena arena = {0};
-    af_json_reader_init(&reader, json, len);
-    if (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
-        af_json_read_rows(&reader, rows, &arena, &span);
-    af_json_reader_release(&reader);
-    af_arena_release(&arena);
-    return span;
-}
-
-static void print_party(const struct af_request *party, const char *json, size_t len, int64_t now_s)
-{
-    const struct af_json_span result = find_span(json, len, "result");
+    const struct af_json_span result = af_json_find(json, "result");
     int64_t since = now_s, progress = -1, version = 0, paused = 0;
     const char *waits = af_request_string(party, "waits"),
                *error = af_request_string(party, "error");
@@ -141,10 +126,9 @@ static void print_party(const struct af_request *party, const char *json, size_t
 }
 
 /* A launch that the service told of and that does not run here. */
-static void print_refused(const struct af_request *refused, const char *json, size_t len,
-                          int64_t now_s)
+static void print_refused(const struct af_request *refused, struct af_json_span json, int64_t now_s)
 {
-    (void)json, (void)len;
+    (void)json;
     int64_t at = now_s;
     af_request_integer(refused, "at", &at);
     print_safe(or_dash(af_request_string(refused, "task")));
@@ -156,10 +140,10 @@ static void print_refused(const struct af_request *refused, const char *json, si
 }
 
 /* What stands in the flows folder and is not run, and why. */
-static void print_not_taken(const struct af_request *refused, const char *json, size_t len,
+static void print_not_taken(const struct af_request *refused, struct af_json_span json,
                             int64_t now_s)
 {
-    (void)json, (void)len;
+    (void)json;
     int64_t at = now_s;
     af_request_integer(refused, "at", &at);
     print_safe(or_dash(af_request_string(refused, "file")));
@@ -171,31 +155,28 @@ static void print_not_taken(const struct af_request *refused, const char *json, 
 }
 
 /* An object of a list: its flat members, and as it stands in the answer. */
-typedef void print_fn(const struct af_request *item, const char *json, size_t len, int64_t now_s);
+typedef void print_fn(const struct af_request *item, struct af_json_span json, int64_t now_s);
 
-/* Reads a list of objects; returns how many, or -1. */
-static int print_each(struct af_json_reader *reader, const char *json, int64_t now_s,
-                      print_fn *print)
+struct each {
+    print_fn *print;
+    int64_t now_s;
+    size_t count;
+};
+
+static bool print_item(void *arg, struct af_json_span json)
 {
-    enum af_json_token token;
-    int count = 0;
-    while ((token = af_json_next(reader)) == AF_JSON_OBJECT_BEGIN) {
-        struct af_request item;
-        size_t start = reader->offset;
-        if (!af_json_skip(reader, token))
-            return -1;
-        size_t len = reader->offset + 1 - start;
-        if (af_request_read(&item, json + start, len))
-            print(&item, json + start, len, now_s);
-        af_request_release(&item);
-        count++;
-    }
-    return token == AF_JSON_ARRAY_END ? count : -1;
+    struct each *each = arg;
+    struct af_request item;
+    if (af_request_read(&item, json.at, json.len))
+        each->print(&item, json, each->now_s);
+    af_request_release(&item);
+    each->count++;
+    return true;
 }
 
-static void print_file(const struct af_request *file, const char *json, size_t len, int64_t now_s)
+static void print_file(const struct af_request *file, struct af_json_span json, int64_t now_s)
 {
-    (void)json, (void)len, (void)now_s;
+    (void)json, (void)now_s;
     int64_t bytes = 0;
     af_request_integer(file, "bytes", &bytes);
     fputs("    file ", stdout);
@@ -205,13 +186,12 @@ static void print_file(const struct af_request *file, const char *json, size_t l
 }
 
 /* A launch that waits for the operator who reads this. */
-static void print_asked(const struct af_request *ask, const char *json, size_t len, int64_t now_s)
+static void print_asked(const struct af_request *ask, struct af_json_span json, int64_t now_s)
 {
     int64_t asked = now_s, version = 0;
     const char *from = af_request_string(ask, "from"), *signer = af_request_string(ask, "signer"),
                *verdict = af_request_string(ask, "verdict");
-    const struct af_json_span files = find_span(json, len, "files");
-    struct af_json_reader reader;
+    struct af_json_span files = af_json_find(json, "files");
     af_request_integer(ask, "asked", &asked);
     af_request_integer(ask, "version", &version);
     print_safe(or_dash(af_request_string(ask, "task")));
@@ -229,12 +209,7 @@ static void print_asked(const struct af_request *ask, const char *json, size_t l
         puts("of whoever wrote it (no --trust)");
     else
         printf("signed by key %s\n", signer);
-    if (files.at != NULL) {
-        af_json_reader_init(&reader, files.at, files.len);
-        if (af_json_next(&reader) == AF_JSON_ARRAY_BEGIN)
-            print_each(&reader, files.at, now_s, print_file);
-        af_json_reader_release(&reader);
-    }
+    af_json_each(files, print_item, &(struct each){print_file, now_s, 0});
     print_words(ask, "wants", "it wants");
     print_words(ask, "not_granted", "of which it has not");
     printf("    afrun check (%s): %s", or_dash(af_request_string(ask, "sizes")),
@@ -262,25 +237,22 @@ static const struct {
              {"refused", print_refused, NULL},
              {"not_taken", print_not_taken, NULL}};
 
-static bool print_list(struct af_json_reader *reader, const char *json, int64_t now_s)
+static bool print_lists(struct af_json_span answer, int64_t now_s)
 {
-    size_t i = 0, known = sizeof lists / sizeof lists[0];
-    while (i < known && (reader->string_len != strlen(lists[i].name) ||
-                         memcmp(reader->string, lists[i].name, reader->string_len) != 0))
-        i++;
-    enum af_json_token token = af_json_next(reader);
-    if (i == known || token != AF_JSON_ARRAY_BEGIN)
-        return af_json_skip(reader, token);
-    int count = print_each(reader, json, now_s, lists[i].print);
-    if (count == 0 && lists[i].none != NULL)
-        lists[i].none();
-    return count >= 0;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct each each = {lists[i].print, now_s, 0};
+        struct af_json_span list = af_json_find(answer, lists[i].name);
+        if (list.at != NULL && !af_json_each(list, print_item, &each))
+            return false;
+        if (list.at != NULL && each.count == 0 && lists[i].none != NULL)
+            lists[i].none();
+    }
+    return true;
 }
 
 int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
 {
     struct af_request node;
-    struct af_json_reader reader;
     int64_t now_s = 0, began_s = 0;
     bool ok = af_request_read(&node, answer->data, answer->len);
     if (ok) {
@@ -299,11 +271,7 @@ int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
             printf("nothing is sent or acknowledged: %s\n", af_request_string(&node, "bus_older"));
     }
     af_request_release(&node);
-    af_json_reader_init(&reader, answer->data, answer->len);
-    ok = ok && af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
-    while (ok && af_json_next(&reader) == AF_JSON_KEY)
-        ok = print_list(&reader, answer->data, now_s);
-    af_json_reader_release(&reader);
+    ok = ok && print_lists((struct af_json_span){answer->data, answer->len}, now_s);
     return ok ? 0
               : af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl",
                                "the node's answer cannot be read");

@@ -3,7 +3,7 @@
 
 #include "base/failure.h"
 #include "base/mem.h"
-#include "json/json.h"
+#include "json/rows.h"
 #include "party/party.h"
 #include "script/request.h"
 #include "script/script.h"
@@ -237,10 +237,17 @@ void af_test_watch_free(struct af_test_watch *watch)
 /* ---- A check's answer: all was reached but what it names; of timers it says nothing. ---- */
 
 /* Notes in `left` what one object of the list names. */
-static void read_left(struct af_test_flow *flow, bool *left, const char *json, size_t len)
+struct unreached {
+    struct af_test_flow *flow;
+    bool *left; /* of each of its things */
+};
+
+static bool read_left(void *arg, struct af_json_span json)
 {
+    struct unreached *unreached = arg;
+    struct af_test_flow *flow = unreached->flow;
     struct af_request one;
-    if (af_request_read(&one, json, len)) {
+    if (af_request_read(&one, json.at, json.len)) {
         struct af_test_thing like = {.role = af_request_string(&one, "role"),
                                      .state = af_request_string(&one, "state"),
                                      .event = af_request_string(&one, "event")};
@@ -250,34 +257,10 @@ static void read_left(struct af_test_flow *flow, bool *left, const char *json, s
             thing = find(flow, &like);
         }
         if (thing != NULL)
-            left[thing - flow->things] = true;
+            unreached->left[thing - flow->things] = true;
     }
     af_request_release(&one);
-}
-
-/* Reads the list "unreached" of the answer; false if it has none. */
-static bool read_unreached(struct af_test_flow *flow, bool *left, const char *json, size_t len)
-{
-    static const char name[] = "unreached";
-    struct af_json_reader reader;
-    bool found = false;
-    af_json_reader_init(&reader, json, len);
-    enum af_json_token token = af_json_next(&reader);
-    while (token == AF_JSON_OBJECT_BEGIN && !found && af_json_next(&reader) == AF_JSON_KEY) {
-        found = reader.string_len == sizeof name - 1 &&
-                memcmp(reader.string, name, sizeof name - 1) == 0;
-        if (!found && !af_json_skip(&reader, AF_JSON_KEY))
-            break;
-    }
-    if (found && af_json_next(&reader) == AF_JSON_ARRAY_BEGIN)
-        while (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN) {
-            size_t from = reader.offset;
-            if (!af_json_skip(&reader, AF_JSON_OBJECT_BEGIN))
-                break;
-            read_left(flow, left, json + from, reader.offset - from + 1);
-        }
-    af_json_reader_release(&reader);
-    return found;
+    return true;
 }
 
 void af_test_cover_check(struct af_test_cover *cover, const char *path, const char *json,
@@ -286,10 +269,12 @@ void af_test_cover_check(struct af_test_cover *cover, const char *path, const ch
     struct af_test_flow *flow = cover == NULL ? NULL : flow_of(cover, path);
     if (flow == NULL)
         return;
-    bool *left = af_mem_zero(flow->count, sizeof *left);
-    if (read_unreached(flow, left, json, len))
+    struct unreached unreached = {flow, af_mem_zero(flow->count, sizeof(bool))};
+    struct af_json_span list = af_json_find((struct af_json_span){json, len}, "unreached");
+    af_json_each(list, read_left, &unreached);
+    if (list.at != NULL)
         for (size_t i = 0; i < flow->count; i++)
             flow->things[i].reached =
-                flow->things[i].reached || (flow->things[i].timer == NULL && !left[i]);
-    free(left);
+                flow->things[i].reached || (flow->things[i].timer == NULL && !unreached.left[i]);
+    free(unreached.left);
 }

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "code/trust.h"
-#include "json/json.h"
+#include "json/rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,8 +110,7 @@ static int read_object(struct reading *in, const char *place, enum af_json_token
         return refuse(in, place, "is no object");
     while ((token = af_json_next(&in->json)) == AF_JSON_KEY) {
         size_t i = 0;
-        while (i < count && (strlen(fields[i].name) != in->json.string_len ||
-                             memcmp(fields[i].name, in->json.string, in->json.string_len) != 0))
+        while (i < count && !af_json_is(&in->json, fields[i].name))
             i++;
         snprintf(inner, sizeof inner, "%s%s%.*s", place, dot,
                  in->json.string_len < 20 ? (int)in->json.string_len : 20, in->json.string);
@@ -134,11 +133,7 @@ static int read_object(struct reading *in, const char *place, enum af_json_token
 /* A text without zero bytes, of 1 to `most` bytes; NULL where it is another. */
 static const char *read_text(struct reading *in, enum af_json_token token, size_t most)
 {
-    size_t len = in->json.string_len;
-    if (token != AF_JSON_STRING || len == 0 || len > most ||
-        memchr(in->json.string, '\0', len) != NULL)
-        return NULL;
-    return af_arena_copy(&in->to->arena, in->json.string, len);
+    return af_json_copy_name(&in->json, token, most, &in->to->arena);
 }
 
 static int read_format(struct reading *in, const char *place, enum af_json_token token)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- Writing: each appends one token to buf; where not said, commas are the caller's. ---- */
 
@@ -123,11 +124,27 @@ void af_json_reader_init_kept(struct af_json_reader *reader, const char *text, s
 
 enum af_json_token af_json_next(struct af_json_reader *reader);
 
+/* Whether the key or the string that was just read is this one. */
+static inline bool af_json_is(const struct af_json_reader *reader, const char *text)
+{
+    size_t len = strlen(text);
+    return reader->string_len == len && memcmp(reader->string, text, len) == 0;
+}
+
 /* Passes over the rest of the value whose first token was `first` (for a scalar: nothing; for a
  * key: its value). What is passed over is JSON, read as strictly as anything, but for what it
  * means: numbers of any size in it, and halves of surrogate pairs, are somebody else's to
  * understand. Returns false on an error. */
 bool af_json_skip(struct af_json_reader *reader, enum af_json_token first);
+
+struct af_json_span { /* a value as it stands in a text; borrowed; at NULL: it is not there */
+    const char *at;
+    size_t len;
+};
+
+/* Passes over a value, and says where it stands. */
+bool af_json_take(struct af_json_reader *reader, enum af_json_token first,
+                  struct af_json_span *span);
 
 /* How many objects and arrays are open at most at one place of a text that is JSON; of another it
  * is some number. */

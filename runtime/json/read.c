@@ -351,6 +351,16 @@ bool af_json_skip(struct af_json_reader *reader, enum af_json_token first)
     return first != AF_JSON_ERROR;
 }
 
+bool af_json_take(struct af_json_reader *reader, enum af_json_token first,
+                  struct af_json_span *span)
+{
+    const char *start = reader->start + reader->offset;
+    bool ok = af_json_skip(reader, first);
+    if (ok)
+        *span = (struct af_json_span){start, (size_t)(reader->at - start)};
+    return ok;
+}
+
 void af_json_reader_init(struct af_json_reader *reader, const char *text, size_t len)
 {
     reader->keys = NULL;

@@ -277,28 +277,12 @@ struct kept_answer {
     int64_t bytes;
 };
 
-/* The reply, of any type. */
-static bool read_reply(struct af_json_reader *reader, enum af_json_token token,
-                       struct af_arena *arena, void *to)
-{
-    struct af_json_span *span = to;
-    size_t start = reader->offset;
-    const char *text = reader->start + start;
-    (void)arena;
-    if (!af_json_skip(reader, token))
-        return false;
-    bool nested = token == AF_JSON_OBJECT_BEGIN || token == AF_JSON_ARRAY_BEGIN;
-    *span = (struct af_json_span){text, nested ? reader->offset + 1 - start
-                                               : (size_t)(reader->at - text)};
-    return true;
-}
-
 static bool next_answer(struct player *player, struct kept_answer *answer)
 {
     static const struct af_json_row rows[] = {
         {"call", AF_JSON_ROW_TEXT, offsetof(struct kept_answer, call), NULL},
         {"failure", AF_JSON_ROW_TEXT, offsetof(struct kept_answer, failure), NULL},
-        {"reply", AF_JSON_ROW_OWN, offsetof(struct kept_answer, reply), read_reply},
+        {"reply", AF_JSON_ROW_SPAN, offsetof(struct kept_answer, reply), NULL},
         {"bytes", AF_JSON_ROW_INTEGER, offsetof(struct kept_answer, bytes), NULL},
         {0}};
     const struct af_store_entry *entry = next_entry(player);

@@ -195,8 +195,7 @@ static int write_content(const struct af_flow_event *event, const char *json, st
         free(name);
         enum af_json_token token = af_json_next(&reader);
         ok = af_json_skip(&reader, token);
-        if (type && (token != AF_JSON_STRING || strlen(event->type) != reader.string_len ||
-                     memcmp(event->type, reader.string, reader.string_len) != 0))
+        if (type && (token != AF_JSON_STRING || !af_json_is(&reader, event->type)))
             af_failure_set(why, AF_FAILURE_USAGE, event->type, "is not the type that its JSON has");
     }
     if (why->kind == AF_FAILURE_NONE && (!ok || af_json_next(&reader) != AF_JSON_END))

@@ -35,14 +35,8 @@ static void release(struct af_node_verdict *verdict)
 /* The words of the answer's member "error". */
 static void append_error(const char *json, size_t len, struct af_buf *text)
 {
-    static const struct af_json_row rows[] = {{"error", AF_JSON_ROW_SPAN, 0, NULL}, {0}};
-    struct af_json_span span = {NULL, 0};
-    struct af_json_reader reader;
-    struct af_arena arena = {0};
+    struct af_json_span span = af_json_find((struct af_json_span){json, len}, "error");
     struct af_request error;
-    af_json_reader_init(&reader, json, len);
-    if (af_json_next(&reader) == AF_JSON_OBJECT_BEGIN)
-        af_json_read_rows(&reader, rows, &arena, &span);
     if (span.at != NULL && af_request_read(&error, span.at, span.len)) {
         const char *what = af_request_string(&error, "what");
         const char *message = af_request_string(&error, "message");
@@ -51,8 +45,6 @@ static void append_error(const char *json, size_t len, struct af_buf *text)
         af_buf_append_string(text, message == NULL ? "it failed" : message);
         af_request_release(&error);
     }
-    af_json_reader_release(&reader);
-    af_arena_release(&arena);
 }
 
 /* What it answered, in a word; `text` gets more. */

@@ -139,14 +139,10 @@ int af_party_about_read(const char *json, struct af_arena *arena, struct af_part
         {"members", AF_JSON_ROW_OWN, 0, read_members},
         {"args", AF_JSON_ROW_OWN, 0, read_args},
         {0}};
-    struct af_json_reader reader;
     memset(about, 0, sizeof *about);
-    af_json_reader_init(&reader, json, strlen(json));
-    bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN &&
-              af_json_read_rows(&reader, rows, arena, about) && about->flow != NULL &&
-              about->role != NULL && about->file != NULL && about->hash != NULL &&
-              about->member_count > 0;
-    af_json_reader_release(&reader);
+    bool ok = af_json_read_object((struct af_json_span){json, strlen(json)}, rows, arena, about) &&
+              about->flow != NULL && about->role != NULL && about->file != NULL &&
+              about->hash != NULL && about->member_count > 0;
     return ok ? 0
               : af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
                                "what is kept of a party's flow is damaged");

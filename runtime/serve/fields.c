@@ -164,13 +164,11 @@ static bool read_object(struct serve_reading *reading, const struct place *place
                         const struct serve_field *row, enum af_json_token token, void *to)
 {
     struct af_json_reader *json = &reading->json;
-    struct serve_bytes *bytes = to;
+    struct af_json_span *bytes = to;
     if (token != AF_JSON_OBJECT_BEGIN)
         return skip_wrong(reading, place, row, token, "a JSON object");
-    bytes->bytes = json->start + json->offset;
-    if (!af_json_skip(json, token))
+    if (!af_json_take(json, token, bytes))
         return false;
-    bytes->len = (size_t)(json->at - bytes->bytes);
     if ((int64_t)bytes->len > row->max)
         complain_of(reading, place, row, "expected at most %" PRId64 " bytes, got %zu", row->max,
                     bytes->len);
@@ -262,8 +260,7 @@ static const struct serve_field *find_row(const struct serve_field *rows,
                                           const struct af_json_reader *json)
 {
     for (const struct serve_field *row = rows; row->name != NULL; row++)
-        if (strlen(row->name) == json->string_len &&
-            memcmp(row->name, json->string, json->string_len) == 0)
+        if (af_json_is(json, row->name))
             return row;
     return NULL;
 }

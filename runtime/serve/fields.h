@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 enum serve_kind {
-    SERVE_TEXT,    /* const char *; min to max bytes, without a 0 byte */
-    SERVE_TASK,    /* the same: a task's ID, but none of the service's own, `afrun:…` */
-    SERVE_TEXTS,   /* struct serve_texts; min to max of them, each an ID */
-    SERVE_OBJECT,  /* struct serve_bytes: a JSON object as it stands in the body, up to max bytes */
+    SERVE_TEXT,   /* const char *; min to max bytes, without a 0 byte */
+    SERVE_TASK,   /* the same: a task's ID, but none of the service's own, `afrun:…` */
+    SERVE_TEXTS,  /* struct serve_texts; min to max of them, each an ID */
+    SERVE_OBJECT, /* struct af_json_span: a JSON object as it stands in the body, up to max bytes */
     SERVE_INTEGER, /* int64_t, min to max */
     SERVE_BOOLEAN, /* bool */
     SERVE_SECONDS, /* int64_t of nanoseconds, min to max seconds */
@@ -28,11 +28,6 @@ enum serve_kind {
 struct serve_texts {
     const char **items;
     size_t count;
-};
-
-struct serve_bytes {
-    const char *bytes; /* borrowed from the body */
-    size_t len;
 };
 
 struct serve_records {

@@ -53,8 +53,8 @@ static void append_base(struct af_buf *out, const struct serve_call *call)
 }
 
 /* The text with all that is `from` as `to`, in the call's arena. */
-static struct serve_bytes replace(struct serve_call *call, const char *text, size_t len,
-                                  const char *from, const char *to)
+static struct af_json_span replace(struct serve_call *call, const char *text, size_t len,
+                                   const char *from, const char *to)
 {
     struct af_buf out = AF_BUF_EMPTY;
     const char *at = text, *end = text + len, *found;
@@ -64,19 +64,19 @@ static struct serve_bytes replace(struct serve_call *call, const char *text, siz
         af_buf_append_string(&out, to);
         at = found + from_len;
     }
-    struct serve_bytes result = {text, len};
+    struct af_json_span result = {text, len};
     if (at != text && !out.full) {
         af_buf_append(&out, at, (size_t)(end - at));
-        result = (struct serve_bytes){af_arena_copy(&call->arena, out.data, out.len), out.len};
+        result = (struct af_json_span){af_arena_copy(&call->arena, out.data, out.len), out.len};
     }
     af_buf_release(&out);
     return result;
 }
 
-struct serve_bytes af_serve_translate(struct serve_call *call, const char *text, size_t len,
-                                      bool outward)
+struct af_json_span af_serve_translate(struct serve_call *call, const char *text, size_t len,
+                                       bool outward)
 {
-    struct serve_bytes result = {text, len};
+    struct af_json_span result = {text, len};
     if (!call->serve->is_sidecar || text == NULL || memmem(text, len, "://", 3) == NULL)
         return result;
     struct af_buf own = AF_BUF_EMPTY;

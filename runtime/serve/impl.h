@@ -236,8 +236,8 @@ void af_serve_result(struct serve_call *call);
 
 /* Where the bus is another service, each node knows its files by another address: in a text, those
  * that this caller knows become the bus' (`outward`), or the bus' become the caller's. */
-struct serve_bytes af_serve_translate(struct serve_call *call, const char *text, size_t len,
-                                      bool outward);
+struct af_json_span af_serve_translate(struct serve_call *call, const char *text, size_t len,
+                                       bool outward);
 
 void af_serve_upload(struct serve_call *call);
 void af_serve_admit_upload(struct serve_call *call);

@@ -176,8 +176,7 @@ void af_serve_launch(struct serve_call *call)
     call->request = launch;
     call->task = launch->task;
     if (call->serve->is_sidecar) { /* the hub tells the nodes */
-        launch->bundle =
-            af_serve_translate(call, launch->bundle, strlen(launch->bundle), true).bytes;
+        launch->bundle = af_serve_translate(call, launch->bundle, strlen(launch->bundle), true).at;
         note(call);
         return;
     }

@@ -62,10 +62,10 @@ void af_serve_push(struct serve_call *call)
     }
     for (size_t i = 0; i < push->count; i++) {
         struct af_bus_post *post = &push->posts[i];
-        struct serve_bytes content =
+        struct af_json_span content =
             af_serve_translate(call, post->content, post->content_len, true);
         post->sender = call->node;
-        post->content = content.bytes;
+        post->content = content.at;
         post->content_len = content.len;
     }
     call->request = push;
@@ -109,9 +109,9 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
         af_buf_append_char(out, ',');
         af_serve_append_text(out, "sender_id", item->sender);
     }
-    struct serve_bytes content = af_serve_translate(call, item->content, item->content_len, false);
+    struct af_json_span content = af_serve_translate(call, item->content, item->content_len, false);
     af_buf_append_string(out, ",\"message_content\":");
-    af_buf_append(out, content.bytes, content.len);
+    af_buf_append(out, content.at, content.len);
     af_buf_append_string(out, ",\"message_time\":");
     af_json_write_integer(out, item->time_s);
     if (item->flow_version > 0) {

@@ -64,11 +64,6 @@ struct totals {
     bool is_internal; /* the task that is being read is one of ours */
 };
 
-static bool text_is(const struct af_json_reader *json, const char *text)
-{
-    return json->string_len == strlen(text) && memcmp(json->string, text, strlen(text)) == 0;
-}
-
 /* A number of a task's queue, or of the whole. */
 static void add_number(struct totals *totals, const char *key, uint64_t number)
 {
@@ -99,13 +94,13 @@ static struct totals read_totals(struct serve_reading *reading, const struct af_
     while ((token = af_json_next(json)) != AF_JSON_END && token != AF_JSON_ERROR) {
         const char *key = NULL;
         for (size_t i = 0; token == AF_JSON_KEY && i < sizeof keys / sizeof keys[0]; i++)
-            if (text_is(json, keys[i]))
+            if (af_json_is(json, keys[i]))
                 key = keys[i];
         if (key == NULL)
             continue;
         token = af_json_next(json);
         if (token == AF_JSON_STRING && strcmp(key, "task_id") == 0) {
-            totals.is_internal = text_is(json, AF_BUS_LAUNCH_TASK);
+            totals.is_internal = af_json_is(json, AF_BUS_LAUNCH_TASK);
             totals.tasks += !totals.is_internal;
         } else if (token == AF_JSON_INTEGER) {
             add_number(&totals, key, (uint64_t)(json->integer < 0 ? 0 : json->integer));

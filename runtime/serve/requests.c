@@ -10,7 +10,7 @@
 struct message {
     const char *task, *channel, *title, *uuid;
     struct serve_texts targets;
-    struct serve_bytes content;
+    struct af_json_span content;
     int64_t time_s, flow_version;
 };
 
@@ -78,7 +78,7 @@ static struct af_bus_post post_of(const struct message *message, const struct me
         .uuid = message->uuid,
         .targets = message->targets.items,
         .target_count = message->targets.count,
-        .content = message->content.bytes,
+        .content = message->content.at,
         .content_len = message->content.len,
         .time_s = message->time_s,
         .flow_version = message->flow_version,

@@ -206,7 +206,7 @@ void af_serve_result(struct serve_call *call)
         .node = call->node,
         .number = strcmp(call->endpoint->name, "verify_upload") == 0 ? 1 : 2,
         .text = request->file_type,
-        .url = af_serve_translate(call, request->url, strlen(request->url), true).bytes,
+        .url = af_serve_translate(call, request->url, strlen(request->url), true).at,
     };
     af_bus_tell(call->serve->bus, &note, told, call);
 }

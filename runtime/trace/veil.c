@@ -93,7 +93,7 @@ static bool hide(struct walk *walk, enum af_json_token token, bool base64)
 {
     struct af_json_reader *reader = &walk->reader;
     const char *kind = kind_of(token);
-    size_t start = reader->offset, end;
+    struct af_json_span value;
     char word[AF_VEIL_WORD_BYTES];
     if (kind == NULL) {
         unsigned char *made;
@@ -102,15 +102,14 @@ static bool hide(struct walk *walk, enum af_json_token token, bool base64)
         af_veil_word(walk->key, NULL, bytes, len, word);
         free(made);
     }
-    if (!af_json_skip(reader, token))
+    if (!af_json_take(reader, token, &value))
         return false;
-    bool nested = token == AF_JSON_OBJECT_BEGIN || token == AF_JSON_ARRAY_BEGIN;
-    end = nested ? reader->offset + 1 : (size_t)(reader->at - walk->json);
     if (kind != NULL)
-        af_veil_word(walk->key, kind, walk->json + start, end - start, word);
+        af_veil_word(walk->key, kind, value.at, value.len, word);
+    size_t start = (size_t)(value.at - walk->json);
     af_buf_append(walk->out, walk->json + walk->copied, start - walk->copied);
     af_buf_printf(walk->out, "\"%s\"", word);
-    walk->copied = end;
+    walk->copied = start + value.len;
     return true;
 }
 
@@ -229,7 +228,7 @@ bool af_veil_in_data(const char *data, size_t len)
     af_json_reader_init_kept(&reader, data, len);
     bool ok = af_json_next(&reader) == AF_JSON_OBJECT_BEGIN;
     while (ok && !found && af_json_next(&reader) == AF_JSON_KEY) {
-        found = reader.string_len == 6 && memcmp(reader.string, "secret", 6) == 0;
+        found = af_json_is(&reader, "secret");
         ok = af_json_skip(&reader, af_json_next(&reader));
     }
     af_json_reader_release(&reader);

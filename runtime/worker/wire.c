@@ -354,11 +354,10 @@ bool af_wire_is_json(const char *text, size_t len, const char *type)
     if (token != AF_JSON_OBJECT_BEGIN)
         return false;
     while ((token = af_json_next(&reader)) == AF_JSON_KEY) {
-        bool is_type = reader.string_len == 4 && memcmp(reader.string, "type", 4) == 0;
+        bool is_type = af_json_is(&reader, "type");
         token = af_json_next(&reader);
         if (is_type)
-            named = token == AF_JSON_STRING && reader.string_len == strlen(type) &&
-                    memcmp(reader.string, type, reader.string_len) == 0;
+            named = token == AF_JSON_STRING && af_json_is(&reader, type);
         if (token == AF_JSON_ERROR || !af_json_skip(&reader, token))
             return false;
     }

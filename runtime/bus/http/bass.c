@@ -86,12 +86,10 @@ static void post(struct af_bus_op *op, const char *call, const struct af_http_up
 }
 
 /* Response.Data of an answer; NULL and an empty span if it has none. */
-static struct af_span response_data(const struct af_http_answer *answer)
+static struct af_json_span response_data(const struct af_http_answer *answer)
 {
-    struct af_span whole = {answer->body, answer->body_len}, response, data = {NULL, 0};
-    if (af_answer_object(whole, "Response", &response) && response.at != NULL)
-        af_answer_object(response, "Data", &data);
-    return data;
+    struct af_json_span whole = {answer->body, answer->body_len};
+    return af_answer_object(af_answer_object(whole, "Response"), "Data");
 }
 
 static bool is_answer(const struct af_http_answer *answer)
@@ -141,13 +139,12 @@ static char *cookie_header(const struct af_http_answer *answer)
 
 static void logged_in(struct af_bus_op *op, const struct af_http_answer *answer)
 {
-    const char *token = NULL;
     if (!is_answer(answer)) {
         af_bus_op_refused(op, answer, NULL);
         return;
     }
-    struct af_span data = response_data(answer);
-    af_answer_string(data, "Token", AF_BUS_HTTP_TOKEN_BYTES_MAX, &op->arena, &token);
+    const char *token =
+        af_answer_string(response_data(answer), "Token", AF_BUS_HTTP_TOKEN_BYTES_MAX, &op->arena);
     if (token == NULL || !is_printable(token)) {
         struct af_bus_result result = {.code = AF_BUS_REFUSED,
                                        .why = "the task manager refused the login"};
@@ -178,15 +175,14 @@ static void send_login(struct af_bus_op *op)
 
 static bool is_granted(struct af_bus_op *op, const struct af_http_answer *answer)
 {
-    struct af_span data = response_data(answer);
-    const char *status = NULL;
+    struct af_json_span data = response_data(answer);
     if (op->file.path != NULL) {
-        af_answer_string(data, "FileKey", AF_BUS_HTTP_TOKEN_BYTES_MAX, &op->arena, &op->note.text);
+        op->note.text = af_answer_string(data, "FileKey", AF_BUS_HTTP_TOKEN_BYTES_MAX, &op->arena);
         return op->note.text != NULL;
     }
     if (op->note.kind == AF_BUS_NOTE_DATASET)
         return data.at != NULL && !af_answer_is_empty(data);
-    af_answer_string(data, "Status", 64, &op->arena, &status);
+    const char *status = af_answer_string(data, "Status", 64, &op->arena);
     return status != NULL && strcmp(status, "OK") == 0;
 }
 

@@ -23,7 +23,7 @@ struct af_bus_http;
 struct af_bus_op;
 
 /* A good envelope has come: its data. */
-typedef void af_op_answered_fn(struct af_bus_op *op, struct af_span data);
+typedef void af_op_answered_fn(struct af_bus_op *op, struct af_json_span data);
 
 /* Any answer has come, or none. */
 typedef void af_op_raw_fn(struct af_bus_op *op, const struct af_http_answer *answer);

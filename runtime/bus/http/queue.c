@@ -64,7 +64,7 @@ static void write_post(struct af_bus_op *op, const struct af_bus_post *post)
         af_bus_op_integer(op, "flow_version", post->flow_version);
 }
 
-static void pushed(struct af_bus_op *op, struct af_span data)
+static void pushed(struct af_bus_op *op, struct af_json_span data)
 {
     const char *const *uuids;
     const char *wrong =
@@ -238,7 +238,7 @@ static void pop(void *arg)
     af_bus_op_post(op, &request);
 }
 
-static void popped(struct af_bus_op *op, struct af_span data)
+static void popped(struct af_bus_op *op, struct af_json_span data)
 {
     struct af_bus_result result = {0};
     const char *wrong = af_answer_items(data, op->take.task, op->take.max, &op->arena,
@@ -308,7 +308,7 @@ void af_bus_http_cancel(struct af_bus *bus, uint64_t ticket)
 
 /* ---- Acknowledging. ---- */
 
-static void acknowledged(struct af_bus_op *op, struct af_span data)
+static void acknowledged(struct af_bus_op *op, struct af_json_span data)
 {
     struct af_bus_result result = {.code = AF_BUS_OK};
     (void)data;
@@ -338,7 +338,7 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
     af_bus_op_post(op, &request);
 }
 
-static void revived(struct af_bus_op *op, struct af_span data)
+static void revived(struct af_bus_op *op, struct af_json_span data)
 {
     struct af_bus_result result = {.code = AF_BUS_OK, .count = af_answer_count(data)};
     af_bus_op_end(op, &result);

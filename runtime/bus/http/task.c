@@ -11,7 +11,7 @@
 
 /* ---- Nodes. ---- */
 
-static void listed(struct af_bus_op *op, struct af_span data)
+static void listed(struct af_bus_op *op, struct af_json_span data)
 {
     struct af_bus_result result = {0};
     const char *wrong = af_answer_members(data, &op->arena, &result.members, &result.count);
@@ -68,12 +68,11 @@ static bool is_of_other_bytes(const char *url, const char *sha256)
            sha256[0] != '\0' && memcmp(name, sha256, 64) != 0;
 }
 
-static void uploaded(struct af_bus_op *op, struct af_span data)
+static void uploaded(struct af_bus_op *op, struct af_json_span data)
 {
     struct af_http_url parts;
-    const char *url;
-    if (!af_answer_string(data, "f_url", AF_HTTP_URL_BYTES_MAX, &op->arena, &url) || url == NULL ||
-        af_http_url_read(url, &parts, NULL) != 0) {
+    const char *url = af_answer_string(data, "f_url", AF_HTTP_URL_BYTES_MAX, &op->arena);
+    if (url == NULL || af_http_url_read(url, &parts, NULL) != 0) {
         af_bus_op_unreadable(op, "it has no `f_url` that is an http URL");
         return;
     }
@@ -168,7 +167,7 @@ void af_bus_http_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch,
 
 /* ---- Notes. ---- */
 
-static void noted(struct af_bus_op *op, struct af_span data)
+static void noted(struct af_bus_op *op, struct af_json_span data)
 {
     struct af_bus_result result = {.code = AF_BUS_OK};
     (void)data;
