@@ -114,7 +114,7 @@ static int l_commit(lua_State *L)
     if (lua_rawget(L, -2) != LUA_TTABLE)
         return luaL_error(L, "data: must be a table, is %s", luaL_typename(L, -1));
     af_buf_clear(&snapshot);
-    if (!af_lua_json_write(L, -1, "data", AF_PARTY_DATA_BYTES_MAX, &snapshot, &rebuild, &why))
+    if (!af_lua_json_write_data(L, -1, &party->parts, &snapshot, &rebuild, &why))
         return luaL_error(L, "%s", why);
     if (rebuild) {
         lua_pop(L, 1);

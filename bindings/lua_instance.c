@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "lua_host.h"
 #include "lua_json.h"
+#include "lua_parts.h"
 #include "base/mem.h"
 #include "trace/veil.h"
 
@@ -47,6 +48,7 @@ void af_instance_free(struct af_script_party *party)
     luaL_unref(L, LUA_REGISTRYINDEX, party->numbers_ref);
     free(party->cells);
     free(party->data);
+    af_parts_free(party->parts);
     free(party);
 }
 

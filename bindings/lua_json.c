@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "lua_cow.h"
 #include "lua_list.h"
+#include "lua_parts.h"
 #include "lua_script.h"
 #include "lua_vm.h"
 #include "base/mem.h"
@@ -27,6 +28,7 @@ struct member {
     lua_Integer i;
     size_t start, end; /* of its text in out */
     uint64_t order;    /* the bytes in which its key first differs from others; 0: not looked at */
+    size_t place;      /* in Lua's order, from 0 */
 };
 
 /* A table that is being written, and where in it the writer is. */
@@ -44,8 +46,9 @@ struct writer {
     size_t max_bytes;
     const char *name;
     bool keeps, rebuild;
-    const void *secret; /* the table in the field `secret` of what is kept, or NULL */
-    bool in_order;      /* looks for what cannot be written, in the order of keys */
+    struct af_parts **parts; /* large tables as they were written last; or NULL */
+    const void *secret;      /* the table in the field `secret` of what is kept, or NULL */
+    bool in_order;           /* looks for what cannot be written, in the order of keys */
     int depth;
 };
 
@@ -225,7 +228,7 @@ static bool refuse_sparse(struct writer *w, size_t first, const struct frame *pa
 static bool note_member(struct writer *w, struct member *member)
 {
     lua_State *L = w->L;
-    *member = (struct member){NULL, 0, 0, w->out->len, 0, 0};
+    *member = (struct member){NULL, 0, 0, w->out->len, 0, 0, 0};
     if (lua_type(L, -2) == LUA_TSTRING) {
         member->key = lua_tolstring(L, -2, &member->key_len);
         return true;
@@ -288,13 +291,45 @@ static bool try_members(struct writer *w, int index, struct frame *frame)
     return true;
 }
 
+/* A member of a large table, which is none itself. */
+static bool write_part(void *arg, int index)
+{
+    struct writer *w = arg;
+    struct frame nowhere = {NULL, NULL, NULL, 0,
+                            0}; /* what is refused is refused again, and told */
+    return write_value(w, index, &nowhere);
+}
+
+/* Remembers the table at index, whose members from `first` on were written, and are sorted. */
+static void keep_part(struct writer *w, int index, size_t first, bool is_list)
+{
+    static struct af_parts_member *parts;
+    static size_t part_cap;
+    size_t count = member_count - first, at = 0;
+    const char *text = w->out->data + w->out->len;
+    if (!af_parts_wants(w->parts, lua_topointer(w->L, index), count))
+        return;
+    af_mem_reserve(&parts, &part_cap, count, sizeof *parts);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = members[first + i].end - members[first + i].start;
+        parts[i] = (struct af_parts_member){at, at + len, members[first + i].key_len,
+                                            members[first + i].place};
+        at += len + 1;
+    }
+    text -= at - 1;
+    af_parts_keep(*w->parts, w->L, index, text, at - 1, parts, count, is_list);
+}
+
 /* Writes the members of the table at index. */
 static bool write_members(struct writer *w, int index, struct frame *frame, bool *is_list)
 {
     lua_State *L = w->L;
     size_t first = member_count;
+    if (w->parts != NULL && !w->in_order &&
+        af_parts_write(*w->parts, L, index, w->out, write_part, w, is_list))
+        return true;
     bool texts = false, integers = false, ordered = true;
-    struct member previous = {NULL, 0, 0, 0, 0, 0};
+    struct member previous = {NULL, 0, 0, 0, 0, 0, 0};
     if (w->in_order && !try_members(w, index, frame))
         return false;
     lua_pushnil(L);
@@ -323,6 +358,7 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
             return false;
         lua_pop(L, 1);
         member.end = w->out->len;
+        member.place = member_count - first;
         previous = member;
         af_mem_reserve(&members, &member_cap, member_count + 1, sizeof *members);
         members[member_count++] = member;
@@ -343,6 +379,8 @@ static bool write_members(struct writer *w, int index, struct frame *frame, bool
         }
         sort_members(w, first);
     }
+    if (w->parts != NULL)
+        keep_part(w, index, first, integers);
     member_count = first;
     *is_list = integers;
     return true;
@@ -468,32 +506,57 @@ static bool write_value(struct writer *w, int index, const struct frame *frame)
     }
 }
 
-bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_bytes,
-                       struct af_buf *out, bool *rebuild, const char **error)
+static bool write_all(struct writer *w, int index, const char **error)
 {
+    lua_State *L = w->L;
+    struct af_buf *out = w->out;
     int top = lua_gettop(L);
     size_t start = out->len;
-    struct writer w = {
-        .L = L, .out = out, .max_bytes = start + max_bytes, .name = name, .keeps = rebuild != NULL};
     bool ok = false;
     index = lua_absindex(L, index);
+    w->max_bytes += start;
     for (int pass = 0; pass < 2 && !ok; pass++) {
         out->len = start;
-        w.in_order = pass > 0;
-        w.depth = 0;
+        w->in_order = pass > 0;
+        w->depth = 0;
         member_count = 0;
         af_pointer_set_clear(&seen);
-        ok = write_value(&w, index, NULL);
+        ok = write_value(w, index, NULL);
         if (ok && out->full)
-            ok = refuse(&w, NULL, "too large");
+            ok = refuse(w, NULL, "too large");
         lua_settop(L, top);
     }
-    if (rebuild != NULL)
-        *rebuild = w.rebuild;
     if (!ok) {
         out->len = start;
         *error = error_text;
     }
+    return ok;
+}
+
+bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_bytes,
+                       struct af_buf *out, bool *rebuild, const char **error)
+{
+    struct writer w = {
+        .L = L, .out = out, .max_bytes = max_bytes, .name = name, .keeps = rebuild != NULL};
+    bool ok = write_all(&w, index, error);
+    if (rebuild != NULL)
+        *rebuild = w.rebuild;
+    return ok;
+}
+
+bool af_lua_json_write_data(lua_State *L, int index, struct af_parts **parts, struct af_buf *out,
+                            bool *rebuild, const char **error)
+{
+    struct writer w = {.L = L,
+                       .out = out,
+                       .max_bytes = AF_PARTY_DATA_BYTES_MAX,
+                       .name = "data",
+                       .keeps = true,
+                       .parts = parts};
+    af_parts_begin(*parts);
+    bool ok = write_all(&w, index, error);
+    af_parts_end(parts);
+    *rebuild = w.rebuild;
     return ok;
 }
 

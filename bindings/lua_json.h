@@ -24,6 +24,12 @@
 bool af_lua_json_write(lua_State *L, int index, const char *name, size_t max_bytes,
                        struct af_buf *out, bool *rebuild, const char **error);
 
+/* The same of a party's data, which are kept, and whose large tables are remembered in *parts
+ * (lua_parts.h): one of which little has changed is written quickly. */
+struct af_parts;
+bool af_lua_json_write_data(lua_State *L, int index, struct af_parts **parts, struct af_buf *out,
+                            bool *rebuild, const char **error);
+
 /* Pushes the JSON of the value at index as a string. Raises what af_lua_json_write() tells. */
 void af_lua_json_push(lua_State *L, int index, const char *name);
 

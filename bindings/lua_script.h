@@ -135,6 +135,7 @@ struct af_script_party {
     int state;
     char *data; /* committed, canonical JSON */
     size_t data_len;
+    struct af_parts *parts;       /* its large tables, or NULL */
     struct af_delivery *delivery; /* the one under way */
     struct af_cell *cells;        /* what a handler must leave as it is */
     size_t cell_count, cell_cap;
