@@ -20,6 +20,7 @@ struct view {
     const char *ended;
     size_t data_len;
     uint32_t place; /* among those of its role, from 1 */
+    int counted;    /* in which state, from 1; 0: in none */
     bool dirty;
 };
 
@@ -36,6 +37,7 @@ struct af_world {
     bool forget, noted; /* no invariant can keep anything from call to call; this is known */
     uint32_t *dirty;    /* members whose view changed */
     size_t dirty_count;
+    size_t **counts;            /* of each role, how many are in each state */
     int parties_ref, world_ref; /* id → locked view; what is given to invariants */
     int roles_ref;              /* role + 1 → what lists of its views are copied from */
     int strict_ref;             /* the views' metatable */
@@ -62,6 +64,9 @@ void af_world_free(struct af_script *script)
         return;
     for (size_t i = 0; i < script->member_count; i++)
         view_release(&script->world->views[i]);
+    for (size_t i = 0; i < script->flow->role_count; i++)
+        free(script->world->counts[i]);
+    free(script->world->counts);
     free(script->world->views);
     free(script->world->needed);
     free(script->world->dirty);
@@ -87,6 +92,10 @@ static void make(struct af_script *script)
         if (script->members[i].role < script->flow->role_count)
             script->world->views[i].place = ++counts[script->members[i].role];
     free(counts);
+    script->world->counts = af_mem_zero(script->flow->role_count, sizeof *script->world->counts);
+    for (size_t i = 0; i < script->flow->role_count; i++)
+        script->world->counts[i] =
+            af_mem_zero(script->flow->roles[i].state_count + 1, sizeof *script->world->counts[i]);
 }
 
 void af_script_view(struct af_script *script, uint32_t member, const struct af_view *view)
@@ -102,6 +111,7 @@ void af_script_view(struct af_script *script, uint32_t member, const struct af_v
                           view->ended,
                           view->data_len,
                           kept->place,
+                          kept->counted,
                           true};
     if (!dirty)
         script->world->dirty[script->world->dirty_count++] = member;
@@ -176,6 +186,18 @@ static void push_data(lua_State *L, const struct view *view)
     lua_pop(L, 1);
 }
 
+/* Counts a party in the state that its view shows, and no more where it was. */
+static void count_state(struct af_script *script, uint32_t member)
+{
+    struct view *view = &script->world->views[member];
+    uint32_t role = script->members[member].role;
+    size_t *counts = script->world->counts[role];
+    counts[view->counted] -= view->counted > 0;
+    view->counted =
+        view->state == NULL ? 0 : af_flow_find_state(&script->flow->roles[role], view->state) + 1;
+    counts[view->counted]++;
+}
+
 static void renew(lua_State *L, struct af_script *script, uint32_t member)
 {
     struct view *view = &script->world->views[member];
@@ -207,6 +229,7 @@ static void renew(lua_State *L, struct af_script *script, uint32_t member)
     }
     lua_pop(L, 2);
     lua_setfield(L, -2, who->id);
+    count_state(script, member);
     view->dirty = false;
     script->world->changed |= bit_of(who->role);
 }
@@ -250,6 +273,29 @@ static int l_with_role(lua_State *L)
     return 1;
 }
 
+/* world:count(role, state) → how many of the role are in that state, or were at their end */
+static int l_count(lua_State *L)
+{
+    struct af_script *script = af_vm_of(L)->script;
+    const char *name = luaL_checkstring(L, 2), *state_name = luaL_checkstring(L, 3);
+    int role = af_flow_find_role(script->flow, name);
+    if (role < 0)
+        return af_lua_refuse_role(L, script, "world:count: the flow has no role", name);
+    const struct af_flow_role *of = &script->flow->roles[role];
+    int state = af_flow_find_state(of, state_name);
+    if (state < 0) {
+        lua_newtable(L);
+        for (size_t i = 0; i < of->state_count; i++) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, of->states[i].name);
+        }
+        return af_strict_raise(L, "world:count: the role has no state", state_name, lua_gettop(L));
+    }
+    script->world->read |= bit_of((uint32_t)role);
+    lua_pushinteger(L, (lua_Integer)script->world->counts[role][state + 1]);
+    return 1;
+}
+
 /* Who looks at `world.parties` has read all. Upvalue: the world. */
 static int l_world_index(lua_State *L)
 {
@@ -284,12 +330,14 @@ static void make_world(lua_State *L, struct af_script *script)
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->members_ref);
     af_strict_push(L, "the world has no party");
     lua_setmetatable(L, -2);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_insert(L, -2);
     af_vm_lock(L, "world.parties");
     lua_setfield(L, -2, "parties");
     lua_pushcfunction(L, l_with_role);
     lua_setfield(L, -2, "with_role");
+    lua_pushcfunction(L, l_count);
+    lua_setfield(L, -2, "count");
     lua_newtable(L);
     af_strict_push(L, "the world has no");
     lua_setmetatable(L, -2);

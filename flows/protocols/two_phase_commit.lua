@@ -28,6 +28,14 @@ local function missing(party, noted)
   return list
 end
 
+--- Whether something is noted of each. Most often the first few tell.
+local function complete(party, noted)
+  for _, id in ipairs(party:nodes("participant")) do
+    if not noted[id] then return false end
+  end
+  return true
+end
+
 local function decide(commit)
   return function(party)
     party.data.commit = commit
@@ -59,7 +67,7 @@ return af.flow {
           [Vote] = function(party, event, from)
             if not event.yes then return decide(false)(party) end
             party.data.voted[from] = true
-            if #missing(party, party.data.voted) == 0 then return decide(true)(party) end
+            if complete(party, party.data.voted) then return decide(true)(party) end
           end,
           after = { 10, decide(false) },
         },
@@ -69,7 +77,7 @@ return af.flow {
           end,
           [Ack] = function(party, _, from)
             party.data.acked[from] = true
-            if #missing(party, party.data.acked) == 0 then
+            if complete(party, party.data.acked) then
               return af.done { commit = party.data.commit }
             end
           end,
@@ -104,12 +112,8 @@ return af.flow {
   },
   invariants = {
     ["nobody commits what another aborts"] = function(world)
-      local committed, aborted = false, false
-      for _, one in ipairs(world:with_role("participant")) do
-        committed = committed or one.state == "committed"
-        aborted = aborted or one.state == "aborted"
-      end
-      return not (committed and aborted)
+      local function none(state) return world:count("participant", state) == 0 end
+      return none "committed" or none "aborted"
     end,
   },
 }

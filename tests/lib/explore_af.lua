@@ -220,6 +220,13 @@ local function world_of(parties)
     end
     return list
   end
+  function world.count(_, name, state)
+    local count = 0
+    for _, party in ipairs(world:with_role(name)) do
+      if party.state == state then count = count + 1 end
+    end
+    return count
+  end
   return world
 end
 

@@ -708,6 +708,20 @@ local world = {}
 ---@return af.PartyView[]
 function world:with_role(role) end
 
+---How many parties of a role are in a state, or were in it at their end; quicker than looking at each.
+---Raises: a role that the flow does not have; a state that the role does not have.
+---```lua
+---return af.flow {
+---  name = "turns", mock = { one = 3 },
+---  roles = { one = { start = "s", states = { s = { enter = function() return af.done() end } } } },
+---  invariants = { ["never more than three"] = function(world) return world:count("one", "s") <= 3 end },
+---}
+---```
+---@param role string
+---@param state string
+---@return integer
+function world:count(role, state) end
+
 ---A party as invariants see it, read-only.
 ---```lua
 ---return af.flow {

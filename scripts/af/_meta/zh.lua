@@ -73,6 +73,7 @@ local names = {
   ["party:notify_task_completion"] = "同 af.TaskMessageContractor:notify_task_completion：通知各方任务结束。",
   ["world"] = "不变式看到的全局视图，只读；读取不存在的名字会报错。parties 按 ID 给出每个参与方。",
   ["world:with_role"] = "某个角色的参与方，按 ID 排序。出错：流程没有这个角色。",
+  ["world:count"] = "某个角色有多少参与方处于某个状态（已结束的按其最后状态计），比逐个查看更快。出错：流程没有这个角色，或角色没有这个状态。",
   ["party_view"] = "不变式看到的一个参与方，只读：ended 为 nil 表示未结束，否则是 \"done\"、\"failed\" 或 \"lost\"；state 与 data 是最后的值；result 来自 af.done，reason 来自 af.fail 或错误。",
   -- 状态生成器与子协议
   ["af.patterns"] = "状态生成器：把协议里反复出现的做法写成现成的状态。",

@@ -21,6 +21,9 @@ return af.flow {
       local c = world.parties["counter-1"]
       af.expect(c.id == "counter-1" and c.role == "counter" and c.state == "s")
       af.expect(#c.data.list == 1 and #world:with_role("other") == 2)
+      af.expect(world:count("counter", "s") == 1 and world:count("other", "s") == 2)
+      af.expect(not pcall(world.count, world, "others", "s"))
+      af.expect(not pcall(world.count, world, "other", "t"))
       af.expect(not pcall(function() c.data.n = 5 end) and not pcall(function() c.x = 5 end))
       local ids = {}
       for id in pairs(world.parties) do
