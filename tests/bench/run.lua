@@ -93,15 +93,34 @@ local function tell_messages(name, count, seconds, floor_seconds, target)
     grouped(count / floor_seconds), floor_seconds / seconds, target)
 end
 
-local function bench_messages(times, parties, rounds)
+---@param target number, traced number  ratios
+local function bench_messages(times, parties, rounds, target, traced)
   local flow = ("%s tests/bench/ping_pong.lua --mock --parties player=%d --arg rounds=%d"):format(
     afrun, parties, rounds)
   local seconds = by_turns(times, {
     ("%s ring %d %d"):format(floor, parties, rounds), flow, flow .. " --trace " .. trace_file,
   })
   local name = ("messages, %s parties"):format(grouped(parties))
-  tell_messages(name, parties * rounds, seconds[2], seconds[1], 0.40)
-  tell_messages(name .. ", traced", parties * rounds, seconds[3], seconds[1], 0.20)
+  tell_messages(name, parties * rounds, seconds[2], seconds[1], target)
+  tell_messages(name .. ", traced", parties * rounds, seconds[3], seconds[1], traced)
+end
+
+---The same of the build that is installed, where it stands beside: `make MODE=fast`.
+local function bench_fast_messages(times, parties, rounds, target)
+  local fast = build:gsub("[^/]+$", "fast") .. "/afrun"
+  local name = ("messages, %s parties, MODE=fast"):format(grouped(parties))
+  local file = io.open(fast)
+  if not file then
+    tell(name, "not measured: there is no %s", fast)
+    return
+  end
+  file:close()
+  local seconds = by_turns(times, {
+    ("%s ring %d %d"):format(floor, parties, rounds),
+    ("%s tests/bench/ping_pong.lua --mock --parties player=%d --arg rounds=%d"):format(fast,
+      parties, rounds),
+  })
+  tell_messages(name, parties * rounds, seconds[2], seconds[1], target)
 end
 
 -- Many parties. ----------------------------------------------------------------------------------
@@ -119,19 +138,19 @@ local function bench_parties(times, parties, base_seconds, base_bytes)
   local each = (bytes[2] - base_bytes) / parties
   tell(("query, %s parties"):format(grouped(parties)),
     "%7.3f s  floor %.3f s  ratio %.2f%s  %s bytes a party, floor %s%s", seconds[2], seconds[1],
-    seconds[1] / seconds[2], parties == 100000 and "  (target < 5 s)" or "", grouped(each),
-    grouped(bytes[1] / parties), parties == 100000 and "  (target < 8,000)" or "")
+    seconds[1] / seconds[2], parties == 100000 and "  (target < 1.5 s)" or "", grouped(each),
+    grouped(bytes[1] / parties), parties == 100000 and "  (target < 2,000)" or "")
   return (seconds[2] - base_seconds) / parties
 end
 
--- Data that are a map of all members, each step changing one, and an invariant over all. ----------
+-- What would grow with the square of the participants, were each step to look at all. -------------
 
-local function bench_map(times, participants)
+local function bench_growth(times, name, flow, participants, target)
   local seconds = by_turns(times, {
-    ("%s flows/protocols/two_phase_commit.lua --mock --parties participant=%d"):format(afrun,
-      participants),
+    ("%s %s --mock --parties participant=%d"):format(afrun, flow, participants),
   })
-  tell(("two-phase commit, %s"):format(grouped(participants)), "%7.3f s", seconds[1])
+  tell(("%s, %s"):format(name, grouped(participants)), "%7.3f s%s", seconds[1],
+    target and ("  (target < %.1f s)"):format(target) or "")
 end
 
 -- Start. -----------------------------------------------------------------------------------------
@@ -145,8 +164,10 @@ local function bench_start(times)
 end
 
 local function bench_run()
-  bench_messages(5, 2, 200000)
-  bench_messages(5, 1000, 400)
+  bench_messages(5, 2, 200000, 0.75, 0.5)
+  bench_messages(5, 1000, 400, 0.65, 0.5)
+  bench_fast_messages(5, 2, 200000, 1.0)
+  bench_fast_messages(5, 1000, 400, 0.9)
 
   local _, one = many(1)
   local base_seconds, base_bytes = by_turns(5, { one })
@@ -157,8 +178,11 @@ local function bench_run()
   if options.million then
     bench_parties(1, 1000000, base_seconds[1], base_bytes[1])
   end
-  bench_map(3, 500)
-  bench_map(3, 1000)
+  local two_phase, handshake = "flows/protocols/two_phase_commit.lua", "tests/bench/handshake.lua"
+  bench_growth(3, "two-phase commit", two_phase, 1000)
+  bench_growth(3, "two-phase commit", two_phase, 4000, 1.5)
+  bench_growth(3, "handshake, nodes()", handshake, 10000, 0.2)
+  bench_growth(3, "handshake, nodes()", handshake, 30000, 0.8)
   bench_start(50)
   os.remove(trace_file)
 end

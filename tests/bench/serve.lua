@@ -45,6 +45,16 @@ local function bench_parked(times, count)
     lib.grouped((parked - none) / count))
 end
 
+---Of contracts that are no longer queued; what they cost must not grow with what is.
+local function bench_late(times, count)
+  local medians = turns.by_turns(times, {
+    ("%s %s/serve_load late 0"):format(with_serve, build),
+    ("%s %s/serve_load late %d"):format(with_serve, build, count),
+  })
+  lib.tell(("100 late acks, %s queued"):format(lib.grouped(count)),
+    "%9.1f ms  none queued %.1f ms  (target < 5 ms)", medians[2][1] * 1e3, medians[1][1] * 1e3)
+end
+
 -- Files. -----------------------------------------------------------------------------------------
 
 local function free_bytes()
@@ -130,6 +140,7 @@ return function(shared, program, folder, file_bytes)
   bench_hops(3, 2000)
   bench_load(3, 3)
   bench_parked(1, 1000)
+  bench_late(3, 10000)
   bench_file(3, file_bytes)
   bench_channel(3, math.min(file_bytes, 200000000), program)
   bench_fed_avg(3, 20, 1000000, program)

@@ -1,10 +1,13 @@
-/* serve_load.c: serve_load PORT load CONNECTIONS SECONDS, or serve_load PORT park CONNECTIONS
+/* serve_load.c: serve_load PORT load CONNECTIONS SECONDS, or serve_load PORT park CONNECTIONS, or
+ * serve_load PORT late QUEUED
  *
  * load: half of the connections push, one contract a request, each to a partner, who pops up to 100
  * at a time with a lease, waits where there is nothing, and acknowledges on its next pop. Prints
  * contracts a second that were pushed, popped and acknowledged, by confirmation of the last.
  * park: each connection polls for a node of its own, where nothing comes; ends, and prints nothing,
- * when the service says that all are parked. */
+ * when the service says that all are parked.
+ * late: a node acknowledges a hundred contracts a second time, behind which so many others are
+ * queued for it. Prints the seconds from the request to its answer. */
 #include "client.h"
 
 #include <errno.h>
@@ -184,6 +187,41 @@ static void park(int port, size_t count)
     }
 }
 
+/* ---- Late acknowledgements. ---- */
+
+static const char *ask(struct connection *at, void (*send)(struct connection *at))
+{
+    send(at);
+    return client_read(at->fd, at->answer, ANSWER_MAX);
+}
+
+/* Takes one contract at most, and does not wait for one. */
+static void send_acks(struct connection *at)
+{
+    char request[REQUEST_MAX], body[REQUEST_MAX];
+    snprintf(body, sizeof body,
+             "{\"task_id\":\"T\",\"channel\":\"federated\",\"lease_seconds\":60,\"max\":1,"
+             "\"ack\":[%s]}",
+             at->acks);
+    client_write(at->fd, request, client_request(request, sizeof request, at->node, "pop", body));
+}
+
+static void late(int port, size_t queued)
+{
+    open_connections(port, 2);
+    struct connection *takes = &connections[0], *pushes = &connections[1];
+    for (int i = 0; i < TAKE_MAX; i++)
+        ask(pushes, send_push);
+    while (takes->ack_count < TAKE_MAX) /* all of them, with one pop */
+        read_messages(takes, ask(takes, send_pop));
+    ask(takes, send_acks);
+    for (size_t i = 0; i < queued; i++)
+        ask(pushes, send_push);
+    double begin_s = now_s();
+    ask(takes, send_acks);
+    printf("%.9f\n", now_s() - begin_s);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4)
@@ -193,6 +231,8 @@ int main(int argc, char **argv)
         load(atoi(argv[1]), strtoul(argv[3], NULL, 10), atof(argv[4]));
     else if (strcmp(argv[2], "park") == 0)
         park(atoi(argv[1]), strtoul(argv[3], NULL, 10));
+    else if (strcmp(argv[2], "late") == 0)
+        late(atoi(argv[1]), strtoul(argv[3], NULL, 10));
     else
         return 2;
     return 0;
