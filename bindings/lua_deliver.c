@@ -34,11 +34,6 @@ static const struct af_flow_role *role_of(const struct af_script_party *party)
 
 /* ---- The end of a delivery. ---- */
 
-static void set_visible_state(lua_State *L, const struct af_script_party *party, int state)
-{
-    af_instance_set_state(L, party, state < 0 ? NULL : role_of(party)->states[state].name);
-}
-
 static int l_roll_back(lua_State *L)
 {
     struct af_script_party *party = lua_touserdata(L, 1);
@@ -46,7 +41,7 @@ static int l_roll_back(lua_State *L)
     size_t len;
     const char *data = af_lua_party_data(party, &len);
     char *copy = af_mem_copy(data, len);
-    set_visible_state(L, party, party->state);
+    party->shown_state = party->state;
     if (af_lua_party_restore(party, party->state, copy, len, &why) != 0)
         lua_pushstring(L, why.why);
     free(copy);
@@ -243,7 +238,6 @@ static void follow(struct af_delivery *delivery, struct af_target target);
 static void enter(struct af_delivery *delivery, int state)
 {
     struct af_script_party *party = delivery->party;
-    lua_State *L = party->script->vm->L;
     struct af_effects *effects = &delivery->effects;
     if (delivery->entered_count > 0) {
         af_mem_reserve(&effects->passed, &effects->passed_cap, effects->passed_count + 1,
@@ -261,7 +255,7 @@ static void enter(struct af_delivery *delivery, int state)
         raise_text(delivery, text);
         return;
     }
-    set_visible_state(L, party, state);
+    party->shown_state = state;
     struct af_target target = party->script->plan[party->role].states[state].enter;
     if (target.slot > 0 || target.next >= 0)
         follow(delivery, target);
@@ -368,7 +362,7 @@ static void take_data(struct af_delivery *delivery, const char *what)
     lua_pushvalue(thread, 2);
     lua_rawset(thread, -3);
     lua_settop(thread, 0);
-    set_visible_state(delivery->party->script->vm->L, delivery->party, delivery->new_state);
+    delivery->party->shown_state = delivery->new_state;
     settle(delivery);
 }
 

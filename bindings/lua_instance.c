@@ -27,7 +27,7 @@ struct af_script_party *af_instance_new(struct af_script *script, uint32_t membe
     party->role = role;
     party->seed = seed;
     party->kit_ref = party->functions_ref = party->party_ref = party->numbers_ref = LUA_NOREF;
-    party->state = -1;
+    party->state = party->shown_state = -1;
     return party;
 }
 
@@ -126,6 +126,16 @@ void af_instance_run(lua_State *L, struct af_script_party *party)
     keep_functions(L, party);
 }
 
+static const struct af_flow_role *role_of(const struct af_script_party *party)
+{
+    return &party->script->flow->roles[party->role];
+}
+
+static const char *role_name(const struct af_script_party *party)
+{
+    return party->script->flow != NULL ? role_of(party)->name : "script";
+}
+
 static int l_party_newindex(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
@@ -135,41 +145,73 @@ static int l_party_newindex(lua_State *L)
     return 0;
 }
 
-void af_instance_make_party(lua_State *L, struct af_script_party *party)
+/* party.id, party.role, party.state: of the one that runs, for its object is in nobody else's
+ * hands. Upvalue: who tells what a party lacks. */
+static int l_party_field(lua_State *L)
 {
-    struct af_script *script = party->script;
-    const struct af_script_member *member = &script->members[party->member];
-    lua_createtable(L, 0, 1); /* party, with data in it */
-    lua_newtable(L);
-    lua_setfield(L, -2, "data");
-    lua_createtable(L, 0, 4);
-    lua_createtable(L, 0, 3); /* its fields */
-    lua_pushstring(L, member->id);
-    lua_setfield(L, -2, "id");
-    lua_pushstring(L, script->flow != NULL ? script->flow->roles[party->role].name : "script");
-    lua_setfield(L, -2, "role");
-    lua_rawgeti(L, LUA_REGISTRYINDEX,
-                af_script_is_sequential(party) ? script->sequential_methods_ref
-                                               : script->methods_ref);
-    lua_setmetatable(L, -2);
+    const struct af_script_party *party = af_vm_of(L)->running;
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (party != NULL && strcmp(name, "id") == 0) {
+        lua_pushstring(L, party->script->members[party->member].id);
+    } else if (party != NULL && strcmp(name, "role") == 0) {
+        lua_pushstring(L, role_name(party));
+    } else if (party != NULL && strcmp(name, "state") == 0 && party->shown_state >= 0) {
+        lua_pushstring(L, role_of(party)->states[party->shown_state].name);
+    } else {
+        lua_settop(L, 2);
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_insert(L, 1);
+        lua_call(L, 2, 1);
+    }
+    return 1;
+}
+
+static int l_party_pairs(lua_State *L)
+{
+    static const char *const names[] = {"id", "role", "state"};
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &af_key_globals);
+    lua_getfield(L, -1, "pairs");
+    lua_createtable(L, 0, 3);
+    for (int i = 0; i < 3; i++) {
+        lua_getfield(L, 1, names[i]);
+        lua_setfield(L, -2, names[i]);
+    }
+    lua_call(L, 1, 3);
+    return 3;
+}
+
+int af_instance_ref_methods(lua_State *L, const char *name)
+{
+    static const luaL_Reg functions[] = {
+        {"__newindex", l_party_newindex}, {"__pairs", l_party_pairs}, {NULL, NULL}};
+    lua_createtable(L, 0, 5);
+    luaL_setfuncs(L, functions, 0);
+    lua_getfield(L, -2, name);
+    if (!lua_getmetatable(L, -1))
+        luaL_error(L, "bug: a party would lack nothing");
+    lua_getfield(L, -1, "__index");
+    lua_pushcclosure(L, l_party_field, 1);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, l_party_newindex);
-    lua_setfield(L, -2, "__newindex");
+    lua_pop(L, 1);
+    lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pushboolean(L, 1);
     lua_rawsetp(L, -2, &af_key_lock);
-    lua_setmetatable(L, -2);
-    party->party_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-void af_instance_set_state(lua_State *L, const struct af_script_party *party, const char *state)
+void af_instance_make_party(lua_State *L, struct af_script_party *party)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, party->party_ref);
-    luaL_getmetafield(L, -1, "__index");
-    lua_pushstring(L, state);
-    lua_setfield(L, -2, "state");
-    lua_pop(L, 2);
+    const struct af_script *script = party->script;
+    lua_createtable(L, 0, 1); /* party, with data in it */
+    lua_newtable(L);
+    lua_setfield(L, -2, "data");
+    lua_rawgeti(L, LUA_REGISTRYINDEX,
+                af_script_is_sequential(party) ? script->sequential_methods_ref
+                                               : script->methods_ref);
+    lua_setmetatable(L, -2);
+    party->party_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* ---- Parties, as script/script.h has them. ---- */
@@ -324,8 +366,7 @@ static int l_restore(lua_State *L)
     lua_insert(L, -2);
     lua_rawset(L, -3);
     if (restore->state >= 0)
-        af_instance_set_state(L, party,
-                              party->script->flow->roles[party->role].states[restore->state].name);
+        party->shown_state = restore->state;
     return 0;
 }
 

@@ -155,15 +155,6 @@ static int l_no_global(lua_State *L)
     return af_strict_raise(L, "there is no global", name, 3);
 }
 
-/* A metatable that shows the field `name` of the table on top. */
-static int ref_methods(lua_State *L, const char *name)
-{
-    lua_createtable(L, 0, 1);
-    lua_getfield(L, -2, name);
-    lua_setfield(L, -2, "__index");
-    return luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
 /* Loads the library, and what all instances of this script share. */
 static int l_open(lua_State *L)
 {
@@ -211,8 +202,8 @@ static int l_open(lua_State *L)
     script->environment_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
     af_vm_require(L, "af.party");
-    script->methods_ref = ref_methods(L, "methods");
-    script->sequential_methods_ref = ref_methods(L, "sequential_methods");
+    script->methods_ref = af_instance_ref_methods(L, "methods");
+    script->sequential_methods_ref = af_instance_ref_methods(L, "sequential_methods");
     return 0;
 }
 

@@ -93,7 +93,7 @@ struct af_script {
     size_t member_count;
     int members_ref; /* id → index + 1 */
     int nodes_ref;   /* role + 2 (1: all) → what party:nodes() copies from */
-    int methods_ref; /* metatables: what every party object shows */
+    int methods_ref; /* metatables of party objects */
     int sequential_methods_ref;
     const void *environment;
     int environment_ref; /* the metatable of all environments: the globals */
@@ -133,7 +133,8 @@ struct af_script_party {
     int party_ref;     /* what handlers are given */
     int numbers_ref;   /* see af_vm.numbers_ref */
     int state;
-    char *data; /* committed, canonical JSON */
+    int shown_state; /* as party.state; -1: none */
+    char *data;      /* committed, canonical JSON */
     size_t data_len;
     struct af_parts *parts;       /* its large tables, or NULL */
     struct af_delivery *delivery; /* the one under way */
@@ -299,8 +300,9 @@ void af_instance_free(struct af_script_party *party);
 /* Makes the instance's kit, with a new environment in it. */
 void af_instance_make_kit(lua_State *L, struct af_script_party *party);
 
-/* Has the party show a state; NULL: none. */
-void af_instance_set_state(lua_State *L, const struct af_script_party *party, const char *state);
+/* The metatable of party objects with the library's methods of that name, in the table on the top:
+ * a reference. Raises for want of memory. */
+int af_instance_ref_methods(lua_State *L, const char *name);
 
 /* What af_vm_is_secret() and af_vm_show_secret() ask. */
 bool af_instance_is_secret(lua_State *L, int index);
