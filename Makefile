@@ -63,7 +63,7 @@ $(BUILD)/afrun: $(BUILD)/runtime/cli/main.o $(BUILD)/libafrun.a $(LUA)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -lcmocka -ljansson
 benches: $(BENCHES)
-$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libafrun.a
 	$(LINK)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -fsanitize=fuzzer -ljansson
@@ -81,7 +81,7 @@ $(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node 
 $(foreach name,bytecode coro crypto declared foreign monitor plan points pure sandbox script secret shares source tool type \
   vm,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,call check cover lasso monitor note path proof rename search short,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/db_log base/log base/metrics base/near base/progress loop/group_commit loop/loop loop/process \
+$(foreach name,base/broker base/db base/db_log base/log base/metrics base/near base/progress base/writer loop/group_commit loop/loop loop/process \
   loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/reload party/saved party/wait script/args \
   script/calls script/file_access script/flow script/grants script/request script/run script/sequential sim/bench sim/calls sim/cuts \
   sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/contract trace/file trace/schedule \

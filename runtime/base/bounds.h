@@ -267,6 +267,11 @@
 /* A config file. */
 #define AF_CONFIG_BYTES_MAX 65536 /* eight lines, and comments */
 
+/* Large files that are written beside their caller: see base/writer.h. */
+#define AF_WRITER_ALONE_BYTES (1 << 20)   /* less than that is done by its caller */
+#define AF_WRITER_PIECE_BYTES (256 << 10) /* two each */
+#define AF_WRITER_THREADS_MAX 4           /* at a time: more have no processor either */
+
 /* HTTP. */
 #define AF_HTTP_URL_BYTES_MAX 8192       /* what servers take */
 #define AF_HTTP_HEADER_BYTES_MAX 65536   /* of an answer: names and values are short */

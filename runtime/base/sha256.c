@@ -7,9 +7,12 @@
 #include <gnutls/crypto.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LARGE_BYTES = 1 << 16 }; /* below, what GnuTLS is asked for costs more than it saves */
 
 struct af_sha256 {
     gnutls_hash_hd_t fast; /* NULL: it is done by */
@@ -17,7 +20,7 @@ struct af_sha256 {
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool is_loaded;
+static atomic_bool is_loaded;
 static __typeof__(gnutls_hash_init) *hash_init;
 static __typeof__(gnutls_hash) *hash_add;
 static __typeof__(gnutls_hash_output) *hash_output;
@@ -34,12 +37,13 @@ static void load(void)
                      {"gnutls_hash_output", &hash_output},
                      {"gnutls_hash_deinit", &hash_deinit}};
     void *library = dlopen("libgnutls.so.30", RTLD_LAZY | RTLD_LOCAL);
-    is_loaded = library != NULL;
-    for (size_t i = 0; is_loaded && i < sizeof functions / sizeof *functions; i++) {
+    bool is_there = library != NULL;
+    for (size_t i = 0; is_there && i < sizeof functions / sizeof *functions; i++) {
         void *symbol = dlsym(library, functions[i].name);
-        is_loaded = symbol != NULL;
+        is_there = symbol != NULL;
         memcpy(functions[i].to, &symbol, sizeof symbol);
     }
+    atomic_store(&is_loaded, is_there);
 }
 
 struct af_sha256 *af_sha256_new(void)
@@ -88,6 +92,13 @@ void af_sha256_free(struct af_sha256 *hash)
 void af_sha256_of(const void *bytes, size_t len, char hex[AF_SHA256_HEX_BYTES])
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
+    if (len >= LARGE_BYTES && atomic_load(&is_loaded)) {
+        struct af_sha256 *hash = af_sha256_new();
+        af_sha256_add(hash, bytes, len);
+        af_sha256_hex(hash, hex);
+        af_sha256_free(hash);
+        return;
+    }
     crypto_hash_sha256(digest, len == 0 ? (const unsigned char *)"" : bytes, len);
     sodium_bin2hex(hex, AF_SHA256_HEX_BYTES, digest, sizeof digest);
 }

@@ -2,8 +2,8 @@
  *
  * GnuTLS works it out with what the processor has for it, some five times as fast as libsodium; it
  * is loaded when the first of these is made. Where it is not there, libsodium does. On any thread,
- * one at a time each. Bytes that are there at once and few are libsodium's business:
- * af_sha256_of(). */
+ * one at a time each. Bytes that are there at once, af_sha256_of(), load nothing, for that may be
+ * called in a jail: where they are many, and GnuTLS is loaded, it does them. */
 #ifndef AF_SHA256_H
 #define AF_SHA256_H
 

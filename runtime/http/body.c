@@ -2,9 +2,9 @@
 #include "http/server_impl.h"
 
 #include "base/bounds.h"
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "base/writer.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ struct upload {
     struct af_sha256 *sha256;
     struct af_exchange_disk disk;
     int fd;
-    int64_t written_out; /* bytes that the disk has been told to take */
+    struct af_writer *writer; /* NULL: no file could be made */
     char *path;
     struct af_exchange_part part;
 };
@@ -92,7 +92,7 @@ static bool keep(struct upload *upload, const char *bytes, size_t len)
 {
     bool is_look_due =
         upload->part.size_bytes >> 20 != (upload->part.size_bytes + (int64_t)len) >> 20;
-    if ((!is_look_due || has_room(upload, 0)) && af_io_write_all(upload->fd, bytes, len))
+    if ((!is_look_due || has_room(upload, 0)) && af_writer_add(upload->writer, bytes, len))
         return true;
     refuse_full(upload);
     return false;
@@ -103,11 +103,9 @@ static bool write_part(void *arg, const char *bytes, size_t len)
     struct upload *upload = arg;
     if (!keep(upload, bytes, len))
         return false;
-    af_sha256_add(upload->sha256, bytes, len);
     upload->part.size_bytes += (int64_t)len;
     if (upload->disk.share != NULL)
         *upload->disk.share += (int64_t)len;
-    af_io_write_out(upload->fd, upload->part.size_bytes, &upload->written_out);
     return true;
 }
 
@@ -135,6 +133,8 @@ void af_exchange_take_part(struct af_exchange *exchange, const char *name,
             af_http_exchange_refuse(exchange, AF_EXCHANGE_DISK, "no file can be made here");
         else if (!has_room(upload, exchange->body_length < 0 ? 0 : exchange->body_length))
             refuse_full(upload);
+        if (upload->fd >= 0)
+            upload->writer = af_writer_new(upload->fd, 0, upload->sha256);
     }
     af_http_exchange_resume(exchange);
 }
@@ -144,6 +144,8 @@ static void finish_upload(struct af_exchange *exchange)
     struct upload *upload = exchange->upload;
     if (upload->multipart.found && !upload->multipart.complete)
         af_http_exchange_refuse(exchange, AF_EXCHANGE_BROKEN, "the body ends within a part");
+    if (!af_writer_flush(upload->writer))
+        refuse_full(upload);
     af_sha256_hex(upload->sha256, upload->part.sha256);
     upload->part.path = upload->path;
     upload->part.file_name = upload->multipart.file_name;
@@ -153,6 +155,7 @@ static void release_upload(struct upload *upload)
 {
     if (upload->disk.share != NULL)
         *upload->disk.share -= upload->part.size_bytes;
+    af_writer_free(upload->writer);
     if (upload->fd >= 0) {
         close(upload->fd);
         unlink(upload->path); /* who wanted it has moved it by now */

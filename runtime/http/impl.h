@@ -55,15 +55,16 @@ int64_t af_http_source_sent(const struct af_http_source *source);
 
 struct af_http_sink {
     struct af_buf headers, body;
-    int64_t max_bytes, bytes, written_out;
+    int64_t max_bytes, bytes;
     int status;
     bool has_header;        /* all of it has come */
     bool needs_length;      /* of a GET: else nobody knows whether all of it has come */
     char *path, *temporary; /* NULL: into memory */
     int fd;
-    int64_t from_bytes;  /* what was there of the file when this attempt began */
-    int64_t total_bytes; /* what it will be; -1: not told */
-    bool has_begun;      /* the body has */
+    struct af_writer *writer; /* of fd and hash, from its first byte on; or NULL */
+    int64_t from_bytes;       /* what was there of the file when this attempt began */
+    int64_t total_bytes;      /* what it will be; -1: not told */
+    bool has_begun;           /* the body has */
     char *sha256;
     struct af_sha256 *hash; /* where a digest is expected */
     const char *trouble;    /* what was wrong with our side: too large, the disk … */

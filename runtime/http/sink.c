@@ -8,9 +8,9 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "base/writer.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -38,10 +38,20 @@ void af_http_sink_init(struct af_http_sink *sink, const struct af_http_request *
     af_http_sink_clear(sink);
 }
 
+/* Before the file or the hash is touched otherwise than by it. Returns whether all was written. */
+static bool end_writer(struct af_http_sink *sink)
+{
+    bool ok = sink->writer == NULL || af_writer_flush(sink->writer);
+    af_writer_free(sink->writer);
+    sink->writer = NULL;
+    return ok;
+}
+
 void af_http_sink_drop(struct af_http_sink *sink)
 {
     if (sink->fd < 0)
         return;
+    end_writer(sink);
     close(sink->fd);
     unlink(sink->temporary);
     sink->fd = -1;
@@ -65,7 +75,8 @@ static bool read_part(struct af_http_sink *sink)
 
 static void start_over(struct af_http_sink *sink)
 {
-    sink->bytes = sink->from_bytes = sink->written_out = 0;
+    end_writer(sink);
+    sink->bytes = sink->from_bytes = 0;
     if (sink->hash != NULL)
         af_sha256_restart(sink->hash);
 }
@@ -160,6 +171,7 @@ static bool begin_body(struct af_http_sink *sink)
 {
     sink->has_begun = true;
     if (sink->from_bytes > 0 && sink->status != 206) {
+        end_writer(sink);
         if (sink->fd >= 0 && (ftruncate(sink->fd, 0) != 0 || lseek(sink->fd, 0, SEEK_SET) != 0))
             sink->trouble = "the file cannot be written";
         start_over(sink);
@@ -176,10 +188,11 @@ static bool write_file(struct af_http_sink *sink, const char *bytes, size_t len)
 {
     if (sink->fd < 0)
         open_file(sink);
-    if (sink->fd < 0 || !af_io_write_all(sink->fd, bytes, len))
+    if (sink->writer == NULL && sink->fd >= 0)
+        sink->writer = af_writer_new(sink->fd, sink->bytes, sink->hash);
+    if (sink->fd < 0 || !af_writer_add(sink->writer, bytes, len))
         sink->trouble = "the file cannot be written";
-    else
-        af_io_write_out(sink->fd, sink->bytes, &sink->written_out);
+    sink->bytes += (int64_t)len;
     return sink->trouble == NULL;
 }
 
@@ -196,11 +209,11 @@ bool af_http_sink_write(struct af_http_sink *sink, const char *bytes, size_t len
         sink->trouble = "it is larger than allowed";
         return false;
     }
-    sink->bytes += (int64_t)len;
-    if (sink->sha256 != NULL)
-        af_sha256_add(sink->hash, bytes, len);
     if (sink->path != NULL)
         return write_file(sink, bytes, len);
+    sink->bytes += (int64_t)len;
+    if (sink->hash != NULL)
+        af_sha256_add(sink->hash, bytes, len);
     af_buf_append(&sink->body, bytes, len);
     if (sink->body.full)
         sink->trouble = "it is larger than allowed";
@@ -232,9 +245,12 @@ bool af_http_sink_finish(struct af_http_sink *sink)
         return !is_good(sink);
     if (sink->sha256 == NULL && !is_whole(sink))
         sink->trouble = "its length is not told, so nobody knows whether it is whole";
+    else if (!end_writer(sink))
+        sink->trouble = "the file cannot be written";
     else if (!has_digest(sink))
         sink->trouble = "its SHA-256 is not the expected one";
     else if (sink->path != NULL && write_file(sink, "", 0)) { /* an empty one is a file too */
+        end_writer(sink);
         bool ok = fsync(sink->fd) == 0;
         ok = close(sink->fd) == 0 && ok;
         ok = ok && rename(sink->temporary, sink->path) == 0;

@@ -1,11 +1,13 @@
 /* serve_file.c: serve_file PORT FILE COPY: a file up to the service, and down again.
  *
  * Up: the file as a part of a form, until the service has confirmed it. Down: into COPY, with its
- * SHA-256, which must be the one that stands in the URL. Prints the seconds of both. */
+ * SHA-256, which must be the one that stands in the URL, as a node writes and digests what it
+ * fetches. Prints the seconds of both. */
 #include "client.h"
 
+#include "base/writer.h"
+
 #include <fcntl.h>
-#include <sodium.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -67,19 +69,18 @@ static size_t read_headers(int fd, char *piece, char **body, size_t *left)
 static void download(int port, const char *url, const char *copy)
 {
     static char piece[PIECE_BYTES + 1];
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[65], *bytes;
+    char hex[AF_SHA256_HEX_BYTES], *bytes;
     size_t left;
-    crypto_hash_sha256_state hash;
     int fd = client_connect(port), file = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     const char *path = strchr(url + strlen("http://"), '/');
     int len = snprintf(piece, sizeof piece, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     client_write(fd, piece, (size_t)len);
     size_t got = read_headers(fd, piece, &bytes, &left);
-    crypto_hash_sha256_init(&hash);
+    struct af_sha256 *hash = af_sha256_new();
+    struct af_writer *writer = af_writer_new(file, 0, hash);
     for (;;) {
-        crypto_hash_sha256_update(&hash, (unsigned char *)bytes, got);
-        client_write(file, bytes, got);
+        if (!af_writer_add(writer, bytes, got))
+            die("%s: cannot be written", copy);
         left -= got;
         if (left == 0)
             break;
@@ -89,9 +90,11 @@ static void download(int port, const char *url, const char *copy)
         bytes = piece;
         got = (size_t)more;
     }
-    crypto_hash_sha256_final(&hash, digest);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-    if (strstr(url, hex) == NULL)
+    bool ok = af_writer_flush(writer);
+    af_writer_free(writer);
+    af_sha256_hex(hash, hex);
+    af_sha256_free(hash);
+    if (!ok || strstr(url, hex) == NULL)
         die("the file that came is not the one that was sent");
     close(file);
     close(fd);

@@ -44,9 +44,31 @@ static void test_begins_anew(void **state)
     af_sha256_free(NULL);
 }
 
+/* Many bytes are done by whatever is loaded by then. */
+static void test_at_once(void **state)
+{
+    static char bytes[200000];
+    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, sizeof bytes};
+    char expected[AF_SHA256_HEX_BYTES], got[AF_SHA256_HEX_BYTES];
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 11);
+    for (int loaded = 0; loaded < 2; loaded++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            crypto_hash_sha256(digest, (const unsigned char *)bytes, sizes[i]);
+            sodium_bin2hex(expected, sizeof expected, digest, sizeof digest);
+            af_sha256_of(bytes, sizes[i], got);
+            assert_string_equal(got, expected);
+        }
+        af_sha256_free(af_sha256_new());
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_in_pieces),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_at_once),
+                                       cmocka_unit_test(test_in_pieces),
                                        cmocka_unit_test(test_begins_anew)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
