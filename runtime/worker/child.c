@@ -65,7 +65,10 @@ static _Noreturn void end(void)
 
 static void flush(void)
 {
-    if (af_wire_flush(&worker.link) < 0)
+    int left;
+    while ((left = af_wire_flush(&worker.link)) > 0)
+        continue;
+    if (left < 0)
         end();
 }
 

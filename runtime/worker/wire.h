@@ -112,7 +112,8 @@ void af_wire_link_release(struct af_wire_link *link);
 int af_wire_send(struct af_wire_link *link, enum af_wire_type type, const struct af_buf *body);
 
 /* Writes output until all is written (0) or, of a socket that does not block, none is taken any
- * more (1). Returns -1 with errno if the other end is gone. */
+ * more (1). So it is, after a rest of a millisecond, where no more descriptors may be on their way;
+ * of any socket. Returns -1 with errno if the other end is gone. */
 int af_wire_flush(struct af_wire_link *link);
 size_t af_wire_unsent(const struct af_wire_link *link);
 

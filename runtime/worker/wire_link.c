@@ -10,11 +10,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { REST_NS = 1000000 };
 
 struct head {
     uint32_t len;
@@ -147,12 +151,31 @@ static void compact(struct af_wire_link *link)
     link->out_at = link->mark_first = 0;
 }
 
+/* Too many descriptors of this user are on their way, those of other processes among them, until
+ * somebody reads. A worker has no call that sleeps, but futex(). */
+static void rest(void)
+{
+    sem_t never;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += REST_NS;
+    until.tv_sec += until.tv_nsec / AF_S_NS;
+    until.tv_nsec %= AF_S_NS;
+    sem_init(&never, 0, 0);
+    while (sem_timedwait(&never, &until) != 0 && errno == EINTR)
+        continue;
+    sem_destroy(&never);
+    errno = EAGAIN;
+}
+
 int af_wire_flush(struct af_wire_link *link)
 {
     while (link->out_at < link->out.len) {
         ssize_t put = write_some(link);
         if (put < 0 && errno == EINTR)
             continue;
+        if (put < 0 && errno == ETOOMANYREFS)
+            rest();
         if (put < 0 && errno == EAGAIN)
             compact(link);
         if (put < 0)
