@@ -14,3 +14,4 @@ stds.sandbox = dofile("scripts/af/_meta/luacheck.lua")
 files["scripts/af"].read_globals = { "host" } -- what C gives; see scripts/af/_meta/host.lua
 files["scripts/af/_meta"] = { globals = { "host" } }
 files["flows"].std = "sandbox"
+files["tests/data/check"].std = "sandbox"

@@ -34,17 +34,17 @@ function At.data(self, party)
   return data or {}
 end
 
----A parameter: a value, or what the flow's function(party) gives. It is validated at each use.
+---A parameter: a value, or what the flow's function(party) gives, which is validated at each use.
+---Of a part that runs by itself it is an argument, which has been.
 function At.param(self, party, name)
   local of = self.part.records[name] -- a record of it alone, which knows what may be absent
   if of == nil then
     error(("part '%s' has no parameter '%s'%s"):format(self.part.name, tostring(name),
       host.near(tostring(name), self.part.params, "it has")), 0)
   end
+  if self.alone then return party.args[name] end
   local value = self.given[name]
-  if self.alone then
-    value = party.args[name]
-  elseif type(value) == "function" then
+  if type(value) == "function" then
     value = value(party)
   end
   return host.build(of, { [name] = value }, ("part '%s': parameter"):format(self.part.name))[name]

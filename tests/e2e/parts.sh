@@ -28,6 +28,21 @@ run "$AFRUN" twice.lua --mock --trace run.jsonl
 run "$AFRUN" chart run.jsonl
 if grep -qF '[first.collect]' "$OUT"; then ok "charts show the prefixed states"; else not_ok "charts show the prefixed states" "$(cat "$OUT")"; fi
 
+# Alone, its parameters are arguments: lists, maps and records, too.
+cat >lists.lua <<'LUA'
+local af = require "af"
+return af.part { name = "lists", mock = { one = 1 },
+  params = { list = af.list(af.string), map = af.map(af.integer), record = af.record { x = af.optional(af.integer, 7) } },
+  roles = { one = function(at)
+    return { start = "a", states = { a = { enter = function(party)
+      local list, map, record = at.param(party, "list"), at.param(party, "map"), at.param(party, "record")
+      return at.done(party, ("%d %s %d %d"):format(#list, list[2], map.k, record.x))
+    end } } }
+  end } }
+LUA
+result "a part's parameters are lists, maps and records" '"result":"2 b 3 7"' lists.lua --mock --arg 'list=["a","b"]' \
+    --arg 'map={"k":3}' --arg 'record={}'
+
 # An invariant of a part looks at parties that have not entered it yet, and at those of another's states.
 cat >later.lua <<'LUA'
 local af = require "af"

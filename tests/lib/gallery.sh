@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # gallery.sh AFRUN FLOWS FOLDER [NAME…]: draws each flow's states and a run of it as SVG into the folder, and their page, which has a row
-# for each. With names: these flows alone, and no page. The same program and flows draw the same bytes.
+# for each. With names: these flows alone, and no page. The same program and flows draw the same bytes. A row that ends with a name is
+# another run of a flow, and has no states of its own.
 set -euo pipefail
 afrun=$(realpath "$1") flows=$(realpath "$2") folder=$3
 shift 3
@@ -12,9 +13,10 @@ trap 'rm -f "$trace" "$page"' EXIT
 draw() {
     local name=$1 flow=$2
     shift 2
-    "$afrun" "$flows/$flow.lua" --mock --quiet --seed 1 --trace "$trace" "$@" >/dev/null
-    "$afrun" chart --states "$flows/$flow.lua" --svg >"$folder/$name.states.svg"
+    (cd "$flows" && "$afrun" "$flow.lua" --mock --quiet --seed 1 --trace "$trace" "$@") >/dev/null
     "$afrun" chart "$trace" --svg --max-rows 12 >"$folder/$name.run.svg"
+    [ "$name" = "$(basename "$flow")" ] || return 0
+    "$afrun" chart --states "$flows/$flow.lua" --svg >"$folder/$name.states.svg"
 }
 
 cat >"$page" <<'MD'
@@ -34,10 +36,12 @@ while parties rest there.
 线从那一行引向下一个状态；`↻` 表示重新进入同一状态。双线边框表示：参与方停在那里时，运行也可以结束。
 MD
 
-while IFS='|' read -r flow options english chinese; do
-    name=$(basename "$flow")
+while IFS='|' read -r flow options english chinese name; do
+    name=${name:-$(basename "$flow")}
     if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then continue; fi
     draw "$name" "$flow" $options
+    states=
+    [ "$name" != "$(basename "$flow")" ] || states=$'\n'"![$name: states / 状态]($name.states.svg)"$'\n'
     cat >>"$page" <<MD
 
 ## [$name](../$flow.lua)
@@ -45,9 +49,7 @@ while IFS='|' read -r flow options english chinese; do
 $english
 
 $chinese
-
-![$name: states / 状态]($name.states.svg)
-
+$states
 ![$name: a run / 一次运行]($name.run.svg)
 MD
 done <<'FLOWS'
@@ -57,6 +59,7 @@ async_avg|--parties participant=2|Averaging that waits for nobody: updates are f
 swarm|--parties peer=3|Averaging without a server: each round an instance of consensus, led by a peer.|没有服务器的平均：每一轮都是一次共识，由其中一个节点主持。
 secure_aggregation|--parties client=3|The sum of the clients' vectors, of which the server learns none.|求各客户端向量之和，而服务器得不到其中任何一个。
 psi|--parties collaborator=2|Which items all parties have, and nothing else of their sets.|各方共有哪些元素，除此之外对彼此的集合一无所知。
+psi|--parties collaborator=1 --arg protocol=rsa --arg bits=1024 --allow-run python3|The same in the events of the platform's own programs, which may be either side: RSA, by a program.|同样的求交，使用平台自己程序的事件（任何一方都可以是平台的程序）：RSA，由外部程序计算。|psi_rsa
 hetero_round|--parties collaborator=1|Training on columns that several have, of the same people: a host has the labels.|同一批人的各列分在几方手里：host 一方有标签。
 fed_stats|--parties site=2|Statistics of all sites' columns, as far as each site's own policy allows.|汇总各站点各列的统计量，以各站点自己的披露规则为限。
 hist_boost|--parties party=2|Boosted trees from counts of each party's rows.|由各方数据行的计数生成提升树。
