@@ -9,6 +9,7 @@ is_short && runs=60 kills=5
 # ---- Faults. ----
 faults=(--drop .1 --duplicate .05 --crash coordinator:.02 --crash peer:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose peer:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose coordinator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 
 # ---- Whoever is lost, and whenever: with the threshold alive there is a value, and it is the oracle's. ----

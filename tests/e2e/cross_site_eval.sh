@@ -9,6 +9,7 @@ is_short && runs=100 kills=5
 # ---- Faults: an invariant compares each cell with what its site has told. ----
 faults=(--drop .1 --duplicate .05 --crash coordinator:.02 --crash site:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose site:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose coordinator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 # table OPTION…: the coordinator's result.
 table() { "$AFRUN" "$flow" --mock -q --json "$@" 2>err.txt | jq -c '.party_list[] | select(.id == "coordinator-1") | .result'; }

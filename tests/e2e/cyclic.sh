@@ -9,6 +9,7 @@ is_short && runs=100 kills=5
 # ---- Faults: an invariant trains the counted ones in sequence. ----
 faults=(--drop .1 --duplicate .05 --crash coordinator:.02 --crash trainer:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose trainer:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose coordinator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 run "$AFRUN" "$flow" --mock -q --json --lose trainer:1@0s
 says "who is lost is passed over" '"status":"done"' "$(jq -c '.party_list[] | select(.id == "coordinator-1")' "$OUT")"

@@ -9,6 +9,7 @@ is_short && runs=30 kills=5
 # ---- Faults. ----
 faults=(--drop .1 --duplicate .05 --crash coordinator:.02 --crash peer:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose peer:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose coordinator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 expect_error "a threshold of 2 is not more than half of 4 peers" 1 "$AFRUN" "$flow" --mock --arg threshold=2
 

@@ -9,6 +9,7 @@ is_short && runs=60 kills=5
 # ---- Faults. ----
 faults=(--drop .1 --duplicate .05 --crash analyst:.02 --crash site:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose site:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose analyst:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 # told OPTION…: the analyst's result.
 told() { "$AFRUN" fed_stats.lua --mock -q --json "$@" 2>err.txt | jq -c '.party_list[] | select(.id == "analyst-1") | .result // .reason'; }

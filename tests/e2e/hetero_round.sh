@@ -10,6 +10,7 @@ is_short && runs=30 kills=5
 # ---- Faults. ----
 faults=(--drop .1 --duplicate .05 --crash host:.02 --crash collaborator:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose collaborator:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose host:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 run "$AFRUN" "$flow" --mock -q --json --lose collaborator:1@60ms --latency 5ms
 says "who is lost has the round begun again, three times at most" "the round was reset too often" "$(cat "$OUT")"

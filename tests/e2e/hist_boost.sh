@@ -9,6 +9,7 @@ is_short && runs=60 kills=5
 # ---- Faults. ----
 faults=(--drop .1 --duplicate .05 --crash aggregator:.02 --crash party:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose party:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose aggregator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 expect_output "0 parties done, 1 failed, 3 lost" "$AFRUN" "$flow" --mock --lose party:3@0s
 

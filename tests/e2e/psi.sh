@@ -10,6 +10,7 @@ is_short && runs=40 pairs=40 large=300 kills=5
 faults=(--drop .1 --duplicate .05 --crash initiator:.02 --crash collaborator:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose collaborator:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose initiator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 expect_output "0 parties done, 1 failed, 1 lost" "$AFRUN" "$flow" --mock --parties collaborator=1 --lose collaborator:1@0s
 

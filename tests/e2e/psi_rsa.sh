@@ -45,6 +45,7 @@ says "what was sent names no item" 0 "$(grep '"kind":"\(send\|deliver\|upload\)"
 faults=(--drop .1 --duplicate .05 --crash initiator:.02 --crash collaborator:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" psi_rsa.lua --mock "${faults[@]}" --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" psi_rsa.lua --mock "${faults[@]}" --lose collaborator:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" psi_rsa.lua --mock "${faults[@]}" --lose initiator:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" psi_rsa.lua --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 for budget in "--drop 1" "--duplicate 1" "--arg tries=2 --lose 1" "--arg tries=2 --crash 1 --timeouts 1"; do
     # shellcheck disable=SC2086

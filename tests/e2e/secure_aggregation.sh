@@ -10,6 +10,7 @@ is_short && runs=60
 # ---- Faults. ----
 faults=(--drop .1 --duplicate .05 --crash client:.02 --crash server:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose client:1 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose server:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
 
 # ---- 20 clients, of whom 6 drop out at each step: the sum of those who are named, or none. ----

@@ -4,8 +4,8 @@
 # A machine is a Debian release bootstrapped into a folder, from the mirror that apt uses here; arm64
 # is a build for it made on bookworm, run by qemu. On each, `make demo` is run by a user who may not
 # install anything (it must say what to ask for), by root, and again by the user; --test adds `make
-# test` by both. Traces of all builds must be equal, byte for byte. The Debian package is built twice,
-# installed, tried and removed.
+# test` by both. Traces of all builds must be equal, byte for byte, and so must the model of a training. The Debian package is built
+# twice, installed, tried and removed.
 #
 # The folders stay in $AF_FRESH (~/.cache/afrun-fresh), so that the next run is short. Needs root,
 # and debootstrap; where a machine cannot be made, it is skipped and the reason is told.
@@ -100,6 +100,19 @@ same_traces() {
     verdict "$1: traces are those of the build here" $status
 }
 
+# same_model NAME RELEASE PROGRAM: a training by floating point ends with the model, bit for bit, of the build here.
+same_model() {
+    local data=build/model_data
+    [ -e /usr/lib/python3/dist-packages/sklearn/datasets/data ] || { skip "$1: model" "there are no data of python3-sklearn" && return; }
+    python3 tests/lib/tables.py breast_cancer $data --parties participant-1,participant-2,participant-3 --shares 1,2,3
+    mkdir -p "$fresh/$2/home/builder/afrun/build" && cp -r $data "$fresh/$2/home/builder/afrun/build"
+    inside "$2" builder "tests/lib/model_sum.sh $data $3"
+    tests/lib/model_sum.sh $data build/release/afrun | tee "$log.here" | diff - "$log" >"$log.diff" && [ "$(wc -c <"$log.here")" -eq 65 ]
+    local status=$?
+    mv "$log.diff" "$log" && rm "$log.here"
+    verdict "$1: a training's model is that of the build here, bit for bit" $status
+}
+
 try_release() {
     put_sources "$1"
     inside "$1" root "apt-get install -y -qq make"
@@ -119,6 +132,7 @@ try_release() {
     inside "$1" builder "tests/lib/run.sh tests/e2e/determinism.sh"
     verdict "$1: one seed is one run" $?
     same_traces "$1" "$1" build/release/afrun
+    same_model "$1" "$1" build/release/afrun
     try_package "$1"
     [ -n "$with_test" ] || return
     for who in root builder; do
@@ -173,6 +187,7 @@ try_arm64() {
         qemu-aarch64-static build/arm64/afrun chart t.jsonl" && grep -q '^ok: 4 parties, 4 done' "$log"
     verdict "arm64: demo" $?
     same_traces arm64 bookworm "qemu-aarch64-static build/arm64/afrun"
+    same_model arm64 bookworm "qemu-aarch64-static build/arm64/afrun"
 }
 
 for machine in "$@"; do
