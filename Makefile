@@ -77,7 +77,7 @@ build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] r
 	@$(MAKE) MODE=train all && find build/train -name '*.gcda' -delete && $< build/train/afrun && touch $@
 ifneq (,$(filter release linked,$(MODE)))
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
-$(foreach part,audit bus bus/http bus/local bus/sidecar cli code http live node run serve store worker,$(BUILD)/runtime/$(part)/%.o): FLAGS += -Os
+$(foreach part,audit bus bus/http bus/local bus/nats bus/sidecar cli code http live node run serve store worker,$(BUILD)/runtime/$(part)/%.o): FLAGS += -Os
 $(foreach name,bytecode coro crypto declared foreign monitor plan points pure sandbox script secret shares source tool type \
   vm,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,call check cover lasso monitor note path proof rename search short,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os

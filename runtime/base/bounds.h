@@ -141,6 +141,21 @@
 #define AF_BUS_HTTP_TOKEN_BYTES_MAX 8192          /* its token goes into a header */
 #define AF_BUS_HTTP_COOKIES_MAX 20
 
+/* NATS. */
+#define AF_NATS_SERVERS_MAX 32
+#define AF_NATS_CONNECT_MS 2000               /* to connect to one server, and to send to it */
+#define AF_NATS_PING_MS 5000                  /* two that are not answered: it is away */
+#define AF_NATS_PENDING_BYTES_MAX (256 << 20) /* that came and were not looked at */
+#define AF_NATS_ASK_NS (3 * AF_S_NS)          /* an answer */
+#define AF_NATS_CALL_NS (10 * AF_S_NS)        /* a call, but for what it waits */
+#define AF_NATS_QUIET_NS (AF_S_NS / 2)        /* that nobody is asked who has not answered */
+#define AF_NATS_LOOK_NS AF_S_NS               /* between two looks at the connection */
+#define AF_NATS_LATE_NS (2 * AF_S_NS)         /* that the end of a wait may be told late */
+#define AF_NATS_GATHER_NS (20 * AF_MS_NS)     /* that a take waits for what is on its way */
+#define AF_NATS_ACK_NS (60 * AF_S_NS)         /* in which a contract is acknowledged, or renewed */
+#define AF_NATS_GENERATIONS 10 /* names of a node's consumers, which permissions must list */
+#define AF_NATS_TWICE_S 600    /* that the server knows what it has taken */
+
 /* Sidecars: what is kept for a service that is away. */
 #define AF_SIDECAR_CONTRACTS_MAX 100000 /* in the outbox: a task may have a quarter of … */
 #define AF_SIDECAR_BYTES_MAX (INT64_C(1) << 30) /* … these, and of their bytes */

@@ -15,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct af_bus_driver *const drivers[] = {&af_bus_local, &af_bus_http};
+static const struct af_bus_driver *const drivers[] = {&af_bus_local, &af_bus_http, &af_bus_nats};
 
 static const struct af_bus_driver *find_driver(const char *url)
 {
     for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
         if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
             return drivers[i];
+    if (strncmp(url, "tls://", 6) == 0)
+        return &af_bus_nats;
     return strncmp(url, "https:", 6) == 0 ? &af_bus_http : NULL;
 }
 
@@ -49,7 +51,8 @@ struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
     const struct af_bus_driver *driver = find_driver(url);
     if (driver == NULL) {
         af_failure_set(why, AF_FAILURE_USAGE, url,
-                       "is no bus; expected local:FILE, http://HOST:PORT or https://HOST:PORT");
+                       "is no bus; expected local:FILE, http://HOST:PORT, https://HOST:PORT, "
+                       "nats://HOST:PORT or tls://HOST:PORT");
         return NULL;
     }
     struct af_bus *bus = driver->open(url, loop, options, why);

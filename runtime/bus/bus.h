@@ -210,8 +210,8 @@ bool af_bus_is_distant(const char *url);
 /* Whether a file's URL is one of the bus of that URL. */
 bool af_bus_owns(const char *bus_url, const char *url);
 
-/* Opens `local:FILE`, `http://…` or `https://…`. Returns NULL with *why filled: no such bus, the
- * file cannot be opened, or is of a newer version. */
+/* Opens `local:FILE`, `http://…`, `https://…`, `nats://…` or `tls://…`. Returns NULL with *why
+ * filled: no such bus, the file cannot be opened, or is of a newer version. */
 struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
                            const struct af_bus_options *options, struct af_failure *why);
 
@@ -395,7 +395,7 @@ struct af_bus {
     struct af_bus_age age;
 };
 
-extern const struct af_bus_driver af_bus_local, af_bus_http;
+extern const struct af_bus_driver af_bus_local, af_bus_http, af_bus_nats;
 
 /* Puts a sidecar before a bus, which is its own from here on, even where it fails. */
 struct af_bus *af_bus_sidecar_open(struct af_bus *hub_take, const struct af_bus_options *options,

@@ -32,6 +32,9 @@ static const struct row {
     {"bass_password", offsetof(struct af_config, bass_password), false},
     {"bass_captcha", offsetof(struct af_config, bass_captcha), false},
     {"files_hosts", offsetof(struct af_config, files_hosts), false},
+    {"creds", offsetof(struct af_config, creds), true},
+    {"nkey", offsetof(struct af_config, nkey), false},
+    {"nkey_seed", offsetof(struct af_config, nkey_seed), true},
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
@@ -148,7 +151,8 @@ static int read_line(const struct reading *reading, int number, const char *line
     if (row == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what,
                               "unknown name; known are token, ca, certificate, key, bass_url, "
-                              "bass_user, bass_password, bass_captcha, files_hosts");
+                              "bass_user, bass_password, bass_captcha, files_hosts, creds, nkey, "
+                              "nkey_seed");
     if (*field(config, row) != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, what, "'%s' is given twice", row->name);
     if (value == end)
@@ -180,6 +184,9 @@ static int read_lines(const struct reading *reading, const char *text, size_t le
     if ((config->certificate == NULL) != (config->key == NULL))
         return af_failure_set(why, AF_FAILURE_USAGE, path,
                               "'certificate' and 'key' go together, and only one is given");
+    if ((config->nkey == NULL) != (config->nkey_seed == NULL))
+        return af_failure_set(why, AF_FAILURE_USAGE, path,
+                              "'nkey' and 'nkey_seed' go together, and only one is given");
     return 0;
 }
 

@@ -14,6 +14,9 @@
  *     bass_captcha  = …
  *     files_hosts   = HOST[:PORT] …   where the service keeps files, if that is not the service
  * itself
+ *     creds         = FILE         who we are to a NATS server: a user's JWT and seed …
+ *     nkey          = U…           … or its public key, with
+ *     nkey_seed     = FILE         its seed; or `token`
  */
 #ifndef AF_CONFIG_H
 #define AF_CONFIG_H
@@ -27,6 +30,7 @@ struct af_config { /* NULL: not given */
     char *ca, *certificate, *key;
     char *bass_url, *bass_user, *bass_password, *bass_captcha;
     char *files_hosts; /* between blanks or commas */
+    char *creds, *nkey, *nkey_seed;
 };
 
 /* Reads a file into a zeroed config. Returns -1 with *why filled, which names file and line but

@@ -34,7 +34,8 @@ static int set_trust(void *trust, const char *value, struct af_failure *why)
 
 static const struct af_opt opts[] = {
     {"node", 0, "ID", "who this node is", "Node", AF_OPT_ID(OF, node.node)},
-    {"bus", 0, "URL", "the transport: local:FILE, http://HOST:PORT or https://HOST:PORT", "Node",
+    {"bus", 0, "URL",
+     "the transport: local:FILE, http[s]://HOST:PORT, nats://HOST:PORT or tls://HOST:PORT", "Node",
      AF_OPT_TEXT(OF, node.bus)},
     {"flows", 0, "DIR", "the flows that may be launched: a file, or a bundle, each", "Node",
      AF_OPT_TEXT(OF, node.flows)},

@@ -8,7 +8,7 @@ declare -A packages=(
     [build]="gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
         libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev zlib1g-dev"
     [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign
-        dpkg-dev python3-jsonschema python3-sklearn util-linux jq"
+        dpkg-dev python3-jsonschema python3-sklearn util-linux jq nats-server libnats"
     [fuzz]="clang clang-runtime libjansson-dev"
     [lint]="clang-format clang-tidy lua-check"
     [deb]="build-essential debhelper dpkg-dev lintian"
@@ -17,9 +17,14 @@ declare -A packages=(
     [bench]="python3 spin"
 )
 
-# package_of NAME: as this release calls it. Clang's runtime is named after its version.
+# package_of NAME: as this release calls it. Clang's runtime and libnats are named after their versions.
 package_of() {
-    local clang
+    local clang nats
+    if [ "$1" = libnats ]; then
+        nats=$(apt-cache depends libnats-dev 2>/dev/null | sed -n 's/^ *Depends: libnats\([0-9.]*\)$/\1/p' | head -n 1)
+        echo "libnats${nats:-3.4}"
+        return
+    fi
     [ "$1" = clang-runtime ] || { echo "$1" && return; }
     clang=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
     echo "libclang-rt-${clang:-14}-dev"

@@ -7,12 +7,12 @@
 #include "bus/local/impl.h"
 
 #include "base/bounds.h"
+#include "bus/file_url.h"
 #include "base/failure.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,29 +21,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 1 << 18, EXTENSION_MAX = 16 };
+enum { PIECE_BYTES = 1 << 18 };
 
 static const char url_head[] = "local://";
 
 /* ---- Names. ---- */
-
-/* ".zip" of a name, in lower case, or "". */
-static const char *extension_of(struct af_local_op *op, const char *name)
-{
-    const char *slash = name == NULL ? NULL : strrchr(name, '/');
-    const char *base = slash == NULL ? name : slash + 1;
-    const char *dot = base == NULL ? NULL : strrchr(base, '.');
-    size_t len = dot == NULL ? 0 : strlen(dot);
-    if (dot == base || len < 2 || len > EXTENSION_MAX)
-        return "";
-    char *extension = af_arena_string(&op->arena, dot);
-    for (char *at = extension + 1; *at != '\0'; at++) {
-        if (!isalnum((unsigned char)*at))
-            return "";
-        *at = (char)tolower((unsigned char)*at);
-    }
-    return extension;
-}
 
 bool af_local_owns(const char *bus_url, const char *url)
 {
@@ -51,54 +33,11 @@ bool af_local_owns(const char *bus_url, const char *url)
     return strncmp(url, url_head, sizeof url_head - 1) == 0;
 }
 
-static bool is_plain(char byte)
-{
-    return isalnum((unsigned char)byte) || byte == '-' || byte == '_' || byte == '.';
-}
-
-static void write_url(struct af_buf *out, const struct af_local_op *op, const char *task)
-{
-    af_buf_append_string(out, url_head);
-    for (; *task != '\0'; task++) {
-        if (is_plain(*task))
-            af_buf_append_char(out, *task);
-        else
-            af_buf_printf(out, "%%%02X", (unsigned char)*task);
-    }
-    af_buf_printf(out, "/%s%s", op->sha256, op->extension);
-}
-
-static int hex_digit(char digit)
-{
-    return digit >= '0' && digit <= '9'   ? digit - '0'
-           : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
-           : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
-                                          : -1;
-}
-
 /* Reads a URL of ours into the op: its task (which must be the fetch's), digest and extension. */
 static bool read_url(struct af_local_op *op, const char *url)
 {
-    if (!af_local_owns(NULL, url))
-        return false;
-    const char *at = url + sizeof url_head - 1;
-    char *task = af_arena_alloc(&op->arena, strlen(at) + 1), *to = task;
-    for (; *at != '/' && *at != '\0'; at++) {
-        int high = *at == '%' ? hex_digit(at[1]) : -1;
-        int low = high >= 0 ? hex_digit(at[2]) : -1;
-        if (*at == '%' && low < 0)
-            return false;
-        *to++ = *at == '%' ? (char)(high * 16 + low) : *at;
-        at += *at == '%' ? 2 : 0;
-    }
-    *to = '\0';
-    if (*at != '/' || strlen(at + 1) < 64 || strspn(at + 1, "0123456789abcdef") != 64)
-        return false;
-    memcpy(op->sha256, at + 1, 64);
-    op->sha256[64] = '\0';
-    op->extension = af_arena_string(&op->arena, at + 65);
-    op->fetch.task = task;
-    return true;
+    return af_bus_file_url_read(&op->arena, url_head, url, &op->fetch.task, op->sha256,
+                                &op->extension);
 }
 
 static char *place_of(struct af_local_op *op)
@@ -324,7 +263,7 @@ void af_local_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bu
     op->file.sha256 = af_arena_string(&op->arena, file->sha256);
     op->file.call_id = NULL; /* the same bytes are the same file */
     op->file.bytes = af_arena_copy(&op->arena, file->bytes, file->bytes_len);
-    op->extension = extension_of(op, file->name != NULL ? file->name : file->path);
+    op->extension = af_bus_file_extension(&op->arena, file->name != NULL ? file->name : file->path);
     start_thread(op, put_in_thread);
 }
 
@@ -343,7 +282,7 @@ void af_local_keep_file(struct af_local_store *store, struct af_local_op *op)
     af_db_integer(af_db_integer(insert, op->file_bytes), file->durable);
     af_db_run(af_db_integer(af_db_text(insert, file->node), store->wall_s));
     af_buf_clear(&op->text);
-    write_url(&op->text, op, file->task);
+    af_bus_file_url_write(&op->text, url_head, file->task, op->sha256, op->extension);
     op->result.text = af_buf_text(&op->text);
     op->result.text_len = op->text.len;
 }

@@ -3,8 +3,8 @@
 #include "bus/local/impl.h"
 
 #include "base/bounds.h"
-#include "json/rows.h"
 #include "base/rng.h"
+#include "bus/told.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -365,40 +365,11 @@ void af_local_tell(struct af_local_store *store, struct af_local_op *op)
     }
 }
 
-struct told { /* by what a party sends */
-    const char *type, *url;
-    struct af_json_span result;
-};
-
-static const char *short_text(const char *text)
-{
-    return text != NULL && strlen(text) <= AF_SERVE_TEXT_BYTES_MAX ? text : NULL;
-}
-
 void af_local_note_told(struct af_local_store *store, int64_t task, const struct af_bus_post *post)
 {
-    bool is_file = strcmp(post->title, "task_file_upload") == 0;
-    if (!is_file && strcmp(post->title, "task_finish") != 0)
-        return;
-    static const struct af_json_row rows[] = {
-        {"file_type", AF_JSON_ROW_TEXT, offsetof(struct told, type), NULL},
-        {"file_url", AF_JSON_ROW_TEXT, offsetof(struct told, url), NULL},
-        {"result", AF_JSON_ROW_SPAN, offsetof(struct told, result), NULL},
-        {0}};
-    struct af_json_span content = {post->content, post->content_len};
-    struct af_bus_note note = {.kind = is_file ? AF_BUS_NOTE_RESULT : AF_BUS_NOTE_COMPLETION,
-                               .node = post->sender};
+    struct af_bus_note note;
     struct af_arena texts = {0};
-    struct told told = {NULL, NULL, {"", 0}};
-    af_json_read_object(content, rows, &texts, &told);
-    if (is_file) {
-        note.text = short_text(told.type);
-        note.url = short_text(told.url);
-    } else if (told.result.at[0] == 't' || told.result.at[0] == 'f') {
-        note.number = told.result.at[0] == 't';
-        note.text = note.number ? "finished" : "failed";
-    }
-    if (is_file ? note.url != NULL : note.text != NULL)
+    if (af_bus_told(post, &texts, &note))
         af_local_keep_note(store, task, &note);
     af_arena_release(&texts);
 }

@@ -1,0 +1,522 @@
+/* ask.c: the connection to the servers: requests, what comes, and whose it is.
+ *
+ * One subscription takes all that comes, on a thread of the library's, which puts it into the list
+ * of the port that it is for: an answer's subject has the port's number behind our inbox's; a
+ * contract comes under its own subject, to the first port. The library connects again by itself,
+ * with a pause that grows, to any of the servers. */
+#include "bus/nats/impl.h"
+
+#include "base/bounds.h"
+#include "base/failure.h"
+#include "bus/config.h"
+#include "loop/loop.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int64_t af_nats_now_ns(const struct af_nats_bus *bus)
+{
+    return af_loop_machine_ns(bus->head.loop);
+}
+
+/* ---- Ports. ---- */
+
+static void wake(const struct af_nats_port *port)
+{
+    uint64_t one = 1;
+    while (write(port->fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+bool af_nats_port_open(struct af_nats_bus *bus, struct af_nats_port *port, int number)
+{
+    *port = (struct af_nats_port){.bus = bus, .number = number};
+    port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (port->fd < 0)
+        return false;
+    pthread_mutex_lock(&bus->lock);
+    port->next = bus->ports;
+    bus->ports = port;
+    pthread_mutex_unlock(&bus->lock);
+    return true;
+}
+
+void af_nats_port_close(struct af_nats_port *port)
+{
+    struct af_nats_bus *bus = port->bus;
+    struct af_nats_message *message;
+    pthread_mutex_lock(&bus->lock);
+    for (struct af_nats_port **at = &bus->ports; *at != NULL; at = &(*at)->next)
+        if (*at == port) {
+            *at = port->next;
+            break;
+        }
+    pthread_mutex_unlock(&bus->lock);
+    while ((message = af_nats_port_next(port)) != NULL)
+        af_natsMsg_Destroy(message);
+    close(port->fd);
+}
+
+bool af_nats_port_is_empty(struct af_nats_port *port)
+{
+    pthread_mutex_lock(&port->bus->lock);
+    bool empty = port->first == NULL;
+    pthread_mutex_unlock(&port->bus->lock);
+    return empty;
+}
+
+/* The first that goes by this name, NULL: whichever; or NULL. */
+static struct af_nats_message *next_of(struct af_nats_port *port, const char *name)
+{
+    struct af_nats_bus *bus = port->bus;
+    struct af_nats_message *message = NULL;
+    pthread_mutex_lock(&bus->lock);
+    struct af_nats_came **at = &port->first;
+    for (; *at != NULL; at = &(*at)->next) {
+        const char *answers = name == NULL ? NULL : af_nats_answers(bus, (*at)->message);
+        if (name == NULL || (answers != NULL && strcmp(answers, name) == 0))
+            break;
+    }
+    struct af_nats_came *came = *at;
+    if (came != NULL) {
+        *at = came->next;
+        if (came->next == NULL)
+            port->last = at;
+        message = came->message;
+        free(came);
+    }
+    pthread_mutex_unlock(&bus->lock);
+    return message;
+}
+
+struct af_nats_message *af_nats_port_next(struct af_nats_port *port)
+{
+    return next_of(port, NULL);
+}
+
+const char *af_nats_answers(const struct af_nats_bus *bus, const struct af_nats_message *message)
+{
+    const char *subject = af_natsMsg_GetSubject(message);
+    size_t len = strlen(bus->inbox);
+    if (strncmp(subject, bus->inbox, len) != 0 || subject[len] != '.')
+        return NULL;
+    const char *dot = strchr(subject + len + 1, '.');
+    return dot == NULL ? NULL : dot + 1;
+}
+
+/* ---- On the library's threads. ---- */
+
+/* What the library calls with, also when a bus has just been closed: so it stays for ever. */
+struct af_nats_ears {
+    pthread_mutex_t lock;
+    struct af_nats_bus *bus; /* NULL: closed */
+    struct af_nats_ears *next;
+};
+
+static struct af_nats_ears *all_ears; /* so that nobody thinks they are lost; of the next lock */
+static pthread_mutex_t ears_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct af_nats_ears *ears_new(struct af_nats_bus *bus)
+{
+    struct af_nats_ears *ears = af_mem_zero(1, sizeof *ears);
+    pthread_mutex_init(&ears->lock, NULL);
+    ears->bus = bus;
+    pthread_mutex_lock(&ears_lock);
+    ears->next = all_ears;
+    all_ears = ears;
+    pthread_mutex_unlock(&ears_lock);
+    return ears;
+}
+
+static void ears_close(struct af_nats_ears *ears)
+{
+    pthread_mutex_lock(&ears->lock);
+    ears->bus = NULL;
+    pthread_mutex_unlock(&ears->lock);
+}
+
+static void give(struct af_nats_bus *bus, struct af_nats_message *message)
+{
+    bool answers = af_nats_answers(bus, message) != NULL;
+    int number = answers ? atoi(af_natsMsg_GetSubject(message) + strlen(bus->inbox) + 1) : 0;
+    pthread_mutex_lock(&bus->lock);
+    struct af_nats_port *port = bus->ports;
+    while (port != NULL && port->number != number)
+        port = port->next;
+    if (port != NULL) {
+        struct af_nats_came *node = af_mem_alloc(sizeof *node);
+        *node = (struct af_nats_came){NULL, message};
+        if (port->first == NULL)
+            port->last = &port->first;
+        *port->last = node;
+        port->last = &node->next;
+        wake(port);
+    }
+    pthread_mutex_unlock(&bus->lock);
+    if (port == NULL)
+        af_natsMsg_Destroy(message);
+}
+
+static void came(struct af_nats_connection *connection, struct af_nats_subscription *subscription,
+                 struct af_nats_message *message, void *arg)
+{
+    struct af_nats_ears *ears = arg;
+    (void)connection;
+    (void)subscription;
+    pthread_mutex_lock(&ears->lock);
+    if (ears->bus != NULL)
+        give(ears->bus, message);
+    else
+        af_natsMsg_Destroy(message);
+    pthread_mutex_unlock(&ears->lock);
+}
+
+static void note_violation(struct af_nats_bus *bus, const char *text)
+{
+    pthread_mutex_lock(&bus->lock);
+    snprintf(bus->violation, sizeof bus->violation, "%s", text);
+    bus->violations++;
+    for (struct af_nats_port *port = bus->ports; port != NULL; port = port->next)
+        wake(port);
+    pthread_mutex_unlock(&bus->lock);
+}
+
+static void went_wrong(struct af_nats_connection *connection,
+                       struct af_nats_subscription *subscription, int status, void *arg)
+{
+    struct af_nats_ears *ears = arg;
+    const char *text = NULL;
+    (void)subscription;
+    af_natsConnection_GetLastError(connection, &text);
+    bool refused = text != NULL && strcasestr(text, "permissions violation") != NULL;
+    pthread_mutex_lock(&ears->lock);
+    if (ears->bus != NULL && refused)
+        note_violation(ears->bus, text);
+    pthread_mutex_unlock(&ears->lock);
+    if (!refused)
+        af_log(AF_LOG_DEBUG, "nats: %s", text == NULL ? af_natsStatus_GetText(status) : text);
+}
+
+static void is_back(struct af_nats_connection *connection, void *arg)
+{
+    struct af_nats_ears *ears = arg;
+    (void)connection;
+    pthread_mutex_lock(&ears->lock);
+    if (ears->bus != NULL) {
+        atomic_store(&ears->bus->reconnected, true);
+        wake(&ears->bus->port);
+    }
+    pthread_mutex_unlock(&ears->lock);
+}
+
+/* From 50 ms, doubled, up to 3 s; a half of it by chance, so that not all come in one moment. */
+static int64_t pause_ms(struct af_nats_connection *connection, int attempts, void *arg)
+{
+    int64_t most = attempts > 6 ? 3000 : INT64_C(50) << (attempts < 0 ? 0 : attempts);
+    (void)connection;
+    (void)arg;
+    return most / 2 + (int64_t)randombytes_uniform((uint32_t)(most / 2 + 1));
+}
+
+/* ---- Connecting. ---- */
+
+/* The servers of "nats://a,b:4223,tls://c?…": each with its scheme. */
+static size_t list_servers(const struct af_nats_bus *bus, struct af_arena *arena,
+                           const char *servers[AF_NATS_SERVERS_MAX])
+{
+    size_t count = 0, len;
+    const char *at = bus->url;
+    for (; *at != '\0' && *at != '?' && *at != '/' && count < AF_NATS_SERVERS_MAX; at += len) {
+        len = strcspn(at, ",?/");
+        char *server = af_arena_alloc(arena, len + 10);
+        snprintf(server, len + 10, "%s%.*s", bus->secure ? "tls://" : "nats://", (int)len, at);
+        servers[count++] = server;
+        len += at[len] == ',';
+    }
+    return count;
+}
+
+static int set_identity(const struct af_config *config, struct af_nats_options *options)
+{
+    int status = 0;
+    if (config == NULL)
+        return 0;
+    if (config->creds != NULL)
+        status = af_natsOptions_SetUserCredentialsFromFiles(options, config->creds, NULL);
+    else if (config->nkey != NULL)
+        status = af_natsOptions_SetNKeyFromSeed(options, config->nkey, config->nkey_seed);
+    else if (config->token != NULL)
+        status = af_natsOptions_SetToken(options, config->token);
+    if (status == 0 && config->ca != NULL)
+        status = af_natsOptions_LoadCATrustedCertificates(options, config->ca);
+    if (status == 0 && config->certificate != NULL)
+        status = af_natsOptions_LoadCertificatesChain(options, config->certificate, config->key);
+    return status;
+}
+
+static int set_options(struct af_nats_bus *bus, struct af_nats_options *options)
+{
+    const char *servers[AF_NATS_SERVERS_MAX];
+    struct af_arena arena = {0};
+    size_t count = list_servers(bus, &arena, servers);
+    int status = af_natsOptions_SetServers(options, servers, (int)count);
+    af_arena_release(&arena);
+    if (status == 0 && bus->secure)
+        status = af_natsOptions_SetSecure(options, true);
+    if (status == 0)
+        status = set_identity(bus->config, options);
+    af_natsOptions_SetName(options, bus->node == NULL ? "afrun" : bus->node);
+    af_natsOptions_SetTimeout(options, AF_NATS_CONNECT_MS);
+    af_natsOptions_SetWriteDeadline(options, AF_NATS_CONNECT_MS);
+    af_natsOptions_SetPingInterval(options, AF_NATS_PING_MS);
+    af_natsOptions_SetMaxReconnect(options, -1);
+    af_natsOptions_SetReconnectBufSize(options, -1); /* nothing is sent later, behind our back */
+    af_natsOptions_SetCustomReconnectDelay(options, pause_ms, NULL);
+    af_natsOptions_SetErrorHandler(options, went_wrong, bus->ears);
+    af_natsOptions_SetReconnectedCB(options, is_back, bus->ears);
+    af_natsOptions_SetSendAsap(options, true);
+    return status;
+}
+
+/* A name of the library's last error, without what only we should know. */
+static bool not_connected(struct af_nats_bus *bus, struct af_nats_reply *reply, int status)
+{
+    const char *text = af_nats_GetLastError(NULL);
+    if (text == NULL || text[0] == '\0' || strchr(text, '@') != NULL)
+        text = af_natsStatus_GetText(status);
+    bool refused =
+        strcasestr(text, "authorization") != NULL || strcasestr(text, "authentication") != NULL;
+    reply->code = refused ? AF_BUS_REFUSED : AF_BUS_UNREACHABLE;
+    snprintf(reply->why, sizeof reply->why, "no NATS server %s: %.300s",
+             refused ? "lets us in" : "could be connected to", text);
+    bus->quiet_until_ns = af_nats_now_ns(bus) + AF_NATS_QUIET_NS;
+    return false;
+}
+
+static int begin(struct af_nats_bus *bus)
+{
+    struct af_nats_options *options = NULL;
+    unsigned char random[12];
+    bus->ears = ears_new(bus);
+    char subject[sizeof bus->inbox + 2], hex[2 * sizeof random + 1], node[AF_NATS_TOKEN_BYTES];
+    int status = af_natsOptions_Create(&options);
+    if (status == 0)
+        status = set_options(bus, options);
+    if (status == 0)
+        status = af_natsConnection_Connect(&bus->connection, options);
+    af_natsOptions_Destroy(options);
+    if (status != 0)
+        return status;
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(hex, sizeof hex, random, sizeof random);
+    af_nats_token(bus->node == NULL ? "" : bus->node, node);
+    snprintf(bus->inbox, sizeof bus->inbox, "_AF.%s.%s", node, hex);
+    snprintf(subject, sizeof subject, "%s.>", bus->inbox);
+    status =
+        af_natsConnection_Subscribe(&bus->subscription, bus->connection, subject, came, bus->ears);
+    if (status == 0)
+        af_natsSubscription_SetPendingLimits(bus->subscription, -1, AF_NATS_PENDING_BYTES_MAX);
+    return status;
+}
+
+void af_nats_disconnect(struct af_nats_bus *bus)
+{
+    if (bus->ears != NULL)
+        ears_close(bus->ears);
+    bus->ears = NULL;
+    if (bus->connection == NULL)
+        return;
+    af_natsSubscription_Destroy(bus->subscription);
+    af_natsConnection_Close(bus->connection);
+    af_natsConnection_Destroy(bus->connection);
+    bus->subscription = NULL;
+    bus->connection = NULL;
+}
+
+bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply)
+{
+    struct af_nats_bus *bus = port->bus;
+    int status =
+        bus->connection == NULL ? AF_NATS_CLOSED : af_natsConnection_Status(bus->connection);
+    if (status == AF_NATS_CONNECTED)
+        return true;
+    if (status != AF_NATS_CLOSED) { /* which it is for good: when servers refuse us */
+        reply->code = AF_BUS_UNREACHABLE;
+        snprintf(reply->why, sizeof reply->why, "the connection to the NATS servers is lost");
+        return false;
+    }
+    reply->code = AF_BUS_UNREACHABLE;
+    pthread_mutex_lock(&bus->lock);
+    bool used = bus->threads > 0; /* the old one, by threads which see that it is closed */
+    pthread_mutex_unlock(&bus->lock);
+    if (used || af_nats_now_ns(bus) < bus->quiet_until_ns) {
+        snprintf(reply->why, sizeof reply->why, "no NATS server could be connected to");
+        return false; /* one try is enough for a moment */
+    }
+    af_nats_disconnect(bus);
+    status = begin(bus);
+    if (status == 0) {
+        atomic_store(&bus->reconnected, true);
+        return true;
+    }
+    not_connected(bus, reply, status);
+    af_nats_disconnect(bus);
+    return false;
+}
+
+/* ---- Asking. ---- */
+
+const char *af_nats_header(struct af_nats_message *message, const char *name)
+{
+    const char *value = NULL;
+    return af_natsMsgHeader_Get(message, name, &value) == 0 && value != NULL ? value : "";
+}
+
+bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, const char *what, ...)
+{
+    struct af_nats_bus *bus = port->bus;
+    struct af_nats_message *message = NULL;
+    char name[64], reply[sizeof bus->inbox + sizeof name + 16];
+    if (what != NULL) {
+        va_list args;
+        va_start(args, what);
+        vsnprintf(name, sizeof name, what, args);
+        va_end(args);
+        snprintf(reply, sizeof reply, "%s.%d.%s", bus->inbox, port->number, name);
+    }
+    if (bus->connection == NULL || send->len > INT32_MAX ||
+        af_natsMsg_Create(&message, send->subject, what == NULL ? NULL : reply, send->body,
+                          (int)send->len) != 0)
+        return false;
+    bool ok = true;
+    for (size_t i = 0; i < AF_NATS_HEADERS_MAX; i++)
+        if (send->headers[i].name != NULL && send->headers[i].value != NULL)
+            ok = ok &&
+                 af_natsMsgHeader_Set(message, send->headers[i].name, send->headers[i].value) == 0;
+    ok = ok && af_natsConnection_PublishMsg(bus->connection, message) == 0;
+    af_natsMsg_Destroy(message);
+    return ok;
+}
+
+/* What JetStream's errors mean to who called. */
+static enum af_bus_code code_of(int64_t error, const char *why)
+{
+    static const int64_t full[] = {10023, 10028, 10047, 10002, 10026, 10027};
+    for (size_t i = 0; i < sizeof full / sizeof full[0]; i++)
+        if (error == full[i])
+            return AF_BUS_FULL;
+    if (strncmp(why, "maximum", 7) == 0)
+        return AF_BUS_FULL;
+    return error == 10054 ? AF_BUS_INVALID : AF_BUS_UNREACHABLE; /* the message is too large */
+}
+
+void af_nats_reply_read(struct af_nats_reply *reply, struct af_nats_message *message)
+{
+    struct af_arena arena = {0};
+    int len = af_natsMsg_GetDataLength(message);
+    *reply = (struct af_nats_reply){.message = message, .data = af_natsMsg_GetData(message)};
+    reply->len = len < 0 || reply->data == NULL ? 0 : (size_t)len;
+    const char *status = af_nats_header(message, "Status");
+    if (status[0] != '\0')
+        reply->error = atoi(status);
+    if (reply->error == AF_NATS_NOBODY)
+        snprintf(reply->why, sizeof reply->why, "no JetStream answers for it");
+    else if (reply->error != 0)
+        snprintf(reply->why, sizeof reply->why, "%.200s", af_nats_header(message, "Description"));
+    else if (reply->len > 0 && reply->data[0] == '{' &&
+             (af_nats_integer(reply->data, reply->len, "error.err_code", &reply->error) ||
+              af_nats_integer(reply->data, reply->len, "error.code", &reply->error))) {
+        const char *text = af_nats_text(&arena, reply->data, reply->len, "error.description");
+        snprintf(reply->why, sizeof reply->why, "%.200s", text == NULL ? "" : text);
+    }
+    if (reply->error != 0)
+        reply->code = code_of(reply->error, reply->why);
+    af_arena_release(&arena);
+}
+
+void af_nats_reply_release(struct af_nats_reply *reply)
+{
+    if (reply->message != NULL)
+        af_natsMsg_Destroy(reply->message);
+    reply->message = NULL;
+}
+
+static uint64_t violations_of(struct af_nats_bus *bus, struct af_nats_reply *reply)
+{
+    pthread_mutex_lock(&bus->lock);
+    uint64_t count = bus->violations;
+    if (reply != NULL)
+        snprintf(reply->why, sizeof reply->why, "the NATS server refuses it: %.300s",
+                 bus->violation);
+    pthread_mutex_unlock(&bus->lock);
+    return count;
+}
+
+bool af_nats_await(struct af_nats_port *port, const char *name, struct af_nats_reply *reply)
+{
+    struct af_nats_bus *bus = port->bus;
+    int64_t until_ns = af_nats_now_ns(bus) + AF_NATS_ASK_NS, left_ns;
+    uint64_t violations = violations_of(bus, NULL);
+    struct af_nats_message *message;
+    uint64_t events;
+    *reply = (struct af_nats_reply){.code = AF_BUS_UNREACHABLE};
+    while ((message = next_of(port, name)) == NULL &&
+           (left_ns = until_ns - af_nats_now_ns(bus)) > 0) {
+        struct pollfd fd = {port->fd, POLLIN, 0};
+        if (violations_of(bus, NULL) != violations) {
+            violations_of(bus, reply);
+            reply->code = AF_BUS_REFUSED;
+            return false;
+        }
+        if (af_natsConnection_Status(bus->connection) != AF_NATS_CONNECTED)
+            break;
+        int64_t wait_ms = left_ns / AF_MS_NS + 1;
+        poll(&fd, 1, wait_ms > 200 ? 200 : (int)wait_ms);
+        if (read(port->fd, &events, sizeof events) < 0)
+            events = 0;
+    }
+    if (message != NULL) {
+        af_nats_reply_read(reply, message);
+        return true;
+    }
+    snprintf(reply->why, sizeof reply->why, "the NATS servers did not answer");
+    if (port == &bus->port)
+        bus->quiet_until_ns = af_nats_now_ns(bus) + AF_NATS_QUIET_NS;
+    return false;
+}
+
+bool af_nats_ask_with(struct af_nats_port *port, struct af_nats_reply *reply,
+                      const struct af_nats_send *send)
+{
+    char name[32];
+    *reply = (struct af_nats_reply){.code = AF_BUS_UNREACHABLE};
+    if (!af_nats_connect(port, reply))
+        return false;
+    snprintf(name, sizeof name, "q.%llu", (unsigned long long)++port->asked);
+    if (!af_nats_send(port, send, "%s", name)) {
+        snprintf(reply->why, sizeof reply->why, "nothing can be sent to the NATS servers");
+        return false;
+    }
+    return af_nats_await(port, name, reply) && reply->error == 0;
+}
+
+bool af_nats_ask(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,
+                 const char *body_format, ...)
+{
+    char body[4 * AF_NATS_SUBJECT_BYTES];
+    va_list args;
+    va_start(args, body_format);
+    vsnprintf(body, sizeof body, body_format, args);
+    va_end(args);
+    return af_nats_ask_with(
+        port, reply, &(struct af_nats_send){.subject = subject, .body = body, .len = strlen(body)});
+}

@@ -1,0 +1,134 @@
+/* keep.c: streams, the messages they keep, and values by key. */
+#include "bus/nats/impl.h"
+
+#include "base/bounds.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply, const char *name,
+                         const char *config, bool *made)
+{
+    char subject[AF_NATS_SUBJECT_BYTES];
+    if (made != NULL)
+        *made = false;
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", name);
+    bool there = af_nats_ask(port, reply, subject, "%s", "");
+    if (there || reply->error != AF_NATS_NO_STREAM)
+        return there;
+    af_nats_reply_release(reply);
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s", name);
+    if (!af_nats_ask(port, reply, subject, "{\"name\":\"%s\",\"num_replicas\":%lld,%s}", name,
+                     (long long)port->bus->replicas, config))
+        return reply->error == AF_NATS_OTHER_CONFIG; /* another one was faster, and set it so */
+    if (made != NULL)
+        *made = true;
+    return true;
+}
+
+/* ---- Messages that are kept. ---- */
+
+static const char *decode(struct af_arena *arena, const char *text, size_t *len)
+{
+    size_t bytes = text == NULL ? 0 : strlen(text);
+    unsigned char *data = af_arena_alloc(arena, bytes + 1);
+    *len = 0;
+    if (bytes > 0 && sodium_base642bin(data, bytes, text, bytes, NULL, len, NULL,
+                                       sodium_base64_VARIANT_ORIGINAL) != 0)
+        *len = 0;
+    data[*len] = '\0';
+    return (char *)data;
+}
+
+/* The value of the line `Af: …` of a block of headers. */
+static const char *find_item(struct af_arena *arena, const char *headers)
+{
+    const char *line = strstr(headers, "\r\nAf: ");
+    if (line == NULL)
+        return "";
+    line += strlen("\r\nAf: ");
+    return af_arena_copy(arena, line, strcspn(line, "\r\n"));
+}
+
+/* 2026-11-29T11:42:19.123Z as seconds since 1970; 0: it is none. */
+static int64_t read_time(const char *text)
+{
+    int year, month, day, hour, minute, second;
+    if (text == NULL ||
+        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6)
+        return 0;
+    int64_t y = month <= 2 ? year - 1 : year; /* days by the civil calendar */
+    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + doy - 719468;
+    return days * 86400 + hour * 3600 + minute * 60 + second;
+}
+
+static bool get(struct af_nats_port *port, struct af_nats_reply *reply, struct af_arena *arena,
+                const char *stream, const char *question, struct af_nats_kept *kept)
+{
+    char subject[AF_NATS_SUBJECT_BYTES];
+    struct af_arena texts = {0};
+    size_t headers_len;
+    *kept = (struct af_nats_kept){0};
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.MSG.GET.%s", stream);
+    bool ok = af_nats_ask(port, reply, subject, "%s", question);
+    if (!ok && reply->error == AF_NATS_NO_MESSAGE) {
+        ok = true;
+    } else if (ok) {
+        const char *json = reply->data;
+        size_t len = reply->len;
+        kept->data = decode(arena, af_nats_text(&texts, json, len, "message.data"), &kept->len);
+        kept->subject = af_nats_text(arena, json, len, "message.subject");
+        kept->item = find_item(
+            arena, decode(&texts, af_nats_text(&texts, json, len, "message.hdrs"), &headers_len));
+        kept->time_s = read_time(af_nats_text(&texts, json, len, "message.time"));
+        if (!af_nats_integer(json, len, "message.seq", &kept->sequence) || kept->sequence <= 0 ||
+            kept->subject == NULL) {
+            ok = false;
+            reply->code = AF_BUS_UNREACHABLE;
+            snprintf(reply->why, sizeof reply->why, "the NATS server's answer cannot be used");
+        }
+    }
+    af_arena_release(&texts);
+    af_nats_reply_release(reply);
+    return ok;
+}
+
+bool af_nats_last(struct af_nats_port *port, struct af_nats_reply *reply, struct af_arena *arena,
+                  const char *stream, const char *subject, struct af_nats_kept *kept)
+{
+    char question[AF_NATS_SUBJECT_BYTES + 32];
+    snprintf(question, sizeof question, "{\"last_by_subj\":\"%s\"}", subject);
+    return get(port, reply, arena, stream, question, kept);
+}
+
+bool af_nats_next(struct af_nats_port *port, struct af_nats_reply *reply, struct af_arena *arena,
+                  const char *stream, const char *subject, int64_t sequence,
+                  struct af_nats_kept *kept)
+{
+    char question[AF_NATS_SUBJECT_BYTES + 64];
+    snprintf(question, sizeof question, "{\"seq\":%lld,\"next_by_subj\":\"%s\"}",
+             (long long)sequence, subject);
+    return get(port, reply, arena, stream, question, kept);
+}
+
+bool af_nats_put(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,
+                 const char *value, size_t len, int64_t *sequence)
+{
+    char expected[32];
+    snprintf(expected, sizeof expected, "%lld", (long long)*sequence);
+    struct af_nats_send send = {
+        .subject = subject,
+        .body = value,
+        .len = len,
+        .headers = {{"Nats-Expected-Last-Subject-Sequence", *sequence < 0 ? NULL : expected}}};
+    bool ok = af_nats_ask_with(port, reply, &send);
+    if (ok && !af_nats_integer(reply->data, reply->len, "seq", sequence)) {
+        snprintf(reply->why, sizeof reply->why, "the NATS server's answer cannot be used");
+        reply->code = AF_BUS_UNREACHABLE;
+        ok = false;
+    }
+    af_nats_reply_release(reply);
+    return ok;
+}
