@@ -148,6 +148,8 @@
 #define AF_NATS_PENDING_BYTES_MAX (256 << 20) /* that came and were not looked at */
 #define AF_NATS_ASK_NS (3 * AF_S_NS)          /* an answer */
 #define AF_NATS_CALL_NS (10 * AF_S_NS)        /* a call, but for what it waits */
+#define AF_NATS_REPEATED_NS (60 * AF_S_NS)    /* that a call which may be repeated is … */
+#define AF_NATS_REPEAT_NS (AF_S_NS / 2)       /* … so often */
 #define AF_NATS_QUIET_NS (AF_S_NS / 2)        /* that nobody is asked who has not answered */
 #define AF_NATS_LOOK_NS AF_S_NS               /* between two looks at the connection */
 #define AF_NATS_LATE_NS (2 * AF_S_NS)         /* that the end of a wait may be told late */

@@ -49,7 +49,7 @@ struct af_bus_member {
 
 /* A contract that is handed out. */
 struct af_bus_item {
-    int64_t id; /* grows along a queue */
+    int64_t id; /* greater than 0; grows along a queue */
     const char *uuid, *title;
     const char *sender;         /* NULL: the bus cannot tell */
     const char *const *targets; /* as they were pushed; exactly {"*"}: every node */

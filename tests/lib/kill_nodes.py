@@ -3,9 +3,9 @@
 
 kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
               [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM] [--drawn]]
-              [--point NAME:COUNT --victim ID] [--no-jail]
+              [--point NAME:COUNT --victim ID] [--no-jail] [--nats]
 
-Without --play it is fed_avg of an aggregator and so many participants.
+Without --play it is fed_avg of an aggregator and so many participants; with --nats, nats-server is the service.
 
 Prints the parties' results as JSON and how many processes were killed. Exit status 1 with a line on
 standard error if a party does not come to its end, or an effect is missing or there twice.
@@ -60,6 +60,7 @@ def parse():
     own.add_argument("--point")
     own.add_argument("--victim")
     own.add_argument("--allow-run", help="a program that the nodes may run")
+    own.add_argument("--nats", action="store_true")
     return own.parse_args()
 
 
@@ -111,7 +112,8 @@ class Process:
 class Node(Process):
     def __init__(self, options, name, role, url, flows=None):
         self.state = os.path.join(options.folder, name)
-        command = [options.afrun, "node", "--node", name, "--bus", url + "/node/" + name,
+        bus = url if url.startswith("nats:") else url + "/node/" + name
+        command = [options.afrun, "node", "--node", name, "--bus", bus,
                    "--flows", flows or options.flows, "--state", self.state]
         command += ["--no-jail"] if options.no_jail else []
         command += ["--allow-run", options.allow_run] if getattr(options, "allow_run", None) else []
@@ -170,13 +172,19 @@ def kill_somebody(chance, serve, nodes):
 def processes(options, flows=None):
     """The service, a node for each party (flows: its folder by its name), and their peers."""
     port = free_port()
-    url = "http://127.0.0.1:%d" % port
+    is_nats = getattr(options, "nats", False)
+    url = "%s://127.0.0.1:%d" % ("nats" if is_nats else "http", port)
     peers = getattr(options, "peers", None) or "aggregator=a;participant=" + ",".join(
         "p%d" % i for i in range(1, options.participants + 1))
     roles = [(name, role) for role, names in (one.split("=") for one in peers.split(";")) for name in names.split(",")]
-    serve = Process("serve", [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
-                              "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks",
-                              "--prefix-nodes"], options.folder)
+    command = [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
+               "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks", "--prefix-nodes"]
+    if is_nats:
+        config = os.path.join(options.folder, "nats.conf")
+        with open(config, "w") as file:
+            file.write('max_payload: 16MB\nmax_pending: 128MB\njetstream { store_dir: "%s/js" }\n' % options.folder)
+        command = ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-c", config]
+    serve = Process("serve", command, options.folder)
     serve.url = url
     nodes = [Node(options, name, role, url, flows and flows(name)) for name, role in roles]
     return serve, nodes, peers

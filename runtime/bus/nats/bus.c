@@ -35,6 +35,12 @@ struct af_nats_op *af_nats_op_new(struct af_bus *bus, af_nats_op_fn *run, af_bus
     return op;
 }
 
+void af_nats_submit_repeated(struct af_nats_op *op)
+{
+    op->repeat_until_ns = af_nats_now_ns(op->bus) + AF_NATS_REPEATED_NS;
+    af_nats_submit(op);
+}
+
 void af_nats_submit(struct af_nats_op *op)
 {
     af_group_write(op->bus->group, &op->job);
@@ -126,6 +132,19 @@ static void take_what_came(struct af_nats_bus *bus)
     }
 }
 
+static void run_repeated(struct af_nats_bus *bus, struct af_nats_op *op)
+{
+    struct af_nats_reply reply = {0};
+    op->look_ns = INT64_MAX;
+    op->result = (struct af_bus_result){.code = AF_BUS_OK};
+    af_buf_clear(&op->text);
+    op->over = true;
+    if (af_nats_connect(&bus->port, &reply))
+        op->run(op);
+    else
+        af_nats_refuse(op, reply.code, "%s", reply.why);
+}
+
 /* Ops that wait for answers end where there are none; takes that wait look now and then. */
 static void look_at_time(struct af_nats_bus *bus)
 {
@@ -134,8 +153,13 @@ static void look_at_time(struct af_nats_bus *bus)
         bus->connection == NULL || af_natsConnection_Status(bus->connection) != AF_NATS_CONNECTED;
     for (size_t i = 0; i < bus->active_count; i++) {
         struct af_nats_op *op = bus->active[i];
-        if (op->over || op->gone)
+        if (op->over || op->thread != NULL)
             continue;
+        if (op->repeat_until_ns > 0 && op->look_ns != INT64_MAX) {
+            if (now_ns >= op->look_ns)
+                run_repeated(bus, op);
+            continue;
+        }
         bool late = now_ns >= op->until_ns + (op->taking ? AF_NATS_CALL_NS : 0);
         if (away || late) {
             af_nats_refuse(op, AF_BUS_UNREACHABLE,
@@ -164,8 +188,19 @@ static void run_again(struct af_nats_bus *bus, struct af_nats_op *op)
     op->result = (struct af_bus_result){.code = AF_BUS_OK};
     af_buf_clear(&op->text);
     op->run(op);
-    if (op->result.code != AF_BUS_OK && op->acks_open == 0 && !op->gone)
+    if (op->result.code != AF_BUS_OK && op->acks_open == 0 && op->thread == NULL)
         op->over = true;
+}
+
+/* What may be repeated without harm is, while the servers are away: it is no party's business. */
+static void repeat(struct af_nats_bus *bus, struct af_nats_op *op)
+{
+    int64_t now_ns = af_nats_now_ns(bus);
+    if (op->result.code != AF_BUS_UNREACHABLE || now_ns >= op->repeat_until_ns)
+        return;
+    op->over = op->missing = op->retried = false;
+    op->look_ns = now_ns + AF_NATS_REPEAT_NS;
+    op->until_ns = op->look_ns + AF_NATS_CALL_NS;
 }
 
 static void leave_active(struct af_nats_bus *bus, struct af_group_jobs *over)
@@ -174,6 +209,9 @@ static void leave_active(struct af_nats_bus *bus, struct af_group_jobs *over)
     for (size_t i = 0; i < bus->active_count; i++)
         if (bus->active[i]->over && bus->active[i]->missing && !bus->active[i]->retried)
             run_again(bus, bus->active[i]);
+    for (size_t i = 0; i < bus->active_count; i++)
+        if (bus->active[i]->over)
+            repeat(bus, bus->active[i]);
     while (more) { /* one that is over may let another begin, and that may be over at once */
         size_t kept = 0, count = bus->active_count;
         more = false;
@@ -187,9 +225,9 @@ static void leave_active(struct af_nats_bus *bus, struct af_group_jobs *over)
             continue;
         for (size_t i = 0; i < count; i++) {
             struct af_nats_op *op = bus->active[i];
-            if (op->over)
+            if (op->over || (op->thread != NULL && !af_nats_begin_thread(op)))
                 af_group_add(over, &op->job);
-            else if (!op->gone)
+            else if (op->thread == NULL)
                 bus->active[kept++] = op;
         }
         bus->active_count = kept;
@@ -241,7 +279,7 @@ static void begin(struct af_nats_bus *bus, struct af_nats_op *op)
         op->over = true;
     } else {
         op->run(op);
-        if (op->result.code != AF_BUS_OK && op->acks_open == 0 && !op->gone)
+        if (op->result.code != AF_BUS_OK && op->acks_open == 0 && op->thread == NULL)
             op->over = true;
     }
 }
@@ -389,7 +427,7 @@ static void members(struct af_bus *bus, const char *task, const struct af_bus_me
     op->task.task = af_arena_string(&op->arena, task);
     if (asker != NULL)
         op->asker = copy_member(&op->arena, asker);
-    af_nats_submit(op);
+    af_nats_submit_repeated(op);
 }
 
 static void tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
@@ -402,7 +440,7 @@ static void tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done
     op->note.node = af_arena_string(&op->arena, note->node);
     op->note.text = af_arena_string(&op->arena, note->text);
     op->note.url = af_arena_string(&op->arena, note->url);
-    af_nats_submit(op);
+    af_nats_submit_repeated(op);
 }
 
 static void create_task(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
@@ -416,7 +454,7 @@ static void create_task(struct af_bus *bus, const struct af_bus_task *task, af_b
     for (size_t i = 0; i < task->member_count; i++)
         copies[i] = copy_member(&op->arena, &task->members[i]);
     op->task.members = copies;
-    af_nats_submit(op);
+    af_nats_submit_repeated(op);
 }
 
 static void about_task(struct af_bus *bus, const char *task, af_nats_op_fn *run,
@@ -424,7 +462,7 @@ static void about_task(struct af_bus *bus, const char *task, af_nats_op_fn *run,
 {
     struct af_nats_op *op = af_nats_op_new(bus, run, done, arg);
     op->task.task = af_arena_string(&op->arena, task);
-    af_nats_submit(op);
+    af_nats_submit_repeated(op);
 }
 
 static void end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)

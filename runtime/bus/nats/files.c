@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 1 << 17, WINDOW = 8, TRIES = 5 };
+enum { PIECE_BYTES = 1 << 17, WINDOW = 8 };
 
 /* ---- Threads. ---- */
 
@@ -60,30 +60,34 @@ static void end_thread(struct af_nats_op *op)
     pthread_mutex_unlock(&bus->lock);
 }
 
+/* When the op has left the thread of all: see af_nats_begin_thread(). */
 static void start_thread(struct af_nats_op *op, void *(*fn)(void *))
+{
+    op->over = false;
+    op->thread = fn;
+}
+
+bool af_nats_begin_thread(struct af_nats_op *op)
 {
     struct af_nats_bus *bus = op->bus;
     pthread_t thread;
     if (!af_nats_port_open(bus, &op->port, ++bus->next_port)) {
         af_nats_refuse(op, AF_BUS_FULL, "too many files are open");
-        return;
+        return false;
     }
     pthread_mutex_lock(&bus->lock);
     bus->threads++;
     pthread_mutex_unlock(&bus->lock);
-    op->over = false;
-    op->gone = true;
-    if (pthread_create(&thread, NULL, fn, op) == 0) {
+    if (pthread_create(&thread, NULL, op->thread, op) == 0) {
         pthread_detach(thread);
-        return;
+        return true;
     }
     pthread_mutex_lock(&bus->lock);
     bus->threads--;
     pthread_mutex_unlock(&bus->lock);
     af_nats_port_close(&op->port);
-    op->gone = false;
-    op->over = true;
     af_nats_refuse(op, AF_BUS_FULL, "no thread can be made for a file");
+    return false;
 }
 
 static bool may_go_on(struct af_nats_op *op)
@@ -113,14 +117,15 @@ static void name_file(struct af_nats_op *op, const struct af_nats_task *task, bo
              op->sha256);
 }
 
-/* A connection that comes back in time is no failure. */
+/* A connection that comes back in time is no failure: the tries that brought nothing are counted.
+ */
 static bool try_again(struct af_nats_op *op, const struct af_nats_reply *reply, int *tries)
 {
-    if (reply->code == AF_BUS_UNREACHABLE && ++*tries < TRIES && may_go_on(op)) {
-        usleep(500 * 1000);
-        return true;
-    }
-    return false;
+    if (reply->code != AF_BUS_UNREACHABLE || ++*tries > AF_NATS_REPEATED_NS / AF_NATS_REPEAT_NS ||
+        !may_go_on(op))
+        return false;
+    usleep(AF_NATS_REPEAT_NS / 1000);
+    return true;
 }
 
 /* How many bytes a kept file has: -1: it is not there, -2: op has failed. */
@@ -176,7 +181,6 @@ static bool open_source(struct af_nats_op *op, struct source *source)
 {
     struct stat info;
     const char *path = op->file.path;
-    source->fd = -1;
     source->bytes = op->file.bytes;
     source->total = (int64_t)op->file.bytes_len;
     if (path == NULL)
@@ -270,7 +274,7 @@ static bool send_end(struct af_nats_op *op, int64_t bytes, struct af_nats_reply 
 
 static bool send_file(struct af_nats_op *op, const struct source *source, char *piece)
 {
-    struct af_nats_reply reply;
+    struct af_nats_reply reply = {0};
     int64_t count = (source->total + PIECE_BYTES - 1) / PIECE_BYTES, at;
     int64_t kept = size_of_kept(op);
     int tries = 0;
@@ -299,7 +303,7 @@ static bool send_file(struct af_nats_op *op, const struct source *source, char *
 static void *put_in_thread(void *arg)
 {
     struct af_nats_op *op = arg;
-    struct source source;
+    struct source source = {.fd = -1};
     char *piece = af_mem_alloc(PIECE_BYTES);
     size_t named = strlen(op->subject);
     bool ok = open_source(op, &source) && work_out(op, &source, piece);
@@ -357,7 +361,7 @@ void af_nats_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus
     op->file.sha256 = op->file.call_id = NULL; /* the same bytes are the same file */
     op->file.bytes = af_arena_copy(&op->arena, file->bytes, file->bytes_len);
     op->extension = af_bus_file_extension(&op->arena, file->name != NULL ? file->name : file->path);
-    af_nats_submit(op);
+    af_nats_submit_repeated(op);
 }
 
 /* ---- Getting. ---- */
@@ -536,5 +540,5 @@ void af_nats_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_b
     op->fetch.url = af_arena_string(&op->arena, fetch->url);
     op->fetch.path = af_arena_string(&op->arena, fetch->path);
     op->fetch.sha256 = af_arena_string(&op->arena, fetch->sha256);
-    af_nats_submit(op);
+    af_nats_submit_repeated(op);
 }

@@ -20,7 +20,6 @@
 #include <string.h>
 
 enum { CHANGE_TRIES = 10 };
-#define BEFORE (INT64_MIN / 2) /* ids of broadcasts from before are below all others */
 
 static bool failed(struct af_nats_op *op, const struct af_nats_reply *reply)
 {
@@ -238,7 +237,7 @@ static void add_before(struct af_nats_queue *queue, const struct af_nats_kept *k
 {
     af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
     queue->entries[queue->count++] =
-        (struct af_nats_entry){.id = BEFORE + kept->sequence,
+        (struct af_nats_entry){.id = kept->sequence,
                                .header = af_mem_string(kept->item),
                                .content = af_mem_copy(kept->data, kept->len),
                                .content_len = kept->len,

@@ -225,6 +225,10 @@ void af_nats_publish_next(struct af_nats_bus *bus, const struct af_nats_op *over
 
 /* ---- hold.c, queue.c ---- */
 
+/* The ids of a queue's contracts are their sequences in its stream, and so many; those of
+ * broadcasts from before, which come in front, their own sequences. */
+#define AF_NATS_QUEUE_IDS (INT64_C(1) << 40)
+
 /* A contract of a queue that is not acknowledged. */
 struct af_nats_entry {
     int64_t id;
@@ -307,6 +311,9 @@ void af_nats_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_b
                       void *arg);
 void af_nats_forget_progress(struct af_nats_op *op); /* before it is freed */
 
+/* Has op->thread go on, whose op it is from here on; false: op has failed. */
+bool af_nats_begin_thread(struct af_nats_op *op);
+
 /* ---- bus.c ---- */
 
 typedef void af_nats_op_fn(struct af_nats_op *op);
@@ -322,7 +329,8 @@ struct af_nats_op {
     uint64_t ticket;
     bool over, told, cancel;
     bool missing;              /* a stream that should be there: it is looked for once more */
-    bool gone;                 /* to a thread of its own */
+    void *(*thread)(void *);   /* it goes on in a thread of its own */
+    int64_t repeat_until_ns;   /* 0: it is not repeated */
     int64_t until_ns, look_ns; /* when it ends, and when it is run once more */
     char why[AF_NATS_WHY_BYTES];
     struct af_buf text;
@@ -402,7 +410,8 @@ int64_t af_nats_now_ns(const struct af_nats_bus *bus);
 struct af_nats_op *af_nats_op_new(struct af_bus *bus, af_nats_op_fn *run, af_bus_done_fn *done,
                                   void *arg);
 void af_nats_submit(struct af_nats_op *op);
-void af_nats_complete(struct af_nats_op *op); /* from any thread: it is over */
+void af_nats_submit_repeated(struct af_nats_op *op); /* it may be run again without harm */
+void af_nats_complete(struct af_nats_op *op);        /* from any thread: it is over */
 
 /* An op that failed; what an answer means. */
 void af_nats_refuse(struct af_nats_op *op, enum af_bus_code code, const char *format, ...)

@@ -20,10 +20,11 @@ void af_nats_token(const char *name, char token[AF_NATS_TOKEN_BYTES])
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     size_t len = strlen(name);
     if (len > PLAIN_MAX) {
-        memcpy(token, "=h", 2);
+        token[0] = '=';
+        token[1] = 'h';
         af_sha256_of(name, len, token + 2);
     } else if (len > 0 && strspn(name, plain) == len) {
-        memcpy(token, name, len + 1);
+        snprintf(token, AF_NATS_TOKEN_BYTES, "%s", name);
     } else {
         token[0] = '=';
         sodium_bin2base64(token + 1, AF_NATS_TOKEN_BYTES - 1, (const unsigned char *)name, len,
@@ -38,11 +39,10 @@ static enum af_json_token go_to(struct af_json_reader *reader, const char *path)
 {
     for (;;) {
         size_t len = strcspn(path, ".");
-        enum af_json_token token = af_json_next(reader);
-        if (token != AF_JSON_OBJECT_BEGIN)
+        if (af_json_next(reader) != AF_JSON_OBJECT_BEGIN)
             return AF_JSON_ERROR;
         bool found = false;
-        while (!found && (token = af_json_next(reader)) == AF_JSON_KEY) {
+        while (!found && af_json_next(reader) == AF_JSON_KEY) {
             found = reader->string_len == len && memcmp(reader->string, path, len) == 0;
             if (!found && !af_json_skip(reader, af_json_next(reader)))
                 return AF_JSON_ERROR;

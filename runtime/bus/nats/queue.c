@@ -99,11 +99,12 @@ static bool bury_entry(struct af_nats_op *op, struct af_nats_queue *queue,
     struct af_arena arena = {0};
     if (entry->before)
         return bury(op, queue, entry->header, entry->content, entry->content_len, reason);
+    int64_t sequence = entry->id - AF_NATS_QUEUE_IDS;
     bool ok =
-        af_nats_next(&op->bus->port, &reply, &arena, queue->place->queues, ">", entry->id, &kept);
+        af_nats_next(&op->bus->port, &reply, &arena, queue->place->queues, ">", sequence, &kept);
     if (!ok)
         af_nats_fail(op, &reply);
-    else if (kept.sequence == entry->id)
+    else if (kept.sequence == sequence)
         ok = bury(op, queue, kept.item, kept.data, kept.len, reason);
     af_arena_release(&arena);
     return ok;
@@ -247,7 +248,7 @@ static bool read_ack_subject(const char *reply, struct ack_subject *parts)
     parts->sequence = strtoll(tokens[first + 3], NULL, 10);
     parts->number = strtoll(tokens[first + 4], NULL, 10);
     parts->pending = strtoll(tokens[first + 6], NULL, 10);
-    return parts->sequence > 0;
+    return parts->sequence > 0 && parts->sequence < INT64_MAX / 2;
 }
 
 /* The entry of this id, or where it belongs. */
@@ -322,7 +323,7 @@ void af_nats_delivered(struct af_nats_bus *bus, struct af_nats_message *message)
         queue->drained = parts.pending == 0;
         if (queue->drained && queue->no_wait)
             queue->credit = 0;
-        keep(bus, queue, reply, parts.sequence, message);
+        keep(bus, queue, reply, AF_NATS_QUEUE_IDS + parts.sequence, message);
     }
     serve_takes(bus, queue);
 }

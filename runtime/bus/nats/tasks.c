@@ -326,16 +326,12 @@ void af_nats_members(struct af_nats_op *op)
     struct af_nats_task *task = af_nats_task(op, op->task.task, true);
     if (task == NULL)
         return;
-    if (asker->node != NULL && task->open && asker->role != NULL) {
-        if (!come(op, task, asker) && op->result.code != AF_BUS_OK)
-            return;
-    } else if (asker->node != NULL && !task->open && !af_nats_need_member(op, task, asker->node)) {
-        return;
-    } else if (asker->node != NULL &&
-               !af_nats_count_files(op, task, &files, &op->result.files_bytes)) {
-        return;
-    }
-    copy_members(op, task);
+    if (asker->node != NULL && task->open && asker->role != NULL)
+        come(op, task, asker);
+    else if (asker->node != NULL && (task->open || af_nats_need_member(op, task, asker->node)))
+        af_nats_count_files(op, task, &files, &op->result.files_bytes);
+    if (op->result.code == AF_BUS_OK)
+        copy_members(op, task);
 }
 
 /* ---- For who runs the tasks. ---- */

@@ -269,7 +269,7 @@ static void note(void *arg, const struct af_bus_result *result)
     snprintf(answer->why, sizeof answer->why, "%s", result->why == NULL ? "" : result->why);
     for (size_t i = 0; i < result->count && result->items != NULL; i++) {
         const struct af_bus_item *item = &result->items[i];
-        assert_true(i == 0 || item->id > result->items[i - 1].id);
+        assert_true(item->id > (i == 0 ? 0 : result->items[i - 1].id));
         af_buf_append(&text, item->content, item->content_len);
         if (strlen(answer->uuids) < 1900)
             snprintf(answer->uuids + strlen(answer->uuids), 100, "%s%s", i == 0 ? "" : " ",
