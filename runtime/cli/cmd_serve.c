@@ -217,6 +217,11 @@ static int check(struct serve_command *command, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, serve->backups, "%s", strerror(errno));
     if (serve->hold_ns > AF_SERVE_HOLD_MAX_NS)
         return af_failure_set(why, AF_FAILURE_USAGE, "--hold", "is at most 1s");
+    if (strncmp(serve->bus_name, "nats:", 5) == 0 || strncmp(serve->bus_name, "tls:", 4) == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, "--bus",
+                              "%s: afrun serve does not stand before NATS servers; nodes go to "
+                              "them by themselves (afrun node --bus)",
+                              serve->bus_name);
     if (is_sidecar && serve->node == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "--bus",
                               "%s is a service itself, and is served to one node of this machine "
