@@ -93,7 +93,7 @@ kill_party hub TERM
 # ---- Every process is killed: the server, nodes, workers. ----
 kills=20 rounds=20
 is_short || kills=100 rounds=80
-mkdir flows && cp "$flows/fed_avg.lua" flows/
+mkdir flows && cp -r "$flows"/{fed_avg.lua,fed_avg,training} flows/
 for least in 0 $kills; do
     rm -rf run && mkdir run
     run python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run --rounds $rounds --nats --least "$least" --seed 1
