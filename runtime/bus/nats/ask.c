@@ -472,6 +472,10 @@ bool af_nats_await(struct af_nats_port *port, const char *name, struct af_nats_r
     while ((message = next_of(port, name)) == NULL &&
            (left_ns = until_ns - af_nats_now_ns(bus)) > 0) {
         struct pollfd fd = {port->fd, POLLIN, 0};
+        if (left_ns > AF_NATS_CLOSE_NS && atomic_load(&bus->closing)) {
+            until_ns = af_nats_now_ns(bus) + AF_NATS_CLOSE_NS;
+            continue;
+        }
         if (violations_of(bus, NULL) != violations) {
             violations_of(bus, reply);
             reply->code = AF_BUS_REFUSED;

@@ -263,7 +263,8 @@ static void run_cancel(struct af_nats_bus *bus, struct af_nats_op *cancel)
 static void begin(struct af_nats_bus *bus, struct af_nats_op *op)
 {
     struct af_nats_reply reply = {0};
-    bool connected = op->cancel || af_nats_connect(&bus->port, &reply);
+    bool closing = atomic_load(&bus->closing);
+    bool connected = op->cancel || (!closing && af_nats_connect(&bus->port, &reply));
     note_connection(bus);
     af_mem_reserve(&bus->active, &bus->active_cap, bus->active_count + 1,
                    sizeof(struct af_nats_op *));
@@ -271,6 +272,9 @@ static void begin(struct af_nats_bus *bus, struct af_nats_op *op)
     bus->active[bus->active_count++] = op;
     if (op->cancel) {
         run_cancel(bus, op);
+    } else if (closing) {
+        af_nats_refuse(op, AF_BUS_CANCELLED, "the bus is closed");
+        op->over = true;
     } else if (!connected) {
         af_nats_refuse(op, reply.code, "%s", reply.why);
         op->over = true;
