@@ -146,7 +146,7 @@
 #define AF_NATS_CONNECT_MS 2000               /* to connect to one server, and to send to it */
 #define AF_NATS_PING_MS 5000                  /* two that are not answered: it is away */
 #define AF_NATS_PENDING_BYTES_MAX (256 << 20) /* that came and were not looked at */
-#define AF_NATS_ASK_NS (3 * AF_S_NS)          /* an answer */
+#define AF_NATS_ASK_NS (5 * AF_S_NS)          /* an answer */
 #define AF_NATS_CLOSE_NS (AF_S_NS / 2)        /* the same, while the bus is closed */
 #define AF_NATS_CALL_NS (10 * AF_S_NS)        /* a call, but for what it waits */
 #define AF_NATS_REPEATED_NS (60 * AF_S_NS)    /* that a call which may be repeated is … */

@@ -351,6 +351,10 @@ static void push(struct world *world, const char *from, const char *to, const ch
                  const char *content)
 {
     struct answer answer = push_of(world, from, to, uuid, content);
+    for (int i = 0; i < 5 && answer.code == AF_BUS_UNREACHABLE; i++) { /* a machine that is busy */
+        forget(&answer);
+        answer = push_of(world, from, to, uuid, content);
+    }
     if (answer.code != AF_BUS_OK)
         fail_msg("%s", answer.why);
     forget(&answer);
