@@ -124,6 +124,37 @@ expect_error "expected ?replicas=1 to 5" 2 "$AFRUN" "$flows/sync_state.lua" --ro
     --bus "nats://127.0.0.1:$port?replicas=9" --peers "$peers"
 kill_party guarded TERM
 
+# ---- Three servers, each stream on all of them: one may go, whichever leads. ----
+for n in 1 2 3; do
+    client[n]=$(free_port) route[n]=$(free_port)
+done
+for n in 1 2 3; do
+    mkdir s$n
+    printf '%s\n' "server_name: s$n" "jetstream { store_dir: \"$TMP/s$n/js\" }" \
+        "cluster { name: c, listen: \"127.0.0.1:${route[n]}\", routes: [ $(printf '"nats://127.0.0.1:%s", ' "${route[@]}") ] }" >s$n/conf
+    nats-server -a 127.0.0.1 -p "${client[n]}" -c s$n/conf >>s$n/log 2>&1 </dev/null &
+    party_pids[s$n]=$!
+done
+for n in 1 2 3; do
+    until_true grep -q "Server is ready" s$n/log || not_ok "server $n of the cluster starts" "$(tail s$n/log)"
+done
+until_true grep -qh "JetStream cluster new metadata leader\|Self is new JetStream cluster metadata leader" s1/log s2/log s3/log
+hosts=$(printf ',127.0.0.1:%s' "${client[@]}")
+cluster_party() { # NAME ROLE TASK
+    start_party "$1" "$flows/sync_state.lua" --role "$2" --node "$1" --task "$3" --bus "nats://${hosts#,}?replicas=3" --peers "$peers" --json
+}
+cluster_party p1 participant three
+cluster_party i initiator three
+expect_ended i 0 "a flow runs on a cluster"
+expect_ended p1 0 "and ends for all"
+cluster_party p1 participant two
+kill_party s2
+cluster_party i initiator two
+expect_ended i 0 "one of three servers is killed, and the flow ends well"
+expect_ended p1 0 "for who was there before, too"
+kill_party s1 TERM
+kill_party s3 TERM
+
 # ---- Without JetStream nothing is taken. ----
 mkdir plain && : >plain/conf && port=$(free_port) && begin_nats plain
 sync_party i none
