@@ -225,9 +225,11 @@ static void leave_active(struct af_nats_bus *bus, struct af_group_jobs *over)
             continue;
         for (size_t i = 0; i < count; i++) {
             struct af_nats_op *op = bus->active[i];
-            if (op->over || (op->thread != NULL && !af_nats_begin_thread(op)))
+            if (!op->over && op->thread != NULL && af_nats_begin_thread(op))
+                continue; /* that thread's own from here on: it may be over, and freed, by now */
+            if (op->over || op->thread != NULL)
                 af_group_add(over, &op->job);
-            else if (op->thread == NULL)
+            else
                 bus->active[kept++] = op;
         }
         bus->active_count = kept;

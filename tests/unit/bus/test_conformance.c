@@ -17,9 +17,12 @@
 #include "loop/loop.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1071,6 +1074,43 @@ static struct answer fetch(struct world *world, const char *node, const char *ur
     return answer;
 }
 
+/* A thread that is made while `hurried` is set has done its work, and has been told of, before who
+ * made it is told that there is one: so it is where a machine has much to do. */
+static atomic_bool hurried;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *arg)
+{
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&create, &symbol, sizeof create);
+    int status = create(thread, attributes, run, arg);
+    for (int i = 0; i < 5000 && atomic_load(&hurried); i++)
+        usleep(1000);
+    return status;
+}
+
+static void test_a_call_that_is_over_at_once_is_let_go(void **state)
+{
+    struct world *world = *state;
+    struct answer first = {0}, second = {0};
+    need(world, world->kind == NATS); /* has a thread for each file */
+    push(world, "a", "b", "u1", "{}");
+    struct af_bus_file file = {
+        .task = world->task, .node = "a", .name = "x", .bytes = "text", .bytes_len = 4};
+    atomic_store(&hurried, true);
+    af_bus_put_file(bus_of(world, "a"), &file, note, &first);
+    wait_for(world, &first);
+    assert_int_equal(first.code, AF_BUS_OK);
+    struct af_bus_take take = take_of(world, "a", 60000, 0, 1);
+    af_bus_ack(bus_of(world, "a"), &take, note, &second); /* it may be where the first one was */
+    atomic_store(&hurried, false);
+    wait_for(world, &second);
+    assert_int_equal(second.code, AF_BUS_OK);
+    forget(&first);
+    forget(&second);
+}
+
 static void test_a_file_comes_back_to_the_nodes_of_its_task(void **state)
 {
     struct world *world = *state;
@@ -1242,6 +1282,7 @@ int main(void)
         CASE(test_a_full_queue_is_an_error_to_who_pushes),
         CASE(test_status_tells_sizes_and_names_but_no_contents),
         CASE(test_a_file_comes_back_to_the_nodes_of_its_task),
+        CASE(test_a_call_that_is_over_at_once_is_let_go),
         CASE(test_a_file_is_written_whole_with_the_owners_mode),
         CASE(test_urls_and_files_that_are_not_there_are_refused),
         CASE(test_a_durable_file_outlives_its_task_elsewhere),
