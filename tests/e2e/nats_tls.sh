@@ -20,12 +20,16 @@ key = $1.key"
 }
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem 2>>openssl.err
 certificate server subjectAltName=DNS:localhost,IP:127.0.0.1
-for name in i p1 nobody; do certificate $name; done
+# What i is not allowed under each of these certificates.
+declare -A lacks=([send]='af.>' [pull]='$JS.API.CONSUMER.MSG.NEXT.>' [make]='$JS.API.CONSUMER.CREATE.>'
+    [hold]='$KV.af-locks.>' [join]='$KV.af-tasks.>')
+for name in i p1 nobody "${!lacks[@]}"; do certificate $name; done
 
-# user NODE: its permissions, as the README has them.
+# user NODE [CERTIFICATE SUBJECT]: its permissions, as the README has them; but for that subject.
 user() {
-    printf '{ user: "CN=%s", permissions: {' "$1"
-    sed -n '/^```permissions$/,/^```$/{/^```/d;p}' "$ROOT/runtime/bus/nats/README.md" | sed "s/NODE/$1/g"
+    printf '{ user: "CN=%s", permissions: {' "${2:-$1}"
+    sed -n '/^```permissions$/,/^```$/{/^```/d;p}' "$ROOT/runtime/bus/nats/README.md" |
+        sed -e "s/NODE/$1/g" -e "s/^] }/], deny: [${3:+\"$3\"}] }/"
     printf '} }\n'
 }
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -33,11 +37,11 @@ cat >conf <<CONF
 max_payload: 16MB
 jetstream { store_dir: "$TMP/js" }
 tls { cert_file: "server.pem", key_file: "server.key", ca_file: "ca.pem", verify_and_map: true }
-authorization { users: [ $(user i), $(user p1) ] }
+authorization { users: [ $(user i), $(user p1)$(for name in "${!lacks[@]}"; do printf ', %s' "$(user i "$name" "${lacks[$name]}")"; done) ] }
 CONF
 nats-server -a 127.0.0.1 -p "$port" -c conf >log 2>&1 </dev/null &
 party_pids[hub]=$!
-until_true grep -q "Server is ready" log || not_ok "the server starts" "$(cat log)"
+until_true grep -q "Server is ready" log || { not_ok "the server starts" "$(cat log)"; exit; }
 
 party() { # party NAME ROLE TASK CERTIFICATE
     start_party "$1" "$ROOT/flows/sync_state.lua" --role "$2" --node "$1" --task "$3" --bus "tls://localhost:$port" \
@@ -54,6 +58,15 @@ expect_in i.err "the NATS server refuses it" "by the server itself"
 party i initiator unknown nobody
 expect_ended i 3 "one whom the server does not know ends"
 expect_in i.err "no NATS server lets us in" "and is told why"
+
+# Whichever permission is missing: who is not answered is told why, and does not wait for ever.
+for name in "${!lacks[@]}"; do
+    party i initiator "without-$name" "$name"
+    party p1 participant "without-$name" p1
+    expect_ended i 3 "who may not $name ends"
+    expect_in i.err "refuses it: Permissions Violation for Publish to \"${lacks[$name]%>}" "and is told what the server does not permit ($name)"
+    kill_party p1
+done
 
 # What p1 may not, whatever it tries: send as i, take i's contracts, end its leases or change its queue's holder, by the plain protocol.
 cat >try.py <<'PY'

@@ -180,15 +180,58 @@ static void came(struct af_nats_connection *connection, struct af_nats_subscript
     pthread_mutex_unlock(&ears->lock);
 }
 
-static void note_violation(struct af_nats_bus *bus, const char *text)
+/* ---- What the server does not permit. ---- */
+
+static bool is_refusal(const char *text)
+{
+    return text != NULL && strcasestr(text, "permissions violation") != NULL;
+}
+
+static void note_refusal(struct af_nats_bus *bus, const char *text)
 {
     pthread_mutex_lock(&bus->lock);
-    snprintf(bus->violation, sizeof bus->violation, "%s", text);
-    bus->violations++;
+    snprintf(bus->refusals[bus->refusal_count++ % AF_NATS_REFUSALS_MAX], AF_NATS_WHY_BYTES, "%s",
+             text);
     for (struct af_nats_port *port = bus->ports; port != NULL; port = port->next)
         wake(port);
     pthread_mutex_unlock(&bus->lock);
 }
+
+/* The server's word names the subject in quotes; the library may have cut it off. */
+static bool is_of(const char *text, const char *subject)
+{
+    const char *name = strchr(text, '"');
+    size_t len = name == NULL ? 0 : strcspn(++name, "\"");
+    return len > 0 && strncmp(name, subject, len) == 0 &&
+           (name[len] == '\0' || subject[len] == '\0');
+}
+
+bool af_nats_is_refused(struct af_nats_bus *bus, const char *subject, struct af_nats_reply *reply)
+{
+    char inbox[sizeof bus->inbox + 2];
+    bool found = false;
+    snprintf(inbox, sizeof inbox, "%s.>", bus->inbox);
+    pthread_mutex_lock(&bus->lock);
+    for (size_t i = 0; i < AF_NATS_REFUSALS_MAX && i < bus->refusal_count && !found; i++) {
+        const char *text = bus->refusals[i];
+        found = is_of(text, inbox) || is_of(text, subject);
+        if (found)
+            snprintf(reply->why, sizeof reply->why, "the NATS server refuses it: %.300s", text);
+    }
+    pthread_mutex_unlock(&bus->lock);
+    if (found)
+        reply->code = AF_BUS_REFUSED;
+    return found;
+}
+
+static void forget_refusals(struct af_nats_bus *bus)
+{
+    pthread_mutex_lock(&bus->lock);
+    bus->refusal_count = 0;
+    pthread_mutex_unlock(&bus->lock);
+}
+
+/* ---- What else the library calls. ---- */
 
 static void went_wrong(struct af_nats_connection *connection,
                        struct af_nats_subscription *subscription, int status, void *arg)
@@ -197,10 +240,10 @@ static void went_wrong(struct af_nats_connection *connection,
     const char *text = NULL;
     (void)subscription;
     af_natsConnection_GetLastError(connection, &text);
-    bool refused = text != NULL && strcasestr(text, "permissions violation") != NULL;
+    bool refused = is_refusal(text);
     pthread_mutex_lock(&ears->lock);
     if (ears->bus != NULL && refused)
-        note_violation(ears->bus, text);
+        note_refusal(ears->bus, text);
     pthread_mutex_unlock(&ears->lock);
     if (!refused)
         af_log(AF_LOG_DEBUG, "nats: %s", text == NULL ? af_natsStatus_GetText(status) : text);
@@ -212,6 +255,7 @@ static void is_back(struct af_nats_connection *connection, void *arg)
     (void)connection;
     pthread_mutex_lock(&ears->lock);
     if (ears->bus != NULL) {
+        forget_refusals(ears->bus);
         atomic_store(&ears->bus->reconnected, true);
         wake(&ears->bus->port);
     }
@@ -302,6 +346,17 @@ static bool not_connected(struct af_nats_bus *bus, struct af_nats_reply *reply, 
     return false;
 }
 
+/* Nothing is asked before the server has said whether it lets us hear the answers. */
+static int hear_of_inbox(struct af_nats_bus *bus)
+{
+    const char *text = NULL;
+    int status = af_natsConnection_FlushTimeout(bus->connection, AF_NATS_CONNECT_MS);
+    af_natsConnection_GetLastError(bus->connection, &text);
+    if (status == 0 && is_refusal(text))
+        note_refusal(bus, text);
+    return status;
+}
+
 static int begin(struct af_nats_bus *bus)
 {
     struct af_nats_options *options = NULL;
@@ -319,13 +374,15 @@ static int begin(struct af_nats_bus *bus)
     randombytes_buf(random, sizeof random);
     sodium_bin2hex(hex, sizeof hex, random, sizeof random);
     af_nats_token(bus->node == NULL ? "" : bus->node, node);
+    forget_refusals(bus);
     snprintf(bus->inbox, sizeof bus->inbox, "_AF.%s.%s", node, hex);
     snprintf(subject, sizeof subject, "%s.>", bus->inbox);
     status =
         af_natsConnection_Subscribe(&bus->subscription, bus->connection, subject, came, bus->ears);
-    if (status == 0)
-        af_natsSubscription_SetPendingLimits(bus->subscription, -1, AF_NATS_PENDING_BYTES_MAX);
-    return status;
+    if (status != 0)
+        return status;
+    af_natsSubscription_SetPendingLimits(bus->subscription, -1, AF_NATS_PENDING_BYTES_MAX);
+    return hear_of_inbox(bus);
 }
 
 void af_nats_disconnect(struct af_nats_bus *bus)
@@ -348,7 +405,7 @@ bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply)
     int status =
         bus->connection == NULL ? AF_NATS_CLOSED : af_natsConnection_Status(bus->connection);
     if (status == AF_NATS_CONNECTED)
-        return true;
+        return !af_nats_is_refused(bus, "", reply);
     if (status != AF_NATS_CLOSED) { /* which it is for good: when servers refuse us */
         reply->code = AF_BUS_UNREACHABLE;
         snprintf(reply->why, sizeof reply->why, "the connection to the NATS servers is lost");
@@ -366,7 +423,7 @@ bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply)
     status = begin(bus);
     if (status == 0) {
         atomic_store(&bus->reconnected, true);
-        return true;
+        return !af_nats_is_refused(bus, "", reply);
     }
     not_connected(bus, reply, status);
     af_nats_disconnect(bus);
@@ -398,6 +455,8 @@ bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, co
                           (int)send->len) != 0)
         return false;
     bool ok = true;
+    if (send->op != NULL)
+        snprintf(send->op->subject, sizeof send->op->subject, "%s", send->subject);
     for (size_t i = 0; i < AF_NATS_HEADERS_MAX; i++)
         if (send->headers[i].name != NULL && send->headers[i].value != NULL)
             ok = ok &&
@@ -450,22 +509,11 @@ void af_nats_reply_release(struct af_nats_reply *reply)
     reply->message = NULL;
 }
 
-static uint64_t violations_of(struct af_nats_bus *bus, struct af_nats_reply *reply)
-{
-    pthread_mutex_lock(&bus->lock);
-    uint64_t count = bus->violations;
-    if (reply != NULL)
-        snprintf(reply->why, sizeof reply->why, "the NATS server refuses it: %.300s",
-                 bus->violation);
-    pthread_mutex_unlock(&bus->lock);
-    return count;
-}
-
-bool af_nats_await(struct af_nats_port *port, const char *name, struct af_nats_reply *reply)
+bool af_nats_await(struct af_nats_port *port, const char *name, const char *subject,
+                   struct af_nats_reply *reply)
 {
     struct af_nats_bus *bus = port->bus;
     int64_t until_ns = af_nats_now_ns(bus) + AF_NATS_ASK_NS, left_ns;
-    uint64_t violations = violations_of(bus, NULL);
     struct af_nats_message *message;
     uint64_t events;
     *reply = (struct af_nats_reply){.code = AF_BUS_UNREACHABLE};
@@ -476,11 +524,8 @@ bool af_nats_await(struct af_nats_port *port, const char *name, struct af_nats_r
             until_ns = af_nats_now_ns(bus) + AF_NATS_CLOSE_NS;
             continue;
         }
-        if (violations_of(bus, NULL) != violations) {
-            violations_of(bus, reply);
-            reply->code = AF_BUS_REFUSED;
+        if (af_nats_is_refused(bus, subject, reply))
             return false;
-        }
         if (af_natsConnection_Status(bus->connection) != AF_NATS_CONNECTED)
             break;
         int64_t wait_ms = left_ns / AF_MS_NS + 1;
@@ -510,7 +555,7 @@ bool af_nats_ask_with(struct af_nats_port *port, struct af_nats_reply *reply,
         snprintf(reply->why, sizeof reply->why, "nothing can be sent to the NATS servers");
         return false;
     }
-    return af_nats_await(port, name, reply) && reply->error == 0;
+    return af_nats_await(port, name, send->subject, reply) && reply->error == 0;
 }
 
 bool af_nats_ask(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,

@@ -160,8 +160,12 @@ static void look_at_time(struct af_nats_bus *bus)
                 run_repeated(bus, op);
             continue;
         }
+        struct af_nats_reply reply;
         bool late = now_ns >= op->until_ns + (op->taking ? AF_NATS_CALL_NS : 0);
-        if (away || late) {
+        if (af_nats_is_refused(bus, op->subject, &reply)) {
+            af_nats_refuse(op, reply.code, "%s", reply.why);
+            op->over = true;
+        } else if (away || late) {
             af_nats_refuse(op, AF_BUS_UNREACHABLE,
                            away ? "the connection to the NATS servers is lost"
                                 : "the NATS servers did not answer");

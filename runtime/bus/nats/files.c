@@ -257,7 +257,8 @@ static bool send_pieces(struct af_nats_op *op, const struct source *source, char
     }
     for (int64_t i = first; i < last && ok; i++) {
         snprintf(name, sizeof name, "f.%lld", (long long)i);
-        ok = af_nats_await(&op->port, name, reply) && reply->error == 0;
+        snprintf(subject, sizeof subject, "%s.%lld", op->subject, (long long)i);
+        ok = af_nats_await(&op->port, name, subject, reply) && reply->error == 0;
         af_nats_reply_release(reply);
     }
     return ok;
@@ -390,11 +391,17 @@ static bool write_piece(struct sink *sink, const char *bytes, size_t len)
     return true;
 }
 
+static void name_asked(const struct af_nats_op *op, int64_t number,
+                       char subject[AF_NATS_SUBJECT_BYTES])
+{
+    snprintf(subject, AF_NATS_SUBJECT_BYTES, "$JS.API.DIRECT.GET.%s.%s.%lld", op->stream,
+             op->subject, (long long)number);
+}
+
 static bool ask_piece(struct af_nats_op *op, int64_t number)
 {
     char subject[AF_NATS_SUBJECT_BYTES];
-    snprintf(subject, sizeof subject, "$JS.API.DIRECT.GET.%s.%s.%lld", op->stream, op->subject,
-             (long long)number);
+    name_asked(op, number, subject);
     return af_nats_send(&op->port, &(struct af_nats_send){.subject = subject, .body = ""}, "g.%lld",
                         (long long)number);
 }
@@ -405,13 +412,14 @@ static int64_t fetch_pieces(struct af_nats_op *op, struct sink *sink, int64_t fi
 {
     bool ok = true;
     int64_t at = first;
-    char name[32];
+    char name[32], subject[AF_NATS_SUBJECT_BYTES];
     for (int64_t i = first; i < last && ok; i++)
         ok = af_nats_connect(&op->port, reply) && ask_piece(op, i);
     for (; at < last && ok; at += ok) {
         int64_t left = sink->total - sink->at;
         snprintf(name, sizeof name, "g.%lld", (long long)at);
-        ok = af_nats_await(&op->port, name, reply) && reply->error == 0;
+        name_asked(op, at, subject);
+        ok = af_nats_await(&op->port, name, subject, reply) && reply->error == 0;
         if (ok && (int64_t)reply->len != (left < PIECE_BYTES ? left : PIECE_BYTES)) {
             af_nats_refuse(op, AF_BUS_UNREACHABLE, "the kept file is damaged");
             ok = false;

@@ -76,6 +76,7 @@ struct af_nats_send {
     const char *subject, *body;
     size_t len;
     struct af_nats_header headers[AF_NATS_HEADERS_MAX];
+    struct af_nats_op *op; /* which ends if the server refuses it; or NULL */
 };
 
 struct af_nats_reply {
@@ -100,8 +101,14 @@ bool af_nats_port_is_empty(struct af_nats_port *port);
 bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Waits for the answer that goes by this name. False: reply says why there is none. */
-bool af_nats_await(struct af_nats_port *port, const char *name, struct af_nats_reply *reply);
+/* Waits for the answer that goes by this name, to what was sent with that subject. False: reply
+ * says why there is none. */
+bool af_nats_await(struct af_nats_port *port, const char *name, const char *subject,
+                   struct af_nats_reply *reply);
+
+/* Whether the server has said, of this connection, that it does not permit what has this subject,
+ * or our inbox: then reply says so. Nothing is answered in its place. */
+bool af_nats_is_refused(struct af_nats_bus *bus, const char *subject, struct af_nats_reply *reply);
 
 /* Both; body is text. False: no answer, or one with an error. The reply is to be released. */
 bool af_nats_ask(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,
@@ -361,7 +368,8 @@ struct af_nats_op {
     _Atomic int64_t progress_bytes;
     int64_t total_bytes;
     struct af_nats_port port;
-    char stream[2 * AF_NATS_TOKEN_BYTES], subject[AF_NATS_SUBJECT_BYTES];
+    char stream[2 * AF_NATS_TOKEN_BYTES];
+    char subject[AF_NATS_SUBJECT_BYTES]; /* of a file; else: of what was sent last */
 };
 
 struct af_nats_bus {
@@ -382,8 +390,8 @@ struct af_nats_bus {
     size_t threads;
     struct af_nats_port port, *ports;
     int next_port;
-    char violation[AF_NATS_WHY_BYTES]; /* what the server said it does not permit … */
-    uint64_t violations;               /* … and how often it did */
+    char refusals[AF_NATS_REFUSALS_MAX][AF_NATS_WHY_BYTES]; /* of this connection */
+    uint64_t refusal_count;
     struct af_nats_connection *connection;
     struct af_nats_subscription *subscription;
     char inbox[2 * AF_NATS_TOKEN_BYTES];

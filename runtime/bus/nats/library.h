@@ -50,6 +50,7 @@ enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status(
     X(natsConnection_Close, void, (struct af_nats_connection *)) \
     X(natsConnection_Destroy, void, (struct af_nats_connection *)) \
     X(natsConnection_Status, int, (struct af_nats_connection *)) \
+    X(natsConnection_FlushTimeout, int, (struct af_nats_connection *, int64_t)) \
     X(natsConnection_GetLastError, int, (struct af_nats_connection *, const char **)) \
     X(natsConnection_GetMaxPayload, int64_t, (struct af_nats_connection *)) \
     X(natsConnection_PublishMsg, int, (struct af_nats_connection *, struct af_nats_message *)) \

@@ -115,6 +115,7 @@ static bool send_one(struct af_nats_op *op, const char *subject, const char *tar
     struct af_nats_send send = {.subject = subject,
                                 .body = post->content,
                                 .len = post->content_len,
+                                .op = op,
                                 .headers = {{"Nats-Msg-Id", name}, {"Af", af_buf_text(&header)}}};
     bool fits = (int64_t)(header.len + post->content_len) + 200 < most;
     bool ok = fits && af_nats_send(&op->bus->port, &send, "p.%llu.%zu",

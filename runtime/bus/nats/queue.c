@@ -122,7 +122,7 @@ static bool acknowledge(struct af_nats_op *op, struct af_nats_queue *queue, size
         entry->done = true;
         return true;
     }
-    struct af_nats_send send = {.subject = entry->reply, .body = "+ACK", .len = 4};
+    struct af_nats_send send = {.subject = entry->reply, .body = "+ACK", .len = 4, .op = op};
     if (!af_nats_send(&op->bus->port, &send, "a.%llu.%zu", (unsigned long long)op->ticket,
                       op->acks_open)) {
         af_nats_refuse(op, AF_BUS_UNREACHABLE, "ack: the connection to the NATS servers is lost");
@@ -152,6 +152,7 @@ static bool note_lock(struct af_nats_op *op, struct af_nats_queue *queue)
     struct af_nats_send send = {.subject = subject,
                                 .body = af_buf_text(&text),
                                 .len = text.len,
+                                .op = op,
                                 .headers = {{"Nats-Expected-Last-Subject-Sequence", expected}}};
     bool ok = af_nats_send(&op->bus->port, &send, "a.%llu.%d", (unsigned long long)op->ticket,
                            LOCK_NUMBER);
@@ -527,7 +528,7 @@ static bool pull(struct af_nats_op *op, struct af_nats_queue *queue)
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s+%d", queue->place->queues,
              queue->token, (int)queue->generation);
     snprintf(body, sizeof body, "{\"batch\":%zu,%s}", op->take.max, until);
-    struct af_nats_send send = {.subject = subject, .body = body, .len = strlen(body)};
+    struct af_nats_send send = {.subject = subject, .body = body, .len = strlen(body), .op = op};
     queue->credit = (int64_t)op->take.max;
     queue->drained = false;
     queue->pull_until_ns = op->until_ns;
