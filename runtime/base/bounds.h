@@ -143,9 +143,9 @@
 
 /* NATS. */
 #define AF_NATS_SERVERS_MAX 32
-#define AF_NATS_REFUSALS_MAX 8 /* words of a server on what it does not permit: the last ones */
-#define AF_NATS_CONNECT_MS 2000               /* to connect to one server, and to send to it */
-#define AF_NATS_PING_MS 5000                  /* two that are not answered: it is away */
+#define AF_NATS_REFUSALS_MAX 8  /* words of a server on what it does not permit: the last ones */
+#define AF_NATS_CONNECT_MS 2000 /* to connect to one server, and to send to it */
+#define AF_NATS_PING_MS 5000    /* two that are not answered: it is away */
 #define AF_NATS_PENDING_BYTES_MAX (256 << 20) /* that came and were not looked at */
 #define AF_NATS_ASK_NS (5 * AF_S_NS)          /* an answer */
 #define AF_NATS_CLOSE_NS (AF_S_NS / 2)        /* the same, while the bus is closed */
