@@ -154,7 +154,6 @@
 #define AF_NATS_REPEAT_NS (AF_S_NS / 2)       /* … so often */
 #define AF_NATS_QUIET_NS (AF_S_NS / 2)        /* that nobody is asked who has not answered */
 #define AF_NATS_LOOK_NS AF_S_NS               /* between two looks at the connection */
-#define AF_NATS_LATE_NS (2 * AF_S_NS)         /* that the end of a wait may be told late */
 #define AF_NATS_GATHER_NS (20 * AF_MS_NS)     /* that a take waits for what is on its way */
 #define AF_NATS_ACK_NS (60 * AF_S_NS)         /* in which a contract is acknowledged, or renewed */
 #define AF_NATS_GENERATIONS 10 /* names of a node's consumers, which permissions must list */

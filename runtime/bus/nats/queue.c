@@ -583,7 +583,7 @@ static void look(struct af_nats_op *op, struct af_nats_queue *queue)
         op->taking = false;
         return;
     }
-    if (queue->credit > 0 && now_ns > queue->pull_until_ns + AF_NATS_LATE_NS) {
+    if (queue->credit > 0 && now_ns > queue->pull_until_ns + AF_NATS_ASK_NS) {
         af_nats_refuse(op, AF_BUS_UNREACHABLE, "pop: the NATS servers did not answer");
         af_nats_clear(queue, false);
         return;
