@@ -42,7 +42,7 @@ PKG_CONFIG := $(CROSS_$(MODE):%=PKG_CONFIG_LIBDIR=/usr/lib/%/pkgconfig) pkg-conf
 FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation \
           $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings -iquote tests $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
-LUA    := $(if $(filter sanitize fuzz,$(MODE)),$(BUILD)/liblua.a)# checks its callers
+LUA    := $(if $(filter coverage,$(MODE)),,$(BUILD)/liblua.a)
 LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lz -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
@@ -67,8 +67,14 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libafrun.a
 	$(LINK)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -fsanitize=fuzzer -ljansson
+# Lua that checks its callers; or the packaged one, without what only unwinds, as our own code is.
+ifneq (,$(filter sanitize fuzz,$(MODE)))
 $(BUILD)/liblua.a: tests/lib/checked_lua.sh $(shell $(CC) -print-file-name=liblua5.4.a)
 	$(Q)mkdir -p $(@D) && $< $@
+else
+$(BUILD)/liblua.a: $(shell $(CC) -print-file-name=liblua5.4.a)
+	$(Q)mkdir -p $(@D) && $(CROSS_$(MODE):%=%-)objcopy -R .eh_frame $< $@
+endif
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(BUILD)/%.o: %.c Makefile $(TRAINED_$(MODE))

@@ -5,6 +5,7 @@
 #include "base/bounds.h"
 #include "base/rng.h"
 #include "bus/told.h"
+#include "json/json.h"
 
 #include <fcntl.h>
 #include <string.h>
