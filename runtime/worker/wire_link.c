@@ -10,11 +10,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <semaphore.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,16 +156,9 @@ static void compact(struct af_wire_link *link)
  * somebody reads. A worker has no call that sleeps, but futex(). */
 static void rest(void)
 {
-    sem_t never;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += REST_NS;
-    until.tv_sec += until.tv_nsec / AF_S_NS;
-    until.tv_nsec %= AF_S_NS;
-    sem_init(&never, 0, 0);
-    while (sem_timedwait(&never, &until) != 0 && errno == EINTR)
-        continue;
-    sem_destroy(&never);
+    struct timespec a_little = {.tv_nsec = REST_NS};
+    int never = 0;
+    syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, never, &a_little, NULL, 0);
     errno = EAGAIN;
 }
 
