@@ -84,13 +84,13 @@ build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] r
 ifneq (,$(filter release linked,$(MODE)))
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/nats bus/sidecar cli code http live node run serve store worker,$(BUILD)/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,bytecode coro crypto declared foreign monitor plan points pure sandbox script secret shares source tool type \
-  vm,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,bytecode crypto declared foreign monitor parts plan points pure sandbox script secret shares source tool \
+  type,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,call check cover lasso monitor note path proof rename search short,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/db_log base/log base/metrics base/near base/progress base/writer loop/group_commit loop/loop loop/process \
+$(foreach name,base/broker base/db base/db_log base/log base/metrics base/near base/progress base/writer loop/group_commit loop/process \
   loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/reload party/saved party/wait script/args \
   script/calls script/file_access script/flow script/grants script/request script/run script/sequential sim/bench sim/calls sim/cuts \
-  sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/contract trace/file trace/schedule \
+  sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/file trace/schedule \
   trace/veil,$(BUILD)/runtime/$(name).o): FLAGS += -Os
 endif
 ifneq (,$(filter release linked train fast,$(MODE)))

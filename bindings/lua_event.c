@@ -11,6 +11,7 @@
 #include "trace/contract.h"
 #include "trace/veil.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,11 @@ static const char *type_of_class(lua_State *L, int index)
     return class == NULL ? NULL : class->type;
 }
 
+static size_t place_of(const void *metatable)
+{
+    return (uintptr_t)metatable / 16 % AF_VM_CLASSES;
+}
+
 /* Pushes the class of the event at index; false, having pushed nothing, if it is no event. */
 static bool push_class(lua_State *L, int index)
 {
@@ -52,11 +58,33 @@ static bool push_class(lua_State *L, int index)
 
 struct af_event_class *af_event_class_of(lua_State *L, int index)
 {
-    if (!push_class(L, index))
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
         return NULL;
-    struct af_event_class *class = lua_touserdata(L, -1);
+    struct af_vm *vm = af_vm_of(L);
+    const void *metatable = lua_topointer(L, -1);
+    size_t place = place_of(metatable);
+    if (vm->classes[place].metatable != metatable) {
+        if (lua_rawgetp(L, -1, &key_class) != LUA_TUSERDATA) {
+            lua_pop(L, 2);
+            return NULL;
+        }
+        vm->classes[place].metatable = metatable;
+        vm->classes[place].class = lua_touserdata(L, -1);
+        lua_pop(L, 1);
+    }
     lua_pop(L, 1);
-    return class;
+    return vm->classes[place].class;
+}
+
+/* Another table may stand there soon. */
+static int l_class_gc(lua_State *L)
+{
+    struct af_vm *vm = af_vm_of(L);
+    const void *class = lua_touserdata(L, 1);
+    for (size_t i = 0; i < AF_VM_CLASSES; i++)
+        if (vm->classes[i].class == class)
+            vm->classes[i].metatable = NULL;
+    return 0;
 }
 
 static bool hides(lua_State *L, int index)
@@ -133,7 +161,8 @@ static void check_field(lua_State *L, const struct af_event_class *class)
 /* event.field */
 static int l_event_index(lua_State *L)
 {
-    af_vm_push_fields(L, 1);
+    if (lua_rawgetp(L, 1, &af_key_fields) == LUA_TSTRING)
+        unpack(L, 1);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, -2) == LUA_TNIL)
         check_field(L, af_event_class_of(L, 1));
@@ -327,11 +356,11 @@ const struct af_event_class *af_event_write(lua_State *L, int index, struct af_b
     index = lua_absindex(L, index);
     int top = lua_gettop(L);
     size_t start = out->len;
-    if (!push_class(L, index))
+    const struct af_event_class *class = af_event_class_of(L, index);
+    if (class == NULL)
         luaL_error(L, "expected an event, got %s", luaL_typename(L, index));
-    const struct af_event_class *class = lua_touserdata(L, -1);
     bool deep = class->record->any; /* else it is as deep as its type */
-    if (class->overridden && push_override(L, -1, "event_to_contract")) {
+    if (class->overridden && push_class(L, index) && push_override(L, -1, "event_to_contract")) {
         deep = true;
         lua_pushvalue(L, index);
         lua_call(L, 1, 1);
@@ -620,11 +649,10 @@ void af_event_open(lua_State *L)
         {NULL, NULL},
     };
     luaL_newmetatable(L, metatable_name);
-    static const luaL_Reg metamethods[] = {{"__call", l_class_call},
-                                           {"__index", l_class_index},
-                                           {"__newindex", l_class_newindex},
-                                           {"__tostring", l_class_tostring},
-                                           {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__call", l_class_call},         {"__gc", l_class_gc},
+        {"__index", l_class_index},       {"__newindex", l_class_newindex},
+        {"__tostring", l_class_tostring}, {NULL, NULL}};
     luaL_setfuncs(L, metamethods, 0);
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");

@@ -3,16 +3,17 @@
 
 #include "lua_vm.h"
 
-static const char key_mark; /* registry: the metatable */
-
 static void push_mark(lua_State *L)
 {
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key_mark) == LUA_TTABLE)
+    struct af_vm *vm = af_vm_of(L);
+    if (vm->list_mark == NULL) {
+        lua_newtable(L);
+        vm->list_mark_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, vm->list_mark_ref);
+        vm->list_mark = lua_topointer(L, -1);
         return;
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &key_mark);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm->list_mark_ref);
 }
 
 void af_list_mark(lua_State *L, int index)
@@ -26,9 +27,8 @@ bool af_list_is_marked(lua_State *L, int index)
 {
     if (!lua_istable(L, index) || !lua_getmetatable(L, index))
         return false;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &key_mark);
-    bool marked = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
+    bool marked = lua_topointer(L, -1) == af_vm_of(L)->list_mark;
+    lua_pop(L, 1);
     return marked;
 }
 

@@ -61,27 +61,22 @@ static bool has_entries(lua_State *L, int index, size_t count)
     return count == 0;
 }
 
-/* Appends the list on the top. */
+/* Appends the list on the top, if Lua has its items in order. */
 static bool write_list(lua_State *L, const struct af_type *type, struct af_buf *out)
 {
     int index = lua_gettop(L);
     if (!is_bare_table(L, index))
         return false;
-    size_t count = lua_rawlen(L, index);
-    if (count < type->min_length || count > type->max_length || !has_entries(L, index, count))
-        return false;
-    af_vm_spend(L, (int64_t)count);
-    af_buf_append_char(out, '[');
-    for (size_t i = 1; i <= count; i++) {
-        if (i > 1)
-            af_buf_append_char(out, ',');
-        lua_rawgeti(L, index, (lua_Integer)i);
-        if (!write_scalar(L, type->item, out))
+    size_t count = 0;
+    af_vm_spend(L, (int64_t)lua_rawlen(L, index));
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        af_buf_append_char(out, count == 0 ? '[' : ',');
+        if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != (lua_Integer)++count ||
+            !write_scalar(L, type->item, out))
             return false;
-        lua_pop(L, 1);
     }
-    af_buf_append_char(out, ']');
-    return true;
+    af_buf_append_string(out, count == 0 ? "[]" : "]");
+    return count >= type->min_length && count <= type->max_length;
 }
 
 bool af_type_write_plain(lua_State *L, const struct af_type *type, int index, const char *first,

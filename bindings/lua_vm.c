@@ -46,17 +46,21 @@ static void note_large(struct af_vm *vm, size_t bytes)
  */
 enum { LARGE_PAGE_BYTES = 2 << 20, LARGE_BYTES = 3 * LARGE_PAGE_BYTES };
 
-static void *take(struct af_vm *vm, size_t bytes)
+static void *take_large(struct af_vm *vm, size_t bytes)
 {
-    if (bytes <= AF_POOL_BLOCK_BYTES_MAX)
-        return af_pool_alloc(&vm->pool, bytes);
     note_large(vm, bytes);
     if (bytes >= LARGE_BYTES)
         return af_mem_large_pages((bytes + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES);
     return af_mem_alloc(bytes);
 }
 
-static void give_back(struct af_vm *vm, void *block, size_t bytes)
+static inline void *take(struct af_vm *vm, size_t bytes)
+{
+    return bytes <= AF_POOL_BLOCK_BYTES_MAX ? af_pool_alloc(&vm->pool, bytes)
+                                            : take_large(vm, bytes);
+}
+
+static inline void give_back(struct af_vm *vm, void *block, size_t bytes)
 {
     if (bytes <= AF_POOL_BLOCK_BYTES_MAX)
         af_pool_free(&vm->pool, block, bytes);
@@ -81,21 +85,23 @@ static void *resize(struct af_vm *vm, void *block, size_t old_bytes, size_t new_
     return moved;
 }
 
+/* Most calls are of small blocks that are new, or no longer needed. */
 static void *limited_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes)
 {
     struct af_vm *vm = ud;
     if (block == NULL)
         old_bytes = 0; /* Lua tells the kind of the object there */
+    if (new_bytes == 0) {
+        vm->used_bytes -= old_bytes;
+        if (old_bytes > 0)
+            give_back(vm, block, old_bytes);
+        return NULL;
+    }
     size_t left = vm->used_bytes < vm->limit_bytes ? vm->limit_bytes - vm->used_bytes : 0;
     if (new_bytes > old_bytes && new_bytes - old_bytes > left)
         return NULL;
     vm->used_bytes = vm->used_bytes - old_bytes + new_bytes;
-    if (old_bytes == 0)
-        return new_bytes == 0 ? NULL : take(vm, new_bytes);
-    if (new_bytes > 0)
-        return resize(vm, block, old_bytes, new_bytes);
-    give_back(vm, block, old_bytes);
-    return NULL;
+    return old_bytes == 0 ? take(vm, new_bytes) : resize(vm, block, old_bytes, new_bytes);
 }
 
 /* ---- Instructions. ---- */

@@ -29,6 +29,9 @@ enum af_cap { AF_CAP_NONE, AF_CAP_INSTRUCTIONS, AF_CAP_MEMORY, AF_CAP_INTERRUPTE
 /* Texts that were pushed last: see af_vm_push_text(). */
 enum { AF_VM_TEXTS = 64, AF_VM_TEXT_BYTES_MIN = 16, AF_VM_TEXT_BYTES_MAX = 40 };
 
+/* Which class the events of a metatable have: of those that were asked for last. */
+enum { AF_VM_CLASSES = 32 };
+
 struct af_vm {
     lua_State *L;
     lua_State *texts; /* its stack holds them */
@@ -36,6 +39,12 @@ struct af_vm {
         const char *bytes; /* Lua's own */
         size_t len;        /* 0: none yet */
     } text[AF_VM_TEXTS];
+    struct {
+        const void *metatable;
+        void *class;
+    } classes[AF_VM_CLASSES]; /* lua_event.c's */
+    const void *list_mark;    /* lua_list.c's: the metatable of lists, and a reference to it */
+    int list_mark_ref;
     struct af_pool pool; /* of its small blocks */
     size_t used_bytes;
     size_t limit_bytes;      /* now */

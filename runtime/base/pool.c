@@ -1,4 +1,4 @@
-/* pool.c: see pool.h. A free block holds the address of the next one of its class. */
+/* pool.c: see pool.h. */
 #include "base/pool.h"
 
 #include "base/mem.h"
@@ -30,38 +30,22 @@ static struct chunk *new_chunk(const struct af_pool *pool, size_t *size_bytes)
     return chunk;
 }
 
-static void *cut(struct af_pool *pool, size_t block_bytes)
+void *af_pool_cut(struct af_pool *pool, size_t size_bytes)
 {
+    size_t block_bytes = ((size_bytes - 1) / AF_POOL_STEP_BYTES + 1) * AF_POOL_STEP_BYTES;
     if (pool->left_bytes < block_bytes) { /* what is left over is lost: less than a block */
-        size_t size_bytes;
-        struct chunk *chunk = new_chunk(pool, &size_bytes);
+        size_t chunk_bytes;
+        struct chunk *chunk = new_chunk(pool, &chunk_bytes);
         chunk->next = pool->chunks;
         pool->chunks = chunk;
         pool->at = (char *)(chunk + 1);
-        pool->left_bytes = size_bytes - sizeof *chunk;
-        pool->taken_bytes += size_bytes;
+        pool->left_bytes = chunk_bytes - sizeof *chunk;
+        pool->taken_bytes += chunk_bytes;
     }
     void *block = pool->at;
     pool->at += block_bytes;
     pool->left_bytes -= block_bytes;
     return block;
-}
-
-void *af_pool_alloc(struct af_pool *pool, size_t size_bytes)
-{
-    size_t class = (size_bytes - 1) / AF_POOL_STEP_BYTES;
-    void *block = pool->free_blocks[class];
-    if (block == NULL)
-        return cut(pool, (class + 1) * AF_POOL_STEP_BYTES);
-    memcpy(&pool->free_blocks[class], block, sizeof(void *));
-    return block;
-}
-
-void af_pool_free(struct af_pool *pool, void *block, size_t size_bytes)
-{
-    size_t class = (size_bytes - 1) / AF_POOL_STEP_BYTES;
-    memcpy(block, &pool->free_blocks[class], sizeof(void *));
-    pool->free_blocks[class] = block;
 }
 
 void af_pool_release(struct af_pool *pool)

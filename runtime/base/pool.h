@@ -7,6 +7,7 @@
 #define AF_POOL_H
 
 #include <stddef.h>
+#include <string.h>
 
 enum { AF_POOL_STEP_BYTES = 16, AF_POOL_BLOCK_BYTES_MAX = 256 };
 
@@ -18,10 +19,26 @@ struct af_pool { /* zeroed to begin with */
     void *chunks;
 };
 
+void *af_pool_cut(struct af_pool *pool, size_t size_bytes); /* where none of that class is free */
+
 /* A block of 1 to AF_POOL_BLOCK_BYTES_MAX bytes, and its end; size_bytes is that of the beginning.
- */
-void *af_pool_alloc(struct af_pool *pool, size_t size_bytes);
-void af_pool_free(struct af_pool *pool, void *block, size_t size_bytes);
+ * A free block holds the address of the next one of its class. */
+static inline void *af_pool_alloc(struct af_pool *pool, size_t size_bytes)
+{
+    size_t class = (size_bytes - 1) / AF_POOL_STEP_BYTES;
+    void *block = pool->free_blocks[class];
+    if (block == NULL)
+        return af_pool_cut(pool, size_bytes);
+    memcpy(&pool->free_blocks[class], block, sizeof(void *));
+    return block;
+}
+
+static inline void af_pool_free(struct af_pool *pool, void *block, size_t size_bytes)
+{
+    size_t class = (size_bytes - 1) / AF_POOL_STEP_BYTES;
+    memcpy(block, &pool->free_blocks[class], sizeof(void *));
+    pool->free_blocks[class] = block;
+}
 
 /* Whether two sizes are those of one class: a block need not move then. */
 static inline int af_pool_same_class(size_t a_bytes, size_t b_bytes)

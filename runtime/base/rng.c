@@ -23,25 +23,32 @@ static inline uint64_t little_endian(uint64_t x)
 #endif
 }
 
-static inline void sip_rounds(struct sip *s, int count)
+static inline void sip_round(struct sip *s)
 {
-    for (; count > 0; count--) {
-        s->v0 += s->v1;
-        s->v2 += s->v3;
-        s->v1 = rotate(s->v1, 13) ^ s->v0;
-        s->v3 = rotate(s->v3, 16) ^ s->v2;
-        s->v0 = rotate(s->v0, 32) + s->v3;
-        s->v2 += s->v1;
-        s->v3 = rotate(s->v3, 21) ^ s->v0;
-        s->v1 = rotate(s->v1, 17) ^ s->v2;
-        s->v2 = rotate(s->v2, 32);
-    }
+    s->v0 += s->v1;
+    s->v2 += s->v3;
+    s->v1 = rotate(s->v1, 13) ^ s->v0;
+    s->v3 = rotate(s->v3, 16) ^ s->v2;
+    s->v0 = rotate(s->v0, 32) + s->v3;
+    s->v2 += s->v1;
+    s->v3 = rotate(s->v3, 21) ^ s->v0;
+    s->v1 = rotate(s->v1, 17) ^ s->v2;
+    s->v2 = rotate(s->v2, 32);
+}
+
+static inline void sip_end(struct sip *s)
+{
+    sip_round(s);
+    sip_round(s);
+    sip_round(s);
+    sip_round(s);
 }
 
 static inline void sip_word(struct sip *s, uint64_t word)
 {
     s->v3 ^= word;
-    sip_rounds(s, 2);
+    sip_round(s);
+    sip_round(s);
     s->v0 ^= word;
 }
 
@@ -71,10 +78,10 @@ struct af_hash af_hash_bytes(struct af_hash key, const void *bytes, size_t len)
     sip_word(&s, word);
     struct af_hash hash;
     s.v2 ^= 0xEE;
-    sip_rounds(&s, 4);
+    sip_end(&s);
     hash.a = sip_out(&s);
     s.v1 ^= 0xDD;
-    sip_rounds(&s, 4);
+    sip_end(&s);
     hash.b = sip_out(&s);
     return hash;
 }
