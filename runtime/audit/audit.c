@@ -40,16 +40,6 @@ static void append_time(struct af_buf *out, int64_t time_ns)
     af_buf_printf(out, ",\"time\":\"%s.%03dZ\"", text, (int)(time_ns % AF_S_NS / AF_MS_NS));
 }
 
-/* A name that a caller chose may be no text. */
-static void append_text(struct af_buf *out, const char *name, const char *text)
-{
-    af_buf_printf(out, ",\"%s\":", name);
-    if (text == NULL)
-        af_buf_append_string(out, "null");
-    else if (!af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "\"?\"");
-}
-
 /* A line that could not be written whole is none: what there is of it goes, and the chain goes on
  * from the one before. */
 static bool put(struct af_audit *audit, struct af_buf *line)
@@ -213,12 +203,12 @@ bool af_audit_write(struct af_audit *audit, const struct af_audit_entry *entry, 
         rotate(audit);
     af_buf_printf(&line, "{\"n\":%lld", (long long)audit->n + 1);
     append_time(&line, entry->time_ns);
-    append_text(&line, "who", entry->who);
-    append_text(&line, "from", entry->from);
-    append_text(&line, "what", entry->what);
-    append_text(&line, "task", entry->task);
+    af_json_add_text(&line, "who", entry->who);
+    af_json_add_text(&line, "from", entry->from);
+    af_json_add_text(&line, "what", entry->what);
+    af_json_add_text(&line, "task", entry->task);
     if (entry->flow != NULL)
-        append_text(&line, "flow", entry->flow);
+        af_json_add_text(&line, "flow", entry->flow);
     af_buf_printf(&line, ",\"outcome\":%d", entry->outcome);
     if (entry->count > 1)
         af_buf_printf(&line, ",\"count\":%llu", (unsigned long long)entry->count);

@@ -21,17 +21,6 @@ void af_answer_begin(struct af_buf *out, const char *kind)
     af_json_add_text(out, "kind", kind);
 }
 
-void af_answer_add_bool(struct af_buf *out, const char *name, bool value)
-{
-    af_answer_add_json(out, name, value ? "true" : "false");
-}
-
-void af_answer_add_json(struct af_buf *out, const char *name, const char *json)
-{
-    af_json_name(out, name);
-    af_buf_append_string(out, json == NULL ? "null" : json);
-}
-
 void af_answer_add_number(struct af_buf *out, const char *name, double value, int decimals)
 {
     af_json_name(out, name);
@@ -58,7 +47,7 @@ void af_answer_add_place(struct af_buf *out, const char *text)
     if (found)
         af_json_add_integer(out, "line", line);
     else
-        af_answer_add_json(out, "line", NULL);
+        af_json_add_json(out, "line", NULL);
     af_buf_release(&file);
     af_buf_release(&words);
 }
@@ -82,8 +71,7 @@ void af_answer_add_error(struct af_buf *out, const struct af_failure *why)
     };
     struct af_buf text = AF_BUF_EMPTY;
     af_buf_printf(&text, "%s: %s", why->what, why->why);
-    af_json_name(out, "error");
-    af_json_open(out, '{');
+    af_json_begin(out, "error", '{');
     af_json_add_text(out, "kind", kinds[why->kind]);
     af_json_add_integer(out, "status", af_failure_exit_status(why));
     af_answer_add_words(out, "what", why->what[0] == '\0' ? NULL : why->what);

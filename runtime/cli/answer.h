@@ -17,8 +17,6 @@ struct af_party;
 
 /* Begins the object in an empty buffer. Members are added by json/json.h and these: */
 void af_answer_begin(struct af_buf *out, const char *kind);
-void af_answer_add_bool(struct af_buf *out, const char *name, bool value);
-void af_answer_add_json(struct af_buf *out, const char *name, const char *json); /* NULL: null */
 void af_answer_add_number(struct af_buf *out, const char *name, double value, int decimals);
 
 /* A text in which files are named as they were given; "file" and "line": the first place that a

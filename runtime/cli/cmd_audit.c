@@ -70,8 +70,7 @@ static int verify(int count, char **paths, bool json, struct af_failure *why)
     int result = 0;
     if (json) {
         af_answer_begin(&out, "audit");
-        af_json_name(&out, "logs");
-        af_json_open(&out, '[');
+        af_json_begin(&out, "logs", '[');
     }
     for (int i = 0; i < count && result == 0; i++, before = found) {
         result = af_audit_verify(paths[i], &found, why);

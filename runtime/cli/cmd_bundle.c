@@ -355,8 +355,7 @@ static void tell(const char *out, const struct af_manifest *manifest, const char
     af_json_add_text(&answer, "name", manifest->name);
     af_json_add_integer(&answer, "version", manifest->version);
     af_json_add_text(&answer, "signed_by", signer[0] == '\0' ? NULL : signer);
-    af_json_name(&answer, "files");
-    af_json_open(&answer, '[');
+    af_json_begin(&answer, "files", '[');
     for (size_t i = 0; i < manifest->file_count; i++) {
         af_json_open(&answer, '{');
         af_json_add_text(&answer, "name", manifest->files[i].name);

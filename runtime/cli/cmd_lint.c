@@ -116,8 +116,7 @@ static int lint(int count, char **paths, const struct lint_options *options, str
     af_progress_init(&progress, options->quiet);
     af_answer_begin(&json, "lint");
     af_json_add_integer(&json, "flows", count);
-    af_json_name(&json, "findings");
-    af_json_open(&json, '[');
+    af_json_begin(&json, "findings", '[');
     for (int i = 0; i < count && one >= 0; i++) {
         if (af_progress_due(&progress))
             af_progress_show(&progress, "%s: %d of %d", paths[i], i + 1, count);

@@ -175,8 +175,7 @@ static int check(const char *path, bool json, struct af_failure *why)
             af_json_add_text(&out, "store", look.kind->word);
             af_json_add_integer(&out, "version", look.version);
             tell_wrong(&out, &look);
-            af_json_name(&out, "rows");
-            af_json_open(&out, '{');
+            af_json_begin(&out, "rows", '{');
         } else {
             af_buf_printf(&out, "%s: a %s of version %lld, %s\n%s", path, look.kind->name,
                           (long long)look.version,

@@ -110,19 +110,16 @@ static void list_json(const struct af_serve_tokens *tokens)
     struct af_buf out = AF_BUF_EMPTY;
     char id[ID_DIGITS + 1];
     af_answer_begin(&out, "token-list");
-    af_json_name(&out, "tokens");
-    af_json_open(&out, '[');
+    af_json_begin(&out, "tokens", '[');
     for (size_t i = 0; i < tokens->count; i++) {
         const struct af_serve_token *token = &tokens->items[i];
-        if (i > 0)
-            af_buf_append_char(&out, ',');
         af_json_open(&out, '{');
         write_id(token, id);
         af_json_add_text(&out, "id", id);
         af_json_add_text(&out, "node", token->node);
         af_json_add_text(&out, "label", token->label);
         af_json_add_integer(&out, "expires_s", token->expires_s);
-        af_answer_add_bool(&out, "plain", token->is_plain);
+        af_json_add_bool(&out, "plain", token->is_plain);
         af_buf_append_char(&out, '}');
     }
     af_buf_append_char(&out, ']');

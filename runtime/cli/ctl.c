@@ -99,23 +99,12 @@ static int check_answer(const struct af_buf *answer, struct af_failure *why)
     return result;
 }
 
-static void add_text(struct af_buf *out, const char *name, const char *text)
-{
-    if (text == NULL)
-        return;
-    af_buf_printf(out, ",\"%s\":", name);
-    if (!af_json_write_string(out, text, strlen(text)))
-        af_buf_append_string(out, "\"\"");
-}
-
 /* An item "left=right" of a list. */
-static void add_pair(struct af_buf *out, size_t index, const char *left, const char *right)
+static void add_pair(struct af_buf *out, const char *left, const char *right)
 {
     struct af_buf pair = AF_BUF_EMPTY;
     af_buf_printf(&pair, "%s=%s", left, right);
-    af_buf_append_string(out, index == 0 ? "" : ",");
-    if (!af_json_write_string(out, pair.data, pair.len))
-        af_buf_append_string(out, "\"\"");
+    af_json_item(out, af_buf_text(&pair));
     af_buf_release(&pair);
 }
 
@@ -125,9 +114,11 @@ static int ask_about(const struct af_ctl *ctl, const char *command, const char *
 {
     struct af_buf question = AF_BUF_EMPTY;
     af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
-    add_text(&question, "task", task);
-    af_buf_printf(&question, ",\"data\":%s,\"refuse\":%s,\"from\":%lld}\n",
-                  ctl->data ? "true" : "false", ctl->refuse ? "true" : "false", (long long)from);
+    af_json_add_text(&question, "task", task);
+    af_json_add_bool(&question, "data", ctl->data);
+    af_json_add_bool(&question, "refuse", ctl->refuse);
+    af_json_add_integer(&question, "from", from);
+    af_buf_append_string(&question, "}\n");
     int result = ask(ctl, &question, answer, why);
     af_buf_release(&question);
     return result != 0 ? result : check_answer(answer, why);
@@ -161,15 +152,15 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
     if (missing != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, missing, "is missing");
     af_buf_append_string(&question, "{\"cmd\":\"launch\"");
-    add_text(&question, "flow", flow);
-    add_text(&question, "task", ctl->task);
-    add_text(&question, "role", ctl->role);
-    af_buf_append_string(&question, ",\"peers\":[");
+    af_json_add_text(&question, "flow", flow);
+    af_json_add_text(&question, "task", ctl->task);
+    af_json_add_text(&question, "role", ctl->role);
+    af_json_begin(&question, "peers", '[');
     for (size_t i = 0; i < ctl->peers.count; i++)
-        add_pair(&question, i, ctl->peers.items[i].role, ctl->peers.items[i].node);
+        add_pair(&question, ctl->peers.items[i].role, ctl->peers.items[i].node);
     af_buf_append_string(&question, "],\"args\":[");
     for (size_t i = 0; i < ctl->args.count; i++)
-        add_pair(&question, i, ctl->args.items[i].name, ctl->args.items[i].value);
+        add_pair(&question, ctl->args.items[i].name, ctl->args.items[i].value);
     af_buf_append_string(&question, "]}\n");
     int result = ask(ctl, &question, &answer, why);
     if (result == 0)
@@ -240,9 +231,9 @@ static int send_event(const struct af_ctl *ctl, const char *task, struct af_fail
     if (ctl->event == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "send", "name the event");
     af_buf_append_string(&question, "{\"cmd\":\"send\"");
-    add_text(&question, "task", task);
-    add_text(&question, "event", ctl->event);
-    add_text(&question, "fields", ctl->fields);
+    af_json_add_text(&question, "task", task);
+    af_json_add_text(&question, "event", ctl->event);
+    af_json_add_text(&question, "fields", ctl->fields);
     af_buf_append_string(&question, "}\n");
     int result = ask(ctl, &question, &answer, why);
     if (result == 0)
@@ -290,7 +281,7 @@ static int print_log(const struct af_ctl *ctl, const char *task, struct af_failu
     if (result == 0 && ctl->json) {
         struct af_buf out = AF_BUF_EMPTY;
         af_answer_begin(&out, "ctl-log");
-        af_answer_add_bool(&out, "ok", true);
+        af_json_add_bool(&out, "ok", true);
         af_json_add_text(&out, "task", task);
         af_json_add_text(&out, "text", af_buf_text(&whole));
         af_answer_print(&out);
@@ -329,7 +320,7 @@ static int ask_trace(const struct af_ctl *ctl, const char *task, struct trace_pl
     struct af_buf question = AF_BUF_EMPTY;
     struct af_request fields;
     af_buf_append_string(&question, "{\"cmd\":\"trace\"");
-    add_text(&question, "task", task);
+    af_json_add_text(&question, "task", task);
     af_buf_printf(&question, ",\"from\":%lld,\"at\":%lld,\"follow\":%s}\n", (long long)place->seq,
                   (long long)place->t_ns, ctl->follow ? "true" : "false");
     int result = ask(ctl, &question, answer, why);
@@ -391,7 +382,7 @@ static int move_flow(const struct af_ctl *ctl, const char *command, const char *
     char kind[32];
     snprintf(kind, sizeof kind, "ctl-%s", command);
     af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
-    add_text(&question, "flow", flow);
+    af_json_add_text(&question, "flow", flow);
     af_buf_printf(&question, ",\"dry_run\":%s,\"restart_waiting\":%s,\"wait\":%.3f}\n",
                   ctl->dry_run ? "true" : "false", ctl->restart_waiting ? "true" : "false",
                   (double)ctl->wait_ns / 1e9);
@@ -461,7 +452,7 @@ static int backup(const struct af_ctl *ctl, const char *file, struct af_failure 
         af_buf_printf(&path, "%s/", folder);
     af_buf_append_string(&path, file);
     af_buf_append_string(&question, "{\"cmd\":\"backup\"");
-    add_text(&question, "file", af_buf_text(&path));
+    af_json_add_text(&question, "file", af_buf_text(&path));
     af_buf_append_string(&question, "}\n");
     int result = ask(ctl, &question, &answer, why);
     if (result == 0)

@@ -159,9 +159,8 @@ void af_jailed_add(struct af_buf *out)
 {
     if (!entered)
         return;
-    af_json_name(out, "jail");
-    af_json_open(out, '{');
-    af_answer_add_bool(out, "seccomp", (lacks & AF_JAIL_LACKS_FILTER) == 0);
-    af_answer_add_bool(out, "landlock", (lacks & AF_JAIL_LACKS_LANDLOCK) == 0);
+    af_json_begin(out, "jail", '{');
+    af_json_add_bool(out, "seccomp", (lacks & AF_JAIL_LACKS_FILTER) == 0);
+    af_json_add_bool(out, "landlock", (lacks & AF_JAIL_LACKS_LANDLOCK) == 0);
     af_buf_append_char(out, '}');
 }

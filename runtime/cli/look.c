@@ -38,11 +38,10 @@ static void add_state(struct af_buf *out, const struct af_flow *flow,
     af_json_open(out, '{');
     af_json_add_text(out, "name", state->name);
     add_line(out, state->line);
-    af_answer_add_bool(out, "may_end", state->may_end);
-    af_answer_add_bool(out, "after", state->has_after);
-    af_answer_add_bool(out, "timeouts", state->timeout_count > 0);
-    af_json_name(out, "events");
-    af_json_open(out, '{');
+    af_json_add_bool(out, "may_end", state->may_end);
+    af_json_add_bool(out, "after", state->has_after);
+    af_json_add_bool(out, "timeouts", state->timeout_count > 0);
+    af_json_begin(out, "events", '{');
     for (size_t i = 0; i < flow->event_count; i++)
         if (state->events[i] != AF_EVENT_UNEXPECTED && !flow->events[i].predefined)
             af_json_add_text(out, flow->events[i].type, words[state->events[i]]);
@@ -53,8 +52,7 @@ static void add_flow(struct af_buf *out, const struct af_flow *flow)
 {
     af_json_open(out, '{');
     af_json_add_text(out, "name", flow->name);
-    af_json_name(out, "events");
-    af_json_open(out, '[');
+    af_json_begin(out, "events", '[');
     for (size_t i = 0; i < flow->event_count; i++) {
         if (flow->events[i].predefined)
             continue;
@@ -64,15 +62,13 @@ static void add_flow(struct af_buf *out, const struct af_flow *flow)
         af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');
-    af_json_name(out, "roles");
-    af_json_open(out, '[');
+    af_json_begin(out, "roles", '[');
     for (size_t i = 0; i < flow->role_count; i++) {
         const struct af_flow_role *role = &flow->roles[i];
         af_json_open(out, '{');
         af_json_add_text(out, "name", role->name);
-        af_answer_add_bool(out, "sequential", role->sequential);
-        af_json_name(out, "states");
-        af_json_open(out, '[');
+        af_json_add_bool(out, "sequential", role->sequential);
+        af_json_begin(out, "states", '[');
         for (size_t j = 0; j < role->state_count; j++)
             add_state(out, flow, &role->states[j]);
         af_buf_append_string(out, "]}");
@@ -89,8 +85,7 @@ static bool is_looked_at(const struct af_code *code, size_t i)
 
 static void add_files(struct af_buf *out, const struct af_code *code)
 {
-    af_json_name(out, "files");
-    af_json_open(out, '[');
+    af_json_begin(out, "files", '[');
     for (size_t i = 0; i < code->count; i++) {
         if (!is_looked_at(code, i))
             continue;

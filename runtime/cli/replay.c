@@ -186,7 +186,7 @@ static void print_json(const struct comparison *comparison, const struct af_repl
     af_json_add_text(&out, "flow", result->name);
     af_json_add_integer(&out, "seed", (int64_t)seed);
     af_json_add_integer(&out, "records", (int64_t)comparison->number - 1);
-    af_answer_add_bool(&out, "same", !comparison->differs);
+    af_json_add_bool(&out, "same", !comparison->differs);
     af_json_name(&out, "difference");
     if (comparison->differs) {
         af_json_open(&out, '{');

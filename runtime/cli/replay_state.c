@@ -39,7 +39,7 @@ static void add_json(struct af_buf *out, const struct af_live_replayed *party)
     af_json_add_text(out, "flow", party->flow);
     af_json_add_integer(out, "version", party->version);
     af_json_add_integer(out, "steps", party->steps);
-    af_answer_add_bool(out, "same", party->differs_at == 0);
+    af_json_add_bool(out, "same", party->differs_at == 0);
     af_json_add_text(out, "ends", party->ends);
     af_json_name(out, "difference");
     if (party->differs_at == 0) {

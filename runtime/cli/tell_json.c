@@ -24,14 +24,10 @@ static void add_wait(struct af_buf *out, const struct af_sim *sim, size_t i)
     }
     af_json_open(out, '{');
     af_answer_add_wait(out, party);
-    af_json_name(out, "silent");
-    af_json_open(out, '[');
-    for (size_t j = 0; j < af_sim_party_count(sim); j++) {
-        if (af_sim_has_heard(sim, i, j))
-            continue;
-        af_buf_append_string(out, out->data[out->len - 1] == '[' ? "" : ",");
-        af_json_write_text(out, af_sim_party_id(sim, j));
-    }
+    af_json_begin(out, "silent", '[');
+    for (size_t j = 0; j < af_sim_party_count(sim); j++)
+        if (!af_sim_has_heard(sim, i, j))
+            af_json_item(out, af_sim_party_id(sim, j));
     af_buf_append_string(out, "]}");
 }
 
@@ -39,8 +35,7 @@ static void add_parties(struct af_buf *out, const struct af_sim *sim)
 {
     static const char *const words[] = {"new", "active", "done", "failed", "lost"};
     size_t count = af_sim_party_count(sim);
-    af_json_name(out, "party_list");
-    af_json_open(out, '[');
+    af_json_begin(out, "party_list", '[');
     for (size_t i = 0; i < count; i++) {
         const struct af_party *party = af_sim_party(sim, i);
         if (party == NULL)
@@ -50,7 +45,7 @@ static void add_parties(struct af_buf *out, const struct af_sim *sim)
         af_json_add_text(out, "id", af_sim_party_id(sim, i));
         af_json_add_text(out, "status", words[af_party_status(party)]);
         af_json_add_text(out, "state", state == NULL ? NULL : state->name);
-        af_answer_add_json(out, "result", af_party_result(party));
+        af_json_add_json(out, "result", af_party_result(party));
         af_answer_add_words(out, "reason", af_party_reason(party));
         add_wait(out, sim, i);
         af_buf_append_char(out, '}');
@@ -125,7 +120,7 @@ void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t
     if (runs->failed_runs > 0)
         af_json_add_integer(&out, "lowest_failing_seed", (int64_t)runs->lowest_seed);
     else
-        af_answer_add_json(&out, "lowest_failing_seed", NULL);
+        af_json_add_json(&out, "lowest_failing_seed", NULL);
     af_json_name(&out, "ways");
     af_ways_append_json(&out, &runs->ways);
     af_json_add_integer(&out, "failed_otherwise", (int64_t)runs->ways.others);
@@ -134,9 +129,9 @@ void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t
     af_json_add_integer(&out, "dropped", (int64_t)runs->dropped);
     af_json_add_integer(&out, "unexpected", (int64_t)runs->unexpected);
     af_json_add_integer(&out, "upgraded", (int64_t)runs->upgraded);
-    af_answer_add_bool(&out, "interrupted", runs->is_interrupted);
+    af_json_add_bool(&out, "interrupted", runs->is_interrupted);
     af_answer_add_number(&out, "elapsed_ms", runs->elapsed_ms, 1);
-    af_answer_add_json(&out, "findings", findings->len == 0 ? "[]" : af_buf_text(findings));
+    af_json_add_json(&out, "findings", findings->len == 0 ? "[]" : af_buf_text(findings));
     snprintf(text, sizeof text, "%llu of %llu runs failed", (unsigned long long)runs->failed_runs,
              (unsigned long long)runs->runs);
     af_answer_add_status(&out, status, text);

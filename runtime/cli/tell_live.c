@@ -17,10 +17,10 @@ static void print_json(const struct af_live_result *result, int status)
     af_json_add_text(&out, "flow", result->name);
     af_json_add_text(&out, "id", result->id);
     af_json_add_text(&out, "outcome", words[result->outcome]);
-    af_answer_add_json(&out, "result", result->result);
+    af_json_add_json(&out, "result", result->result);
     af_answer_add_words(&out, "reason", result->reason);
     af_answer_add_place(&out, result->reason);
-    af_answer_add_bool(&out, "raised", result->raised);
+    af_json_add_bool(&out, "raised", result->raised);
     af_json_add_integer(&out, "sent", (int64_t)result->sent);
     af_json_add_integer(&out, "received", (int64_t)result->received);
     af_json_add_integer(&out, "unexpected", (int64_t)result->unexpected);

@@ -31,8 +31,7 @@ void af_tell_violation_begin(struct af_tell_steps *steps)
         af_json_add_text(out, "loop", NULL);
     af_json_name(out, "run");
     af_schedule_write(violation->run, out);
-    af_json_name(out, "steps");
-    af_json_open(out, '[');
+    af_json_begin(out, "steps", '[');
 }
 
 /* The type of what the step is about: of a recall the party knows it. */
@@ -78,8 +77,7 @@ static void add_at_end(struct af_buf *out, const struct af_sim *sim)
                                         [AF_PARTY_DONE] = "done",
                                         [AF_PARTY_FAILED] = "failed",
                                         [AF_PARTY_LOST] = "lost"};
-    af_json_name(out, "at_end");
-    af_json_open(out, '[');
+    af_json_begin(out, "at_end", '[');
     for (size_t i = 0; i < af_sim_party_count(sim); i++) {
         const struct af_party *party = af_sim_party(sim, i);
         if (party == NULL)
@@ -130,7 +128,7 @@ static void add_needs(struct af_buf *out, const struct af_tell_needs *needs)
         af_json_name(out, "steps");
         af_buf_printf(out, need->step_count == 1 ? "[%zu]" : "[%zu,%zu]", need->steps[0],
                       need->steps[1]);
-        af_answer_add_bool(out, "believed", need->believed);
+        af_json_add_bool(out, "believed", need->believed);
         af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');
@@ -174,12 +172,11 @@ void af_tell_checks_json(const struct af_tell_check *tell, const char *role, int
 
 static void add_ends(struct af_buf *out, const struct af_check_result *result)
 {
-    af_json_name(out, "ends");
-    af_json_open(out, '[');
+    af_json_begin(out, "ends", '[');
     for (size_t i = 0; i < result->end_count; i++) {
         af_json_open(out, '{');
         af_json_add_text(out, "text", result->ends[i].text);
-        af_answer_add_json(out, "parties", result->ends[i].parties);
+        af_json_add_json(out, "parties", result->ends[i].parties);
         af_json_add_integer(out, "states", (int64_t)result->ends[i].states);
         af_buf_append_char(out, '}');
     }
@@ -189,8 +186,7 @@ static void add_ends(struct af_buf *out, const struct af_check_result *result)
 static void add_unreached(struct af_buf *out, const struct af_tell_check *tell,
                           const struct af_check_result *result)
 {
-    af_json_name(out, "unreached");
-    af_json_open(out, '[');
+    af_json_begin(out, "unreached", '[');
     for (size_t i = 0; i < result->unreached_count; i++) {
         af_json_open(out, '{');
         af_json_add_text(out, "what", result->unreached[i].what);
@@ -224,13 +220,13 @@ void af_tell_check_json(const struct af_tell_check *tell, const struct af_check_
     af_json_add_integer(&out, "states", (int64_t)result->states);
     af_json_add_integer(&out, "transitions", (int64_t)result->transitions);
     af_json_add_integer(&out, "depth", (int64_t)result->depth);
-    af_answer_add_bool(&out, "exhaustive", result->exhaustive);
+    af_json_add_bool(&out, "exhaustive", result->exhaustive);
     af_json_add_text(&out, "bound", bound);
     af_answer_add_words(&out, "armed", result->armed);
     af_json_add_text(&out, "growing", result->growing);
     af_answer_add_words(&out, "time", result->asked_time);
     af_buf_printf(&list, "[%s]", af_buf_text(violations));
-    af_answer_add_json(&out, "violations", af_buf_text(&list));
+    af_json_add_json(&out, "violations", af_buf_text(&list));
     add_ends(&out, result);
     add_unreached(&out, tell, result);
     af_json_add_integer(&out, "calls", (int64_t)result->calls);
@@ -238,7 +234,7 @@ void af_tell_check_json(const struct af_tell_check *tell, const struct af_check_
     af_json_add_integer(&out, "contracts", (int64_t)result->contracts);
     af_json_add_integer(&out, "views", (int64_t)result->views);
     af_json_add_integer(&out, "inert", (int64_t)result->inert);
-    af_answer_add_bool(&out, "same", result->same);
+    af_json_add_bool(&out, "same", result->same);
     af_json_add_integer(&out, "state_bytes", (int64_t)result->state_bytes);
     af_answer_add_number(&out, "elapsed_ms",
                          tell->elapsed_ms - (tell->table == NULL ? 0 : tell->began_ms), 1);

@@ -172,7 +172,7 @@ static void add_case(struct af_buf *out, const struct af_test_case *one)
     af_json_open(out, '{');
     af_json_add_text(out, "file", one->file);
     af_json_add_text(out, "name", one->name);
-    af_answer_add_bool(out, "ok", one->ok);
+    af_json_add_bool(out, "ok", one->ok);
     append_place(&place, one);
     af_json_add_text(out, "at", af_buf_text(&place));
     af_json_add_text(out, "message", one->message);
@@ -186,8 +186,7 @@ static void add_count(struct af_buf *out, const char *name, const struct af_test
 {
     size_t total, reached;
     count(things, all, states, &total, &reached);
-    af_json_name(out, name);
-    af_json_open(out, '{');
+    af_json_begin(out, name, '{');
     af_json_add_integer(out, "total", (int64_t)total);
     af_json_add_integer(out, "reached", (int64_t)reached);
     af_buf_append_char(out, '}');
@@ -200,8 +199,7 @@ static void add_flow(struct af_buf *out, const char *path, const struct af_test_
     af_json_add_text(out, "flow", path);
     add_count(out, "states", things, all, true);
     add_count(out, "handlers", things, all, false);
-    af_json_name(out, "unreached");
-    af_json_open(out, '[');
+    af_json_begin(out, "unreached", '[');
     for (size_t i = 0; i < all; i++) {
         struct af_buf file = AF_BUF_EMPTY;
         if (things[i].reached)
@@ -229,16 +227,14 @@ void af_test_tell_json(const struct af_test_run *run, int status)
     af_answer_begin(&out, "test");
     af_json_add_integer(&out, "passed", (int64_t)(run->count - run->failed));
     af_json_add_integer(&out, "failed", (int64_t)run->failed);
-    af_json_name(&out, "cases");
-    af_json_open(&out, '[');
+    af_json_begin(&out, "cases", '[');
     for (size_t i = 0; i < run->count; i++)
         add_case(&out, &run->cases[i]);
     af_buf_append_char(&out, ']');
     if (run->cover == NULL) {
-        af_answer_add_json(&out, "coverage", NULL);
+        af_json_add_json(&out, "coverage", NULL);
     } else {
-        af_json_name(&out, "coverage");
-        af_json_open(&out, '[');
+        af_json_begin(&out, "coverage", '[');
         for (size_t i = 0; (things = af_test_cover_of(run->cover, i, &path, &all)) != NULL; i++)
             add_flow(&out, path, things, all);
         af_buf_append_char(&out, ']');

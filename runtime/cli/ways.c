@@ -141,7 +141,7 @@ void af_ways_append_json(struct af_buf *out, const struct af_ways *ways)
         af_json_add_integer(out, "lowest_seed", (int64_t)sorted[i]->lowest_seed);
         af_json_add_integer(out, "least_faults", (int64_t)sorted[i]->least_faults);
         af_json_add_integer(out, "least_faults_seed", (int64_t)sorted[i]->least_faults_seed);
-        af_answer_add_json(out, "findings", sorted[i]->findings);
+        af_json_add_json(out, "findings", sorted[i]->findings);
         af_buf_append_char(out, '}');
     }
     af_buf_append_char(out, ']');

@@ -365,16 +365,7 @@ static void write_grants(const struct af_manifest *manifest, struct af_buf *out)
     af_buf_append_string(out, ":{");
     for (int i = 0; i < AF_MANIFEST_GRANTS; i++) {
         const struct af_manifest_list *list = &manifest->grants[i];
-        if (i > 0)
-            af_buf_append_char(out, ',');
-        af_json_write_text(out, grant_words[i]);
-        af_buf_append_string(out, ":[");
-        for (size_t j = 0; j < list->count; j++) {
-            if (j > 0)
-                af_buf_append_char(out, ',');
-            af_json_write_text(out, list->items[j]);
-        }
-        af_buf_append_char(out, ']');
+        af_json_add_texts(out, grant_words[i], list->items, list->count);
     }
     af_buf_append_char(out, '}');
 }

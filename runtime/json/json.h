@@ -35,12 +35,18 @@ bool af_json_write_double(struct af_buf *buf, double value);
 /* A text of anybody's: null for NULL; of what is no valid UTF-8 it says so. */
 void af_json_write_text(struct af_buf *buf, const char *text);
 
-/* Begins an object or a list ('{' or '['); a member's name; a whole member. All but the first of
- * what they stand in with a comma. */
+/* Begins an object or a list ('{' or '['); an item of a list; a member's name; one that begins an
+ * object or a list; a whole member. All but the first of what they stand in with a comma. */
 void af_json_open(struct af_buf *buf, char bracket);
+void af_json_item(struct af_buf *buf, const char *text);
 void af_json_name(struct af_buf *buf, const char *name);
+void af_json_begin(struct af_buf *buf, const char *name, char bracket);
 void af_json_add_text(struct af_buf *buf, const char *name, const char *text);
+void af_json_add_texts(struct af_buf *buf, const char *name, const char *const *items,
+                       size_t count);
 void af_json_add_integer(struct af_buf *buf, const char *name, int64_t value);
+void af_json_add_bool(struct af_buf *buf, const char *name, bool value);
+void af_json_add_json(struct af_buf *buf, const char *name, const char *json); /* NULL: null */
 
 /* For who knows what comes next, and takes up the reader where something else does: where a string
  * without escapes, or an integer, that begins at `at` ends; NULL: there is none. */

@@ -196,6 +196,12 @@ void af_json_open(struct af_buf *buf, char bracket)
     af_buf_append_char(buf, bracket);
 }
 
+void af_json_item(struct af_buf *buf, const char *text)
+{
+    append_comma(buf);
+    af_json_write_text(buf, text);
+}
+
 void af_json_name(struct af_buf *buf, const char *name)
 {
     append_comma(buf);
@@ -204,14 +210,39 @@ void af_json_name(struct af_buf *buf, const char *name)
     af_buf_append_string(buf, "\":");
 }
 
+void af_json_begin(struct af_buf *buf, const char *name, char bracket)
+{
+    af_json_name(buf, name);
+    af_buf_append_char(buf, bracket);
+}
+
 void af_json_add_text(struct af_buf *buf, const char *name, const char *text)
 {
     af_json_name(buf, name);
     af_json_write_text(buf, text);
 }
 
+void af_json_add_texts(struct af_buf *buf, const char *name, const char *const *items, size_t count)
+{
+    af_json_begin(buf, name, '[');
+    for (size_t i = 0; i < count; i++)
+        af_json_item(buf, items[i]);
+    af_buf_append_char(buf, ']');
+}
+
 void af_json_add_integer(struct af_buf *buf, const char *name, int64_t value)
 {
     af_json_name(buf, name);
     af_json_write_integer(buf, value);
+}
+
+void af_json_add_bool(struct af_buf *buf, const char *name, bool value)
+{
+    af_json_add_json(buf, name, value ? "true" : "false");
+}
+
+void af_json_add_json(struct af_buf *buf, const char *name, const char *json)
+{
+    af_json_name(buf, name);
+    af_buf_append_string(buf, json == NULL ? "null" : json);
 }

@@ -271,13 +271,11 @@ int af_node_asks_may(const struct af_node_party *party, struct af_failure *why)
 }
 
 /* A list of strings; `left=right` of each. */
-static void add_pair(struct af_buf *out, bool first, const char *left, const char *right)
+static void add_pair(struct af_buf *out, const char *left, const char *right)
 {
     struct af_buf pair = AF_BUF_EMPTY;
     af_buf_printf(&pair, "%s=%s", left, right);
-    if (!first)
-        af_buf_append_char(out, ',');
-    af_json_write_text(out, af_buf_text(&pair));
+    af_json_item(out, af_buf_text(&pair));
     af_buf_release(&pair);
 }
 
@@ -285,23 +283,20 @@ static void describe_request(const struct af_node_party *party, struct af_buf *o
 {
     const struct af_party_about *about = &party->about;
     af_json_add_text(out, "role", about->role);
-    af_json_name(out, "peers");
-    af_json_open(out, '[');
+    af_json_begin(out, "peers", '[');
     for (size_t i = 0; party->names_peers && i < about->member_count; i++)
-        add_pair(out, i == 0, about->members[i].role, about->members[i].id);
+        add_pair(out, about->members[i].role, about->members[i].id);
     af_buf_append_char(out, ']');
-    af_json_name(out, "args");
-    af_json_open(out, '[');
+    af_json_begin(out, "args", '[');
     for (size_t i = 0; i < about->arg_count; i++)
-        add_pair(out, i == 0, about->args[i].name, about->args[i].value);
+        add_pair(out, about->args[i].name, about->args[i].value);
     af_buf_append_char(out, ']');
 }
 
 static void describe_files(const struct af_code *code, struct af_buf *out)
 {
     char hex[AF_SHA256_HEX_BYTES];
-    af_json_name(out, "files");
-    af_json_open(out, '[');
+    af_json_begin(out, "files", '[');
     for (size_t i = 0; i < code->count; i++) {
         const struct af_code_file *file = &code->files[i];
         if (file->bytes == NULL)

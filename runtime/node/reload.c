@@ -200,11 +200,8 @@ static void tell_done(struct af_node_reload *reload)
     af_buf_printf(&out, ",\"version\":%lld,\"dry_run\":%s,\"parties\":[",
                   (long long)af_worker_flow(reload->flow->worker)->version,
                   reload->how.dry_run ? "true" : "false");
-    for (size_t i = 0; i < reload->count; i++) {
-        if (i > 0)
-            af_buf_append_char(&out, ',');
+    for (size_t i = 0; i < reload->count; i++)
         append_move(&reload->moves[i], &out);
-    }
     af_buf_append_string(&out, "]}");
     tell(reload, af_buf_text(&out), NULL);
     af_buf_release(&out);

@@ -58,8 +58,7 @@ static void describe_running(const struct af_node_party *party, struct af_buf *o
     if (af_party_run_suspended_ns(party->run) != 0)
         af_json_add_integer(out, "paused", af_party_run_suspended_ns(party->run) / AF_S_NS);
     af_json_add_text(out, "waits", waits.len == 0 ? NULL : af_buf_text(&waits));
-    af_json_name(out, "waits_for");
-    af_json_open(out, '{');
+    af_json_begin(out, "waits_for", '{');
     af_party_run_add_wait(party->run, out);
     af_buf_append_char(out, '}');
     af_json_add_text(out, "error", af_party_held(of) != NULL ? af_party_held(of) : party->trouble);
@@ -111,8 +110,7 @@ void af_node_party_result(const struct af_node_party *party, struct af_buf *out)
 
 static void describe_result(const char *result, bool data, struct af_buf *out)
 {
-    af_json_name(out, "result");
-    af_json_open(out, '{');
+    af_json_begin(out, "result", '{');
     af_json_add_text(out, "type", type_of(result));
     af_json_add_integer(out, "bytes", (int64_t)strlen(result));
     if (data) {
@@ -154,8 +152,7 @@ static void describe(const struct af_node_party *party, bool data, struct af_buf
 /* What its options come to: what was given, or the defaults. */
 static void describe_settings(const struct af_node_options *options, struct af_buf *out)
 {
-    af_json_name(out, "settings");
-    af_json_open(out, '{');
+    af_json_begin(out, "settings", '{');
     af_json_add_integer(out, "hang_ms", options->hang_ns / AF_MS_NS);
     af_json_add_integer(out, "worker_memory_bytes", options->memory_bytes);
     af_json_add_integer(out, "log_bytes", options->log_bytes);
@@ -174,8 +171,7 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
     af_json_add_text(out, "launches_wrong", af_node_launches_wrong(node));
     af_json_add_integer(out, "now", af_loop_wall_ns(node->loop) / AF_S_NS);
     af_json_add_integer(out, "began", node->began_ns / AF_S_NS);
-    af_buf_append_string(out, ",\"jail\":");
-    af_buf_append_string(out, node->options->no_jail ? "false" : "true");
+    af_json_add_bool(out, "jail", !node->options->no_jail);
     af_json_add_text(out, "memory", af_worker_group_is_there() ? "cgroup" : "addresses");
     describe_settings(node->options, out);
     af_buf_append_string(out, ",\"parties\":[");

@@ -88,13 +88,9 @@ void af_party_run_add_wait(const struct af_party_run *run, struct af_buf *out)
     af_party_add_wait(run->party, af_script_file(run->spec.script)->name, out);
     af_json_add_text(out, "call",
                      af_party_waits(run->party) ? af_calls_waits_for(run->calls) : NULL);
-    af_json_name(out, "silent");
-    af_json_open(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (run->heard[i])
-            continue;
-        af_buf_append_string(out, out->data[out->len - 1] == '[' ? "" : ",");
-        af_json_write_text(out, members[i].id);
-    }
+    af_json_begin(out, "silent", '[');
+    for (size_t i = 0; i < count; i++)
+        if (!run->heard[i])
+            af_json_item(out, members[i].id);
     af_buf_append_char(out, ']');
 }

@@ -24,14 +24,11 @@ void af_run_write_send(struct af_script *script, const struct af_contract *contr
     const struct af_script_member *members = af_script_members(script, &member_count);
     char uuid[AF_UUID_TEXT_BYTES];
     af_buf_append_string(out, out->len == 0 ? "[{\"to\":[" : ",{\"to\":[");
-    for (size_t i = 0; i < target_count; i++) {
-        const char *id = members[targets[i]].id;
-        af_buf_append_string(out, i == 0 ? "" : ",");
-        af_json_write_string(out, id, strlen(id));
-    }
+    for (size_t i = 0; i < target_count; i++)
+        af_json_item(out, members[targets[i]].id);
     af_uuid_format(contract->uuid, uuid);
-    af_buf_printf(out, "],\"uuid\":\"%s\",\"title\":", uuid);
-    af_json_write_string(out, contract->title, strlen(contract->title));
+    af_buf_printf(out, "],\"uuid\":\"%s\"", uuid);
+    af_json_add_text(out, "title", contract->title);
     af_buf_append_string(out, ",\"type\":");
     af_json_write_string(out, contract->type, contract->type_len);
     af_buf_printf(out, ",\"time\":%lld,\"version\":%lld,\"content\":", (long long)contract->time_ns,

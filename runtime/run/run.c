@@ -389,12 +389,8 @@ void af_party_run_rejected(const struct af_party_run *run, struct af_buf *out)
     size_t shown = run->rejected_count < AF_RUN_REJECTED_SHOWN ? (size_t)run->rejected_count
                                                                : AF_RUN_REJECTED_SHOWN;
     af_json_open(out, '[');
-    for (size_t i = run->rejected_count - shown; i < run->rejected_count; i++) {
-        const char *line = run->rejected[i % AF_RUN_REJECTED_SHOWN];
-        af_buf_append_string(out, i == run->rejected_count - shown ? "" : ",");
-        if (!af_json_write_string(out, line, strlen(line)))
-            af_buf_append_string(out, "\"?\"");
-    }
+    for (size_t i = run->rejected_count - shown; i < run->rejected_count; i++)
+        af_json_item(out, run->rejected[i % AF_RUN_REJECTED_SHOWN]);
     af_buf_append_char(out, ']');
 }
 

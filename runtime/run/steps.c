@@ -281,10 +281,7 @@ static void write_timers(const struct af_party *party, struct af_buf *out)
     for (size_t i = 0; i < af_party_timer_count(party); i++) {
         struct af_party_saved_timer timer = af_party_timer(party, i);
         af_buf_append_string(out, i == 0 ? "[" : ",[");
-        if (timer.name == NULL)
-            af_buf_append_string(out, "null");
-        else
-            af_json_write_string(out, timer.name, strlen(timer.name));
+        af_json_write_text(out, timer.name);
         af_buf_printf(out, ",%lld,%lld]", (long long)timer.due_wall_ns, (long long)timer.length_ns);
     }
     af_buf_append_char(out, ']');

@@ -92,15 +92,14 @@ void af_script_tell_nodes(struct af_buf *reply, const struct af_script_who *who,
                           const char *const *ids, size_t count)
 {
     if (who != NULL) {
-        af_buf_printf(reply, "{\"mock\":%s", who->mock ? "true" : "false");
+        af_json_open(reply, '{');
+        af_json_add_bool(reply, "mock", who->mock);
         af_json_add_text(reply, "id", who->id);
         af_json_name(reply, "nodes");
     }
-    af_buf_append_char(reply, '[');
-    for (size_t i = 0; i < count; i++) {
-        af_buf_append_string(reply, i == 0 ? "" : ",");
-        af_json_write_string(reply, ids[i], strlen(ids[i]));
-    }
+    af_json_open(reply, '[');
+    for (size_t i = 0; i < count; i++)
+        af_json_item(reply, ids[i]);
     af_buf_append_string(reply, who != NULL ? "]}" : "]");
 }
 

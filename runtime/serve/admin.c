@@ -152,7 +152,7 @@ static void backed_up(void *arg, const struct af_bus_result *result)
     }
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    af_serve_append_text(&out, "file", result->text);
+    af_json_add_text(&out, "file", result->text);
     af_buf_printf(&out, ",\"files\":%zu}", result->count);
     af_serve_send(call, &out);
 }

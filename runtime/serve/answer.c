@@ -11,11 +11,6 @@
 
 static const char json_type[] = "application/json";
 
-void af_serve_append_text(struct af_buf *out, const char *key, const char *text)
-{
-    af_json_add_text(out, key, text);
-}
-
 struct af_buf af_serve_data(void)
 {
     static const char head[] = "{\"code\":0,\"message\":\"\",\"data\":";
@@ -50,7 +45,7 @@ void af_serve_send_task(struct serve_call *call, const char *task)
 {
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    af_serve_append_text(&out, "task_id", task);
+    af_json_add_text(&out, "task_id", task);
     af_buf_append_char(&out, '}');
     af_serve_send(call, &out);
 }
@@ -70,14 +65,14 @@ static void send_error(struct serve_call *call, int status, int code, const char
     af_log(AF_LOG_DEBUG, "serve: %s %s of %s: %d: %s", af_exchange_method(call->exchange),
            call->path, call->node == NULL ? "?" : call->node, code, message);
     if (af_serve_is_bass(call)) {
-        af_buf_printf(&out, "{\"Response\":{\"Data\":{},\"Error\":{\"Code\":\"%d\",", code);
-        af_serve_append_text(&out, "Message", message);
+        af_buf_printf(&out, "{\"Response\":{\"Data\":{},\"Error\":{\"Code\":\"%d\"", code);
+        af_json_add_text(&out, "Message", message);
         af_buf_append_string(&out, data[0] == '\0' ? "" : ",");
         af_buf_append_string(&out, data);
         af_buf_append_string(&out, "}}}");
     } else {
-        af_buf_printf(&out, "{\"code\":%d,", code);
-        af_serve_append_text(&out, "message", message);
+        af_buf_printf(&out, "{\"code\":%d", code);
+        af_json_add_text(&out, "message", message);
         af_buf_append_string(&out, ",\"data\":{");
         af_buf_append_string(&out, data);
         af_buf_append_string(&out, "}}");
@@ -106,9 +101,7 @@ void af_serve_error(struct serve_call *call, int status, int code, const char *f
 static void send_errors(struct serve_call *call, const char *message, const char *errors)
 {
     struct af_buf data = AF_BUF_EMPTY;
-    af_buf_printf(&data, "\"errors\":[");
-    af_buf_append_string(&data, errors);
-    af_buf_append_char(&data, ']');
+    af_buf_printf(&data, "\"errors\":[%s]", errors);
     send_error(call, 200, 400, message, af_buf_text(&data));
     af_buf_release(&data);
 }
@@ -130,8 +123,7 @@ void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *res
         af_serve_error(call, 403, 403, "%s", why);
         break;
     case AF_BUS_INVALID:
-        if (!af_json_write_string(&data, why, strlen(why)))
-            af_buf_append_string(&data, "\"it is invalid\"");
+        af_json_write_text(&data, why);
         send_errors(call, why, af_buf_text(&data));
         break;
     case AF_BUS_OLDER:

@@ -19,7 +19,7 @@ void af_serve_send_bass(struct serve_call *call, const char *key, const char *va
 {
     struct af_buf out = AF_BUF_EMPTY;
     af_buf_append_string(&out, "{\"Response\":{\"Data\":{");
-    af_serve_append_text(&out, key, value);
+    af_json_add_text(&out, key, value);
     af_buf_append_string(&out, "}}}");
     af_serve_count(call, 0);
     af_serve_send_text(call, 200, "application/json", &out);

@@ -23,10 +23,7 @@ static void add_error(struct serve_reading *reading, const char *text)
 {
     if (++reading->error_count > AF_SERVE_ERRORS_MAX)
         return;
-    if (reading->errors.len > 0)
-        af_buf_append_char(&reading->errors, ',');
-    if (!af_json_write_string(&reading->errors, text, strlen(text)))
-        af_buf_append_string(&reading->errors, "\"something is no valid UTF-8\"");
+    af_json_item(&reading->errors, text);
 }
 
 void af_serve_complain(struct serve_reading *reading, const char *field, const char *format, ...)

@@ -180,11 +180,10 @@ static void kept(void *arg, const struct af_bus_result *result)
     }
     af_buf_append_string(&url, result->text + (is_ours ? strlen(files) : 0));
     af_buf_append_char(&out, '{');
-    af_serve_append_text(&out, "task_id", upload->task);
-    af_buf_append_char(&out, ',');
-    af_serve_append_text(&out, "file_path", upload->file_path);
-    af_buf_printf(&out, ",\"durable\":%s,", upload->durable ? "true" : "false");
-    af_serve_append_text(&out, "f_url", af_buf_text(&url));
+    af_json_add_text(&out, "task_id", upload->task);
+    af_json_add_text(&out, "file_path", upload->file_path);
+    af_json_add_bool(&out, "durable", upload->durable);
+    af_json_add_text(&out, "f_url", af_buf_text(&url));
     af_buf_append_char(&out, '}');
     af_buf_release(&url);
     af_serve_send(call, &out);

@@ -130,8 +130,6 @@ void af_serve_malformed(struct serve_call *call);
 /* What the bus said no to. */
 void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *result);
 
-/* The key, its colon and a string; "null" for NULL. */
-void af_serve_append_text(struct af_buf *out, const char *key, const char *text);
 void af_serve_count(struct serve_call *call, int code);
 
 /* Reads the body into a struct of the call's arena, which is zeroed first; NULL: it was answered

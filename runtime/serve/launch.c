@@ -100,11 +100,8 @@ static void note(struct serve_call *call)
 
 static void append_args(struct af_buf *out, const struct af_request_field *args)
 {
-    for (size_t i = 0; args != NULL && i < args->item_count; i++) {
-        if (i > 0)
-            af_buf_append_char(out, ',');
-        af_json_write_string(out, args->items[i], strlen(args->items[i]));
-    }
+    for (size_t i = 0; args != NULL && i < args->item_count; i++)
+        af_json_item(out, args->items[i]);
 }
 
 /* Reads a bundle's bytes. Returns false if it was answered: a description that is wrong. */
@@ -129,12 +126,10 @@ static bool read_description(struct serve_call *call, const void *bytes, size_t 
             af_serve_error(call, 200, 400, "the launch names no `flow`");
         else {
             struct af_buf told = AF_BUF_EMPTY;
-            af_buf_append_string(&told, "{\"type\":\"launch\",");
-            af_serve_append_text(&told, "task", launch->task);
-            af_buf_append_char(&told, ',');
-            af_serve_append_text(&told, "flow", flow);
-            af_buf_append_char(&told, ',');
-            af_serve_append_text(&told, "by", call->node);
+            af_buf_append_string(&told, "{\"type\":\"launch\"");
+            af_json_add_text(&told, "task", launch->task);
+            af_json_add_text(&told, "flow", flow);
+            af_json_add_text(&told, "by", call->node);
             af_buf_append_string(&told, ",\"args\":[");
             append_args(&told, af_request_list(&request, "args"));
             af_buf_append_string(&told, "]}");

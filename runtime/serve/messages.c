@@ -17,18 +17,6 @@ static void add_age(struct serve_call *call, const struct af_bus_result *result)
 
 /* ---- Push. ---- */
 
-static void append_confirmations(struct af_buf *out, const struct af_bus_result *result)
-{
-    af_buf_append_string(out, "\"message_uuids\":[");
-    for (size_t i = 0; i < result->count; i++) {
-        const char *uuid = result->uuids[i];
-        if (i > 0)
-            af_buf_append_char(out, ',');
-        af_json_write_string(out, uuid, strlen(uuid));
-    }
-    af_buf_append_string(out, "],");
-}
-
 static void pushed(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
@@ -42,10 +30,9 @@ static void pushed(void *arg, const struct af_bus_result *result)
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
     if (push->is_list)
-        append_confirmations(&out, result);
-    af_serve_append_text(&out, "message_uuid", result->uuids[0]);
-    af_buf_append_char(&out, ',');
-    af_serve_append_text(&out, "task_id", push->posts[0].task);
+        af_json_add_texts(&out, "message_uuids", result->uuids, result->count);
+    af_json_add_text(&out, "message_uuid", result->uuids[0]);
+    af_json_add_text(&out, "task_id", push->posts[0].task);
     af_buf_append_char(&out, '}');
     af_serve_send(call, &out);
 }
@@ -89,35 +76,22 @@ static const char *time_text(struct af_serve *serve)
 static void append_item(struct serve_call *call, struct af_buf *out, const char *task,
                         const struct af_bus_item *item)
 {
-    af_buf_append_string(out, "{\"id\":");
-    af_json_write_integer(out, item->id);
-    af_buf_append_char(out, ',');
-    af_serve_append_text(out, "task_id", task);
-    af_buf_append_string(out, ",\"node_id_list\":[");
-    for (size_t i = 0; i < item->target_count; i++) {
-        if (i > 0)
-            af_buf_append_char(out, ',');
-        af_json_write_string(out, item->targets[i], strlen(item->targets[i]));
-    }
-    af_buf_append_string(out, "],\"consume_by\":\"system\",\"consume_time\":\"");
-    af_buf_append_string(out, time_text(call->serve));
-    af_buf_append_string(out, "\",");
-    af_serve_append_text(out, "message_uuid", item->uuid);
-    af_buf_append_char(out, ',');
-    af_serve_append_text(out, "message_title", item->title);
-    if (item->sender != NULL) {
-        af_buf_append_char(out, ',');
-        af_serve_append_text(out, "sender_id", item->sender);
-    }
+    af_json_open(out, '{');
+    af_json_add_integer(out, "id", item->id);
+    af_json_add_text(out, "task_id", task);
+    af_json_add_texts(out, "node_id_list", item->targets, item->target_count);
+    af_json_add_text(out, "consume_by", "system");
+    af_json_add_text(out, "consume_time", time_text(call->serve));
+    af_json_add_text(out, "message_uuid", item->uuid);
+    af_json_add_text(out, "message_title", item->title);
+    if (item->sender != NULL)
+        af_json_add_text(out, "sender_id", item->sender);
     struct af_json_span content = af_serve_translate(call, item->content, item->content_len, false);
-    af_buf_append_string(out, ",\"message_content\":");
+    af_json_name(out, "message_content");
     af_buf_append(out, content.at, content.len);
-    af_buf_append_string(out, ",\"message_time\":");
-    af_json_write_integer(out, item->time_s);
-    if (item->flow_version > 0) {
-        af_buf_append_string(out, ",\"flow_version\":");
-        af_json_write_integer(out, item->flow_version);
-    }
+    af_json_add_integer(out, "message_time", item->time_s);
+    if (item->flow_version > 0)
+        af_json_add_integer(out, "flow_version", item->flow_version);
     af_buf_append_string(out, ",\"status\":1}");
 }
 
@@ -187,11 +161,8 @@ static void popped(void *arg, const struct af_bus_result *result)
     struct af_buf out = af_serve_data();
     if (pop->max > 0)
         af_buf_append_string(&out, "{\"messages\":[");
-    for (size_t i = 0; i < result->count; i++) {
-        if (i > 0)
-            af_buf_append_char(&out, ',');
+    for (size_t i = 0; i < result->count; i++)
         append_item(call, &out, pop->task, &result->items[i]);
-    }
     if (pop->max > 0)
         af_buf_append_string(&out, result->held ? "],\"held\":true}" : "]}");
     else if (result->count == 0)

@@ -189,15 +189,14 @@ static void append_settings(struct af_buf *out, const struct af_serve *serve)
 {
     struct af_bus_limits limits;
     af_buf_append_string(out, ",\"settings\":{");
-    af_serve_append_text(out, "listen", serve->options.listen);
-    af_buf_append_char(out, ',');
-    af_serve_append_text(out, "files", serve->options.files);
-    af_buf_printf(out, ",\"hold_ms\":%" PRId64, serve->options.hold_ns / AF_MS_NS);
-    if (af_bus_limits(serve->bus, &limits))
-        af_buf_printf(out,
-                      ",\"keep_contracts_s\":%" PRId64 ",\"keep_files_s\":%" PRId64
-                      ",\"min_free_bytes\":%" PRId64,
-                      limits.keep_contracts_s, limits.keep_files_s, limits.min_free_bytes);
+    af_json_add_text(out, "listen", serve->options.listen);
+    af_json_add_text(out, "files", serve->options.files);
+    af_json_add_integer(out, "hold_ms", serve->options.hold_ns / AF_MS_NS);
+    if (af_bus_limits(serve->bus, &limits)) {
+        af_json_add_integer(out, "keep_contracts_s", limits.keep_contracts_s);
+        af_json_add_integer(out, "keep_files_s", limits.keep_files_s);
+        af_json_add_integer(out, "min_free_bytes", limits.min_free_bytes);
+    }
     af_buf_append_char(out, '}');
 }
 
@@ -206,9 +205,8 @@ void af_serve_status(struct serve_call *call)
     const struct af_serve *serve = call->serve;
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    af_serve_append_text(&out, "version", AF_VERSION);
-    af_buf_append_char(&out, ',');
-    af_serve_append_text(&out, "bus", serve->options.bus_name);
+    af_json_add_text(&out, "version", AF_VERSION);
+    af_json_add_text(&out, "bus", serve->options.bus_name);
     af_buf_printf(
         &out,
         ",\"uptime_seconds\":%" PRId64 ",\"connections\":%zu,\"parked\":%zu,\"pushed\":%" PRIu64
@@ -225,10 +223,10 @@ void af_serve_status(struct serve_call *call)
         af_buf_printf(&out,
                       ",\"outbox\":{\"hub_reachable\":%s,\"since\":%" PRId64
                       ",\"contracts\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"oldest_s\":%" PRId64
-                      ",\"dead_letters\":%" PRIu64 ",",
+                      ",\"dead_letters\":%" PRIu64,
                       outbox.reachable ? "true" : "false", outbox.since_s, outbox.contracts,
                       outbox.bytes, outbox.oldest_s, outbox.dead);
-        af_serve_append_text(&out, "error", outbox.error);
+        af_json_add_text(&out, "error", outbox.error);
         af_buf_append_char(&out, '}');
     }
     af_buf_append_char(&out, '}');

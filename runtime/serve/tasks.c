@@ -37,15 +37,12 @@ static const struct serve_field nodelist_rows[] = {
 static void append_record(struct af_buf *out, const char *task, const struct af_bus_member *member,
                           bool open)
 {
-    af_buf_append_char(out, '{');
-    af_serve_append_text(out, "task_id", task);
-    af_buf_append_char(out, ',');
-    af_serve_append_text(out, "node_id", member->node);
-    af_buf_printf(out, ",\"role\":%d", member->number == 0 && !open ? 2 : member->number);
-    if (member->role != NULL && member->role[0] != '\0') {
-        af_buf_append_char(out, ',');
-        af_serve_append_text(out, "role_name", member->role);
-    }
+    af_json_open(out, '{');
+    af_json_add_text(out, "task_id", task);
+    af_json_add_text(out, "node_id", member->node);
+    af_json_add_integer(out, "role", member->number == 0 && !open ? 2 : member->number);
+    if (member->role != NULL && member->role[0] != '\0')
+        af_json_add_text(out, "role_name", member->role);
     af_buf_append_string(out, ",\"status\":1,\"dataset_status\":2,\"node_task_status\":0,"
                               "\"verify_time\":null,\"start_time\":null,\"end_time\":null}");
 }
@@ -60,11 +57,8 @@ static void listed(void *arg, const struct af_bus_result *result)
     }
     struct af_buf out = af_serve_data();
     af_buf_append_string(&out, "{\"current\":1,\"page\":1,\"records\":[");
-    for (size_t i = 0; i < result->count; i++) {
-        if (i > 0)
-            af_buf_append_char(&out, ',');
+    for (size_t i = 0; i < result->count; i++)
         append_record(&out, request->task, &result->members[i], result->open);
-    }
     af_buf_printf(&out, "],\"size\":%zu,\"total\":%zu%s}", result->count, result->count,
                   result->open ? ",\"open\":true" : "");
     af_serve_send(call, &out);
@@ -122,11 +116,9 @@ static void found_node(void *arg, const struct af_bus_result *result)
     }
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
-    af_serve_append_text(&out, "node_id", request->node);
-    af_buf_append_char(&out, ',');
-    af_serve_append_text(&out, "node_ip", address);
-    af_buf_append_char(&out, ',');
-    af_serve_append_text(&out, "node_name", request->node);
+    af_json_add_text(&out, "node_id", request->node);
+    af_json_add_text(&out, "node_ip", address);
+    af_json_add_text(&out, "node_name", request->node);
     af_buf_append_char(&out, '}');
     af_serve_send(call, &out);
 }

@@ -26,11 +26,10 @@ static void publish(void *arg, struct af_party *party, struct af_contract *contr
     size_t count;
     const struct af_script_member *members =
         af_script_members(af_party_spec(party)->script, &count);
-    af_buf_append_string(&bench->sent, bench->sent.len == 0 ? "{\"to\":[" : ",{\"to\":[");
-    for (size_t i = 0; i < target_count; i++) {
-        af_buf_append_string(&bench->sent, i == 0 ? "" : ",");
-        af_json_write_text(&bench->sent, members[targets[i]].id);
-    }
+    af_json_open(&bench->sent, '{');
+    af_json_begin(&bench->sent, "to", '[');
+    for (size_t i = 0; i < target_count; i++)
+        af_json_item(&bench->sent, members[targets[i]].id);
     af_buf_append_char(&bench->sent, ']');
     af_json_add_text(&bench->sent, "type", contract_take->type);
     af_json_name(&bench->sent, "content");
@@ -213,8 +212,7 @@ static void add_deadlines(struct af_buf *out, const struct af_bench *bench)
 {
     const struct af_party *party = bench->node->party;
     int64_t now_ns = af_loop_now_ns(bench->sim->loop);
-    af_json_name(out, "deadlines");
-    af_json_open(out, '{');
+    af_json_begin(out, "deadlines", '{');
     for (size_t i = 0; i < af_party_timer_count(party); i++) {
         struct af_party_saved_timer timer = af_party_timer(party, i);
         int64_t left_ns = timer.due_wall_ns - now_ns;
@@ -224,18 +222,11 @@ static void add_deadlines(struct af_buf *out, const struct af_bench *bench)
     af_buf_append_char(out, '}');
 }
 
-static void add_json(struct af_buf *out, const char *name, const char *json, size_t len)
-{
-    af_json_name(out, name);
-    af_buf_append(out, json == NULL ? "null" : json, json == NULL ? 4 : len);
-}
-
 void af_bench_tell(const struct af_bench *bench, struct af_buf *out)
 {
     static const char *const ended[] = {NULL, NULL, "done", "failed", "lost"};
     struct af_party *party = bench->node->party;
     const struct af_flow_state *state = af_party_state(party);
-    const char *result = af_party_result(party);
     size_t len;
     const char *data = af_script_party_data(af_party_script(party), &len);
     af_json_add_text(out, "state", state == NULL ? NULL : state->name);
@@ -245,6 +236,6 @@ void af_bench_tell(const struct af_bench *bench, struct af_buf *out)
     add_list(out, "logged", &bench->logged);
     add_deadlines(out, bench);
     af_json_add_text(out, "ended", ended[af_party_status(party)]);
-    add_json(out, "result", result, result == NULL ? 0 : strlen(result));
+    af_json_add_json(out, "result", af_party_result(party));
     af_json_add_text(out, "reason", af_party_reason(party));
 }

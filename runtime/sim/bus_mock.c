@@ -343,12 +343,8 @@ static void note_send(struct af_bus_mock *bus, uint32_t from, const struct af_co
     struct af_trace *trace = bus->trace;
     struct af_buf list = AF_BUF_EMPTY;
     af_buf_append_char(&list, '[');
-    for (size_t i = 0; i < target_count; i++) {
-        const char *name = bus->owner.name(bus->owner.arg, targets[i]);
-        if (i > 0)
-            af_buf_append_char(&list, ',');
-        af_json_write_string(&list, name, strlen(name));
-    }
+    for (size_t i = 0; i < target_count; i++)
+        af_json_item(&list, bus->owner.name(bus->owner.arg, targets[i]));
     af_buf_append_char(&list, ']');
     af_trace_begin(trace, af_loop_now_ns(bus->loop), "send");
     af_trace_string(trace, "party", bus->owner.name(bus->owner.arg, from));

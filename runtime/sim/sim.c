@@ -457,12 +457,12 @@ static void write_header(struct af_sim *sim)
     struct af_buf files = AF_BUF_EMPTY, hashes = AF_BUF_EMPTY, parties = AF_BUF_EMPTY;
     if (trace == NULL)
         return;
+    af_json_open(&files, '[');
+    af_json_open(&hashes, '[');
     for (size_t i = 0; i < sim->script_count; i++) {
         const struct af_script_file *file = af_script_file(sim->scripts[i]);
-        af_buf_append_char(&files, i == 0 ? '[' : ',');
-        af_json_write_string(&files, file->name, strlen(file->name));
-        af_buf_append_char(&hashes, i == 0 ? '[' : ',');
-        af_json_write_string(&hashes, file->hash, strlen(file->hash));
+        af_json_item(&files, file->name);
+        af_json_item(&hashes, file->hash);
     }
     af_buf_append_char(&files, ']');
     af_buf_append_char(&hashes, ']');
@@ -470,9 +470,10 @@ static void write_header(struct af_sim *sim)
     size_t count = 0;
     const struct af_script_member *members = af_script_members(sim->scripts[0], &count);
     for (size_t i = 0; sim->flow != NULL && i < count; i++) {
-        af_buf_append_string(&parties, i == 0 ? "{\"id\":" : ",{\"id\":");
-        af_json_write_string(&parties, members[i].id, strlen(members[i].id));
-        af_buf_printf(&parties, ",\"role\":\"%s\"}", sim->flow->roles[members[i].role].name);
+        af_json_open(&parties, '{');
+        af_json_add_text(&parties, "id", members[i].id);
+        af_json_add_text(&parties, "role", sim->flow->roles[members[i].role].name);
+        af_buf_append_char(&parties, '}');
     }
     af_buf_append_char(&parties, ']');
     af_trace_begin(trace, 0, NULL);

@@ -163,10 +163,11 @@ static void send_login(struct af_bus_op *op)
     op->has_logged_in = true;
     forget_login(op->bus);
     af_bus_op_open(op);
-    af_bus_op_string(op, "UserName", config->bass_user);
-    af_bus_op_string(op, "Password", config->bass_password);
-    af_bus_op_string(op, "Captcha", config->bass_captcha == NULL ? "" : config->bass_captcha);
-    af_bus_op_close(op);
+    af_json_add_text(&op->body, "UserName", config->bass_user);
+    af_json_add_text(&op->body, "Password", config->bass_password);
+    af_json_add_text(&op->body, "Captcha",
+                     config->bass_captcha == NULL ? "" : config->bass_captcha);
+    af_buf_append_char(&op->body, '}');
     post(op, "Login", NULL, logged_in);
     sodium_memzero(op->body.data, op->body.len);
 }
@@ -230,18 +231,15 @@ static void send_call(struct af_bus_op *op)
     }
     bool launch = op->note.kind == AF_BUS_NOTE_LAUNCH;
     af_bus_op_open(op);
-    af_bus_op_string(op, "TaskId", op->note.task);
+    af_json_add_text(&op->body, "TaskId", op->note.task);
     if (launch) {
-        af_bus_op_string(op, "ProgramObject", op->note.text == NULL ? "" : op->note.text);
+        af_json_add_text(&op->body, "ProgramObject", op->note.text == NULL ? "" : op->note.text);
     } else {
         bool verified = op->note.number == 1;
-        af_bus_op_json(op, "VerifyResult", verified ? "true" : "false", verified ? 4 : 5);
-        if (op->note.text == NULL || verified)
-            af_bus_op_json(op, "CauseOfFailure", "null", 4);
-        else
-            af_bus_op_string(op, "CauseOfFailure", op->note.text);
+        af_json_add_bool(&op->body, "VerifyResult", verified);
+        af_json_add_text(&op->body, "CauseOfFailure", verified ? NULL : op->note.text);
     }
-    af_bus_op_close(op);
+    af_buf_append_char(&op->body, '}');
     post(op, launch ? "StartCalculationTaskRunning" : "VerifyTaskDataSetCallback", NULL,
          call_answered);
 }

@@ -282,58 +282,7 @@ void af_bus_op_post(struct af_bus_op *op, const struct af_op_request *wanted)
 void af_bus_op_open(struct af_bus_op *op)
 {
     af_buf_clear(&op->body);
-}
-
-static void begin_field(struct af_bus_op *op, const char *name)
-{
-    bool first = op->body.len == 0 || strchr("[{,", op->body.data[op->body.len - 1]) != NULL;
-    if (op->body.len == 0)
-        af_buf_append_char(&op->body, '{');
-    else if (!first)
-        af_buf_append_char(&op->body, ',');
-    af_buf_printf(&op->body, "\"%s\":", name);
-}
-
-static void append_text(struct af_bus_op *op, const char *text)
-{
-    if (!af_json_write_string(&op->body, text, strlen(text)))
-        af_buf_append_string(&op->body, "\"\"");
-}
-
-void af_bus_op_string(struct af_bus_op *op, const char *name, const char *text)
-{
-    begin_field(op, name);
-    append_text(op, text);
-}
-
-void af_bus_op_strings(struct af_bus_op *op, const char *name, const char *const *items,
-                       size_t count)
-{
-    begin_field(op, name);
-    af_buf_append_char(&op->body, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            af_buf_append_char(&op->body, ',');
-        append_text(op, items[i]);
-    }
-    af_buf_append_char(&op->body, ']');
-}
-
-void af_bus_op_integer(struct af_bus_op *op, const char *name, int64_t value)
-{
-    begin_field(op, name);
-    af_json_write_integer(&op->body, value);
-}
-
-void af_bus_op_json(struct af_bus_op *op, const char *name, const char *json, size_t len)
-{
-    begin_field(op, name);
-    af_buf_append(&op->body, json, len);
-}
-
-void af_bus_op_close(struct af_bus_op *op)
-{
-    af_buf_append_char(&op->body, '}');
+    af_buf_append_char(&op->body, '{');
 }
 
 /* ---- Opening and closing. ---- */

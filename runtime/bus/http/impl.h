@@ -127,15 +127,8 @@ void af_bus_op_post(struct af_bus_op *op, const struct af_op_request *request);
 /* Sends any request; the header with our token is added if its URL is of the service's origin. */
 void af_bus_op_start(struct af_bus_op *op, struct af_http_request *request);
 
-/* Fields of a JSON object in op->body: the first begins it, af_bus_op_close() ends it. A text that
- * is no UTF-8 becomes "". */
+/* Begins the JSON object in op->body; who adds members to it ends it. */
 void af_bus_op_open(struct af_bus_op *op);
-void af_bus_op_string(struct af_bus_op *op, const char *name, const char *text);
-void af_bus_op_strings(struct af_bus_op *op, const char *name, const char *const *items,
-                       size_t count);
-void af_bus_op_integer(struct af_bus_op *op, const char *name, int64_t value);
-void af_bus_op_json(struct af_bus_op *op, const char *name, const char *json, size_t len);
-void af_bus_op_close(struct af_bus_op *op);
 
 /* Whether the task's contracts go over channel automl, as far as it was seen. */
 bool af_bus_http_is_automl(const struct af_bus_http *bus, const char *task);

@@ -52,16 +52,17 @@ bool af_bus_http_is_automl(const struct af_bus_http *bus, const char *task)
 
 static void write_post(struct af_bus_op *op, const struct af_bus_post *post)
 {
-    af_bus_op_string(op, "task_id", post->task);
-    af_bus_op_strings(op, "node_id_list", post->targets, post->target_count);
-    af_bus_op_string(op, "message_title", post->title);
-    af_bus_op_json(op, "message_content", post->content, post->content_len);
-    af_bus_op_integer(op, "message_time", post->time_s);
-    af_bus_op_string(op, "channel", post->channel);
+    af_json_add_text(&op->body, "task_id", post->task);
+    af_json_add_texts(&op->body, "node_id_list", post->targets, post->target_count);
+    af_json_add_text(&op->body, "message_title", post->title);
+    af_json_name(&op->body, "message_content");
+    af_buf_append(&op->body, post->content, post->content_len);
+    af_json_add_integer(&op->body, "message_time", post->time_s);
+    af_json_add_text(&op->body, "channel", post->channel);
     if (post->uuid != NULL)
-        af_bus_op_string(op, "message_uuid", post->uuid);
+        af_json_add_text(&op->body, "message_uuid", post->uuid);
     if (post->flow_version > 0 && op->bus->leases != 0) /* the platform's would drop it */
-        af_bus_op_integer(op, "flow_version", post->flow_version);
+        af_json_add_integer(&op->body, "flow_version", post->flow_version);
 }
 
 static void pushed(struct af_bus_op *op, struct af_json_span data)
@@ -86,15 +87,15 @@ static void push(struct af_bus_op *op)
     if (op->post_count == 1) {
         write_post(op, &op->posts[0]);
     } else {
-        af_bus_op_json(op, "messages", "[", 1);
+        af_json_begin(&op->body, "messages", '[');
         for (size_t i = 0; i < op->post_count; i++) {
-            af_buf_append_string(&op->body, i == 0 ? "{" : ",{");
+            af_json_open(&op->body, '{');
             write_post(op, &op->posts[i]);
             af_buf_append_char(&op->body, '}');
         }
         af_buf_append_char(&op->body, ']');
     }
-    af_bus_op_close(op);
+    af_buf_append_char(&op->body, '}');
     op->answered = pushed;
     af_bus_op_post(op, &request);
 }
@@ -158,10 +159,10 @@ void af_bus_http_publish(struct af_bus *bus, const struct af_bus_post *posts, si
 static void write_seconds(struct af_bus_op *op, const char *name, int64_t ns)
 {
     if (ns % AF_S_NS == 0) {
-        af_bus_op_integer(op, name, ns / AF_S_NS);
+        af_json_add_integer(&op->body, name, ns / AF_S_NS);
         return;
     }
-    af_bus_op_json(op, name, "", 0);
+    af_json_name(&op->body, name);
     af_json_write_double(&op->body, (double)ns / 1e9);
 }
 
@@ -171,15 +172,15 @@ static void write_holder(struct af_bus_op *op)
     if (take->lease_ns > 0)
         write_seconds(op, "lease_seconds", take->lease_ns);
     if (take->holder != NULL)
-        af_bus_op_string(op, "holder", take->holder);
+        af_json_add_text(&op->body, "holder", take->holder);
     if (take->mark > 0)
-        af_bus_op_integer(op, "mark", take->mark);
+        af_json_add_integer(&op->body, "mark", take->mark);
     if (take->begins)
-        af_bus_op_json(op, "begins", "true", 4);
+        af_json_add_bool(&op->body, "begins", true);
     if (take->early)
-        af_bus_op_json(op, "early", "true", 4);
+        af_json_add_bool(&op->body, "early", true);
     if (take->age != NULL && take->age[0] != '\0')
-        af_bus_op_string(op, "age", take->age);
+        af_json_add_text(&op->body, "age", take->age);
 }
 
 /* What is done with, and what cannot be read. */
@@ -192,16 +193,16 @@ static void write_acks(struct af_bus_op *op, bool needed)
         if (take->reasons == NULL || take->reasons[i] == NULL)
             done[done_count++] = take->acks[i];
     if (needed || done_count > 0)
-        af_bus_op_strings(op, "ack", done, done_count);
+        af_json_add_texts(&op->body, "ack", done, done_count);
     if (done_count == take->ack_count)
         return;
-    af_bus_op_json(op, "reject", "[", 1);
-    for (size_t i = 0, count = 0; i < take->ack_count; i++) {
+    af_json_begin(&op->body, "reject", '[');
+    for (size_t i = 0; i < take->ack_count; i++) {
         if (take->reasons[i] == NULL)
             continue;
-        af_buf_append_string(&op->body, count++ == 0 ? "{" : ",{");
-        af_bus_op_string(op, "uuid", take->acks[i]);
-        af_bus_op_string(op, "reason", take->reasons[i]);
+        af_json_open(&op->body, '{');
+        af_json_add_text(&op->body, "uuid", take->acks[i]);
+        af_json_add_text(&op->body, "reason", take->reasons[i]);
         af_buf_append_char(&op->body, '}');
     }
     af_buf_append_char(&op->body, ']');
@@ -222,19 +223,19 @@ static void pop(void *arg)
     struct af_op_request request = {.path = "/message/pop", .attempts = 1};
     op->timer = NULL;
     af_bus_op_open(op);
-    af_bus_op_string(op, "task_id", op->take.task);
-    af_bus_op_string(op, "channel", op->take.channel);
+    af_json_add_text(&op->body, "task_id", op->take.task);
+    af_json_add_text(&op->body, "channel", op->take.channel);
     if (op->bus->leases != 0) {
         write_holder(op);
         write_acks(op, false);
-        af_bus_op_integer(op, "max", (int64_t)op->take.max);
+        af_json_add_integer(&op->body, "max", (int64_t)op->take.max);
         if (wait_ns > 0)
             write_seconds(op, "wait_seconds", wait_ns);
         if (op->take.again)
-            af_bus_op_json(op, "again", "true", 4);
+            af_json_add_bool(&op->body, "again", true);
         request.attempt_ns = wait_ns + AF_BUS_HTTP_CALL_NS;
     }
-    af_bus_op_close(op);
+    af_buf_append_char(&op->body, '}');
     af_bus_op_post(op, &request);
 }
 
@@ -327,13 +328,13 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
     }
     copy_take(op, acks);
     af_bus_op_open(op);
-    af_bus_op_string(op, "task_id", op->take.task);
-    af_bus_op_string(op, "channel", op->take.channel);
+    af_json_add_text(&op->body, "task_id", op->take.task);
+    af_json_add_text(&op->body, "channel", op->take.channel);
     write_holder(op);
     write_acks(op, true);
     if (op->take.release)
-        af_bus_op_json(op, "release", "true", 4);
-    af_bus_op_close(op);
+        af_json_add_bool(&op->body, "release", true);
+    af_buf_append_char(&op->body, '}');
     op->answered = acknowledged;
     af_bus_op_post(op, &request);
 }
@@ -352,10 +353,10 @@ void af_bus_http_revive(struct af_bus *bus, const struct af_bus_take *which, af_
     struct af_bus_op *op = af_bus_op_new(bus, "again", done, arg);
     copy_take(op, which);
     af_bus_op_open(op);
-    af_bus_op_string(op, "task_id", op->take.task);
-    af_bus_op_string(op, "channel", op->take.channel);
-    af_bus_op_strings(op, "message_uuids", op->take.acks, op->take.ack_count);
-    af_bus_op_close(op);
+    af_json_add_text(&op->body, "task_id", op->take.task);
+    af_json_add_text(&op->body, "channel", op->take.channel);
+    af_json_add_texts(&op->body, "message_uuids", op->take.acks, op->take.ack_count);
+    af_buf_append_char(&op->body, '}');
     op->answered = revived;
     af_bus_op_post(op, &request);
 }

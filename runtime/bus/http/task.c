@@ -29,13 +29,13 @@ void af_bus_http_members(struct af_bus *bus, const char *task, const struct af_b
         .path = "/task/nodelist", .attempts = AF_BUS_HTTP_ATTEMPTS, .resend = true};
     struct af_bus_op *op = af_bus_op_new(bus, "nodelist", done, arg);
     af_bus_op_open(op);
-    af_bus_op_string(op, "task_id", task);
-    af_bus_op_integer(op, "task_type", af_bus_http_is_automl(op->bus, task) ? 2 : 1);
+    af_json_add_text(&op->body, "task_id", task);
+    af_json_add_integer(&op->body, "task_type", af_bus_http_is_automl(op->bus, task) ? 2 : 1);
     if (asker != NULL && asker->role != NULL) { /* who it is the service knows */
-        af_bus_op_string(op, "role_name", asker->role);
-        af_bus_op_integer(op, "role", asker->number);
+        af_json_add_text(&op->body, "role_name", asker->role);
+        af_json_add_integer(&op->body, "role", asker->number);
     }
-    af_bus_op_close(op);
+    af_buf_append_char(&op->body, '}');
     op->answered = listed;
     af_bus_op_post(op, &request);
 }
@@ -182,9 +182,9 @@ static void tell_progress(struct af_bus_op *op)
                                     .attempts = AF_BUS_HTTP_ATTEMPTS,
                                     .resend = true};
     af_bus_op_open(op);
-    af_bus_op_string(op, "task_id", op->note.task);
-    af_bus_op_integer(op, "progress_number", op->note.number);
-    af_bus_op_close(op);
+    af_json_add_text(&op->body, "task_id", op->note.task);
+    af_json_add_integer(&op->body, "progress_number", op->note.number);
+    af_buf_append_char(&op->body, '}');
     af_bus_op_post(op, &request);
 }
 
@@ -195,10 +195,10 @@ static void tell_result(struct af_bus_op *op)
                                     .attempts = AF_BUS_HTTP_ATTEMPTS,
                                     .resend = true};
     af_bus_op_open(op);
-    af_bus_op_string(op, "task_id", op->note.task);
-    af_bus_op_string(op, "f_url", op->note.url == NULL ? "" : op->note.url);
-    af_bus_op_string(op, "file_type", op->note.text == NULL ? "" : op->note.text);
-    af_bus_op_close(op);
+    af_json_add_text(&op->body, "task_id", op->note.task);
+    af_json_add_text(&op->body, "f_url", op->note.url == NULL ? "" : op->note.url);
+    af_json_add_text(&op->body, "file_type", op->note.text == NULL ? "" : op->note.text);
+    af_buf_append_char(&op->body, '}');
     af_bus_op_post(op, &request);
 }
 

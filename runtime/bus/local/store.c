@@ -261,12 +261,9 @@ static const int64_t *find_queues(struct af_local_store *store, struct af_local_
 
 static void write_targets(struct af_buf *out, const struct af_bus_post *post)
 {
-    af_buf_append_char(out, '[');
-    for (size_t i = 0; i < post->target_count; i++) {
-        if (i > 0)
-            af_buf_append_char(out, ',');
-        af_json_write_string(out, post->targets[i], strlen(post->targets[i]));
-    }
+    af_json_open(out, '[');
+    for (size_t i = 0; i < post->target_count; i++)
+        af_json_item(out, post->targets[i]);
     af_buf_append_char(out, ']');
 }
 

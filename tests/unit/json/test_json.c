@@ -409,9 +409,33 @@ static void test_plain_pieces_are_what_the_reader_reads(void **state)
     }
 }
 
+static void test_members_and_items_have_their_commas(void **state)
+{
+    static const char *const items[] = {"a", "\"", "\xff"};
+    struct af_buf buf = AF_BUF_EMPTY;
+    (void)state;
+    af_json_open(&buf, '{');
+    af_json_add_bool(&buf, "yes", true);
+    af_json_add_json(&buf, "none", NULL);
+    af_json_add_json(&buf, "list", "[1,2]");
+    af_json_add_texts(&buf, "texts", items, 3);
+    af_json_add_texts(&buf, "empty", NULL, 0);
+    af_json_begin(&buf, "inner", '[');
+    af_json_open(&buf, '{');
+    af_json_add_text(&buf, "comma", ",");
+    af_buf_append_char(&buf, '}');
+    af_json_item(&buf, NULL);
+    af_buf_append_string(&buf, "]}");
+    assert_string_equal(af_buf_text(&buf),
+                        "{\"yes\":true,\"none\":null,\"list\":[1,2],\"texts\":[\"a\",\"\\\"\","
+                        "\"(not valid UTF-8)\"],\"empty\":[],\"inner\":[{\"comma\":\",\"},null]}");
+    af_buf_release(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_members_and_items_have_their_commas),
         cmocka_unit_test(test_what_is_json),
         cmocka_unit_test(test_what_is_not_json),
         cmocka_unit_test(test_what_is_no_string_or_key),
