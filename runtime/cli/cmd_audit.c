@@ -12,17 +12,14 @@
 #include <string.h>
 
 struct audit_options {
-    bool json, help;
+    bool json;
 };
 
 #define OF struct audit_options
 
 static const struct af_opt opts[] = {
     {"json", 0, NULL, "tell it as one JSON object", "Options", AF_OPT_FLAG(OF, json)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Options"),
 };
 
 static const struct af_opts_command row = {
@@ -96,12 +93,8 @@ static int run(int argc, char **argv, struct af_failure *why)
 {
     struct audit_options options = {0};
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
     if (words < 0)
-        return -1;
+        return words;
     if (words < 2 || strcmp(argv[0], "verify") != 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "audit", "expected: afrun audit verify FILE…");
     return verify(words - 1, argv + 1, options.json, why);

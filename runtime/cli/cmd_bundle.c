@@ -34,7 +34,7 @@ struct bundle_options {
     const char *out, *sign, *least_af;
     int64_t least_next;
     struct texts with, wants[AF_MANIFEST_GRANTS];
-    bool json, help;
+    bool json;
 };
 
 static int add_text(void *field, const char *value, struct af_failure *why)
@@ -81,10 +81,7 @@ static const struct af_opt opts[] = {
     {"allow-run", 0, "PROGRAM", "it runs PROGRAM", "What it asks of a node",
      AF_OPT_READ(OF, wants[AF_MANIFEST_RUN], add_text)},
     {"json", 0, NULL, "tell the result as one JSON object", "Output", AF_OPT_FLAG(OF, json)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Output"),
 };
 
 static const struct af_opts_command row = {
@@ -416,11 +413,9 @@ static int bundle(const char *path, const struct bundle_options *options, struct
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct bundle_options options = {.out = NULL};
-    int words = af_opts_parse(opts, argc, argv, &options, NULL, why), status = -1;
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        status = 0;
-    } else if (words == 1) {
+    int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
+    int status = words < 0 ? words : -1;
+    if (words == 1) {
         af_paths_beside(argv[0]);
         status = bundle(argv[0], &options, why);
     } else if (words >= 0) {

@@ -24,7 +24,6 @@ struct chart_options {
     enum form form;
     bool states;
     bool all;
-    bool help;
 };
 
 enum { ROWS_MAX = 100000000 };
@@ -59,7 +58,7 @@ static const struct af_opt opts[] = {
     {"type", 0, "TYPE,…", "only events of these types", "Part", AF_OPT_TEXT(OF, chart.type)},
     AF_JAILED_OPTS("Output"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_HELP},
     {0},
 };
 
@@ -133,12 +132,8 @@ static int run(int argc, char **argv, struct af_failure *why)
 {
     struct chart_options options = {.form = TEXT};
     int files = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (files >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
     if (files < 0)
-        return -1;
+        return files;
     if (files != 1)
         return af_failure_set(why, AF_FAILURE_USAGE, "chart",
                               options.states ? "name one flow: afrun chart --states FLOW.lua"

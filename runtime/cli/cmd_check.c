@@ -35,7 +35,7 @@ struct check_options {
     int64_t range_end;
     int64_t time_ns;
     const char *trace_path;
-    bool first, watch, json, quiet, help;
+    bool first, watch, json, quiet;
 };
 
 enum { BUDGET_MAX = 1000, PARTIES_MAX = 999 };
@@ -151,7 +151,7 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
     AF_JAILED_OPTS("Output"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
+    {"help", 'h', NULL, "show this", "Output", AF_OPT_HELP},
     {0},
 };
 
@@ -368,13 +368,10 @@ static int run(int argc, char **argv, struct af_failure *why)
                                                           ? AF_CHECK_JOBS_MAX
                                                           : (unsigned)cores}};
     struct af_watch_words typed;
-    int status = -1;
     af_watch_words_init(&typed, "check", argc, argv);
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        status = 0;
-    } else if (words == 0) {
+    int status = words < 0 ? words : -1;
+    if (words == 0) {
         af_failure_set(why, AF_FAILURE_USAGE, "check", "name a flow: afrun check FLOW.lua");
     } else if (words > 1) {
         af_failure_set(why, AF_FAILURE_USAGE, argv[1], "one flow is checked at a time");

@@ -17,7 +17,7 @@
 #include <string.h>
 
 struct lint_options {
-    bool json, quiet, help;
+    bool json, quiet;
 };
 
 static const struct af_opt opts[] = {
@@ -27,7 +27,7 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
     AF_JAILED_OPTS("Options"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct lint_options, help)},
+    {"help", 'h', NULL, "show this", "Options", AF_OPT_HELP},
     {0},
 };
 
@@ -145,11 +145,7 @@ static int run(int argc, char **argv, struct af_failure *why)
     struct lint_options options = {0};
     int count = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (count < 0)
-        return -1;
-    if (options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
+        return count;
     if (count == 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "lint", "name a flow: afrun lint FLOW.lua");
     count = leave_out_tests(count, argv);

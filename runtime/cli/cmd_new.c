@@ -23,7 +23,7 @@
 
 struct new_options {
     const char *from;
-    bool json, help;
+    bool json;
 };
 
 #define PATTERNS "states|ask|gather|part|sequential"
@@ -34,7 +34,7 @@ static const struct af_opt opts[] = {
     {"json", 0, NULL, "tell the result as one JSON object", "Options",
      AF_OPT_FLAG(struct new_options, json)},
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct new_options, help)},
+    {"help", 'h', NULL, "show this", "Options", AF_OPT_HELP},
     {0},
 };
 
@@ -177,11 +177,7 @@ static int run(int argc, char **argv, struct af_failure *why)
     struct new_options options = {0};
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
     if (words < 0)
-        return -1;
-    if (options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
+        return words;
     if (words != 1)
         return af_failure_set(why, AF_FAILURE_USAGE, words == 0 ? "new" : argv[1],
                               words == 0 ? "name the flow: afrun new NAME"

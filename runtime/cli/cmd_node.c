@@ -20,7 +20,6 @@ struct node_command {
     struct af_arena arena; /* of values from the file */
     af_opts_given given;   /* on the command line, which goes before the file */
     const char *config_path;
-    bool help;
     int verbosity;
 };
 
@@ -94,10 +93,7 @@ static const struct af_opt opts[] = {
     {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Output"),
 };
 
 static const struct af_opts_command row = {
@@ -132,11 +128,10 @@ static int run(int argc, char **argv, struct af_failure *why)
                                             .journal_bytes = AF_JOURNAL_BYTES,
                                             .journal_age_ns = AF_JOURNAL_AGE_NS}};
     int others = af_opts_parse(opts, argc, argv, &command, &command.given, why);
-    if (others >= 0 && command.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
+    if (others == AF_OPTS_HELP) {
         af_grants_release(&command.node.grants);
         af_trust_release(&command.node.trust);
-        return 0;
+        return others;
     }
     if (others > 0)
         af_failure_set(why, AF_FAILURE_USAGE, argv[0], "node takes options only");

@@ -14,7 +14,6 @@
 
 struct replay_options {
     struct af_replay_options replay;
-    bool help;
 };
 
 static const struct af_opt opts[] = {
@@ -29,7 +28,7 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
     AF_JAILED_OPTS("Options"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct replay_options, help)},
+    {"help", 'h', NULL, "show this", "Options", AF_OPT_HELP},
     {0},
 };
 
@@ -58,10 +57,8 @@ static int run(int argc, char **argv, struct af_failure *why)
     struct af_trace_memory trace;
     int status = -1;
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
+    if (words < 0)
+        return words;
     af_trace_memory_init(&trace);
     if (words == 0)
         af_failure_set(why, AF_FAILURE_USAGE, "replay", "name a trace: afrun replay TRACE.jsonl");

@@ -29,7 +29,6 @@ struct serve_command {
     struct af_serve_options serve;
     struct af_bus_options bus;
     struct af_bus_member_list members;
-    bool help;
     const char *config_path;
     struct af_config config; /* and who a sidecar is to its hub */
     struct af_arena arena;   /* what the file says */
@@ -154,10 +153,7 @@ static const struct af_opt opts[] = {
     {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
      .excludes = "verbose"},
     {"verbose", 'v', NULL, "say more", "Output", AF_OPT_CONSTANT(OF, verbosity, 1)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Output", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Output", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Output"),
 };
 
 static const struct af_opts_command row = {
@@ -349,10 +345,9 @@ static int run(int argc, char **argv, struct af_failure *why)
         .serve = {.listen = "127.0.0.1:9080", .bus_name = "local:afrun.db"},
     };
     int others = af_opts_parse(opts, argc, argv, &command, &command.given, why);
-    if (others >= 0 && command.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
+    if (others == AF_OPTS_HELP) {
         af_bus_members_release(&command.members);
-        return 0;
+        return others;
     }
     if (others > 0)
         af_failure_set(why, AF_FAILURE_USAGE, argv[0], "serve takes options only");

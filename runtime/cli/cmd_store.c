@@ -23,7 +23,7 @@
 
 struct store_options {
     const char *name;
-    bool force, json, help;
+    bool force, json;
 };
 
 /* ---- Reading. ---- */
@@ -364,10 +364,7 @@ static int put_back(const char *copy, const char *folder, const struct store_opt
 
 static const struct af_opt store_opts[] = {
     {"json", 0, NULL, "tell it as one JSON object", "Options", AF_OPT_FLAG(OF, json)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Options"),
 };
 
 static const struct af_opts_command store_row = {
@@ -382,12 +379,8 @@ static int run_store(int argc, char **argv, struct af_failure *why)
 {
     struct store_options options = {0};
     int words = af_opts_parse(store_opts, argc, argv, &options, NULL, why);
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &store_row, af_opts_columns(stdout));
-        return 0;
-    }
     if (words < 0)
-        return -1;
+        return words;
     if (words == 0 || strcmp(argv[0], "check") != 0)
         return af_failure_set(why, AF_FAILURE_USAGE, "store", "expected: afrun store check FILE");
     if (words != 2)
@@ -404,10 +397,7 @@ static const struct af_opt restore_opts[] = {
      "Options", AF_OPT_TEXT(OF, name)},
     {"force", 0, NULL, "also where it goes back behind what was confirmed since", "Options",
      AF_OPT_FLAG(OF, force)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Options"),
 };
 
 static const struct af_opts_command restore_row = {
@@ -423,12 +413,8 @@ static int run_restore(int argc, char **argv, struct af_failure *why)
 {
     struct store_options options = {0};
     int words = af_opts_parse(restore_opts, argc, argv, &options, NULL, why);
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &restore_row, af_opts_columns(stdout));
-        return 0;
-    }
     if (words < 0)
-        return -1;
+        return words;
     if (words != 2)
         return af_failure_set(why, AF_FAILURE_USAGE, "restore", "expected: afrun restore FILE DIR");
     return put_back(argv[0], argv[1], &options, why);

@@ -18,7 +18,7 @@
 
 struct test_options {
     const char *junit;
-    bool watch, coverage, json, quiet, help;
+    bool watch, coverage, json, quiet;
 };
 
 static const struct af_opt opts[] = {
@@ -34,7 +34,7 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
     AF_JAILED_OPTS("Options"),
     {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(struct test_options, help)},
+    {"help", 'h', NULL, "show this", "Options", AF_OPT_HELP},
     {0},
 };
 
@@ -159,13 +159,10 @@ static int run(int argc, char **argv, struct af_failure *why)
     struct test_options options = {0};
     struct files files = {NULL, 0, 0};
     struct af_watch_words words;
-    int status = -1;
     af_watch_words_init(&words, "test", argc, argv);
     int count = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (count >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        status = 0;
-    } else if (count >= 0 && options.watch) {
+    int status = count < 0 ? count : -1;
+    if (count >= 0 && options.watch) {
         status = af_watch(&words, (const char *const *)argv, (size_t)count, why);
     } else if (count >= 0 && find_files(&files, count, argv, why) == 0) {
         status = run_files(&options, &files, why);

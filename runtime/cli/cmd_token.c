@@ -22,7 +22,7 @@ enum { ID_DIGITS = 12, LABEL_BYTES_MAX = 200 };
 struct token_options {
     const char *label;
     int64_t expires_ns, now_s;
-    bool json, help;
+    bool json;
 };
 
 #define OF struct token_options
@@ -32,10 +32,7 @@ static const struct af_opt opts[] = {
      "Options", AF_OPT_DURATION(OF, expires_ns, AF_S_NS)},
     {"label", 0, "TEXT", "of a new one: what people know it by", "Options", AF_OPT_TEXT(OF, label)},
     {"json", 0, NULL, "tell it as one JSON object", "Options", AF_OPT_FLAG(OF, json)},
-    {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Options", AF_OPT_COLOR},
-    {"log", 0, "text|json", "messages as text (default) or lines of JSON", "Options", AF_OPT_LOG},
-    {"help", 'h', NULL, "show this", "Options", AF_OPT_FLAG(OF, help)},
-    {0},
+    AF_OPTS_LAST("Options"),
 };
 
 static const struct af_opts_command row = {
@@ -209,10 +206,6 @@ static int run(int argc, char **argv, struct af_failure *why)
                 {"revoke", 3, revoke, "afrun token revoke FILE ID"}};
     struct token_options options = {0};
     int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (words >= 0 && options.help) {
-        af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
     for (size_t i = 0; words > 0 && i < sizeof ways / sizeof ways[0]; i++) {
         if (strcmp(argv[0], ways[i].name) != 0)
             continue;
@@ -223,7 +216,7 @@ static int run(int argc, char **argv, struct af_failure *why)
                                   "--label and --expires are for a new one");
         return read_clock(&options, why) == 0 ? ways[i].run(argv, &options, why) : -1;
     }
-    return words < 0 ? -1
+    return words < 0 ? words
                      : af_failure_set(why, AF_FAILURE_USAGE, "token",
                                       "expected: afrun token new, list or revoke");
 }

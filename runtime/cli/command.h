@@ -5,7 +5,7 @@
 #include "cli/opts.h"
 
 /* Runs a command; argv are the words behind its name. Returns the exit status, or -1 with *why
- * filled, which main.c tells. */
+ * filled, which main.c tells, or AF_OPTS_HELP for its help. */
 typedef int af_command_fn(int argc, char **argv, struct af_failure *why);
 
 struct af_command {

@@ -213,9 +213,14 @@ static int dispatch(int argc, char **argv, struct af_failure *why)
     int status = run_global(argc, argv, why);
     if (status != -2)
         return status;
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], rows[i].name) == 0)
-            return commands[i]->run(argc - 2, argv + 2, why);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], rows[i].name) != 0)
+            continue;
+        status = commands[i]->run(argc - 2, argv + 2, why);
+        if (status == AF_OPTS_HELP)
+            af_opts_help(stdout, commands[i]->row, af_opts_columns(stdout));
+        return status == AF_OPTS_HELP ? 0 : status;
+    }
     if (argv[1][0] != '-' && !is_file_name(argv[1]))
         return refuse_word(argv[1], why);
     return af_cmd_run.run(argc - 1, argv + 1, why);

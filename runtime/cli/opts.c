@@ -183,6 +183,14 @@ static int parse_short(struct parser *parser, const char *argument)
     return 0;
 }
 
+static bool asks_for_help(const struct parser *parser)
+{
+    for (const struct af_opt *opt = parser->opts; opt->name != NULL; opt++)
+        if (opt->kind == AF_OPT_IS_HELP)
+            return (parser->given >> (opt - parser->opts) & 1) != 0;
+    return false;
+}
+
 int af_opts_parse(const struct af_opt *opts, int argc, char **argv, void *target,
                   af_opts_given *given, struct af_failure *why)
 {
@@ -200,5 +208,5 @@ int af_opts_parse(const struct af_opt *opts, int argc, char **argv, void *target
     }
     if (given != NULL)
         *given = parser.given;
-    return result == 0 ? positional_count : -1;
+    return result != 0 ? -1 : asks_for_help(&parser) ? AF_OPTS_HELP : positional_count;
 }

@@ -55,6 +55,7 @@ enum af_opt_kind {
     AF_OPT_IS_PROBABILITY,
     AF_OPT_IS_COLOR, /* auto|always|never: into the whole program (base/log.h) */
     AF_OPT_IS_LOG,   /* text|json: the same */
+    AF_OPT_IS_HELP,  /* a flag: the words are read, and AF_OPTS_HELP is returned */
 };
 
 struct af_opt {
@@ -95,7 +96,17 @@ struct af_opt {
     .kind = AF_OPT_IS_PROBABILITY, AF_OPT_TYPED(type, field, double)
 #define AF_OPT_COLOR .kind = AF_OPT_IS_COLOR
 #define AF_OPT_LOG .kind = AF_OPT_IS_LOG
+#define AF_OPT_HELP .kind = AF_OPT_IS_HELP
 #define AF_OPT_READ(type, field, function) AF_OPT_FIELD(type, field), .set = (function)
+
+/* The last rows of most commands. */
+#define AF_OPTS_LAST(section)                                                                        \
+    {"color", 0, "auto|always|never", "colours (default: on a terminal)", section, AF_OPT_COLOR},    \
+        {"log", 0, "text|json", "messages as text (default) or lines of JSON", section, AF_OPT_LOG}, \
+        {"help", 'h', NULL, "show this", section, AF_OPT_HELP},                                      \
+    {                                                                                                \
+        0                                                                                            \
+    }
 
 struct af_opts_command {
     const char *name;          /* "run"; of a command's command both words: "ctl status" */
@@ -115,7 +126,9 @@ typedef uint64_t af_opts_given;
  * moves the positional arguments to the front of argv in their order. *given may be NULL.
  * Returns how many positional ones there are, or -1 with *why filled (AF_FAILURE_USAGE; `what` is
  * the option as typed) for an option that is unknown, has a value too many or none, is refused, or
- * does not go with another; options before it have been set then. */
+ * does not go with another; options before it have been set then. AF_OPTS_HELP: all is well, and
+ * the command's help is asked for. */
+#define AF_OPTS_HELP (-2)
 int af_opts_parse(const struct af_opt *opts, int argc, char **argv, void *target,
                   af_opts_given *given, struct af_failure *why);
 

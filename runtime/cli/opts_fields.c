@@ -103,6 +103,8 @@ int af_opts_set(const struct af_opt *opt, void *target, const char *value, struc
         return set_color(value, why);
     case AF_OPT_IS_LOG:
         return set_log(value, why);
+    case AF_OPT_IS_HELP:
+        return 0;
     }
     abort(); /* a row of no kind */
 }

@@ -468,9 +468,23 @@ static void test_a_value_out_of_its_row_is_refused(void **state)
     }
 }
 
+static void test_help_is_asked_for_where_all_else_is_well(void **state)
+{
+    static const struct af_opt helped[] = {AF_OPTS_LAST("Output")};
+    char *words[] = {"file", "--help", "--log=text"}, *wrong[] = {"-h", "--other"};
+    struct af_failure why = AF_FAILURE_INIT;
+    (void)state;
+    assert_int_equal(af_opts_parse(helped, 3, words, NULL, NULL, &why), AF_OPTS_HELP);
+    assert_int_equal(af_opts_parse(helped, 1, words, NULL, NULL, &why), 1);
+    assert_int_equal(why.kind, AF_FAILURE_NONE);
+    assert_int_equal(af_opts_parse(helped, 2, wrong, NULL, NULL, &why), -1);
+    assert_string_equal(why.what, "--other");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help_is_asked_for_where_all_else_is_well),
         cmocka_unit_test(test_a_value_goes_into_its_field_and_no_other),
         cmocka_unit_test(test_a_value_out_of_its_row_is_refused),
         cmocka_unit_test(test_options_stand_anywhere_and_positionals_keep_their_order),
