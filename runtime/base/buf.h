@@ -53,4 +53,12 @@ static inline void af_buf_append_char(struct af_buf *buf, char byte)
         buf->data[buf->len++] = byte;
 }
 
+/* ---- Texts. ---- */
+
+static inline bool af_text_ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 #endif

@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "base/mem.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,37 @@ const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct
         copies[i].content = af_arena_copy(arena, posts[i].content, posts[i].content_len);
     }
     return copies;
+}
+
+struct af_bus_take af_bus_copy_take(struct af_arena *arena, const struct af_bus_take *take)
+{
+    struct af_bus_take copy = *take;
+    copy.task = af_arena_string(arena, take->task);
+    copy.channel = af_arena_string(arena, take->channel);
+    copy.node = af_arena_string(arena, take->node);
+    copy.holder = af_arena_string(arena, take->holder);
+    copy.age = af_arena_string(arena, take->age);
+    copy.acks = af_arena_strings(arena, take->acks, take->ack_count);
+    if (take->reasons != NULL)
+        copy.reasons = af_arena_strings(arena, take->reasons, take->ack_count);
+    return copy;
+}
+
+bool af_bus_take_names(const struct af_bus_take *which, const char *uuid)
+{
+    for (size_t i = 0; i < which->ack_count; i++)
+        if (uuid != NULL && strcmp(which->acks[i], uuid) == 0)
+            return true;
+    return which->ack_count == 0;
+}
+
+const char *af_bus_random_uuid(struct af_arena *arena)
+{
+    unsigned char bytes[32];
+    char text[65];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
+    return af_arena_string(arena, text);
 }
 
 /* ---- What fits. ---- */

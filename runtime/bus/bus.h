@@ -404,5 +404,12 @@ struct af_bus *af_bus_sidecar_open(struct af_bus *hub_take, const struct af_bus_
 /* Posts with all that they point to, as long as the arena lives. */
 const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct af_bus_post *posts,
                                             size_t count);
+struct af_bus_take af_bus_copy_take(struct af_arena *arena, const struct af_bus_take *take);
+
+/* Whether a contract is among those that are meant: all, where none is named. */
+bool af_bus_take_names(const struct af_bus_take *which, const char *uuid);
+
+/* A uuid of chance, for what is pushed without one. */
+const char *af_bus_random_uuid(struct af_arena *arena);
 
 #endif

@@ -263,18 +263,6 @@ static char *prepare_files(struct serve_command *command, struct af_failure *why
     return files;
 }
 
-/* Signals become events of the loop; threads that are made later inherit that. */
-static int take_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP); /* a terminal that goes takes no service with it */
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 /* ---- Running. ---- */
 
 static void stopped(void *arg)
@@ -323,7 +311,7 @@ static int serve(struct serve_command *command, struct af_failure *why)
 {
     struct af_bus *bus = NULL;
     int result = -1;
-    command->signals = take_signals();
+    command->signals = af_loop_signals(); /* a terminal that goes takes no service with it */
     command->loop = af_loop_ev_new(why);
     if (command->loop == NULL)
         return -1;

@@ -99,15 +99,6 @@ static int check_answer(const struct af_buf *answer, struct af_failure *why)
     return result;
 }
 
-/* An item "left=right" of a list. */
-static void add_pair(struct af_buf *out, const char *left, const char *right)
-{
-    struct af_buf pair = AF_BUF_EMPTY;
-    af_buf_printf(&pair, "%s=%s", left, right);
-    af_json_item(out, af_buf_text(&pair));
-    af_buf_release(&pair);
-}
-
 /* Asks for a command about a task; the answer is one that is well. */
 static int ask_about(const struct af_ctl *ctl, const char *command, const char *task, int64_t from,
                      struct af_buf *answer, struct af_failure *why)
@@ -157,10 +148,10 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
     af_json_add_text(&question, "role", ctl->role);
     af_json_begin(&question, "peers", '[');
     for (size_t i = 0; i < ctl->peers.count; i++)
-        add_pair(&question, ctl->peers.items[i].role, ctl->peers.items[i].node);
+        af_json_item_pair(&question, ctl->peers.items[i].role, ctl->peers.items[i].node);
     af_buf_append_string(&question, "],\"args\":[");
     for (size_t i = 0; i < ctl->args.count; i++)
-        add_pair(&question, ctl->args.items[i].name, ctl->args.items[i].value);
+        af_json_item_pair(&question, ctl->args.items[i].name, ctl->args.items[i].value);
     af_buf_append_string(&question, "]}\n");
     int result = ask(ctl, &question, &answer, why);
     if (result == 0)

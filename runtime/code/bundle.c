@@ -329,14 +329,6 @@ int af_bundle_read(const char *path, const struct af_trust *trust, struct af_cod
     return folder ? read_folder(path, trust, code, why) : read_archive(path, trust, code, why);
 }
 
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL   ? af_mem_string(".")
-           : slash == path ? af_mem_string("/")
-                           : af_mem_copy(path, (size_t)(slash - path));
-}
-
 char *af_bundle_open(const char *path, struct af_code *code, struct af_failure *why)
 {
     struct af_buf flow = AF_BUF_EMPTY;
@@ -347,7 +339,7 @@ char *af_bundle_open(const char *path, struct af_code *code, struct af_failure *
         return NULL;
     while (len > 1 && path[len - 1] == '/')
         len--;
-    char *folder = af_bundle_is_code(code) ? af_mem_copy(path, len) : folder_of(path);
+    char *folder = af_bundle_is_code(code) ? af_mem_copy(path, len) : af_code_folder(path);
     af_buf_printf(&flow, "%s/%s", folder, code->files[0].path);
     free(folder);
     return af_buf_take(&flow);
@@ -408,7 +400,7 @@ bool af_bundle_is_current(const struct af_code *code, const char *path, bool sig
     if (af_bundle_is(path) != af_bundle_is_code(code))
         return false;
     if (!af_bundle_is_code(code)) {
-        char *folder = folder_of(path);
+        char *folder = af_code_folder(path);
         bool same = af_code_is_current(code, folder, signatures ? NULL : AF_TRUST_SUFFIX);
         free(folder);
         return same;

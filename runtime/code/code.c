@@ -176,19 +176,13 @@ int af_code_read_path(const char *path, const char *name, struct af_buf *out,
     return result;
 }
 
-static bool ends_with(const char *path, const char *end)
-{
-    size_t len = strlen(path), end_len = strlen(end);
-    return len >= end_len && strcmp(path + len - end_len, end) == 0;
-}
-
 bool af_code_is_current(const struct af_code *code, const char *folder, const char *except)
 {
     struct af_buf path = AF_BUF_EMPTY, bytes = AF_BUF_EMPTY;
     bool same = true;
     for (size_t i = 0; i < code->count && same; i++) {
         const struct af_code_file *file = &code->files[i];
-        if (except != NULL && ends_with(file->path, except))
+        if (except != NULL && af_text_ends_with(file->path, except))
             continue;
         af_buf_clear(&path);
         af_buf_clear(&bytes);
@@ -225,7 +219,7 @@ bool af_code_is_module(const char *path)
 static bool is_lua(const char *path)
 {
     char *real = realpath(path, NULL);
-    bool is = ends_with(path, ".lua") && (real == NULL || ends_with(real, ".lua"));
+    bool is = af_text_ends_with(path, ".lua") && (real == NULL || af_text_ends_with(real, ".lua"));
     free(real);
     return is;
 }
@@ -258,4 +252,12 @@ int af_code_serve(const void *reach, const struct af_broker_question *question,
     if (question->number == 1)
         return access(path, F_OK);
     return af_code_read_path(path, name, &answer->bytes, why);
+}
+
+char *af_code_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL   ? af_mem_string(".")
+           : slash == path ? af_mem_string("/")
+                           : af_mem_copy(path, (size_t)(slash - path));
 }

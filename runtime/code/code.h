@@ -82,4 +82,7 @@ bool af_code_is_there(const char *path);
 bool af_code_is_missing(const struct af_failure *why);
 int af_code_miss(const char *name, struct af_failure *why); /* says so of a file; -1 */
 
+/* The folder that a path stands in; the caller frees it. */
+char *af_code_folder(const char *path);
+
 #endif

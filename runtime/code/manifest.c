@@ -24,12 +24,6 @@ const char *af_manifest_grant_word(enum af_manifest_grant grant)
 
 /* ---- Names and versions. ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 bool af_manifest_is_file_name(const char *name)
 {
     static const char allowed[] =
@@ -37,7 +31,7 @@ bool af_manifest_is_file_name(const char *name)
     size_t len = strlen(name);
     if (len == 0 || len > AF_BUNDLE_NAME_BYTES_MAX || strspn(name, allowed) != len ||
         name[len - 1] == '/' || strcmp(name, AF_MANIFEST_NAME) == 0 ||
-        ends_with(name, AF_TRUST_SUFFIX))
+        af_text_ends_with(name, AF_TRUST_SUFFIX))
         return false;
     for (const char *c = name; *c != '\0'; c++)
         if ((c == name || c[-1] == '/') && (*c == '.' || *c == '/'))
@@ -180,7 +174,7 @@ static int read_flow(struct reading *in, const char *place, enum af_json_token t
 {
     in->to->flow = read_text(in, token, AF_BUNDLE_NAME_BYTES_MAX);
     return in->to->flow != NULL && af_manifest_is_file_name(in->to->flow) &&
-                   ends_with(in->to->flow, ".lua") && strchr(in->to->flow, '/') == NULL
+                   af_text_ends_with(in->to->flow, ".lua") && strchr(in->to->flow, '/') == NULL
                ? 0
                : refuse(in, place, "is no name of a Lua file beside manifest.json");
 }
@@ -288,7 +282,7 @@ static int read_files(struct reading *in, const char *place, enum af_json_token 
         *last_file(in) = (struct af_manifest_file){.name = NULL};
         if (read_object(in, inner, token, fields, sizeof fields / sizeof fields[0]) != 0)
             return -1;
-        if (ends_with(last_file(in)->name, ".lua") &&
+        if (af_text_ends_with(last_file(in)->name, ".lua") &&
             last_file(in)->size > AF_SCRIPT_FILE_BYTES_MAX)
             return refuse(in, inner, "is larger than 4 MiB, too large for a script");
         to->file_count++;

@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "code/code.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,15 +32,6 @@ static int add(int fd, const char *folder)
                : 0;
 }
 
-/* The folder that a path stands in; the caller frees it. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL   ? af_mem_string(".")
-           : slash == path ? af_mem_string("/")
-                           : af_mem_copy(path, (size_t)(slash - path));
-}
-
 static char *join(const char *folder, const char *name)
 {
     struct af_buf path = AF_BUF_EMPTY;
@@ -61,7 +53,7 @@ static int add_link(int fd, const char *link, const char *rest, int *links)
         return -1;
     }
     target[len] = '\0';
-    char *folder = folder_of(link);
+    char *folder = af_code_folder(link);
     char *to = target[0] == '/' ? af_mem_string(target) : join(folder, target);
     char *whole = rest[0] == '\0' ? af_mem_string(to) : join(to, rest);
     int result = add(fd, folder) != 0 ? -1 : add_way(fd, whole, links);
@@ -75,7 +67,7 @@ static int add_link(int fd, const char *link, const char *rest, int *links)
  */
 static int add_nearest(int fd, const char *path)
 {
-    char *folder = folder_of(path);
+    char *folder = af_code_folder(path);
     int result = add(fd, folder);
     if (result != 0 && errno == ENOENT && strcmp(folder, ".") != 0 && strcmp(folder, "/") != 0)
         result = add_nearest(fd, folder);

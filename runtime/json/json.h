@@ -39,6 +39,7 @@ void af_json_write_text(struct af_buf *buf, const char *text);
  * object or a list; a whole member. All but the first of what they stand in with a comma. */
 void af_json_open(struct af_buf *buf, char bracket);
 void af_json_item(struct af_buf *buf, const char *text);
+void af_json_item_pair(struct af_buf *buf, const char *left, const char *right); /* "left=right" */
 void af_json_name(struct af_buf *buf, const char *name);
 void af_json_begin(struct af_buf *buf, const char *name, char bracket);
 void af_json_add_text(struct af_buf *buf, const char *name, const char *text);

@@ -202,6 +202,14 @@ void af_json_item(struct af_buf *buf, const char *text)
     af_json_write_text(buf, text);
 }
 
+void af_json_item_pair(struct af_buf *buf, const char *left, const char *right)
+{
+    struct af_buf pair = AF_BUF_EMPTY;
+    af_buf_printf(&pair, "%s=%s", left, right);
+    af_json_item(buf, af_buf_text(&pair));
+    af_buf_release(&pair);
+}
+
 void af_json_name(struct af_buf *buf, const char *name)
 {
     append_comma(buf);

@@ -21,9 +21,11 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 struct watch {
@@ -260,4 +262,15 @@ struct af_loop *af_loop_ev_new(struct af_failure *why)
     ev_async_init(&loop->posted, on_posted);
     ev_async_start(ev, &loop->posted);
     return &loop->head;
+}
+
+int af_loop_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }

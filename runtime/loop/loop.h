@@ -58,6 +58,10 @@ int af_loop_watch(struct af_loop *loop, int fd, bool write, af_loop_fn *fn, void
                   struct af_failure *why);
 void af_loop_unwatch(struct af_loop *loop, int fd);
 
+/* Blocks SIGINT, SIGTERM and SIGHUP, in threads that are made later, too; what comes of them can be
+ * read from the descriptor that is returned. */
+int af_loop_signals(void);
+
 /* Has fn(arg) called on the loop's thread, soon, in the order of the posts. May be called from any
  * thread, and from a callback. */
 void af_loop_post(struct af_loop *loop, af_loop_fn *fn, void *arg);

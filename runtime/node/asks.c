@@ -270,26 +270,17 @@ int af_node_asks_may(const struct af_node_party *party, struct af_failure *why)
     return 0;
 }
 
-/* A list of strings; `left=right` of each. */
-static void add_pair(struct af_buf *out, const char *left, const char *right)
-{
-    struct af_buf pair = AF_BUF_EMPTY;
-    af_buf_printf(&pair, "%s=%s", left, right);
-    af_json_item(out, af_buf_text(&pair));
-    af_buf_release(&pair);
-}
-
 static void describe_request(const struct af_node_party *party, struct af_buf *out)
 {
     const struct af_party_about *about = &party->about;
     af_json_add_text(out, "role", about->role);
     af_json_begin(out, "peers", '[');
     for (size_t i = 0; party->names_peers && i < about->member_count; i++)
-        add_pair(out, about->members[i].role, about->members[i].id);
+        af_json_item_pair(out, about->members[i].role, about->members[i].id);
     af_buf_append_char(out, ']');
     af_json_begin(out, "args", '[');
     for (size_t i = 0; i < about->arg_count; i++)
-        add_pair(out, about->args[i].name, about->args[i].value);
+        af_json_item_pair(out, about->args[i].name, about->args[i].value);
     af_buf_append_char(out, ']');
 }
 

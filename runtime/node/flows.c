@@ -31,20 +31,14 @@ static bool is_name(const char *file)
            strlen(file) < 200;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-    return len > end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 char *af_node_flow_file(const char *name)
 {
     struct af_buf file = AF_BUF_EMPTY;
     size_t len = strlen(name);
-    if (ends_with(name, AF_BUNDLE_SUFFIX))
+    if (af_text_ends_with(name, AF_BUNDLE_SUFFIX))
         len -= strlen(AF_BUNDLE_SUFFIX);
     af_buf_append(&file, name, len);
-    if (!ends_with(name, ".lua"))
+    if (!af_text_ends_with(name, ".lua"))
         af_buf_append_string(&file, ".lua");
     return af_buf_take(&file);
 }
@@ -57,7 +51,7 @@ static char *form_of(const struct af_node *node, const char *file, int form)
     struct af_buf path = AF_BUF_EMPTY;
     size_t len = strlen(file);
     af_buf_printf(&path, "%s/", node->options->flows);
-    af_buf_append(&path, file, ends_with(file, ".lua") ? len - strlen(".lua") : len);
+    af_buf_append(&path, file, af_text_ends_with(file, ".lua") ? len - strlen(".lua") : len);
     af_buf_append_string(&path, ends[form]);
     return af_buf_take(&path);
 }

@@ -102,13 +102,7 @@ static void on_signal(void *arg)
 
 static int take_signals(struct af_node *node, struct af_failure *why)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP); /* what changed in the flows folder, and in the rules of launches */
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    node->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    node->signals = af_loop_signals();
     return af_loop_watch(node->loop, node->signals, false, on_signal, node, why);
 }
 

@@ -90,12 +90,6 @@ static int find_word(const struct line *line, const char *word, const char *cons
     return fail(line, text);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 /* A [ without its ], or a \ at the end, would fit nothing that anybody meant. */
 static int check_pattern(const struct line *line, const char *pattern)
 {
@@ -138,7 +132,7 @@ static int read_flow(const struct line *line, char *word, struct patterns *list)
     if (read_patterns(line, word, list) != 0)
         return -1;
     for (size_t i = 0; i < list->count; i++)
-        if (ends_with(list->items[i], ".lua") || ends_with(list->items[i], ".afb"))
+        if (af_text_ends_with(list->items[i], ".lua") || af_text_ends_with(list->items[i], ".afb"))
             return fail(line, "a flow is named without .lua or .afb");
     return 0;
 }

@@ -84,17 +84,9 @@ struct af_party_run {
 
 /* ---- run.c ---- */
 
-struct af_run_incoming { /* a contract that came, or had come */
-    int64_t number;
-    struct af_hash uuid;
-    const char *sender; /* or NULL */
-    const char *type;
-    const char *content;
-    size_t content_len;
-    int64_t time_ns;
-    int64_t version; /* of the sender's flow, 0: not known */
-};
-struct af_contract *af_run_contract(struct af_party_run *run, const struct af_run_incoming *item);
+/* A contract that came, or had come: of its parts but for the task, and by its sender's ID. */
+struct af_contract_parts;
+struct af_contract *af_run_contract(struct af_party_run *run, struct af_contract_parts parts);
 
 /* ---- steps.c ---- */
 void af_run_publish(void *arg, struct af_party *party, struct af_contract *contract,

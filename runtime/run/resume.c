@@ -68,15 +68,15 @@ static void take_deferred(void *arg, const struct af_store_entry *entry)
         resume->damaged = true;
         return;
     }
-    struct af_run_incoming incoming = {.uuid = entry->uuid,
-                                       .sender = entry->sender,
-                                       .type = entry->type,
-                                       .content = entry->content,
-                                       .content_len = entry->content_len,
-                                       .time_ns = entry->time_ns};
+    struct af_contract_parts incoming = {.uuid = entry->uuid,
+                                         .from = entry->sender,
+                                         .type = entry->type,
+                                         .content = entry->content,
+                                         .content_len = entry->content_len,
+                                         .time_ns = entry->time_ns};
     af_mem_reserve(&resume->deferred, &resume->deferred_cap, resume->deferred_count + 1,
                    sizeof *resume->deferred);
-    resume->deferred[resume->deferred_count++] = af_run_contract(resume->run, &incoming);
+    resume->deferred[resume->deferred_count++] = af_run_contract(resume->run, incoming);
 }
 
 static void take_seen(void *arg, struct af_hash key)

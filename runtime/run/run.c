@@ -66,20 +66,13 @@ static const char *member_name(struct af_party_run *run, const char *id)
     return NULL;
 }
 
-struct af_contract *af_run_contract(struct af_party_run *run, const struct af_run_incoming *item)
+struct af_contract *af_run_contract(struct af_party_run *run, struct af_contract_parts parts)
 {
-    struct af_contract_parts parts = {.uuid = item->uuid,
-                                      .time_ns = item->time_ns,
-                                      .number = item->number,
-                                      .task = run->spec.task,
-                                      .channel = "federated",
-                                      .title = "task_inside",
-                                      .from = member_name(run, item->sender),
-                                      .type = item->type,
-                                      .type_len = strlen(item->type),
-                                      .content = item->content,
-                                      .content_len = item->content_len,
-                                      .version = item->version};
+    parts.task = run->spec.task;
+    parts.channel = "federated";
+    parts.title = "task_inside";
+    parts.from = member_name(run, parts.from);
+    parts.type_len = strlen(parts.type);
     return af_contract_new(&parts);
 }
 
@@ -111,16 +104,16 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     if (why != NULL) {
         not_delivered(run, link, item, why);
     } else {
-        struct af_run_incoming incoming = {.number = item->id,
-                                           .sender = item->sender,
-                                           .type = af_buf_text(&type),
-                                           .content = item->content,
-                                           .content_len = item->content_len,
-                                           .time_ns = item->time_s * AF_S_NS,
-                                           .version = item->flow_version};
+        struct af_contract_parts incoming = {.number = item->id,
+                                             .from = item->sender,
+                                             .type = af_buf_text(&type),
+                                             .content = item->content,
+                                             .content_len = item->content_len,
+                                             .time_ns = item->time_s * AF_S_NS,
+                                             .version = item->flow_version};
         if (!af_uuid_parse(item->uuid, &incoming.uuid))
             incoming.uuid = af_hash_bytes((struct af_hash){5, 6}, item->uuid, strlen(item->uuid));
-        af_party_receive(run->party, af_run_contract(run, &incoming));
+        af_party_receive(run->party, af_run_contract(run, incoming));
     }
     af_buf_release(&type);
 }
@@ -315,13 +308,13 @@ int64_t af_party_run_suspended_ns(const struct af_party_run *run)
 void af_party_run_hand_in(struct af_party_run *run, const char *type, const char *content,
                           size_t content_len, int64_t number)
 {
-    struct af_run_incoming incoming = {.uuid = random_seed(),
-                                       .type = type,
-                                       .content = content,
-                                       .content_len = content_len,
-                                       .time_ns = af_loop_wall_ns(run->spec.loop)};
+    struct af_contract_parts incoming = {.uuid = random_seed(),
+                                         .type = type,
+                                         .content = content,
+                                         .content_len = content_len,
+                                         .time_ns = af_loop_wall_ns(run->spec.loop)};
     af_run_answer_step(run, number);
-    af_party_hand_in(run->party, af_run_contract(run, &incoming));
+    af_party_hand_in(run->party, af_run_contract(run, incoming));
 }
 
 bool af_party_run_is_quiet(const struct af_party_run *run)

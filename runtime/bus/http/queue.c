@@ -266,24 +266,11 @@ static void popped(struct af_bus_op *op, struct af_json_span data)
     op->timer = af_timer_start(op->bus->head.loop, pause_ns, pop, op);
 }
 
-static void copy_take(struct af_bus_op *op, const struct af_bus_take *take)
-{
-    op->take = *take;
-    op->take.task = af_arena_string(&op->arena, take->task);
-    op->take.channel = af_arena_string(&op->arena, take->channel);
-    op->take.node = NULL; /* the service knows whose it is */
-    op->take.holder = af_arena_string(&op->arena, take->holder);
-    op->take.age = af_arena_string(&op->arena, take->age);
-    op->take.acks = af_arena_strings(&op->arena, take->acks, take->ack_count);
-    if (take->reasons != NULL)
-        op->take.reasons = af_arena_strings(&op->arena, take->reasons, take->ack_count);
-}
-
 uint64_t af_bus_http_take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,
                           void *arg)
 {
     struct af_bus_op *op = af_bus_op_new(bus, "pop", done, arg);
-    copy_take(op, take);
+    op->take = af_bus_copy_take(&op->arena, take);
     if (op->take.max == 0 || op->take.max > AF_BUS_TAKE_MAX)
         op->take.max = op->take.max == 0 ? 1 : AF_BUS_TAKE_MAX;
     op->ticket = ++op->bus->tickets;
@@ -326,7 +313,7 @@ void af_bus_http_ack(struct af_bus *bus, const struct af_bus_take *acks, af_bus_
         af_bus_op_end_soon(op, AF_BUS_OK, "%s", "");
         return;
     }
-    copy_take(op, acks);
+    op->take = af_bus_copy_take(&op->arena, acks);
     af_bus_op_open(op);
     af_json_add_text(&op->body, "task_id", op->take.task);
     af_json_add_text(&op->body, "channel", op->take.channel);
@@ -351,7 +338,7 @@ void af_bus_http_revive(struct af_bus *bus, const struct af_bus_take *which, af_
     static const struct af_op_request request = {
         .path = "/message/again", .attempts = 1, .resend = true};
     struct af_bus_op *op = af_bus_op_new(bus, "again", done, arg);
-    copy_take(op, which);
+    op->take = af_bus_copy_take(&op->arena, which);
     af_bus_op_open(op);
     af_json_add_text(&op->body, "task_id", op->take.task);
     af_json_add_text(&op->body, "channel", op->take.channel);

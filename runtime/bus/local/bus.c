@@ -425,16 +425,9 @@ static void publish(struct af_bus *bus, const struct af_bus_post *posts, size_t 
 
 static void copy_take(struct af_local_op *op, const struct af_bus_take *take)
 {
-    struct af_arena *arena = &op->arena;
-    op->take = *take;
-    op->take.task = af_arena_string(arena, take->task);
-    op->take.channel = af_arena_string(arena, take->channel);
-    op->take.node = af_arena_string(arena, take->node);
-    op->take.holder = af_arena_string(arena, take->holder == NULL ? "" : take->holder);
-    op->take.age = af_arena_string(arena, take->age);
-    op->take.acks = af_arena_strings(arena, take->acks, take->ack_count);
-    if (take->reasons != NULL)
-        op->take.reasons = af_arena_strings(arena, take->reasons, take->ack_count);
+    op->take = af_bus_copy_take(&op->arena, take);
+    if (op->take.holder == NULL)
+        op->take.holder = "";
 }
 
 static uint64_t take(struct af_bus *bus, const struct af_bus_take *take, af_bus_done_fn *done,

@@ -359,15 +359,6 @@ static bool publish_one(struct af_local_store *store, struct af_local_op *op,
     return true;
 }
 
-static const char *random_uuid(struct af_local_op *op)
-{
-    unsigned char bytes[32];
-    char text[65];
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
-    return af_arena_string(&op->arena, text);
-}
-
 /* One contract for one node. */
 static bool is_alone(const struct af_local_op *op)
 {
@@ -386,7 +377,7 @@ void af_local_publish(struct af_local_store *store, struct af_local_op *op)
     for (size_t i = 0; i < op->count && ok; i++) {
         struct af_bus_post post = op->posts[i];
         if (post.uuid == NULL)
-            post.uuid = random_uuid(op);
+            post.uuid = af_bus_random_uuid(&op->arena);
         uuids[i] = post.uuid;
         ok = publish_one(store, op, &post);
     }
@@ -898,14 +889,6 @@ void af_local_ack(struct af_local_store *store, struct af_local_op *op)
 
 /* ---- Dead letters. ---- */
 
-static bool is_named(const struct af_bus_take *which, const char *uuid)
-{
-    for (size_t i = 0; i < which->ack_count; i++)
-        if (uuid != NULL && strcmp(which->acks[i], uuid) == 0)
-            return true;
-    return which->ack_count == 0;
-}
-
 /* They stand in the queue where they stood, so what was handed out behind the first of them is
  * handed out again; who holds it knows it. */
 void af_local_revive(struct af_local_store *store, struct af_local_op *op)
@@ -926,7 +909,7 @@ void af_local_revive(struct af_local_store *store, struct af_local_op *op)
                    "WHERE d.queue = ? ORDER BY d.contract");
     af_db_integer(list, op->queue);
     while (af_db_row(list)) {
-        if (!is_named(&op->take, af_db_column_text(list, 1)))
+        if (!af_bus_take_names(&op->take, af_db_column_text(list, 1)))
             continue;
         af_mem_reserve(&contracts, &cap, count + 1, sizeof *contracts);
         contracts[count++] = af_db_column_integer(list, 0);

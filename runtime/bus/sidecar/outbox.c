@@ -307,15 +307,6 @@ void af_sidecar_go_on_all(struct af_sidecar *bus)
 
 /* ---- Pushing. ---- */
 
-static const char *random_uuid(struct af_arena *arena)
-{
-    unsigned char bytes[32];
-    char text[65];
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
-    return af_arena_string(arena, text);
-}
-
 /* Returns false if it was refused: it could not be sent later, either. */
 static bool prepare(struct af_sidecar_op *op, struct af_bus_post *posts)
 {
@@ -323,7 +314,7 @@ static bool prepare(struct af_sidecar_op *op, struct af_bus_post *posts)
     char why[AF_BUS_UNFIT_BYTES];
     for (size_t i = 0; i < op->count; i++) {
         if (posts[i].uuid == NULL)
-            posts[i].uuid = random_uuid(&op->arena);
+            posts[i].uuid = af_bus_random_uuid(&op->arena);
         uuids[i] = posts[i].uuid;
         op->bytes += (int64_t)af_bus_post_bytes(&posts[i]);
         if (strcmp(posts[i].task, posts[0].task) != 0) {

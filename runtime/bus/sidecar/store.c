@@ -210,14 +210,6 @@ void af_sidecar_run_settle(struct af_sidecar_op *op)
 
 /* ---- Dead letters. ---- */
 
-static bool is_named(const struct af_bus_take *which, const char *uuid)
-{
-    bool named = which->ack_count == 0;
-    for (size_t i = 0; i < which->ack_count && !named; i++)
-        named = uuid != NULL && strcmp(which->acks[i], uuid) == 0;
-    return named;
-}
-
 /* They go behind all that waits, each as a push of its own. */
 void af_sidecar_run_revive(struct af_sidecar_op *op)
 {
@@ -229,7 +221,7 @@ void af_sidecar_run_revive(struct af_sidecar_op *op)
             "channel = ? ORDER BY id");
     af_db_text(af_db_text(list, op->name), op->which.channel);
     while (count < AF_SIDECAR_DEAD_MAX && af_db_row(list)) {
-        if (!is_named(&op->which, af_db_column_text(list, 1)))
+        if (!af_bus_take_names(&op->which, af_db_column_text(list, 1)))
             continue;
         ids[count++] = af_db_column_integer(list, 0);
         op->bytes += af_db_column_integer(list, 2);
