@@ -10,7 +10,7 @@ local function long_bracket(text, at)
   local equals = text:match("^%[(=*)%[", at)
   if equals == nil then return nil end
   local from = at + #equals + 2
-  local close = text:find("]" .. equals .. "]", from, true) or #text
+  local close = text:find("]" .. equals .. "]", from, true) or #text + 1
   return close + #equals + 2, text:sub(from, close - 1)
 end
 
