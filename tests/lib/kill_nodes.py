@@ -2,7 +2,7 @@
 """A flow under one `afrun serve` and a node for each party, every process of which is killed.
 
 kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
-              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM] [--drawn]]
+              [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM] [--drawn] [--resting]]
               [--point NAME:COUNT --victim ID] [--no-jail] [--nats]
 
 Without --play it is fed_avg of an aggregator and so many participants; with --nats, nats-server is the service.
@@ -57,6 +57,7 @@ def parse():
     own.add_argument("--peers")
     own.add_argument("--arg", action="append", default=[])
     own.add_argument("--drawn", action="store_true", help="each run draws a result of its own")
+    own.add_argument("--resting", action="store_true", help="a party that rests has come to its end, too")
     own.add_argument("--point")
     own.add_argument("--victim")
     own.add_argument("--allow-run", help="a program that the nodes may run")
@@ -134,9 +135,9 @@ class Node(Process):
         parties = json.loads(answer.stdout)["parties"]
         return parties[0] if parties else {}
 
-    def launch(self, peers, rounds, flow="fed_avg", args=()):
+    def launch(self, peers, rounds, flow="fed_avg", args=None):
         until = time.monotonic() + 20
-        args = args or ("rounds=%d" % rounds, "linger=0.1")
+        args = ("rounds=%d" % rounds, "linger=0.1") if args is None else args
         while True:
             answer = self.ctl("launch", flow, "--task", "t", "--role", self.role, "--peers", peers,
                               *[word for arg in args for word in ("--arg", arg)])
@@ -149,7 +150,7 @@ class Node(Process):
 
     def result(self):
         with sqlite3.connect(os.path.join(self.state, "node.db")) as db:
-            return json.loads(db.execute("SELECT result FROM party").fetchone()[0])
+            return json.loads(db.execute("SELECT result FROM party").fetchone()[0] or "null")
 
 
 def kill_somebody(chance, serve, nodes):
@@ -198,7 +199,7 @@ def play(options, chance, kills):
         node.start(options.point if node.name == options.victim else None)
     killed = 0
     for node in nodes:
-        node.launch(peers, options.rounds, options.play or "fed_avg", options.arg)
+        node.launch(peers, options.rounds, options.play or "fed_avg", options.arg if options.play else None)
     until = time.monotonic() + PATIENCE_S
     open_ends = list(nodes)
     while open_ends:
@@ -212,7 +213,7 @@ def play(options, chance, kills):
             time.sleep(0.05)
         for node in list(open_ends):
             party = node.party()
-            if party and party["status"] == "done":
+            if party and (party["status"] == "done" or options.resting and party["status"] == "resting"):
                 open_ends.remove(node)
             elif party and party["status"] in ("failed", "held", "broken"):
                 fail("%s: %s" % (node.name, party))
