@@ -58,14 +58,18 @@
     AF_S_NS /* after which a party is tried again that a passing lack has stopped */
 #define AF_NODE_LOG_BYTES (10 << 20)          /* of a task's log, before another is begun */
 #define AF_NODE_RELOAD_WAIT_NS (10 * AF_S_NS) /* for handlers that wait, before a reload */
-#define AF_NODE_REQUEST_BYTES_MAX (1u << 20)  /* of one request to a node's control socket */
-#define AF_NODE_RULES_MAX 1000                /* of who may launch what … */
-#define AF_NODE_RULES_BYTES_MAX 65536         /* … in a file of so many bytes */
-#define AF_NODE_RULES_LOOK_NS AF_S_NS         /* between two looks at it */
-#define AF_NODE_ASKS_MAX 256                  /* launches that wait for an operator … */
-#define AF_NODE_ASKS_BYTES_MAX (8u << 20)     /* … what is told of all, … */
-#define AF_NODE_ASK_BYTES_MAX (256u << 10)    /* … and of one … */
-#define AF_NODE_ASKS_EACH 16                  /* … of one node that has them launched … */
+#define AF_NODE_RELOAD_ROUNDS                                                                      \
+    4                        /* of trials while parties run: what moves all the time is paused     \
+                              */
+#define AF_NODE_RELOAD_FEW 8 /* that have moved: their trials are not felt */
+#define AF_NODE_REQUEST_BYTES_MAX (1u << 20) /* of one request to a node's control socket */
+#define AF_NODE_RULES_MAX 1000               /* of who may launch what … */
+#define AF_NODE_RULES_BYTES_MAX 65536        /* … in a file of so many bytes */
+#define AF_NODE_RULES_LOOK_NS AF_S_NS        /* between two looks at it */
+#define AF_NODE_ASKS_MAX 256                 /* launches that wait for an operator … */
+#define AF_NODE_ASKS_BYTES_MAX (8u << 20)    /* … what is told of all, … */
+#define AF_NODE_ASK_BYTES_MAX (256u << 10)   /* … and of one … */
+#define AF_NODE_ASKS_EACH 16                 /* … of one node that has them launched … */
 #define AF_NODE_ASKS_AGE_NS (7 * 24 * 3600 * AF_S_NS) /* … and how long */
 #define AF_NODE_ASKS_LOOK_NS (5 * AF_S_NS) /* between two looks whether a task has ended */
 #define AF_NODE_VERDICT_NS (30 * AF_S_NS)  /* that the check of a flow may take, … */

@@ -104,6 +104,7 @@ struct af_node_party {
     struct af_timer *again;      /* of BROKEN by what passes: when it is tried again */
     bool asks_members;           /* once they are checked, as it names no peers */
     struct af_node_hand *hands;  /* what its operator waits for */
+    bool reloads;                /* is among those of the reload under way */
 };
 
 struct af_node {

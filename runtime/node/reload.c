@@ -1,10 +1,12 @@
 /* reload.c: from one version of a flow to another, all of its parties on this node or none.
  *
  *   LOADING    a worker loads what stands in the folder (or, to go back, what the store keeps)
- *   PAUSING    the flows are compared; each party stops before its next input; handlers end
- *   MIGRATING  each party's snapshot, as it is kept, is brought to the new version on a copy
- *   the swap   one transaction of the store; then each party goes on from the store, as after a
- *              crash, so nothing that was on its way is lost or there twice
+ *   TRYING     the flows are compared; each party's snapshot, as it is kept, is brought to the new
+ *              version on a copy, while the parties run; those that moved meanwhile again, as long
+ * as they are many PAUSING    each party stops before its next input; handlers end MIGRATING  the
+ * snapshots of those that have moved since, again the swap   one transaction of the store; then
+ * each party goes on from the store, as after a crash, so nothing that was on its way is lost or
+ * there twice
  *
  * Whatever is refused before the swap has changed nothing: the parties go on where they paused. */
 #include "node/impl.h"
@@ -23,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum phase { LOADING, PAUSING, MIGRATING };
+enum phase { LOADING, TRYING, PAUSING, MIGRATING };
 
 static const int64_t look_ns = AF_MS_NS; /* between two looks at whether all parties are quiet */
 
@@ -41,6 +43,7 @@ struct move { /* of one party */
     struct af_reload_result result; /* its texts are of `try` */
     struct af_buf about;
     bool is_new; /* it has not started: only its code changes */
+    int tried;   /* in which round last, 0: in none */
     int64_t paused_ns, pause_ns;
 };
 
@@ -63,7 +66,8 @@ struct af_node_reload {
     enum phase phase;
     struct af_arena arena;
     struct move *moves;
-    size_t count, at;
+    size_t count, cap, at;
+    int round; /* of trials, from 1 on */
     struct trial *trials;
     int64_t until_ns;
     struct af_timer *timer;
@@ -117,8 +121,10 @@ static void dispose(void *arg)
 {
     struct af_node_reload *reload = arg;
     struct af_node *node = reload->node;
-    for (size_t i = 0; i < reload->count; i++)
+    for (size_t i = 0; i < reload->count; i++) {
         move_release(&reload->moves[i]);
+        reload->moves[i].party->reloads = false;
+    }
     free_trials(reload);
     af_node_flow_drop(reload->flow);
     af_arena_release(&reload->arena);
@@ -224,11 +230,13 @@ static void go_on(struct af_node_reload *reload)
         move->try = NULL;
         move_release(move);
         reload->flow->parties++;
-        af_node_log(node, move->party->task, "goes on with version %lld of %s (was %lld)", version,
-                    reload->file, (long long)move->version);
         af_node_party_move(move->party, reload->flow, script, move->member, move->role);
-        move->pause_ns = af_loop_now_ns(node->loop) - move->paused_ns;
+        move->pause_ns = af_loop_machine_ns(node->loop) - move->paused_ns;
     }
+    for (size_t i = 0; i < reload->count; i++)
+        af_node_log(node, reload->moves[i].party->task,
+                    "goes on with version %lld of %s (was %lld)", version, reload->file,
+                    (long long)reload->moves[i].version);
     af_log(AF_LOG_INFO, "%s: %zu part%s now run%s version %lld", reload->file, reload->count,
            reload->count == 1 ? "y" : "ies", reload->count == 1 ? "s" : "", version);
 }
@@ -317,11 +325,31 @@ static struct trial *find_trial(struct move *move, struct af_failure *why)
     return trial;
 }
 
+/* Whether it may be another than its trial was of. One that is broken does not run; whether it has
+ * in between is not known. */
+static bool has_moved(const struct move *move)
+{
+    const struct af_party_run *run = move->party->run;
+    return run == NULL ? move->reload->phase == MIGRATING : af_party_run_seq(run) != move->kept.seq;
+}
+
+static void go_to_next(struct move *move)
+{
+    move->tried = move->reload->round;
+    move->reload->at++;
+    migrate_next(move->reload);
+}
+
 static void tried(void *arg, const struct af_reload_result *result, const char *why)
 {
     struct move *move = arg;
     if (move->reload->tells)
         return;
+    if (why != NULL && move->reload->phase == TRYING && has_moved(move)) {
+        /* of what it is no more: it comes again */
+        go_to_next(move);
+        return;
+    }
     if (why != NULL) {
         refuse_party(move->reload, move, why);
         return;
@@ -333,8 +361,7 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
         return;
     }
     move->result = *result;
-    move->reload->at++;
-    migrate_next(move->reload);
+    go_to_next(move);
 }
 
 static void take_row(void *arg, const struct af_store_party *row)
@@ -361,8 +388,7 @@ static void migrate(struct move *move)
     }
     move->is_new = move->kept.state == NULL;
     if (move->is_new) {
-        reload->at++;
-        migrate_next(reload);
+        go_to_next(move);
         return;
     }
     if (reload->how.back) {
@@ -394,19 +420,55 @@ static void migrate(struct move *move)
     move->try = af_reload_begin(&spec);
 }
 
+static void pause_all(struct af_node_reload *reload);
+
+static bool needs_trial(const struct move *move)
+{
+    const struct af_node_reload *reload = move->reload;
+    if (reload->phase == TRYING && has_ended(move->party))
+        return false;
+    return move->tried == 0 || (move->tried < reload->round && has_moved(move));
+}
+
+static void finish(struct af_node_reload *reload)
+{
+    if (!reload->how.dry_run) {
+        swap(reload);
+        return;
+    }
+    keep_results(reload);
+    for (size_t i = 0; i < reload->count; i++)
+        if (reload->moves[i].party->run != NULL)
+            af_party_run_pause(reload->moves[i].party->run, false);
+    tell_done(reload);
+}
+
+/* All have had their trial. */
+static void end_round(struct af_node_reload *reload)
+{
+    size_t again = 0;
+    if (reload->phase == MIGRATING) {
+        finish(reload);
+        return;
+    }
+    reload->round++;
+    for (size_t i = 0; i < reload->count; i++)
+        again += needs_trial(&reload->moves[i]);
+    reload->at = 0;
+    if (again > AF_NODE_RELOAD_FEW && reload->round <= AF_NODE_RELOAD_ROUNDS)
+        migrate_next(reload);
+    else
+        pause_all(reload);
+}
+
 static void migrate_next(struct af_node_reload *reload)
 {
+    while (reload->at < reload->count && !needs_trial(&reload->moves[reload->at]))
+        reload->at++;
     if (reload->at < reload->count)
         migrate(&reload->moves[reload->at]);
-    else if (reload->how.dry_run) {
-        keep_results(reload);
-        for (size_t i = 0; i < reload->count; i++)
-            if (reload->moves[i].party->run != NULL)
-                af_party_run_pause(reload->moves[i].party->run, false);
-        tell_done(reload);
-    } else {
-        swap(reload);
-    }
+    else
+        end_round(reload);
 }
 
 /* ---- Pausing. ---- */
@@ -421,7 +483,7 @@ static bool is_quiet(struct move *move)
         return false;
     if (move->paused_ns == 0) {
         af_party_run_pause(party->run, true);
-        move->paused_ns = af_loop_now_ns(party->node->loop);
+        move->paused_ns = af_loop_machine_ns(party->node->loop);
     }
     return af_party_run_is_quiet(party->run) ||
            (how->restart_waiting &&
@@ -432,8 +494,12 @@ static void drop_ended(struct af_node_reload *reload)
 {
     size_t kept = 0;
     for (size_t i = 0; i < reload->count; i++)
-        if (!has_ended(reload->moves[i].party))
+        if (has_ended(reload->moves[i].party)) {
+            move_release(&reload->moves[i]);
+            reload->moves[i].party->reloads = false;
+        } else {
             reload->moves[kept++] = reload->moves[i];
+        }
     reload->count = kept;
 }
 
@@ -480,13 +546,14 @@ static bool concerns(const struct af_node_reload *reload, const struct af_node_p
            strcmp(party->kept.code, reload->flow->hash) != 0;
 }
 
+/* Those that are not there yet. */
 static void collect(struct af_node_reload *reload)
 {
-    size_t cap = 0;
     for (struct af_node_party *at = reload->node->parties; at != NULL; at = at->next) {
-        if (!concerns(reload, at))
+        if (at->reloads || !concerns(reload, at))
             continue;
-        af_mem_reserve(&reload->moves, &cap, reload->count + 1, sizeof *reload->moves);
+        at->reloads = true;
+        af_mem_reserve(&reload->moves, &reload->cap, reload->count + 1, sizeof *reload->moves);
         reload->moves[reload->count++] = (struct move){
             .reload = reload,
             .party = at,
@@ -518,15 +585,31 @@ static int compare_flows(struct af_node_reload *reload, struct af_failure *why)
     return rules.back ? af_node_flow_may_follow(reload->flow, why) : 0;
 }
 
+static bool is_fit(struct af_node_reload *reload)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    collect(reload);
+    if (compare_flows(reload, &why) == 0)
+        return true;
+    refuse(reload, &why);
+    return false;
+}
+
 static void begin(void *arg)
 {
     struct af_node_reload *reload = arg;
-    struct af_failure why = AF_FAILURE_INIT;
-    collect(reload);
-    if (compare_flows(reload, &why) != 0) {
-        refuse(reload, &why);
+    if (!is_fit(reload))
         return;
-    }
+    reload->phase = TRYING;
+    reload->round = 1;
+    migrate_next(reload);
+}
+
+/* Parties may have come meanwhile. */
+static void pause_all(struct af_node_reload *reload)
+{
+    if (!is_fit(reload))
+        return;
     reload->phase = PAUSING;
     reload->until_ns = af_loop_now_ns(reload->node->loop) + reload->how.wait_ns;
     look(reload);

@@ -322,6 +322,11 @@ bool af_party_run_is_quiet(const struct af_party_run *run)
     return !af_party_waits(run->party) && run->first == NULL;
 }
 
+int64_t af_party_run_seq(const struct af_party_run *run)
+{
+    return run->seq;
+}
+
 static void left(void *arg)
 {
     struct af_party_run *run = arg;

@@ -78,6 +78,9 @@ void af_party_run_begin(struct af_party_run *run);
 void af_party_run_pause(struct af_party_run *run, bool pauses);
 bool af_party_run_is_quiet(const struct af_party_run *run);
 
+/* The number of its last step, which may not be kept yet. */
+int64_t af_party_run_seq(const struct af_party_run *run);
+
 /* ---- The operator's hand; each number is below 0, and told once by the owner's kept(). ---- */
 
 /* Gives it an event from outside, without a sender: af_party_hand_in(). content: all of it, with
