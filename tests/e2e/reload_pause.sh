@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# How long parties pause over a reload goes by those that moved while it was tried, not by how many there are: migrating all
+# takes a second or more, and meanwhile they run; what one of them does then is not lost.
+source "$(dirname "$0")/../lib/e2e.sh"
+source "$ROOT/tests/lib/parties.sh"
+mkdir flows
+parties=12
+version() { # version N MIGRATE: slow to migrate, whoever it is
+    cat <<LUA
+local af = require "af"
+local Tick = af.event("tick", {})
+local Stop = af.event("stop", {})
+return af.flow {
+  name = "slow", version = $1,
+  $2
+  roles = { counter = {
+    data = function() return { one = 0, two = 0 } end,
+    start = "counting",
+    states = { counting = { may_end = true, [Tick] = function(party)
+      local name = $1 == 1 and "one" or "two"
+      party.data[name] = party.data[name] + 1
+    end, [Stop] = function(party) return af.done(party.data) end } },
+  } },
+}
+LUA
+}
+migrate='migrate = function(old)
+    local n = 0
+    for i = 1, 6000000 do n = n + i end
+    return { state = old.state, data = old.data }
+  end,'
+ctl() { "$AFRUN" ctl "$@" --state i.state; }
+version 1 "" >flows/slow.lua
+start_party i node --node i --bus local:bus.db --flows flows --state i.state --hang 60s --no-watch
+wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
+for i in $(seq $parties); do ctl launch slow --task "t$i" --role counter --peers 'counter=i' >/dev/null || not_ok "t$i is launched"; done
+
+version 2 "$migrate" >flows/.new && mv flows/.new flows/slow.lua
+begin=$(date +%s%N)
+(ctl reload slow --json >answer.json 2>reload.err; echo $? >reload.status) &
+reload=$!
+ticks=0
+tick() { ctl send t$parties tick '{}' >/dev/null 2>&1 && ticks=$((ticks + 1)); } # it is kept then
+while [ ! -s reload.status ]; do tick; done
+wait $reload
+took_us=$((($(date +%s%N) - begin) / 1000))
+if [ "$(cat reload.status)" = 0 ]; then ok "the reload ends well"; else not_ok "the reload ends well" "$(cat reload.err)"; fi
+worst=$(jq '[.parties[].pause_us] | max' answer.json)
+if [ "$worst" -lt $((took_us / 3)) ]; then ok "nobody pauses for a third of it"; else not_ok "nobody pauses for a third of it" "$worst of $took_us us"; fi
+tick
+ctl send t$parties stop '{}' >/dev/null
+is_done() { ctl status t$parties --json --data >status.json && [ "$(jq -r '.parties[0].status' status.json)" = "done" ]; }
+until_true is_done || not_ok "it ends" "$(cat status.json)"
+if jq -e --argjson ticks $ticks '.parties[0].result.value | .one + .two == $ticks and .one > 4 and .two > 0' status.json >/dev/null; then
+    ok "what was taken meanwhile is there, and counts once"
+else
+    not_ok "what was taken meanwhile is there, and counts once" "$ticks: $(cat status.json)"
+fi
+kill_party i TERM
