@@ -108,9 +108,9 @@ static void set_safety(CURL *easy, const struct af_http_client *client)
 /* Files go in large pieces: each is a wake of ours and of the server's. */
 static void set_pieces(const struct af_http_call *call)
 {
-    if (call->sink.path != NULL)
+    if (call->sink.path != NULL || call->sink.hash != NULL)
         af_curl_easy_setopt(call->easy, CURLOPT_BUFFERSIZE, AF_HTTP_PIECE_BYTES);
-    if (call->source.path != NULL)
+    if (call->source.hash != NULL)
         af_curl_easy_setopt(call->easy, CURLOPT_UPLOAD_BUFFERSIZE, AF_HTTP_PIECE_BYTES);
 }
 

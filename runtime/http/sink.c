@@ -181,6 +181,8 @@ static bool begin_body(struct af_http_sink *sink)
     }
     int64_t length = header_number(sink, "Content-Length", "");
     sink->total_bytes = length < 0 ? -1 : sink->from_bytes + length;
+    if (sink->path == NULL && length > 0 && length <= sink->max_bytes)
+        af_buf_reserve(&sink->body, (size_t)length + 1); /* and its 0 byte */
     return sink->trouble == NULL;
 }
 
