@@ -30,7 +30,7 @@ begin_nats() { # again, after a kill, with what it has kept
 }
 
 # ---- The flows come to what they come to in mock. ----
-nats hub 'debug: true'
+nats hub 'trace: true' 'max_traced_msg_len: 100'
 peers='initiator=i;participant=p1,p2,p3'
 sync_party() { # NAME TASK [OPTION…]
     local role=participant name=$1 task=$2
@@ -82,7 +82,7 @@ done
 # ---- One that hangs is told, too, and no party waits for ever for its end. ----
 : >hub/log
 sync_party p1 hangs
-wait_line hub/log "Client connection created"
+wait_line hub/log "[SUB _AF.p1" # it is connected: see README.md on what libnats does before that
 kill -STOP "${party_pids[hub]}"
 kill -INT "${party_pids[p1]}"
 wait_party p1
