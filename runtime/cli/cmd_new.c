@@ -6,19 +6,17 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/near.h"
-#include "cli/answer.h"
+#include "cli/folder.h"
 #include "json/json.h"
 #include "script/request.h"
 #include "script/tool.h"
 #include "trace/file.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct new_options {
@@ -113,47 +111,6 @@ static int refuse_pattern(const char *from, const struct af_request_field *names
     return -1;
 }
 
-/* Texts of people, which they share: not of mode 0600. */
-static int write_file(const char *path, const char *text, struct af_failure *why)
-{
-    FILE *file = fopen(path, "wxe");
-    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, path, "cannot be written: %s",
-                              strerror(errno));
-    return 0;
-}
-
-/* The list has a path and a text for each file. */
-static int write_files(const char *name, const struct af_request_field *files, bool json,
-                       struct af_failure *why)
-{
-    struct af_buf out = AF_BUF_EMPTY, path = AF_BUF_EMPTY;
-    int status = 0;
-    if (mkdir(name, 0777) != 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, name,
-                              errno == EEXIST ? "is there already, and is left alone"
-                                              : "cannot be made: %s",
-                              strerror(errno));
-    af_answer_begin(&out, "new");
-    af_json_add_text(&out, "folder", name);
-    af_json_name(&out, "files");
-    for (size_t i = 0; i + 1 < files->item_count && status == 0; i += 2) {
-        af_buf_clear(&path);
-        af_buf_printf(&path, "%s/%s", name, files->items[i]);
-        status = write_file(af_buf_text(&path), files->items[i + 1], why);
-        af_buf_append_char(&out, i == 0 ? '[' : ',');
-        af_json_write_text(&out, files->items[i]);
-    }
-    af_buf_append_char(&out, ']');
-    if (status == 0 && json)
-        af_answer_print(&out);
-    else if (status == 0)
-        printf("%s: made; cd %s, then afrun %s.lua --mock and afrun test\n", name, name, name);
-    af_buf_release(&out);
-    af_buf_release(&path);
-    return status;
-}
-
 static int make(const char *name, const struct new_options *options, struct af_failure *why)
 {
     struct af_request answer = {0};
@@ -165,8 +122,10 @@ static int make(const char *name, const struct new_options *options, struct af_f
         const struct af_request_field *files = af_request_list(&answer, "files");
         status = files == NULL
                      ? refuse_pattern(options->from, af_request_list(&answer, "patterns"), why)
-                     : write_files(name, files, options->json, why);
+                     : af_folder_make("new", name, files, options->json, why);
     }
+    if (status == 0 && !options->json)
+        printf("%s: made; cd %s, then afrun %s.lua --mock and afrun test\n", name, name, name);
     af_request_release(&answer);
     free(text);
     return status;
