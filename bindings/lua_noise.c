@@ -16,62 +16,118 @@
  */
 enum { MASK_BLOCK = 16 << 10, MASK_WORTH = 1 << 20 };
 
+/* One of the masks that are added: its stream's key, derived. */
+struct mask {
+    unsigned char key[crypto_stream_chacha20_KEYBYTES];
+    bool subtract;
+};
+
 struct masking {
     const unsigned char *v;
     char *out;
-    const unsigned char *key; /* derived */
-    bool subtract;
+    const struct mask *masks;
+    size_t count;
 };
+
+static void mask_block(const struct mask *mask, uint64_t block, char *out, size_t size)
+{
+    static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
+    unsigned char stream[MASK_BLOCK];
+    memset(stream, 0, size);
+    crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, block, mask->key);
+    for (size_t i = 0; i < size; i += 8) {
+        uint64_t word, added;
+        memcpy(&word, out + i, sizeof word);
+        memcpy(&added, stream + i, sizeof added);
+        word = mask->subtract ? word - added : word + added;
+        memcpy(out + i, &word, sizeof word);
+    }
+    sodium_memzero(stream, size);
+}
 
 /* Bytes from to to - 1; from is a multiple of MASK_BLOCK. */
 static void mask_some(void *arg, size_t from, size_t to)
 {
-    static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
     const struct masking *masking = arg;
-    unsigned char stream[MASK_BLOCK];
     for (size_t start = from; start < to; start += MASK_BLOCK) {
         size_t size = to - start < MASK_BLOCK ? to - start : MASK_BLOCK;
-        memset(stream, 0, size);
-        crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, start / 64, masking->key);
-        for (size_t i = 0; i < size; i += 8) {
-            uint64_t word, mask;
-            memcpy(&word, masking->v + start + i, sizeof word);
-            memcpy(&mask, stream + i, sizeof mask);
-            word = masking->subtract ? word - mask : word + mask;
-            memcpy(masking->out + start + i, &word, sizeof word);
-        }
+        memcpy(masking->out + start, masking->v + start, size);
+        for (size_t i = 0; i < masking->count; i++)
+            mask_block(&masking->masks[i], start / 64, masking->out + start, size);
     }
-    sodium_memzero(stream, sizeof stream);
+}
+
+/* What the table at index says of subtract. */
+static bool subtracts(lua_State *L, int index)
+{
+    lua_getfield(L, index, "subtract");
+    bool subtract = lua_toboolean(L, -1);
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        luaL_error(L, "vector.mask: subtract must be true or false");
+    lua_pop(L, 1);
+    return subtract;
+}
+
+/* Pushes the vector at 1 with the masks added. */
+static int push_masked(lua_State *L, struct mask *masks, size_t count)
+{
+    size_t len;
+    const unsigned char *v = af_secret_bytes(L, 1, &len);
+    if (len % 8 != 0)
+        return luaL_error(L, "vector.mask: %d bytes are no whole number of u64", (int)len);
+    luaL_Buffer buffer;
+    char *out = af_vector_result_bytes(L, &buffer, AF_VECTOR_U64, len / 8);
+    struct masking masking = {v, out, masks, count};
+    af_halves_do(mask_some, &masking, len, MASK_BLOCK, MASK_WORTH / (count == 0 ? 1 : count));
+    sodium_memzero(masks, count * sizeof *masks);
+    return af_vector_push_result(L, &buffer, AF_VECTOR_U64, out, len / 8);
 }
 
 /* vector.mask(v, key, label, { subtract = }): adds the key's stream of that label to u64s; who
  * knows the key takes it away again. A label is used once. */
 static int l_mask(lua_State *L)
 {
-    size_t len, key_len, label_len;
+    size_t key_len, label_len;
     static const char *const names[] = {"subtract", NULL};
     lua_settop(L, 4);
     af_secret_options(L, 4, names);
-    const unsigned char *v = af_secret_bytes(L, 1, &len), *key = af_secret_bytes(L, 2, &key_len);
+    const unsigned char *key = af_secret_bytes(L, 2, &key_len);
     const unsigned char *label = af_secret_bytes(L, 3, &label_len);
-    bool subtract = false;
+    struct mask mask = {.subtract = false};
     if (!lua_isnil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
-        lua_getfield(L, 4, "subtract");
-        subtract = lua_toboolean(L, -1);
-        if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
-            return luaL_error(L, "vector.mask: subtract must be true or false");
+        mask.subtract = subtracts(L, 4);
     }
-    if (len % 8 != 0)
-        return luaL_error(L, "vector.mask: %d bytes are no whole number of u64", (int)len);
-    unsigned char derived[crypto_stream_chacha20_KEYBYTES];
-    af_secret_hkdf(key, key_len, NULL, 0, label, label_len, derived, sizeof derived);
-    luaL_Buffer buffer;
-    char *out = af_vector_result_bytes(L, &buffer, AF_VECTOR_U64, len / 8);
-    struct masking masking = {v, out, derived, subtract};
-    af_halves_do(mask_some, &masking, len, MASK_BLOCK, MASK_WORTH);
-    sodium_memzero(derived, sizeof derived);
-    return af_vector_push_result(L, &buffer, AF_VECTOR_U64, out, len / 8);
+    af_secret_hkdf(key, key_len, NULL, 0, label, label_len, mask.key, sizeof mask.key);
+    return push_masked(L, &mask, 1);
+}
+
+/* vector.mask_all(v, { { key =, label =, subtract = }, … }): the same for each of a list, in one
+ * pass. */
+static int l_mask_all(lua_State *L)
+{
+    static const char *const names[] = {"key", "label", "subtract", NULL};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    size_t count = lua_rawlen(L, 2);
+    struct mask *masks = lua_newuserdatauv(L, count * sizeof *masks + 1, 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t key_len, label_len;
+        if (lua_rawgeti(L, 2, (lua_Integer)i + 1) != LUA_TTABLE)
+            return luaL_error(L, "vector.mask_all: mask %d is a %s", (int)i + 1,
+                              luaL_typename(L, -1));
+        int item = lua_gettop(L);
+        af_secret_options(L, item, names);
+        lua_getfield(L, item, "key");
+        lua_getfield(L, item, "label");
+        masks[i].subtract = subtracts(L, item);
+        const unsigned char *key = af_secret_bytes(L, item + 1, &key_len);
+        const unsigned char *label = af_secret_bytes(L, item + 2, &label_len);
+        af_secret_hkdf(key, key_len, NULL, 0, label, label_len, masks[i].key, sizeof masks[i].key);
+        lua_settop(L, item - 1);
+    }
+    af_vm_spend(L, (int64_t)(lua_rawlen(L, 1) / AF_SECRET_BYTES_AN_INSTRUCTION * count));
+    return push_masked(L, masks, count);
 }
 
 /* A stream of the party's randomness for exact draws. */
@@ -264,6 +320,7 @@ AF_SECRET_DRAWS(laplace)
 void af_noise_open(lua_State *L)
 {
     static const luaL_Reg vector[] = {{"mask", l_mask},
+                                      {"mask_all", l_mask_all},
                                       {"gaussian", l_gaussian},
                                       {"laplace", l_laplace},
                                       {"discrete_gaussian", l_discrete_gaussian},

@@ -185,14 +185,14 @@ return function(at)
   local function masked(party)
     local data, mine = at.data(party), secrets(party)
     if data.vector then return data.vector end
-    local out = vector.mask(own_vector(party), mine.seed, shared.self_label(number(party)))
+    local masks = { shared.self_mask(number(party), mine.seed, false) }
     for id in pairs(mine.shares) do
       if id ~= party.id then
-        out = shared.mask_pair(out, number(party), party.id, id,
-          shared.pair_key(mine.masking.secret, data.keys[id].s), false)
+        table.insert(masks, shared.pair_mask(number(party), party.id, id,
+          shared.pair_key(mine.masking.secret, data.keys[id].s), false))
       end
     end
-    data.vector = party:keep(out)
+    data.vector = party:keep(vector.mask_all(own_vector(party), masks))
     return data.vector
   end
 

@@ -136,11 +136,11 @@ return function(at)
   ---Takes the masks away. Returns the sum; or nil, and what is wrong.
   local function unmask(party)
     local data, this = at.data(party), number(party)
-    local sum, masked, holders = party:kept(data.sum), set_of(data.masked), shared.holders(data)
+    local masks, masked, holders = {}, set_of(data.masked), shared.holders(data)
     for _, id in ipairs(data.masked) do
       local seed, why = combine(party, data.seeds[id], id .. "'s seed")
       if not seed then return nil, why end
-      sum = vector.mask(sum, seed, shared.self_label(this), { subtract = true })
+      table.insert(masks, shared.self_mask(this, seed, true))
     end
     for _, gone in ipairs(data.gone) do
       local secret, why = combine(party, data.secrets[gone], gone .. "'s key")
@@ -148,10 +148,10 @@ return function(at)
       for _, id in ipairs(within(holders(gone), masked)) do
         local pair = shared.pair_key(secret, data.keys[id].s)
         if not pair then return nil, ("the shares of %s's key do not fit"):format(gone) end
-        sum = shared.mask_pair(sum, this, id, gone, pair, true)
+        table.insert(masks, shared.pair_mask(this, id, gone, pair, true))
       end
     end
-    return sum
+    return vector.mask_all(party:kept(data.sum), masks)
   end
 
   local function finish(party)

@@ -3,7 +3,7 @@
 local af = require "af"
 local events = require "secure_aggregation.events"
 
-local crypto, vector = af.crypto, af.vector
+local crypto = af.crypto
 local shared = {}
 
 function shared.ids_of(set)
@@ -38,12 +38,14 @@ function shared.is_fit(public)
   return crypto.x25519(("\1"):rep(32), public) ~= nil
 end
 
-function shared.self_label(number) return ("round %d: self"):format(number) end
+---What a client adds to its vector for itself; or what takes it away again.
+function shared.self_mask(number, seed, back)
+  return { key = seed, label = ("round %d: self"):format(number), subtract = back }
+end
 
----Adds what `id` adds to its vector for another, or takes it away again.
-function shared.mask_pair(masked, number, id, other, pair, back)
-  return vector.mask(masked, pair, ("round %d: pair"):format(number),
-    { subtract = (id > other) ~= back })
+---What `id` adds to its vector for another; or what takes it away again.
+function shared.pair_mask(number, id, other, pair, back)
+  return { key = pair, label = ("round %d: pair"):format(number), subtract = (id > other) ~= back }
 end
 
 -- Who holds shares of whom. ----------------------------------------------------------------------

@@ -2,8 +2,8 @@
 #include "script/file_store.h"
 
 #include "base/mem.h"
+#include "base/sha256.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,10 +45,8 @@ static const struct stored *find(const struct af_file_store *store, const char *
 void af_file_store_put(struct af_file_store *store, const void *bytes, size_t len,
                        char url[AF_FILE_URL_BYTES])
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof digest + 1];
-    crypto_hash_sha256(digest, bytes, len);
-    sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+    char hex[AF_SHA256_HEX_BYTES];
+    af_sha256_of(bytes, len, hex);
     snprintf(url, AF_FILE_URL_BYTES, "mock://file/%s", hex);
     if (find(store, url) != NULL)
         return;

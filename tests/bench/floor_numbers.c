@@ -1,5 +1,5 @@
-/* floor_numbers.c: floor_numbers mask|mean|points|shares TIMES: the same work as numbers_flow.lua,
- * by libsodium and plain loops alone, on one thread. */
+/* floor_numbers.c: floor_numbers mask|mean|points|psi|shares|secure TIMES: the same work as
+ * numbers_flow.lua, by libsodium and plain loops alone, on one thread. */
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,17 +17,43 @@ static void *numbers(size_t count)
     return memset(memory, 1, count * sizeof(uint64_t));
 }
 
-static void mask(long times)
+static void add_masks(uint64_t *v, uint64_t *stream, long times)
 {
     static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
     unsigned char key[crypto_stream_chacha20_KEYBYTES] = {0};
-    uint64_t *v = numbers(NUMBERS), *stream = numbers(NUMBERS);
     for (long i = 0; i < times; i++) {
         key[0] = (unsigned char)i;
         crypto_stream_chacha20((unsigned char *)stream, NUMBERS * sizeof *stream, nonce, key);
         for (size_t k = 0; k < NUMBERS; k++)
             v[k] += stream[k];
     }
+}
+
+static void mask(long times)
+{
+    uint64_t *v = numbers(NUMBERS), *stream = numbers(NUMBERS);
+    add_masks(v, stream, times);
+    free(stream);
+    free(v);
+}
+
+/* Each of so many parties masks its vector for all of them, and for itself in place of one; the
+ * vector goes by its SHA-256, which both ends work out; a server adds them up, and takes as many
+ * masks away. */
+static void secure(long parties)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    uint64_t *v = numbers(NUMBERS), *stream = numbers(NUMBERS), *sum = numbers(NUMBERS);
+    for (long i = 0; i < parties; i++) {
+        memset(v, (int)i, NUMBERS * sizeof *v);
+        add_masks(v, stream, parties);
+        for (int end = 0; end < 2; end++)
+            crypto_hash_sha256(digest, (unsigned char *)v, NUMBERS * sizeof *v);
+        for (size_t k = 0; k < NUMBERS; k++)
+            sum[k] += v[k];
+    }
+    add_masks(sum, stream, parties);
+    free(sum);
     free(stream);
     free(v);
 }
@@ -146,8 +172,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*work)(long times);
-    } all[] = {
-        {"mask", mask}, {"mean", mean}, {"points", points}, {"psi", psi}, {"shares", shares}};
+    } all[] = {{"mask", mask}, {"mean", mean},     {"points", points},
+               {"psi", psi},   {"shares", shares}, {"secure", secure}};
     if (argc != 3 || sodium_init() < 0)
         return 2;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

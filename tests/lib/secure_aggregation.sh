@@ -55,7 +55,7 @@ PY
 # drops COUNT OPTION…: so many are lost at each step; what comes of it, and what else could be seen. All vectors are multiples of
 # (1, 2, 3, 4), so is each sum and difference: of all that the server gets and computes nothing is, but the sum.
 changed curious 's/data.sum = party:keep(sum and vector.add(sum, bytes, "u64") or bytes)/& party:log("seen %s %s", crypto.hex(bytes), crypto.hex(party:kept(data.sum)))/' \
-    's/^ *sum = vector.mask(sum, seed.*$/& party:log("seen %s", crypto.hex(sum))/' 's/^ *sum = shared.mask_pair(.*$/& party:log("seen %s", crypto.hex(sum))/'
+    's/^    return vector.mask_all(.*$/    local sum = party:kept(data.sum) for _, mask in ipairs(masks) do sum = vector.mask(sum, mask.key, mask.label, { subtract = mask.subtract }) party:log("seen %s", crypto.hex(sum)) end return sum/'
 cat >seen.py <<'PY'
 # What the server has in its hands that is a multiple of (1, 2, 3, 4): its sum alone, or nothing; and no place in the trace has one.
 import base64, json, re, struct

@@ -1865,6 +1865,18 @@ function af.vector.dequantise(v, options, type) end
 ---@return string v  u64
 function af.vector.mask(v, key, label, options) end
 
+---Adds many such streams, in one pass.
+---Raises: a mask that is no table, or has no key or label.
+---```lua
+---local v = af.vector.pack({ 1 }, "u64")
+---local masks = { { key = "mine", label = "round 1" }, { key = "ours", label = "round 1", subtract = true } }
+---print(af.vector.mask_all(v, masks) == af.vector.mask(af.vector.mask(v, "mine", "round 1"), "ours", "round 1", { subtract = true }))
+---```
+---@param v string  u64
+---@param masks { key: string, label: string, subtract?: boolean }[]
+---@return string v  u64
+function af.vector.mask_all(v, masks) end
+
 ---Normal noise in floats: for simulations, not for privacy.
 ---```lua party
 ---party.data.noise = af.vector.unpack(af.vector.gaussian(3, 1.0))

@@ -158,6 +158,7 @@ return { read_globals = {
       krum = {},
       laplace = {},
       mask = {},
+      mask_all = {},
       mean = {},
       median = {},
       norm = {},

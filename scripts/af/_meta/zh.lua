@@ -167,6 +167,7 @@ local names = {
   ["af.vector.quantise"] = "把浮点数变成定点整数（u64，小数部分 bits 位），使掩码能精确抵消；超出 ±clip 的取 ±clip，并返回其个数。出错：bits 不在 1 到 52 之间，clip 不大于 0，或 clip · 2^bits 不小于 2^62。",
   ["af.vector.dequantise"] = "把 count 个量化向量之和还原为浮点数的平均。出错：bits 不在 1 到 52 之间，count 小于 1。",
   ["af.vector.mask"] = "加上由密钥和标签生成的随机数流（模 2^64）；减去它即得原向量。同一密钥下一个标签只能用一次。出错：密钥不是 32 字节。",
+  ["af.vector.mask_all"] = "一次加上多个这样的随机数流。出错：某个掩码不是表，或没有密钥或标签。",
   ["af.vector.gaussian"] = "浮点正态噪声：只用于模拟，不可用于隐私保护。",
   ["af.vector.laplace"] = "浮点拉普拉斯噪声：只用于模拟，不可用于隐私保护。",
   ["af.vector.discrete_gaussian"] = "差分隐私所用的精确离散正态噪声，来自参与方的秘密随机源。出错：sigma 不大于 0 或太大。",

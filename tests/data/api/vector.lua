@@ -78,6 +78,13 @@ local function check_refused()
   refused("expected a list, got a table without a first item", v.pack, { [2] = 1 })
   refused("subtract must be true or false", v.mask,
     v.pack({ 1 }, "u64"), "k", "l", { subtract = 0 })
+  refused("subtract must be true or false", v.mask_all, v.pack({ 1 }, "u64"),
+    { { key = "k", label = "l", subtract = 0 } })
+  refused("mask 2 is a string", v.mask_all, v.pack({ 1 }, "u64"),
+    { { key = "k", label = "l" }, "k" })
+  refused("string expected, got nil", v.mask_all, v.pack({ 1 }, "u64"), { { key = "k" } })
+  refused("'labels'", v.mask_all, v.pack({ 1 }, "u64"), { { key = "k", labels = "l" } })
+  refused("3 bytes are no whole number of u64", v.mask_all, "abc", {})
   refused("for floats, not for u64", v.norm, v.pack({ 1 }, "u64"), "u64")
   refused("invalid option 'f16'", v.pack, { 1 }, "f16")
   refused("leaves nothing", v.trimmed_mean, { v.pack { 1 }, v.pack { 2 } }, 1)
@@ -130,6 +137,10 @@ local function check_long()
   local masked, short = v.mask(zeros, "key", "long"), v.slice(zeros, 1, 131071, "u64")
   af.expect(v.slice(masked, 1, 131071, "u64") == v.mask(short, "key", "long"))
   af.expect(v.mask(masked, "key", "long", { subtract = true }) == zeros)
+  local all = v.mask_all(zeros, { { key = "key", label = "long" },
+    { key = "other", label = "long", subtract = true } })
+  af.expect(all == v.mask(masked, "other", "long", { subtract = true }))
+  af.expect(v.mask_all(zeros, {}) == zeros)
   local models, front, back = {}, {}, {}
   local drawn = v.gaussian(4000, 1)
   for i = 1, 22 do
