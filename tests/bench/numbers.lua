@@ -5,6 +5,10 @@
 ---@param afrun string
 ---@param programs string  the folder of the floor
 return function(lib, afrun, programs)
+  local function tell(name, spent, least, target)
+    lib.tell(name, "%7.3f s  floor %.3f s  times the floor %.2f  (target: %s)", spent, least,
+      spent / least, target)
+  end
   local lines = {
     { "20 masks of 1,000,000 u64", "mask", 20, "at most 1.30" },
     { "mean of 20 x 1,000,000 f64", "mean", 10, "at most 1.50" },
@@ -18,16 +22,10 @@ return function(lib, afrun, programs)
     local floor = ("%s/floor_numbers %s %%d"):format(programs, work)
     local seconds = lib.by_turns(5, { ours:format(0), ours:format(times), floor:format(0),
       floor:format(times) })
-    local spent, least = seconds[2] - seconds[1], seconds[4] - seconds[3]
-    lib.tell(name, "%7.3f s  floor %.3f s  times the floor %.2f  (target: %s)", spent, least,
-      spent / least, target)
+    tell(name, seconds[2] - seconds[1], seconds[4] - seconds[3], target)
   end
 
   local function cpu_of(command) return select(3, lib.run_once(command)) end
-  local function tell(name, spent, least, target)
-    lib.tell(name, "%7.3f s  floor %.3f s  times the floor %.2f  (target: %s)", spent, least,
-      spent / least, target)
-  end
 
   -- Of a set's intersection each party hashes and blinds its own, and blinds the other's. Sets are
   -- files, as people's are: those of an example stand in the parties' data, for an invariant.
