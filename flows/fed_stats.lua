@@ -13,14 +13,20 @@
 --- a file on its machine), and says why; a request that comes again is answered by the same bytes,
 --- so that chance cannot be averaged away. It ends, whoever is lost; an answer names who is in it,
 --- who refused and who was silent. Sums are exact, rounded once: who is in it gives the bits, not
---- the order. The analyst sees each site's values: where it must not, secure_aggregation adds them.
+--- the order. The analyst sees each site's values; with `secure` these of the second time are added
+--- by secure_aggregation, which more than half of the sites have to come through, and it sees the
+--- sums alone. A column that a site refuses a part of is then not told by it at all; one that one
+--- site alone tells is that site's, within its policy.
 ---
 --- Checked in every interleaving with 3 sites, one of which has too few rows, and 2 tries: one site
---- lost and one contract dropped; one copied. A mistake that a check finds: a site that tells of
---- fewer rows than its policy says. Oracle: the pooled data, the same bits without suppression.
+--- lost and one contract dropped; one copied; with `secure` 2 sites, one dropped, or lost. A
+--- mistake that a check finds: a site that tells of fewer rows than its policy says. Oracle: the
+--- pooled data, the same bits without suppression.
 
 local af = require "af"
-local exact, policy = require "fed_stats.exact", require "fed_stats.policy"
+local Secure, secure_events = require "secure_aggregation", require "secure_aggregation.events"
+local exact, packed = require "fed_stats.exact", require "fed_stats.packed"
+local policy = require "fed_stats.policy"
 
 local range = af.record { low = af.number, high = af.number }
 local StatsRequest = af.event("stats_request", { session = af.id, features = af.list(af.id),
@@ -55,12 +61,24 @@ local function quantile(edges, counts, share)
   end
 end
 
+---Completes what is told of a column of its sums, the lists of exact.lua.
+local function complete(party, feature, answer, sums, squares)
+  if answer.count == 0 then return nil end
+  local limits = party.data.ranges[feature]
+  local count, sum = answer.count, exact.round(sums)
+  answer.mean = sum / count
+  answer.variance = (exact.round(squares) - sum * sum / count) / math.max(1, count - 1)
+  answer.edges = edges_of(limits.low, limits.high, party.args.bins)
+  answer.quartiles = af.array {}
+  for i = 1, 3 do answer.quartiles[i] = quantile(answer.edges, answer.histogram, i / 4) end
+  return answer
+end
+
 ---What the sites' values of a column come to together.
 local function merge(party, feature)
   local data = party.data
   local sums, squares = { 0.0 }, { 0.0 }
   local answer = { sites = af.array {}, count = 0, suppressed = 0, histogram = af.array {} }
-  local limits = data.ranges[feature]
   for id, values in pairs(data.values) do
     local one = values[feature]
     if one then
@@ -74,14 +92,24 @@ local function merge(party, feature)
       end
     end
   end
-  if answer.count == 0 then return nil end
-  local count, sum = answer.count, exact.round(sums)
-  answer.mean = sum / count
-  answer.variance = (exact.round(squares) - sum * sum / count) / math.max(1, count - 1)
-  answer.edges = edges_of(limits.low, limits.high, party.args.bins)
-  answer.quartiles = af.array {}
-  for i = 1, 3 do answer.quartiles[i] = quantile(answer.edges, answer.histogram, i / 4) end
-  return answer
+  return complete(party, feature, answer, sums, squares)
+end
+
+---The same of a secure sum.
+local function read_sum(party, result)
+  local data, args, answers = party.data, party.args, {}
+  local columns = packed.read(party:kept(result.sum), args.features, args.bins)
+  for feature, column in pairs(columns) do
+    local answer = { sites = af.array {}, count = column.count, suppressed = column.suppressed,
+      histogram = column.histogram }
+    for _, id in ipairs(result.clients) do
+      local refused = data.refused[id]
+      if not (refused and refused[feature]) then table.insert(answer.sites, id) end
+    end
+    answers[feature] = data.ranges[feature]
+      and complete(party, feature, answer, column.sum, column.squares)
+  end
+  return answers
 end
 
 ---A site's values, by column, if they are such: numbers, and counts that are whole. Raises else.
@@ -130,8 +158,10 @@ local function pass(states, name, kinds, done)
     every = every, tries = tries, need = 0,
     done = function(party, _, missing)
       party.data.silent = missing
-      if party.data.senders[1] then return "take_" .. name end
-      return af.fail(missing[1] and "no site answers" or "all sites refuse")
+      if not party.data.senders[1] then
+        return af.fail(missing[1] and "no site answers" or "all sites refuse")
+      end
+      return set.sum and party.args.secure and "sum" or "take_" .. name
     end,
     more = { defer = { af.ApplySfSendingData } },
   }
@@ -147,7 +177,6 @@ local function pass(states, name, kinds, done)
       for _, id in ipairs(missing) do table.insert(party.data.silent, id) end
       return done(party)
     end,
-    state = { ignore = { StatsResponse } },
   }
 end
 
@@ -168,18 +197,41 @@ pass(analyst_states, "ranges", { "range" }, function(party)
   return next(data.ranges) and "ask_values" or af.fail "no site tells a range"
 end)
 
+local function tell_all(party, answers)
+  party:notify_task_completion(true)
+  return af.done { features = answers, refused = party.data.refused,
+    silent = af.array(party.data.silent) }
+end
+
 pass(analyst_states, "values", { "count", "sum", "squares", "histogram" }, function(party)
   local data = party.data
   data.answers = {}
   for _, feature in ipairs(party.args.features) do
     data.answers[feature] = data.ranges[feature] and merge(party, feature)
   end
-  party:notify_task_completion(true)
-  return af.done { features = data.answers, refused = data.refused,
-    silent = af.array(data.silent) }
+  return tell_all(party, data.answers)
 end)
 
+---Of how many sites a secure sum has to be: more than half, as all of them know.
+local function threshold(party) return #party:nodes "site" // 2 + 1 end
+
+analyst_states.sum = Secure.server {
+  clients = function(party) return party.data.senders end,
+  threshold = threshold, every = every, tries = tries,
+  done = function(party, result)
+    local data, is_in = party.data, {}
+    for _, id in ipairs(result.clients) do is_in[id] = true end
+    for _, id in ipairs(data.senders) do
+      if not is_in[id] then table.insert(data.silent, id) end
+    end
+    data.answers = read_sum(party, result)
+    return tell_all(party, data.answers)
+  end,
+  failed = function(_, why) return af.fail(why) end,
+}
+
 local analyst = {
+  always = { ignore = { StatsResponse, table.unpack(secure_events.to_server) } },
   data = function() return { session = af.uuid(), values = {}, senders = {}, refused = {} } end,
   start = "ask_ranges",
   states = analyst_states,
@@ -243,6 +295,9 @@ local function tell(own, values, event, feature)
   return told
 end
 
+---Whether a request's values go into a secure sum: those of the second time.
+local function is_secure(party, event) return party.args.secure and event.ranges ~= nil end
+
 ---The answer to a request: made once for each that differs, and kept.
 local function answer_to(party, event)
   local data = party.data
@@ -264,23 +319,34 @@ local function answer_to(party, event)
     local told, why
     if column then
       told, why = tell(own, column, event, feature)
+      if why and is_secure(party, event) then told = nil end
     else
       why = "there is no such column"
     end
     values[feature], answer.refused[feature] = told, why
     if told then answer.count, answer.sends = math.max(answer.count, #column), true end
   end
-  if answer.sends then answer.values = party:keep(cjson.encode(values)) end
+  if answer.sends then
+    answer.values = party:keep(is_secure(party, event) and packed.pack(event, values)
+      or cjson.encode(values))
+  end
   return question
+end
+
+local function respond(party, event, from)
+  local question = answer_to(party, event)
+  local answer = party.data.answers[question]
+  party:send(from or party:nodes "analyst"[1], StatsResponse { session = event.session,
+    peer_id = party.id, count = answer.count, refused = answer.refused, sends = answer.sends })
+  return question, answer
 end
 
 local function take(party, event, from)
   local data = party.data
-  data.session, data.question = event.session, answer_to(party, event)
-  local answer = data.answers[data.question]
-  party:send(from or party:nodes "analyst"[1], StatsResponse { session = event.session,
-    peer_id = party.id, count = answer.count, refused = answer.refused, sends = answer.sends })
-  return answer.sends and "offering" or "serving"
+  local question, answer = respond(party, event, from)
+  data.session, data.question = event.session, question
+  if not answer.sends then return "serving" end
+  return is_secure(party, event) and "sum" or "offering"
 end
 
 local function done() return af.done() end
@@ -288,9 +354,14 @@ local function done() return af.done() end
 local site = {
   data = function() return { answers = {} } end,
   start = "serving",
+  always = {
+    [StatsRequest] = function(party, event, from) respond(party, event, from) end,
+    [af.NoticeTaskCompletion] = done,
+    ignore = secure_events.to_client,
+  },
   states = {
     serving = {
-      [StatsRequest] = take, [af.NoticeTaskCompletion] = done,
+      [StatsRequest] = take,
       may_end = true,
       after = {
         function(party) return every(party) * (2 * tries(party) + 3) end,
@@ -302,7 +373,17 @@ local site = {
       ref = function(party) return party.data.answers[party.data.question].values end,
       label = function(party) return party.data.session end,
       every = every, tries = tries, done = "serving", failed = "serving",
-      state = { [StatsRequest] = take, [af.NoticeTaskCompletion] = done },
+      state = { [StatsRequest] = take },
+    },
+    sum = Secure.client {
+      vector = function(party)
+        return party:kept(party.data.answers[party.data.question].values)
+      end,
+      threshold = threshold, every = every, tries = tries,
+      done = "serving", failed = function(party, why)
+        party:log("not in the sum: %s", why)
+        return "serving"
+      end,
     },
   },
 }
@@ -315,6 +396,7 @@ return af.flow {
     bins = af.optional(af.integer { min = 1, max = 10000 }, 2),
     data = af.optional(af.string, ""), -- of a site: a CSV file with a heading; "{id}" is its name
     policy = af.optional(af.string, ""), -- of a site: a JSON file; absent: as usual
+    secure = af.optional(af.boolean, false), -- the analyst has the sums of sites' values alone
     size = af.optional(af.integer { min = 0 }, 30), -- of the example: rows of the first site
     every = af.optional(af.number { min = 0.01 }, 10), -- seconds until who is silent is asked again
     tries = af.optional(af.integer { min = 1 }, 9), -- then it is left out

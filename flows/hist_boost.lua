@@ -13,13 +13,21 @@
 --- Holds: with `quorum` parties alive it ends; each tree is what one place with all rows of its
 --- parties would grow, the same bits. Who is silent at a level is out: this tree is begun again
 --- without it, so that no tree is of two sets of parties. Who is asked again answers the same. The
---- aggregator sees each party's counts: where it must not, secure_aggregation adds them.
+--- aggregator sees each party's counts; with `secure` it does not:
+---
+---   aggregator  ── splits ────────► party
+---   aggregator  ◄───────── counted ── party   I have, and wait for
+---   aggregator  ◄═ secure_aggregation ═ party   the sum of all counts
+---
+--- More than half of the parties have to be left then. Who drops out of a sum is out.
 ---
 --- Checked in every interleaving with 2 parties, 1 tree of depth 2 and 2 tries: one contract
---- dropped and one party lost; one copied. A mistake that a check finds: a level that goes on
---- without who is silent. Oracle: 20 trees of depth 3 with 32 bins, grown in one place.
+--- dropped and one party lost; one copied; with `secure` depth 1: one dropped, or lost. A mistake
+--- that a check finds: a level that goes on without who is silent. Oracle: 20 trees of depth 3 with
+--- 32 bins, grown in one place.
 
 local af = require "af"
+local Secure, secure_events = require "secure_aggregation", require "secure_aggregation.events"
 local csv, model_file = require "training.csv", require "training.model_file"
 local trees = require "training.trees"
 
@@ -34,6 +42,7 @@ local Splits = af.event("splits", { tree = whole, try = whole, level = whole, ur
   sha256 = sha256 })
 local Histograms = af.event("histograms", { tree = whole, try = whole, level = whole,
   peer_id = af.id, url = url, sha256 = sha256 })
+local Counted = af.event("counted", { tree = whole, try = whole, level = whole, peer_id = af.id })
 local Boosted = af.event("boosted", { url = url, sha256 = sha256 })
 local BoostedToo = af.event("boosted_too", { peer_id = af.id })
 
@@ -44,7 +53,22 @@ local function sender(event, from)
   return (from == nil or from == event.peer_id) and event.peer_id
 end
 
+---Of how many parties a secure sum has to be: more than half, as all of them know.
+local function threshold(party) return #party:nodes "party" // 2 + 1 end
+
+---A number of its own for each question: the round of its secure sum.
+local function round_of(question)
+  return (question.tree * 1000 + question.try) * 10 + question.level
+end
+
 -- The aggregator. --------------------------------------------------------------------------------
+
+---Asks for the counts of a level: by files, or as a secure sum.
+local function grow(party) return party.args.secure and "counting" or "growing" end
+
+local function question_of(data)
+  return { tree = #data.trees + 1, try = data.try, level = data.level }
+end
 
 local function options_of(party)
   return { depth = party.args.depth, bins = party.args.bins, features = #party.data.low }
@@ -55,31 +79,43 @@ local function without(party, left)
   local data = party.data
   data.parties, data.try, data.level = left, data.try + 1, 1
   data.tree = { splits = {}, leaves = {}, rows = {}, parties = left }
-  if #left < party.args.quorum then
-    return af.fail(("%d parties are left, and %d are needed"):format(#left, party.args.quorum))
+  local least = party.args.secure and math.max(party.args.quorum, threshold(party))
+    or party.args.quorum
+  if #left < least then
+    return af.fail(("%d parties are left, and %d are needed"):format(#left, least))
   end
-  return "growing"
+  return grow(party)
 end
 
 local function begin_tree(party)
   local data = party.data
   data.try, data.level = 1, 1
   data.tree = { splits = {}, leaves = {}, rows = {}, parties = data.parties }
-  return "growing"
+  return grow(party)
 end
 
----Splits the level's nodes by the counts of all.
-local function split(party)
-  local data, list = party.data, {}
-  for _, id in ipairs(data.parties) do list[#list + 1] = party:kept(data.counts[id]) end
-  local counts = af.vector.unpack(af.vector.sum(list, "i64"), "i64")
+---Splits the level's nodes by the counts of all, packed.
+local function split_by(party, sum)
+  local data, counts = party.data, af.vector.unpack(sum, "i64")
   table.insert(data.tree.rows, trees.grow(data.tree, data.level, counts, options_of(party)))
   data.counts, data.level = {}, data.level + 1
-  if data.level <= party.args.depth then return "growing" end
+  if data.level <= party.args.depth then return grow(party) end
   table.insert(data.trees, data.tree)
   data.tree = nil
   party:report_progress(100 * #data.trees // party.args.trees)
   return #data.trees < party.args.trees and begin_tree(party) or "telling"
+end
+
+local function split(party)
+  local data, list = party.data, {}
+  for _, id in ipairs(data.parties) do list[#list + 1] = party:kept(data.counts[id]) end
+  return split_by(party, af.vector.sum(list, "i64"))
+end
+
+---Splits by the secure sum, if it is of all.
+local function split_secure(party, result)
+  if #result.clients < #party.data.parties then return without(party, result.clients) end
+  return split_by(party, party:kept(result.sum))
 end
 
 local function publish(party, tree)
@@ -89,7 +125,29 @@ local function publish(party, tree)
     depth = party.args.depth })
 end
 
+---What the parties are asked at a level.
+local function ask_splits(party, _, try)
+  local data = party.data
+  if try == 1 then data.file = publish(party, data.tree) end
+  return Splits { tree = #data.trees + 1, try = data.try, level = data.level,
+    url = data.file.url, sha256 = data.file.sha256 }
+end
+
+local function is_asked(party, event)
+  local asked = question_of(party.data)
+  return event.tree == asked.tree and event.try == asked.try and event.level == asked.level
+end
+
+---Who is silent is out of the tree, which is begun again.
+local function drop(party, ids, missing)
+  party:log("'%s' is silent; the tree is begun again", table.concat(missing, "', '"))
+  party.data.counts = {}
+  return without(party, ids)
+end
+
 local aggregator = {
+  always = { ignore = { Ranges, Histograms, Counted, af.ApplySfSendingData,
+    table.unpack(secure_events.to_server) } },
   data = function() return { trees = {}, counts = {}, rows = {} } end,
   start = "asking",
   states = {
@@ -118,18 +176,11 @@ local aggregator = {
     },
     growing = af.patterns.gather {
       from = function(party) return party.data.parties end,
-      ask = function(party, _, try)
-        local data = party.data
-        if try == 1 then data.file = publish(party, data.tree) end
-        return Splits { tree = #data.trees + 1, try = data.try, level = data.level,
-          url = data.file.url, sha256 = data.file.sha256 }
-      end,
+      ask = ask_splits,
       answer = Histograms, who = sender,
       accept = function(party, event, id)
         local data, options = party.data, options_of(party)
-        if event.tree ~= #data.trees + 1 or event.try ~= data.try or event.level ~= data.level then
-          return false
-        end
+        if not is_asked(party, event) then return false end
         local counts, why = model_file.fetch(event,
           (1 << (data.level - 1)) * options.features * options.bins * 3, "i64")
         if counts == nil then
@@ -141,12 +192,19 @@ local aggregator = {
       end,
       every = every, tries = tries,
       done = split,
-      short = function(party, ids, missing)
-        party:log("'%s' is silent; the tree is begun again", table.concat(missing, "', '"))
-        party.data.counts = {}
-        return without(party, ids)
-      end,
-      more = { ignore = { Ranges } },
+      short = drop,
+    },
+    counting = af.patterns.gather {
+      from = function(party) return party.data.parties end,
+      ask = ask_splits,
+      answer = Counted, who = sender, accept = is_asked,
+      every = every, tries = tries, done = "sum", short = drop,
+    },
+    sum = Secure.server {
+      clients = function(party) return party.data.parties end,
+      round = function(party) return round_of(question_of(party.data)) end,
+      threshold = threshold, every = every, tries = tries,
+      done = split_secure, failed = function(_, why) return af.fail(why) end,
     },
     telling = af.patterns.gather {
       from = function(party) return party.data.parties end,
@@ -158,7 +216,6 @@ local aggregator = {
       done = function(party)
         return af.done { trees = party.data.trees, low = party.data.low, high = party.data.high }
       end,
-      more = { ignore = { Ranges, Histograms } },
     },
   },
 }
@@ -213,18 +270,40 @@ local function fetch(event)
   return ok and type(told) == "table" and told or nil
 end
 
+---What it counts for a question, packed; nil where the question's file cannot be had.
+local function counts_for(party, event)
+  local told = fetch(event)
+  if not told then return nil end
+  local rows, labels = read(party)
+  return af.vector.pack(trees.histogram(told.trees, told.splits, event.level, binned(rows, told),
+    labels, { features = #told.low, bins = math.tointeger(told.bins),
+      depth = math.tointeger(told.depth) }), "i64")
+end
+
+---Counts, and waits for the secure sum; a copy of the question is answered, an older one is not.
+local function count_secure(party, event)
+  local data, round = party.data, round_of(event)
+  if round < (data.round or 0) then return end
+  local is_new = round ~= data.round
+  if is_new then
+    local counts = counts_for(party, event)
+    if not counts then return end
+    data.counts, data.round = party:keep(counts), round
+  end
+  party:send(the_aggregator(party), Counted { tree = event.tree, try = event.try,
+    level = event.level, peer_id = party.id })
+  return is_new and "sum" or nil
+end
+
 ---Counts, once for each question: it answers a copy by the same file.
 local function count(party, event)
+  if party.args.secure then return count_secure(party, event) end
   local data = party.data
   local question = ("%d %d %d"):format(event.tree, event.try, event.level)
   if data.question ~= question then
-    local told = fetch(event)
-    if not told then return end
-    local rows, labels = read(party)
-    local counts = trees.histogram(told.trees, told.splits, event.level, binned(rows, told), labels,
-      { features = #told.low, bins = math.tointeger(told.bins),
-        depth = math.tointeger(told.depth) })
-    data.file, data.question = model_file.publish(party, af.vector.pack(counts, "i64")), question
+    local counts = counts_for(party, event)
+    if not counts then return end
+    data.file, data.question = model_file.publish(party, counts), question
   end
   party:send(the_aggregator(party), Histograms { tree = event.tree, try = event.try,
     level = event.level, peer_id = party.id, url = data.file.url, sha256 = data.file.sha256 })
@@ -245,15 +324,29 @@ local function finish(party, event)
   return af.done { trees = #told.trees, rows = #rows, right = right }
 end
 
-local party_role = { start = "serving", states = { serving = {
-  [RangesRequest] = tell_ranges,
-  [Splits] = count,
-  [Boosted] = finish,
-  after = {
-    function(party) return every(party) * (tries(party) * 2 + 3) end,
-    function() return af.fail "the aggregator is silent" end,
+local party_role = {
+  start = "serving",
+  always = { [Splits] = count, [Boosted] = finish,
+    ignore = { RangesRequest, table.unpack(secure_events.to_client) } },
+  states = {
+    serving = {
+      [RangesRequest] = tell_ranges,
+      after = {
+        function(party) return every(party) * (tries(party) * 2 + 3) end,
+        function() return af.fail "the aggregator is silent" end,
+      },
+    },
+    sum = Secure.client {
+      vector = function(party) return party:kept(party.data.counts) end,
+      round = function(party) return party.data.round end,
+      threshold = threshold, every = every, tries = tries,
+      done = "serving", failed = function(party, why)
+        party:log("not in the sum: %s", why)
+        return "serving"
+      end,
+    },
   },
-} } }
+}
 
 return af.flow {
   name = "hist_boost",
@@ -263,6 +356,7 @@ return af.flow {
     depth = af.optional(af.integer { min = 1, max = 8 }, 2),
     bins = af.optional(af.integer { min = 2, max = 1024 }, 4), -- of a column
     quorum = af.optional(whole, 1), -- with fewer parties it fails
+    secure = af.optional(af.boolean, false), -- the aggregator has the sums of counts alone
     data = af.optional(af.string, ""), -- of a party: a CSV file; "{id}" in it is its name
     every = af.optional(af.number { min = 0.01 }, 10), -- seconds until who is silent is asked again
     tries = af.optional(whole, 9), -- then it is out

@@ -36,6 +36,12 @@ local events = {
   AggregationClosed = af.event("aggregation_closed", { round = round }),
 }
 
+-- A flow that plays it ignores these in its other states, where copies of them come late.
+events.to_client = { events.AdvertiseKeys, events.UserOneList, events.UserTwoList,
+  events.Unmasking, events.AggregationClosed }
+events.to_server = { events.AdvertiseKeysResponse, events.ShareKeys, events.Consistency,
+  events.UploadSkShares, events.UploadSeedShares }
+
 ---An item of a list: JSON, the values of which are strings. Nil where it is none.
 function events.item_of(text, fields)
   local ok, item = pcall(cjson.decode, text)

@@ -3,6 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/fed_stats.lua
+needs=("$flow" "$ROOT"/flows/{fed_stats,secure_aggregation,secure_aggregation.lua})
 runs=1000 kills=50
 is_short && runs=60 kills=5
 
@@ -11,9 +12,10 @@ faults=(--drop .1 --duplicate .05 --crash analyst:.02 --crash site:.02)
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose site:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --lose analyst:1 --runs "$runs"
 expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --partition random:0.02 --runs "$runs"
+expect_output "$runs runs, 0 failed" "$AFRUN" "$flow" --mock "${faults[@]}" --arg secure=true --lose site:1 --runs "$runs"
 # told OPTION…: the analyst's result.
 told() { "$AFRUN" fed_stats.lua --mock -q --json "$@" 2>err.txt | jq -c '.party_list[] | select(.id == "analyst-1") | .result // .reason'; }
-cp -r "$flow" "$ROOT/flows/fed_stats" .
+cp -r "${needs[@]}" .
 says "who is in an answer is named, and who refuses" '["site-1","site-2"] {"site-3":{"x":"11 rows are told of at least, and there are fewer"}} []' \
     "$(told | jq -c '.features.x.sites, .refused, .silent' | xargs -d '\n')"
 says "and who is silent" '["site-1"] 1' "$(told --parties site=2 --lose site:1@0s --seed 3 | jq -c '.features.x.sites, (.silent | length)' | xargs -d '\n')"
@@ -61,6 +63,33 @@ all="features=[$(printf '"f%s",' {0..28})\"f29\"]"
 says "counts, means, variances, histograms and quartiles are those of all data" "30 columns, 0 wrong" \
     "$(python3 oracle.py "$ROOT/tests/lib" "$(told --arg 'data={id}.csv' --arg policy=open.json --arg bins=10 --arg "$all" --drop .05)" 2>&1)"
 
+says "by a secure sum, too" "30 columns, 0 wrong" \
+    "$(python3 oracle.py "$ROOT/tests/lib" "$(told --arg 'data={id}.csv' --arg policy=open.json --arg bins=10 --arg "$all" --arg secure=true --trace run.jsonl)" 2>&1)"
+says "of which the analyst has no site's values" "3 masked, 0 values" \
+    "$(grep -c '"kind":"send".*"label":"masked 1"' run.jsonl) masked, $(grep -c '"kind":"send".*"label":"[^"]* values"' run.jsonl) values"
+cat >limbs.lua <<'LUA'
+-- Sums of floats by limbs are exact: of any size and sign, in any order.
+local af = require "af"
+local exact = require "fed_stats.exact"
+local lists = { { 0.1, 0.2, -0.3 }, { 1e300, 1.0, -1e300 }, { 5e-324, 2.2250738585072014e-308 }, { -1e-300, 3e16, 1e-16 },
+  { 1.7976931348623157e308, -1.7976931348623157e308, 1e-320 }, {}, { -0.0, -7.0, 4503599627370497.5 } }
+return af.flow { name = "limbs", mock = { one = 1 }, roles = { one = { start = "a", states = { a = { enter = function()
+  local all, sum = {}, nil
+  for _, list in ipairs(lists) do
+    local parts = exact.sum(list)
+    local limbs = exact.limbs(parts)
+    af.expect(exact.round((exact.of_limbs(limbs, 1))) == exact.round(parts))
+    for _, x in ipairs(list) do if math.abs(x) < 1e308 then all[#all + 1] = x end end
+    local packed = af.vector.pack(exact.limbs(exact.sum(list)), "u64")
+    sum = sum and af.vector.add(sum, packed, "u64") or packed
+  end
+  local got = exact.round((exact.of_limbs(af.vector.unpack(sum, "i64"), 1)))
+  af.expect(got == exact.round(exact.sum(all)), tostring(got))
+  return af.done()
+end } } } } }
+LUA
+expect_output "1 party done, 0 failed" "$AFRUN" limbs.lua --mock
+
 # ---- A site's policy is its own. ----
 one=(--arg 'data={id}.csv' --arg 'features=["f0","f1","none"]')
 nine=("${one[@]}" --arg bins=9)
@@ -72,6 +101,8 @@ says "small cells are suppressed, and counted" true "$(told "${nine[@]}" | jq '.
 says "bins are a tenth of the rows at most" '"20 bins are more than 10 % of the rows"' \
     "$(told "${one[@]}" --arg bins=20 | jq -c '.refused["site-3"].f0')"
 echo '{"budget":1}' >budget.json
+says "what a site refuses a part of is not in a secure sum" '["site-1","site-2"] 20 bins are more than 10 % of the rows' \
+    "$(told "${one[@]}" --arg bins=20 --arg secure=true | jq -c '.features.f0.sites, .refused["site-3"].f0' | xargs -d '\n' | tr -d '"' | sed 's/\([a-z]*-[0-9]\)/"\1"/g')"
 says "a budget of requests" '"all sites refuse"' "$(told "${nine[@]}" --arg policy=budget.json)"
 echo '{"least_rows":1}' >wrong.json
 run "$AFRUN" fed_stats.lua --mock "${nine[@]}" --arg policy=wrong.json
@@ -84,6 +115,10 @@ for budget in "--duplicate 1" "--drop 1" "--lose 1"; do
     says "  exhaustive" "exhaustive" "$(grep -v 'not exhaustive' "$OUT" | tail -n 1)"
 done
 is_short || expect_output "exhaustive: no violation" "$AFRUN" check "$flow" --arg tries=2 --lose 1 --drop 1
+for budget in "--drop 1" "--lose 1"; do
+    # shellcheck disable=SC2086
+    expect_output "exhaustive: no violation" "$AFRUN" check "$flow" --parties site=2 --arg tries=2 --arg secure=true $budget
+done
 # A site that does not look how many rows it tells of.
 sed -i 's/if #values < own.least_count then/if #values < 0 then/' fed_stats/policy.lua
 check "the change is one" test "$(diff "$ROOT/flows/fed_stats/policy.lua" fed_stats/policy.lua | grep -c '^<')" -eq 1
@@ -92,9 +127,11 @@ says "  by a run of 1 step" "shortest run: 1 step" "$(cat "$OUT")"
 runs_again few_rows fed_stats.lua violation invariant failed
 
 # ---- For real: each party under a node, over a service, the processes killed. ----
-mkdir flows run && cp -r "$flow" "$ROOT/flows/fed_stats" flows/
-check "a run of which every process may be killed ends" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run \
-    --play fed_stats --drawn --least $kills --peers 'analyst=a;site=s1,s2,s3' --arg every=2 --arg tries=60
+mkdir flows run secure && cp -r "${needs[@]}" flows/
+really=(--play fed_stats --drawn --least $kills --peers 'analyst=a;site=s1,s2,s3' --arg every=2 --arg tries=60)
+check "a run by a secure sum ends, too" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows secure "${really[@]}" --arg secure=true
+cp "$OUT" secure.txt
+check "a run of which every process may be killed ends" python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run "${really[@]}"
 python3 - >oracle.txt <<'PY'
 import math
 x = [i / 10 for i in range(1, 31)] + [2 * i / 10 for i in range(1, 21)]
@@ -103,3 +140,5 @@ print('"mean": %r' % (total / 50), '"variance": %r' % ((math.fsum(v * v for v in
 PY
 says "the mean is the pooled one, for real" "$(cut -d'|' -f1 oracle.txt)" "$(cat "$OUT")"
 says "the variance is, too" "$(cut -d'|' -f2 oracle.txt)" "$(cat "$OUT")"
+says "by a secure sum the mean is" "$(cut -d'|' -f1 oracle.txt)" "$(cat secure.txt)"
+says "and the variance" "$(cut -d'|' -f2 oracle.txt)" "$(cat secure.txt)"
