@@ -63,7 +63,7 @@ static int l_draw(lua_State *L)
     af_vm_require(L, "tool.chart");
     lua_getfield(L, -1, "draw");
     push_records(L, drawing->trace);
-    lua_createtable(L, 0, 13);
+    lua_createtable(L, 0, 14);
     lua_pushstring(L, chart->format);
     lua_setfield(L, -2, "format");
     set_integer(L, "width", (size_t)chart->width);
@@ -73,6 +73,8 @@ static int l_draw(lua_State *L)
     lua_setfield(L, -2, "color");
     lua_pushboolean(L, chart->ascii);
     lua_setfield(L, -2, "ascii");
+    lua_pushboolean(L, chart->data);
+    lua_setfield(L, -2, "data");
     lua_pushboolean(L, chart->told);
     lua_setfield(L, -2, "told");
     lua_pushstring(L, chart->party);

@@ -99,8 +99,9 @@
 #define AF_NEW_NAME_BYTES_MAX 64           /* of a flow that `afrun new` makes */
 #define AF_SIM_RATE_MAX (INT64_C(8) << 30) /* bytes a second */
 #define AF_SIM_RUNS_MAX 100000000
-#define AF_SIM_WAYS_MAX 100 /* in which many runs failed, that are kept apart; … */
-#define AF_SIM_WAYS_TOLD 10 /* … and listed for people */
+#define AF_RUNS_FAILING_MAX 10000 /* of them that failed, whose seeds are told programs */
+#define AF_SIM_WAYS_MAX 100       /* in which many runs failed, that are kept apart; … */
+#define AF_SIM_WAYS_TOLD 10       /* … and listed for people */
 #define AF_SIM_SCHEDULE_NS_MAX (100 * AF_TIME_MAX_NS) /* where a schedule's time ends */
 
 /* Buses. */

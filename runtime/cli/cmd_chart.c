@@ -33,7 +33,7 @@ enum { ROWS_MAX = 100000000 };
 static const struct af_opt opts[] = {
     {"states", 0, NULL, "draw the states of each role of a flow, not a run", "Form",
      AF_OPT_FLAG(OF, states),
-     .excludes = "html json width ascii color tail max-rows all party type"},
+     .excludes = "html width ascii color data tail max-rows all party type"},
     {"mermaid", 0, NULL, "as a Mermaid diagram", "Form", AF_OPT_CONSTANT(OF, form, MERMAID),
      .excludes = "svg dot html json width ascii color"},
     {"svg", 0, NULL, "as an SVG picture", "Form", AF_OPT_CONSTANT(OF, form, SVG),
@@ -44,6 +44,9 @@ static const struct af_opt opts[] = {
      "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "json width ascii color"},
     {"json", 0, NULL, "as one JSON object: parties, rows, findings", "Form",
      AF_OPT_CONSTANT(OF, form, JSON), .excludes = "width ascii color"},
+    {"data", 0, NULL,
+     "JSON with what each party holds after each row (of a trace with --trace-data)", "Form",
+     AF_OPT_FLAG(OF, chart.data)},
     {"width", 0, "N", "columns of a text (default: the terminal's, else 80)", "Form",
      AF_OPT_COUNT(OF, chart.width, AF_CHART_COLUMNS_MIN, AF_CHART_COLUMNS_MAX)},
     {"ascii", 0, NULL, "draw a text with ASCII characters only", "Form",
@@ -75,12 +78,16 @@ static const struct af_opts_command row = {
     "on one line share their edges. A part is one box.",
     opts};
 
-/* The drawing is the members of an object. */
-static void print_json(const char *members)
+/* For programs a drawing is the members of an object. */
+static void print_drawing(enum form form, const char *kind, const char *drawing)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    af_answer_begin(&out, "chart");
-    af_buf_printf(&out, ",%s", members);
+    if (form != JSON) {
+        fputs(drawing, stdout);
+        return;
+    }
+    af_answer_begin(&out, kind);
+    af_buf_printf(&out, ",%s", drawing);
     af_answer_print(&out);
 }
 
@@ -102,10 +109,7 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     af_trace_memory_release(&trace);
     if (drawing == NULL)
         return -1;
-    if (options->form == JSON)
-        print_json(drawing);
-    else
-        fputs(drawing, stdout);
+    print_drawing(options->form, "chart", drawing);
     free(drawing);
     return 0;
 }
@@ -121,7 +125,7 @@ static int draw_states(const struct chart_options *options, char *path, struct a
     af_paths_beside(path);
     text = af_look("states", path, forms[options->form], &flow, why);
     if (text != NULL && af_request_read(&answer, text, strlen(text)))
-        fputs(af_request_string(&answer, "text"), stdout);
+        print_drawing(options->form, "states", af_request_string(&answer, "text"));
     af_request_release(&answer);
     free(flow);
     free(text);
@@ -138,6 +142,8 @@ static int run(int argc, char **argv, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, "chart",
                               options.states ? "name one flow: afrun chart --states FLOW.lua"
                                              : "name one trace: afrun chart TRACE.jsonl");
+    if (options.chart.data && options.form != JSON)
+        return af_failure_set(why, AF_FAILURE_USAGE, "", "--data: is for --json");
     if (options.form == DOT && !options.states)
         return af_failure_set(why, AF_FAILURE_USAGE, "", "--dot: is for --states");
     return options.states ? draw_states(&options, argv[0], why) : draw(&options, argv[0], why);

@@ -7,6 +7,7 @@
  * load. */
 #include "cli/many_runs.h"
 
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/io.h"
@@ -97,13 +98,20 @@ static void add(struct af_tell_runs *totals, const struct report *report, const 
         return;
     if (totals->failed_runs++ == 0)
         totals->lowest_seed = report->seed;
-    if (report->outcome < 0)
+    if (report->outcome < 0) {
         broken_run = true;
-    else
-        af_ways_add(&totals->ways, report->seed,
-                    report->dropped + report->duplicated + report->crashes + report->lost +
-                        report->held,
-                    way, report->way_len);
+        return;
+    }
+    if (totals->failing_count < AF_RUNS_FAILING_MAX) {
+        af_mem_reserve(&totals->failing, &totals->failing_cap, totals->failing_count + 1,
+                       sizeof *totals->failing);
+        totals->failing[totals->failing_count++] =
+            (struct af_tell_failing){report->seed, report->outcome};
+    }
+    af_ways_add(&totals->ways, report->seed,
+                report->dropped + report->duplicated + report->crashes + report->lost +
+                    report->held,
+                way, report->way_len);
 }
 
 struct worker {
@@ -310,5 +318,6 @@ int af_many_runs(struct af_run_options *options, struct af_failure *why)
                             : af_tell_runs(options, &totals);
     }
     af_ways_release(&totals.ways);
+    free(totals.failing);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "cli/ways.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct af_buf;
@@ -19,10 +20,18 @@ struct af_sim_result;
 int af_tell_run(const struct af_run_options *options, const struct af_sim *sim,
                 const struct af_sim_result *result, double elapsed_ms);
 
+/* A run that failed; outcome: an enum af_sim_outcome. */
+struct af_tell_failing {
+    uint64_t seed;
+    int32_t outcome;
+};
+
 struct af_tell_runs {
     uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
     uint64_t duplicated, crashes, lost, held; /* what faults did, in all runs */
     struct af_ways ways;
+    struct af_tell_failing *failing; /* in the order of seeds, the first AF_RUNS_FAILING_MAX */
+    size_t failing_count, failing_cap;
     double elapsed_ms;
     bool is_interrupted;
 };

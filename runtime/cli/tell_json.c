@@ -107,6 +107,20 @@ void af_tell_run_json(const struct af_sim *sim, const struct af_sim_result *resu
     af_answer_print(&out);
 }
 
+static void add_failing(struct af_buf *out, const struct af_tell_runs *runs)
+{
+    af_json_name(out, "failing");
+    af_json_open(out, '[');
+    for (size_t i = 0; i < runs->failing_count; i++) {
+        af_json_open(out, '{');
+        af_json_add_integer(out, "seed", (int64_t)runs->failing[i].seed);
+        af_json_add_text(out, "outcome",
+                         af_sim_outcome_word((enum af_sim_outcome)runs->failing[i].outcome));
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+}
+
 void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t last,
                        const char *repeat, struct af_buf *findings, int status)
 {
@@ -121,6 +135,7 @@ void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t
         af_json_add_integer(&out, "lowest_failing_seed", (int64_t)runs->lowest_seed);
     else
         af_json_add_json(&out, "lowest_failing_seed", NULL);
+    add_failing(&out, runs);
     af_json_name(&out, "ways");
     af_ways_append_json(&out, &runs->ways);
     af_json_add_integer(&out, "failed_otherwise", (int64_t)runs->ways.others);

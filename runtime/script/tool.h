@@ -10,13 +10,14 @@ struct af_failure;
 struct af_trace_memory;
 
 struct af_tool_chart {
-    const char *format; /* "text", "mermaid", "svg", "html" */
+    const char *format; /* "text", "mermaid", "svg", "html", "json" */
     int width;          /* columns of a text */
     bool color;
     size_t tail;              /* only the last rows; 0: all */
     size_t max_rows;          /* rows at most, the rest elided in the middle; 0: no bound */
     const char *party, *type; /* filters: names divided by commas; NULL: all */
     bool ascii;
+    bool data; /* "json": with what each party holds after each row */
     bool told; /* what is wrong stands above the drawing already */
 };
 

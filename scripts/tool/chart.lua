@@ -27,6 +27,7 @@ local FORMATS <const> = {
 ---@field max_rows integer?  more rows are elided in the middle, with a count
 ---@field party string?      "id,id": rows that concern one of these
 ---@field type string?       "type,type": event types, or kinds of records (timeout, crash, …)
+---@field data boolean?      json: with what each party holds after each row
 ---@field told boolean?      what is wrong stands above the drawing: it is not told again
 ---@field sha256 fun(bytes: string): string  html: the digest, in base64
 ---@field near fun(typed: string, names: table, has: string): string  as host.near
@@ -54,6 +55,7 @@ function chart.draw(records, opts)
   check_count(opts, "tail")
   check_count(opts, "max_rows")
   local run = model.build(records, opts)
+  if opts.data then require "tool.chart_moments".add(run, records) end
   return require(FORMATS[format]).draw(run, view.choose(run, opts), opts)
 end
 

@@ -2,11 +2,13 @@
 ---
 ---   flow, version, seed, outcome, message, end_t
 ---   parties  [{id, role}]      those with a part in the rows
----   rows     [{t, kind, level, line, party, from, event, mark, text, states}]
+---   rows     [{t, kind, level, line, party, from, event, mark, text, states, after}]
 ---   counts   {kind: records}
 ---
 --- A row has those of the fields that it needs; `line` is the trace's, of the row's record; states
---- are [{party, state}], entered there. A gap stands for `count` rows that were left out.
+--- are [{party, state}], entered there. A gap stands for `count` rows that were left out. `after`
+--- is there with --data: [{party, status, state, data, deferred, timers, coming}] of the parties of
+--- which something has changed.
 
 local json = require "tool.chart_json"
 
@@ -51,7 +53,25 @@ local function states_of(row)
   return #items > 0 and list(items) or nil
 end
 
-local function row_of(row)
+local function moment_of(one, codec)
+  local deferred, timers = {}, {}
+  for i, item in ipairs(one.deferred) do deferred[i] = json.encode(item, codec) end
+  for i, item in ipairs(one.timers) do timers[i] = json.encode(item, codec) end
+  return members {
+    { "party", text(one.party) }, { "status", text(one.status) },
+    { "state", json.encode(one.state, codec) },
+    { "data", one.data ~= nil and json.encode(one.data, codec) or nil },
+    { "deferred", list(deferred) }, { "timers", list(timers) }, { "coming", text(one.coming) },
+  }
+end
+
+local function after_of(row, codec)
+  local items = {}
+  for i, one in ipairs(row.after or {}) do items[i] = moment_of(one, codec) end
+  return items[1] and list(items)
+end
+
+local function row_of(row, codec)
   local is_gap = row.shape == "gap"
   return members {
     { "t", text(row.t) }, { "kind", text(row.kind) }, { "level", text(row.level) },
@@ -60,6 +80,7 @@ local function row_of(row)
     { "mark", optional(row.mark) }, { "text", optional(row.text) },
     { "states", not is_gap and states_of(row) or nil },
     { "count", is_gap and text(row.count) or nil },
+    { "after", after_of(row, codec) },
   }
 end
 
@@ -69,7 +90,7 @@ end
 ---@return string
 function object.draw(model, choice)
   local rows, parties = {}, {}
-  for i, item in ipairs(choice.items) do rows[i] = row_of(item.row) end
+  for i, item in ipairs(choice.items) do rows[i] = row_of(item.row, model.codec) end
   for i, party in ipairs(choice.parties) do
     parties[i] = members { { "id", text(party.id) }, { "role", text(party.role) } }
   end

@@ -1,5 +1,5 @@
 --- `afrun chart --states`: the roles of a flow as state diagrams. What they are is read here; how
---- they look is states_text's (text, Mermaid, graphviz) and states_svg's.
+--- they look is states_text's (text, Mermaid, graphviz) and states_svg's; states_json has the rows.
 ---
 --- Where a row leads is known if it names a state; else it is read from what its handler returns
 --- (lint_returns). Of a part one box is drawn, which leads where it is left to.
@@ -11,12 +11,15 @@ local states = {}
 
 local DRAWN <const> = {
   text = "tool.states_text", mermaid = "tool.states_text", dot = "tool.states_text",
-  svg = "tool.states_svg",
+  svg = "tool.states_svg", json = "tool.states_json",
 }
 
 ---@class tool.states.Row
 ---@field on "enter"|"event"|"after"|"timeout"|"way"
 ---@field label string
+---@field name string
+---@field line integer?  of its handler, or of what it says
+---@field file string?   of a module, which that line is of
 ---@field to string[]  the states that it may lead to, another or the same
 ---@field done boolean?   it may end the party so
 ---@field failed boolean?
@@ -28,6 +31,8 @@ local DRAWN <const> = {
 ---@field part string?  the name of the part that the box stands for
 ---@field unknown boolean?  nothing is known to lead here
 ---@field any boolean?  no state, but what holds in every one
+---@field line integer?  where it is written
+---@field file string?
 ---@field rows tool.states.Row[]
 ---@field defers string[]
 ---@field ignores string[]
@@ -75,7 +80,8 @@ local function handler_of(source, row)
 end
 
 local function row_of(sources, role, state, row)
-  local one = { on = row.on, label = label_of(row), to = {} }
+  local one = { on = row.on, name = row.name, label = label_of(row), to = {}, line = row.line,
+    file = row.file }
   local function tell(name, outcome)
     name = outcome == "again" and state.name or name and meant(role, state, name)
     if name then
@@ -213,7 +219,17 @@ local function boxes_of(sources, role)
   return boxes
 end
 
----@param request table  { format, outline = of af.flow, files = { { name, text }, … } }
+---Tells each box where its state is written.
+local function place(boxes, written)
+  local by_name = {}
+  for _, state in ipairs(written) do by_name[state.name] = state end
+  for _, box in ipairs(boxes) do
+    local state = not box.any and by_name[box.name] or {}
+    box.line, box.file = state.line, state.file
+  end
+end
+
+---@param request table  { format, flow, outline = of af.flow, files = { { name, text }, … } }
 ---@return table  { text = the drawing }
 function states.work(request)
   local sources = {}
@@ -221,9 +237,11 @@ function states.work(request)
     local list = read.read(file.text)
     sources[i] = { file = file.name, list = list, functions = returns.functions(list) }
   end
-  local flow = { name = request.outline.name, version = request.outline.version, roles = {} }
+  local flow = { name = request.outline.name, version = request.outline.version, roles = {},
+    files = request.files }
   for i, role in ipairs(request.outline.roles) do
     flow.roles[i] = { name = role.name, boxes = boxes_of(sources, role) }
+    place(flow.roles[i].boxes, request.flow.roles[i].states)
   end
   return { text = require(DRAWN[request.format])[request.format](flow) }
 end

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `afrun chart --states`: the roles of a flow as state diagrams, in four forms: which edges are known, that names of others become no
+# `afrun chart --states`: the roles of a flow as state diagrams, in five forms: which edges are known, that names of others become no
 # markup, and that nothing in a picture runs over something else.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 
@@ -94,6 +94,30 @@ done
 for edge in "r1start -> r1s1;" 'r1s1 -> r1s2 [label="enter"];' 'r1s3 -> r1s4 [label="timeout long"];' "peripheries=2"; do
     expect_output "$edge" cat one.dot
 done
+
+# For programs: the rows, where each is written, and the files.
+check "a flow's states as JSON" "$AFRUN" chart --states flow.lua --json
+cp "$OUT" states.json
+cat >see.py <<'PY'
+import json, sys
+states = json.load(open(sys.argv[1]))
+lines = [file["text"].split("\n") for file in states["files"]]
+assert [file["name"] for file in states["files"]] == ["flow.lua", "lib.lua"], states["files"]
+asker, plain = states["roles"]
+assert [s["name"] for s in asker["states"]] == ["begin", "asking", "resting", "adding", "lonely", "in every state"]
+assert plain == {"name": "plain", "states": []}
+begin, asking, resting, adding, lonely, every = asker["states"]
+assert begin["start"] and resting["may_end"] and adding["part"] == "sum" and every["any"]
+assert begin["rows"][0]["to"] == ["asking", "resting"] and begin["defers"] == ["ask"] and every["ignores"] == ["other"]
+for state, rows in ((begin, {"enter"}), (resting, {"stop", "tell", "ask"})):
+    named = [row for row in state["rows"] if row["name"] in rows]
+    assert len(named) == len(rows)
+    for row in named:
+        text = lines[0][row["line"] - 1]
+        assert "function" in text and ("enter" in text or row["name"].capitalize() in text), (row, text)
+assert resting["rows"][0]["failed"] is True and resting["rows"][3]["name"] == "after", resting
+PY
+check "each row is at its line" /usr/bin/python3 see.py states.json
 
 # A part by itself, and a bundle.
 cat >part.lua <<'LUA'

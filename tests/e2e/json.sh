@@ -57,6 +57,36 @@ cp "$flows/sync_state.lua" .
 check "a trace" "$AFRUN" "$flows/sync_state.lua" --mock -q --trace run.jsonl
 has '[p["id"] for p in d["parties"]][1] == "participant-1" and d["rows"][1]["event"] == "query" and d["outcome"] == "ok"' 0 "$AFRUN" chart run.jsonl --json
 has 'open("run.jsonl").read().split("\n")[d["rows"][1]["line"] - 1].find("deliver") > 0' 0 "$AFRUN" chart run.jsonl --json
+has 'all("after" not in row for row in d["rows"])' 0 "$AFRUN" chart run.jsonl --json
+expect_error "--data: is for --json" 2 "$AFRUN" chart run.jsonl --data
+# What each party holds after each row, beside the records up to the next row.
+check "a trace with data" "$AFRUN" "$flows/sync_state.lua" --mock -q --drop 0.2 --duplicate 0.2 --crash participant:0.2 --seed 3 --trace held.jsonl --trace-data
+cat >held.py <<'PY'
+held = {}
+records = [json.loads(line) for line in open("held.jsonl")]
+rows, seen = d["rows"], set()
+for row, after in zip(rows, rows[1:] + [None]):
+    held |= {one["party"]: one for one in row.get("after", [])}
+    if after is not None and "line" not in after: continue
+    done = records[1:after["line"] - 1] if after else records[1:]
+    for party, one in held.items():
+        own = [r for r in done if party == r.get("party")]
+        data = [r for r in own if "data" in r]
+        assert (one["state"], one["data"]) == (data[-1]["state"], data[-1]["data"]), (row, one)
+        came = lambda *kinds: [r["uuid"] for r in own if r["kind"] in kinds]
+        sent = [r["uuid"] for r in done if r["kind"] == "send" and party in r["to"]] + came("duplicate")
+        gone = came("deliver", "defer", "ignore", "late", "unexpected", "drop", "repeated")
+        assert one["coming"] == len(set(sent) - set(gone)), (row, one)
+        waits = [u for u in came("defer") if u not in came("deliver", "late", "ignore")]
+        assert one["status"] in ("done", "failed", "lost") or len(one["deferred"]) == len(waits), (row, one)
+        down = [r["kind"] for r in own if r["kind"] in ("crash", "restart")][-1:] == ["crash"]
+        ended = any(r["kind"] in ("done", "fail") for r in own)
+        assert one["status"] == ("done" if ended else "down" if down else "active"), (row, one)
+        seen.add(one["status"])
+        seen |= {"deferred"} if one["deferred"] else set()
+assert seen >= {"active", "down", "done", "deferred"}, seen
+PY
+has 'exec(open("held.py").read()) is None' 0 "$AFRUN" chart held.jsonl --json --data
 has '[r["count"] for r in d["rows"] if r["kind"] == "gap"] == [len(open("run.jsonl").readlines()) and d["rows"][0]["count"]]' 0 "$AFRUN" chart run.jsonl --tail 3 --json
 has 'd["same"] and d["difference"] is None and d["records"] > 10' 0 "$AFRUN" replay run.jsonl --json
 sed 's/"round":11/"round":12/' run.jsonl >other.jsonl

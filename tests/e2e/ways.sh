@@ -30,12 +30,13 @@ def ask(*words):
     return json.loads(done.stdout)
 
 
-known = {}
+known, failing = {}, []
 seeds = int(sys.argv[2])
 for seed in range(1, seeds + 1):
     run = ask("--seed", str(seed))
     if run["outcome"] == "ok":
         continue
+    failing.append({"seed": seed, "outcome": run["outcome"]})
     found = tuple(dict.fromkeys(tuple(one[name] for name in NAMES) for one in run["findings"]))
     faults = sum(run[name] for name in ("dropped", "duplicated", "crashes", "lost"))
     runs, lowest, least = known.get(found, (0, seed, (faults, seed)))
@@ -44,6 +45,8 @@ many = ask("--runs", str(seeds))
 told = [(tuple(tuple(one[name] for name in NAMES) for one in way["findings"]),
          (way["runs"], way["lowest_seed"], (way["least_faults"], way["least_faults_seed"]))) for way in many["ways"]]
 right = sorted(known.items(), key=lambda way: (-way[1][0], way[1][1]))
+if many["failing"] != failing:
+    sys.exit(f"failing: told {many['failing']}, is {failing}")
 if told != right or many["failed_otherwise"] or len(told) < 4 or many["failed_runs"] != sum(way[0] for _, way in told):
     sys.exit(f"told {told}, is {right}")
 print(len(told))

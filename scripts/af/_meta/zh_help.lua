@@ -71,6 +71,8 @@ return {
     "画成可浏览的网页：缩放、目录、过滤；不依赖其他文件" },
   { "as one JSON object: parties, rows, findings",
     "输出一个 JSON 对象：参与方、各行、发现的问题" },
+  { "JSON with what each party holds after each row (of a trace with --trace-data)",
+    "JSON 中带上每一行之后各参与方持有的内容（轨迹须用 --trace-data 写成）" },
   { "columns of a text (default: the terminal's, else 80)",
     "文本的列数（缺省：终端的宽度，没有终端则为 80）" },
   { "draw a text with ASCII characters only",
