@@ -46,8 +46,9 @@ LUA    := $(if $(filter coverage,$(MODE)),,$(BUILD)/liblua.a)
 LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lz -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
-OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c reference.c)
-SCRIPTS := $(filter-out %/embed.lua scripts/tool/reference%,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
+OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c reference.c pages.c)
+SCRIPTS := $(filter-out scripts/tool/embed% scripts/tool/reference%,$(wildcard scripts/af/*.lua scripts/tool/*.lua))
+PAGES   := $(filter-out %.md,$(wildcard scripts/page/*))
 UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_$(FUZZ).c))
@@ -97,10 +98,12 @@ ifneq (,$(filter release linked train fast,$(MODE)))
 $(BUILD)/bindings/lua_vector.o $(BUILD)/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
 $(foreach name,next round seen step table vector,$(BUILD)/runtime/check/$(name).o): FLAGS += -O3# most of a check is here
 endif
-$(BUILD)/embedded.o $(BUILD)/reference.o: %.o: %.c
+$(BUILD)/embedded.o $(BUILD)/reference.o $(BUILD)/pages.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
+$(BUILD)/pages.c: scripts/tool/embed_page.lua $(PAGES) Makefile
+	$(Q)mkdir -p $(@D) && lua5.4 $< $@ $(PAGES)
 $(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
 	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text >$@.text && gzip -9nc $@.text | lua5.4 scripts/tool/reference.lua c $@
 

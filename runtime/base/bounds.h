@@ -207,6 +207,10 @@
 #define AF_HTTP_DRAIN_S 10                       /* to end what is being answered */
 
 /* The service. */
+#define AF_STUDIO_CONNECTIONS_MAX 64          /* a browser has six to a host */
+#define AF_STUDIO_WORK_MAX 8                  /* commands that the studio runs at a time, … */
+#define AF_STUDIO_WORK_NS (600 * AF_S_NS)     /* … each no longer */
+#define AF_STUDIO_POLL_NS (25 * AF_S_NS)      /* that a page waits to hear of a save */
 #define AF_SERVE_TOKENS_MAX 100000            /* lines of a tokens file */
 #define AF_SERVE_TOKENS_BYTES_MAX (64u << 20) /* the file */
 #define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */

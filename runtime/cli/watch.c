@@ -85,8 +85,7 @@ static int add_folders(int inotify, const char *path, struct af_failure *why)
     return result;
 }
 
-/* Reads what has happened; whether a Lua file, or a bundle, is among it. */
-static bool read_events(int inotify)
+bool af_watch_read(int inotify)
 {
     _Alignas(struct inotify_event) char events[4096];
     bool found = false;
@@ -100,6 +99,17 @@ static bool read_events(int inotify)
             at += sizeof *event + event->len;
         }
     return found;
+}
+
+int af_watch_open(const char *path, struct af_failure *why)
+{
+    int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (inotify < 0)
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, path, "no inotify: %s", strerror(errno));
+    if (add_folders(inotify, path, why) == 0)
+        return inotify;
+    close(inotify);
+    return -1;
 }
 
 /* ---- Runs. ---- */
@@ -193,7 +203,7 @@ static bool wait_for_save(int inotify, int interrupt)
         if (ready == 0)
             return true;
         if (ready > 0)
-            saved = read_events(inotify) || saved;
+            saved = af_watch_read(inotify) || saved;
     }
 }
 

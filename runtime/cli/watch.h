@@ -2,6 +2,7 @@
 #ifndef AF_WATCH_H
 #define AF_WATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct af_failure;
@@ -23,5 +24,12 @@ int af_watch(const struct af_watch_words *words, const char *const *files, size_
 
 /* Of a command that is watched: it has to do with this file, too. */
 void af_watch_note(const char *path);
+
+/* For who watches by a loop of his own: a descriptor that can be read when something has happened
+ * in the folder of this file, or below. Returns -1 with *why filled. */
+int af_watch_open(const char *path, struct af_failure *why);
+
+/* Reads what has happened; whether a Lua file, or a bundle, is among it. */
+bool af_watch_read(int inotify);
 
 #endif

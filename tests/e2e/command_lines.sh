@@ -95,6 +95,11 @@ check sync.lua --arg x | --arg: expected NAME=VALUE, not 'x'
 chart | name one trace: afrun chart TRACE.jsonl
 chart run.jsonl run.jsonl | name one trace
 chart --states | name one flow: afrun chart --states FLOW.lua
+chart run.jsonl --data | --data: is for --json
+studio | name one flow: afrun studio FLOW.lua
+studio no_such.lua | no_such.lua: cannot be read: No such file
+studio sync.lua --listen 0.0.0.0:0 | others can reach this address
+studio sync.lua --no-jail --require-jail | does not go with
 chart --states script.lua | is a sequential script; --states is for flows
 chart --states no_such.lua | no_such.lua: cannot be read: No such file
 chart --states sync.lua --html | --html: does not go with --states

@@ -8,7 +8,8 @@ declare -A packages=(
     [build]="gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
         libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev zlib1g-dev"
     [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign
-        dpkg-dev python3-jsonschema python3-sklearn util-linux jq nats-server libnats"
+        dpkg-dev python3-jsonschema python3-sklearn util-linux jq nats-server libnats
+        chromium chromium-driver python3-selenium"
     [fuzz]="clang clang-runtime libjansson-dev"
     [lint]="clang-format clang-tidy lua-check"
     [deb]="build-essential debhelper dpkg-dev lintian"

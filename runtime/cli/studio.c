@@ -1,0 +1,457 @@
+/* studio.c: see studio.h. */
+#include "cli/studio.h"
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/failure.h"
+#include "base/mem.h"
+#include "base/packed.h"
+#include "cli/answer.h"
+#include "cli/watch.h"
+#include "http/server.h"
+#include "json/json.h"
+#include "loop/loop.h"
+
+#include <sodium.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SECRET_BYTES = 32, SECRET_TEXT = 2 * SECRET_BYTES + 1 };
+
+struct call {
+    struct call *next, **at;
+    struct af_studio *studio;
+    struct af_exchange *exchange;
+    struct af_studio_work *work;
+    struct af_timer *timer; /* it waits for a save */
+    bool is_page;
+    bool waits;
+};
+
+struct af_studio {
+    struct af_studio_options options;
+    struct af_loop *loop;
+    struct af_http_server *http;
+    struct call *calls; /* that are not answered */
+    size_t working;
+    int saves_fd;
+    uint64_t saves;
+    char *pages;
+    char token[SECRET_TEXT]; /* empty: it was used */
+    char cookie[SECRET_TEXT];
+    char cookie_name[32];
+    struct af_buf link;
+};
+
+static const char policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+static const char *const headers[] = {
+    "Content-Security-Policy",
+    policy,
+    "X-Content-Type-Options",
+    "nosniff",
+    "Referrer-Policy",
+    "no-referrer",
+    "Cross-Origin-Opener-Policy",
+    "same-origin",
+    "Cross-Origin-Resource-Policy",
+    "same-origin",
+    "Cache-Control",
+    "no-store",
+    NULL,
+};
+
+/* ---- Answering. ---- */
+
+static void answer(struct call *call, int status, const char *type, struct af_buf *text)
+{
+    if (call->at != NULL) {
+        *call->at = call->next;
+        if (call->next != NULL)
+            call->next->at = call->at;
+        call->at = NULL;
+    }
+    af_timer_cancel(call->timer);
+    call->timer = NULL;
+    af_exchange_answer(call->exchange, status, type, text);
+}
+
+static void answer_json(struct call *call, int status, struct af_buf *text)
+{
+    answer(call, status, "application/json", text);
+}
+
+static void answer_failure(struct call *call, int status, const struct af_failure *why)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_answer_begin(&out, "error");
+    af_answer_add_error(&out, why);
+    af_buf_append_char(&out, '}');
+    answer_json(call, status, &out);
+}
+
+/* What a person may read who has opened an address by hand. */
+static void refuse(struct call *call, int status, const char *words)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_printf(&out, "%s\n", words);
+    answer(call, status, "text/plain; charset=utf-8", &out);
+}
+
+/* ---- Who asks. ---- */
+
+static void make_secret(char text[SECRET_TEXT])
+{
+    unsigned char bytes[SECRET_BYTES];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(text, SECRET_TEXT, bytes, sizeof bytes);
+}
+
+static bool is_secret(const char *typed, size_t len, const char *secret)
+{
+    return len == SECRET_TEXT - 1 && secret[0] != '\0' && sodium_memcmp(typed, secret, len) == 0;
+}
+
+/* A page elsewhere may give its own name this machine's address. */
+static bool is_own_name(const char *host)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; host != NULL && i < sizeof names / sizeof names[0]; i++) {
+        size_t len = strlen(names[i]);
+        if (strncmp(host, names[i], len) == 0 && (host[len] == ':' || host[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_own_origin(const char *origin, const char *host)
+{
+    static const char scheme[] = "http://";
+    return strncmp(origin, scheme, sizeof scheme - 1) == 0 &&
+           strcmp(origin + sizeof scheme - 1, host) == 0;
+}
+
+static bool has_cookie(const struct call *call)
+{
+    const struct af_studio *studio = call->studio;
+    const char *at = af_exchange_header(call->exchange, "Cookie");
+    size_t name = strlen(studio->cookie_name);
+    while (at != NULL && *at != '\0') {
+        size_t len = strcspn(at, ";");
+        if (len > name && strncmp(at, studio->cookie_name, name) == 0 && at[name] == '=' &&
+            is_secret(at + name + 1, len - name - 1, studio->cookie))
+            return true;
+        at += len + strspn(at + len, "; ");
+    }
+    return false;
+}
+
+/* The link, the first time. */
+static bool takes_token(struct call *call)
+{
+    struct af_studio *studio = call->studio;
+    const char *token = af_exchange_query(call->exchange, "token");
+    if (token == NULL || !call->is_page || !is_secret(token, strlen(token), studio->token))
+        return false;
+    struct af_buf cookie = AF_BUF_EMPTY;
+    af_buf_printf(&cookie, "%s=%s; HttpOnly; SameSite=Strict; Path=/", studio->cookie_name,
+                  studio->cookie);
+    af_exchange_add_header(call->exchange, "Set-Cookie", af_buf_text(&cookie));
+    af_buf_release(&cookie);
+    studio->token[0] = '\0';
+    return true;
+}
+
+/* Whether the call may go on; else it was answered. What works is asked for by POST, which says the
+ * page that it comes from. */
+static bool admit(struct call *call, bool works)
+{
+    const char *host = af_exchange_header(call->exchange, "Host");
+    const char *origin = af_exchange_header(call->exchange, "Origin");
+    if (!is_own_name(host)) {
+        refuse(call, 421, "This is no name of the studio: use the link that it has printed.");
+        return false;
+    }
+    if (origin == NULL ? works : !is_own_origin(origin, host)) {
+        refuse(call, 403, "Pages of others may not ask the studio for anything.");
+        return false;
+    }
+    if (has_cookie(call) || takes_token(call))
+        return true;
+    refuse(call, 403,
+           "The studio is open to the browser in which its link was first opened. Start it "
+           "again for another link.");
+    return false;
+}
+
+/* ---- Files of the page. ---- */
+
+static const char *type_of(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return strcmp(dot, ".js") == 0    ? "text/javascript; charset=utf-8"
+           : strcmp(dot, ".css") == 0 ? "text/css; charset=utf-8"
+           : strcmp(dot, ".svg") == 0 ? "image/svg+xml"
+                                      : "text/html; charset=utf-8";
+}
+
+static const struct af_page *find_page(const char *path)
+{
+    const char *name = strcmp(path, "/") == 0 ? "index.html" : path + 1;
+    for (size_t i = 0; i < af_page_count; i++)
+        if (strcmp(name, af_pages[i].name) == 0)
+            return &af_pages[i];
+    return NULL;
+}
+
+static void give_page(struct call *call, const struct af_page *page)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_append(&out, call->studio->pages + page->start, page->len);
+    answer(call, 200, type_of(page->name), &out);
+}
+
+/* ---- Saves of the flow. ---- */
+
+static void tell_saves(struct call *call)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_printf(&out, "{\"format\":1,\"kind\":\"studio-saves\",\"saves\":%llu}",
+                  (unsigned long long)call->studio->saves);
+    answer_json(call, 200, &out);
+}
+
+static void on_late(void *arg)
+{
+    struct call *call = arg;
+    call->timer = NULL;
+    tell_saves(call);
+}
+
+/* Waits for a save that the page has not seen. */
+static void wait_for_save(struct call *call)
+{
+    const char *seen = af_exchange_query(call->exchange, "seen");
+    if (seen == NULL || strtoull(seen, NULL, 10) != call->studio->saves) {
+        tell_saves(call);
+        return;
+    }
+    call->waits = true;
+    call->timer = af_timer_start(call->studio->loop, AF_STUDIO_POLL_NS, on_late, call);
+}
+
+static void on_saves(void *arg)
+{
+    struct af_studio *studio = arg;
+    if (!af_watch_read(studio->saves_fd))
+        return;
+    studio->saves++;
+    for (struct call *call = studio->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        if (call->waits)
+            tell_saves(call);
+    }
+}
+
+/* ---- What the program is asked. ---- */
+
+static const char *knob_of(const void *arg, const char *name)
+{
+    const struct call *call = arg;
+    return af_exchange_query(call->exchange, name);
+}
+
+static void on_worked(void *arg, struct af_buf *text, const struct af_failure *why)
+{
+    struct call *call = arg;
+    call->work = NULL;
+    call->studio->working--;
+    if (why != NULL)
+        answer_failure(call, 200, why); /* the program's word, as that of a flow that is broken */
+    else
+        answer(call, 200, text->data[0] == '<' ? "image/svg+xml" : "application/json", text);
+}
+
+static void work(struct call *call, enum af_studio_kind kind)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_studio *studio = call->studio;
+    if (studio->working >= AF_STUDIO_WORK_MAX) {
+        af_failure_set(&why, AF_FAILURE_TRANSPORT, "studio", "is at work; try again");
+        answer_failure(call, 503, &why);
+        return;
+    }
+    call->work =
+        af_studio_work_start(studio->loop, &studio->options, kind, knob_of, on_worked, call, &why);
+    if (call->work == NULL)
+        answer_failure(call, 502, &why);
+    else
+        studio->working++;
+}
+
+static const struct {
+    const char *path;
+    int kind;
+} works[] = {{"/api/run", AF_STUDIO_RUN},
+             {"/api/runs", AF_STUDIO_RUNS},
+             {"/api/states", AF_STUDIO_STATES},
+             {"/api/picture", AF_STUDIO_PICTURE}};
+
+static int find_work(const char *path)
+{
+    for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
+        if (strcmp(works[i].path, path) == 0)
+            return works[i].kind;
+    return -1;
+}
+
+/* ---- The way of a request. ---- */
+
+static void on_begin(void *arg, struct af_exchange *exchange)
+{
+    struct af_studio *studio = arg;
+    struct call *call = af_mem_zero(1, sizeof *call);
+    *call = (struct call){
+        .next = studio->calls, .at = &studio->calls, .studio = studio, .exchange = exchange};
+    if (call->next != NULL)
+        call->next->at = &call->next;
+    studio->calls = call;
+    af_exchange_set_data(exchange, call);
+    const char *path = af_exchange_path(exchange), *method = af_exchange_method(exchange);
+    bool works_for = find_work(path) >= 0;
+    call->is_page = strcmp(path, "/") == 0;
+    if (!admit(call, works_for))
+        return;
+    if (strcmp(method, works_for ? "POST" : "GET") != 0)
+        refuse(call, 405, "Another method is expected.");
+    else
+        af_exchange_take_body(exchange, 0, NULL);
+}
+
+static void on_ready(void *arg, struct af_exchange *exchange)
+{
+    struct call *call = af_exchange_data(exchange);
+    const char *path = af_exchange_path(exchange);
+    const struct af_page *page = find_page(path);
+    int kind = find_work(path);
+    (void)arg;
+    if (page != NULL)
+        give_page(call, page);
+    else if (kind >= 0)
+        work(call, (enum af_studio_kind)kind);
+    else if (strcmp(path, "/api/saves") == 0)
+        wait_for_save(call);
+    else
+        refuse(call, 404, "There is no such page.");
+}
+
+static void on_refused(void *arg, struct af_exchange *exchange, enum af_exchange_refusal refusal,
+                       const char *why)
+{
+    (void)arg, (void)refusal;
+    refuse(af_exchange_data(exchange), 413, why);
+}
+
+static void stop_work(struct call *call)
+{
+    if (call->work == NULL)
+        return;
+    af_studio_work_cancel(call->work);
+    call->work = NULL;
+    call->studio->working--;
+}
+
+static void on_gone(void *arg, struct af_exchange *exchange)
+{
+    struct call *call = af_exchange_data(exchange);
+    (void)arg;
+    stop_work(call);
+    refuse(call, 503, "Nobody waits for it.");
+}
+
+static void on_end(void *arg, struct af_exchange *exchange)
+{
+    struct call *call = af_exchange_data(exchange);
+    (void)arg;
+    stop_work(call);
+    af_timer_cancel(call->timer);
+    if (call->at != NULL) {
+        *call->at = call->next;
+        if (call->next != NULL)
+            call->next->at = call->at;
+    }
+    free(call);
+}
+
+/* ---- Making and ending. ---- */
+
+static int listen_here(struct af_studio *studio, struct af_failure *why)
+{
+    const char *address = studio->options.listen;
+    const struct af_http_server_options options = {
+        .listen = address,
+        .headers = headers,
+        .connections_max = AF_STUDIO_CONNECTIONS_MAX,
+        .owner = {on_begin, on_ready, on_refused, on_gone, on_end, studio},
+    };
+    int is_loopback = af_http_server_is_loopback(address, why);
+    if (is_loopback == 0)
+        return af_failure_set(why, AF_FAILURE_USAGE, address,
+                              "others can reach this address: the studio is for this machine");
+    studio->http = is_loopback < 0 ? NULL : af_http_server_new(studio->loop, &options, why);
+    if (studio->http == NULL)
+        return -1;
+    const char *url = af_http_server_url(studio->http);
+    snprintf(studio->cookie_name, sizeof studio->cookie_name, "afrun_studio_%s",
+             strrchr(url, ':') + 1);
+    af_buf_printf(&studio->link, "%s/?token=%s", url, studio->token);
+    return 0;
+}
+
+struct af_studio *af_studio_new(struct af_loop *loop, const struct af_studio_options *options,
+                                struct af_failure *why)
+{
+    struct af_studio *studio = af_mem_zero(1, sizeof *studio);
+    size_t len;
+    studio->options = *options;
+    studio->loop = loop;
+    studio->pages = af_packed_read(af_pages_packed, af_pages_packed_len, &len);
+    make_secret(studio->token);
+    make_secret(studio->cookie);
+    studio->saves_fd = af_watch_open(options->flow, why);
+    if (studio->saves_fd >= 0 &&
+        af_loop_watch(loop, studio->saves_fd, false, on_saves, studio, why) == 0 &&
+        listen_here(studio, why) == 0)
+        return studio;
+    af_studio_free(studio);
+    return NULL;
+}
+
+const char *af_studio_link(const struct af_studio *studio)
+{
+    return af_buf_text((struct af_buf *)&studio->link);
+}
+
+void af_studio_free(struct af_studio *studio)
+{
+    if (studio == NULL)
+        return;
+    while (studio->calls != NULL) {
+        struct call *call = studio->calls;
+        stop_work(call);
+        refuse(call, 503, "The studio ends.");
+    }
+    af_http_server_free(studio->http);
+    if (studio->saves_fd >= 0) {
+        af_loop_unwatch(studio->loop, studio->saves_fd);
+        close(studio->saves_fd);
+    }
+    af_buf_release(&studio->link);
+    free(studio->pages);
+    free(studio);
+}

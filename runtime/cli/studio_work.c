@@ -1,0 +1,235 @@
+/* studio_work.c: the program's own commands, run for a page: see studio.h. */
+#include "cli/studio.h"
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/failure.h"
+#include "base/mem.h"
+#include "loop/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MAX = 64 };
+
+struct af_studio_work {
+    struct af_loop *loop;
+    const struct af_studio_options *options;
+    enum af_studio_kind kind;
+    struct af_process *process;
+    struct af_buf answer; /* of a run, that is being drawn */
+    bool is_drawn;
+    af_studio_done_fn *done;
+    void *arg;
+};
+
+struct words {
+    const char *items[WORDS_MAX];
+    char *made[WORDS_MAX]; /* those that are ours */
+    size_t count, made_count;
+};
+
+/* What decides a run; of a sample the seed is the first. */
+static const char *const knobs[] = {"seed",      "parties", "arg",       "latency", "drop",
+                                    "duplicate", "crash",   "partition", "until"};
+
+static void add(struct words *words, const char *word)
+{
+    if (words->count < WORDS_MAX)
+        words->items[words->count++] = word;
+}
+
+/* Each line of a knob's value as an option. */
+static void add_knob(struct words *words, const char *name, const char *value)
+{
+    while (*value != '\0' && words->made_count < WORDS_MAX / 2) {
+        size_t len = strcspn(value, "\n");
+        struct af_buf word = AF_BUF_EMPTY;
+        af_buf_printf(&word, "--%s=%.*s", name, (int)len, value);
+        char *made = af_buf_take(&word);
+        if (len > 0)
+            add(words, words->made[words->made_count++] = made);
+        else
+            free(made);
+        value += len + (value[len] != '\0');
+    }
+}
+
+static void add_knobs(struct words *words, af_studio_knob_fn *knob, const void *arg)
+{
+    for (size_t i = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
+        const char *value = knob(arg, knobs[i]);
+        if (value != NULL)
+            add_knob(words, knobs[i], value);
+    }
+}
+
+static void add_command(struct words *words, enum af_studio_kind kind)
+{
+    static const char *const commands[][8] = {
+        [AF_STUDIO_RUN] = {"run", "--mock", "--json", "-q", "--trace", "-", "--trace-data"},
+        [AF_STUDIO_RUNS] = {"run", "--mock", "--json", "-q", "--runs=1000"},
+        [AF_STUDIO_STATES] = {"chart", "--states", "--json"},
+        [AF_STUDIO_PICTURE] = {"chart", "--states", "--svg"},
+    };
+    for (const char *const *word = commands[kind]; *word != NULL; word++)
+        add(words, *word);
+}
+
+static void add_jail(struct words *words, const struct af_studio_options *options)
+{
+    if (options->no_jail)
+        add(words, "--no-jail");
+    if (options->require_jail)
+        add(words, "--require-jail");
+}
+
+static void forget(struct af_studio_work *work)
+{
+    af_buf_release(&work->answer);
+    free(work);
+}
+
+static void tell(struct af_studio_work *work, struct af_buf *answer, const struct af_failure *why)
+{
+    work->done(work->arg, answer, why);
+    forget(work);
+}
+
+static void fail(struct af_studio_work *work, const char *text)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    af_failure_set(&why, AF_FAILURE_TRANSPORT, "afrun", "%s", text);
+    tell(work, NULL, &why);
+}
+
+/* The answer of --json: the last line that is one. Its length, or 0. */
+static size_t find_answer(const char *text, size_t len, const char **line)
+{
+    static const char head[] = "{\"format\":";
+    while (len > 0) {
+        size_t end = text[len - 1] == '\n' ? len - 1 : len, start = end;
+        while (start > 0 && text[start - 1] != '\n')
+            start--;
+        *line = text + start;
+        if (end - start >= sizeof head && memcmp(*line, head, sizeof head - 1) == 0)
+            return end - start;
+        len = start;
+    }
+    return 0;
+}
+
+static void on_done(void *arg, const struct af_process_result *result);
+
+static int start(struct af_studio_work *work, const struct words *words, const void *input,
+                 size_t input_len, struct af_failure *why)
+{
+    const struct af_process_spec spec = {
+        .path = "/proc/self/exe",
+        .name = "afrun",
+        .args = words->items,
+        .arg_count = words->count,
+        .input = input,
+        .input_len = input_len,
+        .nice = work->kind == AF_STUDIO_RUNS ? 10 : 0, /* a single run is waited for */
+        .timeout_ns = AF_STUDIO_WORK_NS,
+        .max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX,
+    };
+    work->process = af_process_start(work->loop, &spec, on_done, work, why);
+    return work->process == NULL ? -1 : 0;
+}
+
+/* The rows of the trace that a run has written. */
+static int draw(struct af_studio_work *work, const struct af_process_result *run)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct words words = {.count = 0};
+    work->is_drawn = true;
+    static const char *const chart[] = {"chart", "-", "--json", "--data"};
+    for (size_t i = 0; i < sizeof chart / sizeof chart[0]; i++)
+        add(&words, chart[i]);
+    add_jail(&words, work->options);
+    return start(work, &words, run->output, run->output_len, &why);
+}
+
+static void add_part(struct af_buf *out, const char *name, const char *json, size_t len)
+{
+    af_buf_printf(out, ",\"%s\":", name);
+    if (len == 0)
+        af_buf_append_string(out, "null");
+    else
+        af_buf_append(out, json, len);
+}
+
+static void take_run(struct af_studio_work *work, const char *answer, size_t len,
+                     const struct af_process_result *result)
+{
+    af_buf_append_string(&work->answer, "{\"format\":1,\"kind\":\"studio-run\"");
+    add_part(&work->answer, "run", answer, len);
+    if (result->output_len > 0 && result->output[0] == '{' && answer != result->output &&
+        draw(work, result) == 0)
+        return;
+    add_part(&work->answer, "chart", NULL, 0);
+    af_buf_append_char(&work->answer, '}');
+    tell(work, &work->answer, NULL);
+}
+
+static void on_done(void *arg, const struct af_process_result *result)
+{
+    struct af_studio_work *work = arg;
+    const char *answer = NULL;
+    work->process = NULL;
+    size_t len = find_answer(result->output, result->output_len, &answer);
+    if (len == 0)
+        len = find_answer(result->errors, result->errors_len, &answer);
+    if (result->failure != NULL) {
+        fail(work, result->failure);
+    } else if (work->kind == AF_STUDIO_PICTURE && result->status == 0) {
+        af_buf_append(&work->answer, result->output, result->output_len);
+        tell(work, &work->answer, NULL);
+    } else if (len == 0) {
+        fail(work, result->errors_len > 0 ? result->errors : "has told nothing");
+    } else if (work->is_drawn) {
+        add_part(&work->answer, "chart", answer, len);
+        af_buf_append_char(&work->answer, '}');
+        tell(work, &work->answer, NULL);
+    } else if (work->kind == AF_STUDIO_RUN) {
+        take_run(work, answer, len, result);
+    } else {
+        af_buf_append(&work->answer, answer, len);
+        tell(work, &work->answer, NULL);
+    }
+}
+
+struct af_studio_work *af_studio_work_start(struct af_loop *loop,
+                                            const struct af_studio_options *options,
+                                            enum af_studio_kind kind, af_studio_knob_fn *knob,
+                                            af_studio_done_fn *done, void *arg,
+                                            struct af_failure *why)
+{
+    struct af_studio_work *work = af_mem_zero(1, sizeof *work);
+    struct words words = {.count = 0};
+    *work = (struct af_studio_work){
+        .loop = loop, .options = options, .kind = kind, .done = done, .arg = arg};
+    add_command(&words, kind);
+    add_jail(&words, options);
+    if (kind == AF_STUDIO_RUN || kind == AF_STUDIO_RUNS)
+        add_knobs(&words, knob, arg);
+    add(&words, "--");
+    add(&words, options->flow);
+    int result = start(work, &words, NULL, 0, why);
+    for (size_t i = 0; i < words.made_count; i++)
+        free(words.made[i]);
+    if (result == 0)
+        return work;
+    forget(work);
+    return NULL;
+}
+
+void af_studio_work_cancel(struct af_studio_work *work)
+{
+    if (work == NULL)
+        return;
+    af_process_cancel(work->process);
+    forget(work);
+}

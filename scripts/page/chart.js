@@ -1,0 +1,180 @@
+// A run as a sequence chart. Its rows come from the program; here they are drawn, those that are
+// in sight alone.
+import { $, cut, el, seconds, svg } from "./draw.js";
+import { w } from "./words.js";
+
+const HIGH = 44, TIME = 78;
+const box = $("chart"), names = $("names"), list = $("rows");
+let run = null, shown = [], place = new Map(), cursor = -1, onMove = () => {};
+let lane = 120, wide = 0, history = new Map(), words = [];
+
+export const current = () => cursor;
+export const row = (i) => run.rows[i];
+export const whenMoved = (fn) => { onMove = fn; };
+
+// What a party held after row i: the last that is told of it at or before that row.
+export function held(party, i) {
+  const all = history.get(party) || [];
+  let low = 0, high = all.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (all[middle].at <= i) low = middle + 1; else high = middle;
+  }
+  return low ? all[low - 1].one : null;
+}
+
+function sentence(one) {
+  const parts = [];
+  if (one.event) parts.push(one.event);
+  if (one.from) parts.push(one.from + " → " + one.party); else if (one.party) parts.push(one.party);
+  if (one.mark) parts.push("(" + one.mark + ")");
+  if (one.text) parts.push(one.text);
+  for (const entry of one.states || []) parts.push(entry.party + ": [" + entry.state + "]");
+  return parts.join(" ");
+}
+
+export function show(chart) {
+  run = chart;
+  place = new Map(run.parties.map((party, i) => [party.id, i]));
+  history = new Map();
+  words = run.rows.map((one, i) => {
+    for (const after of one.after || []) {
+      if (!history.has(after.party)) history.set(after.party, []);
+      history.get(after.party).push({ at: i, one: after });
+    }
+    return "";
+  });
+  measure();
+}
+
+function measure() {
+  const count = Math.max(1, run.parties.length);
+  lane = Math.max(92, Math.min(220, (box.clientWidth - TIME - 8) / count));
+  wide = TIME + lane * count;
+  list.style.width = names.style.width = wide + "px";
+  names.replaceChildren(...run.parties.map((party, i) => {
+    const name = el("span", { title: party.id + (party.role ? " (" + party.role + ")" : "") }, party.id);
+    name.style.left = x(i) + "px";
+    name.style.width = lane - 6 + "px";
+    return name;
+  }));
+}
+
+const x = (i) => TIME + lane * (i + 0.5);
+const at = (party) => x(place.get(party) ?? 0);
+
+// Keeps the rows that say the words, are a party's, of a type; the others close up.
+export function filter(text, party, type) {
+  const typed = text.toLowerCase();
+  shown = [];
+  for (let i = 0; i < run.rows.length; i++) {
+    const one = run.rows[i];
+    if (party && one.party !== party && one.from !== party
+      && !(one.states || []).some((entry) => entry.party === party)) continue;
+    if (type && one.event !== type && one.kind !== type) continue;
+    if (typed && !(words[i] ||= sentence(one).toLowerCase()).includes(typed)) continue;
+    shown.push(i);
+  }
+  list.style.height = shown.length * HIGH + "px";
+  draw();
+  return shown.length;
+}
+
+function drawStates(picture, one) {
+  const seen = new Map();
+  for (const entry of one.states || []) seen.set(entry.party, entry.state);
+  for (const [party, state] of seen) {
+    const name = cut(state, Math.floor((lane - 14) / 6.2)), size = Math.min(lane - 4, name.length * 6.4 + 14);
+    picture.append(svg("rect", { class: "in", x: at(party) - size / 2, y: 26, width: size, height: 16, rx: 8 }),
+      svg("text", { x: at(party), y: 38, "text-anchor": "middle" }, name));
+  }
+}
+
+function drawArrow(picture, one) {
+  const from = at(one.from), to = at(one.party), side = from <= to ? 1 : -1;
+  const label = one.event + (one.mark ? " (" + one.mark + ")" : "");
+  const room = Math.abs(to - from) - 14;
+  if (from === to) {
+    picture.append(svg("path", { class: "arrow", d: `M${from} 10h22v10h-16` }));
+  } else {
+    picture.append(svg("path", { class: "arrow", d: `M${from} 18H${to - side * 7}` }));
+  }
+  const tip = from === to ? from + 1 : to - side;
+  const way = from === to ? 7 : -7 * side;
+  picture.append(svg("path", { class: "tip", d: `M${tip} ${from === to ? 20 : 18}l${way} -4v8z` }),
+    svg("text", { x: from === to ? from + 26 : (from + to) / 2, y: 13, "text-anchor": from === to ? "start" : "middle" },
+      cut(label, Math.max(12, Math.floor(room / 6)))));
+}
+
+function drawNote(picture, one) {
+  const right = at(one.party) < wide * 0.6, room = right ? wide - at(one.party) : at(one.party);
+  picture.append(svg("circle", { class: "tip", cx: at(one.party), cy: 14, r: 3 }),
+    svg("text", { x: at(one.party) + (right ? 9 : -9), y: 18, "text-anchor": right ? "start" : "end" },
+      (one.level === "bad" ? "✗ " : one.level === "good" ? "✓ " : "") + cut(one.text, Math.floor(room / 6.2))));
+}
+
+function drawRow(k) {
+  const i = shown[k], one = run.rows[i];
+  const node = el("div", { role: "option", id: "row-" + i, class: "l-" + one.level, "aria-posinset": k + 1,
+    "aria-setsize": shown.length, "aria-selected": i === cursor, "aria-label": seconds(one.t) + " s " + sentence(one) });
+  const picture = svg("svg", { width: wide, height: HIGH, "aria-hidden": "true" });
+  for (const [id, n] of place) {
+    const status = held(id, i)?.status;
+    const life = status === "down" ? "down" : ["done", "failed", "lost"].includes(status) && one.party !== id ? "gone" : "";
+    picture.append(svg("line", { class: "life " + life, x1: x(n), x2: x(n), y1: 0, y2: HIGH }));
+  }
+  if (one.from && one.party) drawArrow(picture, one);
+  else if (one.party && one.text !== undefined) drawNote(picture, one);
+  else if (one.text !== undefined) picture.append(svg("text", { x: TIME + 8, y: 18 }, cut("── " + one.text, Math.floor(wide / 6.2))));
+  drawStates(picture, one);
+  node.append(el("time", {}, seconds(one.t)), picture);
+  node.style.top = k * HIGH + "px";
+  return node;
+}
+
+function draw() {
+  if (!run) return;
+  const first = Math.max(0, Math.floor(box.scrollTop / HIGH) - 4);
+  const last = Math.min(shown.length, first + Math.ceil(box.clientHeight / HIGH) + 9);
+  const nodes = [];
+  for (let k = first; k < last; k++) nodes.push(drawRow(k));
+  list.replaceChildren(...nodes);
+  if ($("row-" + cursor)) box.setAttribute("aria-activedescendant", "row-" + cursor);
+  else box.removeAttribute("aria-activedescendant");
+}
+
+// Goes to a row of the run, which is brought in sight.
+export function select(i) {
+  if (!run || !run.rows.length) return;
+  cursor = Math.max(0, Math.min(run.rows.length - 1, i));
+  const k = shown.indexOf(cursor), head = names.offsetHeight;
+  if (k >= 0) {
+    const top = k * HIGH, high = box.clientHeight - head;
+    if (top < box.scrollTop) box.scrollTop = top;
+    else if (top + HIGH > box.scrollTop + high) box.scrollTop = top + HIGH - high;
+  }
+  draw();
+  onMove(cursor);
+}
+
+export function step(by) {
+  if (!shown.length) return;
+  let k = shown.indexOf(cursor);
+  if (k < 0) k = shown.findIndex((i) => i > cursor) - (by > 0 ? 1 : 0);
+  select(shown[Math.max(0, Math.min(shown.length - 1, k + by))]);
+}
+
+// The next row that says what went wrong, behind the cursor; behind the last comes the first.
+export function failure() {
+  const bad = [];
+  run?.rows.forEach((one, i) => { if (one.level === "bad") bad.push(i); });
+  return bad.find((i) => i > cursor) ?? bad[0] ?? -1;
+}
+
+export const page = () => Math.max(1, Math.floor(box.clientHeight / HIGH) - 1);
+box.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
+new ResizeObserver(() => { if (run && box.clientWidth) { measure(); draw(); } }).observe(box);
+list.addEventListener("click", (event) => {
+  const node = event.target.closest("[role=option]");
+  if (node) select(Number(node.id.slice(4)));
+});

@@ -1,0 +1,360 @@
+// The studio: knobs, runs, the cursor. All that is shown is asked of the program; what is chosen
+// stands in the address, behind #.
+import * as chart from "./chart.js";
+import * as flow from "./flow.js";
+import * as party from "./party.js";
+import { $, el, seconds } from "./draw.js";
+import { translate, w } from "./words.js";
+
+const VIEWS = ["knobs", "run", "held", "states", "source"], SEEDS = 1000;
+const form = $("form"), strip = $("strip");
+let answer = null, outcomes = new Map(), at = 1, asked = {}, sampled = null, wantedRow = null, view = "run";
+
+// ---- Asking. ----
+
+// What was asked before, and is not answered, is asked no more.
+async function ask(path, knobs) {
+  asked[path]?.abort();
+  const stop = asked[path] = new AbortController();
+  const response = await fetch("/api/" + path + "?" + new URLSearchParams(knobs), { method: "POST", signal: stop.signal });
+  if (response.status === 503) { // too much at a time
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    stop.signal.throwIfAborted();
+    return ask(path, knobs);
+  }
+  const type = response.headers.get("content-type") || "";
+  if (type.startsWith("image/")) return response.text();
+  if (type.startsWith("application/json")) return response.json();
+  throw new Error(await response.text());
+}
+
+const stopped = (error) => { if (error.name !== "AbortError") wrong(error.message); };
+
+function wrong(error) {
+  const told = error && (error.message === undefined ? error : (error.what ? error.what + ": " : "") + error.message
+    + (error.line ? " (" + (error.file || "") + ":" + error.line + ")" : ""));
+  $("wrong").textContent = told || "";
+  if (told) verdict("bad", "✗ " + told);
+  if (error?.line) flow.line(error.file, error.line);
+}
+
+function knobs(without) {
+  const given = {};
+  for (const [name, value] of new FormData(form))
+    if (value.trim() !== "" && name !== without) given[name] = value;
+  return given;
+}
+
+// ---- The address. ----
+
+function remember() {
+  const state = { ...knobs(), row: chart.current() < 0 ? "" : chart.current(), view };
+  history.replaceState(null, "", "/#" + new URLSearchParams(state));
+}
+
+function recall() {
+  const state = new URLSearchParams(location.hash.slice(1));
+  for (const field of form.elements)
+    if (field.name && (state.has(field.name) || field.name !== "seed")) field.value = state.get(field.name) || "";
+  wantedRow = state.get("row") ? Number(state.get("row")) : null;
+  look(VIEWS.includes(state.get("view")) ? state.get("view") : "run");
+}
+
+// ---- A run. ----
+
+function verdict(kind, text) {
+  $("verdict").className = kind;
+  $("verdict").textContent = text;
+}
+
+function tellRun(run) {
+  const bad = run.error !== undefined;
+  const found = run.findings?.[0];
+  verdict(bad ? "bad" : "good", (bad ? "✗ " : "✓ ") + w(run.outcome) + " · "
+    + w("{} parties, {} done; {} messages, {} dropped; {} s", run.parties, run.done, run.messages, run.dropped,
+      seconds(Math.round(run.virtual_s * 1e9))) + (found ? " · " + found.text : ""));
+}
+
+function options(select, all, values) {
+  const kept = select.value;
+  select.replaceChildren(el("option", { value: "" }, all), ...values.map((value) => el("option", { value }, value)));
+  select.value = values.includes(kept) ? kept : "";
+}
+
+async function rerun() {
+  const begun = performance.now();
+  wrong("");
+  verdict("", w("running …"));
+  let told;
+  try {
+    told = await ask("run", knobs());
+  } catch (error) {
+    return stopped(error);
+  }
+  mark();
+  if (!told.chart || told.chart.kind === "error") {
+    $("fail").hidden = true;
+    return wrong((told.chart || told.run || told).error);
+  }
+  answer = told;
+  tellRun(told.run);
+  const rows = told.chart.rows;
+  chart.show(told.chart);
+  options($("party"), w("all parties"), told.chart.parties.map((one) => one.id));
+  options($("type"), w("all types"), [...new Set(rows.flatMap((one) => one.event || []))].sort());
+  filter();
+  $("fail").hidden = chart.failure() < 0;
+  chart.select(wantedRow ?? Math.min(Math.max(0, chart.current()), rows.length - 1));
+  wantedRow = null;
+  document.body.dataset.took = Math.round(performance.now() - begun);
+  document.body.dataset.seed = told.run.seed;
+}
+
+function filter() {
+  if (!answer) return;
+  const all = answer.chart.rows.length, kept = chart.filter($("search").value, $("party").value, $("type").value);
+  $("count").textContent = kept === all ? w("{} rows", all) : w("{} of {} rows", kept, all);
+}
+
+const roleOf = (id) => answer.chart.parties.find((one) => one.id === id)?.role;
+
+// Where the row's doing is written: what was found there, else the handler that took its event.
+function placeOf(i) {
+  const row = chart.row(i);
+  const found = row.level === "bad" && answer.run.findings.find((one) => one.line
+    && (one.party === row.party || !row.party) && (row.kind !== "stuck" || one.kind === "stuck"));
+  if (found) return found;
+  const id = row.party ?? row.states?.[0]?.party;
+  const before = row.kind === "start" ? row.states?.[0]?.state : chart.held(id, i - 1)?.state ?? chart.held(id, i)?.state;
+  return flow.place(roleOf(id), before, row);
+}
+
+chart.whenMoved((i) => {
+  const { rows, parties } = answer.chart;
+  party.show(parties, i, rows.length);
+  const counts = new Map(), standing = new Set();
+  for (const row of rows)
+    for (const entry of row.states || []) {
+      const key = roleOf(entry.party) + "\0" + entry.state;
+      counts.set(key, (counts.get(key) || 0) + 1);
+    }
+  for (const one of parties) {
+    const now = chart.held(one.id, i);
+    if (now && (now.status === "active" || now.status === "down")) standing.add(one.role + "\0" + now.state);
+  }
+  flow.weigh(counts, standing);
+  const place = placeOf(i);
+  if (place) flow.line(place.file, place.line);
+  remember();
+});
+
+// ---- A thousand seeds. ----
+
+const first = () => Math.max(1, Math.floor((Number(form.elements.seed.value) - 1) / SEEDS) * SEEDS + 1) || 1;
+
+function mark() {
+  const seed = Number(form.elements.seed.value);
+  strip.querySelector(".now")?.classList.remove("now");
+  $("seed-" + seed)?.classList.add("now");
+  if ($("seed-" + seed)) point(seed);
+}
+
+function point(seed) {
+  strip.querySelector(".at")?.classList.remove("at");
+  const node = $("seed-" + seed);
+  if (!node) return;
+  at = seed;
+  node.classList.add("at");
+  strip.setAttribute("aria-activedescendant", node.id);
+}
+
+async function sample(force) {
+  const asks = { ...knobs("seed"), seed: first() }, key = JSON.stringify(asks);
+  if (key === sampled && !force) return mark();
+  sampled = key;
+  $("sample").textContent = w("running …");
+  let told;
+  try {
+    told = await ask("runs", asks);
+  } catch (error) {
+    sampled = null;
+    return stopped(error);
+  }
+  if (told.kind !== "runs") {
+    strip.replaceChildren();
+    $("ways").replaceChildren();
+    $("sample").textContent = "";
+    return;
+  }
+  const signs = { failed: "×", stuck: "■", until: "…" }, names = { ok: "ended well", until: "not over" };
+  outcomes = new Map(told.failing.map((one) => [one.seed, one.outcome]));
+  strip.replaceChildren(...Array.from({ length: told.runs }, (_, i) => {
+    const seed = asks.seed + i, outcome = outcomes.get(seed) || "ok";
+    const label = w("seed {}: {}", seed, w(names[outcome] || outcome));
+    return el("i", { id: "seed-" + seed, role: "option", class: outcome, title: label, "aria-label": label, "aria-selected": "false" },
+      signs[outcome] || "·");
+  }));
+  $("sample").textContent = w("{} of {} seeds failed", told.failed_runs, told.runs);
+  $("ways").replaceChildren(...told.ways.slice(0, 10).map((way) => {
+    const button = el("button", { type: "button" }, w("{} runs, from seed {}: {}", way.runs, way.lowest_seed, way.findings[0]?.text ?? ""));
+    button.addEventListener("click", () => turn(way.lowest_seed));
+    return el("li", {}, button);
+  }));
+  mark();
+}
+
+let soon = 0;
+function again(force) {
+  rerun();
+  clearTimeout(soon);
+  soon = setTimeout(() => sample(force), 400);
+}
+
+function turn(seed) {
+  form.elements.seed.value = Math.max(0, seed);
+  wantedRow = 0;
+  again();
+}
+
+// ---- Views, and keys. ----
+
+function look(name) {
+  view = name;
+  for (const one of VIEWS) {
+    $(one).classList.toggle("shown", one === name);
+    $("tab-" + one).setAttribute("aria-selected", one === name);
+    $("tab-" + one).tabIndex = one === name ? 0 : -1;
+  }
+}
+
+const narrow = () => getComputedStyle(document.querySelector("nav")).display !== "none";
+const MAIN = { knobs: () => form.elements.seed, run: () => $("chart"), held: () => $("parties"), states: () => $("picture"), source: () => $("text") };
+
+function goTo(name) {
+  look(name);
+  MAIN[name]().focus();
+  remember();
+}
+
+flow.whenWanted((file, number) => {
+  look("source");
+  flow.line(file, number);
+  remember();
+});
+
+function toFailure() {
+  const i = chart.failure();
+  if (i < 0) return;
+  $("search").value = $("party").value = $("type").value = "";
+  look("run");
+  filter();
+  chart.select(i);
+  $("chart").focus();
+}
+
+function toLine() {
+  const place = answer && chart.current() >= 0 && placeOf(chart.current());
+  if (!place) return;
+  look("source");
+  flow.line(place.file, place.line);
+  $("text").focus();
+}
+
+function nextFailing() {
+  const now = Number(form.elements.seed.value), all = [...outcomes.keys()].sort((a, b) => a - b);
+  const seed = all.find((one) => one > now) ?? all[0];
+  if (seed !== undefined) turn(seed);
+}
+
+const KEYS = {
+  j: () => chart.step(1), k: () => chart.step(-1), ArrowDown: () => chart.step(1), ArrowUp: () => chart.step(-1),
+  PageDown: () => chart.step(chart.page()), PageUp: () => chart.step(-chart.page()),
+  Home: () => chart.step(-1e9), End: () => chart.step(1e9), Enter: toLine, f: toFailure, e: nextFailing,
+  "/": () => goTo("run") ?? $("search").focus(), s: () => goTo("knobs") ?? strip.focus(), r: () => again(true),
+  "[": () => turn(Number(form.elements.seed.value) - 1), "]": () => turn(Number(form.elements.seed.value) + 1),
+  "?": () => $("help").showModal(),
+};
+VIEWS.forEach((name, i) => { KEYS[i + 1] = () => goTo(name); });
+const OF_CHART = ["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End", "Enter"];
+
+document.addEventListener("keydown", (event) => {
+  const target = event.target, typing = target.matches("input,textarea,select");
+  if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
+  if (event.key === "Escape" && typing) {
+    if (target === $("search")) { target.value = ""; filter(); }
+    return $("chart").focus();
+  }
+  if (target === $("search") && event.key === "Enter") return $("chart").focus();
+  if (typing || !Object.hasOwn(KEYS, event.key)) return;
+  if (OF_CHART.includes(event.key) && target !== $("chart") && target !== document.body) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+
+document.querySelector("nav").addEventListener("keydown", (event) => {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  look(VIEWS[(VIEWS.indexOf(view) + by + VIEWS.length) % VIEWS.length]);
+  $("tab-" + view).focus();
+});
+
+strip.addEventListener("keydown", (event) => {
+  const columns = getComputedStyle(strip).gridTemplateColumns.split(" ").length;
+  const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+  if (by) point($("seed-" + (at + by)) ? at + by : at);
+  else if (event.key === "Enter" || event.key === " ") turn(at);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+});
+
+strip.addEventListener("click", (event) => {
+  const node = event.target.closest("i");
+  if (node) turn(Number(node.id.slice(5)));
+});
+
+for (const name of VIEWS) $("tab-" + name).addEventListener("click", () => { look(name); remember(); });
+form.addEventListener("input", () => again());
+form.addEventListener("submit", (event) => event.preventDefault());
+for (const id of ["search", "party", "type"]) $(id).addEventListener("input", filter);
+$("fail").addEventListener("click", toFailure);
+$("help-open").addEventListener("click", () => $("help").showModal());
+
+// ---- The flow, and its saves. ----
+
+async function read() {
+  try {
+    const [states, picture] = await Promise.all([ask("states", {}), ask("picture", {})]);
+    if (states.error) return wrong(states.error);
+    $("flow").textContent = states.flow;
+    document.title = states.flow + " – afrun studio";
+    flow.show(states, picture);
+  } catch (error) {
+    stopped(error);
+  }
+  return undefined;
+}
+
+async function watch() {
+  for (let seen = -1; ;) {
+    try {
+      const told = await (await fetch("/api/saves?seen=" + seen)).json();
+      if (seen >= 0 && told.saves !== seen) {
+        await read();
+        again(true);
+      }
+      seen = told.saves;
+    } catch {
+      verdict("bad", w("The studio has ended."));
+      await new Promise((resolve) => { setTimeout(resolve, 3000); });
+    }
+  }
+}
+
+translate();
+recall();
+remember();
+await read();
+again();
+watch();
+window.addEventListener("hashchange", () => { recall(); again(); });
