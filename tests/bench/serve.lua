@@ -108,10 +108,11 @@ local function bench_channel(times, size, program)
   lib.tell("data channel, memory", "%9.1f MB  the larger of both parties", peak / 1e6)
 end
 
----A round of fed_avg: the model goes up once and down to each participant, theirs go up and down.
----Beside it a file of half as many bytes, up and down.
+---A round of fed_avg: the model goes up once and down to each participant, theirs go up and down;
+---what is made of them goes up as a file and as the task's model, and down to each. Beside it a
+---file of half as many bytes, up and down.
 local function bench_fed_avg(times, participants, numbers, program)
-  local file, moved = build .. "/fed.bin", 8 * numbers * (3 * participants + 1)
+  local file, moved = build .. "/fed.bin", 8 * numbers * (4 * participants + 3)
   if not os.execute(("head -c %d /dev/urandom > %s"):format(moved // 2, file)) then
     lib.fail("head")
   end
