@@ -10,8 +10,14 @@ if ! command -v nats-server >/dev/null; then
 fi
 flows=$ROOT/flows
 
+free_ports() { # free_ports COUNT: no two of them are the same
+    python3 -c 'import socket, sys
+held = [socket.socket() for _ in range(int(sys.argv[1]))]
+for one in held: one.bind(("127.0.0.1", 0))
+print(*(one.getsockname()[1] for one in held))' "$1"
+}
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    free_ports 1
 }
 
 # nats NAME [LINE…]: a server in folder NAME, at $port, with these lines in its configuration.
@@ -125,14 +131,13 @@ expect_error "expected ?replicas=1 to 5" 2 "$AFRUN" "$flows/sync_state.lua" --ro
 kill_party guarded TERM
 
 # ---- Three servers, each stream on all of them: one may go, whichever leads. ----
-for n in 1 2 3; do
-    client[n]=$(free_port) route[n]=$(free_port)
-done
+read -ra cluster_ports < <(free_ports 6)
+client=("${cluster_ports[@]:0:3}") route=("${cluster_ports[@]:3}")
 for n in 1 2 3; do
     mkdir s$n
     printf '%s\n' "server_name: s$n" "jetstream { store_dir: \"$TMP/s$n/js\" }" \
-        "cluster { name: c, listen: \"127.0.0.1:${route[n]}\", routes: [ $(printf '"nats://127.0.0.1:%s", ' "${route[@]}") ] }" >s$n/conf
-    nats-server -a 127.0.0.1 -p "${client[n]}" -c s$n/conf >>s$n/log 2>&1 </dev/null &
+        "cluster { name: c, listen: \"127.0.0.1:${route[n - 1]}\", routes: [ $(printf '"nats://127.0.0.1:%s", ' "${route[@]}") ] }" >s$n/conf
+    nats-server -a 127.0.0.1 -p "${client[n - 1]}" -c s$n/conf >>s$n/log 2>&1 </dev/null &
     party_pids[s$n]=$!
 done
 for n in 1 2 3; do
