@@ -29,7 +29,9 @@ struct masking {
     size_t count;
 };
 
-static void mask_block(const struct mask *mask, uint64_t block, char *out, size_t size)
+/* Makes size bytes of out of as many of v, which may be out. */
+static void mask_block(const struct mask *mask, uint64_t block, const void *v, char *out,
+                       size_t size)
 {
     static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
     unsigned char stream[MASK_BLOCK];
@@ -37,7 +39,7 @@ static void mask_block(const struct mask *mask, uint64_t block, char *out, size_
     crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, block, mask->key);
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word, added;
-        memcpy(&word, out + i, sizeof word);
+        memcpy(&word, (const char *)v + i, sizeof word);
         memcpy(&added, stream + i, sizeof added);
         word = mask->subtract ? word - added : word + added;
         memcpy(out + i, &word, sizeof word);
@@ -51,9 +53,11 @@ static void mask_some(void *arg, size_t from, size_t to)
     const struct masking *masking = arg;
     for (size_t start = from; start < to; start += MASK_BLOCK) {
         size_t size = to - start < MASK_BLOCK ? to - start : MASK_BLOCK;
-        memcpy(masking->out + start, masking->v + start, size);
-        for (size_t i = 0; i < masking->count; i++)
-            mask_block(&masking->masks[i], start / 64, masking->out + start, size);
+        const void *v = masking->v + start;
+        for (size_t i = 0; i < masking->count; i++, v = masking->out + start)
+            mask_block(&masking->masks[i], start / 64, v, masking->out + start, size);
+        if (masking->count == 0)
+            memcpy(masking->out + start, v, size);
     }
 }
 
