@@ -85,12 +85,12 @@ build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] r
 ifneq (,$(filter release linked,$(MODE)))
 # What runs once a run, or waits for a disk or a peer, is small rather than fast.
 $(foreach part,audit bus bus/http bus/local bus/nats bus/sidecar cli code http live node run serve store worker,$(BUILD)/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,bytecode crypto declared foreign monitor parts plan points pure sandbox script secret shares source tool \
-  type,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
-$(foreach name,call check cover lasso monitor note path proof rename search short,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/db_log base/log base/metrics base/near base/progress base/writer loop/group_commit loop/process \
+$(foreach name,bytecode crypto declared foreign host monitor parts pattern plan points pure sandbox script secret shares source \
+  strict string tool type vector_lists world,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
+$(foreach name,call check cover crash end lasso monitor note path proof rename same search short world,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
+$(foreach name,base/broker base/db base/db_log base/log base/metrics base/io base/near base/progress base/writer json/rows loop/group_commit loop/process \
   loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/reload party/saved party/wait script/args \
-  script/calls script/file_access script/flow script/grants script/request script/run script/sequential sim/bench sim/calls sim/cuts \
+  script/boxes script/calls script/effects script/file_access script/file_store script/flow script/grants script/mock script/request script/run script/sequential sim/bench sim/calls sim/cuts \
   sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/file trace/schedule \
   trace/veil,$(BUILD)/runtime/$(name).o): FLAGS += -Os
 endif
