@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/serve.sh"
 seeds=8
 is_short || seeds=300
-cp -r "$ROOT"/flows/*.lua "$ROOT"/flows/{fed_stats,psi,training} "$ROOT/tests/data/check/psi_rsa.lua" .
+cp -r "$ROOT/flows/." "$ROOT/tests/data/check/psi_rsa.lua" .
 cat >ends.py <<'PY'
 # ends.py AFRUN SEEDS FLOW CENTRE OTHER LOST ENDS: the ends of the centre and of others that are not in ENDS ("who: end|end;…").
 import json, re, subprocess, sys
