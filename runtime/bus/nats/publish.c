@@ -12,7 +12,6 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,15 +77,6 @@ static bool may_send(struct af_nats_op *op, const struct af_bus_post *post)
             return false;
     }
     return true;
-}
-
-static const char *random_uuid(struct af_nats_op *op)
-{
-    unsigned char bytes[32];
-    char text[65];
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
-    return af_arena_string(&op->arena, text);
 }
 
 /* ---- Sending. ---- */
@@ -241,7 +231,7 @@ void af_nats_publish(struct af_nats_op *op)
     memcpy(posts, op->posts, op->count * sizeof *posts);
     for (size_t i = 0; i < op->count; i++) {
         if (posts[i].uuid == NULL)
-            posts[i].uuid = random_uuid(op);
+            posts[i].uuid = af_bus_random_uuid(&op->arena);
         uuids[i] = posts[i].uuid;
         if (!may_send(op, &posts[i])) {
             op->over = true;
