@@ -52,16 +52,20 @@ local function fill(text, values)
   return (text:gsub("%%{(%w+)}", values))
 end
 
---- The parts of a list; each fits, and stands there once.
+--- The parts of a list; each fits, and stands there once. A list of none is refused: a server that
+--- is told of no user lets everybody do everything.
 local function parts(request, field, fits, as, seen)
   local list = {}
-  for part in (request[field] or ""):gmatch "[^,]+" do
+  for part in request[field]:gmatch "[^,]+" do
     if not fits(part) or seen[part] then
       local why = ("'%s' %s"):format(part, seen[part] and "is named twice" or as)
       error({ refused = why, what = "--" .. field })
     end
     seen[part] = true
     list[#list + 1] = part
+  end
+  if #list == 0 and request[field] ~= "" then
+    error({ refused = ("'%s' names none"):format(request[field]), what = "--" .. field })
   end
   return list
 end

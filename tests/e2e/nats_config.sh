@@ -14,6 +14,9 @@ expect_error "--nodes: 'a b' cannot be a certificate's name" 2 "$AFRUN" nats con
 expect_error "--operators: 'i' is named twice" 2 "$AFRUN" nats config no --nodes i --operators i
 expect_error "--servers: 'a:70000' is not HOST:PORT" 2 "$AFRUN" nats config no --nodes i --servers a:70000
 expect_error "expected: afrun nats config FOLDER --nodes LIST" 2 "$AFRUN" nats config no
+for list in nodes operators servers; do
+    expect_error "--$list: ',' names none" 2 "$AFRUN" nats config no --nodes i --$list ,
+done
 check "nothing is made of what is refused" test ! -e no
 
 if ! command -v nats-server >/dev/null; then
