@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,11 +122,15 @@ struct worker {
     size_t taken; /* of that */
 };
 
-/* A worker waits for a byte, or for the end of who would write it. */
+/* A worker waits for a byte, or for the end of who would write it. It ends with who would read: a
+ * run may take long, and tells nothing before its end. */
 static _Noreturn void begin_work(const struct af_run_options *options, uint64_t first,
-                                 uint64_t step, int go, int fd)
+                                 uint64_t step, pid_t parent, int go, int fd)
 {
     char byte;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
     af_jailed_enter_job();
     if (af_io_read(go, &byte, 1) == 1)
         work(options, first, step, fd);
@@ -135,6 +140,7 @@ static _Noreturn void begin_work(const struct af_run_options *options, uint64_t 
 static int start(const struct af_run_options *options, const int go[2], struct worker *workers,
                  size_t count, struct af_failure *why)
 {
+    pid_t parent = getpid();
     fflush(NULL);
     for (size_t i = 0; i < count; i++) {
         int ends[2];
@@ -148,7 +154,7 @@ static int start(const struct af_run_options *options, const int go[2], struct w
         if (workers[i].pid == 0) {
             close(ends[0]);
             close(go[1]);
-            begin_work(options, i, count, go[0], ends[1]);
+            begin_work(options, i, count, parent, go[0], ends[1]);
         }
         close(ends[1]);
         workers[i].fd = ends[0];

@@ -36,6 +36,16 @@ interrupted forever "interrupted"
 flow compare 'local a, b = ("x"):rep(10 << 20), ("x"):rep(10 << 20) while a == b do end'
 interrupted compare "a-1: compare.lua:3: interrupted"
 
+# Those that run seeds end with the command that reads what they tell, however that ends.
+none_works() { [[ $(ps -o stat= -p "$(IFS=, && echo "${jobs[*]}")") != *[RSD]* ]]; } # a zombie works no more
+"$PROGRAM" compare.lua --mock --runs 8 >out 2>err &
+command=$!
+jobs_work() { mapfile -t jobs < <(pgrep -P $command) && [ ${#jobs[@]} -gt 1 ] && is_at_work "${jobs[-1]}"; }
+until_true jobs_work
+kill -KILL $command
+wait $command 2>/dev/null
+check "the jobs of a killed command end" until_true none_works
+
 # An invariant or a monitor that is under way then is not broken.
 for watches in 'invariants = { looks = function() slow() return true end }' 'monitors = { looks = { step = function() slow() end } }'; do
     cat >watched.lua <<END
