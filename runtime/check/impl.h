@@ -583,6 +583,8 @@ struct af_check_search {
     size_t level_count, level_cap;
     uint64_t *order; /* … all states in the order of levels, and what comes next */
     size_t order_count, order_cap;
+    uint64_t seen_bytes; /* of what was seen when the last round ended, so that --memory does not
+                            depend on when threads add in the next one */
     struct af_check_vector scratch;
     af_check_progress_fn *progress; /* or NULL */
     void *progress_arg;

@@ -612,6 +612,7 @@ static void line_up(struct af_check_round *round, size_t entries)
         search->order[search->order_count++] = round->placed[i] - 1;
         round->placed[i] = 0;
     }
+    search->seen_bytes = af_check_seen_bytes(round->check->seen);
 }
 
 /* ---- A round. ---- */

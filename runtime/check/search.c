@@ -8,7 +8,7 @@
 
 uint64_t af_check_bytes(const struct af_check *check)
 {
-    return af_check_seen_bytes(check->seen) + check->search->order_cap * sizeof(uint64_t) +
+    return check->search->seen_bytes + check->search->order_cap * sizeof(uint64_t) +
            af_check_words_bytes(&check->words) + af_check_words_bytes(&check->local_keys) +
            af_check_words_bytes(&check->message_keys) + af_check_words_bytes(&check->call_keys) +
            af_check_world_bytes(check) + af_check_watch_bytes(check) + af_check_same_bytes(check) +

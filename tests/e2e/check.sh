@@ -93,7 +93,7 @@ expect_violation "who opens serves both" "$AFRUN" check "$data/recalling.lua" --
 # ---- The same from one thread and from several. ----
 
 for flow in "$data/deferring.lua --drop 1 --duplicate 1" "$data/timers.lua --timeouts any" \
-    "$ROOT/flows/protocols/training_round.lua --drop 1 --crash 1"; do
+    "$ROOT/flows/protocols/training_round.lua --drop 1 --crash 1" "$ROOT/flows/swarm.lua --timeouts any --memory 20M"; do
     # shellcheck disable=SC2086
     for jobs in 1 2 3; do
         "$AFRUN" check $flow --json --jobs $jobs | sed 's/,"elapsed_ms".*//' >"jobs$jobs"
