@@ -3,10 +3,12 @@
  *   LOADING    a worker loads what stands in the folder (or, to go back, what the store keeps)
  *   TRYING     the flows are compared; each party's snapshot, as it is kept, is brought to the new
  *              version on a copy, while the parties run; those that moved meanwhile again, as long
- * as they are many PAUSING    each party stops before its next input; handlers end MIGRATING  the
- * snapshots of those that have moved since, again the swap   one transaction of the store; then
- * each party goes on from the store, as after a crash, so nothing that was on its way is lost or
- * there twice
+ *              as they are many
+ *
+ *   PAUSING    each party stops before its next input; handlers end
+ *   MIGRATING  the snapshots of those that have moved since, again
+ *   the swap   one transaction of the store; then each party goes on from the store, as after a
+ *              crash, so nothing that was on its way is lost or there twice
  *
  * Whatever is refused before the swap has changed nothing: the parties go on where they paused. */
 #include "node/impl.h"
