@@ -25,7 +25,7 @@ static const struct af_bus_driver *find_driver(const char *url)
             return drivers[i];
     if (strncmp(url, "tls://", 6) == 0)
         return &af_bus_nats;
-    return strncmp(url, "https:", 6) == 0 ? &af_bus_http : NULL;
+    return strncmp(url, "https://", 8) == 0 ? &af_bus_http : NULL;
 }
 
 const char *af_bus_file_of(const char *url)

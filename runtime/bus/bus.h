@@ -341,7 +341,7 @@ bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 /* ---- A driver's side: one table a bus; NULL rows are answered as AF_BUS_INVALID. ---- */
 
 struct af_bus_driver {
-    const char *scheme; /* "local:" */
+    const char *scheme; /* "local:", "nats://" */
     bool is_file;       /* what follows it is a file of this machine */
     bool (*owns)(const char *bus_url, const char *url); /* see af_bus_owns() */
     struct af_bus *(*open)(const char *url, struct af_loop *loop,

@@ -135,6 +135,8 @@ serve --node n --state x.db | --state: is for a sidecar, whose --bus is another 
 serve --node n --config token.conf | token.conf: holds who we are to a service (token, certificate, login), which afrun serve has no use for unless its --bus is one
 serve --node n --hold 2s | --hold: is at most 1s
 serve --bus ftp://x --node n | is no bus; expected local:FILE, http://HOST:PORT, https://HOST:PORT, nats://HOST:PORT or tls://HOST:PORT
+serve --bus http:/x --node n | http:/x: is no bus; expected local:FILE
+serve --bus https:x --node n | https:x: is no bus; expected local:FILE
 serve --bus nats://x --node n | afrun serve does not stand before NATS servers
 serve --node n --quota bodys=1M | --quota: expected NAME=VALUE, got 'bodys=1M'; did you mean 'bodies'?
 serve --node n --quota queue | --quota: expected NAME=VALUE, got 'queue'; names are bodies, answers

@@ -186,7 +186,9 @@ expect_error "has no role 'boss'" 2 "$AFRUN" "$sync" --role boss --node i --task
 expect_error "'i' (--node) must be among them" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers participant=p
 expect_error "has no role 'nobody'" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers 'initiator=i;nobody=p'
 expect_error "has the role 'participant'" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers 'initiator=x;participant=i'
-expect_error "is no bus" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus ftp://x
+for url in ftp://x nats:x tls:/x http: https:/x; do
+    expect_error "$url: is no bus; expected local:FILE" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus "$url"
+done
 expect_error "cannot be opened" 3 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:/nowhere/x.db
 expect_error "names no file" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:
 expect_error "is for a party for real" 2 "$AFRUN" "$sync" --role initiator

@@ -418,7 +418,7 @@ static const char *bus_files(const struct af_bus *bus)
 }
 
 const struct af_bus_driver af_bus_http = {
-    .scheme = "http:",
+    .scheme = "http://",
     .owns = owns,
     .open = bus_open,
     .close = bus_close,

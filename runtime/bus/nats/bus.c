@@ -633,7 +633,7 @@ static void close_nats(struct af_bus *head)
 }
 
 const struct af_bus_driver af_bus_nats = {
-    .scheme = "nats:",
+    .scheme = "nats://",
     .owns = owns,
     .open = open_nats,
     .close = close_nats,
