@@ -1,6 +1,6 @@
 // A run as a sequence chart. Its rows come from the program; here they are drawn, those that are
 // in sight alone.
-import { $, cut, el, seconds, svg } from "./draw.js";
+import { $, cut, el, seconds, squeeze, svg } from "./draw.js";
 import { w } from "./words.js";
 
 const HIGH = 44, TIME = 78;
@@ -27,7 +27,7 @@ function sentence(one) {
   const parts = [];
   if (one.event) parts.push(one.event);
   if (one.from) parts.push(one.from + " → " + one.party); else if (one.party) parts.push(one.party);
-  if (one.mark) parts.push("(" + one.mark + ")");
+  if (one.mark) parts.push("(" + marks(one) + ")");
   if (one.text) parts.push(one.text);
   for (const entry of one.states || []) parts.push(entry.party + ": [" + entry.state + "]");
   return parts.join(" ");
@@ -53,12 +53,16 @@ function measure() {
   wide = TIME + lane * count;
   list.style.width = names.style.width = wide + "px";
   names.replaceChildren(...run.parties.map((party, i) => {
-    const name = el("span", { title: party.id + (party.role ? " (" + party.role + ")" : "") }, party.id);
+    const name = el("span", { title: party.id + (party.role ? " (" + party.role + ")" : "") },
+      squeeze(party.id, Math.floor((lane - 6) / 7.6)));
     name.style.left = x(i) + "px";
     name.style.width = lane - 6 + "px";
     return name;
   }));
 }
+
+// "copy, late": each in the reader's words.
+const marks = (one) => one.mark.split(", ").map((mark) => w(mark)).join(w(", "));
 
 const x = (i) => TIME + lane * (i + 0.5);
 const at = (party) => x(place.get(party) ?? 0);
@@ -92,7 +96,7 @@ function drawStates(picture, one) {
 
 function drawArrow(picture, one) {
   const from = at(one.from), to = at(one.party), side = from <= to ? 1 : -1;
-  const label = one.event + (one.mark ? " (" + one.mark + ")" : "");
+  const label = one.event + (one.mark ? " (" + marks(one) + ")" : "");
   const room = Math.abs(to - from) - 14;
   if (from === to) {
     picture.append(svg("path", { class: "arrow", d: `M${from} 10h22v10h-16` }));
@@ -107,10 +111,12 @@ function drawArrow(picture, one) {
 }
 
 function drawNote(picture, one) {
-  const right = at(one.party) < wide * 0.6, room = right ? wide - at(one.party) : at(one.party);
-  picture.append(svg("circle", { class: "tip", cx: at(one.party), cy: 14, r: 3 }),
-    svg("text", { x: at(one.party) + (right ? 9 : -9), y: 18, "text-anchor": right ? "start" : "end" },
-      (one.level === "bad" ? "✗ " : one.level === "good" ? "✓ " : "") + cut(one.text, Math.floor(room / 6.2))));
+  const here = at(one.party), right = wide - here >= here - TIME, room = right ? wide - here : here - TIME;
+  const letter = one.level === "bad" ? 7.2 : 6.2; // that is bold
+  picture.append(svg("circle", { class: "tip", cx: here, cy: 14, r: 3 }),
+    svg("text", { x: here + (right ? 9 : -9), y: 18, "text-anchor": right ? "start" : "end" },
+      (one.level === "bad" ? "✗ " : one.level === "good" ? "✓ " : "") + cut(one.text, Math.floor(room / letter) - 3)),
+    svg("title", {}, one.text));
 }
 
 function drawRow(k) {

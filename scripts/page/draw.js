@@ -17,3 +17,9 @@ export const seconds = (ns) => (ns / 1e9).toFixed(ns % 1e6 ? 6 : 3);
 
 // Text that is cut where it would be longer than so many letters.
 export const cut = (text, most) => text.length > most ? text.slice(0, most - 1) + "…" : text;
+
+// The same in the middle: names often differ at their end alone.
+export function squeeze(text, most) {
+  const tail = Math.min(6, most >> 1);
+  return text.length > most ? text.slice(0, most - tail - 1) + "…" + text.slice(-tail) : text;
+}

@@ -37,11 +37,11 @@ function card(id, i, isOf, isOpen) {
   node.append(table(before?.data, now.data));
   const t = row(i).t;
   for (const timer of now.timers)
-    node.append(el("div", {}, w("timer") + " " + timer.timer + ": "
-      + (timer.due > t ? w("due in {} s", seconds(timer.due - t)) : w("due"))));
+    node.append(el("div", {}, w("{}: {}", w("timer") + " " + timer.timer,
+      timer.due > t ? w("due in {} s", seconds(timer.due - t)) : w("due"))));
   for (const event of now.deferred)
-    node.append(el("div", {}, w("deferred") + ": " + event.type + " " + w("from {}", event.from)));
-  if (now.coming) node.append(el("div", {}, w("on the way to it") + ": " + now.coming));
+    node.append(el("div", {}, w("{}: {}", w("deferred"), event.type + " " + w("from {}", event.from))));
+  if (now.coming) node.append(el("div", {}, w("{}: {}", w("on the way to it"), now.coming)));
   return node;
 }
 

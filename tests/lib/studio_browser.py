@@ -283,6 +283,25 @@ def many_rows():
     assert took["took"] < 400, took  # alone it is some 20 ms
 
 
+def tells_names_apart():
+    """Where names are cut they are still told apart, and notes end within the chart."""
+    wide(360)
+    js("document.getElementById('tab-run').click()")
+    names, over = until(lambda: js("""(async () => {
+      const chart = await import("/chart.js");
+      chart.show({ parties: [1, 2, 3].map((n) => ({ id: "participant-" + n, role: "participant" })),
+        rows: [{ t: 0, kind: "finding", level: "bad", party: "participant-2", text: "stuck in a state, waits for word ".repeat(9) }] });
+      chart.filter("", "", "");
+      const names = [...document.querySelectorAll("#names span")], note = document.querySelector("#rows svg text");
+      return [names.map((n) => n.textContent), [...names.filter((n) => n.scrollWidth > n.clientWidth).map((n) => n.textContent),
+        ...(note.getBoundingClientRect().left < document.querySelector("#rows time").getBoundingClientRect().right ? ["the note, at the time"] : []),
+        ...(note.getBoundingClientRect().right > document.getElementById("rows").getBoundingClientRect().right ? ["the note"] : [])]];
+    })()"""))
+    assert len(set(names)) == 3 and names[2].endswith("-3"), names
+    assert not over, over
+    wide(1500)
+
+
 def asks_nobody_else():
     wanted = set()
     for entry in driver.get_log("performance"):
@@ -313,6 +332,13 @@ def speaks_chinese():
             .filter((t) => !/[\\u4e00-\\u9fff]/.test(t))""")
         assert not words, words
         assert "个参与方" in other.find_element("id", "verdict").text
+        label = other.execute_script("""return (async () => {
+          const chart = await import("/chart.js");
+          chart.show({ parties: [{ id: "a" }, { id: "b" }], rows: [{ t: 0, kind: "deliver", level: "quiet", from: "a", party: "b", event: "e", mark: "copy, late" }] });
+          chart.filter("", "", "");
+          return document.querySelector("#rows svg text").textContent;
+        })()""")
+        assert label == "e (重复副本，迟到)", label
     finally:
         other.quit()
 
@@ -325,7 +351,7 @@ def is_not_framed():
 
 CASES = (opens, reloads, names_stay_names, shows_what_changed, tells_a_wrong_knob, finds_the_bug, comes_back_by_its_address, moves_by_keys,
          reaches_all_by_tab, leads_to_lines, runs_again_when_saved, fits_all_widths, is_dark, speaks_chinese, asks_nobody_else, many_rows,
-         is_not_framed)
+         tells_names_apart, is_not_framed)
 SHORT = (opens, names_stay_names, shows_what_changed, tells_a_wrong_knob, asks_nobody_else)
 
 for case in SHORT if "--short" in sys.argv else CASES:
