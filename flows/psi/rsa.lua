@@ -136,7 +136,8 @@ function rsa.initiator(at, shared)
       take = function(party, id, event) at.data(party).keys[id] = { n = event.n, e = event.e } end,
       every = every, tries = tries, done = at.state "rsa_blind",
       short = function(party, _, missing)
-        return lost(party, ("'%s' has sent no public key"):format(table.concat(missing, "', '")))
+        return lost(party,
+          ("no public key has come from '%s'"):format(table.concat(missing, "', '")))
       end,
     },
     rsa_blind = sending_each("blind", {

@@ -57,7 +57,7 @@ return function(at)
   local function unsigned(party)
     if params.active(party) and not (at.param(party, "keys") and at.param(party, "signing_key"))
     then
-      return "active needs keys, and a signing_key"
+      return "active needs keys (all clients' public ones) and signing_key (a file with its own)"
     end
   end
 

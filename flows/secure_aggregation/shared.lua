@@ -58,8 +58,8 @@ function shared.unfit(threshold, clients, neighbours, active)
   if neighbours and active then
     return "neighbours are for a server that keeps to the protocol, active for one that lies"
   elseif neighbours and (neighbours % 2 ~= 0 or neighbours >= clients) then
-    return ("%d neighbours are not an even number, less than the %d clients"):format(neighbours,
-      clients)
+    return ("neighbours is %d; it has to be even, and less than the number of clients (%d)"):format(
+      neighbours, clients)
   elseif holders > events.MOST_CLIENTS then
     return ("%d %s are more than the %d that a secret is shared among"):format(holders, name,
       events.MOST_CLIENTS)

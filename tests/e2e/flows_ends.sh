@@ -31,7 +31,7 @@ ends psi initiator collaborator collaborator \
     "initiator: done|no data from .* in time|'collaborator-.' (did not answer in time|has not taken the result); collaborator: done|$silent"
 ends psi initiator collaborator initiator "initiator: done; collaborator: done|$silent"
 ends psi_rsa initiator collaborator collaborator \
-    "initiator: done|no data from .* in time|'collaborator-.' (did not answer in time|has sent no public key); collaborator: done|$silent"
+    "initiator: done|no data from .* in time|'collaborator-.' did not answer in time|no public key has come from 'collaborator-.'; collaborator: done|$silent"
 ends psi_rsa initiator collaborator initiator "initiator: done; collaborator: done|$silent"
 ends secure_aggregation server client client "server: done|[0-9] of 3 clients are left, and 3 are needed; client: done|the server is silent"
 ends secure_aggregation server client server "server: done; client: done|the server is silent"

@@ -38,12 +38,12 @@ expect_output "exhaustive: no violation" "$AFRUN" check "$flow" "${some[@]}" --l
 near=(--parties client=4 --arg neighbours=2 --arg threshold=2 --arg size=1 --arg tries=1)
 expect_output "exhaustive: no violation" "$AFRUN" check "$flow" "${near[@]}" --lose 1
 is_short || expect_output "exhaustive: no violation" "$AFRUN" check "$flow" "${near[@]}" --arg tries=2 --drop 1
-expect_error "3 neighbours are not an even number, less than the 4 clients" 1 "$AFRUN" "$flow" --mock -q --arg neighbours=3
+expect_error "neighbours is 3; it has to be even, and less than the number of clients (4)" 1 "$AFRUN" "$flow" --mock -q --arg neighbours=3
 expect_error "a threshold of 2 is not more than half of 4 neighbours" 1 "$AFRUN" "$flow" --mock -q --parties client=6 --arg neighbours=4 --arg threshold=2
 expect_error "neighbours are for a server that keeps to the protocol, active for one that lies" 1 "$AFRUN" "$flow" --mock -q --arg neighbours=2 --arg active=true
 expect_error "a threshold of 4 is not more than two thirds of 6 clients, as active needs" 1 \
     "$AFRUN" "$flow" --mock -q --parties client=6 --arg threshold=4 "${active[@]}"
-expect_error "active needs keys, and a signing_key" 1 "$AFRUN" "$flow" --mock -q --arg active=true
+expect_error "active needs keys (all clients' public ones) and signing_key (a file with its own)" 1 "$AFRUN" "$flow" --mock -q --arg active=true
 echo none >none.txt
 expect_error "none.txt: it has no signing key, in hex" 1 "$AFRUN" "$flow" --mock -q "${active[@]:0:4}" --arg signing_key=none.txt
 
