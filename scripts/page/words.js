@@ -21,7 +21,7 @@ const zh = {
   "on the way to it": "正发往它的消息", "due in {} s": "{} 秒后到期", "due": "到期", "it was {}": "原为 {}",
   "from {}": "来自 {}", "row {} of {}, {} s": "第 {}／{} 行，{} 秒", "{} more parties": "另有 {} 个参与方",
   "no row": "没有行", "line {}": "第 {} 行", "entered {} times": "进入 {} 次",
-  "copy": "重复副本", "dropped": "丢失", "ignored": "忽略", "late": "迟到", ", ": "，", "{}: {}": "{}：{}",
+  "copy": "重复副本", "in flight": "在途", "dropped": "丢失", "ignored": "忽略", "late": "迟到", ", ": "，", "{}: {}": "{}：{}",
   "The studio has ended.": "studio 已结束。", "network": "网络",
 };
 
