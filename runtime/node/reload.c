@@ -347,8 +347,9 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
     struct move *move = arg;
     if (move->reload->tells)
         return;
-    if (why != NULL && move->reload->phase == TRYING && has_moved(move)) {
-        /* of what it is no more: it comes again */
+    if (why != NULL && move->reload->phase == TRYING &&
+        (has_moved(move) || has_ended(move->party))) {
+        /* of what it is no more: it comes again, or not at all */
         go_to_next(move);
         return;
     }
