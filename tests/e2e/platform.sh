@@ -155,6 +155,6 @@ done
 tell "stamp "
 
 expect_error "is no URL" 2 "$AFRUN" "$ROOT/flows/sync_state.lua" --role initiator \
-    --node n --task t --bus http:nonsense
+    --node n --task t --bus http://
 eval "exec ${FAKE[1]}>&-"
 wait "$FAKE_PID"
