@@ -4,6 +4,7 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
+source "$ROOT/tests/lib/certificates.sh"
 
 # ---- What it writes. ----
 expect_output "made: made; put the certificates there, cd made, then nats-server -c server-1.conf" "$AFRUN" nats config made --nodes i
@@ -43,19 +44,16 @@ PY
 read -ra ports < <(free_ports)
 "$AFRUN" nats config nats --nodes i,p1,p2 --operators op --servers "$(printf '127.0.0.1:%s,' "${ports[@]}")" >/dev/null
 cd nats || exit 1
-certificate() { # certificate NAME [EXTENSION]
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>>openssl.err
-    printf '%s\n' "${2:-}" >"$1.ext"
-    openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile "$1.ext" -out "$1.pem" 2>>openssl.err
-    chmod 600 "$1.key"
+known_by() { # known_by NAME [EXTENSION]: a certificate of that name, and the file that says so to a bus
+    certificate ca "$1" "/CN=$1" "${2:-}"
     secret "$1.auth" "ca = ca.pem
 certificate = $1.pem
 key = $1.key"
 }
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem 2>>openssl.err
-for name in i p1 p2 op stranger; do certificate $name; done
+authority ca
+for name in i p1 p2 op stranger; do known_by $name; done
 for n in 1 2 3; do
-    certificate server-$n subjectAltName=IP:127.0.0.1
+    known_by server-$n subjectAltName=IP:127.0.0.1
     nats-server -c server-$n.conf >server-$n.log 2>&1 </dev/null &
     party_pids[server-$n]=$!
 done

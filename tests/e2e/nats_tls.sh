@@ -4,26 +4,24 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
+source "$ROOT/tests/lib/certificates.sh"
 if ! command -v nats-server >/dev/null; then
     ok "a NATS server knows nodes by their certificates # SKIP there is no nats-server"
     exit
 fi
 
-certificate() { # certificate NAME [EXTENSION]
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>>openssl.err
-    printf '%s\n' "${2:-}" >"$1.ext"
-    openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile "$1.ext" -out "$1.pem" 2>>openssl.err
-    chmod 600 "$1.key"
+known_by() { # known_by NAME [EXTENSION]: a certificate of that name, and the file that says so to a bus
+    certificate ca "$1" "/CN=$1" "${2:-}"
     secret "$1.conf" "ca = ca.pem
 certificate = $1.pem
 key = $1.key"
 }
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem 2>>openssl.err
-certificate server subjectAltName=DNS:localhost,IP:127.0.0.1
+authority ca
+known_by server subjectAltName=DNS:localhost,IP:127.0.0.1
 # What i is not allowed under each of these certificates.
 declare -A lacks=([send]='af.>' [pull]='$JS.API.CONSUMER.MSG.NEXT.>' [make]='$JS.API.CONSUMER.CREATE.>'
     [hold]='$KV.af-locks.>' [join]='$KV.af-tasks.>')
-for name in i p1 nobody "${!lacks[@]}"; do certificate $name; done
+for name in i p1 nobody "${!lacks[@]}"; do known_by $name; done
 
 "$AFRUN" nats config made --nodes i,p1 >/dev/null
 

@@ -3,21 +3,15 @@
 # spoken; and by which name of a certificate a client is known.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/serve.sh"
+source "$ROOT/tests/lib/certificates.sh"
 source "$ROOT/tests/lib/parties.sh"
 PATIENCE=20
 
-authority() { # authority NAME: NAME.pem, NAME.key, and its list of revoked ones, NAME.crl, with none
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem" 2>>openssl.err
-    chmod 600 "$1.key"
+revocable() { # revocable NAME: an authority, and its list of revoked ones, NAME.crl, with none
+    authority "$1"
     : >"$1.index"
     printf '[ca]\ndefault_ca=a\n[a]\ndatabase=%s.index\ndefault_md=sha256\ndefault_crl_days=2\n' "$1" >"$1.cnf"
     openssl ca -config "$1.cnf" -gencrl -keyfile "$1.key" -cert "$1.pem" -out "$1.crl" 2>>openssl.err
-}
-certificate() { # certificate AUTHORITY NAME SUBJECT [EXTENSION…]
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "$3" -keyout "$2.key" -out "$2.csr" 2>>openssl.err
-    printf '%s\n' "${@:4}" >"$2.ext"
-    openssl x509 -req -in "$2.csr" -CA "$1.pem" -CAkey "$1.key" -CAcreateserial -days 2 -extfile "$2.ext" -out "$2.pem" 2>>openssl.err
-    chmod 600 "$2.key"
 }
 revoke() { # revoke AUTHORITY NAME
     openssl ca -config "$1.cnf" -revoke "$2.pem" -keyfile "$1.key" -cert "$1.pem" 2>>openssl.err
@@ -28,8 +22,8 @@ renew() { # renew NAME: put in place of the service's, as a program that renews 
     cp "$1.pem" server.pem.new && cp "$1.key" server.key.new && chmod 600 server.key.new
     mv server.key.new server.key && mv server.pem.new server.pem
 }
-authority ca
-authority second
+revocable ca
+revocable second
 certificate ca one "/CN=the first" subjectAltName=IP:127.0.0.1
 certificate ca two "/CN=the second" subjectAltName=IP:127.0.0.1
 certificate ca a /CN=a
