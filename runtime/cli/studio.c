@@ -202,7 +202,7 @@ static const char *type_of(const char *name)
 
 static const struct af_page *find_page(const char *path)
 {
-    const char *name = strcmp(path, "/") == 0 ? "index.html" : path + 1;
+    const char *name = strcmp(path, "/") == 0 ? "index.html" : path + (path[0] == '/');
     for (size_t i = 0; i < af_page_count; i++)
         if (strcmp(name, af_pages[i].name) == 0)
             return &af_pages[i];
