@@ -106,6 +106,29 @@ struct af_bus_take af_bus_copy_take(struct af_arena *arena, const struct af_bus_
     return copy;
 }
 
+struct af_bus_file af_bus_copy_file(struct af_arena *arena, const struct af_bus_file *file)
+{
+    struct af_bus_file copy = *file;
+    copy.task = af_arena_string(arena, file->task);
+    copy.node = af_arena_string(arena, file->node);
+    copy.path = af_arena_string(arena, file->path);
+    copy.sha256 = af_arena_string(arena, file->sha256);
+    copy.bytes = af_arena_copy(arena, file->bytes, file->bytes_len);
+    copy.name = copy.call_id = NULL;
+    return copy;
+}
+
+struct af_bus_fetch af_bus_copy_fetch(struct af_arena *arena, const struct af_bus_fetch *fetch)
+{
+    struct af_bus_fetch copy = *fetch;
+    copy.task = af_arena_string(arena, fetch->task);
+    copy.node = af_arena_string(arena, fetch->node);
+    copy.url = af_arena_string(arena, fetch->url);
+    copy.path = af_arena_string(arena, fetch->path);
+    copy.sha256 = af_arena_string(arena, fetch->sha256);
+    return copy;
+}
+
 bool af_bus_take_names(const struct af_bus_take *which, const char *uuid)
 {
     for (size_t i = 0; i < which->ack_count; i++)

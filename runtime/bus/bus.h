@@ -406,6 +406,11 @@ const struct af_bus_post *af_bus_copy_posts(struct af_arena *arena, const struct
                                             size_t count);
 struct af_bus_take af_bus_copy_take(struct af_arena *arena, const struct af_bus_take *take);
 
+/* What is to be put, but for its name, and for which call asks: the same bytes are the same file;
+ * what is to be fetched. They live as the arena does. */
+struct af_bus_file af_bus_copy_file(struct af_arena *arena, const struct af_bus_file *file);
+struct af_bus_fetch af_bus_copy_fetch(struct af_arena *arena, const struct af_bus_fetch *fetch);
+
 /* Whether a contract is among those that are meant: all, where none is named. */
 bool af_bus_take_names(const struct af_bus_take *which, const char *uuid);
 

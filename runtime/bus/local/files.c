@@ -256,13 +256,7 @@ void af_local_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bu
                        void *arg)
 {
     struct af_local_op *op = af_local_op_new(bus, af_local_keep_file, done, arg);
-    op->file = *file;
-    op->file.task = af_arena_string(&op->arena, file->task);
-    op->file.node = af_arena_string(&op->arena, file->node);
-    op->file.path = af_arena_string(&op->arena, file->path);
-    op->file.sha256 = af_arena_string(&op->arena, file->sha256);
-    op->file.call_id = NULL; /* the same bytes are the same file */
-    op->file.bytes = af_arena_copy(&op->arena, file->bytes, file->bytes_len);
+    op->file = af_bus_copy_file(&op->arena, file);
     op->extension = af_bus_file_extension(&op->arena, file->name != NULL ? file->name : file->path);
     start_thread(op, put_in_thread);
 }
@@ -393,10 +387,7 @@ void af_local_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_
                        void *arg)
 {
     struct af_local_op *op = af_local_op_new(bus, af_local_find_file, done, arg);
-    op->fetch = *fetch;
-    op->fetch.node = af_arena_string(&op->arena, fetch->node);
-    op->fetch.path = af_arena_string(&op->arena, fetch->path);
-    op->fetch.sha256 = af_arena_string(&op->arena, fetch->sha256);
+    op->fetch = af_bus_copy_fetch(&op->arena, fetch);
     op->after = found;
     if (!read_url(op, fetch->url)) {
         af_local_refuse(op, AF_BUS_INVALID, "'%.200s' is no URL of this bus's files", fetch->url);

@@ -355,12 +355,8 @@ void af_nats_put_file(struct af_bus *bus, const struct af_bus_file *file, af_bus
                       void *arg)
 {
     struct af_nats_op *op = af_nats_op_new(bus, put, done, arg);
-    op->file = *file;
-    op->file.task = af_arena_string(&op->arena, file->task);
-    op->file.node = af_arena_string(&op->arena, file->node);
-    op->file.path = af_arena_string(&op->arena, file->path);
-    op->file.sha256 = op->file.call_id = NULL; /* the same bytes are the same file */
-    op->file.bytes = af_arena_copy(&op->arena, file->bytes, file->bytes_len);
+    op->file = af_bus_copy_file(&op->arena, file);
+    op->file.sha256 = NULL;
     op->extension = af_bus_file_extension(&op->arena, file->name != NULL ? file->name : file->path);
     af_nats_submit_repeated(op);
 }
@@ -542,11 +538,6 @@ void af_nats_get_file(struct af_bus *bus, const struct af_bus_fetch *fetch, af_b
                       void *arg)
 {
     struct af_nats_op *op = af_nats_op_new(bus, get, done, arg);
-    op->fetch = *fetch;
-    op->fetch.task = af_arena_string(&op->arena, fetch->task);
-    op->fetch.node = af_arena_string(&op->arena, fetch->node);
-    op->fetch.url = af_arena_string(&op->arena, fetch->url);
-    op->fetch.path = af_arena_string(&op->arena, fetch->path);
-    op->fetch.sha256 = af_arena_string(&op->arena, fetch->sha256);
+    op->fetch = af_bus_copy_fetch(&op->arena, fetch);
     af_nats_submit_repeated(op);
 }
