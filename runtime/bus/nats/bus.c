@@ -393,37 +393,6 @@ static void revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_d
     af_nats_submit(take_op(bus, af_nats_revive, which, done, arg));
 }
 
-/* An op that is over when it was run. */
-static void members_now(struct af_nats_op *op)
-{
-    op->over = true;
-    af_nats_members(op);
-}
-
-static void tell_now(struct af_nats_op *op)
-{
-    op->over = true;
-    af_nats_tell(op);
-}
-
-static void create_now(struct af_nats_op *op)
-{
-    op->over = true;
-    af_nats_create_task(op);
-}
-
-static void end_now(struct af_nats_op *op)
-{
-    op->over = true;
-    af_nats_end_task(op);
-}
-
-static void status_now(struct af_nats_op *op)
-{
-    op->over = true;
-    af_nats_status(op);
-}
-
 static struct af_bus_member copy_member(struct af_arena *arena, const struct af_bus_member *member)
 {
     return (struct af_bus_member){af_arena_string(arena, member->node),
@@ -433,7 +402,7 @@ static struct af_bus_member copy_member(struct af_arena *arena, const struct af_
 static void members(struct af_bus *bus, const char *task, const struct af_bus_member *asker,
                     af_bus_done_fn *done, void *arg)
 {
-    struct af_nats_op *op = af_nats_op_new(bus, members_now, done, arg);
+    struct af_nats_op *op = af_nats_op_new(bus, af_nats_members, done, arg);
     op->task.task = af_arena_string(&op->arena, task);
     if (asker != NULL)
         op->asker = copy_member(&op->arena, asker);
@@ -443,7 +412,7 @@ static void members(struct af_bus *bus, const char *task, const struct af_bus_me
 static void tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done_fn *done,
                  void *arg)
 {
-    struct af_nats_op *op = af_nats_op_new(bus, tell_now, done, arg);
+    struct af_nats_op *op = af_nats_op_new(bus, af_nats_tell, done, arg);
     op->note = *note;
     op->note.task = af_arena_string(&op->arena, note->task);
     op->note.channel = op->note.call_id = NULL; /* a note that comes twice stands twice */
@@ -456,7 +425,7 @@ static void tell(struct af_bus *bus, const struct af_bus_note *note, af_bus_done
 static void create_task(struct af_bus *bus, const struct af_bus_task *task, af_bus_done_fn *done,
                         void *arg)
 {
-    struct af_nats_op *op = af_nats_op_new(bus, create_now, done, arg);
+    struct af_nats_op *op = af_nats_op_new(bus, af_nats_create_task, done, arg);
     struct af_bus_member *copies =
         af_arena_alloc(&op->arena, (task->member_count + 1) * sizeof *copies);
     op->task = *task;
@@ -477,12 +446,12 @@ static void about_task(struct af_bus *bus, const char *task, af_nats_op_fn *run,
 
 static void end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
-    about_task(bus, task, end_now, done, arg);
+    about_task(bus, task, af_nats_end_task, done, arg);
 }
 
 static void status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
-    about_task(bus, task, status_now, done, arg);
+    about_task(bus, task, af_nats_status, done, arg);
 }
 
 static int leases(const struct af_bus *bus)

@@ -323,6 +323,7 @@ static bool append_all(struct af_nats_op *op)
 
 void af_nats_status(struct af_nats_op *op)
 {
+    op->over = true;
     const char *name = op->task.task;
     bool ok = af_nats_need_values(op);
     af_buf_append_string(&op->text, "{\"tasks\":[");

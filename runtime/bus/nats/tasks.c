@@ -321,6 +321,7 @@ bool af_nats_list_streams(struct af_nats_op *op, const struct af_nats_task *task
 
 void af_nats_members(struct af_nats_op *op)
 {
+    op->over = true;
     const struct af_bus_member *asker = &op->asker;
     int64_t files;
     struct af_nats_task *task = af_nats_task(op, op->task.task, true);
@@ -338,6 +339,7 @@ void af_nats_members(struct af_nats_op *op)
 
 void af_nats_create_task(struct af_nats_op *op)
 {
+    op->over = true;
     const struct af_bus_task *wanted = &op->task;
     bool again = true;
     if ((!is_name(wanted->task) && !refuse_name(op)) || !af_nats_need_values(op))
@@ -402,6 +404,7 @@ static void remove_all(struct af_nats_op *op, struct af_nats_task *task)
 
 void af_nats_end_task(struct af_nats_op *op)
 {
+    op->over = true;
     bool again = true;
     if ((!is_name(op->task.task) && !refuse_name(op)) || !af_nats_need_values(op))
         return;
@@ -517,6 +520,7 @@ static bool keep_note(struct af_nats_op *op, const struct af_nats_task *task,
 
 void af_nats_tell(struct af_nats_op *op)
 {
+    op->over = true;
     const struct af_bus_note *note = &op->note;
     struct af_nats_task *task = af_nats_task(op, note->task, false);
     if (task != NULL && (note->node == NULL || af_nats_need_member(op, task, note->node)))
