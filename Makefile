@@ -88,10 +88,10 @@ $(foreach part,audit bus bus/http bus/local bus/nats bus/sidecar cli code http l
 $(foreach name,bytecode crypto declared foreign host monitor parts pattern plan points pure sandbox script secret shares source \
   strict string tool type vector_lists world,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
 $(foreach name,call check cover crash end lasso monitor note path proof rename same search short world,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/db_log base/log base/metrics base/io base/near base/progress base/writer json/rows loop/group_commit loop/process \
-  loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/reload party/saved party/wait script/args \
+$(foreach name,base/broker base/db base/db_log base/log base/metrics base/io base/near base/progress base/writer json/rows loop/group_commit loop/notify loop/process \
+  loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/party party/reload party/saved party/wait script/args \
   script/boxes script/calls script/effects script/file_access script/file_store script/flow script/grants script/mock script/request script/run script/sequential sim/bench sim/calls sim/cuts \
-  sim/monitor sim/schedule sim/scripts sim/upgrade sim/work trace/file trace/schedule \
+  sim/faults sim/monitor sim/parties sim/schedule sim/scripts sim/upgrade sim/work trace/file trace/schedule \
   trace/veil,$(BUILD)/runtime/$(name).o): FLAGS += -Os
 endif
 ifneq (,$(filter release linked train fast,$(MODE)))
