@@ -20,7 +20,7 @@ FLAGS_release  := -fno-asynchronous-unwind-tables $(or $(CFLAGS),$(HARDENED)) $(
 LINK_release   := -Wl,--no-eh-frame-hdr $(or $(LDFLAGS),$(HARDENED_LINK)) $(PACKED_$(MACHINE))
 # linked: as a whole. fast: so, and it has learned from a build that counts which paths are hot; the rest is small. What is
 # counted differs with the seeds of Lua's tables, and two packages must be equal: they are linked.
-FLAGS_linked   := $(FLAGS_release) -flto=auto
+FLAGS_linked   := $(FLAGS_release) -flto=auto -flto-partition=one
 LINK_linked    := $(LINK_release)
 LEARNED_linked  = -frandom-seed=$*
 FLAGS_train    := $(FLAGS_release) -fprofile-generate -fprofile-update=atomic
@@ -83,16 +83,12 @@ $(BUILD)/%.o: %.c Makefile $(TRAINED_$(MODE))
 build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] runtime/*/*/*.[ch] bindings/*.[ch] scripts/af/*.lua)
 	@$(MAKE) MODE=train all && find build/train -name '*.gcda' -delete && $< build/train/afrun && touch $@
 ifneq (,$(filter release linked,$(MODE)))
-# What runs once a run, or waits for a disk or a peer, is small rather than fast.
-$(foreach part,audit bus bus/http bus/local bus/nats bus/sidecar cli code http live node run serve store worker,$(BUILD)/runtime/$(part)/%.o): FLAGS += -Os
-$(foreach name,bytecode crypto declared foreign host monitor parts pattern plan points pure sandbox script secret shares source \
-  strict string tool type vector_lists world,$(BUILD)/bindings/lua_$(name).o): FLAGS += -Os
-$(foreach name,call check cover crash end lasso monitor note path proof rename same search short world,$(BUILD)/runtime/check/$(name).o): FLAGS += -Os
-$(foreach name,base/broker base/db base/db_log base/log base/metrics base/io base/near base/progress base/writer json/rows loop/group_commit loop/notify loop/process \
-  loop/process_spawn party/describe party/happened party/kept party/migrate party/move party/party party/reload party/saved party/wait script/args \
-  script/boxes script/calls script/effects script/file_access script/file_store script/flow script/grants script/mock script/request script/run script/sequential sim/bench sim/calls sim/cuts \
-  sim/faults sim/monitor sim/parties sim/schedule sim/scripts sim/upgrade sim/work trace/file trace/schedule \
-  trace/veil,$(BUILD)/runtime/$(name).o): FLAGS += -Os
+# What each message or each state of a check passes is fast. All else runs once a run, or waits for a disk or a peer: it is small.
+HOT := $(foreach name,coro cow deliver event instance json list noise party type_plain type_walk vector vm,bindings/lua_$(name)) \
+       $(foreach name,base/arena base/buf base/mem base/packed base/pointer_set base/pool base/rng base/sha256 json/escape json/keys \
+         json/read json/write loop/ev loop/loop loop/sim party/commit party/send party/take sim/bus_mock sim/sim trace/contract \
+         trace/trace $(addprefix check/,known next pages round seen step table vector),runtime/$(name))
+$(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJ)): FLAGS += -Oz
 endif
 ifneq (,$(filter release linked train fast,$(MODE)))
 $(BUILD)/bindings/lua_vector.o $(BUILD)/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
