@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/serve.sh"
 seeds=8
-is_short || seeds=300
+is_short || seeds=1000
 cp -r "$ROOT/flows/." "$ROOT/tests/data/check/psi_rsa.lua" .
 cat >ends.py <<'PY'
 # ends.py AFRUN SEEDS FLOW CENTRE OTHER LOST ENDS: the ends of the centre and of others that are not in ENDS ("who: end|end;…").
