@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "base/bounds.h"
-#include "base/arena.h"
 #include "base/buf.h"
 #include "trace/contract.h"
 #include "base/failure.h"
@@ -144,6 +143,16 @@ const char *af_bus_random_uuid(struct af_arena *arena)
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
     return af_arena_string(arena, text);
+}
+
+/* ---- What is told of a contract. ---- */
+
+void af_bus_write_facts(struct af_buf *out, const struct af_bus_facts *facts)
+{
+#define WRITE(name)                                                                                \
+    if (facts->name > 0)                                                                           \
+        af_json_add_integer(out, #name, facts->name);
+    AF_BUS_FACTS(WRITE)
 }
 
 /* ---- What fits. ---- */

@@ -47,6 +47,16 @@ struct af_bus_member {
                          come yet (in a task that is not open: unknown) */
 };
 
+/* What the sender's runtime tells the receiver's of a contract, beside what flows see: numbers
+ * greater than 0, or 0 if one is not told, or lost (the platform's service drops what it does not
+ * know). Every bus carries all of them, by these names. */
+#define AF_BUS_FACTS(ROW) ROW(flow_version) /* of the sender's flow */
+#define AF_BUS_FACT_FIELD(name) int64_t name;
+struct af_bus_facts {
+    AF_BUS_FACTS(AF_BUS_FACT_FIELD)
+};
+#define AF_BUS_FACT_MAX (INT64_C(1) << 53)
+
 /* A contract that is handed out. */
 struct af_bus_item {
     int64_t id; /* greater than 0; grows along a queue */
@@ -56,9 +66,9 @@ struct af_bus_item {
     size_t target_count;
     const char *content; /* a JSON object */
     size_t content_len;
-    int64_t time_s;       /* since 1970, as the sender said */
-    int64_t flow_version; /* of the sender's flow, 0: not known */
-    const char *wrong;    /* NULL; else why it cannot be read: it has no content then */
+    int64_t time_s; /* since 1970, as the sender said */
+    struct af_bus_facts facts;
+    const char *wrong; /* NULL; else why it cannot be read: it has no content then */
 };
 
 struct af_bus_result {
@@ -95,8 +105,8 @@ struct af_bus_post {
     size_t target_count;
     const char *content; /* a JSON object */
     size_t content_len;
-    int64_t time_s;       /* since 1970 */
-    int64_t flow_version; /* of the sender's flow, 0: not told; lost by the platform's service */
+    int64_t time_s; /* since 1970 */
+    struct af_bus_facts facts;
 };
 
 struct af_bus_take {
@@ -284,6 +294,9 @@ void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, v
 /* What a contract takes as JSON, with all its names: of a push, or of an answer. */
 size_t af_bus_post_bytes(const struct af_bus_post *post);
 size_t af_bus_item_bytes(const struct af_bus_item *item);
+
+/* Adds those that are told to an object that is being written. */
+void af_bus_write_facts(struct af_buf *out, const struct af_bus_facts *facts);
 
 enum { AF_BUS_UNFIT_BYTES = 160 };
 

@@ -123,7 +123,7 @@ static bool read_send(struct af_json_reader *reader, struct af_arena *arena, str
         {"uuid", AF_JSON_ROW_TEXT, offsetof(struct send, post.uuid), NULL},
         {"title", AF_JSON_ROW_TEXT, offsetof(struct send, post.title), NULL},
         {"time", AF_JSON_ROW_INTEGER, offsetof(struct send, time_ns), NULL},
-        {"version", AF_JSON_ROW_INTEGER, offsetof(struct send, post.flow_version), NULL},
+        {"version", AF_JSON_ROW_INTEGER, offsetof(struct send, post.facts.flow_version), NULL},
         {"content", AF_JSON_ROW_SPAN, offsetof(struct send, content), NULL},
         {0}};
     struct af_bus_post *post = &send->post;

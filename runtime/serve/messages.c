@@ -90,8 +90,7 @@ static void append_item(struct serve_call *call, struct af_buf *out, const char 
     af_json_name(out, "message_content");
     af_buf_append(out, content.at, content.len);
     af_json_add_integer(out, "message_time", item->time_s);
-    if (item->flow_version > 0)
-        af_json_add_integer(out, "flow_version", item->flow_version);
+    af_bus_write_facts(out, &item->facts);
     af_buf_append_string(out, ",\"status\":1}");
 }
 

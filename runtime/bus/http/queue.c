@@ -61,8 +61,8 @@ static void write_post(struct af_bus_op *op, const struct af_bus_post *post)
     af_json_add_text(&op->body, "channel", post->channel);
     if (post->uuid != NULL)
         af_json_add_text(&op->body, "message_uuid", post->uuid);
-    if (post->flow_version > 0 && op->bus->leases != 0) /* the platform's would drop it */
-        af_json_add_integer(&op->body, "flow_version", post->flow_version);
+    if (op->bus->leases != 0) /* the platform's would drop them */
+        af_bus_write_facts(&op->body, &post->facts);
 }
 
 static void pushed(struct af_bus_op *op, struct af_json_span data)

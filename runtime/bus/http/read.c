@@ -177,11 +177,11 @@ static bool read_task(struct af_json_reader *reader, enum af_json_token token,
 static const char *read_item(struct af_json_span text, const char *task, struct af_arena *arena,
                              struct af_bus_item *item)
 {
+#define FACT(name)                                                                                 \
+    {#name, AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.facts.name), NULL},
     static const struct af_json_row rows[] = {
-        {"id", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.id), NULL},
+        AF_BUS_FACTS(FACT){"id", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.id), NULL},
         {"message_time", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.time_s), NULL},
-        {"flow_version", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.flow_version),
-         NULL},
         {"message_uuid", AF_JSON_ROW_NAME, offsetof(struct item_reading, item.uuid), NULL},
         {"message_title", AF_JSON_ROW_NAME, offsetof(struct item_reading, item.title), NULL},
         {"sender_id", AF_JSON_ROW_NAME, offsetof(struct item_reading, item.sender), NULL},
@@ -204,8 +204,6 @@ static const char *read_item(struct af_json_span text, const char *task, struct 
     item->content_len = item->wrong == NULL ? reading.content.len : 0;
     if (item->title == NULL)
         item->title = "";
-    if (item->flow_version < 0)
-        item->flow_version = 0;
     return NULL;
 }
 

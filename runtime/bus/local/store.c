@@ -280,7 +280,7 @@ static int64_t insert_contract(struct af_local_store *store, int64_t task,
     af_db_text(af_db_text(insert, post->title), post->sender);
     af_db_integer(af_db_integer(insert, post->time_s), store->wall_s);
     af_db_integer(af_db_integer(insert, pending), is_broadcast(post));
-    af_db_run(af_db_integer(insert, post->flow_version));
+    af_db_run(af_db_integer(insert, post->facts.flow_version));
     int64_t contract = af_db_last_id(store->db);
     write_targets(&targets, post);
     struct af_db_statement *keep =
@@ -654,7 +654,7 @@ static bool read_item(struct af_local_op *op, struct af_db_statement *row, struc
     item->time_s = af_db_column_integer(row, 4);
     read_targets(op, item, af_db_column_text(row, 5));
     item->content = af_db_column_bytes(row, 6, &item->content_len);
-    item->flow_version = af_db_column_integer(row, 7);
+    item->facts.flow_version = af_db_column_integer(row, 7);
     return af_bus_item_fits(item, why);
 }
 

@@ -16,7 +16,7 @@ void af_nats_write_item(struct af_buf *out, const struct af_bus_post *post, int6
     if (post->sender != NULL)
         af_json_add_text(out, "sender", post->sender);
     af_json_add_integer(out, "time", post->time_s);
-    af_json_add_integer(out, "flow_version", post->flow_version);
+    af_bus_write_facts(out, &post->facts);
     af_json_add_integer(out, "sent", sent);
     af_buf_append_string(out, ",\"targets\":[");
     for (size_t i = 0; i < post->target_count; i++) {
@@ -44,6 +44,7 @@ static const char *const *read_names(struct af_arena *arena, struct af_json_read
 bool af_nats_read_item(struct af_arena *arena, const char *header, const char *content, size_t len,
                        struct af_bus_item *item, int64_t *sent, char why[AF_BUS_UNFIT_BYTES])
 {
+#define FACT(name) {#name, NULL, &item->facts.name},
     struct {
         const char *name;
         const char **text;
@@ -53,7 +54,8 @@ bool af_nats_read_item(struct af_arena *arena, const char *header, const char *c
                 {"sender", &item->sender, NULL},
                 {"time", NULL, &item->time_s},
                 {"sent", NULL, sent},
-                {"flow_version", NULL, &item->flow_version}};
+                AF_BUS_FACTS(FACT)};
+    const size_t count = sizeof rows / sizeof rows[0];
     struct af_json_reader reader;
     enum af_json_token token = AF_JSON_ERROR;
     size_t header_len = strlen(header);
@@ -64,14 +66,14 @@ bool af_nats_read_item(struct af_arena *arena, const char *header, const char *c
     while (ok && (token = af_json_next(&reader)) == AF_JSON_KEY) {
         size_t row = 0;
         bool targets = reader.string_len == 7 && memcmp(reader.string, "targets", 7) == 0;
-        while (row < 6 && (strlen(rows[row].name) != reader.string_len ||
-                           memcmp(rows[row].name, reader.string, reader.string_len) != 0))
+        while (row < count && (strlen(rows[row].name) != reader.string_len ||
+                               memcmp(rows[row].name, reader.string, reader.string_len) != 0))
             row++;
         token = af_json_next(&reader);
-        bool text = token == AF_JSON_STRING && row < 6 && rows[row].text != NULL;
+        bool text = token == AF_JSON_STRING && row < count && rows[row].text != NULL;
         if (text && memchr(reader.string, '\0', reader.string_len) == NULL)
             *rows[row].text = af_arena_copy(arena, reader.string, reader.string_len);
-        else if (token == AF_JSON_INTEGER && row < 6 && rows[row].integer != NULL)
+        else if (token == AF_JSON_INTEGER && row < count && rows[row].integer != NULL)
             *rows[row].integer = reader.integer;
         else if (targets && token == AF_JSON_ARRAY_BEGIN)
             ok = (item->targets = read_names(

@@ -73,7 +73,7 @@ void af_sidecar_run_keep(struct af_sidecar_op *op)
         af_db_text(af_db_text(af_db_text(insert, post->title), post->sender), post->uuid);
         af_db_bytes(insert, targets.data == NULL ? "" : targets.data, targets.len);
         af_db_bytes(insert, post->content, post->content_len);
-        af_db_integer(af_db_integer(insert, post->time_s), post->flow_version);
+        af_db_integer(af_db_integer(insert, post->time_s), post->facts.flow_version);
         af_db_run(af_db_integer(af_db_integer(insert, wall_s(op->bus)),
                                 (int64_t)af_bus_post_bytes(post)));
         af_buf_release(&targets);
@@ -115,7 +115,7 @@ static bool read_post(struct af_sidecar_op *op, struct af_db_statement *row,
         .sender = af_arena_string(&op->arena, af_db_column_text(row, 4)),
         .uuid = af_arena_string(&op->arena, af_db_column_text(row, 5)),
         .time_s = af_db_column_integer(row, 8),
-        .flow_version = af_db_column_integer(row, 9),
+        .facts.flow_version = af_db_column_integer(row, 9),
     };
     bool ok = post->channel != NULL && post->title != NULL && post->uuid != NULL &&
               read_targets(op, targets, targets_len, post);

@@ -233,8 +233,8 @@ static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
     struct answer answer = {0};
     const char *b = "b", *star_among[] = {"b", "*"};
     struct af_bus_post posts[2] = {
-        {"t", "federated", "x", "a", "u1", &b, 1, "{\"1\":0}", 7, 0, 0},
-        {"t", "federated", "x", "a", "u2", star_among, 2, "{\"2\":0}", 7, 0, 0}};
+        {"t", "federated", "x", "a", "u1", &b, 1, "{\"1\":0}", 7, 0, {0}},
+        {"t", "federated", "x", "a", "u2", star_among, 2, "{\"2\":0}", 7, 0, {0}}};
     struct af_bus_take all = take_of("b", 0, 0, 10);
     af_bus_publish(world->bus, posts, 2, note, &answer);
     wait_for(world, &answer);
@@ -357,8 +357,8 @@ static void test_the_names_of_targets_count_as_what_they_take(void **state)
         targets[i] = names[i];
     }
     for (int i = 0; i < POSTS; i++)
-        posts[i] =
-            (struct af_bus_post){"t", "federated", "x", "a", NULL, targets, TARGETS, "{}", 2, 0, 0};
+        posts[i] = (struct af_bus_post){"t",     "federated", "x", "a", NULL, targets,
+                                        TARGETS, "{}",        2,   0,   {0}};
     struct answer answer = {0};
     af_bus_publish(world->bus, posts, POSTS, note, &answer);
     wait_for(world, &answer);
@@ -945,7 +945,8 @@ static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(vo
 {
     struct world *world = *state;
     const char *targets[] = {"b", "c", "b"}, *acks[] = {"u1", "u2", "u1"};
-    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets, 3, "{\"1\":0}", 7, 0, 0};
+    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets,
+                               3,   "{\"1\":0}", 7,   0,   {0}};
     struct answer answer = {0};
     af_bus_publish(world->bus, &post, 1, note, &answer);
     wait_for(world, &answer);
@@ -1055,7 +1056,7 @@ static void test_other_rows_that_are_not_as_they_should_be_do_no_harm(void **sta
         change_store(world, changes[i]);
     push(world, "newcomer", "b", "u2", "{\"2\":0}");
     const char *all = "*";
-    struct af_bus_post post = {"t", "federated", "x", "a", "u3", &all, 1, "{\"3\":0}", 7, 0, 0};
+    struct af_bus_post post = {"t", "federated", "x", "a", "u3", &all, 1, "{\"3\":0}", 7, 0, {0}};
     af_bus_publish(world->bus, &post, 1, note, &answer);
     wait_for(world, &answer);
     assert_int_equal(answer.code, AF_BUS_OK);
@@ -1077,7 +1078,7 @@ static enum af_bus_code push_many_to(struct world *world, const char *target)
     struct answer answer = {0};
     for (int i = 0; i < 1000; i++)
         posts[i] =
-            (struct af_bus_post){"t", "federated", "x", "a", NULL, &target, 1, "{}", 2, 0, 0};
+            (struct af_bus_post){"t", "federated", "x", "a", NULL, &target, 1, "{}", 2, 0, {0}};
     af_bus_publish(world->bus, posts, 1000, note, &answer);
     wait_for(world, &answer);
     enum af_bus_code code = answer.code;
