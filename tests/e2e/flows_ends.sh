@@ -24,7 +24,7 @@ for seed in range(1, int(seeds) + 1):
 print("as promised" if not wrong and seen == {centre, other} else sorted(wrong)[:5])
 PY
 ends() { # ends FLOW CENTRE OTHER LOST ENDS
-    says "$1, one $4 lost: each of $seeds runs ends as promised" "as promised" "$(python3 ends.py "$AFRUN" "$seeds" "$@" 2>&1)"
+    says "$1, one $4 lost: each of $seeds runs ends as promised" "as promised" "$(python3 ends.py "$PROGRAM" "$seeds" "$@" 2>&1)"
 }
 silent='the initiator is silent'
 ends psi initiator collaborator collaborator \
