@@ -4,11 +4,11 @@
 #include "lua_vector.h"
 
 #include "base/bounds.h"
+#include "base/mem.h"
 #include "lua_vm.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdalign.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vectors are little-endian");
 
@@ -75,16 +75,18 @@ void af_vector_overflow(lua_State *L, size_t i)
     luaL_error(L, "vector: number %d of the result overflows", (int)i + 1);
 }
 
-/* Where results are made. Memory that is had and given back for each would be new pages each time.
- */
-static alignas(64) char scratch[AF_VECTOR_SCRATCH_BYTES];
+/* Where results are made, from the first on. Memory that is had and given back for each would be
+ * new pages each time. */
+static char *scratch;
 
 void *af_vector_result_bytes(lua_State *L, luaL_Buffer *buffer, enum af_vector_kind kind,
                              size_t count)
 {
     if (count > (SIZE_MAX >> 1) / af_vector_kind_bytes[kind])
         luaL_error(L, "vector: too large");
-    if (count * af_vector_kind_bytes[kind] <= sizeof scratch)
+    if (scratch == NULL)
+        scratch = af_mem_alloc(AF_VECTOR_SCRATCH_BYTES);
+    if (count * af_vector_kind_bytes[kind] <= AF_VECTOR_SCRATCH_BYTES)
         return scratch;
     return luaL_buffinitsize(L, buffer, count * af_vector_kind_bytes[kind]);
 }
@@ -270,6 +272,10 @@ static int l_scale(lua_State *L)
     uint64_t word = 0;
     struct af_vector v = af_vector_numbers(L, 1, kind);
     double factor = check_factor(L, 2, kind, &word);
+    if (factor == 1) { /* each number is itself then */
+        lua_settop(L, 1);
+        return 1;
+    }
     luaL_Buffer buffer;
     void *out = af_vector_result_bytes(L, &buffer, kind, v.count);
     for (size_t i = 0; i < v.count; i++) {

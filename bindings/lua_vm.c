@@ -42,15 +42,9 @@ static void note_large(struct af_vm *vm, size_t bytes)
     vm->instructions_left -= (int64_t)(bytes / AF_SCRIPT_BYTES_AN_INSTRUCTION);
 }
 
-/* A block of so many is in large pages: each page that is new costs a vector more than its numbers.
- */
-enum { LARGE_PAGE_BYTES = 2 << 20, LARGE_BYTES = 3 * LARGE_PAGE_BYTES };
-
 static void *take_large(struct af_vm *vm, size_t bytes)
 {
     note_large(vm, bytes);
-    if (bytes >= LARGE_BYTES)
-        return af_mem_large_pages((bytes + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES);
     return af_mem_alloc(bytes);
 }
 

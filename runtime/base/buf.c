@@ -31,7 +31,15 @@ bool af_buf_grow(struct af_buf *buf, size_t more)
     if (cap > (size_t)AF_BUF_BYTES_MAX + 1)
         cap =
             (size_t)AF_BUF_BYTES_MAX + 1; /* with the 0 byte: so cap alone tells what still fits */
-    buf->data = af_mem_grow(buf->data, cap);
+    if (cap >= AF_MEM_LARGE_BYTES && buf->cap < AF_MEM_LARGE_BYTES) {
+        char *data = af_mem_alloc(cap);
+        if (buf->len > 0)
+            memcpy(data, buf->data, buf->len);
+        free(buf->data);
+        buf->data = data;
+    } else {
+        buf->data = af_mem_grow(buf->data, cap);
+    }
     buf->cap = cap;
     return true;
 }

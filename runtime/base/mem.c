@@ -16,8 +16,24 @@ static void *checked(void *memory, size_t size_bytes)
     return memory;
 }
 
+enum { LARGE_PAGE_BYTES = 2 << 20 };
+
+/* Whole large pages, from the beginning of one. */
+static void *large(size_t size_bytes)
+{
+    void *pages = NULL;
+    if (size_bytes <= SIZE_MAX - LARGE_PAGE_BYTES) {
+        size_bytes = (size_bytes + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+        pages = aligned_alloc(LARGE_PAGE_BYTES, size_bytes);
+    }
+    madvise(checked(pages, size_bytes), size_bytes, MADV_HUGEPAGE); /* a wish */
+    return pages;
+}
+
 void *af_mem_alloc(size_t size_bytes)
 {
+    if (size_bytes >= AF_MEM_LARGE_BYTES)
+        return large(size_bytes);
     return checked(malloc(size_bytes == 0 ? 1 : size_bytes), size_bytes);
 }
 
@@ -62,11 +78,7 @@ void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes)
 
 void *af_mem_large_pages(size_t count)
 {
-    const size_t size = (size_t)2 << 20;
-    void *pages =
-        checked(count > SIZE_MAX / size ? NULL : aligned_alloc(size, count * size), count * size);
-    madvise(pages, count * size, MADV_HUGEPAGE); /* a wish */
-    return pages;
+    return large(count > SIZE_MAX / LARGE_PAGE_BYTES ? SIZE_MAX : count * LARGE_PAGE_BYTES);
 }
 
 bool af_mem_is_watched(void)

@@ -9,7 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Like malloc, calloc and realloc, but never NULL (a size of 0 counts as 1). */
+/* Like malloc, calloc and realloc, but never NULL (a size of 0 counts as 1). A block of at least
+ * AF_MEM_LARGE_BYTES that is new is in large pages (af_mem_large_pages): getting one small page
+ * after the other costs more than what is done with the bytes. */
+#define AF_MEM_LARGE_BYTES ((size_t)4 << 20)
 void *af_mem_alloc(size_t size_bytes);
 void *af_mem_zero(size_t count, size_t size_bytes);
 void *af_mem_grow(void *old, size_t size_bytes);

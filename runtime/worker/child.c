@@ -98,6 +98,12 @@ static uint8_t hear(struct af_buf *body)
             end();
     if (got < 0)
         end();
+    if (message.body.at == worker.link.big.data && message.body.at != NULL) { /* as it is */
+        struct af_buf spent = *body;
+        *body = worker.link.big;
+        worker.link.big = spent;
+        return message.type;
+    }
     af_buf_clear(body);
     af_buf_append(body, message.body.at, (size_t)(message.body.end - message.body.at));
     return message.type;
