@@ -129,8 +129,9 @@
 #define AF_BUS_FILES_AGE_S 86400                   /* that a file which no task names stays */
 #define AF_BUS_MIN_FREE_BYTES (INT64_C(256) << 20) /* of its disk: a service warns below it */
 #define AF_BUS_RESERVE_BYTES (INT64_C(16) << 20)   /* of its disk: it takes no more below it */
-#define AF_BUS_WEIGH_S 10    /* between two looks at who has how much, while there is little room */
-#define AF_BUS_WAIT_MAX_S 60 /* that an answer is held */
+#define AF_BUS_WEIGH_S 10 /* between two looks at who has how much, while there is little room */
+#define AF_BUS_VALUE_AGE_S (12 * 3600) /* that a value of the services is kept */
+#define AF_BUS_WAIT_MAX_S 60           /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 #define AF_BUS_VANISHED_NS (2 * AF_S_NS) /* that a holder whose wait broke off has to come back */
 #define AF_BUS_LINGER_NS (5 * AF_MS_NS)  /* that a commit which nobody waits for waits for more */
@@ -161,6 +162,8 @@
 #define AF_NATS_LOOK_NS AF_S_NS               /* between two looks at the connection */
 #define AF_NATS_GATHER_NS (20 * AF_MS_NS)     /* that a take waits for what is on its way */
 #define AF_NATS_ACK_NS (60 * AF_S_NS)         /* in which a contract is acknowledged, or renewed */
+#define AF_NATS_PLAIN_NS (10 * AF_S_NS) /* that what a front hands out without a lease is its own  \
+                                         */
 #define AF_NATS_GENERATIONS 10 /* names of a node's consumers, which permissions must list */
 #define AF_NATS_TWICE_S 600    /* that the server knows what it has taken */
 
@@ -175,7 +178,7 @@
 #define AF_SIDECAR_PASS_NS (5 * AF_S_NS)   /* that a client waits for the hub, not for the outbox */
 #define AF_SIDECAR_MEMBERS_NS AF_S_NS      /* the same, where the node list is known */
 #define AF_SIDECAR_LEASE_NS (60 * AF_S_NS) /* of what plain clients are being given */
-#define AF_SIDECAR_FILES_BYTES_MAX                                                                 \
+#define AF_BUS_FETCHED_BYTES_MAX                                                                   \
     (2 * AF_BUS_FILE_BYTES_MAX) /* of fetched files: the oldest go                                 \
                                  */
 

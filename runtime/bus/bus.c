@@ -39,6 +39,12 @@ bool af_bus_is_distant(const char *url)
     return driver != NULL && !driver->is_file;
 }
 
+bool af_bus_has_fronts(const char *url)
+{
+    const struct af_bus_driver *driver = find_driver(url);
+    return driver != NULL && driver->has_fronts;
+}
+
 bool af_bus_owns(const char *bus_url, const char *url)
 {
     const struct af_bus_driver *driver = find_driver(bus_url);
@@ -367,6 +373,22 @@ void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, v
         refuse(bus, done, arg);
     else
         bus->driver->status(bus, task, done, arg);
+}
+
+bool af_bus_keeps_values(const struct af_bus *bus)
+{
+    return bus->driver->put_value != NULL;
+}
+
+void af_bus_put_value(struct af_bus *bus, const char *key, const void *value, size_t len,
+                      af_bus_done_fn *done, void *arg)
+{
+    bus->driver->put_value(bus, key, value, len, done, arg);
+}
+
+void af_bus_get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg)
+{
+    bus->driver->get_value(bus, key, done, arg);
 }
 
 int af_bus_leases(const struct af_bus *bus)

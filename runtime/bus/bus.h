@@ -89,7 +89,7 @@ struct af_bus_result {
     bool full;           /* status: so little that nothing is taken */
     const char *age;   /* publish, take, ack, revive: how old the bus's store is now, as far as the
                           disk has it; or NULL */
-    const void *bytes; /* get_file without a path */
+    const void *bytes; /* get_file without a path; get_value */
     size_t bytes_len;
     int64_t files_bytes, own_files_bytes; /* of members: of the task's files, and the asker's */
 };
@@ -217,6 +217,9 @@ struct af_bus_options {
 const char *af_bus_file_of(const char *url);
 bool af_bus_is_distant(const char *url);
 
+/* Whether services of many nodes may stand before it, beside each other: fronts. */
+bool af_bus_has_fronts(const char *url);
+
 /* Whether a file's URL is one of the bus of that URL. */
 bool af_bus_owns(const char *bus_url, const char *url);
 
@@ -291,6 +294,17 @@ void af_bus_backup(struct af_bus *bus, const char *path, af_bus_done_fn *done, v
  * NULL: all. */
 void af_bus_status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
 
+/* ---- For fronts: what one keeps, and others must know. ---- */
+
+/* Whether the bus keeps it; else there is no other service that would have to know. */
+bool af_bus_keeps_values(const struct af_bus *bus);
+
+/* Keeps a value by its key for about AF_BUS_VALUE_AGE_S; gets it as bytes, NULL where there is
+ * none. */
+void af_bus_put_value(struct af_bus *bus, const char *key, const void *value, size_t len,
+                      af_bus_done_fn *done, void *arg);
+void af_bus_get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg);
+
 /* What a contract takes as JSON, with all its names: of a push, or of an answer. */
 size_t af_bus_post_bytes(const struct af_bus_post *post);
 size_t af_bus_item_bytes(const struct af_bus_item *item);
@@ -356,6 +370,7 @@ bool af_bus_item_type(const struct af_bus_item *item, struct af_buf *type);
 struct af_bus_driver {
     const char *scheme; /* "local:", "nats://" */
     bool is_file;       /* what follows it is a file of this machine */
+    bool has_fronts;    /* see af_bus_has_fronts() */
     bool (*owns)(const char *bus_url, const char *url); /* see af_bus_owns() */
     struct af_bus *(*open)(const char *url, struct af_loop *loop,
                            const struct af_bus_options *options, struct af_failure *why);
@@ -385,6 +400,9 @@ struct af_bus_driver {
                   void *arg);
     void (*backup)(struct af_bus *bus, const char *path, af_bus_done_fn *done, void *arg);
     void (*status)(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+    void (*put_value)(struct af_bus *bus, const char *key, const void *value, size_t len,
+                      af_bus_done_fn *done, void *arg);
+    void (*get_value)(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg);
     int (*leases)(const struct af_bus *bus);
     void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */
     const char *(*files)(const struct af_bus *bus);

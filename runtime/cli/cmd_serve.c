@@ -80,12 +80,13 @@ static const struct af_opt opts[] = {
     {"listen", 0, "ADDR:PORT", "where to listen (default 127.0.0.1:9080); port 0: any free one",
      "Service", AF_OPT_TEXT(OF, serve.listen)},
     {"bus", 0, "URL",
-     "where contracts live (default local:afrun.db); http://… or https://…: be the sidecar of "
-     "--node at that service, a hub",
+     "where contracts live (default local:afrun.db); nats://… or tls://…: be one of any number of "
+     "fronts of these servers; with --node, and at http://… or https://…, a hub: be the sidecar of "
+     "that node",
      "Service", AF_OPT_TEXT(OF, serve.bus_name)},
     {"config", 0, "FILE",
-     "options of this command, and of a sidecar token, certificates, BASS login, as `name = value` "
-     "(mode 600)",
+     "options of this command, and who a sidecar or a front is to --bus (token, certificates, "
+     "creds, BASS login), as `name = value` (mode 600)",
      "Service", AF_OPT_TEXT(OF, config_path)},
     {"state", 0, "FILE",
      "of a sidecar: where contracts wait while the hub is away (default afrun-sidecar.db)",
@@ -178,26 +179,27 @@ static void number_members(struct serve_command *command)
     command->bus.member_count = list->count;
 }
 
-/* An option that was given and is for who keeps tasks, or NULL. */
-static const char *find_hub_option(const struct serve_command *command)
+/* An option that was given and is for who keeps tasks, or NULL; of a front: contracts alone are
+ * kept elsewhere. */
+static const char *find_hub_option(const struct serve_command *command, bool is_front)
 {
     const struct af_serve_options *serve = &command->serve;
     const struct af_bus_options *bus = &command->bus;
     const struct {
         const char *name;
-        bool is_given;
-    } rows[] = {{"--tokens", serve->tokens != NULL},
-                {"--client-ca", serve->client_ca != NULL},
-                {"--client-crl", serve->client_crl != NULL},
-                {"--prefix-nodes", serve->prefix_nodes},
-                {"--members", command->members.count > 0},
-                {"--open-tasks", bus->open_tasks},
-                {"--backups", serve->backups != NULL},
-                {"--keep-contracts", bus->keep_contracts_ns > 0},
-                {"--keep-files", bus->keep_files_ns > 0},
-                {"--min-free", bus->min_free_bytes > 0}};
+        bool is_given, of_store; /* which a front has not, either */
+    } rows[] = {{"--tokens", serve->tokens != NULL, false},
+                {"--client-ca", serve->client_ca != NULL, false},
+                {"--client-crl", serve->client_crl != NULL, false},
+                {"--prefix-nodes", serve->prefix_nodes, false},
+                {"--members", command->members.count > 0, false},
+                {"--open-tasks", bus->open_tasks, false},
+                {"--backups", serve->backups != NULL, true},
+                {"--keep-contracts", bus->keep_contracts_ns > 0, false},
+                {"--keep-files", bus->keep_files_ns > 0, true},
+                {"--min-free", bus->min_free_bytes > 0, true}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].is_given)
+        if (rows[i].is_given && (rows[i].of_store || !is_front))
             return rows[i].name;
     return NULL;
 }
@@ -207,17 +209,14 @@ static int check(struct serve_command *command, struct af_failure *why)
 {
     const struct af_serve_options *serve = &command->serve;
     const struct af_config *config = &command->config;
-    bool is_sidecar = af_bus_is_distant(serve->bus_name);
-    const char *misplaced = find_hub_option(command);
+    bool is_distant = af_bus_is_distant(serve->bus_name);
+    bool is_front = af_bus_has_fronts(serve->bus_name) && serve->node == NULL;
+    bool is_sidecar = is_distant && !is_front;
+    const char *misplaced = find_hub_option(command, is_front);
     if (serve->backups != NULL && access(serve->backups, W_OK | X_OK) != 0)
         return af_failure_set(why, AF_FAILURE_USAGE, serve->backups, "%s", strerror(errno));
     if (serve->hold_ns > AF_SERVE_HOLD_MAX_NS)
         return af_failure_set(why, AF_FAILURE_USAGE, "--hold", "is at most 1s");
-    if (strncmp(serve->bus_name, "nats:", 5) == 0 || strncmp(serve->bus_name, "tls:", 4) == 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, "--bus",
-                              "%s: afrun serve does not stand before NATS servers; nodes go to "
-                              "them by themselves (afrun node --bus)",
-                              serve->bus_name);
     if (is_sidecar && serve->node == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "--bus",
                               "%s is a service itself, and is served to one node of this machine "
@@ -227,10 +226,13 @@ static int check(struct serve_command *command, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, misplaced,
                               "is no option of a sidecar: the service at %s knows tasks and nodes",
                               serve->bus_name);
+    if (is_front && misplaced != NULL)
+        return af_failure_set(why, AF_FAILURE_USAGE, misplaced,
+                              "is no option of a front: the NATS servers keep contracts and files");
     if (!is_sidecar && command->bus.outbox != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "--state",
-                              "is for a sidecar, whose --bus is another service");
-    if (!is_sidecar && !af_config_is_empty(config))
+                              "is for a sidecar, whose --bus is another service, of one --node");
+    if (!is_distant && !af_config_is_empty(config))
         return af_failure_set(why, AF_FAILURE_USAGE, command->config_path,
                               "holds who we are to a service (token, certificate, login), which "
                               "afrun serve has no use for unless its --bus is one");

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT(name, need, type, field, max)                                                         \
     {                                                                                              \
@@ -37,6 +38,16 @@ static const struct serve_field login_rows[] = {
     {0},
 };
 
+/* All fronts know the session. */
+static void logged_in(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        af_serve_bus_error(call, result);
+    else
+        af_serve_send_bass(call, "Token", call->login);
+}
+
 void af_serve_login(struct serve_call *call)
 {
     const struct login *login = af_serve_read_body(call, login_rows, sizeof *login);
@@ -55,7 +66,11 @@ void af_serve_login(struct serve_call *call)
     snprintf(cookie, sizeof cookie, "sid=%s; Path=/; HttpOnly; SameSite=Strict%s", session,
              af_exchange_is_tls(call->exchange) ? "; Secure" : "");
     af_exchange_add_header(call->exchange, "Set-Cookie", cookie);
-    af_serve_send_bass(call, "Token", session);
+    call->login = af_arena_string(&call->arena, session);
+    if (call->serve->is_front)
+        af_serve_session_keep(call, node, session, logged_in);
+    else
+        logged_in(call, &(struct af_bus_result){.code = AF_BUS_OK});
 }
 
 /* ---- What is noted. ---- */
@@ -111,6 +126,31 @@ void af_serve_admit_bundle(struct serve_call *call)
     af_exchange_take_part(call->exchange, "File", &disk);
 }
 
+static void kept(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        af_serve_bus_error(call, result);
+    else
+        af_serve_send_bass(call, "FileKey", af_exchange_part(call->exchange)->sha256);
+}
+
+/* What may be a description of a launch is known to all fronts; a larger one is only noted. */
+static void share_bundle(struct serve_call *call)
+{
+    const char *key = af_exchange_part(call->exchange)->sha256;
+    char bytes[AF_SERVE_LAUNCH_BYTES];
+    int fd = af_serve_open_bundle(call, key);
+    ssize_t len = fd < 0 ? -1 : pread(fd, bytes, sizeof bytes, 0);
+    if (fd >= 0)
+        close(fd);
+    if (len >= 0 && len < (ssize_t)sizeof bytes)
+        af_bus_put_value(call->serve->bus, af_serve_bundle_key(call, key), bytes, (size_t)len, kept,
+                         call);
+    else
+        af_serve_send_bass(call, "FileKey", key);
+}
+
 static void given(void *arg, const struct af_bus_result *result)
 {
     struct serve_call *call = arg;
@@ -133,6 +173,8 @@ void af_serve_upload_bundle(struct serve_call *call)
     else if (!af_serve_keep_bundle(call, part))
         af_serve_error(call, 200, 507,
                        "the bundle cannot be kept here: no room for it (--quota bundles)");
+    else if (call->serve->is_front)
+        share_bundle(call);
     else
         af_serve_send_bass(call, "FileKey", part->sha256);
 }

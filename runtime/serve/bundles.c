@@ -117,6 +117,15 @@ bool af_serve_keep_bundle(struct serve_call *call, const struct af_exchange_part
     return ok;
 }
 
+char *af_serve_bundle_key(struct serve_call *call, const char *key)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    af_buf_printf(&text, "bundle %s %s", key, call->node);
+    char *copy = af_arena_string(&call->arena, af_buf_text(&text));
+    af_buf_release(&text);
+    return copy;
+}
+
 int af_serve_open_bundle(const struct serve_call *call, const char *key)
 {
     struct af_buf path = AF_BUF_EMPTY;

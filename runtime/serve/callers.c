@@ -8,6 +8,7 @@
 #include "base/failure.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "loop/loop.h"
 #include "serve/tokens.h"
 
@@ -284,6 +285,13 @@ void af_serve_session_new(struct serve_call *call, const char *node, char text[6
     hash_token(callers, text, strlen(text), session->hash);
 }
 
+/* The session that the call names, or NULL. */
+static const char *session_of(const struct serve_call *call)
+{
+    const char *text = af_serve_is_bass(call) ? af_exchange_header(call->exchange, "token") : NULL;
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
 static const char *node_of_session(const struct serve_call *call, const char *text)
 {
     const struct serve_callers *callers = call->serve->callers;
@@ -295,6 +303,61 @@ static const char *node_of_session(const struct serve_call *call, const char *te
                        ? callers->sessions[i].node
                        : NULL;
     return NULL;
+}
+
+/* ---- What all fronts know: by the digest of a session, whose it is; where a node is. ---- */
+
+static const char *session_key(struct serve_call *call, const char *text)
+{
+    char digest[AF_SHA256_HEX_BYTES], key[AF_SHA256_HEX_BYTES + 8];
+    af_sha256_of(text, strlen(text), digest);
+    snprintf(key, sizeof key, "session-%s", digest);
+    return af_arena_string(&call->arena, key);
+}
+
+void af_serve_session_keep(struct serve_call *call, const char *node, const char *text,
+                           af_bus_done_fn *done)
+{
+    af_bus_put_value(call->serve->bus, session_key(call, text), node, strlen(node), done, call);
+}
+
+bool af_serve_session_asked(struct serve_call *call, af_bus_done_fn *done)
+{
+    const char *text = session_of(call);
+    if (!call->serve->is_front || text == NULL || node_of_session(call, text) != NULL)
+        return false;
+    af_bus_get_value(call->serve->bus, session_key(call, text), done, call);
+    return true;
+}
+
+static const char *address_key(struct serve_call *call, const char *node)
+{
+    size_t size = strlen(node) + 9;
+    char *key = af_arena_alloc(&call->arena, size);
+    snprintf(key, size, "address %s", node);
+    return key;
+}
+
+static void nobody_waits(void *arg, const struct af_bus_result *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+static void note_address(struct serve_call *call)
+{
+    struct serve_node *share = call->share;
+    const char *address = af_serve_address(call);
+    bool same = strcmp(share->address, address) == 0;
+    snprintf(share->address, sizeof share->address, "%s", address);
+    if (call->serve->is_front && !same)
+        af_bus_put_value(call->serve->bus, address_key(call, call->node), share->address,
+                         strlen(share->address), nobody_waits, NULL);
+}
+
+void af_serve_address_ask(struct serve_call *call, const char *node, af_bus_done_fn *done)
+{
+    af_bus_get_value(call->serve->bus, address_key(call, node), done, call);
 }
 
 const struct serve_nodes *af_serve_nodes_of(const struct serve_callers *callers)
@@ -335,12 +398,11 @@ static const char *bearer_of(const struct serve_call *call)
 /* By a token: sets node or is_admin. Returns false if it was answered. */
 static bool identify_by_token(struct serve_call *call)
 {
-    const char *token = bearer_of(call);
-    const char *session =
-        af_serve_is_bass(call) ? af_exchange_header(call->exchange, "token") : NULL;
-    if (session != NULL && session[0] != '\0') {
+    const char *token = bearer_of(call), *session = session_of(call);
+    if (session != NULL) {
         /* A copy: a session may be replaced while the call is under way. */
-        call->node = af_arena_string(&call->arena, node_of_session(call, session));
+        const char *node = node_of_session(call, session);
+        call->node = af_arena_string(&call->arena, node == NULL ? call->login : node);
         return call->node != NULL || refuse_guess(call, "the login is not known, or has run out");
     }
     if (token == NULL)
@@ -433,7 +495,7 @@ bool af_serve_identify(struct serve_call *call)
         call->share->used[AF_SERVE_CONNECTIONS]++;
         if (call->share->address[0] == '\0')
             af_serve_measure_bundles(call);
-        snprintf(call->share->address, sizeof call->share->address, "%s", af_serve_address(call));
+        note_address(call);
     }
     return true;
 }

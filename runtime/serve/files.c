@@ -77,7 +77,8 @@ struct af_json_span af_serve_translate(struct serve_call *call, const char *text
                                        bool outward)
 {
     struct af_json_span result = {text, len};
-    if (!call->serve->is_sidecar || text == NULL || memmem(text, len, "://", 3) == NULL)
+    bool elsewhere = call->serve->is_sidecar || call->serve->is_front;
+    if (!elsewhere || text == NULL || memmem(text, len, "://", 3) == NULL)
         return result;
     struct af_buf own = AF_BUF_EMPTY;
     append_base(&own, call);

@@ -78,6 +78,7 @@ struct af_serve {
     int shared_disk;       /* a folder's descriptor, or -1 */
     bool is_loopback, is_stopping;
     bool is_sidecar; /* another service, a hub, is behind the bus */
+    bool is_front;   /* other services are beside it, which know what it does */
 };
 
 /* One exchange. */
@@ -88,6 +89,7 @@ struct serve_call {
     const char *path;                      /* behind the prefix */
     char *prefix_node;                     /* whom the prefix names, or NULL */
     const char *node;                      /* who calls, if known */
+    const char *login;                     /* whose the session is that another front has made */
     struct serve_node *share;              /* … and what it has of what all share */
     bool is_admin;
     int64_t answer_bytes;  /* of its answer, that its node has not read */
@@ -171,6 +173,15 @@ bool af_serve_identify(struct serve_call *call);
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password);
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65]);
 
+/* Of fronts: keeps a session so that all of them know it; whether the call names one that only
+ * another may know, which then is asked for. */
+void af_serve_session_keep(struct serve_call *call, const char *node, const char *text,
+                           af_bus_done_fn *done);
+bool af_serve_session_asked(struct serve_call *call, af_bus_done_fn *done);
+
+/* The same of the address of a node. */
+void af_serve_address_ask(struct serve_call *call, const char *node, af_bus_done_fn *done);
+
 /* ---- What callers share: quotas.c. ---- */
 
 int64_t af_serve_quota(const struct af_serve_options *options, enum af_serve_quota which);
@@ -252,6 +263,8 @@ void af_serve_upload_bundle(struct serve_call *call);
 void af_serve_measure_bundles(struct serve_call *call);
 /* Keeps one more of the caller's; false: there is no room, even if its older ones go. */
 bool af_serve_keep_bundle(struct serve_call *call, const struct af_exchange_part *part);
+/* Of fronts: under which it is kept so that all of them can launch what it describes. */
+char *af_serve_bundle_key(struct serve_call *call, const char *key);
 /* Opens one of the caller's by its key; -1: it has none such. */
 int af_serve_open_bundle(const struct serve_call *call, const char *key);
 void af_serve_admit_bundle(struct serve_call *call);

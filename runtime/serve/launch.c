@@ -146,7 +146,8 @@ static void file_came(void *arg, const struct af_bus_result *result)
     struct serve_call *call = arg;
     if (result->code == AF_BUS_CANCELLED)
         af_serve_bus_error(call, result);
-    else if (result->code != AF_BUS_OK || read_description(call, result->bytes, result->bytes_len))
+    else if (result->code != AF_BUS_OK || result->bytes == NULL ||
+             read_description(call, result->bytes, result->bytes_len))
         note(call);
 }
 
@@ -185,8 +186,13 @@ void af_serve_launch(struct serve_call *call)
                                      .max_bytes = AF_SERVE_LAUNCH_BYTES};
         af_bus_get_file(call->serve->bus, &fetch, file_came, call);
         af_buf_release(&url);
-    } else if (!read_bundle(call, launch->bundle, bytes, &len) ||
-               read_description(call, bytes, (size_t)len)) {
+    } else if (read_bundle(call, launch->bundle, bytes, &len)) {
+        if (read_description(call, bytes, (size_t)len))
+            note(call);
+    } else if (call->serve->is_front) { /* another may have been given it */
+        af_bus_get_value(call->serve->bus, af_serve_bundle_key(call, launch->bundle), file_came,
+                         call);
+    } else {
         note(call);
     }
 }
@@ -195,14 +201,17 @@ void af_serve_launch(struct serve_call *call)
 
 static void opened(void *arg, const struct af_bus_result *result)
 {
-    (void)arg;
-    if (result->code != AF_BUS_OK && result->code != AF_BUS_CANCELLED)
-        af_log(AF_LOG_WARNING, "nodes cannot be told of launches: %s", result->why);
+    struct af_serve *serve = arg;
+    if (result->code == AF_BUS_OK || result->code == AF_BUS_CANCELLED)
+        return;
+    af_log(AF_LOG_WARNING, "nodes cannot be told of launches: %s", result->why);
+    if (result->code == AF_BUS_UNREACHABLE && serve->is_front && !serve->is_stopping)
+        af_serve_open_launches(serve); /* it was tried for a while */
 }
 
 void af_serve_open_launches(struct af_serve *serve)
 {
     static const struct af_bus_task task = {.task = AF_BUS_LAUNCH_TASK, .open = true};
     if (!serve->is_sidecar)
-        af_bus_create_task(serve->bus, &task, opened, NULL);
+        af_bus_create_task(serve->bus, &task, opened, serve);
 }

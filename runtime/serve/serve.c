@@ -134,8 +134,8 @@ static bool has_connection(struct serve_call *call)
     return false;
 }
 
-/* Whether the request may go on; else it was answered. */
-static bool admit(struct serve_call *call)
+/* Whether it is a request to one of the endpoints; else it was answered. */
+static bool is_addressed(struct serve_call *call)
 {
     bool is_known;
     if (!take_prefix(call))
@@ -157,7 +157,7 @@ static bool admit(struct serve_call *call)
                        is_known ? "another method is expected" : "there is no such path");
         return false;
     }
-    return af_serve_identify(call) && has_connection(call) && af_serve_audit_is_ready(call);
+    return true;
 }
 
 static void take_body(struct serve_call *call)
@@ -173,6 +173,35 @@ static void take_body(struct serve_call *call)
                               call->share == NULL ? NULL : &call->share->used[AF_SERVE_BODIES]);
 }
 
+/* Who calls, and may they? Then the body is taken. */
+static bool enter(struct serve_call *call)
+{
+    if (!af_serve_identify(call) || !has_connection(call) || !af_serve_audit_is_ready(call))
+        return false;
+    int64_t wait_ns = call->share == NULL ? 0 : af_serve_request_ns(call);
+    if (wait_ns > 0)
+        af_serve_hold(call, wait_ns, take_body);
+    else
+        take_body(call);
+    return true;
+}
+
+/* Another front has made the session, or nobody. */
+static void session_came(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK) {
+        af_serve_bus_error(call, result);
+        return;
+    }
+    const char *node = result->bytes == NULL
+                           ? NULL
+                           : af_arena_copy(&call->arena, result->bytes, result->bytes_len);
+    if (node != NULL && af_serve_is_id(node) && af_serve_has_token(call->serve->callers, node))
+        call->login = node;
+    enter(call);
+}
+
 static void on_begin(void *arg, struct af_exchange *exchange)
 {
     struct serve_call *call = af_mem_zero(1, sizeof *call);
@@ -182,16 +211,13 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     call->path = af_exchange_path(exchange);
     call->fd = -1;
     af_exchange_set_data(exchange, call);
-    bool is_admitted = admit(call);
+    bool is_going = is_addressed(call);
+    if (is_going && af_serve_session_asked(call, session_came))
+        return;
+    if (is_going)
+        enter(call);
     if (call->share == NULL && !call->is_admin)
         af_exchange_is_strangers(exchange);
-    if (!is_admitted)
-        return;
-    int64_t wait_ns = call->share == NULL ? 0 : af_serve_request_ns(call);
-    if (wait_ns > 0)
-        af_serve_hold(call, wait_ns, take_body);
-    else
-        take_body(call);
 }
 
 static void on_ready(void *arg, struct af_exchange *exchange)
@@ -385,6 +411,7 @@ struct af_serve *af_serve_new(struct af_loop *loop, struct af_bus *bus,
     struct af_bus_outbox outbox;
     serve->bus = bus;
     serve->is_sidecar = af_bus_outbox(bus, &outbox);
+    serve->is_front = af_bus_keeps_values(bus);
     serve->options = *options;
     serve->shared_disk = -1;
     serve->time_s = -1;

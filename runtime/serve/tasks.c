@@ -95,19 +95,9 @@ static bool is_among(const struct af_bus_result *result, const char *node)
     return false;
 }
 
-static void found_node(void *arg, const struct af_bus_result *result)
+static void send_address(struct serve_call *call, const char *address)
 {
-    struct serve_call *call = arg;
     const struct node_detail *request = call->request;
-    const char *address = af_serve_address_of(call->serve->callers, request->node);
-    if (result->code != AF_BUS_OK) {
-        af_serve_bus_error(call, result);
-        return;
-    }
-    if (!is_among(result, request->node)) {
-        af_serve_error(call, 200, 404, "the task has no such node");
-        return;
-    }
     if (address == NULL && call->serve->is_loopback && !call->serve->is_sidecar)
         address = "127.0.0.1"; /* where else could it be */
     if (address == NULL) {
@@ -121,6 +111,33 @@ static void found_node(void *arg, const struct af_bus_result *result)
     af_json_add_text(&out, "node_name", request->node);
     af_buf_append_char(&out, '}');
     af_serve_send(call, &out);
+}
+
+/* It has called another front, or none. */
+static void address_came(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    if (result->code != AF_BUS_OK)
+        af_serve_bus_error(call, result);
+    else
+        send_address(call, result->bytes == NULL
+                               ? NULL
+                               : af_arena_copy(&call->arena, result->bytes, result->bytes_len));
+}
+
+static void found_node(void *arg, const struct af_bus_result *result)
+{
+    struct serve_call *call = arg;
+    const struct node_detail *request = call->request;
+    const char *address = af_serve_address_of(call->serve->callers, request->node);
+    if (result->code != AF_BUS_OK)
+        af_serve_bus_error(call, result);
+    else if (!is_among(result, request->node))
+        af_serve_error(call, 200, 404, "the task has no such node");
+    else if (address == NULL && call->serve->is_front)
+        af_serve_address_ask(call, request->node, address_came);
+    else
+        send_address(call, address);
 }
 
 void af_serve_node_detail(struct serve_call *call)

@@ -6,7 +6,7 @@ local config = {}
 --- (runtime/bus/nats/hold.c). What names the node is its own alone.
 local sends = {
   "af.*.*.*.NODE", "afb.*.*.NODE", "afd.*.*.NODE", "aff.>", "afk.>",
-  "$KV.af-tasks.*", "$KV.af-locks.*.*.NODE", "$KV.af-notes.*.NODE.*",
+  "aft.*", "afl.*.*.NODE", "afn.*.NODE.*",
   "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.CREATE.*", "$JS.API.STREAM.MSG.GET.*",
   "$JS.API.DIRECT.GET.>",
   "$JS.API.CONSUMER.CREATE.*.NODE+.af.*.*.NODE.*", "$JS.API.CONSUMER.DELETE.*.NODE+",

@@ -85,12 +85,12 @@ operators = ["$JS.API." + name for name in (
     "STREAM.MSG.DELETE.AF+t+federated STREAM.SNAPSHOT.t STREAM.RESTORE.t STREAM.PEER.REMOVE.t STREAM.LEADER.STEPDOWN.t STREAM.TEMPLATE.CREATE.t "
     "CONSUMER.CREATE.AF+t+federated CONSUMER.DURABLE.CREATE.AF+t+federated.x CONSUMER.CREATE.AF+t+federated.x.af.t.federated.i.t CONSUMER.NAMES.t "
     "CONSUMER.LIST.t CONSUMER.INFO.t.i+1 CONSUMER.LEADER.STEPDOWN.t.t META.LEADER.STEPDOWN SERVER.REMOVE").split()]
-operators += ["$KV.af-locks.t.t.x", "af.t.t.t.=", "$JS.FC.t", "t", "_INBOX.t", "_AF.p9.t", "$SYS.REQ.SERVER.PING"]
+operators += ["afl.t.t.x", "afu.t", "af.t.t.t.=", "$JS.FC.t", "t", "_INBOX.t", "_AF.p9.t", "$SYS.REQ.SERVER.PING"]
 strangers = ( # whatever the table says
-    "af.t.federated.p1.%s afb.t.federated.%s afd.t.federated.%s $KV.af-locks.t.federated.%s $KV.af-notes.t.%s.progress "
+    "af.t.federated.p1.%s afb.t.federated.%s afd.t.federated.%s afl.t.federated.%s afn.t.%s.progress "
     "$JS.API.CONSUMER.CREATE.AF+t+federated.%s+1.af.t.federated.%s.t $JS.API.CONSUMER.DELETE.AF+t+federated.%s+1 "
     "$JS.API.CONSUMER.MSG.NEXT.AF+t+federated.%s+1 $JS.ACK.AF+t+federated.%s+1.1.1.1.1.0")
-deaf = [">", "af.>", "afb.>", "aff.>", "$KV.>", "$JS.>", "$SYS.>", "_INBOX.>", "*.*.t"]
+deaf = [">", "af.>", "afb.>", "aff.>", "afl.>", "aft.>", "$JS.>", "$SYS.>", "_INBOX.>", "*.*.t"]
 
 def connect(name, port, hello, greets=True):
     context = ssl.create_default_context(cafile="ca.pem")

@@ -20,7 +20,7 @@ authority ca
 known_by server subjectAltName=DNS:localhost,IP:127.0.0.1
 # What i is not allowed under each of these certificates.
 declare -A lacks=([send]='af.>' [pull]='$JS.API.CONSUMER.MSG.NEXT.>' [make]='$JS.API.CONSUMER.CREATE.>'
-    [hold]='$KV.af-locks.>' [join]='$KV.af-tasks.>')
+    [hold]='afl.>' [join]='aft.>')
 for name in i p1 nobody "${!lacks[@]}"; do known_by $name; done
 
 "$AFRUN" nats config made --nodes i,p1 >/dev/null

@@ -328,6 +328,7 @@ static int set_options(struct af_nats_bus *bus, struct af_nats_options *options)
     af_natsOptions_SetErrorHandler(options, went_wrong, bus->ears);
     af_natsOptions_SetReconnectedCB(options, is_back, bus->ears);
     af_natsOptions_SetSendAsap(options, true);
+    af_natsOptions_UseGlobalMessageDelivery(options, bus->is_front); /* else a thread each */
     return status;
 }
 
@@ -344,6 +345,12 @@ static bool not_connected(struct af_nats_bus *bus, struct af_nats_reply *reply, 
              refused ? "lets us in" : "could be connected to", text);
     bus->quiet_until_ns = af_nats_now_ns(bus) + AF_NATS_QUIET_NS;
     return false;
+}
+
+bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject)
+{
+    return bus->connection != NULL && af_natsConnection_Subscribe(&queue->wake, bus->connection,
+                                                                  subject, came, bus->ears) == 0;
 }
 
 /* Nothing is asked before the server has said whether it lets us hear the answers. */
@@ -438,11 +445,23 @@ const char *af_nats_header(struct af_nats_message *message, const char *name)
     return af_natsMsgHeader_Get(message, name, &value) == 0 && value != NULL ? value : "";
 }
 
+/* A request as it is sent: by a leaf node it reaches JetStream by the name of its domain alone. */
+static const char *in_domain(const struct af_nats_bus *bus, const char *subject,
+                             char name[AF_NATS_SUBJECT_BYTES])
+{
+    static const char head[] = "$JS.API.";
+    if (bus->domain[0] == '\0' || strncmp(subject, head, sizeof head - 1) != 0)
+        return subject;
+    snprintf(name, AF_NATS_SUBJECT_BYTES, "$JS.%s.API.%s", bus->domain, subject + sizeof head - 1);
+    return name;
+}
+
 bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, const char *what, ...)
 {
     struct af_nats_bus *bus = port->bus;
     struct af_nats_message *message = NULL;
-    char name[64], reply[sizeof bus->inbox + sizeof name + 16];
+    char name[64], reply[sizeof bus->inbox + sizeof name + 16], full[AF_NATS_SUBJECT_BYTES];
+    const char *subject = in_domain(bus, send->subject, full);
     if (what != NULL) {
         va_list args;
         va_start(args, what);
@@ -451,12 +470,12 @@ bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, co
         snprintf(reply, sizeof reply, "%s.%d.%s", bus->inbox, port->number, name);
     }
     if (bus->connection == NULL || send->len > INT32_MAX ||
-        af_natsMsg_Create(&message, send->subject, what == NULL ? NULL : reply, send->body,
+        af_natsMsg_Create(&message, subject, what == NULL ? NULL : reply, send->body,
                           (int)send->len) != 0)
         return false;
     bool ok = true;
     if (send->op != NULL)
-        snprintf(send->op->subject, sizeof send->op->subject, "%s", send->subject);
+        snprintf(send->op->subject, sizeof send->op->subject, "%s", subject);
     for (size_t i = 0; i < AF_NATS_HEADERS_MAX; i++)
         if (send->headers[i].name != NULL && send->headers[i].value != NULL)
             ok = ok &&
@@ -516,6 +535,8 @@ bool af_nats_await(struct af_nats_port *port, const char *name, const char *subj
     int64_t until_ns = af_nats_now_ns(bus) + AF_NATS_ASK_NS, left_ns;
     struct af_nats_message *message;
     uint64_t events;
+    char full[AF_NATS_SUBJECT_BYTES];
+    subject = in_domain(bus, subject, full);
     *reply = (struct af_nats_reply){.code = AF_BUS_UNREACHABLE};
     while ((message = next_of(port, name)) == NULL &&
            (left_ns = until_ns - af_nats_now_ns(bus)) > 0) {

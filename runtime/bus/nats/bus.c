@@ -7,6 +7,7 @@
 #include "base/failure.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "bus/fetched.h"
 #include "bus/file_url.h"
 
 #include <assert.h>
@@ -269,7 +270,7 @@ static void run_cancel(struct af_nats_bus *bus, struct af_nats_op *cancel)
 static void begin(struct af_nats_bus *bus, struct af_nats_op *op)
 {
     struct af_nats_reply reply = {0};
-    bool closing = atomic_load(&bus->closing);
+    bool closing = atomic_load(&bus->closing) && op->run != af_nats_front_written;
     bool connected = op->cancel || (!closing && af_nats_connect(&bus->port, &reply));
     note_connection(bus);
     af_mem_reserve(&bus->active, &bus->active_cap, bus->active_count + 1,
@@ -393,6 +394,15 @@ static void revive(struct af_bus *bus, const struct af_bus_take *which, af_bus_d
     af_nats_submit(take_op(bus, af_nats_revive, which, done, arg));
 }
 
+/* Of a front: what became of an answer; a bus of one node has acknowledged it before. */
+static void written(struct af_bus *bus, const struct af_bus_take *which, bool ok)
+{
+    struct af_bus_take copy = *which;
+    copy.release = !ok;
+    if (af_nats_of(bus)->is_front)
+        af_nats_submit(take_op(bus, af_nats_front_written, &copy, NULL, NULL));
+}
+
 static struct af_bus_member copy_member(struct af_arena *arena, const struct af_bus_member *member)
 {
     return (struct af_bus_member){af_arena_string(arena, member->node),
@@ -451,7 +461,34 @@ static void end_task(struct af_bus *bus, const char *task, af_bus_done_fn *done,
 
 static void status(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
-    about_task(bus, task, af_nats_status, done, arg);
+    struct af_nats_op *op = af_nats_op_new(bus, af_nats_status, done, arg);
+    op->task.task = af_arena_string(&op->arena, task);
+    if (op->bus->is_front) /* whoever asks a service wants to know how it is doing now */
+        af_nats_submit(op);
+    else
+        af_nats_submit_repeated(op);
+}
+
+static struct af_nats_op *value_op(struct af_bus *bus, af_nats_op_fn *run, const char *key,
+                                   af_bus_done_fn *done, void *arg)
+{
+    struct af_nats_op *op = af_nats_op_new(bus, run, done, arg);
+    op->key = af_arena_string(&op->arena, key);
+    return op;
+}
+
+static void put_value(struct af_bus *bus, const char *key, const void *value, size_t len,
+                      af_bus_done_fn *done, void *arg)
+{
+    struct af_nats_op *op = value_op(bus, af_nats_put_value, key, done, arg);
+    op->file.bytes = af_arena_copy(&op->arena, value, len);
+    op->file.bytes_len = len;
+    af_nats_submit_repeated(op);
+}
+
+static void get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg)
+{
+    af_nats_submit_repeated(value_op(bus, af_nats_get_value, key, done, arg));
 }
 
 static int leases(const struct af_bus *bus)
@@ -491,15 +528,22 @@ static bool read_url(struct af_nats_bus *bus, const char *url, struct af_failure
                        "'creds', 'nkey' or 'token' into the file of --config");
         return false;
     }
-    if (query == NULL)
-        return true;
-    if (strncmp(query, "?replicas=", 10) == 0 && strchr("12345", query[10]) != NULL &&
-        query[10] != '\0' && query[11] == '\0') {
-        bus->replicas = query[10] - '0';
-        return true;
+    for (size_t len; query != NULL && query[0] != '\0'; query += len) {
+        len = 1 + strcspn(query + 1, "&");
+        if (len == 11 && memcmp(query + 1, "replicas=", 9) == 0 && query[10] >= '1' &&
+            query[10] <= '5')
+            bus->replicas = query[10] - '0';
+        else if (len > 8 && len - 8 < sizeof bus->domain && memcmp(query + 1, "domain=", 7) == 0 &&
+                 strcspn(query + 8, "*>. \t&") == len - 8)
+            memcpy(bus->domain, query + 8, len - 8);
+        else {
+            af_failure_set(why, AF_FAILURE_USAGE, url,
+                           "expected ?replicas=1 to 5 behind the servers, ?domain=NAME, or both "
+                           "with '&' between them");
+            return false;
+        }
     }
-    af_failure_set(why, AF_FAILURE_USAGE, url, "expected ?replicas=1 to 5 behind the servers");
-    return false;
+    return true;
 }
 
 static void bus_free(struct af_nats_bus *bus)
@@ -526,6 +570,7 @@ static void bus_free(struct af_nats_bus *bus)
     pthread_mutex_destroy(&bus->lock);
     pthread_cond_destroy(&bus->threads_end);
     free(bus->members);
+    free(bus->fetched);
     free(bus->active);
     free(bus->url);
     free(bus->node);
@@ -534,8 +579,13 @@ static void bus_free(struct af_nats_bus *bus)
 
 static void set_options(struct af_nats_bus *bus, const struct af_bus_options *options)
 {
+    unsigned char random[12];
     bus->node = options->node == NULL ? NULL : af_mem_string(options->node);
     bus->is_party = options->party;
+    bus->is_front = options->node == NULL;
+    randombytes_buf(random, sizeof random);
+    snprintf(bus->front, sizeof bus->front, "front:");
+    sodium_bin2hex(bus->front + 6, sizeof bus->front - 6, random, sizeof random);
     bus->open_tasks = options->open_tasks;
     bus->config = options->config;
     bus->queue_max = options->queue_max > 0 ? options->queue_max : AF_BUS_QUEUE_MAX;
@@ -559,6 +609,11 @@ static struct af_bus *open_nats(const char *url, struct af_loop *loop,
     pthread_mutex_init(&bus->lock, NULL);
     pthread_cond_init(&bus->threads_end, NULL);
     set_options(bus, options);
+    if (bus->is_front && options->files != NULL &&
+        (bus->fetched = af_bus_fetched_folder(options->files, why)) == NULL) {
+        bus_free(bus);
+        return NULL;
+    }
     if (read_url(bus, url, why) && af_nats_port_open(bus, &bus->port, 0)) {
         struct af_group_spec spec = {.loop = loop,
                                      .arg = bus,
@@ -603,6 +658,7 @@ static void close_nats(struct af_bus *head)
 
 const struct af_bus_driver af_bus_nats = {
     .scheme = "nats://",
+    .has_fronts = true,
     .owns = owns,
     .open = open_nats,
     .close = close_nats,
@@ -610,6 +666,7 @@ const struct af_bus_driver af_bus_nats = {
     .take = take,
     .cancel = cancel,
     .ack = ack,
+    .written = written,
     .revive = revive,
     .members = members,
     .put_file = af_nats_put_file,
@@ -618,6 +675,8 @@ const struct af_bus_driver af_bus_nats = {
     .create_task = create_task,
     .end_task = end_task,
     .status = status,
+    .put_value = put_value,
+    .get_value = get_value,
     .leases = leases,
     .files = files,
 };

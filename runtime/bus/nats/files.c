@@ -8,6 +8,7 @@
 #include "bus/nats/impl.h"
 
 #include "base/bounds.h"
+#include "bus/fetched.h"
 #include "bus/file_url.h"
 #include "loop/loop.h"
 #include "base/mem.h"
@@ -458,6 +459,10 @@ static void write_out(struct af_nats_op *op, struct sink *sink)
 {
     size_t size = strlen(op->fetch.path) + 20;
     char *temporary = af_arena_alloc(&op->arena, size);
+    op->result.text = op->fetch.path;
+    op->result.text_len = strlen(op->fetch.path);
+    if (op->fetch.locate && access(op->fetch.path, R_OK) == 0)
+        return; /* it was fetched before */
     snprintf(temporary, size, "%s.XXXXXX", op->fetch.path);
     sink->fd = mkostemp(temporary, O_CLOEXEC);
     if (sink->fd < 0) {
@@ -472,8 +477,8 @@ static void write_out(struct af_nats_op *op, struct sink *sink)
         ok = fail(op, op->fetch.path, "written");
     if (!ok)
         unlink(temporary);
-    op->result.text = op->fetch.path;
-    op->result.text_len = strlen(op->fetch.path);
+    else if (op->fetch.locate)
+        af_bus_fetched_make_room(op->bus->fetched);
 }
 
 /* Of the task's own stream, or of what outlives it. */
@@ -520,7 +525,7 @@ static void get(struct af_nats_op *op)
     if (!af_bus_file_url_read(&op->arena, AF_NATS_FILES, fetch->url, &task_name, op->sha256,
                               &op->extension)) {
         af_nats_refuse(op, AF_BUS_INVALID, "'%.200s' is no URL of this bus's files", fetch->url);
-    } else if (fetch->locate) {
+    } else if (fetch->locate && op->bus->fetched == NULL) {
         af_nats_refuse(op, AF_BUS_INVALID, "the file is not on this machine");
     } else if (fetch->sha256 != NULL && strcmp(fetch->sha256, op->sha256) != 0) {
         af_nats_refuse(op, AF_BUS_INVALID, "its SHA-256 is not the expected one");
@@ -529,6 +534,12 @@ static void get(struct af_nats_op *op)
         if (task == NULL || (fetch->node != NULL && !af_nats_need_member(op, task, fetch->node)))
             return;
         fetch->task = task_name;
+        if (fetch->locate) {
+            size_t size = strlen(op->bus->fetched) + AF_SHA256_HEX_BYTES + 1;
+            char *path = af_arena_alloc(&op->arena, size);
+            snprintf(path, size, "%s/%s", op->bus->fetched, op->sha256);
+            fetch->path = path;
+        }
         name_file(op, task, false);
         start_thread(op, get_in_thread);
     }

@@ -35,6 +35,7 @@ static void release_entry(struct af_nats_entry *entry)
         af_natsMsg_Destroy(entry->message);
     free(entry->uuid);
     free(entry->reply);
+    free(entry->subject);
     free(entry->header);
     free(entry->content);
 }
@@ -84,17 +85,19 @@ bool af_nats_has_handed(const struct af_nats_queue *queue)
     return some;
 }
 
-/* ---- The value in af-locks. ---- */
+/* ---- The value that says whose it is. ---- */
 
 void af_nats_lock_subject(const struct af_nats_queue *queue, char subject[AF_NATS_SUBJECT_BYTES])
 {
-    snprintf(subject, AF_NATS_SUBJECT_BYTES, "$KV.af-locks.%s.%s.%s", queue->place->task->token,
+    snprintf(subject, AF_NATS_SUBJECT_BYTES, "afl.%s.%s.%s", queue->place->task->token,
              queue->place->channel, queue->token);
 }
 
 void af_nats_print_lock(struct af_buf *out, const struct af_nats_queue *queue)
 {
     af_json_open(out, '{');
+    if (queue->of_front)
+        af_nats_front_print(out, queue);
     af_json_add_text(out, "holder", queue->holder);
     af_json_add_integer(out, "mark", queue->mark);
     af_json_add_integer(out, "lease_ms", queue->lease_ns / AF_MS_NS);
@@ -123,11 +126,14 @@ bool af_nats_read_lock(struct af_nats_op *op, struct af_nats_queue *queue)
     struct af_nats_reply reply;
     struct af_nats_kept kept;
     char subject[AF_NATS_SUBJECT_BYTES];
+    struct af_arena arena = {0};
     int64_t is_free = 1, heard = 0, lease_ms = 0, mark = 0, generation = 0;
     af_nats_lock_subject(queue, subject);
-    if (!af_nats_last(&op->bus->port, &reply, &op->arena, "KV_af-locks", subject, &kept))
+    if (!af_nats_last(&op->bus->port, &reply, &arena, AF_NATS_LOCKS, subject, &kept)) {
+        af_arena_release(&arena);
         return failed(op, &reply);
-    const char *holder = af_nats_text(&op->arena, kept.data, kept.len, "holder");
+    }
+    const char *holder = af_nats_text(&arena, kept.data, kept.len, "holder");
     if (kept.sequence > 0) {
         af_nats_integer(kept.data, kept.len, "free", &is_free);
         af_nats_integer(kept.data, kept.len, "heard", &heard);
@@ -145,6 +151,11 @@ bool af_nats_read_lock(struct af_nats_op *op, struct af_nats_queue *queue)
         lease_ms = AF_BUS_LEASE_MAX_S * 1000;
     queue->wait_ns = lease_ms * AF_MS_NS * 3 / 2;
     queue->sequence = kept.sequence;
+    if (queue->of_front) {
+        queue->lease_ns = lease_ms * AF_MS_NS;
+        af_nats_front_read(queue, kept.data, kept.len);
+    }
+    af_arena_release(&arena);
     return true;
 }
 
@@ -153,7 +164,7 @@ bool af_nats_read_lock(struct af_nats_op *op, struct af_nats_queue *queue)
  * Its name ends with a number that each new one changes, in turn: so what an earlier holder asks of
  * its own reaches nobody. */
 
-static bool delete_consumer(struct af_nats_op *op, const struct af_nats_queue *queue, int number)
+bool af_nats_delete_consumer(struct af_nats_op *op, const struct af_nats_queue *queue, int number)
 {
     struct af_nats_reply reply;
     char subject[AF_NATS_SUBJECT_BYTES];
@@ -190,7 +201,7 @@ bool af_nats_renew_consumer(struct af_nats_op *op, struct af_nats_queue *queue, 
 {
     struct af_nats_reply reply;
     *again = false;
-    if (!delete_consumer(op, queue, (int)queue->generation))
+    if (!af_nats_delete_consumer(op, queue, (int)queue->generation))
         return false;
     queue->generation = (queue->generation + 1) % AF_NATS_GENERATIONS;
     if (!af_nats_write_lock(op, queue, again))
@@ -198,7 +209,7 @@ bool af_nats_renew_consumer(struct af_nats_op *op, struct af_nats_queue *queue, 
     bool ok = create_consumer(op, queue, &reply);
     if (!ok && reply.error == AF_NATS_NOT_ALONE) { /* one is left of somebody who died */
         for (int i = 0; i < AF_NATS_GENERATIONS; i++)
-            if (!delete_consumer(op, queue, i))
+            if (!af_nats_delete_consumer(op, queue, i))
                 return false;
         ok = create_consumer(op, queue, &reply);
     }
@@ -216,8 +227,8 @@ bool af_nats_renew_consumer(struct af_nats_op *op, struct af_nats_queue *queue, 
  * that waits there says how far its broadcasts had gone then, and what is behind that comes at its
  * place in the queue. What is not in it after all comes when the queue is empty. */
 
-static bool first_sent(struct af_nats_op *op, const struct af_nats_queue *queue, const char *sender,
-                       int64_t *sent)
+bool af_nats_first_sent(struct af_nats_op *op, const struct af_nats_queue *queue,
+                        const char *sender, int64_t *sent)
 {
     const struct af_nats_place *place = queue->place;
     struct af_nats_reply reply;
@@ -238,6 +249,7 @@ static void add_before(struct af_nats_queue *queue, const struct af_nats_kept *k
     af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
     queue->entries[queue->count++] =
         (struct af_nats_entry){.id = kept->sequence,
+                               .subject = af_mem_string(kept->subject),
                                .header = af_mem_string(kept->item),
                                .content = af_mem_copy(kept->data, kept->len),
                                .content_len = kept->len,
@@ -263,7 +275,7 @@ static bool read_before(struct af_nats_op *op, struct af_nats_queue *queue)
         bool over = last == NULL || kept.sequence < at, ok = true;
         if (!over && strcmp(last + 1, sender) != 0) {
             snprintf(sender, sizeof sender, "%s", last + 1);
-            ok = strpbrk(sender, "*>\" ") == NULL && first_sent(op, queue, sender, &sent);
+            ok = strpbrk(sender, "*>\" ") == NULL && af_nats_first_sent(op, queue, sender, &sent);
         }
         if (!over && ok)
             add_before(queue, &kept, kept.sequence > sent);
@@ -279,7 +291,7 @@ static bool read_before(struct af_nats_op *op, struct af_nats_queue *queue)
 
 /* Whether two holders are one party, in two processes perhaps: what a start makes anew stands
  * behind '@'. */
-static bool is_same_party(const char *left, const char *right)
+bool af_nats_is_same_party(const char *left, const char *right)
 {
     const char *l = strrchr(left, '@'), *r = strrchr(right, '@');
     size_t len = l == NULL ? strlen(left) : (size_t)(l - left);
@@ -287,8 +299,8 @@ static bool is_same_party(const char *left, const char *right)
            memcmp(left, right, len) == 0;
 }
 
-static bool is_recent(struct af_nats_op *op, const struct af_nats_queue *queue, bool mine,
-                      bool another)
+bool af_nats_is_recent(struct af_nats_op *op, const struct af_nats_queue *queue, bool mine,
+                       bool another)
 {
     const struct af_bus_take *take = &op->take;
     if (another && !take->begins)
@@ -353,8 +365,8 @@ enum af_nats_hold af_nats_hold(struct af_nats_op *op, struct af_nats_queue *queu
             return AF_NATS_FAILED;
         ours = ours && queue->sequence == sequence;
         bool mine = strcmp(queue->holder, take->holder) == 0 && queue->sequence > 0;
-        bool another = !mine && is_same_party(queue->holder, take->holder);
-        if (!is_recent(op, queue, mine, another))
+        bool another = !mine && af_nats_is_same_party(queue->holder, take->holder);
+        if (!af_nats_is_recent(op, queue, mine, another))
             return AF_NATS_FAILED;
         bool goes_on = ours && mine && !take->begins;
         if (goes_on && take->lease_ns > 0 && queue->until_ns <= now_ns && af_nats_has_handed(queue))

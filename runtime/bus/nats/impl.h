@@ -6,7 +6,9 @@
  *   keep.c     streams, and values by key
  *   tasks.c    tasks, members, what nodes tell, status
  *   publish.c  contracts on their way into queues
- *   queue.c    whose a queue is, and what it hands out
+ *   hold.c     whose a queue is
+ *   queue.c    what it hands out
+ *   front.c    the same, for many nodes, beside others that do it, too
  *   item.c     a contract as a message, and back
  *   files.c    files in pieces, each in a thread of its own
  *
@@ -131,6 +133,8 @@ enum { /* JetStream's errors that mean something here */
        AF_NATS_NO_STREAM = 10059,
        AF_NATS_NO_MESSAGE = 10037,
        AF_NATS_NO_CONSUMER = 10014,
+       AF_NATS_NO_SEQUENCE = 10043,
+       AF_NATS_NOT_DELETED = 10057,
        AF_NATS_NOT_ALONE = 10100, /* another consumer has the same filter */
        AF_NATS_OTHER_CONFIG = 10058,
        AF_NATS_WRONG_SEQUENCE = 10071,
@@ -155,12 +159,27 @@ bool af_nats_next(struct af_nats_port *port, struct af_nats_reply *reply, struct
                   const char *stream, const char *subject, int64_t sequence,
                   struct af_nats_kept *kept);
 
+/* The same without its time, as it is, from whichever server has the stream: large ones too. Of the
+ * stream's last another may not know yet. subject NULL: that sequence alone. */
+bool af_nats_read(struct af_nats_port *port, struct af_nats_reply *reply, struct af_arena *arena,
+                  const char *stream, const char *subject, int64_t sequence,
+                  struct af_nats_kept *kept);
+
 /* Puts a value, if the last on its subject has this sequence (-1: whatever it has); *sequence is
  * its own then. False with error AF_NATS_WRONG_SEQUENCE: it has another. */
 bool af_nats_put(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,
                  const char *value, size_t len, int64_t *sequence);
 
+/* Values of the fronts: see af_bus_put_value(). */
+void af_nats_put_value(struct af_nats_op *op);
+void af_nats_get_value(struct af_nats_op *op);
+
 /* ---- tasks.c ---- */
+
+#define AF_NATS_TASKS "AFT"  /* aft.<task> */
+#define AF_NATS_LOCKS "AFL"  /* afl.<task>.<channel>.<node> */
+#define AF_NATS_NOTES "AFN"  /* afn.<task>.<node>.<kind> */
+#define AF_NATS_VALUES "AFU" /* afu.<key> */
 
 struct af_nats_task { /* as it was read last */
     struct af_nats_task *next;
@@ -241,8 +260,8 @@ struct af_nats_entry {
     int64_t id;
     char *uuid;  /* once it was handed out */
     char *reply; /* where it is acknowledged; NULL: not known, or it is of the broadcasts before */
-    struct af_nats_message *message; /* until it is handed out; or, of the broadcasts, … */
-    char *header, *content;          /* … these */
+    struct af_nats_message *message;  /* until it is handed out; or, of the broadcasts, … */
+    char *subject, *header, *content; /* … these */
     size_t content_len;
     bool before;       /* a broadcast from before the node came */
     bool later;        /* … that the queue may hold, too, at its place */
@@ -255,7 +274,7 @@ struct af_nats_queue {
     char *node, token[AF_NATS_TOKEN_BYTES];
     int64_t number;
 
-    /* Whose it is, by the value in af-locks. */
+    /* Whose it is, by its value in AF_NATS_LOCKS. */
     char holder[AF_BUS_ID_BYTES_MAX + 1];
     bool held;           /* by us, for this holder */
     bool is_free, heard; /* nobody's any more; the broadcasts from before are dealt with */
@@ -270,6 +289,16 @@ struct af_nats_queue {
     int64_t pull, credit, pull_until_ns;
     struct af_nats_entry *entries; /* in the order of their ids */
     size_t count, cap;
+
+    /* Of a front, what of it stands in that value, too: see front.c. */
+    bool of_front, by_front;        /* the value is a front's */
+    int64_t at;                     /* where its stream is read on */
+    int64_t before_at, before_last; /* the same of the broadcasts before; -1: not known yet */
+    char *limits;                   /* "token:sequence …": senders whose later ones it holds */
+    int64_t lease_until_ms;         /* since 1970 */
+    size_t unwritten;               /* handed out by us, and not written yet */
+    struct af_nats_subscription *wake;
+    int64_t pause_ns; /* between two looks */
 };
 
 enum af_nats_hold { AF_NATS_HELD, AF_NATS_BLOCKED, AF_NATS_FAILED };
@@ -277,6 +306,15 @@ enum af_nats_hold { AF_NATS_HELD, AF_NATS_BLOCKED, AF_NATS_FAILED };
 /* Has the queue for the op's holder, with a consumer that hands out all that is not acknowledged;
  * FAILED: op has, too. */
 enum af_nats_hold af_nats_hold(struct af_nats_op *op, struct af_nats_queue *queue);
+
+/* Whether two holders are one party; whether op's goes on from what the queue's had. */
+bool af_nats_is_same_party(const char *left, const char *right);
+bool af_nats_is_recent(struct af_nats_op *op, const struct af_nats_queue *queue, bool mine,
+                       bool another);
+/* How far a sender's broadcasts had gone before what it has in the queue. */
+bool af_nats_first_sent(struct af_nats_op *op, const struct af_nats_queue *queue,
+                        const char *sender, int64_t *sent);
+bool af_nats_delete_consumer(struct af_nats_op *op, const struct af_nats_queue *queue, int number);
 
 /* Makes its consumer anew, which hands out all that is not acknowledged; false: op has failed, or
  * *again: the queue is another's. */
@@ -294,6 +332,19 @@ void af_nats_hand_out_again(struct af_nats_queue *queue);
 void af_nats_drop(struct af_nats_queue *queue, size_t entry);
 bool af_nats_has_handed(const struct af_nats_queue *queue);
 
+struct af_nats_queue *af_nats_find_queue(struct af_nats_op *op);
+size_t af_nats_find_entry(const struct af_nats_queue *queue, const char *uuid);
+/* Keeps what its node cannot read as a dead letter. */
+bool af_nats_bury(struct af_nats_op *op, const struct af_nats_queue *queue, const char *header,
+                  const char *content, size_t len, const char *reason);
+bool af_nats_bury_entry(struct af_nats_op *op, struct af_nats_queue *queue,
+                        const struct af_nats_entry *entry, const char *reason);
+/* Whether what came under a subject is a contract by a node of the task. */
+bool af_nats_accept(struct af_nats_op *op, struct af_nats_queue *queue, const char *subject,
+                    const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTES]);
+void af_nats_note_set_aside(const struct af_nats_op *op, const char *why);
+void af_nats_wait_for_other(struct af_nats_op *op);
+
 void af_nats_take(struct af_nats_op *op);
 void af_nats_ack(struct af_nats_op *op);
 void af_nats_revive(struct af_nats_op *op);
@@ -306,6 +357,19 @@ int64_t af_nats_queue_due_ns(const struct af_nats_bus *bus);
 void af_nats_queues_turn(struct af_nats_bus *bus);       /* leases renewed, or run out */
 void af_nats_queues_pull_again(struct af_nats_bus *bus); /* another connection */
 void af_nats_queues_release(struct af_nats_bus *bus, bool free_leases);
+
+/* ---- front.c ---- */
+
+void af_nats_front_read(struct af_nats_queue *queue, const char *json, size_t len);
+void af_nats_front_print(struct af_buf *out, const struct af_nats_queue *queue);
+void af_nats_front_take(struct af_nats_op *op);
+void af_nats_front_ack(struct af_nats_op *op);
+void af_nats_front_vanish(struct af_nats_op *op);
+void af_nats_front_written(struct af_nats_op *op);
+void af_nats_front_woken(struct af_nats_bus *bus, const char *subject);
+void af_nats_front_turn(struct af_nats_bus *bus, struct af_nats_queue *queue);
+/* Hears when something comes into the queue; false: whoever waits looks now and then. */
+bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject);
 
 /* ---- files.c ---- */
 
@@ -342,6 +406,7 @@ struct af_nats_op {
     char why[AF_NATS_WHY_BYTES];
     struct af_buf text;
 
+    const char *key; /* of a value, which stands in text */
     const struct af_bus_post *posts;
     size_t count;
     struct af_bus_take take;
@@ -361,6 +426,8 @@ struct af_nats_op {
     struct af_nats_queue *queue; /* take, ack */
     size_t acks_open;
     bool began, taking, asked;
+    bool plain; /* of a front: a take without a lease */
+    struct af_bus_item *items;
     int64_t began_ns;
 
     const char *extension; /* files */
@@ -376,8 +443,12 @@ struct af_nats_bus {
     struct af_bus head;
     struct af_group *group;
     char *url, *node;
+    char domain[64]; /* of the servers' JetStream, "": none is named */
     int64_t replicas;
     bool is_party, open_tasks, secure;
+    bool is_front;                 /* for many nodes */
+    char front[40];                /* who it is, as a holder */
+    char *fetched;                 /* a folder, or NULL */
     struct af_bus_member *members; /* of a task that springs up closed */
     size_t member_count;
     int64_t queue_max, keep_s;

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply, const char *name,
@@ -113,6 +114,32 @@ bool af_nats_next(struct af_nats_port *port, struct af_nats_reply *reply, struct
     return get(port, reply, arena, stream, question, kept);
 }
 
+bool af_nats_read(struct af_nats_port *port, struct af_nats_reply *reply, struct af_arena *arena,
+                  const char *stream, const char *subject, int64_t sequence,
+                  struct af_nats_kept *kept)
+{
+    char request[AF_NATS_SUBJECT_BYTES], next[AF_NATS_SUBJECT_BYTES + 32] = "";
+    *kept = (struct af_nats_kept){0};
+    if (subject != NULL)
+        snprintf(next, sizeof next, ",\"next_by_subj\":\"%s\"", subject);
+    snprintf(request, sizeof request, "$JS.API.DIRECT.GET.%s", stream);
+    bool ok = af_nats_ask(port, reply, request, "{\"seq\":%lld%s}", (long long)sequence, next);
+    if (ok) {
+        kept->sequence = atoll(af_nats_header(reply->message, "Nats-Sequence"));
+        kept->subject = af_arena_string(arena, af_nats_header(reply->message, "Nats-Subject"));
+        kept->item = af_arena_string(arena, af_nats_header(reply->message, "Af"));
+        kept->data = af_arena_copy(arena, reply->len == 0 ? "" : reply->data, reply->len);
+        kept->len = reply->len;
+        ok = kept->sequence > 0;
+        if (!ok) {
+            reply->code = AF_BUS_UNREACHABLE;
+            snprintf(reply->why, sizeof reply->why, "the NATS server's answer cannot be used");
+        }
+    }
+    af_nats_reply_release(reply);
+    return ok || reply->error == 404;
+}
+
 bool af_nats_put(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,
                  const char *value, size_t len, int64_t *sequence)
 {
@@ -131,4 +158,52 @@ bool af_nats_put(struct af_nats_port *port, struct af_nats_reply *reply, const c
     }
     af_nats_reply_release(reply);
     return ok;
+}
+
+/* ---- Values of the fronts. ---- */
+
+static bool need_values(struct af_nats_op *op, struct af_nats_reply *reply)
+{
+    char config[160];
+    snprintf(config, sizeof config,
+             "\"subjects\":[\"afu.*\"],\"max_msgs_per_subject\":1,\"max_age\":%lld",
+             (long long)(AF_BUS_VALUE_AGE_S * AF_S_NS));
+    bool ok = af_nats_need_stream(&op->bus->port, reply, AF_NATS_VALUES, config, NULL);
+    af_nats_reply_release(reply);
+    return ok;
+}
+
+static void name_value(const struct af_nats_op *op, char subject[AF_NATS_SUBJECT_BYTES])
+{
+    char token[AF_NATS_TOKEN_BYTES];
+    af_nats_token(op->key, token);
+    snprintf(subject, AF_NATS_SUBJECT_BYTES, "afu.%s", token);
+}
+
+void af_nats_put_value(struct af_nats_op *op)
+{
+    struct af_nats_reply reply;
+    char subject[AF_NATS_SUBJECT_BYTES];
+    int64_t sequence = -1;
+    op->over = true;
+    name_value(op, subject);
+    if (!need_values(op, &reply) || !af_nats_put(&op->bus->port, &reply, subject, op->file.bytes,
+                                                 op->file.bytes_len, &sequence))
+        af_nats_fail(op, &reply);
+}
+
+void af_nats_get_value(struct af_nats_op *op)
+{
+    struct af_nats_reply reply;
+    struct af_nats_kept kept;
+    char subject[AF_NATS_SUBJECT_BYTES];
+    op->over = true;
+    name_value(op, subject);
+    bool ok = af_nats_last(&op->bus->port, &reply, &op->arena, AF_NATS_VALUES, subject, &kept);
+    if (!ok && reply.error != AF_NATS_NO_STREAM) {
+        af_nats_fail(op, &reply);
+    } else if (ok && kept.sequence > 0) {
+        op->result.bytes = kept.data;
+        op->result.bytes_len = kept.len;
+    }
 }

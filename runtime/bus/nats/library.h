@@ -46,6 +46,7 @@ enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status(
     X(natsOptions_SetErrorHandler, int, (struct af_nats_options *, af_nats_failed_fn *, void *)) \
     X(natsOptions_SetReconnectedCB, int, (struct af_nats_options *, af_nats_again_fn *, void *)) \
     X(natsOptions_SetSendAsap, int, (struct af_nats_options *, bool)) \
+    X(natsOptions_UseGlobalMessageDelivery, int, (struct af_nats_options *, bool)) \
     X(natsConnection_Connect, int, (struct af_nats_connection **, struct af_nats_options *)) \
     X(natsConnection_Close, void, (struct af_nats_connection *)) \
     X(natsConnection_Destroy, void, (struct af_nats_connection *)) \

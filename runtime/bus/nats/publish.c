@@ -128,8 +128,8 @@ static bool know_sent(struct af_nats_op *op, const char *sender)
     struct af_nats_reply reply;
     struct af_nats_kept kept;
     char subject[AF_NATS_SUBJECT_BYTES];
-    if (place->sent >= 0 && strcmp(place->sender, sender) == 0)
-        return true;
+    if (place->sent >= 0 && !op->bus->is_front && strcmp(place->sender, sender) == 0)
+        return true; /* of a front others may have sent for it meanwhile */
     snprintf(subject, sizeof subject, "afb.%s.%s.%s", place->task->token, place->channel, sender);
     if (!af_nats_last(&op->bus->port, &reply, &op->arena, place->all, subject, &kept)) {
         af_nats_fail(op, &reply);

@@ -20,7 +20,7 @@ static void go_on(struct af_nats_op *op);
 
 /* ---- Finding. ---- */
 
-static struct af_nats_queue *find_queue(struct af_nats_op *op)
+struct af_nats_queue *af_nats_find_queue(struct af_nats_op *op)
 {
     struct af_nats_bus *bus = op->bus;
     const struct af_bus_take *take = &op->take;
@@ -37,13 +37,14 @@ static struct af_nats_queue *find_queue(struct af_nats_op *op)
     queue->node = af_mem_string(take->node);
     af_nats_token(take->node, queue->token);
     queue->number = ++bus->queue_numbers;
+    queue->of_front = bus->is_front;
     queue->next = bus->queues;
     return bus->queues = queue;
 }
 
 /* ---- Acknowledging. ---- */
 
-static size_t find_entry(const struct af_nats_queue *queue, const char *uuid)
+size_t af_nats_find_entry(const struct af_nats_queue *queue, const char *uuid)
 {
     size_t i = 0;
     while (i < queue->count && (!queue->entries[i].handed || queue->entries[i].done ||
@@ -54,8 +55,8 @@ static size_t find_entry(const struct af_nats_queue *queue, const char *uuid)
 
 /* Keeps a contract that the node cannot read, with the reason in its header, for whoever looks
  * after the task. */
-static bool bury(struct af_nats_op *op, const struct af_nats_queue *queue, const char *header,
-                 const char *content, size_t len, const char *reason)
+bool af_nats_bury(struct af_nats_op *op, const struct af_nats_queue *queue, const char *header,
+                  const char *content, size_t len, const char *reason)
 {
     const struct af_nats_place *place = queue->place;
     struct af_nats_reply reply;
@@ -91,21 +92,22 @@ static bool bury(struct af_nats_op *op, const struct af_nats_queue *queue, const
 }
 
 /* The same of one that was handed out. */
-static bool bury_entry(struct af_nats_op *op, struct af_nats_queue *queue,
-                       const struct af_nats_entry *entry, const char *reason)
+bool af_nats_bury_entry(struct af_nats_op *op, struct af_nats_queue *queue,
+                        const struct af_nats_entry *entry, const char *reason)
 {
     struct af_nats_reply reply;
     struct af_nats_kept kept;
     struct af_arena arena = {0};
-    if (entry->before)
-        return bury(op, queue, entry->header, entry->content, entry->content_len, reason);
-    int64_t sequence = entry->id - AF_NATS_QUEUE_IDS;
-    bool ok =
-        af_nats_next(&op->bus->port, &reply, &arena, queue->place->queues, ">", sequence, &kept);
+    if (entry->before && entry->header != NULL)
+        return af_nats_bury(op, queue, entry->header, entry->content, entry->content_len, reason);
+    int64_t sequence = entry->before ? entry->id : entry->id - AF_NATS_QUEUE_IDS;
+    const struct af_nats_place *place = queue->place;
+    bool ok = af_nats_next(&op->bus->port, &reply, &arena,
+                           entry->before ? place->all : place->queues, ">", sequence, &kept);
     if (!ok)
         af_nats_fail(op, &reply);
     else if (kept.sequence == sequence)
-        ok = bury(op, queue, kept.item, kept.data, kept.len, reason);
+        ok = af_nats_bury(op, queue, kept.item, kept.data, kept.len, reason);
     af_arena_release(&arena);
     return ok;
 }
@@ -173,10 +175,10 @@ static bool send_acks(struct af_nats_op *op)
     size_t done = 0;
     for (size_t k = 0; k < take->ack_count; k++) {
         const char *reason = take->reasons == NULL ? NULL : take->reasons[k];
-        size_t i = find_entry(queue, take->acks[k]);
+        size_t i = af_nats_find_entry(queue, take->acks[k]);
         if (i == queue->count)
             continue;
-        if (reason != NULL && !bury_entry(op, queue, &queue->entries[i], reason))
+        if (reason != NULL && !af_nats_bury_entry(op, queue, &queue->entries[i], reason))
             return false;
         if (!acknowledge(op, queue, i))
             return false;
@@ -290,7 +292,11 @@ static void serve_takes(struct af_nats_bus *bus, const struct af_nats_queue *que
 {
     for (size_t i = 0; i < bus->active_count; i++) {
         struct af_nats_op *op = bus->active[i];
-        if (op->queue == queue && op->taking && !op->over)
+        if (op->queue != queue || !op->taking || op->over)
+            continue;
+        if (bus->is_front)
+            op->look_ns = 0;
+        else
             go_on(op);
     }
 }
@@ -300,6 +306,8 @@ void af_nats_delivered(struct af_nats_bus *bus, struct af_nats_message *message)
     const char *reply = af_natsMsg_GetReply(message);
     struct ack_subject parts;
     struct af_nats_queue *queue = NULL;
+    if (bus->is_front)
+        af_nats_front_woken(bus, af_natsMsg_GetSubject(message));
     if (reply != NULL && read_ack_subject(reply, &parts)) {
         queue = bus->queues;
         char *plus = strrchr(parts.consumer, '+');
@@ -350,17 +358,23 @@ void af_nats_pulled(struct af_nats_bus *bus, int64_t number, int64_t pull,
 
 /* ---- Handing out. ---- */
 
+void af_nats_note_set_aside(const struct af_nats_op *op, const char *why)
+{
+    op->bus->set_aside++;
+    af_log(AF_LOG_WARNING, "%s: a contract of task '%s', for node '%s', is set aside: %s",
+           "the NATS server", op->take.task, op->take.node, why);
+}
+
 /* What is not as it should be leaves the queue, as a dead letter. */
 static bool set_aside(struct af_nats_op *op, struct af_nats_queue *queue, size_t i, const char *why)
 {
     struct af_nats_entry *entry = &queue->entries[i];
     struct af_nats_message *message = entry->message;
-    op->bus->set_aside++;
-    af_log(AF_LOG_WARNING, "%s: a contract of task '%s', for node '%s', is set aside: %s",
-           "the NATS server", op->take.task, op->take.node, why);
+    af_nats_note_set_aside(op, why);
     int len = message == NULL ? 0 : af_natsMsg_GetDataLength(message);
-    bool ok = message == NULL ? bury(op, queue, "", entry->content, entry->content_len, why)
-                              : bury(op, queue, "", af_natsMsg_GetData(message), (size_t)len, why);
+    bool ok = message == NULL
+                  ? af_nats_bury(op, queue, "", entry->content, entry->content_len, why)
+                  : af_nats_bury(op, queue, "", af_natsMsg_GetData(message), (size_t)len, why);
     if (ok && entry->reply != NULL)
         af_nats_send(&op->bus->port,
                      &(struct af_nats_send){.subject = entry->reply, .body = "+ACK", .len = 4},
@@ -382,6 +396,24 @@ static bool is_by(const struct af_nats_queue *queue, const char *subject,
     return last != NULL && (strcmp(last + 1, token) == 0 || strcmp(last + 1, queue->token) == 0);
 }
 
+bool af_nats_accept(struct af_nats_op *op, struct af_nats_queue *queue, const char *subject,
+                    const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTES])
+{
+    struct af_nats_task *task = queue->place->task;
+    if (!is_by(queue, subject, item)) {
+        snprintf(why, AF_BUS_UNFIT_BYTES, "it is not by the sender that it names");
+        return false;
+    }
+    if (item->sender != NULL && af_nats_member(task, item->sender) == NULL &&
+        !af_nats_need_member(op, task, item->sender)) {
+        snprintf(why, AF_BUS_UNFIT_BYTES, "its sender is no node of the task");
+        if (op->result.code == AF_BUS_NOT_MEMBER)
+            op->result = (struct af_bus_result){.code = AF_BUS_OK};
+        return false;
+    }
+    return true;
+}
+
 static bool read_entry(struct af_nats_op *op, struct af_nats_queue *queue,
                        const struct af_nats_entry *entry, struct af_bus_item *item,
                        char why[AF_BUS_UNFIT_BYTES])
@@ -396,21 +428,9 @@ static bool read_entry(struct af_nats_op *op, struct af_nats_queue *queue,
     if (!af_nats_read_item(&op->arena, header, content, len, item, &sent, why))
         return false;
     item->id = entry->id;
-    if (message != NULL && !is_by(queue, af_natsMsg_GetSubject(message), item)) {
-        snprintf(why, AF_BUS_UNFIT_BYTES, "it is not by the sender that it names");
-        return false;
-    }
-    struct af_nats_task *task = queue->place->task;
-    if (item->sender != NULL && af_nats_member(task, item->sender) == NULL &&
-        !af_nats_need_member(op, task, item->sender)) {
-        snprintf(why, AF_BUS_UNFIT_BYTES, "its sender is no node of the task");
-        if (op->result.code == AF_BUS_NOT_MEMBER)
-            op->result = (struct af_bus_result){.code = AF_BUS_OK};
-        return false;
-    }
-    return true;
+    return af_nats_accept(
+        op, queue, message == NULL ? entry->subject : af_natsMsg_GetSubject(message), item, why);
 }
-
 /* A broadcast from before that came at its place in the queue, too. */
 static void drop_later(struct af_nats_queue *queue, const char *uuid, const char *sender)
 {
@@ -553,7 +573,7 @@ static void hand_out(struct af_nats_op *op, struct af_nats_queue *queue)
     }
     const struct af_bus_item *items = op->result.items;
     for (size_t k = 0; k < op->result.count; k++) {
-        size_t i = find_entry(queue, items[k].uuid);
+        size_t i = af_nats_find_entry(queue, items[k].uuid);
         if (i < queue->count && !acknowledge(op, queue, i))
             break;
     }
@@ -610,7 +630,7 @@ static void give_back(struct af_nats_op *op, struct af_nats_queue *queue)
     queue->held = false;
 }
 
-static void wait_for_other(struct af_nats_op *op)
+void af_nats_wait_for_other(struct af_nats_op *op)
 {
     int64_t now_ns = af_nats_now_ns(op->bus);
     if (op->began_ns == 0)
@@ -631,7 +651,7 @@ static void take_on(struct af_nats_op *op, struct af_nats_queue *queue)
                   queue->written_ns > 0;
     enum af_nats_hold hold = has_it ? AF_NATS_HELD : af_nats_hold(op, queue);
     if (hold == AF_NATS_BLOCKED)
-        wait_for_other(op);
+        af_nats_wait_for_other(op);
     if (hold != AF_NATS_HELD)
         return;
     if (!op->began && op->take.again)
@@ -664,10 +684,14 @@ static void go_on(struct af_nats_op *op)
 
 void af_nats_take(struct af_nats_op *op)
 {
+    if (op->bus->is_front) {
+        af_nats_front_take(op);
+        return;
+    }
     if (op->queue == NULL) {
         op->taking = true;
         op->look_ns = INT64_MAX;
-        op->queue = find_queue(op);
+        op->queue = af_nats_find_queue(op);
         /* who it is comes first: a start that another has taken over may not acknowledge */
         if (op->queue != NULL && op->take.ack_count > 0 &&
             af_nats_hold(op, op->queue) == AF_NATS_HELD)
@@ -678,7 +702,11 @@ void af_nats_take(struct af_nats_op *op)
 
 void af_nats_ack(struct af_nats_op *op)
 {
-    struct af_nats_queue *queue = op->queue = find_queue(op);
+    if (op->bus->is_front) {
+        af_nats_front_ack(op);
+        return;
+    }
+    struct af_nats_queue *queue = op->queue = af_nats_find_queue(op);
     if (queue != NULL && af_nats_hold(op, queue) == AF_NATS_HELD) {
         if (queue->held && strcmp(queue->holder, op->take.holder) == 0)
             queue->until_ns = af_nats_now_ns(op->bus) + queue->lease_ns;
@@ -692,8 +720,10 @@ void af_nats_vanish(struct af_nats_op *op)
 {
     struct af_nats_queue *queue = op->queue;
     int64_t until_ns = af_nats_now_ns(op->bus) + AF_BUS_VANISHED_NS;
-    if (queue != NULL && queue->held && strcmp(queue->holder, op->take.holder) == 0 &&
-        queue->until_ns > until_ns)
+    if (queue != NULL && queue->of_front)
+        af_nats_front_vanish(op);
+    else if (queue != NULL && queue->held && strcmp(queue->holder, op->take.holder) == 0 &&
+             queue->until_ns > until_ns)
         queue->until_ns = until_ns;
 }
 
@@ -760,7 +790,7 @@ static void revive_all(struct af_nats_op *op, struct af_nats_queue *queue)
 
 void af_nats_revive(struct af_nats_op *op)
 {
-    struct af_nats_queue *queue = find_queue(op);
+    struct af_nats_queue *queue = af_nats_find_queue(op);
     bool again = true;
     op->over = true;
     if (queue == NULL || op->take.sent) /* nobody refuses here what was sent */
@@ -783,7 +813,8 @@ int64_t af_nats_queue_due_ns(const struct af_nats_bus *bus)
 {
     int64_t due_ns = INT64_MAX;
     for (const struct af_nats_queue *queue = bus->queues; queue != NULL; queue = queue->next)
-        if (queue->held && queue->ready && queue->count > 0 && queue->renew_ns < due_ns)
+        if (((queue->held && queue->ready && queue->count > 0) || queue->unwritten > 0) &&
+            queue->renew_ns < due_ns)
             due_ns = queue->renew_ns;
     return due_ns;
 }
@@ -802,6 +833,8 @@ void af_nats_queues_turn(struct af_nats_bus *bus)
 {
     int64_t now_ns = af_nats_now_ns(bus);
     for (struct af_nats_queue *queue = bus->queues; queue != NULL; queue = queue->next) {
+        if (queue->unwritten > 0 && queue->renew_ns <= now_ns)
+            af_nats_front_turn(bus, queue);
         if (!queue->held || !queue->ready || queue->count == 0 || queue->renew_ns > now_ns)
             continue;
         int64_t pause_ns = queue->lease_ns / 3;
@@ -834,6 +867,9 @@ void af_nats_queues_pull_again(struct af_nats_bus *bus)
         queue->credit = 0;
         queue->writing = false;
         queue->written_ns = INT64_MIN / 2; /* whose it is is to be seen */
+        if (queue->wake != NULL)
+            af_natsSubscription_Destroy(queue->wake);
+        queue->wake = NULL;
         serve_takes(bus, queue);
     }
 }
@@ -851,6 +887,9 @@ void af_nats_queues_release(struct af_nats_bus *bus, bool free_leases)
         }
         af_nats_clear(queue, true);
         bus->queues = queue->next;
+        if (queue->wake != NULL)
+            af_natsSubscription_Destroy(queue->wake);
+        free(queue->limits);
         free(queue->entries);
         free(queue->node);
         free(queue);

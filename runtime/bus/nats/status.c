@@ -213,10 +213,10 @@ static bool each_note(struct telling *telling, bool progress)
     struct af_nats_kept kept;
     char subject[AF_NATS_SUBJECT_BYTES];
     int64_t at = 1;
-    snprintf(subject, sizeof subject, "$KV.af-notes.%s.>", telling->task->token);
+    snprintf(subject, sizeof subject, "afn.%s.>", telling->task->token);
     for (;;) {
         struct af_arena arena = {0};
-        bool ok = af_nats_next(&op->bus->port, &reply, &arena, "KV_af-notes", subject, at, &kept);
+        bool ok = af_nats_next(&op->bus->port, &reply, &arena, AF_NATS_NOTES, subject, at, &kept);
         bool over = !ok || kept.sequence < at;
         if (!ok)
             failed(op, &reply);
@@ -305,8 +305,7 @@ static bool append_all(struct af_nats_op *op)
     struct af_nats_kept kept;
     int64_t at = 1;
     for (;;) {
-        if (!af_nats_next(&op->bus->port, &reply, &op->arena, "KV_af-tasks", "$KV.af-tasks.*", at,
-                          &kept))
+        if (!af_nats_next(&op->bus->port, &reply, &op->arena, AF_NATS_TASKS, "aft.*", at, &kept))
             return failed(op, &reply);
         if (kept.sequence < at)
             return true;

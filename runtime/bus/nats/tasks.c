@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TASKS "KV_af-tasks"
-
 enum { CHANGE_TRIES = 200 };
 
 /* Names stand in paths of URLs, whence clients take dots away. */
@@ -94,8 +92,8 @@ bool af_nats_read_task(struct af_nats_op *op, struct af_nats_task *task)
     task->arena = (struct af_arena){0};
     task->count = 0;
     task->sequence = task->ended_s = task->made_s = 0;
-    snprintf(subject, sizeof subject, "$KV.af-tasks.%s", task->token);
-    if (!af_nats_last(&op->bus->port, &reply, &op->arena, TASKS, subject, &kept))
+    snprintf(subject, sizeof subject, "aft.%s", task->token);
+    if (!af_nats_last(&op->bus->port, &reply, &op->arena, AF_NATS_TASKS, subject, &kept))
         return failed(op, &reply);
     if (kept.sequence == 0)
         return true;
@@ -145,27 +143,50 @@ static bool write_task(struct af_nats_op *op, struct af_nats_task *task,
         af_buf_append_char(&text, '}');
     }
     af_buf_append_string(&text, "]}");
-    snprintf(subject, sizeof subject, "$KV.af-tasks.%s", task->token);
+    snprintf(subject, sizeof subject, "aft.%s", task->token);
     bool ok = af_nats_put(&op->bus->port, &reply, subject, af_buf_text(&text), text.len, &sequence);
     af_buf_release(&text);
     *again = !ok && reply.error == AF_NATS_WRONG_SEQUENCE;
     return ok || *again ? af_nats_read_task(op, task) : failed(op, &reply);
 }
 
+/* Earlier versions kept them under other names. What stands there is no longer read: refused by
+ * name, so that nobody begins anew beside it. */
+static bool has_earlier(struct af_nats_op *op)
+{
+    struct af_nats_reply reply;
+    bool there = af_nats_ask(&op->bus->port, &reply, "$JS.API.STREAM.INFO.KV_af-tasks", "%s", "");
+    bool known = there || reply.error == AF_NATS_NO_STREAM;
+    af_nats_reply_release(&reply);
+    if (there)
+        af_nats_refuse(op, AF_BUS_INVALID,
+                       "the NATS server keeps tasks in an earlier format (streams KV_af-…), which "
+                       "this version does not read: end them with the version that made them, and "
+                       "remove those streams");
+    else if (!known)
+        failed(op, &reply);
+    return there || !known;
+}
+
 bool af_nats_need_values(struct af_nats_op *op)
 {
-    static const char *const names[] = {"tasks", "locks", "notes"};
+    static const struct {
+        const char *stream, *subjects;
+        int each;
+        const char *more;
+    } rows[] = {{AF_NATS_TASKS, "aft.>", 1, "\"discard\":\"new\",\"deny_delete\":true"},
+                {AF_NATS_LOCKS, "afl.>", 1, "\"discard\":\"new\",\"deny_delete\":true"},
+                {AF_NATS_NOTES, "afn.>", 64, "\"deny_delete\":true"}};
     struct af_nats_reply reply;
     if (op->bus->has_values)
         return true;
-    for (size_t i = 0; i < 3; i++) {
-        char name[32], config[200];
-        snprintf(name, sizeof name, "KV_af-%s", names[i]);
-        snprintf(config, sizeof config,
-                 "\"subjects\":[\"$KV.af-%s.>\"],\"max_msgs_per_subject\":%d,\"discard\":\"%s\","
-                 "\"allow_direct\":true,\"allow_rollup_hdrs\":true,\"deny_delete\":true",
-                 names[i], i == 2 ? 64 : 1, i == 2 ? "old" : "new");
-        bool ok = af_nats_need_stream(&op->bus->port, &reply, name, config, NULL);
+    if (has_earlier(op))
+        return false;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char config[200];
+        snprintf(config, sizeof config, "\"subjects\":[\"%s\"],\"max_msgs_per_subject\":%d,%s",
+                 rows[i].subjects, rows[i].each, rows[i].more);
+        bool ok = af_nats_need_stream(&op->bus->port, &reply, rows[i].stream, config, NULL);
         af_nats_reply_release(&reply);
         if (!ok)
             return failed(op, &reply);
@@ -396,8 +417,8 @@ static void remove_all(struct af_nats_op *op, struct af_nats_task *task)
             af_nats_list_streams(op, task, heads[i], remove_stream, &removal) && removal.ok;
     if (!removal.ok)
         return;
-    if (!af_nats_ask(&op->bus->port, &reply, "$JS.API.STREAM.PURGE.KV_af-locks",
-                     "{\"filter\":\"$KV.af-locks.%s.>\"}", task->token))
+    if (!af_nats_ask(&op->bus->port, &reply, "$JS.API.STREAM.PURGE." AF_NATS_LOCKS,
+                     "{\"filter\":\"afl.%s.>\"}", task->token))
         af_nats_fail(op, &reply);
     af_nats_reply_release(&reply);
 }
@@ -439,15 +460,17 @@ static bool need_streams(struct af_nats_op *op, struct af_nats_place *place)
     snprintf(config, sizeof config,
              "\"subjects\":[\"af.%s.%s.*.*\"],\"retention\":\"workqueue\",\"discard\":\"new\","
              "\"discard_new_per_subject\":true,\"max_msgs_per_subject\":%lld,"
-             "\"duplicate_window\":%lld",
+             "\"duplicate_window\":%lld,\"allow_direct\":true",
              task->token, place->channel, (long long)bus->queue_max,
              (long long)(AF_NATS_TWICE_S * AF_S_NS));
     bool ok = af_nats_need_stream(&bus->port, &reply, place->queues, config, &made);
     if (ok) {
         af_nats_reply_release(&reply);
         snprintf(config, sizeof config,
-                 "\"subjects\":[\"afb.%s.%s.*\"],\"max_msgs\":%d,\"max_age\":%lld", task->token,
-                 place->channel, AF_BUS_BROADCASTS_MAX, (long long)(bus->keep_s * AF_S_NS));
+                 "\"subjects\":[\"afb.%s.%s.*\"],\"max_msgs\":%d,\"max_age\":%lld,"
+                 "\"allow_direct\":true",
+                 task->token, place->channel, AF_BUS_BROADCASTS_MAX,
+                 (long long)(bus->keep_s * AF_S_NS));
         ok = af_nats_need_stream(&bus->port, &reply, place->all, config, &made_all);
     }
     af_nats_reply_release(&reply);
@@ -511,8 +534,7 @@ static bool keep_note(struct af_nats_op *op, const struct af_nats_task *task,
     af_json_add_text(&text, "text", note->text);
     af_json_add_text(&text, "url", note->url);
     af_buf_append_char(&text, '}');
-    snprintf(subject, sizeof subject, "$KV.af-notes.%s.%s.%s", task->token, node,
-             kinds[note->kind]);
+    snprintf(subject, sizeof subject, "afn.%s.%s.%s", task->token, node, kinds[note->kind]);
     bool ok = af_nats_put(&op->bus->port, &reply, subject, af_buf_text(&text), text.len, &sequence);
     af_buf_release(&text);
     return ok || failed(op, &reply);
@@ -522,6 +544,12 @@ void af_nats_tell(struct af_nats_op *op)
 {
     op->over = true;
     const struct af_bus_note *note = &op->note;
+    if (note->kind == AF_BUS_NOTE_LAUNCH && !op->bus->is_front) {
+        af_nats_refuse(op, AF_BUS_INVALID,
+                       "a launch is told by a front of the NATS servers (afrun serve --bus "
+                       "nats://… without --node), not by a node of them");
+        return;
+    }
     struct af_nats_task *task = af_nats_task(op, note->task, false);
     if (task != NULL && (note->node == NULL || af_nats_need_member(op, task, note->node)))
         keep_note(op, task, note);

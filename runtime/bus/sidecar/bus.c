@@ -6,18 +6,16 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "bus/fetched.h"
 #include "json/json.h"
 #include "base/log.h"
 #include "loop/loop.h"
 #include "base/mem.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DIGEST = 64 };
@@ -303,41 +301,9 @@ static void tell(struct af_bus *head, const struct af_bus_note *note, af_bus_don
 
 /* ---- Files: fetched whole, and kept for who asks again or for the rest. ---- */
 
-/* Removes the oldest as long as they are too large together. */
-static void make_room(const struct af_sidecar *bus)
-{
-    for (;;) {
-        struct stat info;
-        int64_t bytes = 0, oldest_ns = INT64_MAX;
-        struct af_buf path = AF_BUF_EMPTY, oldest = AF_BUF_EMPTY;
-        DIR *folder = opendir(bus->files);
-        struct dirent *entry;
-        while (folder != NULL && (entry = readdir(folder)) != NULL) {
-            af_buf_clear(&path);
-            af_buf_printf(&path, "%s/%s", bus->files, entry->d_name);
-            if (lstat(af_buf_text(&path), &info) != 0 || !S_ISREG(info.st_mode))
-                continue;
-            int64_t made_ns = info.st_mtim.tv_sec * AF_S_NS + info.st_mtim.tv_nsec;
-            bytes += info.st_size;
-            if (made_ns < oldest_ns) {
-                oldest_ns = made_ns;
-                af_buf_clear(&oldest);
-                af_buf_append_string(&oldest, af_buf_text(&path));
-            }
-        }
-        if (folder != NULL)
-            closedir(folder);
-        bool ok = bytes <= AF_SIDECAR_FILES_BYTES_MAX || unlink(af_buf_text(&oldest)) != 0;
-        af_buf_release(&path);
-        af_buf_release(&oldest);
-        if (ok)
-            return;
-    }
-}
-
 static void fetched(void *arg, const struct af_bus_result *result)
 {
-    make_room(((struct passing *)arg)->bus);
+    af_bus_fetched_make_room(((struct passing *)arg)->bus->files);
     passed_on(arg, result);
 }
 
@@ -463,18 +429,13 @@ struct af_bus *af_bus_sidecar_open(struct af_bus *hub_take, const struct af_bus_
                                    struct af_failure *why)
 {
     struct af_sidecar *bus = af_mem_zero(1, sizeof *bus);
-    struct af_buf files = AF_BUF_EMPTY;
     bus->head = (struct af_bus){.driver = &driver, .loop = hub_take->loop};
     bus->hub = hub_take;
     bus->node = af_mem_string(options->node);
     bus->since_s = af_loop_wall_ns(hub_take->loop) / AF_S_NS;
     bus->retry_ns = AF_LINK_RETRY_FIRST_NS;
-    af_buf_printf(&files, "%s/fetched", options->files);
-    bus->files = af_buf_take(&files);
-    if (mkdir(bus->files, 0700) != 0 && errno != EEXIST)
-        af_failure_set(why, AF_FAILURE_TRANSPORT, bus->files, "cannot be made: %s",
-                       strerror(errno));
-    else if (af_sidecar_store_open(bus, options->outbox, why) == 0) {
+    bus->files = af_bus_fetched_folder(options->files, why);
+    if (bus->files != NULL && af_sidecar_store_open(bus, options->outbox, why) == 0) {
         greet(bus);
         return &bus->head;
     }

@@ -1,6 +1,6 @@
 /* What bus.h promises, of every bus: local:FILE, http: with an `afrun serve` of this build, nats:
- * with a nats-server of the system. Each node has a bus of its own, as a process has; a service
- * runs in a folder of its own, on a free port. */
+ * with a nats-server of the system, and two fronts of that one. Each node has a bus of its own, as
+ * a process has; a service runs in a folder of its own, on a free port. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,11 +33,11 @@
 
 /* ---- Services. ---- */
 
-enum kind { LOCAL, HTTP, NATS };
+enum kind { LOCAL, HTTP, NATS, FRONT, OTHER_FRONT, KINDS };
 
 static char folder[64];
-static int ports[3];
-static pid_t services[3];
+static int ports[KINDS];
+static pid_t services[KINDS];
 
 static int free_port(void)
 {
@@ -74,18 +74,22 @@ static void program(char path[4096])
 
 static void run_service(enum kind kind)
 {
-    char listen_at[64], store[128], path[4096], port[16];
-    char *const hub[] = {path,  "serve",        "--listen",       listen_at, "--bus",
-                         store, "--open-tasks", "--prefix-nodes", NULL};
+    char listen_at[64], store[128], path[4096], port[16], files[128];
+    char *const hub[] = {path,           "serve",          "--listen", listen_at, "--bus", store,
+                         "--open-tasks", "--prefix-nodes", "--files",  files,     NULL};
     char *const nats[] = {"nats-server", "-a", "127.0.0.1", "-p", port, "-c", store, NULL};
     int out = open("/dev/null", O_RDWR);
     snprintf(listen_at, sizeof listen_at, "127.0.0.1:%d", ports[kind]);
     snprintf(port, sizeof port, "%d", ports[kind]);
     dup2(out, 1);
     dup2(out, 2);
-    if (kind == HTTP) {
+    if (kind != NATS) {
         program(path);
-        snprintf(store, sizeof store, "local:%s/hub.db", folder);
+        if (kind == HTTP)
+            snprintf(store, sizeof store, "local:%s/hub.db", folder);
+        else
+            snprintf(store, sizeof store, "nats://127.0.0.1:%d", ports[NATS]);
+        snprintf(files, sizeof files, "%s/files-%d", folder, kind);
         execv(path, hub);
     }
     snprintf(store, sizeof store, "%s/nats.conf", folder);
@@ -133,7 +137,10 @@ static int begin(void **state)
             folder);
     fclose(file);
     start_service(HTTP);
-    start_service(NATS);
+    if (start_service(NATS)) {
+        start_service(FRONT);
+        start_service(OTHER_FRONT);
+    }
     return 0;
 }
 
@@ -141,8 +148,8 @@ static int end(void **state)
 {
     char command[120];
     (void)state;
-    stop_service(HTTP, SIGTERM);
-    stop_service(NATS, SIGTERM);
+    for (int kind = KINDS - 1; kind > LOCAL; kind--)
+        stop_service((enum kind)kind, SIGTERM);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
 }
@@ -201,6 +208,16 @@ static int set_up_nats(void **state)
     return set_up(state, NATS);
 }
 
+static int set_up_front(void **state)
+{
+    return set_up(state, FRONT);
+}
+
+static bool is_served(const struct world *world)
+{
+    return world->kind == HTTP || world->kind == FRONT;
+}
+
 static int tear_down(void **state)
 {
     struct world *world = *state;
@@ -237,6 +254,9 @@ static struct af_bus *bus_of(struct world *world, const char *name)
         snprintf(url, sizeof url, "local:%s/store.db", folder);
     else if (world->kind == HTTP)
         snprintf(url, sizeof url, "http://127.0.0.1:%d/node/%s", ports[HTTP], node);
+    else if (world->kind == FRONT) /* of two processes of a node each has another one */
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/node/%s",
+                 ports[strcmp(name, "b") == 0 ? FRONT : OTHER_FRONT], node);
     else
         snprintf(url, sizeof url, "nats://127.0.0.1:%d", ports[NATS]);
     snprintf(world->buses[i].name, sizeof world->buses[i].name, "%s", name);
@@ -933,7 +953,7 @@ static void make_task(struct world *world)
 static void test_a_node_outside_of_a_task_can_do_nothing_to_it(void **state)
 {
     struct world *world = *state;
-    need(world, world->kind != HTTP); /* who makes tasks has a door of its own there */
+    need(world, !is_served(world)); /* who makes tasks has a door of its own there */
     make_task(world);
     struct af_bus_take take = take_of(world, "x", 60000, 0, 1);
     expect(push_of(world, "x", "b", "u1", "{}"), AF_BUS_NOT_MEMBER, "'x' is no node of task");
@@ -973,7 +993,7 @@ static struct answer put_text(struct world *world, const char *node, const char 
 static void test_an_ended_task_takes_nothing_more(void **state)
 {
     struct world *world = *state;
-    need(world, world->kind != HTTP);
+    need(world, !is_served(world));
     struct answer waits = {0}, file;
     make_task(world);
     struct af_bus_take take = take_of(world, "b", 60000, 0, 1);
@@ -1008,7 +1028,7 @@ static void test_an_ended_task_takes_nothing_more(void **state)
 static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
 {
     struct world *world = *state;
-    need(world, world->kind != HTTP);
+    need(world, !is_served(world));
     struct af_bus_take take = take_of(world, "b", 60000, 0, 1);
     world->queue_max = 3;
     for (int i = 0; i < 3; i++)
@@ -1025,7 +1045,7 @@ static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
 static void test_status_tells_sizes_and_names_but_no_contents(void **state)
 {
     struct world *world = *state;
-    need(world, world->kind != HTTP);
+    need(world, !is_served(world));
     struct af_bus_take take = take_of(world, "b", 60000, 0, 1);
     struct answer answer = {0};
     push(world, "a", "b", "u1", "{\"secret\":0}");
@@ -1173,7 +1193,7 @@ static void test_a_file_is_written_whole_with_the_owners_mode(void **state)
 static void test_urls_and_files_that_are_not_there_are_refused(void **state)
 {
     struct world *world = *state;
-    need(world, world->kind != HTTP);
+    need(world, !is_served(world));
     char url[200];
     push(world, "a", "b", "u1", "{}");
     snprintf(url, sizeof url, "%stask%%20%d/%064d", af_bus_files(bus_of(world, "a")), cases, 7);
@@ -1213,6 +1233,8 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
     expect_taken(world, &take, "{\"1\":0}");
     take.max = 10;
     stop_service(world->kind, SIGKILL);
+    if (world->kind == FRONT)
+        stop_service(OTHER_FRONT, SIGKILL);
     int64_t began_ns = af_loop_now_ns(world->loop);
     expect(push_of(world, "a", "b", "u3", "{\"3\":0}"), AF_BUS_UNREACHABLE, "");
     take.wait_ns = 5 * AF_S_NS;
@@ -1221,6 +1243,7 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
     forget(&waits);
     assert_true(af_loop_now_ns(world->loop) - began_ns < 60 * AF_S_NS);
     assert_true(start_service(world->kind));
+    assert_true(world->kind != FRONT || start_service(OTHER_FRONT));
     struct answer pushed = {0};
     for (int i = 0; i < 100; i++) {
         forget(&pushed);
@@ -1246,7 +1269,7 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
     {                                                                                              \
 #kind ": " #name, name, set_up_##kind, tear_down, NULL                                     \
     }
-#define CASE(name) OF(local, name), OF(http, name), OF(nats, name)
+#define CASE(name) OF(local, name), OF(http, name), OF(nats, name), OF(front, name)
 
 int main(void)
 {
