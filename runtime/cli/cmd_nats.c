@@ -17,9 +17,17 @@
 #include <sys/stat.h>
 
 struct nats_options {
-    const char *nodes, *servers, *operators;
+    const char *nodes, *servers, *operators, *fronts;
+    struct af_buf leaves; /* with a blank behind each */
     bool json, help;
 };
+
+static int add_leaf(void *field, const char *text, struct af_failure *why)
+{
+    (void)why;
+    af_buf_printf(field, "%s ", text);
+    return 0;
+}
 
 #define OF struct nats_options
 
@@ -28,6 +36,13 @@ static const struct af_opt opts[] = {
      "Options", AF_OPT_TEXT(OF, nodes)},
     {"operators", 0, "LIST", "the same, of those who may do everything: they end tasks", "Options",
      AF_OPT_TEXT(OF, operators)},
+    {"fronts", 0, "LIST",
+     "the same, of `afrun serve` before these servers, which acts for all nodes", "Options",
+     AF_OPT_TEXT(OF, fronts)},
+    {"leaf", 0, "NAME[@HOST:PORT]=LIST",
+     "a leaf node, of a certificate NAME, for these nodes (again for more); where they find it "
+     "(default: 127.0.0.1:4222)",
+     "Options", AF_OPT_READ(OF, leaves, add_leaf)},
     {"servers", 0, "HOST:PORT,…", "where clients find each server (default: 127.0.0.1:4222)",
      "Options", AF_OPT_TEXT(OF, servers)},
     {"json", 0, NULL, "tell the result as one JSON object", "Options", AF_OPT_FLAG(OF, json)},
@@ -42,7 +57,9 @@ static const struct af_opts_command row = {
     "nodes.conf, "
     "which says what each node may send and hear there. A server needs ca.pem, and its own "
     "server-1.pem and server-1.key, beside it; several are a cluster, and hear each other at their "
-    "port and 2000. A folder that is there is left alone (exit status 2).",
+    "port and 2000. A leaf node is started with leaf-NAME.conf, beside ca.pem, NAME.pem and "
+    "NAME.key; it goes to the servers at their port and 3200, and its nodes to it with "
+    "?domain=afrun. A folder that is there is left alone (exit status 2).",
     opts};
 
 static char *ask(const struct nats_options *options, struct af_failure *why)
@@ -57,6 +74,10 @@ static char *ask(const struct nats_options *options, struct af_failure *why)
     af_json_add_text(&request, "servers",
                      options->servers == NULL ? "127.0.0.1:4222" : options->servers);
     af_json_add_text(&request, "operators", options->operators == NULL ? "" : options->operators);
+    af_json_add_text(&request, "fronts", options->fronts == NULL ? "" : options->fronts);
+    af_json_add_text(&request, "leaves",
+                     options->leaves.len == 0 ? ""
+                                              : af_buf_text((struct af_buf *)&options->leaves));
     af_json_add_text(&request, "secret", secret);
     af_buf_append_char(&request, '}');
     char *answer = af_tool_work("nats_config", request.data, request.len, why);
@@ -88,17 +109,16 @@ static int make(const char *folder, const struct nats_options *options, struct a
 static int run(int argc, char **argv, struct af_failure *why)
 {
     struct nats_options options = {0};
-    int words = af_opts_parse(opts, argc, argv, &options, NULL, why);
-    if (words < 0)
-        return -1;
-    if (options.help) {
+    int words = af_opts_parse(opts, argc, argv, &options, NULL, why), status = words < 0 ? -1 : 0;
+    if (status == 0 && options.help)
         af_opts_help(stdout, &row, af_opts_columns(stdout));
-        return 0;
-    }
-    if (words != 2 || strcmp(argv[0], "config") != 0 || options.nodes == NULL)
-        return af_failure_set(why, AF_FAILURE_USAGE, "nats",
-                              "expected: afrun nats config FOLDER --nodes LIST");
-    return make(argv[1], &options, why);
+    else if (status == 0 && (words != 2 || strcmp(argv[0], "config") != 0 || options.nodes == NULL))
+        status = af_failure_set(why, AF_FAILURE_USAGE, "nats",
+                                "expected: afrun nats config FOLDER --nodes LIST");
+    else if (status == 0)
+        status = make(argv[1], &options, why);
+    af_buf_release(&options.leaves);
+    return status;
 }
 
 const struct af_command af_cmd_nats = {&row, run};
