@@ -56,6 +56,7 @@
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
 #define AF_NODE_AGAIN_NS                                                                           \
     AF_S_NS /* after which a party is tried again that a passing lack has stopped */
+#define AF_NODE_DRAIN_NS (3 * AF_S_NS)        /* that a node which ends waits for the bus */
 #define AF_NODE_LOG_BYTES (10 << 20)          /* of a task's log, before another is begun */
 #define AF_NODE_RELOAD_WAIT_NS (10 * AF_S_NS) /* for handlers that wait, before a reload */
 #define AF_NODE_RELOAD_ROUNDS                                                                      \

@@ -391,6 +391,14 @@ void af_bus_get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done,
     bus->driver->get_value(bus, key, done, arg);
 }
 
+bool af_bus_cluster(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
+{
+    if (bus->driver->cluster == NULL)
+        return false;
+    bus->driver->cluster(bus, task, done, arg);
+    return true;
+}
+
 int af_bus_leases(const struct af_bus *bus)
 {
     return bus->driver->leases(bus);

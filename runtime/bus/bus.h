@@ -91,7 +91,23 @@ struct af_bus_result {
                           disk has it; or NULL */
     const void *bytes; /* get_file without a path; get_value */
     size_t bytes_len;
+    const struct af_bus_cluster *cluster; /* of af_bus_cluster() */
     int64_t files_bytes, own_files_bytes; /* of members: of the task's files, and the asker's */
+};
+
+/* How the way to the servers of a cluster is, and what waits there for this process. */
+enum { AF_BUS_SERVER_BYTES = 128, AF_BUS_CUT_BYTES = 400 };
+struct af_bus_cluster {
+    char name[AF_BUS_SERVER_BYTES];   /* of the cluster; "": it is one server, or not known */
+    char server[AF_BUS_SERVER_BYTES]; /* that we are connected to; "": none … */
+    char cut_off[AF_BUS_CUT_BYTES];   /* … and why, in words for people */
+    int64_t since_s;                  /* since when it is so: since 1970 */
+    char leader[AF_BUS_SERVER_BYTES]; /* of the streams that were looked at, "": not known … */
+    bool one_leader;                  /* … false: that one leads the tasks' record, not all */
+    int64_t reconnects;
+    int64_t queues, asked;           /* that this process takes from; of these: looked at */
+    int64_t waiting, unacknowledged; /* contracts in them; of these: handed out to us */
+    int64_t behind, behind_most;     /* replicas; the operations that the last one lacks */
 };
 
 typedef void af_bus_done_fn(void *arg, const struct af_bus_result *result);
@@ -305,6 +321,10 @@ void af_bus_put_value(struct af_bus *bus, const char *key, const void *value, si
                       af_bus_done_fn *done, void *arg);
 void af_bus_get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg);
 
+/* Looks at the servers: of a task's queues, or NULL: of all, a hundred of them. It is OK where they
+ * are away, too. Returns false, and calls nobody: the bus is no cluster's. */
+bool af_bus_cluster(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
+
 /* What a contract takes as JSON, with all its names: of a push, or of an answer. */
 size_t af_bus_post_bytes(const struct af_bus_post *post);
 size_t af_bus_item_bytes(const struct af_bus_item *item);
@@ -403,6 +423,8 @@ struct af_bus_driver {
     void (*put_value)(struct af_bus *bus, const char *key, const void *value, size_t len,
                       af_bus_done_fn *done, void *arg);
     void (*get_value)(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg);
+    void (*cluster)(struct af_bus *bus, const char *task, af_bus_done_fn *done,
+                    void *arg); /* NULL: is none */
     int (*leases)(const struct af_bus *bus);
     void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */
     const char *(*files)(const struct af_bus *bus);

@@ -250,6 +250,45 @@ static bool print_lists(struct af_json_span answer, int64_t now_s)
     return true;
 }
 
+static int64_t number(const struct af_request *request, const char *name)
+{
+    int64_t value = 0;
+    af_request_integer(request, name, &value);
+    return value;
+}
+
+/* Of a bus of many servers: "NATS: …" */
+static void print_cluster(struct af_json_span json, int64_t now_s)
+{
+    struct af_request cluster;
+    if (json.at == NULL || !af_request_read(&cluster, json.at, json.len))
+        return;
+    const char *cut = af_request_string(&cluster, "cut_off"),
+               *name = af_request_string(&cluster, "name");
+    int64_t since_s = number(&cluster, "since");
+    if (cut == NULL)
+        printf("at %s%s%s", or_dash(af_request_string(&cluster, "server")),
+               name == NULL ? "" : " of cluster ", name == NULL ? "" : name);
+    else
+        printf("CUT OFF (%s)", cut);
+    fputs(" for ", stdout);
+    print_duration(now_s > since_s ? now_s - since_s : 0);
+    print_number(&cluster, "reconnects", "times connected again");
+    if (cut == NULL) {
+        const char *leader = af_request_string(&cluster, "leader");
+        if (leader != NULL && name != NULL)
+            printf("; %s leads%s", leader,
+                   af_request_bool(&cluster, "one_leader") ? "" : ", among others");
+        printf("; %lld wait, %lld of them in hand, in %lld of %lld queues",
+               (long long)number(&cluster, "waiting"),
+               (long long)number(&cluster, "unacknowledged"), (long long)number(&cluster, "asked"),
+               (long long)number(&cluster, "queues"));
+        print_number(&cluster, "behind", "replicas are behind, or away");
+    }
+    putchar('\n');
+    af_request_release(&cluster);
+}
+
 int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
 {
     struct af_request node;
@@ -270,6 +309,7 @@ int af_ctl_print_status(const struct af_buf *answer, struct af_failure *why)
         if (af_request_string(&node, "bus_older") != NULL)
             printf("nothing is sent or acknowledged: %s\n", af_request_string(&node, "bus_older"));
     }
+    print_cluster(af_json_find((struct af_json_span){answer->data, answer->len}, "cluster"), now_s);
     af_request_release(&node);
     ok = ok && print_lists((struct af_json_span){answer->data, answer->len}, now_s);
     return ok ? 0

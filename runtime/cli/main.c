@@ -72,6 +72,15 @@ static int refuse_page(const char *what, const char *name, struct af_failure *wh
     return -1;
 }
 
+static bool has_word(const char *text, const char *word)
+{
+    size_t len = strlen(word);
+    for (; *text != '\0'; text += strcspn(text, " "), text += strspn(text, " "))
+        if (strcspn(text, " ") == len && memcmp(text, word, len) == 0)
+            return len > 0 && word[0] >= 'a' && word[0] <= 'z'; /* FILE is none */
+    return false;
+}
+
 /* The page of the command that one or two words name. NULL with *why filled. */
 static const struct af_opts_command *find_page(const char *what, int count, char **words,
                                                struct af_failure *why)
@@ -80,6 +89,11 @@ static const struct af_opts_command *find_page(const char *what, int count, char
     snprintf(name, sizeof name, "%s%s%s", words[0], count > 1 ? " " : "",
              count > 1 ? words[1] : "");
     const struct af_opts_command *page = af_opts_find_command(pages, name);
+    if (page == NULL && count > 1) { /* "nats config": a word of the first one's */
+        page = af_opts_find_command(pages, words[0]);
+        if (page != NULL && !has_word(page->arguments, words[1]))
+            page = NULL;
+    }
     if (page == NULL)
         refuse_page(what, name, why);
     return page;

@@ -207,16 +207,47 @@ static void answer_outcome(struct af_node_connection *connection, int status,
         af_node_answer_failure(connection, why);
 }
 
-static void status(struct af_node_connection *connection, const struct af_request *request)
+struct look {
+    struct af_node_connection *connection;
+    char *task;
+    bool data;
+};
+
+static void looked(void *arg, const struct af_bus_result *result)
 {
+    struct look *look = arg;
     struct af_buf out = AF_BUF_EMPTY;
-    const char *task = af_request_string(request, "task");
-    if (task == NULL || af_node_ask_find(connection->node, task) != NULL ||
-        party_of(connection, request) != NULL) {
-        af_node_status(connection->node, task, af_request_bool(request, "data"), &out);
-        af_node_answer(connection, af_buf_text(&out), out.len);
+    if (result == NULL || result->code != AF_BUS_CANCELLED) { /* else the node ends */
+        struct af_node *node = look->connection->node;
+        const struct af_bus_cluster *cluster = result == NULL ? NULL : result->cluster;
+        if (cluster != NULL && look->task == NULL)
+            node->cluster = *cluster;
+        node->has_cluster = node->has_cluster || (cluster != NULL && look->task == NULL);
+        af_node_status(node, look->task, look->data, cluster, &out);
+        af_node_answer(look->connection, af_buf_text(&out), out.len);
     }
     af_buf_release(&out);
+    free(look->task);
+    free(look);
+}
+
+static char *copy_of(const struct af_request *request, const char *name)
+{
+    const char *text = af_request_string(request, name);
+    return text == NULL ? NULL : af_mem_string(text);
+}
+
+/* Of a cluster, how that is, too. */
+static void status(struct af_node_connection *connection, const struct af_request *request)
+{
+    const char *task = af_request_string(request, "task");
+    if (task != NULL && af_node_ask_find(connection->node, task) == NULL &&
+        party_of(connection, request) == NULL)
+        return;
+    struct look *look = af_mem_alloc(sizeof *look);
+    *look = (struct look){connection, copy_of(request, "task"), af_request_bool(request, "data")};
+    if (!af_bus_cluster(connection->node->bus, look->task, looked, look))
+        looked(look, NULL);
 }
 
 static void launched(void *arg, bool waits, const struct af_failure *why)
@@ -448,7 +479,7 @@ static void support(struct af_node_connection *connection, const struct af_reque
     append_sizes(&out, node->options->state, ".");
     append_sizes(&out, node->options->state, "logs");
     af_buf_append_string(&out, "],\"status\":");
-    af_node_status(node, NULL, false, &out);
+    af_node_status(node, NULL, false, node->has_cluster ? &node->cluster : NULL, &out);
     af_buf_append_char(&out, '}');
     af_node_answer(connection, af_buf_text(&out), out.len);
     af_buf_release(&out);
@@ -564,12 +595,6 @@ static const struct {
     {"forget", forget, true},   {"backup", backup, true},     {"support", support, true},
     {"approve", approve, true},
 };
-
-static char *copy_of(const struct af_request *request, const char *name)
-{
-    const char *text = af_request_string(request, name);
-    return text == NULL ? NULL : af_mem_string(text);
-}
 
 /* Whether it may be done: what cannot be logged may not. */
 static bool note_deed(struct af_node_connection *connection, const char *name,

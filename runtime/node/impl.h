@@ -105,6 +105,7 @@ struct af_node_party {
     bool asks_members;           /* once they are checked, as it names no peers */
     struct af_node_hand *hands;  /* what its operator waits for */
     bool reloads;                /* is among those of the reload under way */
+    bool leaves, left;           /* of a node that ends: gives back what it has; has done so */
 };
 
 struct af_node {
@@ -124,6 +125,10 @@ struct af_node {
     struct af_audit *audit;         /* the same */
     int signals;
     bool stopping;
+    int64_t stop_by_ns;            /* that drains until then, at most */
+    struct af_timer *drain;        /* the next look at how far it is */
+    struct af_bus_cluster cluster; /* as the whole of it was seen last … */
+    bool has_cluster, looks;       /* … if it was; it is looked at now */
     int64_t began_ns;
     char *store_trouble;
     int64_t last_hand; /* numbers of what operators do to parties, below 0 */
@@ -360,8 +365,9 @@ void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 
 /* ---- status.c ---- */
 
-/* data: with results as they are, not only their types and sizes. */
-void af_node_status(struct af_node *node, const char *task, bool data, struct af_buf *out);
+/* data: with results as they are, not only their types and sizes; cluster: NULL: not known. */
+void af_node_status(struct af_node *node, const char *task, bool data,
+                    const struct af_bus_cluster *cluster, struct af_buf *out);
 
 /* "object, 12 bytes": of a party that is done. */
 void af_node_party_result(const struct af_node_party *party, struct af_buf *out);

@@ -10,6 +10,7 @@
 #include "bus/age.h"
 #include "base/metrics.h"
 #include "http/server.h"
+#include "json/json.h"
 #include "loop/loop.h"
 #include "worker/host.h"
 
@@ -77,6 +78,51 @@ static void append_times(const struct af_node *node, struct af_buf *out)
     af_metrics_commits(out, keeps ? &bus : NULL, &state);
 }
 
+static void looked(void *arg, const struct af_bus_result *result)
+{
+    struct af_node *node = arg;
+    node->looks = false;
+    if (result->cluster != NULL)
+        node->cluster = *result->cluster;
+    node->has_cluster = node->has_cluster || result->cluster != NULL;
+}
+
+/* As it was when this page, or the status, was asked for before: nobody waits for servers here. */
+static void append_cluster(struct af_node *node, struct af_buf *out)
+{
+    const struct af_bus_cluster *cluster = &node->cluster;
+    const struct {
+        const char *name, *type, *help;
+        int64_t value;
+    } rows[] = {
+        {"bus_connected", "gauge", "1: a server of the bus's cluster answers.",
+         cluster->cut_off[0] == '\0'},
+        {"bus_reconnects_total", "counter", "How often the bus was connected to again.",
+         cluster->reconnects},
+        {"bus_waiting_contracts", "gauge", "Contracts in the queues that were looked at.",
+         cluster->waiting},
+        {"bus_unacknowledged_contracts", "gauge", "Contracts that were handed out to this node.",
+         cluster->unacknowledged},
+        {"bus_replicas_behind", "gauge", "Replicas of their streams that are behind, or away.",
+         cluster->behind},
+    };
+    if (!node->looks)
+        node->looks = af_bus_cluster(node->bus, NULL, looked, node);
+    if (!node->has_cluster)
+        return;
+    af_metrics_head(out, "bus_cluster_info", "gauge", "Which servers the bus has.");
+    const char *const labels[][2] = {
+        {"cluster", cluster->name}, {"server", cluster->server}, {"leader", cluster->leader}};
+    for (size_t i = 0; i < 3; i++) {
+        af_buf_printf(out, "%s%s=", i == 0 ? "afrun_bus_cluster_info{" : ",", labels[i][0]);
+        if (!af_json_write_string(out, labels[i][1], strlen(labels[i][1])))
+            af_buf_append_string(out, "\"\"");
+    }
+    af_buf_append_string(out, "} 1\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        af_metrics_number(out, rows[i].name, rows[i].type, rows[i].help, (uint64_t)rows[i].value);
+}
+
 static bool is_ready(const struct af_node *node)
 {
     bool lost = false;
@@ -96,7 +142,7 @@ static void answer(struct af_exchange *exchange, int status, const char *text)
 
 static void on_begin(void *arg, struct af_exchange *exchange)
 {
-    const struct af_node *node = arg;
+    struct af_node *node = arg;
     const char *path = af_exchange_path(exchange), *method = af_exchange_method(exchange);
     struct af_buf out = AF_BUF_EMPTY;
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
@@ -110,6 +156,7 @@ static void on_begin(void *arg, struct af_exchange *exchange)
         append_parties(node, &out);
         append_workers(node, &out);
         append_times(node, &out);
+        append_cluster(node, &out);
         af_metrics_process(&out, node->began_ns);
         af_exchange_answer(exchange, 200, "text/plain; version=0.0.4", &out);
     } else {

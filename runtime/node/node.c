@@ -82,6 +82,57 @@ static int open_store(struct af_node *node, struct af_failure *why)
     return node->store == NULL ? -1 : 0;
 }
 
+/* ---- Ending. ----
+ *
+ * What was published is confirmed, what was taken acknowledged or handed back, before it ends: as
+ * far as the bus answers, and in AF_NODE_DRAIN_NS. What is left is as after a kill. */
+
+static void has_left(void *arg)
+{
+    struct af_node_party *party = arg;
+    party->left = true;
+}
+
+/* Whether there is something of it to wait for. */
+static bool drain_party(struct af_node_party *party)
+{
+    if (party->run == NULL || party->left || party->trouble != NULL)
+        return false;
+    if (party->phase == AF_NODE_RUNNING && !party->leaves && af_party_run_is_settled(party->run)) {
+        party->leaves = true;
+        af_party_run_leave(party->run, has_left, party);
+    }
+    return true;
+}
+
+static void drain(void *arg)
+{
+    struct af_node *node = arg;
+    bool waits = false;
+    node->drain = NULL;
+    for (struct af_node_party *at = node->parties; at != NULL; at = at->next)
+        waits = drain_party(at) || waits;
+    if (waits && af_loop_now_ns(node->loop) < node->stop_by_ns)
+        node->drain = af_timer_start(node->loop, 5 * AF_MS_NS, drain, node);
+    else
+        af_loop_stop(node->loop);
+}
+
+static void begin_to_end(struct af_node *node)
+{
+    if (node->stopping) { /* told twice */
+        af_loop_stop(node->loop);
+        return;
+    }
+    af_log(AF_LOG_INFO, "node: ending; its parties are kept");
+    node->stopping = true;
+    node->stop_by_ns = af_loop_now_ns(node->loop) + AF_NODE_DRAIN_NS;
+    for (struct af_node_party *at = node->parties; at != NULL; at = at->next)
+        if (at->run != NULL)
+            af_party_run_pause(at->run, true);
+    drain(node);
+}
+
 /* ---- Signals. ---- */
 
 static void on_signal(void *arg)
@@ -95,9 +146,7 @@ static void on_signal(void *arg)
         af_node_launches_ask(node);
         return;
     }
-    af_log(AF_LOG_INFO, "node: ending; its parties are kept");
-    node->stopping = true;
-    af_loop_stop(node->loop);
+    begin_to_end(node);
 }
 
 static int take_signals(struct af_node *node, struct af_failure *why)
@@ -155,6 +204,7 @@ static int open_all(struct af_node *node, struct af_failure *why)
 
 static void release(struct af_node *node)
 {
+    af_timer_cancel(node->drain);
     af_node_control_close(node);
     af_http_server_free(node->metrics);
     af_node_watch_free(node);

@@ -145,7 +145,7 @@ static void has_left(void *arg)
 static void leave_when_sent(void *arg)
 {
     struct af_node_party *party = arg;
-    if (party->phase == AF_NODE_LEAVING && af_party_run_unsent(party->run) == 0)
+    if (party->phase == AF_NODE_LEAVING && !party->leaves && af_party_run_unsent(party->run) == 0)
         af_party_run_leave(party->run, has_left, party);
 }
 

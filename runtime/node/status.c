@@ -161,7 +161,32 @@ static void describe_settings(const struct af_node_options *options, struct af_b
     af_buf_append_char(out, '}');
 }
 
-void af_node_status(struct af_node *node, const char *task, bool data, struct af_buf *out)
+static void describe_cluster(const struct af_bus_cluster *cluster, struct af_buf *out)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {{"since", cluster->since_s},   {"reconnects", cluster->reconnects},
+                   {"queues", cluster->queues},   {"asked", cluster->asked},
+                   {"waiting", cluster->waiting}, {"unacknowledged", cluster->unacknowledged},
+                   {"behind", cluster->behind},   {"behind_most", cluster->behind_most}};
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"name", cluster->name},
+                 {"server", cluster->server},
+                 {"cut_off", cluster->cut_off},
+                 {"leader", cluster->leader}};
+    af_json_begin(out, "cluster", '{');
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        af_json_add_text(out, texts[i].name, texts[i].value[0] == '\0' ? NULL : texts[i].value);
+    af_json_add_bool(out, "one_leader", cluster->one_leader);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        af_json_add_integer(out, numbers[i].name, numbers[i].value);
+    af_buf_append_char(out, '}');
+}
+
+void af_node_status(struct af_node *node, const char *task, bool data,
+                    const struct af_bus_cluster *cluster, struct af_buf *out)
 {
     af_buf_append_string(out, "{\"ok\":true");
     af_json_add_text(out, "node", node->options->node);
@@ -173,6 +198,10 @@ void af_node_status(struct af_node *node, const char *task, bool data, struct af
     af_json_add_integer(out, "began", node->began_ns / AF_S_NS);
     af_json_add_bool(out, "jail", !node->options->no_jail);
     af_json_add_text(out, "memory", af_worker_group_is_there() ? "cgroup" : "addresses");
+    if (cluster != NULL)
+        describe_cluster(cluster, out);
+    else
+        af_json_add_text(out, "cluster", NULL);
     describe_settings(node->options, out);
     af_buf_append_string(out, ",\"parties\":[");
     for (const struct af_node_party *at = node->parties; at != NULL; at = at->next) {

@@ -323,6 +323,12 @@ bool af_party_run_is_quiet(const struct af_party_run *run)
     return !af_party_waits(run->party) && run->first == NULL;
 }
 
+bool af_party_run_is_settled(const struct af_party_run *run)
+{
+    bool computes = af_party_waits(run->party) && af_calls_waits_for(run->calls) == NULL;
+    return !computes && run->first == NULL && af_link_unsent(run->link) == 0;
+}
+
 int64_t af_party_run_seq(const struct af_party_run *run)
 {
     return run->seq;
@@ -331,11 +337,10 @@ int64_t af_party_run_seq(const struct af_party_run *run)
 static void left(void *arg)
 {
     struct af_party_run *run = arg;
-    if (af_party_status(run->party) > AF_PARTY_ACTIVE && run->spec.store != NULL &&
-        af_link_is_settled(run->link)) {
-        run->settled = true;
+    run->settled = run->settled ||
+                   (af_party_status(run->party) > AF_PARTY_ACTIVE && af_link_is_settled(run->link));
+    if (run->spec.store != NULL && (run->settled || run->confirm_soon != NULL))
         af_run_keep_confirmed(run);
-    }
     run->left(run->left_arg);
 }
 

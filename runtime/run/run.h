@@ -78,6 +78,9 @@ void af_party_run_begin(struct af_party_run *run);
 void af_party_run_pause(struct af_party_run *run, bool pauses);
 bool af_party_run_is_quiet(const struct af_party_run *run);
 
+/* Whether all that it did is kept, and confirmed by the bus; a handler may wait for the outside. */
+bool af_party_run_is_settled(const struct af_party_run *run);
+
 /* The number of its last step, which may not be kept yet. */
 int64_t af_party_run_seq(const struct af_party_run *run);
 

@@ -2,6 +2,10 @@
 
 local config = {}
 
+local NODES_MAX = 2000 --- each takes some 3 KB of nodes.conf
+local misnamed = "cannot be a certificate's name and a subject's: "
+  .. "letters, digits, - and _, at most 60"
+
 --- What a node may send: NODE stands for it, and + for + and the digit of its consumer
 --- (runtime/bus/nats/hold.c). What names the node is its own alone.
 local sends = {
@@ -120,6 +124,19 @@ local function route_of(at)
   return above(at, 2000)
 end
 
+--- Two servers at one address: what is a client's port of one, and routes' of another.
+local function refuse_collision(servers)
+  local routes = {}
+  for _, at in ipairs(servers) do routes[route_of(at)] = at end
+  for _, at in ipairs(servers) do
+    if #servers > 1 and routes[at] then
+      local text = "'%s' is where '%s' hears the other servers: at its port and 2000"
+      local why = text:format(at, routes[at])
+      error({ refused = why, what = "--servers" })
+    end
+  end
+end
+
 --- A user of these names, of nodes or (rows) of one that is something else. plain: requests may
 --- name no domain, domain: they may name ours.
 local function user_of(name, nodes, rows, plain, domain)
@@ -192,16 +209,19 @@ end
 local function write(request)
   local seen, users, nodes = {}, {}, {}
   local has_leaves = request.leaves ~= ""
-  local plain = "cannot be a certificate's name and a subject's: "
-    .. "letters, digits, - and _, at most 60"
-  for _, name in ipairs(parts(request, "nodes", is_name, plain, seen)) do
+  local names = parts(request, "nodes", is_name, misnamed, seen)
+  if #names > NODES_MAX then
+    local why = ("names %d nodes; at most %d go into one configuration"):format(#names, NODES_MAX)
+    error({ refused = why, what = "--nodes" })
+  end
+  for _, name in ipairs(names) do
     nodes[name] = true
     users[#users + 1] = user_of(name, { name }, nil, true, has_leaves)
   end
-  for _, name in ipairs(parts(request, "fronts", is_name, plain, seen)) do
+  for _, name in ipairs(parts(request, "fronts", is_name, misnamed, seen)) do
     users[#users + 1] = user_of(name, { "=" }, front, true, false)
   end
-  for _, name in ipairs(parts(request, "operators", is_name, plain, seen)) do
+  for _, name in ipairs(parts(request, "operators", is_name, misnamed, seen)) do
     users[#users + 1] = fill(operator, { name = name })
   end
   local leaf_list = leaves_of(request, nodes, seen)
@@ -213,6 +233,7 @@ local function write(request)
   local most = has_leaves and 3200 or 2000
   local address = ("is not HOST:PORT, of a port up to %d"):format(65535 - most)
   local servers = parts(request, "servers", function(at) return above(at, most) end, address, seen)
+  refuse_collision(servers)
   for i, at in ipairs(servers) do
     local routes = {}
     for j, other in ipairs(servers) do

@@ -4,36 +4,9 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
-if ! command -v nats-server >/dev/null; then
-    ok "flows run over NATS # SKIP there is no nats-server"
-    exit
-fi
+source "$ROOT/tests/lib/nats.sh"
+need_nats "flows run over NATS"
 flows=$ROOT/flows
-
-free_ports() { # free_ports COUNT: no two of them are the same
-    python3 -c 'import socket, sys
-held = [socket.socket() for _ in range(int(sys.argv[1]))]
-for one in held: one.bind(("127.0.0.1", 0))
-print(*(one.getsockname()[1] for one in held))' "$1"
-}
-free_port() {
-    free_ports 1
-}
-
-# nats NAME [LINE…]: a server in folder NAME, at $port, with these lines in its configuration.
-nats() {
-    local name=$1
-    shift
-    mkdir -p "$name"
-    printf '%s\n' 'max_payload: 16MB' 'max_pending: 128MB' "jetstream { store_dir: \"$TMP/$name/js\" }" "$@" >"$name/conf"
-    port=$(free_port)
-    begin_nats "$name"
-}
-begin_nats() { # again, after a kill, with what it has kept
-    nats-server -a 127.0.0.1 -p "$port" -c "$1/conf" >>"$1/log" 2>&1 </dev/null &
-    party_pids[$1]=$!
-    until_true grep -q "Server is ready" "$1/log" || not_ok "the server starts" "$(tail "$1/log")"
-}
 
 # ---- The flows come to what they come to in mock. ----
 nats hub 'trace: true' 'max_traced_msg_len: 100'
@@ -80,7 +53,7 @@ for name in p1 p2 p3; do sync_party $name away; done
 kill_party hub
 sync_party i away
 wait_line i.err "NATS" && ok "who waits for a server is told" || not_ok "who waits for a server is told" "$(cat i.err)"
-begin_nats hub
+begin_nats hub "$port"
 for name in i p1 p2 p3; do
     expect_ended $name 0 "$name ends well after its server was away"
 done
@@ -131,22 +104,9 @@ expect_error "expected ?replicas=1 to 5" 2 "$AFRUN" "$flows/sync_state.lua" --ro
 kill_party guarded TERM
 
 # ---- Three servers, each stream on all of them: one may go, whichever leads. ----
-read -ra cluster_ports < <(free_ports 6)
-client=("${cluster_ports[@]:0:3}") route=("${cluster_ports[@]:3}")
-for n in 1 2 3; do
-    mkdir s$n
-    printf '%s\n' "server_name: s$n" "jetstream { store_dir: \"$TMP/s$n/js\" }" \
-        "cluster { name: c, listen: \"127.0.0.1:${route[n - 1]}\", routes: [ $(printf '"nats://127.0.0.1:%s", ' "${route[@]}") ] }" >s$n/conf
-    nats-server -a 127.0.0.1 -p "${client[n - 1]}" -c s$n/conf >>s$n/log 2>&1 </dev/null &
-    party_pids[s$n]=$!
-done
-for n in 1 2 3; do
-    until_true grep -q "Server is ready" s$n/log || not_ok "server $n of the cluster starts" "$(tail s$n/log)"
-done
-until_true grep -qh "JetStream cluster new metadata leader\|Self is new JetStream cluster metadata leader" s1/log s2/log s3/log
-hosts=$(printf ',127.0.0.1:%s' "${client[@]}")
+nats_cluster
 cluster_party() { # NAME ROLE TASK
-    start_party "$1" "$flows/sync_state.lua" --role "$2" --node "$1" --task "$3" --bus "nats://${hosts#,}?replicas=3" --peers "$peers" --json
+    start_party "$1" "$flows/sync_state.lua" --role "$2" --node "$1" --task "$3" --bus "nats://$hosts?replicas=3" --peers "$peers" --json
 }
 cluster_party p1 participant three
 cluster_party i initiator three
@@ -161,7 +121,7 @@ kill_party s1 TERM
 kill_party s3 TERM
 
 # ---- Without JetStream nothing is taken. ----
-mkdir plain && : >plain/conf && port=$(free_port) && begin_nats plain
+mkdir plain && : >plain/conf && port=$(free_ports 1) && begin_nats plain "$port"
 sync_party i none
 wait_line i.err "no JetStream answers" && ok "a server without JetStream is told" || not_ok "a server without JetStream is told" "$(cat i.err)"
 kill_party i INT

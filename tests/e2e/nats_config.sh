@@ -8,6 +8,9 @@ source "$ROOT/tests/lib/certificates.sh"
 
 # ---- What it writes. ----
 expect_output "made: made; put the certificates there, cd made, then nats-server -c server-1.conf" "$AFRUN" nats config made --nodes i
+expect_output "made with 2000 nodes" sh -c '"$AFRUN" nats config many --nodes "$(seq -s, 2000)" >/dev/null && echo made with 2000 nodes'
+expect_output "usage: afrun nats config FOLDER" "$AFRUN" help nats config
+expect_error "there is no command 'nats FOLDER'" 2 "$AFRUN" help nats FOLDER
 expect_output '"files":["nodes.conf","server-1.conf","server-2.conf"]' "$AFRUN" nats config two --nodes i --servers a:1,[::1]:2 --json
 expect_output "-rw-------" ls -l two/server-1.conf
 expect_error "made: is there already, and is left alone" 2 "$AFRUN" nats config made --nodes i
@@ -18,6 +21,8 @@ expect_error "expected: afrun nats config FOLDER --nodes LIST" 2 "$AFRUN" nats c
 for list in nodes operators servers; do
     expect_error "--$list: ',' names none" 2 "$AFRUN" nats config no --nodes i --$list ,
 done
+expect_error "--servers: 'a:6222' is where 'a:4222' hears the other servers" 2 "$AFRUN" nats config no --nodes i --servers a:4222,b:4222,a:6222
+expect_error "--nodes: names 20000 nodes; at most 2000" 2 "$AFRUN" nats config no --nodes "$(seq -s, 20000)"
 check "nothing is made of what is refused" test ! -e no
 
 if ! command -v nats-server >/dev/null; then

@@ -249,6 +249,29 @@ static void went_wrong(struct af_nats_connection *connection,
         af_log(AF_LOG_DEBUG, "nats: %s", text == NULL ? af_natsStatus_GetText(status) : text);
 }
 
+/* Since when the servers are there, or away. Under the lock. */
+static void note_way(struct af_nats_bus *bus, bool is_there, const char *why)
+{
+    bus->way_ns = af_loop_wall_ns(bus->head.loop);
+    bus->connects += is_there;
+    snprintf(bus->cut_off, sizeof bus->cut_off, "%s", why);
+}
+
+static void is_cut(struct af_nats_connection *connection, void *arg)
+{
+    struct af_nats_ears *ears = arg;
+    const char *text = NULL;
+    af_natsConnection_GetLastError(connection, &text);
+    pthread_mutex_lock(&ears->lock);
+    if (ears->bus != NULL) {
+        pthread_mutex_lock(&ears->bus->lock);
+        note_way(ears->bus, false,
+                 text == NULL || text[0] == '\0' ? "the connection was closed" : text);
+        pthread_mutex_unlock(&ears->bus->lock);
+    }
+    pthread_mutex_unlock(&ears->lock);
+}
+
 static void is_back(struct af_nats_connection *connection, void *arg)
 {
     struct af_nats_ears *ears = arg;
@@ -256,6 +279,9 @@ static void is_back(struct af_nats_connection *connection, void *arg)
     pthread_mutex_lock(&ears->lock);
     if (ears->bus != NULL) {
         forget_refusals(ears->bus);
+        pthread_mutex_lock(&ears->bus->lock);
+        note_way(ears->bus, true, "");
+        pthread_mutex_unlock(&ears->bus->lock);
         atomic_store(&ears->bus->reconnected, true);
         wake(&ears->bus->port);
     }
@@ -326,6 +352,7 @@ static int set_options(struct af_nats_bus *bus, struct af_nats_options *options)
     af_natsOptions_SetReconnectBufSize(options, -1); /* nothing is sent later, behind our back */
     af_natsOptions_SetCustomReconnectDelay(options, pause_ms, NULL);
     af_natsOptions_SetErrorHandler(options, went_wrong, bus->ears);
+    af_natsOptions_SetDisconnectedCB(options, is_cut, bus->ears);
     af_natsOptions_SetReconnectedCB(options, is_back, bus->ears);
     af_natsOptions_SetSendAsap(options, true);
     af_natsOptions_UseGlobalMessageDelivery(options, bus->is_front); /* else a thread each */
@@ -343,6 +370,10 @@ static bool not_connected(struct af_nats_bus *bus, struct af_nats_reply *reply, 
     reply->code = refused ? AF_BUS_REFUSED : AF_BUS_UNREACHABLE;
     snprintf(reply->why, sizeof reply->why, "no NATS server %s: %.300s",
              refused ? "lets us in" : "could be connected to", text);
+    pthread_mutex_lock(&bus->lock);
+    if (bus->cut_off[0] == '\0')
+        note_way(bus, false, reply->why);
+    pthread_mutex_unlock(&bus->lock);
     bus->quiet_until_ns = af_nats_now_ns(bus) + AF_NATS_QUIET_NS;
     return false;
 }
@@ -429,6 +460,9 @@ bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply)
     af_nats_disconnect(bus);
     status = begin(bus);
     if (status == 0) {
+        pthread_mutex_lock(&bus->lock);
+        note_way(bus, true, "");
+        pthread_mutex_unlock(&bus->lock);
         atomic_store(&bus->reconnected, true);
         return !af_nats_is_refused(bus, "", reply);
     }

@@ -271,7 +271,7 @@ static void begin(struct af_nats_bus *bus, struct af_nats_op *op)
 {
     struct af_nats_reply reply = {0};
     bool closing = atomic_load(&bus->closing) && op->run != af_nats_front_written;
-    bool connected = op->cancel || (!closing && af_nats_connect(&bus->port, &reply));
+    bool connected = op->cancel || op->anyway || (!closing && af_nats_connect(&bus->port, &reply));
     note_connection(bus);
     af_mem_reserve(&bus->active, &bus->active_cap, bus->active_count + 1,
                    sizeof(struct af_nats_op *));
@@ -491,6 +491,14 @@ static void get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done,
     af_nats_submit_repeated(value_op(bus, af_nats_get_value, key, done, arg));
 }
 
+static void cluster(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
+{
+    struct af_nats_op *op = af_nats_op_new(bus, af_nats_cluster, done, arg);
+    op->task.task = af_arena_string(&op->arena, task);
+    op->anyway = true;
+    af_nats_submit(op);
+}
+
 static int leases(const struct af_bus *bus)
 {
     (void)bus;
@@ -677,6 +685,7 @@ const struct af_bus_driver af_bus_nats = {
     .status = status,
     .put_value = put_value,
     .get_value = get_value,
+    .cluster = cluster,
     .leases = leases,
     .files = files,
 };

@@ -10,6 +10,7 @@
  *   queue.c    what it hands out
  *   front.c    the same, for many nodes, beside others that do it, too
  *   item.c     a contract as a message, and back
+ *   cluster.c  how the servers are
  *   files.c    files in pieces, each in a thread of its own
  *
  * What is rare (tasks, members, holders, consumers) the thread asks for and waits; what is frequent
@@ -371,6 +372,10 @@ void af_nats_front_turn(struct af_nats_bus *bus, struct af_nats_queue *queue);
 /* Hears when something comes into the queue; false: whoever waits looks now and then. */
 bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject);
 
+/* ---- cluster.c ---- */
+
+void af_nats_cluster(struct af_nats_op *op);
+
 /* ---- files.c ---- */
 
 #define AF_NATS_FILES                                                                              \
@@ -399,6 +404,7 @@ struct af_nats_op {
     void *arg;
     uint64_t ticket;
     bool over, told, cancel;
+    bool anyway;               /* it is run where the servers are away, too */
     bool missing;              /* a stream that should be there: it is looked for once more */
     void *(*thread)(void *);   /* it goes on in a thread of its own */
     int64_t repeat_until_ns;   /* 0: it is not repeated */
@@ -463,6 +469,9 @@ struct af_nats_bus {
     int next_port;
     char refusals[AF_NATS_REFUSALS_MAX][AF_NATS_WHY_BYTES]; /* of this connection */
     uint64_t refusal_count;
+    int64_t way_ns; /* since when they are there, or away: since 1970; and why; under the lock */
+    int64_t connects;
+    char cut_off[AF_NATS_WHY_BYTES];
     struct af_nats_connection *connection;
     struct af_nats_subscription *subscription;
     char inbox[2 * AF_NATS_TOKEN_BYTES];

@@ -6,6 +6,7 @@
 #define AF_BUS_NATS_LIBRARY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct af_failure;
@@ -44,6 +45,7 @@ enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status(
     X(natsOptions_SetReconnectBufSize, int, (struct af_nats_options *, int)) \
     X(natsOptions_SetCustomReconnectDelay, int, (struct af_nats_options *, af_nats_delay_fn *, void *)) \
     X(natsOptions_SetErrorHandler, int, (struct af_nats_options *, af_nats_failed_fn *, void *)) \
+    X(natsOptions_SetDisconnectedCB, int, (struct af_nats_options *, af_nats_again_fn *, void *)) \
     X(natsOptions_SetReconnectedCB, int, (struct af_nats_options *, af_nats_again_fn *, void *)) \
     X(natsOptions_SetSendAsap, int, (struct af_nats_options *, bool)) \
     X(natsOptions_UseGlobalMessageDelivery, int, (struct af_nats_options *, bool)) \
@@ -53,6 +55,7 @@ enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status(
     X(natsConnection_Status, int, (struct af_nats_connection *)) \
     X(natsConnection_FlushTimeout, int, (struct af_nats_connection *, int64_t)) \
     X(natsConnection_GetLastError, int, (struct af_nats_connection *, const char **)) \
+    X(natsConnection_GetConnectedUrl, int, (struct af_nats_connection *, char *, size_t)) \
     X(natsConnection_GetMaxPayload, int64_t, (struct af_nats_connection *)) \
     X(natsConnection_PublishMsg, int, (struct af_nats_connection *, struct af_nats_message *)) \
     X(natsConnection_Subscribe, int, (struct af_nats_subscription **, struct af_nats_connection *, \
