@@ -189,6 +189,7 @@
 #define AF_LINK_WAIT_NS (30 * AF_S_NS)          /* that one take waits */
 #define AF_LINK_RETRY_FIRST_NS (100 * AF_MS_NS) /* doubled at each failure … */
 #define AF_LINK_RETRY_LAST_NS (5 * AF_S_NS)     /* … up to this */
+#define AF_LINK_KEPT_LOOK_NS (AF_S_NS / 2)      /* between two looks at what is kept, confirmed */
 #define AF_LINK_LEAVE_NS (3 * AF_S_NS)          /* that leaving waits for the bus */
 #define AF_LINK_UNSENT_BYTES_MAX (64u << 20)    /* not confirmed by the bus; its party waits then */
 /* HTTP, as a service. */

@@ -404,6 +404,11 @@ int af_bus_leases(const struct af_bus *bus)
     return bus->driver->leases(bus);
 }
 
+uint64_t af_bus_epoch(const struct af_bus *bus)
+{
+    return bus->driver->epoch == NULL ? 0 : bus->driver->epoch(bus);
+}
+
 const struct af_bus_times *af_bus_times(const struct af_bus *bus)
 {
     return &bus->times;

@@ -123,6 +123,7 @@ struct af_bus_post {
     size_t content_len;
     int64_t time_s; /* since 1970 */
     struct af_bus_facts facts;
+    uint64_t epoch; /* of af_bus_epoch(): it is UNREACHABLE in another one; 0: in any */
 };
 
 struct af_bus_take {
@@ -354,6 +355,10 @@ struct af_bus_times {
 };
 const struct af_bus_times *af_bus_times(const struct af_bus *bus);
 
+/* Which process of the server the bus has: where that is another, what it had confirmed last may be
+ * lost, for it had not waited for its disk. 0: not known yet, or the bus waits for the disk. */
+uint64_t af_bus_epoch(const struct af_bus *bus);
+
 /* Sets *times to how long its commits took; false: it keeps no file of its own. */
 bool af_bus_commits(struct af_bus *bus, struct af_histogram *times);
 
@@ -426,6 +431,7 @@ struct af_bus_driver {
     void (*cluster)(struct af_bus *bus, const char *task, af_bus_done_fn *done,
                     void *arg); /* NULL: is none */
     int (*leases)(const struct af_bus *bus);
+    uint64_t (*epoch)(const struct af_bus *bus);                     /* NULL: waits for the disk */
     void (*commits)(struct af_bus *bus, struct af_histogram *times); /* NULL: keeps no file */
     const char *(*files)(const struct af_bus *bus);
     void (*outbox)(const struct af_bus *bus, struct af_bus_outbox *outbox); /* NULL: has none */

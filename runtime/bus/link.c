@@ -17,6 +17,8 @@ struct outgoing {
     struct outgoing *next;
     struct af_arena arena;
     struct af_bus_post post;
+    int64_t confirmed_ns; /* when it was, of one that is kept; … */
+    uint64_t epoch;       /* … in this epoch of the bus */
 };
 
 struct place {       /* of a contract */
@@ -38,6 +40,10 @@ struct af_link {
     struct af_rng chance;  /* spreads retries */
 
     struct outgoing *first, **last;
+    struct outgoing *kept, **kept_last; /* confirmed, and before all of these */
+    size_t kept_count;
+    struct af_timer *keep_look;
+    uint64_t push_epoch;    /* of the push under way */
     size_t unsent, in_push; /* in_push: of those, under way now */
     size_t unsent_bytes;    /* of their contents */
     int64_t push_ns;        /* when it began */
@@ -188,15 +194,73 @@ static void outgoing_free(struct outgoing *outgoing)
     free(outgoing);
 }
 
-static void forget_posts(struct af_link *link, size_t count)
+static void confirm(struct af_link *link, size_t count)
 {
-    for (; count > 0; count--) {
+    if (link->spec.owner.confirmed != NULL && count > 0)
+        link->spec.owner.confirmed(link->spec.owner.arg, link, count);
+}
+
+static void forget(struct af_link *link, struct outgoing *outgoing)
+{
+    link->unsent_bytes -= outgoing->post.content_len;
+    outgoing_free(outgoing);
+}
+
+/* The first posts are with the bus: they go, or are kept for a while. */
+static void leave_posts(struct af_link *link, size_t count, bool kept)
+{
+    for (size_t i = 0; i < count; i++) {
         struct outgoing *outgoing = link->first;
         link->first = outgoing->next;
         link->unsent--;
-        link->unsent_bytes -= outgoing->post.content_len;
-        outgoing_free(outgoing);
+        if (!kept) {
+            forget(link, outgoing);
+            continue;
+        }
+        outgoing->confirmed_ns = af_loop_now_ns(link->spec.loop);
+        outgoing->epoch = link->push_epoch;
+        outgoing->next = NULL;
+        *(link->kept == NULL ? &link->kept : link->kept_last) = outgoing;
+        link->kept_last = &outgoing->next;
+        link->kept_count++;
     }
+}
+
+/* What was confirmed by a server that is another now is sent once more, before all else: who had it
+ * knows it by its uuid. */
+static void send_kept_again(struct af_link *link)
+{
+    if (link->kept == NULL || link->in_push > 0 ||
+        link->kept->epoch == af_bus_epoch(link->spec.bus))
+        return;
+    if (link->first == NULL)
+        link->last = link->kept_last;
+    *link->kept_last = link->first;
+    link->first = link->kept;
+    link->unsent += link->kept_count;
+    link->kept = NULL;
+    link->kept_count = 0;
+}
+
+static void look_at_kept(void *arg)
+{
+    struct af_link *link = arg;
+    int64_t until_ns = af_loop_now_ns(link->spec.loop) - link->spec.keep_ns;
+    size_t count = 0;
+    link->keep_look = NULL;
+    send_kept_again(link);
+    for (; link->kept != NULL && link->kept->confirmed_ns <= until_ns; count++) {
+        struct outgoing *outgoing = link->kept;
+        link->kept = outgoing->next;
+        link->kept_count--;
+        forget(link, outgoing);
+    }
+    confirm(link, count);
+    push(link);
+    if (link->kept == NULL && link->unsent == 0 && link->spec.owner.sent_all != NULL)
+        link->spec.owner.sent_all(link->spec.owner.arg, link);
+    else if (link->kept != NULL)
+        link->keep_look = af_timer_start(link->spec.loop, AF_LINK_KEPT_LOOK_NS, look_at_kept, link);
 }
 
 static void pushed(void *arg, const struct af_bus_result *result)
@@ -215,9 +279,12 @@ static void pushed(void *arg, const struct af_bus_result *result)
             return;
     }
     link->push_delay_ns = 0;
-    forget_posts(link, count);
-    if (link->spec.owner.confirmed != NULL)
-        link->spec.owner.confirmed(link->spec.owner.arg, link, count);
+    bool kept = result->code == AF_BUS_OK && link->spec.keep_ns > 0 && link->push_epoch != 0;
+    leave_posts(link, count, kept);
+    if (!kept)
+        confirm(link, count);
+    else if (link->keep_look == NULL)
+        link->keep_look = af_timer_start(link->spec.loop, AF_LINK_KEPT_LOOK_NS, look_at_kept, link);
     if (result->code == AF_BUS_OK) {
         af_histogram_note(&link->spec.bus->times.pushes,
                           af_loop_now_ns(link->spec.loop) - link->push_ns);
@@ -235,6 +302,7 @@ static void push(struct af_link *link)
     struct af_bus_post posts[AF_LINK_POSTS_MAX];
     size_t most = af_bus_leases(link->spec.bus) == 1 ? AF_LINK_POSTS_MAX : 1;
     size_t count = 0, bytes = 0;
+    send_kept_again(link);
     if (link->in_push > 0 || link->unsent == 0 || link->push_again != NULL || link->stopped)
         return;
     if (af_bus_older(link->spec.bus) != NULL) {
@@ -245,9 +313,11 @@ static void push(struct af_link *link)
         bytes += af_bus_post_bytes(&at->post);
         if (count > 0 && bytes > AF_BUS_TAKE_BYTES)
             break;
-        posts[count++] = at->post;
+        posts[count] = at->post;
+        posts[count++].epoch = link->kept == NULL ? 0 : link->kept->epoch;
     }
     link->in_push = count;
+    link->push_epoch = af_bus_epoch(link->spec.bus);
     link->push_ns = af_loop_now_ns(link->spec.loop);
     link->calls++;
     af_bus_publish(link->spec.bus, posts, count, pushed, link);
@@ -272,6 +342,11 @@ void af_link_send(struct af_link *link, const struct af_bus_post *post)
     link->unsent++;
     link->unsent_bytes += post->content_len;
     push(link);
+}
+
+size_t af_link_kept(const struct af_link *link)
+{
+    return link->kept_count;
 }
 
 bool af_link_is_full(const struct af_link *link)
@@ -540,6 +615,7 @@ void af_link_free(struct af_link *link)
         return;
     if (!link->freed) {
         af_timer_cancel(link->push_again);
+        af_timer_cancel(link->keep_look);
         af_timer_cancel(link->take_again);
         af_timer_cancel(link->leave_by);
         if (link->ack_posted)
@@ -550,9 +626,11 @@ void af_link_free(struct af_link *link)
     }
     if (link->calls > 0)
         return; /* the last of them frees it */
-    while (link->first != NULL) {
-        struct outgoing *outgoing = link->first;
-        link->first = outgoing->next;
+    link->push_epoch = 0;
+    leave_posts(link, link->unsent, false);
+    while (link->kept != NULL) {
+        struct outgoing *outgoing = link->kept;
+        link->kept = outgoing->next;
         outgoing_free(outgoing);
     }
     names_release(&link->in_hand);

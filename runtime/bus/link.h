@@ -26,10 +26,11 @@ struct af_link_owner {
      * stopped, unless it was a push and this returns true: then that is forgotten. */
     bool (*refused)(void *arg, struct af_link *link, enum af_bus_code code, const char *why);
 
-    /* The next `count` posts, in the order of their sending, are confirmed; or NULL. */
+    /* The next `count` posts, in the order of their sending, are confirmed, and no longer kept; or
+     * NULL. */
     void (*confirmed)(void *arg, struct af_link *link, size_t count);
 
-    /* All that was sent is confirmed; or NULL. */
+    /* All that was sent is confirmed; and once more when none of it is kept any longer; or NULL. */
     void (*sent_all)(void *arg, struct af_link *link);
 
     /* All that the bus held for us when we began to listen has been given; or NULL. */
@@ -44,6 +45,8 @@ struct af_link_spec { /* all is copied but the bus, the loop and the owner's arg
     const char *holder; /* which process of the node this is: a name of its own */
     bool knows_uuids;   /* the owner knows what it was given by sender and uuid: it may come early
                            and once more (see bus.h) */
+    int64_t keep_ns;    /* how long what the bus has confirmed is kept, and sent again where it may
+                           have    been lost (af_bus_epoch()); 0: not */
     bool comes_back;    /* an earlier one of that name may have been given what it has lost */
     struct af_link_owner owner;
 };
@@ -60,7 +63,10 @@ void af_link_send(struct af_link *link, const struct af_bus_post *post);
 /* How many posts are not confirmed. */
 size_t af_link_unsent(const struct af_link *link);
 
-/* Whether those are so large that who sends should wait until some are. */
+/* How many are confirmed, and kept. */
+size_t af_link_kept(const struct af_link *link);
+
+/* Whether what is not confirmed, or kept, is so large that who sends should wait until some are. */
 bool af_link_is_full(const struct af_link *link);
 
 /* Begins to take what comes. */

@@ -88,6 +88,10 @@ static const struct af_opt opts[] = {
      AF_OPT_SIZE(OF, node.journal_bytes, 1 << 20, SIZE_BYTES_MAX)},
     {"journal-age", 0, "T", "how long entries are kept whole (default 720h)", "Limits",
      AF_OPT_DURATION(OF, node.journal_age_ns, 1)},
+    {"keep-sent", 0, "T",
+     "how long to keep what a NATS server has confirmed, and send it again to another start of it, "
+     "which may have lost it (default 0s)",
+     "Limits", AF_OPT_DURATION(OF, node.keep_sent_ns, 0)},
     {"no-jail", 0, NULL, "run workers without seccomp, where the kernel refuses it", "Limits",
      AF_OPT_FLAG(OF, node.no_jail)},
     {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),

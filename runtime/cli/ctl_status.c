@@ -107,6 +107,7 @@ static void print_party(const struct af_request *party, struct af_json_span json
     print_number(party, "queue", "queued");
     print_number(party, "deferred", "deferred");
     print_number(party, "unsent", "not taken by the bus yet");
+    print_number(party, "kept", "taken by it, and kept (--keep-sent)");
     print_number(party, "dead_letters", "dead letters");
     print_number(party, "worker_restarts", "restarts of its worker");
     putchar('\n');

@@ -38,6 +38,8 @@ struct af_node_options { /* all borrowed */
     int64_t hang_ns;      /* that a worker may be at one delivery */
     int64_t log_bytes;    /* of a task's log, before another is begun */
     int64_t journal_bytes, journal_age_ns;
+    int64_t keep_sent_ns; /* how long what the bus has confirmed is kept, and sent again where its
+                             server is another; 0: not */
 };
 
 /* Runs until SIGTERM or SIGINT: parties stay as they are kept. Returns -1 with *why filled if it

@@ -145,7 +145,8 @@ static void has_left(void *arg)
 static void leave_when_sent(void *arg)
 {
     struct af_node_party *party = arg;
-    if (party->phase == AF_NODE_LEAVING && !party->leaves && af_party_run_unsent(party->run) == 0)
+    if (party->phase == AF_NODE_LEAVING && !party->leaves && af_party_run_unsent(party->run) == 0 &&
+        af_party_run_kept(party->run) == 0)
         af_party_run_leave(party->run, has_left, party);
 }
 
@@ -267,6 +268,7 @@ void af_node_party_run(struct af_node_party *party)
                                      .member = party->member,
                                      .role = party->role,
                                      .quiet = true,
+                                     .keep_sent_ns = node->options->keep_sent_ns,
                                      .store = node->store,
                                      .kept = &party->kept};
     party->run = af_party_run_new(&spec, &why);

@@ -66,6 +66,7 @@ static void describe_running(const struct af_node_party *party, struct af_buf *o
     af_json_add_integer(out, "queue", (int64_t)af_party_queued(of));
     af_json_add_integer(out, "deferred", (int64_t)af_party_deferred(of));
     af_json_add_integer(out, "unsent", (int64_t)af_party_run_unsent(party->run));
+    af_json_add_integer(out, "kept", (int64_t)af_party_run_kept(party->run));
     af_json_add_integer(out, "dead_letters", (int64_t)counts->unexpected);
     af_json_name(out, "rejected");
     af_party_run_rejected(party->run, out);
@@ -158,6 +159,7 @@ static void describe_settings(const struct af_node_options *options, struct af_b
     af_json_add_integer(out, "log_bytes", options->log_bytes);
     af_json_add_integer(out, "journal_bytes", options->journal_bytes);
     af_json_add_integer(out, "journal_age_s", options->journal_age_ns / AF_S_NS);
+    af_json_add_integer(out, "keep_sent_ms", options->keep_sent_ns / AF_MS_NS);
     af_buf_append_char(out, '}');
 }
 

@@ -193,6 +193,7 @@ static void open_link(struct af_party_run *run)
                                 .holder = run->spec.holder,
                                 .comes_back = run->spec.store != NULL,
                                 .knows_uuids = true,
+                                .keep_ns = run->spec.keep_sent_ns,
                                 .owner = {.arg = run,
                                           .came = came,
                                           .trouble = trouble,
@@ -386,6 +387,11 @@ size_t af_party_run_unsent(const struct af_party_run *run)
     for (const struct af_run_step *step = run->first; step != NULL; step = step->next)
         posts += step->post_count;
     return posts;
+}
+
+size_t af_party_run_kept(const struct af_party_run *run)
+{
+    return af_link_kept(run->link);
 }
 
 void af_party_run_rejected(const struct af_party_run *run, struct af_buf *out)

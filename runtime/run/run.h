@@ -55,6 +55,7 @@ struct af_party_run_spec { /* all is borrowed, and outlives the party, but kept 
     const char *holder; /* which process of the node, see bus.h */
     uint32_t member, role;
     bool quiet;
+    int64_t keep_sent_ns;              /* see keep_ns of bus/link.h */
     struct af_store *store;            /* or NULL: nothing is kept … */
     const struct af_store_party *kept; /* … else the party as it was kept */
 };
@@ -106,6 +107,7 @@ void af_party_run_leave(struct af_party_run *run, void (*over)(void *arg), void 
 
 struct af_party *af_party_run_party(const struct af_party_run *run);
 size_t af_party_run_unsent(const struct af_party_run *run); /* posts, also of steps not kept yet */
+size_t af_party_run_kept(const struct af_party_run *run);   /* confirmed, and kept all the same */
 uint64_t af_party_run_sent(const struct af_party_run *run);
 uint64_t af_party_run_received(const struct af_party_run *run);
 

@@ -8,6 +8,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/rng.h"
 #include "bus/config.h"
 #include "loop/loop.h"
 #include "base/log.h"
@@ -469,6 +470,15 @@ bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply)
     not_connected(bus, reply, status);
     af_nats_disconnect(bus);
     return false;
+}
+
+uint64_t af_nats_epoch(struct af_nats_bus *bus)
+{
+    char id[64] = ""; /* each start of a server makes one */
+    if (bus->connection == NULL ||
+        af_natsConnection_GetConnectedServerId(bus->connection, id, sizeof id) != 0)
+        return 0;
+    return af_hash_bytes((struct af_hash){0, 0}, id, strlen(id)).a | 1;
 }
 
 /* ---- Asking. ---- */

@@ -244,8 +244,12 @@ static void leave_active(struct af_nats_bus *bus, struct af_group_jobs *over)
 /* Another connection has lost what was on its way, and what was asked for. */
 static void note_connection(struct af_nats_bus *bus)
 {
-    if (atomic_exchange(&bus->reconnected, false))
-        af_nats_queues_pull_again(bus);
+    if (!atomic_exchange(&bus->reconnected, false))
+        return;
+    uint64_t epoch = af_nats_epoch(bus);
+    if (epoch != 0 && epoch != atomic_exchange(&bus->epoch, epoch))
+        af_nats_forget_tasks(bus); /* its records may be older than they were */
+    af_nats_queues_pull_again(bus);
 }
 
 static void turn(struct af_nats_bus *bus, struct af_group_jobs *over)
@@ -505,6 +509,11 @@ static int leases(const struct af_bus *bus)
     return 1;
 }
 
+static uint64_t epoch(const struct af_bus *bus)
+{
+    return atomic_load(&((const struct af_nats_bus *)bus)->epoch);
+}
+
 static const char *files(const struct af_bus *bus)
 {
     (void)bus;
@@ -687,5 +696,6 @@ const struct af_bus_driver af_bus_nats = {
     .get_value = get_value,
     .cluster = cluster,
     .leases = leases,
+    .epoch = epoch,
     .files = files,
 };

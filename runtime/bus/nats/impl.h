@@ -93,6 +93,8 @@ struct af_nats_reply {
 
 /* Connects, if it is not; false: reply says why not. */
 bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply);
+/* Which process of a server it is connected to, as a number; 0: none. */
+uint64_t af_nats_epoch(struct af_nats_bus *bus);
 void af_nats_disconnect(struct af_nats_bus *bus);
 
 bool af_nats_port_open(struct af_nats_bus *bus, struct af_nats_port *port, int number);
@@ -476,6 +478,7 @@ struct af_nats_bus {
     struct af_nats_subscription *subscription;
     char inbox[2 * AF_NATS_TOKEN_BYTES];
     atomic_bool reconnected;
+    _Atomic uint64_t epoch; /* as it was seen last */
     struct af_nats_ears *ears;
     uint64_t set_aside;
 

@@ -56,6 +56,7 @@ enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status(
     X(natsConnection_FlushTimeout, int, (struct af_nats_connection *, int64_t)) \
     X(natsConnection_GetLastError, int, (struct af_nats_connection *, const char **)) \
     X(natsConnection_GetConnectedUrl, int, (struct af_nats_connection *, char *, size_t)) \
+    X(natsConnection_GetConnectedServerId, int, (struct af_nats_connection *, char *, size_t)) \
     X(natsConnection_GetMaxPayload, int64_t, (struct af_nats_connection *)) \
     X(natsConnection_PublishMsg, int, (struct af_nats_connection *, struct af_nats_message *)) \
     X(natsConnection_Subscribe, int, (struct af_nats_subscription **, struct af_nats_connection *, \

@@ -183,6 +183,10 @@ static bool send_step(struct af_nats_op *op)
 {
     const struct af_bus_post *post = &op->posts[op->at];
     char sender[AF_NATS_TOKEN_BYTES] = "=", subject[AF_NATS_SUBJECT_BYTES];
+    if (post->epoch != 0 && post->epoch != af_nats_epoch(op->bus)) {
+        af_nats_refuse(op, AF_BUS_UNREACHABLE, "another NATS server is connected to than before");
+        return false;
+    }
     if ((op->place = af_nats_place(op, post->task, post->channel)) == NULL)
         return false;
     if (post->sender != NULL)

@@ -222,7 +222,7 @@ void af_nats_forget_tasks(struct af_nats_bus *bus)
     for (struct af_nats_task *task = bus->tasks; task != NULL; task = task->next)
         task->sequence = 0;
     for (struct af_nats_place *place = bus->places; place != NULL; place = place->next)
-        place->ready = false;
+        place->ready = false, place->sent = -1;
     bus->has_values = false;
 }
 

@@ -191,6 +191,8 @@ return {
     "参与方可以运行 PROGRAM" },
   { "take only flows that this key signed (of minisign: RW…, or its file); 'KEY fed_*': flows of such names only; may be repeated",
     "只接受由此密钥签名的流程（minisign 公钥 RW… 或其文件）；'KEY fed_*' 只限这样命名的流程；可重复给出" },
+  { "how long to keep what a NATS server has confirmed, and send it again to another start of it, which may have lost it (default 0s)",
+    "NATS 服务器已确认的内容保留多久；服务器重新启动后可能已丢失，届时再次发送（缺省 0s）" },
   { "a worker that is at one delivery for so long is killed (default 10s)",
     "处理一次投递超过这么久的工作进程会被终止（缺省 10s）" },
   { "of a task's log before another is begun (default 10)",
