@@ -1,15 +1,19 @@
-// A run as a sequence chart. Its rows come from the program; here they are drawn, those that are
-// in sight alone.
+// A run as a sequence chart. Its rows come from the program; here they are drawn.
 import { $, cut, el, seconds, squeeze, svg } from "./draw.js";
+import { rows } from "./rows.js";
 import { w } from "./words.js";
 
 const HIGH = 44, TIME = 78;
-const box = $("chart"), names = $("names"), list = $("rows");
-let run = null, shown = [], place = new Map(), cursor = -1, onMove = () => {};
-let lane = 120, wide = 0, history = new Map(), words = [];
+const box = $("chart"), names = $("names");
+let run = null, place = new Map(), onMove = () => {}, onOpen = () => {};
+let lane = 120, wide = 0, history = new Map();
 
-export const current = () => cursor;
+const list = rows(box, $("rows"), { high: HIGH, name: "row", make: drawRow, text: (i) => sentence(run.rows[i]),
+  moved: (i) => onMove(i), open: (i) => onOpen(i) });
+
+export const { current, select, step, page } = list;
 export const row = (i) => run.rows[i];
+export const whenOpened = (fn) => { onOpen = fn; };
 export const whenMoved = (fn) => { onMove = fn; };
 
 // What a party held after row i: the last that is told of it at or before that row.
@@ -37,21 +41,21 @@ export function show(chart) {
   run = chart;
   place = new Map(run.parties.map((party, i) => [party.id, i]));
   history = new Map();
-  words = run.rows.map((one, i) => {
+  run.rows.forEach((one, i) => {
     for (const after of one.after || []) {
       if (!history.has(after.party)) history.set(after.party, []);
       history.get(after.party).push({ at: i, one: after });
     }
-    return "";
   });
   measure();
+  list.show(run.rows.length);
 }
 
 function measure() {
   const count = Math.max(1, run.parties.length);
   lane = Math.max(92, Math.min(220, (box.clientWidth - TIME - 8) / count));
   wide = TIME + lane * count;
-  list.style.width = names.style.width = wide + "px";
+  $("rows").style.width = names.style.width = wide + "px";
   names.replaceChildren(...run.parties.map((party, i) => {
     const name = el("span", { title: party.id + (party.role ? " (" + party.role + ")" : "") },
       squeeze(party.id, Math.floor((lane - 6) / 7.6)));
@@ -68,21 +72,11 @@ const x = (i) => TIME + lane * (i + 0.5);
 const at = (party) => x(place.get(party) ?? 0);
 
 // Keeps the rows that say the words, are a party's, of a type; the others close up.
-export function filter(text, party, type) {
-  const typed = text.toLowerCase();
-  shown = [];
-  for (let i = 0; i < run.rows.length; i++) {
-    const one = run.rows[i];
-    if (party && one.party !== party && one.from !== party
-      && !(one.states || []).some((entry) => entry.party === party)) continue;
-    if (type && one.event !== type && one.kind !== type) continue;
-    if (typed && !(words[i] ||= sentence(one).toLowerCase()).includes(typed)) continue;
-    shown.push(i);
-  }
-  list.style.height = shown.length * HIGH + "px";
-  draw();
-  return shown.length;
-}
+export const filter = (text, party, type) => list.filter(text, (party || type) && ((i) => {
+  const one = run.rows[i];
+  return (!type || one.event === type || one.kind === type)
+    && (!party || one.party === party || one.from === party || (one.states || []).some((entry) => entry.party === party));
+}));
 
 function drawStates(picture, one) {
   const seen = new Map();
@@ -119,10 +113,9 @@ function drawNote(picture, one) {
     svg("title", {}, one.text));
 }
 
-function drawRow(k) {
-  const i = shown[k], one = run.rows[i];
-  const node = el("div", { role: "option", id: "row-" + i, class: "l-" + one.level, "aria-posinset": k + 1,
-    "aria-setsize": shown.length, "aria-selected": i === cursor, "aria-label": seconds(one.t) + " s " + sentence(one) });
+function drawRow(i) {
+  const one = run.rows[i];
+  const node = el("div", { class: "l-" + one.level, "aria-label": seconds(one.t) + " s " + sentence(one) });
   const picture = svg("svg", { width: wide, height: HIGH, "aria-hidden": "true" });
   for (const [id, n] of place) {
     const status = held(id, i)?.status;
@@ -134,53 +127,18 @@ function drawRow(k) {
   else if (one.text !== undefined) picture.append(svg("text", { x: TIME + 8, y: 18 }, cut("── " + one.text, Math.floor(wide / 6.2))));
   drawStates(picture, one);
   node.append(el("time", {}, seconds(one.t)), picture);
-  node.style.top = k * HIGH + "px";
   return node;
-}
-
-function draw() {
-  if (!run) return;
-  const first = Math.max(0, Math.floor(box.scrollTop / HIGH) - 4);
-  const last = Math.min(shown.length, first + Math.ceil(box.clientHeight / HIGH) + 9);
-  const nodes = [];
-  for (let k = first; k < last; k++) nodes.push(drawRow(k));
-  list.replaceChildren(...nodes);
-  if ($("row-" + cursor)) box.setAttribute("aria-activedescendant", "row-" + cursor);
-  else box.removeAttribute("aria-activedescendant");
-}
-
-// Goes to a row of the run, which is brought in sight.
-export function select(i) {
-  if (!run || !run.rows.length) return;
-  cursor = Math.max(0, Math.min(run.rows.length - 1, i));
-  const k = shown.indexOf(cursor), head = names.offsetHeight;
-  if (k >= 0) {
-    const top = k * HIGH, high = box.clientHeight - head;
-    if (top < box.scrollTop) box.scrollTop = top;
-    else if (top + HIGH > box.scrollTop + high) box.scrollTop = top + HIGH - high;
-  }
-  draw();
-  onMove(cursor);
-}
-
-export function step(by) {
-  if (!shown.length) return;
-  let k = shown.indexOf(cursor);
-  if (k < 0) k = shown.findIndex((i) => i > cursor) - (by > 0 ? 1 : 0);
-  select(shown[Math.max(0, Math.min(shown.length - 1, k + by))]);
 }
 
 // The next row that says what went wrong, behind the cursor; behind the last comes the first.
 export function failure() {
   const bad = [];
   run?.rows.forEach((one, i) => { if (one.level === "bad") bad.push(i); });
-  return bad.find((i) => i > cursor) ?? bad[0] ?? -1;
+  return bad.find((i) => i > current()) ?? bad[0] ?? -1;
 }
 
-export const page = () => Math.max(1, Math.floor(box.clientHeight / HIGH) - 1);
-box.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
-new ResizeObserver(() => { if (run && box.clientWidth) { measure(); draw(); } }).observe(box);
-list.addEventListener("click", (event) => {
-  const node = event.target.closest("[role=option]");
-  if (node) select(Number(node.id.slice(4)));
-});
+new ResizeObserver(() => {
+  if (!run || !box.clientWidth) return;
+  measure();
+  list.redraw();
+}).observe(box);

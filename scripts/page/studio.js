@@ -275,18 +275,19 @@ const KEYS = {
   "?": () => $("help").showModal(),
 };
 VIEWS.forEach((name, i) => { KEYS[i + 1] = () => goTo(name); });
+chart.whenOpened(toLine);
 const OF_CHART = ["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End", "Enter"];
 
 document.addEventListener("keydown", (event) => {
   const target = event.target, typing = target.matches("input,textarea,select");
-  if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
   if (event.key === "Escape" && typing) {
     if (target === $("search")) { target.value = ""; filter(); }
     return $("chart").focus();
   }
   if (target === $("search") && event.key === "Enter") return $("chart").focus();
   if (typing || !Object.hasOwn(KEYS, event.key)) return;
-  if (OF_CHART.includes(event.key) && target !== $("chart") && target !== document.body) return;
+  if (OF_CHART.includes(event.key) && target !== document.body) return; // the chart has them itself
   event.preventDefault();
   KEYS[event.key]();
 });
