@@ -48,10 +48,10 @@ double af_progress_elapsed_ms(const struct af_progress *progress)
 
 bool af_progress_due(struct af_progress *progress)
 {
-    if (!progress->terminal)
+    if (!progress->terminal && !progress->lines)
         return false;
     int64_t now_ns = display_clock_ns();
-    return now_ns - progress->started_ns >= FIRST_AFTER_NS &&
+    return (progress->lines || now_ns - progress->started_ns >= FIRST_AFTER_NS) &&
            now_ns - progress->last_ns >= BETWEEN_NS;
 }
 
@@ -94,6 +94,13 @@ void af_progress_show(struct af_progress *progress, const char *format, ...)
     progress->last_ns = display_clock_ns();
     progress->shown = true;
     af_log_set_foot(true);
+}
+
+void af_progress_line(struct af_progress *progress, const char *line)
+{
+    fprintf(stderr, "%s\n", line);
+    fflush(stderr);
+    progress->last_ns = display_clock_ns();
 }
 
 void af_progress_end(struct af_progress *progress)

@@ -145,6 +145,28 @@ void af_check_on_found(struct af_check *check, af_check_found_fn *on_found, void
 int af_check_run(struct af_check *check, af_check_progress_fn *progress, void *arg,
                  struct af_check_result *result, struct af_failure *why);
 
+/* Something that can happen next. */
+struct af_check_choice {
+    const struct af_schedule_step *step;
+    const char *from, *type; /* of the contract; of a recall that of what is taken up; or NULL */
+    const char *content;     /* … as it may be shown */
+    const char *wrong;       /* what is found wrong by it, or NULL … */
+    bool last;               /* … behind which nothing is explored */
+};
+typedef void af_check_choice_fn(void *arg, const struct af_check_choice *choice);
+
+struct af_check_place {
+    const char *name;  /* of the flow */
+    const char *rest;  /* "moves", "ended", "stuck"; "broken": nothing is explored behind it */
+    const char *wrong; /* what the last step has made wrong, or NULL */
+};
+
+/* Instead of exploring all: follows a run, and tells what the plain search, without reductions,
+ * looks at behind it. Returns -1 with *why filled: a step of the run cannot be done. */
+int af_check_explore(struct af_check *check, const struct af_schedule *run,
+                     af_check_choice_fn *each, void *arg, struct af_check_place *place,
+                     struct af_failure *why);
+
 /* Whether two violations, maybe of two checks of a flow, are of the same kind at the same place. Of
  * "no way left" there is one. */
 bool af_check_same_violation(const struct af_check_violation *a,

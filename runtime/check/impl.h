@@ -19,6 +19,7 @@
  *   lasso.c   properties that wait for ever on a fair run
  *   end.c     from which states no way is left to the end
  *   path.c    the run into a state, as a schedule
+ *   explore.c what can happen next behind a run
  *   short.c   the shortest one
  *   same.c    parties of a role that need not be told apart
  *   proof.c   whether that is so
@@ -662,6 +663,10 @@ bool af_check_ways_to(struct af_check *check, unsigned mark, uint64_t *states, s
 void af_check_lassos(struct af_check *check, af_check_progress_fn *progress, void *arg);
 
 /* ---- path.c ---- */
+
+/* A label as a step, which borrows from the check. */
+struct af_schedule_step af_check_path_step(const struct af_check *check, enum af_schedule_kind kind,
+                                           uint32_t member, uint32_t what);
 
 /* Fills found->run with the run into it that the search came by. */
 void af_check_path(struct af_check *check, struct af_check_found *found);

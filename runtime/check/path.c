@@ -71,9 +71,9 @@ static void on_violation(void *arg, const struct af_check_label *label, uint32_t
 
 /* ---- The schedule. ---- */
 
-static void add_step(struct path *path, enum af_schedule_kind kind, uint32_t member, uint32_t what)
+struct af_schedule_step af_check_path_step(const struct af_check *check, enum af_schedule_kind kind,
+                                           uint32_t member, uint32_t what)
 {
-    struct af_check *check = path->check;
     struct af_schedule_step step = {.kind = kind,
                                     .party = (char *)(uintptr_t)af_check_member_id(check, member)};
     if (kind <= AF_SCHEDULE_DUPLICATE) {
@@ -86,6 +86,12 @@ static void add_step(struct path *path, enum af_schedule_kind kind, uint32_t mem
     } else if ((kind == AF_SCHEDULE_TIMEOUT || kind == AF_SCHEDULE_EARLY) && what != 0) {
         step.timer = (char *)(uintptr_t)af_check_word_bytes(&check->words, what, NULL);
     }
+    return step;
+}
+
+static void add_step(struct path *path, enum af_schedule_kind kind, uint32_t member, uint32_t what)
+{
+    struct af_schedule_step step = af_check_path_step(path->check, kind, member, what);
     af_schedule_add(path->run, &step);
 }
 

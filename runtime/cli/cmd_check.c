@@ -6,12 +6,15 @@
 #include "base/failure.h"
 #include "script/args.h"
 #include "script/grants.h"
+#include "cli/answer.h"
+#include "cli/explore.h"
 #include "cli/interrupt.h"
 #include "cli/jailed.h"
 #include "cli/paths.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "json/json.h"
 #include "script/script.h"
 #include "cli/tell_check.h"
 #include "cli/tell_steps.h"
@@ -35,7 +38,9 @@ struct check_options {
     int64_t range_end;
     int64_t time_ns;
     const char *trace_path;
-    bool first, watch, json, quiet;
+    struct af_schedule explored; /* a run, behind which it is looked at what can happen next */
+    bool explore;
+    bool first, watch, json, quiet, progress;
 };
 
 enum { BUDGET_MAX = 1000, PARTIES_MAX = 999 };
@@ -98,6 +103,14 @@ static int set_timeouts(void *target, const char *value, struct af_failure *why)
     return 0;
 }
 
+static int set_explore(void *target, const char *value, struct af_failure *why)
+{
+    struct check_options *options = target;
+    options->explore = true;
+    af_schedule_release(&options->explored);
+    return af_explore_read(&options->explored, value, why);
+}
+
 static const struct af_opt opts[] = {
     {"parties", 0, "ROLE=N,…",
      "how many of each role (default: as the flow says); ROLE=A..B: each of these sizes in turn, "
@@ -106,6 +119,10 @@ static const struct af_opt opts[] = {
      "Run", .set = set_parties},
     {"watch", 0, NULL, "check again at each save of the flow or a module; Ctrl-C ends", "Run",
      AF_OPT_FLAG(OF, watch)},
+    {"explore", 0, "SCHEDULE",
+     "follow a run instead, and tell as JSON what can happen next: a JSON list of steps, as in a "
+     "trace's header, a file with one, or a trace (-: standard input)",
+     "Run", .set = set_explore, .excludes = "watch first depth states time memory"},
     {"arg", 0, "NAME=VALUE", "an argument of the flow: strings as they are, the rest as JSON",
      "Run", AF_OPT_READ(OF, args, af_opts_add_arg)},
     {"allow-fail", 0, NULL,
@@ -147,6 +164,8 @@ static const struct af_opt opts[] = {
     {"trace", 0, "FILE", "write the first counterexample as a trace, for `chart` and `replay`",
      "Output", AF_OPT_TEXT(OF, trace_path)},
     {"json", 0, NULL, "tell the result as one JSON object", "Output", AF_OPT_FLAG(OF, json)},
+    {"progress", 0, NULL, "how far it is: lines of JSON on standard error, ten a second at most",
+     "Output", AF_OPT_FLAG(OF, progress)},
     {"quiet", 'q', NULL, "violations and the last line only", "Output", AF_OPT_FLAG(OF, quiet)},
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Output", AF_OPT_COLOR},
     AF_JAILED_OPTS("Output"),
@@ -178,6 +197,22 @@ struct watch {
     struct af_failure *why;
 };
 
+static void tell_progress(struct af_progress *progress, const struct af_check_progress *now)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_answer_begin(&out, "check-progress");
+    af_json_add_integer(&out, "states", (int64_t)now->states);
+    af_json_add_integer(&out, "transitions", (int64_t)now->transitions);
+    af_json_add_integer(&out, "depth", (int64_t)now->depth);
+    af_json_add_integer(&out, "frontier", (int64_t)now->frontier);
+    af_json_add_integer(&out, "bytes", (int64_t)now->bytes);
+    af_json_add_bool(&out, "ending", now->ending);
+    af_answer_add_number(&out, "elapsed_ms", af_progress_elapsed_ms(progress), 1);
+    af_buf_append_char(&out, '}');
+    af_progress_line(progress, af_buf_text(&out));
+    af_buf_release(&out);
+}
+
 static bool watch(void *arg, const struct af_check_progress *now)
 {
     struct watch *watch = arg;
@@ -195,7 +230,9 @@ static bool watch(void *arg, const struct af_check_progress *now)
     }
     if (!af_progress_due(&watch->progress))
         return true;
-    if (now->ending)
+    if (watch->progress.lines)
+        tell_progress(&watch->progress, now);
+    else if (now->ending)
         af_progress_show(&watch->progress,
                          "is a way left to the end? depth %llu, %.1f million states left",
                          (unsigned long long)now->depth, (double)now->states / 1e6);
@@ -338,6 +375,7 @@ static int check_flow(struct check_options *options, struct af_failure *why)
         .time_ns = options->time_ns, .first = options->first, .tell = &tell, .why = why};
     af_interrupt_catch();
     af_progress_init(&watched.progress, options->quiet);
+    watched.progress.lines = options->progress;
     int status = options->range.name != NULL ? check_range(options, &tell, &watched, why)
                                              : check_size(options, &tell, &watched, why);
     af_progress_end(&watched.progress);
@@ -382,10 +420,13 @@ static int run(int argc, char **argv, struct af_failure *why)
         af_paths_beside(argv[0]);
         finish_options(&options, argv[0]);
         if (can_trace(&options, why) && enter_jail(&options, why) == 0)
-            status = check_flow(&options, why);
+            status = options.explore
+                         ? af_explore(&options.check, &options.explored, options.trace_path, why)
+                         : check_flow(&options, why);
     }
     af_watch_words_release(&typed);
     af_script_args_release(&options.args);
+    af_schedule_release(&options.explored);
     free(options.counts);
     free(options.range.name);
     af_grants_release(&options.grants);

@@ -37,6 +37,8 @@ static int check_together(const struct af_run_options *options, struct af_failur
     char *simulated = simulation_option(options);
     if (simulated == NULL && options->runs > 1)
         simulated = af_mem_string("--runs");
+    if (simulated == NULL && options->sim.schedule != NULL)
+        simulated = af_mem_string("--schedule");
     if (simulated != NULL) {
         af_failure_set(why, AF_FAILURE_USAGE, simulated, "is for a simulation (--mock alone)");
         free(simulated);

@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "cli/explore.h"
 #include "json/json.h"
 #include "base/mem.h"
 
@@ -27,6 +28,7 @@ void af_run_options_release(struct af_run_options *options)
     af_opts_counts_release(&options->parties);
     af_fault_options_release(&options->sim.faults);
     free(options->sim.upgrade);
+    af_schedule_release(&options->schedule);
     af_bus_members_release(&options->peers);
     af_grants_release(&options->sim.grants);
     af_buf_release(&options->recorded);
@@ -175,6 +177,14 @@ static int set_upgrade(void *target, const char *value, struct af_failure *why)
     return at == NULL ? 0 : af_opts_duration(at + 1, &sim->upgrade_ns, why);
 }
 
+static int set_schedule(void *target, const char *value, struct af_failure *why)
+{
+    struct af_run_options *options = target;
+    options->sim.schedule = &options->schedule;
+    af_schedule_release(&options->schedule);
+    return af_explore_read(&options->schedule, value, why);
+}
+
 /* Takes the groups of 'a,b|c' apart. */
 static int read_groups(struct af_partition *partition, char *text, struct af_failure *why)
 {
@@ -240,6 +250,10 @@ const struct af_opt af_run_opts[] = {
      "Run", AF_OPT_FLAG(OF, watch)},
     {"until", 0, "T", "stop after this virtual time (default 24h)", "Run",
      AF_OPT_DURATION(OF, sim.until_ns, 0), .note = record},
+    {"schedule", 0, "SCHEDULE",
+     "follow these steps, and draw nothing: a JSON list, as in the header of a counterexample's "
+     "trace, a file with one, or such a trace (-: standard input)",
+     "Run", .set = set_schedule, .excludes = "runs"},
     {"allow-fail", 0, NULL,
      "af.fail is an outcome, not a failure of the run (the default where a fault is allowed)",
      "Run", AF_OPT_FLAG(OF, sim.allow_fail), .note = record},

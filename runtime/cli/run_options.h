@@ -9,6 +9,7 @@
 #include "cli/opts.h"
 #include "script/args.h"
 #include "sim/sim.h"
+#include "trace/schedule.h"
 
 struct af_run_options {
     struct af_sim_options sim;
@@ -22,6 +23,7 @@ struct af_run_options {
     const char *config_path;
     const char *state; /* where a party for real is kept, or NULL */
     int64_t runs;
+    struct af_schedule schedule; /* whose steps are followed, if sim.schedule is set */
     const char *trace_path;
     bool trace_data;
     bool json;

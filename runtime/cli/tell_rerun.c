@@ -28,8 +28,10 @@ static void add_word(struct words *words, const char *format, const char *a, con
 }
 
 /* The check's options as those of a simulated run. */
-static void sim_words(const struct af_check_options *check, struct words *words)
+static void sim_words(const struct af_check_options *check, bool data, struct words *words)
 {
+    if (data)
+        add_word(words, "--trace-data%s%s", "", "");
     for (size_t i = 0; i < check->party_count; i++) {
         char count[32];
         snprintf(count, sizeof count, "%lld", (long long)check->parties[i].count);
@@ -53,6 +55,7 @@ static void keep_line(void *arg, const char *line, size_t len)
 {
     struct af_tell_rerun *rerun = arg;
     struct af_buf named = AF_BUF_EMPTY;
+    rerun->lines++;
     if (rerun->memory != NULL) {
         af_paths_append_json(&named, line, len);
         af_trace_memory_line(rerun->memory, named.data, named.len);
@@ -95,14 +98,24 @@ static void add_ends(struct af_buf *out, const struct af_sim *sim)
     }
 }
 
+static bool mark(void *arg, struct af_sim *sim)
+{
+    struct af_tell_rerun *rerun = arg;
+    (void)sim;
+    af_buf_printf(rerun->marks, "%s%zu", rerun->marks->len == 0 ? "" : ",", rerun->lines);
+    return true;
+}
+
 static int simulate(struct af_run_options *run, struct af_tell_rerun *rerun, struct af_failure *why)
 {
     struct af_sim_result result;
-    struct af_trace *trace = af_trace_new(keep_line, rerun, false);
+    struct af_trace *trace = af_trace_new(keep_line, rerun, rerun->data);
     struct af_sim *sim = af_sim_new(&run->sim, trace, why);
     int status = -1;
     if (sim != NULL && rerun->steps != NULL)
         af_sim_on_step(sim, af_tell_step, rerun->steps);
+    if (sim != NULL && rerun->marks != NULL)
+        af_sim_on_step(sim, mark, rerun);
     if (sim != NULL && af_sim_run(sim, &result, why) == 0) {
         status = result.outcome == AF_SIM_OK ? 1 : 0;
         rerun->outcome = result.outcome;
@@ -127,7 +140,7 @@ int af_tell_rerun(const struct af_check_options *check, const struct af_schedule
     char *files[] = {(char *)(uintptr_t)check->path, NULL};
     int status = -1;
     af_run_options_init(&run);
-    sim_words(check, &words);
+    sim_words(check, rerun->data, &words);
     char **argv = af_mem_zero(words.count + 1, sizeof(char *));
     memcpy(argv, words.items, words.count * sizeof(char *));
     if (af_opts_parse(af_run_opts, (int)words.count, argv, &run, NULL, why) >= 0 &&

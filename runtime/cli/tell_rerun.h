@@ -15,10 +15,14 @@ struct af_tell_rerun {
     struct af_trace_memory *memory; /* its trace, with paths, as it is drawn; or NULL, as … */
     struct af_trace_file *file;
     struct af_tell_steps *steps;
-    bool keeps_time;     /* as in a check without --timeouts any */
-    struct af_buf *ends; /* how its parties stand at its end, in words */
+    bool data;            /* the trace has the parties' data */
+    struct af_buf *marks; /* a JSON list: how many lines of the trace there were before each start
+                            and each step; or NULL */
+    bool keeps_time;      /* as in a check without --timeouts any */
+    struct af_buf *ends;  /* how its parties stand at its end, in words */
     /* ---- */
     enum af_sim_outcome outcome;
+    size_t lines;  /* of the trace */
     bool is_wrong; /* something was, beside that the schedule has ended or cannot be followed */
 };
 

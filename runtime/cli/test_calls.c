@@ -200,6 +200,30 @@ static bool go_on(void *arg, struct af_sim *sim)
     return !af_script_interrupted();
 }
 
+/* Whether a finding is the flow's mistake. Under a schedule it is none that its steps cannot be
+ * done any more, or end before the run does, with parties in the middle of something. */
+static bool is_mistake(const struct af_sim_options *options, const struct af_sim_result *result,
+                       enum af_sim_finding_kind kind)
+{
+    return options->schedule == NULL ||
+           (kind != AF_SIM_SCHEDULE && kind != AF_SIM_NOT_OVER &&
+            (kind != AF_SIM_PARTY_STUCK || result->outcome == AF_SIM_STUCK));
+}
+
+/* What a run has found, in words, or NULL. */
+static const char *wrong_of(const struct af_sim_options *options,
+                            const struct af_sim_result *result)
+{
+    if (result->outcome == AF_SIM_OK)
+        return NULL;
+    for (size_t i = 0; i < result->finding_count; i++)
+        if (is_mistake(options, result, result->findings[i].kind))
+            return result->findings[i].text;
+    return options->schedule != NULL && result->outcome != AF_SIM_INTERRUPTED
+               ? NULL
+               : af_sim_outcome_word(result->outcome);
+}
+
 /* Runs one seed; wrong is what was found, or empty. */
 static int run_seed(struct af_test_asker *asker, const struct af_sim_options *options,
                     struct af_buf *wrong, struct af_failure *why)
@@ -213,13 +237,8 @@ static int run_seed(struct af_test_asker *asker, const struct af_sim_options *op
         af_sim_on_step(sim, go_on, NULL);
         status = af_sim_run(sim, &result, why);
     }
-    if (status == 0 && result.outcome != AF_SIM_OK) {
-        af_buf_printf(wrong, "%s", af_sim_outcome_word(result.outcome));
-        if (result.finding_count > 0) {
-            af_buf_clear(wrong);
-            af_buf_append_string(wrong, result.findings[0].text);
-        }
-    }
+    if (status == 0 && wrong_of(options, &result) != NULL)
+        af_buf_append_string(wrong, wrong_of(options, &result));
     if (status == 0)
         af_sim_result_release(&result);
     af_sim_free(sim);

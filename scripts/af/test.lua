@@ -341,6 +341,8 @@ local function option_words(options, level)
     end
     if option == "args" then
       for _, word in ipairs(arg_words(value, level + 1)) do words[#words + 1] = "--arg=" .. word end
+    elseif option == "schedule" and type(value) == "table" then
+      words[#words + 1] = "--schedule=" .. json(value)
     elseif value == true then
       words[#words + 1] = "--" .. option
     elseif type(value) == "table" then
@@ -386,7 +388,9 @@ local function whole(op, flow, options)
   end
 end
 
----Runs a flow as `afrun run --mock` does, and fails as that fails.
+---Runs a flow as `afrun run --mock` does, and fails as that fails. With `schedule`, the steps of a
+---counterexample, it fails if anything goes wrong on the way; that they cannot be done any more is
+---none of it.
 ---@param flow string
 ---@param options? table  as there: { seeds = 100, drop = 0.05, parties = { client = 3 } }; args
 function test.run(flow, options)

@@ -351,13 +351,22 @@ class Explorer:
             now = now and not any(p[PHASE] == "live" and p[DOWN] > self.options.away
                                   for p in parties)
         for member, name, left in up:
+            fires = ("timeout", self.members[member]["id"], None, None, None, name.removeprefix("deadline "))
             if now and left == least:
-                yield True, lambda m=member, n=name: self.fire(state, m, n, least, None)
+                yield (True, lambda m=member, n=name: self.fire(state, m, n, least, None),
+                       (("early",) + fires[1:]) if self.any else fires)
             elif budgets[4] > 0:
-                yield False, lambda m=member, n=name: self.fire(state, m, n, 0, 4)
+                yield (False, lambda m=member, n=name: self.fire(state, m, n, 0, 4),
+                       ("early",) + fires[1:])
+
+    def label(self, kind, member, contract=(None, None, None, None)):
+        """A step by name: its kind, party, sender, type and content of its event, timer."""
+        sender, _, event, content = contract
+        return (kind, self.members[member]["id"], None if sender is None else self.members[sender]["id"],
+                event, content, None)
 
     def transitions(self, state):
-        """Pairs: whether it is nobody's fault, and what makes the next state."""
+        """Of each whether it is nobody's fault, what makes the next state, and its label."""
         parties, flight, budgets = state[:3]
         for member, party, i in self.recalls(state):
 
@@ -366,7 +375,8 @@ class Explorer:
                 party = self.recall(member, party, i, sends)
                 return self.with_party(state, member, party, flight, sends)
 
-            yield True, recall
+            sender, kind, content = party[DEFERRED][i]
+            yield True, recall, self.label("recall", member, (sender, member, kind, content))
         for i, contract in self.deliverable(state):
             rest = flight[:i] + flight[i + 1:]
             member = contract[1]
@@ -378,16 +388,17 @@ class Explorer:
                 party = self.deliver(member, parties[member], contract, sends)
                 return self.with_party(state, member, party, rest, sends, spent)
 
-            yield True, deliver
+            yield True, deliver, self.label("deliver", member, contract)
             if budgets[0] > 0:
 
                 def drop(contract=contract, member=member, rest=rest):
                     self.tell("drop", member, parties[member][STATE], contract)
                     return self.with_party(state, member, parties[member], rest, [], 0)
 
-                yield False, drop
+                yield False, drop, self.label("drop", member, contract)
             if budgets[1] > 0:
-                yield False, lambda d=deliver: d(rest=flight, spent=1)
+                yield (False, lambda d=deliver: d(rest=flight, spent=1),
+                       self.label("duplicate", member, contract))
         yield from self.timeouts(state)
         for member, party in enumerate(parties):
             if party[PHASE] != "live":
@@ -399,17 +410,20 @@ class Explorer:
 
             down = party[:DOWN] + (0 if party[DOWN] else 1,) + party[DOWN + 1:]
             if party[DOWN]:
-                yield True, lambda b=become, d=down: b("return", d, flight, None)
+                yield (True, lambda b=become, d=down: b("return", d, flight, None),
+                       self.label("return", member))
                 continue
             if budgets[2] > 0:
-                yield False, lambda b=become, d=down: b("crash", d, flight, 2)
+                yield (False, lambda b=become, d=down: b("crash", d, flight, 2),
+                       self.label("crash", member))
             if budgets[3] > 0:
                 gone = (party[VERSION], "lost", False) + party[STATE:DEFERRED] + ((), ())
                 rest = tuple(c for c in flight if c[1] != member)
-                yield False, lambda b=become, g=gone, r=rest: b("lost", g, r, 3)
+                yield (False, lambda b=become, g=gone, r=rest: b("lost", g, r, 3),
+                       self.label("lose", member))
             if party[VERSION] + 1 < len(self.flows):
-                yield False, lambda m=member, p=party: self.with_party(
-                    state, m, self.upgrade(m, p), flight, [])
+                yield (False, lambda m=member, p=party: self.with_party(
+                    state, m, self.upgrade(m, p), flight, []), self.label("reload", member))
 
     def migrated(self, member, party):
         """What a party of the first version becomes in the second."""
@@ -498,6 +512,26 @@ class Explorer:
 
     # ---- The search. ----
 
+    def behind(self, state, step):
+        """The state behind a transition, None where nothing is explored, and what is wrong by it."""
+        self.unexpected, self.steps = [], []
+        wrong, target, broken = [], None, None
+        try:
+            plain = step()
+            target = plain + (state[3],)
+            target = plain + (self.watch(state[3], state[0], plain[0]),)
+        except Violation as violation:
+            wrong.append(violation.key)
+            broken = target # by a monitor: invariants are asked all the same
+            target = None
+        try:
+            if target or broken:
+                self.check_invariants(target or broken)
+        except Violation as violation:
+            wrong.append(violation.key)
+            target = None
+        return target, wrong + self.unexpected
+
     def run(self):
         self.unexpected, self.found = [], {}
         self.steps = []
@@ -519,25 +553,10 @@ class Explorer:
             if self.ended(state):
                 ends += 1
                 continue
-            for blameless, step in self.transitions(state):
+            for blameless, step, _ in self.transitions(state):
                 count += 1
-                self.unexpected, self.steps = [], []
-                target = broken = None
-                try:
-                    plain = step()
-                    target = plain + (state[3],)
-                    target = plain + (self.watch(state[3], state[0], plain[0]),)
-                except Violation as violation:
-                    self.found.setdefault(violation.key, depth + 1)
-                    broken = target # by a monitor: invariants are asked all the same
-                    target = None
-                try:
-                    if target or broken:
-                        self.check_invariants(target or broken)
-                except Violation as violation:
-                    self.found.setdefault(violation.key, depth + 1)
-                    target = None
-                for key in self.unexpected:
+                target, wrong = self.behind(state, step)
+                for key in wrong:
                     self.found.setdefault(key, depth + 1)
                 if target is None:
                     if blameless:
@@ -596,8 +615,8 @@ class Explorer:
             self.found[("doomed", None, "")] = min(rest)
 
 
-def explore(words):
-    """The answer to a flow and options, as words."""
+def explorer_of(words):
+    """Of a flow and options, as words."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("flow")
     parser.add_argument("--first", action="store_true", help="stop behind the first violation")
@@ -611,7 +630,12 @@ def explore(words):
     parser.add_argument("--fifo", action="store_true")
     parser.add_argument("--allow-fail", action="store_true")
     parser.add_argument("--states", type=int, default=300000)
-    explorer = Explorer(parser.parse_args(words))
+    return Explorer(parser.parse_args(words))
+
+
+def explore(words):
+    """The answer to a flow and options, as words."""
+    explorer = explorer_of(words)
     try:
         return explorer.run()
     finally:

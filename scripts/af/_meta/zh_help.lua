@@ -97,6 +97,16 @@ return {
     "每个角色的数量（缺省：按流程所写）；ROLE=A..B：依次检查各种规模，结果列成一张表" },
   { "an argument of the flow: strings as they are, the rest as JSON",
     "流程的参数：字符串照写，其余用 JSON" },
+  { "follow a run instead, and tell as JSON what can happen next: a JSON list of steps, as in a "
+    .. "trace's header, a file with one, or a trace (-: standard input)",
+    "不检查，而是沿一次运行走，并以 JSON 说明接下来会发生什么：步骤的 JSON 列表（如轨迹头中）、"
+    .. "含该列表的文件或轨迹（-：标准输入）" },
+  { "how far it is: lines of JSON on standard error, ten a second at most",
+    "进度：写到标准错误的 JSON 行，每秒至多十行" },
+  { "follow these steps, and draw nothing: a JSON list, as in the header of a counterexample's "
+    .. "trace, a file with one, or such a trace (-: standard input)",
+    "按这些步骤运行，不随机抽取：JSON 列表（如反例轨迹的头中）、含该列表的文件或这样的轨迹"
+    .. "（-：标准输入）" },
   { "af.fail is an outcome, not a violation (the default where a fault is allowed)",
     "af.fail 是一种结局，不算违反（允许故障时为缺省）" },
   { "each party may be reloaded to this version of the flow at any point",
