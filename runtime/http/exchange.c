@@ -138,7 +138,7 @@ void *af_exchange_data(const struct af_exchange *exchange)
 
 /* ---- Waiting. ---- */
 
-static enum MHD_Result suspend(struct af_exchange *exchange)
+enum MHD_Result af_http_exchange_suspend(struct af_exchange *exchange)
 {
     exchange->is_suspended = true;
     af_MHD_suspend_connection(exchange->connection);
@@ -172,9 +172,8 @@ void af_exchange_add_header(struct af_exchange *exchange, const char *name, cons
     exchange->header_value = af_mem_string(value);
 }
 
-/* Keeps the answer until the library may have it; response NULL: there is no memory for it. */
-static void set_answer(struct af_exchange *exchange, int status, const char *content_type,
-                       struct MHD_Response *response)
+void af_http_exchange_set_answer(struct af_exchange *exchange, int status, const char *content_type,
+                                 struct MHD_Response *response)
 {
     const struct af_http_server_options *options = &exchange->server->options;
     assert(exchange->response == NULL && exchange->stage != STAGE_OVER);
@@ -199,8 +198,9 @@ void af_exchange_answer(struct af_exchange *exchange, int status, const char *co
     char *text = af_buf_take(text_take);
     exchange->answer_bytes = (int64_t)len;
     exchange->server->answer_bytes += (int64_t)len;
-    set_answer(exchange, status, content_type,
-               af_MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
+    af_http_exchange_set_answer(
+        exchange, status, content_type,
+        af_MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
 }
 
 /* Where `Range: bytes=N-` wants to begin; 0: at the beginning, as with any other range. */
@@ -227,8 +227,8 @@ void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t 
                  (long long)size_bytes - 1, (long long)size_bytes);
         af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
     }
-    set_answer(exchange, start > 0 ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, content_type,
-               response);
+    af_http_exchange_set_answer(exchange, start > 0 ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
+                                content_type, response);
 }
 
 static enum MHD_Result hand_over(struct af_exchange *exchange)
@@ -273,7 +273,7 @@ static bool must_answer_before_body(const struct af_exchange *exchange)
 static enum MHD_Result leave_begin(struct af_exchange *exchange)
 {
     if (exchange->response == NULL && exchange->body == BODY_NONE)
-        return exchange->server->is_freeing ? MHD_NO : suspend(exchange);
+        return exchange->server->is_freeing ? MHD_NO : af_http_exchange_suspend(exchange);
     if (exchange->body != BODY_NONE && exchange->body_length > exchange->max_bytes)
         af_http_exchange_refuse(exchange, AF_EXCHANGE_TOO_LARGE, "the body is too large");
     if (exchange->is_refused && exchange->response == NULL)
@@ -305,7 +305,7 @@ static enum MHD_Result leave_body(struct af_exchange *exchange)
         tell_refusal(exchange);
     else if (exchange->response == NULL)
         owner->ready(owner->arg, exchange);
-    return exchange->response == NULL ? suspend(exchange) : hand_over(exchange);
+    return exchange->response == NULL ? af_http_exchange_suspend(exchange) : hand_over(exchange);
 }
 
 static int64_t read_body_length(const struct af_exchange *exchange)
@@ -401,6 +401,7 @@ void af_http_exchange_completed(void *arg, struct MHD_Connection *connection, vo
     if (exchange->response != NULL)
         af_MHD_destroy_response(exchange->response);
     free(exchange->header_value);
+    af_buf_release(&exchange->pieces);
     exchange->peer->exchange = NULL;
     af_http_peer_move(server, exchange->peer, PEERS_IDLE);
     free(exchange);

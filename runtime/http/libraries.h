@@ -31,7 +31,8 @@ struct af_failure;
     X(MHD_start_daemon) X(MHD_stop_daemon) X(MHD_quiesce_daemon) X(MHD_get_timeout) X(MHD_run) \
     X(MHD_suspend_connection) X(MHD_resume_connection) X(MHD_lookup_connection_value) \
     X(MHD_lookup_connection_value_n) X(MHD_queue_response) X(MHD_create_response_from_buffer) \
-    X(MHD_create_response_from_fd_at_offset64) X(MHD_add_response_header) X(MHD_destroy_response) \
+    X(MHD_create_response_from_fd_at_offset64) X(MHD_create_response_from_callback) \
+    X(MHD_add_response_header) X(MHD_destroy_response) \
     X(MHD_get_daemon_info) X(MHD_get_connection_info) X(MHD_get_connection_values_n) \
     X(MHD_get_version)
 

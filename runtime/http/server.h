@@ -172,6 +172,12 @@ void af_exchange_answer(struct af_exchange *exchange, int status, const char *co
 void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t size_bytes,
                              const char *content_type);
 
+/* An answer (status 200) that grows: begins it, adds to it, ends it, which must be done. Its owner
+ * is told that the peer is gone as while an answer is awaited, and must end it all the same. */
+void af_exchange_stream(struct af_exchange *exchange, const char *content_type);
+void af_exchange_stream_add(struct af_exchange *exchange, const void *bytes, size_t len);
+void af_exchange_stream_end(struct af_exchange *exchange);
+
 /* Whether all of the answer was given to the connection; known when the exchange ends. */
 bool af_exchange_is_sent(const struct af_exchange *exchange);
 

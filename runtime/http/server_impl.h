@@ -113,6 +113,9 @@ struct af_exchange {
     struct af_buf bytes; /* the body in memory */
     int64_t *share;      /* its caller's of all bodies in memory, or NULL */
     struct upload *upload;
+    struct af_buf pieces; /* of an answer that grows: those that the library does not have … */
+    size_t given;         /* … but for so many bytes */
+    bool is_whole;        /* no more will come */
 };
 
 enum MHD_Result af_http_exchange_step(void *server, struct MHD_Connection *connection,
@@ -121,7 +124,12 @@ enum MHD_Result af_http_exchange_step(void *server, struct MHD_Connection *conne
 void af_http_exchange_completed(void *server, struct MHD_Connection *connection, void **context,
                                 enum MHD_RequestTerminationCode code);
 void af_http_exchange_gone(struct af_exchange *exchange);
+enum MHD_Result af_http_exchange_suspend(struct af_exchange *exchange);
 void af_http_exchange_resume(struct af_exchange *exchange);
+
+/* Keeps the answer until the library may have it; response NULL: there is no memory for it. */
+void af_http_exchange_set_answer(struct af_exchange *exchange, int status, const char *content_type,
+                                 struct MHD_Response *response);
 
 /* Takes bytes of the body; refuses what is too much or broken. */
 void af_http_body_receive(struct af_exchange *exchange, const char *bytes, size_t len);

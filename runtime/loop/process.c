@@ -40,6 +40,7 @@ struct af_process {
     size_t max_bytes;
     int64_t timeout_ns;
     struct af_timer *timer;
+    void (*heard)(void *arg, const char *errors, size_t len);
     af_process_done_fn *done;
     void *arg;
 };
@@ -134,11 +135,14 @@ static enum reading read_stream(struct stream *stream, bool once)
 static void on_written(void *arg)
 {
     struct stream *stream = arg;
+    struct af_process *process = stream->process;
     enum reading reading = read_stream(stream, true);
     if (reading == READ_TOO_MUCH)
-        too_much(stream->process);
+        too_much(process);
     else if (reading == READ_END)
-        drop(stream->process, &stream->fd);
+        drop(process, &stream->fd);
+    else if (stream == &process->errors && process->heard != NULL)
+        process->heard(process->arg, af_buf_text(&stream->bytes), stream->bytes.len);
 }
 
 /* ---- What it reads. ---- */
@@ -232,6 +236,7 @@ struct af_process *af_process_start(struct af_loop *loop, const struct af_proces
     process->errors = (struct stream){process, child.errors, AF_BUF_EMPTY};
     process->max_bytes = spec->max_bytes;
     process->timeout_ns = spec->timeout_ns;
+    process->heard = spec->heard;
     process->done = done;
     process->arg = arg;
     if (spec->input != NULL) {

@@ -37,6 +37,9 @@ struct af_process_spec {
     int64_t address_bytes;   /* of memory that it may address; 0: as much as we may. Not in a build
                                 for the address sanitizer */
     int64_t timeout_ns;      /* > 0 */
+    /* Told all that it has written to standard error so far, whenever that is more; or NULL. Not
+     * after its end. */
+    void (*heard)(void *arg, const char *errors, size_t len);
     size_t max_bytes; /* of output in memory, and of errors; at most AF_PROCESS_OUTPUT_BYTES_MAX */
 };
 
