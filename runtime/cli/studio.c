@@ -5,21 +5,18 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/mem.h"
-#include "base/packed.h"
 #include "cli/answer.h"
+#include "cli/visitor.h"
 #include "cli/watch.h"
+#include "http/pages.h"
 #include "http/server.h"
 #include "json/json.h"
 #include "loop/loop.h"
 
-#include <sodium.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { SECRET_BYTES = 32, SECRET_TEXT = 2 * SECRET_BYTES + 1 };
 
 struct call {
     struct call *next, **at;
@@ -39,36 +36,13 @@ struct af_studio {
     size_t working;
     int saves_fd;
     uint64_t saves;
-    char *pages;
-    char token[SECRET_TEXT]; /* empty: it was used */
-    char cookie[SECRET_TEXT];
-    char cookie_name[32];
-    struct af_buf link;
-};
-
-static const char policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-static const char *const headers[] = {
-    "Content-Security-Policy",
-    policy,
-    "X-Content-Type-Options",
-    "nosniff",
-    "Referrer-Policy",
-    "no-referrer",
-    "Cross-Origin-Opener-Policy",
-    "same-origin",
-    "Cross-Origin-Resource-Policy",
-    "same-origin",
-    "Cache-Control",
-    "no-store",
-    NULL,
+    struct af_visitor visitor;
 };
 
 /* ---- Answering. ---- */
 
-static void answer(struct call *call, int status, const char *type, struct af_buf *text)
+/* It waits no more. */
+static void leave(struct call *call)
 {
     if (call->at != NULL) {
         *call->at = call->next;
@@ -78,6 +52,11 @@ static void answer(struct call *call, int status, const char *type, struct af_bu
     }
     af_timer_cancel(call->timer);
     call->timer = NULL;
+}
+
+static void answer(struct call *call, int status, const char *type, struct af_buf *text)
+{
+    leave(call);
     af_exchange_answer(call->exchange, status, type, text);
 }
 
@@ -103,117 +82,23 @@ static void refuse(struct call *call, int status, const char *words)
     answer(call, status, "text/plain; charset=utf-8", &out);
 }
 
-/* ---- Who asks. ---- */
-
-static void make_secret(char text[SECRET_TEXT])
-{
-    unsigned char bytes[SECRET_BYTES];
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2hex(text, SECRET_TEXT, bytes, sizeof bytes);
-}
-
-static bool is_secret(const char *typed, size_t len, const char *secret)
-{
-    return len == SECRET_TEXT - 1 && secret[0] != '\0' && sodium_memcmp(typed, secret, len) == 0;
-}
-
-/* A page elsewhere may give its own name this machine's address. */
-static bool is_own_name(const char *host)
-{
-    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; host != NULL && i < sizeof names / sizeof names[0]; i++) {
-        size_t len = strlen(names[i]);
-        if (strncmp(host, names[i], len) == 0 && (host[len] == ':' || host[len] == '\0'))
-            return true;
-    }
-    return false;
-}
-
-static bool is_own_origin(const char *origin, const char *host)
-{
-    static const char scheme[] = "http://";
-    return strncmp(origin, scheme, sizeof scheme - 1) == 0 &&
-           strcmp(origin + sizeof scheme - 1, host) == 0;
-}
-
-static bool has_cookie(const struct call *call)
-{
-    const struct af_studio *studio = call->studio;
-    const char *at = af_exchange_header(call->exchange, "Cookie");
-    size_t name = strlen(studio->cookie_name);
-    while (at != NULL && *at != '\0') {
-        size_t len = strcspn(at, ";");
-        if (len > name && strncmp(at, studio->cookie_name, name) == 0 && at[name] == '=' &&
-            is_secret(at + name + 1, len - name - 1, studio->cookie))
-            return true;
-        at += len + strspn(at + len, "; ");
-    }
-    return false;
-}
-
-/* The link, the first time. */
-static bool takes_token(struct call *call)
-{
-    struct af_studio *studio = call->studio;
-    const char *token = af_exchange_query(call->exchange, "token");
-    if (token == NULL || !call->is_page || !is_secret(token, strlen(token), studio->token))
-        return false;
-    struct af_buf cookie = AF_BUF_EMPTY;
-    af_buf_printf(&cookie, "%s=%s; HttpOnly; SameSite=Strict; Path=/", studio->cookie_name,
-                  studio->cookie);
-    af_exchange_add_header(call->exchange, "Set-Cookie", af_buf_text(&cookie));
-    af_buf_release(&cookie);
-    studio->token[0] = '\0';
-    return true;
-}
-
-/* Whether the call may go on; else it was answered. What works is asked for by POST, which says the
- * page that it comes from. */
+/* Whether the call may go on; else it was answered. */
 static bool admit(struct call *call, bool works)
 {
-    const char *host = af_exchange_header(call->exchange, "Host");
-    const char *origin = af_exchange_header(call->exchange, "Origin");
-    if (!is_own_name(host)) {
-        refuse(call, 421, "This is no name of the studio: use the link that it has printed.");
-        return false;
-    }
-    if (origin == NULL ? works : !is_own_origin(origin, host)) {
-        refuse(call, 403, "Pages of others may not ask the studio for anything.");
-        return false;
-    }
-    if (has_cookie(call) || takes_token(call))
+    int status;
+    const char *words;
+    if (af_visitor_admit(&call->studio->visitor, call->exchange, call->is_page, works, &status,
+                         &words))
         return true;
-    refuse(call, 403,
-           "The studio is open to the browser in which its link was first opened. Start it "
-           "again for another link.");
+    refuse(call, status, words);
     return false;
 }
 
-/* ---- Files of the page. ---- */
-
-static const char *type_of(const char *name)
+static void give_page(struct call *call, const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    return strcmp(dot, ".js") == 0    ? "text/javascript; charset=utf-8"
-           : strcmp(dot, ".css") == 0 ? "text/css; charset=utf-8"
-           : strcmp(dot, ".svg") == 0 ? "image/svg+xml"
-                                      : "text/html; charset=utf-8";
-}
-
-static const struct af_page *find_page(const char *path)
-{
-    const char *name = strcmp(path, "/") == 0 ? "index.html" : path + (path[0] == '/');
-    for (size_t i = 0; i < af_page_count; i++)
-        if (strcmp(name, af_pages[i].name) == 0)
-            return &af_pages[i];
-    return NULL;
-}
-
-static void give_page(struct call *call, const struct af_page *page)
-{
-    struct af_buf out = AF_BUF_EMPTY;
-    af_buf_append(&out, call->studio->pages + page->start, page->len);
-    answer(call, 200, type_of(page->name), &out);
+    leave(call);
+    if (!af_pages_answer(call->exchange, name))
+        refuse(call, 404, "There is no such page.");
 }
 
 /* ---- Saves of the flow. ---- */
@@ -337,17 +222,14 @@ static void on_ready(void *arg, struct af_exchange *exchange)
 {
     struct call *call = af_exchange_data(exchange);
     const char *path = af_exchange_path(exchange);
-    const struct af_page *page = find_page(path);
     int kind = find_work(path);
     (void)arg;
-    if (page != NULL)
-        give_page(call, page);
-    else if (kind >= 0)
+    if (kind >= 0)
         work(call, (enum af_studio_kind)kind);
     else if (strcmp(path, "/api/saves") == 0)
         wait_for_save(call);
     else
-        refuse(call, 404, "There is no such page.");
+        give_page(call, call->is_page ? "index.html" : path + 1);
 }
 
 static void on_refused(void *arg, struct af_exchange *exchange, enum af_exchange_refusal refusal,
@@ -379,12 +261,7 @@ static void on_end(void *arg, struct af_exchange *exchange)
     struct call *call = af_exchange_data(exchange);
     (void)arg;
     stop_work(call);
-    af_timer_cancel(call->timer);
-    if (call->at != NULL) {
-        *call->at = call->next;
-        if (call->next != NULL)
-            call->next->at = call->at;
-    }
+    leave(call);
     free(call);
 }
 
@@ -395,7 +272,7 @@ static int listen_here(struct af_studio *studio, struct af_failure *why)
     const char *address = studio->options.listen;
     const struct af_http_server_options options = {
         .listen = address,
-        .headers = headers,
+        .headers = af_pages_headers,
         .connections_max = AF_STUDIO_CONNECTIONS_MAX,
         .owner = {on_begin, on_ready, on_refused, on_gone, on_end, studio},
     };
@@ -406,10 +283,7 @@ static int listen_here(struct af_studio *studio, struct af_failure *why)
     studio->http = is_loopback < 0 ? NULL : af_http_server_new(studio->loop, &options, why);
     if (studio->http == NULL)
         return -1;
-    const char *url = af_http_server_url(studio->http);
-    snprintf(studio->cookie_name, sizeof studio->cookie_name, "afrun_studio_%s",
-             strrchr(url, ':') + 1);
-    af_buf_printf(&studio->link, "%s/?token=%s", url, studio->token);
+    af_visitor_begin(&studio->visitor, "studio", af_http_server_url(studio->http));
     return 0;
 }
 
@@ -417,12 +291,8 @@ struct af_studio *af_studio_new(struct af_loop *loop, const struct af_studio_opt
                                 struct af_failure *why)
 {
     struct af_studio *studio = af_mem_zero(1, sizeof *studio);
-    size_t len;
     studio->options = *options;
     studio->loop = loop;
-    studio->pages = af_packed_read(af_pages_packed, af_pages_packed_len, &len);
-    make_secret(studio->token);
-    make_secret(studio->cookie);
     studio->saves_fd = af_watch_open(options->flow, why);
     if (studio->saves_fd >= 0 &&
         af_loop_watch(loop, studio->saves_fd, false, on_saves, studio, why) == 0 &&
@@ -434,7 +304,7 @@ struct af_studio *af_studio_new(struct af_loop *loop, const struct af_studio_opt
 
 const char *af_studio_link(const struct af_studio *studio)
 {
-    return af_buf_text((struct af_buf *)&studio->link);
+    return studio->visitor.link;
 }
 
 void af_studio_free(struct af_studio *studio)
@@ -451,7 +321,5 @@ void af_studio_free(struct af_studio *studio)
         af_loop_unwatch(studio->loop, studio->saves_fd);
         close(studio->saves_fd);
     }
-    af_buf_release(&studio->link);
-    free(studio->pages);
     free(studio);
 }

@@ -1,30 +1,16 @@
 /* studio.h: what `afrun studio` serves: pages of scripts/page/ on this machine alone, and what they
  * ask of the program, which is run beside it (studio_work.c): no line of the flow runs here.
- *
- * Who has the link's token, once, is given a cookie, and is the one who may ask; what comes under
- * another name of this machine, or from a page of another origin, is refused. */
+ * Who may ask is visitor.h's. */
 #ifndef AF_STUDIO_H
 #define AF_STUDIO_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct af_buf;
 struct af_failure;
 struct af_loop;
 struct af_studio;
 struct af_studio_work;
-
-/* The files of scripts/page/, one behind the other, packed by gzip: made by make. */
-struct af_page {
-    const char *name;
-    size_t start, len; /* of what is unpacked */
-};
-
-extern const unsigned char af_pages_packed[];
-extern const size_t af_pages_packed_len;
-extern const struct af_page af_pages[];
-extern const size_t af_page_count;
 
 struct af_studio_options {
     const char *flow;

@@ -1,7 +1,7 @@
 --- Writes the files of scripts/page/ as one C file: `lua5.4 embed_page.lua OUT.c FILE …`.
 ---
 --- Run by make. They are packed by gzip as a whole, without indentation and lines of comment
---- (runtime/cli/studio.h).
+--- (runtime/http/pages.h).
 
 local out_name = arg[1]
 local all, rows, at = {}, {}, 0
@@ -19,7 +19,7 @@ local packed = assert(io.popen("gzip -9nc <'" .. out_name .. ".packing'")):read(
 os.remove(out_name .. ".packing")
 
 local out = assert(io.open(out_name, "wb"))
-out:write('#include "cli/studio.h"\n\nconst unsigned char af_pages_packed[] = {')
+out:write('#include "http/pages.h"\n\nconst unsigned char af_pages_packed[] = {')
 for k = 1, #packed do
   out:write((k % 24 == 1) and "\n    " or "", packed:byte(k), ",")
 end
