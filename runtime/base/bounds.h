@@ -229,6 +229,11 @@
 #define AF_SERVE_GUESS_FORGET_NS (2 * AF_S_NS) /* … of which each is forgotten after this */
 #define AF_SERVE_GUESS_PLACES 1024             /* in which they are counted */
 #define AF_SERVE_SESSIONS_MAX 1000             /* logins to the task manager */
+#define AF_SERVE_UI_AUDIT_BYTES (48u << 10)    /* of the end of the audit log, for a page */
+#define AF_SERVE_SIGHT_ROWS 2048               /* of a task that a page looks at, are kept … */
+#define AF_SERVE_SIGHTS_MAX 4                  /* … of so many tasks … */
+#define AF_SERVE_SIGHT_NS (20 * AF_S_NS)       /* … until nobody has asked for so long */
+#define AF_SERVE_SIGHT_TARGETS 8               /* of a contract, are named */
 #define AF_SERVE_SESSION_S (12 * 3600)         /* that a login lasts */
 #define AF_SERVE_REQUESTS_MAX 2000             /* of a node in a second */
 #define AF_SERVE_BUNDLES_MAX 1000              /* bundles of a node, kept for launches … */

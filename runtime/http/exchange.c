@@ -172,17 +172,27 @@ void af_exchange_add_header(struct af_exchange *exchange, const char *name, cons
     exchange->header_value = af_mem_string(value);
 }
 
+void af_exchange_set_headers(struct af_exchange *exchange, const char *const *headers)
+{
+    exchange->headers = headers;
+}
+
+static void add_headers(struct MHD_Response *response, const char *const *at)
+{
+    for (; at != NULL && *at != NULL; at += 2)
+        af_MHD_add_response_header(response, at[0], at[1]);
+}
+
 void af_http_exchange_set_answer(struct af_exchange *exchange, int status, const char *content_type,
                                  struct MHD_Response *response)
 {
-    const struct af_http_server_options *options = &exchange->server->options;
     assert(exchange->response == NULL && exchange->stage != STAGE_OVER);
     exchange->status = (unsigned)status;
     exchange->response = response;
     if (content_type != NULL)
         af_MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    for (const char *const *at = options->headers; at != NULL && *at != NULL; at += 2)
-        af_MHD_add_response_header(response, at[0], at[1]);
+    add_headers(response, exchange->server->options.headers);
+    add_headers(response, exchange->headers);
     if (exchange->header_name != NULL)
         af_MHD_add_response_header(response, exchange->header_name, exchange->header_value);
     if (exchange->server->is_draining)

@@ -24,12 +24,6 @@ const char *const af_pages_headers[] = {
     NULL,
 };
 
-void af_pages_add_headers(struct af_exchange *exchange)
-{
-    for (const char *const *at = af_pages_headers + 2; *at != NULL; at += 2)
-        af_exchange_add_header(exchange, at[0], at[1]);
-}
-
 const char *af_pages_find(const char *name, size_t *len)
 {
     static char *whole; /* unpacked when the first is asked for */

@@ -22,9 +22,6 @@ extern const size_t af_page_count;
  * and nothing else, and nobody has it in a frame. */
 extern const char *const af_pages_headers[];
 
-/* The same for one exchange of a server whose every answer says no more than the first of them. */
-void af_pages_add_headers(struct af_exchange *exchange);
-
 /* The text of a page; NULL: there is none of this name. Borrowed, for good. */
 const char *af_pages_find(const char *name, size_t *len);
 

@@ -163,6 +163,9 @@ void af_exchange_clean_folder(const char *folder);
 /* One more header of the answer that will be given; name is borrowed, value copied. */
 void af_exchange_add_header(struct af_exchange *exchange, const char *name, const char *value);
 
+/* More of them, whatever the answer: names and values by turns, NULL. Borrowed. */
+void af_exchange_set_headers(struct af_exchange *exchange, const char *const *headers);
+
 /* The text is emptied by it. */
 void af_exchange_answer(struct af_exchange *exchange, int status, const char *content_type,
                         struct af_buf *text_take);

@@ -110,8 +110,9 @@ struct af_exchange {
     unsigned status;
     const char *header_name; /* one more of the answer's, or NULL */
     char *header_value;
-    struct af_buf bytes; /* the body in memory */
-    int64_t *share;      /* its caller's of all bodies in memory, or NULL */
+    const char *const *headers; /* besides those of every answer; or NULL */
+    struct af_buf bytes;        /* the body in memory */
+    int64_t *share;             /* its caller's of all bodies in memory, or NULL */
     struct upload *upload;
     struct af_buf pieces; /* of an answer that grows: those that the library does not have … */
     size_t given;         /* … but for so many bytes */

@@ -21,6 +21,8 @@
 
 enum { HASH_BYTES = 32, ADMIN_BYTES_MAX = 4096 };
 
+static const char pass_words[] = "the passes of afrun's pages";
+
 struct token {
     unsigned char hash[HASH_BYTES];
     const struct af_serve_token *is;
@@ -40,6 +42,7 @@ struct secrets {
     const char **nodes;   /* sorted */
     bool has_admin;
     unsigned char admin[HASH_BYTES];
+    unsigned char pass_key[HASH_BYTES];  /* made of the admin's token alone */
     struct stat tokens_file, admin_file; /* as they were */
 };
 
@@ -106,6 +109,8 @@ static int read_admin(const struct serve_callers *callers, struct secrets *secre
     size_t token_len = strcspn(text, " \t\r\n");
     bool ok = token_len > 0 && strspn(text + token_len, " \t\r\n") == len - token_len;
     hash_token(callers, text, token_len, secrets->admin);
+    crypto_generichash(secrets->pass_key, HASH_BYTES, (const unsigned char *)text, token_len,
+                       (const unsigned char *)pass_words, sizeof pass_words);
     secrets->has_admin = ok;
     af_serve_secret_free(text, len);
     return ok ? 0 : af_failure_set(why, AF_FAILURE_USAGE, path, "expected one token");
@@ -230,6 +235,38 @@ static bool is_admin(const struct serve_callers *callers, const char *text)
         return false;
     hash_token(callers, text, strlen(text), hash);
     return sodium_memcmp(hash, callers->secrets.admin, HASH_BYTES) == 0;
+}
+
+/* A pass is the second when it runs out, and that text's hash. */
+static void write_pass(const struct serve_callers *callers, int64_t until_s,
+                       char pass[SERVE_PASS_TEXT])
+{
+    unsigned char hash[HASH_BYTES];
+    size_t len = (size_t)snprintf(pass, SERVE_PASS_TEXT, "%lld", (long long)until_s);
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)pass, len,
+                       callers->secrets.pass_key, HASH_BYTES);
+    pass[len] = '.';
+    sodium_bin2hex(pass + len + 1, SERVE_PASS_TEXT - len - 1, hash, sizeof hash);
+}
+
+bool af_serve_pass_new(const struct serve_call *call, const char *token, char pass[SERVE_PASS_TEXT])
+{
+    int64_t now_s = af_loop_wall_ns(call->serve->loop) / AF_S_NS;
+    if (!is_admin(call->serve->callers, token))
+        return false;
+    write_pass(call->serve->callers, now_s + AF_SERVE_SESSION_S, pass);
+    return true;
+}
+
+bool af_serve_knows_pass(const struct serve_call *call, const char *pass)
+{
+    const struct serve_callers *callers = call->serve->callers;
+    char own[SERVE_PASS_TEXT];
+    int64_t until_s = strtoll(pass, NULL, 10), now_s = af_loop_wall_ns(call->serve->loop) / AF_S_NS;
+    if (!callers->secrets.has_admin || until_s <= now_s)
+        return false;
+    write_pass(callers, until_s, own);
+    return strlen(pass) == strlen(own) && sodium_memcmp(pass, own, strlen(own)) == 0;
 }
 
 bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password)
@@ -405,8 +442,10 @@ static bool identify_by_token(struct serve_call *call)
         call->node = af_arena_string(&call->arena, node == NULL ? call->login : node);
         return call->node != NULL || refuse_guess(call, "the login is not known, or has run out");
     }
-    if (token == NULL)
+    if (token == NULL) {
+        call->is_admin = call->endpoint->access == SERVE_VIEWER && af_serve_ui_knows(call);
         return true;
+    }
     call->is_admin = is_admin(call->serve->callers, token);
     bool is_over = false;
     if (!call->is_admin) /* a copy: the files may change while the call is under way */
@@ -451,6 +490,7 @@ static bool identify_by_place(struct serve_call *call)
 
 static bool may(struct serve_call *call)
 {
+    const struct af_serve_options *options = &call->serve->options;
     bool has_admin = call->serve->callers->secrets.has_admin;
     switch (call->endpoint->access) {
     case SERVE_ANYBODY:
@@ -461,6 +501,11 @@ static bool may(struct serve_call *call)
         if (call->is_admin || af_serve_is_here(call))
             return true;
         break;
+    case SERVE_VIEWER:
+        if (!has_admin && options->tokens == NULL && options->client_ca == NULL &&
+            af_serve_is_here(call))
+            return true;
+        __attribute__((fallthrough));
     case SERVE_ADMIN:
         if (call->is_admin)
             return true;

@@ -16,15 +16,19 @@
 #define SERVE_BASE "/fed-service/api/v2"
 #define SERVE_BASS "/alpha-med/fed-bass"
 #define SERVE_FILES "/files/"
+#define SERVE_UI "/ui"
 
 struct serve_call;
 struct serve_callers;
+struct serve_sight;
 
 enum serve_access {
     SERVE_ANYBODY,
     SERVE_NODE,     /* a node that is known */
     SERVE_ADMIN,    /* who has the admin's token */
     SERVE_OPERATOR, /* the admin, or somebody on this machine */
+    SERVE_VIEWER,   /* of a page: the admin, by a cookie, too; where nobody has a token, somebody on
+                       this machine */
 };
 
 enum serve_body { SERVE_BODY_NONE, SERVE_BODY_JSON, SERVE_BODY_PART };
@@ -42,7 +46,7 @@ struct serve_endpoint {
     bool is_audited;
 };
 
-enum { SERVE_ENDPOINTS_MAX = 32, SERVE_CODES = 12 };
+enum { SERVE_ENDPOINTS_MAX = 40, SERVE_CODES = 12 };
 
 struct serve_counts {
     uint64_t requests[SERVE_ENDPOINTS_MAX + 1][SERVE_CODES]; /* the last: no endpoint */
@@ -71,7 +75,8 @@ struct af_serve {
     unsigned char guess_key[16];
     int64_t time_s; /* of time_text */
     char time_text[32];
-    struct af_audit *audit; /* or NULL */
+    struct af_audit *audit;     /* or NULL */
+    struct serve_sight *sights; /* tasks that pages look at */
     struct serve_refusal *refusals;
     size_t refusal_count;
     struct af_timer *look; /* at files that may have changed */
@@ -182,6 +187,26 @@ bool af_serve_session_asked(struct serve_call *call, af_bus_done_fn *done);
 /* The same of the address of a node. */
 void af_serve_address_ask(struct serve_call *call, const char *node, af_bus_done_fn *done);
 
+/* A pass is what a page's cookie holds: the admin is known by it until it has run out, or has
+ * another token. False: the text is not the admin's token. */
+enum { SERVE_PASS_TEXT = 96 };
+bool af_serve_pass_new(const struct serve_call *call, const char *token,
+                       char pass[SERVE_PASS_TEXT]);
+bool af_serve_knows_pass(const struct serve_call *call, const char *pass);
+
+/* ---- Pages: ui.c. ---- */
+
+/* Whether the call has the admin's cookie; whether a page of ours is where it comes from. */
+bool af_serve_ui_knows(const struct serve_call *call);
+bool af_serve_ui_is_own_origin(const struct serve_call *call, const char *origin);
+
+/* ---- Contracts as they pass: sight.c. ---- */
+
+/* A push has been taken; a pop or an acknowledgement answered. */
+void af_serve_saw_push(struct serve_call *call, const struct af_bus_result *result);
+void af_serve_saw_pop(struct serve_call *call, const struct af_bus_result *result);
+void af_serve_sights_free(struct af_serve *serve);
+
 /* ---- What callers share: quotas.c. ---- */
 
 int64_t af_serve_quota(const struct af_serve_options *options, enum af_serve_quota which);
@@ -275,6 +300,12 @@ void af_serve_list_tasks(struct serve_call *call);
 void af_serve_show_task(struct serve_call *call);
 void af_serve_end_task(struct serve_call *call);
 void af_serve_backup(struct serve_call *call);
+
+void af_serve_ui_page(struct serve_call *call);
+void af_serve_ui_login(struct serve_call *call);
+void af_serve_ui_logout(struct serve_call *call);
+void af_serve_ui_audit(struct serve_call *call);
+void af_serve_ui_live(struct serve_call *call);
 
 void af_serve_health(struct serve_call *call);
 void af_serve_ready(struct serve_call *call);

@@ -27,6 +27,7 @@ static void pushed(void *arg, const struct af_bus_result *result)
     }
     add_age(call, result);
     call->serve->counts.pushed += result->count;
+    af_serve_saw_push(call, result);
     struct af_buf out = af_serve_data();
     af_buf_append_char(&out, '{');
     if (push->is_list)
@@ -155,6 +156,7 @@ static void popped(void *arg, const struct af_bus_result *result)
     }
     add_age(call, result);
     call->serve->counts.handed_out += result->count;
+    af_serve_saw_pop(call, result);
     if (result->unwritten)
         note_unwritten(call, result);
     struct af_buf out = af_serve_data();
@@ -250,6 +252,7 @@ static void acknowledged(void *arg, const struct af_bus_result *result)
     }
     add_age(call, result);
     call->serve->counts.acknowledged += pop->ack.count + pop->reject.count;
+    af_serve_saw_pop(call, result);
     af_serve_send_task(call, pop->task);
 }
 

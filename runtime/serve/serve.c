@@ -10,6 +10,7 @@
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/pages.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -65,6 +66,21 @@ const struct serve_endpoint af_serve_endpoints[] = {
     {"ready", "GET", "/readyz", NULL, SERVE_ANYBODY, NONE, af_serve_ready, NULL, false},
     {"metrics", "GET", "/metrics", NULL, SERVE_OPERATOR, NONE, af_serve_metrics, NULL, false},
     {"status", "GET", "/status", NULL, SERVE_OPERATOR, NONE, af_serve_status, NULL, false},
+    {"ui_login", "POST", SERVE_UI "/login", NULL, SERVE_ANYBODY, JSON, af_serve_ui_login, NULL,
+     true},
+    {"ui_logout", "POST", SERVE_UI "/logout", NULL, SERVE_ANYBODY, NONE, af_serve_ui_logout, NULL,
+     false},
+    {"ui_status", "GET", SERVE_UI "/status", NULL, SERVE_VIEWER, NONE, af_serve_status, NULL,
+     false},
+    {"ui_metrics", "GET", SERVE_UI "/metrics", NULL, SERVE_VIEWER, NONE, af_serve_metrics, NULL,
+     false},
+    {"ui_tasks", "GET", SERVE_UI "/tasks", NULL, SERVE_VIEWER, NONE, af_serve_list_tasks, NULL,
+     false},
+    {"ui_live", "GET", SERVE_UI "/live", NULL, SERVE_VIEWER, NONE, af_serve_ui_live, NULL, false},
+    {"ui_audit", "GET", SERVE_UI "/audit", NULL, SERVE_VIEWER, NONE, af_serve_ui_audit, NULL,
+     false},
+    {"ui", "GET", SERVE_UI, NULL, SERVE_ANYBODY, NONE, af_serve_ui_page, NULL, false},
+    {"ui", "GET", SERVE_UI "/", NULL, SERVE_ANYBODY, NONE, af_serve_ui_page, NULL, false},
     {0},
 };
 
@@ -76,7 +92,8 @@ _Static_assert(sizeof af_serve_endpoints / sizeof af_serve_endpoints[0] <= SERVE
 static bool is_path(const struct serve_endpoint *row, const char *path)
 {
     size_t len = strlen(row->path);
-    return row->path[len - 1] == '/' ? strncmp(path, row->path, len) == 0 && path[len] != '\0'
+    return row->path[len - 1] == '/' ? strncmp(path, row->path, len) == 0 &&
+                                           (path[len] != '\0' || row->run == af_serve_ui_page)
                                      : strcmp(path, row->path) == 0;
 }
 
@@ -141,7 +158,11 @@ static bool is_addressed(struct serve_call *call)
     if (!take_prefix(call))
         return false;
     call->endpoint = find_endpoint(call, &is_known);
-    if (af_exchange_header(call->exchange, "Origin") != NULL) {
+    bool is_ui = strncmp(call->path, SERVE_UI "/", sizeof SERVE_UI) == 0;
+    if (is_ui)
+        af_exchange_set_headers(call->exchange, af_pages_headers + 2); /* all say the first */
+    const char *origin = af_exchange_header(call->exchange, "Origin");
+    if (origin != NULL && !(is_ui && af_serve_ui_is_own_origin(call, origin))) {
         /* Whoever is local may be trusted as this node; a page in somebody's browser may not. */
         af_serve_error(call, 403, 403, "web pages may not call this service");
         return false;
@@ -481,6 +502,7 @@ void af_serve_free(struct af_serve *serve)
         af_serve_audit_flush(serve, true);
     af_audit_close(serve->audit);
     free(serve->refusals);
+    af_serve_sights_free(serve);
     af_serve_callers_free(serve->callers);
     af_serve_reading_release(&serve->reading);
     if (serve->shared_disk >= 0)

@@ -23,6 +23,25 @@ const zh = {
   "no row": "没有行", "line {}": "第 {} 行", "entered {} times": "进入 {} 次",
   "copy": "重复副本", "in flight": "在途", "dropped": "丢失", "ignored": "忽略", "late": "迟到", ", ": "，", "{}: {}": "{}：{}",
   "The studio has ended.": "studio 已结束。", "network": "网络",
+  // The service, and the node.
+  "{} s": "{} 秒", "{} min": "{} 分钟", "{} h": "{} 小时", "{} d": "{} 天", "at most {}": "最多 {}", "{}/s": "{}/秒",
+  "nothing": "没有", "look at this one": "看这一项", "Sign out": "退出", "Sign in": "登录",
+  "The admin's token (--admin-token)": "管理员令牌（--admin-token）", "Tasks": "任务", "One task": "单个任务", "Rates": "速率",
+  "Audit log": "审计日志", "Task": "任务", "Node": "节点", "Waits": "等待", "Oldest": "最久", "Role": "角色", "Lease": "租约",
+  "Polls": "轮询", "Progress": "进度", "Results": "结果", "Dead letters": "死信", "Tasks and nodes": "任务与节点", "Hold": "暂停",
+  "Contracts": "合约", "Refusals": "拒绝", "Limits": "限额", "hold the contracts, have them go on": "暂停或继续合约",
+  "pushed": "推送", "handed out": "发出", "acknowledged": "确认", "rejected": "拒收", "requests": "请求",
+  "a push takes (median)": "推送用时（中位数）", "a push takes (99 %)": "推送用时（99 %）", "contracts that wait": "等待的合约",
+  "polls that wait": "等待的轮询", "connections": "连接", "Request": "请求", "Code": "代码", "Times": "次数", "others": "其他",
+  "Limit": "限额", "Of": "归属", "Used": "已用", "At most": "上限", "task {}, node {}: {} wait": "任务 {}，节点 {}：{} 个等待",
+  ", the oldest {}": "，最久 {}", ", leased by {}": "，租给 {}", ", {} dead letters": "，死信 {} 个", "Choose a task": "请选择任务",
+  "ended {}": "结束于 {}", "The service has no such task.": "服务没有此任务。", "Files": "文件", "{} files, {}": "{} 个文件，{}",
+  "Told by nodes": "节点所报", "When": "时间", "What": "内容", "Text": "文字", "Value": "值", "From": "来自", "Contract": "合约",
+  "Why": "原因", "progress": "进度", "result": "结果", "dataset": "数据集", "launch": "启动", "completion": "完成", "unknown": "未知",
+  "{} contracts have passed": "已有 {} 个合约经过", ", {} were too fast to be shown": "，{} 个太快未显示", "No.": "序号", "Who": "谁",
+  "Outcome": "结果", "The service keeps none (--audit FILE).": "服务未记录（--audit FILE）。",
+  "version {}, over {}, up {}; {} polls wait, {} connections": "版本 {}，总线 {}，已运行 {}；{} 个轮询等待，{} 个连接",
+  "The service has not answered for {}: {}": "服务已 {} 未应答：{}",
 };
 
 export const chinese = navigator.language.toLowerCase().startsWith("zh");

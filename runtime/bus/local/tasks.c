@@ -3,11 +3,13 @@
 #include "bus/local/impl.h"
 
 #include "base/bounds.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "bus/told.h"
 #include "json/json.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -402,7 +404,8 @@ static void append_queues(struct af_local_store *store, int64_t task, struct af_
         "c.id = d.contract WHERE d.queue = q.id AND d.contract = (SELECT min(contract) FROM "
         "deliveries WHERE queue = q.id)), (SELECT count(*) FROM deliveries WHERE queue = q.id AND "
         "contract <= q.handed), CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE queue = q.id AND "
-        "contract = q.first) THEN times ELSE 0 END FROM queues q WHERE task = ? ORDER BY id");
+        "contract = q.first) THEN times ELSE 0 END, holder FROM queues q WHERE task = ? ORDER BY "
+        "id");
     af_db_integer(list, task);
     while (af_db_row(list)) {
         int64_t length = af_db_column_integer(list, 2);
@@ -413,6 +416,12 @@ static void append_queues(struct af_local_store *store, int64_t task, struct af_
         af_json_add_text(out, "channel", af_db_column_text(list, 1));
         if (af_db_column_integer(list, 5) >= AF_BUS_HANDED_OUT_WARN)
             af_json_add_integer(out, "first_handed_out", af_db_column_integer(list, 5));
+        if (af_db_column_integer(list, 4) > 0) { /* its name, without what a start makes anew */
+            const char *holder = af_db_column_text(list, 6);
+            char *name = holder == NULL ? NULL : af_mem_copy(holder, strcspn(holder, "@#"));
+            af_json_add_text(out, "holder", name);
+            free(name);
+        }
         int64_t taken = af_db_column_integer(list, 3);
         if (length > 0) /* a row may say anything: an age that cannot be is none */
             af_json_add_integer(out, "oldest_s",
