@@ -158,6 +158,20 @@ static struct answer push_on(struct world *world, struct af_bus *bus, const char
     return answer;
 }
 
+static struct af_bus_post post_of(const char *uuid, const char *const *targets, size_t count,
+                                  const char *content)
+{
+    return (struct af_bus_post){.task = "t",
+                                .channel = "federated",
+                                .title = "x",
+                                .sender = "a",
+                                .uuid = uuid,
+                                .targets = targets,
+                                .target_count = count,
+                                .content = content,
+                                .content_len = strlen(content)};
+}
+
 static void push(struct world *world, const char *from, const char *to, const char *uuid,
                  const char *content)
 {
@@ -232,9 +246,8 @@ static void test_a_push_of_many_is_kept_whole_or_not_at_all(void **state)
     struct world *world = *state;
     struct answer answer = {0};
     const char *b = "b", *star_among[] = {"b", "*"};
-    struct af_bus_post posts[2] = {
-        {"t", "federated", "x", "a", "u1", &b, 1, "{\"1\":0}", 7, 0, {0}},
-        {"t", "federated", "x", "a", "u2", star_among, 2, "{\"2\":0}", 7, 0, {0}}};
+    struct af_bus_post posts[2] = {post_of("u1", &b, 1, "{\"1\":0}"),
+                                   post_of("u2", star_among, 2, "{\"2\":0}")};
     struct af_bus_take all = take_of("b", 0, 0, 10);
     af_bus_publish(world->bus, posts, 2, note, &answer);
     wait_for(world, &answer);
@@ -357,8 +370,7 @@ static void test_the_names_of_targets_count_as_what_they_take(void **state)
         targets[i] = names[i];
     }
     for (int i = 0; i < POSTS; i++)
-        posts[i] = (struct af_bus_post){"t",     "federated", "x", "a", NULL, targets,
-                                        TARGETS, "{}",        2,   0,   {0}};
+        posts[i] = post_of(NULL, targets, TARGETS, "{}");
     struct answer answer = {0};
     af_bus_publish(world->bus, posts, POSTS, note, &answer);
     wait_for(world, &answer);
@@ -945,8 +957,7 @@ static void test_a_target_that_is_named_twice_gets_one_and_lengths_stay_right(vo
 {
     struct world *world = *state;
     const char *targets[] = {"b", "c", "b"}, *acks[] = {"u1", "u2", "u1"};
-    struct af_bus_post post = {"t", "federated", "x", "a", "u1", targets,
-                               3,   "{\"1\":0}", 7,   0,   {0}};
+    struct af_bus_post post = post_of("u1", targets, 3, "{\"1\":0}");
     struct answer answer = {0};
     af_bus_publish(world->bus, &post, 1, note, &answer);
     wait_for(world, &answer);
@@ -1056,7 +1067,7 @@ static void test_other_rows_that_are_not_as_they_should_be_do_no_harm(void **sta
         change_store(world, changes[i]);
     push(world, "newcomer", "b", "u2", "{\"2\":0}");
     const char *all = "*";
-    struct af_bus_post post = {"t", "federated", "x", "a", "u3", &all, 1, "{\"3\":0}", 7, 0, {0}};
+    struct af_bus_post post = post_of("u3", &all, 1, "{\"3\":0}");
     af_bus_publish(world->bus, &post, 1, note, &answer);
     wait_for(world, &answer);
     assert_int_equal(answer.code, AF_BUS_OK);
@@ -1077,8 +1088,7 @@ static enum af_bus_code push_many_to(struct world *world, const char *target)
     struct af_bus_post posts[1000];
     struct answer answer = {0};
     for (int i = 0; i < 1000; i++)
-        posts[i] =
-            (struct af_bus_post){"t", "federated", "x", "a", NULL, &target, 1, "{}", 2, 0, {0}};
+        posts[i] = post_of(NULL, &target, 1, "{}");
     af_bus_publish(world->bus, posts, 1000, note, &answer);
     wait_for(world, &answer);
     enum af_bus_code code = answer.code;
