@@ -59,7 +59,7 @@ cluster {
 }
 ]==]
 
--- Leaf nodes come in here, each with the permissions of its own nodes: whoever runs one has no more.
+-- Leaf nodes come in here, each with what its own nodes may: whoever runs one has no more.
 local leaves = [==[
 leafnodes {
   listen: "%{leafnodes}"
@@ -267,7 +267,15 @@ local function write(request)
   return { files = files }
 end
 
----@param request { nodes: string, servers: string, operators: string, fronts: string, leaves: string, secret: string }
+---@class NatsConfigRequest
+---@field nodes string      names, divided by blanks; so are the others'
+---@field servers string
+---@field operators string
+---@field fronts string
+---@field leaves string     NAME[@HOST:PORT]=NODE,NODE…
+---@field secret string     of the servers' routes
+
+---@param request NatsConfigRequest
 ---@return table  { files = { path, text, … } }, or { refused = why, what = option }
 function config.work(request)
   local ok, answer = pcall(write, request)
