@@ -268,7 +268,7 @@ local function write(request)
 end
 
 ---@class NatsConfigRequest
----@field nodes string      names, divided by blanks; so are the others'
+---@field nodes string      names, divided by commas; so are the others
 ---@field servers string
 ---@field operators string
 ---@field fronts string

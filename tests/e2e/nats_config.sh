@@ -5,6 +5,7 @@ source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
+source "$ROOT/tests/lib/nats.sh"
 
 # ---- What it writes. ----
 expect_output "made: made; put the certificates there, cd made, then nats-server -c server-1.conf" "$AFRUN" nats config made --nodes i
@@ -23,6 +24,10 @@ for list in nodes operators servers; do
 done
 expect_error "--servers: 'a:6222' is where 'a:4222' hears the other servers" 2 "$AFRUN" nats config no --nodes i --servers a:4222,b:4222,a:6222
 expect_error "--nodes: names 20000 nodes; at most 2000" 2 "$AFRUN" nats config no --nodes "$(seq -s, 20000)"
+expect_error "--fronts: 'i' is named twice" 2 "$AFRUN" nats config no --nodes i --fronts i
+expect_error "--leaf: 'north' is not NAME[@HOST:PORT]=NODE" 2 "$AFRUN" nats config no --nodes i --leaf north
+expect_error "--leaf: 'p' is none of --nodes" 2 "$AFRUN" nats config no --nodes i --leaf north=p
+expect_error "--leaf: 'i' is at two leaf nodes" 2 "$AFRUN" nats config no --nodes i --leaf north=i --leaf south=i
 check "nothing is made of what is refused" test ! -e no
 
 if ! command -v nats-server >/dev/null; then
@@ -31,39 +36,13 @@ if ! command -v nats-server >/dev/null; then
 fi
 
 # ---- Servers started from it. ----
-free_ports() { # three, each with the one of its routes
-    python3 - <<'PY'
-import socket
-ports, held = [], []
-while len(ports) < 3:
-    try:
-        for offset in (0, 2000):
-            held.append(socket.socket())
-            held[-1].bind(("127.0.0.1", held[-2].getsockname()[1] + 2000 if offset else 0))
-        ports.append(held[-2].getsockname()[1])
-    except (OSError, OverflowError):
-        pass
-print(*ports)
-PY
-}
-read -ra ports < <(free_ports)
-"$AFRUN" nats config nats --nodes i,p1,p2 --operators op --servers "$(printf '127.0.0.1:%s,' "${ports[@]}")" >/dev/null
+read -ra ports < <(nats_ports 4)
+"$AFRUN" nats config nats --nodes i,p1,p2 --operators op --fronts f1 --leaf "north@127.0.0.1:${ports[3]}=p1" \
+    --servers "$(printf '127.0.0.1:%s,' "${ports[@]:0:3}")" >/dev/null
 cd nats || exit 1
-known_by() { # known_by NAME [EXTENSION]: a certificate of that name, and the file that says so to a bus
-    certificate ca "$1" "/CN=$1" "${2:-}"
-    secret "$1.auth" "ca = ca.pem
-certificate = $1.pem
-key = $1.key"
-}
 authority ca
-for name in i p1 p2 op stranger; do known_by $name; done
-for n in 1 2 3; do
-    known_by server-$n subjectAltName=IP:127.0.0.1
-    nats-server -c server-$n.conf >server-$n.log 2>&1 </dev/null &
-    party_pids[server-$n]=$!
-done
-until_true grep -q "JetStream cluster new metadata leader" server-{1,2,3}.log || { not_ok "three servers are a cluster" "$(tail -n 20 server-*.log)"; exit; }
-ok "three servers are a cluster"
+for name in i p1 p2 op f1 north stranger; do known_by $name; done
+start_cluster
 n=0
 for name in i p1 p2; do
     role=participant
@@ -80,6 +59,7 @@ cat >try.py <<'PY'
 import re, socket, ssl, sys
 route, *ports = map(int, sys.argv[1:])
 nodes, tried = ["i", "p1", "p2"], 0
+api = lambda subjects: subjects + [s.replace("$JS.API", "$JS.afrun.API") for s in subjects if s.startswith("$JS.API")]
 conf = open("nodes.conf").read()
 rows = {node: re.search('"CN=%s".*?allow: \\[(.*?)\\]' % node, conf, re.S).group(1) for node in nodes}
 rows = {node: re.findall('"(.*?)"', text) for node, text in rows.items()}
@@ -133,10 +113,17 @@ def expect(name, port, lines, should):
 
 pub, sub = (lambda s: "PUB %s 0" % s), (lambda s: "SUB %s 9" % s)
 for port in ports:
-    for name in nodes:
-        others = [s for other in nodes if other != name for s in own[other] + strangers.replace("%s", other).split()] + operators
-        expect(name, port, [pub(s) for s in others] + [sub("_AF.%s.>" % n) for n in nodes if n != name] + [sub(s) for s in deaf], True)
-        expect(name, port, [pub(concrete(s)) for s in rows[name] if not s.startswith("$JS.API.STREAM.CREATE")] + [sub("_AF.%s.t" % name)], False)
+    for name in nodes + ["north"]: # a leaf node is its nodes, and by the name of the domain alone
+        is_leaf, me = name == "north", "p1" if name == "north" else name
+        others = [s for other in nodes if other != me for s in own[other] + strangers.replace("%s", other).split()]
+        others = api(others + operators) + (["$JS.API.STREAM.INFO.t"] if is_leaf else [])
+        mine = [s for s in rows[me] if "API.STREAM.CREATE" not in s and not (is_leaf and "$JS.API" in s)]
+        expect(name, port, [pub(s) for s in others] + [sub("_AF.%s.>" % n) for n in nodes if n != me] + [sub(s) for s in deaf], True)
+        expect(name, port, [pub(concrete(s)) for s in mine] + [sub("_AF.%s.t" % me)], False)
+front = [s for node in nodes for s in own[node] if not re.search("CONSUMER.(CREATE|MSG)|ACK|afrun", s)]
+expect("f1", ports[0], [pub(s) for s in front] + [sub("_AF.=.t"), sub("af.>")], False)
+expect("f1", ports[0], [pub(s) for s in operators if not re.search("NAMES$|STREAM.DELETE|MSG.DELETE|CONSUMER.INFO|^af", s)] +
+       [sub(s) for s in deaf if s != "af.>"] + [sub("_AF.p1.>")], True)
 expect("op", ports[0], [pub(s) for s in own["i"]] + [sub("af.>")], False)
 if attempt("stranger", ports[0], ["PUB t 0"]) != ["PUB t 0"]:
     print("a stranger is let in")
@@ -145,6 +132,13 @@ if b"Authorization Violation" not in b"".join(iter(read.readline, b"")):
     print("a node is let in as a server")
 print("tried", tried >= 1000)
 PY
-tried=$(python3 try.py $((ports[0] + 2000)) "${ports[@]}" 2>&1)
+tried=$(python3 try.py $((ports[0] + 2000)) "${ports[@]:0:3}" 2>&1)
 if [ "$tried" = "tried True" ]; then ok "each may what its row says, and nothing else"; else not_ok "each may what its row says, and nothing else" "$tried"; fi
+
+# ---- Whoever runs a leaf node, and lets everybody do everything there, has no more of the cluster than its nodes. ----
+sed -e '/^authorization/,$d' -e '/^tls/d' leaf-north.conf >hostile.conf
+start_server hostile
+until_true grep -q "Leafnode connection created" hostile.log || not_ok "a leaf node is let in" "$(tail hostile.log)"
+tried=$(python3 "$ROOT/tests/lib/hostile_leaf.py" "${ports[0]}" "${ports[3]}" 2>&1)
+if [ "$tried" = "heard: _AF.p1.x" ]; then ok "a leaf node that lets everybody in is its own nodes alone"; else not_ok "a leaf node that lets everybody in is its own nodes alone" "$tried"; fi
 stop_all
