@@ -249,7 +249,7 @@ static int call_answered(lua_State *L, int status, lua_KContext context)
     if (!af_lua_json_read(L, af_buf_text(&delivery->reply), delivery->reply.len, &why))
         return luaL_error(L, "the host's answer is %s", why);
     leave_out_nulls(L);
-    lua_pushlstring(L, af_buf_text(&delivery->reply_bytes), delivery->reply_bytes.len);
+    lua_pushlstring(L, delivery->reply_bytes_at, delivery->reply_bytes_len);
     return 2;
 }
 

@@ -484,13 +484,19 @@ void af_lua_answer(struct af_script_party *party, uint64_t call_id, const struct
         af_buf_append(&delivery->reply, answer->reply, answer->reply_len);
     else
         af_buf_append_string(&delivery->reply, "null");
-    af_buf_append(&delivery->reply_bytes, answer->bytes, answer->bytes_len);
+    bool waits = delivery->coro.state == AF_CORO_WAITS; /* so it takes them before we return */
+    delivery->reply_bytes_at = answer->bytes;
+    delivery->reply_bytes_len = answer->bytes_len;
+    if (!waits && answer->bytes_len > 0) {
+        af_buf_append(&delivery->reply_bytes, answer->bytes, answer->bytes_len);
+        delivery->reply_bytes_at = delivery->reply_bytes.data;
+    }
     if (answer->failure != NULL)
         delivery->reply_failure = af_mem_string(answer->failure);
     delivery->answered = true;
     if (af_script_is_sequential(party))
         delivery->now_ns = answer->now_ns;
-    if (delivery->coro.state == AF_CORO_WAITS && af_coro_resume(delivery, 0) != AF_CORO_WAITS)
+    if (waits && af_coro_resume(delivery, 0) != AF_CORO_WAITS)
         go_on(delivery);
 }
 

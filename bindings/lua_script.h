@@ -260,6 +260,8 @@ struct af_delivery {
     uint64_t waiting_call;     /* 0: none */
     bool answered;
     struct af_buf reply, reply_bytes;
+    const char *reply_bytes_at; /* there, or the owner's own, for as long as it answers */
+    size_t reply_bytes_len;
     char *reply_failure;
     char *result; /* what effects.text points to */
     char *traceback;

@@ -72,13 +72,18 @@ static void flush(void)
         end();
 }
 
-static bool put(enum af_wire_type type)
+static bool put_with(enum af_wire_type type, const void *tail, size_t tail_len)
 {
-    bool sent = af_wire_send(&worker.link, type, &worker.out) == 0;
+    bool sent = af_wire_send(&worker.link, type, &worker.out, tail, tail_len) == 0;
     af_buf_release(&worker.out);
     if (af_wire_unsent(&worker.link) > AF_WORKER_INLINE_BYTES)
         flush();
     return sent;
+}
+
+static bool put(enum af_wire_type type)
+{
+    return put_with(type, NULL, 0);
 }
 
 static void say(enum af_wire_type type)
@@ -171,7 +176,7 @@ static ssize_t tell(void *cookie, const char *text, size_t len)
         }
         struct af_buf body = AF_BUF_EMPTY;
         af_wire_put_bytes(&body, af_buf_text(&line), line.len);
-        af_wire_send(&worker.link, AF_WIRE_LOG, &body);
+        af_wire_send(&worker.link, AF_WIRE_LOG, &body, NULL, 0);
         af_buf_release(&body);
         af_buf_clear(&line);
         flush();
@@ -220,7 +225,7 @@ static void call(void *owner, struct af_script_party *party, const struct af_scr
 {
     (void)owner;
     af_wire_put_call(&worker.out, call);
-    if (!put(AF_WIRE_CALL) && call->id != 0) {
+    if (!put_with(AF_WIRE_CALL, call->bytes, call->bytes_len) && call->id != 0) {
         struct af_answer answer = {.failure = "what it hands over is larger than 128 MiB"};
         af_script_answer(party, call->id, &answer);
     }

@@ -366,12 +366,10 @@ static int start_process(struct af_worker *worker, struct af_failure *why)
     af_worker_begins(worker);
     af_loop_watch(worker->spec.loop, worker->link.fd, false, on_readable, worker, NULL);
     af_loop_watch(worker->spec.loop, worker->pidfd, false, on_end, worker, NULL);
-    struct af_job *job = af_mem_zero(1, sizeof *job);
-    job->kind = AF_JOB_LOAD;
-    af_jobs_push(&worker->sent, job);
+    af_jobs_push(&worker->sent, af_job_new(AF_JOB_LOAD));
     af_wire_put_string(&name, worker->base);
     af_wire_put_u8(&name, worker->spec.alone);
-    af_wire_send(&worker->link, AF_WIRE_LOAD, &name);
+    af_wire_send(&worker->link, AF_WIRE_LOAD, &name, NULL, 0);
     af_buf_release(&name);
     af_worker_write(worker);
     return 0;

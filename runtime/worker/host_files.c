@@ -177,7 +177,7 @@ const char *af_worker_give_file(struct af_worker *worker, struct af_wire_in *in)
         file = NULL;
     af_wire_put_failure(&body, &why);
     af_wire_put_bytes(&body, file == NULL ? NULL : file->bytes, file == NULL ? 0 : file->len);
-    int sent = af_wire_send(&worker->link, AF_WIRE_FILE, &body);
+    int sent = af_wire_send(&worker->link, AF_WIRE_FILE, &body, NULL, 0);
     af_buf_release(&body);
     if (sent != 0)
         return "a file cannot be handed to it";

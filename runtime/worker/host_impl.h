@@ -32,6 +32,7 @@ struct af_job {
     struct af_script *script;      /* of CHECK; NULL: freed meanwhile */
     struct af_script_party *party; /* of DELIVER and ANSWER; NULL: withdrawn meanwhile */
     struct af_buf body;            /* for a DELIVER and an ANSWER the party's number comes first */
+    int packed;                    /* the message, where it is large (af_wire_pack); or -1 */
     af_worker_checked_fn *checked;
     af_worker_probed_fn *probed;
     void *arg;
@@ -168,6 +169,7 @@ int af_worker_spawn(struct af_worker *worker, struct af_failure *why);
 void af_jobs_init(struct af_jobs *jobs);
 void af_jobs_push(struct af_jobs *jobs, struct af_job *job);
 struct af_job *af_jobs_pop(struct af_jobs *jobs);
+struct af_job *af_job_new(enum af_job_kind kind);
 void af_job_free(struct af_job *job);
 
 /* Queues a job; it is sent soon. */

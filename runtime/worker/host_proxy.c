@@ -224,7 +224,15 @@ static void proxy_answer(struct af_script_party *party, uint64_t call_id,
     bool fits = answer->reply_len <= AF_WORKER_BODY_BYTES_MAX / 4 &&
                 answer->bytes_len <= AF_WORKER_BODY_BYTES_MAX / 2;
     job->party = party;
-    af_wire_put_answer(&job->body, 0, call_id, fits ? answer : &refused);
+    if (!fits)
+        answer = &refused;
+    af_wire_put_answer(&job->body, 0, call_id, answer); /* its number is told when it is sent */
+    if (answer->bytes_len > AF_WORKER_INLINE_BYTES)
+        job->packed = af_wire_pack(&job->body, answer->bytes, answer->bytes_len);
+    if (job->packed < 0 && answer->bytes != NULL) {
+        af_buf_append(&job->body, answer->bytes, answer->bytes_len);
+        af_buf_append_char(&job->body, '\0');
+    }
     party->call = 0;
     party->answers++;
 }

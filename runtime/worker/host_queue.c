@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Lists of jobs. ---- */
 
@@ -43,13 +44,22 @@ void af_job_free(struct af_job *job)
     if (job == NULL)
         return;
     af_buf_release(&job->body);
+    if (job->packed >= 0)
+        close(job->packed);
     free(job);
+}
+
+struct af_job *af_job_new(enum af_job_kind kind)
+{
+    struct af_job *job = af_mem_zero(1, sizeof *job);
+    job->kind = kind;
+    job->packed = -1;
+    return job;
 }
 
 struct af_job *af_worker_queue(struct af_worker *worker, enum af_job_kind kind)
 {
-    struct af_job *job = af_mem_zero(1, sizeof *job);
-    job->kind = kind;
+    struct af_job *job = af_job_new(kind);
     af_jobs_push(&worker->ready, job);
     af_worker_wake(worker);
     return job;
@@ -108,7 +118,7 @@ static void give_number(struct af_worker_numbers *numbers, uint32_t number)
 
 static void tell(struct af_worker *worker, enum af_wire_type type, struct af_buf *body)
 {
-    if (worker->broke == NULL && af_wire_send(&worker->link, type, body) != 0)
+    if (worker->broke == NULL && af_wire_send(&worker->link, type, body, NULL, 0) != 0)
         af_worker_break(worker, "a message cannot be handed to it");
     af_buf_release(body);
 }
@@ -212,13 +222,23 @@ static void send_job(struct af_worker *worker, struct af_job *job)
     } else if (job->party != NULL) {
         tell_party(job->party);
         memcpy(job->body.data, &job->party->number, sizeof job->party->number);
+        if (job->packed >= 0 && pwrite(job->packed, job->body.data, sizeof job->party->number, 0) !=
+                                    (ssize_t)sizeof job->party->number)
+            af_worker_break(worker, "a message cannot be handed to it");
         if (job->kind == AF_JOB_DELIVER)
             give(job->party);
     }
     if (worker->sent.first == NULL)
         af_worker_begins(worker);
     af_jobs_push(&worker->sent, job);
-    tell(worker, types[job->kind], &job->body);
+    if (job->packed < 0) {
+        tell(worker, types[job->kind], &job->body);
+        return;
+    }
+    if (worker->broke == NULL &&
+        af_wire_send_packed(&worker->link, types[job->kind], job->packed) != 0)
+        af_worker_break(worker, "a message cannot be handed to it");
+    job->packed = -1;
 }
 
 static bool is_forgotten(const struct af_job *job)

@@ -39,17 +39,19 @@ void af_wire_put_hash(struct af_buf *out, struct af_hash hash)
 }
 
 /* Length + 1, so that 0 says NULL. */
+void af_wire_put_tail(struct af_buf *out, const void *bytes, size_t len)
+{
+    if (len >= UINT32_MAX)
+        out->full = true;
+    else
+        af_wire_put_u32(out, bytes == NULL ? 0 : (uint32_t)len + 1);
+}
+
 void af_wire_put_bytes(struct af_buf *out, const void *bytes, size_t len)
 {
-    if (bytes == NULL) {
-        af_wire_put_u32(out, 0);
+    af_wire_put_tail(out, bytes, len);
+    if (bytes == NULL || out->full)
         return;
-    }
-    if (len >= UINT32_MAX) {
-        out->full = true;
-        return;
-    }
-    af_wire_put_u32(out, (uint32_t)len + 1);
     af_buf_append(out, bytes, len);
     af_buf_append_char(out, '\0');
 }
@@ -261,8 +263,8 @@ void af_wire_put_answer(struct af_buf *out, uint32_t party, uint64_t call,
     af_wire_put_u64(out, call);
     af_wire_put_u64(out, (uint64_t)answer->now_ns);
     af_wire_put_bytes(out, answer->reply, answer->reply_len);
-    af_wire_put_bytes(out, answer->bytes, answer->bytes_len);
     af_wire_put_string(out, answer->failure);
+    af_wire_put_tail(out, answer->bytes, answer->bytes_len);
 }
 
 bool af_wire_get_answer(struct af_wire_in *in, uint32_t *party, uint64_t *call,
@@ -272,8 +274,8 @@ bool af_wire_get_answer(struct af_wire_in *in, uint32_t *party, uint64_t *call,
     *call = af_wire_get_u64(in);
     answer->now_ns = (int64_t)af_wire_get_u64(in);
     answer->reply = af_wire_get_bytes(in, &answer->reply_len);
-    answer->bytes = af_wire_get_bytes(in, &answer->bytes_len);
     answer->failure = af_wire_get_string(in);
+    answer->bytes = af_wire_get_bytes(in, &answer->bytes_len);
     return af_wire_is_over(in);
 }
 
@@ -321,8 +323,8 @@ void af_wire_put_call(struct af_buf *out, const struct af_script_call *call)
     af_wire_put_u64(out, call->id);
     af_wire_put_string(out, call->name);
     af_wire_put_bytes(out, call->request, call->request_len);
-    af_wire_put_bytes(out, call->bytes, call->bytes_len);
     af_wire_put_hash(out, call->key);
+    af_wire_put_tail(out, call->bytes, call->bytes_len);
 }
 
 const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call)
@@ -330,8 +332,8 @@ const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call
     call->id = af_wire_get_u64(in);
     call->name = af_wire_get_string(in);
     call->request = af_wire_get_bytes(in, &call->request_len);
-    call->bytes = af_wire_get_bytes(in, &call->bytes_len);
     call->key = af_wire_get_hash(in);
+    call->bytes = af_wire_get_bytes(in, &call->bytes_len);
     if (!af_wire_is_over(in) || !af_flow_is_name(call->name) || call->request == NULL)
         return "a call is malformed";
     if ((call->id == 0) != (af_script_call_number(call->name) == AF_CALL_LOG))

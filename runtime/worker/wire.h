@@ -107,9 +107,16 @@ void af_wire_link_init(struct af_wire_link *link, int fd);
 /* Closes what it holds, the socket too. */
 void af_wire_link_release(struct af_wire_link *link);
 
-/* Adds a message to the output. Returns -1 where no memfd is to be had for a large one, or it is
- * larger than AF_WORKER_BODY_BYTES_MAX: nothing is added then. */
-int af_wire_send(struct af_wire_link *link, enum af_wire_type type, const struct af_buf *body);
+/* Adds a message to the output: the body, and behind it the bytes that it ends with
+ * (af_wire_put_tail), if there are any. Returns -1 where no memfd is to be had for a large one, or
+ * it is larger than AF_WORKER_BODY_BYTES_MAX: nothing is added then. */
+int af_wire_send(struct af_wire_link *link, enum af_wire_type type, const struct af_buf *body,
+                 const void *tail, size_t tail_len);
+
+/* The same in two steps, for a large message that has to wait for others: it is copied once, to a
+ * memfd, which can still be written to until it is sent. Returns -1 where there is none. */
+int af_wire_pack(const struct af_buf *body, const void *tail, size_t tail_len);
+int af_wire_send_packed(struct af_wire_link *link, enum af_wire_type type, int fd_take);
 
 /* Writes output until all is written (0) or, of a socket that does not block, none is taken any
  * more (1). So it is, after a rest of a millisecond, where no more descriptors may be on their way;
@@ -132,6 +139,9 @@ void af_wire_put_u64(struct af_buf *out, uint64_t value);
 void af_wire_put_hash(struct af_buf *out, struct af_hash hash);
 void af_wire_put_bytes(struct af_buf *out, const void *bytes, size_t len); /* NULL is kept */
 void af_wire_put_string(struct af_buf *out, const char *text);             /* NULL is kept */
+
+/* The last bytes of a body: how many they are. They themselves are given to af_wire_send(). */
+void af_wire_put_tail(struct af_buf *out, const void *bytes, size_t len);
 
 uint8_t af_wire_get_u8(struct af_wire_in *in);
 uint32_t af_wire_get_u32(struct af_wire_in *in);
@@ -180,6 +190,7 @@ bool af_wire_get_party(struct af_wire_in *in, struct af_wire_party *party);
 void af_wire_put_deliver(struct af_buf *out, uint32_t party, const struct af_input *input);
 bool af_wire_get_deliver(struct af_wire_in *in, uint32_t *party, struct af_input *input);
 
+/* Its bytes are the tail. */
 void af_wire_put_answer(struct af_buf *out, uint32_t party, uint64_t call,
                         const struct af_answer *answer);
 bool af_wire_get_answer(struct af_wire_in *in, uint32_t *party, uint64_t *call,
@@ -206,6 +217,7 @@ void af_wire_put_flow(struct af_buf *out, const struct af_script_file *file,
 const char *af_wire_read_flow(struct af_wire_in *in, struct af_arena *arena,
                               struct af_script_file *file, struct af_flow **flow, bool *is_script);
 
+/* Its bytes are the tail. */
 void af_wire_put_call(struct af_buf *out, const struct af_script_call *call);
 const char *af_wire_read_call(struct af_wire_in *in, struct af_script_call *call);
 

@@ -5,6 +5,7 @@
 #include "worker/wire.h"
 
 #include "base/bounds.h"
+#include "base/io.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -53,25 +54,17 @@ void af_wire_link_release(struct af_wire_link *link)
 
 /* ---- Writing. ---- */
 
-/* A sealed memfd that holds the bytes, or -1. */
-static int make_memfd(const char *bytes, size_t len)
+int af_wire_pack(const struct af_buf *body, const void *tail, size_t tail_len)
 {
     int fd = memfd_create("afrun", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    for (size_t put = 0; fd >= 0 && put < len;) {
-        ssize_t got = write(fd, bytes + put, len - put);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            close(fd);
-            return -1;
-        }
-        put += (size_t)got;
-    }
-    if (fd >= 0 && fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+    bool ok = fd >= 0 && af_io_write_all(fd, body->data, body->len) &&
+              (tail == NULL ||
+               (af_io_write_all(fd, tail, tail_len) && af_io_write_all(fd, "", sizeof "")));
+    if (ok)
+        return fd;
+    if (fd >= 0)
         close(fd);
-        return -1;
-    }
-    return fd;
+    return -1;
 }
 
 static void add_mark(struct af_wire_link *link, int fd)
@@ -80,21 +73,35 @@ static void add_mark(struct af_wire_link *link, int fd)
     link->marks[link->mark_count++] = (struct af_wire_mark){link->out.len, fd};
 }
 
-int af_wire_send(struct af_wire_link *link, enum af_wire_type type, const struct af_buf *body)
+int af_wire_send_packed(struct af_wire_link *link, enum af_wire_type type, int fd_take)
 {
-    if (body->full || body->len > AF_WORKER_BODY_BYTES_MAX)
+    off_t len = fd_take < 0 ? -1 : lseek(fd_take, 0, SEEK_END);
+    if (len < 0 || len > AF_WORKER_BODY_BYTES_MAX || fcntl(fd_take, F_ADD_SEALS, SEALS) != 0) {
+        if (fd_take >= 0)
+            close(fd_take);
         return -1;
-    bool big = body->len > AF_WORKER_INLINE_BYTES;
-    struct head head = {(uint32_t)body->len, (uint8_t)type, big, 0};
-    if (big) {
-        int fd = make_memfd(body->data, body->len);
-        if (fd < 0)
-            return -1;
-        add_mark(link, fd);
     }
+    struct head head = {(uint32_t)len, (uint8_t)type, 1, 0};
+    add_mark(link, fd_take);
     af_buf_append(&link->out, &head, sizeof head);
-    if (!big)
-        af_buf_append(&link->out, body->data, body->len);
+    return 0;
+}
+
+int af_wire_send(struct af_wire_link *link, enum af_wire_type type, const struct af_buf *body,
+                 const void *tail, size_t tail_len)
+{
+    size_t len = body->len + (tail == NULL ? 0 : tail_len + 1);
+    if (body->full || tail_len > AF_WORKER_BODY_BYTES_MAX || len > AF_WORKER_BODY_BYTES_MAX)
+        return -1;
+    if (len > AF_WORKER_INLINE_BYTES)
+        return af_wire_send_packed(link, type, af_wire_pack(body, tail, tail_len));
+    struct head head = {(uint32_t)len, (uint8_t)type, 0, 0};
+    af_buf_append(&link->out, &head, sizeof head);
+    af_buf_append(&link->out, body->data, body->len);
+    if (tail != NULL) {
+        af_buf_append(&link->out, tail, tail_len);
+        af_buf_append_char(&link->out, '\0');
+    }
     return 0;
 }
 

@@ -46,7 +46,7 @@ static struct af_buf body;
 
 static void say(enum af_wire_type type)
 {
-    if (af_wire_send(&node, type, &body) != 0 || af_wire_flush(&node) != 0)
+    if (af_wire_send(&node, type, &body, NULL, 0) != 0 || af_wire_flush(&node) != 0)
         _exit(1);
     af_buf_clear(&body);
 }
