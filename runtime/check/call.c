@@ -184,14 +184,15 @@ static void answer_call(void *owner, struct af_script_party *party,
         af_migration_call(NULL, party, call);
         return;
     }
-    if (af_party_take_call(af_script_party_user(party), call))
+    struct af_script_call filled = *call;
+    if (af_party_take_call(af_script_party_user(party), &filled))
         return;
     struct af_script_mock_file file = {0};
     struct af_answer answer = {0};
     struct af_failure why = AF_FAILURE_INIT;
     struct af_asked asked;
     char text[AF_FAILURE_TEXT_MAX + 300];
-    if (af_script_call_read(&asked, party, call, text, sizeof text) != 0) {
+    if (af_script_call_read(&asked, party, &filled, text, sizeof text) != 0) {
         answer.failure = text;
     } else {
         asked.node = af_party_spec(af_script_party_user(party))->id;
@@ -303,7 +304,8 @@ static void note_kept(struct af_check *check, const struct af_party *party)
     const struct af_party_kept *kept = af_party_kept(party, &count);
     char url[AF_FILE_URL_BYTES];
     for (size_t i = 0; i < count; i++)
-        af_file_store_put(check->kept, kept[i].bytes, kept[i].len, url);
+        af_file_store_put_as(check->kept, kept[i].ref + sizeof "kept:" - 1, kept[i].bytes,
+                             kept[i].len, url);
 }
 
 static void look(struct af_check *check, struct af_party *party, uint32_t version,

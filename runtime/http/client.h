@@ -50,6 +50,7 @@ struct af_http_upload {
     const char *path;
     const void *bytes;
     size_t bytes_len;
+    const char *sha256; /* of these, if it is known; or NULL */
 };
 
 struct af_http_request {

@@ -33,6 +33,7 @@ struct af_http_source {
     int64_t at;             /* how far it has been read */
     struct af_sha256 *hash; /* of the file's bytes … */
     int64_t hashed_bytes;   /* … that have been read */
+    char sha256[65];        /* … where it was known before; "": it was not */
 };
 
 void af_http_source_init(struct af_http_source *source, const struct af_http_request *request,

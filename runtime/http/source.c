@@ -51,7 +51,10 @@ void af_http_source_init(struct af_http_source *source, const struct af_http_req
         source->middle_bytes = 0;
         return;
     }
-    source->hash = af_sha256_new();
+    if (request->upload->sha256 != NULL)
+        snprintf(source->sha256, sizeof source->sha256, "%s", request->upload->sha256);
+    else
+        source->hash = af_sha256_new();
     unsigned long long first = af_rng_next(rng), second = af_rng_next(rng);
     snprintf(source->boundary, sizeof source->boundary, "%016llx%016llx", first, second);
     make_form(source, request->upload);
@@ -115,7 +118,7 @@ static int64_t read_middle(struct af_http_source *source, char *to, int64_t size
         while ((got = pread(source->fd, to, (size_t)want, at)) < 0 && errno == EINTR)
             continue;
     }
-    if (got > 0 && at == source->hashed_bytes) {
+    if (got > 0 && source->hash != NULL && at == source->hashed_bytes) {
         af_sha256_add(source->hash, to, (size_t)got);
         source->hashed_bytes += got;
     }
@@ -124,7 +127,7 @@ static int64_t read_middle(struct af_http_source *source, char *to, int64_t size
 
 void af_http_source_digest(struct af_http_source *source, char hex[65])
 {
-    hex[0] = '\0';
+    memcpy(hex, source->sha256, sizeof source->sha256);
     if (source->hash != NULL && source->hashed_bytes == source->middle_bytes)
         af_sha256_hex(source->hash, hex);
 }

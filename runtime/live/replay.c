@@ -303,7 +303,8 @@ static void call(void *arg, struct af_script_party *party, const struct af_scrip
     struct kept_answer kept = {NULL, NULL, {NULL, 0}, 0};
     if (af_script_call_number(call->name) == AF_CALL_LOG)
         return;
-    if (af_party_take_call(af_script_party_user(party), call))
+    struct af_script_call filled = *call;
+    if (af_party_take_call(af_script_party_user(party), &filled))
         return;
     if (!next_answer(player, &kept)) {
         differs(player, "what it asks for", NULL, call->name);

@@ -187,22 +187,31 @@ static void keep(struct af_party *party, const struct af_asked *asked)
     af_buf_release(&text);
 }
 
-bool af_party_take_call(struct af_party *party, const struct af_script_call *call)
+bool af_party_take_call(struct af_party *party, struct af_script_call *call)
 {
     enum af_call number = af_script_call_number(call->name);
     struct af_asked asked;
     char why[200];
-    if (number != AF_CALL_KEEP && number != AF_CALL_KEPT)
+    if (number != AF_CALL_KEEP && number != AF_CALL_KEPT && number != AF_CALL_UPLOAD)
         return false;
-    if (af_script_call_read(&asked, party->script, call, why, sizeof why) != 0) {
+    int read = af_script_call_read(&asked, party->script, call, why, sizeof why);
+    const char *ref = af_request_string(&asked.request, "ref");
+    const struct af_party_kept *kept = ref == NULL ? NULL : find(party, ref);
+    bool taken = true;
+    if (number == AF_CALL_UPLOAD && (read != 0 || ref == NULL)) {
+        taken = false;
+    } else if (read != 0) {
         refuse(party, &asked, why);
     } else if (number == AF_CALL_KEEP) {
         keep(party, &asked);
+    } else if (number == AF_CALL_UPLOAD && kept != NULL) {
+        call->bytes = kept->bytes;
+        call->bytes_len = kept->len;
+        taken = false;
     } else {
-        const struct af_party_kept *kept = find(party, af_request_string(&asked.request, "ref"));
         af_script_answer_kept(&asked, kept == NULL ? NULL : kept->bytes,
                               kept == NULL ? 0 : kept->len, af_party_now(party));
     }
     af_request_release(&asked.request);
-    return true;
+    return taken;
 }

@@ -247,8 +247,10 @@ struct af_party_kept {
     bool named;
 };
 
-/* Answers a call of its script by which bytes are kept or given back; false: it is another call. */
-bool af_party_take_call(struct af_party *party, const struct af_script_call *call);
+/* Answers a call of its script by which bytes are kept or given back; false: it is another call. An
+ * upload of what is kept gets its bytes here, borrowed until the party is told or given anything.
+ */
+bool af_party_take_call(struct af_party *party, struct af_script_call *call);
 
 /* All that it has; borrowed until it is told or given anything. */
 const struct af_party_kept *af_party_kept(const struct af_party *party, size_t *count);

@@ -212,6 +212,7 @@ static void upload(struct af_calls *calls, const struct af_asked *asked)
                                .path = real,
                                .bytes = path == NULL ? call->bytes : NULL,
                                .bytes_len = path == NULL ? call->bytes_len : 0,
+                               .sha256 = path == NULL ? af_script_call_sha256(asked) : NULL,
                                .durable = af_request_bool(request, "persistent"),
                                .call_id = call_id,
                                .progress = file_goes_on,

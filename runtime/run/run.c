@@ -160,10 +160,11 @@ void af_party_run_call(void *arg, struct af_script_party *party, const struct af
 {
     const struct af_party *of = af_script_party_user(party);
     struct af_party_run *run = af_party_spec(of)->user;
+    struct af_script_call filled = *call;
     (void)arg;
-    if (af_party_take_call(run->party, call))
+    if (af_party_take_call(run->party, &filled))
         return; /* nothing of the outside, and not for the journal */
-    af_calls_take(run->calls, party, run->spec.node, run->spec.task, call);
+    af_calls_take(run->calls, party, run->spec.node, run->spec.task, &filled);
 }
 
 /* ---- Life. ---- */

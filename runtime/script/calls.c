@@ -129,6 +129,12 @@ void af_script_ref(const void *bytes, size_t len, char ref[AF_SCRIPT_REF_BYTES])
     af_sha256_of(bytes, len, ref + sizeof prefix - 1);
 }
 
+const char *af_script_call_sha256(const struct af_asked *asked)
+{
+    const char *ref = af_request_string(&asked->request, "ref");
+    return ref == NULL ? NULL : ref + sizeof "kept:" - 1;
+}
+
 const char *af_script_keeps_no_more(size_t count, size_t bytes, size_t len)
 {
     if (count >= AF_PARTY_KEPT_MAX)

@@ -75,6 +75,9 @@ bool af_script_is_sha256(const void *bytes, size_t len, const char *expected);
 #define AF_SCRIPT_REF_BYTES 70 /* with its 0 */
 void af_script_ref(const void *bytes, size_t len, char ref[AF_SCRIPT_REF_BYTES]);
 
+/* The SHA-256 of an upload's bytes, where they are what is kept under a name; else NULL. */
+const char *af_script_call_sha256(const struct af_asked *asked);
+
 /* Why a party that keeps so many texts of bytes, and so many bytes, keeps no such text besides;
  * NULL: it does. */
 const char *af_script_keeps_no_more(size_t count, size_t bytes, size_t len);

@@ -47,7 +47,13 @@ void af_file_store_put(struct af_file_store *store, const void *bytes, size_t le
 {
     char hex[AF_SHA256_HEX_BYTES];
     af_sha256_of(bytes, len, hex);
-    snprintf(url, AF_FILE_URL_BYTES, "mock://file/%s", hex);
+    af_file_store_put_as(store, hex, bytes, len, url);
+}
+
+void af_file_store_put_as(struct af_file_store *store, const char *sha256, const void *bytes,
+                          size_t len, char url[AF_FILE_URL_BYTES])
+{
+    snprintf(url, AF_FILE_URL_BYTES, "mock://file/%s", sha256);
     if (find(store, url) != NULL)
         return;
     af_mem_reserve(&store->files, &store->cap, store->count + 1, sizeof *store->files);

@@ -14,6 +14,10 @@ void af_file_store_free(struct af_file_store *store);
 void af_file_store_put(struct af_file_store *store, const void *bytes, size_t len,
                        char url[AF_FILE_URL_BYTES]);
 
+/* The same where the SHA-256 is known. */
+void af_file_store_put_as(struct af_file_store *store, const char *sha256, const void *bytes,
+                          size_t len, char url[AF_FILE_URL_BYTES]);
+
 /* The bytes of a URL, borrowed; NULL: there are none. */
 const void *af_file_store_get(const struct af_file_store *store, const char *url, size_t *len);
 

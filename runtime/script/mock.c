@@ -23,7 +23,11 @@ int af_script_mock_upload(const struct af_script_mock *mock, const struct af_ask
         bytes = af_buf_text(&file->bytes);
         file->len = file->bytes.len;
     }
-    af_file_store_put(mock->store, bytes, file->len, file->url);
+    const char *sha256 = af_script_call_sha256(asked);
+    if (sha256 != NULL)
+        af_file_store_put_as(mock->store, sha256, bytes, file->len, file->url);
+    else
+        af_file_store_put(mock->store, bytes, file->len, file->url);
     af_buf_printf(&file->reply, "{\"url\":\"%s\"}", file->url);
     answer->reply = af_buf_text(&file->reply);
     answer->reply_len = file->reply.len;

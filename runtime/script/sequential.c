@@ -282,7 +282,7 @@ static void keep(struct af_sequential *sequential, const struct af_asked *asked)
         }
         if (sequential->kept == NULL)
             sequential->kept = af_file_store_new();
-        af_file_store_put(sequential->kept, bytes, len, url);
+        af_file_store_put_as(sequential->kept, ref + sizeof "kept:" - 1, bytes, len, url);
         sequential->kept_count++;
         sequential->kept_bytes += len;
     }
@@ -294,6 +294,22 @@ static void give_kept(struct af_sequential *sequential, const struct af_asked *a
     size_t len = 0;
     const void *bytes = find_kept(sequential, af_request_string(&asked->request, "ref"), &len);
     af_script_answer_kept(asked, bytes, len, sequential->owner->now_ns(sequential));
+}
+
+/* Takes an upload of what is not kept; of what is it fills the bytes. */
+static bool take_upload(struct af_sequential *sequential, struct af_asked *asked,
+                        struct af_script_call *filled)
+{
+    const char *ref =
+        asked->number == AF_CALL_UPLOAD ? af_request_string(&asked->request, "ref") : NULL;
+    if (ref == NULL)
+        return false;
+    *filled = *asked->call;
+    filled->bytes = find_kept(sequential, ref, &filled->bytes_len);
+    asked->call = filled;
+    if (filled->bytes == NULL)
+        give_kept(sequential, asked);
+    return filled->bytes == NULL;
 }
 
 /* ---- Calls. ---- */
@@ -325,6 +341,7 @@ void af_sequential_call(struct af_sequential *sequential, const struct af_script
         [AF_CALL_KEPT] = give_kept};
     const struct af_sequential_owner *owner = sequential->owner;
     struct af_asked asked;
+    struct af_script_call filled;
     char text[200];
     if (af_script_call_number(call->name) == AF_CALL_LOG) {
         owner->log(sequential, call);
@@ -339,7 +356,7 @@ void af_sequential_call(struct af_sequential *sequential, const struct af_script
         refuse(sequential, &asked, why);
     else if (take[asked.number] != NULL)
         take[asked.number](sequential, &asked);
-    else if (!owner->other(sequential, &asked))
+    else if (!take_upload(sequential, &asked, &filled) && !owner->other(sequential, &asked))
         refuse(sequential, &asked, "the host knows no such call");
     af_request_release(&asked.request);
 }

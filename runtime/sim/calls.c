@@ -181,11 +181,12 @@ void af_sim_call(void *arg, struct af_script_party *party, const struct af_scrip
         af_sim_sequential_call(af_script_party_user(party), call);
         return;
     }
-    if (af_party_take_call(af_script_party_user(party), call))
+    struct af_script_call filled = *call;
+    if (af_party_take_call(af_script_party_user(party), &filled))
         return;
     struct af_asked asked;
     char why[200];
-    int read = af_script_call_read(&asked, party, call, why, sizeof why);
+    int read = af_script_call_read(&asked, party, &filled, why, sizeof why);
     asked.node = af_party_spec(af_script_party_user(party))->id;
     if (read != 0)
         af_sim_refuse(sim, party, call->id, why);

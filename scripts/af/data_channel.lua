@@ -152,7 +152,7 @@ end
 ---What goes to upload_file. bytes, path, ref: which of them was given, and its value.
 local function source_of(what, given, value, level)
   if given == "ref" then
-    return files.content(files.kept(what .. ": ref", value, level + 1))
+    return files.kept_content(what .. ": ref", value, level + 1)
   elseif given == "path" then
     if type(value) ~= "string" then
       error(("%s: path: expected a file's path, got a %s"):format(what, type(value)), level + 1)
@@ -521,7 +521,7 @@ local function receive_offer(options, party, event)
   end
   local bytes, why = fetch(event, path, timeout)
   if bytes ~= nil then
-    why = options.received(party, event.source, bytes)
+    why = options.received(party, event.source, bytes, digest_of(event.file_url))
   end
   if why ~= nil then
     deny(party.contractor, event, party.id, tostring(why))
@@ -534,7 +534,8 @@ end
 ---A state that receives data from some nodes and goes on when it has all of them:
 ---`receiving { source = …, received = function(party, source, bytes) … end, done = "next" }`.
 ---Bytes are no data of a party: `received` takes from them what is to be kept, or `path(party,
----source)` names a file that they go to. What `received` returns is why they are refused. `need`
+---source)` names a file that they go to. Its fourth argument is their SHA-256, which was checked,
+---where the URL has one. What `received` returns is why they are refused. `need`
 ---of the sources may be enough when `tries` times `every` seconds are over; at each try
 ---`ask(party, ids, try)` may ask those whose data are missing. States before it should defer
 ---af.ApplySfSendingData.

@@ -21,37 +21,50 @@ function files.is_ref(source)
   return type(source) == "string" and #source == 69 and source:find("^kept:[0-9a-f]+$") ~= nil
 end
 
----The bytes that the running party has kept. what: of whose argument a message tells.
-function files.kept(what, ref, level)
+local function check_ref(what, ref, level)
   if not files.is_ref(ref) then
     error(("%s: expected what party:keep gave (\"kept:\" and 64 hex digits), got a %s"):format(what,
       type(ref) == "string" and ("string of %d bytes"):format(#ref) or type(ref)), level + 1)
   end
+end
+
+local function nothing_kept(what, level)
+  error(what .. ": nothing is kept under this; what neither party.data nor a deferred event "
+    .. "names is forgotten", level + 1)
+end
+
+---The bytes that the running party has kept. what: of whose argument a message tells.
+function files.kept(what, ref, level)
+  check_ref(what, ref, level + 1)
   local found, bytes = host.call("kept", { ref = ref })
-  if not found then
-    error(what .. ": nothing is kept under this; what neither party.data nor a deferred event "
-      .. "names is forgotten", level + 1)
-  end
+  if not found then nothing_kept(what, level + 1) end
   return bytes
+end
+
+---What the running party has kept, to be uploaded as a file: its bytes need not come here for that.
+function files.kept_content(what, ref, level)
+  check_ref(what, ref, level + 1)
+  return host.lock({ ref = ref, what = what, mark = content_mark }, "content")
 end
 
 ---Uploads a path, af.content(bytes) or what party:keep gave; returns its URL.
 function files.upload(task, source, persistent, name, level)
-  local bytes
+  local bytes, ref, what = nil, nil, "upload_file"
   if type(source) == "table" and source.mark == content_mark then
-    bytes, source = source.bytes, nil
+    bytes, ref, what, source = source.bytes, source.ref, source.what, nil
   elseif type(source) ~= "string" or source == "" then
     error("upload_file: expected a path or af.content(bytes), got " .. tostring(source), level + 1)
   end
   if files.is_ref(source) then
-    bytes, source = files.kept("upload_file", source, level + 1), nil
+    ref, source = source, nil
   end
   if name ~= nil and type(name) ~= "string" then
     error("upload_file: upload_name must be a string", level + 1)
   end
   local reply = host.call("upload", {
-    task = task, path = source, persistent = persistent and true or false, name = name,
+    task = task, path = source, ref = ref, persistent = persistent and true or false, name = name,
   }, bytes)
+  if not reply then nothing_kept(what, level + 1) end
   return reply.url
 end
 

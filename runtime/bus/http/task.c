@@ -99,6 +99,7 @@ void af_bus_http_put_file(struct af_bus *bus, const struct af_bus_file *file, af
         .path = file->path,
         .bytes = file->bytes,
         .bytes_len = file->bytes_len,
+        .sha256 = file->sha256,
     };
     op->file.path = af_arena_string(&op->arena, file->path);
     if (file->task == NULL) {
