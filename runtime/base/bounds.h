@@ -211,13 +211,15 @@
 #define AF_HTTP_DRAIN_S 10                       /* to end what is being answered */
 
 /* The service. */
-#define AF_STUDIO_CONNECTIONS_MAX 64          /* a browser has six to a host */
-#define AF_STUDIO_WORK_MAX 8                  /* commands that the studio runs at a time, … */
-#define AF_STUDIO_WORK_NS (600 * AF_S_NS)     /* … each no longer */
-#define AF_STUDIO_POLL_NS (25 * AF_S_NS)      /* that a page waits to hear of a save */
-#define AF_SERVE_TOKENS_MAX 100000            /* lines of a tokens file */
-#define AF_SERVE_TOKENS_BYTES_MAX (64u << 20) /* the file */
-#define AF_SERVE_PARKED_MAX 10000             /* polls that are held; more are answered at once */
+#define AF_STUDIO_CONNECTIONS_MAX 64             /* a browser has six to a host */
+#define AF_STUDIO_WORK_MAX 8                     /* commands that the studio runs at a time, … */
+#define AF_STUDIO_WORK_NS (600 * AF_S_NS)        /* … each no longer */
+#define AF_STUDIO_CHECK_NS (24 * 3600 * AF_S_NS) /* … but a check, which says how far it is */
+#define AF_STUDIO_BODY_BYTES_MAX (256u << 20)    /* of a trace that is shown */
+#define AF_STUDIO_POLL_NS (25 * AF_S_NS)         /* that a page waits to hear of a save */
+#define AF_SERVE_TOKENS_MAX 100000               /* lines of a tokens file */
+#define AF_SERVE_TOKENS_BYTES_MAX (64u << 20)    /* the file */
+#define AF_SERVE_PARKED_MAX 10000 /* polls that are held; more are answered at once */
 #define AF_SERVE_ANSWERS_BYTES_MAX (INT64_C(256) << 20) /* not yet read by who asked */
 #define AF_SERVE_HOLD_MAX_NS AF_S_NS                    /* that a plain poll may be held */
 #define AF_SERVE_REFUSALS_MAX 256           /* kinds of refusals that are counted at a time */

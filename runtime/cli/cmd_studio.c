@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct studio_command {
@@ -28,6 +29,9 @@ struct studio_command {
 static const struct af_opt opts[] = {
     {"listen", 0, "ADDRESS:PORT", "of this machine (default 127.0.0.1:0, any port)", "Page",
      AF_OPT_TEXT(OF, studio.listen)},
+    {"upgrade", 0, "FLOW2",
+     "a second version of the flow: what it makes of each party; checks may reload to it", "Page",
+     AF_OPT_TEXT(OF, studio.upgrade)},
     {"no-browser", 0, NULL, "print the link, and open no browser", "Page",
      AF_OPT_FLAG(OF, no_browser)},
     {"no-jail", 0, NULL, "run flows without a jail, as for a debugger", "Page",
@@ -49,12 +53,17 @@ static const struct af_opts_command row = {
     "The link is good for one browser, the one that opens it first. Ctrl-C ends it.",
     opts};
 
-/* A browser of the desktop; where there is none, the link is printed all the same. */
+/* A browser of the desktop; where there is none, the link is printed all the same. Who starts it
+ * ends at once, so that nobody here need wait for a browser. */
 static void open_browser(const char *link)
 {
     pid_t pid = fork();
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
     if (pid != 0)
         return;
+    if (fork() != 0)
+        _exit(0);
     int nothing = open("/dev/null", O_RDWR);
     for (int fd = 0; fd <= 2 && nothing >= 0; fd++)
         dup2(nothing, fd);
@@ -107,9 +116,11 @@ static int run(int argc, char **argv, struct af_failure *why)
     if (af_code_is_input(argv[0]))
         return af_failure_set(why, AF_FAILURE_USAGE, "-",
                               "the studio reads a flow again and again: name a file");
-    if (access(argv[0], R_OK) != 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, argv[0], "cannot be read: %s",
-                              strerror(errno));
+    const char *named[] = {argv[0], command.studio.upgrade};
+    for (size_t i = 0; i < 2; i++)
+        if (named[i] != NULL && access(named[i], R_OK) != 0)
+            return af_failure_set(why, AF_FAILURE_USAGE, named[i], "cannot be read: %s",
+                                  strerror(errno));
     return serve(&command, why);
 }
 

@@ -30,6 +30,20 @@ static int read_file(const char *path, struct af_buf *out, struct af_failure *wh
                : af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(error));
 }
 
+/* Whether a text is a list of strings, all of it. */
+static bool is_list(const char *text, size_t len)
+{
+    struct af_json_reader reader;
+    enum af_json_token token;
+    af_json_reader_init(&reader, text, len);
+    bool is = af_json_next(&reader) == AF_JSON_ARRAY_BEGIN;
+    while (is && (token = af_json_next(&reader)) != AF_JSON_ARRAY_END)
+        is = token == AF_JSON_STRING;
+    is = is && af_json_next(&reader) == AF_JSON_END;
+    af_json_reader_release(&reader);
+    return is;
+}
+
 int af_explore_read(void *schedule, const char *value, struct af_failure *why)
 {
     struct af_buf text = AF_BUF_EMPTY, object = AF_BUF_EMPTY;
@@ -45,7 +59,8 @@ int af_explore_read(void *schedule, const char *value, struct af_failure *why)
     else
         af_buf_printf(&object, "{\"schedule\":%s}", line);
     if (status == 0) {
-        bool is_json = af_request_read(&request, object.data, object.len);
+        bool is_json = (line[0] == '{' || is_list(text.data, text.len)) &&
+                       af_request_read(&request, object.data, object.len);
         const struct af_request_field *words =
             is_json ? af_request_list(&request, "schedule") : NULL;
         status = words != NULL

@@ -26,6 +26,7 @@ struct call {
     struct af_timer *timer; /* it waits for a save */
     bool is_page;
     bool waits;
+    bool streams; /* its answer is events */
 };
 
 struct af_studio {
@@ -40,6 +41,16 @@ struct af_studio {
 };
 
 /* ---- Answering. ---- */
+
+static void add_event(struct call *call, const char *name, const char *data, size_t len)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_buf_printf(&out, "event: %s\ndata: ", name);
+    af_buf_append(&out, data, len);
+    af_buf_append_string(&out, "\n\n");
+    af_exchange_stream_add(call->exchange, out.data, out.len);
+    af_buf_release(&out);
+}
 
 /* It waits no more. */
 static void leave(struct call *call)
@@ -57,7 +68,14 @@ static void leave(struct call *call)
 static void answer(struct call *call, int status, const char *type, struct af_buf *text)
 {
     leave(call);
-    af_exchange_answer(call->exchange, status, type, text);
+    if (call->streams) {
+        call->streams = false;
+        add_event(call, "answer", text->data, text->len);
+        af_buf_release(text);
+        af_exchange_stream_end(call->exchange);
+    } else {
+        af_exchange_answer(call->exchange, status, type, text);
+    }
 }
 
 static void answer_json(struct call *call, int status, struct af_buf *text)
@@ -106,8 +124,12 @@ static void give_page(struct call *call, const char *name)
 static void tell_saves(struct call *call)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    af_buf_printf(&out, "{\"format\":1,\"kind\":\"studio-saves\",\"saves\":%llu}",
-                  (unsigned long long)call->studio->saves);
+    const struct af_studio_options *options = &call->studio->options;
+    af_answer_begin(&out, "studio-saves");
+    af_json_add_integer(&out, "saves", (int64_t)call->studio->saves);
+    af_json_add_text(&out, "file", options->flow);
+    af_json_add_text(&out, "upgrade", options->upgrade);
+    af_buf_append_char(&out, '}');
     answer_json(call, 200, &out);
 }
 
@@ -159,7 +181,13 @@ static void on_worked(void *arg, struct af_buf *text, const struct af_failure *w
     if (why != NULL)
         answer_failure(call, 200, why); /* the program's word, as that of a flow that is broken */
     else
-        answer(call, 200, text->data[0] == '<' ? "image/svg+xml" : "application/json", text);
+        answer(call, 200,
+               text->len > 0 && text->data[0] == '<' ? "image/svg+xml" : "application/json", text);
+}
+
+static void on_progress(void *arg, const char *line, size_t len)
+{
+    add_event(arg, "progress", line, len);
 }
 
 static void work(struct call *call, enum af_studio_kind kind)
@@ -171,21 +199,31 @@ static void work(struct call *call, enum af_studio_kind kind)
         answer_failure(call, 503, &why);
         return;
     }
-    call->work =
-        af_studio_work_start(studio->loop, &studio->options, kind, knob_of, on_worked, call, &why);
-    if (call->work == NULL)
+    const struct af_studio_asked asked = {.kind = kind,
+                                          .body = af_exchange_body(call->exchange),
+                                          .knob = knob_of,
+                                          .done = on_worked,
+                                          .progress = kind == AF_STUDIO_CHECK ? on_progress : NULL,
+                                          .arg = call};
+    call->work = af_studio_work_start(studio->loop, &studio->options, &asked, &why);
+    if (call->work == NULL) {
         answer_failure(call, 502, &why);
-    else
-        studio->working++;
+        return;
+    }
+    studio->working++;
+    call->streams = kind == AF_STUDIO_CHECK;
+    if (call->streams)
+        af_exchange_stream(call->exchange, "text/event-stream");
 }
 
 static const struct {
     const char *path;
     int kind;
-} works[] = {{"/api/run", AF_STUDIO_RUN},
-             {"/api/runs", AF_STUDIO_RUNS},
-             {"/api/states", AF_STUDIO_STATES},
-             {"/api/picture", AF_STUDIO_PICTURE}};
+} works[] = {{"/api/run", AF_STUDIO_RUN},       {"/api/runs", AF_STUDIO_RUNS},
+             {"/api/states", AF_STUDIO_STATES}, {"/api/picture", AF_STUDIO_PICTURE},
+             {"/api/check", AF_STUDIO_CHECK},   {"/api/explore", AF_STUDIO_EXPLORE},
+             {"/api/steps", AF_STUDIO_STEPS},   {"/api/export", AF_STUDIO_EXPORT},
+             {"/api/trace", AF_STUDIO_TRACE}};
 
 static int find_work(const char *path)
 {
@@ -215,7 +253,7 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     if (strcmp(method, works_for ? "POST" : "GET") != 0)
         refuse(call, 405, "Another method is expected.");
     else
-        af_exchange_take_body(exchange, 0, NULL);
+        af_exchange_take_body(exchange, works_for ? AF_STUDIO_BODY_BYTES_MAX : 0, NULL);
 }
 
 static void on_ready(void *arg, struct af_exchange *exchange)

@@ -14,7 +14,8 @@ struct af_studio_work;
 
 struct af_studio_options {
     const char *flow;
-    const char *listen; /* ADDRESS:PORT of this machine; port 0: any */
+    const char *upgrade; /* a second version of the flow, or NULL */
+    const char *listen;  /* ADDRESS:PORT of this machine; port 0: any */
     bool no_jail, require_jail;
 };
 
@@ -33,6 +34,11 @@ enum af_studio_kind {
     AF_STUDIO_RUNS,    /* many seeds: which failed */
     AF_STUDIO_STATES,  /* what the states of the flow do */
     AF_STUDIO_PICTURE, /* … as a picture */
+    AF_STUDIO_CHECK,   /* all interleavings: progress, then the answer */
+    AF_STUDIO_EXPLORE, /* a schedule: what can happen next, and its rows … */
+    AF_STUDIO_STEPS,   /* … what can happen next alone … */
+    AF_STUDIO_EXPORT,  /* … as a trace */
+    AF_STUDIO_TRACE,   /* a trace that somebody has: its rows */
 };
 
 /* Called once, from the loop, with an answer that is borrowed; fails where there is none. */
@@ -41,12 +47,21 @@ typedef void af_studio_done_fn(void *arg, struct af_buf *answer, const struct af
 /* The value of a knob, or NULL. */
 typedef const char *af_studio_knob_fn(const void *arg, const char *name);
 
-/* Runs the program. Of the options of `run` knobs are those that decide a run; one that may come
- * again has its values on a line each. Returns NULL with *why filled. */
+struct af_studio_asked { /* all is borrowed until it is answered */
+    enum af_studio_kind kind;
+    const struct af_buf *body; /* the schedule, the trace */
+    af_studio_knob_fn *knob;
+    af_studio_done_fn *done;
+    void (*progress)(void *arg, const char *line, size_t len); /* of a check: a JSON object */
+    void *arg;
+};
+
+/* Runs the program. Of the options of `run` and `check` knobs are those that decide a run, or
+ * bound a check; one that may come again has its values on a line each. Returns NULL with *why
+ * filled. */
 struct af_studio_work *af_studio_work_start(struct af_loop *loop,
                                             const struct af_studio_options *options,
-                                            enum af_studio_kind kind, af_studio_knob_fn *knob,
-                                            af_studio_done_fn *done, void *arg,
+                                            const struct af_studio_asked *asked,
                                             struct af_failure *why);
 
 /* Ends it; done is not called. NULL is allowed. */

@@ -10,17 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 96 };
 
 struct af_studio_work {
     struct af_loop *loop;
     const struct af_studio_options *options;
-    enum af_studio_kind kind;
+    struct af_studio_asked asked;
     struct af_process *process;
     struct af_buf answer; /* of a run, that is being drawn */
     bool is_drawn;
-    af_studio_done_fn *done;
-    void *arg;
+    size_t heard; /* how much of its progress was told */
 };
 
 struct words {
@@ -29,9 +28,42 @@ struct words {
     size_t count, made_count;
 };
 
-/* What decides a run; of a sample the seed is the first. */
-static const char *const knobs[] = {"seed",      "parties", "arg",       "latency", "drop",
-                                    "duplicate", "crash",   "partition", "until"};
+/* What decides a run, of a sample the seed being the first; what bounds a check. */
+static const char *const run_knobs[] = {"seed",      "parties", "arg",       "latency", "drop",
+                                        "duplicate", "crash",   "partition", "until",   NULL};
+static const char *const check_knobs[] = {"parties", "arg",  "drop", "duplicate", "crash",
+                                          "away",    "lose", "time", "timeouts",  "depth",
+                                          "states",  "fifo", NULL};
+
+/* The command of each kind. */
+static const struct {
+    const char *words[8];
+    const char *const *knobs;
+    bool draws;    /* writes a trace, whose rows are part of the answer */
+    bool is_plain; /* its output is the answer, as it is */
+    bool has_flow;
+} kinds[] = {
+    [AF_STUDIO_RUN] = {{"run", "--mock", "--json", "-q", "--trace", "-", "--trace-data"},
+                       run_knobs,
+                       .draws = true,
+                       .has_flow = true},
+    [AF_STUDIO_RUNS] = {{"run", "--mock", "--json", "-q", "--runs=1000"},
+                        run_knobs,
+                        .has_flow = true},
+    [AF_STUDIO_STATES] = {{"chart", "--states", "--json"}, .has_flow = true},
+    [AF_STUDIO_PICTURE] = {{"chart", "--states", "--svg"}, .is_plain = true, .has_flow = true},
+    [AF_STUDIO_CHECK] = {{"check", "--json", "--progress"}, check_knobs, .has_flow = true},
+    [AF_STUDIO_EXPLORE] = {{"check", "--json", "--explore", "-", "--trace", "-"},
+                           check_knobs,
+                           .draws = true,
+                           .has_flow = true},
+    [AF_STUDIO_STEPS] = {{"check", "--json", "--explore", "-"}, check_knobs, .has_flow = true},
+    [AF_STUDIO_EXPORT] = {{"check", "--json", "--explore", "-", "--trace", "-"},
+                          check_knobs,
+                          .is_plain = true,
+                          .has_flow = true},
+    [AF_STUDIO_TRACE] = {{"chart", "-", "--json", "--data"}},
+};
 
 static void add(struct words *words, const char *word)
 {
@@ -55,24 +87,21 @@ static void add_knob(struct words *words, const char *name, const char *value)
     }
 }
 
-static void add_knobs(struct words *words, af_studio_knob_fn *knob, const void *arg)
+static void add_knobs(struct words *words, const struct af_studio_asked *asked)
 {
-    for (size_t i = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
-        const char *value = knob(arg, knobs[i]);
-        if (value != NULL)
-            add_knob(words, knobs[i], value);
+    const char *const *knobs = kinds[asked->kind].knobs;
+    for (; knobs != NULL && *knobs != NULL; knobs++) {
+        const char *value = asked->knob(asked->arg, *knobs);
+        if (value != NULL && strcmp(*knobs, "fifo") == 0) /* a flag */
+            add(words, "--fifo");
+        else if (value != NULL)
+            add_knob(words, *knobs, value);
     }
 }
 
 static void add_command(struct words *words, enum af_studio_kind kind)
 {
-    static const char *const commands[][8] = {
-        [AF_STUDIO_RUN] = {"run", "--mock", "--json", "-q", "--trace", "-", "--trace-data"},
-        [AF_STUDIO_RUNS] = {"run", "--mock", "--json", "-q", "--runs=1000"},
-        [AF_STUDIO_STATES] = {"chart", "--states", "--json"},
-        [AF_STUDIO_PICTURE] = {"chart", "--states", "--svg"},
-    };
-    for (const char *const *word = commands[kind]; *word != NULL; word++)
+    for (const char *const *word = kinds[kind].words; *word != NULL; word++)
         add(words, *word);
 }
 
@@ -92,7 +121,7 @@ static void forget(struct af_studio_work *work)
 
 static void tell(struct af_studio_work *work, struct af_buf *answer, const struct af_failure *why)
 {
-    work->done(work->arg, answer, why);
+    work->asked.done(work->asked.arg, answer, why);
     forget(work);
 }
 
@@ -121,6 +150,20 @@ static size_t find_answer(const char *text, size_t len, const char **line)
 
 static void on_done(void *arg, const struct af_process_result *result);
 
+/* Each line of a check's progress, once. */
+static void on_heard(void *arg, const char *errors, size_t len)
+{
+    struct af_studio_work *work = arg;
+    static const char head[] = "{\"format\":1,\"kind\":\"check-progress\"";
+    const char *end;
+    while ((end = memchr(errors + work->heard, '\n', len - work->heard)) != NULL) {
+        const char *line = errors + work->heard;
+        work->heard = (size_t)(end - errors) + 1;
+        if ((size_t)(end - line) > sizeof head && memcmp(line, head, sizeof head - 1) == 0)
+            work->asked.progress(work->asked.arg, line, (size_t)(end - line));
+    }
+}
+
 static int start(struct af_studio_work *work, const struct words *words, const void *input,
                  size_t input_len, struct af_failure *why)
 {
@@ -131,25 +174,30 @@ static int start(struct af_studio_work *work, const struct words *words, const v
         .arg_count = words->count,
         .input = input,
         .input_len = input_len,
-        .nice = work->kind == AF_STUDIO_RUNS ? 10 : 0, /* a single run is waited for */
-        .timeout_ns = AF_STUDIO_WORK_NS,
+        .nice = work->asked.kind == AF_STUDIO_RUNS || work->asked.kind == AF_STUDIO_CHECK
+                    ? 10
+                    : 0, /* a single run is waited for */
+        .heard = work->asked.progress == NULL ? NULL : on_heard,
+        .timeout_ns = work->asked.kind == AF_STUDIO_CHECK ? AF_STUDIO_CHECK_NS : AF_STUDIO_WORK_NS,
         .max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX,
     };
     work->process = af_process_start(work->loop, &spec, on_done, work, why);
     return work->process == NULL ? -1 : 0;
 }
 
-/* The rows of the trace that a run has written. */
-static int draw(struct af_studio_work *work, const struct af_process_result *run)
+/* Has the program begin with another command. */
+static int go_on(struct af_studio_work *work, enum af_studio_kind kind, const void *input,
+                 size_t input_len)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct words words = {.count = 0};
-    work->is_drawn = true;
-    static const char *const chart[] = {"chart", "-", "--json", "--data"};
-    for (size_t i = 0; i < sizeof chart / sizeof chart[0]; i++)
-        add(&words, chart[i]);
+    add_command(&words, kind);
     add_jail(&words, work->options);
-    return start(work, &words, run->output, run->output_len, &why);
+    if (kinds[kind].has_flow) {
+        add(&words, "--");
+        add(&words, work->options->flow);
+    }
+    return start(work, &words, input, input_len, &why);
 }
 
 static void add_part(struct af_buf *out, const char *name, const char *json, size_t len)
@@ -166,8 +214,9 @@ static void take_run(struct af_studio_work *work, const char *answer, size_t len
 {
     af_buf_append_string(&work->answer, "{\"format\":1,\"kind\":\"studio-run\"");
     add_part(&work->answer, "run", answer, len);
+    work->is_drawn = true;
     if (result->output_len > 0 && result->output[0] == '{' && answer != result->output &&
-        draw(work, result) == 0)
+        go_on(work, AF_STUDIO_TRACE, result->output, result->output_len) == 0)
         return;
     add_part(&work->answer, "chart", NULL, 0);
     af_buf_append_char(&work->answer, '}');
@@ -184,16 +233,20 @@ static void on_done(void *arg, const struct af_process_result *result)
         len = find_answer(result->errors, result->errors_len, &answer);
     if (result->failure != NULL) {
         fail(work, result->failure);
-    } else if (work->kind == AF_STUDIO_PICTURE && result->status == 0) {
+    } else if (kinds[work->asked.kind].is_plain && result->status == 0) {
         af_buf_append(&work->answer, result->output, result->output_len);
         tell(work, &work->answer, NULL);
+    } else if (work->asked.kind == AF_STUDIO_PICTURE) { /* why there is none, as JSON */
+        work->asked.kind = AF_STUDIO_STATES;
+        if (go_on(work, AF_STUDIO_STATES, NULL, 0) != 0)
+            fail(work, "cannot be started");
     } else if (len == 0) {
         fail(work, result->errors_len > 0 ? result->errors : "has told nothing");
     } else if (work->is_drawn) {
         add_part(&work->answer, "chart", answer, len);
         af_buf_append_char(&work->answer, '}');
         tell(work, &work->answer, NULL);
-    } else if (work->kind == AF_STUDIO_RUN) {
+    } else if (kinds[work->asked.kind].draws) {
         take_run(work, answer, len, result);
     } else {
         af_buf_append(&work->answer, answer, len);
@@ -203,21 +256,24 @@ static void on_done(void *arg, const struct af_process_result *result)
 
 struct af_studio_work *af_studio_work_start(struct af_loop *loop,
                                             const struct af_studio_options *options,
-                                            enum af_studio_kind kind, af_studio_knob_fn *knob,
-                                            af_studio_done_fn *done, void *arg,
+                                            const struct af_studio_asked *asked,
                                             struct af_failure *why)
 {
     struct af_studio_work *work = af_mem_zero(1, sizeof *work);
     struct words words = {.count = 0};
-    *work = (struct af_studio_work){
-        .loop = loop, .options = options, .kind = kind, .done = done, .arg = arg};
-    add_command(&words, kind);
+    *work = (struct af_studio_work){.loop = loop, .options = options, .asked = *asked};
+    add_command(&words, asked->kind);
     add_jail(&words, options);
-    if (kind == AF_STUDIO_RUN || kind == AF_STUDIO_RUNS)
-        add_knobs(&words, knob, arg);
-    add(&words, "--");
-    add(&words, options->flow);
-    int result = start(work, &words, NULL, 0, why);
+    add_knobs(&words, asked);
+    if (kinds[asked->kind].knobs == check_knobs && options->upgrade != NULL) {
+        add(&words, "--upgrade");
+        add(&words, options->upgrade);
+    }
+    if (kinds[asked->kind].has_flow) {
+        add(&words, "--");
+        add(&words, options->flow);
+    }
+    int result = start(work, &words, asked->body->data, asked->body->len, why);
     for (size_t i = 0; i < words.made_count; i++)
         free(words.made[i]);
     if (result == 0)

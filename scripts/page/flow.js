@@ -63,6 +63,24 @@ export function weigh(counts, standing) {
   }
 }
 
+// Marks what a check has never come to.
+export function cover(unreached) {
+  for (const { group } of boxes.values()) {
+    group.classList.remove("unreached");
+    for (const node of group.querySelectorAll(".never")) node.remove();
+  }
+  for (const one of unreached) {
+    const found = boxes.get(one.role + "\0" + one.state);
+    if (!found) continue;
+    const { group, state } = found, rect = group.querySelector(".box");
+    const row = state.rows.findIndex((each) => each.name === one.event);
+    const beside = row < 0 ? rect : [...group.children].filter((node) => node.tagName === "g")[row]?.querySelector("text");
+    if (!one.event) group.classList.add("unreached");
+    group.append(svg("text", { class: "never", x: Number(rect.getAttribute("x")) + Number(rect.getAttribute("width")) + 3,
+      y: Number((beside || rect).getAttribute("y")) + (beside === rect ? 14 : 0) }, svg("title", {}, w("never reached: {}", one.what)), "∅"));
+  }
+}
+
 // Where a row of a run is written: the handler of its state, else of every state, else the state.
 export function place(role, state, row) {
   const known = states?.roles.find((one) => one.name === role);

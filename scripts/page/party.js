@@ -1,6 +1,5 @@
 // What each party holds at the cursor, and what of it the row has changed.
 import { $, el, seconds } from "./draw.js";
-import { held, row } from "./chart.js";
 import { w } from "./words.js";
 
 const MOST = 60, LINES = 300;
@@ -27,15 +26,15 @@ function table(before, now) {
   return el("table", {}, ...rows);
 }
 
-function card(id, i, isOf, isOpen) {
-  const now = held(id, i), before = isOf ? held(id, i - 1) : now;
+function card(chart, id, i, isOf, isOpen) {
+  const now = chart.held(id, i), before = isOf ? chart.held(id, i - 1) : now;
   const node = el("details", { class: isOf ? "of" : "", "data-party": id });
   node.open = isOpen;
   node.append(el("summary", {}, el("b", {}, id), " ",
     now ? (now.state === null ? "" : "[" + now.state + "] ") + w(now.status) : w("new")));
   if (!now) return node;
   node.append(table(before?.data, now.data));
-  const t = row(i).t;
+  const t = chart.row(i).t;
   for (const timer of now.timers)
     node.append(el("div", {}, w("{}: {}", w("timer") + " " + timer.timer,
       timer.due > t ? w("due in {} s", seconds(timer.due - t)) : w("due"))));
@@ -45,11 +44,11 @@ function card(id, i, isOf, isOpen) {
   return node;
 }
 
-export function show(parties, i, count) {
-  const one = row(i), of = new Set([one.party, ...(one.states || []).map((entry) => entry.party)]);
+export function show(chart, parties, i, count) {
+  const one = chart.row(i), of = new Set([one.party, ...(one.states || []).map((entry) => entry.party)]);
   $("moment").textContent = w("row {} of {}, {} s", i + 1, count, seconds(one.t));
   const order = [...parties.filter((party) => of.has(party.id)), ...parties.filter((party) => !of.has(party.id))];
   $("parties").replaceChildren(...order.slice(0, MOST).map((party, k) =>
-    card(party.id, i, of.has(party.id), k < 8)),
+    card(chart, party.id, i, of.has(party.id), k < 8)),
   ...(order.length > MOST ? [el("p", {}, w("{} more parties", order.length - MOST))] : []));
 }

@@ -8,7 +8,7 @@
 // sticks. A row is a number: make(i) gives its element, text(i) what a search looks at, moved(i) is told of the row that is chosen,
 // open(i) of Enter and of a double click.
 export function rows(box, into, { high = 24, make, text = () => "", moved = () => {}, open = () => {}, name = into.id }) {
-  let count = 0, shown = null, chosen = -1, words = [], drawn = new Map(), waits = false;
+  let count = 0, shown = null, chosen = -1, words = [], drawn = new Map(), waits = false, warms = 0;
   box.setAttribute("role", "listbox");
   into.setAttribute("role", "presentation");
   into.classList.add("rows");
@@ -66,6 +66,15 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
     shown = null;
     words = [];
     chosen = Math.min(chosen, n - 1);
+    clearTimeout(warms);
+    warms = setTimeout(warm, 50, 0);
+  }
+
+  // What a search looks at, made before somebody waits for it.
+  function warm(from) {
+    const to = Math.min(count, from + 4000);
+    for (let i = from; i < to; i++) words[i] ??= text(i).toLowerCase();
+    if (to < count) warms = setTimeout(warm, 0, to);
   }
 
   // Keeps the rows that say the words, in any case of letters, and that also() keeps; the others close up. Returns how many are left.

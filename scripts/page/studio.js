@@ -1,32 +1,19 @@
 // The studio: knobs, runs, the cursor. All that is shown is asked of the program; what is chosen
 // stands in the address, behind #.
-import * as chart from "./chart.js";
+import { ask } from "./ask.js";
+import { sequence } from "./chart.js";
+import * as check from "./check.js";
+import * as explore from "./explore.js";
 import * as flow from "./flow.js";
 import * as party from "./party.js";
 import { $, el, seconds } from "./draw.js";
 import { translate, w } from "./words.js";
 
-const VIEWS = ["knobs", "run", "held", "states", "source"], SEEDS = 1000;
-const form = $("form"), strip = $("strip");
-let answer = null, outcomes = new Map(), at = 1, asked = {}, sampled = null, wantedRow = null, view = "run";
-
-// ---- Asking. ----
-
-// What was asked before, and is not answered, is asked no more.
-async function ask(path, knobs) {
-  asked[path]?.abort();
-  const stop = asked[path] = new AbortController();
-  const response = await fetch("/api/" + path + "?" + new URLSearchParams(knobs), { method: "POST", signal: stop.signal });
-  if (response.status === 503) { // too much at a time
-    await new Promise((resolve) => { setTimeout(resolve, 200); });
-    stop.signal.throwIfAborted();
-    return ask(path, knobs);
-  }
-  const type = response.headers.get("content-type") || "";
-  if (type.startsWith("image/")) return response.text();
-  if (type.startsWith("application/json")) return response.json();
-  throw new Error(await response.text());
-}
+const VIEWS = ["knobs", "check", "explore", "run", "held", "states", "source"], SIDE = VIEWS.slice(0, 3), SEEDS = 1000;
+const form = $("form"), bounds = $("bounds"), strip = $("strip");
+const chart = sequence($("chart"), $("names"), $("rows"));
+const beside = sequence($("beside"), $("beside-names"), $("beside-rows"), "beside-row");
+let answer = null, outcomes = new Map(), at = 1, sampled = null, wantedRow = null, wantedPath = null, view = "run", side = "knobs", about = {};
 
 const stopped = (error) => { if (error.name !== "AbortError") wrong(error.message); };
 
@@ -45,18 +32,33 @@ function knobs(without) {
   return given;
 }
 
+// What bounds a check: its knobs, and the parties and arguments of runs.
+function limits() {
+  const given = Object.fromEntries([...new FormData(bounds)].filter(([, value]) => value.trim() !== ""));
+  for (const name of ["parties", "arg"]) if (form.elements[name].value.trim() !== "") given[name] = form.elements[name].value;
+  return given;
+}
+
 // ---- The address. ----
 
-function remember() {
-  const state = { ...knobs(), row: chart.current() < 0 ? "" : chart.current(), view };
-  history.replaceState(null, "", "/#" + new URLSearchParams(state));
+function address(more = {}) {
+  const checked = Object.entries(limits()).filter(([name]) => bounds.elements[name]).map(([name, value]) => ["check." + name, value]);
+  const state = { ...knobs(), ...Object.fromEntries(checked), row: chart.current() < 0 ? "" : chart.current(), view, ...explore.state(), ...more };
+  return String(new URLSearchParams(Object.entries(state).filter(([, value]) => value !== "")));
 }
+
+const remember = () => history.replaceState(null, "", "/#" + address());
 
 function recall() {
   const state = new URLSearchParams(location.hash.slice(1));
   for (const field of form.elements)
     if (field.name && (state.has(field.name) || field.name !== "seed")) field.value = state.get(field.name) || "";
+  for (const field of bounds.elements)
+    if (field.type === "checkbox") field.checked = state.has("check." + field.name);
+    else if (field.name) field.value = state.get("check." + field.name) || "";
   wantedRow = state.get("row") ? Number(state.get("row")) : null;
+  wantedPath = state.has("path") ? { path: state.get("path"), at: state.has("at") ? Number(state.get("at")) : undefined } : null;
+  if (!wantedPath) explore.leave();
   look(VIEWS.includes(state.get("view")) ? state.get("view") : "run");
 }
 
@@ -81,8 +83,21 @@ function options(select, all, values) {
   select.value = values.includes(kept) ? kept : "";
 }
 
+// Draws what was answered, with the cursor on a row.
+function draw(told, row) {
+  answer = told;
+  const rows = told.chart.rows;
+  chart.show(told.chart);
+  options($("party"), w("all parties"), told.chart.parties.map((one) => one.id));
+  options($("type"), w("all types"), [...new Set(rows.flatMap((one) => one.event || []))].sort());
+  $("fold").parentElement.hidden = !rows.some((one) => (one.states || []).some((entry) => entry.state.includes(".")));
+  filter();
+  $("fail").hidden = chart.failure() < 0;
+  chart.select(Math.min(row, rows.length - 1));
+}
+
 async function rerun() {
-  const begun = performance.now();
+  explore.leave();
   wrong("");
   verdict("", w("running …"));
   let told;
@@ -96,23 +111,18 @@ async function rerun() {
     $("fail").hidden = true;
     return wrong((told.chart || told.run || told).error);
   }
-  answer = told;
   tellRun(told.run);
-  const rows = told.chart.rows;
-  chart.show(told.chart);
-  options($("party"), w("all parties"), told.chart.parties.map((one) => one.id));
-  options($("type"), w("all types"), [...new Set(rows.flatMap((one) => one.event || []))].sort());
-  filter();
-  $("fail").hidden = chart.failure() < 0;
-  chart.select(wantedRow ?? Math.min(Math.max(0, chart.current()), rows.length - 1));
+  draw(told, wantedRow ?? Math.max(0, chart.current()));
   wantedRow = null;
-  document.body.dataset.took = Math.round(performance.now() - begun);
   document.body.dataset.seed = told.run.seed;
+  return undefined;
 }
 
 function filter() {
   if (!answer) return;
-  const all = answer.chart.rows.length, kept = chart.filter($("search").value, $("party").value, $("type").value);
+  const wanted = { text: $("search").value, party: $("party").value, type: $("type").value, fold: $("fold").checked };
+  const all = answer.chart.rows.length, kept = chart.filter(wanted);
+  if (!$("beside").hidden) beside.filter({ ...wanted, party: beside.has(wanted.party) ? wanted.party : "" });
   $("count").textContent = kept === all ? w("{} rows", all) : w("{} of {} rows", kept, all);
 }
 
@@ -121,7 +131,7 @@ const roleOf = (id) => answer.chart.parties.find((one) => one.id === id)?.role;
 // Where the row's doing is written: what was found there, else the handler that took its event.
 function placeOf(i) {
   const row = chart.row(i);
-  const found = row.level === "bad" && answer.run.findings.find((one) => one.line
+  const found = row.level === "bad" && answer.run?.findings?.find((one) => one.line
     && (one.party === row.party || !row.party) && (row.kind !== "stuck" || one.kind === "stuck"));
   if (found) return found;
   const id = row.party ?? row.states?.[0]?.party;
@@ -131,7 +141,8 @@ function placeOf(i) {
 
 chart.whenMoved((i) => {
   const { rows, parties } = answer.chart;
-  party.show(parties, i, rows.length);
+  party.show(chart, parties, i, rows.length);
+  explore.follow(rows[i]);
   const counts = new Map(), standing = new Set();
   for (const row of rows)
     for (const entry of row.states || []) {
@@ -205,7 +216,9 @@ async function sample(force) {
 
 let soon = 0;
 function again(force) {
-  rerun();
+  if (wantedPath) takePath();
+  else if (force && explore.isOn()) explore.refresh().catch(stopped);
+  else rerun();
   clearTimeout(soon);
   soon = setTimeout(() => sample(force), 400);
 }
@@ -216,19 +229,91 @@ function turn(seed) {
   again();
 }
 
-// ---- Views, and keys. ----
+// ---- A path, and checks. ----
 
-function look(name) {
-  view = name;
-  for (const one of VIEWS) {
-    $(one).classList.toggle("shown", one === name);
-    $("tab-" + one).setAttribute("aria-selected", one === name);
-    $("tab-" + one).tabIndex = one === name ? 0 : -1;
+function takePath() {
+  const { path, at: behind } = wantedPath;
+  wantedPath = null;
+  wrong("");
+  try {
+    explore.show(JSON.parse(path), behind).catch(stopped);
+  } catch {
+    wrong(w("The address has no path that can be read."));
   }
 }
 
-const narrow = () => getComputedStyle(document.querySelector("nav")).display !== "none";
-const MAIN = { knobs: () => form.elements.seed, run: () => $("chart"), held: () => $("parties"), states: () => $("picture"), source: () => $("text") };
+function walk(words, name) {
+  wrong("");
+  if (name) look(name);
+  explore.show(words).then(remember).catch(stopped);
+}
+
+explore.start({ bounds: limits, address, wrong, stopped, remember, draw, select: (row) => chart.select(row), rows: chart.rows,
+  file: () => about.file.split("/").pop(), upgrade: () => about.upgrade?.split("/").pop(),
+  told: (told, behind, all) => verdict(told.wrong || told.rest === "stuck" ? "bad" : "", w("explored: step {} of {}", behind, all)
+    + (told.wrong ? " ✗ " + told.wrong : told.rest === "stuck" ? " ✗ " + w("stuck") : "")) });
+check.start({ bounds: limits, show: (words) => walk(words), cover: flow.cover, line: toPlace,
+  explore: () => { goTo("explore"); $("next").querySelector("a")?.focus(); } });
+
+// ---- A second run beside it. ----
+
+function pin() {
+  const on = $("beside").hidden;
+  $("beside").hidden = !on;
+  $("pin").setAttribute("aria-pressed", on);
+  if (!on) return;
+  beside.show(answer.chart);
+  $("beside").setAttribute("aria-label", w("Beside it: {}", $("verdict").textContent));
+  filter();
+  beside.select(chart.current());
+}
+
+// ---- A trace that somebody has. ----
+
+async function take(file) {
+  if (!file) return;
+  explore.leave();
+  wrong("");
+  verdict("", w("reading {} …", file.name));
+  try {
+    const told = await ask("trace", {}, file, "run");
+    if (told.kind !== "chart") return wrong(told.error);
+    look("run");
+    verdict(["ok", "until"].includes(told.outcome) ? "" : "bad", file.name + " · " + w(told.outcome) + (told.message ? " · " + told.message : ""));
+    draw({ chart: told }, 0);
+    const header = JSON.parse((await file.slice(0, 1 << 20).text()).split("\n", 1)[0]);
+    if (header.schedule && header.flow === $("flow").textContent) walk(header.schedule);
+  } catch (error) {
+    stopped(error);
+  }
+}
+
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  take(event.dataTransfer.files[0]);
+});
+$("trace").addEventListener("change", () => take($("trace").files[0]));
+
+// ---- Views, and keys. ----
+
+// Where there is room all but those at the side are in sight.
+const isWide = matchMedia("(min-width:1100px)");
+
+function look(name) {
+  view = name;
+  if (SIDE.includes(name)) side = name;
+  for (const one of VIEWS) {
+    const chosen = one === (isWide.matches ? side : name);
+    $(one).classList.toggle("shown", one === name);
+    $(one).classList.toggle("at-side", one === side);
+    $("tab-" + one).setAttribute("aria-selected", chosen);
+    $("tab-" + one).tabIndex = chosen ? 0 : -1;
+  }
+}
+
+isWide.addEventListener("change", () => look(view));
+const MAIN = { knobs: () => form.elements.seed, check: () => $("check-go"), explore: () => $("next").querySelector("a") || $("explore-go"), run: () => $("chart"), held: () => $("parties"), states: () => $("picture"), source: () => $("text") };
 
 function goTo(name) {
   look(name);
@@ -236,16 +321,19 @@ function goTo(name) {
   remember();
 }
 
-flow.whenWanted((file, number) => {
+function toPlace(file, number) {
   look("source");
   flow.line(file, number);
   remember();
-});
+}
+
+flow.whenWanted(toPlace);
 
 function toFailure() {
   const i = chart.failure();
   if (i < 0) return;
   $("search").value = $("party").value = $("type").value = "";
+  $("fold").checked = false;
   look("run");
   filter();
   chart.select(i);
@@ -272,7 +360,7 @@ const KEYS = {
   Home: () => chart.step(-1e9), End: () => chart.step(1e9), Enter: toLine, f: toFailure, e: nextFailing,
   "/": () => goTo("run") ?? $("search").focus(), s: () => goTo("knobs") ?? strip.focus(), r: () => again(true),
   "[": () => turn(Number(form.elements.seed.value) - 1), "]": () => turn(Number(form.elements.seed.value) + 1),
-  "?": () => $("help").showModal(),
+  "?": () => $("help").showModal(), x: () => goTo("explore"), u: explore.back, c: () => goTo("check"),
 };
 VIEWS.forEach((name, i) => { KEYS[i + 1] = () => goTo(name); });
 chart.whenOpened(toLine);
@@ -293,9 +381,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.querySelector("nav").addEventListener("keydown", (event) => {
-  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key], all = isWide.matches ? SIDE : VIEWS;
   if (!by) return;
-  look(VIEWS[(VIEWS.indexOf(view) + by + VIEWS.length) % VIEWS.length]);
+  look(all[(all.indexOf(isWide.matches ? side : view) + by + all.length) % all.length]);
   $("tab-" + view).focus();
 });
 
@@ -316,8 +404,14 @@ strip.addEventListener("click", (event) => {
 
 for (const name of VIEWS) $("tab-" + name).addEventListener("click", () => { look(name); remember(); });
 form.addEventListener("input", () => again());
-form.addEventListener("submit", (event) => event.preventDefault());
-for (const id of ["search", "party", "type"]) $(id).addEventListener("input", filter);
+bounds.addEventListener("input", () => {
+  remember();
+  if (explore.isOn()) explore.refresh().catch(stopped);
+});
+for (const one of [form, bounds]) one.addEventListener("submit", (event) => event.preventDefault());
+$("explore-go").addEventListener("click", () => walk([], "explore"));
+$("pin").addEventListener("click", pin);
+for (const id of ["search", "party", "type", "fold"]) $(id).addEventListener("input", filter);
 $("fail").addEventListener("click", toFailure);
 $("help-open").addEventListener("click", () => $("help").showModal());
 
@@ -345,6 +439,7 @@ async function watch() {
         again(true);
       }
       seen = told.saves;
+      about = told;
     } catch {
       verdict("bad", w("The studio has ended."));
       await new Promise((resolve) => { setTimeout(resolve, 3000); });

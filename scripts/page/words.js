@@ -42,6 +42,30 @@ const zh = {
   "Outcome": "结果", "The service keeps none (--audit FILE).": "服务未记录（--audit FILE）。",
   "version {}, over {}, up {}; {} polls wait, {} connections": "版本 {}，总线 {}，已运行 {}；{} 个轮询等待，{} 个连接",
   "The service has not answered for {}: {}": "服务已 {} 未应答：{}",
+  // Check.
+  "Check": "检查", "Lost, at most": "至多丢失", "Doubled, at most": "至多重复", "Crashes, at most": "至多崩溃",
+  "Vanish, at most": "至多消失", "Early timeouts": "提前超时", "Instants missed": "错过的时刻", "Depth": "深度",
+  "States, at most": "至多状态数", "Time": "时间", "In order of sending": "按发送顺序", "Cancel": "取消", "cancelled": "已取消",
+  "{} states, depth {}, {} s": "{} 个状态，深度 {}，{} 秒",
+  "is a way left to the end? {} states left, depth {}, {} s": "是否还能走到结束？还剩 {} 个状态，深度 {}，{} 秒",
+  "violations: {}": "{} 处违反", "no violation": "没有违反", "exhaustive: {}": "已穷尽：{}", "not exhaustive ({}): {}": "未穷尽（{}）：{}",
+  "it needs: {}": "它需要：{}", "(believed)": "（推测）", "waits for {}": "等待 {}", "Explore from here": "从这里探索",
+  "steps: {}": "{} 步", "never reached: {}": "从未到达：{}", "it has told nothing": "没有回答",
+  // Explore.
+  "Explore": "探索", "From the start": "从头开始", "As a trace": "存为轨迹", "As a test": "存为测试", "Path": "路径",
+  "the start": "开始", "steps that can come next: {}": "接下来可能的步骤：{}", "The run has ended here.": "运行在此结束。",
+  "Stuck: nothing can happen any more.": "卡住：再也不会发生什么。", "Nothing is explored behind this.": "这之后不再探索。",
+  "the path's next step": "路径的下一步", "explored: step {} of {}": "探索：第 {}／{} 步",
+  "The address has no path that can be read.": "地址中的路径无法读取。", "what it has deferred": "推迟的事件",
+  "{} gets {} from {}": "{} 收到 {}，来自 {}", "{} does not get {} from {}: it is lost": "{} 收不到 {}（来自 {}）：丢失",
+  "{} gets a copy of {} from {}": "{} 收到 {} 的副本，来自 {}", "{}: time passes until {} fires": "{}：时间走到 {} 触发",
+  "{}: {} fires early": "{}：{} 提前触发", "{} crashes": "{} 崩溃", "{} comes back": "{} 恢复", "{} vanishes": "{} 永远消失",
+  "{} goes on with the second version": "{} 换到第二个版本", "{} takes up {} from {}": "{} 取出 {}，来自 {}",
+  "{} takes up what it has deferred": "{} 取出推迟的事件",
+  // Run.
+  "Fold parts": "折叠部件", "Keep beside": "并排保留", "Beside it": "旁边", "Beside it: {}": "旁边：{}", "Open a trace": "打开轨迹",
+  "reading {} …": "正在读取 {}……", "check; explore: what else could happen here": "检查；探索：这里还可能发生什么",
+  "a step back on the path": "沿路径退一步",
 };
 
 export const chinese = navigator.language.toLowerCase().startsWith("zh");

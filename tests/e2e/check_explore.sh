@@ -70,6 +70,9 @@ if [ "$status" -eq 1 ] && grep -q broken "$OUT"; then ok "and fails by another m
 expect_error "the schedule: step 1 cannot be done here: crash of asker-1" 2 "$AFRUN" check flow.lua --explore '["crash","asker-1"]'
 expect_error "the schedule: step 1: 'crush' is no kind of step" 2 "$AFRUN" check flow.lua --explore '["crush","asker-1"]'
 expect_error "expected a JSON list of steps, a file of one, or a trace that follows one" 2 "$AFRUN" check flow.lua --explore flow.lua
+for list in '[1]' '["crash",1]' '[[]]' '[] []' '["crash","asker-1"'; do
+    expect_error "expected a JSON list of steps" 2 "$AFRUN" check flow.lua --explore "$list"
+done
 expect_error "no.jsonl: cannot be read: No such file" 2 "$AFRUN" check flow.lua --explore no.jsonl
 expect_error "is for a simulation" 2 "$AFRUN" run flow.lua --schedule '[]' --bus local:x.db --role asker --node a --task t --peers 'asker=a;oracle=o'
 

@@ -59,14 +59,14 @@ cat >ask.py <<'PY'
 """Whoever is not the browser that has opened the link is refused, whatever is asked; and who is, is not, but from another page."""
 import http.client, json, re, sys, urllib.parse
 link = urllib.parse.urlsplit(sys.argv[1])
-def ask(method, path, cookie=None, **headers):
+def ask(method, path, cookie=None, body=b"", **headers):
     connection = http.client.HTTPConnection(link.hostname, link.port, timeout=60)
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if cookie: headers["Cookie"] = cookie
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items(): connection.putheader(name, value)
-    if method == "POST": connection.putheader("Content-Length", "0")
-    connection.endheaders()
+    if method == "POST": connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
     answer = connection.getresponse()
     body = answer.read()
     assert answer.getheader("Cache-Control") == "no-store" and answer.getheader("X-Content-Type-Options") == "nosniff"
@@ -74,10 +74,10 @@ def ask(method, path, cookie=None, **headers):
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy, policy
     return answer.status, body, answer
 own = f"http://{link.netloc}"
-works = ["/api/run?seed=1", "/api/runs", "/api/states", "/api/picture"]
+works = ["/api/run?seed=1", "/api/runs", "/api/states", "/api/picture", "/api/check", "/api/explore", "/api/steps", "/api/export", "/api/trace"]
 files = ["/", "/studio.js", "/studio.css", "/api/saves"]
 def ask_all(cookie=None):
-    return {ask("POST", path, cookie, Origin=own)[0] for path in works} | {ask("GET", path, cookie)[0] for path in files}
+    return {ask("POST", path, cookie, b"[]", Origin=own)[0] for path in works} | {ask("GET", path, cookie)[0] for path in files}
 wrong = link.query[:-1] + ("0" if link.query[-1] != "0" else "1")
 assert ask_all() == {403}
 for path in ("/?token=", "/?" + wrong, "/?" + link.query[:-1], "/?" + link.query + "0", "/studio.js?" + link.query):
@@ -116,6 +116,21 @@ for knobs in ("drop=7", "drop=0.1%20--trace=x", "seed=-1", "parties=nobody=1", "
 for knobs in ("trace=stolen.jsonl", "allow-run=sh", "bus=local:x", "upgrade=/etc/passwd", "no-jail=1"):
     told = json.loads(ask("POST", "/api/run?" + knobs, cookie, Origin=own)[1])
     assert told["run"]["outcome"] == "ok" and told["chart"]["rows"][0]["after"], told
+# What bounds a check, too; what is walked, or shown, is bytes of anybody.
+def last_event(body): return json.loads(body.decode().strip().split("\n\n")[-1].split("data: ", 1)[1])
+for knobs in ("drop=7x", "timeouts=0%20--trace=x", "states=0", "depth=-1", "time=soon", "away=%24(id)"):
+    assert last_event(ask("POST", "/api/check?" + knobs, cookie, Origin=own)[1])["error"]["kind"] == "usage", knobs
+for knobs in ("trace=stolen.jsonl", "memory=1", "upgrade=/etc/passwd", "watch=1", "jobs=x"):
+    assert last_event(ask("POST", "/api/check?" + knobs, cookie, Origin=own)[1])["exhaustive"], knobs
+for body in (b"", b"[1]", b"[", b"{}", b'["crush","a"]', b'["deliver"]', b'["crash","asker-1"]', b"\0" * 99, b"/etc/passwd", b"\xff\xfe"):
+    for path in ("explore", "steps", "export"):
+        told = json.loads(ask("POST", "/api/" + path, cookie, body, Origin=own)[1])
+        assert (told.get("error") or told["run"]["error"])["kind"] == "usage", (path, body, told)
+    assert json.loads(ask("POST", "/api/trace", cookie, body, Origin=own)[1])["kind"] == "error", body
+told = json.loads(ask("POST", "/api/explore?drop=1", cookie, b"[]", Origin=own)[1])
+assert told["run"]["rest"] == "moves" and any(row.get("after") for row in told["chart"]["rows"]) and len(told["run"]["marks"]) == 3, told
+kinds = [line.split(b": ")[1] for line in ask("POST", "/api/check", cookie, Origin=own)[1].splitlines() if line.startswith(b"event")]
+assert kinds[-1] == b"answer" and set(kinds) <= {b"progress", b"answer"}, kinds
 told = json.loads(ask("POST", "/api/run?drop=1&seed=5&arg=%0A&partition=asker%7Coracle@1s..2s%0Aasker%7Coracle@3s..4s", cookie, Origin=own)[1])
 assert told["run"]["outcome"] == "stuck" and told["run"]["seed"] == 5 and told["chart"]["kind"] == "chart", told
 PY
@@ -142,15 +157,17 @@ connection.request("GET", "/?" + link.query)
 answer = connection.getresponse()
 answer.read()
 headers = {"Cookie": answer.getheader("Set-Cookie").split(";")[0], "Origin": f"http://{link.netloc}"}
-def ask():
+def ask(path):
     other = http.client.HTTPConnection(link.hostname, link.port, timeout=60)
-    other.request("POST", "/api/run", headers=headers)
+    other.request("POST", path, headers=headers)
     until(jobs)
     return other
 try:
-    ask().close()  # who has asked is gone, and so is the work
-    until(lambda: not jobs())
-    other = ask()
+    for path in ("/api/run", "/api/check"):
+        ask(path).close()  # who has asked is gone, and so is the work
+        until(lambda: not jobs())
+    checked, other = ask("/api/check"), ask("/api/run")
+    assert checked.getresponse().getheader("Content-Type") == "text/event-stream"
 finally:
     os.kill(studio, signal.SIGTERM)
 PY
@@ -158,6 +175,30 @@ check "it is ended at work" /usr/bin/python3 end.py "$link" $studio
 wait $studio
 status=$?
 if [ $status -eq 0 ]; then ok "and ends well"; else not_ok "and ends well" "status $status: $(cat studio.err)"; fi
+mv flow.lua.kept flow.lua
+
+# ---- A flow that is broken. ----
+
+printf 'return af.flow {\n' >broken.lua
+mv flow.lua flow.lua.kept && mv broken.lua flow.lua
+start_studio
+cat >broken.py <<'PY'
+import http.client, json, sys, urllib.parse
+link = urllib.parse.urlsplit(sys.argv[1])
+connection = http.client.HTTPConnection(link.hostname, link.port, timeout=60)
+connection.request("GET", "/?" + link.query)
+answer = connection.getresponse()
+answer.read()
+headers = {"Cookie": answer.getheader("Set-Cookie").split(";")[0], "Origin": f"http://{link.netloc}"}
+for path in ("run", "runs", "states", "picture", "explore", "steps", "export"):
+    connection.request("POST", "/api/" + path, body="[]", headers=headers)
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    error = told.get("run", told)["error"]
+    assert answer.getheader("Content-Type") == "application/json" and error["file"] == "flow.lua" and error["line"], (path, told)
+PY
+check "each answer says where it is broken" /usr/bin/python3 broken.py "$link"
+stop_studio INT
 mv flow.lua.kept flow.lua
 
 # ---- The command line. ----
@@ -173,7 +214,9 @@ chmod +x bin/xdg-open
 PATH=$TMP/bin:$PATH "$PROGRAM" studio flow.lua >studio.out 2>studio.err </dev/null &
 studio=$!
 for ((i = 0; i < 600; i++)); do [ -s opened ] && break; sleep 0.05; done
+left=$(cat /proc/$studio/task/$studio/children)
 stop_studio TERM
+if [ -z "$left" ]; then ok "and who has started it is waited for"; else not_ok "and who has started it is waited for" "$left"; fi
 if grep -q '^http://127.0.0.1:[0-9]*/?token=[0-9a-f]\{64\}$' opened && cmp -s opened studio.out; then ok "a browser is opened"; else not_ok "a browser is opened" "$(cat studio.out studio.err)"; fi
 
 # ---- In a browser. ----
@@ -183,7 +226,7 @@ if ! [ -x /usr/bin/chromium ] || ! [ -x /usr/bin/chromedriver ] || ! /usr/bin/py
     exit
 fi
 start_studio
-export HOME=$TMP SE_OFFLINE=true
+export PROGRAM HOME=$TMP SE_OFFLINE=true
 /usr/bin/python3 "$ROOT/tests/lib/studio_browser.py" "$link" flow.lua $([[ $mode != sanitize ]] || echo --short) >cases 2>"$ERR"
 while IFS= read -r line; do
     case $line in

@@ -101,6 +101,8 @@ return {
     .. "trace's header, a file with one, or a trace (-: standard input)",
     "不检查，而是沿一次运行走，并以 JSON 说明接下来会发生什么：步骤的 JSON 列表（如轨迹头中）、"
     .. "含该列表的文件或轨迹（-：标准输入）" },
+  { "a second version of the flow: what it makes of each party; checks may reload to it",
+    "流程的第二个版本：它使每个参与方变成什么；检查中可以换到它" },
   { "how far it is: lines of JSON on standard error, ten a second at most",
     "进度：写到标准错误的 JSON 行，每秒至多十行" },
   { "follow these steps, and draw nothing: a JSON list, as in the header of a counterexample's "
