@@ -37,6 +37,11 @@ static const struct af_opt opts[] = {
      AF_OPT_FLAG(OF, restart_waiting)},
     {"follow", 'f', NULL, "go on with what comes, until Ctrl-C", "log", AF_OPT_FLAG(OF, follow),
      .excludes = "json output"},
+    {"listen", 0, "ADDRESS:PORT", "of this machine (default 127.0.0.1:0, any port)", "ui",
+     AF_OPT_TEXT(OF, listen)},
+    {"link", 0, "FILE",
+     "write the link there (mode 600), another after each browser that has used one", "ui",
+     AF_OPT_TEXT(OF, link)},
     {"output", 'o', "FILE", "where to write the trace (default: standard output)", "trace",
      AF_OPT_TEXT(OF, output), .excludes = "json"},
     {"json", 0, NULL, "print the node's answer as one JSON object", "Output",
@@ -65,7 +70,9 @@ static const struct af_opts_command row = {
     "  backup FILE                     copy what the node keeps, while it runs\n"
     "  support FILE                    write its status, versions and sizes, without contents\n"
     "  log TASK [-f]                   what its party logged\n"
-    "  trace TASK [-o FILE | -f]       its journal as a trace, for afrun chart",
+    "  data TASK                       what it keeps, secrets as their hashes\n"
+    "  trace TASK [-o FILE | -f]       its journal as a trace, for afrun chart\n"
+    "  ui                              all of that in a browser of this machine",
     opts};
 
 /* ---- A page for each command: the rows of the table above that it takes. ---- */
@@ -114,6 +121,12 @@ static const struct page {
     {"ctl log", "TASK [options]", "what its party logged", "follow", NULL},
     {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output follow",
      NULL},
+    {"ctl data", "TASK [options]", "what a party keeps, secrets as their hashes", "", NULL},
+    {"ctl ui", "[options]", "the node in a browser of this machine", "listen link",
+     "Prints the link of a page: its parties and what they wait for, their journals and logs, "
+     "launches that wait, reloads. What the page does it asks of the control socket, as these "
+     "commands do, and the node's audit log has it. The link is good for one browser, the one that "
+     "opens it first. Ctrl-C ends it."},
 };
 
 const struct af_opts_command *af_ctl_rows(void)

@@ -55,6 +55,10 @@ static const struct af_opt opts[] = {
      "Node", AF_OPT_TEXT(OF, node.audit)},
     {"metrics", 0, "ADDR:PORT", "answer /metrics, /healthz and /readyz there, to whoever asks",
      "Node", AF_OPT_TEXT(OF, node.metrics)},
+    {"ui", 0, "ADDR:PORT",
+     "a page for its operator there, on this machine alone; its link is in ui.link in the state "
+     "folder",
+     "Node", AF_OPT_TEXT(OF, node.ui)},
     {"launches", 0, "FILE",
      "who may launch what: rules as `allow fed_* from hospital-1`, `ask *`, the first that fits "
      "counts, what none fits is refused; read again when it changes",

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "cli/ctl_reload.h"
 #include "cli/ctl_status.h"
+#include "cli/ctl_ui.h"
 #include "base/failure.h"
 #include "base/io.h"
 #include "cli/answer.h"
@@ -27,8 +28,7 @@ enum { FOLLOW_EVERY_US = 300000 };
 
 /* ---- One question. ---- */
 
-static int find_socket(const struct af_ctl *ctl, struct sockaddr_un *address,
-                       struct af_failure *why)
+int af_ctl_socket(const struct af_ctl *ctl, struct sockaddr_un *address, struct af_failure *why)
 {
     const char *environment = getenv("AFRUN_CONTROL");
     int len;
@@ -48,6 +48,15 @@ static int find_socket(const struct af_ctl *ctl, struct sockaddr_un *address,
                : af_failure_set(why, AF_FAILURE_USAGE, "--control", "is too long for a socket");
 }
 
+static int check_whole(struct af_buf *answer, const char *what, struct af_failure *why)
+{
+    if (answer->len > 0 && !answer->full && answer->data[answer->len - 1] == '\n') {
+        answer->data[--answer->len] = '\0';
+        return 0;
+    }
+    return af_failure_set(why, AF_FAILURE_TRANSPORT, what, "the node ended before it had answered");
+}
+
 /* Sends one line and reads the answer, whole. */
 static int ask(const struct af_ctl *ctl, const struct af_buf *question, struct af_buf *answer,
                struct af_failure *why)
@@ -55,7 +64,7 @@ static int ask(const struct af_ctl *ctl, const struct af_buf *question, struct a
     struct sockaddr_un address = {0};
     char piece[65536];
     ssize_t some = -1;
-    if (find_socket(ctl, &address, why) != 0)
+    if (af_ctl_socket(ctl, &address, why) != 0)
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -68,12 +77,7 @@ static int ask(const struct af_ctl *ctl, const struct af_buf *question, struct a
     }
     if (fd >= 0)
         close(fd);
-    if (answer->len > 0 && !answer->full && answer->data[answer->len - 1] == '\n') {
-        answer->data[--answer->len] = '\0';
-        return 0;
-    }
-    return af_failure_set(why, AF_FAILURE_TRANSPORT, address.sun_path,
-                          "the node ended before it had answered");
+    return why->kind != AF_FAILURE_NONE ? -1 : check_whole(answer, address.sun_path, why);
 }
 
 /* What a node says is an error is the command's. */
@@ -115,13 +119,29 @@ static int ask_about(const struct af_ctl *ctl, const char *command, const char *
     return result != 0 ? result : check_answer(answer, why);
 }
 
-/* The node's answer, an object, as this command's. */
+int af_ctl_check(struct af_buf *answer, struct af_failure *why)
+{
+    return check_whole(answer, "ctl", why) == 0 ? check_answer(answer, why) : -1;
+}
+
+/* Without the last brace. */
+static void begin_answer(struct af_buf *out, const char *kind, const struct af_buf *answer)
+{
+    af_answer_begin(out, kind);
+    af_buf_append_char(out, ',');
+    af_buf_append(out, answer->data + 1, answer->len - 2);
+}
+
+void af_ctl_answer(struct af_buf *out, const char *kind, const struct af_buf *answer)
+{
+    begin_answer(out, kind, answer);
+    af_buf_append_char(out, '}');
+}
+
 static void print_answer(const char *kind, const struct af_buf *answer)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    af_answer_begin(&out, kind);
-    af_buf_append_char(&out, ',');
-    af_buf_append(&out, answer->data + 1, answer->len - 2); /* without its braces */
+    begin_answer(&out, kind, answer);
     af_answer_print(&out);
 }
 
@@ -176,6 +196,21 @@ static int status(const struct af_ctl *ctl, const char *task, struct af_failure 
         print_answer("ctl-status", &answer);
     else if (result == 0)
         result = af_ctl_print_status(&answer, why);
+    af_buf_release(&answer);
+    return result;
+}
+
+static int data(const struct af_ctl *ctl, const char *task, struct af_failure *why)
+{
+    struct af_buf answer = AF_BUF_EMPTY;
+    int result = ask_about(ctl, "data", task, 0, &answer, why);
+    if (result == 0 && ctl->json) {
+        print_answer("ctl-data", &answer);
+    } else if (result == 0) {
+        struct af_json_span found =
+            af_json_find((struct af_json_span){answer.data, answer.len}, "data");
+        printf("%.*s\n", (int)found.len, found.at);
+    }
     af_buf_release(&answer);
     return result;
 }
@@ -491,6 +526,7 @@ static const struct {
     {"send", "task", 2, send_event},     {"pause", "task", 0, pause_party},
     {"resume", "task", 0, resume_party}, {"forget", "task", 0, forget},
     {"backup", "file", 0, backup},       {"support", "file", 0, support},
+    {"data", "task", 0, data},           {"ui", NULL, 0, af_ctl_ui},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)

@@ -19,9 +19,23 @@ struct af_ctl {
     struct af_script_arg_list args;
     const char *event, *fields; /* of `send` */
     const char *output;
-    int64_t wait_ns; /* that handlers are given to end */
+    const char *listen, *link; /* of `ui` */
+    int64_t wait_ns;           /* that handlers are given to end */
     bool json, follow, data, dry_run, restart_waiting, refuse, help;
 };
+
+struct af_buf;
+struct sockaddr_un;
+
+/* Where the node's socket is. Returns -1 with *why filled. */
+int af_ctl_socket(const struct af_ctl *ctl, struct sockaddr_un *address, struct af_failure *why);
+
+/* Takes the newline off a node's answer. Returns -1 with *why filled: it is not whole, no JSON, or
+ * says what went wrong. */
+int af_ctl_check(struct af_buf *answer, struct af_failure *why);
+
+/* An answer that is well, an object, as the command's --json has it. */
+void af_ctl_answer(struct af_buf *out, const char *kind, const struct af_buf *answer);
 
 /* Runs the command that the words name. Returns the exit status, or -1 with *why filled. */
 int af_ctl_run(struct af_ctl *ctl, char **words, int count, struct af_failure *why);

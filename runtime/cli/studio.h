@@ -5,6 +5,7 @@
 #define AF_STUDIO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct af_buf;
 struct af_failure;

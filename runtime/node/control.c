@@ -14,7 +14,8 @@
  *     {"cmd":"again", "task"}                   {"ok", "count"} of dead letters
  *     {"cmd":"reload", "flow", "dry_run", "restart_waiting", "wait":seconds}
  *     {"cmd":"rollback", …}                     what reload.c did per party
- *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}
+ *     {"cmd":"log", "task", "from":bytes}       {"ok", "text", "next":bytes}; from -N: the last N
+ *     {"cmd":"data", "task"}                    {"ok", "task", "state", "data"}
  *     {"cmd":"trace", "task", "from", "at",     {"ok", "lines":[…], "next", "at", "over"}: a piece;
  *      "follow"}                                 from -1: the first. Without "at": {"ok", "lines"},
  * all
@@ -530,8 +531,15 @@ static void log_piece(struct af_node_connection *connection, const struct af_req
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t len = 0;
     if (fd >= 0 && fstat(fd, &info) == 0) {
-        from = from < 0 || from > info.st_size ? 0 : from;
+        bool is_tail = from < 0 && from > -info.st_size;
+        from = is_tail ? info.st_size + from : from < 0 || from > info.st_size ? 0 : from;
         len = pread(fd, piece, sizeof piece, from);
+        const char *line = is_tail && len > 0 ? memchr(piece, '\n', (size_t)len) : NULL;
+        if (line != NULL) { /* whole lines here as well */
+            from += line + 1 - piece;
+            len -= line + 1 - piece;
+            memmove(piece, line + 1, (size_t)len);
+        }
     }
     if (len == (ssize_t)sizeof piece) /* whole lines, so that no character is cut */
         while (len > 0 && piece[len - 1] != '\n')
@@ -583,6 +591,17 @@ static void trace(struct af_node_connection *connection, const struct af_request
     af_buf_release(&out);
 }
 
+static void data(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_node_party *party = party_of(connection, request);
+    struct af_buf out = AF_BUF_EMPTY;
+    if (party == NULL)
+        return;
+    af_node_party_data(party, &out);
+    af_node_answer(connection, af_buf_text(&out), out.len);
+    af_buf_release(&out);
+}
+
 static const struct {
     const char *name;
     command_fn *run;
@@ -593,7 +612,7 @@ static const struct {
     {"reload", reload, true},   {"rollback", rollback, true}, {"again", again, true},
     {"send", send_event, true}, {"pause", pause_party, true}, {"resume", resume_party, true},
     {"forget", forget, true},   {"backup", backup, true},     {"support", support, true},
-    {"approve", approve, true},
+    {"approve", approve, true}, {"data", data, true},
 };
 
 /* Whether it may be done: what cannot be logged may not. */

@@ -15,6 +15,7 @@
  *   logs.c      a log a task
  *   control.c   the socket, and its commands
  *   metrics.c   a page for Prometheus
+ *   ui.c        a page for the operator, by a child
  */
 #ifndef AF_NODE_IMPL_H
 #define AF_NODE_IMPL_H
@@ -122,6 +123,7 @@ struct af_node {
     struct af_node_reload *reload; /* the one under way, or NULL */
     struct af_node_watch *watch;
     struct af_http_server *metrics; /* NULL: not asked for */
+    struct af_node_ui *ui;          /* the same */
     struct af_audit *audit;         /* the same */
     int signals;
     bool stopping;
@@ -369,11 +371,19 @@ void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 void af_node_status(struct af_node *node, const char *task, bool data,
                     const struct af_bus_cluster *cluster, struct af_buf *out);
 
+/* What it keeps, as an answer: secrets are shown as veil.h does. */
+void af_node_party_data(const struct af_node_party *party, struct af_buf *out);
 /* "object, 12 bytes": of a party that is done. */
 void af_node_party_result(const struct af_node_party *party, struct af_buf *out);
 
 /* What a party is at, in a word or two. */
 const char *af_node_party_word(const struct af_node_party *party);
+
+/* ---- ui.c ---- */
+
+/* Begins the page, if one is asked for. Returns -1 with *why filled: its address is none. */
+int af_node_ui_begin(struct af_node *node, struct af_failure *why);
+void af_node_ui_free(struct af_node *node);
 
 /* ---- metrics.c ---- */
 int af_node_metrics_open(struct af_node *node, struct af_failure *why);

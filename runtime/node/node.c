@@ -193,7 +193,7 @@ static int open_all(struct af_node *node, struct af_failure *why)
     node->bus = af_bus_open(options->bus, node->loop, &bus, why);
     af_buf_release(&age);
     if (node->bus == NULL || af_node_control_open(node, why) != 0 ||
-        af_node_metrics_open(node, why) != 0)
+        af_node_metrics_open(node, why) != 0 || af_node_ui_begin(node, why) != 0)
         return -1;
     if (af_node_launches_begin(node, why) != 0 || af_node_resume(node, why) != 0 ||
         af_node_asks_begin(node, why) != 0)
@@ -219,6 +219,7 @@ static void release(struct af_node *node)
     af_node_offers_free(node); /* what it asked of the bus has ended */
     af_node_asks_free(node);
     af_node_launches_free(node);
+    af_node_ui_free(node);
     if (node->loop != NULL && node->signals >= 0)
         af_loop_unwatch(node->loop, node->signals);
     if (node->signals >= 0)
@@ -254,6 +255,8 @@ int af_node_run(const struct af_node_options *options, struct af_failure *why)
                           af_http_server_url(node.metrics));
             af_log_start(stdout, "address", af_http_server_url(node.metrics), af_buf_text(&line));
         }
+        if (node.ui != NULL)
+            af_log(AF_LOG_INFO, "node: the link of its page is in %s/ui.link", options->state);
         af_buf_release(&line);
         struct af_notify *notify = af_notify_ready(node.loop);
         af_loop_run(node.loop);

@@ -28,6 +28,7 @@ struct af_node_options { /* all borrowed */
     const char *audit;              /* a log of what was done by whom, or NULL */
     const char *launches;           /* the rules of who may launch what, or NULL: all may */
     const char *metrics;            /* ADDRESS:PORT of its page for Prometheus, or NULL */
+    const char *ui;                 /* ADDRESS:PORT of its page for the operator, or NULL */
     const struct af_config *config; /* or NULL */
     struct af_grants grants;        /* what all of its parties may reach */
     struct af_trust trust;          /* who may have signed its flows; no key: whoever */

@@ -6,6 +6,7 @@
 #include "base/bounds.h"
 #include "json/json.h"
 #include "loop/loop.h"
+#include "trace/veil.h"
 #include "worker/group.h"
 #include "worker/host.h"
 
@@ -107,6 +108,28 @@ static const char *type_of(const char *json)
 void af_node_party_result(const struct af_node_party *party, struct af_buf *out)
 {
     af_buf_printf(out, "%s, %zu bytes", type_of(party->kept.result), strlen(party->kept.result));
+}
+
+void af_node_party_data(const struct af_node_party *party, struct af_buf *out)
+{
+    const struct af_party *of = party->run == NULL ? NULL : af_party_run_party(party->run);
+    const struct af_flow_state *state = of == NULL ? NULL : af_party_state(of);
+    size_t len = party->kept.data_len;
+    const char *text =
+        of == NULL ? party->kept.data
+                   : af_script_party_data(af_party_script((struct af_party *)(uintptr_t)of), &len);
+    af_buf_append_string(out, "{\"ok\":true");
+    af_json_add_text(out, "task", party->task);
+    af_json_add_text(out, "state",
+                     of == NULL      ? party->kept.state
+                     : state == NULL ? NULL
+                                     : state->name);
+    af_json_name(out, "data");
+    if (text == NULL || len == 0)
+        af_buf_append_string(out, "null");
+    else
+        af_veil_data(af_veil_key(party->kept.seed), text, len, out);
+    af_buf_append_char(out, '}');
 }
 
 static void describe_result(const char *result, bool data, struct af_buf *out)

@@ -28,7 +28,7 @@ export const chosen = () => Object.fromEntries(new URLSearchParams(location.hash
 export function choose(changes) {
   const all = { ...chosen(), ...changes };
   for (const name of Object.keys(all)) if (all[name] === "" || all[name] === null) delete all[name];
-  history.replaceState(null, "", "#" + new URLSearchParams(all));
+  history.replaceState(null, "", location.pathname + "#" + new URLSearchParams(all)); // without the token
 }
 
 // ---- Views. ----
@@ -103,7 +103,17 @@ export function list(box, { row, key, open = () => {}, moved = () => {} }) {
   } };
 }
 
-// ---- Plots. ----
+// ---- Tables, and plots. ----
+
+// Without a head the first of each row is its head.
+export function table(head, rows, none = "nothing") {
+  if (!rows.length) return el("p", {}, w(none));
+  const cell = (text, k) => el(head || k ? "td" : "th", head || k ? {} : { scope: "row" }, typeof text === "object" ? text : String(text));
+  return el("table", { class: "told" },
+    ...(head ? [el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, w(text)))))] : []),
+    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map(cell)))));
+}
+
 
 // A line through numbers, the last of which are told; those that are not known are left out.
 export function plot(name, unit, numbers) {

@@ -2,7 +2,7 @@
 // What is shown is what the service tells of itself; rates are what two tellings differ by.
 import * as chart from "./chart.js";
 import { $, el } from "./draw.js";
-import { ago, choose, chosen, list, moment, pause, plot, size, verdict, views } from "./ops.js";
+import { ago, choose, chosen, list, moment, pause, plot, size, table, verdict, views } from "./ops.js";
 import { translate, w } from "./words.js";
 
 const EVERY_MS = 2000, LIVE_MS = 500, SAMPLES = 150, KEPT = 2000;
@@ -85,12 +85,6 @@ function drawRates() {
   $("refusals").replaceChildren(table(["Request", "Code", "Times"], rows.map(([path, code, n]) => [path, code === "-1" ? w("others") : code, n])));
   $("limits").replaceChildren(table(["Limit", "Of", "Used", "At most"],
     Object.entries(status?.quotas || {}).map(([name, q]) => [name, q.of ?? "", q.used ?? "", q.limit ?? q])));
-}
-
-function table(head, rows) {
-  if (!rows.length) return el("p", {}, w("nothing"));
-  return el("table", { class: "told" }, el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, w(text))))),
-    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", {}, typeof cell === "object" ? cell : String(cell)))))));
 }
 
 // ---- Tasks and nodes. ----
