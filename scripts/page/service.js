@@ -110,6 +110,7 @@ function queues() {
     };
     for (const queue of task.queues) add(queue.node_id, queue.channel, queue);
     for (const node of members.keys()) if (!told.has(node)) add(node, "", {});
+    if (task.outbox !== undefined) add("→ " + w("the hub"), "", { length: task.outbox, oldest_s: task.outbox_oldest_s });
   }
   return all;
 }
@@ -204,7 +205,8 @@ async function tick() {
     const [told, passing, text] = await Promise.all([ask("tasks"), ask("live"), ask("metrics")]);
     status = now;
     isRefused = false;
-    tasks = told.tasks.filter((one) => !one.task_id.startsWith("afrun:"));
+    tasks = told.tasks.filter((one) => !one.task_id.startsWith("afrun:"))
+      .map((one) => ({ members: [], queues: [], dead_letters: [], notes: [], files: 0, file_bytes: 0, ...one })); // a sidecar knows less
     parked = passing.parked;
     sample(text);
     if (view === "audit") drawAudit(await ask("audit"));

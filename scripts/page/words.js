@@ -24,7 +24,7 @@ const zh = {
   "copy": "重复副本", "in flight": "在途", "dropped": "丢失", "ignored": "忽略", "late": "迟到", ", ": "，", "{}: {}": "{}：{}",
   "The studio has ended.": "studio 已结束。", "network": "网络",
   // The service, and the node.
-  "{} s": "{} 秒", "{} min": "{} 分钟", "{} h": "{} 小时", "{} d": "{} 天", "at most {}": "最多 {}", "{}/s": "{}/秒",
+  "the hub": "中心服务", "{} s": "{} 秒", "{} min": "{} 分钟", "{} h": "{} 小时", "{} d": "{} 天", "at most {}": "最多 {}", "{}/s": "{}/秒",
   "nothing": "没有", "look at this one": "看这一项", "Sign out": "退出", "Sign in": "登录",
   "The admin's token (--admin-token)": "管理员令牌（--admin-token）", "Tasks": "任务", "One task": "单个任务", "Rates": "速率",
   "Audit log": "审计日志", "Task": "任务", "Node": "节点", "Waits": "等待", "Oldest": "最久", "Role": "角色", "Lease": "租约",
