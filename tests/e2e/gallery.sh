@@ -17,7 +17,7 @@ grep -oE '[a-z_]+\.(states|run)\.svg' "$ROOT/flows/gallery/README.md" | sort >sh
 check "the page shows what is there" cmp shown there
 size=$(cat "$ROOT"/flows/gallery/*.{svg,md} | wc -c)
 if [ "$size" -lt 450000 ]; then ok "the gallery is small"; else not_ok "the gallery is small" "$size bytes"; fi
-for picture in studio studio_dark studio_zh; do # of tests/lib/studio_pictures.py
+for picture in studio studio_dark studio_zh node service; do # of tests/lib/studio_pictures.py, ops_pictures.py
     size=$(wc -c <"$ROOT/flows/gallery/$picture.png")
     if [ "$size" -lt 90000 ] && grep -q "($picture.png)" "$ROOT/flows/gallery/README.md"; then ok "$picture is shown, and small"; else not_ok "$picture is shown, and small" "$size bytes"; fi
 done
