@@ -65,11 +65,12 @@ static int compare_event(const struct af_flow_event *old, const struct af_flow_e
         bool was = find_field(old->fields, &field, &before);
         if (was && (field.kind_len != before.kind_len ||
                     memcmp(field.kind, before.kind, field.kind_len) != 0))
-            return af_failure_set(why, AF_FAILURE_USAGE, place,
-                                  "event '%s': field '%.*s' was a %.*s and is a %.*s: what is on "
-                                  "its way could not be read; give it another name",
-                                  new->type, (int)field.path_len, field.path, (int)before.kind_len,
-                                  before.kind, (int)field.kind_len, field.kind);
+            return af_failure_set(
+                why, AF_FAILURE_USAGE, place,
+                "event '%s': field '%.*s' was of type %.*s and is of type %.*s: what is on "
+                "its way could not be read; give it another name",
+                new->type, (int)field.path_len, field.path, (int)before.kind_len, before.kind,
+                (int)field.kind_len, field.kind);
         if (!field.optional && (!was || before.optional))
             return af_failure_set(why, AF_FAILURE_USAGE, place,
                                   "event '%s': field '%.*s' is %s: what is on its way may be "

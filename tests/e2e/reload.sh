@@ -111,7 +111,7 @@ STATUS=1 refused "a migrate that reports" "report_progress: a migration has noth
     return old
   end,')"
 refused "a field that became required" "event 'add': field 'why' is new and required" "$(version 2 sum "" ", why = af.string")"
-refused "a type that changed" "field 'n' was a integer and is a string" "$(version 2 sum "" | sed 's/"mark", { n = af.integer/"mark", { n = af.string/')"
+refused "a type that changed" "field 'n' was of type integer and is of type string" "$(version 2 sum "" | sed 's/"mark", { n = af.integer/"mark", { n = af.string/')"
 refused "an event that vanished" "event 'mark' is gone" "$(version 2 sum "" | sed '/defer = { Mark }/d')"
 STATUS=1 refused "a deferred event that fits no more" "a deferred 'mark' does not fit any more" \
     "$(version 2 sum "" | sed 's/"mark", { n = af.integer/"mark", { n = af.integer { min = 0 }/')"
