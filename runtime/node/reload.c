@@ -591,6 +591,7 @@ static int compare_flows(struct af_node_reload *reload, struct af_failure *why)
 static bool is_fit(struct af_node_reload *reload)
 {
     struct af_failure why = AF_FAILURE_INIT;
+    drop_ended(reload); /* one that was held when it ended is held no more */
     collect(reload);
     if (compare_flows(reload, &why) == 0)
         return true;
