@@ -5,7 +5,7 @@ source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
-source "$ROOT/tests/lib/nats.sh"
+source "$ROOT/tests/lib/nats_cluster.sh"
 
 # ---- What it writes. ----
 expect_output "made: made; put the certificates there, cd made, then nats-server -c server-1.conf" "$AFRUN" nats config made --nodes i
@@ -117,7 +117,7 @@ for port in ports:
         is_leaf, me = name == "north", "p1" if name == "north" else name
         others = [s for other in nodes if other != me for s in own[other] + strangers.replace("%s", other).split()]
         others = api(others + operators) + (["$JS.API.STREAM.INFO.t"] if is_leaf else [])
-        mine = [s for s in rows[me] if "API.STREAM.CREATE" not in s and not (is_leaf and "$JS.API" in s)]
+        mine = [s for s in rows[me] if "API.STREAM.CREATE" not in s and not (is_leaf and "API" in s)] # which it has as a leaf node
         expect(name, port, [pub(s) for s in others] + [sub("_AF.%s.>" % n) for n in nodes if n != me] + [sub(s) for s in deaf], True)
         expect(name, port, [pub(concrete(s)) for s in mine] + [sub("_AF.%s.t" % me)], False)
 front = [s for node in nodes for s in own[node] if not re.search("CONSUMER.(CREATE|MSG)|ACK|afrun", s)]

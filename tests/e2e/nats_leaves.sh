@@ -5,7 +5,7 @@ source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
-source "$ROOT/tests/lib/nats.sh"
+source "$ROOT/tests/lib/nats_cluster.sh"
 if ! command -v nats-server >/dev/null; then
     ok "leaf nodes carry what nodes send # SKIP there is no nats-server"
     exit

@@ -1,6 +1,6 @@
 /* hold.c: whose a queue is.
  *
- * One process of a node at a time has its leases: the one that has written itself into af-locks by
+ * One process of a node at a time has its leases: the one that has written itself into AFL by
  * compare-and-set. It writes again while anything is leased; another may have the queue when its
  * value has not changed for one and a half of its leases, by the other's own clock, so that no two
  * clocks are compared. A later start of the same party has it at once (see bus.h).
