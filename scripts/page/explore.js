@@ -1,8 +1,10 @@
 // A path through all that can happen: its steps, those that are possible behind it, each a link to the longer path.
 import { ask } from "./ask.js";
 import { $, cut, el } from "./draw.js";
+import { table } from "./party.js";
 import { w } from "./words.js";
 
+const MOVED_MOST = 12;
 const WORDS = { deliver: 5, drop: 5, duplicate: 5, timeout: 3, early: 3 };
 let host = null, steps = null, at = 0, loop = -1, told = null, drawn = "", possible = [];
 
@@ -90,6 +92,22 @@ function rowOf(marks, rows) {
   return row;
 }
 
+// ---- A second version. ----
+
+// What it makes of each party that can be reloaded where the path stands: each is, by itself, behind the path.
+async function move(known) {
+  const all = known.steps.filter((one) => one.kind === "reload").slice(0, MOVED_MOST), nodes = [];
+  for (const one of all) {
+    const answer = await ask("explore", host.bounds(), JSON.stringify([...upTo(at), ...one.words]), "move");
+    const rows = answer.chart?.rows ?? [], after = rows.flatMap((row) => row.after || []).filter((each) => each.party === one.party);
+    const refused = rows.findLast((row) => row.party === one.party && row.level === "bad" && row.kind !== "stuck");
+    const was = after.at(-2), is = after.at(-1);
+    nodes.push(el("details", { open: "" }, el("summary", {}, el("b", {}, one.party), " ", ...(is ? [`[${was?.state ?? "?"}] → [${is.state}]`] : [])),
+      ...(one.wrong || refused ? [el("div", { class: "bad" }, "✗ " + (refused?.text ?? one.wrong))] : is ? [table(was?.data ?? {}, is.data)] : [])));
+  }
+  $("moved").replaceChildren(...(nodes.length ? [el("h2", {}, w("What {} makes of each", host.upgrade() ?? "")), ...nodes] : []));
+}
+
 // ---- Asking. ----
 
 let marks = [];
@@ -116,7 +134,7 @@ async function draw() {
   drawPath();
   drawNext();
   host.told(told, at, steps.length);
-  return undefined;
+  return move(known);
 }
 
 // Shows a path, standing behind so many steps of it.

@@ -12,7 +12,8 @@ function leaves(value, path, into) {
   return into;
 }
 
-function table(before, now) {
+// What is new, another, or gone between two values.
+export function table(before, now) {
   const old = before === undefined ? null : leaves(before, "", new Map()), rows = [];
   for (const [path, value] of leaves(now ?? {}, "", new Map())) {
     const was = old?.get(path), sign = !old || was === value ? "" : was === undefined ? "+" : "~";

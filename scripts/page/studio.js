@@ -1,6 +1,6 @@
 // The studio: knobs, runs, the cursor. All that is shown is asked of the program; what is chosen
 // stands in the address, behind #.
-import { ask } from "./ask.js";
+import { ask, cancel } from "./ask.js";
 import { sequence } from "./chart.js";
 import * as check from "./check.js";
 import * as explore from "./explore.js";
@@ -14,6 +14,7 @@ const form = $("form"), bounds = $("bounds"), strip = $("strip");
 const chart = sequence($("chart"), $("names"), $("rows"));
 const beside = sequence($("beside"), $("beside-names"), $("beside-rows"), "beside-row");
 let answer = null, outcomes = new Map(), at = 1, sampled = null, wantedRow = null, wantedPath = null, view = "run", side = "knobs", about = {};
+let isTrace = false; // what is shown is no run of this flow: a save changes nothing of it
 
 const stopped = (error) => { if (error.name !== "AbortError") wrong(error.message); };
 
@@ -97,6 +98,7 @@ function draw(told, row) {
 }
 
 async function rerun() {
+  isTrace = false;
   explore.leave();
   wrong("");
   verdict("", w("running …"));
@@ -214,11 +216,14 @@ async function sample(force) {
   mark();
 }
 
+// One run is waited for: a thousand that are under way give place to it.
 let soon = 0;
-function again(force) {
+function again(force, saved) {
+  cancel("runs");
+  sampled = null;
   if (wantedPath) takePath();
-  else if (force && explore.isOn()) explore.refresh().catch(stopped);
-  else rerun();
+  else if (saved && explore.isOn()) explore.refresh().catch(stopped);
+  else if (!saved || !isTrace) rerun();
   clearTimeout(soon);
   soon = setTimeout(() => sample(force), 400);
 }
@@ -243,6 +248,7 @@ function takePath() {
 }
 
 function walk(words, name) {
+  isTrace = false;
   wrong("");
   if (name) look(name);
   explore.show(words).then(remember).catch(stopped);
@@ -272,6 +278,7 @@ function pin() {
 
 async function take(file) {
   if (!file) return;
+  isTrace = true;
   explore.leave();
   wrong("");
   verdict("", w("reading {} …", file.name));
@@ -436,7 +443,7 @@ async function watch() {
       const told = await (await fetch("/api/saves?seen=" + seen)).json();
       if (seen >= 0 && told.saves !== seen) {
         await read();
-        again(true);
+        again(true, true);
       }
       seen = told.saves;
       about = told;

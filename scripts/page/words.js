@@ -93,6 +93,7 @@ const zh = {
   "{}: {} fires early": "{}：{} 提前触发", "{} crashes": "{} 崩溃", "{} comes back": "{} 恢复", "{} vanishes": "{} 永远消失",
   "{} goes on with the second version": "{} 换到第二个版本", "{} takes up {} from {}": "{} 取出 {}，来自 {}",
   "{} takes up what it has deferred": "{} 取出推迟的事件",
+  "What {} makes of each": "{} 使每个参与方变成什么",
   // Run.
   "Fold parts": "折叠部件", "Keep beside": "并排保留", "Beside it": "旁边", "Beside it: {}": "旁边：{}", "Open a trace": "打开轨迹",
   "reading {} …": "正在读取 {}……", "check; explore: what else could happen here": "检查；探索：这里还可能发生什么",

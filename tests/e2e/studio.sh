@@ -205,6 +205,7 @@ mv flow.lua.kept flow.lua
 
 expect_error "name one flow: afrun studio FLOW.lua" 2 "$AFRUN" studio
 expect_error "no.lua: cannot be read: No such file" 2 "$AFRUN" studio no.lua
+expect_error "no.lua: cannot be read: No such file" 2 "$AFRUN" studio flow.lua --upgrade no.lua
 expect_error "the studio reads a flow again and again: name a file" 2 "$AFRUN" studio -
 expect_error "others can reach this address: the studio is for this machine" 2 "$AFRUN" studio flow.lua --listen 0.0.0.0:0
 expect_error "did you mean '--no-browser'?" 2 "$AFRUN" studio flow.lua --no-browse
