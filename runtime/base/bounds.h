@@ -56,6 +56,7 @@
 #define AF_JOURNAL_AGE_NS (30 * 24 * 3600 * AF_S_NS)
 #define AF_NODE_AGAIN_NS                                                                           \
     AF_S_NS /* after which a party is tried again that a passing lack has stopped */
+#define AF_NODE_LOOK_NS AF_S_NS               /* that `ctl status` waits for the servers of a bus */
 #define AF_NODE_DRAIN_NS (3 * AF_S_NS)        /* that a node which ends waits for the bus */
 #define AF_NODE_LOG_BYTES (10 << 20)          /* of a task's log, before another is begun */
 #define AF_NODE_RELOAD_WAIT_NS (10 * AF_S_NS) /* for handlers that wait, before a reload */
@@ -97,7 +98,13 @@
 #define AF_SCRIPT_LINES_MAX 64      /* that somebody who steps through a run waits for */
 #define AF_PRINT_BYTES_MAX 65536    /* of a table that is printed; the rest is left out */
 #define AF_PRINT_DEPTH_MAX 6
-#define AF_NEW_NAME_BYTES_MAX 64           /* of a flow that `afrun new` makes */
+#define AF_NEW_NAME_BYTES_MAX 64                /* of a flow that `afrun new` makes */
+#define AF_LATENCY_BUCKETS_MAX 64               /* of a link of a model of latencies … */
+#define AF_LATENCY_LINKS_MAX 100000             /* … which has so many … */
+#define AF_LATENCY_US_MAX INT64_C(86400000000)  /* … with bounds up to a day … */
+#define AF_LATENCY_COUNT_MAX (INT64_C(1) << 40) /* … and of messages so many */
+#define AF_BUS_LATENCIES_MAX 1000               /* senders of which a node notes them */
+#define AF_LATENCY_FILE_BYTES_MAX (16u << 20)
 #define AF_SIM_RATE_MAX (INT64_C(8) << 30) /* bytes a second */
 #define AF_SIM_RUNS_MAX 100000000
 #define AF_RUNS_FAILING_MAX 10000 /* of them that failed, whose seeds are told programs */

@@ -1,5 +1,6 @@
 /* bus.c: the table of buses, and who answers what a bus cannot do. */
 #include "bus/age.h"
+#include "bus/latency.h"
 
 #include "base/arena.h"
 #include "base/bounds.h"
@@ -76,7 +77,9 @@ void af_bus_close(struct af_bus *bus)
     if (bus == NULL)
         return;
     struct af_bus_age age = bus->age;
+    struct af_bus_latencies latencies = bus->latencies;
     bus->driver->close(bus);
+    af_bus_forget_latencies(&latencies);
     af_bus_age_end(&age);
 }
 

@@ -68,6 +68,7 @@ struct af_bus_item {
     size_t content_len;
     int64_t time_s; /* since 1970, as the sender said */
     struct af_bus_facts facts;
+    int64_t taken_ns;  /* when the bus took it, by the server's clock: since 1970; 0: not told */
     const char *wrong; /* NULL; else why it cannot be read: it has no content then */
 };
 
@@ -446,12 +447,18 @@ struct af_bus_age {
     int fd; /* of the file in which it is noted; url NULL: in none */
 };
 
+struct af_bus_latencies { /* see bus/latency.h */
+    struct af_bus_latency *items;
+    size_t count;
+};
+
 /* A bus embeds this as its first member, and fills it in open(). */
 struct af_bus {
     const struct af_bus_driver *driver;
     struct af_loop *loop;
     struct af_bus_times times; /* its links note them */
     struct af_bus_age age;
+    struct af_bus_latencies latencies; /* the same */
 };
 
 extern const struct af_bus_driver af_bus_local, af_bus_http, af_bus_nats;

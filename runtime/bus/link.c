@@ -2,6 +2,7 @@
 #include "bus/link.h"
 
 #include "bus/age.h"
+#include "bus/latency.h"
 
 #include "base/arena.h"
 #include "base/bounds.h"
@@ -475,6 +476,9 @@ static void give(struct af_link *link, const struct af_bus_result *result)
         if (leased && (names_has(&link->in_hand, &item) || names_has(&link->acks, &item)))
             continue;
         struct place place = {++link->given, item.id, af_loop_now_ns(link->spec.loop)};
+        if (item.taken_ns > 0 && item.sender != NULL)
+            af_bus_note_latency(link->spec.bus, item.sender,
+                                af_loop_wall_ns(link->spec.loop) - item.taken_ns);
         names_add(&link->in_hand, item.uuid, place, NULL);
         item.id = place.number;
         link->spec.owner.came(link->spec.owner.arg, link, &item);

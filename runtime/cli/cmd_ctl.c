@@ -69,6 +69,7 @@ static const struct af_opts_command row = {
     "  forget TASK                     remove a party that has ended, with its journal and log\n"
     "  backup FILE                     copy what the node keeps, while it runs\n"
     "  support FILE                    write its status, versions and sizes, without contents\n"
+    "  latencies FILE                  write how long contracts took to it, for --latency-model\n"
     "  log TASK [-f]                   what its party logged\n"
     "  data TASK                       what it keeps, secrets as their hashes\n"
     "  trace TASK [-o FILE | -f]       its journal as a trace, for afrun chart\n"
@@ -118,6 +119,15 @@ static const struct page {
      NULL},
     {"ctl support", "FILE [options]",
      "write status, versions and sizes into a new file, without contents", "", NULL},
+    {"ctl latencies", "FILE [options]",
+     "write how long contracts took from each sender to it into a new file, for afrun run "
+     "--latency-model",
+     "",
+     "Of each contract that a NATS server handed out the first time: from the server's taking it "
+     "to "
+     "its coming here, by the clocks of both; what had waited while the node was away, too. "
+     "`least_us` below 0 tells that they differ, `beyond` how many took more than 10 s and count "
+     "for nothing. A last link, from * to *, has all."},
     {"ctl log", "TASK [options]", "what its party logged", "follow", NULL},
     {"ctl trace", "TASK [options]", "its journal as a trace, for afrun chart", "output follow",
      NULL},

@@ -18,7 +18,7 @@ extern const struct af_command af_cmd_run, af_cmd_check, af_cmd_chart, af_cmd_re
     af_cmd_token, af_cmd_audit, af_cmd_store, af_cmd_restore, af_cmd_nats;
 
 /* The commands of ctl, as pages of their own: "ctl status" … */
-#define AF_CTL_COMMANDS 18
+#define AF_CTL_COMMANDS 19
 const struct af_opts_command *af_ctl_rows(void);
 
 #endif

@@ -493,23 +493,36 @@ static int backup(const struct af_ctl *ctl, const char *file, struct af_failure 
     return result;
 }
 
-/* What the node tells of itself, in a file that can be sent to somebody. */
-static int support(const struct af_ctl *ctl, const char *file, struct af_failure *why)
+/* What the node tells, in a new file. */
+static int write_file(const struct af_ctl *ctl, const char *command, const char *file,
+                      const char *holds, struct af_failure *why)
 {
     struct af_buf answer = AF_BUF_EMPTY;
-    int result = ask_about(ctl, "support", NULL, 0, &answer, why);
+    char kind[32];
+    int result = ask_about(ctl, command, NULL, 0, &answer, why);
     int fd = result != 0 ? -1 : open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (result == 0 && (fd < 0 || !af_io_write_all(fd, answer.data, answer.len)))
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, file, "cannot be written: %s",
                                 strerror(errno));
     if (fd >= 0)
         close(fd);
+    snprintf(kind, sizeof kind, "ctl-%s", command);
     if (result == 0 && ctl->json)
-        print_answer("ctl-support", &answer);
+        print_answer(kind, &answer);
     else if (result == 0)
-        printf("%s: written; it holds names of tasks and nodes, and no contents\n", file);
+        printf("%s: written; it holds %s\n", file, holds);
     af_buf_release(&answer);
     return result;
+}
+
+static int support(const struct af_ctl *ctl, const char *file, struct af_failure *why)
+{
+    return write_file(ctl, "support", file, "names of tasks and nodes, and no contents", why);
+}
+
+static int latencies(const struct af_ctl *ctl, const char *file, struct af_failure *why)
+{
+    return write_file(ctl, "latencies", file, "names of nodes; see afrun run --latency-model", why);
 }
 
 static const struct {
@@ -527,6 +540,7 @@ static const struct {
     {"resume", "task", 0, resume_party}, {"forget", "task", 0, forget},
     {"backup", "file", 0, backup},       {"support", "file", 0, support},
     {"data", "task", 0, data},           {"ui", NULL, 0, af_ctl_ui},
+    {"latencies", "file", 0, latencies},
 };
 
 static int refuse_command(const char *word, struct af_failure *why)

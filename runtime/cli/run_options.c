@@ -2,14 +2,19 @@
 #include "cli/run_options.h"
 
 #include "base/bounds.h"
+#include "base/buf.h"
 #include "base/failure.h"
 #include "cli/explore.h"
+#include "base/io.h"
 #include "json/json.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void af_run_options_init(struct af_run_options *options)
 {
@@ -61,6 +66,51 @@ static int set_latency(void *target, const char *value, struct af_failure *why)
 {
     struct af_fault_options *faults = &SIM(target)->faults;
     return af_opts_duration_range(value, &faults->latency_min_ns, &faults->latency_max_ns, why);
+}
+
+static bool is_model(const char *value)
+{
+    return value[strspn(value, " \t\r\n")] == '{';
+}
+
+/* Whole or not at all: *text holds what the file says, or the value itself. */
+static int read_model(const char *value, struct af_buf *text, struct af_failure *why)
+{
+    int fd = is_model(value) ? -1 : open(value, O_RDONLY | O_CLOEXEC);
+    if (is_model(value))
+        af_buf_append_string(text, value);
+    else if (fd < 0)
+        af_failure_set(why, AF_FAILURE_USAGE, "", "'%s' cannot be read: %s", value,
+                       strerror(errno));
+    else if (!af_io_read_all(fd, text, AF_LATENCY_FILE_BYTES_MAX))
+        af_failure_set(why, AF_FAILURE_USAGE, "", "'%s' cannot be read, or is too large", value);
+    while (text->len > 0 && strchr(" \t\r\n", text->data[text->len - 1]) != NULL)
+        text->data[--text->len] = '\0';
+    if (fd >= 0)
+        close(fd);
+    return why->kind == AF_FAILURE_NONE ? 0 : -1;
+}
+
+static int set_latency_model(void *target, const char *value, struct af_failure *why)
+{
+    struct af_fault_options *faults = &SIM(target)->faults;
+    struct af_buf text = AF_BUF_EMPTY;
+    af_latency_model_free(faults->latencies);
+    faults->latencies = NULL;
+    if (read_model(value, &text, why) == 0)
+        faults->latencies = af_latency_model_read(text.data, text.len, why);
+    af_buf_release(&text);
+    return faults->latencies == NULL ? -1 : 0;
+}
+
+/* In the trace stands the model itself, not where it is. */
+static void record_model(void *target, const char *name, const char *value)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf text = AF_BUF_EMPTY;
+    if (read_model(value, &text, &why) == 0)
+        record(target, name, af_buf_text(&text));
+    af_buf_release(&text);
 }
 
 static struct af_role_fault *add_fault(struct af_role_fault **faults, size_t *count)
@@ -279,6 +329,10 @@ const struct af_opt af_run_opts[] = {
      "For real", AF_OPT_TEXT(OF, shared)},
     {"latency", 0, "A..B", "delay of each message (default 1ms..10ms; messages overtake)", "Faults",
      .set = set_latency, .note = record},
+    {"latency-model", 0, "FILE",
+     "delays by link, drawn as they were measured (afrun ctl latencies); --latency is for links "
+     "that it has not",
+     "Faults", .set = set_latency_model, .note = record_model},
     {"work", 0, "[ROLE=]A..B,…",
      "how long a program takes (af.process.run), of a role or of all (default: no time)", "Faults",
      .set = set_work, .note = record},

@@ -9,6 +9,7 @@
  *     {"cmd":"forget", "task"}                  one that has ended, with journal and log
  *     {"cmd":"backup", "file":path}             a copy of the store, while it is used
  *     {"cmd":"support"}                         versions, sizes and status, without contents
+ *     {"cmd":"latencies"}                       a model (sim/latency.h) of what came over the bus
  *     {"cmd":"send", "task", "event", "fields":"{…}"}   {"ok", "task", "event", "became"}
  *     {"cmd":"pause"|"resume", "task"}          {"ok", "task", "became"}
  *     {"cmd":"again", "task"}                   {"ok", "count"} of dead letters
@@ -24,6 +25,7 @@
 #include "node/impl.h"
 
 #include "bus/age.h"
+#include "bus/latency.h"
 #include "base/bounds.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -39,6 +41,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -209,25 +212,46 @@ static void answer_outcome(struct af_node_connection *connection, int status,
 }
 
 struct look {
-    struct af_node_connection *connection;
+    struct af_node_connection *connection; /* NULL: it was answered */
+    struct af_node *node;
+    struct af_timer *timer;
     char *task;
     bool data;
 };
 
+static void tell_status(struct look *look, const struct af_bus_cluster *cluster)
+{
+    struct af_buf out = AF_BUF_EMPTY;
+    af_timer_cancel(look->timer);
+    look->timer = NULL;
+    af_node_status(look->node, look->task, look->data, cluster, &out);
+    af_node_answer(look->connection, af_buf_text(&out), out.len);
+    look->connection = NULL;
+    af_buf_release(&out);
+}
+
+/* Nobody waits for servers that hang: then it is as it was seen last. */
+static void look_in_time(void *arg)
+{
+    struct look *look = arg;
+    struct af_bus_cluster cluster = look->node->cluster;
+    look->timer = NULL;
+    snprintf(cluster.cut_off, sizeof cluster.cut_off, "no NATS server answers in time");
+    tell_status(look, &cluster);
+}
+
 static void looked(void *arg, const struct af_bus_result *result)
 {
     struct look *look = arg;
-    struct af_buf out = AF_BUF_EMPTY;
-    if (result == NULL || result->code != AF_BUS_CANCELLED) { /* else the node ends */
-        struct af_node *node = look->connection->node;
-        const struct af_bus_cluster *cluster = result == NULL ? NULL : result->cluster;
-        if (cluster != NULL && look->task == NULL)
-            node->cluster = *cluster;
-        node->has_cluster = node->has_cluster || (cluster != NULL && look->task == NULL);
-        af_node_status(node, look->task, look->data, cluster, &out);
-        af_node_answer(look->connection, af_buf_text(&out), out.len);
+    const struct af_bus_cluster *cluster = result == NULL ? NULL : result->cluster;
+    bool ends = result != NULL && result->code == AF_BUS_CANCELLED; /* nobody asks any more */
+    if (cluster != NULL && look->task == NULL) {
+        look->node->cluster = *cluster;
+        look->node->has_cluster = true;
     }
-    af_buf_release(&out);
+    if (look->connection != NULL && !ends)
+        tell_status(look, cluster);
+    af_timer_cancel(look->timer);
     free(look->task);
     free(look);
 }
@@ -246,8 +270,13 @@ static void status(struct af_node_connection *connection, const struct af_reques
         party_of(connection, request) == NULL)
         return;
     struct look *look = af_mem_alloc(sizeof *look);
-    *look = (struct look){connection, copy_of(request, "task"), af_request_bool(request, "data")};
-    if (!af_bus_cluster(connection->node->bus, look->task, looked, look))
+    *look = (struct look){.connection = connection,
+                          .node = connection->node,
+                          .task = copy_of(request, "task"),
+                          .data = af_request_bool(request, "data")};
+    if (af_bus_cluster(look->node->bus, look->task, looked, look))
+        look->timer = af_timer_start(look->node->loop, AF_NODE_LOOK_NS, look_in_time, look);
+    else
         looked(look, NULL);
 }
 
@@ -486,6 +515,19 @@ static void support(struct af_node_connection *connection, const struct af_reque
     af_buf_release(&out);
 }
 
+/* A model for simulations: how long contracts were on their way to this node. */
+static void latencies(struct af_node_connection *connection, const struct af_request *request)
+{
+    struct af_node *node = connection->node;
+    struct af_buf out = AF_BUF_EMPTY;
+    (void)request;
+    af_buf_append_string(&out, "{\"ok\":true");
+    af_bus_tell_latencies(node->bus, node->options->node, &out);
+    af_buf_append_char(&out, '}');
+    af_node_answer(connection, af_buf_text(&out), out.len);
+    af_buf_release(&out);
+}
+
 static void send_event(struct af_node_connection *connection, const struct af_request *request)
 {
     struct af_failure why = AF_FAILURE_INIT;
@@ -607,12 +649,12 @@ static const struct {
     command_fn *run;
     bool is_audited;
 } commands[] = {
-    {"status", status, false},  {"launch", launch, true},     {"retry", retry, true},
-    {"stop", stop, true},       {"log", log_piece, false},    {"trace", trace, true},
-    {"reload", reload, true},   {"rollback", rollback, true}, {"again", again, true},
-    {"send", send_event, true}, {"pause", pause_party, true}, {"resume", resume_party, true},
-    {"forget", forget, true},   {"backup", backup, true},     {"support", support, true},
-    {"approve", approve, true}, {"data", data, true},
+    {"status", status, false},  {"launch", launch, true},        {"retry", retry, true},
+    {"stop", stop, true},       {"log", log_piece, false},       {"trace", trace, true},
+    {"reload", reload, true},   {"rollback", rollback, true},    {"again", again, true},
+    {"send", send_event, true}, {"pause", pause_party, true},    {"resume", resume_party, true},
+    {"forget", forget, true},   {"backup", backup, true},        {"support", support, true},
+    {"approve", approve, true}, {"latencies", latencies, false}, {"data", data, true},
 };
 
 /* Whether it may be done: what cannot be logged may not. */

@@ -251,6 +251,12 @@ static void schedule(struct af_bus_mock *bus, uint32_t from, uint32_t to,
     af_timer_start(bus->loop, delay_ns, arrive, delivery);
 }
 
+static int64_t latency_ns(struct af_bus_mock *bus, struct af_rng *rng, uint32_t from, uint32_t to)
+{
+    return af_faults_latency_ns(bus->faults, rng, bus->owner.name(bus->owner.arg, from),
+                                bus->owner.name(bus->owner.arg, to));
+}
+
 /* The delay of a contract on its link: with --fifo not before the one that was sent last. */
 static int64_t delay_on_link(struct af_bus_mock *bus, uint32_t from, uint32_t to, int64_t delay_ns)
 {
@@ -290,8 +296,7 @@ static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
         copy_of(bus, to, contract, af_hash_bytes(contract->uuid, salt, sizeof salt));
     const struct af_fault_options *options = bus->faults->options;
     if (!options->fifo) /* from its own stream: other messages are not shifted */
-        delay_ns = af_faults_between_ns(&bus->faults->duplicate, options->latency_min_ns,
-                                        options->latency_max_ns);
+        delay_ns = latency_ns(bus, &bus->faults->duplicate, from, to);
     schedule(bus, from, to, again, delay_ns); /* with --fifo it follows its original directly */
 }
 
@@ -324,8 +329,8 @@ static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
         keep_one(bus, to, contract);
         return;
     }
-    int64_t delay_ns =
-        af_faults_latency_ns(bus->faults); /* drawn for lost ones too: see faults.h */
+    int64_t delay_ns = latency_ns(bus, &bus->faults->latency, from,
+                                  to); /* drawn for lost ones too: see faults.h */
     bool lost = bus->owner.lost(bus->owner.arg, to);
     if (lost || af_rng_chance(&bus->faults->drop, options->drop)) {
         note_drop(bus, to, contract, lost ? "lost" : "loss");

@@ -42,6 +42,7 @@ void af_fault_options_release(struct af_fault_options *options)
         free(partition->text);
     }
     free(options->partitions);
+    af_latency_model_free(options->latencies);
     af_fault_options_init(options);
 }
 
@@ -70,8 +71,13 @@ int64_t af_faults_between_ns(struct af_rng *rng, int64_t low_ns, int64_t high_ns
     return low_ns + (int64_t)af_rng_below(rng, (uint64_t)(high_ns - low_ns) + 1);
 }
 
-int64_t af_faults_latency_ns(struct af_faults *faults)
+int64_t af_faults_latency_ns(const struct af_faults *faults, struct af_rng *rng, const char *from,
+                             const char *to)
 {
-    return af_faults_between_ns(&faults->latency, faults->options->latency_min_ns,
-                                faults->options->latency_max_ns);
+    const struct af_fault_options *options = faults->options;
+    int64_t latency_ns =
+        options->latencies == NULL ? -1 : af_latency_draw_ns(options->latencies, rng, from, to);
+    if (latency_ns >= 0)
+        return latency_ns;
+    return af_faults_between_ns(rng, options->latency_min_ns, options->latency_max_ns);
 }

@@ -5,7 +5,7 @@
 #ifndef AF_FAULTS_H
 #define AF_FAULTS_H
 
-#include "base/rng.h"
+#include "sim/latency.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +35,7 @@ struct af_role_span {
 
 struct af_fault_options {
     int64_t latency_min_ns, latency_max_ns;
+    struct af_latency_model *latencies; /* of links; or NULL */
     bool fifo;
     double drop, duplicate;
     int64_t down_min_ns, down_max_ns;
@@ -63,8 +64,9 @@ struct af_faults {
 void af_faults_init(struct af_faults *faults, const struct af_fault_options *options,
                     uint64_t seed);
 
-/* How long the next message takes. */
-int64_t af_faults_latency_ns(struct af_faults *faults);
+/* How long the next message takes from a node to another; rng: the latencies', or the copies'. */
+int64_t af_faults_latency_ns(const struct af_faults *faults, struct af_rng *rng, const char *from,
+                             const char *to);
 
 /* Evenly from low to high. */
 int64_t af_faults_between_ns(struct af_rng *rng, int64_t low_ns, int64_t high_ns);

@@ -5,8 +5,8 @@ source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/nats.sh"
 need_nats "kills over a cluster"
-bursts=3 kills=12
-is_short || bursts=40 kills=300
+bursts=2 kills=12
+is_short || bursts=10 kills=300
 
 hurt() { # hurt LEAST: results in results.LEAST, what was done in done.LEAST
     mkdir "run.$1"

@@ -45,6 +45,11 @@ soon 'afrun_bus_waiting_contracts 6' metrics
 expect_output 'afrun_bus_cluster_info{cluster="c",server="nats://127.0.0.1:' metrics
 expect_output 'afrun_bus_connected 1' metrics
 
+check "what was on its way is measured" ctl p1 latencies lan.json --json
+expect_output '{"from":"p2","to":"p1","up_to_us":[' cat lan.json
+expect_output "3 parties done" "$AFRUN" "$ROOT/tests/data/tally/tally.lua" --mock --latency-model lan.json
+expect_error "lan.json: cannot be written: File exists" 3 "$AFRUN" ctl latencies lan.json --state p1.state
+
 at=$(ctl p1 status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["cluster"]["server"])')
 for n in 1 2 3; do
     case $at in *:${client_ports[n - 1]}) mine=s$n ;; esac

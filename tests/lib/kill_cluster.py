@@ -23,6 +23,7 @@ import runs
 from kill_nodes import Node, Process, fail
 
 PATIENCE_S = 400
+HURT_S = 100  # of a run: what then is left must come to its end by itself
 KINDS = ("server", "node", "worker", "stop", "rolling")
 
 
@@ -163,9 +164,9 @@ def play(options, chance, enough):
         for process in run.servers + run.nodes:
             if process not in run.away:
                 process.revive()
-        if not enough(run.counts):
+        if not enough(run.counts) and time.monotonic() < until - PATIENCE_S + HURT_S:
             run.hurt()
-        time.sleep(chance.random() * 0.3)
+        time.sleep(chance.random())
         for node in [node for node in open_ends if node not in run.away]:
             party = node.party()
             if party and party["status"] == "done":
@@ -188,6 +189,14 @@ def main():
     def one(folder, counts):
         options.folder = folder
         return play(options, chance, lambda own: sum(own.values()) + sum(counts[:-1]) >= options.least)
+    try:
+        tell(options, one)
+    finally: # whatever went wrong, none is left behind
+        for process in kill_nodes.STARTED:
+            process.kill()
+
+
+def tell(options, one):
     results, counts = runs.until_enough(options.folder, one, [0] * (len(KINDS) + 1),
                                         lambda counts: sum(counts[:-1]) >= options.least)
     print(json.dumps(results, sort_keys=True))

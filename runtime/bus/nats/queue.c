@@ -226,7 +226,7 @@ void af_nats_acked(struct af_nats_op *op, int64_t number, struct af_nats_message
 /* The parts of $JS.ACK.[domain.account.]stream.consumer.times.sequence.number.time.pending[.…] */
 struct ack_subject {
     char stream[3 * AF_NATS_TOKEN_BYTES + 8], consumer[AF_NATS_TOKEN_BYTES + 8];
-    int64_t times, sequence, number, pending;
+    int64_t times, sequence, number, time_ns, pending;
 };
 
 static bool read_ack_subject(const char *reply, struct ack_subject *parts)
@@ -250,6 +250,7 @@ static bool read_ack_subject(const char *reply, struct ack_subject *parts)
     parts->times = strtoll(tokens[first + 2], NULL, 10);
     parts->sequence = strtoll(tokens[first + 3], NULL, 10);
     parts->number = strtoll(tokens[first + 4], NULL, 10);
+    parts->time_ns = strtoll(tokens[first + 5], NULL, 10);
     parts->pending = strtoll(tokens[first + 6], NULL, 10);
     return parts->sequence > 0 && parts->sequence < INT64_MAX / 2;
 }
@@ -428,6 +429,9 @@ static bool read_entry(struct af_nats_op *op, struct af_nats_queue *queue,
     if (!af_nats_read_item(&op->arena, header, content, len, item, &sent, why))
         return false;
     item->id = entry->id;
+    struct ack_subject parts;
+    if (entry->reply != NULL && read_ack_subject(entry->reply, &parts) && parts.times == 1)
+        item->taken_ns = parts.time_ns; /* one that comes again has waited for something else */
     return af_nats_accept(
         op, queue, message == NULL ? entry->subject : af_natsMsg_GetSubject(message), item, why);
 }
