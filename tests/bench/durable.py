@@ -20,7 +20,7 @@ import time
 AFRUN, FOLDER = sys.argv[1], sys.argv[2]
 FLOWS = os.path.dirname(os.path.abspath(__file__))
 FLOW = os.path.join(FLOWS, "durable.lua")
-BUS = "local:" + os.path.join(FOLDER, "bus.db")
+BUS = os.environ.get("AFRUN_BENCH_BUS") or "local:" + os.path.join(FOLDER, "bus.db")
 PEERS = "source=s;sink=n"
 
 

@@ -1,5 +1,5 @@
--- run.lua BUILD [--million] [--only run|serve|node|check|numbers] [--file-bytes N]: measures the
--- program beside its floors and prints a table; what each line means is in README.md.
+-- run.lua BUILD [--million] [--only run|serve|node|nats|check|numbers] [--file-bytes N]: measures
+-- the program beside its floors and prints a table; what each line means is in README.md.
 --
 -- The machine's speed changes from second to second, so a line's programs take turns, several
 -- times, and medians are told. Only ratios of one run can be compared with those of another.
@@ -7,7 +7,8 @@
 
 local build = arg[1]
 local options = { file_bytes = 1 << 30 }
-local parts = { run = true, serve = true, node = true, check = true, numbers = true }
+local parts = { run = true, serve = true, node = true, nats = true, check = true,
+  numbers = true }
 local afrun = build .. "/afrun"
 local measure = build .. "/tests/bench/measure"
 local floor = build .. "/tests/bench/floor_messages"
@@ -33,8 +34,8 @@ local function read_options()
 end
 
 if not read_options() then
-  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] [--only run|serve|node|check|numbers] ",
-    "[--file-bytes N]\n")
+  io.stderr:write("usage: lua5.4 run.lua BUILD [--million] ",
+    "[--only run|serve|node|nats|check|numbers] [--file-bytes N]\n")
   os.exit(2)
 end
 
@@ -201,6 +202,9 @@ if wanted("serve") then
 end
 if wanted("node") then
   dofile("tests/bench/node.lua")(shared, afrun, build .. "/tests/bench")
+end
+if wanted("nats") then
+  dofile("tests/bench/nats.lua")(shared, afrun, build .. "/tests/bench")
 end
 if wanted("numbers") then
   dofile("tests/bench/numbers.lua")(shared, afrun, build .. "/tests/bench")

@@ -139,9 +139,19 @@ def check_order(nodes):
             known.add(uuid)
             sender, number = place[uuid]
             if number < last.get(sender, -1):
-                fail("%s: took what %s sent in another order" % (name, sender))
+                fail("%s: took what %s sent in another order: %s" % (
+                    name, sender, [place[row[2]][1] for row in journal if place.get(row[2], ("",))[0] == sender]))
             last[sender] = number
     return len(place)
+
+
+def missing(nodes):
+    """What was sent and not taken: (sender, number of its step, target), and how far that step's sends were confirmed."""
+    rows = {node.name: journals.rows_of(os.path.join(node.state, "node.db")) for node in nodes}
+    taken = {name: journals.taken_by(name, journal, fail) for name, journal in rows.items()}
+    return [(name, row[0], to, send["uuid"]) for name, journal in rows.items() for row in journal
+            for send in (json.loads(row[4]) if row[4] and row[4][:1] in ("[", b"[") else [])
+            for to in send["to"] if send["uuid"].replace("-", "").upper() not in taken[to]]
 
 
 def play(options, chance, enough):
@@ -159,7 +169,9 @@ def play(options, chance, enough):
     while open_ends:
         if time.monotonic() > until:
             run.do_due(True)
-            fail("not over after %d s: %s" % (PATIENCE_S, [node.party() for node in open_ends]))
+            fail("not over after %d s: %s\nmissing: %s\n%s" % (
+                PATIENCE_S, [node.party() for node in open_ends], missing(run.nodes),
+                "\n".join(str(node.cluster()) for node in open_ends)))
         run.do_due()
         for process in run.servers + run.nodes:
             if process not in run.away:

@@ -135,6 +135,10 @@ class Node(Process):
         parties = json.loads(answer.stdout)["parties"]
         return parties[0] if parties else {}
 
+    def cluster(self):
+        answer = self.ctl("status", "t", "--json")
+        return json.loads(answer.stdout).get("cluster") if answer.returncode == 0 else answer.stderr
+
     def launch(self, peers, rounds, flow="fed_avg", args=None):
         until = time.monotonic() + 20
         args = ("rounds=%d" % rounds, "linger=0.1") if args is None else args
