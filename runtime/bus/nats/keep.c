@@ -46,7 +46,7 @@ static const char *decode(struct af_arena *arena, const char *text, size_t *len)
 static const char *find_item(struct af_arena *arena, const char *headers)
 {
     const char *line = strstr(headers, "\r\nAf: ");
-    if (line == NULL)
+    if (line == NULL || strstr(headers, "\r\nNats-Stream") != NULL) /* sent on by another stream */
         return "";
     line += strlen("\r\nAf: ");
     return af_arena_copy(arena, line, strcspn(line, "\r\n"));

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCK_NUMBER = 1 << 20 }; /* of an op's messages: the value of af-locks */
+enum { LOCK_NUMBER = 1 << 20 }; /* of an op's messages: the value of AFL */
 
 static void go_on(struct af_nats_op *op);
 
@@ -401,7 +401,13 @@ bool af_nats_accept(struct af_nats_op *op, struct af_nats_queue *queue, const ch
                     const struct af_bus_item *item, char why[AF_BUS_UNFIT_BYTES])
 {
     struct af_nats_task *task = queue->place->task;
-    if (!is_by(queue, subject, item)) {
+    char own[AF_NATS_SUBJECT_BYTES], all[AF_NATS_SUBJECT_BYTES];
+    int own_len =
+        snprintf(own, sizeof own, "af.%s.%s.%s.", task->token, queue->place->channel, queue->token);
+    int all_len = snprintf(all, sizeof all, "afb.%s.%s.", task->token, queue->place->channel);
+    bool ours =
+        strncmp(subject, own, (size_t)own_len) == 0 || strncmp(subject, all, (size_t)all_len) == 0;
+    if (!ours || !is_by(queue, subject, item)) {
         snprintf(why, AF_BUS_UNFIT_BYTES, "it is not by the sender that it names");
         return false;
     }
@@ -428,6 +434,11 @@ static bool read_entry(struct af_nats_op *op, struct af_nats_queue *queue,
     content = af_arena_copy(&op->arena, len == 0 ? "" : content, len);
     if (!af_nats_read_item(&op->arena, header, content, len, item, &sent, why))
         return false;
+    if (message != NULL && (af_nats_header(message, "Nats-Stream")[0] != '\0' ||
+                            af_nats_header(message, "Nats-Stream-Source")[0] != '\0')) {
+        snprintf(why, AF_BUS_UNFIT_BYTES, "it was sent on by another stream");
+        return false;
+    }
     item->id = entry->id;
     struct ack_subject parts;
     if (entry->reply != NULL && read_ack_subject(entry->reply, &parts) && parts.times == 1)
