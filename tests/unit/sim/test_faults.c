@@ -87,7 +87,7 @@ static void test_latency_stays_within_its_range_and_reaches_its_ends(void **stat
     options.latency_max_ns = 8;
     af_faults_init(&faults, &options, 1);
     for (int i = 0; i < 1000; i++) {
-        int64_t latency_ns = af_faults_latency_ns(&faults);
+        int64_t latency_ns = af_faults_latency_ns(&faults, &faults.latency, "a", "b");
         assert_in_range(latency_ns, 5, 8);
         seen[latency_ns - 5]++;
     }
@@ -104,7 +104,7 @@ static void test_a_range_of_one_is_that_one(void **state)
     options.latency_min_ns = options.latency_max_ns = 3 * AF_MS_NS;
     af_faults_init(&faults, &options, 1);
     for (int i = 0; i < 10; i++)
-        assert_int_equal(af_faults_latency_ns(&faults), 3 * AF_MS_NS);
+        assert_int_equal(af_faults_latency_ns(&faults, &faults.latency, "a", "b"), 3 * AF_MS_NS);
     assert_int_equal(af_faults_between_ns(&faults.down, 0, 0), 0);
     assert_in_range(af_faults_between_ns(&faults.down, 0, AF_TIME_MAX_NS), 0, AF_TIME_MAX_NS);
 }
