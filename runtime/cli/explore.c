@@ -117,7 +117,7 @@ int af_explore(const struct af_check_options *options, const struct af_schedule 
 {
     struct af_buf out = AF_BUF_EMPTY, steps = AF_BUF_EMPTY, marks = AF_BUF_EMPTY;
     struct af_tell_rerun rerun = {.data = true, .marks = &marks};
-    struct af_check_place place;
+    struct af_check_place place = {0};
     struct af_check_options plain = *options;
     plain.reduce = false;
     struct af_check *check = af_check_new(&plain, why);
