@@ -12,7 +12,7 @@ Q      := $(if $(V),,@)
 CROSS_arm64    := aarch64-linux-gnu
 MACHINE        := $(or $(CROSS_$(MODE)),$(shell uname -m))
 HARDENED       := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
-                  $(if $(filter aarch64%,$(MACHINE)),-mbranch-protection=standard,-fcf-protection)
+                  $(if $(filter aarch64%,$(MACHINE)),-mbranch-protection=standard,-fcf-protection=return)
 HARDENED_LINK  := -pie -Wl,-z,relro -Wl,-z,now
 PACKED_x86_64  := -Wl,-z,pack-relative-relocs# saves 60 kB; other linkers do not know it
 # Where a stack is unwound to is known to debuggers (.debug_frame); in memory nothing needs it, and it is a tenth.
@@ -84,15 +84,15 @@ build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] r
 	@$(MAKE) MODE=train all && find build/train -name '*.gcda' -delete && $< build/train/afrun && touch $@
 ifneq (,$(filter release linked,$(MODE)))
 # What each message or each state of a check passes is fast. All else runs once a run, or waits for a disk or a peer: it is small.
-HOT := $(foreach name,coro cow deliver event instance json list noise party type_plain type_walk vector vm,bindings/lua_$(name)) \
-       $(foreach name,base/arena base/buf base/mem base/packed base/pointer_set base/pool base/rng base/sha256 json/escape json/keys \
-         json/read json/write loop/ev loop/loop loop/sim party/commit party/send party/take sim/bus_mock sim/sim trace/contract \
-         trace/trace $(addprefix check/,known next pages round seen step table vector),runtime/$(name))
+HOT := $(foreach name,cow deliver event json type_plain,bindings/lua_$(name)) \
+       $(foreach name,base/arena base/buf base/mem base/pointer_set base/pool base/rng json/escape json/keys \
+         json/read json/write party/commit party/take sim/bus_mock trace/contract \
+         trace/trace $(addprefix check/,next seen step table vector),runtime/$(name))
 $(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJ)): FLAGS += -Oz
 endif
 ifneq (,$(filter release linked train fast,$(MODE)))
-$(BUILD)/bindings/lua_vector.o $(BUILD)/bindings/lua_noise.o: FLAGS += -O3# loops over numbers work on several at once
-$(foreach name,next round seen step table vector,$(BUILD)/runtime/check/$(name).o): FLAGS += -O3# most of a check is here
+$(BUILD)/bindings/lua_vector.o: FLAGS += -O3# loops over numbers work on several at once
+$(foreach name,next seen step table vector,$(BUILD)/runtime/check/$(name).o): FLAGS += -O3# most of a check is here
 endif
 $(BUILD)/embedded.o $(BUILD)/reference.o $(BUILD)/pages.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
