@@ -2,14 +2,18 @@
  * of it. */
 #include "base/bounds.h"
 #include "base/failure.h"
+#include "base/rng.h"
 #include "cli/run_options.h"
+#include "sim/latency.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define WORDS_MAX 32
@@ -273,17 +277,44 @@ static void test_what_is_for_a_simulation_is_refused_for_real(void **state)
     }
 }
 
+static void test_a_run_is_given_its_steps_and_its_links(void **state)
+{
+    (void)state;
+    static const char model[] =
+        "{\"afrun_latency_model\":1,\"links\":[{\"from\":\"a\",\"to\":\"*\",\"up_to_us\":[7],"
+        "\"counts\":[1]}]}";
+    char path[] = "/tmp/latency_model_XXXXXX", words[200];
+    int file = mkstemp(path);
+    assert_true(file >= 0 && write(file, model, strlen(model)) == (ssize_t)strlen(model));
+    close(file);
+    struct parsed p;
+    snprintf(words, sizeof words, "--mock --schedule=[] --latency-model %s flow.lua", path);
+    parse_well(&p, words);
+    assert_ptr_equal(p.options.sim.schedule, &p.options.schedule);
+    struct af_rng rng;
+    af_rng_init(&rng, 1, "latency");
+    assert_in_range(af_latency_draw_ns(p.options.sim.faults.latencies, &rng, "a", "b"), 1,
+                    7 * AF_US_NS);
+    assert_int_equal(af_latency_draw_ns(p.options.sim.faults.latencies, &rng, "b", "a"), -1);
+    af_run_options_release(&p.options);
+    expect_refused("--mock flow.lua --schedule=[1]", "--schedule");
+    snprintf(words, sizeof words, "--mock flow.lua --latency-model %s.none", path);
+    expect_refused(words, "--latency-model");
+    unlink(path);
+}
+
 static void test_all_options_are_tried_here(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "mock",       "parties", "arg",       "seed",       "runs",        "until",
-        "allow-fail", "latency", "fifo",      "drop",       "duplicate",   "crash",
-        "down",       "lose",    "partition", "trace",      "trace-data",  "json",
-        "quiet",      "verbose", "color",     "allow-read", "allow-write", "allow-net",
-        "allow-run",  "help",    "bus",       "role",       "node",        "task",
-        "peers",      "config",  "shared",    "state",      "upgrade",     "log",
-        "watch",      "work",    "bandwidth", "no-jail",    "require-jail"};
+        "mock",         "parties", "arg",       "seed",       "runs",         "until",
+        "allow-fail",   "latency", "fifo",      "drop",       "duplicate",    "crash",
+        "down",         "lose",    "partition", "trace",      "trace-data",   "json",
+        "quiet",        "verbose", "color",     "allow-read", "allow-write",  "allow-net",
+        "allow-run",    "help",    "bus",       "role",       "node",         "task",
+        "peers",        "config",  "shared",    "state",      "upgrade",      "log",
+        "watch",        "work",    "bandwidth", "no-jail",    "require-jail", "schedule",
+        "latency-model"};
     for (const struct af_opt *opt = af_run_opts; opt->name != NULL; opt++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -416,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_output_and_files_are_set),
         cmocka_unit_test(test_a_party_for_real_is_described),
         cmocka_unit_test(test_what_is_for_a_simulation_is_refused_for_real),
+        cmocka_unit_test(test_a_run_is_given_its_steps_and_its_links),
         cmocka_unit_test(test_all_options_are_tried_here),
         cmocka_unit_test(test_what_decides_the_run_is_recorded_in_order),
         cmocka_unit_test(test_a_recorded_run_is_read_back_the_same),
