@@ -1221,6 +1221,21 @@ static void test_a_durable_file_outlives_its_task_elsewhere(void **state)
 
 /* ---- What goes wrong. ---- */
 
+/* What the service hands out when it is there again. */
+static void expect_taken_soon(struct world *world, const struct af_bus_take *take,
+                              const char *contents)
+{
+    struct answer answer = take_by(world, take->node, take);
+    for (int i = 0; i < 100 && answer.code == AF_BUS_UNREACHABLE; i++) {
+        forget(&answer);
+        let_pass(world, 100 * AF_MS_NS);
+        answer = take_by(world, take->node, take);
+    }
+    assert_int_equal(answer.code, AF_BUS_OK);
+    assert_string_equal(answer.text, contents);
+    forget(&answer);
+}
+
 static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **state)
 {
     struct world *world = *state;
@@ -1230,7 +1245,7 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
     push(world, "a", "b", "u1", "{\"1\":0}");
     push(world, "a", "b", "u2", "{\"2\":0}");
     take.max = 1;
-    expect_taken(world, &take, "{\"1\":0}");
+    expect_taken_soon(world, &take, "{\"1\":0}"); /* a front may look for its server still */
     take.max = 10;
     stop_service(world->kind, SIGKILL);
     if (world->kind == FRONT)
@@ -1254,15 +1269,7 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
     }
     expect(pushed, AF_BUS_OK, "");
     take.again = true;
-    for (int i = 0; i < 100; i++) {
-        waits = take_by(world, "b", &take);
-        if (waits.code == AF_BUS_OK)
-            break;
-        forget(&waits);
-        let_pass(world, 100 * AF_MS_NS);
-    }
-    assert_string_equal(waits.text, "{\"1\":0}{\"2\":0}{\"3\":0}");
-    forget(&waits);
+    expect_taken_soon(world, &take, "{\"1\":0}{\"2\":0}{\"3\":0}");
 }
 
 #define OF(kind, name)                                                                             \
