@@ -137,7 +137,7 @@ serve --node n --hold 2s | --hold: is at most 1s
 serve --bus ftp://x --node n | is no bus; expected local:FILE, http://HOST:PORT, https://HOST:PORT, nats://HOST:PORT or tls://HOST:PORT
 serve --bus http:/x --node n | http:/x: is no bus; expected local:FILE
 serve --bus https:x --node n | https:x: is no bus; expected local:FILE
-serve --bus nats://x --node n | afrun serve does not stand before NATS servers
+serve --bus nats://x --min-free 1 | --min-free: is no option of a front: the NATS servers keep contracts and files
 serve --node n --quota bodys=1M | --quota: expected NAME=VALUE, got 'bodys=1M'; did you mean 'bodies'?
 serve --node n --quota queue | --quota: expected NAME=VALUE, got 'queue'; names are bodies, answers
 serve --node n --quota queue=0 | --quota: queue: expected an integer from 1 to 10000000, not '0'
