@@ -528,7 +528,7 @@ static int latencies(const struct af_ctl *ctl, const char *file, struct af_failu
 static const struct {
     const char *name;
     const char *word; /* what it is about; NULL: it may be about all */
-    int more;         /* words that may follow */
+    int more;         /* words that may follow; -1: it is about nothing */
     int (*run)(const struct af_ctl *ctl, const char *about, struct af_failure *why);
 } commands[] = {
     {"launch", "flow", 0, launch},       {"status", NULL, 0, status},
@@ -539,7 +539,7 @@ static const struct {
     {"send", "task", 2, send_event},     {"pause", "task", 0, pause_party},
     {"resume", "task", 0, resume_party}, {"forget", "task", 0, forget},
     {"backup", "file", 0, backup},       {"support", "file", 0, support},
-    {"data", "task", 0, data},           {"ui", NULL, 0, af_ctl_ui},
+    {"data", "task", 0, data},           {"ui", NULL, -1, af_ctl_ui},
     {"latencies", "file", 0, latencies},
 };
 

@@ -165,6 +165,7 @@ ctl | which command; commands are launch, status
 ctl stat | did you mean 'status'? Commands are launch, status
 ctl status | which node? name its socket by --control SOCKET
 ctl status a b | b: is one word too many
+ctl ui flow.lua | flow.lua: is one word too many
 ctl launch | launch: name the flow
 ctl launch f --task t | --role: is missing
 ctl launch f --role r | --task: is missing
