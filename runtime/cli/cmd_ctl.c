@@ -69,7 +69,7 @@ static const struct af_opts_command row = {
     "  forget TASK                     remove a party that has ended, with its journal and log\n"
     "  backup FILE                     copy what the node keeps, while it runs\n"
     "  support FILE                    write its status, versions and sizes, without contents\n"
-    "  latencies FILE                  write how long contracts took to it, for --latency-model\n"
+    "  latencies FILE                  write how long contracts took to it, for simulations\n"
     "  log TASK [-f]                   what its party logged\n"
     "  data TASK                       what it keeps, secrets as their hashes\n"
     "  trace TASK [-o FILE | -f]       its journal as a trace, for afrun chart\n"

@@ -11,8 +11,8 @@ const char *const af_pages_headers[] = {
     "X-Content-Type-Options",
     "nosniff",
     "Content-Security-Policy",
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     "Referrer-Policy",
     "no-referrer",
     "Cross-Origin-Opener-Policy",
