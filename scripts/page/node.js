@@ -1,5 +1,5 @@
 // A node: its parties and what they wait for, one party, launches that wait, reloads. All is asked of the node's control socket.
-import * as chart from "./chart.js";
+import { sequence } from "./chart.js";
 import { $, el } from "./draw.js";
 import { ago, choose, chosen, list, moment, pause, size, table, verdict, views } from "./ops.js";
 import { translate, w } from "./words.js";
@@ -7,6 +7,7 @@ import { translate, w } from "./words.js";
 const EVERY_MS = 1000, LOG_BYTES = 65536, LOG_LETTERS = 200000;
 const ORDER = ["held", "broken", "lost contact", "slow", "failed", "paused", "waiting", "resting", "loading", "sending", "done"];
 const SIGNS = { held: "✗", broken: "✗", failed: "✗", "lost contact": "!", slow: "!", paused: "‖", done: "✓" };
+const chart = sequence($("chart"), $("names"), $("rows"));
 let status = null, lost = null, view = "all", look = () => {}, log = { task: null, next: null, text: "" };
 
 async function ask(question) {
@@ -160,7 +161,7 @@ async function readJournal() {
     const known = new Set(told.parties.map((one) => one.id));
     for (const row of told.rows) for (const id of [row.from, row.party]) if (id && !known.has(id)) known.add(id);
     chart.show({ ...told, parties: [...known].map((id) => told.parties.find((one) => one.id === id) || { id }) });
-    chart.filter("", "", "");
+    chart.filter();
     chart.select(told.rows.length - 1);
     drawTimeline(told, task);
     $("read").textContent = w("{} rows", told.rows.length);
