@@ -1,11 +1,12 @@
 // A service: its tasks and nodes, one task's contracts as they pass, rates, refusals, the audit log.
 // What is shown is what the service tells of itself; rates are what two tellings differ by.
-import * as chart from "./chart.js";
+import { sequence } from "./chart.js";
 import { $, el } from "./draw.js";
 import { ago, choose, chosen, list, moment, pause, plot, size, table, verdict, views } from "./ops.js";
 import { translate, w } from "./words.js";
 
 const EVERY_MS = 2000, LIVE_MS = 500, SAMPLES = 150, KEPT = 2000;
+const chart = sequence($("chart"), $("names"), $("rows"));
 let status = null, isRefused = false, tasks = [], parked = [], samples = [], lost = null, view = "tasks", look = () => {};
 let live = { task: null, next: null, rows: [], began: null, missed: 0 }, held = false, seen = new Map();
 
@@ -179,7 +180,7 @@ function drawLive(told) {
   $("passing").textContent = w("{} contracts have passed", live.next) + (live.missed ? w(", {} were too fast to be shown", live.missed) : "");
   if (held || !told.contracts.length && !isNew) return;
   chart.show({ parties: [...parties].map((id) => ({ id })), rows: live.rows });
-  chart.filter("", "", "");
+  chart.filter();
   chart.select(live.rows.length - 1);
 }
 
@@ -242,7 +243,7 @@ async function follow() {
     if (task !== live.task) {
       live = { task, next: null, rows: [], began: null, missed: 0 };
       chart.show({ parties: [], rows: [] });
-      chart.filter("", "", "");
+      chart.filter();
       $("passing").textContent = "";
     }
     if (task && view === "task" && status && !lost && !document.hidden) {
