@@ -191,7 +191,7 @@ def stays_through_a_restart():
 def reaches_all_by_tab():
     look("t1")
     until(lambda: js("!!document.getElementById('do-stop')"))
-    browser.tabs_reach({"help-open", "do-pause", "do-send", "do-stop", "timeline", "again", "chart", "unlock", "log"})
+    browser.tabs_reach({"help-open", "tab-one", "do-pause", "do-send", "do-stop", "timeline", "again", "chart", "unlock", "log"})
 
 
 def fits_all_widths():

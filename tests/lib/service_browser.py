@@ -182,7 +182,7 @@ def fits_all_widths():
 
 def reaches_all_by_tab():
     js("document.getElementById('tab-tasks').click()")
-    browser.tabs_reach({"logout", "help-open", "find", "queues"})
+    browser.tabs_reach({"logout", "help-open", "tab-tasks", "find", "queues"})
 
 
 def speaks_the_readers_tongue():
