@@ -68,7 +68,7 @@ static bool look(struct af_nats_op *op, struct af_bus_cluster *cluster, const ch
 
 static void look_at_queues(struct af_nats_op *op, struct af_bus_cluster *cluster)
 {
-    bool ok = op->task.task != NULL || look(op, cluster, "KV_af-tasks", "=");
+    bool ok = op->task.task != NULL || look(op, cluster, AF_NATS_TASKS, "=");
     for (const struct af_nats_queue *queue = op->bus->queues; queue != NULL; queue = queue->next) {
         const struct af_nats_place *place = queue->place;
         char subject[AF_NATS_SUBJECT_BYTES];
@@ -77,8 +77,7 @@ static void look_at_queues(struct af_nats_op *op, struct af_bus_cluster *cluster
         cluster->queues++;
         for (size_t i = 0; i < queue->count; i++)
             cluster->unacknowledged += queue->entries[i].handed && !queue->entries[i].done;
-        snprintf(subject, sizeof subject, "af.%s.%s.%s.*", place->task->token, place->channel,
-                 queue->token);
+        af_nats_queue_subject(queue, "*", subject);
         if (!ok || cluster->asked == QUEUES_MAX || af_nats_now_ns(op->bus) >= op->until_ns)
             continue;
         ok = look(op, cluster, place->queues, subject);

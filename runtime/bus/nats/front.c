@@ -39,8 +39,7 @@ static void read_hand(void *arg, const char *text, int64_t number)
     (void)number;
     if (id <= last || *uuid++ != ' ' || queue->count == HAND_MAX)
         return;
-    af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
-    queue->entries[queue->count++] =
+    *af_nats_add_entry(queue, queue->count) =
         (struct af_nats_entry){.id = id,
                                .before = id < AF_NATS_QUEUE_IDS,
                                .uuid = *uuid == '\0' ? NULL : af_mem_string(uuid),
@@ -379,8 +378,7 @@ static bool choose_next(struct af_nats_op *op, struct af_nats_queue *queue, stru
     if (before)
         snprintf(subject, sizeof subject, "afb.%s.%s.*", place->task->token, place->channel);
     else
-        snprintf(subject, sizeof subject, "af.%s.%s.%s.*", place->task->token, place->channel,
-                 queue->token);
+        af_nats_queue_subject(queue, "*", subject);
     while (*at <= last && !choice->full && queue->count < HAND_MAX) {
         size_t chosen = choice->count;
         bool gone = false;
@@ -399,8 +397,7 @@ static bool choose_next(struct af_nats_op *op, struct af_nats_queue *queue, stru
         *at = kept.sequence + 1;
         if (choice->count == chosen)
             continue;
-        af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
-        queue->entries[queue->count++] =
+        *af_nats_add_entry(queue, queue->count) =
             (struct af_nats_entry){.id = choice->items[chosen].id,
                                    .before = before,
                                    .uuid = af_mem_string(choice->items[chosen].uuid),
@@ -447,9 +444,8 @@ void af_nats_front_woken(struct af_nats_bus *bus, const char *subject)
         char wanted[AF_NATS_SUBJECT_BYTES];
         if (op->over || !op->taking || queue == NULL)
             continue;
-        int len = snprintf(wanted, sizeof wanted, "af.%s.%s.%s.", queue->place->task->token,
-                           queue->place->channel, queue->token);
-        if (strncmp(subject, wanted, (size_t)len) == 0) {
+        af_nats_queue_subject(queue, "", wanted);
+        if (strncmp(subject, wanted, strlen(wanted)) == 0) {
             queue->pause_ns = 2 * AF_MS_NS;
             op->look_ns = 0;
         }
@@ -464,8 +460,7 @@ static void wait_on(struct af_nats_op *op, struct af_nats_queue *queue)
         op->taking = false;
         return;
     }
-    snprintf(subject, sizeof subject, "af.%s.%s.%s.*", queue->place->task->token,
-             queue->place->channel, queue->token);
+    af_nats_queue_subject(queue, "*", subject);
     if (queue->wake == NULL) {
         af_nats_listen(op->bus, queue, subject);
         queue->pause_ns = 2 * AF_MS_NS; /* what came just now */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,15 @@ void af_nats_drop(struct af_nats_queue *queue, size_t entry)
     release_entry(&queue->entries[entry]);
     memmove(queue->entries + entry, queue->entries + entry + 1,
             (--queue->count - entry) * sizeof *queue->entries);
+}
+
+struct af_nats_entry *af_nats_add_entry(struct af_nats_queue *queue, size_t at)
+{
+    assert(at <= queue->count);
+    af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
+    memmove(queue->entries + at + 1, queue->entries + at,
+            (queue->count++ - at) * sizeof *queue->entries);
+    return &queue->entries[at];
 }
 
 void af_nats_clear(struct af_nats_queue *queue, bool all)
@@ -91,6 +101,13 @@ void af_nats_lock_subject(const struct af_nats_queue *queue, char subject[AF_NAT
 {
     snprintf(subject, AF_NATS_SUBJECT_BYTES, "afl.%s.%s.%s", queue->place->task->token,
              queue->place->channel, queue->token);
+}
+
+void af_nats_queue_subject(const struct af_nats_queue *queue, const char *sender,
+                           char subject[AF_NATS_SUBJECT_BYTES])
+{
+    snprintf(subject, AF_NATS_SUBJECT_BYTES, "af.%s.%s.%s.%s", queue->place->task->token,
+             queue->place->channel, queue->token, sender);
 }
 
 void af_nats_print_lock(struct af_buf *out, const struct af_nats_queue *queue)
@@ -180,9 +197,8 @@ static bool create_consumer(struct af_nats_op *op, const struct af_nats_queue *q
                             struct af_nats_reply *reply)
 {
     const struct af_nats_place *place = queue->place;
-    char subject[AF_NATS_SUBJECT_BYTES], filter[AF_NATS_SUBJECT_BYTES / 2];
-    snprintf(filter, sizeof filter, "af.%s.%s.%s.*", place->task->token, place->channel,
-             queue->token);
+    char subject[2 * AF_NATS_SUBJECT_BYTES], filter[AF_NATS_SUBJECT_BYTES];
+    af_nats_queue_subject(queue, "*", filter);
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.CREATE.%s.%s+%d.%s", place->queues,
              queue->token, (int)queue->generation, filter);
     bool ok =
@@ -235,8 +251,7 @@ bool af_nats_first_sent(struct af_nats_op *op, const struct af_nats_queue *queue
     struct af_nats_kept kept;
     char subject[AF_NATS_SUBJECT_BYTES];
     *sent = INT64_MAX;
-    snprintf(subject, sizeof subject, "af.%s.%s.%s.%s", place->task->token, place->channel,
-             queue->token, sender);
+    af_nats_queue_subject(queue, sender, subject);
     if (!af_nats_next(&op->bus->port, &reply, &op->arena, place->queues, subject, 1, &kept))
         return failed(op, &reply);
     if (kept.sequence > 0 && !af_nats_integer(kept.item, strlen(kept.item), "sent", sent))
@@ -246,8 +261,7 @@ bool af_nats_first_sent(struct af_nats_op *op, const struct af_nats_queue *queue
 
 static void add_before(struct af_nats_queue *queue, const struct af_nats_kept *kept, bool later)
 {
-    af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
-    queue->entries[queue->count++] =
+    *af_nats_add_entry(queue, queue->count) =
         (struct af_nats_entry){.id = kept->sequence,
                                .subject = af_mem_string(kept->subject),
                                .header = af_mem_string(kept->item),

@@ -327,12 +327,17 @@ bool af_nats_write_lock(struct af_nats_op *op, struct af_nats_queue *queue, bool
 /* The value that says whose the queue is. */
 void af_nats_print_lock(struct af_buf *out, const struct af_nats_queue *queue);
 void af_nats_lock_subject(const struct af_nats_queue *queue, char subject[AF_NATS_SUBJECT_BYTES]);
+/* What a sender's contracts for the queue go to; "*": any sender's, "": how all of them begin. */
+void af_nats_queue_subject(const struct af_nats_queue *queue, const char *sender,
+                           char subject[AF_NATS_SUBJECT_BYTES]);
 bool af_nats_read_lock(struct af_nats_op *op, struct af_nats_queue *queue);
 
 /* All, or what was not handed out. */
 void af_nats_clear(struct af_nats_queue *queue, bool all);
 void af_nats_hand_out_again(struct af_nats_queue *queue);
 void af_nats_drop(struct af_nats_queue *queue, size_t entry);
+/* Makes room for one that is to be the at-th. It points there until the next is added. */
+struct af_nats_entry *af_nats_add_entry(struct af_nats_queue *queue, size_t at);
 bool af_nats_has_handed(const struct af_nats_queue *queue);
 
 struct af_nats_queue *af_nats_find_queue(struct af_nats_op *op);

@@ -282,10 +282,7 @@ static void keep(struct af_nats_bus *bus, struct af_nats_queue *queue, const cha
         af_natsMsg_Destroy(message);
         return;
     }
-    af_mem_reserve(&queue->entries, &queue->cap, queue->count + 1, sizeof *queue->entries);
-    memmove(queue->entries + i + 1, queue->entries + i,
-            (queue->count++ - i) * sizeof *queue->entries);
-    queue->entries[i] =
+    *af_nats_add_entry(queue, i) =
         (struct af_nats_entry){.id = id, .reply = af_mem_string(reply), .message = message};
 }
 
@@ -402,11 +399,10 @@ bool af_nats_accept(struct af_nats_op *op, struct af_nats_queue *queue, const ch
 {
     struct af_nats_task *task = queue->place->task;
     char own[AF_NATS_SUBJECT_BYTES], all[AF_NATS_SUBJECT_BYTES];
-    int own_len =
-        snprintf(own, sizeof own, "af.%s.%s.%s.", task->token, queue->place->channel, queue->token);
+    af_nats_queue_subject(queue, "", own);
     int all_len = snprintf(all, sizeof all, "afb.%s.%s.", task->token, queue->place->channel);
     bool ours =
-        strncmp(subject, own, (size_t)own_len) == 0 || strncmp(subject, all, (size_t)all_len) == 0;
+        strncmp(subject, own, strlen(own)) == 0 || strncmp(subject, all, (size_t)all_len) == 0;
     if (!ours || !is_by(queue, subject, item)) {
         snprintf(why, AF_BUS_UNFIT_BYTES, "it is not by the sender that it names");
         return false;
@@ -756,11 +752,9 @@ static bool is_named(const struct af_bus_take *which, const char *uuid)
 static bool send_again(struct af_nats_op *op, const struct af_nats_queue *queue, const char *stream,
                        const struct af_nats_kept *kept)
 {
-    const struct af_nats_place *place = queue->place;
     struct af_nats_reply reply;
     char subject[AF_NATS_SUBJECT_BYTES], name[64];
-    snprintf(subject, sizeof subject, "af.%s.%s.%s.%s", place->task->token, place->channel,
-             queue->token, queue->token);
+    af_nats_queue_subject(queue, queue->token, subject);
     snprintf(name, sizeof name, "again-%lld", (long long)kept->sequence);
     struct af_nats_send send = {.subject = subject,
                                 .body = kept->data,
