@@ -62,7 +62,7 @@ static const struct {
                           check_knobs,
                           .is_plain = true,
                           .has_flow = true},
-    [AF_STUDIO_TRACE] = {{"chart", "-", "--json", "--data"}},
+    [AF_STUDIO_TRACE] = {.words = {"chart", "-", "--json", "--data"}},
 };
 
 static void add(struct words *words, const char *word)

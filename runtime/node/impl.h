@@ -226,6 +226,10 @@ void af_node_party_break(struct af_node_party *party, const struct af_failure *w
 int af_node_party_retry(struct af_node_party *party, struct af_failure *why);
 int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
 
+/* Whether it goes to its end by itself: it was told to, or its last step is kept, and the others
+ * are told. */
+bool af_node_party_is_ending(const struct af_node_party *party);
+
 /* Forgets one that has ended or is broken, with its journal and log; it is freed. */
 int af_node_party_forget(struct af_node_party *party, struct af_failure *why);
 

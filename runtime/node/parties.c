@@ -465,12 +465,17 @@ int af_node_party_stop(struct af_node_party *party, struct af_failure *why)
     return 0;
 }
 
+bool af_node_party_is_ending(const struct af_node_party *party)
+{
+    return party->phase == AF_NODE_LEAVING ||
+           (party->phase == AF_NODE_RUNNING &&
+            af_party_status(af_party_run_party(party->run)) >= AF_PARTY_DONE);
+}
+
 int af_node_party_forget(struct af_node_party *party, struct af_failure *why)
 {
     struct af_node *node = party->node;
-    if (party->phase == AF_NODE_LEAVING ||
-        (party->phase == AF_NODE_RUNNING &&
-         af_party_status(af_party_run_party(party->run)) >= AF_PARTY_DONE))
+    if (af_node_party_is_ending(party))
         return af_failure_set(why, AF_FAILURE_FLOW, party->task,
                               "is ending, and tells the others; try again in a moment");
     if (party->phase != AF_NODE_ENDED && party->phase != AF_NODE_BROKEN)

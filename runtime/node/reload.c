@@ -81,7 +81,7 @@ struct af_node_reload {
 
 static bool has_ended(const struct af_node_party *party)
 {
-    return party->phase == AF_NODE_LEAVING || party->phase == AF_NODE_ENDED ||
+    return af_node_party_is_ending(party) || party->phase == AF_NODE_ENDED ||
            party->phase == AF_NODE_DROPPED;
 }
 
