@@ -171,6 +171,7 @@
 #define AF_NATS_GATHER_NS (20 * AF_MS_NS)     /* that a take waits for what is on its way */
 #define AF_NATS_ACK_NS (60 * AF_S_NS)         /* in which a contract is acknowledged, or renewed */
 #define AF_NATS_PLAIN_NS (5 * AF_S_NS)        /* that what a front hands out unleased is its own */
+#define AF_NATS_TIMES_MAX 3    /* that a contract is sent which a server says to have had */
 #define AF_NATS_GENERATIONS 10 /* names of a node's consumers, which permissions must list */
 #define AF_NATS_TWICE_S 600    /* that the server knows what it has taken */
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Nodes over a cluster of three NATS servers, every process of which is killed, hangs and is started anew: nothing is
-# lost, doubled or out of order, and the results are those of a run without.
+# Nodes over a cluster of three NATS servers, one of them behind fronts: every process is killed, hangs and is started
+# anew, and nothing is lost, doubled or out of order; the results are those of a run without.
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/nats.sh"

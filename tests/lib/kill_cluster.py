@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """A flow of a node for each party over a cluster of three NATS servers, every process of which is killed.
 
+The last party's node is served by two fronts behind one name.
+
 kill_cluster.py AFRUN FLOWS DIR --play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--least N] [--seed S]
 
-Servers, nodes and workers are killed, each by chance; a server is back after a while, at times two of them are away.
-Servers and nodes hang (SIGSTOP), which the others see as a partition, and go on. All servers are started anew, one
-after the other. Prints the parties' results as JSON and what was done how often. Exit status 1 with a line on standard
+Servers, fronts, nodes and workers are killed, each by chance; a server is back after a while, at times two of them are
+away. Servers, fronts and nodes hang (SIGSTOP), which the others see as a partition, and go on. All servers are started
+anew, one after the other. A server of 2.9 loses what it confirmed where its cluster is not whole again in between: of
+those one at a time is hurt, when all are healthy. Prints the parties' results as JSON and what was done how often. Exit status 1 with a line on standard
 error if a party does not come to its end, an effect is missing or there twice, or a sender's contracts came in
 another order than it sent them.
 """
@@ -13,9 +16,13 @@ import json
 import os
 import random
 import signal
+import re
 import socket
+import subprocess
 import sys
+import threading
 import time
+import urllib.request
 
 import journals
 import kill_nodes
@@ -24,20 +31,28 @@ from kill_nodes import Node, Process, fail
 
 PATIENCE_S = 400
 HURT_S = 100  # of a run: what then is left must come to its end by itself
-KINDS = ("server", "node", "worker", "stop", "rolling")
+KINDS = ("server", "front", "node", "worker", "stop", "rolling")
+WEIGHTS = (4, 2, 4, 3, 3, 0.3)
 
 
 class Server(Process):
-    def __init__(self, folder, number, ports, routes):
+    def __init__(self, folder, number, ports, routes, watch):
         name = "server-%d" % number
         config = os.path.join(folder, name + ".conf")
         with open(config, "w") as file:
             file.write('server_name: %s\nmax_payload: 16MB\nmax_pending: 128MB\njetstream { store_dir: "%s/%s" }\n'
-                       'cluster { name: kills, listen: "127.0.0.1:%d", routes: [%s] }\n'
-                       % (name, folder, name, routes[number],
+                       'http: "127.0.0.1:%d"\ncluster { name: kills, listen: "127.0.0.1:%d", routes: [%s] }\n'
+                       % (name, folder, name, watch, routes[number],
                           ", ".join('"nats://127.0.0.1:%d"' % port for port in routes)))
         super().__init__(name, ["nats-server", "-a", "127.0.0.1", "-p", str(ports[number]), "-c", config], folder)
-        self.port = ports[number]
+        self.port, self.watch = ports[number], watch
+
+    def is_healthy(self):
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:%d/healthz" % self.watch, timeout=2) as answer:
+                return json.load(answer)["status"] == "ok"
+        except (OSError, ValueError):
+            return False
 
     def until_ready(self):
         until = time.monotonic() + 30
@@ -50,20 +65,76 @@ class Server(Process):
         fail("%s does not answer" % self.name)
 
 
+class Name:
+    """What stands before the fronts: gives each connection to one that takes it."""
+
+    def __init__(self, ports, chance):
+        self.ports, self.chance = ports, chance
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.door.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                caller, _ = self.door.accept()
+            except OSError:
+                return
+            for port in self.chance.sample(self.ports, len(self.ports)):
+                try:
+                    front = socket.create_connection(("127.0.0.1", port), timeout=2)
+                except OSError:
+                    continue
+                front.settimeout(None)
+                for one, other in ((caller, front), (front, caller)):
+                    threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
+                break
+            else:
+                caller.close()
+
+    @staticmethod
+    def carry(one, other):
+        try:
+            while True:
+                data = one.recv(1 << 16)
+                if not data:
+                    break
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def forgets():
+    """Whether the servers are of a version that loses what it confirmed."""
+    version = subprocess.run(["nats-server", "--version"], stdout=subprocess.PIPE).stdout.decode()
+    return tuple(int(part) for part in re.search(r"(\d+)\.(\d+)", version).groups()) < (2, 10)
+
+
 class Run:
     def __init__(self, options, chance):
-        held = [socket.socket() for _ in range(6)]
+        held = [socket.socket() for _ in range(11)]
         for one in held:
             one.bind(("127.0.0.1", 0))
         ports = [one.getsockname()[1] for one in held]
         for one in held:
             one.close()
-        self.chance, self.counts = chance, dict.fromkeys(KINDS, 0)
-        self.servers = [Server(options.folder, i, ports[:3], ports[3:]) for i in range(3)]
+        self.chance, self.counts, self.gently = chance, dict.fromkeys(KINDS, 0), forgets()
+        self.servers = [Server(options.folder, i, ports[:3], ports[3:6], ports[6 + i]) for i in range(3)]
         url = "nats://%s?replicas=3" % ",".join("127.0.0.1:%d" % port for port in ports[:3])
+        self.fronts = [Process("front-%d" % port, [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port,
+                                                   "--bus", url, "--open-tasks", "--prefix-nodes"], options.folder)
+                       for port in ports[9:]]
+        self.name = Name(ports[9:], random.Random(options.seed))
         roles = [(name, role) for role, names in (one.split("=") for one in options.peers.split(";"))
                  for name in names.split(",")]
-        self.nodes = [Node(options, name, role, url) for name, role in roles]
+        self.nodes = [Node(options, name, role, url) for name, role in roles[:-1]]
+        self.nodes += [Node(options, name, role, self.name.url) for name, role in roles[-1:]]
+        self.processes = self.servers + self.fronts + self.nodes
         self.later = []  # (when, what): what is to be done about who is away
         self.away = set()
 
@@ -78,49 +149,70 @@ class Run:
                 self.away.discard(entry[1])
                 entry[2]()
 
+    def is_whole(self):
+        return not self.away.intersection(self.servers) and all(server.is_healthy() for server in self.servers)
+
     def rolling(self):
         for server in self.servers:
+            until = time.monotonic() + 60
+            while self.gently and not self.is_whole():
+                if time.monotonic() > until:
+                    fail("the cluster is not whole again")
+                time.sleep(0.1)
             server.stop()
             server.start()
             server.until_ready()
             time.sleep(self.chance.random())
 
-    def hurt(self):
-        """Does something to somebody; how many kills it was."""
-        kind = self.chance.choices(KINDS, (4, 4, 3, 3, 0.3))[0]
-        chance = self.chance
-        up = [server for server in self.servers if server not in self.away]
-        if kind == "server" and len(up) > (1 if chance.random() < 0.2 else 2):
-            victim = chance.choice(up)
-            victim.halt()
-            self.do_later(victim, chance.random() * 2, victim.start)
-        elif kind == "node":
-            victim = chance.choice([node for node in self.nodes if node not in self.away] or [None])
-            if victim is None:
-                return
+    def pick(self, among):
+        """One of them that is not away already, or None."""
+        there = [one for one in among if one not in self.away]
+        return self.chance.choice(there) if there else None
+
+    def hurt_server(self, up):
+        most_away = 1 if self.gently or self.chance.random() >= 0.2 else 2
+        if len(up) <= 3 - most_away or self.gently and not self.is_whole():
+            return False
+        victim = self.chance.choice(up)
+        victim.halt()
+        self.do_later(victim, self.chance.random() * 2, victim.start)
+        return True
+
+    def kill(self, among):
+        victim = self.pick(among)
+        if victim:
             victim.kill()
-        elif kind == "worker":
-            victim = chance.choice([node for node in self.nodes if node not in self.away] or [None])
-            party = victim and victim.party()
-            if not party or not party.get("worker"):
-                return
-            try:
-                os.kill(party["worker"], signal.SIGKILL)
-            except ProcessLookupError:
-                return
-        elif kind == "stop":
-            victim = chance.choice([one for one in up + self.nodes if one not in self.away] or [None])
-            if victim is None or victim in self.servers and len(up) < 3:
-                return
-            process = victim.process
-            process.send_signal(signal.SIGSTOP)
-            self.do_later(victim, 12 if chance.random() < 0.1 else chance.random() * 2,
-                          lambda: process.send_signal(signal.SIGCONT))
-        elif kind == "rolling" and len(up) == 3:
-            self.rolling()
-        else:
-            return
-        self.counts[kind] += 1
+        return bool(victim)
+
+    def kill_worker(self):
+        victim = self.pick(self.nodes)
+        party = victim and victim.party()
+        if not party or not party.get("worker"):
+            return False
+        try:
+            os.kill(party["worker"], signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def hang(self, up):
+        victim = self.pick(self.processes)
+        if victim is None or victim in self.servers and (len(up) < 3 or self.gently and not self.is_whole()):
+            return False
+        process = victim.process
+        process.send_signal(signal.SIGSTOP)
+        self.do_later(victim, 12 if self.chance.random() < 0.1 else self.chance.random() * 2,
+                      lambda: process.send_signal(signal.SIGCONT))
+        return True
+
+    def hurt(self):
+        """Does something to somebody."""
+        kind = self.chance.choices(KINDS, WEIGHTS)[0]
+        up = [server for server in self.servers if server not in self.away]
+        done = {"server": lambda: self.hurt_server(up), "front": lambda: self.kill(self.fronts),
+                "node": lambda: self.kill(self.nodes), "worker": self.kill_worker, "stop": lambda: self.hang(up),
+                "rolling": lambda: len(up) == 3 and (self.rolling() or True)}[kind]()
+        self.counts[kind] += bool(done)
 
 
 def check_order(nodes):
@@ -160,8 +252,8 @@ def play(options, chance, enough):
         server.start()
     for server in run.servers:
         server.until_ready()
-    for node in run.nodes:
-        node.start()
+    for process in run.fronts + run.nodes:
+        process.start()
     for node in run.nodes:
         node.launch(options.peers, None, options.play, options.arg)
     until = time.monotonic() + PATIENCE_S
@@ -173,7 +265,7 @@ def play(options, chance, enough):
                 PATIENCE_S, [node.party() for node in open_ends], missing(run.nodes),
                 "\n".join(str(node.cluster()) for node in open_ends)))
         run.do_due()
-        for process in run.servers + run.nodes:
+        for process in run.processes:
             if process not in run.away:
                 process.revive()
         if not enough(run.counts) and time.monotonic() < until - PATIENCE_S + HURT_S:
@@ -187,8 +279,9 @@ def play(options, chance, enough):
                 run.do_due(True)
                 fail("%s: %s" % (node.name, party))
     run.do_due(True)
-    for process in run.nodes + run.servers:
+    for process in reversed(run.processes):
         process.stop()
+    run.name.door.close()
     journals.check([(node.name, os.path.join(node.state, "node.db"), 0) for node in run.nodes], fail)
     sent = check_order(run.nodes)
     return {node.name: node.result() for node in run.nodes}, [run.counts[kind] for kind in KINDS] + [sent]

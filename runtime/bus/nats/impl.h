@@ -290,6 +290,7 @@ struct af_nats_queue {
     bool ready, drained, no_wait;
     int64_t generation, came; /* its number; contracts since it was made */
     int64_t pull, credit, pull_until_ns;
+    int64_t rest; /* what the stream had and the consumer did not hand out; 0: none */
     struct af_nats_entry *entries; /* in the order of their ids */
     size_t count, cap;
 
@@ -435,6 +436,7 @@ struct af_nats_op {
     size_t *targets;             /* members of the task; NULL: those who come later */
     bool *kept;
     size_t target_count, open; /* not confirmed yet */
+    size_t times;              /* that one of the step was said to be there, and was not */
 
     struct af_nats_queue *queue; /* take, ack */
     size_t acks_open;

@@ -81,26 +81,43 @@ static bool may_send(struct af_nats_op *op, const struct af_bus_post *post)
 
 /* ---- Sending. ---- */
 
-/* By what the server knows a message that comes twice: soon after, and of the same sender. */
-static void name_message(const struct af_bus_post *post, const char *target, char name[33])
+/* By what the server knows a message that comes twice: soon after, and of the same sender. times:
+ * how often it had said so of one that it does not have. */
+static void name_message(const struct af_bus_post *post, const char *target, size_t times,
+                         char name[33])
 {
     struct af_buf text = AF_BUF_EMPTY;
     char hex[AF_SHA256_HEX_BYTES];
     af_buf_printf(&text, "%s\n%zu\n%s\n%s", post->sender == NULL ? "" : post->sender,
                   strlen(post->uuid), post->uuid, target);
+    if (times > 0)
+        af_buf_printf(&text, "\n%zu", times);
     af_sha256_of(text.data, text.len, hex);
     snprintf(name, 33, "%.32s", hex);
     af_buf_release(&text);
 }
 
-static bool send_one(struct af_nats_op *op, const char *subject, const char *target, int64_t sent,
-                     size_t number)
+/* Sends the post to the target of that number, or to those who come later; false: op has failed. */
+static bool send_one(struct af_nats_op *op, size_t number)
 {
+    const struct af_nats_place *place = op->place;
     const struct af_bus_post *post = &op->posts[op->at];
+    bool later = op->targets == NULL;
+    const char *target = later ? "*" : place->task->tokens[op->targets[number]];
+    int64_t sent = place->sent - (!later && op->to_all);
+    char sender[AF_NATS_TOKEN_BYTES] = "=", subject[AF_NATS_SUBJECT_BYTES];
+    if (post->sender != NULL)
+        af_nats_token(post->sender, sender);
+    if (later)
+        snprintf(subject, sizeof subject, "afb.%s.%s.%s", place->task->token, place->channel,
+                 sender);
+    else
+        snprintf(subject, sizeof subject, "af.%s.%s.%s.%s", place->task->token, place->channel,
+                 target, sender);
     int64_t most = af_natsConnection_GetMaxPayload(op->bus->connection);
     struct af_buf header = AF_BUF_EMPTY;
     char name[33];
-    name_message(post, target, name);
+    name_message(post, target, op->times, name);
     af_nats_write_item(&header, post, sent);
     struct af_nats_send send = {.subject = subject,
                                 .body = post->content,
@@ -161,20 +178,13 @@ static bool choose_targets(struct af_nats_op *op, const struct af_bus_post *post
     return true;
 }
 
-static bool send_to_targets(struct af_nats_op *op, const struct af_bus_post *post,
-                            const char *sender, int64_t sent)
+static bool send_to_targets(struct af_nats_op *op, const struct af_bus_post *post)
 {
-    const struct af_nats_task *task = op->place->task;
-    char subject[AF_NATS_SUBJECT_BYTES];
     choose_targets(op, post);
     op->open = op->target_count;
-    for (size_t i = 0; i < op->target_count; i++) {
-        const char *target = task->tokens[op->targets[i]];
-        snprintf(subject, sizeof subject, "af.%s.%s.%s.%s", task->token, op->place->channel, target,
-                 sender);
-        if (!send_one(op, subject, target, sent, i))
+    for (size_t i = 0; i < op->target_count; i++)
+        if (!send_one(op, i))
             return false;
-    }
     return true;
 }
 
@@ -182,7 +192,7 @@ static bool send_to_targets(struct af_nats_op *op, const struct af_bus_post *pos
 static bool send_step(struct af_nats_op *op)
 {
     const struct af_bus_post *post = &op->posts[op->at];
-    char sender[AF_NATS_TOKEN_BYTES] = "=", subject[AF_NATS_SUBJECT_BYTES];
+    char sender[AF_NATS_TOKEN_BYTES] = "=";
     if (post->epoch != 0 && post->epoch != af_nats_epoch(op->bus)) {
         af_nats_refuse(op, AF_BUS_UNREACHABLE, "another NATS server is connected to than before");
         return false;
@@ -192,7 +202,7 @@ static bool send_step(struct af_nats_op *op)
     if (post->sender != NULL)
         af_nats_token(post->sender, sender);
     op->step++;
-    op->open = 0;
+    op->open = op->times = 0;
     if (!know_sent(op, sender))
         return false;
     if (is_broadcast(post) && !op->to_all) {
@@ -201,14 +211,12 @@ static bool send_step(struct af_nats_op *op)
         op->targets = NULL;
         op->kept = af_arena_alloc(&op->arena, 1);
         op->kept[0] = false;
-        snprintf(subject, sizeof subject, "afb.%s.%s.%s", op->place->task->token,
-                 op->place->channel, sender);
-        return send_one(op, subject, "*", op->place->sent, 0);
+        return send_one(op, 0);
     }
     if (is_broadcast(post) && af_nats_task(op, post->task, true) == NULL)
         return false;
     af_nats_note_told(op, post);
-    return send_to_targets(op, post, sender, op->place->sent - op->to_all);
+    return send_to_targets(op, post);
 }
 
 static void go_on(struct af_nats_op *op)
@@ -266,17 +274,54 @@ static void refused(struct af_nats_op *op, const struct af_nats_reply *reply, si
     op->over = true;
 }
 
+/* Whether the stream has what the server says to have had before. A server that has lost the lead
+ * in a moment may know a message's name alone, with no number (0) or with one that another has;
+ * what was acknowledged meanwhile is not there either. */
+static bool is_kept(struct af_nats_op *op, int64_t sequence)
+{
+    const struct af_nats_place *place = op->place;
+    struct af_nats_reply reply;
+    struct af_nats_kept kept = {0};
+    struct af_arena arena = {0};
+    const char *stream = op->targets == NULL ? place->all : place->queues, *uuid = NULL;
+    if (sequence > 0 &&
+        af_nats_next(&op->bus->port, &reply, &arena, stream, ">", sequence, &kept) &&
+        kept.sequence == sequence)
+        uuid = af_nats_text(&arena, kept.item, strlen(kept.item), "uuid");
+    bool same = uuid != NULL && strcmp(uuid, op->posts[op->at].uuid) == 0;
+    af_arena_release(&arena);
+    return same;
+}
+
+/* Sends under another name what the server says to have had, and does not have: who had it knows it
+ * by its uuid. False: it is not to be sent again. */
+static bool send_again(struct af_nats_op *op, const struct af_nats_reply *reply, int64_t sequence,
+                       size_t target)
+{
+    bool known =
+        reply->data != NULL && memmem(reply->data, reply->len, "\"duplicate\"", 11) != NULL;
+    if (!known || op->times >= AF_NATS_TIMES_MAX ||
+        (sequence > 0 && (op->bus->replicas < 2 || is_kept(op, sequence))))
+        return false;
+    op->times++;
+    if (!send_one(op, target))
+        op->over = true;
+    return true;
+}
+
 void af_nats_published(struct af_nats_op *op, int64_t number, struct af_nats_message *message)
 {
     size_t target = (size_t)(number % STEP);
     struct af_nats_reply reply;
-    int64_t sequence;
+    int64_t sequence = 0;
     if (op->run != af_nats_publish || op->open == 0 || number < 0 ||
         (uint64_t)number / STEP != op->step || target >= op->target_count || op->kept[target])
         return;
     af_nats_reply_read(&reply, message);
-    bool kept = af_nats_integer(reply.data, reply.len, "seq", &sequence) && sequence > 0;
-    if (reply.error == 0 && !kept) {
+    af_nats_integer(reply.data, reply.len, "seq", &sequence);
+    if (reply.error == 0 && send_again(op, &reply, sequence, target))
+        return;
+    if (reply.error == 0 && sequence <= 0) {
         snprintf(reply.why, sizeof reply.why, "the NATS server's answer cannot be used");
         reply.error = -1;
         reply.code = AF_BUS_UNREACHABLE;

@@ -594,6 +594,35 @@ static void hand_out(struct af_nats_op *op, struct af_nats_queue *queue)
         note_lock(op, queue);
 }
 
+/* What the stream has behind all that was handed out. A consumer on a server whose copy of the
+ * stream is broken hands out nothing more, and says so to nobody: where the same is there after two
+ * takes that waited in vain, the next take makes the consumer anew. */
+static void look_at_rest(struct af_nats_op *op, struct af_nats_queue *queue)
+{
+    struct af_nats_reply reply;
+    struct af_nats_kept kept;
+    struct af_arena arena = {0};
+    char subject[AF_NATS_SUBJECT_BYTES];
+    int64_t last = queue->count == 0 ? 0 : queue->entries[queue->count - 1].id;
+    int64_t from = last < AF_NATS_QUEUE_IDS ? 1 : last - AF_NATS_QUEUE_IDS + 1;
+    if (op->take.wait_ns < AF_NATS_ASK_NS)
+        return;
+    af_nats_queue_subject(queue, "*", subject);
+    bool ok =
+        af_nats_next(&op->bus->port, &reply, &arena, queue->place->queues, subject, from, &kept);
+    int64_t rest = ok ? kept.sequence : 0;
+    af_arena_release(&arena);
+    if (rest > 0 && rest == queue->rest) {
+        af_log(AF_LOG_INFO,
+               "the NATS server does not hand out what waits for node '%s' of task '%s'; "
+               "its consumer is made anew",
+               queue->node, queue->place->task->name);
+        af_nats_clear(queue, false);
+        rest = 0;
+    }
+    queue->rest = rest;
+}
+
 /* A take that has the queue: what is there, or what comes. */
 static void look(struct af_nats_op *op, struct af_nats_queue *queue)
 {
@@ -611,6 +640,7 @@ static void look(struct af_nats_op *op, struct af_nats_queue *queue)
     }
     bool asked = op->take.wait_ns > 0 ? queue->credit > 0 : op->asked;
     if (now_ns >= op->until_ns && (op->take.wait_ns > 0 || op->asked) && queue->credit == 0) {
+        look_at_rest(op, queue);
         op->taking = false;
         return;
     }

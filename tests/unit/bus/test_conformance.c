@@ -1272,6 +1272,51 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
     expect_taken_soon(world, &take, "{\"1\":0}{\"2\":0}{\"3\":0}");
 }
 
+/* ---- Of nats: alone. ---- */
+
+/* Tells the server these lines of its protocol, and waits until it has read them; the connection.
+ */
+static int tell_server(const char *lines)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)ports[NATS])};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char heard[8192];
+    size_t len = 0;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, lines, strlen(lines)), strlen(lines));
+    do {
+        ssize_t got = read(fd, heard + len, sizeof heard - 1 - len);
+        assert_true(got > 0);
+        len += (size_t)got;
+        heard[len] = '\0';
+    } while (strstr(heard, "PONG") == NULL);
+    return fd;
+}
+
+/* Another takes it from the node's own consumer, as one whose server has lost it would never hand
+ * it out. */
+static void test_what_a_consumer_keeps_back_comes_all_the_same(void **state)
+{
+    struct world *world = *state;
+    need(world, true);
+    snprintf(world->task, sizeof world->task, "kept-back"); /* a token */
+    struct af_bus_take take = take_of(world, "b", 60000, 0, 10);
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &take, "{\"1\":0}");
+    expect_acked(world, take, "u1", NULL);
+    int fd = tell_server("CONNECT {}\r\nSUB elsewhere 1\r\n"
+                         "PUB $JS.API.CONSUMER.MSG.NEXT.AF+kept-back+federated.b+1 elsewhere 34\r\n"
+                         "{\"batch\":9,\"expires\":300000000000}\r\nPING\r\n");
+    push(world, "a", "b", "u2", "{\"2\":0}");
+    take.wait_ns = AF_NATS_ASK_NS;
+    expect_taken(world, &take, "");
+    push(world, "a", "b", "u3", "{\"3\":0}");
+    expect_taken(world, &take, "");
+    expect_taken(world, &take, "{\"2\":0}{\"3\":0}");
+    close(fd);
+}
+
 #define OF(kind, name)                                                                             \
     {                                                                                              \
 #kind ": " #name, name, set_up_##kind, tear_down, NULL                                     \
@@ -1317,6 +1362,7 @@ int main(void)
         CASE(test_urls_and_files_that_are_not_there_are_refused),
         CASE(test_a_durable_file_outlives_its_task_elsewhere),
         CASE(test_a_service_that_dies_loses_nothing_that_was_confirmed),
+        OF(nats, test_what_a_consumer_keeps_back_comes_all_the_same),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
