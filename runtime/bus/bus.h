@@ -125,6 +125,8 @@ struct af_bus_post {
     int64_t time_s; /* since 1970 */
     struct af_bus_facts facts;
     uint64_t epoch; /* of af_bus_epoch(): it is UNREACHABLE in another one; 0: in any */
+    bool moved;     /* it was another bus's: nothing is noted of it, and what is for every node is
+                       for those who come later alone */
 };
 
 struct af_bus_take {

@@ -15,7 +15,7 @@ struct af_command {
 
 extern const struct af_command af_cmd_run, af_cmd_check, af_cmd_chart, af_cmd_replay, af_cmd_studio,
     af_cmd_serve, af_cmd_node, af_cmd_ctl, af_cmd_test, af_cmd_new, af_cmd_lint, af_cmd_bundle,
-    af_cmd_token, af_cmd_audit, af_cmd_store, af_cmd_restore, af_cmd_nats;
+    af_cmd_token, af_cmd_audit, af_cmd_store, af_cmd_restore, af_cmd_move, af_cmd_nats;
 
 /* The commands of ctl, as pages of their own: "ctl status" … */
 #define AF_CTL_COMMANDS 19

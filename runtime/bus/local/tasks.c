@@ -469,6 +469,25 @@ static void append_notes(struct af_local_store *store, int64_t task, struct af_b
     }
 }
 
+static void append_files(struct af_local_store *store, int64_t task, struct af_buf *out)
+{
+    struct af_db_statement *list =
+        af_db_use(store->db, "SELECT sha256, extension, bytes, durable, node FROM files WHERE task "
+                             "= ? ORDER BY made, sha256, extension");
+    af_db_integer(list, task);
+    af_json_begin(out, "file_list", '[');
+    while (af_db_row(list)) {
+        af_json_open(out, '{');
+        af_json_add_text(out, "sha256", af_db_column_text(list, 0));
+        af_json_add_text(out, "extension", af_db_column_text(list, 1));
+        af_json_add_integer(out, "bytes", af_db_column_integer(list, 2));
+        af_json_add_bool(out, "durable", af_db_column_integer(list, 3) != 0);
+        af_json_add_text(out, "node_id", af_db_column_text(list, 4));
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+}
+
 void af_local_status(struct af_local_store *store, struct af_local_op *op)
 {
     struct af_db_statement *list = af_db_use(
@@ -497,7 +516,10 @@ void af_local_status(struct af_local_store *store, struct af_local_op *op)
         append_dead(store, task, out);
         af_buf_append_string(out, "],\"notes\":[");
         append_notes(store, task, out);
-        af_buf_append_string(out, "]}");
+        af_buf_append_char(out, ']');
+        if (op->task.task != NULL)
+            append_files(store, task, out);
+        af_buf_append_char(out, '}');
         found++;
     }
     af_buf_printf(out, "],\"free_bytes\":%lld,\"set_aside\":%llu}", (long long)store->free_bytes,

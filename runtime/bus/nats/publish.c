@@ -160,7 +160,7 @@ static bool know_sent(struct af_nats_op *op, const char *sender)
 static bool choose_targets(struct af_nats_op *op, const struct af_bus_post *post)
 {
     const struct af_nats_task *task = op->place->task;
-    size_t most = is_broadcast(post) ? task->count : post->target_count;
+    size_t most = !is_broadcast(post) ? post->target_count : post->moved ? 0 : task->count;
     op->target_count = 0;
     op->targets = af_arena_alloc(&op->arena, (most + 1) * sizeof *op->targets);
     op->kept = af_arena_alloc(&op->arena, task->count + 1);
@@ -215,7 +215,8 @@ static bool send_step(struct af_nats_op *op)
     }
     if (is_broadcast(post) && af_nats_task(op, post->task, true) == NULL)
         return false;
-    af_nats_note_told(op, post);
+    if (!post->moved)
+        af_nats_note_told(op, post);
     return send_to_targets(op, post);
 }
 
