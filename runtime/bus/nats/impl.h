@@ -484,7 +484,7 @@ struct af_nats_bus {
     struct af_nats_connection *connection;
     struct af_nats_subscription *subscription;
     char inbox[2 * AF_NATS_TOKEN_BYTES];
-    atomic_bool reconnected;
+    atomic_bool reconnected, told_old;
     _Atomic uint64_t epoch; /* as it was seen last */
     struct af_nats_ears *ears;
     uint64_t set_aside;

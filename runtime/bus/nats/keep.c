@@ -2,11 +2,24 @@
 #include "bus/nats/impl.h"
 
 #include "base/bounds.h"
+#include "base/log.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Servers of before 2.10 tell no time (`ts`) with a stream. Their clusters may lose what two of
+ * them have confirmed, when one dies. */
+static void look_at_version(struct af_nats_bus *bus, const struct af_nats_reply *reply)
+{
+    if (bus->replicas < 2 || memmem(reply->data, reply->len, "\"ts\":", 5) != NULL ||
+        atomic_exchange(&bus->told_old, true))
+        return;
+    af_log(AF_LOG_WARNING,
+           "the NATS servers are older than 2.10: a cluster of them may lose what it "
+           "has confirmed when a server dies, whatever ?replicas= says");
+}
 
 bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply, const char *name,
                          const char *config, bool *made)
@@ -16,6 +29,8 @@ bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply,
         *made = false;
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", name);
     bool there = af_nats_ask(port, reply, subject, "%s", "");
+    if (there)
+        look_at_version(port->bus, reply);
     if (there || reply->error != AF_NATS_NO_STREAM)
         return there;
     af_nats_reply_release(reply);
@@ -23,6 +38,7 @@ bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply,
     if (!af_nats_ask(port, reply, subject, "{\"name\":\"%s\",\"num_replicas\":%lld,%s}", name,
                      (long long)port->bus->replicas, config))
         return reply->error == AF_NATS_OTHER_CONFIG; /* another one was faster, and set it so */
+    look_at_version(port->bus, reply);
     if (made != NULL)
         *made = true;
     return true;
