@@ -213,6 +213,19 @@ def files():
     tell(answer["code"] == 404, "nor is it one of another task", answer)
 
 
+def status():
+    """What one front has handed out, another tells of."""
+    body = {"task_id": "leased", "channel": "federated", "node_id_list": ["a"], "message_title": "task_inside",
+            "message_content": {"type": "kept"}, "message_time": 1}
+    for _ in range(3):
+        assert call(fronts[0], API + "message/push", body, tokens["b"])["code"] == 0
+    pop = {"task_id": "leased", "channel": "federated", "lease_seconds": 30, "holder": "party@1", "max": 2}
+    assert len(call(fronts[0], API + "message/pop", pop, tokens["a"])["data"]["messages"]) == 2
+    task = call(fronts[1], "/admin/tasks/leased", token=ADMIN, method="GET")["data"]["tasks"][0]
+    queue = [one for one in task["queues"] if one["node_id"] == "a"]
+    tell([(one["length"], one["leased"]) for one in queue] == [(3, 2)], "another front tells what is handed out", queue)
+
+
 def identities():
     """Each endpoint, by who may not: nothing else is asked of the bus then."""
     node = {"task_id": "plain", "channel": "federated"}
@@ -242,6 +255,7 @@ try:
     contracts()
     what_fronts_share()
     files()
+    status()
     identities()
     answer = call(fronts[1], "/admin/tasks/plain", token=ADMIN, method="DELETE")
     tell(answer["code"] == 0, "a task is ended at any front", answer)

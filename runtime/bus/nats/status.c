@@ -101,6 +101,36 @@ static bool ask_consumer(struct telling *telling, const char *token, int64_t *le
     return ok;
 }
 
+static void count_handed(void *arg, const char *entry, int64_t number)
+{
+    const char *uuid = strchr(entry, ' ');
+    int64_t *leased = arg;
+    (void)number;
+    *leased += uuid != NULL && uuid[1] != '\0';
+}
+
+/* What a front has handed out stands in the queue's value; what nodes have, they asked a consumer
+ * for. */
+static bool ask_leased(struct telling *telling, const char *token, int64_t *leased)
+{
+    struct af_nats_reply reply;
+    struct af_nats_kept kept;
+    struct af_arena arena = {0};
+    char subject[AF_NATS_SUBJECT_BYTES];
+    int64_t by_front = 0;
+    snprintf(subject, sizeof subject, "afl.%s.%s.%s", telling->task->token, telling->channel,
+             token);
+    bool ok =
+        af_nats_last(&telling->op->bus->port, &reply, &arena, AF_NATS_LOCKS, subject, &kept) ||
+        failed(telling->op, &reply);
+    if (ok && kept.sequence > 0)
+        af_nats_integer(kept.data, kept.len, "front", &by_front);
+    if (by_front != 0)
+        af_nats_each(kept.data, kept.len, "hand", count_handed, leased);
+    af_arena_release(&arena);
+    return ok && (by_front != 0 || ask_consumer(telling, token, leased));
+}
+
 static bool append_queue(struct telling *telling, size_t member)
 {
     const struct af_nats_task *task = telling->task;
@@ -112,7 +142,7 @@ static bool append_queue(struct telling *telling, size_t member)
     char subject[AF_NATS_SUBJECT_BYTES];
     int64_t leased = 0, now_s = af_loop_wall_ns(op->bus->head.loop) / AF_S_NS;
     snprintf(subject, sizeof subject, "af.%s.%s.%s.*", task->token, telling->channel, token);
-    bool ok = ask_consumer(telling, token, &leased);
+    bool ok = ask_leased(telling, token, &leased);
     if (ok && !af_nats_next(&op->bus->port, &reply, &arena, telling->stream, subject, 1, &first))
         ok = failed(op, &reply);
     if (ok) {
