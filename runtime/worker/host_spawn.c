@@ -1,9 +1,10 @@
 /* host_spawn.c: from a worker's spec to a running process.
  *
- * As in loop/process_spawn.c only system calls are made between fork() and execve(), and the child
- * dies with us. It is given nothing but its socket: no environment, no terminal, no folder that
- * matters.
- */
+ * As in loop/process_spawn.c only system calls are made before execve(), and the child dies with
+ * us. It is given nothing but its socket: no environment, no terminal, no folder that matters.
+ *
+ * vfork(), not fork(): behind that each page that a node writes to first is a fault, thousands of
+ * them while it brings its parties to a new version. */
 #include "worker/host_impl.h"
 
 #include "worker/group.h"
@@ -64,6 +65,7 @@ int af_worker_spawn(struct af_worker *worker, struct af_failure *why)
 {
     int pair[2] = {-1, -1};
     pid_t parent = getpid(), pid = -1;
+    sigset_t all, before;
     if (access(worker->program, X_OK) != 0)
         return give_up(worker, errno, why);
     int null = above(open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -73,9 +75,12 @@ int af_worker_spawn(struct af_worker *worker, struct af_failure *why)
     pair[1] = above(pair[1]);
     if (pair[0] < 0 || pair[1] < 0 || fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
         goto fail;
-    pid = fork();
+    sigfillset(&all); /* the child has our memory: no handler of ours may run there */
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pid = vfork();
     if (pid == 0)
         become(worker, pair[1], null, parent);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     worker->pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
     if (worker->pidfd < 0)
         goto fail;
