@@ -93,6 +93,7 @@ struct af_node_party {
     struct af_party_run *run;
     uint32_t role, member;
     char holder[AF_RUN_HOLDER_BYTES];
+    char code[65], hash[65];     /* of what it went over to: kept.code, about.hash */
     char *why;                   /* of BROKEN, or a bus that refuses it */
     bool code_refused;           /* of BROKEN: what it runs cannot be loaded, whenever tried */
     char *trouble;               /* why the bus is away, or NULL */
@@ -217,6 +218,17 @@ struct af_script *af_node_party_script(const struct af_node_party *party,
  * on, and a script of af_node_party_script(). */
 void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
                         struct af_script *script, uint32_t member, uint32_t role);
+
+/* Has it go over to a version where it is, once the store has it so (run/run.h); it holds the flow
+ * from here on. What it leaves is the caller's, to be freed at leisure. */
+struct af_node_left {
+    struct af_node_flow *flow;
+    struct af_script *script;
+    struct af_script_party *party;
+};
+struct af_node_left af_node_party_put_over(struct af_node_party *party, struct af_node_flow *flow,
+                                           const struct af_party_run_over *over);
+void af_node_left_free(struct af_node_left *left); /* zeroed: nothing is left */
 
 /* Runs a party whose row is in the store. */
 void af_node_party_run(struct af_node_party *party);

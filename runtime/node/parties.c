@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "party/move.h"
 #include "worker/host.h"
 
 #include <poll.h>
@@ -406,6 +407,37 @@ void af_node_party_move(struct af_node_party *party, struct af_node_flow *flow,
     }
     af_script_set_owner(script, af_party_run_call, party);
     af_node_party_run(party);
+}
+
+/* ---- To another version, where it is. ---- */
+
+struct af_node_left af_node_party_put_over(struct af_node_party *party, struct af_node_flow *flow,
+                                           const struct af_party_run_over *over)
+{
+    const struct af_party_moved *to = over->to;
+    struct af_node_left left = {party->flow, party->script, NULL};
+    af_worker_pass_names(party->script, to->script);
+    af_script_set_owner(to->script, af_party_run_call, party);
+    left.party = af_party_run_put_over(party->run, over);
+    flow->parties++;
+    party->flow = flow;
+    party->script = to->script;
+    party->member = to->member;
+    party->role = to->role;
+    party->about.version = af_worker_flow(flow->worker)->version;
+    party->about.hash = strcpy(party->hash, af_worker_file(flow->worker)->hash);
+    party->kept.code = strcpy(party->code, flow->hash);
+    return left;
+}
+
+void af_node_left_free(struct af_node_left *left)
+{
+    if (left->script == NULL)
+        return;
+    af_script_party_free(left->party);
+    af_script_free(left->script);
+    af_node_flow_drop(left->flow);
+    *left = (struct af_node_left){NULL, NULL, NULL};
 }
 
 /* ---- Operating. ---- */

@@ -1,85 +1,41 @@
 /* reload.c: from one version of a flow to another, all of its parties on this node or none.
  *
  *   LOADING    a worker loads what stands in the folder (or, to go back, what the store keeps)
- *   TRYING     the flows are compared; each party's snapshot, as it is kept, is brought to the new
- *              version on a copy, while the parties run; those that moved meanwhile again, as long
- *              as they are many
+ *   TRYING     the flows are compared; each party's snapshot is brought to the new version on a
+ *              copy, while the parties run, and what came of it written beside its row (trial.c);
+ *              those that moved meanwhile again, as long as they are many
+ *   PAUSING    a party whose handler is under way stops before its next input; handlers end
+ *   MIGRATING  those that have moved since stop, and are tried again
+ *   the swap   once none has moved since its trial: one transaction of the store, and each party
+ *              goes over where it is, with what it was sent, its timers and its link to the bus, in
+ *              one turn of the loop. One that does not run, or whose handler is cut short, goes on
+ *              from the store, as after a crash
+ *   OVER       what they have left is freed, some at a time
  *
- *   PAUSING    each party stops before its next input; handlers end
- *   MIGRATING  the snapshots of those that have moved since, again
- *   the swap   one transaction of the store; then each party goes on from the store, as after a
- *              crash, so nothing that was on its way is lost or there twice
- *
- * Whatever is refused before the swap has changed nothing: the parties go on where they paused. */
-#include "node/impl.h"
+ * Whatever is refused before the swap has changed nothing: the parties go on. */
+#include "node/reload.h"
 
 #include "base/bounds.h"
-#include "json/json.h"
+#include "base/kill_point.h"
 #include "base/log.h"
-#include "loop/loop.h"
 #include "base/mem.h"
-#include "party/reload.h"
-#include "party/migrate.h"
-#include "worker/host.h"
+#include "json/json.h"
+#include "loop/loop.h"
+#include "party/move.h"
 #include "trace/veil.h"
+#include "worker/host.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum phase { LOADING, TRYING, PAUSING, MIGRATING };
-
-static const int64_t look_ns = AF_MS_NS; /* between two looks at whether all parties are quiet */
-
-struct move { /* of one party */
-    struct af_node_reload *reload;
-    struct af_node_party *party;
-    struct af_store_party kept;           /* as it is before */
-    int64_t version;                      /* before */
-    struct af_script *script;             /* the new one */
-    bool alone;                           /* its trial needs a script of its own */
-    const struct af_node_party *trial_of; /* whose script its trial had */
-    struct af_script *back;               /* of what it runs, to go back */
-    uint32_t member, role;
-    struct af_reload *try;
-    struct af_reload_result result; /* its texts are of `try` */
-    struct af_buf about;
-    bool is_new; /* it has not started: only its code changes */
-    int tried;   /* in which round last, 0: in none */
-    int64_t paused_ns, pause_ns;
-};
-
-/* A script for trials: loading it costs more than a migration, which sees nothing of a party but
- * its snapshot, role and arguments. Where those are the same one will do for all. */
-struct trial {
-    struct trial *next;
-    struct af_script *script;
-    const struct af_node_party *party; /* whose task it has */
-    uint32_t member;
-};
-
-struct af_node_reload {
-    struct af_node *node;
-    struct af_node_flow *flow; /* held */
-    struct af_node_reload_how how;
-    struct af_node_reloader *reloaders;
-    size_t reloader_count, reloader_cap;
-    char *file;
-    enum phase phase;
-    struct af_arena arena;
-    struct move *moves;
-    size_t count, cap, at;
-    int round; /* of trials, from 1 on */
-    struct trial *trials;
-    int64_t until_ns;
-    struct af_timer *timer;
-    const struct af_node_party *busy; /* whose handler refused it, or NULL */
-    bool tells;                       /* what became of it is told already */
-};
+static const int64_t look_ns = AF_MS_NS;  /* between two looks at whether all parties are quiet */
+static const int64_t slice_ns = AF_MS_NS; /* of work between which the others have their turn */
 
 /* ---- Parties. ---- */
 
-static bool has_ended(const struct af_node_party *party)
+bool af_node_reload_has_ended(const struct af_node_party *party)
 {
     return af_node_party_is_ending(party) || party->phase == AF_NODE_ENDED ||
            party->phase == AF_NODE_DROPPED;
@@ -88,47 +44,30 @@ static bool has_ended(const struct af_node_party *party)
 static struct af_node_party *first_of(const struct af_node *node, const char *file)
 {
     struct af_node_party *at = node->parties;
-    while (at != NULL && (at->kept.id <= 0 || at->about.file == NULL || has_ended(at) ||
-                          strcmp(at->about.file, file) != 0))
+    while (at != NULL && (at->kept.id <= 0 || at->about.file == NULL ||
+                          af_node_reload_has_ended(at) || strcmp(at->about.file, file) != 0))
         at = at->next;
     return at;
 }
 
 /* ---- Its end. ---- */
 
-static void move_release(struct move *move)
-{
-    af_reload_free(move->try);
-    move->try = NULL;
-    struct af_script *scripts[] = {move->script, move->back};
-    for (int i = 0; i < 2; i++)
-        if (scripts[i] != NULL)
-            af_script_free(scripts[i]);
-    move->script = move->back = NULL;
-    af_buf_release(&move->about);
-}
-
-/* No copy of a party is left in them. */
-static void free_trials(struct af_node_reload *reload)
-{
-    while (reload->trials != NULL) {
-        struct trial *trial = reload->trials;
-        reload->trials = trial->next;
-        af_script_free(trial->script);
-        free(trial);
-    }
-}
+static void free_some(void *arg);
 
 static void dispose(void *arg)
 {
     struct af_node_reload *reload = arg;
     struct af_node *node = reload->node;
+    if (reload->staging > 0)
+        af_store_forget(node->store, reload);
     for (size_t i = 0; i < reload->count; i++) {
-        move_release(&reload->moves[i]);
+        af_node_move_release(&reload->moves[i]);
+        af_node_left_free(&reload->moves[i].left);
         reload->moves[i].party->reloads = false;
     }
-    free_trials(reload);
+    af_node_trials_free(reload);
     af_node_flow_drop(reload->flow);
+    af_buf_release(&reload->answer);
     af_arena_release(&reload->arena);
     free(reload->moves);
     free(reload->reloaders);
@@ -162,32 +101,26 @@ static void refuse(struct af_node_reload *reload, const struct af_failure *why)
     tell(reload, NULL, why);
 }
 
-/* As a failure of one party: "task 't' (participant, state 'x'): why". */
-static void refuse_party(struct af_node_reload *reload, const struct move *move, const char *text)
+void af_node_reload_refuse(const struct af_node_move *move, const char *text)
 {
     struct af_failure why = AF_FAILURE_INIT;
     char what[300];
     snprintf(what, sizeof what, "task '%.100s' (%.60s, state '%.60s')", move->party->task,
              move->party->about.role, move->kept.state == NULL ? "not started" : move->kept.state);
     af_failure_set(&why, AF_FAILURE_FLOW, what, "%s", text);
-    refuse(reload, &why);
+    refuse(move->reload, &why);
 }
 
 /* ---- What is told. ---- */
 
-static const char *state_after(const struct move *move)
-{
-    return move->is_new ? NULL : move->result.state;
-}
-
-static void append_move(const struct move *move, struct af_buf *out)
+static void append_move(const struct af_node_move *move, struct af_buf *out)
 {
     const struct af_node_reload *reload = move->reload;
     af_json_open(out, '{');
     af_json_add_text(out, "task", move->party->task);
     af_json_add_text(out, "role", move->party->about.role);
     af_json_add_text(out, "state", move->kept.state);
-    af_json_add_text(out, "new_state", state_after(move));
+    af_json_add_text(out, "new_state", move->result.state);
     af_buf_printf(out, ",\"version\":%lld,\"pause_us\":%lld", (long long)move->version,
                   (long long)(move->pause_ns / AF_US_NS));
     if (reload->how.dry_run && !move->is_new) { /* asked for, so contents too */
@@ -200,296 +133,164 @@ static void append_move(const struct move *move, struct af_buf *out)
     af_buf_append_char(out, '}');
 }
 
-static void tell_done(struct af_node_reload *reload)
-{
-    struct af_buf out = AF_BUF_EMPTY;
-    af_buf_append_string(&out, "{\"ok\":true");
-    af_json_add_text(&out, "file", reload->file);
-    af_buf_printf(&out, ",\"version\":%lld,\"dry_run\":%s,\"parties\":[",
-                  (long long)af_worker_flow(reload->flow->worker)->version,
-                  reload->how.dry_run ? "true" : "false");
-    for (size_t i = 0; i < reload->count; i++)
-        append_move(&reload->moves[i], &out);
-    af_buf_append_string(&out, "]}");
-    tell(reload, af_buf_text(&out), NULL);
-    af_buf_release(&out);
-}
-
 /* ---- The swap. ---- */
 
-static void go_on(struct af_node_reload *reload)
+/* Where a party that runs does so; else from the store. */
+static void go_over(struct af_node_move *move)
+{
+    struct af_node_reload *reload = move->reload;
+    struct af_node_party *party = move->party;
+    struct af_script *script = move->script;
+    const struct af_reload_result *result = &move->result;
+    move->script = NULL; /* the party's from here on */
+    if (move->fresh != NULL && party->run == move->of &&
+        !af_party_waits(af_party_run_party(party->run))) {
+        struct af_party_moved to = {.script = script,
+                                    .party = move->fresh,
+                                    .member = move->member,
+                                    .role = move->role,
+                                    .keeps_after = result->keeps_after,
+                                    .begins = result->begins,
+                                    .due_ns = result->due_ns,
+                                    .length_ns = result->length_ns};
+        move->fresh = NULL;
+        struct af_party_run_over over = {&to, move->data_hash, move->data_hides,
+                                         reload->flow_hides};
+        move->left = af_node_party_put_over(party, reload->flow, &over);
+        af_party_run_pause(party->run, false);
+        return;
+    }
+    move->result.state = af_arena_string(&reload->arena, result->state);
+    af_node_move_release(move); /* its copy goes before the script starts */
+    reload->flow->parties++;
+    af_node_party_move(party, reload->flow, script, move->member, move->role);
+}
+
+static void go_on(struct af_node_reload *reload, int64_t began_ns)
 {
     struct af_node *node = reload->node;
-    long long version = af_worker_flow(reload->flow->worker)->version;
     if (reload->how.back && reload->count > 0 && reload->moves[0].party->flow != NULL)
         af_node_watch_leave(node, reload->file, &reload->moves[0].party->flow->code,
                             reload->moves[0].version);
     for (size_t i = 0; i < reload->count; i++) {
-        struct move *move = &reload->moves[i];
-        struct af_script *script = move->script;
-        move->script = NULL;       /* the party's from here on */
-        af_reload_free(move->try); /* its copy goes before the script starts */
-        move->try = NULL;
-        move_release(move);
-        reload->flow->parties++;
-        af_node_party_move(move->party, reload->flow, script, move->member, move->role);
-        move->pause_ns = af_loop_machine_ns(node->loop) - move->paused_ns;
+        struct af_node_move *move = &reload->moves[i];
+        go_over(move);
+        move->pause_ns =
+            af_loop_machine_ns(node->loop) - (move->paused_ns == 0 ? began_ns : move->paused_ns);
     }
-    for (size_t i = 0; i < reload->count; i++)
-        af_node_log(node, reload->moves[i].party->task,
-                    "goes on with version %lld of %s (was %lld)", version, reload->file,
-                    (long long)reload->moves[i].version);
     af_log(AF_LOG_INFO, "%s: %zu part%s now run%s version %lld", reload->file, reload->count,
-           reload->count == 1 ? "y" : "ies", reload->count == 1 ? "s" : "", version);
-}
-
-/* What the trials left, as the answer needs it when they are gone. */
-static void keep_results(struct af_node_reload *reload)
-{
-    for (size_t i = 0; i < reload->count; i++)
-        reload->moves[i].result.state =
-            af_arena_string(&reload->arena, state_after(&reload->moves[i]));
+           reload->count == 1 ? "y" : "ies", reload->count == 1 ? "s" : "",
+           (long long)af_worker_flow(reload->flow->worker)->version);
 }
 
 static void swap(struct af_node_reload *reload)
 {
     struct af_failure why = AF_FAILURE_INIT;
+    int64_t began_ns = af_loop_machine_ns(reload->node->loop);
     struct af_store_code code = af_node_flow_code(reload->flow);
     struct af_store_swap *swaps = af_mem_zero(reload->count + 1, sizeof *swaps);
+    size_t count = 0;
     for (size_t i = 0; i < reload->count; i++) {
-        struct move *move = &reload->moves[i];
-        struct af_party_about about = move->party->about;
-        char versions[64];
-        about.version = code.version;
-        about.hash = af_worker_file(reload->flow->worker)->hash;
-        af_party_about_write(&about, &move->about);
-        snprintf(versions, sizeof versions, "%lld to %lld", (long long)move->version,
-                 (long long)code.version);
-        swaps[i] = (struct af_store_swap){
-            .party = move->kept.id,
-            .about = af_buf_text(&move->about),
-            .code = code.hash,
-            .state = state_after(move),
-            .data = move->is_new ? move->kept.data : move->result.data,
-            .data_len = move->is_new ? move->kept.data_len : move->result.data_len,
-            .timers = move->is_new ? move->kept.timers : move->result.timers,
-            .seals = af_veil_in_flow(af_worker_flow(reload->flow->worker)),
-            .versions = af_arena_string(&reload->arena, versions),
-            .time_ns = af_loop_wall_ns(reload->node->loop)};
-        swaps[i].seals = swaps[i].seals || af_veil_in_data(swaps[i].data, swaps[i].data_len);
-        swaps[i].data_hash =
-            af_veil_hash(af_veil_key(move->kept.seed), swaps[i].data, swaps[i].data_len);
+        struct af_node_move *move = &reload->moves[i];
+        if (move->staged)
+            continue;
+        if (move->of != NULL && move->party->run == move->of)
+            move->kept.seq = af_party_run_seq(move->of);
+        swaps[count++] = af_node_trial_swap(move);
     }
-    if (af_store_swap(reload->node->store, &code, swaps, reload->count, &why) != 0) {
+    if (af_store_swap(reload->node->store, &code, swaps, count, &why) != 0) {
         refuse(reload, &why);
     } else {
-        keep_results(reload);
-        go_on(reload);
-        tell_done(reload);
+        reload->phase = AF_RELOAD_OVER;
+        go_on(reload, began_ns);
+        reload->at = 0;
+        af_loop_post(reload->node->loop, free_some, reload);
     }
     free(swaps);
 }
 
-/* ---- Migrating. ---- */
+/* ---- What is left, and what is told. ---- */
 
-static void migrate_next(struct af_node_reload *reload);
-static void migrate(struct move *move);
-
-static bool same_args(const struct af_party_about *left, const struct af_party_about *right)
+static void begin_answer(struct af_node_reload *reload)
 {
-    bool same = left->arg_count == right->arg_count;
-    for (size_t i = 0; i < left->arg_count && same; i++)
-        same = strcmp(left->args[i].name, right->args[i].name) == 0 &&
-               strcmp(left->args[i].value, right->args[i].value) == 0;
-    return same;
+    struct af_buf *out = &reload->answer;
+    af_buf_append_string(out, "{\"ok\":true");
+    af_json_add_text(out, "file", reload->file);
+    af_buf_printf(out, ",\"version\":%lld,\"dry_run\":%s,\"parties\":[",
+                  (long long)af_worker_flow(reload->flow->worker)->version,
+                  reload->how.dry_run ? "true" : "false");
 }
 
-/* A script in which the party's snapshot can be tried; NULL with *why filled. */
-static struct trial *find_trial(struct move *move, struct af_failure *why)
+static void end_one(struct af_node_move *move)
 {
     struct af_node_reload *reload = move->reload;
-    const struct af_node_party *party = move->party;
-    struct trial *trial = reload->trials;
-    while (trial != NULL &&
-           (move->alone || strcmp(trial->party->about.role, party->about.role) != 0 ||
-            !same_args(&trial->party->about, &party->about)))
-        trial = trial->next;
-    if (trial != NULL)
-        return trial;
-    uint32_t member, role;
-    struct af_script *script = af_node_party_script(party, reload->flow, &member, &role, why);
-    if (script == NULL)
-        return NULL;
-    af_script_set_owner(script, af_migration_call, NULL);
-    trial = af_mem_zero(1, sizeof *trial);
-    *trial = (struct trial){reload->trials, script, party, member};
-    reload->trials = trial;
-    return trial;
+    af_kill_point("reload-over");
+    append_move(move, &reload->answer);
+    if (!reload->how.dry_run)
+        af_node_log(reload->node, move->party->task, "goes on with version %lld of %s (was %lld)",
+                    (long long)af_worker_flow(reload->flow->worker)->version, reload->file,
+                    (long long)move->version);
+    af_node_move_release(move);
+    af_node_left_free(&move->left);
 }
 
-/* Whether it may be another than its trial was of. One that is broken does not run; whether it has
- * in between is not known. */
-static bool has_moved(const struct move *move)
+/* Some at a time: the others have their turn in between. */
+static void free_some(void *arg)
 {
-    const struct af_party_run *run = move->party->run;
-    return run == NULL ? move->reload->phase == MIGRATING : af_party_run_seq(run) != move->kept.seq;
-}
-
-static void go_to_next(struct move *move)
-{
-    move->tried = move->reload->round;
-    move->reload->at++;
-    migrate_next(move->reload);
-}
-
-static void tried(void *arg, const struct af_reload_result *result, const char *why)
-{
-    struct move *move = arg;
-    if (move->reload->tells)
-        return;
-    if (why != NULL && move->reload->phase == TRYING &&
-        (has_moved(move) || has_ended(move->party))) {
-        /* of what it is no more: it comes again, or not at all */
-        go_to_next(move);
+    struct af_node_reload *reload = arg;
+    struct af_loop *loop = reload->node->loop;
+    int64_t until_ns = af_loop_machine_ns(loop) + slice_ns;
+    if (reload->at == 0)
+        begin_answer(reload);
+    while (reload->at < reload->count && af_loop_machine_ns(loop) < until_ns)
+        end_one(&reload->moves[reload->at++]);
+    if (reload->at < reload->count) {
+        af_loop_post(loop, free_some, reload);
         return;
     }
-    if (why != NULL) {
-        refuse_party(move->reload, move, why);
-        return;
-    }
-    if (result->begins && move->trial_of != move->party) {
-        /* how long its `after` is may depend on its task */
-        move->alone = true;
-        migrate(move);
-        return;
-    }
-    move->result = *result;
-    go_to_next(move);
-}
-
-static void take_row(void *arg, const struct af_store_party *row)
-{
-    struct move *move = arg;
-    move->kept = af_store_party_copy(&move->reload->arena, row);
-}
-
-static void migrate(struct move *move)
-{
-    struct af_node_reload *reload = move->reload;
-    struct af_node *node = reload->node;
-    struct af_failure why = AF_FAILURE_INIT;
-    struct trial *trial = NULL;
-    char text[AF_FAILURE_TEXT_MAX + 300];
-    move_release(move); /* of a first try */
-    move->script =
-        af_node_party_script(move->party, reload->flow, &move->member, &move->role, &why);
-    if (move->script == NULL || (trial = find_trial(move, &why)) == NULL ||
-        af_store_read(node->store, move->kept.id, take_row, move, &why) != 0) {
-        snprintf(text, sizeof text, "%s: %s", why.what, why.why);
-        refuse_party(reload, move, text);
-        return;
-    }
-    move->is_new = move->kept.state == NULL;
-    if (move->is_new) {
-        go_to_next(move);
-        return;
-    }
-    if (reload->how.back) {
-        uint32_t member, role;
-        if (move->party->flow != NULL && move->party->flow->loaded)
-            move->back = af_node_party_script(move->party, move->party->flow, &member, &role, &why);
-        if (move->back == NULL) {
-            refuse_party(reload, move, "the version that it runs is not there");
-            return;
-        }
-        af_script_set_owner(move->back, af_migration_call, NULL);
-    }
-    move->trial_of = trial->party;
-    const struct af_node_flow *runs = move->party->flow;
-    struct af_reload_spec spec = {.script = trial->script,
-                                  .back = move->back,
-                                  .back_member = move->member,
-                                  .store = node->store,
-                                  .party = &move->kept,
-                                  .role = move->party->about.role,
-                                  .version = move->version,
-                                  .old = runs != NULL && runs->loaded ? af_worker_flow(runs->worker)
-                                                                      : NULL,
-                                  .member = trial->member,
-                                  .now_ns = af_loop_wall_ns(node->loop),
-                                  .loop = node->loop,
-                                  .arg = move,
-                                  .done = tried};
-    move->try = af_reload_begin(&spec);
-}
-
-static void pause_all(struct af_node_reload *reload);
-
-static bool needs_trial(const struct move *move)
-{
-    const struct af_node_reload *reload = move->reload;
-    if (reload->phase == TRYING && has_ended(move->party))
-        return false;
-    return move->tried == 0 || (move->tried < reload->round && has_moved(move));
+    af_buf_append_string(&reload->answer, "]}");
+    tell(reload, af_buf_text(&reload->answer), NULL);
 }
 
 static void finish(struct af_node_reload *reload)
 {
+    af_kill_point("reload-swap");
     if (!reload->how.dry_run) {
         swap(reload);
         return;
     }
-    keep_results(reload);
     for (size_t i = 0; i < reload->count; i++)
-        if (reload->moves[i].party->run != NULL)
+        if (reload->moves[i].paused_ns > 0 && reload->moves[i].party->run != NULL)
             af_party_run_pause(reload->moves[i].party->run, false);
-    tell_done(reload);
-}
-
-/* All have had their trial. */
-static void end_round(struct af_node_reload *reload)
-{
-    size_t again = 0;
-    if (reload->phase == MIGRATING) {
-        finish(reload);
-        return;
-    }
-    reload->round++;
-    for (size_t i = 0; i < reload->count; i++)
-        again += needs_trial(&reload->moves[i]);
+    reload->phase = AF_RELOAD_OVER;
     reload->at = 0;
-    if (again > AF_NODE_RELOAD_FEW && reload->round <= AF_NODE_RELOAD_ROUNDS)
-        migrate_next(reload);
-    else
-        pause_all(reload);
-}
-
-static void migrate_next(struct af_node_reload *reload)
-{
-    while (reload->at < reload->count && !needs_trial(&reload->moves[reload->at]))
-        reload->at++;
-    if (reload->at < reload->count)
-        migrate(&reload->moves[reload->at]);
-    else
-        end_round(reload);
+    af_loop_post(reload->node->loop, free_some, reload);
 }
 
 /* ---- Pausing. ---- */
 
-static bool is_quiet(struct move *move)
+static void pause_all(struct af_node_reload *reload);
+static void look(void *arg);
+
+static void pause_one(struct af_node_move *move)
 {
     struct af_node_party *party = move->party;
-    const struct af_node_reload_how *how = &move->reload->how;
+    if (party->phase != AF_NODE_RUNNING)
+        return;
+    af_party_run_pause(party->run, true);
+    if (move->paused_ns == 0)
+        move->paused_ns = af_loop_machine_ns(party->node->loop);
+}
+
+static bool is_quiet(const struct af_node_move *move)
+{
+    const struct af_node_party *party = move->party;
     if (party->phase == AF_NODE_BROKEN)
         return true;
     if (party->phase != AF_NODE_RUNNING)
         return false;
-    if (move->paused_ns == 0) {
-        af_party_run_pause(party->run, true);
-        move->paused_ns = af_loop_machine_ns(party->node->loop);
-    }
     return af_party_run_is_quiet(party->run) ||
-           (how->restart_waiting &&
+           (move->reload->how.restart_waiting &&
             af_script_party_where(af_party_script(af_party_run_party(party->run)))[0] != '\0');
 }
 
@@ -497,8 +298,8 @@ static void drop_ended(struct af_node_reload *reload)
 {
     size_t kept = 0;
     for (size_t i = 0; i < reload->count; i++)
-        if (has_ended(reload->moves[i].party)) {
-            move_release(&reload->moves[i]);
+        if (af_node_reload_has_ended(reload->moves[i].party)) {
+            af_node_move_release(&reload->moves[i]);
             reload->moves[i].party->reloads = false;
         } else {
             reload->moves[kept++] = reload->moves[i];
@@ -506,45 +307,90 @@ static void drop_ended(struct af_node_reload *reload)
     reload->count = kept;
 }
 
-/* The first that is not quiet, or NULL. */
-static struct move *busy_one(struct af_node_reload *reload)
+/* Has those stop that are not quiet; the first of them, or NULL. */
+static struct af_node_move *stop_busy(struct af_node_reload *reload)
 {
-    struct move *busy = NULL;
+    struct af_node_move *busy = NULL;
     for (size_t i = 0; i < reload->count; i++)
-        if (!is_quiet(&reload->moves[i]) && busy == NULL)
-            busy = &reload->moves[i];
+        if (!is_quiet(&reload->moves[i])) {
+            pause_one(&reload->moves[i]);
+            busy = busy == NULL ? &reload->moves[i] : busy;
+        }
     return busy;
 }
 
+/* Those that have moved since their trial stop, where they are quiet; whether there are any. */
+static bool stop_moved(struct af_node_reload *reload)
+{
+    bool any = false;
+    for (size_t i = 0; i < reload->count; i++)
+        if (af_node_trial_needed(&reload->moves[i])) {
+            pause_one(&reload->moves[i]);
+            any = true;
+        }
+    return any;
+}
+
+static void refuse_busy(struct af_node_reload *reload, const struct af_node_move *busy)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_buf text = AF_BUF_EMPTY;
+    if (busy == NULL) {
+        af_failure_set(&why, AF_FAILURE_TRANSPORT, "state",
+                       "cannot be written now, as the log says");
+        refuse(reload, &why);
+        return;
+    }
+    reload->busy = busy->party;
+    if (busy->party->run != NULL)
+        af_party_run_describe(busy->party->run, &text);
+    af_buf_append_string(&text, "; give it more time (--wait), or run the handler again from its "
+                                "event in the new version (--restart-waiting)");
+    af_node_reload_refuse(busy, af_buf_text(&text));
+    af_buf_release(&text);
+}
+
+/* Swaps as soon as all are quiet, and as they were tried. */
 static void look(void *arg)
 {
     struct af_node_reload *reload = arg;
     reload->timer = NULL;
     drop_ended(reload);
-    struct move *busy = busy_one(reload);
-    if (busy == NULL) {
-        reload->phase = MIGRATING;
-        migrate_next(reload);
+    struct af_node_move *busy = stop_busy(reload);
+    if (busy == NULL && reload->staging == 0) {
+        reload->phase = AF_RELOAD_MIGRATING;
+        if (stop_moved(reload))
+            af_node_trials(reload);
+        else
+            finish(reload);
     } else if (af_loop_now_ns(reload->node->loop) < reload->until_ns) {
         reload->timer = af_timer_start(reload->node->loop, look_ns, look, reload);
     } else {
-        struct af_buf text = AF_BUF_EMPTY;
-        reload->busy = busy->party;
-        if (busy->party->run != NULL)
-            af_party_run_describe(busy->party->run, &text);
-        af_buf_append_string(&text,
-                             "; give it more time (--wait), or run the handler again from its "
-                             "event in the new version (--restart-waiting)");
-        refuse_party(reload, busy, af_buf_text(&text));
-        af_buf_release(&text);
+        refuse_busy(reload, busy);
     }
+}
+
+/* All that needed it have had their trial. */
+void af_node_reload_tried(struct af_node_reload *reload)
+{
+    size_t again = 0;
+    if (reload->phase == AF_RELOAD_MIGRATING) {
+        look(reload);
+        return;
+    }
+    for (size_t i = 0; i < reload->count; i++)
+        again += af_node_trial_needed(&reload->moves[i]);
+    if (again > AF_NODE_RELOAD_FEW && ++reload->rounds < AF_NODE_RELOAD_ROUNDS)
+        af_node_trials(reload);
+    else
+        pause_all(reload);
 }
 
 /* ---- The flow is loaded. ---- */
 
 static bool concerns(const struct af_node_reload *reload, const struct af_node_party *party)
 {
-    return party->kept.id > 0 && party->about.file != NULL && !has_ended(party) &&
+    return party->kept.id > 0 && party->about.file != NULL && !af_node_reload_has_ended(party) &&
            strcmp(party->about.file, reload->file) == 0 &&
            strcmp(party->kept.code, reload->flow->hash) != 0;
 }
@@ -557,7 +403,7 @@ static void collect(struct af_node_reload *reload)
             continue;
         at->reloads = true;
         af_mem_reserve(&reload->moves, &reload->cap, reload->count + 1, sizeof *reload->moves);
-        reload->moves[reload->count++] = (struct move){
+        reload->moves[reload->count++] = (struct af_node_move){
             .reload = reload,
             .party = at,
             .kept = {.id = at->kept.id, .state = af_arena_string(&reload->arena, at->kept.state)},
@@ -579,10 +425,13 @@ static int compare_flows(struct af_node_reload *reload, struct af_failure *why)
     const struct af_flow *new = af_worker_flow(reload->flow->worker);
     for (size_t i = 0; i < reload->count; i++)
         rules.mends = rules.mends && is_held(reload->moves[i].party);
+    const struct af_node_flow *compared = NULL;
     for (size_t i = 0; i < reload->count; i++) {
         const struct af_node_flow *flow = reload->moves[i].party->flow;
-        if (flow != NULL && flow->loaded &&
-            af_reload_compare(af_worker_flow(flow->worker), new, reload->file, &rules, why) != 0)
+        if (flow == NULL || flow == compared || !flow->loaded)
+            continue;
+        compared = flow;
+        if (af_reload_compare(af_worker_flow(flow->worker), new, reload->file, &rules, why) != 0)
             return -1;
     }
     return rules.back ? af_node_flow_may_follow(reload->flow, why) : 0;
@@ -604,9 +453,11 @@ static void begin(void *arg)
     struct af_node_reload *reload = arg;
     if (!is_fit(reload))
         return;
-    reload->phase = TRYING;
-    reload->round = 1;
-    migrate_next(reload);
+    reload->phase = AF_RELOAD_TRYING;
+    reload->flow_hides = af_veil_in_flow(af_worker_flow(reload->flow->worker));
+    if (!reload->how.dry_run)
+        af_store_unstage(reload->node->store);
+    af_node_trials(reload);
 }
 
 /* Parties may have come meanwhile. */
@@ -614,7 +465,8 @@ static void pause_all(struct af_node_reload *reload)
 {
     if (!is_fit(reload))
         return;
-    reload->phase = PAUSING;
+    reload->phase = AF_RELOAD_PAUSING;
+    af_kill_point("reload-pause");
     reload->until_ns = af_loop_now_ns(reload->node->loop) + reload->how.wait_ns;
     look(reload);
 }
@@ -622,7 +474,8 @@ static void pause_all(struct af_node_reload *reload)
 void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *why)
 {
     struct af_node_reload *reload = flow->node->reload;
-    if (reload == NULL || reload->flow != flow || reload->phase != LOADING || reload->tells)
+    if (reload == NULL || reload->flow != flow || reload->phase != AF_RELOAD_LOADING ||
+        reload->tells)
         return;
     if (why != NULL)
         refuse(reload, why);
@@ -690,6 +543,7 @@ void af_node_reload_free(struct af_node *node)
         return;
     af_timer_cancel(reload->timer);
     af_loop_unpost(node->loop, begin, reload);
+    af_loop_unpost(node->loop, free_some, reload);
     af_loop_unpost(node->loop, dispose, reload);
     dispose(reload);
 }

@@ -112,6 +112,11 @@ void af_party_cancel_timers(struct af_party *party);
 /* What has not been taken and what has not left: queue, deferred, timers, outbox. In party.c. */
 void af_party_drop_pending(struct af_party *party);
 
+/* ---- saved.c ---- */
+
+/* What is left of a timer: never more than its length, though the clock was set back. */
+int64_t af_party_left(const struct af_party *party, int64_t due_wall_ns, int64_t length_ns);
+
 /* ---- take.c ---- */
 
 /* Whether nothing keeps it from its next input, or its start. */

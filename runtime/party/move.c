@@ -110,6 +110,26 @@ struct af_script_party *af_party_moved_copy(const struct af_party *party, struct
     return bring(party, script, NULL, false, &result, why);
 }
 
+struct af_script_party *af_party_put_over(struct af_party *party, const struct af_party_moved *to)
+{
+    struct af_script_party *old = party->script;
+    int64_t from = party->flow->version;
+    assert(party->status == AF_PARTY_ACTIVE && !party->busy);
+    party->script = to->party;
+    party->flow = af_script_flow(to->script);
+    party->spec.script = to->script;
+    party->spec.member = to->member;
+    party->spec.role = to->role;
+    party->look_at_deferred = party->deferred_count > 0;
+    if (party->spec.trace != NULL)
+        note_reload(party, from);
+    if (!to->keeps_after)
+        af_party_cancel_after(party);
+    if (to->begins)
+        af_party_start_after(party, to->length_ns, af_party_left(party, to->due_ns, to->length_ns));
+    return old;
+}
+
 int af_party_move(struct af_party *party, struct af_script *script, uint32_t role,
                   struct af_failure *why)
 {
@@ -118,17 +138,14 @@ int af_party_move(struct af_party *party, struct af_script *script, uint32_t rol
     struct af_script_party *fresh = bring(party, script, party, true, &result, why);
     if (fresh == NULL)
         return -1;
-    int64_t from = party->flow->version;
-    af_script_party_free(party->script);
-    party->script = fresh;
-    party->flow = af_script_flow(script);
-    party->spec.script = script;
-    party->spec.role = role;
-    party->look_at_deferred = party->deferred_count > 0;
-    note_reload(party, from);
-    if (!result.keeps_after)
-        af_party_cancel_after(party);
-    if (!result.keeps_after && result.after_ns >= 0)
-        af_party_start_after(party, result.after_ns, result.after_ns);
+    struct af_party_moved to = {.script = script,
+                                .party = fresh,
+                                .member = party->spec.member,
+                                .role = role,
+                                .keeps_after = result.keeps_after,
+                                .begins = !result.keeps_after && result.after_ns >= 0,
+                                .due_ns = af_loop_wall_ns(party->spec.loop) + result.after_ns,
+                                .length_ns = result.after_ns};
+    af_script_party_free(af_party_put_over(party, &to));
     return 0;
 }

@@ -146,10 +146,10 @@ static void write_timer(struct af_buf *out, const char *name, size_t name_len, i
     af_buf_printf(out, ",%lld,%lld]", (long long)due_ns, (long long)length_ns);
 }
 
-/* Those that it had, but for the `after` of a state that begins anew, or has none any more; *begins
- * is set for the first. */
+/* Those that it had, but for the `after` of a state that begins anew, or has none any more: that is
+ * told by *result. */
 static bool move_timers(struct af_reload *reload, const struct af_migration_result *migrated,
-                        bool *begins)
+                        struct af_reload_result *result)
 {
     struct af_json_reader reader;
     const char *json = reload->spec.party->timers;
@@ -180,10 +180,12 @@ static bool move_timers(struct af_reload *reload, const struct af_migration_resu
     }
     if (reload->spec.old == NULL && !has_after)
         keeps_after = false;
-    *begins = !keeps_after && migrated->after_ns >= 0;
-    if (*begins)
-        write_timer(&reload->timers, NULL, 0, reload->spec.now_ns + migrated->after_ns,
-                    migrated->after_ns);
+    result->keeps_after = keeps_after;
+    result->begins = !keeps_after && migrated->after_ns >= 0;
+    result->due_ns = reload->spec.now_ns + migrated->after_ns;
+    result->length_ns = migrated->after_ns;
+    if (result->begins)
+        write_timer(&reload->timers, NULL, 0, result->due_ns, result->length_ns);
     af_buf_append_char(&reload->timers, ']');
     af_json_reader_release(&reader);
     return ok;
@@ -202,7 +204,7 @@ static void migrated(void *arg, const struct af_migration_result *migrated, cons
         refuse(reload, why);
         return;
     }
-    if (!move_timers(reload, migrated, &result.begins)) {
+    if (!move_timers(reload, migrated, &result)) {
         refuse(reload, "what is kept of its timers is damaged");
         return;
     }
@@ -259,14 +261,16 @@ static void begin(void *arg)
     struct af_failure why = AF_FAILURE_INIT;
     struct af_store_loader loader = {reload, take_deferred, pass_over_key, NULL, pass_over};
     if (make_parties(reload, &why) != 0 ||
-        af_store_load(reload->spec.store, kept, &loader, &why) != 0) {
+        (reload->spec.store != NULL &&
+         af_store_load(reload->spec.store, kept, &loader, &why) != 0)) {
         char text[AF_FAILURE_TEXT_MAX + 300];
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
         refuse(reload, text);
         return;
     }
-    if (kept->torn ||
-        !af_veil_is(af_veil_key(kept->seed), kept->data, kept->data_len, kept->data_hash)) {
+    bool given = reload->spec.store == NULL;
+    if (!given && (kept->torn || !af_veil_is(af_veil_key(kept->seed), kept->data, kept->data_len,
+                                             kept->data_hash))) {
         refuse(reload, "what is kept of its data is damaged: they are not those of its last step");
         return;
     }
@@ -281,8 +285,9 @@ static void begin(void *arg)
                                      .version = reload->spec.version,
                                      .seed = kept->seed,
                                      .now_ns = reload->spec.now_ns,
-                                     .deferred = reload->deferred,
-                                     .deferred_count = reload->deferred_count,
+                                     .deferred = given ? reload->spec.deferred : reload->deferred,
+                                     .deferred_count = given ? reload->spec.deferred_count
+                                                             : reload->deferred_count,
                                      .arg = reload,
                                      .done = migrated};
     reload->migration = af_migration_new(&spec);

@@ -12,6 +12,7 @@
 struct af_buf;
 struct af_failure;
 struct af_loop;
+struct af_migration_deferred;
 struct af_reload;
 struct af_store;
 struct af_store_party;
@@ -32,16 +33,20 @@ int af_reload_compare(const struct af_flow *old, const struct af_flow *new, cons
 struct af_reload_result {
     const char *state, *data, *timers;
     size_t data_len;
-    bool begins; /* its state's `after`, anew */
+    bool keeps_after;          /* that runs, if one does */
+    bool begins;               /* else that of its state, anew: … */
+    int64_t due_ns, length_ns; /* … wall clock */
 };
 
-struct af_reload_spec {        /* borrowed until done is called */
-    struct af_script *script;  /* the new one, whose task is set */
-    const struct af_flow *old; /* of that version; NULL: it is not known */
-    uint32_t back_member;      /* in: */
-    struct af_script *back;    /* of the version that it leaves, to go back; or NULL */
-    struct af_store *store;
+struct af_reload_spec {                 /* borrowed until done is called */
+    struct af_script *script;           /* the new one, whose task is set */
+    const struct af_flow *old;          /* of that version; NULL: it is not known */
+    uint32_t back_member;               /* in: */
+    struct af_script *back;             /* of the version that it leaves, to go back; or NULL */
     const struct af_store_party *party; /* as it is kept; it has started, and not ended */
+    struct af_store *store;             /* where what it has deferred is read; NULL: that is … */
+    const struct af_migration_deferred *deferred; /* … this */
+    size_t deferred_count;
     const char *role;
     int64_t version; /* that it is of */
     uint32_t member;

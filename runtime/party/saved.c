@@ -41,11 +41,15 @@ uint64_t af_party_fired(const struct af_party *party)
 
 /* ---- Coming back. ---- */
 
-/* What is left of a timer: never more than its length, though the clock was set back. */
+int64_t af_party_left(const struct af_party *party, int64_t due_wall_ns, int64_t length_ns)
+{
+    int64_t left_ns = due_wall_ns - af_loop_wall_ns(party->spec.loop);
+    return left_ns < 0 ? 0 : left_ns > length_ns ? length_ns : left_ns;
+}
+
 static int64_t left_of(const struct af_party *party, const struct af_party_saved_timer *timer)
 {
-    int64_t left_ns = timer->due_wall_ns - af_loop_wall_ns(party->spec.loop);
-    return left_ns < 0 ? 0 : left_ns > timer->length_ns ? timer->length_ns : left_ns;
+    return af_party_left(party, timer->due_wall_ns, timer->length_ns);
 }
 
 static char *copy_or_null(const char *text)

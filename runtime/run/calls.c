@@ -451,6 +451,11 @@ struct af_calls *af_calls_new(const struct af_calls_spec *spec)
     return calls;
 }
 
+void af_calls_set_script(struct af_calls *calls, struct af_script *script)
+{
+    calls->spec.script = script;
+}
+
 void af_calls_free(struct af_calls *calls)
 {
     if (calls == NULL)

@@ -32,6 +32,9 @@ struct af_calls_spec { /* all is borrowed, and outlives the calls */
 
 struct af_calls *af_calls_new(const struct af_calls_spec *spec);
 
+/* Another whose members are the same, while its parties wait for nothing. */
+void af_calls_set_script(struct af_calls *calls, struct af_script *script);
+
 /* Withdraws all that is under way. NULL is allowed. */
 void af_calls_free(struct af_calls *calls);
 void af_calls_cancel(struct af_calls *calls);

@@ -7,8 +7,10 @@
 #include "base/failure.h"
 #include "json/rows.h"
 #include "base/mem.h"
+#include "party/move.h"
 #include "trace/veil.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,4 +218,22 @@ int af_run_restore(struct af_party_run *run, struct af_failure *why)
     free(resume.deferred);
     free(resume.timers);
     return result;
+}
+
+struct af_script_party *af_party_run_put_over(struct af_party_run *run,
+                                              const struct af_party_run_over *over)
+{
+    const struct af_party_moved *to = over->to;
+    assert(run->first == NULL && run->announced == run->seq);
+    run->spec.script = to->script;
+    run->spec.member = to->member;
+    run->spec.role = to->role;
+    run->flow = af_script_flow(to->script);
+    run->flow_hides = over->flow_hides;
+    run->data_hash = over->data_hash;
+    run->data_hides = over->data_hides;
+    run->announced = ++run->seq;
+    af_link_mark(run->link, run->seq);
+    af_calls_set_script(run->calls, to->script);
+    return af_party_put_over(run->party, to);
 }

@@ -11,8 +11,10 @@
 #include "bus/bus.h"
 #include "party/party.h"
 
+struct af_arena;
 struct af_buf;
 struct af_grants;
+struct af_party_moved;
 struct af_party_run;
 struct af_store;
 struct af_store_party;
@@ -84,6 +86,24 @@ bool af_party_run_is_settled(const struct af_party_run *run);
 
 /* The number of its last step, which may not be kept yet. */
 int64_t af_party_run_seq(const struct af_party_run *run);
+
+/* ---- Another version of its flow. ---- */
+
+/* The party as its last step left it, kept or not; its texts are the arena's. False: a handler is
+ * under way. */
+bool af_party_run_snapshot(struct af_party_run *run, struct af_arena *arena,
+                           struct af_store_party *now);
+
+struct af_party_run_over {
+    const struct af_party_moved *to;
+    struct af_hash data_hash;    /* of its data there */
+    bool data_hides, flow_hides; /* whether they have secrets, or the flow may */
+};
+
+/* Goes over to what such a snapshot has become; the store has it so already, as one step more.
+ * Returns the party of the old script, which is the caller's. */
+struct af_script_party *af_party_run_put_over(struct af_party_run *run,
+                                              const struct af_party_run_over *over);
 
 /* ---- The operator's hand; each number is below 0, and told once by the owner's kept(). ---- */
 

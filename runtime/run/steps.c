@@ -309,6 +309,21 @@ static void fill_party(struct af_party_run *run, struct af_store_party *now)
     now->seed = af_party_spec(party)->seed;
 }
 
+bool af_party_run_snapshot(struct af_party_run *run, struct af_arena *arena,
+                           struct af_store_party *now)
+{
+    struct af_buf timers = AF_BUF_EMPTY;
+    if (af_party_waits(run->party))
+        return false;
+    *now = (struct af_store_party){.id = run->party_id};
+    fill_party(run, now);
+    write_timers(run->party, &timers);
+    now->timers = af_buf_text(&timers);
+    *now = af_store_party_copy(arena, now);
+    af_buf_release(&timers);
+    return true;
+}
+
 static void write_sends(const struct af_party_run *run, const struct af_run_step *step,
                         struct af_buf *out)
 {

@@ -1,4 +1,4 @@
-/* code.c: what parties run, kept beside them, and the swap of it. */
+/* code.c: what parties run, kept beside them. */
 #include "store/impl.h"
 
 #include "base/bounds.h"
@@ -9,8 +9,7 @@
 
 /* ---- Code. ---- */
 
-/* Within a transaction. */
-static void keep_code(struct af_store *store, const struct af_store_code *code)
+void af_store_write_code(struct af_store *store, const struct af_store_code *code)
 {
     struct af_db_statement *row =
         af_db_use(store->db, "INSERT INTO code (hash, file, flow, version, adopted) VALUES (?, ?, "
@@ -53,7 +52,7 @@ int af_store_keep_code(struct af_store *store, const struct af_store_code *code,
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     if (ok) {
-        keep_code(store, code);
+        af_store_write_code(store, code);
         ok = af_db_commit(store->db);
     }
     int result = ok ? 0 : af_store_fail(store, why);
@@ -111,61 +110,4 @@ int af_store_code_before(struct af_store *store, const char *file, int64_t versi
     return found ? 0
                  : af_failure_set(why, AF_FAILURE_USAGE, file,
                                   "no version before %lld is kept here", (long long)version);
-}
-
-/* ---- The swap. ---- */
-
-static void swap_party(struct af_store *store, const struct af_store_swap *swap)
-{
-    struct af_db_statement *row =
-        af_db_use(store->db, "UPDATE party SET about = ?, code = ?, state = ?, data = ?, timers = "
-                             "?, seq = seq + 1 WHERE id = ?");
-    af_db_text(row, swap->about);
-    af_db_text(row, swap->code);
-    af_db_text(row, swap->state);
-    af_store_bind(store, row, swap->seals, swap->party, "data", (struct af_hash){0, 0}, swap->data,
-                  swap->data_len);
-    af_db_text(row, swap->timers);
-    af_db_integer(row, swap->party);
-    af_db_run(row);
-    af_arena_release(&store->sealed);
-    row = af_db_use(
-        store->db,
-        "INSERT INTO journal (id, party, seq, time, kind, name, state, data, bytes) "
-        "SELECT " AF_STORE_ENTRY(
-            "id", "seq") ", id, seq, ?, 'reload', ?, state, ?, 0 FROM party WHERE id = ?");
-    unsigned char hash[16];
-    af_store_pack(swap->data_hash, hash);
-    af_db_integer(row, swap->time_ns);
-    af_db_text(row, swap->versions);
-    af_db_bytes(row, hash, sizeof hash);
-    af_db_integer(row, swap->party);
-    af_db_run(row);
-}
-
-int af_store_swap(struct af_store *store, const struct af_store_code *code,
-                  const struct af_store_swap *swaps, size_t count, struct af_failure *why)
-{
-    if (!af_store_flush(store))
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
-                              "cannot be written now, as the log says");
-    pthread_mutex_lock(&store->db_lock);
-    bool ok = af_db_begin(store->db);
-    int result = 0;
-    for (size_t i = 0; i < count && ok && result == 0; i++)
-        if (swaps[i].seals)
-            result = af_store_need_key(store, why);
-    if (ok && result == 0) {
-        keep_code(store, code);
-        for (size_t i = 0; i < count; i++)
-            swap_party(store, &swaps[i]);
-        af_store_forget_code(store);
-        ok = af_db_commit(store->db);
-    } else if (ok) {
-        af_db_roll_back(store->db);
-    }
-    if (!ok)
-        result = af_store_fail(store, why);
-    pthread_mutex_unlock(&store->db_lock);
-    return result;
 }

@@ -4,7 +4,8 @@
  *   rows.c   records and parties as rows
  *   seal.c   what is sealed, and the key for it
  *   kept.c   what parties keep beside their data
- *   code.c   what parties run, and the swap of it
+ *   code.c   what parties run
+ *   moves.c  parties that go over to another version of it
  *   asks.c   launches that wait for an operator
  */
 #ifndef AF_STORE_IMPL_H
@@ -20,7 +21,9 @@
 
 struct af_store_pending { /* a record on its way to the disk */
     struct af_group_job job;
+    enum { AF_STORE_RECORD, AF_STORE_MOVE, AF_STORE_BRING_SOME, AF_STORE_BRING_ALL } kind;
     struct af_store_record record;
+    struct af_store_swap move;
     void (*done)(void *arg);
     void *arg;
     struct af_arena arena;
@@ -45,6 +48,8 @@ struct af_store {
     struct af_arena sealed; /* what is sealed in the row that is written */
     struct af_arena opened; /* what was sealed in the row that is read */
     bool is_locked;         /* something could not be opened */
+    atomic_bool moves;      /* parties may have gone over whose rows have not: moves.c … */
+    bool brings_all;        /* … which the open transaction brings over, all of them */
 };
 
 extern const struct af_db_format af_store_format;
@@ -69,6 +74,22 @@ void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
 
 /* Forgets code that no party runs any more, within a transaction. */
 void af_store_forget_code(struct af_store *store);
+
+/* Keeps the files of a flow, within a transaction. */
+void af_store_write_code(struct af_store *store, const struct af_store_code *code);
+
+/* ---- moves.c; all but the last within a transaction. ---- */
+void af_store_write_move(struct af_store *store, const struct af_store_swap *swap);
+
+/* Before anything of the party is read or written: its row is as it was swapped. */
+void af_store_bring(struct af_store *store, int64_t party);
+
+/* The same of some, and of all; what was written for a swap that did not come goes. */
+void af_store_bring_some(struct af_store *store);
+void af_store_bring_all(struct af_store *store);
+
+/* Has the thread do so, some at a time. */
+void af_store_bring_later(struct af_store *store);
 
 /* ---- seal.c; all within a transaction. ---- */
 

@@ -22,11 +22,17 @@
 
 #define ASKS "CREATE TABLE ask (task TEXT PRIMARY KEY, about TEXT NOT NULL);"
 
+/* Of no party (0): it has come to all others. */
+#define MOVES                                                                                      \
+    "CREATE TABLE moves ("                                                                         \
+    "  party INTEGER PRIMARY KEY, seq INTEGER, time INTEGER, versions TEXT, code TEXT,"            \
+    "  about TEXT, state TEXT, timers TEXT, hash BLOB, data BLOB);"
+
 /* A mark of whose file it is, and the version of all that stands below. */
 const struct af_db_format af_store_format = {
     .name = "store of parties",
     .application_id = 0x61667374, /* "afst" */
-    .version = 6,                 /* since then launches that wait are kept: asks.c */
+    .version = 7,                 /* since then a swap is written beside what it swaps: moves.c */
     .exclusive = true,
     .upgrades =
         (const char *const[]){
@@ -38,7 +44,7 @@ const struct af_db_format af_store_format = {
                                 "answers FROM journal_1;"
                                 "DROP TABLE journal_1;",
             "ALTER TABLE party ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;", KEPT,
-            "" /* seed, data and contents may be sealed: seal.c */, ASKS},
+            "" /* seed, data and contents may be sealed: seal.c */, ASKS, MOVES},
     .schema =
         "CREATE TABLE party ("
         "  id INTEGER PRIMARY KEY, task TEXT NOT NULL, node TEXT NOT NULL,"
@@ -60,7 +66,7 @@ const struct af_db_format af_store_format = {
         "  version INTEGER NOT NULL, adopted INTEGER NOT NULL, PRIMARY KEY (hash, file));"
         "CREATE TABLE code_file ("
         "  hash TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL,"
-        "  PRIMARY KEY (hash, place));" JOURNAL KEPT ASKS,
+        "  PRIMARY KEY (hash, place));" JOURNAL KEPT ASKS MOVES,
 };
 
 /* ---- Hashes. ---- */
@@ -266,6 +272,7 @@ int af_store_write(struct af_store *store, const struct af_store_record *record,
 {
     if (needs_key(record) && af_store_need_key(store, why) != 0)
         return -1;
+    af_store_bring(store, record->party);
     if (record->entry.kind != NULL)
         write_entry(store, record);
     if (record->defers || record->was_deferred)
@@ -362,6 +369,8 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
                               "cannot be written now, as the log says");
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
+    if (ok)
+        af_store_bring(store, party);
     for (size_t i = 0; i < sizeof sql / sizeof sql[0] && ok; i++) {
         struct af_db_statement *row = af_db_use(store->db, sql[i]);
         af_db_integer(row, party);
@@ -451,8 +460,12 @@ static struct af_store_party read_party(struct af_store *store, struct af_db_sta
 /* Two statements: one with "?1 = 0 OR" would go through the whole table for one party. */
 static struct af_db_statement *use_parties(struct af_store *store, int64_t id)
 {
-    if (id == 0)
+    if (id == 0) {
+        if (store->moves)
+            af_store_bring_all(store);
         return af_db_use(store->db, SELECT_PARTIES " ORDER BY id");
+    }
+    af_store_bring(store, id);
     return af_db_integer(af_db_use(store->db, SELECT_PARTIES " WHERE id = ?"), id);
 }
 
@@ -599,6 +612,7 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
     bool ok = af_db_begin(store->db);
     store->is_locked = party->locked;
     if (ok) {
+        af_store_bring(store, party->id);
         af_store_trim(store, party->id, party->since_ns);
         read_deferred(store, party->id, loader);
         read_seen(store, party->id, loader);
@@ -625,6 +639,7 @@ int af_store_journal(struct af_store *store, int64_t party, int64_t after, int64
     int result = 0;
     store->is_locked = false;
     if (ok) {
+        af_store_bring(store, party);
         read_entries(store, party, after, max, each, arg);
         if (store->is_locked)
             result = af_store_sealed(store, why);

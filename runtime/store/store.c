@@ -67,19 +67,34 @@ int af_store_fail(const struct af_store *store, struct af_failure *why)
 
 /* ---- The thread. ---- */
 
+/* Returns -1 with *why filled where there is no key for it. */
+static int write_one(struct af_store *store, const struct af_store_pending *job,
+                     struct af_failure *why)
+{
+    if (job->kind == AF_STORE_MOVE) {
+        af_store_write_move(store, &job->move);
+    } else if (job->kind == AF_STORE_BRING_SOME) {
+        af_store_bring_some(store);
+    } else if (job->kind == AF_STORE_BRING_ALL) {
+        af_store_bring_all(store);
+    } else if (af_store_write(store, &job->record, why) != 0) {
+        return -1;
+    } else if (store->bytes_since_trim > store->options.journal_bytes / 8) {
+        store->bytes_since_trim = 0;
+        af_store_trim(store, job->record.party, job->record.now.since_ns);
+    }
+    return 0;
+}
+
 static bool write_all(struct af_store *store, const struct af_group_job *batch)
 {
     struct af_failure why = AF_FAILURE_INIT;
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
+    store->brings_all = false;
     for (const struct af_group_job *job = batch; job != NULL && ok; job = job->next) {
-        const struct af_store_pending *at = (const struct af_store_pending *)job;
-        if (af_store_write(store, &at->record, &why) != 0)
+        if (write_one(store, (const struct af_store_pending *)job, &why) != 0)
             break;
-        if (store->bytes_since_trim > store->options.journal_bytes / 8) {
-            store->bytes_since_trim = 0;
-            af_store_trim(store, at->record.party, at->record.now.since_ns);
-        }
         ok = af_db_failed(store->db) == AF_DB_FINE;
     }
     if (why.kind != AF_FAILURE_NONE) { /* it waits for its key as it would for room */
@@ -94,6 +109,7 @@ static bool write_all(struct af_store *store, const struct af_group_job *batch)
         af_db_shrink(store->db);
     af_kill_point("commit-before");
     ok = af_group_commit(store->group, store->db) && ok;
+    store->moves = store->moves && !(ok && store->brings_all);
     if (ok)
         af_kill_point("commit-after");
     if (!ok)
@@ -166,14 +182,27 @@ static const struct af_store_kept *copy_kept(struct af_arena *arena,
     return kept;
 }
 
+static struct af_store_pending *pending_new(int kind, void (*done)(void *arg), void *arg)
+{
+    struct af_store_pending *pending = af_mem_zero(1, sizeof *pending);
+    pending->kind = kind;
+    pending->done = done;
+    pending->arg = arg;
+    return pending;
+}
+
+static void put(struct af_store *store, struct af_store_pending *pending)
+{
+    af_group_hold(store->group);
+    af_group_write(store->group, &pending->job);
+}
+
 void af_store_put(struct af_store *store, const struct af_store_record *record,
                   void (*done)(void *arg), void *arg)
 {
-    struct af_store_pending *pending = af_mem_zero(1, sizeof *pending);
+    struct af_store_pending *pending = pending_new(AF_STORE_RECORD, done, arg);
     struct af_arena *arena = &pending->arena;
     pending->record = *record;
-    pending->done = done;
-    pending->arg = arg;
     struct af_store_entry *entry = &pending->record.entry;
     struct af_store_party *now = &pending->record.now;
     const char **const texts[] = {&entry->kind,  &entry->sender, &entry->type,    &entry->name,
@@ -185,8 +214,40 @@ void af_store_put(struct af_store *store, const struct af_store_record *record,
     now->data = af_arena_copy(arena, now->data, now->data_len);
     pending->record.kept = copy_kept(arena, record);
     now->task = now->node = now->about = NULL;
-    af_group_hold(store->group);
-    af_group_write(store->group, &pending->job);
+    put(store, pending);
+}
+
+void af_store_stage(struct af_store *store, const struct af_store_swap *swap,
+                    void (*done)(void *arg), void *arg)
+{
+    struct af_store_pending *pending = pending_new(AF_STORE_MOVE, done, arg);
+    struct af_arena *arena = &pending->arena;
+    struct af_store_swap *move = &pending->move;
+    *move = *swap;
+    copy(arena, &move->about);
+    copy(arena, &move->code);
+    copy(arena, &move->state);
+    copy(arena, &move->timers);
+    copy(arena, &move->versions);
+    move->data = af_arena_copy(arena, swap->data, swap->data_len);
+    put(store, pending);
+}
+
+void af_store_unstage(struct af_store *store)
+{
+    put(store, pending_new(AF_STORE_BRING_ALL, NULL, NULL));
+}
+
+static void bring_more(void *arg)
+{
+    struct af_store *store = arg;
+    if (store->moves)
+        put(store, pending_new(AF_STORE_BRING_SOME, bring_more, store));
+}
+
+void af_store_bring_later(struct af_store *store)
+{
+    bring_more(store);
 }
 
 static void forget(struct af_group_job *job, const void *arg)
@@ -239,6 +300,17 @@ static char *key_path(const char *path, const char *key)
     return copy;
 }
 
+/* A swap before which a process died came whole, or not at all. */
+static int finish_swap(struct af_store *store, struct af_failure *why)
+{
+    bool ok = af_db_begin(store->db);
+    if (ok) {
+        af_store_bring_all(store);
+        ok = af_db_commit(store->db);
+    }
+    return ok ? 0 : af_store_fail(store, why);
+}
+
 struct af_store *af_store_open(const char *path, struct af_loop *loop,
                                const struct af_store_options *options, struct af_failure *why)
 {
@@ -259,7 +331,8 @@ struct af_store *af_store_open(const char *path, struct af_loop *loop,
     pthread_mutex_init(&store->db_lock, NULL);
     struct af_group_spec spec = {
         .loop = loop, .arg = store, .write = write_batch, .told = told, .fd = -1};
-    if (options->reads || (store->group = af_group_new(&spec, path, why)) != NULL)
+    if (finish_swap(store, why) == 0 &&
+        (options->reads || (store->group = af_group_new(&spec, path, why)) != NULL))
         return store;
     release(store);
     return NULL;
@@ -268,6 +341,7 @@ struct af_store *af_store_open(const char *path, struct af_loop *loop,
 void af_store_close(struct af_store *store)
 {
     struct af_group_jobs left = {NULL, NULL};
+    struct af_failure why = AF_FAILURE_INIT; /* it is tried again when it is opened */
     struct af_group_job *next;
     if (store == NULL)
         return;
@@ -282,5 +356,7 @@ void af_store_close(struct af_store *store)
         pending_free((struct af_store_pending *)job);
     }
     af_group_free(store->group);
+    if (store->moves)
+        finish_swap(store, &why);
     release(store);
 }

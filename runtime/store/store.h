@@ -121,7 +121,7 @@ int af_store_code_before(struct af_store *store, const char *file, int64_t versi
 
 /* A party as another version of its flow has it. */
 struct af_store_swap {
-    int64_t party;
+    int64_t party, seq; /* that was brought there as its step `seq` had left it */
     const char *about, *code, *state, *data, *timers;
     size_t data_len;
     struct af_hash data_hash;
@@ -130,8 +130,16 @@ struct af_store_swap {
     int64_t time_ns;
 };
 
-/* Keeps the code and swaps all of the parties to it, or none; on the disk when this returns 0. None
- * of them may have a record on its way. */
+/* Writes beside a party what a swap will make of it, while it runs on; all is copied. done(arg) is
+ * called once it is on the disk. What was written before, and was not swapped, is forgotten by
+ * af_store_unstage(). */
+void af_store_stage(struct af_store *store, const struct af_store_swap *swap,
+                    void (*done)(void *arg), void *arg);
+void af_store_unstage(struct af_store *store);
+
+/* Keeps the code and swaps to it, or none: these parties, and all that were staged and have made no
+ * step since; on the disk when this returns 0. None of them may have a record on its way. It takes
+ * the time of a small commit: their rows are brought over afterwards, and none sees that. */
 int af_store_swap(struct af_store *store, const struct af_store_code *code,
                   const struct af_store_swap *swaps, size_t count, struct af_failure *why);
 

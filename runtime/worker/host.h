@@ -86,6 +86,10 @@ struct af_script *af_worker_script(struct af_worker *worker);
 typedef void af_worker_checked_fn(void *arg, const struct af_failure *why);
 void af_worker_check_task(struct af_script *script, af_worker_checked_fn *checked, void *arg);
 
+/* Two scripts of one task with the same nodes: the texts that stand for these in `from` are those
+ * of `to` from here on, for whoever borrowed them. */
+void af_worker_pass_names(struct af_script *from, struct af_script *to);
+
 /* The flow and the file, as the process told them; NULL before it is loaded, and of a sequential
  * script there is no flow. Borrowed. */
 const struct af_flow *af_worker_flow(const struct af_worker *worker);

@@ -88,6 +88,16 @@ void af_worker_check_task(struct af_script *script, af_worker_checked_fn *checke
     job->arg = arg;
 }
 
+void af_worker_pass_names(struct af_script *from, struct af_script *to)
+{
+    assert(from->member_count == to->member_count);
+    for (size_t i = 0; i < from->member_count; i++) {
+        const char *id = to->members[i].id;
+        to->members[i].id = from->members[i].id;
+        from->members[i].id = id;
+    }
+}
+
 static const struct af_script_member *proxy_members(const struct af_script *script, size_t *count)
 {
     *count = script->member_count;

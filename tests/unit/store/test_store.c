@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "loop/loop.h"
 #include "base/mem.h"
+#include "code/code.h"
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -766,7 +767,7 @@ static void test_files_of_newer_and_other_programs_are_refused_by_name(void **st
     struct world *world = *state;
     af_store_close(world->store);
     change(world, "PRAGMA user_version = 99");
-    expect_no_store(world, "a store of parties of version 99; this program knows versions up to 6");
+    expect_no_store(world, "a store of parties of version 99; this program knows versions up to 7");
     change(world, "PRAGMA user_version = 4; PRAGMA application_id = 5");
     expect_no_store(world, "is a database of another program, not a store of parties");
     world->store = NULL;
@@ -791,6 +792,147 @@ static void test_a_file_that_was_cut_is_refused(void **state)
     expect_no_store(world, "");
 }
 
+/* ---- Going over to another version. ---- */
+
+static struct af_store_swap swap_of(int64_t party, int64_t seq)
+{
+    return (struct af_store_swap){.party = party,
+                                  .seq = seq,
+                                  .about = "{\"flow\":\"y\"}",
+                                  .code = "new",
+                                  .state = "shut",
+                                  .data = "{\"m\":2}",
+                                  .data_len = 7,
+                                  .timers = "[]",
+                                  .versions = "1 to 2",
+                                  .data_hash = {4, 4},
+                                  .time_ns = 9};
+}
+
+static void stage_and_wait(struct world *world, struct af_store_swap swap)
+{
+    struct mark mark = {world, 's'};
+    size_t wanted = world->told.len + 1;
+    af_store_stage(world->store, &swap, on_done, &mark);
+    while (world->told.len < wanted)
+        assert_true(af_loop_step(world->loop));
+}
+
+static void swap_all(struct world *world, const struct af_store_swap *swaps, size_t count)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    struct af_code files = {NULL, 0, 0};
+    struct af_store_code code = {"new", "x.lua", "x", 2, &files};
+    if (af_store_swap(world->store, &code, swaps, count, &why) != 0)
+        fail_msg("%s: %s", why.what, why.why);
+}
+
+static void expect_party(struct world *world, int64_t id, const char *code, const char *data,
+                         int64_t seq)
+{
+    struct found found = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    assert_int_equal(af_store_read(world->store, id, found_party, &found, &why), 0);
+    assert_int_equal(found.parties, 1);
+    assert_string_equal(found.party.code, code);
+    assert_int_equal(found.party.data_len, strlen(data));
+    assert_memory_equal(found.party.data, data, strlen(data));
+    assert_int_equal(found.party.seq, seq);
+    assert_false(found.party.torn);
+    release(&found);
+}
+
+/* 100 parties and world->party, each with one step: more than are brought over at a time. */
+enum { MANY = 100 };
+static void add_many(struct world *world, int64_t ids[MANY])
+{
+    int64_t first = world->party;
+    struct af_store_record record = step(world, 1, 1, "{}", 2);
+    put_and_wait(world, &record);
+    for (int i = 0; i < MANY; i++) {
+        char task[20];
+        snprintf(task, sizeof task, "T%d", i);
+        ids[i] = world->party = add_party(world, task);
+        record = step(world, 1, 1, "{}", 2);
+        put_and_wait(world, &record);
+    }
+    world->party = first;
+}
+
+static void wait_until_brought(struct world *world)
+{
+    while (af_loop_next_ns(world->loop) >= 0)
+        assert_true(af_loop_step(world->loop));
+}
+
+static void test_a_swap_is_of_all_that_were_staged_and_have_made_no_step_since(void **state)
+{
+    struct world *world = *state;
+    int64_t ids[MANY];
+    add_many(world, ids);
+    stage_and_wait(world, swap_of(world->party, 1));
+    for (int i = 0; i < MANY; i++)
+        stage_and_wait(world, swap_of(ids[i], 1));
+    expect_party(world, ids[0], "c0de", "{\"n\":1}", 1);
+    struct af_store_record record = step(world, 2, 2, "{}", 2);
+    put_and_wait(world, &record);
+    struct af_store_swap other = swap_of(ids[3], 1);
+    other.data = "{\"m\":3}";
+    swap_all(world, &other, 1);
+    expect_party(world, world->party, "c0de", "{\"n\":1}", 2); /* it has made one */
+    expect_party(world, ids[0], "new", "{\"m\":2}", 2);        /* before all are brought over */
+    expect_party(world, ids[3], "new", "{\"m\":3}", 2);
+    world->party = ids[MANY - 1];
+    record = step(world, 3, 3, "{}", 2); /* the next step of one */
+    put_and_wait(world, &record);
+    expect_party(world, ids[MANY - 1], "new", "{\"n\":1}", 3);
+    wait_until_brought(world);
+    for (int i = 0; i < MANY - 1; i++)
+        expect_party(world, ids[i], "new", i == 3 ? "{\"m\":3}" : "{\"m\":2}", 2);
+    stage_and_wait(world, swap_of(ids[5], 2)); /* nothing is left of the swap: this is none */
+    reopen(world);
+    expect_party(world, ids[5], "new", "{\"m\":2}", 2);
+}
+
+static void test_what_was_staged_and_not_swapped_is_nothing(void **state)
+{
+    struct world *world = *state;
+    struct af_store_record record = step(world, 1, 1, "{}", 2);
+    put_and_wait(world, &record);
+    int64_t first = world->party, second = add_party(world, "U");
+    record.party = second;
+    put_and_wait(world, &record);
+    stage_and_wait(world, swap_of(first, 1));
+    reopen(world);
+    expect_party(world, first, "c0de", "{\"n\":1}", 1);
+    stage_and_wait(world, swap_of(first, 1));
+    af_store_unstage(world->store);
+    stage_and_wait(world, swap_of(second, 1));
+    swap_all(world, NULL, 0);
+    swap_all(world, NULL, 0); /* before the first is over */
+    expect_party(world, first, "c0de", "{\"n\":1}", 1);
+    expect_party(world, second, "new", "{\"m\":2}", 2);
+}
+
+static void test_a_swap_that_was_cut_short_is_whole_at_the_next_start(void **state)
+{
+    struct world *world = *state;
+    int64_t ids[MANY];
+    add_many(world, ids);
+    for (int i = 0; i < MANY; i++)
+        stage_and_wait(world, swap_of(ids[i], 1));
+    af_store_close(world->store);
+    change(
+        world,
+        "INSERT OR REPLACE INTO moves SELECT id, seq, 9, '1 to 2', 'new', about, 'shut', timers, "
+        "x'00', data FROM party; INSERT INTO moves (party) VALUES (0)");
+    open_store(world);
+    for (int i = 0; i < MANY; i++)
+        expect_party(world, ids[i], "new", "{\"n\":1}", 2);
+    reopen(world);
+    expect_party(world, world->party, "new", "{\"n\":1}", 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -808,6 +950,9 @@ int main(void)
         CASE(test_what_a_failing_disk_did_not_take_is_not_there_in_part),
         CASE(test_what_a_party_keeps_is_sealed_and_comes_back),
         CASE(test_what_a_party_with_secrets_has_is_sealed_and_comes_back),
+        CASE(test_a_swap_is_of_all_that_were_staged_and_have_made_no_step_since),
+        CASE(test_what_was_staged_and_not_swapped_is_nothing),
+        CASE(test_a_swap_that_was_cut_short_is_whole_at_the_next_start),
         CASE(test_files_of_newer_and_other_programs_are_refused_by_name),
         CASE(test_a_file_that_was_cut_is_refused),
     };
