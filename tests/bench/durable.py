@@ -5,16 +5,19 @@
   many  the same of 16 parties of one node, its worker and what they send included
   idle  seconds from the start of a node with so many parties (1,000), killed before, to all of them going on;
         bytes of memory of the node and its worker then
-  reload  seconds that a reload of as many takes, and the pause that one of them sees: median, worst
+  reload  seconds that a reload of as many takes; the pause that one of them sees, median and worst, and the longest that
+          somebody waits for an answer of the node meanwhile: microseconds
 """
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 AFRUN, FOLDER = sys.argv[1], sys.argv[2]
@@ -59,12 +62,21 @@ class Node:
     def ctl(self, *words):
         return run("ctl", *words, "--state", self.state)
 
+    def ask(self, **question):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(os.path.join(self.state, "control.sock"))
+            connection.sendall(json.dumps(question).encode() + b"\n")
+            with connection.makefile("rb") as answer:
+                return json.loads(answer.readline())
+
     def parties(self):
         return json.loads(self.ctl("status", "--json"))["parties"]
 
     def launch(self, task, events):
-        self.ctl("launch", "durable", "--task", task, "--role", "sink", "--peers", PEERS, "--arg",
-                 "events=%d" % events)
+        answer = self.ask(cmd="launch", flow="durable", task=task, role="sink", peers=PEERS.split(";"),
+                          args=["events=%d" % events])
+        if not answer["ok"]:
+            sys.exit(answer)
 
     def wait_for(self, word):
         while any(party["status"] != word for party in self.parties()):
@@ -116,6 +128,26 @@ def put_version(folder, version):
     os.rename(os.path.join(folder, ".new"), os.path.join(folder, "durable.lua"))
 
 
+class Waits(threading.Thread):
+    """Asks the node of one party, again and again, until it is told to end: the longest that it has waited."""
+
+    def __init__(self, node):
+        super().__init__()
+        self.node, self.over, self.longest = node, False, 0.0
+        self.start()
+
+    def run(self):
+        while not self.over:
+            begin = time.monotonic()
+            self.node.ask(cmd="data", task="t0")
+            self.longest = max(self.longest, time.monotonic() - begin)
+
+    def end(self):
+        self.over = True
+        self.join()
+        return self.longest
+
+
 def reload():
     flows = os.path.join(FOLDER, "flows")
     os.makedirs(flows)
@@ -123,12 +155,14 @@ def reload():
     node = Node(flows)
     launch_all(node)
     put_version(flows, 2)
+    waits = Waits(node)
     begin = time.monotonic()
     answer = json.loads(node.ctl("reload", "durable", "--json"))
     seconds = time.monotonic() - begin
+    longest = waits.end()
     pauses = sorted(party["pause_us"] for party in answer["parties"])
     node.end(signal.SIGTERM)
-    print("%.3f %d %d" % (seconds, pauses[len(pauses) // 2], pauses[-1]))
+    print("%.3f %d %d %d" % (seconds, pauses[len(pauses) // 2], pauses[-1], longest * 1e6))
 
 
 def idle():
