@@ -310,13 +310,32 @@ static void flow_release(struct af_node_flow *flow)
     free(flow);
 }
 
+static void take_out(struct af_node_flow **list, const struct af_node_flow *flow)
+{
+    while (*list != flow)
+        list = &(*list)->next;
+    *list = flow->next;
+}
+
+static void has_left(void *arg)
+{
+    struct af_node_flow *flow = arg;
+    take_out(&flow->node->leaving, flow);
+    flow_release(flow);
+}
+
 static void flow_free(struct af_node_flow *flow)
 {
-    struct af_node_flow **at = &flow->node->flows;
-    while (*at != flow)
-        at = &(*at)->next;
-    *at = flow->next;
-    flow_release(flow);
+    struct af_node *node = flow->node;
+    take_out(&node->flows, flow);
+    af_timer_cancel(flow->again);
+    flow->again = NULL;
+    if (flow->worker == NULL || !af_worker_end(flow->worker, has_left, flow)) {
+        flow_release(flow);
+        return;
+    }
+    flow->next = node->leaving;
+    node->leaving = flow;
 }
 
 /* Finds what it runs: the store's code, which it has then; what is in the folder, whole. */
@@ -447,9 +466,10 @@ void af_node_flow_drop(struct af_node_flow *flow)
 void af_node_flows_free(struct af_node *node)
 {
     af_loop_unpost(node->loop, free_unused, node);
-    while (node->flows != NULL) {
-        struct af_node_flow *flow = node->flows;
-        node->flows = flow->next;
-        flow_release(flow);
-    }
+    struct af_node_flow **lists[] = {&node->flows, &node->leaving};
+    for (int i = 0; i < 2; i++)
+        for (struct af_node_flow *flow; (flow = *lists[i]) != NULL;) {
+            *lists[i] = flow->next;
+            flow_release(flow);
+        }
 }

@@ -115,7 +115,7 @@ struct af_node {
     struct af_loop *loop;
     struct af_bus *bus;
     struct af_store *store;
-    struct af_node_flow *flows;
+    struct af_node_flow *flows, *leaving; /* leaving: their processes end */
     struct af_node_party *parties, **parties_end;
     struct af_node_control *control;
     struct af_node_offers *offers;     /* NULL: not asked for */

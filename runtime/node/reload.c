@@ -269,7 +269,7 @@ static void finish(struct af_node_reload *reload)
 
 /* ---- Pausing. ---- */
 
-static void pause_all(struct af_node_reload *reload);
+static void pause_all(void *arg);
 static void look(void *arg);
 
 static void pause_one(struct af_node_move *move)
@@ -383,7 +383,7 @@ void af_node_reload_tried(struct af_node_reload *reload)
     if (again > AF_NODE_RELOAD_FEW && ++reload->rounds < AF_NODE_RELOAD_ROUNDS)
         af_node_trials(reload);
     else
-        pause_all(reload);
+        af_loop_post(reload->node->loop, pause_all, reload);
 }
 
 /* ---- The flow is loaded. ---- */
@@ -461,14 +461,15 @@ static void begin(void *arg)
 }
 
 /* Parties may have come meanwhile. */
-static void pause_all(struct af_node_reload *reload)
+static void pause_all(void *arg)
 {
-    if (!is_fit(reload))
+    struct af_node_reload *reload = arg;
+    if (reload->tells || !is_fit(reload))
         return;
     reload->phase = AF_RELOAD_PAUSING;
     af_kill_point("reload-pause");
     reload->until_ns = af_loop_now_ns(reload->node->loop) + reload->how.wait_ns;
-    look(reload);
+    af_loop_post(reload->node->loop, look, reload); /* each has its turn of the loop */
 }
 
 void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *why)
@@ -542,8 +543,8 @@ void af_node_reload_free(struct af_node *node)
     if (reload == NULL)
         return;
     af_timer_cancel(reload->timer);
-    af_loop_unpost(node->loop, begin, reload);
-    af_loop_unpost(node->loop, free_some, reload);
-    af_loop_unpost(node->loop, dispose, reload);
+    af_loop_fn *const posted[] = {begin, pause_all, look, free_some, dispose};
+    for (size_t i = 0; i < sizeof posted / sizeof posted[0]; i++)
+        af_loop_unpost(node->loop, posted[i], reload);
     dispose(reload);
 }

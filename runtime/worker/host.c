@@ -265,7 +265,9 @@ static void on_end(void *arg)
         if (got <= 0 || !hear_all(worker))
             break;
     }
-    if (!worker->doomed) {
+    if (worker->gone != NULL) {
+        worker->gone(worker->gone_arg);
+    } else if (!worker->doomed) {
         while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
             continue;
         mourn(worker, status);
@@ -483,6 +485,17 @@ void af_worker_free(struct af_worker *worker)
     worker->doomed = true;
     if (worker->depth == 0)
         release(worker);
+}
+
+bool af_worker_end(struct af_worker *worker, void (*gone)(void *arg), void *arg)
+{
+    assert(worker->script_count == 0);
+    if (worker->pid == 0)
+        return false;
+    worker->gone = gone;
+    worker->gone_arg = arg;
+    af_worker_break(worker, "nobody needs it");
+    return true;
 }
 
 const struct af_flow *af_worker_flow(const struct af_worker *worker)

@@ -76,6 +76,10 @@ struct af_worker *af_worker_start(const struct af_worker_spec *spec, struct af_f
 /* Ends the process; its scripts must be freed before. NULL is allowed. */
 void af_worker_free(struct af_worker *worker);
 
+/* The same in two steps, for a process of so much memory that its end takes a while: gone(arg) is
+ * called once it has ended, and frees the worker. False: there is no process to wait for. */
+bool af_worker_end(struct af_worker *worker, void (*gone)(void *arg), void *arg);
+
 /* A script of its own for one task: af_script_set_task(), parties, af_script_free(). Only when the
  * file is loaded. set_task copies; whether the flow takes the arguments is told by … */
 struct af_script *af_worker_script(struct af_worker *worker);

@@ -135,6 +135,8 @@ struct af_worker {
     unsigned depth;            /* of callbacks: */
     bool doomed;               /* … freed within one */
     size_t script_count;
+    void (*gone)(void *arg); /* for who waits for the end of the process, or NULL */
+    void *gone_arg;
 };
 
 /* ---- host.c ---- */
