@@ -109,21 +109,19 @@ local function bench_channel(times, size, program)
 end
 
 ---A round of fed_avg: the model goes up once and down to each participant, theirs go up and down;
----what is made of them goes up as a file and as the task's model, and down to each. Beside it a
----file of half as many bytes, up and down.
+---what is made of them goes up as a file and as the task's model, and down to each. Beside it as
+---many processes that move these files, and do nothing else.
 local function bench_fed_avg(times, participants, numbers, program)
   local file, moved = build .. "/fed.bin", 8 * numbers * (4 * participants + 3)
-  if not os.execute(("head -c %d /dev/urandom > %s"):format(moved // 2, file)) then
+  if not os.execute(("head -c %d /dev/urandom > %s"):format(8 * numbers, file)) then
     lib.fail("head")
   end
   local medians = turns.by_turns(times, {
-    ("rm -f %s.copy; sync; %s %s/serve_file %s %s.copy"):format(file, with_serve, build, file,
-      file),
+    ("sync; %s %s/serve_file %s %s.copy %d"):format(with_serve, build, file, file, participants),
     ("sync; %s tests/bench/fed_avg.sh %s %d %d"):format(with_serve, program, participants, numbers),
   })
-  local floor, round, peak = medians[1][1] + medians[1][2], medians[2][1], medians[2][2]
+  local floor, round, peak = medians[1][1], medians[2][1], medians[2][2]
   os.remove(file)
-  os.remove(file .. ".copy")
   lib.tell(("fed_avg, %d x %s doubles"):format(participants, lib.grouped(numbers)),
     "%9.0f MB/s  files %.0f MB/s  ratio %.2f  (target 0.50)", moved / round / 1e6,
     moved / floor / 1e6, floor / round)

@@ -1,8 +1,12 @@
-/* serve_file.c: serve_file PORT FILE COPY: a file up to the service, and down again.
+/* serve_file.c: serve_file PORT FILE COPY [PROCESSES]: a file up to the service, and down again.
  *
  * Up: the file as a part of a form, until the service has confirmed it. Down: into COPY, with its
  * SHA-256, which must be the one that stands in the URL, as a node writes and digests what it
- * fetches. Prints the seconds of both. */
+ * fetches. Prints the seconds of both.
+ *
+ * With so many processes beside this one, what a round of fed_avg moves, without its protocol: each
+ * has the file down, one of its own up, and one down; this one has the file up, those of all down,
+ * and what is made of them up twice. Prints the seconds until all have ended. */
 #include "client.h"
 
 #include "base/writer.h"
@@ -10,6 +14,7 @@
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 enum { TEXT_MAX = 8192, PIECE_BYTES = 1 << 18 };
 
@@ -100,9 +105,49 @@ static void download(int port, const char *url, const char *copy)
     close(fd);
 }
 
+/* A process of its own; its file differs from the others'. */
+static void take_part(int port, const char *url, const char *copy, int number)
+{
+    char own[1024], path[1024];
+    snprintf(path, sizeof path, "%s.%d", copy, number);
+    download(port, url, path);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (pwrite(file, &number, sizeof number, 0) != sizeof number || close(file) != 0)
+        die("%s: cannot be written", path);
+    upload(port, path, own, sizeof own);
+    download(port, url, path);
+    unlink(path);
+    exit(0);
+}
+
+static void move_round(int port, const char *path, const char *copy, int count)
+{
+    char url[1024];
+    double begin_s = now_s();
+    int status, failed = 0;
+    upload(port, path, url, sizeof url);
+    for (int i = 1; i <= count; i++)
+        if (fork() == 0)
+            take_part(port, url, copy, i);
+    for (int i = 0; i < count; i++)
+        download(port, url, copy);
+    for (int i = 0; i < 2; i++)
+        upload(port, path, url, sizeof url);
+    while (wait(&status) > 0)
+        failed += status != 0;
+    if (failed > 0)
+        die("%d processes have failed", failed);
+    printf("%.6f\n", now_s() - begin_s);
+}
+
 int main(int argc, char **argv)
 {
     char url[1024];
+    if (argc == 5) {
+        move_round(atoi(argv[1]), argv[2], argv[3], atoi(argv[4]));
+        unlink(argv[3]);
+        return 0;
+    }
     if (argc != 4)
         return 2;
     double begin_s = now_s();
