@@ -56,6 +56,16 @@ static int l_sha256(lua_State *L)
     return 1;
 }
 
+/* page(name) -> the text of a file of scripts/page/ */
+static int l_page(lua_State *L)
+{
+    const struct af_tool_chart *chart = lua_touserdata(L, lua_upvalueindex(1));
+    size_t len;
+    const char *text = chart->page(luaL_checkstring(L, 1), &len);
+    lua_pushlstring(L, text, len);
+    return 1;
+}
+
 static int l_draw(lua_State *L)
 {
     struct drawing *drawing = lua_touserdata(L, 1);
@@ -63,7 +73,7 @@ static int l_draw(lua_State *L)
     af_vm_require(L, "tool.chart");
     lua_getfield(L, -1, "draw");
     push_records(L, drawing->trace);
-    lua_createtable(L, 0, 14);
+    lua_createtable(L, 0, 15);
     lua_pushstring(L, chart->format);
     lua_setfield(L, -2, "format");
     set_integer(L, "width", (size_t)chart->width);
@@ -85,6 +95,9 @@ static int l_draw(lua_State *L)
     lua_setfield(L, -2, "near");
     lua_pushcfunction(L, l_sha256);
     lua_setfield(L, -2, "sha256");
+    lua_pushlightuserdata(L, (void *)chart);
+    lua_pushcclosure(L, l_page, 1);
+    lua_setfield(L, -2, "page");
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");
     lua_call(L, 2, 1);

@@ -8,6 +8,7 @@
 #include "cli/paths.h"
 #include "base/failure.h"
 #include "base/log.h"
+#include "http/pages.h"
 #include "script/request.h"
 #include "script/tool.h"
 #include "trace/file.h"
@@ -18,6 +19,7 @@
 
 enum form { TEXT, MERMAID, SVG, DOT, HTML, JSON };
 static const char *const forms[] = {"text", "mermaid", "svg", "dot", "html", "json"};
+static const size_t rows_of[] = {[TEXT] = 200, [MERMAID] = 5000, [SVG] = 5000, [JSON] = 0};
 
 struct chart_options {
     struct af_tool_chart chart;
@@ -40,8 +42,9 @@ static const struct af_opt opts[] = {
      .excludes = "dot html json width ascii color"},
     {"dot", 0, NULL, "states as a graph for graphviz", "Form", AF_OPT_CONSTANT(OF, form, DOT),
      .excludes = "html json width ascii color"},
-    {"html", 0, NULL, "as a page to explore: zoom, contents, filters; it needs nothing else",
-     "Form", AF_OPT_CONSTANT(OF, form, HTML), .excludes = "json width ascii color"},
+    {"html", 0, NULL,
+     "as a page to explore: contents, data, search, filters; it needs nothing else", "Form",
+     AF_OPT_CONSTANT(OF, form, HTML), .excludes = "json width ascii color"},
     {"json", 0, NULL, "as one JSON object: parties, rows, findings", "Form",
      AF_OPT_CONSTANT(OF, form, JSON), .excludes = "width ascii color"},
     {"data", 0, NULL,
@@ -54,7 +57,9 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Form", AF_OPT_COLOR},
     {"tail", 0, "N", "only the last N rows", "Part", AF_OPT_COUNT(OF, chart.tail, 1, ROWS_MAX)},
     {"max-rows", 0, "N",
-     "elide the middle of longer runs (default 200 for a text, 5000 for pictures; of JSON none)",
+     "elide the middle of longer runs (default 200 for a text, 5000 for pictures, 100000 for a "
+     "page; "
+     "of JSON none)",
      "Part", AF_OPT_COUNT(OF, chart.max_rows, 1, ROWS_MAX)},
     {"all", 0, NULL, "elide nothing", "Part", AF_OPT_FLAG(OF, all), .excludes = "max-rows"},
     {"party", 0, "ID,…", "only these parties", "Part", AF_OPT_TEXT(OF, chart.party)},
@@ -100,7 +105,11 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     if (options->chart.width == 0)
         options->chart.width = af_opts_chart_columns(stdout);
     if (options->chart.max_rows == 0 && !options->all)
-        options->chart.max_rows = text ? 200 : options->form == JSON ? 0 : 5000;
+        options->chart.max_rows = rows_of[options->form];
+    if (options->form == HTML) {
+        options->chart.data = true;
+        options->chart.page = af_pages_find;
+    }
     options->chart.color = text && af_log_color(1);
     af_trace_memory_init(&trace);
     char *drawing = NULL;

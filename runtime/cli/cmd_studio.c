@@ -48,7 +48,9 @@ static const struct af_opts_command row = {
     "studio", "FLOW.lua [options]", "a flow in a browser: its states, its runs, what fails",
     "Opens a page of this machine: the states of each role, a run as a sequence chart with what "
     "each party holds at each row, a thousand seeds at a glance, the knobs of a simulation, the "
-    "lines of the flow. Each turn of a knob, and each save of a file, runs the flow again, in a "
+    "lines of the flow; a check, and a path on which each step that can come next is a link; two "
+    "runs side by side. A trace, or what `afrun ctl trace` gives, is shown when it is dropped on "
+    "it. Each turn of a knob, and each save of a file, runs the flow again, in a "
     "process of its own, jailed as by `afrun run --mock`. Nothing leaves the machine.\n\n"
     "The link is good for one browser, the one that opens it first. Ctrl-C ends it.",
     opts};

@@ -179,7 +179,7 @@ static int start(struct af_studio_work *work, const struct words *words, const v
                     : 0, /* a single run is waited for */
         .heard = work->asked.progress == NULL ? NULL : on_heard,
         .timeout_ns = work->asked.kind == AF_STUDIO_CHECK ? AF_STUDIO_CHECK_NS : AF_STUDIO_WORK_NS,
-        .max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX,
+        .max_bytes = AF_STUDIO_ANSWER_BYTES_MAX,
     };
     work->process = af_process_start(work->loop, &spec, on_done, work, why);
     return work->process == NULL ? -1 : 0;

@@ -40,7 +40,7 @@ struct af_process_spec {
     /* Told all that it has written to standard error so far, whenever that is more; or NULL. Not
      * after its end. */
     void (*heard)(void *arg, const char *errors, size_t len);
-    size_t max_bytes; /* of output in memory, and of errors; at most AF_PROCESS_OUTPUT_BYTES_MAX */
+    size_t max_bytes; /* of output in memory, and of errors */
 };
 
 struct af_process_result {

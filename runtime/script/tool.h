@@ -17,8 +17,9 @@ struct af_tool_chart {
     size_t max_rows;          /* rows at most, the rest elided in the middle; 0: no bound */
     const char *party, *type; /* filters: names divided by commas; NULL: all */
     bool ascii;
-    bool data; /* "json": with what each party holds after each row */
+    bool data; /* "json", "html": with contents, and what each party holds after each row */
     bool told; /* what is wrong stands above the drawing already */
+    const char *(*page)(const char *name, size_t *len); /* "html": a file of scripts/page/ */
 };
 
 /* Draws a trace. Returns the drawing, which the caller frees; NULL with *why filled. */

@@ -2,12 +2,12 @@
 //
 //   const chart = sequence(box, names, into);    // elements: what scrolls; within it the parties' names, and the rows
 //   chart.show(answer);                          // of `chart --json`
-//   chart.filter({ text, party, type, fold });   // and draws
+//   chart.filter({ text, party, type, fold, time });   // and draws; time: distances are in proportion to it
 import { cut, el, seconds, squeeze, svg } from "./draw.js";
 import { rows } from "./rows.js";
 import { w } from "./words.js";
 
-const HIGH = 44, TIME = 78;
+const HIGH = 44, TIME = 78, STRETCH = 3;
 
 // "copy, late": each in the reader's words.
 const marks = (one) => one.mark.split(", ").map((mark) => w(mark)).join(w(", "));
@@ -27,7 +27,7 @@ function sentence(one) {
 
 export function sequence(box, names, into, name = "row") {
   let run = null, place = new Map(), onMove = () => {}, onOpen = () => {};
-  let lane = 120, wide = 0, history = new Map(), folds = false, loop = null;
+  let lane = 120, wide = 0, history = new Map(), folds = false, loop = null, scale = 0;
 
   const list = rows(box, into, { high: HIGH, name, make: drawRow, text: (i) => sentence(run.rows[i]),
     moved: (i) => onMove(i), open: (i) => onOpen(i) });
@@ -55,6 +55,8 @@ export function sequence(box, names, into, name = "row") {
     });
     const ends = run.rows.map((one, i) => one.kind === "loop" ? i : -1).filter((i) => i >= 0);
     loop = ends.length ? [ends[0], ends[1] ?? run.rows.length] : null;
+    const lasts = run.rows.length && run.rows.at(-1).t - run.rows[0].t;
+    scale = lasts > 0 ? STRETCH * HIGH * run.rows.length / lasts : 0;
     measure();
     list.show(run.rows.length);
   }
@@ -84,13 +86,13 @@ export function sequence(box, names, into, name = "row") {
   }
 
   // Keeps the rows that say the words, are a party's, of a type, of no part that is folded; the others close up.
-  function filter({ text = "", party = "", type = "", fold = false } = {}) {
+  function filter({ text = "", party = "", type = "", fold = false, time = false } = {}) {
     folds = fold;
     return list.filter(text, (party || type || fold) && ((i) => {
       const one = run.rows[i];
       return (!type || one.event === type || one.kind === type) && !(fold && isFolded(i))
         && (!party || one.party === party || one.from === party || (one.states || []).some((entry) => entry.party === party));
-    }));
+    }), time && ((i, before) => Math.max(0, (run.rows[i].t - run.rows[before].t) * scale - HIGH)));
   }
 
   function drawStates(picture, one) {
@@ -128,20 +130,21 @@ export function sequence(box, names, into, name = "row") {
       svg("title", {}, one.text));
   }
 
-  function drawRow(i) {
+  function drawRow(i, space) {
     const one = run.rows[i];
     const node = el("div", { class: "l-" + one.level + (loop && i > loop[0] && i < loop[1] ? " in-loop" : ""), "aria-label": seconds(one.t) + " s " + sentence(one) });
     const picture = svg("svg", { width: wide, height: HIGH, "aria-hidden": "true" });
     for (const [id, n] of place) {
       const status = held(id, i)?.status;
       const life = status === "down" ? "down" : ["done", "failed", "lost"].includes(status) && one.party !== id ? "gone" : "";
-      picture.append(svg("line", { class: "life " + life, x1: x(n), x2: x(n), y1: 0, y2: HIGH }));
+      picture.append(svg("line", { class: "life " + life, x1: x(n), x2: x(n), y1: -space, y2: HIGH }));
     }
     if (one.from && one.party) drawArrow(picture, one);
     else if (one.party && one.text !== undefined) drawNote(picture, one);
     else if (one.text !== undefined) picture.append(svg("text", { x: TIME + 8, y: 18 }, cut("── " + one.text, Math.floor(wide / 6.2))));
     drawStates(picture, one);
     node.append(el("time", {}, seconds(one.t)), picture);
+    if (space > 30) picture.append(svg("text", { class: "pause", x: 8, y: -space / 2 }, "↕ " + seconds(Math.round((space + HIGH) / scale))));
     return node;
   }
 

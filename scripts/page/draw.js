@@ -1,10 +1,11 @@
 // Elements: text goes in as text, never as markup.
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g; // they turn the way of writing: a name would look like another
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes))
     if (value !== undefined && value !== null) node.setAttribute(name, value);
-  node.append(...children);
+  node.append(...children.map((child) => typeof child === "string" ? child.replace(TURNS, (c) => "\\u{" + c.charCodeAt(0).toString(16) + "}") : child));
   return node;
 }
 

@@ -45,11 +45,19 @@ function card(chart, id, i, isOf, isOpen) {
   return node;
 }
 
-export function show(chart, parties, i, count) {
+// What an event has brought.
+function eventCard(one) {
+  const node = el("details", { class: "event", open: "" }, el("summary", {}, el("b", {}, one.event), " ", one.from + " → " + one.party));
+  if (one.sent !== undefined) node.append(el("div", {}, w("sent at {} s", seconds(one.sent))));
+  node.append(table(undefined, one.content));
+  return node;
+}
+
+export function showParties(chart, parties, i, count) {
   const one = chart.row(i), of = new Set([one.party, ...(one.states || []).map((entry) => entry.party)]);
   $("moment").textContent = w("row {} of {}, {} s", i + 1, count, seconds(one.t));
   const order = [...parties.filter((party) => of.has(party.id)), ...parties.filter((party) => !of.has(party.id))];
-  $("parties").replaceChildren(...order.slice(0, MOST).map((party, k) =>
+  $("parties").replaceChildren(...(one.content === undefined ? [] : [eventCard(one)]), ...order.slice(0, MOST).map((party, k) =>
     card(chart, party.id, i, of.has(party.id), k < 8)),
   ...(order.length > MOST ? [el("p", {}, w("{} more parties", order.length - MOST))] : []));
 }

@@ -2,13 +2,16 @@
 //
 //   const list = rows(box, into, { high, make, text, moved, open });
 //   list.show(100000);
-//   list.filter();
+//   list.filter();                        // of what is typed; and draws
 //
 // `box` scrolls, and has the focus and the keys; `into`, within it, has the rows; what stands above that in the box is its head, which
-// sticks. A row is a number: make(i) gives its element, text(i) what a search looks at, moved(i) is told of the row that is chosen,
-// open(i) of Enter and of a double click.
+// sticks. A row is a number: make(i, space) gives its element, above which so much is empty, text(i) what a search looks at; moved(i) is
+// told of the row that is chosen, open(i) of Enter and of a double click.
+const PRINTED_MOST = 5000;
+
 export function rows(box, into, { high = 24, make, text = () => "", moved = () => {}, open = () => {}, name = into.id }) {
-  let count = 0, shown = null, chosen = -1, words = [], drawn = new Map(), waits = false, warms = 0;
+  let count = 0, shown = null, chosen = -1, drawn = new Map(), waits = false, warms = 0, tops = null;
+  let words = [], said = null, starts = null; // of each row; then of all in one text, and where each begins
   box.setAttribute("role", "listbox");
   into.setAttribute("role", "presentation");
   into.classList.add("rows");
@@ -17,33 +20,39 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   const kept = () => shown ? shown.length : count;
   const row = (k) => shown ? shown[k] : k;
   const page = () => Math.max(1, Math.floor((box.clientHeight - into.offsetTop) / high) - 1);
+  const top = (k) => tops ? tops[k + 1] - high : k * high;
 
-  // Where a row stands among those that are kept, or where it would.
-  function place(i) {
-    let low = 0, up = kept();
+  // The first of so many of which this is not so.
+  function first(many, isBefore) {
+    let low = 0, up = many;
     while (low < up) {
       const middle = (low + up) >> 1;
-      if (row(middle) < i) low = middle + 1; else up = middle;
+      if (isBefore(middle)) low = middle + 1; else up = middle;
     }
     return low;
   }
 
+  // Where a row stands among those that are kept, or where it would.
+  const place = (i) => first(kept(), (k) => row(k) < i);
+  // The row that is so far down.
+  const under = (y) => tops ? first(kept(), (k) => tops[k + 1] <= y) : Math.max(0, Math.floor(y / high));
+
   function element(k) {
-    const i = row(k), node = make(i);
+    const i = row(k), node = make(i, tops ? top(k) - tops[k] : 0);
     node.id = name + "-" + i;
     node.setAttribute("role", "option");
     node.setAttribute("aria-posinset", k + 1);
     node.setAttribute("aria-setsize", kept());
-    node.style.top = k * high + "px";
+    node.style.top = top(k) + "px";
     node.style.height = high + "px";
     return node;
   }
 
-  function draw() {
+  function draw(isPrinted) {
     waits = false;
-    const first = Math.max(0, Math.floor(box.scrollTop / high) - 4), last = Math.min(kept(), first + Math.ceil(box.clientHeight / high) + 9);
-    const now = new Map();
-    for (let k = first; k < last; k++) now.set(k, drawn.get(k) || element(k));
+    const from = isPrinted ? 0 : Math.max(0, under(box.scrollTop) - 4);
+    const to = Math.min(kept(), isPrinted ? PRINTED_MOST : under(box.scrollTop + box.clientHeight) + 6), now = new Map();
+    for (let k = from; k < to; k++) now.set(k, drawn.get(k) || element(k));
     const came = now.size !== drawn.size || [...now.keys()].some((k) => !drawn.has(k));
     drawn = now;
     for (const [k, node] of now) node.setAttribute("aria-selected", row(k) === chosen);
@@ -56,14 +65,14 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   function redraw() {
     drawn = new Map();
     into.replaceChildren();
-    into.style.height = kept() * high + "px";
+    into.style.height = (tops ? tops[kept()] : kept() * high) + "px";
     draw();
   }
 
   // So many other rows, which filter() draws.
   function show(n) {
     count = n;
-    shown = null;
+    shown = tops = said = null;
     words = [];
     chosen = Math.min(chosen, n - 1);
     clearTimeout(warms);
@@ -74,18 +83,38 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   function warm(from) {
     const to = Math.min(count, from + 4000);
     for (let i = from; i < to; i++) words[i] ??= text(i).toLowerCase();
-    if (to < count) warms = setTimeout(warm, 0, to);
+    if (to < count) warms = setTimeout(warm, 0, to); else index();
   }
 
-  // Keeps the rows that say the words, in any case of letters, and that also() keeps; the others close up. Returns how many are left.
-  function filter(typed = "", also) {
-    const wanted = typed.toLowerCase();
-    shown = null;
-    if (wanted || also) {
-      const left = [];
-      for (let i = 0; i < count; i++)
-        if ((!also || also(i)) && (!wanted || (words[i] ??= text(i).toLowerCase()).includes(wanted))) left.push(i);
-      shown = left;
+  function index() {
+    if (said !== null) return;
+    clearTimeout(warms);
+    starts = new Uint32Array(count + 1);
+    for (let i = 0; i < count; i++) starts[i + 1] = starts[i] + (words[i] ??= text(i).toLowerCase()).length + 1;
+    said = words.join("\n");
+    words = [];
+  }
+
+  function saying(wanted) {
+    const found = [];
+    index();
+    for (let i = 0, at = 0; i < count && (at = said.indexOf(wanted, starts[i])) >= 0;) {
+      while (starts[i + 1] <= at) i++;
+      found.push(i++);
+    }
+    return found;
+  }
+
+  // Keeps the rows that say the words, in any case of letters, and that also() keeps; the others close up. space(i, before) is how much
+  // is left empty between two that are kept. Returns how many are.
+  function filter(typed = "", also = null, space = null) {
+    shown = typed ? saying(typed.toLowerCase()) : also ? Array.from({ length: count }, (_, i) => i) : null;
+    if (also) shown = shown.filter(also);
+    tops = null;
+    if (space) {
+      const all = new Float64Array(kept() + 1);
+      for (let k = 0; k < kept(); k++) all[k + 1] = all[k] + high + (k ? space(row(k), row(k - 1)) : 0);
+      tops = all;
     }
     redraw();
     return kept();
@@ -97,8 +126,8 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
     chosen = Math.max(0, Math.min(count - 1, i));
     const k = place(chosen), room = box.clientHeight - into.offsetTop;
     if (row(k) === chosen) {
-      if (k * high < box.scrollTop) box.scrollTop = k * high;
-      else if (k * high + high > box.scrollTop + room) box.scrollTop = k * high + high - room;
+      if (top(k) < box.scrollTop) box.scrollTop = top(k);
+      else if (top(k) + high > box.scrollTop + room) box.scrollTop = top(k) + high - room;
     }
     draw();
     moved(chosen);
@@ -121,16 +150,18 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
     event.preventDefault();
     KEYS[event.key]();
   });
-  const under = (event) => {
+  const clicked = (event) => {
     const node = event.target.closest("[role=option]");
     return node && into.contains(node) ? Number(node.id.slice(name.length + 1)) : -1;
   };
-  into.addEventListener("click", (event) => { if (under(event) >= 0) select(under(event)); });
-  into.addEventListener("dblclick", (event) => { if (under(event) >= 0) open(under(event)); });
+  into.addEventListener("click", (event) => { if (clicked(event) >= 0) select(clicked(event)); });
+  into.addEventListener("dblclick", (event) => { if (clicked(event) >= 0) open(clicked(event)); });
   box.addEventListener("scroll", () => {
-    if (!waits) requestAnimationFrame(draw);
+    if (!waits) requestAnimationFrame(() => draw());
     waits = true;
   }, { passive: true });
   new ResizeObserver(() => { if (box.clientWidth) draw(); }).observe(box);
+  window.addEventListener("beforeprint", () => box.clientWidth && draw(true));
+  window.addEventListener("afterprint", () => draw());
   return { show, filter, select, step, page, redraw, current: () => chosen, count: kept };
 }

@@ -5,15 +5,15 @@ import { sequence } from "./chart.js";
 import * as check from "./check.js";
 import * as explore from "./explore.js";
 import * as flow from "./flow.js";
-import * as party from "./party.js";
 import { $, el, seconds } from "./draw.js";
+import { chart, drawRun, filter, RUN_KEYS, startRun } from "./run.js";
+import { goTo, look, viewed, views } from "./views.js";
 import { translate, w } from "./words.js";
 
-const VIEWS = ["knobs", "check", "explore", "run", "held", "states", "source"], SIDE = VIEWS.slice(0, 3), SEEDS = 1000;
+const SEEDS = 1000;
 const form = $("form"), bounds = $("bounds"), strip = $("strip");
-const chart = sequence($("chart"), $("names"), $("rows"));
 const beside = sequence($("beside"), $("beside-names"), $("beside-rows"), "beside-row");
-let answer = null, outcomes = new Map(), at = 1, sampled = null, wantedRow = null, wantedPath = null, view = "run", side = "knobs", about = {};
+let answer = null, outcomes = new Map(), at = 1, sampled = null, wantedRow = null, wantedPath = null, about = {};
 let isTrace = false; // what is shown is no run of this flow: a save changes nothing of it
 
 const stopped = (error) => { if (error.name !== "AbortError") wrong(error.message); };
@@ -44,7 +44,7 @@ function limits() {
 
 function address(more = {}) {
   const checked = Object.entries(limits()).filter(([name]) => bounds.elements[name]).map(([name, value]) => ["check." + name, value]);
-  const state = { ...knobs(), ...Object.fromEntries(checked), row: chart.current() < 0 ? "" : chart.current(), view, ...explore.state(), ...more };
+  const state = { ...knobs(), ...Object.fromEntries(checked), row: chart.current() < 0 ? "" : chart.current(), view: viewed(), ...explore.state(), ...more };
   return String(new URLSearchParams(Object.entries(state).filter(([, value]) => value !== "")));
 }
 
@@ -60,7 +60,7 @@ function recall() {
   wantedRow = state.get("row") ? Number(state.get("row")) : null;
   wantedPath = state.has("path") ? { path: state.get("path"), at: state.has("at") ? Number(state.get("at")) : undefined } : null;
   if (!wantedPath) explore.leave();
-  look(VIEWS.includes(state.get("view")) ? state.get("view") : "run");
+  look(state.get("view"));
 }
 
 // ---- A run. ----
@@ -78,23 +78,10 @@ function tellRun(run) {
       seconds(Math.round(run.virtual_s * 1e9))) + (found ? " · " + found.text : ""));
 }
 
-function options(select, all, values) {
-  const kept = select.value;
-  select.replaceChildren(el("option", { value: "" }, all), ...values.map((value) => el("option", { value }, value)));
-  select.value = values.includes(kept) ? kept : "";
-}
-
 // Draws what was answered, with the cursor on a row.
 function draw(told, row) {
   answer = told;
-  const rows = told.chart.rows;
-  chart.show(told.chart);
-  options($("party"), w("all parties"), told.chart.parties.map((one) => one.id));
-  options($("type"), w("all types"), [...new Set(rows.flatMap((one) => one.event || []))].sort());
-  $("fold").parentElement.hidden = !rows.some((one) => (one.states || []).some((entry) => entry.state.includes(".")));
-  filter();
-  $("fail").hidden = chart.failure() < 0;
-  chart.select(Math.min(row, rows.length - 1));
+  drawRun(told.chart, row);
 }
 
 async function rerun() {
@@ -120,14 +107,6 @@ async function rerun() {
   return undefined;
 }
 
-function filter() {
-  if (!answer) return;
-  const wanted = { text: $("search").value, party: $("party").value, type: $("type").value, fold: $("fold").checked };
-  const all = answer.chart.rows.length, kept = chart.filter(wanted);
-  if (!$("beside").hidden) beside.filter({ ...wanted, party: beside.has(wanted.party) ? wanted.party : "" });
-  $("count").textContent = kept === all ? w("{} rows", all) : w("{} of {} rows", kept, all);
-}
-
 const roleOf = (id) => answer.chart.parties.find((one) => one.id === id)?.role;
 
 // Where the row's doing is written: what was found there, else the handler that took its event.
@@ -141,9 +120,8 @@ function placeOf(i) {
   return flow.place(roleOf(id), before, row);
 }
 
-chart.whenMoved((i) => {
+startRun((i) => {
   const { rows, parties } = answer.chart;
-  party.show(chart, parties, i, rows.length);
   explore.follow(rows[i]);
   const counts = new Map(), standing = new Set();
   for (const row of rows)
@@ -159,6 +137,8 @@ chart.whenMoved((i) => {
   const place = placeOf(i);
   if (place) flow.line(place.file, place.line);
   remember();
+}, (wanted) => {
+  if (!$("beside").hidden) beside.filter({ ...wanted, party: beside.has(wanted.party) ? wanted.party : "" });
 });
 
 // ---- A thousand seeds. ----
@@ -304,30 +284,6 @@ $("trace").addEventListener("change", () => take($("trace").files[0]));
 
 // ---- Views, and keys. ----
 
-// Where there is room all but those at the side are in sight.
-const isWide = matchMedia("(min-width:1100px)");
-
-function look(name) {
-  view = name;
-  if (SIDE.includes(name)) side = name;
-  for (const one of VIEWS) {
-    const chosen = one === (isWide.matches ? side : name);
-    $(one).classList.toggle("shown", one === name);
-    $(one).classList.toggle("at-side", one === side);
-    $("tab-" + one).setAttribute("aria-selected", chosen);
-    $("tab-" + one).tabIndex = chosen ? 0 : -1;
-  }
-}
-
-isWide.addEventListener("change", () => look(view));
-const MAIN = { knobs: () => form.elements.seed, check: () => $("check-go"), explore: () => $("next").querySelector("a") || $("explore-go"), run: () => $("chart"), held: () => $("parties"), states: () => $("picture"), source: () => $("text") };
-
-function goTo(name) {
-  look(name);
-  MAIN[name]().focus();
-  remember();
-}
-
 function toPlace(file, number) {
   look("source");
   flow.line(file, number);
@@ -335,17 +291,6 @@ function toPlace(file, number) {
 }
 
 flow.whenWanted(toPlace);
-
-function toFailure() {
-  const i = chart.failure();
-  if (i < 0) return;
-  $("search").value = $("party").value = $("type").value = "";
-  $("fold").checked = false;
-  look("run");
-  filter();
-  chart.select(i);
-  $("chart").focus();
-}
 
 function toLine() {
   const place = answer && chart.current() >= 0 && placeOf(chart.current());
@@ -361,38 +306,12 @@ function nextFailing() {
   if (seed !== undefined) turn(seed);
 }
 
-const KEYS = {
-  j: () => chart.step(1), k: () => chart.step(-1), ArrowDown: () => chart.step(1), ArrowUp: () => chart.step(-1),
-  PageDown: () => chart.step(chart.page()), PageUp: () => chart.step(-chart.page()),
-  Home: () => chart.step(-1e9), End: () => chart.step(1e9), Enter: toLine, f: toFailure, e: nextFailing,
-  "/": () => goTo("run") ?? $("search").focus(), s: () => goTo("knobs") ?? strip.focus(), r: () => again(true),
+views({ knobs: () => form.elements.seed, check: () => $("check-go"), explore: () => $("next").querySelector("a") || $("explore-go"),
+  run: () => $("chart"), held: () => $("parties"), states: () => $("picture"), source: () => $("text") }, { ...RUN_KEYS,
+  Enter: toLine, e: nextFailing, s: () => { goTo("knobs"); strip.focus(); }, r: () => again(true),
   "[": () => turn(Number(form.elements.seed.value) - 1), "]": () => turn(Number(form.elements.seed.value) + 1),
-  "?": () => $("help").showModal(), x: () => goTo("explore"), u: explore.back, c: () => goTo("check"),
-};
-VIEWS.forEach((name, i) => { KEYS[i + 1] = () => goTo(name); });
+  x: () => goTo("explore"), u: explore.back, c: () => goTo("check") }, remember);
 chart.whenOpened(toLine);
-const OF_CHART = ["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End", "Enter"];
-
-document.addEventListener("keydown", (event) => {
-  const target = event.target, typing = target.matches("input,textarea,select");
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
-  if (event.key === "Escape" && typing) {
-    if (target === $("search")) { target.value = ""; filter(); }
-    return $("chart").focus();
-  }
-  if (target === $("search") && event.key === "Enter") return $("chart").focus();
-  if (typing || !Object.hasOwn(KEYS, event.key)) return;
-  if (OF_CHART.includes(event.key) && target !== document.body) return; // the chart has them itself
-  event.preventDefault();
-  KEYS[event.key]();
-});
-
-document.querySelector("nav").addEventListener("keydown", (event) => {
-  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key], all = isWide.matches ? SIDE : VIEWS;
-  if (!by) return;
-  look(all[(all.indexOf(isWide.matches ? side : view) + by + all.length) % all.length]);
-  $("tab-" + view).focus();
-});
 
 strip.addEventListener("keydown", (event) => {
   const columns = getComputedStyle(strip).gridTemplateColumns.split(" ").length;
@@ -409,7 +328,6 @@ strip.addEventListener("click", (event) => {
   if (node) turn(Number(node.id.slice(5)));
 });
 
-for (const name of VIEWS) $("tab-" + name).addEventListener("click", () => { look(name); remember(); });
 form.addEventListener("input", () => again());
 bounds.addEventListener("input", () => {
   remember();
@@ -418,9 +336,6 @@ bounds.addEventListener("input", () => {
 for (const one of [form, bounds]) one.addEventListener("submit", (event) => event.preventDefault());
 $("explore-go").addEventListener("click", () => walk([], "explore"));
 $("pin").addEventListener("click", pin);
-for (const id of ["search", "party", "type", "fold"]) $(id).addEventListener("input", filter);
-$("fail").addEventListener("click", toFailure);
-$("help-open").addEventListener("click", () => $("help").showModal());
 
 // ---- The flow, and its saves. ----
 

@@ -95,6 +95,8 @@ const zh = {
   "{} takes up what it has deferred": "{} 取出推迟的事件",
   "What {} makes of each": "{} 使每个参与方变成什么",
   // Run.
+  "sent at {} s": "发送于 {} 秒", "True time": "按真实时间", "distances in true time": "间距按真实时间", "no end": "无结尾", "version {}": "版本 {}",
+  "{} rows were left out": "省略了 {} 行",
   "Fold parts": "折叠部件", "Keep beside": "并排保留", "Beside it": "旁边", "Beside it: {}": "旁边：{}", "Open a trace": "打开轨迹",
   "reading {} …": "正在读取 {}……", "check; explore: what else could happen here": "检查；探索：这里还可能发生什么",
   "a step back on the path": "沿路径退一步",

@@ -3,7 +3,7 @@
 ---   chart_model    records -> rows            chart_text     rows -> terminal
 ---   chart_view     which rows are drawn       chart_mermaid  rows -> Mermaid
 ---   chart_cells    text in terminal cells     chart_svg      rows -> SVG
----   chart_names    short unique names         chart_html     SVG -> one page to explore
+---   chart_names    short unique names         chart_html     JSON -> one page to explore
 ---                                             chart_object   rows -> JSON
 ---
 --- Pure: no files, no clock, no chance. The same records and options give the same bytes.
@@ -27,9 +27,10 @@ local FORMATS <const> = {
 ---@field max_rows integer?  more rows are elided in the middle, with a count
 ---@field party string?      "id,id": rows that concern one of these
 ---@field type string?       "type,type": event types, or kinds of records (timeout, crash, …)
----@field data boolean?      json: with what each party holds after each row
+---@field data boolean?      json, html: with contents, and what each party holds after each row
 ---@field told boolean?      what is wrong stands above the drawing: it is not told again
 ---@field sha256 fun(bytes: string): string  html: the digest, in base64
+---@field page fun(name: string): string  html: a file of scripts/page
 ---@field near fun(typed: string, names: table, has: string): string  as host.near
 ---@field null any           what JSON's null was decoded to
 ---@field is_list (fun(t: table): boolean)?  tells an empty list from an empty object

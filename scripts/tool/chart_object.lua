@@ -2,13 +2,15 @@
 ---
 ---   flow, version, seed, outcome, message, end_t
 ---   parties  [{id, role}]      those with a part in the rows
----   rows     [{t, kind, level, line, party, from, event, mark, text, states, after}]
+---   rows     [{t, kind, level, line, party, from, event, mark, text, states, sent, count, content,
+---              after}]
+---   hidden   how many rows a filter has left out
 ---   counts   {kind: records}
 ---
 --- A row has those of the fields that it needs; `line` is the trace's, of the row's record; states
---- are [{party, state}], entered there. A gap stands for `count` rows that were left out. `after`
---- is there with --data: [{party, status, state, data, deferred, timers, coming}] of the parties of
---- which something has changed.
+--- are [{party, state}], entered there; `sent` is when its contract was. A gap stands for `count`
+--- rows that were left out. With --data there are `content`, the contract's, and `after`: [{party,
+--- status, state, data, deferred, timers, coming}] of the parties of which something has changed.
 
 local json = require "tool.chart_json"
 
@@ -71,7 +73,7 @@ local function after_of(row, codec)
   return items[1] and list(items)
 end
 
-local function row_of(row, codec)
+local function row_of(row, codec, with_data)
   local is_gap = row.shape == "gap"
   return members {
     { "t", text(row.t) }, { "kind", text(row.kind) }, { "level", text(row.level) },
@@ -79,6 +81,8 @@ local function row_of(row, codec)
     { "from", optional(row.from) }, { "event", optional(row.type) },
     { "mark", optional(row.mark) }, { "text", optional(row.text) },
     { "states", not is_gap and states_of(row) or nil },
+    { "sent", optional(row.sent_t) },
+    { "content", with_data and row.content ~= nil and json.encode(row.content, codec) or nil },
     { "count", is_gap and text(row.count) or nil },
     { "after", after_of(row, codec) },
   }
@@ -87,10 +91,11 @@ end
 --- The members, without the object's braces.
 ---@param model tool.chart.Model
 ---@param choice table  of view.choose
+---@param opts tool.chart.Options
 ---@return string
-function object.draw(model, choice)
+function object.draw(model, choice, opts)
   local rows, parties = {}, {}
-  for i, item in ipairs(choice.items) do rows[i] = row_of(item.row, model.codec) end
+  for i, item in ipairs(choice.items) do rows[i] = row_of(item.row, model.codec, opts.data) end
   for i, party in ipairs(choice.parties) do
     parties[i] = members { { "id", text(party.id) }, { "role", text(party.role) } }
   end
@@ -99,6 +104,7 @@ function object.draw(model, choice)
     { "seed", number(model.seed) },
     { "outcome", text(model.outcome) }, { "message", text(model.message) },
     { "end_t", text(model.end_t) }, { "parties", list(parties) }, { "rows", list(rows) },
+    { "hidden", choice.hidden_rows > 0 and text(choice.hidden_rows) or nil },
     { "counts", text(model.counts) },
   }
   return whole:sub(2, -2)

@@ -51,6 +51,19 @@ local function apply(effects, row)
   for id, life in pairs(row.life or {}) do effects.life[id] = life end
 end
 
+--- What parties hold after the model's rows first..last, as the last of them says.
+local function held_after(model, first, last)
+  if not model.rows[last] or not model.rows[last].after then return nil end
+  local seen, all = {}, {}
+  for i = last, first, -1 do
+    for _, one in ipairs(model.rows[i].after) do
+      if not seen[one.party] then all[#all + 1] = one end
+      seen[one.party] = true
+    end
+  end
+  return all
+end
+
 --- Stands for the model's rows first..last, of which `left_out` would have been drawn.
 local function gap_of(model, first, last, left_out, where)
   local gap = {
@@ -58,6 +71,7 @@ local function gap_of(model, first, last, left_out, where)
     faults = 0, findings = 0, states = {}, life = {}, t = model.rows[last].t,
   }
   for i = first, last do apply(gap, model.rows[i]) end
+  gap.after = held_after(model, first, last)
   for _, item in ipairs(left_out) do
     if item.row.level == "fault" then gap.faults = gap.faults + 1 end
     if item.row.level == "bad" then gap.findings = gap.findings + 1 end
@@ -213,6 +227,7 @@ function view.choose(model, opts)
   local items, last = {}, 0
   local function take(item)
     item.before = with_hidden_effects(model, last + 1, item.number - 1)
+    if item.number > last + 1 then item.row.after = held_after(model, last + 1, item.number) end
     items[#items + 1] = item
     last = item.number
   end

@@ -2,6 +2,7 @@
 # `afrun ctl ui`, and `afrun node --ui`, which is the same: who may ask the node's page for what, and the page in a real browser
 # (tests/lib/node_browser.py): parties, one party, actions, launches, reloads.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/browser.sh"
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 
@@ -156,11 +157,7 @@ begin
 
 # ---- In a browser. ----
 
-if ! [ -x /usr/bin/chromium ] || ! [ -x /usr/bin/chromedriver ] || ! /usr/bin/python3 -c 'import selenium' 2>/dev/null; then
-    ok "the page in a browser # SKIP there is no Chromium, or no chromedriver or python3-selenium"
-    stop_all
-    exit
-fi
+has_browser || { stop_all; exit; }
 cat >again <<SH
 #!/usr/bin/env bash
 cd "$TMP"
@@ -183,16 +180,8 @@ until_true "$PROGRAM" ctl status --state n.state >/dev/null 2>&1
 flow work 2
 flow wrong 2 'do end'
 start_ui
-export HOME=$TMP SE_OFFLINE=true
-/usr/bin/python3 "$ROOT/tests/lib/node_browser.py" "$link" "$TMP" ${PICTURES:+--pictures} >cases 2>"$ERR"
+browse node_browser.py "$link" "$TMP" ${PICTURES:+--pictures}
 [ -z "${PICTURES:-}" ] || cp ./*.png "$PICTURES"
-while IFS= read -r line; do
-    case $line in
-    "ok "*) ok "the page ${line#ok }" ;;
-    "not ok "*) not_ok "the page ${line#not ok }" ;;
-    esac
-done <cases
-grep -q '^ok ends$' cases || not_ok "the browser's cases" "$(cat cases "$ERR")"
 stop_ui INT
 if [ $status -eq 0 ] && [ ! -s ui.err ]; then ok "it has nothing to complain of"; else not_ok "it has nothing to complain of" "status $status: $(cat ui.err)"; fi
 for deed in data trace pause resume send stop retry approve refuse reload; do

@@ -2,6 +2,7 @@
 # `afrun studio`: who may ask it for what, and its page in a real browser (tests/lib/studio_browser.py), from which alone a planted
 # bug is found.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+source "$ROOT/tests/lib/browser.sh"
 
 # An oracle whose answer may be lost, and nobody asks again; names that would be markup.
 cat >flow.lua <<'LUA'
@@ -222,19 +223,8 @@ if grep -q '^http://127.0.0.1:[0-9]*/?token=[0-9a-f]\{64\}$' opened && cmp -s op
 
 # ---- In a browser. ----
 
-if ! [ -x /usr/bin/chromium ] || ! [ -x /usr/bin/chromedriver ] || ! /usr/bin/python3 -c 'import selenium' 2>/dev/null; then
-    ok "the page in a browser # SKIP there is no Chromium, or no chromedriver or python3-selenium"
-    exit
-fi
+has_browser || exit 0
 start_studio
-export PROGRAM HOME=$TMP SE_OFFLINE=true
-/usr/bin/python3 "$ROOT/tests/lib/studio_browser.py" "$link" flow.lua $([[ $mode != sanitize ]] || echo --short) >cases 2>"$ERR"
-while IFS= read -r line; do
-    case $line in
-    "ok "*) ok "the page ${line#ok }" ;;
-    "not ok "*) not_ok "the page ${line#not ok }" ;;
-    esac
-done <cases
-grep -q '^ok ends$' cases || not_ok "the browser's cases" "$(cat cases "$ERR")"
+browse studio_browser.py "$link" flow.lua $([[ $mode != sanitize ]] || echo --short)
 stop_studio INT
 if [ $status -eq 0 ] && [ ! -s studio.err ]; then ok "it has nothing to complain of"; else not_ok "it has nothing to complain of" "status $status: $(cat studio.err)"; fi

@@ -6,6 +6,7 @@ import urllib.parse
 
 from selenium import webdriver
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
+from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.service import Service
 
 # What is told of contrast: each text on what is behind it, by WCAG.
@@ -49,11 +50,12 @@ FAULTS = """(() => {
 
 
 class Browser:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, size=(1300, 900), bars=False, patience=30):
+        self.patience = patience
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,900",
-                         "--disable-background-networking", "--disable-component-update", "--no-first-run", "--hide-scrollbars", *arguments):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={size[0]},{size[1]}",
+                         "--disable-background-networking", "--disable-component-update", "--no-first-run", *([] if bars else ["--hide-scrollbars"]), *arguments):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
@@ -64,8 +66,8 @@ class Browser:
     def js(self, text, *values):
         return self.driver.execute_script("return (" + text + ")", *values)
 
-    def until(self, what, seconds=30):
-        end = time.monotonic() + seconds
+    def until(self, what, seconds=None):
+        end = time.monotonic() + (seconds or self.patience)
         while True:
             try:
                 found = what()
@@ -134,7 +136,7 @@ class Browser:
         self.js("document.activeElement.blur()")
         seen = set()
         for _ in range(presses):
-            self.press("\ue004")
+            ActionChains(self.driver).send_keys("\ue004").perform()  # not into what takes a file's name
             seen.add(self.focus())
         assert set(wanted) <= seen, set(wanted) - seen
 

@@ -10,52 +10,19 @@ import sys
 import time
 import urllib.parse
 
-from selenium import webdriver
-from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
+
+from browser import Browser, run
+from browser import speaks_chinese as in_chinese
 
 link, flow = sys.argv[1:3]
 address = link.split("/?")[0]
+places = {urllib.parse.urlsplit(address).netloc}
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
-def start(*arguments):
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,950",
-                     "--disable-background-networking", "--disable-component-update", "--no-first-run", *arguments):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    return webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-
-
-driver = start()
-
-
-def js(text, *values):
-    return driver.execute_script("return (" + text + ")", *values)
-
-
-def until(what, seconds=60):
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            found = what()
-        except (JavascriptException, StaleElementReferenceException):
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.02)
-
-
-def press(*keys):
-    driver.switch_to.active_element.send_keys(*keys)
-
-
-def text(name):
-    return js("document.getElementById(arguments[0]).textContent", name)
+browser = Browser(size=(1500, 950), bars=True, patience=60)
+driver, js, until, press, text, wide, click = browser.driver, browser.js, browser.until, browser.press, browser.text, browser.wide, browser.click
 
 
 def put(name, value):
@@ -73,32 +40,6 @@ def fragment():
 
 def selected():
     return js("""document.querySelector("#rows [aria-selected=true]")?.getAttribute("aria-label")""")
-
-
-def wide(size):
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                           {"width": size, "height": 800, "deviceScaleFactor": 1, "mobile": size < 800})
-
-
-# What is told of contrast: each text on what is behind it, by WCAG.
-CONTRAST = """(() => {
-  const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (node) => { for (; node; node = node.parentElement) {
-    const c = parse(getComputedStyle(node).backgroundColor); if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
-  const low = [];
-  for (const node of document.querySelectorAll("body *")) {
-    if (!node.checkVisibility() || ![...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
-    const style = getComputedStyle(node), ink = parse(node instanceof SVGElement ? style.fill : style.color);
-    const [a, b] = [light(ink), light(behind(node))].sort((x, y) => y - x), ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) low.push(node.tagName + "." + (node.getAttribute("class") || "") + " " + ratio.toFixed(2) + " " + node.textContent.slice(0, 20));
-  }
-  return low;
-})()"""
-NAMELESS = """[...document.querySelectorAll("button,input,select,textarea,[tabindex='0'],[role=option],[role=link]")]
-  .filter((n) => n.checkVisibility() && !(n.getAttribute("aria-label") || n.textContent.trim() || n.labels?.length
-    || n.getAttribute("aria-labelledby"))).map((n) => n.outerHTML.slice(0, 120))"""
 
 
 def opens():
@@ -162,15 +103,15 @@ def moves_by_keys():
     press("f")
     until(lambda: "stuck" in selected())
     press(Keys.ENTER)
-    until(lambda: driver.switch_to.active_element.get_attribute("id") == "text")
+    until(lambda: browser.focus() == "text")
     press("/")
-    until(lambda: driver.switch_to.active_element.get_attribute("id") == "search")
+    until(lambda: browser.focus() == "search")
     press("stuck")
     until(lambda: re.match(r"\d of \d+ rows", text("count")))
     press(Keys.ESCAPE)
     until(lambda: re.fullmatch(r"\d+ rows", text("count")))
     press("s")
-    until(lambda: driver.switch_to.active_element.get_attribute("id") == "strip")
+    until(lambda: browser.focus() == "strip")
     press(Keys.ARROW_RIGHT, Keys.ENTER)
     seed = until(lambda: js("document.querySelector('#strip .now')?.id"))
     until(lambda: "seed-" + js("document.body.dataset.seed") == seed)
@@ -186,13 +127,7 @@ def moves_by_keys():
 
 
 def reaches_all_by_tab():
-    js("document.activeElement.blur()")
-    wanted = {"fail", "help-open", "strip", "search", "pin", "trace", "chart", "parties", "picture", "text"}
-    seen = set()
-    for _ in range(80):
-        webdriver.ActionChains(driver).send_keys(Keys.TAB).perform()
-        seen.add(driver.switch_to.active_element.get_attribute("id"))
-    assert wanted <= seen, wanted - seen
+    browser.tabs_reach({"fail", "help-open", "strip", "search", "pin", "trace", "chart", "parties", "picture", "text"}, 80)
 
 
 def shows_what_changed():
@@ -244,14 +179,9 @@ def fits(size):
     wide(size)
     for view in ("knobs", "check", "explore", "run", "held", "states", "source"):
         if js("document.getElementById('tab-' + arguments[0]).checkVisibility()", view):
-            js("document.getElementById('tab-' + arguments[0]).click()", view)
-        until(lambda: js("document.getElementById(arguments[0]).checkVisibility()", view))
-        over = js("document.documentElement.scrollWidth - innerWidth")
-        assert over <= 0, (size, view, over)
-        nameless = js(NAMELESS)
-        assert not nameless, nameless
-        low = js(CONTRAST)
-        assert not low, (size, view, low[:5])
+            click("tab-" + view)
+        until(lambda name=view: js("document.getElementById(arguments[0]).checkVisibility()", name))
+        browser.is_sound((size, view))
 
 
 def fits_all_widths():
@@ -261,20 +191,16 @@ def fits_all_widths():
 
 def is_dark():
     light = js("getComputedStyle(document.body).backgroundColor")
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    browser.dark(True)
     assert js("getComputedStyle(document.body).backgroundColor") != light
     fits(360)
     fits(1500)
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.dark(False)
 
 
 def set_bound(name, value):
     js("""((f, v) => { f.value = v; f.dispatchEvent(new Event("input", { bubbles: true })); })
         (document.getElementById("bounds").elements[arguments[0]], arguments[1])""", name, value)
-
-
-def click(name):
-    js("document.getElementById(arguments[0]).click()", name)
 
 
 def afrun(*words, stdin=None):
@@ -373,6 +299,7 @@ def exports():
     until(lambda: text("progress").startswith("✗ exhaustive"))
     js("document.querySelector('#found button').click()")
     until(lambda: "path" in fragment())
+    click("tab-explore")
     for button, name in (("export-trace", "explored.jsonl"), ("export-test", "explored_test.lua")):
         click(button)
         until(lambda n=name: os.path.exists(n) and os.path.getsize(n) > 0)
@@ -513,7 +440,9 @@ return af.flow { name = "<script>window.hurt=1</script>", version = 2, mock = { 
 def of_another(path, *options):
     """A studio of another flow, in the same browser: its address; and the process."""
     process = subprocess.Popen([os.environ["PROGRAM"], "studio", path, "--no-browser", *options], stdout=subprocess.PIPE, text=True)
-    driver.get(process.stdout.readline().strip())
+    other = process.stdout.readline().strip()
+    places.add(urllib.parse.urlsplit(other).netloc)
+    driver.get(other)
     until(lambda: text("verdict").startswith(("✓", "✗")) and js("document.querySelectorAll('#rows > div').length") > 0)
     return process
 
@@ -531,6 +460,7 @@ def tells_what_an_upgrade_does():
         out.write(SECOND)
     process = of_another(flow, "--upgrade", "second.lua")
     try:
+        click("tab-explore")
         click("explore-go")
         until(lambda: "[asking] → [waiting]" in text("moved") and "moved = true" in text("moved") and "not this one" in text("moved"))
         assert "What second.lua makes of each" in text("moved") and "asked = 1" in text("moved"), text("moved")
@@ -615,44 +545,25 @@ def marks_a_loop():
 
 
 def asks_nobody_else():
-    wanted = set()
-    for entry in driver.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
-            url = message["params"]["request"]["url"]
-            if not url.startswith(("data:", "chrome:", "about:", "devtools:")):
-                wanted.add(urllib.parse.urlsplit(url).netloc)
-    assert {place.split(":")[0] for place in wanted} == {"127.0.0.1"}, wanted
-    said = [entry["message"] for entry in driver.get_log("browser")
-            if entry["level"] in ("SEVERE", "WARNING") and address in entry["message"]]  # of others, that have ended since, nothing
-    assert not said, said
+    browser.asked_only(places, silent=places - {urllib.parse.urlsplit(address).netloc})  # the others have ended since
 
 
 def speaks_chinese():
-    other = start("--lang=zh-CN", "--accept-lang=zh-CN")
-    try:
-        other.get(address)
-        assert "The studio is open to the browser" in other.find_element("tag name", "body").text
+    def go(other):
+        other.go(address)
+        assert "The studio is open to the browser" in other.js("document.body.innerText")
         for cookie in driver.get_cookies():
-            other.add_cookie({"name": cookie["name"], "value": cookie["value"]})
-        other.get(address)
-        end = time.monotonic() + 60
-        while not other.find_element("id", "verdict").text.startswith("✓") and time.monotonic() < end:
-            time.sleep(0.05)
-        assert other.execute_script("return document.documentElement.lang") == "zh-CN"
-        words = other.execute_script("""return [...document.querySelectorAll("[data-w],[data-label]")]
-            .map((n) => n.hasAttribute("data-w") ? n.textContent : n.getAttribute("aria-label"))
-            .filter((t) => !/[\\u4e00-\\u9fff]/.test(t))""")
-        assert not words, words
-        assert "个参与方" in other.find_element("id", "verdict").text
-        label = other.execute_script("""return (async () => { """ + CHART + """
+            other.driver.add_cookie({"name": cookie["name"], "value": cookie["value"]})
+        other.go(address)
+        other.until(lambda: other.text("verdict").startswith("✓"), 60)
+        assert "个参与方" in other.text("verdict")
+        label = other.js("""(async () => { """ + CHART + """
           chart.show({ parties: [{ id: "a" }, { id: "b" }], rows: [{ t: 0, kind: "deliver", level: "quiet", from: "a", party: "b", event: "e", mark: "copy, late" }] });
           chart.filter();
           return into.querySelector("svg text").textContent;
         })()""")
         assert label == "e (重复副本，迟到)", label
-    finally:
-        other.quit()
+    in_chinese(go)
 
 
 def is_not_framed():
@@ -666,18 +577,6 @@ CASES = (opens, reloads, names_stay_names, shows_what_changed, tells_a_wrong_kno
          shows_a_trace, folds_parts, marks_a_loop, tells_what_an_upgrade_does, is_quick, fits_all_widths, is_dark, speaks_chinese, many_rows, tells_names_apart, asks_nobody_else, is_not_framed)
 SHORT = (opens, names_stay_names, shows_what_changed, tells_a_wrong_knob, checks, explores, asks_nobody_else)
 
-wanted_cases = [name for name in sys.argv[3:] if name != "--short"]
-for case in SHORT if "--short" in sys.argv else CASES:
-    if wanted_cases and case is not opens and case.__name__ not in wanted_cases:
-        continue
-    name = case.__name__.replace("_", " ")
-    try:
-        case()
-        print("ok", name, flush=True)
-    except Exception as error:  # pylint: disable=broad-except
-        place = error.__traceback__
-        while place.tb_next and place.tb_next.tb_frame.f_code.co_filename == __file__ and place.tb_next.tb_frame.f_code is not until.__code__:
-            place = place.tb_next
-        print(f"not ok {name}: line {place.tb_lineno}: {str(error)[:600]!r}", flush=True)
+named = [name for name in sys.argv[3:] if name != "--short"]
+run([case for case in (SHORT if "--short" in sys.argv else CASES) if not named or case is opens or case.__name__ in named], __file__)
 driver.quit()
-print("ok ends")
