@@ -105,11 +105,32 @@ static int l_draw(lua_State *L)
     return 0;
 }
 
+static struct af_vm *ready; /* for the next drawing, or NULL */
+
+static int l_ready(lua_State *L)
+{
+    af_vm_require(L, "tool.chart");
+    af_vm_require(L, "tool.chart_moments");
+    af_vm_require(L, "tool.chart_object");
+    return 0;
+}
+
+void af_tool_chart_ready(void)
+{
+    struct af_failure ignored = AF_FAILURE_INIT;
+    ready = af_vm_new(af_globals_open, &ignored);
+    if (ready == NULL)
+        return;
+    lua_pushcfunction(ready->L, l_ready);
+    lua_pcall(ready->L, 0, 0, 0); /* what fails does so again when it draws */
+}
+
 char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_chart *chart,
                     struct af_failure *why)
 {
     struct drawing drawing = {trace, chart, NULL};
-    struct af_vm *vm = af_vm_new(af_globals_open, why);
+    struct af_vm *vm = ready != NULL ? ready : af_vm_new(af_globals_open, why);
+    ready = NULL;
     if (vm == NULL)
         return NULL;
     lua_pushcfunction(vm->L, l_draw);

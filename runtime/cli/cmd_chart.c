@@ -113,7 +113,12 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     options->chart.color = text && af_log_color(1);
     af_trace_memory_init(&trace);
     char *drawing = NULL;
-    if (af_trace_memory_read(&trace, path, why) == 0 && af_jailed(&jail, why) == 0)
+    bool waits = strcmp(path, "-") == 0; /* for its input: what can be done before is */
+    int result = waits ? af_jailed(&jail, why) : 0;
+    if (waits && result == 0)
+        af_tool_chart_ready();
+    if (result == 0 && af_trace_memory_read(&trace, path, why) == 0 &&
+        (waits || af_jailed(&jail, why) == 0))
         drawing = af_tool_chart(&trace, &options->chart, why);
     af_trace_memory_release(&trace);
     if (drawing == NULL)

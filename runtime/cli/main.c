@@ -29,7 +29,7 @@ static const struct af_command *const commands[] = {
     &af_cmd_chart, &af_cmd_replay, &af_cmd_studio, &af_cmd_serve,   &af_cmd_node,   &af_cmd_ctl,
     &af_cmd_token, &af_cmd_audit,  &af_cmd_store,  &af_cmd_restore, &af_cmd_move,   &af_cmd_nats};
 
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
+enum { COMMANDS = sizeof commands / sizeof commands[0], READY_WORDS_MAX = 128 };
 
 /* Both end with an empty row. */
 static struct af_opts_command rows[COMMANDS + 1];
@@ -240,6 +240,21 @@ static int dispatch(int argc, char **argv, struct af_failure *why)
     return af_cmd_run.run(argc - 1, argv + 1, why);
 }
 
+/* The words of `ready`, which has none: from standard input, once they are there, each ended by a
+ * zero, the last one empty. They are borrowed for good. */
+static int read_words(int room, char **words)
+{
+    int count = 1;
+    words[0] = "afrun";
+    setvbuf(stdin, NULL, _IONBF, 0); /* what follows them is the command's */
+    for (size_t size = 0; count < room; count++, size = 0) {
+        words[count] = NULL;
+        if (getdelim(&words[count], &size, '\0', stdin) <= 1)
+            break;
+    }
+    return count;
+}
+
 /* What was printed is written here at the latest: whoever reads it must not take a part for all. */
 static int finish_output(int status)
 {
@@ -281,6 +296,11 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "worker") == 0) /* for nodes, not for people: in no list */
         return af_worker_main(argc - 2, argv + 2);
     signal(SIGTERM, end_at_once);
+    char *words[READY_WORDS_MAX];
+    if (argc > 1 && strcmp(argv[1], "ready") == 0) { /* for the studio, in no list */
+        argc = read_words(READY_WORDS_MAX, words);
+        argv = words;
+    }
     bool json = af_answer_wanted(argc, argv); /* now: parsing moves the words */
     int status = dispatch(argc, argv, &why);
     if (status < 0) {

@@ -34,6 +34,7 @@ struct af_studio {
     struct af_loop *loop;
     struct af_http_server *http;
     struct call *calls; /* that are not answered */
+    struct af_studio_ready *ready;
     size_t working;
     int saves_fd;
     uint64_t saves;
@@ -205,7 +206,7 @@ static void work(struct call *call, enum af_studio_kind kind)
                                           .done = on_worked,
                                           .progress = kind == AF_STUDIO_CHECK ? on_progress : NULL,
                                           .arg = call};
-    call->work = af_studio_work_start(studio->loop, &studio->options, &asked, &why);
+    call->work = af_studio_work_start(studio->ready, &asked, &why);
     if (call->work == NULL) {
         answer_failure(call, 502, &why);
         return;
@@ -331,6 +332,7 @@ struct af_studio *af_studio_new(struct af_loop *loop, const struct af_studio_opt
     struct af_studio *studio = af_mem_zero(1, sizeof *studio);
     studio->options = *options;
     studio->loop = loop;
+    studio->ready = af_studio_ready_new(loop, &studio->options);
     studio->saves_fd = af_watch_open(options->flow, why);
     if (studio->saves_fd >= 0 &&
         af_loop_watch(loop, studio->saves_fd, false, on_saves, studio, why) == 0 &&
@@ -354,6 +356,7 @@ void af_studio_free(struct af_studio *studio)
         stop_work(call);
         refuse(call, 503, "The studio ends.");
     }
+    af_studio_ready_free(studio->ready);
     af_http_server_free(studio->http);
     if (studio->saves_fd >= 0) {
         af_loop_unwatch(studio->loop, studio->saves_fd);

@@ -11,6 +11,7 @@ struct af_buf;
 struct af_failure;
 struct af_loop;
 struct af_studio;
+struct af_studio_ready;
 struct af_studio_work;
 
 struct af_studio_options {
@@ -57,11 +58,16 @@ struct af_studio_asked { /* all is borrowed until it is answered */
     void *arg;
 };
 
+/* Processes of the program that have begun before they are asked, from the first time on that
+ * something is: one for any command, one that draws. */
+struct af_studio_ready *af_studio_ready_new(struct af_loop *loop,
+                                            const struct af_studio_options *options);
+void af_studio_ready_free(struct af_studio_ready *ready);
+
 /* Runs the program. Of the options of `run` and `check` knobs are those that decide a run, or
  * bound a check; one that may come again has its values on a line each. Returns NULL with *why
  * filled. */
-struct af_studio_work *af_studio_work_start(struct af_loop *loop,
-                                            const struct af_studio_options *options,
+struct af_studio_work *af_studio_work_start(struct af_studio_ready *ready,
                                             const struct af_studio_asked *asked,
                                             struct af_failure *why);
 

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "loop/loop.h"
 #include "loop/process.h"
 
 #include <stdlib.h>
@@ -12,9 +13,17 @@
 
 enum { WORDS_MAX = 96 };
 
-struct af_studio_work {
+enum { ANY, DRAWS, READY };
+
+struct af_studio_ready {
     struct af_loop *loop;
     const struct af_studio_options *options;
+    struct af_process *waiting[READY]; /* NULL: there is none */
+    struct af_timer *soon;
+};
+
+struct af_studio_work {
+    struct af_studio_ready *ready;
     struct af_studio_asked asked;
     struct af_process *process;
     struct af_buf answer; /* of a run, that is being drawn */
@@ -113,8 +122,68 @@ static void add_jail(struct words *words, const struct af_studio_options *option
         add(words, "--require-jail");
 }
 
+/* ---- Processes that are ready: a page need not wait for their beginning. ---- */
+
+static const struct af_process_spec plain = {.path = "/proc/self/exe",
+                                             .name = "afrun",
+                                             .timeout_ns = AF_STUDIO_WORK_NS,
+                                             .max_bytes = AF_STUDIO_ANSWER_BYTES_MAX};
+
+/* One has ended before it was asked. */
+static void on_lost(void *arg, const struct af_process_result *result)
+{
+    (void)result;
+    *(struct af_process **)arg = NULL;
+}
+
+static void make_ready(void *arg)
+{
+    struct af_studio_ready *ready = arg;
+    struct af_failure ignored = AF_FAILURE_INIT;
+    ready->soon = NULL;
+    for (int i = 0; i < READY; i++) {
+        struct words words = {.count = 0};
+        if (i == ANY)
+            add(&words, "ready");
+        else
+            add_command(&words, AF_STUDIO_TRACE);
+        if (i == DRAWS)
+            add_jail(&words, ready->options);
+        struct af_process_spec spec = plain;
+        spec.args = words.items;
+        spec.arg_count = words.count;
+        spec.waits = true;
+        if (ready->waiting[i] == NULL)
+            ready->waiting[i] =
+                af_process_start(ready->loop, &spec, on_lost, &ready->waiting[i], &ignored);
+    }
+}
+
+struct af_studio_ready *af_studio_ready_new(struct af_loop *loop,
+                                            const struct af_studio_options *options)
+{
+    struct af_studio_ready *ready = af_mem_zero(1, sizeof *ready);
+    ready->loop = loop;
+    ready->options = options;
+    return ready;
+}
+
+void af_studio_ready_free(struct af_studio_ready *ready)
+{
+    if (ready == NULL)
+        return;
+    for (int i = 0; i < READY; i++)
+        af_process_cancel(ready->waiting[i]);
+    af_timer_cancel(ready->soon);
+    free(ready);
+}
+
+/* The next ones begin once the answer is out. */
 static void forget(struct af_studio_work *work)
 {
+    struct af_studio_ready *ready = work->ready;
+    if (ready->soon == NULL)
+        ready->soon = af_timer_start(ready->loop, AF_STUDIO_READY_NS, make_ready, ready);
     af_buf_release(&work->answer);
     free(work);
 }
@@ -164,24 +233,35 @@ static void on_heard(void *arg, const char *errors, size_t len)
     }
 }
 
-static int start(struct af_studio_work *work, const struct words *words, const void *input,
-                 size_t input_len, struct af_failure *why)
+static int start(struct af_studio_work *work, enum af_studio_kind kind, const struct words *words,
+                 const void *input, size_t input_len, struct af_failure *why)
 {
-    const struct af_process_spec spec = {
-        .path = "/proc/self/exe",
-        .name = "afrun",
-        .args = words->items,
-        .arg_count = words->count,
-        .input = input,
-        .input_len = input_len,
-        .nice = work->asked.kind == AF_STUDIO_RUNS || work->asked.kind == AF_STUDIO_CHECK
-                    ? 10
-                    : 0, /* a single run is waited for */
-        .heard = work->asked.progress == NULL ? NULL : on_heard,
-        .timeout_ns = work->asked.kind == AF_STUDIO_CHECK ? AF_STUDIO_CHECK_NS : AF_STUDIO_WORK_NS,
-        .max_bytes = AF_STUDIO_ANSWER_BYTES_MAX,
-    };
-    work->process = af_process_start(work->loop, &spec, on_done, work, why);
+    bool is_long = work->asked.kind == AF_STUDIO_RUNS || work->asked.kind == AF_STUDIO_CHECK;
+    bool draws = kind == AF_STUDIO_TRACE;
+    struct af_process **waiting = &work->ready->waiting[draws ? DRAWS : ANY];
+    struct af_process_spec spec = plain;
+    if (!is_long && *waiting != NULL) {
+        struct af_buf all = AF_BUF_EMPTY;
+        for (size_t i = 0; i < words->count && !draws; i++)
+            af_buf_append(&all, words->items[i], strlen(words->items[i]) + 1);
+        if (!draws)
+            af_buf_append_char(&all, '\0');
+        af_buf_append(&all, input, input_len);
+        work->process = *waiting;
+        *waiting = NULL;
+        af_process_give(work->process, all.data, all.len, on_done, work);
+        af_buf_release(&all);
+        return 0;
+    }
+    spec.args = words->items;
+    spec.arg_count = words->count;
+    spec.input = input;
+    spec.input_len = input_len;
+    spec.nice = is_long ? 10 : 0; /* a single run is waited for */
+    spec.heard = work->asked.progress == NULL ? NULL : on_heard;
+    if (work->asked.kind == AF_STUDIO_CHECK)
+        spec.timeout_ns = AF_STUDIO_CHECK_NS;
+    work->process = af_process_start(work->ready->loop, &spec, on_done, work, why);
     return work->process == NULL ? -1 : 0;
 }
 
@@ -192,12 +272,12 @@ static int go_on(struct af_studio_work *work, enum af_studio_kind kind, const vo
     struct af_failure why = AF_FAILURE_INIT;
     struct words words = {.count = 0};
     add_command(&words, kind);
-    add_jail(&words, work->options);
+    add_jail(&words, work->ready->options);
     if (kinds[kind].has_flow) {
         add(&words, "--");
-        add(&words, work->options->flow);
+        add(&words, work->ready->options->flow);
     }
-    return start(work, &words, input, input_len, &why);
+    return start(work, kind, &words, input, input_len, &why);
 }
 
 static void add_part(struct af_buf *out, const char *name, const char *json, size_t len)
@@ -254,14 +334,14 @@ static void on_done(void *arg, const struct af_process_result *result)
     }
 }
 
-struct af_studio_work *af_studio_work_start(struct af_loop *loop,
-                                            const struct af_studio_options *options,
+struct af_studio_work *af_studio_work_start(struct af_studio_ready *ready,
                                             const struct af_studio_asked *asked,
                                             struct af_failure *why)
 {
+    const struct af_studio_options *options = ready->options;
     struct af_studio_work *work = af_mem_zero(1, sizeof *work);
     struct words words = {.count = 0};
-    *work = (struct af_studio_work){.loop = loop, .options = options, .asked = *asked};
+    *work = (struct af_studio_work){.ready = ready, .asked = *asked};
     add_command(&words, asked->kind);
     add_jail(&words, options);
     add_knobs(&words, asked);
@@ -273,7 +353,7 @@ struct af_studio_work *af_studio_work_start(struct af_loop *loop,
         add(&words, "--");
         add(&words, options->flow);
     }
-    int result = start(work, &words, asked->body->data, asked->body->len, why);
+    int result = start(work, asked->kind, &words, asked->body->data, asked->body->len, why);
     for (size_t i = 0; i < words.made_count; i++)
         free(words.made[i]);
     if (result == 0)

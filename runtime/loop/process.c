@@ -39,6 +39,7 @@ struct af_process {
     struct stream output, errors;
     size_t max_bytes;
     int64_t timeout_ns;
+    bool waits; /* for its input */
     struct af_timer *timer;
     void (*heard)(void *arg, const char *errors, size_t len);
     af_process_done_fn *done;
@@ -49,7 +50,8 @@ static void drop(struct af_process *process, int *fd)
 {
     if (*fd < 0)
         return;
-    af_loop_unwatch(process->loop, *fd);
+    if (fd != &process->child.input || !process->waits)
+        af_loop_unwatch(process->loop, *fd);
     close(*fd);
     *fd = -1;
 }
@@ -217,7 +219,9 @@ static int watch(struct af_process *process, struct af_failure *why)
          af_loop_watch(loop, child->output, false, on_written, &process->output, why) != 0) ||
         af_loop_watch(loop, child->errors, false, on_written, &process->errors, why) != 0)
         return -1;
-    return child->input < 0 ? 0 : af_loop_watch(loop, child->input, true, on_room, process, why);
+    return child->input < 0 || process->waits
+               ? 0
+               : af_loop_watch(loop, child->input, true, on_room, process, why);
 }
 
 struct af_process *af_process_start(struct af_loop *loop, const struct af_process_spec *spec,
@@ -237,6 +241,7 @@ struct af_process *af_process_start(struct af_loop *loop, const struct af_proces
     process->max_bytes = spec->max_bytes;
     process->timeout_ns = spec->timeout_ns;
     process->heard = spec->heard;
+    process->waits = spec->waits;
     process->done = done;
     process->arg = arg;
     if (spec->input != NULL) {
@@ -248,8 +253,27 @@ struct af_process *af_process_start(struct af_loop *loop, const struct af_proces
         free_process(process);
         return NULL;
     }
-    process->timer = af_timer_start(loop, spec->timeout_ns, too_slow, process);
+    if (!process->waits)
+        process->timer = af_timer_start(loop, spec->timeout_ns, too_slow, process);
     return process;
+}
+
+void af_process_give(struct af_process *process, const void *input, size_t len,
+                     af_process_done_fn *done, void *arg)
+{
+    struct af_failure ignored = AF_FAILURE_INIT;
+    assert(process->waits);
+    process->waits = false;
+    process->input = af_mem_copy(input, len);
+    process->input_len = len;
+    process->done = done;
+    process->arg = arg;
+    process->timer = af_timer_start(process->loop, process->timeout_ns, too_slow, process);
+    if (len == 0 ||
+        af_loop_watch(process->loop, process->child.input, true, on_room, process, &ignored) != 0) {
+        close(process->child.input);
+        process->child.input = -1;
+    }
 }
 
 void af_process_cancel(struct af_process *process)

@@ -28,6 +28,7 @@ struct af_process_spec {
     size_t arg_count;
     const void *input; /* for its standard input; NULL: empty */
     size_t input_len;
+    bool waits;              /* its input, and what is done at its end, come by af_process_give() */
     const char *input_path;  /* a plain file, for its standard input; or NULL */
     const char *output_path; /* where its output is to be written; or NULL. Mode 0600, whole or not
                                 at all: it is there when the program has ended with status 0 */
@@ -57,6 +58,10 @@ typedef void af_process_done_fn(void *arg, const struct af_process_result *resul
  * is cancelled. The spec is copied. Returns NULL with *why filled if it cannot be started. */
 struct af_process *af_process_start(struct af_loop *loop, const struct af_process_spec *spec,
                                     af_process_done_fn *done, void *arg, struct af_failure *why);
+
+/* Gives one that waits its input, and whom to tell of its end; its time begins. */
+void af_process_give(struct af_process *process, const void *input, size_t len,
+                     af_process_done_fn *done, void *arg);
 
 /* Kills it and forgets it: done is not called. Only before done was called; NULL is allowed. */
 void af_process_cancel(struct af_process *process);

@@ -105,7 +105,7 @@ static int open_pipe(int fds[2])
 static int open_input(struct plan *plan, const struct af_process_spec *spec)
 {
     struct stat info;
-    if (spec->input != NULL)
+    if (spec->input != NULL || spec->waits)
         return open_pipe(plan->input);
     const char *path = spec->input_path != NULL ? spec->input_path : "/dev/null";
     plan->input[READ] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

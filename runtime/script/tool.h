@@ -22,6 +22,9 @@ struct af_tool_chart {
     const char *(*page)(const char *name, size_t *len); /* "html": a file of scripts/page/ */
 };
 
+/* Loads, ahead of time, what af_tool_chart() needs to draw once. */
+void af_tool_chart_ready(void);
+
 /* Draws a trace. Returns the drawing, which the caller frees; NULL with *why filled. */
 char *af_tool_chart(const struct af_trace_memory *trace, const struct af_tool_chart *chart,
                     struct af_failure *why);

@@ -147,7 +147,11 @@ start_studio --listen localhost:0
 cat >end.py <<'PY'
 import http.client, os, signal, sys, time, urllib.parse
 link, studio = urllib.parse.urlsplit(sys.argv[1]), int(sys.argv[2])
-def jobs(): return open(f"/proc/{studio}/task/{studio}/children").read().split()
+def children(): return set(open(f"/proc/{studio}/task/{studio}/children").read().split())
+def computes(pid): # what stands ready sleeps
+    try: return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "R"
+    except OSError: return False
+def jobs(): return {pid for pid in children() if computes(pid)}
 def until(what):
     end = time.monotonic() + 60
     while not what():
@@ -162,12 +166,13 @@ def ask(path):
     other = http.client.HTTPConnection(link.hostname, link.port, timeout=60)
     other.request("POST", path, headers=headers)
     until(jobs)
-    return other
+    return other, jobs()
 try:
     for path in ("/api/run", "/api/check"):
-        ask(path).close()  # who has asked is gone, and so is the work
-        until(lambda: not jobs())
-    checked, other = ask("/api/check"), ask("/api/run")
+        asked, work = ask(path)
+        asked.close()  # who has asked is gone, and so is the work
+        until(lambda: not work & children())
+    (checked, _), other = ask("/api/check"), ask("/api/run")
     assert checked.getresponse().getheader("Content-Type") == "text/event-stream"
 finally:
     os.kill(studio, signal.SIGTERM)
@@ -201,6 +206,47 @@ PY
 check "each answer says where it is broken" /usr/bin/python3 broken.py "$link"
 stop_studio INT
 mv flow.lua.kept flow.lua
+
+# ---- Processes that are ready before they are asked. ----
+
+start_studio
+cat >ready.py <<'PY'
+"""From the first answer on two stand ready; what they answer is what others do, and one that is killed is not missed."""
+import http.client, json, os, re, signal, sys, time, urllib.parse
+link, studio = urllib.parse.urlsplit(sys.argv[1]), sys.argv[2]
+connection = http.client.HTTPConnection(link.hostname, link.port, timeout=60)
+connection.request("GET", "/?" + link.query)
+answer = connection.getresponse()
+answer.read()
+cookie = answer.getheader("Set-Cookie").split(";")[0]
+def ask(path, body=b""):
+    connection.request("POST", path, body, {"Cookie": cookie, "Origin": "http://" + link.netloc})
+    return re.sub(r'"elapsed_ms":[\d.]+', '"elapsed_ms":0', connection.getresponse().read().decode())
+def children(): return open(f"/proc/{studio}/task/{studio}/children").read().split()
+def ready():
+    end = time.monotonic() + 60
+    while True:
+        words = [open(f"/proc/{child}/cmdline").read() for child in children()]
+        if sorted(words) == ["afrun\0chart\0-\0--json\0--data\0", "afrun\0ready\0"]: return children()
+        assert time.monotonic() < end, words
+        time.sleep(0.01)
+asks = [("/api/run?seed=3&drop=0.2", b""), ("/api/explore?drop=1", b"[]"), ("/api/steps?drop=1", b"[]"), ("/api/states", b"")]
+assert not children()
+first = [ask(*one) for one in asks]
+assert all(json.loads(text)["format"] == 1 for text in first)
+for one, before in zip(asks, first):
+    kept = ready()
+    assert ask(*one) == before, one
+    assert set(ready()) != set(kept)
+for pid in ready(): os.kill(int(pid), signal.SIGKILL)
+while children(): time.sleep(0.01)
+assert ask(*asks[0]) == first[0]
+ready()
+PY
+check "processes stand ready, and are not missed" /usr/bin/python3 ready.py "$link" $studio
+stop_studio INT
+left=$(pgrep -f 'afrun ready' -P $studio || true)
+if [ -z "$left" ]; then ok "and end with it"; else not_ok "and end with it" "$left"; fi
 
 # ---- The command line. ----
 

@@ -476,7 +476,7 @@ def is_quick():
         took = js("""(async () => {
           const seed = document.getElementById("form").elements.seed, all = [];
           for (let i = 2; i < 10; i++) {
-            await new Promise((resolve) => setTimeout(resolve, 30));
+            await new Promise((resolve) => setTimeout(resolve, 250)); // a person's pace
             const begun = performance.now();
             seed.value = i;
             seed.dispatchEvent(new Event("input", { bubbles: true }));

@@ -273,6 +273,39 @@ static void test_a_cancelled_one_is_forgotten(void **state)
     af_loop_free(loop);
 }
 
+static void test_one_that_waits_is_given_its_input_later(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    struct got got = {0}, lost = {0};
+    const char *const args[2] = {"-c", "cat; echo over"};
+    struct af_process_spec spec = shell(args);
+    spec.waits = true;
+    struct af_loop *loop = af_loop_ev_new(&why);
+    static const char *const inputs[] = {"what comes later", ""};
+    for (size_t i = 0; i < 2; i++) {
+        struct af_process *process = af_process_start(loop, &spec, keep, &lost, &why);
+        assert_non_null(process);
+        af_process_give(process, inputs[i], strlen(inputs[i]), keep, &got);
+        af_loop_run(loop);
+        assert_int_equal(got.count, 1);
+        assert_int_equal(strncmp(got.output, inputs[i], strlen(inputs[i])), 0);
+        assert_string_equal(got.output + strlen(inputs[i]), "over\n");
+        forget(&got);
+    }
+    struct af_process *process = af_process_start(loop, &spec, keep, &lost, &why);
+    af_process_cancel(process); /* before it is given any */
+    assert_int_equal(lost.count, 0);
+    const char *const ends[2] = {"-c", "exit 3"};
+    spec.args = ends;
+    assert_non_null(af_process_start(loop, &spec, keep, &lost, &why));
+    af_loop_run(loop);
+    assert_int_equal(lost.count, 1); /* it has ended by itself */
+    assert_int_equal(lost.status, 3);
+    forget(&lost);
+    af_loop_free(loop);
+}
+
 static int looks;
 
 static bool at_the_second_look(void)
@@ -313,6 +346,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_much_is_a_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_started_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cancelled_one_is_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_waits_is_given_its_input_later, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_who_has_no_loop_waits, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
