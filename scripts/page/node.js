@@ -5,7 +5,7 @@ import { ago, choose, chosen, list, moment, pause, size, table, verdict, views }
 import { translate, w } from "./words.js";
 
 const EVERY_MS = 1000, LOG_BYTES = 65536, LOG_LETTERS = 200000;
-const ORDER = ["held", "broken", "lost contact", "slow", "failed", "paused", "waiting", "resting", "loading", "sending", "done"];
+const RANK = new Map(["held", "broken", "lost contact", "slow", "failed", "paused", "waiting", "resting", "loading", "sending", "done"].map((name, i) => [name, i]));
 const SIGNS = { held: "✗", broken: "✗", failed: "✗", "lost contact": "!", slow: "!", paused: "‖", done: "✓" };
 const chart = sequence($("chart"), $("names"), $("rows"));
 let status = null, lost = null, view = "all", look = () => {}, log = { task: null, next: null, text: "" };
@@ -25,6 +25,7 @@ const reason = (one) => one.error ?? one.waits ?? "";
 
 const all = list($("parties-list"), {
   key: (one) => one.task,
+  text: (one) => [one.task, one.status, w(one.status), one.flow, one.role, one.state, reason(one)].join("\n"),
   open: (one) => { choose({ task: one.task }); look("one", true); },
   row: (one) => ({
     kind: ["held", "broken", "failed"].includes(one.status) ? "bad" : ["slow", "lost contact"].includes(one.status) ? "fault" : "",
@@ -35,11 +36,7 @@ const all = list($("parties-list"), {
 });
 
 function drawAll() {
-  const typed = $("find").value.toLowerCase();
-  const sorted = [...status.parties].sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || a.since - b.since || (a.task < b.task ? -1 : 1));
-  const kept = sorted.filter((one) => !typed || [one.task, one.status, w(one.status), one.flow, one.role, one.state, reason(one)].join("\n").toLowerCase().includes(typed));
-  all.show(kept);
-  $("found").textContent = kept.length === sorted.length ? w("{} rows", kept.length) : w("{} of {} rows", kept.length, sorted.length);
+  all.show([...status.parties].sort((a, b) => RANK.get(a.status) - RANK.get(b.status) || a.since - b.since || (a.task < b.task ? -1 : 1)));
 }
 
 // ---- Actions: each is confirmed, and the node's audit log has it. ----
@@ -254,7 +251,10 @@ async function dryRun(cmd, file) {
 
 function drawFlows() {
   const files = new Map();
-  for (const one of status.parties) if (one.file) files.set(one.file, [...(files.get(one.file) || []), one]);
+  for (const one of status.parties) {
+    if (one.file && !files.has(one.file)) files.set(one.file, []);
+    files.get(one.file)?.push(one);
+  }
   const told = JSON.stringify([[...files].map(([file, of]) => [file, of.map((one) => [one.version, one.status])]), status.not_taken]);
   if ($("files").dataset.told === told) return;
   $("files").dataset.told = told;
@@ -292,7 +292,6 @@ async function tick() {
 }
 
 translate();
-$("find").addEventListener("input", () => status && drawAll());
 $("again").addEventListener("click", readJournal);
 $("unlock").addEventListener("click", unlock);
 look = views(["all", "one", "launches", "flows"], { "/": () => { look("all"); $("find").focus(); } }, (name) => {

@@ -76,8 +76,9 @@ export function views(names, keys, changed) {
 // ---- Lists of what comes anew again and again. ----
 
 // `row` makes { label, cells, kind } of an item: cells are texts, or nodes. Items are told apart by `key`: the one that is chosen
-// stays so wherever it stands. `open` is called with what Enter, or a double click, wants to see.
-export function list(box, { row, key, open = () => {}, moved = () => {} }) {
+// stays so wherever it stands. `text` is what a search looks at, typed into #find, beside which #found tells how many are left. `open` is
+// called with what Enter, or a double click, wants to see.
+export function list(box, { row, key, text, open = () => {}, moved = () => {} }) {
   const into = el("div");
   let items = [], at = null;
   box.replaceChildren(into);
@@ -87,7 +88,7 @@ export function list(box, { row, key, open = () => {}, moved = () => {} }) {
     return el("div", { class: kind || "", "aria-label": label }, ...cells.map((cell) =>
       el("span", { title: typeof cell === "string" ? cell : null }, cell ?? "")));
   };
-  const all = rows(box, into, { high: 30, name: box.id, make, open: (i) => open(items[i]), moved: (i) => {
+  const all = rows(box, into, { high: 30, name: box.id, make, text: (i) => text(items[i]), open: (i) => open(items[i]), moved: (i) => {
     if (at !== (at = key(items[i]))) moved(items[i]);
   } });
   const choose = (k) => {
@@ -95,10 +96,15 @@ export function list(box, { row, key, open = () => {}, moved = () => {} }) {
     at = k;
     if (i >= 0 && i !== all.current()) all.select(i);
   };
+  const filter = () => {
+    const kept = all.filter($("find").value);
+    $("found").textContent = kept === items.length ? w("{} rows", kept) : w("{} of {} rows", kept, items.length);
+  };
+  $("find").addEventListener("input", filter);
   return { choose, show: (told) => {
     items = told;
     all.show(items.length);
-    all.filter();
+    filter();
     choose(at);
   } };
 }

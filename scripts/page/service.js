@@ -92,19 +92,22 @@ function drawRates() {
 
 const key = (one) => one.task + "\0" + one.node + "\0" + one.channel;
 
+// How often each key is there.
+function times(items, of) {
+  const all = new Map();
+  for (const one of items) all.set(of(one), (all.get(of(one)) ?? 0) + 1);
+  return all;
+}
+
 function queues() {
-  const polls = new Map(), all = [];
-  for (const one of parked) {
-    const of = key({ task: one.task_id, node: one.node_id, channel: one.channel });
-    polls.set(of, (polls.get(of) || 0) + 1);
-  }
+  const polls = times(parked, (one) => key({ task: one.task_id, node: one.node_id, channel: one.channel })), all = [];
   for (const task of tasks) {
     const members = new Map(task.members.map((one) => [one.node_id, one])), told = new Set();
-    const results = (node) => task.notes.filter((note) => note.kind === "result" && note.node_id === node).length;
-    const dead = (node, channel) => task.dead_letters.filter((one) => one.node_id === node && one.channel === channel).length;
+    const results = times(task.notes.filter((note) => note.kind === "result"), (note) => note.node_id);
+    const dead = times(task.dead_letters, (one) => one.node_id + "\0" + one.channel);
     const add = (node, channel, queue) => {
       const one = { task: task.task_id, ended: task.ended, node, channel, role: members.get(node)?.role ?? "", progress: members.get(node)?.progress,
-        length: queue.length || 0, leased: queue.leased || 0, oldest: queue.oldest_s, holder: queue.holder, results: results(node), dead: dead(node, channel) };
+        length: queue.length || 0, leased: queue.leased || 0, oldest: queue.oldest_s, holder: queue.holder, results: results.get(node) ?? 0, dead: dead.get(node + "\0" + channel) ?? 0 };
       one.polls = polls.get(key(one)) || 0;
       told.add(node);
       all.push(one);
@@ -118,15 +121,9 @@ function queues() {
 
 const lease = (one) => one.leased ? (one.holder || "?") + " × " + one.leased : "";
 
-function drawTasks() {
-  const typed = $("find").value.toLowerCase(), all = queues();
-  const kept = all.filter((one) => !typed || [one.task, one.node, one.role, one.holder, one.channel].join("\n").toLowerCase().includes(typed));
-  rows.show(kept);
-  $("found").textContent = kept.length === all.length ? w("{} rows", all.length) : w("{} of {} rows", kept.length, all.length);
-}
-
 const rows = list($("queues"), {
   key,
+  text: (one) => [one.task, one.node, one.role, one.holder, one.channel].join("\n"),
   open: (one) => { choose({ task: one.task }); look("task", true); },
   row: (one) => ({
     kind: one.dead ? "bad" : one.ended ? "soft" : "",
@@ -215,7 +212,7 @@ async function tick() {
     lost = null;
     document.body.classList.remove("old");
     verdict("good", "✓ " + w("version {}, over {}, up {}; {} polls wait, {} connections", now.version, now.bus, ago(now.uptime_seconds), now.parked, now.connections));
-    drawTasks();
+    rows.show(queues());
     drawTask();
     if (view === "rates") drawRates();
     $("logout").hidden = !document.body.dataset.signed;
@@ -278,7 +275,6 @@ $("logout").addEventListener("click", async () => {
   status = null;
   await tick();
 });
-$("find").addEventListener("input", drawTasks);
 $("hold").addEventListener("click", hold);
 // Who goes through the rows, or points at one, has them stay.
 $("chart").addEventListener("keydown", (event) => { if (!held && /^(j|k|Arrow.*|Page.*|Home|End)$/.test(event.key)) hold(); });

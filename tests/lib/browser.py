@@ -132,6 +132,22 @@ class Browser:
         self.dark(False)
         self.wide(1300)
 
+    def filters(self, name, *words):
+        """How long the page is at work for each of these words, in ms, from the key to the picture, and what it then tells of the count."""
+        return self.js("""(async (name, words) => {
+          const field = document.getElementById(name), told = [];
+          const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+          await new Promise((resolve) => setTimeout(resolve, 1500)); // as a person who sees it first
+          for (const one of words) {
+            const begun = performance.now();
+            field.value = one;
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+            await frame();
+            told.push([performance.now() - begun, document.querySelector("#count,#found").textContent]);
+          }
+          return told;
+        })(...arguments)""", name, words)
+
     def tabs_reach(self, wanted, presses=60):
         self.js("document.activeElement.blur()")
         seen = set()
