@@ -42,19 +42,28 @@ tick() { ctl send t1 tick '{}' >/dev/null 2>&1 && ticks=$((ticks + 1)); } # it i
 ticks=0
 tick
 
+# The next version is reloaded; one that moves all the time is tried again.
+try() {
+    put $((version + 1))
+    rm -f reload.status
+    (ctl reload many >reload.out 2>&1; echo $? >reload.status) &
+    if [ ${place%:*} = reload-again ]; then
+        while [ ! -s reload.status ]; do tick; done
+    fi
+    wait $!
+}
+
 # Kills: each place, and the version that all have afterwards.
 version=1
 for place in reload-try:1 reload-try:$((parties / 2)) reload-pause:1 reload-again:1 reload-swap:1 swap-written:1 swap-kept:1 \
     reload-over:$((parties / 2)) bring:1 bring:2; do
     kill_party i
     node $place
-    put $((version + 1))
-    rm -f reload.status
-    (ctl reload many >reload.out 2>&1; echo $? >reload.status) &
-    if [ ${place%:*} = reload-again ]; then # one that moves all the time is tried again
-        while [ ! -s reload.status ]; do tick; done
-    fi
-    wait $!
+    try
+    while [ ${place%:*} = reload-again ] && [ "$(cat reload.status)" = 0 ]; do # nobody had moved
+        version=$((version + 1))
+        try
+    done
     until_true gone || not_ok "$place: the node is killed" "$(cat reload.out)"
     node
     after=$version
