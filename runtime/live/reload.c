@@ -154,6 +154,7 @@ static int keep(struct af_live_reload *reload, struct af_failure *why)
     af_party_about_write(&reload->about, &about);
     struct af_store_swap swap = {
         .party = reload->kept.id,
+        .seq = reload->kept.seq,
         .about = af_buf_text(&about),
         .code = reload->of->hash,
         .state = reload->result.state,
