@@ -94,6 +94,8 @@ ifneq (,$(filter release linked train fast,$(MODE)))
 $(BUILD)/bindings/lua_vector.o: FLAGS += -O3# loops over numbers work on several at once
 $(foreach name,next seen step table vector,$(BUILD)/runtime/check/$(name).o): FLAGS += -O3# most of a check is here
 endif
+# Packs a file as gzip does, a twentieth smaller where there is zopfli.
+export PACK = pack() { zopfli -c "$$1" 2>/dev/null || gzip -9nc "$$1"; }; pack
 $(BUILD)/embedded.o $(BUILD)/reference.o $(BUILD)/pages.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
@@ -101,7 +103,7 @@ $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 $(BUILD)/pages.c: scripts/tool/embed_page.lua $(PAGES) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< $@ $(PAGES)
 $(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
-	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text >$@.text && gzip -9nc $@.text | lua5.4 scripts/tool/reference.lua c $@
+	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text >$@.text && { $(PACK) $@.text; } | lua5.4 scripts/tool/reference.lua c $@
 
 deps: ## install the Debian packages that building and running need, if they are missing
 	@tests/lib/deps.sh build

@@ -2,7 +2,8 @@
 ---
 --- Run by make. The library (af.…), which every start needs, is bytecode, which loads several times
 --- faster than source. What shapes texts (tool.…) is source without its comments, which is packed
---- to two thirds of its bytecode. Either group is packed by gzip as a whole.
+--- to two thirds of its bytecode. Either group is packed as a whole, by the command
+--- in PACK.
 
 local root, out_name = arg[1], arg[2]
 local out = assert(io.open(out_name, "wb"))
@@ -12,7 +13,7 @@ local function pack(bytes)
   local file = assert(io.open(path, "wb"))
   file:write(bytes)
   file:close()
-  local packed = assert(io.popen("gzip -9nc <'" .. path .. "'")):read("a")
+  local packed = assert(io.popen(os.getenv("PACK") .. " '" .. path .. "'")):read("a")
   os.remove(path)
   return packed
 end

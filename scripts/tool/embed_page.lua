@@ -1,7 +1,7 @@
 --- Writes the files of scripts/page/ as one C file: `lua5.4 embed_page.lua OUT.c FILE …`.
 ---
---- Run by make. They are packed by gzip as a whole, without indentation and lines of comment
---- (runtime/http/pages.h).
+--- Run by make. They are packed as a whole by the command in PACK, without indentation and lines of
+--- comment (runtime/http/pages.h).
 
 local out_name = arg[1]
 local all, rows, at = {}, {}, 0
@@ -15,7 +15,7 @@ end
 local whole = assert(io.open(out_name .. ".packing", "wb"))
 whole:write(table.concat(all))
 whole:close()
-local packed = assert(io.popen("gzip -9nc <'" .. out_name .. ".packing'")):read("a")
+local packed = assert(io.popen(os.getenv("PACK") .. " '" .. out_name .. ".packing'")):read("a")
 os.remove(out_name .. ".packing")
 
 local out = assert(io.open(out_name, "wb"))

@@ -6,7 +6,7 @@ set -euo pipefail
 
 declare -A packages=(
     [build]="gcc libc6-dev make pkg-config lua5.4 liblua5.4-dev lua-cjson-dev libev-dev libsodium-dev
-        libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev zlib1g-dev"
+        libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev zlib1g-dev zopfli"
     [test]="libcmocka-dev libjansson-dev lua-unit lua-cjson python3 curl openssl procps faketime minisign
         dpkg-dev python3-jsonschema python3-sklearn util-linux jq nats-server libnats
         chromium chromium-driver python3-selenium"
