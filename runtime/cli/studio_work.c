@@ -127,7 +127,7 @@ static void add_jail(struct words *words, const struct af_studio_options *option
 static const struct af_process_spec plain = {.path = "/proc/self/exe",
                                              .name = "afrun",
                                              .timeout_ns = AF_STUDIO_WORK_NS,
-                                             .max_bytes = AF_STUDIO_ANSWER_BYTES_MAX};
+                                             .max_bytes = AF_PROCESS_OUTPUT_BYTES_MAX};
 
 /* One has ended before it was asked. */
 static void on_lost(void *arg, const struct af_process_result *result)
@@ -153,6 +153,8 @@ static void make_ready(void *arg)
         spec.args = words.items;
         spec.arg_count = words.count;
         spec.waits = true;
+        if (i == DRAWS)
+            spec.max_bytes = AF_STUDIO_ANSWER_BYTES_MAX;
         if (ready->waiting[i] == NULL)
             ready->waiting[i] =
                 af_process_start(ready->loop, &spec, on_lost, &ready->waiting[i], &ignored);
@@ -258,6 +260,8 @@ static int start(struct af_studio_work *work, enum af_studio_kind kind, const st
     spec.input = input;
     spec.input_len = input_len;
     spec.nice = is_long ? 10 : 0; /* a single run is waited for */
+    if (draws)
+        spec.max_bytes = AF_STUDIO_ANSWER_BYTES_MAX;
     spec.heard = work->asked.progress == NULL ? NULL : on_heard;
     if (work->asked.kind == AF_STUDIO_CHECK)
         spec.timeout_ns = AF_STUDIO_CHECK_NS;

@@ -42,7 +42,7 @@ function explain(one) {
 function choose(one, button) {
   for (const other of $("found").querySelectorAll("button")) other.setAttribute("aria-pressed", other === button);
   explain(one);
-  host.show(one.run);
+  host.show(one.run, one.kind);
 }
 
 function list(answer) {

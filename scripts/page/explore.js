@@ -6,7 +6,7 @@ import { w } from "./words.js";
 
 const MOVED_MOST = 12;
 const WORDS = { deliver: 5, drop: 5, duplicate: 5, timeout: 3, early: 3 };
-let host = null, steps = null, at = 0, loop = -1, told = null, drawn = "", possible = [];
+let host = null, steps = null, at = 0, loop = -1, told = null, drawn = "", possible = [], doomed = null;
 
 export const start = (given) => { host = given; };
 export const isOn = () => steps !== null;
@@ -137,9 +137,10 @@ async function draw() {
   return move(known);
 }
 
-// Shows a path, standing behind so many steps of it.
-export async function show(words, behind) {
+// Shows a path, standing behind so many steps of it; kind: of what a check has found by it.
+export async function show(words, behind, kind) {
   steps = split(words);
+  doomed = kind === "doomed" ? JSON.stringify(whole()) : null;
   at = Math.min(behind ?? steps.length, steps.length);
   await draw();
 }
@@ -177,8 +178,9 @@ function save(name, type, text) {
 const quoted = (text) => '"' + [...text].map((c) => c === '"' || c === "\\" ? "\\" + c
   : c < " " || c === "\x7f" ? "\\" + String(c.charCodeAt(0)).padStart(3, "0") : c).join("") + '"';
 
+// What goes wrong on a path does so again when it is followed; that no way is left behind it only a check can tell.
 function test(file, knobs, upgrade) {
-  const lines = [];
+  const lines = [], isChecked = doomed !== null && doomed === JSON.stringify(whole());
   for (const [name, text] of Object.entries(knobs)) {
     if (name === "parties")
       lines.push("parties = { " + text.split(",").map((one) => one.split("=")).map(([role, n]) => `[${quoted(role.trim())}] = ${Number(n)}`).join(", ") + " }");
@@ -188,12 +190,15 @@ function test(file, knobs, upgrade) {
         return `[${quoted(key)}] = ${/^(true|false|-?\d+(\.\d+)?)$/.test(value) ? value : quoted(value)}`;
       }).join(", ") + " }");
     if (name === "fifo") lines.push("fifo = true");
+    else if (isChecked && name !== "parties" && name !== "arg") lines.push(name + " = " + (/^\d+$/.test(text) ? text : quoted(text)));
   }
-  if (["drop", "duplicate", "crash", "lose"].some((name) => Number(knobs[name]) > 0)) lines.push("allow_fail = true");
+  if (!isChecked && ["drop", "duplicate", "crash", "lose"].some((name) => Number(knobs[name]) > 0)) lines.push("allow_fail = true");
   if (upgrade) lines.push("upgrade = " + quoted(upgrade));
-  lines.push("schedule = {\n" + steps.map((step) => "    " + step.map(quoted).join(", ") + ",").join("\n") + "\n  }");
-  return `-- A path that afrun studio has explored: it fails as long as anything goes wrong on it.\nlocal t = require "af.test"\n\n`
-    + `t.run(${quoted(file)}, {\n  ${lines.join(",\n  ")},\n})\n`;
+  if (!isChecked)
+    lines.push("schedule = {\n" + steps.map((step, i) => "    " + [...(i === loop ? ["loop"] : []), ...step].map(quoted).join(", ") + ",").join("\n") + "\n  }");
+  const about = isChecked ? "What afrun studio has found: it fails as long as no way is left to the end."
+    : "A path that afrun studio has explored: it fails as long as anything goes wrong on it.";
+  return `-- ${about}\nlocal t = require "af.test"\n\nt.${isChecked ? "check" : "run"}(${quoted(file)}, {\n${lines.map((line) => `  ${line},\n`).join("")}})\n`;
 }
 
 $("export-trace").addEventListener("click", async () => {

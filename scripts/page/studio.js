@@ -227,18 +227,18 @@ function takePath() {
   }
 }
 
-function walk(words, name) {
+function walk(words, name, kind) {
   isTrace = false;
   wrong("");
   if (name) look(name);
-  explore.show(words).then(remember).catch(stopped);
+  explore.show(words, undefined, kind).then(remember).catch(stopped);
 }
 
 explore.start({ bounds: limits, address, wrong, stopped, remember, draw, select: (row) => chart.select(row), rows: chart.rows,
   file: () => about.file.split("/").pop(), upgrade: () => about.upgrade?.split("/").pop(),
   told: (told, behind, all) => verdict(told.wrong || told.rest === "stuck" ? "bad" : "", w("explored: step {} of {}", behind, all)
     + (told.wrong ? " ✗ " + told.wrong : told.rest === "stuck" ? " ✗ " + w("stuck") : "")) });
-check.start({ bounds: limits, show: (words) => walk(words), cover: flow.cover, line: toPlace,
+check.start({ bounds: limits, show: (words, kind) => walk(words, "", kind), cover: flow.cover, line: toPlace,
   explore: () => { goTo("explore"); $("next").querySelector("a")?.focus(); } });
 
 // ---- A second run beside it. ----

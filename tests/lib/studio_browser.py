@@ -415,6 +415,41 @@ def keeps_a_run_beside():
     until(lambda: js("document.body.dataset.seed") == "1")
 
 
+DOOMED = """local af = require "af"
+local Rare = af.event("rare", {})
+return af.flow { name = "doomed", mock = { one = 1 }, roles = { one = { start = "turning", states = {
+  turning = { after = { 3600, "back" }, [Rare] = "lost" },
+  back = { after = { 3600, "turning" } },
+  lost = { enter = function() return af.done() end } } } } }
+"""
+
+
+def covers_and_exports_what_has_no_end():
+    """What a check has never come to is marked on the diagrams; a test of no way left fails as the check does."""
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": os.getcwd()})
+    with open("doomed.lua", "w", encoding="utf-8") as out:
+        out.write(DOOMED)
+    process = of_another("doomed.lua")
+    try:
+        click("tab-check")
+        click("check-go")
+        until(lambda: text("progress").startswith("✗ exhaustive"))
+        never = json.loads(afrun("check", "doomed.lua", "--json").stdout)["unreached"]
+        marks = js("[...document.querySelectorAll('#picture .never title')].map((n) => n.textContent)")
+        assert never and sorted(marks) == sorted("never reached: " + one["what"] for one in never), (marks, never)
+        js("document.querySelector('#found button').click()")
+        until(lambda: "path" in fragment() and text("verdict").startswith("explored"))
+        if os.path.exists("explored_test.lua"):
+            os.remove("explored_test.lua")
+        click("tab-explore")
+        click("export-test")
+        until(lambda: os.path.exists("explored_test.lua") and os.path.getsize("explored_test.lua") > 0)
+        done = afrun("test", "explored_test.lua")
+        assert done.returncode == 1 and "is in state" in done.stdout, done
+    finally:
+        back_from(process)
+
+
 SECOND = """local af = require "af"
 local Ask = af.event("<img src=x onerror=hurt=1>", { question = af.string })
 local Answer = af.event("answer", { text = af.string })
@@ -569,7 +604,7 @@ def is_not_framed():
 
 CASES = (opens, reloads, names_stay_names, shows_what_changed, tells_a_wrong_knob, finds_the_bug, comes_back_by_its_address, moves_by_keys,
          reaches_all_by_tab, leads_to_lines, runs_again_when_saved, keeps_a_run_beside, checks, explores, refuses_a_path, cancels_a_check, exports,
-         shows_a_trace, folds_parts, marks_a_loop, tells_what_an_upgrade_does, is_quick, fits_all_widths, is_dark, speaks_chinese, many_rows, tells_names_apart, asks_nobody_else, is_not_framed)
+         shows_a_trace, folds_parts, marks_a_loop, covers_and_exports_what_has_no_end, tells_what_an_upgrade_does, is_quick, fits_all_widths, is_dark, speaks_chinese, many_rows, tells_names_apart, asks_nobody_else, is_not_framed)
 SHORT = (opens, names_stay_names, shows_what_changed, tells_a_wrong_knob, checks, explores, asks_nobody_else)
 
 named = [name for name in sys.argv[3:] if name != "--short"]
