@@ -10,6 +10,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/failure.h"
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "bus/bus.h"
 #include "bus/config.h"
@@ -312,6 +313,7 @@ static bool open_one(void *arg, struct af_json_span json)
 static bool carry_one(void *arg, struct af_json_span json)
 {
     struct move *move = arg;
+    af_kill_point("move");
     return read_queue(move, json) &&
            (strcmp(move->queue.node, VISITOR) == 0 || carry_queue(move, &move->contracts));
 }
@@ -443,7 +445,8 @@ static bool move_task(struct move *move)
     return each(move, task, "members", make_one) && each(move, task, "file_list", carry_file) &&
            each(move, task, "queues", open_one) && carry_late(move) &&
            each(move, task, "queues", carry_one) && each(move, task, "notes", carry_note) &&
-           (af_bus_end_task(move->from, move->task, answered, move), wait_for(move));
+           (af_kill_point("move-end"), af_bus_end_task(move->from, move->task, answered, move),
+            wait_for(move));
 }
 
 /* ---- The command. ---- */

@@ -39,6 +39,9 @@ stop_serve
 
 expect_error "there is no task 'other'" 2 "$AFRUN" move --from local:hub.db --to "$to" other
 expect_error "Authorization Violation" 3 "$AFRUN" move --from local:hub.db --to "$to" "T 1"
+for point in move:2 move-end:1; do # after the queue of one node, and all but the last step
+    AFRUN_KILL_AT=$point expect_status 137 "$AFRUN" move --from local:hub.db --to "$to" --config who "T 1"
+done
 expect_output '"nodes":3,"contracts":7,"broadcasts":1,"files":1,"file_bytes":300000,"notes":0' \
     "$AFRUN" move --from local:hub.db --to "$to" --config who "T 1" --json
 expect_error "T 1: has ended there" 2 "$AFRUN" move --from local:hub.db --to "$to" "T 1"
