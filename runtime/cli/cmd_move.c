@@ -12,6 +12,7 @@
 #include "base/failure.h"
 #include "base/kill_point.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "bus/bus.h"
 #include "bus/config.h"
 #include "bus/file_url.h"
@@ -43,6 +44,7 @@ struct move {
     int result;
     size_t nodes, contracts, broadcasts, file_count, notes;
     int64_t file_bytes;
+    struct af_progress progress;
     struct af_buf channels; /* each with a zero byte behind it */
     const char *text;       /* of the last answer that had one */
     size_t text_len;
@@ -215,6 +217,9 @@ static bool carry_queue(struct move *move, size_t *counted)
         move->arena = arena;
         ok = take(move, move->from, again) && publish(move);
         *counted += move->count;
+        if (af_progress_due(&move->progress))
+            af_progress_show(&move->progress, "task '%s': %zu contracts, for '%s' now", move->task,
+                             *counted, move->queue.node);
         arena = move->arena;
         move->arena = kept;
         af_arena_release(&arena);
@@ -557,7 +562,10 @@ static int run(int argc, char **argv, struct af_failure *why)
                              .why = why,
                              .task = argv[i],
                              .channels = AF_BUF_EMPTY};
-        if (move_task(&move))
+        af_progress_init(&move.progress, options.json);
+        bool ok = move_task(&move);
+        af_progress_end(&move.progress);
+        if (ok)
             tell(&move, &options);
         result = move.result;
         af_buf_release(&move.channels);

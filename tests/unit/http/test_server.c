@@ -31,6 +31,7 @@ struct world {
     int begun, ended, gone, refused;
     struct af_exchange *parked[64];
     size_t parked_count;
+    struct af_exchange *stream; /* that grows */
     bool is_drained;
     void (*script)(struct world *world); /* what the client does, on its thread */
     struct af_timer *give_up;
@@ -91,6 +92,17 @@ static void on_ready(void *arg, struct af_exchange *exchange)
     } else if (strcmp(path, "/go") == 0) {
         let_go(world);
         answer(exchange, 200, "went", 4);
+    } else if (strcmp(path, "/stream") == 0) {
+        world->stream = exchange;
+        af_exchange_stream(exchange, "text/event-stream");
+        af_exchange_stream_add(exchange, "first;", 6);
+    } else if (strcmp(path, "/more") == 0) {
+        af_exchange_stream_add(world->stream, body->data, body->len);
+        answer(exchange, 200, "more", 4);
+    } else if (strcmp(path, "/end") == 0) {
+        af_exchange_stream_end(world->stream);
+        world->stream = NULL;
+        answer(exchange, 200, "over", 4);
     } else if (strcmp(path, "/file") == 0) {
         int fd = open(world->folder, O_TMPFILE | O_RDWR, 0600);
         assert_int_equal(write(fd, "of a file", 9), 9);
@@ -124,6 +136,11 @@ static void on_gone(void *arg, struct af_exchange *exchange)
 {
     struct world *world = arg;
     world->gone++;
+    if (world->stream == exchange) {
+        world->stream = NULL;
+        af_exchange_stream_end(exchange);
+        return;
+    }
     for (size_t i = 0; i < world->parked_count; i++)
         if (world->parked[i] == exchange)
             world->parked[i] = world->parked[--world->parked_count];
@@ -324,6 +341,70 @@ static void ask_parked(struct world *world)
 static void test_an_answer_may_come_later(void **state)
 {
     play(*state, ask_parked);
+}
+
+/* Reads on until the text ends so. */
+static void hear_until(int fd, char *text, size_t size, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    while (len < end_len || strcmp(text + len - end_len, end) != 0) {
+        ssize_t got = recv(fd, text + len, size - 1 - len, 0);
+        if (got <= 0)
+            fail_msg("expected … %s; got %s", end, text);
+        len += (size_t)got;
+        text[len] = '\0';
+    }
+}
+
+static void ask_growing(struct world *world)
+{
+    enum { MUCH = 90000 };
+    static char text[2 * MUCH], request[MUCH + 200];
+    int fd = dial(world), other = dial(world);
+    text[0] = '\0';
+    say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear_until(fd, text, sizeof text, "first;\r\n");
+    assert_non_null(strstr(text, "Content-Type: text/event-stream"));
+    expect(other, POST("/more", "7") "\r\nsecond;", "200", "more");
+    hear_until(fd, text, sizeof text, "second;\r\n");
+    int len = snprintf(request, sizeof request, "%s\r\n", POST("/more", "90000"));
+    memset(request + len, 'm', MUCH - 1); /* more than goes into one block */
+    strcpy(request + len + MUCH - 1, "!");
+    expect(other, request, "200", "more");
+    hear_until(fd, text, sizeof text, "m!\r\n");
+    expect(other, "GET /end HTTP/1.1\r\nHost: x\r\n\r\n", "200", "over");
+    hear_until(fd, text, sizeof text, "\r\n0\r\n\r\n");
+    size_t count = 0;
+    for (const char *at = text; *at != '\0'; at++)
+        count += *at == 'm';
+    assert_true(count >= MUCH - 1);
+    expect(fd, POST("/echo", "2") "\r\nhi", "200", "\r\n\r\nhi"); /* the connection lives */
+    close(fd);
+    close(other);
+}
+
+static void test_an_answer_may_grow(void **state)
+{
+    play(*state, ask_growing);
+}
+
+static void leave_growing(struct world *world)
+{
+    static char text[1000];
+    int fd = dial(world);
+    text[0] = '\0';
+    say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear_until(fd, text, sizeof text, "first;\r\n");
+    close(fd);
+    while (__atomic_load_n(&world->ended, __ATOMIC_SEQ_CST) == 0)
+        usleep(1000);
+}
+
+static void test_who_leaves_an_answer_that_grows_is_told(void **state)
+{
+    struct world *world = *state;
+    play(world, leave_growing);
+    assert_int_equal(world->gone, 1);
 }
 
 static void ask_held(struct world *world)
@@ -547,6 +628,8 @@ int main(void)
         CASE(test_a_body_is_answered),
         CASE(test_a_request_may_come_in_pieces),
         CASE(test_an_answer_may_come_later),
+        CASE(test_an_answer_may_grow),
+        CASE(test_who_leaves_an_answer_that_grows_is_told),
         CASE(test_a_request_is_held_before_its_body_is_read),
         CASE(test_a_peer_that_leaves_while_it_waits_is_told),
         CASE(test_a_refusal_arrives_and_its_body_is_not_a_request),
