@@ -425,8 +425,10 @@ struct af_node_left af_node_party_put_over(struct af_node_party *party, struct a
     party->member = to->member;
     party->role = to->role;
     party->about.version = af_worker_flow(flow->worker)->version;
-    party->about.hash = strcpy(party->hash, af_worker_file(flow->worker)->hash);
-    party->kept.code = strcpy(party->code, flow->hash);
+    memcpy(party->hash, af_worker_file(flow->worker)->hash, sizeof party->hash);
+    memcpy(party->code, flow->hash, sizeof party->code);
+    party->about.hash = party->hash;
+    party->kept.code = party->code;
     return left;
 }
 

@@ -19,9 +19,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum af_store_job { AF_STORE_RECORD, AF_STORE_MOVE, AF_STORE_BRING_SOME, AF_STORE_BRING_ALL };
+
 struct af_store_pending { /* a record on its way to the disk */
     struct af_group_job job;
-    enum { AF_STORE_RECORD, AF_STORE_MOVE, AF_STORE_BRING_SOME, AF_STORE_BRING_ALL } kind;
+    enum af_store_job kind;
     struct af_store_record record;
     struct af_store_swap move;
     void (*done)(void *arg);

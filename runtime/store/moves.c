@@ -46,16 +46,19 @@ static bool is_swapped(struct af_store *store)
 static void bring(struct af_store *store, int64_t first, int64_t last)
 {
 #define GONE "m.party BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM moves WHERE party = 0)"
-    static const char *const sql[] = {
+    static const char entries[] =
         "INSERT INTO journal (id, party, seq, time, kind, name, state, data, bytes) "
-        "SELECT " AF_STORE_ENTRY(
-            "m.party", "(m.seq + 1)") ", m.party, m.seq + 1, m.time, 'reload', m.versions, "
-                                      "m.state, m.hash, 0 FROM moves m CROSS JOIN party p ON p.id "
-                                      "= m.party AND p.seq = m.seq WHERE " GONE,
+        "SELECT " AF_STORE_ENTRY("m.party",
+                                 "(m.seq + 1)") ", m.party, m.seq + 1, m.time, "
+                                                "'reload', m.versions, m.state, m.hash, 0 FROM "
+                                                "moves m CROSS JOIN party p ON p.id = "
+                                                "m.party AND p.seq = m.seq WHERE " GONE;
+    static const char rows[] =
         "UPDATE party SET about = m.about, code = m.code, state = m.state, data = m.data, timers = "
         "m.timers, seq = m.seq + 1 FROM moves m WHERE party.id = m.party AND party.seq = m.seq "
-        "AND " GONE,
-        "DELETE FROM moves AS m WHERE " GONE};
+        "AND " GONE;
+    static const char over[] = "DELETE FROM moves AS m WHERE " GONE;
+    static const char *const sql[] = {entries, rows, over};
     for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)
         af_db_run(af_db_integer(af_db_integer(af_db_use(store->db, sql[i]), first), last));
 }

@@ -182,7 +182,8 @@ static const struct af_store_kept *copy_kept(struct af_arena *arena,
     return kept;
 }
 
-static struct af_store_pending *pending_new(int kind, void (*done)(void *arg), void *arg)
+static struct af_store_pending *pending_new(enum af_store_job kind, void (*done)(void *arg),
+                                            void *arg)
 {
     struct af_store_pending *pending = af_mem_zero(1, sizeof *pending);
     pending->kind = kind;
