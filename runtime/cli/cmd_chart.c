@@ -57,9 +57,9 @@ static const struct af_opt opts[] = {
     {"color", 0, "auto|always|never", "colours (default: on a terminal)", "Form", AF_OPT_COLOR},
     {"tail", 0, "N", "only the last N rows", "Part", AF_OPT_COUNT(OF, chart.tail, 1, ROWS_MAX)},
     {"max-rows", 0, "N",
-     "elide the middle of longer runs (default 200 for a text, 5000 for pictures, 100000 for a "
-     "page; "
-     "of JSON none)",
+     "elide the middle of longer runs (default 200 for a text, 5000 for pictures; of pages and "
+     "JSON "
+     "none)",
      "Part", AF_OPT_COUNT(OF, chart.max_rows, 1, ROWS_MAX)},
     {"all", 0, NULL, "elide nothing", "Part", AF_OPT_FLAG(OF, all), .excludes = "max-rows"},
     {"party", 0, "ID,…", "only these parties", "Part", AF_OPT_TEXT(OF, chart.party)},
