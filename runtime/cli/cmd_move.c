@@ -218,8 +218,7 @@ static bool carry_queue(struct move *move, size_t *counted)
         ok = take(move, move->from, again) && publish(move);
         *counted += move->count;
         if (af_progress_due(&move->progress))
-            af_progress_show(&move->progress, "task '%s': %zu contracts, for '%s' now", move->task,
-                             *counted, move->queue.node);
+            af_progress_show(&move->progress, "%zu contracts", *counted);
         arena = move->arena;
         move->arena = kept;
         af_arena_release(&arena);
