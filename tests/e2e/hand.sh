@@ -157,7 +157,7 @@ check "it is given something" ctl n send d add '{"n":6}'
 kill_party n TERM
 python3 -c 'import sqlite3
 db = sqlite3.connect("n.state/node.db")
-db.executescript("ALTER TABLE party DROP COLUMN paused; DROP TABLE kept; DROP TABLE ask; PRAGMA user_version = 2")'
+db.executescript("ALTER TABLE party DROP COLUMN paused; DROP TABLE kept; DROP TABLE ask; DROP TABLE moves; PRAGMA user_version = 2")'
 node n
 expect_party "it goes on" n d 'p["status"] == "waiting"'
 check "from an older store" ctl n send d add '{"n":100}'
