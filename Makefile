@@ -102,7 +102,7 @@ $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
 $(BUILD)/pages.c: scripts/tool/embed_page.lua $(PAGES) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< $@ $(PAGES)
-$(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua)
+$(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 scripts/tool/reference.lua text >$@.text && { $(PACK) $@.text; } | lua5.4 scripts/tool/reference.lua c $@
 
 deps: ## install the Debian packages that building and running need, if they are missing
