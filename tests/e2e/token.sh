@@ -18,7 +18,8 @@ digest=$(printf %s "$a" | sha256sum | cut -c1-64)
 grep -qx "sha256:$digest a label=the hospital in the north" tokens && ok "but its digest" || not_ok "but its digest" "$(cat tokens)"
 printf '# by hand\nplain-token-0123456789 b\n\n' >>tokens
 b=plain-token-0123456789
-c=$(token new tokens c --expires 2s --json | jq -r .token)
+c=$(token new tokens c --expires 1h --json | jq -r .token)
+soon=$(token new tokens soon --expires 1s --json | jq -r .token)
 expect_output "(the file holds the token itself)" token list tokens
 expect_output "${digest:0:12}  a                     never                 the hospital in the north" token list tokens
 expect_output '"node":"a","label":"the hospital in the north","expires_s":0,"plain":false' token list tokens --json
@@ -33,7 +34,7 @@ wait
 start_serve --tokens tokens --open-tasks || exit 1
 known "a digest knows its token" "$a"
 known "a plain line does, too" "$b"
-known "… and one that runs out" "$c"
+known "… and one that will run out" "$c"
 stranger "its digest is no token" "sha256:$digest"
 session=$(call POST '/alpha-med/fed-bass?cmb=Login' "{\"UserName\":\"a\",\"Password\":\"$a\"}" | jq -r .Response.Data.Token)
 dataset() { call POST '/alpha-med/fed-bass?cmb=VerifyTaskDataSetCallback' '{"TaskId":"T","VerifyResult":true}' -H "token: $session"; }
@@ -58,7 +59,7 @@ says "… its wait is over" '"code":0' "$(cat waited)"
 says "… and its login" "the login is not known" "$(dataset)"
 known "others are known as before" "$b"
 grep -qx '# by hand' tokens && grep -qx "$b b" tokens && ok "other lines stay as they are" || not_ok "other lines stay as they are" "$(cat tokens)"
-until_says "the token has run out" as "$c" message/pop "$pop" && ok "a token runs out" || not_ok "a token runs out"
+until_says "the token has run out" as "$soon" message/pop "$pop" && ok "a token runs out" || not_ok "a token runs out"
 expect_output "has run out" token list tokens
 
 # What is wrong changes nothing, and is told.
