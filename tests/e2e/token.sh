@@ -65,7 +65,7 @@ expect_output "has run out" token list tokens
 # What is wrong changes nothing, and is told.
 cp tokens good
 echo 'sha256:12 d' >>tokens
-until_says "tokens:5: expected sha256: and 64 hexadecimal digits" cat serve.err && ok "a wrong line is told" || not_ok "a wrong line is told" "$(cat serve.err)"
+until_says "tokens:6: expected sha256: and 64 hexadecimal digits" cat serve.err && ok "a wrong line is told" || not_ok "a wrong line is told" "$(cat serve.err)"
 known "… and changes nothing" "$b"
 chmod 644 tokens
 kill -HUP $serve_pid
