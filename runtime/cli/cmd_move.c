@@ -12,6 +12,7 @@
 #include "base/failure.h"
 #include "base/kill_point.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/progress.h"
 #include "bus/bus.h"
 #include "bus/config.h"
@@ -22,6 +23,7 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +47,8 @@ struct move {
     size_t nodes, contracts, broadcasts, file_count, notes;
     int64_t file_bytes;
     struct af_progress progress;
+    struct af_bus_member *members; /* as many as nodes */
+    size_t member_cap;
     struct af_buf channels; /* each with a zero byte behind it */
     const char *text;       /* of the last answer that had one */
     size_t text_len;
@@ -259,9 +263,8 @@ static bool read_part(struct move *move, struct af_json_span json, struct part *
            failed(move, AF_FAILURE_TRANSPORT, move->task, "what its store tells cannot be read");
 }
 
-/* Its nodes, in their order. A task that is there already, of a move that was broken off, keeps
- * them. */
-static bool make_one(void *arg, struct af_json_span json)
+/* A node of it, in its place. */
+static bool add_member(void *arg, struct af_json_span json)
 {
     struct move *move = arg;
     struct part part;
@@ -269,20 +272,34 @@ static bool make_one(void *arg, struct af_json_span json)
         return false;
     if (part.node == NULL || strcmp(part.node, VISITOR) == 0)
         return true;
-    struct af_bus_member member = {part.node, part.role == NULL ? "" : part.role, (int)part.number};
-    struct af_bus_task task = {move->task, &member, 1, move->is_open};
+    af_mem_reserve(&move->members, &move->member_cap, move->nodes + 1, sizeof *move->members);
+    move->members[move->nodes++] =
+        (struct af_bus_member){part.node, part.role == NULL ? "" : part.role, (int)part.number};
+    return true;
+}
+
+/* A task that is there already, of a move that was broken off, keeps its nodes. */
+static bool make_task(struct move *move)
+{
+    struct af_bus_task task = {move->task, move->members, move->nodes, move->is_open};
     af_bus_create_task(move->to, &task, answered, move);
-    bool ok = wait_for(move);
-    if (ok && part.progress >= 0) {
-        struct af_bus_note note = {.kind = AF_BUS_NOTE_PROGRESS,
-                                   .task = move->task,
-                                   .node = part.node,
-                                   .number = part.progress};
-        af_bus_tell(move->to, &note, answered, move);
-        ok = wait_for(move);
-    }
-    move->nodes += ok;
-    return ok;
+    return wait_for(move);
+}
+
+static bool tell_progress(void *arg, struct af_json_span json)
+{
+    struct move *move = arg;
+    struct part part;
+    if (!read_part(move, json, &part))
+        return false;
+    if (part.node == NULL || strcmp(part.node, VISITOR) == 0 || part.progress < 0)
+        return true;
+    struct af_bus_note note = {.kind = AF_BUS_NOTE_PROGRESS,
+                               .task = move->task,
+                               .node = part.node,
+                               .number = part.progress};
+    af_bus_tell(move->to, &note, answered, move);
+    return wait_for(move);
 }
 
 static bool read_queue(struct move *move, struct af_json_span json)
@@ -446,9 +463,11 @@ static bool move_task(struct move *move)
     if (!read_status(move, &task) || !each(move, task, "dead_letters", revive_one))
         return false;
     move->files = af_json_find(task, "file_list");
-    return each(move, task, "members", make_one) && each(move, task, "file_list", carry_file) &&
-           each(move, task, "queues", open_one) && carry_late(move) &&
-           each(move, task, "queues", carry_one) && each(move, task, "notes", carry_note) &&
+    return each(move, task, "members", add_member) && make_task(move) &&
+           each(move, task, "members", tell_progress) &&
+           each(move, task, "file_list", carry_file) && each(move, task, "queues", open_one) &&
+           carry_late(move) && each(move, task, "queues", carry_one) &&
+           each(move, task, "notes", carry_note) &&
            (af_kill_point("move-end"), af_bus_end_task(move->from, move->task, answered, move),
             wait_for(move));
 }
@@ -568,6 +587,7 @@ static int run(int argc, char **argv, struct af_failure *why)
             tell(&move, &options);
         result = move.result;
         af_buf_release(&move.channels);
+        free(move.members);
         af_arena_release(&move.arena);
     }
     af_bus_close(move.from);
