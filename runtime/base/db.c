@@ -666,6 +666,17 @@ static int copy_pages(sqlite3 *from, const char *to, const char *name, struct af
     return code == SQLITE_OK ? 0 : -1;
 }
 
+bool af_db_is_alone(sqlite3 *db)
+{
+    sqlite3_stmt *mode = NULL;
+    bool alone =
+        sqlite3_prepare_v2(db, "PRAGMA journal_mode = DELETE", -1, &mode, NULL) == SQLITE_OK &&
+        sqlite3_step(mode) == SQLITE_ROW && sqlite3_column_text(mode, 0) != NULL &&
+        strcmp((const char *)sqlite3_column_text(mode, 0), "delete") == 0;
+    sqlite3_finalize(mode);
+    return alone;
+}
+
 int af_db_copy_file(sqlite3 *from, const char *path, struct af_failure *why)
 {
     size_t size = strlen(path) + sizeof AF_IO_UNFINISHED;

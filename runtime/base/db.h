@@ -106,6 +106,9 @@ int af_db_copy(struct af_db *db, const char *path, struct af_failure *why);
 /* The same of a connection of SQLite's. */
 int af_db_copy_file(struct sqlite3 *from, const char *path, struct af_failure *why);
 
+/* Whether nobody else has the file that is open: only then can its log be left, which is done. */
+bool af_db_is_alone(struct sqlite3 *db);
+
 /* Gives some pages that nothing needs any more back to the file system, within a transaction: a
  * millisecond's worth. Returns whether there are more. */
 bool af_db_shrink(struct af_db *db);

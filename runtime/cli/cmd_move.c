@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/bounds.h"
 #include "base/buf.h"
+#include "base/db.h"
 #include "base/failure.h"
 #include "base/kill_point.h"
 #include "base/log.h"
@@ -478,14 +479,9 @@ static bool move_task(struct move *move)
 static int see_alone(const char *path, struct af_failure *why)
 {
     sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
     bool is_there = access(path, R_OK | W_OK) == 0;
-    bool alone =
-        is_there && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "PRAGMA journal_mode = DELETE", -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(statement, 0), "delete") == 0;
-    sqlite3_finalize(statement);
+    bool alone = is_there && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+                 af_db_is_alone(db);
     sqlite3_close(db);
     if (!is_there)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no store that can be read");

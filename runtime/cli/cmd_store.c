@@ -273,11 +273,6 @@ static int see_no_log(const char *path, struct af_failure *why)
     return result;
 }
 
-static void append(void *arg, sqlite3_stmt *row)
-{
-    af_buf_append_string(arg, text(row, 0));
-}
-
 /* Sees that the store in place may go, and closes it so that no log of it is left beside. */
 static int leave(const char *path, const char *copy, const struct kind *kind, bool force,
                  struct af_failure *why)
@@ -287,11 +282,7 @@ static int leave(const char *path, const char *copy, const struct kind *kind, bo
     if (result == 0 && now.kind != kind)
         result = af_failure_set(why, AF_FAILURE_USAGE, path, "is a %s, and the copy a %s",
                                 now.kind->name, kind->name);
-    /* without a log it can be only where nobody else has it */
-    struct af_buf mode = AF_BUF_EMPTY;
-    if (result == 0)
-        rows_of(now.db, "PRAGMA journal_mode = DELETE", append, &mode);
-    if (result == 0 && strcmp(af_buf_text(&mode), "delete") != 0)
+    if (result == 0 && !af_db_is_alone(now.db))
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, path,
                                 "is in use by a running process; stop that first");
     const char *older = result == 0 ? goes_back(&now, copy) : NULL;
@@ -300,7 +291,6 @@ static int leave(const char *path, const char *copy, const struct kind *kind, bo
                                 older);
     else if (older != NULL)
         tell_again(&now);
-    af_buf_release(&mode);
     look_end(&now);
     return result;
 }
