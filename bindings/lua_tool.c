@@ -60,8 +60,11 @@ static int l_sha256(lua_State *L)
 static int l_page(lua_State *L)
 {
     const struct af_tool_chart *chart = lua_touserdata(L, lua_upvalueindex(1));
+    const char *name = luaL_checkstring(L, 1);
     size_t len;
-    const char *text = chart->page(luaL_checkstring(L, 1), &len);
+    const char *text = chart->page != NULL ? chart->page(name, &len) : NULL;
+    if (text == NULL)
+        return luaL_error(L, "there is no page file \"%s\"", name);
     lua_pushlstring(L, text, len);
     return 1;
 }

@@ -1,6 +1,7 @@
 /* fuzz_trace.c: whatever the bytes, reading them as a trace tells why not, or gives a trace that
  * can be drawn. `make fuzz FUZZ=trace` starts from the traces in corpus/trace. */
 #include "base/failure.h"
+#include "http/pages.h"
 #include "script/tool.h"
 #include "trace/file.h"
 
@@ -24,14 +25,16 @@ static void demand(bool holds, const char *what, const struct af_failure *why)
 
 static void draw(const struct af_trace_memory *memory, size_t variant)
 {
-    static const char *const formats[] = {"text", "text", "text", "mermaid", "svg", "html"};
+    static const char *const formats[] = {"text", "text", "json", "mermaid", "svg", "html"};
     struct af_failure why = AF_FAILURE_INIT;
     struct af_tool_chart chart = {.format = formats[variant % 6],
                                   .width = (int)(40 + variant % 90),
                                   .color = variant % 4 == 1,
                                   .tail = variant % 5 == 1 ? 4 : 0,
                                   .max_rows = variant % 5 == 2 ? 7 : 0,
-                                  .ascii = variant % 3 == 1};
+                                  .ascii = variant % 3 == 1,
+                                  .data = variant % 4 < 2,
+                                  .page = af_pages_find};
     char *text = af_tool_chart(memory, &chart, &why);
     demand(text != NULL, "a valid trace cannot be drawn", &why);
     free(text);
