@@ -124,7 +124,7 @@ coverage: ## which lines the tests run (TESTS="FILE…": those tests); html in b
 	@tests/lib/deps.sh build test coverage
 	@$(MAKE) MODE=coverage all units
 	@tests/lib/coverage.sh $(TESTS)
-bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node|nats|check|numbers)
+bench: ## measure (MILLION=1: a million parties too; ONLY=run|serve|node|nats|check|numbers|studio)
 	@tests/lib/deps.sh build bench
 	@$(MAKE) MODE=release all benches
 	@lua5.4 tests/bench/run.lua build/release $(if $(MILLION),--million) $(if $(ONLY),--only $(ONLY))

@@ -24,3 +24,15 @@ export function squeeze(text, most) {
   const tail = Math.min(6, most >> 1);
   return text.length > most ? text.slice(0, most - tail - 1) + "…" + text.slice(-tail) : text;
 }
+
+// Does it once what is drawn now was seen; of what has one name, the last.
+const waiting = new Map();
+export function later(name, fn) {
+  if (!waiting.has(name))
+    requestAnimationFrame(() => setTimeout(() => {
+      const last = waiting.get(name);
+      waiting.delete(name);
+      last();
+    }));
+  waiting.set(name, fn);
+}

@@ -1,5 +1,5 @@
 // The flow: its states as the program draws them, and its lines.
-import { $, el, svg } from "./draw.js";
+import { $, el, later, svg } from "./draw.js";
 import { w } from "./words.js";
 
 const sheet = new CSSStyleSheet();
@@ -110,7 +110,7 @@ export function line(file, number) {
   const node = number && $("text").children[number - 1];
   if (!node) return;
   node.classList.add("here");
-  node.scrollIntoView({ block: "center" });
+  later("line", () => node.scrollIntoView({ block: "center" }));
   $("text").setAttribute("aria-label", shown.name + ", " + w("line {}", number) + ": " + node.textContent.trim());
 }
 

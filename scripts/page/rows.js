@@ -7,11 +7,14 @@
 // `box` scrolls, and has the focus and the keys; `into`, within it, has the rows; what stands above that in the box is its head, which
 // sticks. A row is a number: make(i, space) gives its element, above which so much is empty, text(i) what a search looks at; moved(i) is
 // told of the row that is chosen, open(i) of Enter and of a double click.
+//
+// Where the box stands and how much it shows are known from what it told last: asking it makes it lay out the whole page.
 const PRINTED_MOST = 5000;
 
 export function rows(box, into, { high = 24, make, text = () => "", moved = () => {}, open = () => {}, name = into.id }) {
   let count = 0, shown = null, chosen = -1, drawn = new Map(), waits = false, warms = 0, tops = null;
   let words = [], said = null, starts = null; // of each row; then of all in one text, and where each begins
+  let room = 0, y = 0; // how much is in sight of the rows, and what is above that
   box.setAttribute("role", "listbox");
   into.setAttribute("role", "presentation");
   into.classList.add("rows");
@@ -19,8 +22,21 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
 
   const kept = () => shown ? shown.length : count;
   const row = (k) => shown ? shown[k] : k;
-  const page = () => Math.max(1, Math.floor((box.clientHeight - into.offsetTop) / high) - 1);
+  const page = () => Math.max(1, Math.floor(room / high) - 1);
   const top = (k) => tops ? tops[k + 1] - high : k * high;
+  const total = () => tops ? tops[kept()] : kept() * high;
+
+  function measure() {
+    waits = false;
+    room = box.clientHeight - into.offsetTop;
+    y = box.scrollTop;
+    if (box.clientWidth) draw();
+  }
+
+  function scroll(to) {
+    box.scrollTop = to;
+    y = Math.max(0, Math.min(to, total() - room));
+  }
 
   // The first of so many of which this is not so.
   function first(many, isBefore) {
@@ -49,9 +65,8 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   }
 
   function draw(isPrinted) {
-    waits = false;
-    const from = isPrinted ? 0 : Math.max(0, under(box.scrollTop) - 4);
-    const to = Math.min(kept(), isPrinted ? PRINTED_MOST : under(box.scrollTop + box.clientHeight) + 6), now = new Map();
+    const from = isPrinted ? 0 : Math.max(0, under(y) - 4);
+    const to = Math.min(kept(), isPrinted ? PRINTED_MOST : under(y + room) + 6), now = new Map();
     for (let k = from; k < to; k++) now.set(k, drawn.get(k) || element(k));
     const came = now.size !== drawn.size || [...now.keys()].some((k) => !drawn.has(k));
     drawn = now;
@@ -65,7 +80,8 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   function redraw() {
     drawn = new Map();
     into.replaceChildren();
-    into.style.height = (tops ? tops[kept()] : kept() * high) + "px";
+    into.style.height = total() + "px";
+    y = Math.max(0, Math.min(y, total() - room));
     draw();
   }
 
@@ -124,10 +140,11 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   function select(i) {
     if (!count) return;
     chosen = Math.max(0, Math.min(count - 1, i));
-    const k = place(chosen), room = box.clientHeight - into.offsetTop;
+    if (room <= 0) measure();
+    const k = place(chosen);
     if (row(k) === chosen) {
-      if (top(k) < box.scrollTop) box.scrollTop = top(k);
-      else if (top(k) + high > box.scrollTop + room) box.scrollTop = top(k) + high - room;
+      if (top(k) < y) scroll(top(k));
+      else if (top(k) + high > y + room) scroll(top(k) + high - room);
     }
     draw();
     moved(chosen);
@@ -157,10 +174,11 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
   into.addEventListener("click", (event) => { if (clicked(event) >= 0) select(clicked(event)); });
   into.addEventListener("dblclick", (event) => { if (clicked(event) >= 0) open(clicked(event)); });
   box.addEventListener("scroll", () => {
-    if (!waits) requestAnimationFrame(() => draw());
+    if (!waits) requestAnimationFrame(measure);
     waits = true;
   }, { passive: true });
-  new ResizeObserver(() => { if (box.clientWidth) draw(); }).observe(box);
+  const observer = new ResizeObserver(measure);
+  for (const node of [box, ...box.children]) if (node !== into) observer.observe(node);
   window.addEventListener("beforeprint", () => box.clientWidth && draw(true));
   window.addEventListener("afterprint", () => draw());
   return { show, filter, select, step, page, redraw, current: () => chosen, count: kept };

@@ -18,7 +18,8 @@ export function startRun(moved, filtered = () => {}) {
 }
 
 function options(select, all, values) {
-  const kept = select.value;
+  const kept = select.value, had = [...select.options].slice(1).map((one) => one.value);
+  if (had.length && had.join("\n") === values.join("\n")) return;
   select.replaceChildren(el("option", { value: "" }, all), ...values.map((value) => el("option", { value }, value)));
   select.value = values.includes(kept) ? kept : "";
 }

@@ -5,7 +5,7 @@ import { sequence } from "./chart.js";
 import * as check from "./check.js";
 import * as explore from "./explore.js";
 import * as flow from "./flow.js";
-import { $, el, seconds } from "./draw.js";
+import { $, el, later, seconds } from "./draw.js";
 import { chart, drawRun, filter, RUN_KEYS, startRun } from "./run.js";
 import { goTo, look, viewed, views } from "./views.js";
 import { translate, w } from "./words.js";
@@ -86,12 +86,13 @@ function draw(told, row) {
 
 async function rerun() {
   isTrace = false;
+  const asked = ask("run", knobs());
   explore.leave();
   wrong("");
   verdict("", w("running …"));
   let told;
   try {
-    told = await ask("run", knobs());
+    told = await asked;
   } catch (error) {
     return stopped(error);
   }
@@ -136,7 +137,7 @@ startRun((i) => {
   flow.weigh(counts, standing);
   const place = placeOf(i);
   if (place) flow.line(place.file, place.line);
-  remember();
+  later("address", remember);
 }, (wanted) => {
   if (!$("beside").hidden) beside.filter({ ...wanted, party: beside.has(wanted.party) ? wanted.party : "" });
 });

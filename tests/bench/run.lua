@@ -1,5 +1,5 @@
--- run.lua BUILD [--million] [--only run|serve|node|nats|check|numbers] [--file-bytes N]: measures
--- the program beside its floors and prints a table; what each line means is in README.md.
+-- run.lua BUILD [--million] [--only run|serve|node|nats|check|numbers|studio] [--file-bytes N]:
+-- measures the program beside its floors and prints a table; what each line means is in README.md.
 --
 -- The machine's speed changes from second to second, so a line's programs take turns, several
 -- times, and medians are told. Only ratios of one run can be compared with those of another.
@@ -8,7 +8,7 @@
 local build = arg[1]
 local options = { file_bytes = 1 << 30 }
 local parts = { run = true, serve = true, node = true, nats = true, check = true,
-  numbers = true }
+  numbers = true, studio = true }
 local afrun = build .. "/afrun"
 local measure = build .. "/tests/bench/measure"
 local floor = build .. "/tests/bench/floor_messages"
@@ -35,7 +35,7 @@ end
 
 if not read_options() then
   io.stderr:write("usage: lua5.4 run.lua BUILD [--million] ",
-    "[--only run|serve|node|nats|check|numbers] [--file-bytes N]\n")
+    "[--only run|serve|node|nats|check|numbers|studio] [--file-bytes N]\n")
   os.exit(2)
 end
 
@@ -208,5 +208,8 @@ if wanted("nats") then
 end
 if wanted("numbers") then
   dofile("tests/bench/numbers.lua")(shared, afrun, build .. "/tests/bench")
+end
+if wanted("studio") then
+  dofile("tests/bench/studio.lua")(shared, afrun)
 end
 if wanted("check") then dofile("tests/bench/check.lua")(shared, afrun, options.million) end

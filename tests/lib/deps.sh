@@ -15,7 +15,7 @@ declare -A packages=(
     [deb]="build-essential debhelper dpkg-dev lintian"
     [fresh]="debootstrap"
     [coverage]="lcov"
-    [bench]="python3 spin"
+    [bench]="python3 spin chromium chromium-driver python3-selenium"
 )
 
 # package_of NAME: as this release calls it. Clang's runtime and libnats are named after their versions.
