@@ -94,10 +94,14 @@ local function tell_messages(name, count, seconds, floor_seconds, target)
     grouped(count / floor_seconds), floor_seconds / seconds, target)
 end
 
+local function ring(program, parties, rounds)
+  return ("%s tests/bench/ping_pong.lua --mock --parties player=%d --arg rounds=%d"):format(program,
+    parties, rounds)
+end
+
 ---@param target number, traced number  ratios
 local function bench_messages(times, parties, rounds, target, traced)
-  local flow = ("%s tests/bench/ping_pong.lua --mock --parties player=%d --arg rounds=%d"):format(
-    afrun, parties, rounds)
+  local flow = ring(afrun, parties, rounds)
   local seconds = by_turns(times, {
     ("%s ring %d %d"):format(floor, parties, rounds), flow, flow .. " --trace " .. trace_file,
   })
@@ -106,22 +110,62 @@ local function bench_messages(times, parties, rounds, target, traced)
   tell_messages(name .. ", traced", parties * rounds, seconds[3], seconds[1], traced)
 end
 
----The same of the build that is installed, where it stands beside: `make MODE=fast`.
+---The program of `make MODE=fast`, or nil.
+local function fast_program()
+  local name = build:gsub("[^/]+$", "fast") .. "/afrun"
+  local file = io.open(name)
+  return file and file:close() and name
+end
+
+---The same of the build that is installed, where it stands beside.
 local function bench_fast_messages(times, parties, rounds, target)
-  local fast = build:gsub("[^/]+$", "fast") .. "/afrun"
-  local name = ("messages, %s parties, MODE=fast"):format(grouped(parties))
-  local file = io.open(fast)
-  if not file then
-    tell(name, "not measured: there is no %s", fast)
+  local fast, name = fast_program(), ("messages, %s parties, MODE=fast"):format(grouped(parties))
+  if not fast then
+    tell(name, "not measured: `make MODE=fast` has not made it")
     return
   end
-  file:close()
   local seconds = by_turns(times, {
-    ("%s ring %d %d"):format(floor, parties, rounds),
-    ("%s tests/bench/ping_pong.lua --mock --parties player=%d --arg rounds=%d"):format(fast,
-      parties, rounds),
+    ("%s ring %d %d"):format(floor, parties, rounds), ring(fast, parties, rounds),
   })
   tell_messages(name, parties * rounds, seconds[2], seconds[1], target)
+end
+
+---The languages that are installed here, with the same ring in each.
+local function peers(parties, rounds)
+  local found = {}
+  if os.execute("command -v node >/dev/null") then
+    table.insert(found, { name = "Node, JSON",
+      command = ("node tests/bench/peer_messages.js %d %d"):format(parties, rounds) })
+  end
+  if os.execute("command -v erlc >/dev/null") then
+    local folder = build .. "/tests/bench"
+    if not os.execute(("erlc -o %s tests/bench/peer_messages.erl"):format(folder)) then
+      fail("erlc")
+    end
+    table.insert(found, { name = "Erlang, term_to_binary",
+      command = ("erl -noshell -pa %s -run peer_messages main %d %d -s erlang halt"):format(folder,
+        parties, rounds) })
+  end
+  return found
+end
+
+---Ours beside theirs: the build that is installed, where it is there, else the default one.
+local function bench_peers(times, parties, rounds)
+  local fast, all = fast_program(), peers(parties, rounds)
+  local commands = { ring(fast or afrun, parties, rounds) }
+  for _, peer in ipairs(all) do
+    table.insert(commands, peer.command)
+  end
+  local name = ("messages, %s parties, beside"):format(grouped(parties))
+  if #all == 0 then
+    tell(name, "not measured: neither Node nor Erlang is installed")
+    return
+  end
+  local seconds = by_turns(times, commands)
+  for i, peer in ipairs(all) do
+    tell(name, "%9s/s  %s: %s/s  ratio %.2f", grouped(parties * rounds / seconds[1]), peer.name,
+      grouped(parties * rounds / seconds[i + 1]), seconds[i + 1] / seconds[1])
+  end
 end
 
 -- Many parties. ----------------------------------------------------------------------------------
@@ -169,6 +213,8 @@ local function bench_run()
   bench_messages(5, 1000, 400, 0.65, 0.5)
   bench_fast_messages(5, 2, 200000, 1.0)
   bench_fast_messages(5, 1000, 400, 0.9)
+  bench_peers(5, 2, 200000)
+  bench_peers(5, 1000, 400)
 
   local _, one = many(1)
   local base_seconds, base_bytes = by_turns(5, { one })
