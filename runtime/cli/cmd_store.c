@@ -212,13 +212,32 @@ static void print(void *arg, sqlite3_stmt *row)
     printf("%s\n", text(row, 0));
 }
 
+/* Each party's step as SCHEMA_steps: one that has gone over to another version is a step further
+ * than its row, until that follows (store/moves.c). */
+static void view_steps(sqlite3 *db, const char *schema)
+{
+    static const char plain[] = "CREATE TEMP VIEW %s_steps AS SELECT * FROM %s.party";
+    static const char moved[] =
+        "CREATE TEMP VIEW %s_steps AS SELECT id, task, made, seq + EXISTS (SELECT 1 FROM %s.moves "
+        "m WHERE m.party = p.id AND m.seq = p.seq AND 0 IN (SELECT party FROM %s.moves)) AS seq "
+        "FROM %s.party p";
+    char *has =
+        sqlite3_mprintf("SELECT count(*) FROM %s.sqlite_schema WHERE name = 'moves'", schema);
+    bool has_moves = number(db, has) > 0; /* files of before version 7 do not */
+    char *view = has_moves ? sqlite3_mprintf(moved, schema, schema, schema, schema)
+                           : sqlite3_mprintf(plain, schema, schema);
+    sqlite3_exec(db, view, NULL, NULL, NULL);
+    sqlite3_free(view);
+    sqlite3_free(has);
+}
+
 /* Tells what was confirmed since the copy was made; returns what the copy is then, NULL: as new. */
 static const char *goes_back(const struct look *now, const char *copy)
 {
     static const char parties[] =
         "SELECT 'task ''' || n.task || ''' goes back from step ' || n.seq || ' to ' || "
         "ifnull(o.seq, "
-        "0) FROM main.party n LEFT JOIN copy.party o ON o.task = n.task AND o.made = n.made WHERE "
+        "0) FROM main_steps n LEFT JOIN copy_steps o ON o.task = n.task AND o.made = n.made WHERE "
         "n.seq > ifnull(o.seq, 0) ORDER BY n.id";
     static const char messages[] =
         "SELECT count(*) || ' contracts that were confirmed later are not in it' FROM "
@@ -233,6 +252,8 @@ static const char *goes_back(const struct look *now, const char *copy)
     char *attach = sqlite3_mprintf("ATTACH %Q AS copy", copy);
     sqlite3_exec(now->db, attach, NULL, NULL, NULL);
     sqlite3_free(attach);
+    view_steps(now->db, "main");
+    view_steps(now->db, "copy");
     bool is_parties = now->kind->application_id == kinds[1].application_id;
     bool read = rows_of(now->db, is_parties ? parties : messages, warn, &count);
     if (!read)

@@ -142,6 +142,19 @@ says "a restore is killed" 137 "$status"
 cmp -s copy.db broken.off/node.db && ok "what was there is there" || not_ok "what was there is there" "$(ls broken.off)"
 expect_error "node.db.before: is there already, from an earlier restore" 2 "$AFRUN" restore copy.db broken.off
 
+# ---- All have gone over to another version, and their rows have not followed. ----
+node
+expect_output "moved.db: written" ctl backup moved.db
+kill_party node TERM
+sed -i 's/name = "sum",/name = "sum", version = 2, migrate = function(old) return { state = old.state, data = old.data } end,/' flows/sum.lua
+AFRUN_KILL_AT=bring:1 start_party node node --node i --bus local:bus.db --flows flows --state i.state --no-watch
+wait_line node.out "afrun node: node i" || not_ok "the node starts" "$(cat node.err)"
+ctl reload sum >/dev/null 2>&1
+is_gone() { ! kill -0 ${party_pids[node]} 2>/dev/null; }
+until_true is_gone
+rm -f i.state/node.db.before
+expect_error "task 'last' goes back from step 2 to 1" 1 "$AFRUN" restore moved.db i.state
+
 # ---- What is none. ----
 head -c 5000 /dev/urandom >noise.db
 expect_error "is no store of this program" 2 "$AFRUN" store check noise.db
