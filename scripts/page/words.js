@@ -83,7 +83,7 @@ const zh = {
   "it needs: {}": "它需要：{}", "(believed)": "（推测）", "waits for {}": "等待 {}", "Explore from here": "从这里探索",
   "steps: {}": "{} 步", "never reached: {}": "从未到达：{}", "it has told nothing": "没有回答",
   // Explore.
-  "Explore": "探索", "From the start": "从头开始", "As a trace": "存为轨迹", "As a test": "存为测试", "Path": "路径",
+  "Explore": "探索", "From the start": "从头开始", "As a trace": "存为跟踪文件", "As a test": "存为测试", "Path": "路径",
   "the start": "开始", "steps that can come next: {}": "接下来可能的步骤：{}", "The run has ended here.": "运行在此结束。",
   "Stuck: nothing can happen any more.": "卡住：再也不会发生什么。", "Nothing is explored behind this.": "这之后不再探索。",
   "the path's next step": "路径的下一步", "explored: step {} of {}": "探索：第 {}／{} 步",
@@ -97,7 +97,7 @@ const zh = {
   // Run.
   "sent at {} s": "发送于 {} 秒", "True time": "按真实时间", "distances in true time": "间距按真实时间", "no end": "无结尾", "version {}": "版本 {}",
   "{} rows were left out": "省略了 {} 行",
-  "Fold parts": "折叠部件", "Keep beside": "并排保留", "Beside it": "旁边", "Beside it: {}": "旁边：{}", "Open a trace": "打开轨迹",
+  "Fold parts": "折叠部件", "Keep beside": "并排保留", "Beside it": "旁边", "Beside it: {}": "旁边：{}", "Open a trace": "打开跟踪文件",
   "reading {} …": "正在读取 {}……", "check; explore: what else could happen here": "检查；探索：这里还可能发生什么",
   "a step back on the path": "沿路径退一步",
 };
