@@ -9,6 +9,7 @@
 #include "party/move.h"
 #include "party/migrate.h"
 #include "script/script.h"
+#include "unit/flow_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,28 +25,6 @@
 struct version {
     const char *number, *state, *later, *after, *migrate;
 };
-
-static const char flow[] =
-    "local af = require 'af'\n"
-    "local Note = af.event('note', { text = af.string })\n"
-    "local Later = af.event('later', { text = @later })\n"
-    "local Go = af.event('go', {})\n"
-    "local Arm = af.event('arm', {})\n"
-    "local function note(party, event)\n"
-    "  party:log('@number:%s', event.text)\n"
-    "  party:send('a', Note { text = 'again' })\n"
-    "end\n"
-    "return af.flow { name = 't', version = @number, migrate = @migrate,\n"
-    "  roles = { w = { data = function() return { v = 1 } end, start = '@state', states = {\n"
-    "    @state = {\n"
-    "      [Note] = note, [Go] = 'open', defer = { Later },\n"
-    "      [Arm] = function(party) party:deadline('soon', 3) end,\n"
-    "      after = @after,\n"
-    "      timeout = { soon = function(party) party:log('@number:soon') end },\n"
-    "    },\n"
-    "    open = { [Note] = note, [Later] = note, [Go] = function() return af.done() end },\n"
-    "  } } },\n"
-    "}\n";
 
 #define AFTER(number) "{ 10, function(party) party:log('" number ":after') end }"
 static const struct version one = {"1", "shut", "af.string", AFTER("1"), "nil"};
@@ -121,7 +100,7 @@ static void write_flow(FILE *file, const struct version *version)
                  {"later", version->later},
                  {"after", version->after},
                  {"migrate", version->migrate}};
-    for (const char *at = flow; *at != '\0'; at++) {
+    for (const char *at = flow_text("move.lua.in"); *at != '\0'; at++) {
         size_t i = 0, count = *at == '@' ? sizeof words / sizeof words[0] : 0;
         while (i < count && strncmp(at + 1, words[i].name, strlen(words[i].name)) != 0)
             i++;

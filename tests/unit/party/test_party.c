@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 #include "party/party.h"
 #include "script/script.h"
+#include "unit/flow_text.h"
 
 #include <setjmp.h>
 #include <inttypes.h>
@@ -17,76 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static const char flow[] =
-    "local af = require 'af'\n"
-    "local Note = af.event('note', { text = af.string })\n"
-    "local Later = af.event('later', { text = af.string })\n"
-    "local Go = af.event('go', {})\n"
-    "local Arm = af.event('arm', { name = af.string, seconds = af.optional(af.number) })\n"
-    "local Wait = af.event('wait', {})\n"
-    "local Raise = af.event('raise', {})\n"
-    "local Give = af.event('give', {})\n"
-    "local Finish = af.event('finish', {})\n"
-    "local Odd = af.event('odd', {})\n"
-    "local function note(party, event, from)\n"
-    "  party:log('%s(%s)', event.text, tostring(from))\n"
-    "  party.data.count = party.data.count + 1\n"
-    "  party:send('b', Note { text = 're ' .. event.text })\n"
-    "end\n"
-    "local function arm(party, event) party:deadline(event.name, event.seconds) end\n"
-    "local function finish(party)\n"
-    "  party:send('c', Note { text = 'bye' })\n"
-    "  return af.done { count = party.data.count }\n"
-    "end\n"
-    "local timeout = {\n"
-    "  soon = function(party) party:log('soon') end,\n"
-    "  late = function(party) party:log('late') end,\n"
-    "}\n"
-    "local many = { ['one more'] = 'second' }\n" /* deadlines must be somebody's */
-    "for i = 0, 9999 do many['d' .. i] = 'second' end\n"
-    "return af.flow {\n"
-    "  name = 't', mock = { server = 1, client = 2 },\n"
-    "  roles = {\n"
-    "    server = {\n"
-    "      data = function() return { count = 0 } end,\n"
-    "      start = 'first',\n"
-    "      states = {\n"
-    "        first = {\n"
-    "          enter = function(party) party:log('enter') end,\n"
-    "          [Note] = note, [Arm] = arm, [Finish] = finish,\n"
-    "          [Go] = function() return 'second' end,\n"
-    "          [Wait] = function(party)\n"
-    "            party.data.count = party.data.count + 100\n"
-    "            local url = party:upload_file(af.content('bytes'))\n"
-    "            party:log('got %s', url)\n"
-    "            party:send('b', Note { text = url })\n"
-    "          end,\n"
-    "          [Raise] = function(party)\n"
-    "            party.data.count = -1\n"
-    "            party:send('b', Note { text = 'never' })\n"
-    "            error('on purpose')\n"
-    "          end,\n"
-    "          [Give] = function(party)\n"
-    "            party:send('b', Note { text = 'sorry' })\n"
-    "            return af.fail 'enough'\n"
-    "          end,\n"
-    "          [af.PartyFailed] = function(party, event) party:log('lost %s', event.peer_id) end,\n"
-    "          defer = { Later }, timeout = timeout,\n"
-    "        },\n"
-    "        second = {\n"
-    "          [Note] = note, [Later] = note, [Finish] = finish,\n"
-    "          [Go] = 'second', [Odd] = function() end, [Arm] = arm,\n"
-    "          after = { 5, function(party) party:log('after') end },\n"
-    "          timeout = { soon = timeout.soon },\n"
-    "          ignore = { Raise }, may_end = true,\n"
-    "        },\n"
-    "        third = { timeout = many },\n"
-    "      },\n"
-    "    },\n"
-    "    client = { start = 'idle', states = { idle = { ignore = { Note }, may_end = true } } },\n"
-    "  },\n"
-    "}\n";
 
 /* ---- An owner that keeps what it is told. ---- */
 
@@ -202,7 +133,7 @@ static int set_up(void **state)
     struct af_failure why = AF_FAILURE_INIT;
     *state = kept;
     kept->loop = af_loop_sim_new();
-    kept->script = load(flow);
+    kept->script = load(flow_text("party.lua"));
     kept->owner = (struct af_party_owner){.arg = kept,
                                           .publish = publish,
                                           .fate = fate,

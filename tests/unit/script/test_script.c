@@ -4,6 +4,7 @@
 #include "base/failure.h"
 #include "loop/loop.h"
 #include "script/script.h"
+#include "unit/flow_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,90 +168,6 @@ static void test_a_file_is_known_by_its_name_and_digest(void **state)
 
 /* ---- A flow. ---- */
 
-static const char flow[] =
-    "local af = require 'af'\n"
-    "local Add = af.event('add', { n = af.integer { min = 1 } })\n"
-    "local Draw = af.event('draw', {})\n"
-    "local Bad = af.event('bad', { how = af.string })\n"
-    "local Up = af.event('up', {})\n"
-    "local Tell = af.event('tell', { n = af.integer })\n"
-    "local Odd = af.event('odd', {})\n"
-    "return af.flow {\n"
-    "  name = 'adder', version = 3,\n"
-    "  args = { step = af.optional(af.integer { min = 1 }, 1), name = af.optional(af.string, '') "
-    "},\n"
-    "  mock = { adder = 2, peer = 1 },\n"
-    "  report_failure = false,\n"
-    "  roles = {\n"
-    "    adder = {\n"
-    "      data = function(party) return { sum = 0, step = party.args.step } end,\n"
-    "      start = 'open',\n"
-    "      states = {\n"
-    "        open = {\n"
-    "          after = { 2.5, 'closed' },\n"
-    "          [Add] = function(party, event, from)\n"
-    "            party.data.sum = party.data.sum + event.n * party.args.step\n"
-    "            party.data.from = from or af.null\n"
-    "            party:log('sum %d', party.data.sum)\n"
-    "            party:send({ 'p', 'a2', 'p' }, Tell { n = party.data.sum })\n"
-    "            party:deadline('soon', 1.5)\n"
-    "            party:report_progress(40)\n"
-    "            if event.n == 99 then return 'closed' end\n"
-    "          end,\n"
-    "          [Draw] = function(party)\n"
-    "            party.data.drawn = { af.uuid(), math.random(1 << 40), math.random() }\n"
-    "            party:broadcast(Tell { n = 1 })\n"
-    "          end,\n"
-    "          [Bad] = function(party, event)\n"
-    "            party.data.sum = -1\n"
-    "            party.data.junk = {}\n"
-    "            party:send('p', Tell { n = -1 })\n"
-    "            party:log('told')\n"
-    "            if event.how == 'error' then error('on purpose') end\n"
-    "            if event.how == 'table' then error({}) end\n"
-    "            if event.how == 'function' then party.data.junk.f = print return end\n"
-    "            if event.how == 'data' then party.data = 5 return end\n"
-    "            if event.how == 'state' then return 'nowhere' end\n"
-    "            if event.how == 'result' then return 5 end\n"
-    "            if event.how == 'target' then party:send('nobody', Tell { n = 1 }) end\n"
-    "            if event.how == 'field' then party:send('p', Tell { n = 'x' }) end\n"
-    "            if event.how == 'expect' then af.expect(false, 'as expected') end\n"
-    "            if event.how == 'done' then return af.done { sum = party.data.sum } end\n"
-    "            if event.how == 'fail' then return af.fail 'enough' end\n"
-    "          end,\n"
-    "          [Up] = function(party)\n"
-    "            party.data.sum = party.data.sum + 1000\n"
-    "            local ok, got = pcall(party.upload_file, party, af.content('x\\0y'))\n"
-    "            party.data.got = got\n"
-    "            party.data.ok = ok\n"
-    "          end,\n"
-    "          timeout = { soon = function(party) return 'closed' end },\n"
-    "        },\n"
-    "        closed = {\n"
-    "          enter = function(party) party.data.was = party.state end,\n"
-    "          ignore = { Add }, defer = { Draw }, may_end = true,\n"
-    "        },\n"
-    "      },\n"
-    "    },\n"
-    "    peer = { start = 'idle', states = { idle = { ignore = { Tell }, may_end = true } } },\n"
-    "  },\n"
-    "  invariants = {\n"
-    "    ['b sums are small'] = function(world)\n"
-    "      for _, party in ipairs(world:with_role('adder')) do\n"
-    "        if party.data.sum > 100 then return false end\n"
-    "      end\n"
-    "      return true\n"
-    "    end,\n"
-    "    ['a nobody is lost'] = function(world)\n"
-    "      assert(world.parties.p.ended ~= 'lost', 'p is lost')\n"
-    "      return true\n"
-    "    end,\n"
-    "    ['c it is read-only'] = function(world)\n"
-    "      return not pcall(function() world.parties.p.data.x = 1 end)\n"
-    "    end,\n"
-    "  },\n"
-    "}\n";
-
 /* What a delivery did, copied. */
 struct done {
     size_t count; /* of calls */
@@ -363,7 +280,7 @@ static int set_up(void **state)
         return -1;
     *state = world;
     world->loop = af_loop_sim_new();
-    world->script = load(flow);
+    world->script = load(flow_text("adder.lua"));
     af_script_set_owner(world->script, on_call, world);
     uint32_t adder = (uint32_t)af_flow_find_role(af_script_flow(world->script), "adder");
     const struct af_script_member members[] = {{"a1", adder}, {"a2", adder}, {"p", 1 - adder}};

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "base/mem.h"
+#include "unit/flow_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,26 +16,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static const char flow[] =
-    "local af = require 'af'\n"
-    "local Note = af.event('note', { n = af.integer })\n"
-    "return af.flow { name = 'notes', args = { most = af.optional(af.integer, 3) }, roles = {\n"
-    "  writer = function() end,\n"
-    "  keeper = { data = function() return { sum = 0 } end, start = 'open', states = {\n"
-    "    open = {\n"
-    "      enter = function(party) party:deadline('late', 60) party:broadcast(Note { n = 0 }) "
-    "end,\n"
-    "      [Note] = function(party, event)\n"
-    "        party:log('got %d', event.n)\n"
-    "        af.expect(event.n > 0, 'too small')\n"
-    "        party.data.sum = party.data.sum + event.n\n"
-    "        if party.data.sum >= party.args.most then return 'full' end\n"
-    "      end,\n"
-    "      after = { 5, 'open' }, timeout = { late = function() return af.fail 'late' end },\n"
-    "    },\n"
-    "    full = { after = { 1, function(party) return af.done(party.data.sum) end } },\n"
-    "  } } } }\n";
-
 static const struct af_sim_member members[] = {{"k", "keeper"}, {"w", "writer"}, {"v", "writer"}};
 static const struct af_grants grants;
 
@@ -43,8 +24,9 @@ static char path[] = "/tmp/af_bench_XXXXXX.lua";
 static int write_flow(void **state)
 {
     (void)state;
+    const char *flow = flow_text("notes.lua");
     int fd = mkstemps(path, 4);
-    bool written = fd >= 0 && write(fd, flow, sizeof flow - 1) == (ssize_t)sizeof flow - 1;
+    bool written = fd >= 0 && write(fd, flow, strlen(flow)) == (ssize_t)strlen(flow);
     close(fd);
     return written ? 0 : -1;
 }

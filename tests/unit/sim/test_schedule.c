@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 #include "trace/trace.h"
 #include "trace/file.h"
+#include "unit/flow_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,51 +27,6 @@
 
 /* The client sends a, b and a; the server notes in which order they come, and ends by the fourth.
  * Two notes are equal, so are two of the timeouts' moments. */
-static const char flow[] =
-    "local af = require 'af'\n"
-    "local Note = af.event('note', { text = af.string })\n"
-    "local Odd = af.event('odd', {})\n"
-    "local function say(party, text) party:send('server-1', Note { text = text }) end\n"
-    "return af.flow {\n"
-    "  name = 'notes', version = VERSION, mock = { client = 1, server = 1 },\n"
-    "  migrate = function(old) return { state = old.state, data = old.data } end,\n"
-    "  roles = {\n"
-    "    client = { start = 'talking', states = { talking = { ignore = { Odd },\n"
-    "      enter = function(party) say(party, 'a') say(party, 'b') say(party, 'a') end,\n"
-    "      after = { 5, function(party) say(party, 'late') end },\n"
-    "      [Note] = function(party, event)\n"
-    "        if event.text == 'odd' then party:send('server-1', Odd {}) end\n"
-    "        if event.text == 'raise' then error 'on purpose' end\n"
-    "      end,\n"
-    "    } } },\n"
-    "    server = { data = function() return { got = '' } end, start = 'open',\n"
-    "      states = { open = {\n"
-    "        enter = function(party)\n"
-    "          party:log('opened')\n"
-    "          party:deadline('soon', 3)\n"
-    "          party:deadline('later', 10)\n"
-    "        end,\n"
-    "        [Note] = function(party, event)\n"
-    "          party.data.got = party.data.got .. event.text\n"
-    "          if #party.data.got > 3 then return af.done { got = party.data.got } end\n"
-    "          if party.data.got == 'b' then\n"
-    "            party:send('client-1', Note { text = 'odd' })\n"
-    "          end\n"
-    "          if party.data.got == 'ab' then\n"
-    "            party:send('client-1', Note { text = 'raise' })\n"
-    "          end\n"
-    "        end,\n"
-    "        timeout = {\n"
-    "          soon = function(party) party.data.got = party.data.got .. '<' end,\n"
-    "          later = function(party) party.data.got = party.data.got .. '>' end,\n"
-    "        },\n"
-    "      } } },\n"
-    "  },\n"
-    "  invariants = { ['b comes once'] = function(world)\n"
-    "    return not world.parties['server-1'].data.got:find 'b.*b'\n"
-    "  end },\n"
-    "}\n";
-
 /* Short forms of steps. */
 #define DELIVER(text)                                                                              \
     {                                                                                              \
@@ -127,7 +83,7 @@ static char folder[256], path[300], path_2[300];
 
 static void put(const char *where, const char *version)
 {
-    const char *at = strstr(flow, "VERSION");
+    const char *flow = flow_text("schedule.lua.in"), *at = strstr(flow, "VERSION");
     FILE *file = fopen(where, "wb");
     assert_non_null(file);
     fprintf(file, "%.*s%s%s", (int)(at - flow), flow, version, at + 7);
@@ -344,12 +300,6 @@ static void test_an_early_timer_fires_at_once(void **state)
 }
 
 /* Each timeout is a year long. */
-static const char slow_flow[] =
-    "local af = require 'af'\n"
-    "return af.flow { name = 'slow', mock = { sleeper = 1 }, roles = { sleeper = {\n"
-    "  start = 'asleep', states = { asleep = { after = { 31536000, 'asleep' } } },\n"
-    "} } }\n";
-
 static void test_time_has_an_end(void **state)
 {
     (void)state;
@@ -361,7 +311,7 @@ static void test_time_has_an_end(void **state)
     snprintf(slow, sizeof slow, "%s/slow.lua", folder);
     FILE *file = fopen(slow, "wb");
     assert_non_null(file);
-    fputs(slow_flow, file);
+    fputs(flow_text("slow.lua"), file);
     fclose(file);
     const char *slows[] = {slow};
     ran_init(&ran, rows, COUNT(rows));
