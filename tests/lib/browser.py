@@ -44,6 +44,7 @@ FAULTS = """(() => {
     ...say("h1", all("h1").length === 1 ? [] : [document.body]),
     ...say("scrolls by keys", all("main *").filter((n) => /auto|scroll/.test(getComputedStyle(n).overflowY) && n.scrollHeight > n.clientHeight + 1
       && n.tabIndex < 0 && !n.querySelector("button,input,select,textarea,a[href],[tabindex]"))),
+    ...say("long list scrolls", all("[role=listbox]").filter((n) => n.querySelector(":scope > .rows") && !/auto|scroll/.test(getComputedStyle(n).overflowY))),
     ...say("th", all("th").filter((n) => !n.getAttribute("scope"))),
   ];
 })()"""
