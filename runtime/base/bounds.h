@@ -139,6 +139,7 @@
 #define AF_BUS_RESERVE_BYTES (INT64_C(16) << 20)   /* of its disk: it takes no more below it */
 #define AF_BUS_WEIGH_S 10 /* between two looks at who has how much, while there is little room */
 #define AF_BUS_VALUE_AGE_S (12 * 3600) /* that a value of the services is kept */
+#define AF_BUS_REVOKED_MAX 100000      /* tokens that are revoked: a stream's names in an answer */
 #define AF_BUS_WAIT_MAX_S 60           /* that an answer is held */
 #define AF_BUS_LEASE_MAX_S 3600
 #define AF_BUS_VANISHED_NS (2 * AF_S_NS) /* that a holder whose wait broke off has to come back */
@@ -235,8 +236,11 @@
 #define AF_SERVE_REFUSALS_MAX 256           /* kinds of refusals that are counted at a time */
 #define AF_SERVE_REFUSALS_NS (60 * AF_S_NS) /* … and how long, before they are one entry */
 #define AF_SERVE_LOOK_NS AF_S_NS            /* between two looks at the files of tokens */
-#define AF_SERVE_GUESS_MAX_NS AF_S_NS       /* that a wrong token is answered later, at most … */
-#define AF_SERVE_GUESSES_MAX 40 /* … after so many of one address, or for one name … */
+#define AF_SERVE_REVOKED_NS                                                                        \
+    (5 * AF_S_NS)                     /* that a front which starts waits for what is revoked       \
+                                       */
+#define AF_SERVE_GUESS_MAX_NS AF_S_NS /* that a wrong token is answered later, at most … */
+#define AF_SERVE_GUESSES_MAX 40       /* … after so many of one address, or for one name … */
 #define AF_SERVE_GUESS_FORGET_NS (2 * AF_S_NS) /* … of which each is forgotten after this */
 #define AF_SERVE_GUESS_PLACES 1024             /* in which they are counted */
 #define AF_SERVE_SESSIONS_MAX 1000             /* logins to the task manager */

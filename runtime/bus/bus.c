@@ -394,6 +394,16 @@ void af_bus_get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done,
     bus->driver->get_value(bus, key, done, arg);
 }
 
+void af_bus_revoke(struct af_bus *bus, const char *digest, af_bus_done_fn *done, void *arg)
+{
+    bus->driver->revoke(bus, digest, done, arg);
+}
+
+void af_bus_revoked(struct af_bus *bus, af_bus_done_fn *done, void *arg)
+{
+    bus->driver->revoked(bus, done, arg);
+}
+
 bool af_bus_cluster(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
     if (bus->driver->cluster == NULL)

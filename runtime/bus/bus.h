@@ -325,6 +325,11 @@ void af_bus_put_value(struct af_bus *bus, const char *key, const void *value, si
                       af_bus_done_fn *done, void *arg);
 void af_bus_get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg);
 
+/* Notes for good that a token is revoked, by its digest in hexadecimal. The other: as bytes, which
+ * are, each behind a line feed; NULL where they are as they were when it was last asked. */
+void af_bus_revoke(struct af_bus *bus, const char *digest, af_bus_done_fn *done, void *arg);
+void af_bus_revoked(struct af_bus *bus, af_bus_done_fn *done, void *arg);
+
 /* Looks at the servers: of a task's queues, or NULL: of all, a hundred of them. It is OK where they
  * are away, too. Returns false, and calls nobody: the bus is no cluster's. */
 bool af_bus_cluster(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg);
@@ -431,6 +436,8 @@ struct af_bus_driver {
     void (*put_value)(struct af_bus *bus, const char *key, const void *value, size_t len,
                       af_bus_done_fn *done, void *arg);
     void (*get_value)(struct af_bus *bus, const char *key, af_bus_done_fn *done, void *arg);
+    void (*revoke)(struct af_bus *bus, const char *digest, af_bus_done_fn *done, void *arg);
+    void (*revoked)(struct af_bus *bus, af_bus_done_fn *done, void *arg);
     void (*cluster)(struct af_bus *bus, const char *task, af_bus_done_fn *done,
                     void *arg); /* NULL: is none */
     int (*leases)(const struct af_bus *bus);

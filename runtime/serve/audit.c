@@ -105,6 +105,13 @@ static void note_refusal(struct serve_call *call, const char *who, int code)
     serve->refusals[serve->refusal_count++] = like;
 }
 
+void af_serve_audit_revoked(struct af_serve *serve, const char *node)
+{
+    static const struct serve_endpoint endpoint = {.name = "revoke_token"};
+    if (serve->audit != NULL)
+        write_entry(serve, node, NULL, &endpoint, NULL, 0, 1);
+}
+
 /* ---- All. ---- */
 
 void af_serve_audit(struct serve_call *call, int code)

@@ -30,6 +30,7 @@ struct token {
 
 struct session {
     unsigned char hash[HASH_BYTES];
+    unsigned char digest[AF_SERVE_DIGEST_BYTES]; /* of the token that it is by; 0: of none */
     char *node;
     struct serve_node *share; /* where it is counted */
     int64_t until_ns;
@@ -40,6 +41,7 @@ struct secrets {
     struct af_serve_tokens read;
     struct token *tokens; /* sorted by their hashes; NULL: there is no file of them */
     const char **nodes;   /* sorted */
+    size_t count;         /* of both: those that are not revoked */
     bool has_admin;
     unsigned char admin[HASH_BYTES];
     unsigned char pass_key[HASH_BYTES];  /* made of the admin's token alone */
@@ -49,6 +51,8 @@ struct secrets {
 struct serve_callers {
     unsigned char key[HASH_BYTES];
     struct secrets secrets;
+    unsigned char (*revoked)[AF_SERVE_DIGEST_BYTES]; /* sorted; of fronts */
+    size_t revoked_count, revoked_cap;
     struct session *sessions;
     size_t session_count, sessions_max;
     struct serve_nodes nodes;
@@ -79,22 +83,56 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Where in the revoked ones a digest is, or belongs. */
+static size_t place_revoked(const struct serve_callers *callers, const unsigned char *digest,
+                            bool *found)
+{
+    size_t low = 0, high = callers->revoked_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(callers->revoked[middle], digest, AF_SERVE_DIGEST_BYTES) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = low < callers->revoked_count &&
+             memcmp(callers->revoked[low], digest, AF_SERVE_DIGEST_BYTES) == 0;
+    return low;
+}
+
+static bool is_revoked(const struct serve_callers *callers, const unsigned char *digest)
+{
+    bool found;
+    place_revoked(callers, digest, &found);
+    return found;
+}
+
+/* The file's tokens, without those that are revoked. */
+static void sort_tokens(const struct serve_callers *callers, struct secrets *secrets)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < secrets->read.count; i++) {
+        const struct af_serve_token *token = &secrets->read.items[i];
+        if (is_revoked(callers, token->digest))
+            continue;
+        secrets->tokens[count].is = token;
+        secrets->nodes[count] = token->node;
+        hash_digest(callers, token->digest, secrets->tokens[count++].hash);
+    }
+    secrets->count = count;
+    qsort(secrets->nodes, count, sizeof(const char *), compare_names);
+    qsort(secrets->tokens, count, sizeof *secrets->tokens, compare_tokens);
+}
+
 static int read_tokens(const struct serve_callers *callers, struct secrets *secrets,
                        const char *path, struct af_failure *why)
 {
     stat(path, &secrets->tokens_file);
     if (af_serve_tokens_read(&secrets->read, path, why) != 0)
         return -1;
-    size_t count = secrets->read.count;
-    secrets->tokens = af_mem_zero(count + 1, sizeof *secrets->tokens);
-    secrets->nodes = af_mem_zero(count + 1, sizeof(const char *));
-    for (size_t i = 0; i < count; i++) {
-        secrets->tokens[i].is = &secrets->read.items[i];
-        secrets->nodes[i] = secrets->read.items[i].node;
-        hash_digest(callers, secrets->read.items[i].digest, secrets->tokens[i].hash);
-    }
-    qsort(secrets->nodes, count, sizeof(const char *), compare_names);
-    qsort(secrets->tokens, count, sizeof *secrets->tokens, compare_tokens);
+    secrets->tokens = af_mem_zero(secrets->read.count + 1, sizeof *secrets->tokens);
+    secrets->nodes = af_mem_zero(secrets->read.count + 1, sizeof(const char *));
+    sort_tokens(callers, secrets);
     return 0;
 }
 
@@ -155,6 +193,7 @@ void af_serve_callers_free(struct serve_callers *callers)
     for (size_t i = 0; i < callers->session_count; i++)
         free(callers->sessions[i].node);
     release_secrets(&callers->secrets);
+    free(callers->revoked);
     free(callers->sessions);
     af_serve_nodes_release(&callers->nodes);
     sodium_memzero(callers, sizeof *callers);
@@ -163,24 +202,62 @@ void af_serve_callers_free(struct serve_callers *callers)
 
 size_t af_serve_callers_count(const struct serve_callers *callers)
 {
-    return callers->secrets.read.count;
+    return callers->secrets.count;
 }
 
 /* ---- Files that have changed. ---- */
 
-bool af_serve_has_token(const struct serve_callers *callers, const char *node)
+static const struct af_serve_token *find_token(const struct serve_callers *callers,
+                                               const struct secrets *secrets,
+                                               const unsigned char *digest)
 {
-    const struct secrets *secrets = &callers->secrets;
-    return secrets->tokens == NULL ||
-           bsearch(&node, secrets->nodes, secrets->read.count, sizeof node, compare_names) != NULL;
+    struct token wanted;
+    if (secrets->tokens == NULL)
+        return NULL;
+    hash_digest(callers, digest, wanted.hash);
+    const struct token *found =
+        bsearch(&wanted, secrets->tokens, secrets->count, sizeof wanted, compare_tokens);
+    return found == NULL ? NULL : found->is;
 }
 
-/* A login is by a token: it ends with the last of its node. */
+const struct af_serve_token *af_serve_find_token(const struct serve_callers *callers,
+                                                 const unsigned char *digest)
+{
+    return find_token(callers, &callers->secrets, digest);
+}
+
+bool af_serve_token_stands(const struct serve_callers *callers, const unsigned char *digest)
+{
+    return sodium_is_zero(digest, AF_SERVE_DIGEST_BYTES) ||
+           af_serve_find_token(callers, digest) != NULL;
+}
+
+/* A login is by a token: it ends with it. */
 static void end_sessions(struct serve_callers *callers)
 {
     for (size_t i = 0; i < callers->session_count; i++)
-        if (!af_serve_has_token(callers, callers->sessions[i].node))
+        if (!af_serve_token_stands(callers, callers->sessions[i].digest))
             callers->sessions[i].until_ns = 0;
+}
+
+bool af_serve_callers_revoke(struct serve_callers *callers, const unsigned char *digest)
+{
+    bool found;
+    size_t at = place_revoked(callers, digest, &found);
+    if (found)
+        return false;
+    af_mem_reserve(&callers->revoked, &callers->revoked_cap, callers->revoked_count + 1,
+                   sizeof *callers->revoked);
+    memmove(callers->revoked[at + 1], callers->revoked[at],
+            (callers->revoked_count++ - at) * sizeof *callers->revoked);
+    memcpy(callers->revoked[at], digest, AF_SERVE_DIGEST_BYTES);
+    return true;
+}
+
+void af_serve_callers_revoked(struct serve_callers *callers)
+{
+    sort_tokens(callers, &callers->secrets);
+    end_sessions(callers);
 }
 
 bool af_serve_callers_changed(const struct serve_callers *callers,
@@ -190,16 +267,19 @@ bool af_serve_callers_changed(const struct serve_callers *callers,
            !af_io_is_same_file(options->admin_token, &callers->secrets.admin_file);
 }
 
-int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve_options *options,
-                            struct af_failure *why)
+int af_serve_callers_reload(struct af_serve *serve, struct af_failure *why)
 {
+    struct serve_callers *callers = serve->callers;
     struct secrets read;
-    if (read_secrets(callers, &read, options, why) != 0) {
+    if (read_secrets(callers, &read, &serve->options, why) != 0) {
         callers->secrets.tokens_file = read.tokens_file; /* until it changes again */
         callers->secrets.admin_file = read.admin_file;
         release_secrets(&read);
         return -1;
     }
+    for (size_t i = 0; i < callers->secrets.count; i++)
+        if (find_token(callers, &read, callers->secrets.tokens[i].is->digest) == NULL)
+            af_serve_lost(serve, callers->secrets.tokens[i].is);
     release_secrets(&callers->secrets);
     callers->secrets = read;
     end_sessions(callers);
@@ -208,24 +288,22 @@ int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve
 
 /* ---- Looking up. ---- */
 
-/* The node of a token, or NULL; *is_over: it is known, but has run out. */
-static const char *node_of_token(const struct serve_call *call, const char *text, bool *is_over)
+/* The node of a token, which the call is known by then, or NULL; *is_over: it is known, but has run
+ * out. */
+static const char *node_of_token(struct serve_call *call, const char *text, bool *is_over)
 {
-    const struct serve_callers *callers = call->serve->callers;
     unsigned char digest[AF_SERVE_DIGEST_BYTES];
-    struct token wanted;
     *is_over = false;
-    if (callers->secrets.tokens == NULL)
-        return NULL;
     af_serve_token_digest(text, strlen(text), digest);
-    hash_digest(callers, digest, wanted.hash);
-    const struct token *found = bsearch(&wanted, callers->secrets.tokens,
-                                        callers->secrets.read.count, sizeof wanted, compare_tokens);
+    const struct af_serve_token *found = af_serve_find_token(call->serve->callers, digest);
     if (found == NULL)
         return NULL;
     int64_t now_s = af_loop_wall_ns(call->serve->loop) / AF_S_NS;
-    *is_over = found->is->expires_s != 0 && found->is->expires_s <= now_s;
-    return *is_over ? NULL : found->is->node;
+    *is_over = found->expires_s != 0 && found->expires_s <= now_s;
+    if (*is_over)
+        return NULL;
+    memcpy(call->token, digest, sizeof digest);
+    return found->node;
 }
 
 static bool is_admin(const struct serve_callers *callers, const char *text)
@@ -269,7 +347,7 @@ bool af_serve_knows_pass(const struct serve_call *call, const char *pass)
     return strlen(pass) == strlen(own) && sodium_memcmp(pass, own, strlen(own)) == 0;
 }
 
-bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password)
+bool af_serve_knows_password(struct serve_call *call, const char *node, const char *password)
 {
     const struct serve_callers *callers = call->serve->callers;
     bool is_over;
@@ -318,6 +396,7 @@ void af_serve_session_new(struct serve_call *call, const char *node, char text[6
     af_serve_use(call->serve, share, AF_SERVE_LOGINS, 1);
     free(session->node);
     session->node = af_mem_string(node);
+    memcpy(session->digest, call->token, sizeof session->digest);
     session->until_ns = af_loop_now_ns(call->serve->loop) + AF_SERVE_SESSION_S * AF_S_NS;
     hash_token(callers, text, strlen(text), session->hash);
 }
@@ -342,7 +421,11 @@ static const char *node_of_session(const struct serve_call *call, const char *te
     return NULL;
 }
 
-/* ---- What all fronts know: by the digest of a session, whose it is; where a node is. ---- */
+/* ---- What all fronts know: by the digest of a session, whose it is; where a node is. ----
+ *
+ * A session's value is the digest of the token that it is by, in hexadecimal, and its node. */
+
+enum { HEX_BYTES = 2 * AF_SERVE_DIGEST_BYTES };
 
 static const char *session_key(struct serve_call *call, const char *text)
 {
@@ -355,7 +438,27 @@ static const char *session_key(struct serve_call *call, const char *text)
 void af_serve_session_keep(struct serve_call *call, const char *node, const char *text,
                            af_bus_done_fn *done)
 {
-    af_bus_put_value(call->serve->bus, session_key(call, text), node, strlen(node), done, call);
+    size_t len = HEX_BYTES + 1 + strlen(node);
+    char *value = af_arena_alloc(&call->arena, len + 1);
+    sodium_bin2hex(value, HEX_BYTES + 1, call->token, sizeof call->token);
+    snprintf(value + HEX_BYTES, len + 1 - HEX_BYTES, " %s", node);
+    af_bus_put_value(call->serve->bus, session_key(call, text), value, len, done, call);
+}
+
+void af_serve_session_came(struct serve_call *call, const char *value, size_t len)
+{
+    const struct secrets *secrets = &call->serve->callers->secrets;
+    unsigned char digest[AF_SERVE_DIGEST_BYTES];
+    size_t bytes = 0;
+    const char *node = len < HEX_BYTES + 1 ? ""
+                                           : af_arena_copy(&call->arena, value + HEX_BYTES + 1,
+                                                           len - HEX_BYTES - 1);
+    if (af_serve_is_id(node) && value[HEX_BYTES] == ' ' &&
+        sodium_hex2bin(digest, sizeof digest, value, HEX_BYTES, NULL, &bytes, NULL) == 0 &&
+        bytes == sizeof digest && !is_revoked(call->serve->callers, digest) &&
+        (secrets->tokens == NULL ||
+         bsearch(&node, secrets->nodes, secrets->count, sizeof node, compare_names) != NULL))
+        call->login = node;
 }
 
 bool af_serve_session_asked(struct serve_call *call, af_bus_done_fn *done)

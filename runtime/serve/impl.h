@@ -59,6 +59,19 @@ struct serve_guesses { /* wrong tokens of one place */
     int64_t since_ns, count;
 };
 
+struct serve_lost { /* a token that our file had */
+    unsigned char digest[AF_SERVE_DIGEST_BYTES];
+    char *node;
+    int looks; /* for so many it has been gone */
+};
+
+struct serve_revoking { /* of a front */
+    struct serve_lost *lost;
+    size_t count, cap;
+    unsigned char told[AF_SERVE_DIGEST_BYTES]; /* the bus is being told of it, … */
+    bool tells, asks, knows;                   /* … or asked; it has answered */
+};
+
 struct af_serve {
     struct af_loop *loop;
     struct af_bus *bus;
@@ -84,6 +97,7 @@ struct af_serve {
     bool is_loopback, is_stopping;
     bool is_sidecar; /* another service, a hub, is behind the bus */
     bool is_front;   /* other services are beside it, which know what it does */
+    struct serve_revoking revoking;
 };
 
 /* One exchange. */
@@ -95,7 +109,8 @@ struct serve_call {
     char *prefix_node;                     /* whom the prefix names, or NULL */
     const char *node;                      /* who calls, if known */
     const char *login;                     /* whose the session is that another front has made */
-    struct serve_node *share;              /* … and what it has of what all share */
+    unsigned char token[AF_SERVE_DIGEST_BYTES]; /* the digest of what it is known by; 0: of none */
+    struct serve_node *share;                   /* … and what it has of what all share */
     bool is_admin;
     int64_t answer_bytes;  /* of its answer, that its node has not read */
     const char *task;      /* whose it is, for the audit log; or NULL */
@@ -110,7 +125,8 @@ struct serve_call {
     /* Of one that is held. */
     struct af_timer *hold; /* NULL: it is not */
     void (*then)(struct serve_call *call);
-    int64_t late_ns; /* that its refusal comes later */
+    void (*after)(struct serve_call *call); /* when it is known what is revoked */
+    int64_t late_ns;                        /* that its refusal comes later */
     int late_status;
     struct af_buf late;                  /* the refusal */
     const struct af_bus_take *unwritten; /* what the bus wants to know the fate of, or NULL */
@@ -151,6 +167,8 @@ bool af_serve_audit_is_ready(struct serve_call *call);
 void af_serve_audit(struct serve_call *call, int code);
 /* Writes refusals that have been counted long enough, or all. */
 void af_serve_audit_flush(struct af_serve *serve, bool all);
+/* A token of the node is revoked. */
+void af_serve_audit_revoked(struct af_serve *serve, const char *node);
 
 /* ---- Who calls: callers.c. ---- */
 
@@ -163,19 +181,25 @@ size_t af_serve_callers_count(const struct serve_callers *callers); /* tokens */
  * *why filled, and all is as before. */
 bool af_serve_callers_changed(const struct serve_callers *callers,
                               const struct af_serve_options *options);
-int af_serve_callers_reload(struct serve_callers *callers, const struct af_serve_options *options,
-                            struct af_failure *why);
+int af_serve_callers_reload(struct af_serve *serve, struct af_failure *why);
 
 const struct serve_nodes *af_serve_nodes_of(const struct serve_callers *callers);
 
-/* Whether a node has a token, or there is no file of them. */
-bool af_serve_has_token(const struct serve_callers *callers, const char *node);
+/* The token of this digest, NULL: none is known; whether it is, or the digest is 0: of none. */
+const struct af_serve_token *af_serve_find_token(const struct serve_callers *callers,
+                                                 const unsigned char *digest);
+bool af_serve_token_stands(const struct serve_callers *callers, const unsigned char *digest);
+
+/* Adds one to those that are revoked, whatever the file says; false: it was there. Then the other
+ * is to be called, once for all. */
+bool af_serve_callers_revoke(struct serve_callers *callers, const unsigned char *digest);
+void af_serve_callers_revoked(struct serve_callers *callers);
 
 /* Finds out who calls, and whether that one may; else answers and returns false. */
 bool af_serve_identify(struct serve_call *call);
 
 /* Whether the password is a token of the node; and a new session of it, as text. */
-bool af_serve_knows_password(const struct serve_call *call, const char *node, const char *password);
+bool af_serve_knows_password(struct serve_call *call, const char *node, const char *password);
 void af_serve_session_new(struct serve_call *call, const char *node, char text[65]);
 
 /* Of fronts: keeps a session so that all of them know it; whether the call names one that only
@@ -183,6 +207,7 @@ void af_serve_session_new(struct serve_call *call, const char *node, char text[6
 void af_serve_session_keep(struct serve_call *call, const char *node, const char *text,
                            af_bus_done_fn *done);
 bool af_serve_session_asked(struct serve_call *call, af_bus_done_fn *done);
+void af_serve_session_came(struct serve_call *call, const char *value, size_t len);
 
 /* The same of the address of a node. */
 void af_serve_address_ask(struct serve_call *call, const char *node, af_bus_done_fn *done);
@@ -193,6 +218,20 @@ enum { SERVE_PASS_TEXT = 96 };
 bool af_serve_pass_new(const struct serve_call *call, const char *token,
                        char pass[SERVE_PASS_TEXT]);
 bool af_serve_knows_pass(const struct serve_call *call, const char *pass);
+
+/* Ends the waits of those whose token is gone. */
+void af_serve_end_polls(struct af_serve *serve);
+
+/* ---- Tokens that are revoked, of fronts: revoke.c. ---- */
+
+/* Our file has a token no more. */
+void af_serve_lost(struct af_serve *serve, const struct af_serve_token *token);
+/* Tells the bus of what is lost, and asks it; now and then. */
+void af_serve_look_revoked(struct af_serve *serve);
+/* Whether the call may be by a token, and the bus has not answered yet: then it goes on later, or
+ * is refused. */
+bool af_serve_awaits_revoked(struct serve_call *call, void (*then)(struct serve_call *call));
+void af_serve_revoking_free(struct af_serve *serve);
 
 /* ---- Pages: ui.c. ---- */
 

@@ -215,12 +215,18 @@ static void session_came(void *arg, const struct af_bus_result *result)
         af_serve_bus_error(call, result);
         return;
     }
-    const char *node = result->bytes == NULL
-                           ? NULL
-                           : af_arena_copy(&call->arena, result->bytes, result->bytes_len);
-    if (node != NULL && af_serve_is_id(node) && af_serve_has_token(call->serve->callers, node))
-        call->login = node;
+    if (result->bytes != NULL)
+        af_serve_session_came(call, result->bytes, result->bytes_len);
     enter(call);
+}
+
+static void begin(struct serve_call *call)
+{
+    if (af_serve_session_asked(call, session_came))
+        return;
+    enter(call);
+    if (call->share == NULL && !call->is_admin)
+        af_exchange_is_strangers(call->exchange);
 }
 
 static void on_begin(void *arg, struct af_exchange *exchange)
@@ -232,13 +238,10 @@ static void on_begin(void *arg, struct af_exchange *exchange)
     call->path = af_exchange_path(exchange);
     call->fd = -1;
     af_exchange_set_data(exchange, call);
-    bool is_going = is_addressed(call);
-    if (is_going && af_serve_session_asked(call, session_came))
-        return;
-    if (is_going)
-        enter(call);
-    if (call->share == NULL && !call->is_admin)
+    if (!is_addressed(call))
         af_exchange_is_strangers(exchange);
+    else if (!af_serve_awaits_revoked(call, begin))
+        begin(call);
 }
 
 static void on_ready(void *arg, struct af_exchange *exchange)
@@ -337,18 +340,23 @@ static int open_shared_disk(struct af_serve *serve, struct af_failure *why)
 
 /* ---- Tokens and certificates that change. ---- */
 
+void af_serve_end_polls(struct af_serve *serve)
+{
+    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
+        if (!af_serve_token_stands(serve->callers, call->token))
+            af_bus_cancel(serve->bus, call->ticket);
+}
+
 static void reload_tokens(struct af_serve *serve)
 {
     struct af_failure why = AF_FAILURE_INIT;
-    if (af_serve_callers_reload(serve->callers, &serve->options, &why) != 0) {
+    if (af_serve_callers_reload(serve, &why) != 0) {
         af_log(AF_LOG_ERROR, "serve: callers are known as before: %s: %s", why.what, why.why);
         return;
     }
     af_log(AF_LOG_INFO, "serve: tokens are read again: %zu",
            af_serve_callers_count(serve->callers));
-    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
-        if (!af_serve_has_token(serve->callers, call->node))
-            af_bus_cancel(serve->bus, call->ticket);
+    af_serve_end_polls(serve);
 }
 
 /* Polls that wait come again, and say anew whose they are. */
@@ -379,6 +387,7 @@ static void look(void *arg)
     af_serve_audit_flush(serve, false);
     if (af_serve_callers_changed(serve->callers, &serve->options))
         reload_tokens(serve);
+    af_serve_look_revoked(serve);
     if (af_http_server_tls_changed(serve->http))
         reload_certificates(serve);
     serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
@@ -417,8 +426,9 @@ static int start(struct af_serve *serve, struct af_failure *why)
     serve->options.quotas[AF_SERVE_CONNECTIONS] =
         (int64_t)af_http_server_connections_max(serve->http); /* as the system lets us have */
     if (serve->options.tokens != NULL || serve->options.admin_token != NULL ||
-        serve->audit != NULL || serve->options.certificate != NULL)
+        serve->audit != NULL || serve->options.certificate != NULL || serve->is_front)
         serve->look = af_timer_start(serve->loop, AF_SERVE_LOOK_NS, look, serve);
+    af_serve_look_revoked(serve);
     af_serve_open_launches(serve);
     af_serve_open_mock(serve);
     return 0;
@@ -502,6 +512,7 @@ void af_serve_free(struct af_serve *serve)
         af_serve_audit_flush(serve, true);
     af_audit_close(serve->audit);
     free(serve->refusals);
+    af_serve_revoking_free(serve);
     af_serve_sights_free(serve);
     af_serve_callers_free(serve->callers);
     af_serve_reading_release(&serve->reading);

@@ -215,14 +215,14 @@ def files():
 
 def status():
     """What one front has handed out, another tells of."""
-    body = {"task_id": "leased", "channel": "federated", "node_id_list": ["a"], "message_title": "task_inside",
+    body = {"task_id": "leased", "channel": "federated", "node_id_list": ["c"], "message_title": "task_inside",
             "message_content": {"type": "kept"}, "message_time": 1}
     for _ in range(3):
         assert call(fronts[0], API + "message/push", body, tokens["b"])["code"] == 0
     pop = {"task_id": "leased", "channel": "federated", "lease_seconds": 30, "holder": "party@1", "max": 2}
-    assert len(call(fronts[0], API + "message/pop", pop, tokens["a"])["data"]["messages"]) == 2
+    assert len(call(fronts[0], API + "message/pop", pop, tokens["c"])["data"]["messages"]) == 2
     task = call(fronts[1], "/admin/tasks/leased", token=ADMIN, method="GET")["data"]["tasks"][0]
-    queue = [one for one in task["queues"] if one["node_id"] == "a"]
+    queue = [one for one in task["queues"] if one["node_id"] == "c"]
     tell([(one["length"], one["leased"]) for one in queue] == [(3, 2)], "another front tells what is handed out", queue)
 
 

@@ -495,6 +495,16 @@ static void get_value(struct af_bus *bus, const char *key, af_bus_done_fn *done,
     af_nats_submit_repeated(value_op(bus, af_nats_get_value, key, done, arg));
 }
 
+static void revoke_token(struct af_bus *bus, const char *digest, af_bus_done_fn *done, void *arg)
+{
+    af_nats_submit_repeated(value_op(bus, af_nats_revoke, digest, done, arg));
+}
+
+static void revoked(struct af_bus *bus, af_bus_done_fn *done, void *arg)
+{
+    af_nats_submit_repeated(af_nats_op_new(bus, af_nats_revoked, done, arg));
+}
+
 static void cluster(struct af_bus *bus, const char *task, af_bus_done_fn *done, void *arg)
 {
     struct af_nats_op *op = af_nats_op_new(bus, af_nats_cluster, done, arg);
@@ -694,6 +704,8 @@ const struct af_bus_driver af_bus_nats = {
     .status = status,
     .put_value = put_value,
     .get_value = get_value,
+    .revoke = revoke_token,
+    .revoked = revoked,
     .cluster = cluster,
     .leases = leases,
     .epoch = epoch,

@@ -176,13 +176,16 @@ bool af_nats_put(struct af_nats_port *port, struct af_nats_reply *reply, const c
 /* Values of the fronts: see af_bus_put_value(). */
 void af_nats_put_value(struct af_nats_op *op);
 void af_nats_get_value(struct af_nats_op *op);
+void af_nats_revoke(struct af_nats_op *op);
+void af_nats_revoked(struct af_nats_op *op);
 
 /* ---- tasks.c ---- */
 
-#define AF_NATS_TASKS "AFT"  /* aft.<task> */
-#define AF_NATS_LOCKS "AFL"  /* afl.<task>.<channel>.<node> */
-#define AF_NATS_NOTES "AFN"  /* afn.<task>.<node>.<kind> */
-#define AF_NATS_VALUES "AFU" /* afu.<key> */
+#define AF_NATS_TASKS "AFT"   /* aft.<task> */
+#define AF_NATS_LOCKS "AFL"   /* afl.<task>.<channel>.<node> */
+#define AF_NATS_NOTES "AFN"   /* afn.<task>.<node>.<kind> */
+#define AF_NATS_VALUES "AFU"  /* afu.<key> */
+#define AF_NATS_REVOKED "AFR" /* afu.revoked.<digest> */
 
 struct af_nats_task { /* as it was read last */
     struct af_nats_task *next;
@@ -495,7 +498,8 @@ struct af_nats_bus {
     struct af_nats_place *places;
     struct af_nats_queue *queues;
     int64_t queue_numbers, quiet_until_ns;
-    bool has_values; /* the streams of tasks, locks and notes are there */
+    bool has_values;      /* the streams of tasks, locks and notes are there */
+    int64_t revoked_seen; /* the next sequence of AF_NATS_REVOKED, as it was told; 0: anything */
 };
 
 static inline struct af_nats_bus *af_nats_of(struct af_bus *bus)

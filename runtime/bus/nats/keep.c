@@ -223,3 +223,64 @@ void af_nats_get_value(struct af_nats_op *op)
         op->result.bytes_len = kept.len;
     }
 }
+
+/* ---- Tokens that are revoked. ----
+ *
+ * They have a stream without an end of their age: a front that was away for a year still has the
+ * token in its file. */
+
+static bool need_revoked(struct af_nats_op *op, struct af_nats_reply *reply)
+{
+    char config[160];
+    snprintf(config, sizeof config,
+             "\"subjects\":[\"afu.revoked.*\"],\"max_msgs_per_subject\":1,\"max_msgs\":%d,"
+             "\"discard\":\"new\"",
+             AF_BUS_REVOKED_MAX);
+    return af_nats_need_stream(&op->bus->port, reply, AF_NATS_REVOKED, config, NULL);
+}
+
+void af_nats_revoke(struct af_nats_op *op)
+{
+    struct af_nats_reply reply;
+    char subject[AF_NATS_SUBJECT_BYTES];
+    int64_t sequence = -1;
+    op->over = true;
+    snprintf(subject, sizeof subject, "afu.revoked.%s", op->key);
+    bool ok = need_revoked(op, &reply);
+    af_nats_reply_release(&reply);
+    if (!ok || !af_nats_put(&op->bus->port, &reply, subject, "", 0, &sequence))
+        af_nats_fail(op, &reply);
+}
+
+static void add_revoked(void *arg, const char *subject, int64_t number)
+{
+    (void)number;
+    af_buf_printf(arg, "\n%s", strrchr(subject, '.') + 1);
+}
+
+/* All are listed when the stream's last is another: a server that lost its power may be behind. */
+void af_nats_revoked(struct af_nats_op *op)
+{
+    struct af_nats_bus *bus = op->bus;
+    struct af_nats_reply reply;
+    int64_t seen = bus->revoked_seen, last = 0;
+    op->over = true;
+    bus->revoked_seen = 0;
+    bool ok = need_revoked(op, &reply);
+    if (ok && af_nats_integer(reply.data, reply.len, "state.last_seq", &last) && last + 1 != seen) {
+        af_nats_reply_release(&reply);
+        ok = af_nats_ask(&bus->port, &reply, "$JS.API.STREAM.INFO." AF_NATS_REVOKED,
+                         "{\"subjects_filter\":\"afu.revoked.*\"}");
+        if (ok) {
+            af_nats_integer(reply.data, reply.len, "state.last_seq", &last);
+            af_nats_each(reply.data, reply.len, "state.subjects", add_revoked, &op->text);
+            op->result.bytes = af_buf_text(&op->text);
+            op->result.bytes_len = op->text.len;
+        }
+    }
+    af_nats_reply_release(&reply);
+    if (ok)
+        bus->revoked_seen = last + 1;
+    else
+        af_nats_fail(op, &reply);
+}
