@@ -489,6 +489,17 @@ const char *af_nats_header(struct af_nats_message *message, const char *name)
     return af_natsMsgHeader_Get(message, name, &value) == 0 && value != NULL ? value : "";
 }
 
+const char *af_nats_last_header(struct af_nats_message *message, const char *name, bool *alone)
+{
+    const char **values = NULL, *last = "";
+    int count = 0;
+    if (af_natsMsgHeader_Values(message, name, &values, &count) == 0 && count > 0)
+        last = values[count - 1];
+    free(values);
+    *alone = *alone && count == 1;
+    return last;
+}
+
 /* A request as it is sent: by a leaf node it reaches JetStream by the name of its domain alone. */
 static const char *in_domain(const struct af_nats_bus *bus, const char *subject,
                              char name[AF_NATS_SUBJECT_BYTES])
@@ -547,7 +558,16 @@ void af_nats_reply_read(struct af_nats_reply *reply, struct af_nats_message *mes
     int len = af_natsMsg_GetDataLength(message);
     *reply = (struct af_nats_reply){.message = message, .data = af_natsMsg_GetData(message)};
     reply->len = len < 0 || reply->data == NULL ? 0 : (size_t)len;
-    const char *status = af_nats_header(message, "Status");
+    const char *status;
+    int wrong = af_natsMsgHeader_Get(message, "Nats-Sequence", &status);
+    if (wrong == 0)
+        return; /* a message that is kept, whose status and content are its sender's */
+    if (wrong != AF_NATS_NOT_FOUND) { /* told once: the library goes on behind it the next time */
+        reply->error = AF_NATS_NO_HEADERS;
+        reply->code = AF_BUS_UNREACHABLE;
+        return;
+    }
+    status = af_nats_header(message, "Status");
     if (status[0] != '\0')
         reply->error = atoi(status);
     if (reply->error == AF_NATS_NOBODY)

@@ -129,6 +129,9 @@ const char *af_nats_answers(const struct af_nats_bus *bus, const struct af_nats_
 
 /* A header's text, "" where it has none. */
 const char *af_nats_header(struct af_nats_message *message, const char *name);
+/* The same of its last: the server's own stand behind those of a message that it reads out. *alone
+ * becomes false where there is another number of them than one. */
+const char *af_nats_last_header(struct af_nats_message *message, const char *name, bool *alone);
 
 /* ---- keep.c ---- */
 
@@ -141,7 +144,8 @@ enum { /* JetStream's errors that mean something here */
        AF_NATS_NOT_ALONE = 10100, /* another consumer has the same filter */
        AF_NATS_OTHER_CONFIG = 10058,
        AF_NATS_WRONG_SEQUENCE = 10071,
-       AF_NATS_NOBODY = 503
+       AF_NATS_NOBODY = 503,
+       AF_NATS_NO_HEADERS = -1 /* ours: they cannot be read */
 };
 
 /* Makes a stream if it is not there; *made tells so (or NULL). config: its fields but name and
@@ -152,7 +156,7 @@ bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply,
 /* A message that a stream keeps: the last on a subject, or the next from a sequence on. In the
  * arena; at NULL: there is none. */
 struct af_nats_kept {
-    const char *subject, *data, *item; /* item: its header Af */
+    const char *subject, *data, *item; /* item: its header Af; "": another stream has sent it on */
     size_t len;
     int64_t sequence, time_s;
 };

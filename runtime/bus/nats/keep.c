@@ -62,7 +62,7 @@ static const char *decode(struct af_arena *arena, const char *text, size_t *len)
 static const char *find_item(struct af_arena *arena, const char *headers)
 {
     const char *line = strstr(headers, "\r\nAf: ");
-    if (line == NULL || strstr(headers, "\r\nNats-Stream") != NULL) /* sent on by another stream */
+    if (line == NULL)
         return "";
     line += strlen("\r\nAf: ");
     return af_arena_copy(arena, line, strcspn(line, "\r\n"));
@@ -81,6 +81,9 @@ static int64_t read_time(const char *text)
     return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
+/* What another stream has sent on, under whatever subject its maker chose, tells nothing. */
+static const char stream_header[] = "\r\nNats-Stream";
+
 static bool get(struct af_nats_port *port, struct af_nats_reply *reply, struct af_arena *arena,
                 const char *stream, const char *question, struct af_nats_kept *kept)
 {
@@ -95,10 +98,14 @@ static bool get(struct af_nats_port *port, struct af_nats_reply *reply, struct a
     } else if (ok) {
         const char *json = reply->data;
         size_t len = reply->len;
+        const char *headers =
+            decode(&texts, af_nats_text(&texts, json, len, "message.hdrs"), &headers_len);
+        bool sent_on = memmem(headers, headers_len, stream_header, strlen(stream_header)) != NULL;
         kept->data = decode(arena, af_nats_text(&texts, json, len, "message.data"), &kept->len);
+        if (sent_on)
+            kept->data = "", kept->len = 0;
         kept->subject = af_nats_text(arena, json, len, "message.subject");
-        kept->item = find_item(
-            arena, decode(&texts, af_nats_text(&texts, json, len, "message.hdrs"), &headers_len));
+        kept->item = sent_on ? "" : find_item(arena, headers);
         kept->time_s = read_time(af_nats_text(&texts, json, len, "message.time"));
         if (!af_nats_integer(json, len, "message.seq", &kept->sequence) || kept->sequence <= 0 ||
             kept->subject == NULL) {
@@ -134,16 +141,24 @@ bool af_nats_read(struct af_nats_port *port, struct af_nats_reply *reply, struct
                   const char *stream, const char *subject, int64_t sequence,
                   struct af_nats_kept *kept)
 {
-    char request[AF_NATS_SUBJECT_BYTES], next[AF_NATS_SUBJECT_BYTES + 32] = "";
+    char request[AF_NATS_SUBJECT_BYTES], question[AF_NATS_SUBJECT_BYTES + 64];
     *kept = (struct af_nats_kept){0};
-    if (subject != NULL)
-        snprintf(next, sizeof next, ",\"next_by_subj\":\"%s\"", subject);
+    snprintf(question, sizeof question,
+             subject == NULL ? "{\"seq\":%lld}" : "{\"seq\":%lld,\"next_by_subj\":\"%s\"}",
+             (long long)sequence, subject);
     snprintf(request, sizeof request, "$JS.API.DIRECT.GET.%s", stream);
-    bool ok = af_nats_ask(port, reply, request, "{\"seq\":%lld%s}", (long long)sequence, next);
+    bool ok = af_nats_ask(port, reply, request, "%s", question);
+    if (reply->error == AF_NATS_NO_HEADERS) { /* those of its sender */
+        af_nats_reply_release(reply);
+        return get(port, reply, arena, stream, question, kept);
+    }
     if (ok) {
-        kept->sequence = atoll(af_nats_header(reply->message, "Nats-Sequence"));
-        kept->subject = af_arena_string(arena, af_nats_header(reply->message, "Nats-Subject"));
-        kept->item = af_arena_string(arena, af_nats_header(reply->message, "Af"));
+        struct af_nats_message *message = reply->message;
+        bool own = af_nats_header(message, "Nats-Stream-Source")[0] == '\0';
+        kept->sequence = atoll(af_nats_last_header(message, "Nats-Sequence", &own));
+        kept->subject = af_arena_string(arena, af_nats_last_header(message, "Nats-Subject", &own));
+        af_nats_last_header(message, "Nats-Stream", &own);
+        kept->item = af_arena_string(arena, own ? af_nats_header(message, "Af") : "");
         kept->data = af_arena_copy(arena, reply->len == 0 ? "" : reply->data, reply->len);
         kept->len = reply->len;
         ok = kept->sequence > 0;

@@ -25,6 +25,7 @@ typedef void af_nats_again_fn(struct af_nats_connection *connection, void *arg);
 typedef int64_t af_nats_delay_fn(struct af_nats_connection *connection, int attempts, void *arg);
 
 enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status() */
+enum { AF_NATS_NOT_FOUND = 13 };                    /* of natsMsgHeader_Get() */
 
 /* clang-format off */
 #define AF_NATS_FUNCTIONS(X) \
@@ -71,6 +72,7 @@ enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status(
     X(natsMsg_GetDataLength, int, (const struct af_nats_message *)) \
     X(natsMsgHeader_Set, int, (struct af_nats_message *, const char *, const char *)) \
     X(natsMsgHeader_Get, int, (struct af_nats_message *, const char *, const char **)) \
+    X(natsMsgHeader_Values, int, (struct af_nats_message *, const char *, const char ***, int *)) \
     X(natsStatus_GetText, const char *, (int)) \
     X(nats_GetLastError, const char *, (int *))
 /* clang-format on */

@@ -431,6 +431,7 @@ static bool read_entry(struct af_nats_op *op, struct af_nats_queue *queue,
     if (!af_nats_read_item(&op->arena, header, content, len, item, &sent, why))
         return false;
     if (message != NULL && (af_nats_header(message, "Nats-Stream")[0] != '\0' ||
+                            af_nats_header(message, "Nats-Subject")[0] != '\0' ||
                             af_nats_header(message, "Nats-Stream-Source")[0] != '\0')) {
         snprintf(why, AF_BUS_UNFIT_BYTES, "it was sent on by another stream");
         return false;
