@@ -249,6 +249,12 @@
 #define AF_SERVE_SIGHTS_MAX 4                  /* … of so many tasks … */
 #define AF_SERVE_SIGHT_NS (20 * AF_S_NS)       /* … until nobody has asked for so long */
 #define AF_SERVE_SIGHT_TARGETS 8               /* of a contract, are named */
+#define AF_SERVE_STREAMS_MAX 64                /* pages that follow what is going on, … */
+#define AF_SERVE_EVENTS_NS (500 * AF_MS_NS)    /* … told what passes so often, … */
+#define AF_SERVE_EVENTS_BEATS 4                /* … and how all is each so many times */
+#define AF_EVENTS_QUIET_NS (15 * AF_S_NS)      /* that a stream says nothing at all */
+#define AF_CTL_EVENTS_NS AF_S_NS               /* between two looks at a node, for its page … */
+#define AF_CTL_EVENTS_MAX 16                   /* … of which so many follow it */
 #define AF_SERVE_SESSION_S (12 * 3600)         /* that a login lasts */
 #define AF_SERVE_REQUESTS_MAX 2000             /* of a node in a second */
 #define AF_SERVE_BUNDLES_MAX 1000              /* bundles of a node, kept for launches … */

@@ -2,7 +2,9 @@
  *
  * POST /api/ask has one question as its body, as control.c of the node has them; those that page's
  * table has are passed on, the answer is that of `afrun ctl … --json`. Of a journal the answer is
- * that of `afrun chart --json`, which is run for it. */
+ * that of `afrun chart --json`, which is run for it. GET /api/events?task=T&from=N goes on telling
+ * what `status` says, where it is news, and what came to T's log from byte N on: the node is asked
+ * once a second. */
 #include "cli/ctl_ui.h"
 
 #include "base/bounds.h"
@@ -15,6 +17,7 @@
 #include "cli/ctl.h"
 #include "cli/interrupt.h"
 #include "cli/visitor.h"
+#include "http/events.h"
 #include "http/pages.h"
 #include "http/server.h"
 #include "json/rows.h"
@@ -46,6 +49,14 @@ struct call {
     int fd;              /* to the node, or -1 */
     struct af_buf told;  /* by it */
     struct af_process *chart;
+    struct stream *stream; /* or NULL */
+};
+
+struct stream {
+    struct af_timer *timer; /* to the next look */
+    unsigned char status[AF_EVENTS_DIGEST_BYTES], log[AF_EVENTS_DIGEST_BYTES]; /* as told */
+    int64_t from, spoke_ns;
+    bool logs; /* it is the log that is asked for */
 };
 
 /* What a page may ask of the node: what reads, and what changes one party or flow. */
@@ -70,10 +81,20 @@ static void leave(struct call *call)
     }
     af_process_cancel(call->chart);
     call->chart = NULL;
+    if (call->stream != NULL) {
+        af_timer_cancel(call->stream->timer);
+        call->stream->timer = NULL;
+    }
 }
+
+static void tell(struct call *call, struct af_buf *text);
 
 static void answer(struct call *call, int status, const char *type, struct af_buf *text)
 {
+    if (call->stream != NULL) {
+        tell(call, text);
+        return;
+    }
     leave(call);
     af_exchange_answer(call->exchange, status, type, text);
 }
@@ -182,6 +203,7 @@ static void ask(struct call *call, const struct af_buf *body)
     struct sockaddr_un address = {0};
     struct af_failure why = AF_FAILURE_INIT;
     struct af_buf line = AF_BUF_EMPTY;
+    af_buf_clear(&call->told);
     af_buf_append(&line, body->data, body->len);
     af_buf_append_char(&line, '\n');
     if (af_ctl_socket(call->ui->ctl, &address, &why) == 0) {
@@ -224,7 +246,95 @@ static void take_question(struct call *call)
     answer_failure(call, 400, &why);
 }
 
-/* ---- The way of a request. ---- */
+/* ---- What is told without being asked for. ---- */
+
+static void look(void *arg);
+
+static void ask_log(struct call *call, const char *task)
+{
+    struct af_buf question = AF_BUF_EMPTY;
+    call->command = "log";
+    af_buf_append_string(&question, "{\"cmd\":\"log\"");
+    af_json_add_text(&question, "task", task);
+    af_json_add_integer(&question, "from", call->stream->from);
+    af_buf_append_char(&question, '}');
+    ask(call, &question);
+    af_buf_release(&question);
+}
+
+/* An answer has come: of the status, and then of the log. */
+static void tell(struct call *call, struct af_buf *text)
+{
+    struct stream *stream = call->stream;
+    const char *task = af_exchange_query(call->exchange, "task");
+    struct af_buf out = AF_BUF_EMPTY;
+    int64_t now_ns = af_loop_now_ns(call->ui->loop);
+    bool is_log = strcmp(call->command, "log") == 0;
+    if (af_events_is_news(is_log ? stream->log : stream->status, text))
+        af_events_write(&out, call->command, af_buf_text(text), text->len);
+    else if (is_log || now_ns - stream->spoke_ns > AF_EVENTS_QUIET_NS)
+        af_buf_append_string(&out, is_log ? "" : AF_EVENTS_COMMENT);
+    struct af_json_span next =
+        af_json_find((struct af_json_span){af_buf_text(text), text->len}, "next");
+    if (is_log && next.len > 0)
+        stream->from = strtoll(next.at, NULL, 10);
+    af_buf_release(text);
+    if (out.len > 0) {
+        af_exchange_stream_add(call->exchange, out.data, out.len);
+        stream->spoke_ns = now_ns;
+    }
+    af_buf_release(&out);
+    if (task != NULL && !is_log)
+        ask_log(call, task);
+    else
+        stream->timer = af_timer_start(call->ui->loop, AF_CTL_EVENTS_NS, look, call);
+}
+
+static void ask_status(struct call *call)
+{
+    struct af_buf question = AF_BUF_EMPTY;
+    call->command = "status";
+    af_buf_append_string(&question, "{\"cmd\":\"status\"}");
+    ask(call, &question);
+    af_buf_release(&question);
+}
+
+static void look(void *arg)
+{
+    struct call *call = arg;
+    call->stream->timer = NULL;
+    if (af_exchange_stream_waits(call->exchange))
+        ask_status(call);
+    else /* its peer does not keep up */
+        call->stream->timer = af_timer_start(call->ui->loop, AF_CTL_EVENTS_NS, look, call);
+}
+
+static void begin_stream(struct call *call)
+{
+    const char *from = af_exchange_query(call->exchange, "from");
+    size_t count = 0;
+    for (const struct call *at = call->ui->calls; at != NULL; at = at->next)
+        count += at->stream != NULL;
+    if (count >= AF_CTL_EVENTS_MAX) {
+        refuse(call, 503, "Too many pages follow what is going on: ask again and again.");
+        return;
+    }
+    call->stream = af_mem_zero(1, sizeof *call->stream);
+    call->stream->from = from == NULL ? 0 : strtoll(from, NULL, 10);
+    af_exchange_stream(call->exchange, AF_EVENTS_TYPE);
+    ask_status(call);
+}
+
+/* What it was asked for comes to nothing. */
+static void give_up(struct call *call, const char *words)
+{
+    if (call->stream == NULL) {
+        refuse(call, 503, words);
+        return;
+    }
+    leave(call);
+    af_exchange_stream_end(call->exchange);
+}
 
 /* Where the link is asked for in a file, the next browser's stands there. */
 static int tell_link(struct ui *ui, struct af_failure *why)
@@ -278,6 +388,10 @@ static void on_ready(void *arg, struct af_exchange *exchange)
         take_question(call);
         return;
     }
+    if (strcmp(path, "/api/events") == 0) {
+        begin_stream(call);
+        return;
+    }
     const char *name = strcmp(path, "/") == 0 ? "node.html" : path + 1;
     leave(call);
     if (!af_pages_answer(call->exchange, name))
@@ -294,7 +408,7 @@ static void on_refused(void *arg, struct af_exchange *exchange, enum af_exchange
 static void on_gone(void *arg, struct af_exchange *exchange)
 {
     (void)arg;
-    refuse(af_exchange_data(exchange), 503, "Nobody waits for it.");
+    give_up(af_exchange_data(exchange), "Nobody waits for it.");
 }
 
 static void on_end(void *arg, struct af_exchange *exchange)
@@ -302,6 +416,7 @@ static void on_end(void *arg, struct af_exchange *exchange)
     struct call *call = af_exchange_data(exchange);
     (void)arg;
     leave(call);
+    free(call->stream);
     af_buf_release(&call->told);
     free(call);
 }
@@ -340,7 +455,7 @@ static int begin(struct ui *ui, struct af_failure *why)
 static void end(struct ui *ui)
 {
     while (ui->calls != NULL)
-        refuse(ui->calls, 503, "The page ends.");
+        give_up(ui->calls, "The page ends.");
     af_http_server_free(ui->http);
     if (ui->http != NULL && ui->ctl->link != NULL)
         unlink(ui->ctl->link);

@@ -8,6 +8,7 @@
 #include "cli/answer.h"
 #include "cli/visitor.h"
 #include "cli/watch.h"
+#include "http/events.h"
 #include "http/pages.h"
 #include "http/server.h"
 #include "json/json.h"
@@ -46,9 +47,7 @@ struct af_studio {
 static void add_event(struct call *call, const char *name, const char *data, size_t len)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    af_buf_printf(&out, "event: %s\ndata: ", name);
-    af_buf_append(&out, data, len);
-    af_buf_append_string(&out, "\n\n");
+    af_events_write(&out, name, data, len);
     af_exchange_stream_add(call->exchange, out.data, out.len);
     af_buf_release(&out);
 }
@@ -214,7 +213,7 @@ static void work(struct call *call, enum af_studio_kind kind)
     studio->working++;
     call->streams = kind == AF_STUDIO_CHECK;
     if (call->streams)
-        af_exchange_stream(call->exchange, "text/event-stream");
+        af_exchange_stream(call->exchange, AF_EVENTS_TYPE);
 }
 
 static const struct {

@@ -180,6 +180,9 @@ void af_exchange_answer_file(struct af_exchange *exchange, int fd_take, int64_t 
 void af_exchange_stream(struct af_exchange *exchange, const char *content_type);
 void af_exchange_stream_add(struct af_exchange *exchange, const void *bytes, size_t len);
 void af_exchange_stream_end(struct af_exchange *exchange);
+/* Whether all that was added has been given to the connection. As long as nothing is added then,
+ * the exchange does not end. */
+bool af_exchange_stream_waits(const struct af_exchange *exchange);
 
 /* Whether all of the answer was given to the connection; known when the exchange ends. */
 bool af_exchange_is_sent(const struct af_exchange *exchange);

@@ -21,6 +21,8 @@ static ssize_t give(void *arg, uint64_t position, char *to, size_t max)
     left = left < max ? left : max;
     memcpy(to, pieces->data + exchange->given, left);
     exchange->given += left;
+    exchange->answer_bytes -= (int64_t)left;
+    exchange->server->answer_bytes -= (int64_t)left;
     if (exchange->given == pieces->len) {
         af_buf_clear(pieces);
         exchange->given = 0;
@@ -39,7 +41,14 @@ void af_exchange_stream(struct af_exchange *exchange, const char *content_type)
 void af_exchange_stream_add(struct af_exchange *exchange, const void *bytes, size_t len)
 {
     af_buf_append(&exchange->pieces, bytes, len);
+    exchange->answer_bytes += (int64_t)len;
+    exchange->server->answer_bytes += (int64_t)len;
     af_http_exchange_resume(exchange);
+}
+
+bool af_exchange_stream_waits(const struct af_exchange *exchange)
+{
+    return exchange->is_suspended;
 }
 
 void af_exchange_stream_end(struct af_exchange *exchange)

@@ -22,7 +22,10 @@ struct af_buf af_serve_data(void)
 void af_serve_send_text(struct serve_call *call, int status, const char *content_type,
                         struct af_buf *text_take)
 {
-    af_exchange_answer(call->exchange, status, content_type, text_take);
+    if (call->events != NULL)
+        af_serve_events_take(call, text_take);
+    else
+        af_exchange_answer(call->exchange, status, content_type, text_take);
 }
 
 void af_serve_send(struct serve_call *call, struct af_buf *envelope_take)
@@ -34,7 +37,7 @@ void af_serve_send(struct serve_call *call, struct af_buf *envelope_take)
         return;
     }
     af_serve_count(call, 0);
-    if (call->share != NULL) {
+    if (call->share != NULL && call->events == NULL) {
         call->answer_bytes = (int64_t)envelope_take->len;
         call->share->used[AF_SERVE_ANSWERS] += call->answer_bytes;
     }

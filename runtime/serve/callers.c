@@ -591,9 +591,23 @@ static bool identify_by_place(struct serve_call *call)
     return true;
 }
 
-static bool may(struct serve_call *call)
+/* Nobody has a token or a certificate here, and the caller is on this machine. */
+static bool is_open_to(const struct serve_call *call)
 {
     const struct af_serve_options *options = &call->serve->options;
+    return !call->serve->callers->secrets.has_admin && options->tokens == NULL &&
+           options->client_ca == NULL && af_serve_is_here(call);
+}
+
+bool af_serve_may_view(const struct serve_call *call)
+{
+    const char *token = bearer_of(call);
+    return is_open_to(call) ||
+           (token == NULL ? af_serve_ui_knows(call) : is_admin(call->serve->callers, token));
+}
+
+static bool may(struct serve_call *call)
+{
     bool has_admin = call->serve->callers->secrets.has_admin;
     switch (call->endpoint->access) {
     case SERVE_ANYBODY:
@@ -605,8 +619,7 @@ static bool may(struct serve_call *call)
             return true;
         break;
     case SERVE_VIEWER:
-        if (!has_admin && options->tokens == NULL && options->client_ca == NULL &&
-            af_serve_is_here(call))
+        if (is_open_to(call))
             return true;
         __attribute__((fallthrough));
     case SERVE_ADMIN:

@@ -20,6 +20,7 @@
 
 struct serve_call;
 struct serve_callers;
+struct serve_events;
 struct serve_sight;
 
 enum serve_access {
@@ -80,8 +81,9 @@ struct af_serve {
     struct serve_callers *callers;
     struct serve_reading reading;
     struct serve_counts counts;
-    struct serve_call *parked; /* polls that wait */
-    struct serve_call *held;   /* by af_serve_hold() */
+    struct serve_call *parked;  /* polls that wait */
+    struct serve_call *held;    /* by af_serve_hold() */
+    struct serve_call *streams; /* of pages */
     size_t held_count;
     int64_t used[AF_SERVE_QUOTAS]; /* by all nodes */
     struct serve_guesses guesses[AF_SERVE_GUESS_PLACES];
@@ -118,10 +120,14 @@ struct serve_call {
     void *request;         /* what was read of the body */
     int64_t began_ns;
     bool has_waited;                    /* for others: its time tells nothing of the service */
-    struct serve_call *previous, *next; /* of those that are parked, or held */
+    struct serve_call *previous, *next; /* of those that are parked, held, or streams */
     /* Of a poll that waits. */
     uint64_t ticket;
     bool is_parked;
+    /* Of a page that looks at a task. */
+    struct serve_events *events; /* of its stream, or NULL */
+    uint64_t row; /* of the task's contracts, from which on it was told nothing, … */
+    bool has_row; /* … if it was told any */
     /* Of one that is held. */
     struct af_timer *hold; /* NULL: it is not */
     void (*then)(struct serve_call *call);
@@ -154,6 +160,8 @@ void af_serve_malformed(struct serve_call *call);
 void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *result);
 
 void af_serve_count(struct serve_call *call, int code);
+/* How many were counted. */
+uint64_t af_serve_requests(const struct af_serve *serve);
 
 /* Reads the body into a struct of the call's arena, which is zeroed first; NULL: it was answered
  * as malformed. */
@@ -197,6 +205,9 @@ void af_serve_callers_revoked(struct serve_callers *callers);
 
 /* Finds out who calls, and whether that one may; else answers and returns false. */
 bool af_serve_identify(struct serve_call *call);
+
+/* Whether a page's call, which was let in, still would be. */
+bool af_serve_may_view(const struct serve_call *call);
 
 /* Whether the password is a token of the node; and a new session of it, as text. */
 bool af_serve_knows_password(struct serve_call *call, const char *node, const char *password);
@@ -245,6 +256,16 @@ bool af_serve_ui_is_own_origin(const struct serve_call *call, const char *origin
 void af_serve_saw_push(struct serve_call *call, const struct af_bus_result *result);
 void af_serve_saw_pop(struct serve_call *call, const struct af_bus_result *result);
 void af_serve_sights_free(struct af_serve *serve);
+/* Whether there are some of the task that the call names that it was not told. */
+bool af_serve_sees_more(struct serve_call *call);
+
+/* ---- What pages are told without asking: events.c. ---- */
+
+/* An answer of one of the endpoints that the stream's call is run through. */
+void af_serve_events_take(struct serve_call *call, struct af_buf *text_take);
+/* Ends it, if the call is one. Its peer may still be told what it was to be told. */
+void af_serve_events_end(struct serve_call *call);
+void af_serve_events_free(struct serve_call *call);
 
 /* ---- What callers share: quotas.c. ---- */
 
@@ -345,6 +366,7 @@ void af_serve_ui_login(struct serve_call *call);
 void af_serve_ui_logout(struct serve_call *call);
 void af_serve_ui_audit(struct serve_call *call);
 void af_serve_ui_live(struct serve_call *call);
+void af_serve_ui_events(struct serve_call *call);
 
 void af_serve_health(struct serve_call *call);
 void af_serve_ready(struct serve_call *call);

@@ -17,6 +17,8 @@ static const int codes[SERVE_CODES] = {0, 400, 401, 403, 404, 405, 413, 503, 507
 void af_serve_count(struct serve_call *call, int code)
 {
     size_t row = SERVE_ENDPOINTS_MAX, column = 0;
+    if (call->events != NULL)
+        return; /* it was, when it began */
     if (call->endpoint != NULL)
         row = (size_t)(call->endpoint - af_serve_endpoints);
     while (codes[column] != code && codes[column] != -1)
@@ -26,6 +28,15 @@ void af_serve_count(struct serve_call *call, int code)
     if (!call->has_waited)
         af_histogram_note(&call->serve->counts.times[row],
                           af_loop_now_ns(call->serve->loop) - call->began_ns);
+}
+
+uint64_t af_serve_requests(const struct af_serve *serve)
+{
+    const uint64_t *counts = &serve->counts.requests[0][0];
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sizeof serve->counts.requests / sizeof *counts; i++)
+        sum += counts[i];
+    return sum;
 }
 
 static void append_requests(struct af_buf *out, const struct serve_counts *counts)

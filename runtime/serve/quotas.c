@@ -13,6 +13,7 @@ const struct af_serve_quota_row af_serve_quotas[AF_SERVE_QUOTAS] = {
     [AF_SERVE_CONNECTIONS] = {"connections", "all", AF_HTTP_CONNECTIONS_MAX, 1000000, false},
     [AF_SERVE_POLLS] = {"polls", "all", AF_SERVE_PARKED_MAX, 1000000, false},
     [AF_SERVE_LOGINS] = {"logins", "all", AF_SERVE_SESSIONS_MAX, 10000, false},
+    [AF_SERVE_STREAMS] = {"streams", "all", AF_SERVE_STREAMS_MAX, 10000, false},
     [AF_SERVE_REQUESTS] = {"requests", "node", AF_SERVE_REQUESTS_MAX, 1000000, false},
     [AF_SERVE_BUNDLES] = {"bundles", "node", AF_SERVE_BUNDLES_BYTES_MAX, INT64_C(1) << 50, true},
     [AF_SERVE_FILES] = {"files", "task", AF_SERVE_FILES_BYTES_MAX, INT64_C(1) << 50, true},

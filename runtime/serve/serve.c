@@ -77,6 +77,8 @@ const struct serve_endpoint af_serve_endpoints[] = {
     {"ui_tasks", "GET", SERVE_UI "/tasks", NULL, SERVE_VIEWER, NONE, af_serve_list_tasks, NULL,
      false},
     {"ui_live", "GET", SERVE_UI "/live", NULL, SERVE_VIEWER, NONE, af_serve_ui_live, NULL, false},
+    {"ui_events", "GET", SERVE_UI "/events", NULL, SERVE_VIEWER, NONE, af_serve_ui_events, NULL,
+     false},
     {"ui_audit", "GET", SERVE_UI "/audit", NULL, SERVE_VIEWER, NONE, af_serve_ui_audit, NULL,
      false},
     {"ui", "GET", SERVE_UI, NULL, SERVE_ANYBODY, NONE, af_serve_ui_page, NULL, false},
@@ -269,6 +271,7 @@ static void on_gone(void *arg, struct af_exchange *exchange)
     struct serve_call *call = af_exchange_data(exchange);
     (void)arg;
     af_serve_release(call);
+    af_serve_events_end(call);
     if (call->is_parked)
         af_bus_cancel(call->serve->bus, call->ticket);
 }
@@ -278,6 +281,7 @@ static void on_end(void *arg, struct af_exchange *exchange)
     struct serve_call *call = af_exchange_data(exchange);
     (void)arg;
     af_serve_unpark(call);
+    af_serve_events_free(call);
     if (call->share != NULL) {
         call->share->used[AF_SERVE_ANSWERS] -= call->answer_bytes;
         call->share->used[AF_SERVE_CONNECTIONS]--;
@@ -489,6 +493,12 @@ static void release_held(struct af_serve *serve)
         af_serve_release(serve->held);
 }
 
+static void end_streams(struct af_serve *serve)
+{
+    for (struct serve_call *call = serve->streams; call != NULL; call = call->next)
+        af_serve_events_end(call);
+}
+
 void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg)
 {
     serve->is_stopping = true;
@@ -496,6 +506,7 @@ void af_serve_stop(struct af_serve *serve, void (*done)(void *arg), void *arg)
     serve->look = NULL;
     for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
         af_bus_cancel(serve->bus, call->ticket);
+    end_streams(serve);
     release_held(serve);
     af_http_server_drain(serve->http, done, arg);
 }
@@ -507,6 +518,7 @@ void af_serve_free(struct af_serve *serve)
     serve->bus = NULL; /* it is closed */
     af_timer_cancel(serve->look);
     release_held(serve);
+    end_streams(serve);
     af_http_server_free(serve->http);
     if (serve->audit != NULL)
         af_serve_audit_flush(serve, true);

@@ -162,25 +162,41 @@ static struct serve_sight *look_at(struct af_serve *serve, const char *task)
     return sight;
 }
 
-/* GET /ui/live: polls that wait; ?task=T&after=N: and its contracts from number N on. */
-void af_serve_ui_live(struct serve_call *call)
+/* Of which task the call is told, or NULL; and from which row on. */
+static const char *task_of(struct serve_call *call)
 {
     const char *task = af_exchange_query(call->exchange, "task");
     const char *after = af_exchange_query(call->exchange, "after");
+    if (!call->has_row)
+        call->row = after == NULL ? 0 : strtoull(after, NULL, 10);
+    return task != NULL && strlen(task) <= AF_BUS_ID_BYTES_MAX ? task : NULL;
+}
+
+bool af_serve_sees_more(struct serve_call *call)
+{
+    const char *task = task_of(call);
+    return task != NULL && (look_at(call->serve, task)->count != call->row || !call->has_row);
+}
+
+/* GET /ui/live: polls that wait; ?task=T&after=N: and its contracts from number N on. */
+void af_serve_ui_live(struct serve_call *call)
+{
+    const char *task = task_of(call);
     struct af_buf out = af_serve_data();
     af_buf_printf(&out, "{\"format\":1,\"kind\":\"ui-live\",\"now\":%" PRId64 ",\"parked\":[",
                   af_loop_wall_ns(call->serve->loop) / AF_MS_NS);
     add_parked(&out, call->serve);
     af_buf_append_char(&out, ']');
-    if (task != NULL && strlen(task) <= AF_BUS_ID_BYTES_MAX) {
+    if (task != NULL) {
         const struct serve_sight *sight = look_at(call->serve, task);
-        uint64_t wanted = after == NULL ? 0 : strtoull(after, NULL, 10);
         uint64_t kept = sight->count > AF_SERVE_SIGHT_ROWS ? sight->count - AF_SERVE_SIGHT_ROWS : 0;
-        uint64_t from = wanted > sight->count || wanted < kept ? kept : wanted;
+        uint64_t from = call->row > sight->count || call->row < kept ? kept : call->row;
         af_json_add_text(&out, "task_id", task);
         af_buf_printf(&out, ",\"next\":%" PRIu64 ",\"contracts\":[", sight->count);
         for (uint64_t n = from; n < sight->count; n++)
             af_buf_printf(&out, "%s%s", n == from ? "" : ",", sight->rows[n % AF_SERVE_SIGHT_ROWS]);
+        call->row = sight->count;
+        call->has_row = true;
         af_buf_append_char(&out, ']');
     }
     af_buf_append_char(&out, '}');

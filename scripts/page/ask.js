@@ -1,4 +1,6 @@
 // What is asked of the program.
+import { events } from "./events.js";
+
 const asked = {};
 
 // What was asked before under this name, and is not answered, is asked no more.
@@ -25,15 +27,7 @@ export async function ask(path, knobs = {}, body = undefined, name = path) {
 export async function follow(path, knobs, progress) {
   const [answer] = begin(path, knobs, undefined, path), response = await answer;
   if (!response.headers.get("content-type").startsWith("text/event-stream")) return response.json();
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "", last = null;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return last;
-    text += value;
-    for (let end; (end = text.indexOf("\n\n")) >= 0; text = text.slice(end + 2)) {
-      const [, name, data] = /^event: (\w+)\ndata: (.*)$/s.exec(text.slice(0, end));
-      if (name === "progress") progress(JSON.parse(data)); else last = JSON.parse(data);
-    }
-  }
+  let last = null;
+  await events(response, (name, data) => { if (name === "progress") progress(JSON.parse(data)); else last = JSON.parse(data); });
+  return last;
 }

@@ -1,27 +1,37 @@
 // A node: its parties and what they wait for, one party, launches that wait, reloads. All is asked of the node's control socket.
 import { sequence } from "./chart.js";
 import { $, el } from "./draw.js";
-import { ago, choose, chosen, list, moment, pause, size, table, verdict, views } from "./ops.js";
+import { follow } from "./events.js";
+import { ago, choose, chosen, list, moment, size, table, verdict, views } from "./ops.js";
 import { translate, w } from "./words.js";
 
 const EVERY_MS = 1000, LOG_BYTES = 65536, LOG_LETTERS = 200000;
 const RANK = new Map(["held", "broken", "lost contact", "slow", "failed", "paused", "waiting", "resting", "loading", "sending", "done"].map((name, i) => [name, i]));
 const SIGNS = { held: "✗", broken: "✗", failed: "✗", "lost contact": "!", slow: "!", paused: "‖", done: "✓" };
 const chart = sequence($("chart"), $("names"), $("rows"));
+let toldAt = 0, polls = false, path, again = () => {};
 let status = null, lost = null, view = "all", look = () => {}, log = { task: null, next: null, text: "" };
 
 async function ask(question) {
   const response = await fetch("/api/ask", { method: "POST", body: JSON.stringify(question) });
   const answer = (response.headers.get("content-type") || "").startsWith("application/json") ? await response.json()
     : { error: { message: await response.text() } };
-  if (answer.error) throw Object.assign(new Error((answer.error.what ? answer.error.what + ": " : "") + answer.error.message), { isAway: response.status !== 200 });
+  return content(answer);
+}
+
+function content(answer) {
+  if (answer.error) throw new Error((answer.error.what ? answer.error.what + ": " : "") + answer.error.message);
   return answer;
 }
 
 // ---- All parties. ----
 
-const since = (one) => ago(status.now - one.since);
-const reason = (one) => one.error ?? one.waits ?? "";
+const sinceTold = () => (performance.now() - toldAt) / 1000;
+const since = (one) => ago(status.now + sinceTold() - one.since);
+// What is left until its timer fires has become less since it was told.
+const left = (timer) => ago(timer.in_s - sinceTold());
+const waits = (one) => one.waits_for?.timer ? one.waits?.replace(/( in )\d+ (?:s|min|h)(?=;|$)/, (_, words) => words + left(one.waits_for.timer)) : one.waits;
+const reason = (one) => one.error ?? waits(one) ?? "";
 
 const all = list($("parties-list"), {
   key: (one) => one.task,
@@ -114,7 +124,7 @@ function drawOne() {
   if (one.progress >= 0) facts.push(["Progress", one.progress + " %"]);
   const { silent, timer, call } = one.waits_for ?? {};
   if (silent?.length) facts.push(["Nothing has come from", silent.join(", ")]);
-  if (timer) facts.push(["Timer", w("{} fires in {}", timer.name, ago(timer.in_s))]);
+  if (timer) facts.push(["Timer", w("{} fires in {}", timer.name, left(timer))]);
   if (call) facts.push(["Its handler waits for", call]);
   if (one.queue !== undefined) facts.push(["Events that wait", String(one.queue)], ["Deferred", String(one.deferred)], ["Unsent", String(one.unsent)],
     ["Dead letters", [one.dead_letters, ...(one.rejected || [])].join(" · ")], ["Data", size(one.data_bytes)]);
@@ -178,9 +188,11 @@ async function unlock() {
 
 async function readLog() {
   const task = chosen().task;
-  if (log.task !== task) log = { task, next: null, text: "" };
   if (!party()) return;
-  const told = await ask({ cmd: "log", task, from: log.next ?? -LOG_BYTES });
+  takeLog(await ask({ cmd: "log", task, from: log.next ?? -LOG_BYTES }), task);
+}
+
+function takeLog(told, task) {
   if (log.next !== null && told.next < log.next) log.text = ""; // it was begun anew
   log.next = told.next;
   if (told.text === "" && $("log-text").dataset.task === task) return;
@@ -268,27 +280,74 @@ function drawFlows() {
 
 // ---- Time. ----
 
+function drawVerdict() {
+  if (Date.now() < toldUntil) return;
+  const trouble = status.store ?? status.bus_older ?? status.launches_wrong;
+  const bad = status.parties.filter((one) => ["held", "broken"].includes(one.status)).length;
+  verdict(trouble || bad ? "bad" : "good", trouble ? "✗ " + trouble : (bad ? "✗ " : "✓ ") + w("{} parties, {} held or broken, {} launches wait; over {}, up {}",
+    status.parties.length, bad, status.asked.length, status.bus, ago(status.now + sinceTold() - status.began)));
+}
+
+function draw(told) {
+  status = told;
+  toldAt = performance.now();
+  lost = null;
+  document.body.classList.remove("old");
+  $("node").textContent = status.node;
+  document.title = status.node + " – afrun node";
+  drawVerdict();
+  drawAll();
+  drawOne();
+  drawLaunches();
+  drawFlows();
+}
+
 async function tick() {
   try {
-    status = await ask({ cmd: "status" });
+    draw(await ask({ cmd: "status" }));
     if (view === "one") await readLog();
-    lost = null;
-    document.body.classList.remove("old");
-    $("node").textContent = status.node;
-    document.title = status.node + " – afrun node";
-    const trouble = status.store ?? status.bus_older ?? status.launches_wrong;
-    const bad = status.parties.filter((one) => ["held", "broken"].includes(one.status)).length;
-    if (Date.now() > toldUntil) verdict(trouble || bad ? "bad" : "good", trouble ? "✗ " + trouble
-      : (bad ? "✗ " : "✓ ") + w("{} parties, {} held or broken, {} launches wait; over {}, up {}", status.parties.length, bad, status.asked.length, status.bus, ago(status.now - status.began)));
-    drawAll();
-    drawOne();
-    drawLaunches();
-    drawFlows();
   } catch (error) {
-    lost ??= Date.now();
-    document.body.classList.add("old");
-    verdict("bad", "✗ " + w("The node has not answered for {}: {}", ago((Date.now() - lost) / 1000), error.message));
+    failed(error);
   }
+}
+
+function told(name, text) {
+  const answer = JSON.parse(text);
+  polls = false;
+  try {
+    if (name === "status") draw(content(answer));
+    else if (!answer.error) takeLog(answer, log.task);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function failed(error) {
+  lost ??= [Date.now(), error];
+  document.body.classList.add("old");
+  verdict("bad", "✗ " + w("The node has not answered for {}: {}", ago((Date.now() - lost[0]) / 1000), lost[1].message));
+}
+
+// Where nothing is news, time passes all the same.
+function pass() {
+  if (polls || document.hidden) return;
+  if (lost) failed(lost[1]);
+  else if (status) {
+    drawVerdict();
+    all.redraw();
+    drawOne();
+  }
+}
+
+// Another party's log is wanted, or none.
+function attend() {
+  const task = view === "one" ? chosen().task : undefined;
+  if (task && log.task !== task) log = { task, next: null, text: "" };
+  if (status) drawOne();
+  if (task === path) return;
+  path = task;
+  if (polls && status) tick();
+  again();
 }
 
 translate();
@@ -296,10 +355,15 @@ $("again").addEventListener("click", readJournal);
 $("unlock").addEventListener("click", unlock);
 look = views(["all", "one", "launches", "flows"], { "/": () => { look("all"); $("find").focus(); } }, (name) => {
   view = name;
-  if (status) tick();
+  attend();
 });
 window.addEventListener("hashchange", () => look(chosen().view || "all"));
-for (;;) {
-  if (!document.hidden || !status) await tick();
-  await pause(EVERY_MS);
-}
+again = follow({
+  path: () => "/api/events" + (path ? "?" + new URLSearchParams({ task: path, from: log.next ?? -LOG_BYTES }) : ""),
+  told, failed, wants: () => true, every: EVERY_MS,
+  poll: () => {
+    polls = true;
+    return tick();
+  },
+});
+setInterval(pass, EVERY_MS);

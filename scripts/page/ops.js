@@ -3,8 +3,6 @@ import { $, el, svg } from "./draw.js";
 import { rows } from "./rows.js";
 import { w } from "./words.js";
 
-export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-
 export function ago(s) {
   if (s < 0) s = 0;
   return s < 120 ? w("{} s", Math.round(s)) : s < 7200 ? w("{} min", Math.round(s / 60))
@@ -101,7 +99,7 @@ export function list(box, { row, key, text, open = () => {}, moved = () => {} })
     $("found").textContent = kept === items.length ? w("{} rows", kept) : w("{} of {} rows", kept, items.length);
   };
   $("find").addEventListener("input", filter);
-  return { choose, show: (told) => {
+  return { choose, redraw: all.redraw, show: (told) => {
     items = told;
     all.show(items.length);
     filter();

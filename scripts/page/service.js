@@ -1,13 +1,15 @@
 // A service: its tasks and nodes, one task's contracts as they pass, rates, refusals, the audit log.
-// What is shown is what the service tells of itself; rates are what two tellings differ by.
+// What is shown is what the service tells of itself, where it is news; rates are what two tellings differ by.
 import { sequence } from "./chart.js";
 import { $, el } from "./draw.js";
-import { ago, choose, chosen, list, moment, pause, plot, size, table, verdict, views } from "./ops.js";
+import { follow, pause } from "./events.js";
+import { ago, choose, chosen, list, moment, plot, size, table, verdict, views } from "./ops.js";
 import { translate, w } from "./words.js";
 
 const EVERY_MS = 2000, LIVE_MS = 500, SAMPLES = 150, KEPT = 2000;
 const chart = sequence($("chart"), $("names"), $("rows"));
 let status = null, isRefused = false, tasks = [], parked = [], samples = [], lost = null, view = "tasks", look = () => {};
+let toldAt = 0, wrong = null, polls = false, path = "", again = () => {};
 let live = { task: null, next: null, rows: [], began: null, missed: 0 }, held = false, seen = new Map();
 
 // ---- Asking. ----
@@ -17,7 +19,10 @@ class Refused extends Error {}
 async function ask(path, options) {
   const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(10000), ...options });
   if ((response.headers.get("content-type") || "").startsWith("text/plain") && response.ok) return response.text();
-  const answer = await response.json();
+  return content(await response.json());
+}
+
+function content(answer) {
   if (answer.code === 401 || answer.code === 403) throw new Refused(answer.message);
   if (answer.code !== 0) throw new Error(answer.message);
   return answer.data;
@@ -37,9 +42,9 @@ function measures(text) {
     [name, Object.fromEntries([...(labels || "").matchAll(/(\w+)="([^"]*)"/g)].map(([, k, v]) => [k, v])), Number(value)]);
 }
 
-function sample(text) {
-  const all = measures(text), one = { at: performance.now(), refused: new Map(), requests: 0, times: new Map() };
-  for (const [name, labels, value] of all) {
+function measured(text) {
+  const one = { at: performance.now(), refused: new Map(), requests: 0, times: new Map() };
+  for (const [name, labels, value] of measures(text)) {
     if (name === "requests_total") {
       one.requests += value;
       if (labels.code !== "0") one.refused.set(labels.path + "\0" + labels.code, value);
@@ -48,9 +53,13 @@ function sample(text) {
       one.times.get(labels.path).push([labels.le === "+Inf" ? Infinity : Number(labels.le), value]);
     } else if (!Object.keys(labels).length) one[name] = value;
   }
+  return one;
+}
+
+function sample(one) {
   if (samples.at(-1) && one.requests < samples.at(-1).requests) samples.push(null); // it began anew
   samples.push(one);
-  if (samples.length > SAMPLES) samples.shift();
+  samples.splice(0, samples.length - SAMPLES);
 }
 
 const pairs = () => samples.map((now, i) => now && samples[i - 1] ? [samples[i - 1], now] : null).slice(1);
@@ -119,6 +128,7 @@ function queues() {
   return all;
 }
 
+const sinceTold = () => (performance.now() - toldAt) / 1000;
 const lease = (one) => one.leased ? (one.holder || "?") + " × " + one.leased : "";
 
 const rows = list($("queues"), {
@@ -127,10 +137,10 @@ const rows = list($("queues"), {
   open: (one) => { choose({ task: one.task }); look("task", true); },
   row: (one) => ({
     kind: one.dead ? "bad" : one.ended ? "soft" : "",
-    label: w("task {}, node {}: {} wait", one.task, one.node, one.length) + (one.oldest ? w(", the oldest {}", ago(one.oldest)) : "")
+    label: w("task {}, node {}: {} wait", one.task, one.node, one.length) + (one.oldest ? w(", the oldest {}", ago(one.oldest + sinceTold())) : "")
       + (one.leased ? w(", leased by {}", lease(one)) : "") + (one.dead ? w(", {} dead letters", one.dead) : ""),
     cells: [one.task, one.node + (one.channel && one.channel !== "federated" ? " (" + one.channel + ")" : ""), String(one.length),
-      one.length ? ago(one.oldest) : "", one.role, lease(one), one.polls ? String(one.polls) : "",
+      one.length ? ago(one.oldest + sinceTold()) : "", one.role, lease(one), one.polls ? String(one.polls) : "",
       one.progress === undefined ? "" : one.progress + " %", one.results ? String(one.results) : "", one.dead ? "✗ " + one.dead : ""],
   }),
 });
@@ -197,27 +207,62 @@ function drawAudit(told) {
 
 // ---- Time. ----
 
-async function tick() {
-  try {
-    const now = await ask("status");
-    const [told, passing, text] = await Promise.all([ask("tasks"), ask("live"), ask("metrics")]);
-    status = now;
-    isRefused = false;
+// What is told, whether it was asked for or came by itself; metrics come last of what belongs together.
+const TAKE = {
+  status: (told) => {
+    status = told;
+    toldAt = performance.now();
+  },
+  tasks: (told) => {
     tasks = told.tasks.filter((one) => !one.task_id.startsWith("afrun:"))
       .map((one) => ({ members: [], queues: [], dead_letters: [], notes: [], files: 0, file_bytes: 0, ...one })); // a sidecar knows less
-    parked = passing.parked;
-    sample(text);
-    if (view === "audit") drawAudit(await ask("audit"));
-    enter(true);
-    lost = null;
-    document.body.classList.remove("old");
-    verdict("good", "✓ " + w("version {}, over {}, up {}; {} polls wait, {} connections", now.version, now.bus, ago(now.uptime_seconds), now.parked, now.connections));
-    rows.show(queues());
-    drawTask();
-    if (view === "rates") drawRates();
-    $("logout").hidden = !document.body.dataset.signed;
+  },
+  live: (told) => {
+    parked = told.parked;
+    if (told.task_id && told.task_id === live.task && view === "task") drawLive(told);
+  },
+  metrics: (text) => {
+    sample(measured(text));
+    draw();
+  },
+  audit: drawAudit,
+};
+
+function drawVerdict() {
+  verdict("good", "✓ " + w("version {}, over {}, up {}; {} polls wait, {} connections", status.version, status.bus, ago(status.uptime_seconds + sinceTold()),
+    status.parked, status.connections));
+}
+
+function draw() {
+  isRefused = false;
+  enter(true);
+  lost = null;
+  document.body.classList.remove("old");
+  drawVerdict();
+  rows.show(queues());
+  drawTask();
+  if (view === "rates") drawRates();
+  $("logout").hidden = !document.body.dataset.signed;
+}
+
+async function tick() {
+  try {
+    const now = await ask("status"), names = ["tasks", "live", "metrics", ...(view === "audit" ? ["audit"] : [])];
+    const answers = await Promise.all(names.map((name) => ask(name)));
+    TAKE.status(now);
+    names.forEach((name, i) => TAKE[name](answers[i]));
   } catch (error) {
     failed(error);
+  }
+}
+
+function told(name, text) {
+  polls = false;
+  if (name === "status") wrong = null;
+  try {
+    if (name !== "metrics" || !wrong) TAKE[name](name === "metrics" ? text : content(JSON.parse(text)));
+  } catch (error) {
+    failed(wrong = error);
   }
 }
 
@@ -234,24 +279,48 @@ function failed(error) {
   verdict("bad", "✗ " + w("The service has not answered for {}: {}", ago((Date.now() - lost) / 1000), error.message));
 }
 
-async function follow() {
-  for (;;) {
-    const task = chosen().task;
-    if (task !== live.task) {
-      live = { task, next: null, rows: [], began: null, missed: 0 };
-      chart.show({ parties: [], rows: [] });
-      chart.filter();
-      $("passing").textContent = "";
-    }
-    if (task && view === "task" && status && !lost && !document.hidden) {
-      try {
-        const told = await ask("live?" + new URLSearchParams({ task, ...(live.next === null ? {} : { after: live.next }) }));
-        if (chosen().task === task) drawLive(told);
-      } catch (error) {
-        failed(error);
-      }
-    }
+// Where nothing is news, time passes all the same.
+function pass() {
+  const last = samples.at(-1), now = performance.now();
+  if (wrong) failed(wrong);
+  if (!status || lost || polls || isRefused || document.hidden) return;
+  if (last && now - last.at > 1.5 * EVERY_MS) sample({ ...last, at: now });
+  drawVerdict();
+  rows.redraw();
+  if (view === "rates") drawRates();
+}
+
+// Another task, or view: it is followed from now on.
+function attend() {
+  const task = view === "task" && chosen().task;
+  if (task && task !== live.task) {
+    live = { task, next: null, rows: [], began: null, missed: 0 };
+    chart.show({ parties: [], rows: [] });
+    chart.filter();
+    $("passing").textContent = "";
+  }
+  const next = JSON.stringify([task, view === "audit"]);
+  if (next === path) return;
+  path = next;
+  if (status) draw();
+  if (polls && status) tick();
+  again();
+}
+
+// Which task's contracts are wanted, and from which one on.
+const passing = () => view === "task" && live.task ? { task: live.task, ...(live.next === null ? {} : { after: live.next }) } : {};
+
+// By polls, where events do not come through: a task's contracts more often than all.
+async function poll() {
+  polls = true;
+  await tick();
+  for (let i = LIVE_MS; polls && i < EVERY_MS && passing().task && !lost; i += LIVE_MS) {
     await pause(LIVE_MS);
+    try {
+      TAKE.live(await ask("live?" + new URLSearchParams(passing())));
+    } catch (error) {
+      failed(error);
+    }
   }
 }
 
@@ -273,6 +342,7 @@ $("logout").addEventListener("click", async () => {
   delete document.body.dataset.signed;
   delete sessionStorage.signed;
   status = null;
+  again();
   await tick();
 });
 $("hold").addEventListener("click", hold);
@@ -284,11 +354,11 @@ translate();
 if (sessionStorage.signed) document.body.dataset.signed = "yes";
 look = views(["tasks", "task", "rates", "audit"], { "/": () => { look("tasks"); $("find").focus(); }, h: hold }, (name) => {
   view = name;
-  if (status) tick();
+  attend();
 });
 window.addEventListener("hashchange", () => look(chosen().view || "tasks"));
-follow();
-for (;;) {
-  if (!isRefused && (!document.hidden || !status)) await tick();
-  await pause(EVERY_MS);
-}
+again = follow({
+  path: () => "events?" + new URLSearchParams({ ...passing(), ...(view === "audit" ? { audit: 1 } : {}) }),
+  told, poll, failed, wants: () => !isRefused, every: EVERY_MS,
+});
+setInterval(pass, EVERY_MS);

@@ -25,7 +25,10 @@ return af.flow { name = "$1", version = $2, mock = { a = 1, b = 1 },
         party:log("went %s", event.word)
         return "<img src=x onerror=hurt=1>"
       end },
-      ["<img src=x onerror=hurt=1>"] = { [Bad] = bad, [Go] = function() return "idle" end },
+      ["<img src=x onerror=hurt=1>"] = { [Bad] = bad, [Go] = function(party, event)
+        party:log("went back %s", event.word)
+        return "idle"
+      end },
     } },
     b = { start = "s", states = { s = { may_end = true, [Go] = "s" } } },
   },
@@ -173,7 +176,11 @@ cat >launch <<SH
 #!/usr/bin/env bash
 exec "$PROGRAM" ctl launch asked --task \$1 --role a --peers 'a=n;b=far' --state "$TMP/n.state"
 SH
-chmod +x again launch
+cat >send <<SH
+#!/usr/bin/env bash
+exec "$PROGRAM" ctl send \$1 go '{"word":"'\$2'"}' --state "$TMP/n.state"
+SH
+chmod +x again launch send
 kill_party n TERM
 ./again start
 until_true "$PROGRAM" ctl status --state n.state >/dev/null 2>&1

@@ -8,6 +8,8 @@ round:
     half-request   half of the request reaches the service
     answer         the service handles the request; its answer is dropped
     half-answer    half of the answer reaches the client
+    keep-events    nothing is cut, but what is answered as events does not reach the client
+    cut-events     nothing is cut, but of what is answered as events the head alone reaches it
 """
 import itertools
 import socket
@@ -55,6 +57,12 @@ def serve(client):
             server.sendall(request)
             answer = read_message(answers)
             if phase == "answer" or not answer:
+                return
+            if phase.endswith("-events") and b"text/event-stream" in answer.split(b"\r\n\r\n")[0]:
+                if phase == "cut-events":
+                    client.sendall(answer)
+                    return
+                answers.read()
                 return
             if phase == "half-answer":
                 client.sendall(answer[: len(answer) // 2])

@@ -188,6 +188,58 @@ def stays_through_a_restart():
     until(lambda: "waiting" in label("t1"))
 
 
+def asked():
+    """What the page has asked for, and has been answered to the end, since it was asked before."""
+    names = js("performance.getEntriesByType('resource').map((n) => n.name)")
+    js("performance.clearResourceTimings()")
+    return [urllib.parse.urlsplit(name).path for name in names]
+
+
+def send(task, word):
+    subprocess.run([os.path.join(folder, "send"), task, word], check=True)
+
+
+def asks_for_nothing_that_it_is_told():
+    """Parties, and the log of the one that is looked at, come by themselves."""
+    look("t1")
+    until(lambda: text("read").endswith("rows"))
+    asked()
+    for word in ("once", "again"):
+        send("t1", word)
+        until(lambda said=word: said in text("log-text"))
+    names = asked()
+    assert not names, names
+    js("document.getElementById('tab-all').click()")
+    send("t1", "unseen")
+    until(lambda: "in state <img" in label("t1") or "in state idle" in label("t1"))
+    look("t1")
+    browser.shows("log-text", "unseen")
+    names = asked()
+    assert set(names) == {"/api/events"}, names
+
+
+def goes_on_by_polls_where_events_are_cut():
+    proxy = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(__file__), "cutting_proxy.py"), address.rsplit(":", 1)[1], "cut-events"],
+                             stdout=subprocess.PIPE, text=True)
+    other = Browser()
+    try:
+        place = f"http://127.0.0.1:{proxy.stdout.readline().strip()}/"
+        other.go(place)
+        for cookie in driver.get_cookies():
+            other.driver.add_cookie({"name": cookie["name"], "value": cookie["value"]})
+        other.go(place + "#view=one&task=t1")
+        other.driver.refresh()
+        for word in ("polled", "polled-again"):
+            other.until(lambda: other.text("about") == "t1")
+            send("t1", word)
+            other.shows("log-text", word)
+        assert other.js("performance.getEntriesByType('resource').filter((n) => n.name.endsWith('/api/ask')).length") >= 4
+    finally:
+        other.driver.quit()
+        proxy.kill()
+        proxy.wait()
+
+
 def reaches_all_by_tab():
     look("t1")
     until(lambda: js("!!document.getElementById('do-stop')"))
@@ -213,12 +265,10 @@ def speaks_the_readers_tongue():
 
 def many_rows():
     """100,000 parties, planted in what the node tells: those in sight alone are there, and a filter is no wait."""
-    planted = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """{ const real = fetch; window.fetch = async (path, options) => {
-      const answer = await real(path, options);
-      if (path !== "/api/ask" || !options.body.includes('"status"')) return answer;
-      const told = await answer.json(), one = told.parties[0];
-      told.parties = Array.from({ length: 100000 }, (_, i) => ({ ...one, task: "task-" + i, status: i % 9 ? "waiting" : "held" }));
-      return new Response(JSON.stringify(told), { headers: { "Content-Type": "application/json" } });
+    planted = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """{ const real = JSON.parse; JSON.parse = (text) => {
+      const told = real(text), one = told.parties?.[0];
+      if (one?.status) told.parties = Array.from({ length: 100000 }, (_, i) => ({ ...one, task: "task-" + i, status: i % 9 ? "waiting" : "held" }));
+      return told;
     }; }"""})
     driver.get(address + "/#view=all")
     driver.refresh()
@@ -257,6 +307,7 @@ def pictures():
 
 
 run((opens, shows_what_is_wrong_first, names_stay_names, goes_by_keys, cancels, sends_pauses_and_goes_on, tells_what_is_refused, has_data_locked,
-     stops, tries_again_with_a_mended_flow, approves_and_refuses_launches, reloads, stays_through_a_restart, reaches_all_by_tab,
+     stops, tries_again_with_a_mended_flow, approves_and_refuses_launches, reloads, stays_through_a_restart,
+     asks_for_nothing_that_it_is_told, goes_on_by_polls_where_events_are_cut, reaches_all_by_tab,
      fits_all_widths, pictures, speaks_the_readers_tongue, many_rows, asks_nobody_else, is_not_framed), __file__)
 driver.quit()

@@ -39,8 +39,8 @@ def take(node, task="T", **more):
     return ask(node, "message/pop", {"task_id": task, "channel": "federated", "max": 10, "lease_seconds": 60, "holder": "party-of-" + node, **more})
 
 
-def sign_in(other=browser):
-    other.go(page)
+def sign_in(other=browser, at=page):
+    other.go(at)
     other.until(lambda: other.js("document.getElementById('login').checkVisibility()"))
     other.js("document.getElementById('token').focus()")
     other.press(token, Keys.ENTER)
@@ -138,6 +138,50 @@ def shows_contracts_as_they_pass():
     press("h")
 
 
+def asks_for_nothing_that_it_is_told():
+    """Tasks, rates and contracts come by themselves; a view that wants other things follows these."""
+    js("performance.clearResourceTimings()")
+    for kind in ("first-of-these", "second-of-these"):
+        push("a", "b", kind)
+        until(lambda: kind in js("document.getElementById('rows').textContent"))
+    names = asked()
+    assert not names, names
+    js("document.getElementById('tab-rates').click()")
+    until(lambda: js("document.querySelectorAll('#plots svg .line').length") == 9)
+    js("document.getElementById('tab-audit').click()")
+    browser.shows("lines", "ui_login")
+    browser.js("location.hash = '#view=task&task=T'")
+    push("a", "b", "third-of-these")
+    until(lambda: "third-of-these" in js("document.getElementById('rows').textContent"))
+    names = asked()
+    assert set(names) == {"/ui/events"}, names
+
+
+def asked():
+    """What the page has asked for, and has been answered to the end, since it was asked before."""
+    names = js("performance.getEntriesByType('resource').map((n) => n.name)")
+    js("performance.clearResourceTimings()")
+    return [urllib.parse.urlsplit(name).path for name in names]
+
+
+def goes_on_by_polls_where_events_are_kept_back():
+    proxy = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(__file__), "cutting_proxy.py"), str(urllib.parse.urlsplit(url).port), "keep-events"],
+                             stdout=subprocess.PIPE, text=True)
+    other = Browser()
+    try:
+        sign_in(other, f"http://127.0.0.1:{proxy.stdout.readline().strip()}/ui/#view=task&task=T")
+        other.until(lambda: "contracts have passed" in other.text("passing"))
+        for kind in ("polled-first", "polled-second"):
+            push("a", "b", kind)
+            other.until(lambda: kind in other.js("document.getElementById('rows').textContent"))
+        assert other.js("performance.getEntriesByType('resource').filter((n) => n.name.endsWith('/ui/live') || n.name.includes('/ui/live?')).length") >= 2
+        other.until(lambda: other.text("verdict").startswith("✓"))
+    finally:
+        other.driver.quit()
+        proxy.kill()
+        proxy.wait()
+
+
 def shows_dead_letters():
     uuid = push("a", "b", "odd")["message_uuid"]
     take("b")
@@ -173,6 +217,11 @@ def stays_through_a_restart():
     until(lambda: text("verdict").startswith("✓"))
     js("document.getElementById('tab-tasks').click()")
     until(lambda: any("task T, node b" in label for label in browser.options("queues")))
+    asked()
+    push("a", "c", "after-it-has-come-back")
+    until(lambda: any("task T, node c: 1 wait" in label for label in browser.options("queues")))
+    names = asked()
+    assert not names, names  # it is told, as before
 
 
 def fits_all_widths():
@@ -194,10 +243,13 @@ def speaks_the_readers_tongue():
 
 def many_rows():
     """100,000 nodes of a task, planted in what the service tells: those in sight alone are there, and a filter is no wait."""
-    planted = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """{ const real = fetch; window.fetch = async (path, options) => {
-      if (path !== "tasks") return real(path, options);
-      const queues = Array.from({ length: 100000 }, (_, i) => ({ node_id: "node-" + i, channel: "federated", length: i % 7, oldest_s: 3 }));
-      return new Response(JSON.stringify({ code: 0, data: { tasks: [{ task_id: "T", queues }] } }), { headers: { "Content-Type": "application/json" } });
+    planted = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """{ const real = JSON.parse; JSON.parse = (text) => {
+      const told = real(text);
+      if (told?.data?.tasks) {
+        const queues = Array.from({ length: 100000 }, (_, i) => ({ node_id: "node-" + i, channel: "federated", length: i % 7, oldest_s: 3 }));
+        told.data.tasks = [{ task_id: "T", queues }];
+      }
+      return told;
     }; }"""})
     driver.get(page + "#view=tasks")
     driver.refresh()
@@ -244,6 +296,6 @@ def signs_out():
 
 
 run((tells_who_has_no_token, is_open_to_the_admin, shows_queues_leases_and_polls, names_stay_names, goes_by_keys, shows_contracts_as_they_pass,
-     shows_dead_letters, shows_rates_and_refusals, shows_the_audit_log, stays_through_a_restart, reaches_all_by_tab, fits_all_widths,
-     speaks_the_readers_tongue, many_rows, asks_nobody_else, is_not_framed, pictures, signs_out), __file__)
+     asks_for_nothing_that_it_is_told, shows_dead_letters, shows_rates_and_refusals, shows_the_audit_log, stays_through_a_restart,
+     goes_on_by_polls_where_events_are_kept_back, reaches_all_by_tab, fits_all_widths, speaks_the_readers_tongue, many_rows, asks_nobody_else, is_not_framed, pictures, signs_out), __file__)
 driver.quit()

@@ -595,6 +595,6 @@ return {
     "`afrun ctl status` 显示在等待什么：谁要启动哪个流程、以什么角色、带什么参数；流程的版本、文件与签名者，它想访问什么，以及 `afrun check` 的结论。若文件此后有改动，则什么也不启动，并按现在的文件重新等待。" },
   { "  approve TASK [--refuse]         launch what the node's rules have wait, or have it go",
     "  approve TASK [--refuse]         启动因节点规则而等待的流程，或将其拒绝" },
-  { "how much there is, of all callers: bodies, answers, connections, polls, logins; of a node: requests, bundles; of a task: files, queue (again for more)",
-    "配额。所有调用者：bodies、answers、connections、polls、logins；每个节点：requests、bundles；每个任务：files、queue（可重复给出）" },
+  { "how much there is, of all callers: bodies, answers, connections, polls, logins, streams; of a node: requests, bundles; of a task: files, queue (again for more)",
+    "配额。所有调用者：bodies、answers、connections、polls、logins、streams；每个节点：requests、bundles；每个任务：files、queue（可重复给出）" },
 }
