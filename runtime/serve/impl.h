@@ -114,20 +114,20 @@ struct serve_call {
     unsigned char token[AF_SERVE_DIGEST_BYTES]; /* the digest of what it is known by; 0: of none */
     struct serve_node *share;                   /* … and what it has of what all share */
     bool is_admin;
+    bool has_waited;       /* for others: its time tells nothing of the service */
     int64_t answer_bytes;  /* of its answer, that its node has not read */
     const char *task;      /* whose it is, for the audit log; or NULL */
     struct af_arena arena; /* all that the call needs */
     void *request;         /* what was read of the body */
     int64_t began_ns;
-    bool has_waited;                    /* for others: its time tells nothing of the service */
     struct serve_call *previous, *next; /* of those that are parked, held, or streams */
     /* Of a poll that waits. */
     uint64_t ticket;
     bool is_parked;
     /* Of a page that looks at a task. */
+    bool has_row;                /* it was told contracts of the task's, … */
+    uint64_t row;                /* … from which on it was told nothing */
     struct serve_events *events; /* of its stream, or NULL */
-    uint64_t row; /* of the task's contracts, from which on it was told nothing, … */
-    bool has_row; /* … if it was told any */
     /* Of one that is held. */
     struct af_timer *hold; /* NULL: it is not */
     void (*then)(struct serve_call *call);

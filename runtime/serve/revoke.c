@@ -153,7 +153,7 @@ bool af_serve_awaits_revoked(struct serve_call *call, void (*then)(struct serve_
 
 void af_serve_revoking_free(struct af_serve *serve)
 {
-    while (serve->revoking.count > 0)
-        forget(&serve->revoking, 0);
+    for (size_t i = 0; i < serve->revoking.count; i++)
+        free(serve->revoking.lost[i].node);
     free(serve->revoking.lost);
 }
