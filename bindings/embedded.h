@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { AF_EMBEDDED_GROUPS = 2 }; /* the library, what shapes texts */
+enum { AF_EMBEDDED_GROUPS = 2 }; /* the library, the rest */
 
 struct af_embedded_group {
     const unsigned char *bytes; /* its scripts one after another, packed (base/packed.h) */
