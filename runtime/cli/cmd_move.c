@@ -36,11 +36,16 @@ struct move_options {
     bool json;
 };
 
+struct digest { /* of a file, in hexadecimal; no 0 byte */
+    char hex[64];
+};
+
 struct move {
     struct af_loop *loop;
     struct af_bus *from, *to;
     const char *task;
-    struct af_json_span files, queues; /* of the status of the task */
+    struct digest *files; /* of the task, sorted */
+    size_t files_count, files_cap;
     struct af_arena arena;
     bool is_over, is_open;
     struct af_failure *why;
@@ -102,6 +107,11 @@ static bool wait_for(struct move *move)
 
 /* ---- Contracts. ---- */
 
+static int compare_digests(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct digest));
+}
+
 /* The URLs of the task's files in a content, as the servers call them: those of the store, and what
  * a service that stood before it has made of them. */
 static struct af_json_span translate(struct move *move, const char *text, size_t len)
@@ -118,7 +128,8 @@ static struct af_json_span translate(struct move *move, const char *text, size_t
             begin--;
         bool is_url = memmem(begin, (size_t)(found - begin) + 1, "://", 3) != NULL;
         if (is_url && end - digest > 64 &&
-            memmem(move->files.at, move->files.len, digest, 64) != NULL) {
+            bsearch(digest, move->files, move->files_count, sizeof *move->files, compare_digests) !=
+                NULL) {
             af_buf_append(&out, at, (size_t)(begin - at));
             af_buf_append(&out, head.data, head.len);
             at = digest;
@@ -371,8 +382,11 @@ static bool carry_file(void *arg, struct af_json_span json)
     struct af_buf url = AF_BUF_EMPTY;
     if (!read_part(move, json, &part))
         return false;
-    if (part.sha256 == NULL || part.extension == NULL)
+    if (part.sha256 == NULL || strlen(part.sha256) != sizeof(struct digest) ||
+        part.extension == NULL)
         return failed(move, AF_FAILURE_TRANSPORT, move->task, "a file of it has no name");
+    af_mem_reserve(&move->files, &move->files_cap, move->files_count + 1, sizeof *move->files);
+    memcpy(&move->files[move->files_count++], part.sha256, sizeof *move->files);
     af_bus_file_url_write(&url, af_bus_files(move->from), move->task, part.sha256, part.extension);
     struct af_bus_fetch fetch = {
         .task = move->task, .url = af_buf_text(&url), .locate = true, .max_bytes = INT64_MAX};
@@ -461,25 +475,43 @@ static bool each(struct move *move, struct af_json_span task, const char *name,
 static bool move_task(struct move *move)
 {
     struct af_json_span task;
-    if (!read_status(move, &task) || !each(move, task, "dead_letters", revive_one))
+    af_mem_reserve(&move->files, &move->files_cap, 1,
+                   sizeof *move->files); /* none is a list, too */
+    if (!read_status(move, &task) || !each(move, task, "dead_letters", revive_one) ||
+        !each(move, task, "members", add_member) || !make_task(move) ||
+        !each(move, task, "members", tell_progress) || !each(move, task, "file_list", carry_file))
         return false;
-    move->files = af_json_find(task, "file_list");
-    return each(move, task, "members", add_member) && make_task(move) &&
-           each(move, task, "members", tell_progress) &&
-           each(move, task, "file_list", carry_file) && each(move, task, "queues", open_one) &&
-           carry_late(move) && each(move, task, "queues", carry_one) &&
-           each(move, task, "notes", carry_note) &&
+    qsort(move->files, move->files_count, sizeof *move->files, compare_digests);
+    return each(move, task, "queues", open_one) && carry_late(move) &&
+           each(move, task, "queues", carry_one) && each(move, task, "notes", carry_note) &&
            (af_kill_point("move-end"), af_bus_end_task(move->from, move->task, answered, move),
             wait_for(move));
 }
 
 /* ---- The command. ---- */
 
+/* Whether it may be a store of messages: one that is in use cannot be asked. */
+static bool is_ours(const char *path)
+{
+    enum { MESSAGES = 0x61666c62 }; /* "aflb", as in bus/local */
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    bool is_another =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "PRAGMA application_id", -1, &row, NULL) == SQLITE_OK &&
+        sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int64(row, 0) != MESSAGES;
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return !is_another;
+}
+
 /* That nobody else has the store: what he takes meanwhile would be lost. */
 static int see_alone(const char *path, struct af_failure *why)
 {
     sqlite3 *db = NULL;
     bool is_there = access(path, R_OK | W_OK) == 0;
+    if (is_there && !is_ours(path))
+        return 0; /* the bus says so, and leaves it as it is */
     bool alone = is_there && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
                  af_db_is_alone(db);
     sqlite3_close(db);
@@ -584,6 +616,7 @@ static int run(int argc, char **argv, struct af_failure *why)
         result = move.result;
         af_buf_release(&move.channels);
         free(move.members);
+        free(move.files);
         af_arena_release(&move.arena);
     }
     af_bus_close(move.from);

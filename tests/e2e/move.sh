@@ -12,6 +12,17 @@ expect_error "expected: afrun move --from local:FILE --to nats://HOST TASK" 2 "$
 expect_error "hub.db: is no store that can be read" 2 "$AFRUN" move --from local:hub.db --to nats://127.0.0.1:1 t
 expect_error "--from: expected local:FILE, not 'http://h'" 2 "$AFRUN" move --from http://h --to nats://127.0.0.1:1 t
 expect_error "--to: expected nats://HOST or tls://HOST, not 'local:x'" 2 "$AFRUN" move --from local:hub.db --to local:x t
+python3 - <<'PY'
+import sqlite3
+db = sqlite3.connect("foreign.db")
+db.execute("PRAGMA journal_mode = WAL")
+db.execute("CREATE TABLE t (x)")
+db.commit()
+db.close()
+PY
+before=$(sha256sum foreign.db)
+expect_error "foreign.db: is a database of another program" 3 "$AFRUN" move --from local:foreign.db --to nats://127.0.0.1:1 t
+expect_output "$before" sha256sum foreign.db
 
 nats hub 'authorization { token: "operator" }'
 secret who 'token = operator'
