@@ -475,8 +475,7 @@ static bool each(struct move *move, struct af_json_span task, const char *name,
 static bool move_task(struct move *move)
 {
     struct af_json_span task;
-    af_mem_reserve(&move->files, &move->files_cap, 1,
-                   sizeof *move->files); /* none is a list, too */
+    af_mem_reserve(&move->files, &move->files_cap, 1, sizeof *move->files); /* also for none */
     if (!read_status(move, &task) || !each(move, task, "dead_letters", revive_one) ||
         !each(move, task, "members", add_member) || !make_task(move) ||
         !each(move, task, "members", tell_progress) || !each(move, task, "file_list", carry_file))

@@ -256,7 +256,8 @@ bool af_serve_callers_revoke(struct serve_callers *callers, const unsigned char 
 
 void af_serve_callers_revoked(struct serve_callers *callers)
 {
-    sort_tokens(callers, &callers->secrets);
+    if (callers->secrets.tokens != NULL)
+        sort_tokens(callers, &callers->secrets);
     end_sessions(callers);
 }
 

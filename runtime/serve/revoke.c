@@ -85,7 +85,7 @@ static void go_on(struct serve_call *call)
     if (call->serve->revoking.knows)
         call->after(call);
     else
-        af_serve_error(call, 200, 503,
+        af_serve_error(call, call->endpoint->run == af_serve_ready ? 503 : 200, 503,
                        "which tokens are revoked is not known yet: the NATS servers have not said");
 }
 

@@ -70,7 +70,7 @@ operators = ["$JS.API." + name for name in (
     "STREAM.MSG.DELETE.AF+t+federated STREAM.SNAPSHOT.t STREAM.RESTORE.t STREAM.PEER.REMOVE.t STREAM.LEADER.STEPDOWN.t STREAM.TEMPLATE.CREATE.t "
     "CONSUMER.CREATE.AF+t+federated CONSUMER.DURABLE.CREATE.AF+t+federated.x CONSUMER.CREATE.AF+t+federated.x.af.t.federated.i.t CONSUMER.NAMES.t "
     "CONSUMER.LIST.t CONSUMER.INFO.t.i+1 CONSUMER.LEADER.STEPDOWN.t.t META.LEADER.STEPDOWN SERVER.REMOVE").split()]
-operators += ["afl.t.t.x", "afu.t", "af.t.t.t.=", "$JS.FC.t", "t", "_INBOX.t", "_AF.p9.t", "$SYS.REQ.SERVER.PING"]
+operators += ["afl.t.t.x", "afu.t", "afu.revoked.t", "af.t.t.t.=", "$JS.FC.t", "t", "_INBOX.t", "_AF.p9.t", "$SYS.REQ.SERVER.PING"]
 strangers = ( # whatever the table says
     "af.t.federated.p1.%s afb.t.federated.%s afd.t.federated.%s afl.t.federated.%s afn.t.%s.progress "
     "$JS.API.CONSUMER.CREATE.AF+t+federated.%s+1.af.t.federated.%s.t $JS.API.CONSUMER.DELETE.AF+t+federated.%s+1 "
@@ -121,7 +121,7 @@ for port in ports:
         expect(name, port, [pub(s) for s in others] + [sub("_AF.%s.>" % n) for n in nodes if n != me] + [sub(s) for s in deaf], True)
         expect(name, port, [pub(concrete(s)) for s in mine] + [sub("_AF.%s.t" % me)], False)
 front = [s for node in nodes for s in own[node] if not re.search("CONSUMER.(CREATE|MSG)|ACK|afrun", s)]
-expect("f1", ports[0], [pub(s) for s in front] + [sub("_AF.=.t"), sub("af.>")], False)
+expect("f1", ports[0], [pub(s) for s in front + ["afu.revoked.t"]] + [sub("_AF.=.t"), sub("af.>")], False)
 expect("f1", ports[0], [pub(s) for s in operators if not re.search("NAMES$|STREAM.DELETE|MSG.DELETE|CONSUMER.INFO|^af", s)] +
        [sub(s) for s in deaf if s != "af.>"] + [sub("_AF.p1.>")], True)
 expect("op", ports[0], [pub(s) for s in own["i"]] + [sub("af.>")], False)

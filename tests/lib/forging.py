@@ -176,6 +176,16 @@ def make(task):
     push(task, "i", "p1", {"type": "first"})
 
 
+def made_in_place(evil):
+    """A stream that was there before the task's own, and takes from another one."""
+    evil.stream("EVILP", {"subjects": ["aff.evil.p.x"]})
+    evil.stream("AF+place+federated", {"subjects": ["af.place.federated.*.*"], "sources": [{"name": "EVILP"}]})
+    members = [{"node_id": node, "role": "peer"} for node in tokens]
+    assert ask("/admin/tasks", {"task_id": "place", "members": members}, ADMIN)["code"] == 0
+    answer = ask(API + "message/pop", {"task_id": "place", "channel": "federated"}, tokens["p1"])
+    tell("none of afrun's" in answer["message"], "a stream that takes from others in a queue's place is refused", answer)
+
+
 def forged_session(evil):
     """A login that nobody has made."""
     session = "0" * 64
@@ -206,6 +216,7 @@ try:
             push(name, "i", "p1", LAST)
             found = take(name, at)
             tell(found == [{"type": "first"}, LAST], "%s hands out nothing that is forged %s" % (at.name, title), found)
+    made_in_place(who)
     forged_session(who)
 finally:
     for each in (front, sidecar):

@@ -166,8 +166,19 @@ def no_servers(b):
     fronts[1].kill()
     os.kill(int(open("nats.pid").read()), 9)
     fronts[1].start()
+    ready = []
+
+    def ask():
+        try:
+            ready.append(urllib.request.urlopen(fronts[1].url + "/readyz", timeout=70).status)
+        except urllib.error.HTTPError as error:
+            ready.append(error.code)
+
+    other = threading.Thread(target=ask)
+    other.start()
     code, answer = pop(fronts[1], b)
-    tell(code == 503, "without the servers a front that starts says: not now", answer)
+    other.join()
+    tell(code == 503 and ready == [503], "without the servers a front that starts says: not now", (answer, ready))
 
 
 try:

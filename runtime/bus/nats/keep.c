@@ -21,6 +21,17 @@ static void look_at_version(struct af_nats_bus *bus, const struct af_nats_reply 
            "has confirmed when a server dies, whatever ?replicas= says");
 }
 
+/* Whether it takes messages from elsewhere, or under another subject than they were sent to, so
+ * that the subject proves nothing. */
+static bool has_other_ways(const struct af_nats_reply *reply)
+{
+    static const char *const ways[] = {"\"sources\":", "\"mirror\":", "\"subject_transform\":"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        found = found || memmem(reply->data, reply->len, ways[i], strlen(ways[i])) != NULL;
+    return found;
+}
+
 bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply, const char *name,
                          const char *config, bool *made)
 {
@@ -31,6 +42,12 @@ bool af_nats_need_stream(struct af_nats_port *port, struct af_nats_reply *reply,
     bool there = af_nats_ask(port, reply, subject, "%s", "");
     if (there)
         look_at_version(port->bus, reply);
+    if (there && has_other_ways(reply)) {
+        reply->code = AF_BUS_REFUSED;
+        snprintf(reply->why, sizeof reply->why,
+                 "the stream %s takes what other streams have: it is none of afrun's", name);
+        return false;
+    }
     if (there || reply->error != AF_NATS_NO_STREAM)
         return there;
     af_nats_reply_release(reply);
@@ -282,7 +299,9 @@ void af_nats_revoked(struct af_nats_op *op)
     op->over = true;
     bus->revoked_seen = 0;
     bool ok = need_revoked(op, &reply);
-    if (ok && af_nats_integer(reply.data, reply.len, "state.last_seq", &last) && last + 1 != seen) {
+    if (ok)
+        af_nats_integer(reply.data, reply.len, "state.last_seq", &last);
+    if (ok && last + 1 != seen) {
         af_nats_reply_release(&reply);
         ok = af_nats_ask(&bus->port, &reply, "$JS.API.STREAM.INFO." AF_NATS_REVOKED,
                          "{\"subjects_filter\":\"afu.revoked.*\"}");
