@@ -133,6 +133,24 @@ class Browser:
         self.dark(False)
         self.wide(1300)
 
+    def counts_texts(self, planted):
+        """A script for new documents that counts the texts that a search is made ready for, besides what it plants."""
+        return self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": planted + """
+          window.lowered = 0;
+          { const real = String.prototype.toLowerCase;
+            String.prototype.toLowerCase = function () { window.lowered++; return real.call(this); }; }"""})
+
+    def filters_ready(self, name, rows, *words):
+        """As filters(), once the page has made itself ready for a search, unasked: then a search looks at no row's text anew, but where
+        something was news meanwhile."""
+        self.until(lambda: self.js("window.lowered") >= rows)
+        for _ in range(5):
+            before = self.js("window.lowered")
+            told = self.filters(name, *words)
+            if self.js("window.lowered") - before <= len(words):
+                return told
+        raise AssertionError(f"the rows' texts are made for a search: {self.js('window.lowered') - before}")
+
     def filters(self, name, *words):
         """How long the page is at work for each of these words, in ms, from the key to the picture, and what it then tells of the count."""
         return self.js("""(async (name, words) => {
