@@ -329,6 +329,53 @@ def shows_a_trace():
     until(lambda: text("verdict").startswith("✓"))
 
 
+HELD = """local af = require "af"
+local Go = af.event("go", { word = af.string })
+local function took(party, event)
+  party.data.took = (party.data.took or 0) + 1
+  if event.word == "bad-word" then error "it went wrong" end
+  return "second"
+end
+return af.flow { name = "held", mock = { a = 1, b = 1 }, roles = {
+  a = { start = "first", states = { first = { [Go] = took }, second = { [Go] = took } } },
+  b = { start = "quiet", states = { quiet = { may_end = true, [Go] = "quiet" } } } } }
+"""
+
+
+def shows_what_a_node_went_through():
+    """An incident: what `afrun ctl trace` gives of a party that is held, dropped on the page of who has its flow."""
+    os.makedirs("incident/flows")
+    with open("incident/flows/held.lua", "w", encoding="utf-8") as out:
+        out.write(HELD)
+    at = ["--state", "incident/n"]
+    node = subprocess.Popen([os.environ["PROGRAM"], "node", "--node", "n", "--bus", "local:incident/bus.db", "--flows", "incident/flows", "--no-watch", *at],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: afrun("ctl", "status", *at).returncode == 0)
+        for words in (("launch", "held", "--task", "t", "--role", "a", "--peers", "a=n;b=far"), ("send", "t", "go", '{"word":"good-word"}'),
+                      ("send", "t", "go", '{"word":"bad-word"}')):
+            done = afrun("ctl", *words, *at)
+            assert done.returncode == 0, done
+        until(lambda: "held" in afrun("ctl", "status", *at).stdout)
+        done = afrun("ctl", "trace", "t", "-o", "incident.jsonl", *at)
+        assert done.returncode == 0, done
+    finally:
+        node.terminate()
+        node.wait()
+    drop_file("incident.jsonl")
+    until(lambda: text("verdict").startswith("incident.jsonl"))
+    until(lambda: len(browser.options("rows")) == 4)
+    rows = browser.options("rows")
+    for row, words in zip(rows, ("first", "its operator gives go", "second", "its operator gives go")):
+        assert words in row, rows  # the last is what it is held by, which it has not taken
+    assert "n" in text("names"), text("names")
+    assert "good-word" not in js("document.documentElement.outerHTML"), "a journal's trace has no contents"
+    js("document.activeElement.blur()")
+    press("1")
+    put("seed", "1")
+    until(lambda: text("verdict").startswith("✓"))
+
+
 LONG = """local af = require "af"
 local Ping = af.event("ping", { n = af.integer })
 local Rare = af.event("rare", { n = af.integer })
@@ -604,7 +651,7 @@ def is_not_framed():
 
 CASES = (opens, reloads, names_stay_names, shows_what_changed, tells_a_wrong_knob, finds_the_bug, comes_back_by_its_address, moves_by_keys,
          reaches_all_by_tab, leads_to_lines, runs_again_when_saved, keeps_a_run_beside, checks, explores, refuses_a_path, cancels_a_check, exports,
-         shows_a_trace, folds_parts, marks_a_loop, covers_and_exports_what_has_no_end, tells_what_an_upgrade_does, is_quick, fits_all_widths, is_dark, speaks_chinese, many_rows, tells_names_apart, asks_nobody_else, is_not_framed)
+         shows_a_trace, shows_what_a_node_went_through, folds_parts, marks_a_loop, covers_and_exports_what_has_no_end, tells_what_an_upgrade_does, is_quick, fits_all_widths, is_dark, speaks_chinese, many_rows, tells_names_apart, asks_nobody_else, is_not_framed)
 SHORT = (opens, names_stay_names, shows_what_changed, tells_a_wrong_knob, checks, explores, asks_nobody_else)
 
 named = [name for name in sys.argv[3:] if name != "--short"]
