@@ -34,6 +34,18 @@ local function bench_load(times, seconds)
   turns.tell_rate("push and pop, 1,000 connections", many, few, "64", 0.80)
 end
 
+---What a page costs that follows a task with its live chart, of which all contracts are.
+local function bench_followed(times, seconds)
+  local load = ("%s %s/serve_load load 64 %d "):format(with_serve, build, seconds)
+  local medians = turns.by_turns(times, { load .. "0", load .. "0 follow", load .. "1000",
+    load .. "1000 follow" })
+  turns.tell_rate("push and pop, followed by a page", medians[2][1], medians[1][1], "alone", 0.95)
+  local cpu, followed = medians[3][3], medians[4][3]
+  lib.tell("1,000 contracts/s, followed by a page",
+    "%9s/s  %.3f s of a processor, alone %.3f s, %.1f %% of one more  (target < 5 %%)",
+    lib.grouped(medians[4][1]), followed, cpu, 100 * (followed - cpu) / (seconds + 0.5))
+end
+
 local function bench_parked(times, count)
   local medians = turns.by_turns(times, {
     ("%s %s/serve_load park 0"):format(with_serve, build),
@@ -138,6 +150,7 @@ return function(shared, program, folder, file_bytes)
   with_serve = ("%s/with_serve %s %s/serve"):format(folder, program, folder)
   bench_hops(3, 2000)
   bench_load(3, 3)
+  bench_followed(5, 3)
   bench_parked(1, 1000)
   bench_late(3, 10000)
   bench_file(3, file_bytes)

@@ -1,9 +1,11 @@
-/* serve_load.c: serve_load PORT load CONNECTIONS SECONDS, or serve_load PORT park CONNECTIONS, or
- * serve_load PORT late QUEUED
+/* serve_load.c: serve_load PORT load CONNECTIONS SECONDS [RATE [follow]], or
+ * serve_load PORT park CONNECTIONS, or serve_load PORT late QUEUED
  *
  * load: half of the connections push, one contract a request, each to a partner, who pops up to 100
  * at a time with a lease, waits where there is nothing, and acknowledges on its next pop. Prints
- * contracts a second that were pushed, popped and acknowledged, by confirmation of the last.
+ * contracts a second that were pushed, popped and acknowledged, by confirmation of the last. Not
+ * more than RATE are pushed in a second (0: as many as can be); with `follow` a process reads what
+ * a page with the task's live chart is told meanwhile.
  * park: each connection polls for a node of its own, where nothing comes; ends, and prints nothing,
  * when the service says that all are parked.
  * late: a node acknowledges a hundred contracts a second time, behind which so many others are
@@ -11,7 +13,9 @@
 #include "client.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 enum { TAKE_MAX = 100, UUID_BYTES = 32, ANSWER_MAX = 1 << 17, REQUEST_MAX = 8192 };
@@ -20,7 +24,7 @@ static const double warm_up_s = 0.5;
 
 struct connection {
     int fd;
-    bool pushes;
+    bool pushes, rests;
     char node[16], partner[16];
     unsigned long long number;                  /* of the next contract */
     char acks[TAKE_MAX * (UUID_BYTES + 3) + 1]; /* "a","b" */
@@ -30,7 +34,8 @@ struct connection {
 };
 
 static struct connection *connections;
-static long acknowledged;
+static long acknowledged, sent;
+static double rate, since_s; /* of pushes a second; 0: any */
 
 /* ---- Requests. ---- */
 
@@ -43,6 +48,14 @@ static void send_push(struct connection *at)
              "\"%0192d\"},\"message_time\":1795427047,\"message_uuid\":\"%016llx%016llx\"}",
              at->partner, 0, (unsigned long long)(at - connections), at->number++);
     client_write(at->fd, request, client_request(request, sizeof request, at->node, "push", body));
+    sent++;
+}
+
+static void push_in_time(struct connection *at)
+{
+    at->rests = rate > 0 && (double)sent >= (now_s() - since_s) * rate;
+    if (!at->rests)
+        send_push(at);
 }
 
 static void send_pop(struct connection *at)
@@ -83,7 +96,7 @@ static void read_answer(struct connection *at)
         return;
     at->len = 0;
     if (at->pushes) {
-        send_push(at);
+        push_in_time(at);
     } else {
         read_messages(at, body);
         send_pop(at);
@@ -128,26 +141,53 @@ static int watch_connections(size_t count)
     return epoll;
 }
 
-static void answer_until(int epoll, double end_s)
+static void answer_until(int epoll, size_t connection_count, double end_s)
 {
     struct epoll_event events[256];
     while (now_s() < end_s) {
-        int count = epoll_wait(epoll, events, 256, 10);
+        int count = epoll_wait(epoll, events, 256, rate > 0 ? 1 : 10);
         for (int i = 0; i < count; i++)
             read_answer(events[i].data.ptr);
+        for (size_t i = 0; rate > 0 && i < connection_count; i++)
+            if (connections[i].rests)
+                push_in_time(&connections[i]);
     }
 }
 
-static void load(int port, size_t count, double seconds)
+/* A page, as far as the service sees it: ends with its parent. */
+static void follow(int port)
+{
+    static const char request[] = "GET /ui/events?task=T HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    char piece[65536];
+    int fd = client_connect(port);
+    client_write(fd, request, sizeof request - 1);
+    ssize_t told = read(fd, piece, sizeof piece - 1);
+    piece[told < 0 ? 0 : told] = '\0';
+    if (strstr(piece, "Content-Type: text/event-stream") == NULL)
+        die("the service tells no events");
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (read(fd, piece, sizeof piece) > 0)
+            continue;
+        _exit(1);
+    }
+    close(fd);
+}
+
+static void load(int port, size_t count, double seconds, bool follows)
 {
     open_connections(port, count);
     int epoll = watch_connections(count);
+    if (follows)
+        follow(port);
+    since_s = now_s();
     for (size_t i = 0; i < count; i++)
-        (connections[i].pushes ? send_push : send_pop)(&connections[i]);
-    answer_until(epoll, now_s() + warm_up_s);
+        (connections[i].pushes ? push_in_time : send_pop)(&connections[i]);
+    answer_until(epoll, count, now_s() + warm_up_s);
     double begin_s = now_s();
     long before = acknowledged;
-    answer_until(epoll, begin_s + seconds);
+    answer_until(epoll, count, begin_s + seconds);
     printf("%.1f\n", (double)(acknowledged - before) / (now_s() - begin_s));
 }
 
@@ -227,8 +267,9 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     allow_descriptors();
-    if (argc == 5 && strcmp(argv[2], "load") == 0)
-        load(atoi(argv[1]), strtoul(argv[3], NULL, 10), atof(argv[4]));
+    rate = argc > 5 ? atof(argv[5]) : 0;
+    if (argc >= 5 && strcmp(argv[2], "load") == 0)
+        load(atoi(argv[1]), strtoul(argv[3], NULL, 10), atof(argv[4]), argc > 6);
     else if (strcmp(argv[2], "park") == 0)
         park(atoi(argv[1]), strtoul(argv[3], NULL, 10));
     else if (strcmp(argv[2], "late") == 0)

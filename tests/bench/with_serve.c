@@ -2,15 +2,16 @@
  *
  * Starts `afrun serve` with its store in the folder, which is made; runs the command, to which the
  * service's port is given as its first argument; ends the service; and prints the most memory it
- * has had, in bytes, behind what the command has printed. With --sidecar there is one of node a
- * before it, whose port is the command's last argument. The folder is removed. Exit status 1 if
- * anything fails. */
+ * has had, in bytes, and the processors' seconds that it took, behind what the command has printed.
+ * With --sidecar there is one of node a before it, whose port is the command's last argument. The
+ * folder is removed. Exit status 1 if anything fails. */
 #include <ftw.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,12 +92,12 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
-static int end_serve(pid_t serve)
+static int end_serve(pid_t serve, struct rusage *used)
 {
     int status = -1;
     if (serve > 0) {
         kill(serve, SIGTERM);
-        waitpid(serve, &status, 0);
+        wait4(serve, &status, 0, used);
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -118,13 +119,16 @@ int main(int argc, char **argv)
     bool is_up = port > 0 && (!has_sidecar || sidecar_port > 0);
     int result = is_up ? run_command(argv + 3 + has_sidecar, port, sidecar_port) : -1;
     long bytes = serve > 0 ? peak_bytes(serve) : -1;
-    int status = has_sidecar ? end_serve(sidecar) : 0;
-    status |= end_serve(serve);
+    struct rusage used = {0};
+    int status = has_sidecar ? end_serve(sidecar, &used) : 0;
+    status |= end_serve(serve, &used);
     nftw(argv[2], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (result != 0 || bytes < 0 || status != 0) {
         fprintf(stderr, "with_serve: %s failed\n", result != 0 ? argv[3 + has_sidecar] : argv[1]);
         return 1;
     }
-    printf("%ld\n", bytes);
+    printf("%ld %.6f\n", bytes,
+           (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
     return 0;
 }
