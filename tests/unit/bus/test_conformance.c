@@ -1226,7 +1226,8 @@ static void expect_taken_soon(struct world *world, const struct af_bus_take *tak
                               const char *contents)
 {
     struct answer answer = take_by(world, take->node, take);
-    for (int i = 0; i < 100 && answer.code == AF_BUS_UNREACHABLE; i++) {
+    for (int i = 0; i < 100 && (answer.code == AF_BUS_UNREACHABLE || answer.code == AF_BUS_FULL);
+         i++) { /* FULL: as a front says that has not found its server yet */
         forget(&answer);
         let_pass(world, 100 * AF_MS_NS);
         answer = take_by(world, take->node, take);
