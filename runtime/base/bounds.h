@@ -236,11 +236,9 @@
 #define AF_SERVE_REFUSALS_MAX 256           /* kinds of refusals that are counted at a time */
 #define AF_SERVE_REFUSALS_NS (60 * AF_S_NS) /* … and how long, before they are one entry */
 #define AF_SERVE_LOOK_NS AF_S_NS            /* between two looks at the files of tokens */
-#define AF_SERVE_REVOKED_NS                                                                        \
-    (5 * AF_S_NS)                     /* that a front which starts waits for what is revoked       \
-                                       */
-#define AF_SERVE_GUESS_MAX_NS AF_S_NS /* that a wrong token is answered later, at most … */
-#define AF_SERVE_GUESSES_MAX 40       /* … after so many of one address, or for one name … */
+#define AF_SERVE_REVOKED_NS (5 * AF_S_NS)   /* that a front which starts asks what is revoked */
+#define AF_SERVE_GUESS_MAX_NS AF_S_NS       /* that a wrong token is answered later, at most … */
+#define AF_SERVE_GUESSES_MAX 40 /* … after so many of one address, or for one name … */
 #define AF_SERVE_GUESS_FORGET_NS (2 * AF_S_NS) /* … of which each is forgotten after this */
 #define AF_SERVE_GUESS_PLACES 1024             /* in which they are counted */
 #define AF_SERVE_SESSIONS_MAX 1000             /* logins to the task manager */

@@ -149,8 +149,7 @@ static const struct af_opt opts[] = {
      AF_OPT_SIZE(OF, bus.min_free_bytes, 1 << 20, INT64_C(1) << 40)},
     {"quota", 0, "NAME=VALUE",
      "how much there is, of all callers: bodies, answers, connections, polls, logins, streams; of "
-     "a "
-     "node: requests, bundles; of a task: files, queue (again for more)",
+     "a node: requests, bundles; of a task: files, queue (again for more)",
      "Limits", AF_OPT_READ(OF, serve.quotas, set_quota)},
     {"quiet", 'q', NULL, "warnings and errors only", "Output", AF_OPT_CONSTANT(OF, verbosity, -1),
      .excludes = "verbose"},

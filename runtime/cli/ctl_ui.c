@@ -56,7 +56,6 @@ struct stream {
     struct af_timer *timer; /* to the next look */
     unsigned char status[AF_EVENTS_DIGEST_BYTES], log[AF_EVENTS_DIGEST_BYTES]; /* as told */
     int64_t from, spoke_ns;
-    bool logs; /* it is the log that is asked for */
 };
 
 /* What a page may ask of the node: what reads, and what changes one party or flow. */

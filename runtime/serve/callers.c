@@ -51,8 +51,8 @@ struct secrets {
 struct serve_callers {
     unsigned char key[HASH_BYTES];
     struct secrets secrets;
-    unsigned char (*revoked)[AF_SERVE_DIGEST_BYTES]; /* sorted; of fronts */
-    size_t revoked_count, revoked_cap;
+    unsigned char (*revoked)[AF_SERVE_DIGEST_BYTES]; /* of fronts: sorted, then the new ones */
+    size_t revoked_count, revoked_new, revoked_cap;
     struct session *sessions;
     size_t session_count, sessions_max;
     struct serve_nodes nodes;
@@ -83,28 +83,15 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Where in the revoked ones a digest is, or belongs. */
-static size_t place_revoked(const struct serve_callers *callers, const unsigned char *digest,
-                            bool *found)
+static int compare_digests(const void *a, const void *b)
 {
-    size_t low = 0, high = callers->revoked_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memcmp(callers->revoked[middle], digest, AF_SERVE_DIGEST_BYTES) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *found = low < callers->revoked_count &&
-             memcmp(callers->revoked[low], digest, AF_SERVE_DIGEST_BYTES) == 0;
-    return low;
+    return memcmp(a, b, AF_SERVE_DIGEST_BYTES);
 }
 
 static bool is_revoked(const struct serve_callers *callers, const unsigned char *digest)
 {
-    bool found;
-    place_revoked(callers, digest, &found);
-    return found;
+    return callers->revoked_count > 0 && bsearch(digest, callers->revoked, callers->revoked_count,
+                                                 sizeof *callers->revoked, compare_digests) != NULL;
 }
 
 /* The file's tokens, without those that are revoked. */
@@ -242,20 +229,20 @@ static void end_sessions(struct serve_callers *callers)
 
 bool af_serve_callers_revoke(struct serve_callers *callers, const unsigned char *digest)
 {
-    bool found;
-    size_t at = place_revoked(callers, digest, &found);
-    if (found)
+    if (is_revoked(callers, digest))
         return false;
-    af_mem_reserve(&callers->revoked, &callers->revoked_cap, callers->revoked_count + 1,
-                   sizeof *callers->revoked);
-    memmove(callers->revoked[at + 1], callers->revoked[at],
-            (callers->revoked_count++ - at) * sizeof *callers->revoked);
-    memcpy(callers->revoked[at], digest, AF_SERVE_DIGEST_BYTES);
+    size_t count = callers->revoked_count + callers->revoked_new++;
+    af_mem_reserve(&callers->revoked, &callers->revoked_cap, count + 1, sizeof *callers->revoked);
+    memcpy(callers->revoked[count], digest, AF_SERVE_DIGEST_BYTES);
     return true;
 }
 
 void af_serve_callers_revoked(struct serve_callers *callers)
 {
+    callers->revoked_count += callers->revoked_new;
+    callers->revoked_new = 0;
+    if (callers->revoked_count > 0)
+        qsort(callers->revoked, callers->revoked_count, sizeof *callers->revoked, compare_digests);
     if (callers->secrets.tokens != NULL)
         sort_tokens(callers, &callers->secrets);
     end_sessions(callers);

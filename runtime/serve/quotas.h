@@ -18,8 +18,7 @@ enum af_serve_quota {
     AF_SERVE_CONNECTIONS, /* connections; a node's: with a request under way */
     AF_SERVE_POLLS,       /* polls that wait */
     AF_SERVE_LOGINS,      /* logins to the task manager */
-    AF_SERVE_STREAMS, /* pages that are told what is news; an address may have as many as are left
-                       */
+    AF_SERVE_STREAMS,     /* pages that are told what is news */
     AF_SERVE_SHARED,
     /* Of a node alone. */
     AF_SERVE_REQUESTS = AF_SERVE_SHARED, /* that begin in a second; more begin later */
