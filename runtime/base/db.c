@@ -666,6 +666,17 @@ static int copy_pages(sqlite3 *from, const char *to, const char *name, struct af
     return code == SQLITE_OK ? 0 : -1;
 }
 
+int64_t af_db_number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
 bool af_db_is_alone(sqlite3 *db)
 {
     sqlite3_stmt *mode = NULL;

@@ -106,6 +106,9 @@ int af_db_copy(struct af_db *db, const char *path, struct af_failure *why);
 /* The same of a connection of SQLite's. */
 int af_db_copy_file(struct sqlite3 *from, const char *path, struct af_failure *why);
 
+/* The number that a query of SQLite's gives first; -1: none, or it cannot be asked. */
+int64_t af_db_number(struct sqlite3 *db, const char *sql);
+
 /* Whether nobody else has the file that is open: only then can its log be left, which is done. */
 bool af_db_is_alone(struct sqlite3 *db);
 

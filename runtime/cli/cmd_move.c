@@ -494,14 +494,11 @@ static bool is_ours(const char *path)
 {
     enum { MESSAGES = 0x61666c62 }; /* "aflb", as in bus/local */
     sqlite3 *db = NULL;
-    sqlite3_stmt *row = NULL;
-    bool is_another =
-        sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "PRAGMA application_id", -1, &row, NULL) == SQLITE_OK &&
-        sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int64(row, 0) != MESSAGES;
-    sqlite3_finalize(row);
+    int64_t mark = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
+                       ? af_db_number(db, "PRAGMA application_id")
+                       : -1;
     sqlite3_close(db);
-    return !is_another;
+    return mark < 0 || mark == MESSAGES;
 }
 
 /* That nobody else has the store: what he takes meanwhile would be lost. */

@@ -37,17 +37,6 @@ static const struct kind {
     {0x61666f62, "outbox", "sidecar's outbox", "afrun-sidecar.db"},
 };
 
-static int64_t number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
-}
-
 /* Calls each(arg, row) for the rows; false: it cannot be read. */
 static bool rows_of(sqlite3 *db, const char *sql, void (*each)(void *arg, sqlite3_stmt *row),
                     void *arg)
@@ -102,7 +91,7 @@ static int look_at(struct look *look, const char *path, bool to_write, struct af
     int code = sqlite3_open_v2(path, &look->db,
                                to_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL);
     sqlite3_busy_timeout(look->db, 200);
-    int64_t id = code == SQLITE_OK ? number(look->db, "PRAGMA application_id") : -1;
+    int64_t id = code == SQLITE_OK ? af_db_number(look->db, "PRAGMA application_id") : -1;
     code = sqlite3_errcode(look->db) & 0xff;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !is_ours; i++) {
         look->kind = &kinds[i];
@@ -117,7 +106,7 @@ static int look_at(struct look *look, const char *path, bool to_write, struct af
     if (!is_ours)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no store of this program%s%s",
                               id < 0 ? ": " : "", id < 0 ? sqlite3_errmsg(look->db) : "");
-    look->version = number(look->db, "PRAGMA user_version");
+    look->version = af_db_number(look->db, "PRAGMA user_version");
     if (!rows_of(look->db, "PRAGMA integrity_check(20)", note_wrong, look))
         af_buf_printf(&look->wrong, "%s\n", sqlite3_errmsg(look->db));
     return 0;
@@ -137,7 +126,7 @@ static void tell_table(void *arg, sqlite3_stmt *row)
     char sql[300];
     const char *name = text(row, 0);
     snprintf(sql, sizeof sql, "SELECT count(*) FROM \"%.200s\"", name);
-    int64_t count = number(list->db, sql);
+    int64_t count = af_db_number(list->db, sql);
     if (count < 0 && !list->json) /* it is damaged, as is said before */
         af_buf_printf(list->out, "  %-12s cannot be counted\n", name);
     else if (count >= 0 && list->json)
@@ -223,7 +212,7 @@ static void view_steps(sqlite3 *db, const char *schema)
         "FROM %s.party p";
     char *has =
         sqlite3_mprintf("SELECT count(*) FROM %s.sqlite_schema WHERE name = 'moves'", schema);
-    bool has_moves = number(db, has) > 0; /* files of before version 7 do not */
+    bool has_moves = af_db_number(db, has) > 0; /* files of before version 7 do not */
     char *view = has_moves ? sqlite3_mprintf(moved, schema, schema, schema, schema)
                            : sqlite3_mprintf(plain, schema, schema);
     sqlite3_exec(db, view, NULL, NULL, NULL);

@@ -11,10 +11,8 @@ import json
 import socket
 import ssl
 import sys
-import urllib.error
-import urllib.request
 
-from sidecars import ADMIN, Service, secret, tell
+from sidecars import ADMIN, Service, ask, secret, tell
 
 program, port, *wanted = sys.argv[1:]
 API, BASS = "/fed-service/api/v2/", "/alpha-med/fed-bass?cmb="
@@ -135,23 +133,10 @@ CASES = {"by headers of its own": by_headers, "by a status of its own": by_statu
          "by what are no headers": by_no_headers}
 
 
-def ask(path, fields, token, session=None, at=None):
-    request = urllib.request.Request((at or front).url + path, data=json.dumps(fields).encode())
-    request.add_header("Content-Type", "application/json")
-    if token:
-        request.add_header("Authorization", "Bearer " + token)
-    if session:
-        request.add_header("token", session)
-    try:
-        with urllib.request.urlopen(request, timeout=70) as answer:
-            return json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        return json.loads(error.read())
-
-
 def push(task, node, target, content):
-    answer = ask(API + "message/push", {"task_id": task, "channel": "federated", "node_id_list": [target], "message_title":
-                                        "task_inside", "message_content": content, "message_time": 1}, tokens[node])
+    answer = ask(front.url, API + "message/push", {
+        "task_id": task, "channel": "federated", "node_id_list": [target], "message_title": "task_inside",
+        "message_content": content, "message_time": 1}, tokens[node])
     assert answer["code"] == 0, answer
 
 
@@ -159,8 +144,8 @@ def take(task, at):
     """All that p1 is handed out, until what i has sent last."""
     got = []
     for _ in range(20):
-        answer = ask(API + "message/pop", {"task_id": task, "channel": "federated", "wait_seconds": 1},
-                     tokens["p1"] if at == front else None, at=at)
+        answer = ask(at.url, API + "message/pop", {"task_id": task, "channel": "federated", "wait_seconds": 1},
+                     tokens["p1"] if at == front else None)
         if answer["code"] != 0:
             return got + [answer]
         content = answer["data"].get("message_content")
@@ -171,7 +156,7 @@ def take(task, at):
 
 
 def make(task):
-    answer = ask("/admin/tasks", {"task_id": task, "members": [{"node_id": node, "role": "peer"} for node in tokens]}, ADMIN)
+    answer = ask(front.url, "/admin/tasks", {"task_id": task, "members": [{"node_id": node, "role": "peer"} for node in tokens]}, ADMIN)
     assert answer["code"] == 0, answer
     push(task, "i", "p1", {"type": "first"})
 
@@ -181,8 +166,8 @@ def made_in_place(evil):
     evil.stream("EVILP", {"subjects": ["aff.evil.p.x"]})
     evil.stream("AF+place+federated", {"subjects": ["af.place.federated.*.*"], "sources": [{"name": "EVILP"}]})
     members = [{"node_id": node, "role": "peer"} for node in tokens]
-    assert ask("/admin/tasks", {"task_id": "place", "members": members}, ADMIN)["code"] == 0
-    answer = ask(API + "message/pop", {"task_id": "place", "channel": "federated"}, tokens["p1"])
+    assert ask(front.url, "/admin/tasks", {"task_id": "place", "members": members}, ADMIN)["code"] == 0
+    answer = ask(front.url, API + "message/pop", {"task_id": "place", "channel": "federated"}, tokens["p1"])
     tell("none of afrun's" in answer["message"], "a stream that takes from others in a queue's place is refused", answer)
 
 
@@ -192,7 +177,7 @@ def forged_session(evil):
     key = "=h" + hashlib.sha256(b"session-" + hashlib.sha256(session.encode()).hexdigest().encode()).hexdigest()
     evil.stream("EVILU", {"subjects": ["aff.evil.u.x"], "republish": {"src": "aff.evil.u.x", "dest": "afu." + key}})
     evil.must("aff.evil.u.x", "0" * 64 + " i", raw="X: \0\r\n")
-    answer = ask(BASS + "VerifyTaskDataSetCallback", {"TaskId": "other", "VerifyResult": True}, "", session)
+    answer = ask(front.url, BASS + "VerifyTaskDataSetCallback", {"TaskId": "other", "VerifyResult": True}, "", session)
     tell(answer["Response"].get("Error", {}).get("Code") == "401", "a login that a stream has sent on is none", answer)
 
 

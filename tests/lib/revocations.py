@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
-from sidecars import ADMIN, Service, secret, tell
+from sidecars import ADMIN, Service, ask, secret, tell
 
 API, BASS = "/fed-service/api/v2/", "/alpha-med/fed-bass?cmb="
 program, bus, store = sys.argv[1:]
@@ -37,17 +37,7 @@ def revoke(token, file="tokens0"):
 
 def call(front, path, body=None, token=None, session=None):
     """The code of the answer, and all of it."""
-    request = urllib.request.Request(front.url + path, data=json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    if token:
-        request.add_header("Authorization", "Bearer " + token)
-    if session:
-        request.add_header("token", session)
-    try:
-        with urllib.request.urlopen(request, timeout=70) as answer:
-            text = json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        text = json.loads(error.read())
+    text = ask(front.url, path, body, token, session)
     if "Response" in text:
         return int(text["Response"].get("Error", {}).get("Code", 0)), text
     return text["code"], text

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 from plain_client import PlainClient, ServiceError
 
@@ -69,6 +71,21 @@ class Service:
         status = self.process.wait(30)
         self.process.stdout.close()
         return status
+
+
+def ask(url, path, fields, token=None, session=None):
+    """What a service answers to a POST, whatever its status; by a token, or a session of the task manager's."""
+    request = urllib.request.Request(url + path, data=json.dumps(fields).encode())
+    request.add_header("Content-Type", "application/json")
+    if token:
+        request.add_header("Authorization", "Bearer " + token)
+    if session:
+        request.add_header("token", session)
+    try:
+        with urllib.request.urlopen(request, timeout=70) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read())
 
 
 class Client(PlainClient):
