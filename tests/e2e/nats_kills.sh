@@ -28,9 +28,8 @@ if [ "$status" -eq 0 ] && cmp -s results.0 results.$kills; then
 else
     not_ok "with $kills kills each peer sees all items once, in order" "$(explain "exit status $status" kill_cluster)"
 fi
-is_old=$(nats-server --version | awk -F '[v.]' '{ print ($(NF - 2) * 100 + $(NF - 1) < 210) }')
 told=$(cat run.0/1/p?.err | grep -cF "older than 2.10")
-if [ $((told > 0)) -eq "$is_old" ]; then
+if [ $((told > 0)) -eq "$(are_old_servers && echo 1 || echo 0)" ]; then
     ok "who asks servers for replicas is warned of old ones, and of those alone"
 else
     not_ok "who asks servers for replicas is warned of old ones, and of those alone" "$(nats-server --version): told $told times"

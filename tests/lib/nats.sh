@@ -13,6 +13,10 @@ need_nats() { # need_nats WHAT: the test is over where there is no server
     exit
 }
 
+are_old_servers() { # of before 2.10, a cluster of which may lose what it confirmed (bus/nats/README)
+    nats-server --version | awk -F '[v.]' '{ exit !($(NF - 2) * 100 + $(NF - 1) < 210) }'
+}
+
 # nats NAME [LINE…]: a server in folder NAME, at $port, with these lines in its configuration.
 nats() {
     local name=$1
