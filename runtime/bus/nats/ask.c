@@ -1,9 +1,5 @@
-/* ask.c: the connection to the servers: requests, what comes, and whose it is.
- *
- * One subscription takes all that comes, on a thread of the library's, which puts it into the list
- * of the port that it is for: an answer's subject has the port's number behind our inbox's; a
- * contract comes under its own subject, to the first port. The library connects again by itself,
- * with a pause that grows, to any of the servers. */
+/* ask.c: the connection to the servers, requests and their answers. The library connects again by
+ * itself, with a pause that grows, to any of the servers. */
 #include "bus/nats/impl.h"
 
 #include "base/bounds.h"
@@ -14,279 +10,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 int64_t af_nats_now_ns(const struct af_nats_bus *bus)
 {
     return af_loop_machine_ns(bus->head.loop);
-}
-
-/* ---- Ports. ---- */
-
-static void wake(const struct af_nats_port *port)
-{
-    uint64_t one = 1;
-    while (write(port->fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-}
-
-bool af_nats_port_open(struct af_nats_bus *bus, struct af_nats_port *port, int number)
-{
-    *port = (struct af_nats_port){.bus = bus, .number = number};
-    port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (port->fd < 0)
-        return false;
-    pthread_mutex_lock(&bus->lock);
-    port->next = bus->ports;
-    bus->ports = port;
-    pthread_mutex_unlock(&bus->lock);
-    return true;
-}
-
-void af_nats_port_close(struct af_nats_port *port)
-{
-    struct af_nats_bus *bus = port->bus;
-    struct af_nats_message *message;
-    pthread_mutex_lock(&bus->lock);
-    for (struct af_nats_port **at = &bus->ports; *at != NULL; at = &(*at)->next)
-        if (*at == port) {
-            *at = port->next;
-            break;
-        }
-    pthread_mutex_unlock(&bus->lock);
-    while ((message = af_nats_port_next(port)) != NULL)
-        af_natsMsg_Destroy(message);
-    close(port->fd);
-}
-
-bool af_nats_port_is_empty(struct af_nats_port *port)
-{
-    pthread_mutex_lock(&port->bus->lock);
-    bool empty = port->first == NULL;
-    pthread_mutex_unlock(&port->bus->lock);
-    return empty;
-}
-
-/* The first that goes by this name, NULL: whichever; or NULL. */
-static struct af_nats_message *next_of(struct af_nats_port *port, const char *name)
-{
-    struct af_nats_bus *bus = port->bus;
-    struct af_nats_message *message = NULL;
-    pthread_mutex_lock(&bus->lock);
-    struct af_nats_came **at = &port->first;
-    for (; *at != NULL; at = &(*at)->next) {
-        const char *answers = name == NULL ? NULL : af_nats_answers(bus, (*at)->message);
-        if (name == NULL || (answers != NULL && strcmp(answers, name) == 0))
-            break;
-    }
-    struct af_nats_came *came = *at;
-    if (came != NULL) {
-        *at = came->next;
-        if (came->next == NULL)
-            port->last = at;
-        message = came->message;
-        free(came);
-    }
-    pthread_mutex_unlock(&bus->lock);
-    return message;
-}
-
-struct af_nats_message *af_nats_port_next(struct af_nats_port *port)
-{
-    return next_of(port, NULL);
-}
-
-const char *af_nats_answers(const struct af_nats_bus *bus, const struct af_nats_message *message)
-{
-    const char *subject = af_natsMsg_GetSubject(message);
-    size_t len = strlen(bus->inbox);
-    if (strncmp(subject, bus->inbox, len) != 0 || subject[len] != '.')
-        return NULL;
-    const char *dot = strchr(subject + len + 1, '.');
-    return dot == NULL ? NULL : dot + 1;
-}
-
-/* ---- On the library's threads. ---- */
-
-/* What the library calls with, also when a bus has just been closed: so it stays for ever. */
-struct af_nats_ears {
-    pthread_mutex_t lock;
-    struct af_nats_bus *bus; /* NULL: closed */
-    struct af_nats_ears *next;
-};
-
-static struct af_nats_ears *all_ears; /* so that nobody thinks they are lost; of the next lock */
-static pthread_mutex_t ears_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static struct af_nats_ears *ears_new(struct af_nats_bus *bus)
-{
-    struct af_nats_ears *ears = af_mem_zero(1, sizeof *ears);
-    pthread_mutex_init(&ears->lock, NULL);
-    ears->bus = bus;
-    pthread_mutex_lock(&ears_lock);
-    ears->next = all_ears;
-    all_ears = ears;
-    pthread_mutex_unlock(&ears_lock);
-    return ears;
-}
-
-static void ears_close(struct af_nats_ears *ears)
-{
-    pthread_mutex_lock(&ears->lock);
-    ears->bus = NULL;
-    pthread_mutex_unlock(&ears->lock);
-}
-
-static void give(struct af_nats_bus *bus, struct af_nats_message *message)
-{
-    bool answers = af_nats_answers(bus, message) != NULL;
-    int number = answers ? atoi(af_natsMsg_GetSubject(message) + strlen(bus->inbox) + 1) : 0;
-    pthread_mutex_lock(&bus->lock);
-    struct af_nats_port *port = bus->ports;
-    while (port != NULL && port->number != number)
-        port = port->next;
-    if (port != NULL) {
-        struct af_nats_came *node = af_mem_alloc(sizeof *node);
-        *node = (struct af_nats_came){NULL, message};
-        if (port->first == NULL)
-            port->last = &port->first;
-        *port->last = node;
-        port->last = &node->next;
-        wake(port);
-    }
-    pthread_mutex_unlock(&bus->lock);
-    if (port == NULL)
-        af_natsMsg_Destroy(message);
-}
-
-static void came(struct af_nats_connection *connection, struct af_nats_subscription *subscription,
-                 struct af_nats_message *message, void *arg)
-{
-    struct af_nats_ears *ears = arg;
-    (void)connection;
-    (void)subscription;
-    pthread_mutex_lock(&ears->lock);
-    if (ears->bus != NULL)
-        give(ears->bus, message);
-    else
-        af_natsMsg_Destroy(message);
-    pthread_mutex_unlock(&ears->lock);
-}
-
-/* ---- What the server does not permit. ---- */
-
-static bool is_refusal(const char *text)
-{
-    return text != NULL && strcasestr(text, "permissions violation") != NULL;
-}
-
-static void note_refusal(struct af_nats_bus *bus, const char *text)
-{
-    pthread_mutex_lock(&bus->lock);
-    snprintf(bus->refusals[bus->refusal_count++ % AF_NATS_REFUSALS_MAX], AF_NATS_WHY_BYTES, "%s",
-             text);
-    for (struct af_nats_port *port = bus->ports; port != NULL; port = port->next)
-        wake(port);
-    pthread_mutex_unlock(&bus->lock);
-}
-
-/* The server's word names the subject in quotes; the library may have cut it off. */
-static bool is_of(const char *text, const char *subject)
-{
-    const char *name = strchr(text, '"');
-    size_t len = name == NULL ? 0 : strcspn(++name, "\"");
-    return len > 0 && strncmp(name, subject, len) == 0 &&
-           (name[len] == '\0' || subject[len] == '\0');
-}
-
-bool af_nats_is_refused(struct af_nats_bus *bus, const char *subject, struct af_nats_reply *reply)
-{
-    char inbox[sizeof bus->inbox + 2];
-    bool found = false;
-    snprintf(inbox, sizeof inbox, "%s.>", bus->inbox);
-    pthread_mutex_lock(&bus->lock);
-    for (size_t i = 0; i < AF_NATS_REFUSALS_MAX && i < bus->refusal_count && !found; i++) {
-        const char *text = bus->refusals[i];
-        found = is_of(text, inbox) || is_of(text, subject);
-        if (found)
-            snprintf(reply->why, sizeof reply->why, "the NATS server refuses it: %.300s", text);
-    }
-    pthread_mutex_unlock(&bus->lock);
-    if (found)
-        reply->code = AF_BUS_REFUSED;
-    return found;
-}
-
-static void forget_refusals(struct af_nats_bus *bus)
-{
-    pthread_mutex_lock(&bus->lock);
-    bus->refusal_count = 0;
-    pthread_mutex_unlock(&bus->lock);
-}
-
-/* ---- What else the library calls. ---- */
-
-static void went_wrong(struct af_nats_connection *connection,
-                       struct af_nats_subscription *subscription, int status, void *arg)
-{
-    struct af_nats_ears *ears = arg;
-    const char *text = NULL;
-    (void)subscription;
-    af_natsConnection_GetLastError(connection, &text);
-    bool refused = is_refusal(text);
-    pthread_mutex_lock(&ears->lock);
-    if (ears->bus != NULL && refused)
-        note_refusal(ears->bus, text);
-    pthread_mutex_unlock(&ears->lock);
-    if (!refused)
-        af_log(AF_LOG_DEBUG, "nats: %s", text == NULL ? af_natsStatus_GetText(status) : text);
-}
-
-/* Since when the servers are there, or away. Under the lock. */
-static void note_way(struct af_nats_bus *bus, bool is_there, const char *why)
-{
-    bus->way_ns = af_loop_wall_ns(bus->head.loop);
-    bus->connects += is_there;
-    snprintf(bus->cut_off, sizeof bus->cut_off, "%s", why);
-}
-
-static void is_cut(struct af_nats_connection *connection, void *arg)
-{
-    struct af_nats_ears *ears = arg;
-    const char *text = NULL;
-    af_natsConnection_GetLastError(connection, &text);
-    pthread_mutex_lock(&ears->lock);
-    if (ears->bus != NULL) {
-        pthread_mutex_lock(&ears->bus->lock);
-        note_way(ears->bus, false,
-                 text == NULL || text[0] == '\0' ? "the connection was closed" : text);
-        pthread_mutex_unlock(&ears->bus->lock);
-    }
-    pthread_mutex_unlock(&ears->lock);
-}
-
-static void is_back(struct af_nats_connection *connection, void *arg)
-{
-    struct af_nats_ears *ears = arg;
-    (void)connection;
-    pthread_mutex_lock(&ears->lock);
-    if (ears->bus != NULL) {
-        forget_refusals(ears->bus);
-        pthread_mutex_lock(&ears->bus->lock);
-        note_way(ears->bus, true, "");
-        pthread_mutex_unlock(&ears->bus->lock);
-        atomic_store(&ears->bus->reconnected, true);
-        wake(&ears->bus->port);
-    }
-    pthread_mutex_unlock(&ears->lock);
 }
 
 /* From 50 ms, doubled, up to 3 s; a half of it by chance, so that not all come in one moment. */
@@ -352,11 +85,8 @@ static int set_options(struct af_nats_bus *bus, struct af_nats_options *options)
     af_natsOptions_SetMaxReconnect(options, -1);
     af_natsOptions_SetReconnectBufSize(options, -1); /* nothing is sent later, behind our back */
     af_natsOptions_SetCustomReconnectDelay(options, pause_ms, NULL);
-    af_natsOptions_SetErrorHandler(options, went_wrong, bus->ears);
-    af_natsOptions_SetDisconnectedCB(options, is_cut, bus->ears);
-    af_natsOptions_SetReconnectedCB(options, is_back, bus->ears);
     af_natsOptions_SetSendAsap(options, true);
-    af_natsOptions_UseGlobalMessageDelivery(options, bus->is_front); /* else a thread each */
+    af_nats_set_ears(bus, options);
     return status;
 }
 
@@ -373,36 +103,19 @@ static bool not_connected(struct af_nats_bus *bus, struct af_nats_reply *reply, 
              refused ? "lets us in" : "could be connected to", text);
     pthread_mutex_lock(&bus->lock);
     if (bus->cut_off[0] == '\0')
-        note_way(bus, false, reply->why);
+        af_nats_note_way(bus, false, reply->why);
     pthread_mutex_unlock(&bus->lock);
     bus->quiet_until_ns = af_nats_now_ns(bus) + AF_NATS_QUIET_NS;
     return false;
-}
-
-bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject)
-{
-    return bus->connection != NULL && af_natsConnection_Subscribe(&queue->wake, bus->connection,
-                                                                  subject, came, bus->ears) == 0;
-}
-
-/* Nothing is asked before the server has said whether it lets us hear the answers. */
-static int hear_of_inbox(struct af_nats_bus *bus)
-{
-    const char *text = NULL;
-    int status = af_natsConnection_FlushTimeout(bus->connection, AF_NATS_CONNECT_MS);
-    af_natsConnection_GetLastError(bus->connection, &text);
-    if (status == 0 && is_refusal(text))
-        note_refusal(bus, text);
-    return status;
 }
 
 static int begin(struct af_nats_bus *bus)
 {
     struct af_nats_options *options = NULL;
     unsigned char random[12];
-    bus->ears = ears_new(bus);
-    char subject[sizeof bus->inbox + 2], hex[2 * sizeof random + 1], node[AF_NATS_TOKEN_BYTES];
+    char hex[2 * sizeof random + 1], node[AF_NATS_TOKEN_BYTES];
     int status = af_natsOptions_Create(&options);
+    af_nats_ears_open(bus);
     if (status == 0)
         status = set_options(bus, options);
     if (status == 0)
@@ -413,28 +126,21 @@ static int begin(struct af_nats_bus *bus)
     randombytes_buf(random, sizeof random);
     sodium_bin2hex(hex, sizeof hex, random, sizeof random);
     af_nats_token(bus->node == NULL ? "" : bus->node, node);
-    forget_refusals(bus);
+    af_nats_forget_refusals(bus);
     snprintf(bus->inbox, sizeof bus->inbox, "_AF.%s.%s", node, hex);
-    snprintf(subject, sizeof subject, "%s.>", bus->inbox);
-    status =
-        af_natsConnection_Subscribe(&bus->subscription, bus->connection, subject, came, bus->ears);
-    if (status != 0)
-        return status;
-    af_natsSubscription_SetPendingLimits(bus->subscription, -1, AF_NATS_PENDING_BYTES_MAX);
-    return hear_of_inbox(bus);
+    return af_nats_hear(bus);
 }
 
 void af_nats_disconnect(struct af_nats_bus *bus)
 {
-    if (bus->ears != NULL)
-        ears_close(bus->ears);
-    bus->ears = NULL;
+    af_nats_ears_close(bus);
     if (bus->connection == NULL)
         return;
-    af_natsSubscription_Destroy(bus->subscription);
+    af_natsSubscription_Destroy(bus->answers);
+    af_natsSubscription_Destroy(bus->pulled);
     af_natsConnection_Close(bus->connection);
     af_natsConnection_Destroy(bus->connection);
-    bus->subscription = NULL;
+    bus->answers = bus->pulled = NULL;
     bus->connection = NULL;
 }
 
@@ -462,7 +168,7 @@ bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply)
     status = begin(bus);
     if (status == 0) {
         pthread_mutex_lock(&bus->lock);
-        note_way(bus, true, "");
+        af_nats_note_way(bus, true, "");
         pthread_mutex_unlock(&bus->lock);
         atomic_store(&bus->reconnected, true);
         return !af_nats_is_refused(bus, "", reply);
@@ -522,7 +228,8 @@ bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, co
         va_start(args, what);
         vsnprintf(name, sizeof name, what, args);
         va_end(args);
-        snprintf(reply, sizeof reply, "%s.%d.%s", bus->inbox, port->number, name);
+        snprintf(reply, sizeof reply, "%s.%c.%d.%s", bus->inbox, af_nats_way(name), port->number,
+                 name);
     }
     if (bus->connection == NULL || send->len > INT32_MAX ||
         af_natsMsg_Create(&message, subject, what == NULL ? NULL : reply, send->body,
@@ -598,13 +305,11 @@ bool af_nats_await(struct af_nats_port *port, const char *name, const char *subj
     struct af_nats_bus *bus = port->bus;
     int64_t until_ns = af_nats_now_ns(bus) + AF_NATS_ASK_NS, left_ns;
     struct af_nats_message *message;
-    uint64_t events;
     char full[AF_NATS_SUBJECT_BYTES];
     subject = in_domain(bus, subject, full);
     *reply = (struct af_nats_reply){.code = AF_BUS_UNREACHABLE};
-    while ((message = next_of(port, name)) == NULL &&
+    while ((message = af_nats_port_next_of(port, name)) == NULL &&
            (left_ns = until_ns - af_nats_now_ns(bus)) > 0) {
-        struct pollfd fd = {port->fd, POLLIN, 0};
         if (left_ns > AF_NATS_CLOSE_NS && atomic_load(&bus->closing)) {
             until_ns = af_nats_now_ns(bus) + AF_NATS_CLOSE_NS;
             continue;
@@ -613,10 +318,7 @@ bool af_nats_await(struct af_nats_port *port, const char *name, const char *subj
             return false;
         if (af_natsConnection_Status(bus->connection) != AF_NATS_CONNECTED)
             break;
-        int64_t wait_ms = left_ns / AF_MS_NS + 1;
-        poll(&fd, 1, wait_ms > 200 ? 200 : (int)wait_ms);
-        if (read(port->fd, &events, sizeof events) < 0)
-            events = 0;
+        af_nats_port_wait(port, left_ns > 200 * AF_MS_NS ? 200 : (int)(left_ns / AF_MS_NS) + 1);
     }
     if (message != NULL) {
         af_nats_reply_read(reply, message);

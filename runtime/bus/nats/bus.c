@@ -254,10 +254,12 @@ static void note_connection(struct af_nats_bus *bus)
 
 static void turn(struct af_nats_bus *bus, struct af_group_jobs *over)
 {
+    af_nats_pump(bus, 0);
     note_connection(bus);
     take_what_came(bus);
     look_at_time(bus);
     leave_active(bus, over);
+    af_nats_flush(bus);
 }
 
 static void run_cancel(struct af_nats_bus *bus, struct af_nats_op *cancel)
@@ -333,9 +335,7 @@ static int wait_ms(void *arg)
 static void woken(void *arg, bool readable, struct af_group_jobs *over)
 {
     struct af_nats_bus *bus = arg;
-    uint64_t events;
-    if (readable && read(bus->port.fd, &events, sizeof events) < 0)
-        events = 0;
+    (void)readable;
     turn(bus, over);
 }
 
@@ -578,6 +578,8 @@ static void bus_free(struct af_nats_bus *bus)
     af_nats_disconnect(bus);
     if (bus->port.fd >= 0)
         af_nats_port_close(&bus->port);
+    if (bus->events_fd >= 0)
+        close(bus->events_fd);
     while (bus->places != NULL) {
         struct af_nats_place *place = bus->places;
         bus->places = place->next;
@@ -632,7 +634,7 @@ static struct af_bus *open_nats(const char *url, struct af_loop *loop,
         return NULL;
     struct af_nats_bus *bus = af_mem_zero(1, sizeof *bus);
     bus->head = (struct af_bus){.driver = &af_bus_nats, .loop = loop};
-    bus->port.fd = -1;
+    bus->port.fd = bus->events_fd = -1;
     pthread_mutex_init(&bus->lock, NULL);
     pthread_cond_init(&bus->threads_end, NULL);
     set_options(bus, options);
@@ -641,14 +643,14 @@ static struct af_bus *open_nats(const char *url, struct af_loop *loop,
         bus_free(bus);
         return NULL;
     }
-    if (read_url(bus, url, why) && af_nats_port_open(bus, &bus->port, 0)) {
+    if (read_url(bus, url, why) && af_nats_events_open(bus)) {
         struct af_group_spec spec = {.loop = loop,
                                      .arg = bus,
                                      .write = run_batch,
                                      .told = completed,
                                      .wait_ms = wait_ms,
                                      .woken = woken,
-                                     .fd = bus->port.fd};
+                                     .fd = bus->events_fd};
         if ((bus->group = af_group_new(&spec, url, why)) != NULL)
             return &bus->head;
     }

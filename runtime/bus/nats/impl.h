@@ -1,7 +1,8 @@
 /* impl.h: what the files of the NATS bus share.
  *
  *   bus.c      opening and closing; calls become ops, which one thread runs
- *   ask.c      the connection: requests, what comes, and whose it is
+ *   hear.c     what comes, and whose it is
+ *   ask.c      the connection: requests, and their answers
  *   names.c    names as tokens of subjects; fields of the server's JSON
  *   keep.c     streams, and values by key
  *   tasks.c    tasks, members, what nodes tell, status
@@ -31,9 +32,10 @@
 #include <stdatomic.h>
 
 struct af_nats_bus;
-struct af_nats_ears; /* ask.c */
+struct af_nats_ears; /* hear.c */
 struct af_nats_op;
 struct af_nats_queue;
+struct af_nats_reply;
 
 enum {
     AF_NATS_TOKEN_BYTES = 84,
@@ -54,7 +56,7 @@ char *af_nats_text(struct af_arena *arena, const char *json, size_t len, const c
 typedef void af_nats_each_fn(void *arg, const char *name, int64_t number);
 void af_nats_each(const char *json, size_t len, const char *path, af_nats_each_fn *each, void *arg);
 
-/* ---- ask.c ---- */
+/* ---- hear.c ---- */
 
 struct af_nats_came {
     struct af_nats_came *next;
@@ -69,6 +71,48 @@ struct af_nats_port {
     uint64_t asked;
     struct af_nats_came *first, **last; /* under the bus's lock */
 };
+
+/* The bus's own, whose thread waits for events_fd: its port's, and the connection's. */
+bool af_nats_events_open(struct af_nats_bus *bus);
+bool af_nats_port_open(struct af_nats_bus *bus, struct af_nats_port *port, int number);
+void af_nats_port_close(struct af_nats_port *port);
+/* The first of all, or NULL; of those that are answers by this name. */
+struct af_nats_message *af_nats_port_next(struct af_nats_port *port);
+struct af_nats_message *af_nats_port_next_of(struct af_nats_port *port, const char *name);
+bool af_nats_port_is_empty(struct af_nats_port *port);
+/* Until something has come for it; on the thread whose it is. */
+void af_nats_port_wait(struct af_nats_port *port, int wait_ms);
+
+/* On the bus's thread: sends what is to be sent; and waits so long at most for what comes. */
+void af_nats_flush(struct af_nats_bus *bus);
+void af_nats_pump(struct af_nats_bus *bus, int wait_ms);
+
+/* For a connection: what the library calls, its options, and the subscriptions of our inbox. */
+void af_nats_ears_open(struct af_nats_bus *bus);
+void af_nats_ears_close(struct af_nats_bus *bus);
+void af_nats_set_ears(struct af_nats_bus *bus, struct af_nats_options *options);
+int af_nats_hear(struct af_nats_bus *bus);
+/* Hears when something comes into the queue; false: whoever waits looks now and then. */
+bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject);
+
+/* What stands behind our inbox for an answer by this name: 'n', what is pulled, or 'a'. */
+static inline char af_nats_way(const char *name)
+{
+    return name[0] == 'n' ? 'n' : 'a';
+}
+
+/* What stands behind our inbox and the port's number in a message's subject; NULL: it is none of
+ * our answers. */
+const char *af_nats_answers(const struct af_nats_bus *bus, const struct af_nats_message *message);
+
+/* Whether the server has said, of this connection, that it does not permit what has this subject,
+ * or our inbox: then reply says so. Nothing is answered in its place. */
+bool af_nats_is_refused(struct af_nats_bus *bus, const char *subject, struct af_nats_reply *reply);
+void af_nats_forget_refusals(struct af_nats_bus *bus);
+/* Since when the servers are there, or away. Under the lock. */
+void af_nats_note_way(struct af_nats_bus *bus, bool is_there, const char *why);
+
+/* ---- ask.c ---- */
 
 struct af_nats_header {
     const char *name, *value; /* value NULL: it is left out */
@@ -97,11 +141,6 @@ bool af_nats_connect(struct af_nats_port *port, struct af_nats_reply *reply);
 uint64_t af_nats_epoch(struct af_nats_bus *bus);
 void af_nats_disconnect(struct af_nats_bus *bus);
 
-bool af_nats_port_open(struct af_nats_bus *bus, struct af_nats_port *port, int number);
-void af_nats_port_close(struct af_nats_port *port);
-struct af_nats_message *af_nats_port_next(struct af_nats_port *port);
-bool af_nats_port_is_empty(struct af_nats_port *port);
-
 /* Sends; the answer goes to the port under `what` (a format), or to nobody. */
 bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
@@ -111,10 +150,6 @@ bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, co
 bool af_nats_await(struct af_nats_port *port, const char *name, const char *subject,
                    struct af_nats_reply *reply);
 
-/* Whether the server has said, of this connection, that it does not permit what has this subject,
- * or our inbox: then reply says so. Nothing is answered in its place. */
-bool af_nats_is_refused(struct af_nats_bus *bus, const char *subject, struct af_nats_reply *reply);
-
 /* Both; body is text. False: no answer, or one with an error. The reply is to be released. */
 bool af_nats_ask(struct af_nats_port *port, struct af_nats_reply *reply, const char *subject,
                  const char *body_format, ...) __attribute__((format(printf, 4, 5)));
@@ -122,10 +157,6 @@ bool af_nats_ask_with(struct af_nats_port *port, struct af_nats_reply *reply,
                       const struct af_nats_send *send);
 void af_nats_reply_read(struct af_nats_reply *reply, struct af_nats_message *message);
 void af_nats_reply_release(struct af_nats_reply *reply);
-
-/* What stands behind our inbox and the port's number in a message's subject; NULL: it is none of
- * our answers. */
-const char *af_nats_answers(const struct af_nats_bus *bus, const struct af_nats_message *message);
 
 /* A header's text, "" where it has none. */
 const char *af_nats_header(struct af_nats_message *message, const char *name);
@@ -369,6 +400,7 @@ void af_nats_delivered(struct af_nats_bus *bus, struct af_nats_message *message)
 void af_nats_pulled(struct af_nats_bus *bus, int64_t queue, int64_t pull,
                     struct af_nats_message *message);
 void af_nats_vanish(struct af_nats_op *op);
+void af_nats_pulls_lost(struct af_nats_bus *bus); /* nobody answers one of them */
 int64_t af_nats_queue_due_ns(const struct af_nats_bus *bus);
 void af_nats_queues_turn(struct af_nats_bus *bus);       /* leases renewed, or run out */
 void af_nats_queues_pull_again(struct af_nats_bus *bus); /* another connection */
@@ -384,8 +416,6 @@ void af_nats_front_vanish(struct af_nats_op *op);
 void af_nats_front_written(struct af_nats_op *op);
 void af_nats_front_woken(struct af_nats_bus *bus, const char *subject);
 void af_nats_front_turn(struct af_nats_bus *bus, struct af_nats_queue *queue);
-/* Hears when something comes into the queue; false: whoever waits looks now and then. */
-bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject);
 
 /* ---- cluster.c ---- */
 
@@ -482,14 +512,14 @@ struct af_nats_bus {
     pthread_cond_t threads_end;
     size_t threads;
     struct af_nats_port port, *ports;
-    int next_port;
+    int next_port, events_fd;
     char refusals[AF_NATS_REFUSALS_MAX][AF_NATS_WHY_BYTES]; /* of this connection */
     uint64_t refusal_count;
     int64_t way_ns; /* since when they are there, or away: since 1970; and why; under the lock */
     int64_t connects;
     char cut_off[AF_NATS_WHY_BYTES];
     struct af_nats_connection *connection;
-    struct af_nats_subscription *subscription;
+    struct af_nats_subscription *answers, *pulled;
     char inbox[2 * AF_NATS_TOKEN_BYTES];
     atomic_bool reconnected, told_old;
     _Atomic uint64_t epoch; /* as it was seen last */

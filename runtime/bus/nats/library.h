@@ -22,10 +22,15 @@ typedef void af_nats_came_fn(struct af_nats_connection *connection,
 typedef void af_nats_failed_fn(struct af_nats_connection *connection,
                                struct af_nats_subscription *subscription, int status, void *arg);
 typedef void af_nats_again_fn(struct af_nats_connection *connection, void *arg);
+typedef int af_nats_attach_fn(void **user, void *loop, struct af_nats_connection *connection,
+                              int socket);
+typedef int af_nats_watch_fn(void *user, bool add);
+typedef int af_nats_detach_fn(void *user);
 typedef int64_t af_nats_delay_fn(struct af_nats_connection *connection, int attempts, void *arg);
 
-enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 }; /* of natsConnection_Status() */
-enum { AF_NATS_NOT_FOUND = 13 };                    /* of natsMsgHeader_Get() */
+enum { AF_NATS_ERROR = 1, AF_NATS_NO_RESPONDERS = 34 }; /* statuses; 0: it went well */
+enum { AF_NATS_CONNECTED = 2, AF_NATS_CLOSED = 3 };     /* of natsConnection_Status() */
+enum { AF_NATS_NOT_FOUND = 13 };                        /* of natsMsgHeader_Get() */
 
 /* clang-format off */
 #define AF_NATS_FUNCTIONS(X) \
@@ -50,11 +55,14 @@ enum { AF_NATS_NOT_FOUND = 13 };                    /* of natsMsgHeader_Get() */
     X(natsOptions_SetReconnectedCB, int, (struct af_nats_options *, af_nats_again_fn *, void *)) \
     X(natsOptions_SetSendAsap, int, (struct af_nats_options *, bool)) \
     X(natsOptions_UseGlobalMessageDelivery, int, (struct af_nats_options *, bool)) \
+    X(natsOptions_SetEventLoop, int, (struct af_nats_options *, void *, af_nats_attach_fn *, af_nats_watch_fn *, \
+      af_nats_watch_fn *, af_nats_detach_fn *)) \
     X(natsConnection_Connect, int, (struct af_nats_connection **, struct af_nats_options *)) \
     X(natsConnection_Close, void, (struct af_nats_connection *)) \
     X(natsConnection_Destroy, void, (struct af_nats_connection *)) \
     X(natsConnection_Status, int, (struct af_nats_connection *)) \
-    X(natsConnection_FlushTimeout, int, (struct af_nats_connection *, int64_t)) \
+    X(natsConnection_ProcessReadEvent, void, (struct af_nats_connection *)) \
+    X(natsConnection_ProcessWriteEvent, void, (struct af_nats_connection *)) \
     X(natsConnection_GetLastError, int, (struct af_nats_connection *, const char **)) \
     X(natsConnection_GetConnectedUrl, int, (struct af_nats_connection *, char *, size_t)) \
     X(natsConnection_GetConnectedServerId, int, (struct af_nats_connection *, char *, size_t)) \
@@ -62,6 +70,9 @@ enum { AF_NATS_NOT_FOUND = 13 };                    /* of natsMsgHeader_Get() */
     X(natsConnection_PublishMsg, int, (struct af_nats_connection *, struct af_nats_message *)) \
     X(natsConnection_Subscribe, int, (struct af_nats_subscription **, struct af_nats_connection *, \
       const char *, af_nats_came_fn *, void *)) \
+    X(natsConnection_SubscribeSync, int, (struct af_nats_subscription **, struct af_nats_connection *, const char *)) \
+    X(natsSubscription_NextMsg, int, (struct af_nats_message **, struct af_nats_subscription *, int64_t)) \
+    X(natsSubscription_GetPending, int, (struct af_nats_subscription *, int *, int *)) \
     X(natsSubscription_SetPendingLimits, int, (struct af_nats_subscription *, int, int)) \
     X(natsSubscription_Destroy, void, (struct af_nats_subscription *)) \
     X(natsMsg_Create, int, (struct af_nats_message **, const char *, const char *, const char *, int)) \

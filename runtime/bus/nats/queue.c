@@ -335,15 +335,8 @@ void af_nats_delivered(struct af_nats_bus *bus, struct af_nats_message *message)
     serve_takes(bus, queue);
 }
 
-void af_nats_pulled(struct af_nats_bus *bus, int64_t number, int64_t pull,
-                    struct af_nats_message *message)
+static void end_pull(struct af_nats_bus *bus, struct af_nats_queue *queue, int status)
 {
-    struct af_nats_queue *queue = bus->queues;
-    int status = atoi(af_nats_header(message, "Status"));
-    while (queue != NULL && queue->number != number)
-        queue = queue->next;
-    if (queue == NULL || queue->pull != pull || status < 400)
-        return;
     queue->credit = 0;
     queue->drained = status == 404 || status == 408;
     if (!queue->drained) { /* the consumer, or the stream, has gone: another may have the queue */
@@ -352,6 +345,24 @@ void af_nats_pulled(struct af_nats_bus *bus, int64_t number, int64_t pull,
         queue->place->ready = queue->place->ready && status != AF_NATS_NOBODY;
     }
     serve_takes(bus, queue);
+}
+
+void af_nats_pulled(struct af_nats_bus *bus, int64_t number, int64_t pull,
+                    struct af_nats_message *message)
+{
+    struct af_nats_queue *queue = bus->queues;
+    int status = atoi(af_nats_header(message, "Status"));
+    while (queue != NULL && queue->number != number)
+        queue = queue->next;
+    if (queue != NULL && queue->pull == pull && status >= 400)
+        end_pull(bus, queue, status);
+}
+
+void af_nats_pulls_lost(struct af_nats_bus *bus)
+{
+    for (struct af_nats_queue *queue = bus->queues; queue != NULL; queue = queue->next)
+        if (queue->credit > 0)
+            end_pull(bus, queue, AF_NATS_NOBODY);
 }
 
 /* ---- Handing out. ---- */
