@@ -7,7 +7,7 @@ source "$ROOT/tests/lib/serve.sh"
 entry() { # entry NAME TEXT: there is such a line, now or soon
     until_true grep -qE "$2" audit.log && ok "$1" || not_ok "$1" "$(tail -n 5 audit.log)"
 }
-PATIENCE=10
+PATIENCE=30
 mkdir flows
 flow() { # flow VERSION
     cat >flows/rest.lua <<LUA

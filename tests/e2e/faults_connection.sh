@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
-PATIENCE=30
+PATIENCE=90
 count=$([ -n "${AF_TEST_LONG:-}" ] && echo 200 || echo 25)
 for file in sender receiver; do
     sed "s/^local COUNT = .*/local COUNT = $count/" "$ROOT/tests/data/live/$file.lua" >$file.lua

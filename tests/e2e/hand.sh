@@ -25,7 +25,7 @@ p = json.load(sys.stdin)["parties"][0]
 sys.exit(not eval(sys.argv[1]))' "$3"
 }
 expect_party() { # expect_party CASE NODE TASK PYTHON: waits for it
-    if PATIENCE=8 until_true party_has "$2" "$3" "$4"; then ok "$1"; else not_ok "$1" "$(ctl "$2" status "$3" --json 2>&1)"; fi
+    if PATIENCE=25 until_true party_has "$2" "$3" "$4"; then ok "$1"; else not_ok "$1" "$(ctl "$2" status "$3" --json 2>&1)"; fi
 }
 
 cat >desk.lua <<'LUA'

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
-megabytes=60 PATIENCE=30
+megabytes=60 PATIENCE=90
 is_short || megabytes=200
 
 serve() { start_serve --listen "127.0.0.1:$1" --bus local:serve.db --files kept --prefix-nodes --open-tasks; }

@@ -2,7 +2,7 @@
 # A node over NATS servers: what its status and its metrics tell of them, and what it does before it ends.
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
-PATIENCE=10
+PATIENCE=30
 source "$ROOT/tests/lib/nats.sh"
 need_nats "a node tells of its servers"
 peers='peer=p1,p2'

@@ -2,7 +2,7 @@
 # A NATS server that has lost what it confirmed last, as by a power cut: what `afrun node --keep-sent` keeps is sent again.
 source "$(dirname "$0")/../lib/e2e.sh"
 source "$ROOT/tests/lib/parties.sh"
-PATIENCE=8
+PATIENCE=25
 source "$ROOT/tests/lib/nats.sh"
 need_nats "what a power cut takes is sent again"
 peers='peer=p1,p2'

@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
 source "$ROOT/tests/lib/parties.sh"
-PATIENCE=20
+PATIENCE=50
 
 revocable() { # revocable NAME: an authority, and its list of revoked ones, NAME.crl, with none
     authority "$1"

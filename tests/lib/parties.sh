@@ -5,7 +5,7 @@
 #     wait_line FILE TEXT            until a line with TEXT is there
 #     stop_all                       what is left is killed
 
-PATIENCE=${PATIENCE:-60}
+PATIENCE=${PATIENCE:-120}
 declare -A party_pids=()
 
 start_party() {
@@ -19,10 +19,9 @@ start_party() {
 
 # until_true COMMAND…: waits until it succeeds, at most PATIENCE seconds.
 until_true() {
-    local tries=$((PATIENCE * 50))
+    local end=$((SECONDS + PATIENCE))
     until "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
+        [ $SECONDS -le $end ] || return 1
         sleep 0.02
     done
 }
