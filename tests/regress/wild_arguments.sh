@@ -39,8 +39,8 @@ raises list_position "bad argument #2 to 'step' (not a position in the list)"
 handler list_text 'local step = pairs { 10, 20, 30 } step({}, {})'
 raises list_text "bad argument #2 to 'step' (number expected, got table)"
 
-both=("$AFRUN")
-[[ $AFRUN != "$ROOT/build/release/afrun" || ! -x $ROOT/build/sanitize/afrun ]] || both+=("$ROOT/build/sanitize/afrun")
+both=("$PROGRAM")
+[[ $PROGRAM != "$ROOT/build/release/afrun" || ! -x $ROOT/build/sanitize/afrun ]] || both+=("$ROOT/build/sanitize/afrun")
 for program in "${both[@]}"; do
     build=${program%/afrun} build=${build##*/}
     while read -r from least; do
