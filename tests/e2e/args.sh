@@ -1,5 +1,6 @@
 # Mistakes on the command line: one line that says what, where and why, and status 2.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 73
 flow=$ROOT/flows/sync_state.lua
 
 # wrong TEXT ARGUMENT…: status 2, TEXT in the only line on standard error, nothing on the other.

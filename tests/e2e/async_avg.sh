@@ -1,5 +1,6 @@
 # flows/async_avg.lua: updates are folded when they come, each once; nobody is waited for; and with all in the buffer it is fed_avg.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 25 26
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 export PYTHONPATH=$ROOT/tests/lib PYTHONDONTWRITEBYTECODE=1

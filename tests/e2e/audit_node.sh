@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The audit log of a node: who asked it for what, what the service launched, what changed in the flows folder.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 26
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

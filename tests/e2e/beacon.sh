@@ -1,5 +1,6 @@
 # flows/beacon.lua: all end with one value, made of the draws of all that have committed, whoever is silent then.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 29
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/beacon.lua

@@ -1,5 +1,6 @@
 # Flows with planted bugs: simulation finds each, and the command that it prints finds it again.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 23
 bugs=$ROOT/tests/data/bugs
 
 # caught TEXT FLOW OPTION…: among 200 seeds one fails with TEXT, and its command fails alike.

@@ -2,6 +2,7 @@
 # A flow with its modules as one thing: `afrun bundle` makes and signs it, commands take it in place of a
 # flow, a node takes it whole, in whichever layout it stands there, and says by name why it does not.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 112
 source "$ROOT/tests/lib/parties.sh"
 
 minisign -G -W -p author.pub -s author.key >/dev/null

@@ -2,6 +2,7 @@
 # A bundle of three modules, replaced again and again under traffic across five nodes, each in a layout of
 # its own: at any moment every party runs one whole version, as its journal shows.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 3
 count=${AF_TEST_COUNT:-20}
 is_short || count=200
 

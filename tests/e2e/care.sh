@@ -2,6 +2,7 @@
 # A service and five nodes as operators look after them: every process is killed at random moments, flows are reloaded, stores are backed
 # up, and put back where nothing has happened since; where something has, that is refused. Nothing is lost or counted twice.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 3
 
 kills=40 rounds=30
 is_short || kills=${AF_TEST_COUNT:-1000} rounds=140

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `afrun chart --html`: what its page says of itself, and the page in a real browser, from a file (tests/lib/chart_browser.py).
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 15
 source "$ROOT/tests/lib/browser.sh"
 
 "$AFRUN" run --mock -q --trace run.jsonl --trace-data "$ROOT/flows/sync_state.lua"

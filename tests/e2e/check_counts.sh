@@ -1,6 +1,7 @@
 # `afrun check` counts the same states and transitions as a brute force that knows nothing of it,
 # and finds the same violations by runs of the same length; with reductions the verdict is the same.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 53 92
 
 same() { echo "$*" >>settings.txt; } # FLOW OPTION…
 

@@ -2,6 +2,7 @@
 # `afrun check --explore`: behind a run stands what the plain search looks at there, no more and no less; what was found so is followed
 # by `afrun run --schedule`, `afrun replay` and `afrun test`. `--progress` says how far a check is.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 20
 
 cat >flow.lua <<'LUA'
 local af = require "af"

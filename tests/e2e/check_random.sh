@@ -2,6 +2,7 @@
 # force does, and reductions change nothing of what it finds: kinds, places, the length of the shortest run, how runs end,
 # what is never reached. Counterexamples replay, and what random simulations come to was found.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 3
 count=5000 seeds=1000 states=20000
 is_short && count=300 seeds=10 states=4000
 [[ $AFRUN == *sanitize* ]] && count=40 seeds=10 states=4000

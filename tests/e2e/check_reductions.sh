@@ -1,6 +1,7 @@
 # What `afrun check` says does not depend on what it leaves out: contracts that change nothing, orders,
 # names of parties.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 32
 
 # both TEXT FLOW OPTION…: with and without reductions the answer, as JSON, has TEXT.
 both() {

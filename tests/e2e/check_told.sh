@@ -1,6 +1,7 @@
 # What `afrun check` tells beside a violation's run: what it needs, how all stand at its end, several sizes
 # as a table; and that it claims nothing of what it has not explored.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 42
 source "$ROOT/tests/lib/counterexample.sh"
 bugs=$ROOT/tests/data/bugs data=$ROOT/tests/data/check
 

@@ -2,6 +2,7 @@
 # Wrong command lines: each ends with status 2 and says so in one line, which names what is wrong and
 # what there is instead; nothing goes to standard output.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 157
 cp "$ROOT/flows/sync_state.lua" sync.lua
 check "a trace" "$AFRUN" sync.lua --mock -q --trace run.jsonl
 echo 'x = 1' >script.lua

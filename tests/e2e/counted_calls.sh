@@ -2,6 +2,7 @@
 # What C does for a script counts as instructions: a step that spends its time inside one call ends at its line, in
 # mock, in a check and for real, and so does a text that was received.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 18
 
 # stopped NAME LINE: the handler's line 4 is told as one that runs without an end.
 stopped() {

@@ -1,5 +1,6 @@
 # flows/cross_site_eval.lua: the table has each model on each site's data, once, or says why not.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 25
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/cross_site_eval.lua

@@ -1,5 +1,6 @@
 # flows/cyclic.lua: the model is that of training in sequence, bit for bit, whoever is passed over.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 23
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/cyclic.lua

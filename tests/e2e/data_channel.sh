@@ -1,5 +1,6 @@
 # The data channel in mock: calls of scripts, states of flows, what it refuses.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 49
 data=$ROOT/tests/data/data_channel
 
 expect_output "3 parties done, 0 failed" "$AFRUN" "$data/sender.lua" "$data/receiver_1.lua" \

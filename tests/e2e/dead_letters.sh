@@ -2,6 +2,7 @@
 # What a receiver cannot read becomes a dead letter of the task: at once, told to whoever looks after it, handed out
 # again by hand. What is only not acknowledged, however often it was handed out, stays in its queue.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 32
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 secret admin admin-token-0123456789

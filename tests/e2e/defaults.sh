@@ -2,6 +2,7 @@
 # What is left out is what its text says: each default of an option and of a key, as rows of tests/data/defaults that
 # tests/lib/defaults.py runs. An option or a key that may be absent, and has no row there, fails.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 380
 source "$ROOT/tests/lib/serve.sh"
 for part in options services keys; do
     run /usr/bin/python3 "$ROOT/tests/lib/defaults.py" "$PROGRAM" "$ROOT/tests/data/defaults" $part

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # No descriptor is left (ulimit -n): that is told once, nobody spins over it, and all goes on when there is one again.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 7
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

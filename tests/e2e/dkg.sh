@@ -1,5 +1,6 @@
 # flows/dkg.lua: all that end well have one public key and shares of its secret, whoever is lost, and whatever a dealer deals.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 29 30
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/dkg.lua

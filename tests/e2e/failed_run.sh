@@ -1,5 +1,6 @@
 # What a failed run shows: the first finding with what led to it, however long the others go on.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 7
 
 cat >again.lua <<'LUA'
 local af = require "af"

@@ -2,6 +2,7 @@
 # Connections are cut in every phase, and a receiver is killed with contracts in hand: all that was
 # sent comes, in order, once.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 25
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 PATIENCE=90

@@ -2,19 +2,12 @@
 # A full disk: a clear error to who pushes, what was confirmed stays, and all goes on when there is
 # room again. Needs a small file system of its own, so root.
 source "$(dirname "$0")/../lib/e2e.sh"
+may_mount
+plan 19
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
-if [ -z "${IN_NAMESPACE:-}" ]; then
-    if [ "$(id -u)" -ne 0 ] || ! unshare -m true 2>/dev/null; then
-        ok "a full disk # SKIP not root: no file system can be mounted"
-        ok "the disk's test is skipped"
-        exit 0
-    fi
-    trap - EXIT # the inner one cleans up
-    cd / && rm -rf "$scratch"
-    IN_NAMESPACE=1 AFRUN=$PROGRAM exec unshare -m bash "$ROOT/tests/e2e/faults_disk.sh"
-fi
+may_mount || { skip_rest "no file system can be mounted"; exit; }
 mkdir small
 mount -t tmpfs -o size=2m,mode=700 tmpfs small || not_ok "a small file system" ""
 start_serve --bus local:small/serve.db --prefix-nodes --open-tasks

@@ -2,6 +2,7 @@
 # Each call by which SQLite asks for disk or memory fails, one after the other, once and for ever, where a node and a kept party
 # begin anew behind a kill: what passes is waited for, and nothing is lost, doubled or broken. See tests/lib/faults.py.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 7
 source "$ROOT/tests/lib/faults.sh"
 
 is_short || eighth="--step 8"

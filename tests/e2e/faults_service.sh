@@ -2,6 +2,7 @@
 # The service is killed under four senders, again and again: every contract that was confirmed comes,
 # in the order of its sender, once.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 11
 source "$ROOT/tests/lib/parties.sh"
 PATIENCE=200
 kills=20

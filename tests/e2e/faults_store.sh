@@ -3,6 +3,7 @@
 # node: nothing is lost, doubled, given to another or half done. And each state that a power cut may leave is one that
 # holds what was confirmed. See tests/lib/faults.py; of a party: faults_party.sh.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 16
 source "$ROOT/tests/lib/faults.sh"
 
 for of in disk full memory; do

@@ -1,5 +1,6 @@
 # flows/fed_avg.lua: whoever is lost and whenever, the others end with one model.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 31 33
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/fed_avg.lua

@@ -1,5 +1,6 @@
 # flows/fed_avg.lua's arithmetic: training in many places is training in one, and each option is what its paper says.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 16 17
 source "$ROOT/tests/lib/serve.sh"
 export PYTHONPATH=$ROOT/tests/lib PYTHONDONTWRITEBYTECODE=1
 cp -r "$ROOT"/flows/{fed_avg.lua,fed_avg,training} .

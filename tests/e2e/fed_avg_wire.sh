@@ -2,6 +2,7 @@
 # FedAvg with the platform's programs on either side: over our service, and over one that knows nothing of ours. The
 # parameters are those of a simulated run, bit for bit.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 54
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/fed_avg.lua

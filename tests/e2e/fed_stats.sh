@@ -1,5 +1,6 @@
 # flows/fed_stats.lua: what sites tell is exact, within each site's own policy, and says of whom it is.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 39 40
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/fed_stats.lua

@@ -2,6 +2,7 @@
 # Of several faults in a value the first is told, in the order of its keys: Lua's own order is another in each process, and an error's
 # words are part of the trace.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 8
 
 # told NAME MESSAGE CODE: a handler with that code says so, in each of ten processes, and the traces are equal.
 told() {

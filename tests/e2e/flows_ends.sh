@@ -2,6 +2,7 @@
 # thousand such runs break no invariant stands in each flow's own test; which ends there may be, here. (fed_avg, swarm and async_avg
 # say it in theirs.)
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 20
 source "$ROOT/tests/lib/serve.sh"
 seeds=8
 is_short || seeds=1000

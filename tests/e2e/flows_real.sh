@@ -1,6 +1,7 @@
 # The flows that teach, for real: each party under a node, over a service, the processes killed. What comes out is what a simulated
 # run of parties of the same names gives. (The others have tests of their own, by their names.)
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 12
 source "$ROOT/tests/lib/serve.sh"
 kills=5
 is_short || kills=20

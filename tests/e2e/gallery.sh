@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The gallery is what `make gallery` draws: again, it changes nothing. (If charts or flows have changed: run it, look, and commit.)
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 23
 
 names="sync_state fed_avg two_phase_commit psi_rsa"
 check "four runs are drawn" "$ROOT/tests/lib/gallery.sh" "$PROGRAM" "$ROOT/flows" drawn $names

@@ -2,6 +2,7 @@
 # An operator's hand on a running party: `ctl send` gives it an event from outside, `ctl pause` has it take nothing,
 # `ctl resume` has it go on. What was done is kept: over a kill, a reload and a rollback, and in its journal.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 78
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 

@@ -1,5 +1,6 @@
 # flows/hetero_round.lua: the model is that of one place with all columns, and gradients go with their batch.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 21 22
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 export PYTHONPATH=$ROOT/tests/lib PYTHONDONTWRITEBYTECODE=1

@@ -1,5 +1,6 @@
 # flows/hist_boost.lua: the trees are those that one place with all rows would grow, whoever drops out on the way.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 31
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/hist_boost.lua

@@ -2,6 +2,7 @@
 # A hub under ten million contracts, all of which are acknowledged, some of them broadcasts: its rows, its file and its memory level
 # off. What is kept is by number and by age, so few contracts and a short age show the same.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 1
 source "$ROOT/tests/lib/serve.sh"
 
 contracts=10000000 keep=168h

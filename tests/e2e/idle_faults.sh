@@ -1,6 +1,7 @@
 # Faults that did nothing are told, since a test that passes with them has shown nothing; of chance this is so where it
 # did nothing in any of many runs.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 22
 cat >once.lua <<'LUA'
 local af = require "af"
 local Hello = af.event("hello", {})

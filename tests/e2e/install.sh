@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make install`: the program, its manual, its completions and the unit of a node, wherever they go.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 32
 
 check "make install" make -C "$ROOT" -s install MODE=linked "DESTDIR=$TMP/there" PREFIX=/opt/afrun
 there=$TMP/there/opt/afrun
@@ -23,7 +24,7 @@ expect_output 'complete -c afrun' cat "$there/share/fish/vendor_completions.d/af
 if command -v man >/dev/null; then
     MANPATH=$there/share/man expect_output "draw a trace as a sequence chart" man afrun-chart
 else
-    ok "man finds a page # SKIP there is no man"
+    skip 1 "there is no man"
 fi
 unit=$there/lib/systemd/system/afrun-node@.service
 expect_output "ExecStart=/opt/afrun/bin/afrun node --config /etc/afrun/%i.conf" cat "$unit"
@@ -32,7 +33,7 @@ if command -v systemd-analyze >/dev/null; then
     check "systemd takes the unit" systemd-analyze verify --man=no "$PWD/afrun-node@x.service"
     if [ ! -s "$OUT" ] && [ ! -s "$ERR" ]; then ok "and complains of nothing"; else not_ok "and complains of nothing" "$(cat "$OUT" "$ERR")"; fi
 else
-    ok "systemd takes the unit # SKIP there is no systemd-analyze"
+    skip 2 "there is no systemd-analyze"
 fi
 schema=$there/share/afrun/schema
 expect_output '"additionalProperties": false' cat "$schema/run.schema.json"
@@ -42,6 +43,8 @@ if [ "$(cd "$schema" && ls)" = "$(cd "$ROOT/tests/data/schema" && ls)" ]; then o
 if command -v man >/dev/null; then
     MANPATH=$there/share/man expect_output "Declares an event type" man af.event
     MANPATH=$there/share/man expect_output "party:send(targets, event)" man af.Party
+else
+    skip 2 "there is no man"
 fi
 for page in "$there"/share/man/man3/*.3afrun; do
     ! command -v mandoc >/dev/null || mandoc -T lint -W warning "$page"
@@ -55,7 +58,7 @@ if command -v luacheck >/dev/null; then
     run luacheck --no-color mistaken.lua
     if grep -q "2 warnings" "$OUT" && grep -q evnt "$OUT"; then ok "luacheck knows what flows see"; else not_ok "luacheck knows what flows see" "$(cat "$OUT")"; fi
 else
-    ok "luacheck knows what flows see # SKIP there is no luacheck"
+    skip 1 "there is no luacheck"
 fi
 expect_output '"workspace.library": ["'"$there/share/afrun/lua"'"]' bash -c "'$there/bin/afrun' new edited >/dev/null && cat edited/.luarc.json"
 rm -r edited

@@ -1,5 +1,6 @@
 # Ctrl-C: a script in a loop is stopped, and the place is named.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 15
 source "$ROOT/tests/lib/parties.sh"
 
 flow() { # flow NAME BODY: a flow whose first handler runs BODY, on line 3

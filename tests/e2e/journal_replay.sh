@@ -3,6 +3,7 @@
 # process, gives the same states, data and sends. Flows made by chance over `local:` and a service; and what is told where
 # a journal goes otherwise, or cannot be played.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 20
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -2,6 +2,7 @@
 # --json: one object a command, whatever comes of it, and what it says where a program looks for it. That each answer
 # is as its schema says is looked at where each test ends (lib/e2e.sh).
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 62
 flows=$ROOT/flows
 mkdir -p deep
 printf 'local af = require "af"\nreturn af.flow { name = "raises", roles = { a = { start = "s", states = { s = { enter = function(party)\nerror("boom") end } } } } }\n' >deep/raises.lua

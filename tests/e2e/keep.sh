@@ -2,6 +2,7 @@
 # party:keep and party:kept: bytes beside a party's data, kept with its steps and sealed on the disk; the same in mock, in a check
 # and for real, whatever is killed; nowhere to be read; gone when nothing names them, and with the party.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 102
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

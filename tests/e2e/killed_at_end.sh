@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A party that is killed when its end is on the disk, and what it held is not acknowledged yet: it acknowledges that when it is back, once.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 11
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

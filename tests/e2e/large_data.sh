@@ -2,6 +2,7 @@
 # Files through the data channel by their paths: between a plain client and a flow, both ways, in bounded memory, and after
 # a kill of the service or of the party in the middle of it.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 18
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 megabytes=60 PATIENCE=90
@@ -72,7 +73,7 @@ expect_ended keeper 0 "the flow ends well"
 expect_in keeper.out '"result":{"got":"ours.bin of plain","to":["plain"]}' "it was given the path, and knows who has the file"
 same ours.bin "the file is the plain client's"
 same back.bin "the plain client has it back"
-if [[ $PROGRAM == *sanitize* ]]; then ok "a build for finding mistakes has no small memory"; else
+if [[ $PROGRAM == *sanitize* ]]; then skip 1 "a sanitizer takes more memory"; else
     [ "$(cat memory)" -lt 40000 ] && ok "the party's memory does not grow with the file" || not_ok "the party's memory does not grow with the file" "$(cat memory) kB"
 fi
 

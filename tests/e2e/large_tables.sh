@@ -2,6 +2,7 @@
 # Large tables of party.data, of which each step changes a little, are kept as they would be if they were written as a whole:
 # maps and lists that grow, shrink, are replaced, and hold whatever can be kept.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 1
 seeds=${AF_TEST_COUNT:-$(is_short && echo 4 || echo 60)}
 
 cat >edits.lua <<'LUA'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `afrun run --latency-model`: delays by link, drawn as they were measured.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 19
 flow=$ROOT/flows/sync_state.lua
 cat >model.json <<'J'
 {"afrun_latency_model": 1, "links": [

@@ -1,5 +1,6 @@
 # The library `af` as flows and scripts see it: each file of tests/data/api checks itself.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 22
 api=$ROOT/tests/data/api
 
 expect_output "2 parties done, 0 failed" "$AFRUN" "$api/events.lua" --mock

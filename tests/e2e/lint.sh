@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `afrun lint`: what is probably wrong, at its line; nothing of it in a flow that is shipped.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 43
 
 # A flow says at its lines what is to be found there: `-- expect: RULE RULE`.
 for flow in "$ROOT"/tests/data/lint/*.lua; do

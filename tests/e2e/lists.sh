@@ -2,6 +2,7 @@
 # An empty list that came is an empty list that goes, where no type says what it is: through events, data, results and
 # the service; and what is behind a metatable is refused by every type alike.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 22
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -2,6 +2,7 @@
 # The contractor's interfaces for real, over the service: files, progress, the task manager, the
 # automl channel, downloads from other hosts, programs.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 50
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 secret tokens "token-of-a-0123 a

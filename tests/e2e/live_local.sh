@@ -2,6 +2,7 @@
 # Parties for real, each a process of its own, on local:FILE: any start order, same results as in
 # mock; scripts that share a mock store; kills.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 51
 source "$ROOT/tests/lib/parties.sh"
 flows=$ROOT/flows
 peers='initiator=i;participant=p1,p2,p3'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A client that knows only the platform's fields is one of a task's parties, in both directions.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 19
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 start_serve --bus local:serve.db --prefix-nodes \

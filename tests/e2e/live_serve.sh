@@ -2,6 +2,7 @@
 # Parties over `afrun serve`, each a process of its own with a token of its own: the same results as
 # in mock; a plain client that knows only the platform's fields is one of them.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 31
 source "$ROOT/tests/lib/parties.sh"
 flows=$ROOT/flows
 initiator=d54a3af2-83e2-4da6-bc8d-2dc03634612c

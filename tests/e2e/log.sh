@@ -2,6 +2,7 @@
 # --log json: what any command says besides its answer is lines of JSON, each with time, level and message; the first
 # line of a service and a node too.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 17
 source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/sync_state.lua
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Help, manual pages and completions: all from the rows of the options, so none lacks one.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 296
 export MANWIDTH=100 MANPAGER=cat
 
 "$AFRUN" --man list >pages
@@ -29,7 +30,7 @@ clean() {
     local name=$1
     shift
     if ! command -v "$1" >/dev/null; then
-        ok "$name # SKIP there is no $1"
+        skip 1 "there is no $1"
         return
     fi
     run "$@"
@@ -52,7 +53,7 @@ clean "fish takes its completion" fish --no-execute afrun.fish
 if command -v zsh >/dev/null; then
     check "zsh knows how to complete" zsh -fc 'autoload -Uz compinit && compinit -u -D && source ./_afrun && [[ ${_comps[afrun]} == _afrun ]]'
 else
-    ok "zsh knows how to complete # SKIP there is no zsh"
+    skip 1 "there is no zsh"
 fi
 if command -v fish >/dev/null; then
     export HOME=$TMP
@@ -61,7 +62,7 @@ if command -v fish >/dev/null; then
     done
     expect_output "none" fish -c "source afrun.fish; complete -C 'afrun check --mo' | string length -q; or echo none"
 else
-    ok "fish completes # SKIP there is no fish"
+    skip 7 "there is no fish"
 fi
 
 expect_output "  retry TASK                      give a held party its event again" "$AFRUN" help ctl

@@ -2,6 +2,7 @@
 # Some nodes run a flow's old version, some its new one: what a receiver's version cannot read is
 # dead-lettered with both versions named, over each bus; a bus that is older than this is brought on.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 19
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -2,10 +2,11 @@
 # `afrun move`: tasks go from a service's store to NATS servers while their parties run, and plain clients go on where
 # they were.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 29
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/nats.sh"
-need_nats "tasks are moved"
+need_nats
 
 # ---- What cannot be moved is refused, and nothing is changed. ----
 expect_error "expected: afrun move --from local:FILE --to nats://HOST TASK" 2 "$AFRUN" move --from local:hub.db t

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A name that is not found: the likeliest, and all that there are, wherever a command line or a flow names one.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 18
 flow=$ROOT/flows/sync_state.lua
 check "a trace" "$AFRUN" "$flow" --mock -q --trace run.jsonl
 

@@ -2,10 +2,11 @@
 # Flows over nats: with a server of their own: the results of other buses, kills of all processes,
 # a server that is away, or lets not everybody in.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 37
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/nats.sh"
-need_nats "flows run over NATS"
+need_nats
 flows=$ROOT/flows
 
 # ---- The flows come to what they come to in mock. ----

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Fronts: any number of `afrun serve` before NATS servers, of which any may be asked, and killed.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 24
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 if ! command -v nats-server >/dev/null; then
-    ok "fronts serve NATS servers # SKIP there is no nats-server"
+    skip_rest "there is no nats-server"
     exit
 fi
 

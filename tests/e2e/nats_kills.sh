@@ -2,9 +2,10 @@
 # Nodes over a cluster of three NATS servers, one of them behind fronts: every process is killed, hangs and is started
 # anew, and nothing is lost, doubled or out of order; the results are those of a run without.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 4
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/nats.sh"
-need_nats "kills over a cluster"
+need_nats
 bursts=2 kills=12
 is_short || bursts=10 kills=300
 

@@ -3,6 +3,7 @@
 # the cluster of three, whose leaders are killed meanwhile. Servers before 2.10 lose what they confirmed when a leader
 # dies (bus/nats/README): of those the leaf nodes are killed, which keep nothing.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 10
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A node over NATS servers: what its status and its metrics tell of them, and what it does before it ends.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 29
 source "$ROOT/tests/lib/parties.sh"
 PATIENCE=30
 source "$ROOT/tests/lib/nats.sh"
-need_nats "a node tells of its servers"
+need_nats
 peers='peer=p1,p2'
 
 node() { # node NAME URL [ARGUMENT…]

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A NATS server that has lost what it confirmed last, as by a power cut: what `afrun node --keep-sent` keeps is sent again.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 9
 source "$ROOT/tests/lib/parties.sh"
 PATIENCE=25
 source "$ROOT/tests/lib/nats.sh"
-need_nats "what a power cut takes is sent again"
+need_nats
 peers='peer=p1,p2'
 node() { # node NAME [ARGUMENT…]
     local name=$1

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A token that one front's file has lost is refused by all fronts, for good.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 18
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/nats.sh"
-need_nats "fronts refuse what one of them has revoked"
+need_nats
 
 nats server
 echo "${party_pids[server]}" >nats.pid

@@ -2,11 +2,12 @@
 # A NATS server that knows nodes by their certificates, with the permissions of `afrun nats config`: who
 # may not do what it has to is told so. What nobody may do is tried in nats_config.sh.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 17
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
 if ! command -v nats-server >/dev/null; then
-    ok "a NATS server knows nodes by their certificates # SKIP there is no nats-server"
+    skip_rest "there is no nats-server"
     exit
 fi
 

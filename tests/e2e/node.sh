@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `afrun node` and `afrun ctl`: parties are launched, looked at, held, tried again, stopped, kept.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 76
 source "$ROOT/tests/lib/parties.sh"
 peers='initiator=i;participant=p'
 mkdir flows
@@ -101,6 +102,8 @@ expect_error "shared.state: may be written by others" 2 "$AFRUN" node --node j -
 if [ "$(id -u)" -eq 0 ]; then
     mkdir -m 700 others.state && chown nobody others.state
     expect_error "others.state: is another user's folder" 2 "$AFRUN" node --node j --bus local:bus.db --flows flows --state others.state
+else
+    skip 1 "not root"
 fi
 [ -z "$(ls -A shared.state)" ] && ok "nothing is put there" || not_ok "nothing is put there" "$(ls -A shared.state)"
 

@@ -2,6 +2,7 @@
 # A task's launch arrives at the service, and the nodes of the task run it: by launch_task of a script,
 # by a bundle, at a node that was away; and what a node refuses.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 37
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 mkdir flows

@@ -2,6 +2,7 @@
 # A node of a fed_avg with 1 + 4 parties is killed at every place where something could be lost, in
 # turn: before and after a commit, at a send, at its confirmation, at an acknowledgement.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 12
 mkdir flows
 cp -r "$ROOT"/flows/{fed_avg.lua,fed_avg,training} flows/
 

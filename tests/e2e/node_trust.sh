@@ -2,6 +2,7 @@
 # `afrun node --trust KEY`: a flow of one file that one of the keys signed is run, others are not: at a
 # launch, at a reload, after a restart. A flow with modules is a bundle there: tests/e2e/bundle.sh.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 45
 source "$ROOT/tests/lib/parties.sh"
 
 for name in author second stranger; do

@@ -2,6 +2,7 @@
 # `afrun ctl ui`, and `afrun node --ui`, which is the same: who may ask the node's page for what, and the page in a real browser
 # (tests/lib/node_browser.py): parties, one party, actions, launches, reloads.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 49
 source "$ROOT/tests/lib/browser.sh"
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows

@@ -1,5 +1,6 @@
 # flows/notebook: the tutorial's two scripts, and its two mistakes, each named by its line.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 17
 notebook=$ROOT/flows/notebook
 mistakes=$ROOT/tests/data/notebook_mistakes
 initiator=d54a3af2-83e2-4da6-bc8d-2dc03634612c

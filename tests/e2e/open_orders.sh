@@ -3,6 +3,7 @@
 # and two plain clients, which know the platform's fields only. Then the same with an aggregator that names nobody, begins with
 # whoever is there, and ends first: who was not there is told by what it said to all. Each ends well. All 120 orders in a long run.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 23 241
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 start_serve --prefix-nodes --open-tasks || not_ok "the service starts" "$(cat serve.err)"

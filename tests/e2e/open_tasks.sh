@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tasks that spring up by use: whoever comes first, each node has the role in which it comes.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 32
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 start_serve --prefix-nodes --open-tasks || not_ok "the service starts" "$(cat serve.err)"

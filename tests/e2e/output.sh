@@ -2,6 +2,7 @@
 # Standard output: what cannot be written is told, with status 3, by every command; a trace there has
 # it to itself; and who is stopped in the middle of many runs is told what was found so far.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 67
 flow=$ROOT/flows/sync_state.lua
 check "a trace to draw" "$AFRUN" "$flow" --mock -q --trace run.jsonl
 cp "$flow" .

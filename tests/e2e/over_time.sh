@@ -1,5 +1,6 @@
 # What is watched over time: monitors, `eventually` and `leads_to`, simulated, checked and replayed.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 74
 source "$ROOT/tests/lib/counterexample.sh"
 data=$ROOT/tests/data/over_time
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Parts, makers of states and rows of every state (tests/data/parts): simulated, checked, and kept for real.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 24
 source "$ROOT/tests/lib/parties.sh"
 parts=$ROOT/tests/data/parts
 

@@ -2,6 +2,7 @@
 # Files by the names that they were given: errors say the path, traces the name alone; a flow may come
 # from standard input, and is read once however often it is loaded.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 24
 mkdir -p deep/er
 printf 'local af = require "af"\nlocal x = nil + 1\n' >deep/er/wrong.lua
 printf 'local helper = require "helper"\nreturn helper\n' >deep/er/uses.lua

@@ -2,6 +2,7 @@
 # The service passes on what it does not need to understand: a content goes between plain clients byte for byte. A party
 # that cannot read one says so, and goes on.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 19
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 secret admin admin-token-0123456789

@@ -1,6 +1,7 @@
 # Parties for real on the platform's own service, which knows none of our fields: one contract a pop,
 # at most once, and uuids of its own.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 48
 source "$ROOT/tests/lib/parties.sh"
 
 coproc FAKE { exec python3 "$ROOT/tests/lib/fake_service.py"; }

@@ -2,6 +2,7 @@
 # What is accepted can be read: contents at the limits of depth and size reach every receiver, what is
 # beyond them is refused where it is made or pushed; and a row that cannot be read blocks nobody.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 60
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -1,5 +1,6 @@
 # Programs that a flow runs: only those that were granted, whole, and with an id of the call.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 22
 api=$ROOT/tests/data/api
 
 expect_output "2 parties done, 0 failed" "$AFRUN" "$api/process.lua" --mock --allow-run sh

@@ -2,6 +2,7 @@
 # it the check draws a shortest run into it, as long as that of a brute force, which the simulator
 # runs to the same end.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 76
 source "$ROOT/tests/lib/counterexample.sh"
 protocols=$ROOT/flows/protocols
 

@@ -1,5 +1,6 @@
 # flows/psi.lua: who ends well has the plain intersection, whatever is lost, copied or killed on the way.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 27 28
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/psi.lua

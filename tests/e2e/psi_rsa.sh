@@ -1,6 +1,7 @@
 # flows/psi.lua with protocol=rsa: the platform's RSA-PSI. Its programs are on either side, or on none; the result is the
 # plain intersection; tests/data/check/psi_rsa.lua is checked in every interleaving, with small numbers.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 54
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"

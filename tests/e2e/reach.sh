@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Which files a script reaches: those below what was granted, by names that harm nobody. The same in mock and for real.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 4
 
 mkdir -p in/deep out secret flow
 echo plain >in/plain

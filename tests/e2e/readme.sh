@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The code blocks of the READMEs, and of their Chinese pages, do what they say (tests/lib/doc_blocks.py; that of the service has a test of its own).
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 139
 for file in {,flows/,flows/protocols/}README{,.zh-CN}.md; do
     run "$ROOT/tests/lib/doc_blocks.py" "$PROGRAM" "$ROOT/$file"
     while IFS= read -r line; do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The reference: complete, each example runs (flows over local: too), and `afrun help NAME` shows it.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 49
 
 run "$ROOT/tests/lib/reference.sh" "$PROGRAM"
 if [ ! -s "$OUT" ] && [ ! -s "$ERR" ]; then ok "the reference is complete, and its examples run"; else not_ok "the reference is complete, and its examples run" "$(cat "$OUT" "$ERR")"; fi

@@ -2,6 +2,7 @@
 # Hot reload: by ctl, by a changed file, by SIGHUP; what is refused and why; going back; a crash right
 # after; handlers that wait; a plain `afrun run --state`.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 128
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 

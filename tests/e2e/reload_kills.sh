@@ -2,6 +2,7 @@
 # A node is killed in each phase of a reload of many parties, and comes back with all of them in the older version or all in
 # the newer one, each with what it had counted; while it is reloaded messages go on.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 14
 source "$ROOT/tests/lib/parties.sh"
 parties=100 # more than are brought over in one transaction
 is_short || parties=400

@@ -2,6 +2,7 @@
 # How long parties pause over a reload goes by those that moved while it was tried, not by how many there are: migrating all
 # takes a second or more, and meanwhile they run; what one of them does then is not lost.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 6
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 parties=12

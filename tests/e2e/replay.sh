@@ -1,5 +1,6 @@
 # Traces: whole or not there, validated when read, replayed, drawn.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 49
 cp "$ROOT/flows/sync_state.lua" .
 
 check "a trace is written" "$AFRUN" sync_state.lua --mock -q --drop 0.1 --seed 4 --trace run.jsonl

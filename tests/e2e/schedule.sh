@@ -2,6 +2,7 @@
 # tests/data/trace_schedule.jsonl is one of tests/data/bugs/lost_ack.lua, in which the
 # acknowledgement is lost.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 34
 cp "$ROOT/tests/data/bugs/lost_ack.lua" "$ROOT/flows/sync_state.lua" .
 cp "$ROOT/tests/data/trace_schedule.jsonl" run.jsonl
 

@@ -2,6 +2,7 @@
 # Secrets: fields of events with secret = true, and party.data.secret. Handlers, invariants and tests see their values; nothing that
 # is shown or stored has them: traces, charts, replays, counterexamples, logs, status, stores, copies of stores.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 67
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -1,6 +1,7 @@
 # flows/secure_aggregation.lua: the server has the exact sum of who has sent, whoever is lost and whenever, or it stops; and
 # what a server or a client would have to get wrong to learn more is found by a check.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 75 76
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/secure_aggregation.sh"

@@ -1,5 +1,6 @@
 # flows/secure_aggregation.lua where the server may lie (active), and where each client masks for its neighbours in a ring alone.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 34 35
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/secure_aggregation.sh"
 source "$ROOT/tests/lib/serve.sh"

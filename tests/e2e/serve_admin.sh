@@ -1,5 +1,6 @@
 # Tasks are made, looked at and ended by the admin; what nodes tell is seen there.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 60
 source "$ROOT/tests/lib/serve.sh"
 
 secret admin admin-token-0123456789

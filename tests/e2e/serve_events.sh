@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a service tells pages that follow it, without being asked again: what is news, to how many, and until when.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 8
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/parties.sh"
 

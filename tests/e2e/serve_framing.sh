@@ -1,5 +1,6 @@
 # A request that a proxy could cut otherwise than we do is refused, and its connection ends.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 31
 source "$ROOT/tests/lib/serve.sh"
 
 start_serve --prefix-nodes --open-tasks

@@ -1,5 +1,6 @@
 # Who tries tokens is answered later and later; who has a right one is not, from the same address or not.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 18
 source "$ROOT/tests/lib/serve.sh"
 
 secret tokens 'token-of-a-0123456789 a

@@ -1,5 +1,6 @@
 # Whatever is sent, it is refused with a reason, nothing is changed, and memory stays bounded.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan $((85 + ${AF_TEST_LONG:+5} + 0))
 source "$ROOT/tests/lib/serve.sh"
 
 start_serve --prefix-nodes --open-tasks

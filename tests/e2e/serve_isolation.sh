@@ -1,5 +1,6 @@
 # Who is outside of a task learns nothing of it and changes nothing; nobody acts as another.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 72
 source "$ROOT/tests/lib/serve.sh"
 
 admin_token=admin-token-0123456789

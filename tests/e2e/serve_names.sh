@@ -1,5 +1,6 @@
 # What a service is called, which proxies it believes, and what a browser may do with its files.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 53
 source "$ROOT/tests/lib/serve.sh"
 
 pop='{"task_id":"T","channel":"federated"}'

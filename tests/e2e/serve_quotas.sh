@@ -1,5 +1,6 @@
 # What callers share has a limit that can be set, and is told with what each has of it: all by one table.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 84
 source "$ROOT/tests/lib/serve.sh"
 
 admin() { call GET "$1" '' -H 'Authorization: Bearer admin-token-0123456789'; }

@@ -1,5 +1,6 @@
 # The examples of runtime/serve/README.md do what they say.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 11
 source "$ROOT/tests/lib/serve.sh"
 
 start_serve --node x # for a port that is free

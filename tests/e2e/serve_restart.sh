@@ -1,5 +1,6 @@
 # What the service has confirmed is there when it comes back, once and in order, however it ended.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 18
 source "$ROOT/tests/lib/serve.sh"
 
 # all_of_sink: the uuids that wait for it, in order.

@@ -1,5 +1,6 @@
 # Clients that connect and say little stop nobody; polls that wait cost little.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan $((10 + ${AF_TEST_LONG:+2} + 0))
 source "$ROOT/tests/lib/serve.sh"
 
 half_open=300 parked=200 mode=

@@ -1,5 +1,6 @@
 # TLS, and clients that are known by their certificates.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 29
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
 

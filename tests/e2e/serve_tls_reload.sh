@@ -2,6 +2,7 @@
 # Certificates that change while the service runs: its own, those of the clients' authority, and which of them are revoked; what is
 # spoken; and by which name of a certificate a client is known.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 29
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
 source "$ROOT/tests/lib/parties.sh"

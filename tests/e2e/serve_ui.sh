@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The service's page: who may look, and what is shown, in a real browser (tests/lib/service_browser.py).
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 29
 source "$ROOT/tests/lib/browser.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -3,6 +3,7 @@
 # acknowledged is forgotten, and the file gives back what it needs no more. What a node keeps of a party that has
 # ended is forgotten when its operator says so.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 23
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

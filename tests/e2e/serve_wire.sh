@@ -1,5 +1,6 @@
 # The platform's own requests, as they were captured, are answered in the platform's shape.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 75
 source "$ROOT/tests/lib/serve.sh"
 
 # ---- A sidecar of one node. ----

@@ -2,6 +2,7 @@
 # A sidecar: what it does while its hub is there, away, slow, full or gone wrong. tests/e2e/sidecar_kills.sh has the
 # platform's clients, TLS, tokens and the kills.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 79
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 secret admin admin-token-0123456789

@@ -2,6 +2,7 @@
 # Every row of the interface for a plain client, through a sidecar to a hub with TLS and tokens; and the same, and contracts
 # both ways, while the hub or a sidecar is killed again and again: none lost, none doubled, all in order.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 77
 source "$ROOT/tests/lib/serve.sh"
 
 through() { # through NAME WHAT [KILLS]

@@ -2,6 +2,7 @@
 # Signals: Ctrl-C and SIGTERM end any command with 130 and a word on what there is so far; a terminal that goes (SIGHUP)
 # takes neither a service nor a node with it.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 25
 source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/sync_state.lua
 printf 'local af = require "af"\nreturn af.flow { name = "ticks", roles = { a = { start = "s", states = { s = { after = { 1, function(party) party.data.n = (party.data.n or 0) + 1 return "s" end } } } } } }\n' >ticks.lua

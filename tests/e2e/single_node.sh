@@ -1,5 +1,6 @@
 # One script in a mock context of three nodes: it hears what it tells all, at once, in virtual time.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 10
 
 echo weights >model.bin
 echo '{"auc":0.9}' >report.json

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `afrun run --state`: a party that is killed anywhere goes on, and each effect happens once.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 47 148
 source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/fed_avg.lua
 sync=$ROOT/flows/sync_state.lua

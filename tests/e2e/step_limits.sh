@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What one step may come to is the same, in the same words, in mock, in a check, for real and at a node.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 63
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 

@@ -2,6 +2,7 @@
 # `afrun replay --step`: what happens in words, data that differ, stops, and back as well as forth. Commands come from a
 # pipe or a terminal.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 39
 cat >keeper.lua <<'END'
 local af = require "af"
 local words = require "words"

@@ -2,6 +2,7 @@
 # A store that is another: moved, removed or replaced under the process that has it, or its WAL was. Nothing is
 # confirmed meanwhile, it is told what to do, and nothing is lost by it.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 17
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

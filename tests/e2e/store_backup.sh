@@ -2,6 +2,7 @@
 # Copies of stores, made while they are used: they are whole, say what is in them, and are put back; one that is older than
 # what is there only if that is wished for, and then it is said what must be asked for again.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 63
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

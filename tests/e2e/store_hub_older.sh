@@ -2,6 +2,7 @@
 # A hub's store is put back as an older copy: its nodes know how old it was, say so in log, status and metrics, and send and acknowledge
 # nothing until the newer one is back, or their operator has them go on. Two processes of one state folder: the last to begin holds all.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 18
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -2,6 +2,7 @@
 # An older copy of a node's store is put back, or a copied folder is started: who hands out contracts knows how far the party was,
 # and gives it nothing; it is told what to do, and goes on where that was meant.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 9
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -2,6 +2,7 @@
 # A store of each version since the first (tests/data/stores: a service's messages, and a node's parties, as the program
 # of that time left them) is opened, brought on, and goes on with what it holds.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 63
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 

@@ -1,5 +1,6 @@
 # flows/swarm.lua: a round has one model, whoever aggregates, and the rounds go on while a majority lives.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 30 34
 source "$ROOT/tests/lib/counterexample.sh"
 source "$ROOT/tests/lib/serve.sh"
 flow=$ROOT/flows/swarm.lua

@@ -1,5 +1,6 @@
 # flows/sync_state.lua: what a run shows, and that no fault makes it fail.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 24
 flow=$ROOT/flows/sync_state.lua
 runs=${AF_TEST_COUNT:-$([ -n "${AF_TEST_LONG:-}" ] && echo 1000 || echo 200)}
 

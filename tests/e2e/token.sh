@@ -1,5 +1,6 @@
 # `afrun token`: tokens are kept as digests, run out, and are revoked while a service runs.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 62
 source "$ROOT/tests/lib/serve.sh"
 
 token() { "$AFRUN" token "$@"; }

@@ -1,5 +1,6 @@
 # flows/training/: the programs and the Lua modules that flows train with do what their formulas say.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 9
 source "$ROOT/tests/lib/serve.sh"
 export PYTHONPATH=$ROOT/tests/lib PYTHONDONTWRITEBYTECODE=1
 check "the data are there" python3 "$ROOT/tests/lib/tables.py" breast_cancer data --parties a,b --shares 2,1

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # af.vector and af.crypto: the standards' vectors, Python's results, and the same draws again.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 12
 source "$ROOT/tests/lib/parties.sh"
 api=$ROOT/tests/data/api
 

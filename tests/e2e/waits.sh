@@ -2,6 +2,7 @@
 # Where a handler cannot wait, a call that waits is refused in the same words, at the same line, in mock, in a
 # check and for real; where it can, it is answered in all three.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 39
 
 # flow NAME LINE…: what the handler does; `up` waits, at line 4.
 flow() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `--watch`: a simulated run, a check and tests again at each save of what they are about.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 16
 source "$ROOT/tests/lib/parties.sh"
 mkdir -p flow/sub elsewhere
 cat >flow/ask.lua <<'END'

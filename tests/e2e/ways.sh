@@ -1,6 +1,7 @@
 # Many runs tell the distinct ways in which they failed: how many each, the lowest seed, and one with the fewest faults. Single
 # runs of the same seeds say what is right.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 9
 cat >ask.lua <<'LUA'
 local af = require "af"
 local Ask, Answer = af.event("ask", {}), af.event("answer", {})

@@ -3,6 +3,7 @@
 # or for all; and a flow's own stand-ins of programs (mock_programs) answer in mock and check, so that a flow that trains
 # can be checked.
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 42
 source "$ROOT/tests/lib/parties.sh"
 cat >train.lua <<'LUA'
 local af = require "af"

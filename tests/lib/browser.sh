@@ -1,9 +1,9 @@
 # Of tests of pages: what a browser finds there. Sourced after e2e.sh.
 
-# has_browser: whether there is one; else it is said.
+# has_browser: whether there is one; else the rest is skipped.
 has_browser() {
     [ ! -x /usr/bin/chromium ] || [ ! -x /usr/bin/chromedriver ] || ! /usr/bin/python3 -c 'import selenium' 2>/dev/null || return 0
-    ok "the page in a browser # SKIP there is no Chromium, or no chromedriver or python3-selenium"
+    skip_rest "there is no Chromium, or no chromedriver or python3-selenium"
     return 1
 }
 

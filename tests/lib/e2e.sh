@@ -1,12 +1,14 @@
 # e2e.sh: what the tests of the program share; sourced by tests/e2e/*.sh and tests/regress/*.sh.
 #
 #     source "$(dirname "$0")/../lib/e2e.sh"
+#     plan 1
 #     expect_output "2 parties done" "$AFRUN" "$ROOT/flows/sync_state.lua" --mock
 #
 # A test starts in a folder of its own, $TMP, which is removed with all that is in it. $AFRUN is the
 # program (by answers.sh; $PROGRAM is the file itself), $ROOT the repository. What a command printed is
 # in the files $OUT and $ERR until the next. What any printed as JSON must be as its schema says.
-# Every case prints `ok` or `not ok` (TAP); a process that a test leaves behind fails it.
+# Every case prints `ok` or `not ok` (TAP), and how many there are is said first, so that none is lost; a
+# process that a test leaves behind fails it.
 
 set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -23,9 +25,17 @@ TMP=$scratch/tmp OUT=$scratch/out ERR=$scratch/err
 mkdir "$TMP"
 cd "$TMP" || exit 1
 : >"$OUT" >"$ERR"
-case_count=0 failure_count=0
+case_count=0 failure_count=0 planned=0
 export LC_ALL=C.UTF-8
 unset AFRUN_CONFIG AFRUN_MOCK NO_COLOR
+
+# plan COUNT [LONG]: how many cases the file has, with those that it may skip and, where it asks for JSON, that
+# of check_answers; LONG: where counts are not short.
+plan() {
+    planned=$1
+    is_short || planned=${2:-$1}
+    echo "1..$planned"
+}
 
 ok() {
     case_count=$((case_count + 1))
@@ -37,6 +47,29 @@ not_ok() {
     case_count=$((case_count + 1)) failure_count=$((failure_count + 1))
     echo "not ok $case_count - $1"
     [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/#   /'
+}
+
+# skip COUNT WHY: so many cases cannot be tried here.
+skip() {
+    local left
+    for ((left = $1; left > 0; left--)); do
+        ok "# SKIP $2"
+    done
+}
+
+# skip_rest WHY: none of those that are left can be.
+skip_rest() {
+    skip $((planned - case_count - $(has_answers && echo 1 || echo 0))) "$1"
+}
+
+# may_mount: starts the file anew, in front of its plan, where it may mount file systems, which go with it. Fails
+# where there is no such place.
+may_mount() {
+    [ -z "${IN_NAMESPACE:-}" ] || return 0
+    [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || return 1
+    trap - EXIT # the inner one cleans up
+    cd / && rm -rf "$scratch"
+    IN_NAMESPACE=1 AFRUN=$PROGRAM exec unshare -m bash "$ROOT/tests/e2e/${0##*/}"
 }
 
 # Runs a command; what it prints goes to $OUT and $ERR, its exit status to $status.
@@ -129,8 +162,12 @@ expect_error() {
     fi
 }
 
+has_answers() {
+    [ -n "$(ls "$AF_TEST_ANSWERS")" ]
+}
+
 check_answers() {
-    [ -n "$(ls "$AF_TEST_ANSWERS")" ] || return 0
+    has_answers || return 0
     if /usr/bin/python3 "$ROOT/tests/lib/schemas.py" "$ROOT/tests/data/schema" "$AF_TEST_ANSWERS" >"$OUT" 2>"$ERR"; then
         ok "what was answered as JSON is as its schema says: $(tail -n 1 "$OUT")"
     else
@@ -148,7 +185,7 @@ end_test() {
     check_answers
     cd / && rm -rf "$scratch"
     [ "$last_status" -eq 0 ] || not_ok "the script ends well" "exit status $last_status"
-    echo "1..$case_count"
-    exit $((failure_count > 0))
+    [ $case_count -eq $planned ] || echo "# ran $case_count of $planned cases"
+    exit $((failure_count > 0 || case_count != planned))
 }
 trap end_test EXIT

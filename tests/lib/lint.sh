@@ -79,6 +79,7 @@ check_rules() {
     grep -oE '^function host\.[a-z_0-9]+' scripts/af/_meta/host.lua | while read -r name; do
         grep -qF "\"${name#function host.}\"" bindings/*.c || echo "$name"
     done | verdict "bindings/ provides what scripts/af/_meta/host.lua describes"
+    grep -L '^plan ' tests/e2e/*.sh tests/regress/*.sh | verdict "tests of the program say first how many cases they have"
     grep -rnE '\b(TODO|FIXME|XXX)\b' --include='*.[ch]' --include='*.lua' --include='*.sh' --include=Makefile \
         --exclude=lint.sh Makefile runtime bindings scripts flows tests |
         verdict "nothing is left for later"

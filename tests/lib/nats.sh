@@ -7,9 +7,9 @@ for one in held: one.bind(("127.0.0.1", 0))
 print(*(one.getsockname()[1] for one in held))' "$1"
 }
 
-need_nats() { # need_nats WHAT: the test is over where there is no server
+need_nats() { # the test is over where there is no server
     command -v nats-server >/dev/null && return
-    ok "$1 # SKIP there is no nats-server"
+    skip_rest "there is no nats-server"
     exit
 }
 

@@ -35,10 +35,10 @@ if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
     why="not over after ${AF_TEST_TIMEOUT_S:-300} s"
 elif [ $((passed + failed)) -eq 0 ]; then
     why="ran no case"
-elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
-    why="exit status $status"
 elif [ $ran -ne "$planned" ]; then
     why="ran $ran of $planned cases"
+elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    why="exit status $status"
 fi
 [ -z "$why" ] || failed=$((failed + 1))
 

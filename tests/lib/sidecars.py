@@ -23,10 +23,16 @@ from plain_client import PlainClient, ServiceError
 
 ADMIN = "admin-token-0123456789"
 failures = 0
+held = set()
 
 
 def tell(passed, name, why=""):
+    """What is done again, as often as there is time, is told again only where it fails."""
     global failures
+    if passed and name in held:
+        return
+    if passed:
+        held.add(name)
     failures += not passed
     print("%s - %s" % ("ok" if passed else "not ok", name))
     if not passed:
@@ -214,8 +220,8 @@ def do_rows(world, number):
          "upload_task_achivement, whose file the receiver fetches from its own sidecar", told)
     again(lambda: b.call("/federated/task/train/upload", {"task_id": "T", "f_url": model, "file_type": "pickle"}))
     a.push(["*"], {"type": "notice_task_completion", "result": True}, "task_finish")
-    for client in (a, b):
-        tell(client.events(1) == [{"type": "notice_task_completion", "result": True}], "notify_task_completion")
+    for name, client in (("a", a), ("b", b)):
+        tell(client.events(1) == [{"type": "notice_task_completion", "result": True}], "notify_task_completion to " + name)
 
 
 def rows(world, kills):

@@ -2,6 +2,7 @@
 # A node that was killed while it started a worker: its child had the control socket a moment longer,
 # and the node that was started again ended with "Address already in use".
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 5
 source "$ROOT/tests/lib/parties.sh"
 mkdir -m 700 flows n.state
 cat >hold.py <<'PY'

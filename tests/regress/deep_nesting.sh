@@ -1,6 +1,7 @@
 # What a flow nests without end, in tables, functions or types, ended the program by a signal: those who
 # walk it called themselves once a level. It is refused, or found, as any other mistake is.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 10
 
 # nests NAME LUA HANDLER TEXT: a flow that begins with LUA, and what is said of it.
 nests() {

@@ -3,6 +3,7 @@
 # open, which is 16 in a worker: with 20 parties on a machine workers ended ("ended with status 0, in delivery of …"). They
 # wait until there are fewer.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 2
 cat >keeps.lua <<'LUA'
 local af = require "af"
 return af.flow { name = "keeps", roles = { keeper = { start = "keeping", states = { keeping = {

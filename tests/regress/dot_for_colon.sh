@@ -1,6 +1,7 @@
 # A contractor's method that was called with '.' for ':' ended the process by a signal: what a script
 # leaves out of a call must be missed in words, whoever answers it.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 20
 
 said() { # NAME STATUS TEXT COMMAND…
     local name=$1 expected=$2 text=$3

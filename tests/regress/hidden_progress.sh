@@ -1,6 +1,7 @@
 # What keeps how far it has come, a coroutine or a gmatch, is outside of party.data like any variable:
 # a handler that goes on with one of another step fails at its line, in a run as in a check.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 10
 cat >counts.lua <<'LUA'
 local af = require "af"
 local function endless() local n = 0 while true do n = n + 1 coroutine.yield(n) end end

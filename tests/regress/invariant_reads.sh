@@ -2,6 +2,7 @@
 # it sees of large data, which are read late, is all of them. One that keeps something is asked at each step, and what
 # it keeps stays as it was.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 20
 cat >looks.lua <<'LUA'
 local af = require "af"
 local function ticked(one)

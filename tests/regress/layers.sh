@@ -2,6 +2,7 @@
 # The rule of who may know whom must notice: an include, and a call, that go upward are planted in a
 # copy of the sources and of the objects.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 6
 
 (cd "$ROOT" && tar -cf - runtime bindings tests/lib/layers.lua) | tar -xf - -C "$TMP"
 mkdir -p build/release

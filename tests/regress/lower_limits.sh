@@ -1,5 +1,6 @@
 # Limits that are lower than those of a worker stay as they are, and it runs: a batch system sets some.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 3
 cat >one.lua <<'LUA'
 local af = require "af"
 return af.flow { name = "one", roles = { a = { start = "on", states = { on = {

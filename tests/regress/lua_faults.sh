@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 both=("$PROGRAM")
 [[ $PROGRAM != "$ROOT/build/release/afrun" || ! -x $ROOT/build/sanitize/afrun ]] || both+=("$ROOT/build/sanitize/afrun")
+plan $((3 + 11 * ${#both[@]}))
 
 # comes_to NAME PATTERN CODE: the handler CODE, from line 3, ends with a result like that.
 comes_to() {

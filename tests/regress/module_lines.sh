@@ -1,5 +1,6 @@
 # A line in a module that the flow requires is told with the module's name, not with the flow's.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 9
 cat >parts.lua <<'LUA'
 local af = require "af"
 local parts = { Ping = af.event("ping", {}), Pong = af.event("pong", {}) }

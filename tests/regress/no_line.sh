@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A role that holds no function has no line in its file: messages named line 0.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 2
 
 cat >plain.lua <<'LUA'
 local af = require "af"

@@ -2,6 +2,7 @@
 # keeps in a module that a handler loads, or in a list of an event, is never another's; nor is what it
 # would keep among the globals, by whatever way, or the number of an object.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+plan 8
 echo 'return { n = 0 }' >counter.lua
 cat >event.lua <<'LUA'
 local af = require "af"

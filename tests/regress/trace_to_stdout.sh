@@ -2,6 +2,7 @@
 # A trace that is written to standard output, where that is a file, is in that file; a link is
 # written through, not replaced (/dev/stdout once became a file for whoever was allowed to).
 source "$(dirname "$0")/../lib/e2e.sh"
+plan 6
 flow=$ROOT/flows/sync_state.lua
 
 ln -s target.jsonl link.jsonl

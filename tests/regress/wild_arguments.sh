@@ -3,6 +3,9 @@
 # were called with for a table. Now every function that a flow reaches is called with values of every
 # kind (tests/data/api/every_call.lua), simulated and checked, in both builds.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
+both=("$PROGRAM")
+[[ $PROGRAM != "$ROOT/build/release/afrun" || ! -x $ROOT/build/sanitize/afrun ]] || both+=("$ROOT/build/sanitize/afrun")
+plan $((10 + 8 * ${#both[@]}))
 
 # raises NAME TEXT: the handler of NAME.lua raises TEXT at line 3, in a simulation and in a check.
 raises() {
@@ -39,8 +42,6 @@ raises list_position "bad argument #2 to 'step' (not a position in the list)"
 handler list_text 'local step = pairs { 10, 20, 30 } step({}, {})'
 raises list_text "bad argument #2 to 'step' (number expected, got table)"
 
-both=("$PROGRAM")
-[[ $PROGRAM != "$ROOT/build/release/afrun" || ! -x $ROOT/build/sanitize/afrun ]] || both+=("$ROOT/build/sanitize/afrun")
 for program in "${both[@]}"; do
     build=${program%/afrun} build=${build##*/}
     while read -r from least; do
