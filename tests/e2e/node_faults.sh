@@ -195,7 +195,8 @@ if [ -n "$library" ] && [[ $AFRUN != *sanitize* ]]; then
     echo "-90000" >offset # a day back while the node is away: no more than the whole hour is left
     node k k.state
     status_has k.state '"task":"hour","flow":"sum","file":"sum.lua","version":1,"role":"waiter","status":"waiting"' "set back while it was away: it waits"
-    expect_output "its time is over in 60 min" ctl k.state status hour
+    run ctl k.state status hour
+    if grep -qE 'its time is over in (59|60) min' "$OUT"; then ok "for an hour at most"; else not_ok "for an hour at most" "$(cat "$OUT")"; fi
     kill_party k
     echo "+90000" >offset
     node k k.state
