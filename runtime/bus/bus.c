@@ -156,12 +156,12 @@ const char *af_bus_random_uuid(struct af_arena *arena)
 
 /* ---- What is told of a contract. ---- */
 
-void af_bus_write_facts(struct af_buf *out, const struct af_bus_facts *facts)
+void af_bus_write_facts(struct af_buf *out, const struct af_facts *facts)
 {
-#define WRITE(name)                                                                                \
+#define WRITE(name, kept)                                                                          \
     if (facts->name > 0)                                                                           \
         af_json_add_integer(out, #name, facts->name);
-    AF_BUS_FACTS(WRITE)
+    AF_FACTS(WRITE)
 }
 
 /* ---- What fits. ---- */

@@ -15,6 +15,7 @@
 #ifndef AF_BUS_H
 #define AF_BUS_H
 
+#include "base/facts.h"
 #include "base/metrics.h"
 
 #include <stdbool.h>
@@ -47,16 +48,6 @@ struct af_bus_member {
                          come yet (in a task that is not open: unknown) */
 };
 
-/* What the sender's runtime tells the receiver's of a contract, beside what flows see: numbers
- * greater than 0, or 0 if one is not told, or lost (the platform's service drops what it does not
- * know). Every bus carries all of them, by these names. */
-#define AF_BUS_FACTS(ROW) ROW(flow_version) /* of the sender's flow */
-#define AF_BUS_FACT_FIELD(name) int64_t name;
-struct af_bus_facts {
-    AF_BUS_FACTS(AF_BUS_FACT_FIELD)
-};
-#define AF_BUS_FACT_MAX (INT64_C(1) << 53)
-
 /* A contract that is handed out. */
 struct af_bus_item {
     int64_t id; /* greater than 0; grows along a queue */
@@ -67,7 +58,7 @@ struct af_bus_item {
     const char *content; /* a JSON object */
     size_t content_len;
     int64_t time_s; /* since 1970, as the sender said */
-    struct af_bus_facts facts;
+    struct af_facts facts;
     int64_t taken_ns;  /* when the bus took it, by the server's clock: since 1970; 0: not told */
     const char *wrong; /* NULL; else why it cannot be read: it has no content then */
 };
@@ -123,7 +114,7 @@ struct af_bus_post {
     const char *content; /* a JSON object */
     size_t content_len;
     int64_t time_s; /* since 1970 */
-    struct af_bus_facts facts;
+    struct af_facts facts;
     uint64_t epoch; /* of af_bus_epoch(): it is UNREACHABLE in another one; 0: in any */
     bool moved;     /* it was another bus's: nothing is noted of it, and what is for every node is
                        for those who come later alone */
@@ -339,7 +330,7 @@ size_t af_bus_post_bytes(const struct af_bus_post *post);
 size_t af_bus_item_bytes(const struct af_bus_item *item);
 
 /* Adds those that are told to an object that is being written. */
-void af_bus_write_facts(struct af_buf *out, const struct af_bus_facts *facts);
+void af_bus_write_facts(struct af_buf *out, const struct af_facts *facts);
 
 enum { AF_BUS_UNFIT_BYTES = 160 };
 

@@ -207,11 +207,12 @@ void af_party_dead_letter(struct af_party *party, const struct af_contract *cont
                           const char *why)
 {
     char text[AF_FAILURE_TEXT_MAX], both[AF_FAILURE_TEXT_MAX];
+    long long version = contract->facts.flow_version;
     party->counts.unexpected++;
-    if (contract->version != 0 && contract->version != party->flow->version) {
+    if (version > 0 && version != party->flow->version) {
         snprintf(both, sizeof both,
-                 "%.700s; sent by version %lld of the flow, read by version %lld", why,
-                 (long long)contract->version, (long long)party->flow->version);
+                 "%.700s; sent by version %lld of the flow, read by version %lld", why, version,
+                 (long long)party->flow->version);
         why = both;
     }
     af_trace_contract(party->spec.trace, af_party_now(party), "unexpected", party->spec.id,

@@ -46,7 +46,7 @@ static struct af_contract *make_contract(struct af_party *party, const struct af
                                       .type_len = strlen(send->type),
                                       .content = effects->bytes.data + send->content,
                                       .content_len = send->content_len,
-                                      .version = party->flow->version,
+                                      .facts = send->facts,
                                       .own_uuid = true};
     return af_contract_new(&parts);
 }
@@ -92,7 +92,7 @@ void af_party_report_failure(struct af_party *party)
                                       .type_len = sizeof type - 1,
                                       .content = content.data,
                                       .content_len = content.len,
-                                      .version = party->flow->version,
+                                      .facts.flow_version = party->flow->version,
                                       .own_uuid = true};
     uint32_t *targets = af_mem_alloc(count * sizeof *targets);
     size_t target_count = 0;

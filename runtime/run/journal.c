@@ -31,8 +31,10 @@ void af_run_write_send(struct af_script *script, const struct af_contract *contr
     af_json_add_text(out, "title", contract->title);
     af_buf_append_string(out, ",\"type\":");
     af_json_write_string(out, contract->type, contract->type_len);
-    af_buf_printf(out, ",\"time\":%lld,\"version\":%lld,\"content\":", (long long)contract->time_ns,
-                  (long long)af_script_flow(script)->version);
+    af_json_add_integer(out, "time", contract->time_ns);
+#define KEEP(name, kept) af_json_add_integer(out, #kept, contract->facts.name);
+    AF_FACTS(KEEP)
+    af_json_name(out, "content");
     af_buf_append(out, contract->content, contract->content_len);
     af_buf_append_char(out, '}');
 }

@@ -120,12 +120,12 @@ static bool read_targets(struct af_json_reader *reader, enum af_json_token token
 
 static bool read_send(struct af_json_reader *reader, struct af_arena *arena, struct send *send)
 {
+#define KEPT(name, kept) {#kept, AF_JSON_ROW_INTEGER, offsetof(struct send, post.facts.name), NULL},
     static const struct af_json_row rows[] = {
-        {"to", AF_JSON_ROW_OWN, 0, read_targets},
+        AF_FACTS(KEPT){"to", AF_JSON_ROW_OWN, 0, read_targets},
         {"uuid", AF_JSON_ROW_TEXT, offsetof(struct send, post.uuid), NULL},
         {"title", AF_JSON_ROW_TEXT, offsetof(struct send, post.title), NULL},
         {"time", AF_JSON_ROW_INTEGER, offsetof(struct send, time_ns), NULL},
-        {"version", AF_JSON_ROW_INTEGER, offsetof(struct send, post.facts.flow_version), NULL},
         {"content", AF_JSON_ROW_SPAN, offsetof(struct send, content), NULL},
         {0}};
     struct af_bus_post *post = &send->post;

@@ -104,14 +104,13 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
     if (why != NULL) {
         not_delivered(run, link, item, why);
     } else {
-        struct af_contract_parts incoming = {
-            .number = item->id,
-            .from = item->sender,
-            .type = af_buf_text(&type),
-            .content = item->content,
-            .content_len = item->content_len,
-            .time_ns = item->time_s * AF_S_NS,
-            .version = item->facts.flow_version > 0 ? item->facts.flow_version : 0};
+        struct af_contract_parts incoming = {.number = item->id,
+                                             .from = item->sender,
+                                             .type = af_buf_text(&type),
+                                             .content = item->content,
+                                             .content_len = item->content_len,
+                                             .time_ns = item->time_s * AF_S_NS,
+                                             .facts = item->facts};
         if (!af_uuid_parse(item->uuid, &incoming.uuid))
             incoming.uuid = af_hash_bytes((struct af_hash){5, 6}, item->uuid, strlen(item->uuid));
         af_party_receive(run->party, af_run_contract(run, incoming));

@@ -175,7 +175,7 @@ static void send_post(struct af_party_run *run, const struct af_run_post *what, 
                                      .content = contract->content,
                                      .content_len = contract->content_len,
                                      .time_s = contract->time_ns / AF_S_NS,
-                                     .facts.flow_version = run->flow->version},
+                                     .facts = contract->facts},
                 seq);
     free(ids);
 }

@@ -90,6 +90,7 @@ const char *af_effects_add_send(struct af_effects *effects, const struct af_flow
                                 struct af_send *send)
 {
     send->content_len = effects->bytes.len - send->content;
+    send->facts.flow_version = flow->version;
     const char *why = refuse_send(effects, flow, send);
     if (why != NULL || send->target_count == 0) {
         effects->bytes.len = send->content;

@@ -13,6 +13,7 @@
 #define AF_SCRIPT_H
 
 #include "base/buf.h"
+#include "base/facts.h"
 #include "base/rng.h"
 
 #include <stdbool.h>
@@ -292,6 +293,7 @@ struct af_send {
     const char *type;                  /* borrowed from the script */
     const char *title;
     struct af_hash uuid;
+    struct af_facts facts;
 };
 
 struct af_deadline {

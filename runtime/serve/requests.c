@@ -12,7 +12,7 @@ struct message {
     struct serve_texts targets;
     struct af_json_span content;
     int64_t time_s;
-    struct af_bus_facts facts;
+    struct af_facts facts;
 };
 
 struct push {
@@ -21,8 +21,8 @@ struct push {
 };
 
 #define AT(field) offsetof(struct message, field)
-#define FACT(name)                                                                                 \
-    {#name, SERVE_INTEGER, SERVE_OR_NULL, AT(facts.name), 0, AF_BUS_FACT_MAX, NULL, 0},
+#define FACT(name, kept)                                                                           \
+    {#name, SERVE_INTEGER, SERVE_OR_NULL, AT(facts.name), 0, AF_FACT_MAX, NULL, 0},
 #define MESSAGE_ROWS(need, list_need)                                                              \
     {"task_id", SERVE_TASK, need, AT(task), 1, ID_MAX, NULL, 0},                                   \
         {"channel", SERVE_TEXT, need, AT(channel), 1, ID_MAX, NULL, 0},                            \
@@ -30,7 +30,7 @@ struct push {
         {"message_title", SERVE_TEXT, list_need, AT(title), 1, ID_MAX, NULL, 0},                   \
         {"message_content", SERVE_OBJECT, list_need, AT(content), 0, AF_JSON_BYTES_MAX, NULL, 0},  \
         {"message_time", SERVE_INTEGER, list_need, AT(time_s), 0, INT64_C(1) << 40, NULL, 0},      \
-        AF_BUS_FACTS(FACT)                                                                         \
+        AF_FACTS(FACT)                                                                             \
     {                                                                                              \
         "message_uuid", SERVE_TEXT, SERVE_OR_NULL, AT(uuid), 1, ID_MAX, NULL, 0                    \
     }

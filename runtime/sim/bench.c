@@ -154,7 +154,7 @@ int af_bench_receive(struct af_bench *bench, const char *from, const char *type,
         .type_len = strlen(type),
         .content = content,
         .content_len = len,
-        .version = sim->flow->version,
+        .facts.flow_version = sim->flow->version,
         .own_uuid = true};
     af_party_receive(bench->node->party, af_contract_new(&parts));
     return end_step(bench, why);

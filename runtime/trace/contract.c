@@ -37,7 +37,7 @@ struct af_contract *af_contract_new(const struct af_contract_parts *parts)
     contract->refs = 1;
     contract->uuid = parts->uuid;
     contract->time_ns = parts->time_ns;
-    contract->version = parts->version;
+    contract->facts = parts->facts;
     contract->number = parts->number;
     contract->task = parts->task;
     contract->channel = parts->channel;
@@ -62,7 +62,7 @@ struct af_contract *af_contract_repeat(const struct af_contract *contract, struc
 {
     struct af_contract_parts parts = {.uuid = uuid,
                                       .time_ns = contract->time_ns,
-                                      .version = contract->version,
+                                      .facts = contract->facts,
                                       .task = contract->task,
                                       .channel = contract->channel,
                                       .title = contract->title,

@@ -6,6 +6,7 @@
 #ifndef AF_CONTRACT_H
 #define AF_CONTRACT_H
 
+#include "base/facts.h"
 #include "base/rng.h"
 
 #include <stdbool.h>
@@ -19,7 +20,7 @@ struct af_contract {
     struct af_hash key; /* of (sender, uuid): what makes two contracts the same one */
     int64_t time_ns;    /* when it was sent */
     int64_t number;     /* by which a bus knows it, for acknowledging; 0: none */
-    int64_t version;    /* of the sender's flow; 0: not known */
+    struct af_facts facts;
     const char *task, *channel, *title;
     const char *from; /* the sender, NULL if the bus cannot tell */
     const char *type; /* "" if the content has none */
@@ -46,7 +47,7 @@ struct af_contract_parts {
     const char *content;
     size_t content_len;
     int64_t number;
-    int64_t version;
+    struct af_facts facts;
     bool own_uuid; /* made by us, for this sender alone: then it is the key */
 };
 

@@ -85,6 +85,7 @@ static const char *read_send(struct af_wire_in *in, const struct af_wire_expecte
     const char *title = af_wire_get_string(in);
     send->title = title == NULL ? NULL : af_contract_title(title);
     send->uuid = af_wire_get_hash(in);
+    send->facts = (struct af_facts){.flow_version = expected->flow->version};
     send->content = af_wire_get_u32(in);
     send->content_len = af_wire_get_u32(in);
     send->first_target = effects->target_count;

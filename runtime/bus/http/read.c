@@ -177,10 +177,10 @@ static bool read_task(struct af_json_reader *reader, enum af_json_token token,
 static const char *read_item(struct af_json_span text, const char *task, struct af_arena *arena,
                              struct af_bus_item *item)
 {
-#define FACT(name)                                                                                 \
+#define FACT(name, kept)                                                                           \
     {#name, AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.facts.name), NULL},
     static const struct af_json_row rows[] = {
-        AF_BUS_FACTS(FACT){"id", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.id), NULL},
+        AF_FACTS(FACT){"id", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.id), NULL},
         {"message_time", AF_JSON_ROW_INTEGER, offsetof(struct item_reading, item.time_s), NULL},
         {"message_uuid", AF_JSON_ROW_NAME, offsetof(struct item_reading, item.uuid), NULL},
         {"message_title", AF_JSON_ROW_NAME, offsetof(struct item_reading, item.title), NULL},

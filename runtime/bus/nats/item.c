@@ -44,7 +44,7 @@ static const char *const *read_names(struct af_arena *arena, struct af_json_read
 bool af_nats_read_item(struct af_arena *arena, const char *header, const char *content, size_t len,
                        struct af_bus_item *item, int64_t *sent, char why[AF_BUS_UNFIT_BYTES])
 {
-#define FACT(name) {#name, NULL, &item->facts.name},
+#define FACT(name, kept) {#name, NULL, &item->facts.name},
     struct {
         const char *name;
         const char **text;
@@ -54,7 +54,7 @@ bool af_nats_read_item(struct af_arena *arena, const char *header, const char *c
                 {"sender", &item->sender, NULL},
                 {"time", NULL, &item->time_s},
                 {"sent", NULL, sent},
-                AF_BUS_FACTS(FACT)};
+                AF_FACTS(FACT)};
     const size_t count = sizeof rows / sizeof rows[0];
     struct af_json_reader reader;
     enum af_json_token token = AF_JSON_ERROR;

@@ -56,7 +56,8 @@ static void publish(void *arg, struct af_party *party, struct af_contract *contr
     struct kept *kept = arg;
     char text[40];
     (void)party, (void)targets, (void)target_count;
-    int len = snprintf(text, sizeof text, "%s@%d", contract->type, (int)contract->version);
+    int len =
+        snprintf(text, sizeof text, "%s@%d", contract->type, (int)contract->facts.flow_version);
     add(kept->sent, sizeof kept->sent, text, (size_t)len);
     af_contract_drop(contract);
 }
@@ -180,7 +181,7 @@ static void receive_as(struct kept *kept, const char *type, const char *text, ui
                                       .type_len = strlen(type),
                                       .content = content,
                                       .content_len = (size_t)len,
-                                      .version = 1};
+                                      .facts.flow_version = 1};
     af_party_receive(kept->party, af_contract_new(&parts));
 }
 
