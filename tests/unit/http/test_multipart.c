@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -116,6 +117,23 @@ static void test_names_in_all_their_forms(void **state)
     expect(NAMED("; filename=old; filename*=utf-8''%zz%4"), "files", "x", "%zz%4");
 }
 
+static void test_a_name_that_is_too_long_is_none(void **state)
+{
+    (void)state;
+    for (int len = AF_MULTIPART_FILE_NAME_MAX; len <= AF_MULTIPART_FILE_NAME_MAX + 1; len++) {
+        char body[AF_MULTIPART_FILE_NAME_MAX + 200];
+        int size = snprintf(body, sizeof body, NAMED("; filename=%0*d"), len, 0);
+        struct outcome outcome = read_body(body, (size_t)size, "files", (size_t)size);
+        assert_true(outcome.complete);
+        if (len == AF_MULTIPART_FILE_NAME_MAX)
+            assert_int_equal(strlen(outcome.name), len);
+        else
+            assert_null(outcome.name);
+        free(outcome.bytes);
+        free(outcome.name);
+    }
+}
+
 static void test_a_broken_body_is_refused(void **state)
 {
     (void)state;
@@ -193,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_what_looks_like_a_delimiter_is_data),
         cmocka_unit_test(test_only_the_first_part_of_that_name_counts),
         cmocka_unit_test(test_names_in_all_their_forms),
+        cmocka_unit_test(test_a_name_that_is_too_long_is_none),
         cmocka_unit_test(test_a_broken_body_is_refused),
         cmocka_unit_test(test_endless_headers_are_refused),
         cmocka_unit_test(test_a_body_that_ends_early_is_not_complete),
