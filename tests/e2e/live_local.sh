@@ -2,7 +2,7 @@
 # Parties for real, each a process of its own, on local:FILE: any start order, same results as in
 # mock; scripts that share a mock store; kills.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 51
+plan 52
 source "$ROOT/tests/lib/parties.sh"
 flows=$ROOT/flows
 peers='initiator=i;participant=p1,p2,p3'
@@ -186,6 +186,9 @@ sync="$flows/sync_state.lua"
 expect_error "--node: is missing" 2 "$AFRUN" "$sync" --role initiator --task t --bus local:x.db
 expect_error "has no role 'boss'" 2 "$AFRUN" "$sync" --role boss --node i --task t --bus local:x.db
 expect_error "'i' (--node) must be among them" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers participant=p
+start_party lonely "$sync" --role initiator --node i --task lonely --bus local:x.db --peers 'initiator=i'
+if wait_line lonely.err "task 'lonely' has no node of role 'participant'"; then ok "a role that nobody has is told"; else not_ok "a role that nobody has is told" "$(cat lonely.err)"; fi
+kill_party lonely
 expect_error "has no role 'nobody'" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers 'initiator=i;nobody=p'
 expect_error "has the role 'participant'" 2 "$AFRUN" "$sync" --role initiator --node i --task t --bus local:x.db --peers 'initiator=x;participant=i'
 for url in ftp://x nats:x tls:/x http: https:/x; do

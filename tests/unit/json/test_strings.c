@@ -17,6 +17,24 @@
 
 static struct af_json_reader reader;
 
+static void test_every_byte_behind_a_backslash(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        const char text[] = {'"', '\\', (char)byte, '"'};
+        const char *at = byte == 0 ? NULL : strchr("\"\\/bfnrt", byte);
+        af_json_reader_restart(&reader, text, sizeof text);
+        if (at == NULL) {
+            assert_int_equal(af_json_next(&reader), AF_JSON_ERROR);
+            assert_int_equal(reader.offset, 1);
+        } else {
+            assert_int_equal(af_json_next(&reader), AF_JSON_STRING);
+            assert_int_equal(reader.string_len, 1);
+            assert_int_equal(reader.string[0], "\"\\/\b\f\n\r\t"[at - "\"\\/bfnrt"]);
+        }
+    }
+}
+
 /* Every byte, at every place of strings around a few machine words. */
 static void test_every_byte_at_every_place(void **state)
 {
@@ -194,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_byte_at_every_place),
+        cmocka_unit_test(test_every_byte_behind_a_backslash),
         cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_every_sequence_of_bytes),
         cmocka_unit_test(test_a_character_cut_off_is_no_utf8),
