@@ -57,7 +57,7 @@ static void read_timers(struct resume *resume, const char *json)
                        sizeof *resume->timers);
         resume->timers[resume->timer_count++] = timer;
     }
-    resume->damaged = resume->damaged || !ok;
+    resume->damaged = resume->damaged || !ok || af_json_next(&reader) != AF_JSON_END;
     af_json_reader_release(&reader);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `afrun run --state`: a party that is killed anywhere goes on, and each effect happens once.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 47 148
+plan 52 153
 source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/fed_avg.lua
 sync=$ROOT/flows/sync_state.lua
@@ -109,10 +109,12 @@ for bytes in 1 100 4096 9000 20000; do
         not_ok "a state file cut to $bytes bytes is refused" "$(explain "exit status $status" afrun)"
     fi
 done
-cp i.db bad.db && python3 -c '
-import sqlite3
-db = sqlite3.connect("bad.db"); db.execute("UPDATE party SET timers = ?", ("[[1]]",)); db.commit()'
-expect_error "damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
+for timers in '[[1]]' '[[null,1]]' '[[null,-1,5]]' '[' '{}' '[]x'; do
+    cp i.db bad.db && python3 -c '
+import sqlite3, sys
+db = sqlite3.connect("bad.db"); db.execute("UPDATE party SET timers = ?", sys.argv[1:]); db.commit()' "$timers"
+    expect_error "damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
+done
 start_party i "$sync" --bus local:b3.db --task t --node i --role initiator --peers "$peers" \
     --state busy.db
 is_held() { # FILE: a process has a lock on it
