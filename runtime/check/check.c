@@ -164,16 +164,22 @@ static void make_tables(struct af_check *check)
     check->search = af_check_search_new(check);
 }
 
+bool af_check_may_fail(const struct af_check_options *options)
+{
+    bool may = options->allow_fail;
+    for (int i = 0; i < AF_FAULT_EARLY; i++)
+        may = may || options->budget[i] > 0;
+    return may;
+}
+
 struct af_check *af_check_new(const struct af_check_options *options, struct af_failure *why)
 {
     struct af_check *check = af_mem_zero(1, sizeof *check);
     check->options = options;
-    check->allow_fail = options->allow_fail;
-    for (int i = 0; i < AF_CHECK_EARLY; i++)
-        check->allow_fail = check->allow_fail || options->budget[i] > 0;
+    check->allow_fail = af_check_may_fail(options);
     check->keeps_late = options->upgrade != NULL || options->any_timeout ||
-                        options->budget[AF_CHECK_CRASH] > 0 || options->budget[AF_CHECK_LOSE] > 0 ||
-                        options->budget[AF_CHECK_EARLY] > 0;
+                        options->budget[AF_FAULT_CRASH] > 0 || options->budget[AF_FAULT_LOSE] > 0 ||
+                        options->budget[AF_FAULT_EARLY] > 0;
     check->loop = af_loop_sim_new();
     check->store = af_file_store_new();
     check->kept = af_file_store_new();

@@ -19,16 +19,6 @@
 struct af_check;
 struct af_failure;
 
-/* Faults, of each of which a run has at most so many. */
-enum af_check_fault {
-    AF_CHECK_DROP,
-    AF_CHECK_DUPLICATE,
-    AF_CHECK_CRASH,
-    AF_CHECK_LOSE,
-    AF_CHECK_EARLY, /* timeouts that come before their time */
-    AF_CHECK_FAULTS
-};
-
 struct af_file_access;
 
 struct af_check_count { /* how many parties of a role */
@@ -46,11 +36,11 @@ struct af_check_options { /* borrowed, as all that it points to */
     const struct af_script_arg *args;
     size_t arg_count;
     const struct af_file_access *files; /* what uploads may read of the disk */
-    uint32_t budget[AF_CHECK_FAULTS];
+    uint32_t budget[AF_FAULTS];         /* of each fault a run has at most so many */
     uint32_t away;    /* the instants of timers that a party may miss in one absence */
     bool any_timeout; /* any timeout at any moment: no clock */
     bool fifo;
-    bool allow_fail; /* af.fail() is an outcome, also without a fault */
+    bool allow_fail; /* af.fail() is an outcome, also without a fault: af_check_may_fail() */
     bool reduce;
     uint64_t depth_max, states_max, bytes_max; /* UINT64_MAX: no bound */
     unsigned jobs;                             /* threads, at most AF_CHECK_JOBS_MAX */
@@ -134,6 +124,9 @@ typedef bool af_check_progress_fn(void *arg, const struct af_check_progress *pro
 /* What was found first, when it is found: borrowed. Returns false if that is enough: the search
  * ends, its bound is "--first". */
 typedef bool af_check_found_fn(void *arg, const struct af_check_violation *violation);
+
+/* Whether af.fail() is an outcome, since that is said or for a fault. */
+bool af_check_may_fail(const struct af_check_options *options);
 
 /* Loads the flow and makes its parties. NULL with *why filled. */
 struct af_check *af_check_new(const struct af_check_options *options, struct af_failure *why);

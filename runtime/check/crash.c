@@ -100,8 +100,8 @@ bool af_check_crash_may(const struct af_check_next *next, uint32_t who)
         const struct af_check_message *message = &check->messages[state->contracts[i]];
         passes = message->from == who || message->to == who || !af_check_next_hinders(next, i);
     }
-    if (armed && (passes || state->budget[AF_CHECK_CRASH] > 1))
+    if (armed && (passes || state->budget[AF_FAULT_CRASH] > 1))
         return true;
     count_open(check, state, &moves, &unsettled);
-    return unsettled <= 1 && (moves <= 1 || state->budget[AF_CHECK_LOSE] > 0);
+    return unsettled <= 1 && (moves <= 1 || state->budget[AF_FAULT_LOSE] > 0);
 }

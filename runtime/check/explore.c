@@ -146,7 +146,7 @@ static const struct af_check_message *message_of(const struct explore *explore,
     uint32_t contract = label->what;
     if (label->kind == AF_SCHEDULE_RECALL)
         contract = check->locals[explore->next.state.locals[label->member]].recalls;
-    else if (label->kind > AF_SCHEDULE_DUPLICATE)
+    else if (af_schedule_about(label->kind) != AF_SCHEDULE_CONTRACT)
         return NULL;
     return &check->messages[contract];
 }

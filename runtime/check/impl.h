@@ -36,24 +36,26 @@
 #include "party/party.h"
 #include "trace/schedule.h"
 
+#include <assert.h>
+
 /* ---- Inputs of a step: the kind in the highest bits, a number in the others. ---- */
 
 enum {
     AF_CHECK_CONTRACT = 0u << 28, /* a contract */
     AF_CHECK_TIMER = 1u << 28,    /* the word of a timer's name; "" is the state's `after` */
     AF_CHECK_WAIT = 2u << 28,     /* time passes: a number of check->waits */
-    AF_CHECK_DOWN = 3u << 28,     /* it crashes */
-    AF_CHECK_UP = 4u << 28,       /* it comes back */
-    AF_CHECK_GONE = 5u << 28,     /* it is lost */
-    AF_CHECK_RELOAD = 6u << 28,   /* it goes on with the second version */
-    AF_CHECK_RECALL = 7u << 28,   /* it takes up the event that it recalls */
-    AF_CHECK_MISSES = 9u << 28,   /* one that is down misses an instant of timers */
-    AF_CHECK_STAYS = 12u << 28,   /* one that has just crashed need not have time pass next */
-    AF_CHECK_DROPPED = 10u << 28, /* a contract to it is lost */
-    AF_CHECK_COPIED = 11u << 28,  /* … comes twice */
-    AF_CHECK_LEFT = 8u << 28, /* something that it has to do with is left out: AF_CHECK_SENT … */
+    AF_CHECK_UP = 3u << 28,       /* it comes back */
+    AF_CHECK_RELOAD = 4u << 28,   /* it goes on with the second version */
+    AF_CHECK_RECALL = 5u << 28,   /* it takes up the event that it recalls */
+    AF_CHECK_LEFT = 6u << 28, /* something that it has to do with is left out: AF_CHECK_SENT … */
+    AF_CHECK_MISSES = 7u << 28, /* one that is down misses an instant of timers */
+    AF_CHECK_STAYS = 8u << 28,  /* one that has just crashed need not have time pass next */
     AF_CHECK_NUMBER = (1u << 28) - 1,
 };
+
+/* A fault: DROP, DUPLICATE of a contract to it; CRASH, LOSE. */
+#define AF_CHECK_FAULT(fault) ((9u + AF_FAULT_##fault) << 28)
+static_assert(9 + AF_FAULTS <= 16, "a kind is four bits");
 
 enum { AF_CHECK_NONE = UINT32_MAX };
 enum { AF_CHECK_FRESH = 1, AF_CHECK_AWAY = 2 }; /* of one that is down */
@@ -313,7 +315,7 @@ uint32_t af_check_wait_new(struct af_check *check, int64_t ns);   /* … but now
 
 /* A state. Contracts stand in the order of numbers, with --fifo in that of links. */
 struct af_check_vector {
-    uint32_t budget[AF_CHECK_FAULTS];
+    uint32_t budget[AF_FAULTS];
     uint32_t watch;   /* what monitors have seen, and which properties wait */
     uint32_t *locals; /* by member */
     uint32_t *contracts;

@@ -106,8 +106,8 @@ static void leave_out(struct af_check_next *next, uint32_t contract)
 static bool must_be_seen(const struct af_check *check)
 {
     const uint32_t *budget = check->options->budget;
-    return check->keeps_late && (check->options->fifo || budget[AF_CHECK_LOSE] > 0 ||
-                                 (budget[AF_CHECK_CRASH] > 0 && budget[AF_CHECK_EARLY] > 0));
+    return check->keeps_late && (check->options->fifo || budget[AF_FAULT_LOSE] > 0 ||
+                                 (budget[AF_FAULT_CRASH] > 0 && budget[AF_FAULT_EARLY] > 0));
 }
 
 /* Whether a party ignores a contract in the state that it does not leave any more. */
@@ -315,12 +315,12 @@ static void deliver(struct af_check_next *next, size_t i, enum af_schedule_kind 
         return;
     struct af_check_step copy = *done; /* steps may move */
     bool copied = kind == AF_SCHEDULE_DUPLICATE;
-    uint32_t notes = copied ? fault_notes(next, member, AF_CHECK_COPIED | contract) : 0;
+    uint32_t notes = copied ? fault_notes(next, member, AF_CHECK_FAULT(DUPLICATE) | contract) : 0;
     struct change change = {.label = {kind, member, contract},
                             .member = member,
                             .local = copy.next,
                             .without = copied ? SIZE_MAX : i,
-                            .budget = copied ? AF_CHECK_DUPLICATE : -1,
+                            .budget = copied ? AF_FAULT_DUPLICATE : -1,
                             .step = &copy,
                             .notes = notes,
                             .awake = copied ? AF_CHECK_NONE : member,
@@ -335,8 +335,9 @@ static void drop(struct af_check_next *next, size_t i)
         .label = {AF_SCHEDULE_DROP, next->check->messages[contract].to, contract},
         .member = AF_CHECK_NONE,
         .without = i,
-        .budget = AF_CHECK_DROP,
-        .notes = fault_notes(next, next->check->messages[contract].to, AF_CHECK_DROPPED | contract),
+        .budget = AF_FAULT_DROP,
+        .notes =
+            fault_notes(next, next->check->messages[contract].to, AF_CHECK_FAULT(DROP) | contract),
         .awake = AF_CHECK_NONE};
     make(next, &change);
 }
@@ -372,9 +373,9 @@ static void contracts(struct af_check_next *next, bool busy)
             continue;
         if (next->all || (state->flags[i] & AF_CHECK_SLEEPS) == 0)
             deliver(next, i, AF_SCHEDULE_DELIVER);
-        if (!next->only_ways && !next->missed && state->budget[AF_CHECK_DROP] > 0)
+        if (!next->only_ways && !next->missed && state->budget[AF_FAULT_DROP] > 0)
             drop(next, i);
-        if (!next->only_ways && !next->missed && state->budget[AF_CHECK_DUPLICATE] > 0)
+        if (!next->only_ways && !next->missed && state->budget[AF_FAULT_DUPLICATE] > 0)
             deliver(next, i, AF_SCHEDULE_DUPLICATE);
     }
 }
@@ -413,7 +414,7 @@ static void fire(struct af_check_next *next, uint32_t member, uint32_t name,
                             .member = member,
                             .local = copy.next,
                             .without = SIZE_MAX,
-                            .budget = costs ? AF_CHECK_EARLY : -1,
+                            .budget = costs ? AF_FAULT_EARLY : -1,
                             .step = &copy,
                             .awake = AF_CHECK_NONE};
     uint32_t before = next->made.locals[member];
@@ -482,7 +483,7 @@ static void timeouts(struct af_check_next *next, int64_t least_ns, bool in_fligh
     } else if (now) {
         fire_some(next, 0, false);
     }
-    if (!next->missed && !next->only_ways && next->state.budget[AF_CHECK_EARLY] > 0)
+    if (!next->missed && !next->only_ways && next->state.budget[AF_FAULT_EARLY] > 0)
         fire_some(next, now && (least_ns == 0 || !late) ? least_ns : -1, true);
 }
 
@@ -508,11 +509,11 @@ static void happen(struct af_check_next *next, uint32_t member, uint32_t input, 
 /* Whoever has just crashed returns as if it had not. */
 static void undo_crash(struct af_check_next *next, uint32_t member)
 {
-    next->made.budget[AF_CHECK_CRASH]++;
+    next->made.budget[AF_FAULT_CRASH]++;
     next->fresh = false; /* what it was before is kept */
     happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
     next->fresh = true;
-    next->made.budget[AF_CHECK_CRASH]--;
+    next->made.budget[AF_FAULT_CRASH]--;
 }
 
 static void recalls(struct af_check_next *next)
@@ -533,15 +534,15 @@ static void parties(struct af_check_next *next)
         const struct af_check_local *local = &check->locals[next->state.locals[member]];
         bool up = local->up, down = local->down != 0 && !local->over, old = local->version == 0;
         bool fresh = local->down == AF_CHECK_FRESH; /* a step may move them */
-        if (up && !next->only_ways && budget[AF_CHECK_CRASH] > 0 &&
+        if (up && !next->only_ways && budget[AF_FAULT_CRASH] > 0 &&
             af_check_crash_may(next, member))
-            happen(next, member, AF_CHECK_DOWN, AF_CHECK_CRASH, AF_SCHEDULE_CRASH);
+            happen(next, member, AF_CHECK_FAULT(CRASH), AF_FAULT_CRASH, AF_SCHEDULE_CRASH);
         if (down && !next->missed && !fresh)
             happen(next, member, AF_CHECK_UP, -1, AF_SCHEDULE_RETURN);
         if (down && !next->missed && fresh && next->only_ways)
             undo_crash(next, member);
-        if (up && !next->only_ways && !next->missed && budget[AF_CHECK_LOSE] > 0)
-            happen(next, member, AF_CHECK_GONE, AF_CHECK_LOSE, AF_SCHEDULE_LOSE);
+        if (up && !next->only_ways && !next->missed && budget[AF_FAULT_LOSE] > 0)
+            happen(next, member, AF_CHECK_FAULT(LOSE), AF_FAULT_LOSE, AF_SCHEDULE_LOSE);
         if (up && old && check->version_count > 1 && !next->only_ways && !next->missed)
             happen(next, member, AF_CHECK_RELOAD, -1, AF_SCHEDULE_RELOAD);
     }

@@ -76,14 +76,14 @@ struct af_schedule_step af_check_path_step(const struct af_check *check, enum af
 {
     struct af_schedule_step step = {.kind = kind,
                                     .party = (char *)(uintptr_t)af_check_member_id(check, member)};
-    if (kind <= AF_SCHEDULE_DUPLICATE) {
+    if (af_schedule_about(kind) == AF_SCHEDULE_CONTRACT) {
         const struct af_check_message *message = &check->messages[what];
         size_t len;
         const char *content = af_check_word_bytes(&check->words, message->content, &len);
         step.content = af_schedule_content(content, len);
         step.from = (char *)(uintptr_t)af_check_member_id(check, message->from);
         step.type = (char *)(uintptr_t)af_check_word_bytes(&check->words, message->type, NULL);
-    } else if ((kind == AF_SCHEDULE_TIMEOUT || kind == AF_SCHEDULE_EARLY) && what != 0) {
+    } else if (af_schedule_about(kind) == AF_SCHEDULE_TIMER && what != 0) {
         step.timer = (char *)(uintptr_t)af_check_word_bytes(&check->words, what, NULL);
     }
     return step;
@@ -167,7 +167,7 @@ static void land_before(struct path *path, const struct af_check_label *label, u
     const struct af_check *check = path->check;
     if (passes(path, label))
         land_left_out(path, AF_CHECK_NONE);
-    if (label->kind > AF_SCHEDULE_DUPLICATE || !check->options->fifo)
+    if (af_schedule_about(label->kind) != AF_SCHEDULE_CONTRACT || !check->options->fifo)
         return;
     uint32_t link = check->messages[contract].link;
     size_t count = path->flight_count, first = 0;
@@ -187,7 +187,7 @@ static void follow(struct path *path, const struct af_check_label *label)
     uint32_t local =
         af_check_same_local(check, &path->turn, path->next.state.locals[label->member]);
     uint32_t what = label->what, input = AF_CHECK_NONE;
-    if (label->kind <= AF_SCHEDULE_DUPLICATE)
+    if (af_schedule_about(label->kind) == AF_SCHEDULE_CONTRACT)
         what = af_check_same_contract(check, &path->turn, what);
     switch (label->kind) {
     case AF_SCHEDULE_DELIVER:

@@ -145,15 +145,15 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
     case AF_CHECK_STAYS:
         local.down = AF_CHECK_AWAY;
         break;
-    case AF_CHECK_DROPPED:
-    case AF_CHECK_COPIED:
+    case AF_CHECK_FAULT(DROP):
+    case AF_CHECK_FAULT(DUPLICATE):
         step->notes = af_check_watch_contract(
             check,
-            (input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_COPIED ? AF_HAPPENS_DUPLICATE
-                                                                    : AF_HAPPENS_DROP,
+            (input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_FAULT(DUPLICATE) ? AF_HAPPENS_DUPLICATE
+                                                                              : AF_HAPPENS_DROP,
             &local, input & AF_CHECK_NUMBER);
         return;
-    case AF_CHECK_DOWN:
+    case AF_CHECK_FAULT(CRASH):
         step->notes = af_check_watch_party(check, AF_HAPPENS_CRASH, &local);
         local.down = AF_CHECK_FRESH;
         break;
@@ -161,11 +161,13 @@ static void fill(struct af_check *check, struct af_check_step *step, uint32_t nu
         step->notes = af_check_watch_party(check, AF_HAPPENS_RETURN, &local);
         local.down = 0;
         break;
-    default:
+    case AF_CHECK_FAULT(LOSE):
         step->notes = af_check_watch_party(check, AF_HAPPENS_LOST, &local);
         local.status = AF_PARTY_LOST;
         local.down = local.deferred = local.timers = 0;
         break;
+    default:
+        assert(false); /* no such input is made */
     }
     step->next = af_check_local(check, &local);
 }

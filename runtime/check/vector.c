@@ -73,7 +73,7 @@ static inline uint32_t get_number(const unsigned char **at)
 
 size_t af_check_pack_room(const struct af_check *check, const struct af_check_vector *vector)
 {
-    size_t room = 5 * (1 + AF_CHECK_FAULTS + check->members + vector->count) + 8;
+    size_t room = 5 * (1 + AF_FAULTS + check->members + vector->count) + 8;
     return room <= AF_CHECK_PACKED_MAX ? room : 0;
 }
 
@@ -84,7 +84,7 @@ size_t af_check_pack(const struct af_check *check, const struct af_check_vector 
     uint32_t before = 0;
     if (af_check_pack_room(check, vector) == 0)
         return 0;
-    for (int i = 0; i < AF_CHECK_FAULTS; i++)
+    for (int i = 0; i < AF_FAULTS; i++)
         if (check->options->budget[i] > 0)
             at = put_number(at, vector->budget[i]);
     if (check->watches)
@@ -106,7 +106,7 @@ void af_check_unpack(const struct af_check *check, const unsigned char *bytes, s
 {
     const unsigned char *at = bytes, *end = bytes + len;
     uint32_t before = 0;
-    for (int i = 0; i < AF_CHECK_FAULTS; i++)
+    for (int i = 0; i < AF_FAULTS; i++)
         vector->budget[i] = check->options->budget[i] > 0 ? get_number(&at) : 0;
     vector->watch = check->watches ? get_number(&at) : 0;
     for (uint32_t i = 0; i < check->members; i++)

@@ -99,7 +99,7 @@ static int set_timeouts(void *target, const char *value, struct af_failure *why)
         if (af_opts_integer(value, 0, BUDGET_MAX, &early, why) != 0)
             return -1;
     }
-    options->check.budget[AF_CHECK_EARLY] = (uint32_t)early;
+    options->check.budget[AF_FAULT_EARLY] = (uint32_t)early;
     return 0;
 }
 
@@ -131,16 +131,16 @@ static const struct af_opt opts[] = {
     {"upgrade", 0, "FLOW2", "each party may be reloaded to this version of the flow at any point",
      "Run", AF_OPT_TEXT(OF, check.upgrade)},
     {"drop", 0, "N", "at most N contracts are lost, anywhere in a run", "Faults",
-     AF_OPT_COUNT(OF, check.budget[AF_CHECK_DROP], 0, BUDGET_MAX)},
+     AF_OPT_COUNT(OF, check.budget[AF_FAULT_DROP], 0, BUDGET_MAX)},
     {"duplicate", 0, "N", "at most N contracts are delivered twice", "Faults",
-     AF_OPT_COUNT(OF, check.budget[AF_CHECK_DUPLICATE], 0, BUDGET_MAX)},
+     AF_OPT_COUNT(OF, check.budget[AF_FAULT_DUPLICATE], 0, BUDGET_MAX)},
     {"crash", 0, "N", "parties crash at most N times, and come back at any later step", "Faults",
-     AF_OPT_COUNT(OF, check.budget[AF_CHECK_CRASH], 0, BUDGET_MAX)},
+     AF_OPT_COUNT(OF, check.budget[AF_FAULT_CRASH], 0, BUDGET_MAX)},
     {"away", 0, "K",
      "in one absence a party misses at most K instants of timers, then it comes back (default: 2)",
      "Faults", AF_OPT_COUNT(OF, check.away, 0, BUDGET_MAX)},
     {"lose", 0, "N", "at most N parties vanish for good", "Faults",
-     AF_OPT_COUNT(OF, check.budget[AF_CHECK_LOSE], 0, BUDGET_MAX)},
+     AF_OPT_COUNT(OF, check.budget[AF_FAULT_LOSE], 0, BUDGET_MAX)},
     {"timeouts", 0, "quiet|N|any",
      "quiet (the default): time passes only when nothing is in flight. N: besides, at most N "
      "timeouts come early. any: any timeout at any moment",

@@ -82,8 +82,7 @@ static void add_choice(void *arg, const struct af_check_choice *choice)
     struct af_buf *out = arg;
     struct af_schedule one = {.steps = (struct af_schedule_step *)(uintptr_t)choice->step,
                               .count = 1};
-    bool fires =
-        choice->step->kind == AF_SCHEDULE_TIMEOUT || choice->step->kind == AF_SCHEDULE_EARLY;
+    bool fires = af_schedule_about(choice->step->kind) == AF_SCHEDULE_TIMER;
     const char *after = choice->step->timer == NULL ? "after" : choice->step->timer;
     af_json_open(out, '{');
     af_json_add_text(out, "kind", af_schedule_word(choice->step->kind));

@@ -36,7 +36,7 @@ struct report {
     uint64_t seed;
     int32_t outcome;  /* an enum af_sim_outcome, -1: it could not be run */
     uint32_t way_len; /* of what follows: see ways.h */
-    uint64_t messages, dropped, unexpected, upgraded, duplicated, crashes, lost, held;
+    uint64_t messages, unexpected, upgraded, did[AF_FAULTS], held;
     int64_t virtual_ns;
 };
 
@@ -61,12 +61,9 @@ static void work(const struct af_run_options *options, uint64_t first, uint64_t 
         if (sim != NULL && af_sim_run(sim, &result, &why) == 0) {
             report.outcome = (int32_t)result.outcome;
             report.messages = result.messages;
-            report.dropped = result.dropped;
             report.unexpected = result.unexpected;
             report.upgraded = result.upgraded;
-            report.duplicated = result.duplicated;
-            report.crashes = result.crashes;
-            report.lost = result.lost;
+            memcpy(report.did, result.did, sizeof report.did);
             report.held = result.held;
             report.virtual_ns = result.virtual_ns;
             if (result.outcome != AF_SIM_OK)
@@ -86,15 +83,16 @@ static bool broken_run; /* a run could not be run at all: a mistake of the flow'
 
 static void add(struct af_tell_runs *totals, const struct report *report, const char *way)
 {
+    uint64_t faults = report->held;
     totals->runs++;
     totals->messages += report->messages;
-    totals->dropped += report->dropped;
     totals->unexpected += report->unexpected;
     totals->upgraded += report->upgraded;
-    totals->duplicated += report->duplicated;
-    totals->crashes += report->crashes;
-    totals->lost += report->lost;
     totals->held += report->held;
+    for (size_t i = 0; i < AF_FAULTS; i++) {
+        totals->did[i] += report->did[i];
+        faults += report->did[i];
+    }
     if (report->outcome == AF_SIM_OK)
         return;
     if (totals->failed_runs++ == 0)
@@ -109,10 +107,7 @@ static void add(struct af_tell_runs *totals, const struct report *report, const 
         totals->failing[totals->failing_count++] =
             (struct af_tell_failing){report->seed, report->outcome};
     }
-    af_ways_add(&totals->ways, report->seed,
-                report->dropped + report->duplicated + report->crashes + report->lost +
-                    report->held,
-                way, report->way_len);
+    af_ways_add(&totals->ways, report->seed, faults, way, report->way_len);
 }
 
 struct worker {

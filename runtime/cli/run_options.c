@@ -113,18 +113,18 @@ static void record_model(void *target, const char *name, const char *value)
     af_buf_release(&text);
 }
 
-static struct af_role_fault *add_fault(struct af_role_fault **faults, size_t *count)
+static struct af_role_fault *add_fault(void *target, enum af_fault kind)
 {
-    *faults = af_mem_grow(*faults, (*count + 1) * sizeof **faults);
-    struct af_role_fault *fault = &(*faults)[(*count)++];
+    struct af_fault_wish *wish = &SIM(target)->faults.wishes[kind];
+    wish->roles = af_mem_grow(wish->roles, (wish->role_count + 1) * sizeof *wish->roles);
+    struct af_role_fault *fault = &wish->roles[wish->role_count++];
     *fault = (struct af_role_fault){NULL, 0, 0, -1};
     return fault;
 }
 
 static int set_crash(void *target, const char *value, struct af_failure *why)
 {
-    struct af_fault_options *faults = &SIM(target)->faults;
-    struct af_role_fault *fault = add_fault(&faults->crashes, &faults->crash_count);
+    struct af_role_fault *fault = add_fault(target, AF_FAULT_CRASH);
     return af_opts_role_probability(value, &fault->role, &fault->probability, why);
 }
 
@@ -136,14 +136,13 @@ static int set_down(void *target, const char *value, struct af_failure *why)
 
 static int set_lose(void *target, const char *value, struct af_failure *why)
 {
-    struct af_fault_options *faults = &SIM(target)->faults;
     const char *colon = strchr(value, ':');
     const char *at = strchr(value, '@');
     int64_t count;
     if (colon == NULL || colon == value || (at != NULL && at < colon))
         return af_failure_set(why, AF_FAILURE_USAGE, "", "expected role:N or role:N@T, got '%s'",
                               value);
-    struct af_role_fault *fault = add_fault(&faults->losses, &faults->loss_count);
+    struct af_role_fault *fault = add_fault(target, AF_FAULT_LOSE);
     fault->role = af_mem_copy(value, (size_t)(colon - value));
     size_t digits = at == NULL ? strlen(colon + 1) : (size_t)(at - colon - 1);
     char *number = af_mem_copy(colon + 1, digits);
@@ -342,9 +341,9 @@ const struct af_opt af_run_opts[] = {
     {"fifo", 0, NULL, "keep the order of each sender and receiver", "Faults",
      AF_OPT_FLAG(OF, sim.faults.fifo), .note = record},
     {"drop", 0, "P", "lose each message with probability P", "Faults",
-     AF_OPT_PROBABILITY(OF, sim.faults.drop), .note = record},
+     AF_OPT_PROBABILITY(OF, sim.faults.wishes[AF_FAULT_DROP].probability), .note = record},
     {"duplicate", 0, "P", "deliver each message twice with probability P", "Faults",
-     AF_OPT_PROBABILITY(OF, sim.faults.duplicate), .note = record},
+     AF_OPT_PROBABILITY(OF, sim.faults.wishes[AF_FAULT_DUPLICATE].probability), .note = record},
     {"crash", 0, "ROLE:P", "a party of the role crashes before an event, with probability P",
      "Faults", .set = set_crash, .note = record},
     {"down", 0, "A..B", "how long it is down then (default 10ms..60s)", "Faults", .set = set_down,

@@ -24,14 +24,14 @@ static void print_summary(const struct af_run_options *options, const struct af_
 {
     printf("%s: %llu part%s done, %llu failed", result->name, (unsigned long long)result->done,
            result->done == 1 ? "y" : "ies", (unsigned long long)result->failed);
-    if (result->lost > 0)
-        printf(", %llu lost", (unsigned long long)result->lost);
+    if (result->did[AF_FAULT_LOSE] > 0)
+        printf(", %llu lost", (unsigned long long)result->did[AF_FAULT_LOSE]);
     if (result->resting > 0)
         printf(", %llu resting", (unsigned long long)result->resting);
     if (options->sim.upgrade != NULL)
         printf(", %llu upgraded", (unsigned long long)result->upgraded);
     printf("; %llu messages, %llu dropped, %llu unexpected; %.3f s virtual, %.0f ms; seed %llu\n",
-           (unsigned long long)result->messages, (unsigned long long)result->dropped,
+           (unsigned long long)result->messages, (unsigned long long)result->did[AF_FAULT_DROP],
            (unsigned long long)result->unexpected, (double)result->virtual_ns / 1e9, elapsed_ms,
            (unsigned long long)options->sim.seed);
 }
@@ -160,15 +160,16 @@ static void tell_pointless(const struct af_fault_options *faults)
     af_fault_options_init(&usual);
     bool given =
         faults->down_min_ns != usual.down_min_ns || faults->down_max_ns != usual.down_max_ns;
-    if (given && faults->crash_count == 0 && faults->random_partition <= 0)
+    if (given && !af_fault_is_wished(faults, AF_FAULT_CRASH) && faults->random_partition <= 0)
         note_idle("--down", "it needs --crash or --partition random:P");
 }
 
 static uint64_t parties_to_lose(const struct af_fault_options *faults)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < faults->loss_count; i++)
-        count += faults->losses[i].count;
+    const struct af_fault_wish *losses = &faults->wishes[AF_FAULT_LOSE];
+    for (size_t i = 0; i < losses->role_count; i++)
+        count += losses->roles[i].count;
     return count;
 }
 
@@ -191,29 +192,27 @@ static void tell_idle_faults(const struct af_fault_options *faults,
     }
     if (begun > 0 && result->held == 0)
         note_idle("--partition", "no contract met the cut");
-    if (parties_to_lose(faults) > result->lost) {
+    if (parties_to_lose(faults) > result->did[AF_FAULT_LOSE]) {
         snprintf(text, sizeof text, "%llu of %llu parties vanished; the others had ended before",
-                 (unsigned long long)result->lost, (unsigned long long)parties_to_lose(faults));
-        note_idle(result->lost == 0 ? "--lose" : "a part of --lose", text);
+                 (unsigned long long)result->did[AF_FAULT_LOSE],
+                 (unsigned long long)parties_to_lose(faults));
+        note_idle(result->did[AF_FAULT_LOSE] == 0 ? "--lose" : "a part of --lose", text);
     }
 }
 
 static void tell_idle_in_all(const struct af_fault_options *faults, const struct af_tell_runs *runs)
 {
-    const struct {
-        const char *fault;
-        bool asked;
-        uint64_t did;
-    } rows[] = {
-        {"--drop", faults->drop > 0, runs->dropped},
-        {"--duplicate", faults->duplicate > 0, runs->duplicated},
-        {"--crash", faults->crash_count > 0, runs->crashes},
-        {"--lose", faults->loss_count > 0, runs->lost},
-        {"--partition", faults->partition_count > 0 || faults->random_partition > 0, runs->held}};
+    static const char in_none[] = "in none of the runs";
+    bool cuts = faults->partition_count > 0 || faults->random_partition > 0;
+    char option[40];
     tell_pointless(faults);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].asked && rows[i].did == 0)
-            note_idle(rows[i].fault, "in none of the runs");
+    for (enum af_fault i = 0; i < AF_FAULTS; i++) {
+        snprintf(option, sizeof option, "--%s", af_schedule_fault_word(i));
+        if (af_fault_is_wished(faults, i) && runs->did[i] == 0)
+            note_idle(option, in_none);
+    }
+    if (cuts && runs->held == 0)
+        note_idle("--partition", in_none);
 }
 
 /* That all is well says little then. */
@@ -310,7 +309,7 @@ static void print_runs(const struct af_run_options *options, const struct af_tel
         printf("; %llu parties upgraded", (unsigned long long)runs->upgraded);
     printf("; %llu messages, %llu dropped, %llu unexpected; %.0f ms; "
            "seeds %llu..%llu\n",
-           (unsigned long long)runs->messages, (unsigned long long)runs->dropped,
+           (unsigned long long)runs->messages, (unsigned long long)runs->did[AF_FAULT_DROP],
            (unsigned long long)runs->unexpected, runs->elapsed_ms, (unsigned long long)first,
            (unsigned long long)(first + (uint64_t)options->runs - 1));
     af_ways_print(&runs->ways, !runs->is_interrupted);

@@ -3,6 +3,7 @@
 #ifndef AF_TELL_H
 #define AF_TELL_H
 
+#include "trace/schedule.h"
 #include "cli/ways.h"
 
 #include <stdbool.h>
@@ -27,8 +28,8 @@ struct af_tell_failing {
 };
 
 struct af_tell_runs {
-    uint64_t runs, failed_runs, lowest_seed, messages, dropped, unexpected, upgraded;
-    uint64_t duplicated, crashes, lost, held; /* what faults did, in all runs */
+    uint64_t runs, failed_runs, lowest_seed, messages, unexpected, upgraded;
+    uint64_t did[AF_FAULTS], held; /* what faults did, in all runs: as in a result */
     struct af_ways ways;
     struct af_tell_failing *failing; /* in the order of seeds, the first AF_RUNS_FAILING_MAX */
     size_t failing_count, failing_cap;

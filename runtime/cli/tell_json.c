@@ -85,14 +85,14 @@ void af_tell_run_json(const struct af_sim *sim, const struct af_sim_result *resu
                   {"parties", result->parties},
                   {"done", result->done},
                   {"failed", result->failed},
-                  {"lost", result->lost},
+                  {"lost", result->did[AF_FAULT_LOSE]},
                   {"resting", result->resting},
                   {"messages", result->messages},
-                  {"dropped", result->dropped},
-                  {"duplicated", result->duplicated},
+                  {"dropped", result->did[AF_FAULT_DROP]},
+                  {"duplicated", result->did[AF_FAULT_DUPLICATE]},
                   {"unexpected", result->unexpected},
                   {"late", result->late},
-                  {"crashes", result->crashes},
+                  {"crashes", result->did[AF_FAULT_CRASH]},
                   {"upgraded", result->upgraded},
                   {"steps", result->steps}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -141,7 +141,7 @@ void af_tell_runs_json(const struct af_tell_runs *runs, uint64_t first, uint64_t
     af_json_add_integer(&out, "failed_otherwise", (int64_t)runs->ways.others);
     af_json_add_text(&out, "repeat", runs->failed_runs > 0 ? repeat : NULL);
     af_json_add_integer(&out, "messages", (int64_t)runs->messages);
-    af_json_add_integer(&out, "dropped", (int64_t)runs->dropped);
+    af_json_add_integer(&out, "dropped", (int64_t)runs->did[AF_FAULT_DROP]);
     af_json_add_integer(&out, "unexpected", (int64_t)runs->unexpected);
     af_json_add_integer(&out, "upgraded", (int64_t)runs->upgraded);
     af_json_add_bool(&out, "interrupted", runs->is_interrupted);

@@ -39,10 +39,7 @@ static void sim_words(const struct af_check_options *check, bool data, struct wo
     }
     for (size_t i = 0; i < check->arg_count; i++)
         add_word(words, "--arg=%s=%s", check->args[i].name, check->args[i].value);
-    bool allow_fail = check->allow_fail;
-    for (int i = 0; i < AF_CHECK_EARLY; i++)
-        allow_fail = allow_fail || check->budget[i] > 0;
-    if (allow_fail)
+    if (af_check_may_fail(check))
         add_word(words, "--allow-fail%s%s", "", "");
     if (check->fifo)
         add_word(words, "--fifo%s%s", "", "");

@@ -46,7 +46,7 @@ static const char *event_of(const struct af_schedule_step *step, const struct af
 
 static bool fires(const struct af_schedule_step *step)
 {
-    return step->kind == AF_SCHEDULE_TIMEOUT || step->kind == AF_SCHEDULE_EARLY;
+    return af_schedule_about(step->kind) == AF_SCHEDULE_TIMER;
 }
 
 bool af_tell_step(void *arg, struct af_sim *sim)

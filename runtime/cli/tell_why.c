@@ -30,66 +30,9 @@ static void add_need(struct reasons *reasons, const struct af_tell_need *need)
     needs->items[needs->count++] = *need;
 }
 
-/* What a step is, as something that may be needed. */
-static void describe(const struct af_schedule_step *step, char *text, size_t size)
-{
-    switch (step->kind) {
-    case AF_SCHEDULE_DELIVER:
-        snprintf(text, size, "'%s' from %s", step->type, step->from);
-        break;
-    case AF_SCHEDULE_DROP:
-        snprintf(text, size, "the loss of '%s' from %s to %s", step->type, step->from, step->party);
-        break;
-    case AF_SCHEDULE_DUPLICATE:
-        snprintf(text, size, "a copy of '%s' from %s to %s", step->type, step->from, step->party);
-        break;
-    case AF_SCHEDULE_TIMEOUT:
-    case AF_SCHEDULE_EARLY:
-        snprintf(text, size, "%s %s%s of %s", step->kind == AF_SCHEDULE_EARLY ? "the early" : "the",
-                 step->timer == NULL ? "timeout" : "deadline ",
-                 step->timer == NULL ? "" : step->timer, step->party);
-        break;
-    case AF_SCHEDULE_CRASH:
-        snprintf(text, size, "the crash of %s", step->party);
-        break;
-    case AF_SCHEDULE_RETURN:
-        snprintf(text, size, "the return of %s", step->party);
-        break;
-    case AF_SCHEDULE_LOSE:
-        snprintf(text, size, "the loss of %s", step->party);
-        break;
-    case AF_SCHEDULE_RELOAD:
-        snprintf(text, size, "the upgrade of %s", step->party);
-        break;
-    case AF_SCHEDULE_RECALL:
-        snprintf(text, size, "what %s has deferred", step->party);
-        break;
-    }
-}
-
-/* The fault that a step is one of, or AF_CHECK_FAULTS. */
-static enum af_check_fault fault_of(const struct af_schedule_step *step)
-{
-    switch (step->kind) {
-    case AF_SCHEDULE_DROP:
-        return AF_CHECK_DROP;
-    case AF_SCHEDULE_DUPLICATE:
-        return AF_CHECK_DUPLICATE;
-    case AF_SCHEDULE_CRASH:
-        return AF_CHECK_CRASH;
-    case AF_SCHEDULE_LOSE:
-        return AF_CHECK_LOSE;
-    case AF_SCHEDULE_EARLY:
-        return AF_CHECK_EARLY;
-    default:
-        return AF_CHECK_FAULTS;
-    }
-}
-
 static bool is_taken(const struct af_schedule_step *step)
 {
-    return step->kind == AF_SCHEDULE_DELIVER || step->kind == AF_SCHEDULE_DUPLICATE ||
-           step->kind == AF_SCHEDULE_TIMEOUT || step->kind == AF_SCHEDULE_EARLY;
+    return step->kind != AF_SCHEDULE_DROP && af_schedule_about(step->kind) != AF_SCHEDULE_PARTY;
 }
 
 static bool goes_on(void *arg, const struct af_check_progress *progress)
@@ -102,7 +45,7 @@ enum answer { NO, YES, PERHAPS };
 
 /* Whether the same can be reached with one fault of a kind less; who interrupts that is told
  * nothing of it. */
-static enum answer is_reached_without(const struct reasons *reasons, enum af_check_fault fault)
+static enum answer is_reached_without(const struct reasons *reasons, enum af_fault fault)
 {
     struct af_check_options less = *reasons->check;
     struct af_check_result result = {0};
@@ -110,11 +53,10 @@ static enum answer is_reached_without(const struct reasons *reasons, enum af_che
     enum answer answer = PERHAPS;
     memset(less.budget, 0, sizeof less.budget);
     for (size_t i = 0; i < reasons->run->count; i++)
-        if (fault_of(&reasons->run->steps[i]) != AF_CHECK_FAULTS)
-            less.budget[fault_of(&reasons->run->steps[i])]++;
+        if (af_schedule_fault(reasons->run->steps[i].kind) != AF_FAULTS)
+            less.budget[af_schedule_fault(reasons->run->steps[i].kind)]++;
     less.budget[fault]--;
-    for (int i = 0; i < AF_CHECK_EARLY; i++)
-        less.allow_fail = less.allow_fail || reasons->check->budget[i] > 0;
+    less.allow_fail = af_check_may_fail(reasons->check);
     less.states_max = AF_CHECK_NEEDS_STATES;
     less.depth_max = UINT64_MAX;
     struct af_check *check = af_check_new(&less, &why);
@@ -130,19 +72,19 @@ static enum answer is_reached_without(const struct reasons *reasons, enum af_che
 
 static void try_faults(struct reasons *reasons)
 {
-    enum answer answers[AF_CHECK_FAULTS];
-    bool known[AF_CHECK_FAULTS] = {false};
+    enum answer answers[AF_FAULTS];
+    bool known[AF_FAULTS] = {false};
     char text[400];
     for (size_t i = 0; i < reasons->run->count; i++) {
-        enum af_check_fault fault = fault_of(&reasons->run->steps[i]);
-        if (fault == AF_CHECK_FAULTS)
+        enum af_fault fault = af_schedule_fault(reasons->run->steps[i].kind);
+        if (fault == AF_FAULTS)
             continue;
         if (!known[fault])
             answers[fault] = is_reached_without(reasons, fault);
         known[fault] = true;
         if (answers[fault] == YES)
             continue;
-        describe(&reasons->run->steps[i], text, sizeof text);
+        af_schedule_describe_need(&reasons->run->steps[i], text, sizeof text);
         add_need(reasons, &(struct af_tell_need){.text = af_mem_string(text),
                                                  .steps = {i},
                                                  .step_count = 1,
@@ -178,7 +120,7 @@ static void try_upgrades(struct reasons *reasons)
     for (size_t i = 0; i < reasons->run->count && reasons->tries < TRIES_MAX; i++) {
         if (reasons->run->steps[i].kind != AF_SCHEDULE_RELOAD || !goes_well(reasons, i, SIZE_MAX))
             continue;
-        describe(&reasons->run->steps[i], text, sizeof text);
+        af_schedule_describe_need(&reasons->run->steps[i], text, sizeof text);
         add_need(reasons, &(struct af_tell_need){
                               .text = af_mem_string(text), .steps = {i}, .step_count = 1});
     }
@@ -195,8 +137,8 @@ static void try_orders(struct reasons *reasons)
         if (next == reasons->run->count || !is_taken(&steps[i]) || !is_taken(&steps[next]) ||
             reasons->tries >= TRIES_MAX || !goes_well(reasons, next, i))
             continue;
-        describe(&steps[i], before, sizeof before);
-        describe(&steps[next], after, sizeof after);
+        af_schedule_describe_need(&steps[i], before, sizeof before);
+        af_schedule_describe_need(&steps[next], after, sizeof after);
         snprintf(text, sizeof text, "that %s takes %s before %s", steps[i].party, before, after);
         add_need(reasons, &(struct af_tell_need){
                               .text = af_mem_string(text), .steps = {i, next}, .step_count = 2});

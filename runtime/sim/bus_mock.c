@@ -291,12 +291,12 @@ static struct af_contract *copy_of(struct af_bus_mock *bus, uint32_t to,
 static void duplicate(struct af_bus_mock *bus, uint32_t from, uint32_t to,
                       struct af_contract *contract, int64_t delay_ns)
 {
-    uint64_t salt[2] = {af_rng_next(&bus->faults->duplicate), to};
+    uint64_t salt[2] = {af_rng_next(&bus->faults->chance[AF_FAULT_DUPLICATE]), to};
     struct af_contract *again =
         copy_of(bus, to, contract, af_hash_bytes(contract->uuid, salt, sizeof salt));
     const struct af_fault_options *options = bus->faults->options;
     if (!options->fifo) /* from its own stream: other messages are not shifted */
-        delay_ns = latency_ns(bus, &bus->faults->duplicate, from, to);
+        delay_ns = latency_ns(bus, &bus->faults->chance[AF_FAULT_DUPLICATE], from, to);
     schedule(bus, from, to, again, delay_ns); /* with --fifo it follows its original directly */
 }
 
@@ -332,13 +332,15 @@ static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
     int64_t delay_ns = latency_ns(bus, &bus->faults->latency, from,
                                   to); /* drawn for lost ones too: see faults.h */
     bool lost = bus->owner.lost(bus->owner.arg, to);
-    if (lost || af_rng_chance(&bus->faults->drop, options->drop)) {
+    if (lost || af_rng_chance(&bus->faults->chance[AF_FAULT_DROP],
+                              options->wishes[AF_FAULT_DROP].probability)) {
         note_drop(bus, to, contract, lost ? "lost" : "loss");
         return;
     }
     delay_ns = delay_on_link(bus, from, to, delay_ns);
     schedule(bus, from, to, af_contract_hold(contract), delay_ns);
-    if (af_rng_chance(&bus->faults->duplicate, options->duplicate))
+    if (af_rng_chance(&bus->faults->chance[AF_FAULT_DUPLICATE],
+                      options->wishes[AF_FAULT_DUPLICATE].probability))
         duplicate(bus, from, to, contract, delay_ns);
 }
 

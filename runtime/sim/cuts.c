@@ -35,6 +35,7 @@ static int plan_losses(struct af_sim *sim, const struct af_role_fault *fault,
                        struct af_failure *why)
 {
     const struct af_fault_options *options = sim->faults.options;
+    struct af_rng *rng = &sim->faults.chance[AF_FAULT_LOSE];
     size_t count;
     if (sim->flow == NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "--lose", "a sequential script has no roles");
@@ -48,13 +49,13 @@ static int plan_losses(struct af_sim *sim, const struct af_role_fault *fault,
                               (unsigned long long)fault->count);
     }
     for (uint64_t k = 0; k < fault->count; k++) {
-        size_t drawn = k + af_rng_below(&sim->faults.lose, count - k);
+        size_t drawn = k + af_rng_below(rng, count - k);
         struct af_sim_node *node = nodes[drawn];
         nodes[drawn] = nodes[k];
         nodes[k] = node;
-        int64_t at_ns = fault->at_ns >= 0 ? fault->at_ns
-                                          : af_faults_between_ns(&sim->faults.lose, 0,
-                                                                 10 * options->latency_max_ns);
+        int64_t at_ns = fault->at_ns >= 0
+                            ? fault->at_ns
+                            : af_faults_between_ns(rng, 0, 10 * options->latency_max_ns);
         af_timer_start(sim->loop, at_ns, lose_one, node);
     }
     free(nodes);
@@ -186,8 +187,9 @@ void af_sim_cuts_free(struct af_sim *sim)
 int af_sim_cuts_start(struct af_sim *sim, struct af_failure *why)
 {
     const struct af_fault_options *options = sim->faults.options;
-    for (size_t i = 0; i < options->loss_count; i++)
-        if (plan_losses(sim, &options->losses[i], why) != 0)
+    const struct af_fault_wish *losses = &options->wishes[AF_FAULT_LOSE];
+    for (size_t i = 0; i < losses->role_count; i++)
+        if (plan_losses(sim, &losses->roles[i], why) != 0)
             return -1;
     for (size_t i = 0; i < options->partition_count; i++)
         if (plan_partition(sim, &options->partitions[i], why) != 0)

@@ -31,8 +31,8 @@ void af_fault_options_release(struct af_fault_options *options)
 {
     free_spans(options->works, options->work_count);
     free_spans(options->rates, options->rate_count);
-    free_role_faults(options->crashes, options->crash_count);
-    free_role_faults(options->losses, options->loss_count);
+    for (size_t i = 0; i < AF_FAULTS; i++)
+        free_role_faults(options->wishes[i].roles, options->wishes[i].role_count);
     for (size_t i = 0; i < options->partition_count; i++) {
         struct af_partition *partition = &options->partitions[i];
         for (size_t k = 0; k < partition->node_count; k++)
@@ -46,21 +46,26 @@ void af_fault_options_release(struct af_fault_options *options)
     af_fault_options_init(options);
 }
 
+bool af_fault_is_wished(const struct af_fault_options *options, enum af_fault fault)
+{
+    return options->wishes[fault].probability > 0 || options->wishes[fault].role_count > 0;
+}
+
 bool af_fault_options_any(const struct af_fault_options *options)
 {
-    return options->drop > 0 || options->duplicate > 0 || options->crash_count > 0 ||
-           options->loss_count > 0 || options->partition_count > 0 || options->random_partition > 0;
+    bool any = options->partition_count > 0 || options->random_partition > 0;
+    for (enum af_fault i = 0; i < AF_FAULTS; i++)
+        any = any || af_fault_is_wished(options, i);
+    return any;
 }
 
 void af_faults_init(struct af_faults *faults, const struct af_fault_options *options, uint64_t seed)
 {
     faults->options = options;
+    for (enum af_fault i = 0; i < AF_FAULTS; i++)
+        af_rng_init(&faults->chance[i], seed, af_schedule_fault_word(i));
     af_rng_init(&faults->latency, seed, "latency");
-    af_rng_init(&faults->drop, seed, "drop");
-    af_rng_init(&faults->duplicate, seed, "duplicate");
-    af_rng_init(&faults->crash, seed, "crash");
     af_rng_init(&faults->down, seed, "down");
-    af_rng_init(&faults->lose, seed, "lose");
     af_rng_init(&faults->partition, seed, "partition");
     af_rng_init(&faults->upgrade, seed, "upgrade");
     af_rng_init(&faults->work, seed, "work");

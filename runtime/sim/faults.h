@@ -6,6 +6,7 @@
 #define AF_FAULTS_H
 
 #include "sim/latency.h"
+#include "trace/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,11 +21,19 @@ struct af_partition {
     int64_t from_ns, until_ns;
 };
 
+/* A fault of a role's parties: with a probability, or of so many. */
 struct af_role_fault {
     char *role;
-    double probability; /* crash */
-    uint64_t count;     /* lose */
-    int64_t at_ns;      /* lose: when; -1: a moment drawn by the seed */
+    double probability;
+    uint64_t count;
+    int64_t at_ns; /* of those when; -1: a moment drawn by the seed */
+};
+
+/* What is wished for of a kind of fault: it befalls each message with a probability, or parties. */
+struct af_fault_wish {
+    double probability;
+    struct af_role_fault *roles;
+    size_t role_count;
 };
 
 /* What holds for a role, or for all others. */
@@ -37,12 +46,8 @@ struct af_fault_options {
     int64_t latency_min_ns, latency_max_ns;
     struct af_latency_model *latencies; /* of links; or NULL */
     bool fifo;
-    double drop, duplicate;
-    int64_t down_min_ns, down_max_ns;
-    struct af_role_fault *crashes;
-    size_t crash_count;
-    struct af_role_fault *losses;
-    size_t loss_count;
+    struct af_fault_wish wishes[AF_FAULTS];
+    int64_t down_min_ns, down_max_ns; /* after a crash, in a random partition */
     struct af_partition *partitions;
     size_t partition_count;
     double random_partition;
@@ -53,12 +58,16 @@ struct af_fault_options {
 void af_fault_options_init(struct af_fault_options *options);
 void af_fault_options_release(struct af_fault_options *options);
 
+/* Whether a kind is wished for at all. */
+bool af_fault_is_wished(const struct af_fault_options *options, enum af_fault fault);
+
 /* Whether any fault is switched on that could make an honest protocol fail. */
 bool af_fault_options_any(const struct af_fault_options *options);
 
 struct af_faults {
     const struct af_fault_options *options; /* borrowed */
-    struct af_rng latency, drop, duplicate, crash, down, lose, partition, upgrade, work;
+    struct af_rng chance[AF_FAULTS];        /* of each kind */
+    struct af_rng latency, down, partition, upgrade, work;
 };
 
 void af_faults_init(struct af_faults *faults, const struct af_fault_options *options,

@@ -52,9 +52,9 @@ static enum af_fate fate(void *arg, struct af_party *party)
     struct af_sim *sim = arg;
     const struct af_fault_options *options = sim->faults.options;
     struct af_sim_node *node = node_of(party);
-    if (!af_rng_chance(&sim->faults.crash, node->crash))
+    if (!af_rng_chance(&sim->faults.chance[AF_FAULT_CRASH], node->crash))
         return AF_FATE_NONE;
-    bool after = af_rng_below(&sim->faults.crash, 2) == 1;
+    bool after = af_rng_below(&sim->faults.chance[AF_FAULT_CRASH], 2) == 1;
     int64_t down_ns =
         af_faults_between_ns(&sim->faults.down, options->down_min_ns, options->down_max_ns);
     af_sim_note_crash(sim, node, af_loop_now_ns(sim->loop) + down_ns);

@@ -189,7 +189,7 @@ static bool crashes(struct af_sim_sequential *sequential)
 {
     struct af_sim *sim = sequential->sim;
     const struct af_fault_options *options = sim->faults.options;
-    if (!af_rng_chance(&sim->faults.crash, sequential->home->crash))
+    if (!af_rng_chance(&sim->faults.chance[AF_FAULT_CRASH], sequential->home->crash))
         return false;
     int64_t down_ns =
         af_faults_between_ns(&sim->faults.down, options->down_min_ns, options->down_max_ns);

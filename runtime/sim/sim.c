@@ -148,9 +148,10 @@ static int check_roles(const struct af_sim *sim, struct af_failure *why)
     for (size_t i = 0; i < options->party_count; i++)
         if (af_flow_find_role(sim->flow, options->parties[i].role) < 0)
             return af_flow_refuse_role(sim->flow, options->parties[i].role, "--parties", why);
-    for (size_t i = 0; i < options->faults.crash_count; i++)
-        if (af_flow_find_role(sim->flow, options->faults.crashes[i].role) < 0)
-            return af_flow_refuse_role(sim->flow, options->faults.crashes[i].role, "--crash", why);
+    const struct af_fault_wish *crashes = &options->faults.wishes[AF_FAULT_CRASH];
+    for (size_t i = 0; i < crashes->role_count; i++)
+        if (af_flow_find_role(sim->flow, crashes->roles[i].role) < 0)
+            return af_flow_refuse_role(sim->flow, crashes->roles[i].role, "--crash", why);
     return check_spans(sim, options->faults.works, options->faults.work_count, "--work", why) != 0
                ? -1
                : check_spans(sim, options->faults.rates, options->faults.rate_count, "--bandwidth",
@@ -204,9 +205,10 @@ static int make_members(struct af_sim *sim, struct af_failure *why)
 
 static double crash_probability(const struct af_sim *sim, const char *role)
 {
-    for (size_t i = 0; i < sim->options->faults.crash_count; i++)
-        if (strcmp(sim->options->faults.crashes[i].role, role) == 0)
-            return sim->options->faults.crashes[i].probability;
+    const struct af_fault_wish *crashes = &sim->options->faults.wishes[AF_FAULT_CRASH];
+    for (size_t i = 0; i < crashes->role_count; i++)
+        if (strcmp(crashes->roles[i].role, role) == 0)
+            return crashes->roles[i].probability;
     return 0;
 }
 
@@ -270,13 +272,15 @@ static int make_flow(struct af_sim *sim, struct af_failure *why)
 static int make_scripts(struct af_sim *sim, struct af_failure *why)
 {
     const struct af_sim_options *options = sim->options;
-    if (options->party_count > 0 || options->faults.crash_count > 0 ||
-        options->faults.loss_count > 0)
-        return af_failure_set(why, AF_FAILURE_USAGE,
-                              options->party_count > 0          ? "--parties"
-                              : options->faults.crash_count > 0 ? "--crash"
-                                                                : "--lose",
-                              "a sequential script has no roles");
+    const char *of_roles = options->party_count > 0 ? "parties" : NULL;
+    for (enum af_fault i = 0; i < AF_FAULTS && of_roles == NULL; i++)
+        if (options->faults.wishes[i].role_count > 0)
+            of_roles = af_schedule_fault_word(i);
+    if (of_roles != NULL) {
+        char option[40];
+        snprintf(option, sizeof option, "--%s", of_roles);
+        return af_failure_set(why, AF_FAILURE_USAGE, option, "a sequential script has no roles");
+    }
     if (check_spans(sim, options->faults.works, options->faults.work_count, "--work", why) != 0 ||
         check_spans(sim, options->faults.rates, options->faults.rate_count, "--bandwidth", why) !=
             0)
@@ -708,9 +712,9 @@ static void count_parties(struct af_sim *sim, struct af_sim_result *result)
         enum af_party_status status = af_party_status(node->party);
         result->done += status == AF_PARTY_DONE;
         result->failed += status == AF_PARTY_FAILED;
-        result->lost += status == AF_PARTY_LOST;
+        result->did[AF_FAULT_LOSE] += status == AF_PARTY_LOST;
         result->resting += af_party_rests(node->party);
-        result->crashes += af_party_counts(node->party)->crashes;
+        result->did[AF_FAULT_CRASH] += af_party_counts(node->party)->crashes;
         result->late += af_party_counts(node->party)->late;
     }
     for (size_t i = 0; i < sim->sequential_count; i++) {
@@ -750,8 +754,8 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
     const struct af_bus_mock_counts *counts = af_bus_mock_counts(sim->bus);
     result->name = sim->name;
     result->messages = counts->messages;
-    result->dropped = counts->dropped;
-    result->duplicated = counts->duplicated;
+    result->did[AF_FAULT_DROP] = counts->dropped;
+    result->did[AF_FAULT_DUPLICATE] = counts->duplicated;
     result->held = counts->held;
     result->unexpected = sim->unexpected;
     result->steps = sim->steps;

@@ -90,10 +90,11 @@ struct af_sim_finding {
 struct af_sim_result {
     enum af_sim_outcome outcome;
     const char *name; /* of the flow, or of the scripts; borrowed from the sim */
-    uint64_t parties, done, failed, lost, resting;
-    uint64_t messages, dropped, duplicated, unexpected, crashes, late;
-    uint64_t held;     /* contracts, by a partition */
-    uint64_t upgraded; /* parties that went on under the second version */
+    uint64_t parties, done, failed, resting;
+    uint64_t messages, unexpected, late;
+    uint64_t did[AF_FAULTS]; /* how often each fault befell a contract or a party */
+    uint64_t held;           /* contracts, by a partition */
+    uint64_t upgraded;       /* parties that went on under the second version */
     uint64_t steps;
     int64_t virtual_ns;
     struct af_sim_finding *findings; /* what was wrong: the first of them */

@@ -234,6 +234,9 @@ const char *af_trace_memory_next(const struct af_trace_memory *memory, size_t *a
 
 /* ---- Validating. ---- */
 
+#define STEP(...)
+#define FAULT(KIND, word, about, need, record, ...) {record, {__VA_ARGS__}},
+
 /* The fields that a record of each kind must have, after `t` and `kind`; s: a string, i: an
  * integer, l: a list, ?: anything, a capital S: a string or null. */
 static const struct {
@@ -244,15 +247,12 @@ static const struct {
     {"send", {"s party", "l to", "s type", "s uuid", "i bytes"}},
     {"deliver", {"s party", "S from", "s type", "s uuid"}},
     {"hand", {"s party", "s type", "s uuid"}},
-    {"drop", {"s party", "S from", "s type", "s uuid", "s why"}},
-    {"duplicate", {"s party", "S from", "s type", "s uuid", "s of"}},
     {"repeated", {"s party", "S from", "s type", "s uuid"}},
     {"defer", {"s party", "S from", "s type", "s uuid"}},
     {"ignore", {"s party", "S from", "s type", "s uuid"}},
     {"late", {"s party", "S from", "s type", "s uuid"}},
     {"unexpected", {"s party", "S from", "s type", "S uuid", "S why"}},
     {"timer", {"s party", "s timer", "i due"}},
-    {"timeout", {"s party", "s timer"}},
     {"state", {"s party", "S state", "? entered", "s data_hash"}},
     {"log", {"s party", "s text"}},
     {"progress", {"s party", "i percent"}},
@@ -265,9 +265,7 @@ static const struct {
     {"launch", {"s party"}},
     {"dataset", {"s party"}},
     {"wait", {"s party", "s call"}},
-    {"crash", {"s party", "i until"}},
     {"restart", {"s party"}},
-    {"lost", {"s party"}},
     {"cut", {"? groups"}},
     {"heal", {"? groups"}},
     {"done", {"s party", "? result"}},
@@ -278,6 +276,7 @@ static const struct {
     {"loop", {"? ends"}},
     {"stuck", {"s party", "S state", "s waits_for"}},
     {"end", {"s outcome"}},
+    AF_SCHEDULE_ROWS(STEP, FAULT) /* timeout, of a timer that is due, too */
 };
 
 static const struct af_request_field *find(const struct af_request *record, const char *name)

@@ -10,29 +10,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many words follow that of a kind also says which: a party; a timer, too; or a contract. */
-enum { PARTY_WORDS = 1, TIMER_WORDS = 2, CONTRACT_WORDS = 4, HASH_DIGITS = 32 };
+enum { HASH_DIGITS = 32 };
+
+/* How many words follow that of a kind: who; which timer of it; which contract to it. */
+static const size_t word_counts[] = {
+    [AF_SCHEDULE_PARTY] = 1, [AF_SCHEDULE_TIMER] = 2, [AF_SCHEDULE_CONTRACT] = 4};
+
+#define STEP(KIND, word, about, need) {word, need, AF_SCHEDULE_##about, AF_FAULTS},
+#define FAULT(KIND, word, about, need, ...) {word, need, AF_SCHEDULE_##about, AF_FAULT_##KIND},
 
 static const struct {
-    const char *word;
-    size_t words;
-} kinds[] = {
-    [AF_SCHEDULE_DELIVER] = {"deliver", CONTRACT_WORDS},
-    [AF_SCHEDULE_DROP] = {"drop", CONTRACT_WORDS},
-    [AF_SCHEDULE_DUPLICATE] = {"duplicate", CONTRACT_WORDS},
-    [AF_SCHEDULE_TIMEOUT] = {"timeout", TIMER_WORDS},
-    [AF_SCHEDULE_EARLY] = {"early", TIMER_WORDS},
-    [AF_SCHEDULE_CRASH] = {"crash", PARTY_WORDS},
-    [AF_SCHEDULE_RETURN] = {"return", PARTY_WORDS},
-    [AF_SCHEDULE_LOSE] = {"lose", PARTY_WORDS},
-    [AF_SCHEDULE_RELOAD] = {"reload", PARTY_WORDS},
-    [AF_SCHEDULE_RECALL] = {"recall", PARTY_WORDS},
-};
+    const char *word, *need;
+    enum af_schedule_about about;
+    enum af_fault fault;
+} kinds[] = {AF_SCHEDULE_ROWS(STEP, FAULT)};
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 const char *af_schedule_word(enum af_schedule_kind kind)
 {
+    return kinds[kind].word;
+}
+
+enum af_schedule_about af_schedule_about(enum af_schedule_kind kind)
+{
+    return kinds[kind].about;
+}
+
+enum af_fault af_schedule_fault(enum af_schedule_kind kind)
+{
+    return kinds[kind].fault;
+}
+
+const char *af_schedule_fault_word(enum af_fault fault)
+{
+    size_t kind = 0;
+    while (kinds[kind].fault != fault)
+        kind++;
     return kinds[kind].word;
 }
 
@@ -89,9 +103,9 @@ void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out)
         af_buf_printf(out, "%s%s\"%s\"", i == 0 ? "" : ",",
                       schedule->loop == i + 1 ? "\"loop\"," : "", kinds[step->kind].word);
         write_word(out, step->party);
-        if (kinds[step->kind].words == TIMER_WORDS)
+        if (kinds[step->kind].about == AF_SCHEDULE_TIMER)
             write_word(out, step->timer == NULL ? "" : step->timer);
-        if (kinds[step->kind].words != CONTRACT_WORDS)
+        if (kinds[step->kind].about != AF_SCHEDULE_CONTRACT)
             continue;
         write_word(out, step->from);
         write_word(out, step->type);
@@ -126,6 +140,20 @@ static size_t find_kind(const char *word)
     return kind;
 }
 
+static void refuse_kind(const char *word, size_t number, const char *what, struct af_failure *why)
+{
+    struct af_buf known = AF_BUF_EMPTY;
+    for (size_t i = 0; i < KIND_COUNT; i++)
+        af_buf_printf(&known, "%s%s",
+                      i == 0               ? ""
+                      : i + 1 < KIND_COUNT ? ", "
+                                           : " or ",
+                      kinds[i].word);
+    af_failure_set(why, AF_FAILURE_USAGE, what, "step %zu: '%.100s' is no kind of step: %s", number,
+                   word, af_buf_text(&known));
+    af_buf_release(&known);
+}
+
 /* Reads the step that begins at words[0], of `left` there are; returns how many it takes, 0 with
  * *why filled. number counts steps from 1. */
 static size_t read_step(struct af_schedule *schedule, char *const *words, size_t left,
@@ -134,13 +162,11 @@ static size_t read_step(struct af_schedule *schedule, char *const *words, size_t
     static const char what[] = "the schedule";
     size_t kind = find_kind(words[0]);
     if (kind == KIND_COUNT) {
-        af_failure_set(why, AF_FAILURE_USAGE, what,
-                       "step %zu: '%.100s' is no kind of step: deliver, drop, duplicate, timeout, "
-                       "early, crash, return, lose, reload or recall",
-                       number, words[0]);
+        refuse_kind(words[0], number, what, why);
         return 0;
     }
-    size_t wanted = kinds[kind].words;
+    enum af_schedule_about about = kinds[kind].about;
+    size_t wanted = word_counts[about];
     if (left - 1 < wanted) {
         af_failure_set(why, AF_FAILURE_USAGE, what,
                        "step %zu: '%s' needs %zu more word%s, here are %zu", number, words[0],
@@ -148,9 +174,9 @@ static size_t read_step(struct af_schedule *schedule, char *const *words, size_t
         return 0;
     }
     struct af_schedule_step step = {.kind = (enum af_schedule_kind)kind, .party = words[1]};
-    if (wanted == TIMER_WORDS && words[2][0] != '\0')
+    if (about == AF_SCHEDULE_TIMER && words[2][0] != '\0')
         step.timer = words[2];
-    if (wanted == CONTRACT_WORDS) {
+    if (about == AF_SCHEDULE_CONTRACT) {
         step.from = words[2];
         step.type = words[3];
         if (!read_hash(words[4], &step.content)) {
@@ -192,10 +218,23 @@ int af_schedule_read(struct af_schedule *schedule, char *const *words, size_t co
 void af_schedule_describe(const struct af_schedule_step *step, char *text, size_t size)
 {
     const char *word = kinds[step->kind].word;
-    if (kinds[step->kind].words == CONTRACT_WORDS)
+    enum af_schedule_about about = kinds[step->kind].about;
+    if (about == AF_SCHEDULE_CONTRACT)
         snprintf(text, size, "%s '%s' from %s to %s", word, step->type, step->from, step->party);
-    else if (kinds[step->kind].words == TIMER_WORDS && step->timer != NULL)
+    else if (about == AF_SCHEDULE_TIMER && step->timer != NULL)
         snprintf(text, size, "%s '%s' of %s", word, step->timer, step->party);
     else
         snprintf(text, size, "%s of %s", word, step->party);
+}
+
+void af_schedule_describe_need(const struct af_schedule_step *step, char *text, size_t size)
+{
+    const char *need = kinds[step->kind].need;
+    if (kinds[step->kind].about == AF_SCHEDULE_CONTRACT)
+        snprintf(text, size, need, step->type, step->from, step->party);
+    else if (kinds[step->kind].about == AF_SCHEDULE_TIMER)
+        snprintf(text, size, need, step->timer == NULL ? "timeout" : "deadline ",
+                 step->timer == NULL ? "" : step->timer, step->party);
+    else
+        snprintf(text, size, need, step->party);
 }

@@ -13,19 +13,52 @@
 
 struct af_failure;
 
-enum af_schedule_kind {
-    AF_SCHEDULE_DELIVER,   /* a contract reaches its receiver */
-    AF_SCHEDULE_DROP,      /* … is lost */
-    AF_SCHEDULE_DUPLICATE, /* … a copy of it is delivered, itself stays on its way */
-    AF_SCHEDULE_TIMEOUT,   /* time passes until a timer is due, and it fires */
-    AF_SCHEDULE_EARLY,     /* a timer fires at once */
-    AF_SCHEDULE_CRASH,
-    AF_SCHEDULE_RETURN,
-    AF_SCHEDULE_LOSE,
-    AF_SCHEDULE_RELOAD, /* the party goes on with the second version of the flow */
-    AF_SCHEDULE_RECALL, /* … takes up the oldest event of those that it has deferred and its state
-                           no longer defers; before that it takes nothing else */
+/* clang-format off */
+/* What can happen to whom, and what can go wrong on purpose: a row a kind. Schedules take their words
+ * from here, a trace the records of faults, a check and a run their faults (enum af_fault).
+ *
+ *   DROP       a contract is lost; why: "loss", or "lost" where its receiver is gone
+ *   DUPLICATE  a copy of a contract, uuid, is delivered; the contract itself, `of`, stays on its way
+ *   TIMEOUT    time passes until a timer is due, and it fires
+ *   EARLY      a timer fires at once
+ *   CRASH      a party is down, until it returns with what it had committed
+ *   LOSE       it vanishes for good
+ *   RELOAD     it goes on with the second version of the flow
+ *   RECALL     it takes up the oldest event of those that it has deferred and its state no longer
+ *              defers; before that it takes nothing else
+ *
+ * A row has the kind, its word, what it happens to, and its name as something that a run needs. That
+ * of a fault has its record in a trace, too: the kind of that, and its fields as in trace/file.c. */
+#define AF_SCHEDULE_ROWS(STEP, FAULT) \
+    STEP(DELIVER, "deliver", CONTRACT, "'%s' from %s") \
+    FAULT(DROP, "drop", CONTRACT, "the loss of '%s' from %s to %s", \
+          "drop", "s party", "S from", "s type", "s uuid", "s why") \
+    FAULT(DUPLICATE, "duplicate", CONTRACT, "a copy of '%s' from %s to %s", \
+          "duplicate", "s party", "S from", "s type", "s uuid", "s of") \
+    STEP(TIMEOUT, "timeout", TIMER, "the %s%s of %s") \
+    FAULT(EARLY, "early", TIMER, "the early %s%s of %s", "timeout", "s party", "s timer") \
+    FAULT(CRASH, "crash", PARTY, "the crash of %s", "crash", "s party", "i until") \
+    STEP(RETURN, "return", PARTY, "the return of %s") \
+    FAULT(LOSE, "lose", PARTY, "the loss of %s", "lost", "s party") \
+    STEP(RELOAD, "reload", PARTY, "the upgrade of %s") \
+    STEP(RECALL, "recall", PARTY, "what %s has deferred")
+/* clang-format on */
+
+#define AF_SCHEDULE_STEP_KIND(KIND, ...) AF_SCHEDULE_##KIND,
+enum af_schedule_kind { AF_SCHEDULE_ROWS(AF_SCHEDULE_STEP_KIND, AF_SCHEDULE_STEP_KIND) };
+
+/* Faults, in the order in which a check's state counts them. */
+enum af_fault {
+    AF_FAULT_DROP,
+    AF_FAULT_DUPLICATE,
+    AF_FAULT_CRASH,
+    AF_FAULT_LOSE,
+    AF_FAULT_EARLY, /* those before it may make an honest protocol fail */
+    AF_FAULTS
 };
+
+/* What a step happens to: a party; a timer of it; a contract to it. */
+enum af_schedule_about { AF_SCHEDULE_PARTY, AF_SCHEDULE_TIMER, AF_SCHEDULE_CONTRACT };
 
 struct af_schedule_step {
     enum af_schedule_kind kind;
@@ -72,11 +105,19 @@ void af_schedule_write(const struct af_schedule *schedule, struct af_buf *out);
 int af_schedule_read(struct af_schedule *schedule, char *const *words, size_t count,
                      struct af_failure *why);
 
-/* The word for a kind of step. */
+/* The word for a kind of step; what it happens to; the fault that it is, or AF_FAULTS. */
 const char *af_schedule_word(enum af_schedule_kind kind);
+enum af_schedule_about af_schedule_about(enum af_schedule_kind kind);
+enum af_fault af_schedule_fault(enum af_schedule_kind kind);
+
+/* The word for the step that is a fault. */
+const char *af_schedule_fault_word(enum af_fault fault);
 
 /* What a step does, in words for people: "deliver 'query' from a to b". text is cut where it does
  * not fit. */
 void af_schedule_describe(const struct af_schedule_step *step, char *text, size_t size);
+
+/* The same as something that a run may need: "the loss of 'query' from a to b". */
+void af_schedule_describe_need(const struct af_schedule_step *step, char *text, size_t size);
 
 #endif

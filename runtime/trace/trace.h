@@ -26,15 +26,12 @@
  *   deliver          party, from, type, uuid               a contract reaches who handles it
  *   hand             party, type, uuid                     its operator has given it an event, which
  *                                                          it takes when its state wants it
- *   drop             party, from, type, uuid, why          "loss", "lost": the party is gone
- *   duplicate        party, from, type, uuid, of           a second copy, uuid, of the contract `of`
  *   repeated         party, from, type, uuid               the same uuid came again: not delivered
  *   defer            party, from, type, uuid               kept for a later state
  *   ignore           party, from, type, uuid
  *   late             party, from, type, uuid               the party had ended
  *   unexpected       party, from, type, uuid, why          dead-lettered
  *   timer            party, timer, due                     armed: "after", or a deadline's name
- *   timeout          party, timer                          it fired
  *   state            party, state, entered, [through:[state…]], data_hash, [data]
  *                                                          a commit entered a state, or changed the
  *                                                          data
@@ -48,9 +45,7 @@
  *   run              party, program, status                a program has ended; its name alone
  *   launch, dataset  party, …                              calls to the task manager
  *   wait             party, call, [line]                   a handler or script waits for an answer
- *   crash            party, until                          the party is down
  *   restart          party                                 it is back, with what it had committed
- *   lost             party                                 it has vanished for good
  *   cut, heal        groups:[[id…],[id…]]                  a partition begins, ends
  *   done             party, result                         null without one
  *   fail             party, reason                         af.fail: an outcome
@@ -64,6 +59,8 @@
  *                    [file]                              … of a module, if the line is there
  *   end              outcome, [message]                    "ok", "failed", "stuck", "until",
  *                                                          "interrupted": the last record
+ *
+ * The records of faults are rows of schedule.h: drop, duplicate, timeout, crash, lost.
  *
  * In content and data a secret is a word of veil.h, and data_hash depends on their key: equal runs
  * have equal ones.

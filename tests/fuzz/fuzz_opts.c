@@ -37,17 +37,24 @@ static bool parse(struct af_run_options *options, int argc, char **argv)
 static void check_values(const struct af_sim_options *sim)
 {
     const struct af_fault_options *faults = &sim->faults;
-    demand(faults->drop >= 0 && faults->drop <= 1, "drop");
-    demand(faults->duplicate >= 0 && faults->duplicate <= 1, "duplicate");
+    demand(faults->wishes[AF_FAULT_DROP].probability >= 0 &&
+               faults->wishes[AF_FAULT_DROP].probability <= 1,
+           "drop");
+    demand(faults->wishes[AF_FAULT_DUPLICATE].probability >= 0 &&
+               faults->wishes[AF_FAULT_DUPLICATE].probability <= 1,
+           "duplicate");
     demand(faults->latency_min_ns >= 0 && faults->latency_min_ns <= faults->latency_max_ns,
            "latency");
     demand(faults->down_min_ns >= 0 && faults->down_min_ns <= faults->down_max_ns, "down");
-    for (size_t i = 0; i < faults->crash_count; i++)
-        demand(faults->crashes[i].role[0] != '\0' && faults->crashes[i].probability >= 0 &&
-                   faults->crashes[i].probability <= 1,
+    for (size_t i = 0; i < faults->wishes[AF_FAULT_CRASH].role_count; i++)
+        demand(faults->wishes[AF_FAULT_CRASH].roles[i].role[0] != '\0' &&
+                   faults->wishes[AF_FAULT_CRASH].roles[i].probability >= 0 &&
+                   faults->wishes[AF_FAULT_CRASH].roles[i].probability <= 1,
                "crash");
-    for (size_t i = 0; i < faults->loss_count; i++)
-        demand(faults->losses[i].role[0] != '\0' && faults->losses[i].at_ns >= -1, "lose");
+    for (size_t i = 0; i < faults->wishes[AF_FAULT_LOSE].role_count; i++)
+        demand(faults->wishes[AF_FAULT_LOSE].roles[i].role[0] != '\0' &&
+                   faults->wishes[AF_FAULT_LOSE].roles[i].at_ns >= -1,
+               "lose");
     for (size_t i = 0; i < faults->partition_count; i++)
         demand(faults->partitions[i].node_count >= 2 && faults->partitions[i].from_ns >= 0 &&
                    faults->partitions[i].from_ns <= faults->partitions[i].until_ns,
@@ -58,15 +65,20 @@ static void check_same(const struct af_sim_options *a, const struct af_sim_optio
 {
     demand(strcmp(a->recorded, b->recorded) == 0, "what is recorded is not what was read back");
     demand(a->until_ns == b->until_ns && a->allow_fail == b->allow_fail, "until, allow-fail");
-    demand(a->faults.drop == b->faults.drop && a->faults.duplicate == b->faults.duplicate &&
+    demand(a->faults.wishes[AF_FAULT_DROP].probability ==
+                   b->faults.wishes[AF_FAULT_DROP].probability &&
+               a->faults.wishes[AF_FAULT_DUPLICATE].probability ==
+                   b->faults.wishes[AF_FAULT_DUPLICATE].probability &&
                a->faults.latency_min_ns == b->faults.latency_min_ns &&
                a->faults.latency_max_ns == b->faults.latency_max_ns &&
                a->faults.fifo == b->faults.fifo && a->faults.down_max_ns == b->faults.down_max_ns &&
                a->faults.random_partition == b->faults.random_partition,
            "faults");
     demand(a->arg_count == b->arg_count && a->party_count == b->party_count &&
-               a->faults.crash_count == b->faults.crash_count &&
-               a->faults.loss_count == b->faults.loss_count &&
+               a->faults.wishes[AF_FAULT_CRASH].role_count ==
+                   b->faults.wishes[AF_FAULT_CRASH].role_count &&
+               a->faults.wishes[AF_FAULT_LOSE].role_count ==
+                   b->faults.wishes[AF_FAULT_LOSE].role_count &&
                a->faults.partition_count == b->faults.partition_count,
            "counts");
 }

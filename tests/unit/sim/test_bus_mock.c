@@ -260,8 +260,8 @@ static void test_the_same_seed_gives_the_same_order_and_another_one_another(void
     static const uint64_t seeds[] = {7, 7, 8};
     for (int i = 0; i < 3; i++) {
         net_init(&nets[i]);
-        nets[i].options.drop = 0.1;
-        nets[i].options.duplicate = 0.1;
+        nets[i].options.wishes[AF_FAULT_DROP].probability = 0.1;
+        nets[i].options.wishes[AF_FAULT_DUPLICATE].probability = 0.1;
         net_open(&nets[i], seeds[i]);
         for (int k = 0; k < 200; k++)
             publish_to(&nets[i], 0, (uint32_t)k % 5);
@@ -285,7 +285,7 @@ static void test_probability_one_drops_all_and_zero_none(void **state)
     for (int certain = 0; certain <= 1; certain++) {
         struct net net;
         net_init(&net);
-        net.options.drop = certain;
+        net.options.wishes[AF_FAULT_DROP].probability = certain;
         net_open(&net, 1);
         for (int i = 0; i < 100; i++)
             publish_to(&net, 0, 1);
@@ -305,7 +305,7 @@ static void test_drops_come_about_as_often_as_asked(void **state)
     (void)state;
     struct net net;
     net_init(&net);
-    net.options.drop = 0.25;
+    net.options.wishes[AF_FAULT_DROP].probability = 0.25;
     net_open(&net, 1);
     for (int i = 0; i < 2000; i++)
         publish_to(&net, 0, 1);
@@ -336,7 +336,7 @@ static void test_a_duplicate_has_a_uuid_of_its_own(void **state)
     (void)state;
     struct net net;
     net_init(&net);
-    net.options.duplicate = 1;
+    net.options.wishes[AF_FAULT_DUPLICATE].probability = 1;
     net_open(&net, 1);
     static const uint32_t targets[] = {1, 2};
     for (int i = 0; i < 20; i++)
@@ -360,7 +360,7 @@ static void test_with_fifo_a_duplicate_follows_its_original_directly(void **stat
     (void)state;
     struct net net;
     net_init(&net);
-    net.options.duplicate = 1;
+    net.options.wishes[AF_FAULT_DUPLICATE].probability = 1;
     net.options.fifo = true;
     net_open(&net, 1);
     for (int i = 0; i < 50; i++)
@@ -383,12 +383,14 @@ static void test_one_fault_does_not_shift_another(void **state)
     enum { DROPS, DROPS_AND_DUPLICATES, PLAIN, DUPLICATES_THAT_NEVER_COME };
     for (int i = 0; i < 4; i++) {
         net_init(&nets[i]);
-        nets[i].options.drop = i <= DROPS_AND_DUPLICATES ? 0.3 : 0;
-        nets[i].options.duplicate = i == DROPS_AND_DUPLICATES ? 0.5 : 0;
+        nets[i].options.wishes[AF_FAULT_DROP].probability = i <= DROPS_AND_DUPLICATES ? 0.3 : 0;
+        nets[i].options.wishes[AF_FAULT_DUPLICATE].probability =
+            i == DROPS_AND_DUPLICATES ? 0.5 : 0;
         if (i == DROPS_AND_DUPLICATES)
             nets[i].options.latency_max_ns = AF_S_NS;
         if (i == DUPLICATES_THAT_NEVER_COME)
-            nets[i].options.duplicate = 1e-12; /* draws for each contract */
+            nets[i].options.wishes[AF_FAULT_DUPLICATE].probability =
+                1e-12; /* draws for each contract */
         net_open(&nets[i], 3);
         for (int k = 0; k < 100; k++)
             publish_to(&nets[i], 0, 1);
@@ -578,8 +580,8 @@ static void test_loss_and_duplication_do_not_shift_the_latency_of_others(void **
     net_init(&plain);
     net_open(&plain, 7);
     net_init(&faulty);
-    faulty.options.drop = 0.3;
-    faulty.options.duplicate = 0.3;
+    faulty.options.wishes[AF_FAULT_DROP].probability = 0.3;
+    faulty.options.wishes[AF_FAULT_DUPLICATE].probability = 0.3;
     net_open(&faulty, 7);
     for (int i = 0; i < 200; i++) {
         publish_to(&plain, 0, 1);
@@ -608,7 +610,7 @@ static void test_a_network_is_freed_with_all_that_is_under_way(void **state)
     static const uint32_t targets[] = {1, 2, 3};
     struct net net;
     net_init(&net);
-    net.options.duplicate = 0.5;
+    net.options.wishes[AF_FAULT_DUPLICATE].probability = 0.5;
     net_open(&net, 1);
     cut_until(&net, two_sides, 3, AF_S_NS);
     for (int i = 0; i < 300; i++) /* more than one block of deliveries */
@@ -627,7 +629,8 @@ static void test_what_is_kept_moves_as_it_is_told(void **state)
     const uint32_t both[] = {1, 2};
     uint32_t to;
     net_init(&net);
-    net.options.drop = net.options.duplicate = 1; /* not asked for */
+    net.options.wishes[AF_FAULT_DROP].probability =
+        net.options.wishes[AF_FAULT_DUPLICATE].probability = 1; /* not asked for */
     net_open(&net, 1);
     af_bus_mock_keep(net.bus);
     publish(&net, 0, both, 2);

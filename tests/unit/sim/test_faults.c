@@ -36,15 +36,16 @@ static void test_each_fault_alone_counts_as_one(void **state)
     af_fault_options_init(&none);
     for (size_t i = 0; i < 6; i++)
         options[i] = none;
-    options[0].drop = 0.1;
-    options[1].duplicate = 0.1;
-    options[2].crashes = &role;
-    options[2].crash_count = 1;
-    options[3].losses = &role;
-    options[3].loss_count = 1;
+    options[0].wishes[AF_FAULT_DROP].probability = 0.1;
+    options[1].wishes[AF_FAULT_DUPLICATE].probability = 0.1;
+    options[2].wishes[AF_FAULT_CRASH] = (struct af_fault_wish){0, &role, 1};
+    options[3].wishes[AF_FAULT_LOSE] = (struct af_fault_wish){0, &role, 1};
     options[4].partitions = &partition;
     options[4].partition_count = 1;
     options[5].random_partition = 0.1;
+    for (enum af_fault i = 0; i < 4; i++)
+        for (enum af_fault k = 0; k < 4; k++)
+            assert_int_equal(af_fault_is_wished(&options[i], k), i == k);
     for (size_t i = 0; i < 6; i++)
         assert_true(af_fault_options_any(&options[i]));
 }
@@ -54,12 +55,14 @@ static void test_release_frees_all_and_starts_over(void **state)
     (void)state;
     struct af_fault_options options;
     af_fault_options_init(&options);
-    options.drop = 1;
-    options.crashes = af_mem_zero(1, sizeof *options.crashes);
-    options.crash_count = 1; /* its role is not known yet: an option that was refused */
-    options.losses = af_mem_zero(1, sizeof *options.losses);
-    options.losses[0].role = af_mem_string("server");
-    options.loss_count = 1;
+    struct af_fault_wish *crashes = &options.wishes[AF_FAULT_CRASH];
+    struct af_fault_wish *losses = &options.wishes[AF_FAULT_LOSE];
+    options.wishes[AF_FAULT_DROP].probability = 1;
+    crashes->roles = af_mem_zero(1, sizeof *crashes->roles);
+    crashes->role_count = 1; /* its role is not known yet: an option that was refused */
+    losses->roles = af_mem_zero(1, sizeof *losses->roles);
+    losses->roles[0].role = af_mem_string("server");
+    losses->role_count = 1;
     options.partitions = af_mem_zero(1, sizeof *options.partitions);
     options.partitions[0].text = af_mem_string("a|b@1s..2s");
     options.partitions[0].nodes = af_mem_zero(2, sizeof(char *));
@@ -69,8 +72,8 @@ static void test_release_frees_all_and_starts_over(void **state)
     options.partitions[0].node_count = 2;
     options.partition_count = 1;
     af_fault_options_release(&options);
-    assert_null(options.crashes);
-    assert_null(options.losses);
+    assert_null(crashes->roles);
+    assert_null(losses->roles);
     assert_null(options.partitions);
     assert_false(af_fault_options_any(&options));
     af_fault_options_release(&options); /* twice does no harm */
@@ -116,8 +119,11 @@ static void test_each_fault_draws_from_a_stream_of_its_own(void **state)
     struct af_faults faults;
     af_fault_options_init(&options);
     af_faults_init(&faults, &options, 11);
-    struct af_rng *streams[] = {&faults.latency, &faults.drop, &faults.duplicate, &faults.crash,
-                                &faults.down,    &faults.lose, &faults.partition};
+    struct af_rng *chance = faults.chance;
+    struct af_rng *streams[] = {
+        &faults.latency,         &chance[AF_FAULT_DROP], &chance[AF_FAULT_DUPLICATE],
+        &chance[AF_FAULT_CRASH], &faults.down,           &chance[AF_FAULT_LOSE],
+        &faults.partition};
     enum { STREAM_COUNT = sizeof streams / sizeof streams[0] };
     uint64_t first[STREAM_COUNT];
     for (size_t i = 0; i < STREAM_COUNT; i++) {
@@ -130,10 +136,10 @@ static void test_each_fault_draws_from_a_stream_of_its_own(void **state)
     af_faults_init(&again, &options, 11);
     for (int i = 0; i < 100; i++)
         af_rng_next(&again.latency);
-    assert_true(af_rng_next(&again.drop) == first[1]);
+    assert_true(af_rng_next(&again.chance[AF_FAULT_DROP]) == first[1]);
     assert_true(af_rng_next(&again.partition) == first[6]);
     af_faults_init(&again, &options, 12);
-    assert_true(af_rng_next(&again.drop) != first[1]);
+    assert_true(af_rng_next(&again.chance[AF_FAULT_DROP]) != first[1]);
 }
 
 int main(void)

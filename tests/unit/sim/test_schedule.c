@@ -251,7 +251,7 @@ static void test_a_dropped_contract_is_gone(void **state)
     struct ran ran;
     RUN(&ran, DROP(A), DELIVER(A), DROP(A));
     assert_int_equal(times(&ran, "\"why\":\"loss\""), 1);
-    assert_int_equal(ran.result.dropped, 1);
+    assert_int_equal(ran.result.did[AF_FAULT_DROP], 1);
     assert_int_equal(times(&ran, "\"data\":{\"got\":\"a\"}"), 1);
     found(&ran, AF_SIM_FAILED,
           "step 3 of the schedule cannot be done: drop 'note' from client-1 to server-1: no such "
@@ -266,7 +266,7 @@ static void test_a_duplicate_leaves_the_original_on_its_way(void **state)
     RUN(&ran, DUPLICATE(A), DELIVER(A), DELIVER(A), DELIVER(B));
     assert_int_equal(times(&ran, "\"kind\":\"duplicate\""), 1);
     assert_int_equal(times(&ran, "\"kind\":\"repeated\""), 0);
-    assert_int_equal(ran.result.duplicated, 1);
+    assert_int_equal(ran.result.did[AF_FAULT_DUPLICATE], 1);
     assert_int_equal(times(&ran, "\"result\":{\"got\":\"aaab\"}"), 1);
     ran_release(&ran);
 }
@@ -336,7 +336,7 @@ static void test_who_crashed_comes_back_as_committed(void **state)
         DELIVER(A), TIMEOUT("server-1", "soon"));
     assert_int_equal(times(&ran, "\"kind\":\"crash\",\"party\":\"server-1\",\"until\":0}"), 1);
     assert_int_equal(times(&ran, "\"kind\":\"restart\""), 1);
-    assert_int_equal(ran.result.crashes, 1);
+    assert_int_equal(ran.result.did[AF_FAULT_CRASH], 1);
     assert_int_equal(times(&ran, "opened"), 1); /* enter does not run again */
     assert_int_equal(times(&ran, "\"data\":{\"got\":\"aa<\"}"), 1);
     assert_int_equal(ran.result.virtual_ns,
@@ -414,7 +414,7 @@ static void test_a_run_that_has_ended_is_fine(void **state)
     found(&ran, AF_SIM_OK, "");
     assert_int_equal(ran.result.finding_count, 0);
     assert_int_equal(ran.result.done, 1);
-    assert_int_equal(ran.result.lost, 1);
+    assert_int_equal(ran.result.did[AF_FAULT_LOSE], 1);
     ran_release(&ran);
 }
 
@@ -477,11 +477,11 @@ static void test_a_schedule_is_for_flows_and_draws_no_faults(void **state)
     struct af_failure why = AF_FAILURE_INIT;
     struct ran ran;
     ran_init(&ran, NULL, 0);
-    ran.options.faults.drop = 0.5;
+    ran.options.faults.wishes[AF_FAULT_DROP].probability = 0.5;
     assert_null(af_sim_new(&ran.options, NULL, &why));
     assert_string_equal(why.what, "the schedule");
     assert_non_null(strstr(why.why, "none can be drawn besides"));
-    ran.options.faults.drop = 0;
+    ran.options.faults.wishes[AF_FAULT_DROP].probability = 0;
     char script[300];
     snprintf(script, sizeof script, "%s/script.lua", folder);
     FILE *file = fopen(script, "wb");
