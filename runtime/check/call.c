@@ -5,7 +5,10 @@
  * ignored and unexpected is decided in one place. Each distinct call runs twice: in an instance
  * that has served all calls before it, and in a fresh one. A difference means that the handler
  * depends on something else than its input. */
-#include "check/impl.h"
+#include "check/call.h"
+#include "check/known.h"
+#include "check/monitor.h"
+#include "check/swap.h"
 
 #include "base/bounds.h"
 #include "trace/contract.h"
@@ -31,7 +34,7 @@ static void publish(void *arg, struct af_party *party, struct af_contract *contr
                     const uint32_t *targets, size_t target_count)
 {
     struct af_check *check = arg;
-    struct af_check_outcome *out = check->recording;
+    struct af_check_outcome *out = check->calls->recording;
     uint32_t from = af_party_spec(party)->member;
     for (size_t i = 0; i < target_count; i++) {
         af_mem_reserve(&out->sends, &out->send_cap, out->send_count + 1, sizeof *out->sends);
@@ -63,14 +66,14 @@ static bool ready(void *arg, const struct af_party *party)
 {
     const struct af_check *check = arg;
     (void)party;
-    return check->may_take;
+    return check->calls->may_take;
 }
 
 static enum af_fate fate(void *arg, struct af_party *party)
 {
     struct af_check *check = arg;
     (void)party;
-    check->may_take = false;
+    check->calls->may_take = false;
     return AF_FATE_NONE;
 }
 
@@ -80,14 +83,15 @@ static void finding(void *arg, struct af_party *party, enum af_finding kind, con
                                                [AF_FINDING_UNEXPECTED] = AF_CHECK_UNEXPECTED,
                                                [AF_FINDING_FAILED] = AF_CHECK_FAILED};
     struct af_check *check = arg;
-    struct af_check_outcome *out = check->recording;
+    struct af_check_outcome *out = check->calls->recording;
     const struct af_party_spec *spec = af_party_spec(party);
     const struct af_flow_state *state = af_party_state(party);
     char where[AF_FLOW_PLACE_BYTES], said[AF_FAILURE_TEXT_MAX + 300];
     if (kind == AF_FINDING_FAILED && check->allow_fail)
         return;
-    bool never = check->recorded_input < AF_CHECK_TIMER &&
-                 check->messages[check->recorded_input].nowhere[spec->script == check->scripts[1]];
+    bool never =
+        check->calls->recorded_input < AF_CHECK_TIMER &&
+        check->messages[check->calls->recorded_input].nowhere[spec->script == check->scripts[1]];
     struct af_flow_line line = never ? af_script_flow(spec->script)->roles[spec->role].line
                                : state == NULL ? (struct af_flow_line){0, NULL}
                                                : state->line;
@@ -113,7 +117,7 @@ static void made(void *arg, struct af_party *party, struct af_contract *contract
     struct af_check *check = arg;
     (void)party;
     if (check->monitors)
-        af_happenings_made(&check->happenings, contract, targets, target_count);
+        af_happenings_made(&check->calls->happenings, contract, targets, target_count);
 }
 
 static void late(void *arg, struct af_party *party, struct af_contract *contract)
@@ -121,7 +125,7 @@ static void late(void *arg, struct af_party *party, struct af_contract *contract
     struct af_check *check = arg;
     (void)party;
     if (check->monitors)
-        af_happenings_late(&check->happenings, contract);
+        af_happenings_late(&check->calls->happenings, contract);
 }
 
 static void note(void *arg, const struct af_happened *happened)
@@ -136,9 +140,9 @@ static void stepped(void *arg, struct af_party *party)
     const struct af_effects *effects = af_party_step(party)->effects;
     if (effects != NULL && spec->script == check->scripts[0])
         for (size_t i = 0; i < effects->passed_count; i++)
-            check->passed[spec->role][effects->passed[i]] = true;
+            check->calls->passed[spec->role][effects->passed[i]] = true;
     if (check->monitors)
-        af_happenings_tell(&check->happenings, party, note, NULL, check);
+        af_happenings_tell(&check->calls->happenings, party, note, NULL, check);
 }
 
 /* What the mock answers depends on the call alone; the rest of the outside has no answer here. */
@@ -146,7 +150,7 @@ static void take_call(struct af_check *check, const struct af_asked *asked,
                       struct af_script_mock_file *file, struct af_answer *answer,
                       struct af_failure *why)
 {
-    const struct af_script_mock mock = {check->store, check->options->files, true};
+    const struct af_script_mock mock = {check->calls->store, check->options->files, true};
     const struct af_script_who who = {true, asked->node};
     int64_t status;
     switch (asked->number) {
@@ -180,7 +184,7 @@ static void answer_call(void *owner, struct af_script_party *party,
                         const struct af_script_call *call)
 {
     const struct af_check *check = owner;
-    if ((check->recorded_input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_RELOAD) {
+    if ((check->calls->recorded_input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_RELOAD) {
         af_migration_call(NULL, party, call);
         return;
     }
@@ -213,7 +217,7 @@ static struct af_contract *make_contract(struct af_check *check, uint32_t number
 {
     const struct af_check_message *message = &check->messages[number];
     struct af_contract_parts parts = {
-        .uuid = {++check->contract_count, number}, /* no two are the same one */
+        .uuid = {++check->calls->contract_count, number}, /* no two are the same one */
         .task = "check",
         .channel = "federated",
         .title = "task_inside",
@@ -236,7 +240,7 @@ static void put_kept(void *arg, const char *ref)
     char url[AF_FILE_URL_BYTES];
     size_t len;
     snprintf(url, sizeof url, "mock://file/%s", strchr(ref, ':') + 1);
-    const void *bytes = af_file_store_get(to->check->kept, url, &len);
+    const void *bytes = af_file_store_get(to->check->calls->kept, url, &len);
     if (bytes != NULL)
         af_party_restore_kept(to->party, bytes, len);
 }
@@ -304,7 +308,7 @@ static void note_kept(struct af_check *check, const struct af_party *party)
     const struct af_party_kept *kept = af_party_kept(party, &count);
     char url[AF_FILE_URL_BYTES];
     for (size_t i = 0; i < count; i++)
-        af_file_store_put_as(check->kept, kept[i].ref + sizeof "kept:" - 1, kept[i].bytes,
+        af_file_store_put_as(check->calls->kept, kept[i].ref + sizeof "kept:" - 1, kept[i].bytes,
                              kept[i].len, url);
 }
 
@@ -374,7 +378,7 @@ static void give(struct af_check *check, struct af_party *party, uint32_t input,
                  struct af_check_outcome *out, uint32_t *version)
 {
     uint32_t number = input & AF_CHECK_NUMBER, kind = input & ~(uint32_t)AF_CHECK_NUMBER;
-    check->may_take = kind != AF_CHECK_RELOAD;
+    check->calls->may_take = kind != AF_CHECK_RELOAD;
     switch (kind) {
     case AF_CHECK_CONTRACT:
         af_party_receive(party, make_contract(check, number));
@@ -403,9 +407,9 @@ static int run_call(struct af_check *check, struct af_party *party, uint32_t fro
     struct af_check_local local;
     uint32_t version = 0;
     out->violation = AF_CHECK_NONE;
-    check->recording = out;
-    check->may_take = false;
-    check->recorded_input = from == AF_CHECK_NONE ? AF_CHECK_TIMER : input;
+    check->calls->recording = out;
+    check->calls->may_take = false;
+    check->calls->recorded_input = from == AF_CHECK_NONE ? AF_CHECK_TIMER : input;
     if (from == AF_CHECK_NONE) {
         af_party_start(party);
     } else {
@@ -477,7 +481,7 @@ static int run_twice(struct af_check *check, uint32_t member, uint32_t from, uin
     uint32_t version = from == AF_CHECK_NONE ? 0 : check->locals[from].version;
     struct af_check_outcome again = {0};
     struct af_party *fresh = make(check, version, member);
-    struct af_party **old = &check->old[version][member];
+    struct af_party **old = &check->calls->old[version][member];
     bool moves = (input & ~(uint32_t)AF_CHECK_NUMBER) == AF_CHECK_RELOAD && from != AF_CHECK_NONE;
     int result = -1;
     if (*old == NULL)
@@ -523,27 +527,30 @@ const struct af_check_outcome *af_check_call(struct af_check *check, uint32_t me
         words += AF_CHECK_CALL_KEYS;
         af_buf_release(&names);
     }
-    uint32_t number = af_check_word(&check->call_keys, key, words * sizeof *key);
-    size_t had = check->outcome_cap;
-    af_mem_reserve(&check->outcomes, &check->outcome_cap, (size_t)number + 1,
-                   sizeof *check->outcomes);
-    if (check->outcome_cap > had)
-        memset(check->outcomes + had, 0, (check->outcome_cap - had) * sizeof *check->outcomes);
-    bool is_new = !check->outcomes[number].known;
+    uint32_t number = af_check_word(&check->calls->keys, key, words * sizeof *key);
+    size_t had = check->calls->outcome_cap;
+    af_mem_reserve(&check->calls->outcomes, &check->calls->outcome_cap, (size_t)number + 1,
+                   sizeof *check->calls->outcomes);
+    if (check->calls->outcome_cap > had)
+        memset(check->calls->outcomes + had, 0,
+               (check->calls->outcome_cap - had) * sizeof *check->calls->outcomes);
+    bool is_new = !check->calls->outcomes[number].known;
     if (!is_new) {
         af_check_same_called(check, number, false);
-        return &check->outcomes[number];
+        return &check->calls->outcomes[number];
     }
     struct af_check_outcome out = {.known = true, .violation = AF_CHECK_NONE};
     if (run_twice(check, member, from, input, &out) != 0)
         out.ends_run = true;
-    check->outcomes[number] = out;
+    check->calls->outcomes[number] = out;
     af_check_same_called(check, number, true);
-    return &check->outcomes[number];
+    return &check->calls->outcomes[number];
 }
 
-void af_check_calls_init(struct af_check *check)
+void af_check_calls_new(struct af_check *check)
 {
+    const struct af_flow *flow = check->flows[0];
+    struct af_check_calls *calls = check->calls = af_mem_zero(1, sizeof *calls);
     check->owner = (struct af_party_owner){.arg = check,
                                            .ready = ready,
                                            .publish = publish,
@@ -556,19 +563,34 @@ void af_check_calls_init(struct af_check *check)
     for (size_t version = 0; version < check->version_count; version++) {
         af_script_set_owner(check->scripts[version], answer_call, check);
         af_script_simulate(check->scripts[version]);
-        check->old[version] = af_mem_zero(check->members, sizeof(struct af_party *));
+        calls->old[version] = af_mem_zero(check->members, sizeof(struct af_party *));
     }
+    calls->store = af_file_store_new();
+    calls->kept = af_file_store_new();
+    calls->passed = af_mem_zero(flow->role_count, sizeof(bool *));
+    for (size_t i = 0; i < flow->role_count; i++)
+        calls->passed[i] = af_mem_zero(flow->roles[i].state_count + 1, sizeof(bool));
 }
 
-void af_check_calls_release(struct af_check *check)
+void af_check_calls_free(struct af_check *check)
 {
+    struct af_check_calls *calls = check->calls;
+    if (calls == NULL)
+        return;
     for (size_t version = 0; version < check->version_count; version++) {
-        for (uint32_t i = 0; check->old[version] != NULL && i < check->members; i++)
-            af_party_free(check->old[version][i]);
-        free(check->old[version]);
+        for (uint32_t i = 0; i < check->members; i++)
+            af_party_free(calls->old[version][i]);
+        free(calls->old[version]);
     }
-    for (size_t i = 0; i < check->outcome_cap; i++)
-        outcome_release(&check->outcomes[i]);
-    free(check->outcomes);
-    af_check_words_release(&check->call_keys);
+    for (size_t i = 0; i < calls->outcome_cap; i++)
+        outcome_release(&calls->outcomes[i]);
+    free(calls->outcomes);
+    af_check_words_release(&calls->keys);
+    af_happenings_release(&calls->happenings);
+    af_file_store_free(calls->store);
+    af_file_store_free(calls->kept);
+    for (size_t i = 0; i < check->flows[0]->role_count; i++)
+        free(calls->passed[i]);
+    free(calls->passed);
+    free(calls);
 }

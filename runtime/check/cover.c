@@ -1,5 +1,7 @@
 /* cover.c: what of the flow no run reaches, and what grows without end. */
-#include "check/impl.h"
+#include "check/result.h"
+#include "check/call.h"
+#include "check/known.h"
 
 #include "json/json.h"
 #include "base/mem.h"
@@ -34,17 +36,18 @@ static void add(struct cover *cover, const char *role, const struct af_flow_stat
         snprintf(text, sizeof text, "%s: event '%s' in %s%s%s", role, type,
                  is_always(state, event) ? "every state" : "state '",
                  is_always(state, event) ? "" : state->name, is_always(state, event) ? "" : "'");
-    af_mem_reserve(&check->unreached, &cover->cap, cover->count + 1, sizeof *check->unreached);
+    af_mem_reserve(&check->telling->unreached, &cover->cap, cover->count + 1,
+                   sizeof *check->telling->unreached);
     af_mem_reserve(&cover->words, &cover->word_cap, cover->count + 1, sizeof *cover->words);
-    cover->words[cover->count] = af_check_text(&check->told, text);
-    check->unreached[cover->count++] =
+    cover->words[cover->count] = af_check_text(&check->telling->texts, text);
+    check->telling->unreached[cover->count++] =
         (struct af_check_unreached){NULL, line, role, state->name, type};
 }
 
 /* Whether a party of the role was in the state, and whether it was given an event there. */
 static bool was_in(const struct af_check *check, uint32_t role, uint32_t state)
 {
-    if (check->passed[role][state])
+    if (check->calls->passed[role][state])
         return true;
     for (uint32_t i = 0; i < check->local_keys.count; i++) {
         const struct af_check_local *local = &check->locals[i];
@@ -56,9 +59,9 @@ static bool was_in(const struct af_check *check, uint32_t role, uint32_t state)
 
 static bool was_given(const struct af_check *check, uint32_t role, uint32_t state, int event)
 {
-    for (uint32_t i = 0; i < check->call_keys.count; i++) {
+    for (uint32_t i = 0; i < check->calls->keys.count; i++) {
         size_t len;
-        const uint32_t *key = af_check_word_bytes(&check->call_keys, i, &len);
+        const uint32_t *key = af_check_word_bytes(&check->calls->keys, i, &len);
         if (key[1] == AF_CHECK_NONE || (key[2] >= AF_CHECK_TIMER && key[2] != AF_CHECK_RECALL))
             continue;
         struct af_check_local local;
@@ -132,7 +135,7 @@ struct growths {
 
 static void measure(struct growths *growths, const char *path, uint64_t size)
 {
-    uint32_t word = af_check_text(&growths->check->told, path);
+    uint32_t word = af_check_text(&growths->check->telling->texts, path);
     size_t i = 0;
     while (i < growths->count &&
            (growths->items[i].path != word || growths->items[i].role != growths->role))
@@ -213,9 +216,9 @@ static uint32_t find_growing(struct af_check *check)
     if (most != NULL) {
         char text[400];
         snprintf(text, sizeof text, "%s of %s grows with the depth: it has reached %llu so far",
-                 (const char *)af_check_word_bytes(&check->told, most->path, NULL),
+                 (const char *)af_check_word_bytes(&check->telling->texts, most->path, NULL),
                  check->flows[0]->roles[most->role].name, (unsigned long long)most->largest);
-        told = af_check_text(&check->told, text);
+        told = af_check_text(&check->telling->texts, text);
     }
     free(growths.items);
     return told;
@@ -232,10 +235,11 @@ void af_check_cover(struct af_check *check, struct af_check_result *result)
     if (!result->exhaustive)
         growing = find_growing(check);
     for (size_t i = 0; i < cover.count; i++)
-        check->unreached[i].what = af_check_word_bytes(&check->told, cover.words[i], NULL);
+        check->telling->unreached[i].what =
+            af_check_word_bytes(&check->telling->texts, cover.words[i], NULL);
     free(cover.words);
     if (growing != AF_CHECK_NONE)
-        result->growing = af_check_word_bytes(&check->told, growing, NULL);
-    result->unreached = check->unreached;
+        result->growing = af_check_word_bytes(&check->telling->texts, growing, NULL);
+    result->unreached = check->telling->unreached;
     result->unreached_count = cover.count;
 }

@@ -12,7 +12,8 @@
  * That may be so only where one step settles everything: elsewhere nothing but a crash, or a timer
  * for which time passes, comes behind one. Where monitors see crashes, or fairness counts, a crash
  * is as any other step. */
-#include "check/impl.h"
+#include "check/next.h"
+#include "check/known.h"
 
 bool af_check_next_hinders(const struct af_check_next *next, size_t i)
 {

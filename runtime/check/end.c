@@ -8,7 +8,12 @@
  *
  * The same is asked of properties over time: does a state lead to one in which they need not wait?
  */
-#include "check/impl.h"
+#include "check/ways.h"
+#include "check/jobs.h"
+#include "check/next.h"
+#include "check/note.h"
+#include "check/search.h"
+#include "check/seen.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,10 @@
 /* explore.c: what can happen next behind a run that is given: the steps that the plain search takes
  * there, no more and no fewer, since next.c makes both. */
-#include "check/impl.h"
+#include "check/path.h"
+#include "check/known.h"
+#include "check/next.h"
+#include "check/note.h"
+#include "check/world.h"
 
 #include "base/mem.h"
 #include "trace/veil.h"

@@ -1,6 +1,6 @@
 /* jobs.c: threads that share the work of a round: each takes the next piece that nobody has
  * taken. What a piece comes to does not depend on who does it. */
-#include "check/impl.h"
+#include "check/jobs.h"
 
 #include "base/mem.h"
 

@@ -1,5 +1,6 @@
 /* known.c: parties and contracts as numbers: see impl.h. */
-#include "check/impl.h"
+#include "check/known.h"
+#include "check/note.h"
 
 #include "base/bounds.h"
 #include "base/mem.h"

@@ -5,7 +5,13 @@
  * leave and goes through all of it. So a property is broken exactly if a state in which it waits
  * has no way, by such steps, to one in which it does not. Of such states the first is told: the run
  * goes on from there to its end, or into a loop. */
-#include "check/impl.h"
+#include "check/ways.h"
+#include "check/known.h"
+#include "check/monitor.h"
+#include "check/next.h"
+#include "check/note.h"
+#include "check/search.h"
+#include "check/seen.h"
 
 #include "base/mem.h"
 

@@ -3,7 +3,9 @@
  *
  * Both are remembered: what monitors come to by a list of happenings, for all worlds if none looks
  * at the world, else for the worlds before and behind; what predicates say of a world. */
-#include "check/impl.h"
+#include "check/monitor.h"
+#include "check/known.h"
+#include "check/world.h"
 
 #include "base/mem.h"
 

@@ -16,7 +16,10 @@
  * parties may still crash, vanish, be reloaded, and timeouts come that are due, or early. So where
  * such things may come a state says from whom, and to which that live, something was left out since
  * time last passed; what one that is down has sent, or is to get, outlasts that. */
-#include "check/impl.h"
+#include "check/next.h"
+#include "check/known.h"
+#include "check/monitor.h"
+#include "check/swap.h"
 
 #include "base/mem.h"
 
@@ -52,20 +55,6 @@ static void tell_violation(const struct af_check_next *next, const struct af_che
 {
     if (violation != AF_CHECK_NONE && next->violation != NULL)
         next->violation(next->arg, label, violation, contract);
-}
-
-const struct af_check_step *af_check_next_step(struct af_check_next *next, uint32_t local,
-                                               uint32_t input)
-{
-    uint32_t number;
-    if (!af_check_step_known(next->check, local, input, &number)) {
-        if (!next->asks) {
-            next->missed = true;
-            return NULL;
-        }
-        number = af_check_step(next->check, local, input);
-    }
-    return &next->check->steps[number];
 }
 
 /* Notes at a member of the state that is made that something was left out. */

@@ -1,5 +1,9 @@
 /* note.c: what a search comes to: violations, where a run is stuck, how runs end. */
-#include "check/impl.h"
+#include "check/note.h"
+#include "check/known.h"
+#include "check/search.h"
+#include "check/seen.h"
+#include "check/step.h"
 
 #include "base/bounds.h"
 #include "base/mem.h"

@@ -3,7 +3,7 @@
  * A search goes everywhere in them, and in small pages would wait for their addresses as long as
  * for what they hold. So once there is more than a small search has, they are parts of large ones.
  */
-#include "check/impl.h"
+#include "check/seen.h"
 
 #include "base/mem.h"
 

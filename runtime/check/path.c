@@ -7,7 +7,13 @@
  *
  * Where one state stands for all that are the same, the search went from one of these to the next.
  * What the exchanges of names on the way add up to turns each step back into that of a run. */
-#include "check/impl.h"
+#include "check/path.h"
+#include "check/known.h"
+#include "check/next.h"
+#include "check/note.h"
+#include "check/seen.h"
+#include "check/swap.h"
+#include "check/world.h"
 
 #include "base/mem.h"
 

@@ -9,6 +9,11 @@
  * believed that what treats neighbours alike in all calls and views of the search, and in those
  * that are one and more exchanges from them, does so in all. The work grows as the search does. */
 #include "check/same.h"
+#include "check/call.h"
+#include "check/known.h"
+#include "check/note.h"
+#include "check/search.h"
+#include "check/world.h"
 
 #include "base/bounds.h"
 #include "base/mem.h"
@@ -129,29 +134,6 @@ static uint32_t local_of(struct af_check *check, const uint32_t *key)
 
 /* ---- Work. ---- */
 
-static void add(uint32_t **list, size_t *count, size_t *cap, const uint32_t *items, size_t many)
-{
-    af_mem_reserve(list, cap, *count + many, sizeof **list);
-    memcpy(*list + *count, items, many * sizeof *items);
-    *count += many;
-}
-
-void af_check_same_called(struct af_check *check, uint32_t call, bool is_new)
-{
-    struct af_check_same *same = check->same;
-    struct af_check_outcome *out = &check->outcomes[call];
-    if (same->on == 0 || out->asked)
-        return;
-    if (!same->trying) {
-        out->asked = true;
-        same->asked++;
-        add(&same->calls, &same->call_count, &same->call_cap, &call, 1);
-    } else if (is_new) {
-        same->exchanged++;
-        add(&same->ahead, &same->ahead_count, &same->ahead_cap, &call, 1);
-    }
-}
-
 /* Whether more may be tried of what exchanges have led to. */
 static bool may_go_ahead(const struct af_check_same *same)
 {
@@ -164,7 +146,7 @@ static void try_all(struct af_check *check, uint32_t call)
     struct af_check_same *same = check->same;
     size_t len;
     uint32_t key[16];
-    const void *bytes = af_check_word_bytes(&check->call_keys, call, &len);
+    const void *bytes = af_check_word_bytes(&check->calls->keys, call, &len);
     memcpy(key, bytes, len);
     uint32_t from = key[1] == AF_CHECK_NONE ? AF_CHECK_NONE : local_of(check, key + 3);
     for (size_t s = 0; s < same->on && af_check_goes_on(check); s++)
@@ -189,7 +171,8 @@ static void try_view(struct af_check *check, const uint32_t *locals, bool asked)
         bool is_new = af_check_world_count(check) > views;
         same->exchanged += is_new ? 1 : 0;
         if (is_new && (asked || may_go_ahead(same)))
-            add(&same->views, &same->view_count, &same->view_cap, moved.locals, check->members);
+            af_check_same_add(&same->views, &same->view_count, &same->view_cap, moved.locals,
+                              check->members);
         if (af_script_interrupted() || fine == (violation == AF_CHECK_NONE))
             continue;
         refute(check, af_script_file(check->scripts[0])->name, swap, "an invariant");

@@ -4,7 +4,7 @@
  * party:nodes() gives, of all parties or of those of the role, stays: it is the same for everybody.
  * So does one that would become that: who exchanges the names twice has the text again.
  * Keys that are names are put in order again, as canonical JSON has them. */
-#include "check/impl.h"
+#include "check/swap.h"
 
 #include "json/json.h"
 #include "base/mem.h"

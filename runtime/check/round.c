@@ -6,7 +6,13 @@
  * piece, while the processor still has it at hand, or shard by shard; within a shard the order is
  * the same. So the answer does not depend on the number of threads. Where there are several, each
  * drops first what was seen before this round, which most was: only the rest goes to another. */
-#include "check/impl.h"
+#include "check/search.h"
+#include "check/jobs.h"
+#include "check/next.h"
+#include "check/note.h"
+#include "check/seen.h"
+#include "check/swap.h"
+#include "check/world.h"
 
 #include "base/bounds.h"
 #include "base/mem.h"

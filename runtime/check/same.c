@@ -5,6 +5,8 @@
  * exchanges one is enough. That is so only where each handler does the exchanged thing for the
  * exchanged call, and each invariant says the same: proof.c looks whether they do, role by role. */
 #include "check/same.h"
+#include "check/call.h"
+#include "check/known.h"
 
 #include "base/mem.h"
 
@@ -351,4 +353,28 @@ uint32_t af_check_same_contract(struct af_check *check, const struct af_check_sw
     for (size_t i = 0; i < swaps->count; i++)
         contract = af_check_swap_message(check, &check->same->swaps[swaps->items[i]], contract);
     return contract;
+}
+
+void af_check_same_add(uint32_t **list, size_t *count, size_t *cap, const uint32_t *items,
+                       size_t many)
+{
+    af_mem_reserve(list, cap, *count + many, sizeof **list);
+    memcpy(*list + *count, items, many * sizeof *items);
+    *count += many;
+}
+
+void af_check_same_called(struct af_check *check, uint32_t call, bool is_new)
+{
+    struct af_check_same *same = check->same;
+    struct af_check_outcome *out = &check->calls->outcomes[call];
+    if (same->on == 0 || out->asked)
+        return;
+    if (!same->trying) {
+        out->asked = true;
+        same->asked++;
+        af_check_same_add(&same->calls, &same->call_count, &same->call_cap, &call, 1);
+    } else if (is_new) {
+        same->exchanged++;
+        af_check_same_add(&same->ahead, &same->ahead_count, &same->ahead_cap, &call, 1);
+    }
 }

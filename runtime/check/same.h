@@ -2,7 +2,7 @@
 #ifndef AF_CHECK_SAME_H
 #define AF_CHECK_SAME_H
 
-#include "check/impl.h"
+#include "check/swap.h"
 
 struct swap { /* of two neighbours of a role */
     uint32_t a, b;
@@ -35,6 +35,10 @@ static inline uint32_t af_check_swap_other(const struct swap *swap, uint32_t mem
 {
     return member == swap->a ? swap->b : member == swap->b ? swap->a : member;
 }
+
+/* Appends to one of the lists. */
+void af_check_same_add(uint32_t **list, size_t *count, size_t *cap, const uint32_t *items,
+                       size_t many);
 
 /* What becomes of a contract, of a party's identity, of a party. */
 uint32_t af_check_swap_message(struct af_check *check, struct swap *swap, uint32_t number);

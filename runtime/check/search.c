@@ -1,55 +1,12 @@
 /* search.c: breadth first, level by level, each in rounds of so many states. */
-#include "check/impl.h"
+#include "check/search.h"
+#include "check/note.h"
+#include "check/seen.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-uint64_t af_check_bytes(const struct af_check *check)
-{
-    return check->search->seen_bytes + check->search->order_cap * sizeof(uint64_t) +
-           af_check_words_bytes(&check->words) + af_check_words_bytes(&check->local_keys) +
-           af_check_words_bytes(&check->message_keys) + af_check_words_bytes(&check->call_keys) +
-           af_check_world_bytes(check) + af_check_watch_bytes(check) + af_check_same_bytes(check) +
-           check->local_cap * sizeof *check->locals + check->step_cap * sizeof *check->steps +
-           check->outcome_cap * sizeof *check->outcomes;
-}
-
-const char *af_check_bound(const struct af_check *check)
-{
-    const struct af_check_options *options = check->options;
-    return af_check_seen_count(check->seen) >= check->search->states_max ? "--states"
-           : af_check_bytes(check) >= options->bytes_max                 ? "--memory"
-                                                                         : NULL;
-}
-
-bool af_check_told_to_stop(const struct af_check *check)
-{
-    return __atomic_load_n(&check->search->interrupted, __ATOMIC_RELAXED);
-}
-
-bool af_check_tell(struct af_check *check)
-{
-    struct af_check_search *search = check->search;
-    struct af_check_progress now = {.states = af_check_seen_count(check->seen),
-                                    .transitions = search->transitions,
-                                    .depth = search->depth,
-                                    .frontier = search->frontier,
-                                    .exchanged = af_check_same_exchanged(check),
-                                    .bytes = af_check_bytes(check)};
-    if (search->progress != NULL && !search->progress(search->progress_arg, &now))
-        __atomic_store_n(&search->interrupted, true, __ATOMIC_RELAXED);
-    return !search->interrupted;
-}
-
-bool af_check_goes_on(struct af_check *check)
-{
-    struct af_check_search *search = check->search;
-    if (search->bound == NULL && af_check_bytes(check) >= check->options->bytes_max)
-        search->bound = "--memory";
-    return search->bound == NULL && af_check_tell(check);
-}
 
 static bool found_all(const struct af_check *check)
 {
@@ -68,18 +25,13 @@ static size_t round_size(const struct af_check *check, size_t left)
     return size < left ? (size_t)size : left;
 }
 
-/* Tells what was found first, once. Returns false if that is enough. */
-static bool tell_first(struct af_check *check)
+/* Tells who is to be told of what was found. Returns false if that is enough. */
+static bool tell(struct af_check *check)
 {
-    bool found = false;
-    for (uint32_t i = 0; i < check->found_keys.count; i++)
-        found = found || check->found[i].found;
-    if (!found || check->first_told || check->exact)
+    struct af_check_search *search = check->search;
+    if (search->found == NULL || search->found(check))
         return true;
-    check->first_told = true;
-    if (af_check_tell_found(check))
-        return true;
-    check->search->bound = "--first";
+    search->bound = "--first";
     return false;
 }
 
@@ -94,7 +46,7 @@ static bool do_level(struct af_check *check, struct af_check_round *round, size_
         if (!af_check_round(round, first + i, states))
             return false;
         search->bound = af_check_bound(check);
-        if (!tell_first(check) || !af_check_goes_on(check) || found_all(check))
+        if (!tell(check) || !af_check_goes_on(check) || found_all(check))
             return false;
     }
     return true;
@@ -120,7 +72,8 @@ static size_t begin_level(struct af_check *check)
     return search->order_count - first;
 }
 
-int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg)
+int af_check_search(struct af_check *check, af_check_progress_fn *progress, void *arg,
+                    af_check_telling_fn *found)
 {
     struct af_check_search *search = check->search;
     struct af_check_round *round = af_check_round_new(check);
@@ -128,6 +81,7 @@ int af_check_search(struct af_check *check, af_check_progress_fn *progress, void
     bool goes_on = true;
     search->progress = progress;
     search->progress_arg = arg;
+    search->found = found;
     af_check_vector_init(check, &search->scratch);
     af_check_round_begin(round);
     while (goes_on && check->why.kind == AF_FAILURE_NONE && (count = begin_level(check)) > 0) {

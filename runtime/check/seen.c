@@ -11,7 +11,8 @@
  *   …         the packed state
  *
  * and its address the shard (5 bits) and where it begins there (35 bits). */
-#include "check/impl.h"
+#include "check/seen.h"
+#include "check/table.h"
 
 #include "base/mem.h"
 

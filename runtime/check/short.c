@@ -5,7 +5,10 @@
  * way, a way round may be shorter: for those violations a second search leaves nothing out, as deep
  * as the runs that are known. It is given so many states; where they are not enough the answer says
  * so. */
-#include "check/impl.h"
+#include "check/path.h"
+#include "check/note.h"
+#include "check/search.h"
+#include "check/seen.h"
 
 #include "base/bounds.h"
 #include "base/mem.h"
@@ -68,7 +71,7 @@ static void shorten(struct af_check *check, size_t wanted, size_t longest,
     check->search->wanted = wanted;
     check->search->wanted_keys = count; /* it may come by others, too */
     check->exact = true;
-    af_check_search(check, progress, arg);
+    af_check_search(check, progress, arg, NULL);
     bool bounded = check->search->bound != NULL && strcmp(check->search->bound, "--depth") != 0;
     bool interrupted = check->search->interrupted;
     take_over(check, known, count, !bounded && !interrupted);

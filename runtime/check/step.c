@@ -1,5 +1,8 @@
 /* step.c: what an input does to a party, remembered as numbers. */
-#include "check/impl.h"
+#include "check/step.h"
+#include "check/call.h"
+#include "check/known.h"
+#include "check/monitor.h"
 
 #include "base/mem.h"
 

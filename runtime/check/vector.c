@@ -1,4 +1,5 @@
 /* vector.c: a state as numbers, and as packed bytes. */
+#include "check/state.h"
 #include "check/impl.h"
 
 #include "base/mem.h"

@@ -4,7 +4,9 @@
  * million differ and have the same is less likely than 1 in 10^22. While parties of both versions
  * of a flow live, the second version's invariants are called, and are shown all parties as that
  * version has them; a party that cannot be brought there leaves nothing to look at. */
-#include "check/impl.h"
+#include "check/world.h"
+#include "check/known.h"
+#include "check/swap.h"
 
 #include "base/mem.h"
 #include "party/move.h"

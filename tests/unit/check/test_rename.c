@@ -1,5 +1,5 @@
 /* test_rename.c: JSON in which two parties have exchanged their names. */
-#include "check/impl.h"
+#include "check/swap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* test_seen.c: states are kept once, with where they were found and how they may go on. */
-#include "check/impl.h"
+#include "check/seen.h"
+#include "check/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
