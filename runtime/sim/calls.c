@@ -5,7 +5,6 @@
 #include "base/bounds.h"
 #include "json/json.h"
 #include "base/mem.h"
-#include "party/migrate.h"
 #include "script/calls.h"
 #include "script/mock.h"
 #include "script/run.h"
@@ -157,42 +156,4 @@ bool af_sim_common_call(struct af_sim *sim, const struct af_asked *asked)
         return false;
     take[asked->number](sim, asked);
     return true;
-}
-
-/* ---- Calls of handlers. ---- */
-
-static void tell_members(struct af_sim *sim, const struct af_asked *asked)
-{
-    const struct af_script_who who = {true, asked->node};
-    struct af_buf reply = AF_BUF_EMPTY;
-    af_script_tell_members(&reply, asked->number == AF_CALL_WHOAMI ? &who : NULL, sim->scripts[0]);
-    af_sim_answer(sim, asked->party, asked->call->id, af_buf_text(&reply));
-    af_buf_release(&reply);
-}
-
-void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call)
-{
-    struct af_sim *sim = arg;
-    if (sim->migrates) {
-        af_migration_call(NULL, party, call);
-        return;
-    }
-    if (af_script_party_sequential(party)) {
-        af_sim_sequential_call(af_script_party_user(party), call);
-        return;
-    }
-    struct af_script_call filled = *call;
-    if (af_party_take_call(af_script_party_user(party), &filled))
-        return;
-    struct af_asked asked;
-    char why[200];
-    int read = af_script_call_read(&asked, party, &filled, why, sizeof why);
-    asked.node = af_party_spec(af_script_party_user(party))->id;
-    if (read != 0)
-        af_sim_refuse(sim, party, call->id, why);
-    else if (asked.number == AF_CALL_NODES || asked.number == AF_CALL_WHOAMI)
-        tell_members(sim, &asked);
-    else if (!af_sim_common_call(sim, &asked))
-        af_sim_refuse(sim, party, call->id, "not to be had in a handler");
-    af_request_release(&asked.request);
 }

@@ -1,15 +1,4 @@
-/* impl.h: what the files of the simulator share.
- *
- *   sim.c          options → nodes → the run → its result
- *   parties.c  what a flow's parties ask of their owner: sends, crashes, findings
- *   scripts.c  sequential scripts and roles
- *   calls.c    the other calls of scripts: files, nodes, progress
- *   work.c     programs and files that take time
- *   cuts.c     partitions and losses at their times
- *   upgrade.c  parties that are reloaded to a second version
- *   schedule.c a run whose steps are given
- *   monitor.c  what is watched over time
- */
+/* impl.h: what the files of the simulator share: a run. */
 #ifndef AF_SIM_IMPL_H
 #define AF_SIM_IMPL_H
 
@@ -113,19 +102,23 @@ struct af_sim {
     struct af_failure why;
 };
 
-/* A node by its ID, made if it is not there. */
+/* nodes.c: a node by its ID, made if it is not there. */
 struct af_sim_node *af_sim_node(struct af_sim *sim, const char *id);
 struct af_sim_node *af_sim_find_node(const struct af_sim *sim, const char *id);
 
 /* A string that lives as long as the sim. */
 const char *af_sim_intern(struct af_sim *sim, const char *text);
 
-/* Notes something that is wrong: the run has failed. party: whose ID, or NULL. */
+void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64_t until_ns);
+
+/* findings.c: notes something that is wrong: the run has failed. party: whose ID, or NULL. */
 void af_sim_finding(struct af_sim *sim, enum af_sim_finding_kind kind, const char *party,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* After each step of a node: counts, and invariants, but under a schedule: there they are looked at
- * when its step is over, by af_sim_judge(). */
+void af_sim_findings_free(struct af_sim_finding *findings, size_t count);
+
+/* judge.c: after each step of a node: counts, and invariants, but under a schedule: there they are
+ * looked at when its step is over, by af_sim_judge(). */
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node);
 void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node);
 
@@ -137,8 +130,13 @@ bool af_sim_may_step(struct af_sim *sim);
 
 /* parties.c */
 void af_sim_parties_own(struct af_sim *sim);
-void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64_t until_ns);
-void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node);
+
+/* view.c: the script whose invariants are checked now; shows it the node's party. */
+struct af_script *af_sim_judging(const struct af_sim *sim);
+void af_sim_show(struct af_sim *sim, struct af_sim_node *node);
+
+/* stuck.c: names who has not ended in the trace and among the findings; stuck: nothing moves. */
+void af_sim_name_stuck(struct af_sim *sim, bool stuck);
 
 /* scripts.c */
 void af_sim_boxes_begin(struct af_sim *sim);
@@ -150,10 +148,10 @@ void af_sim_sequential_call(struct af_sim_sequential *sequential,
                             const struct af_script_call *call);
 void af_sim_mail(struct af_sim *sim, uint32_t node, struct af_contract *contract_take);
 
-/* calls.c: called for all parties of all scripts. */
+/* handlers.c: called for all parties of all scripts. */
 void af_sim_call(void *arg, struct af_script_party *party, const struct af_script_call *call);
 
-/* Answers with a JSON text, or a failure. */
+/* calls.c: answers with a JSON text, or a failure. */
 void af_sim_answer(struct af_sim *sim, struct af_script_party *party, uint64_t call,
                    const char *reply);
 void af_sim_refuse(struct af_sim *sim, struct af_script_party *party, uint64_t call,
@@ -186,12 +184,6 @@ int64_t af_sim_job_left_ns(const struct af_sim *sim, const struct af_script_part
 int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why);
 void af_sim_upgrade_start(struct af_sim *sim);
 void af_sim_upgrade_node(struct af_sim_node *node); /* whose party is between two transactions */
-
-/* The script whose invariants are checked now, and the node's party as that script's version has
- * it: a copy for the caller to free, or NULL, where *as_it_is tells that it is of that version, and
- * otherwise it cannot be brought to it. */
-struct af_script *af_sim_upgrade_judge(const struct af_sim *sim);
-struct af_script_party *af_sim_upgrade_copy(struct af_sim_node *node, bool *as_it_is);
 
 /* schedule.c */
 int af_sim_schedule_begin(struct af_sim *sim, struct af_failure *why); /* once it is loaded */

@@ -14,7 +14,7 @@
 
 static struct af_script *judge_of(const struct af_sim *sim)
 {
-    return af_sim_upgrade_judge(sim);
+    return af_sim_judging(sim);
 }
 
 static const struct af_flow *flow_of(const struct af_sim *sim)
@@ -121,7 +121,7 @@ static void on_happened(void *arg, const struct af_happened *happened)
 static void moved(void *arg)
 {
     struct af_sim_node *node = arg;
-    af_sim_parties_view(node->sim, node);
+    af_sim_show(node->sim, node);
 }
 
 static void tell_contract(struct af_sim *sim, enum af_happening kind, uint32_t to,

@@ -10,12 +10,6 @@ static struct af_sim_node *node_of(struct af_party *party)
     return af_party_spec(party)->user;
 }
 
-static const char *role_name(const struct af_party *party)
-{
-    const struct af_party_spec *spec = af_party_spec(party);
-    return af_script_flow(spec->script)->roles[spec->role].name;
-}
-
 static void publish(void *arg, struct af_party *party, struct af_contract *contract,
                     const uint32_t *targets, size_t target_count)
 {
@@ -34,14 +28,6 @@ static void come_back(void *arg)
         af_sim_upgrade_node(node_of(party)); /* as a node does at its start */
     if (af_party_restart(party, &sim->why) != 0)
         sim->stopped = true;
-}
-
-void af_sim_note_crash(struct af_sim *sim, const struct af_sim_node *node, int64_t until_ns)
-{
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "crash");
-    af_trace_string(sim->trace, "party", node->id);
-    af_trace_integer(sim->trace, "until", until_ns);
-    af_trace_end(sim->trace);
 }
 
 /* The crash itself happens in the party; here is drawn whether, how, and for how long. A crash in
@@ -115,35 +101,4 @@ void af_sim_parties_own(struct af_sim *sim)
                                          .withdrawn = withdrawn,
                                          .log = log_line,
                                          .stepped = stepped};
-}
-
-static const char *state_name(const struct af_script *script, const char *role,
-                              const struct af_script_party *party)
-{
-    const struct af_flow *flow = af_script_flow(script);
-    int state = af_script_party_state(party);
-    return state < 0 ? NULL : flow->roles[af_flow_find_role(flow, role)].states[state].name;
-}
-
-void af_sim_parties_view(struct af_sim *sim, struct af_sim_node *node)
-{
-    static const char *const ended[] = {NULL, NULL, "done", "failed", "lost"};
-    struct af_party *party = node->party;
-    struct af_script *judge = af_sim_upgrade_judge(sim);
-    bool as_it_is;
-    struct af_script_party *copy = af_sim_upgrade_copy(node, &as_it_is);
-    bool unseen = copy == NULL && !as_it_is;
-    const struct af_script_party *shown = copy == NULL ? af_party_script(party) : copy;
-    sim->unseen += (size_t)unseen - (size_t)node->unseen;
-    node->unseen = unseen;
-    if (unseen)
-        return;
-    struct af_view view = {.id = node->id,
-                           .state = state_name(judge, role_name(party), shown),
-                           .ended = ended[af_party_status(party)],
-                           .result = af_party_result(party),
-                           .reason = af_party_reason(party)};
-    view.data = af_script_party_data(shown, &view.data_len);
-    af_script_view(judge, node->number, &view);
-    af_script_party_free(copy);
 }

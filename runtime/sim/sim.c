@@ -19,103 +19,6 @@ const char *af_sim_outcome_word(enum af_sim_outcome outcome)
     return outcome_words[outcome];
 }
 
-/* ---- Nodes. ---- */
-
-static size_t index_place(const struct af_sim *sim, const char *id)
-{
-    struct af_hash hash = af_hash_bytes((struct af_hash){3, 4}, id, strlen(id));
-    size_t at = hash.a & (sim->index_cap - 1);
-    while (sim->index[at] != 0 && strcmp(sim->nodes[sim->index[at] - 1]->id, id) != 0)
-        at = (at + 1) & (sim->index_cap - 1);
-    return at;
-}
-
-static void index_grow(struct af_sim *sim)
-{
-    sim->index_cap = sim->index_cap == 0 ? 64 : sim->index_cap * 2;
-    free(sim->index);
-    sim->index = af_mem_zero(sim->index_cap, sizeof *sim->index);
-    for (size_t i = 0; i < sim->node_count; i++)
-        sim->index[index_place(sim, sim->nodes[i]->id)] = (uint32_t)i + 1;
-}
-
-struct af_sim_node *af_sim_find_node(const struct af_sim *sim, const char *id)
-{
-    if (sim->index_cap == 0)
-        return NULL;
-    uint32_t number = sim->index[index_place(sim, id)];
-    return number == 0 ? NULL : sim->nodes[number - 1];
-}
-
-struct af_sim_node *af_sim_node(struct af_sim *sim, const char *id)
-{
-    struct af_sim_node *node = af_sim_find_node(sim, id);
-    if (node != NULL)
-        return node;
-    if (2 * (sim->node_count + 1) > sim->index_cap)
-        index_grow(sim);
-    node = af_mem_zero(1, sizeof *node);
-    node->id = af_mem_string(id);
-    node->sim = sim;
-    node->number = (uint32_t)sim->node_count;
-    node->settled = true; /* until a party runs there */
-    af_mem_reserve(&sim->nodes, &sim->node_cap, sim->node_count + 1, sizeof(struct af_sim_node *));
-    sim->nodes[sim->node_count++] = node;
-    sim->index[index_place(sim, id)] = node->number + 1;
-    return node;
-}
-
-const char *af_sim_intern(struct af_sim *sim, const char *text)
-{
-    for (size_t i = 0; i < sim->interned_count; i++)
-        if (strcmp(sim->interned[i], text) == 0)
-            return sim->interned[i];
-    af_mem_reserve(&sim->interned, &sim->interned_cap, sim->interned_count + 1, sizeof(char *));
-    sim->interned[sim->interned_count] = af_mem_string(text);
-    return sim->interned[sim->interned_count++];
-}
-
-/* ---- Findings. ---- */
-
-const char *af_sim_finding_word(enum af_sim_finding_kind kind)
-{
-    static const char *const words[] = {"error",    "unexpected", "failed",     "invariant",
-                                        "refused",  "stuck",      "until",      "steps",
-                                        "schedule", "monitor",    "eventually", "leads_to"};
-    return words[kind];
-}
-
-void af_sim_finding(struct af_sim *sim, enum af_sim_finding_kind kind, const char *party,
-                    const char *format, ...)
-{
-    char line[AF_FAILURE_TEXT_MAX + 300];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    sim->failed = true;
-    for (char *at = line; *at != '\0'; at++)
-        if (*at == '\n')
-            *at = ' ';
-    if (sim->finding_count == AF_SIM_FINDINGS_MAX) {
-        sim->findings_left_out++;
-        return;
-    }
-    af_mem_reserve(&sim->findings, &sim->finding_cap, sim->finding_count + 1,
-                   sizeof *sim->findings);
-    sim->findings[sim->finding_count++] = (struct af_sim_finding){
-        kind, party == NULL ? NULL : af_mem_string(party), af_mem_string(line)};
-}
-
-static void release_findings(struct af_sim_finding *findings, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(findings[i].party);
-        free(findings[i].text);
-    }
-    free(findings);
-}
-
 /* ---- Making it. ---- */
 
 static int64_t parties_of(const struct af_sim *sim, const struct af_flow_role *role)
@@ -420,7 +323,7 @@ void af_sim_free(struct af_sim *sim)
         free(sim->interned[i]);
     af_loop_free(sim->loop);
     af_file_store_free(sim->store);
-    release_findings(sim->findings, sim->finding_count);
+    af_sim_findings_free(sim->findings, sim->finding_count);
     free(sim->heard);
     free(sim->scripts);
     free(sim->sequentials);
@@ -430,11 +333,6 @@ void af_sim_free(struct af_sim *sim)
     free(sim->name);
     free(sim->task);
     free(sim);
-}
-
-struct af_hash af_sim_veil(const struct af_sim *sim)
-{
-    return af_veil_key(af_party_seed(sim->options->seed, ""));
 }
 
 void af_sim_on_step(struct af_sim *sim, af_sim_step_fn *fn, void *arg)
@@ -512,59 +410,6 @@ static void write_end(struct af_sim *sim, const struct af_sim_result *result)
 
 /* ---- Running. ---- */
 
-void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
-{
-    bool settled;
-    bool down = false;
-    if (node->party != NULL) {
-        enum af_party_status status = af_party_status(node->party);
-        settled = status > AF_PARTY_ACTIVE || af_party_rests(node->party);
-        down = af_party_is_down(node->party);
-    } else {
-        settled = node->sequential == NULL || node->sequential->run.ended;
-        down = node->sequential != NULL && node->sequential->down;
-    }
-    const struct af_effects *effects =
-        node->party == NULL ? NULL : af_party_step(node->party)->effects;
-    if (node->party == NULL || settled != node->settled || down != node->down ||
-        (effects != NULL && effects->data_changed))
-        sim->changed_at = sim->steps;
-    sim->unsettled += (size_t)node->settled - (size_t)settled;
-    sim->down += (size_t)down - (size_t)node->down;
-    node->settled = settled;
-    node->down = down;
-    if (node->party == NULL || !af_sim_watches(sim))
-        return;
-    af_sim_parties_view(sim, node);
-    if (sim->options->schedule == NULL)
-        af_sim_judge(sim, node);
-}
-
-void af_sim_judge(struct af_sim *sim, const struct af_sim_node *node)
-{
-    const char *name, *message;
-    if (!af_sim_watches(sim) || !sim->started || (sim->stopped && !sim->watch.broke) ||
-        sim->unseen > 0)
-        return;
-    sim->watch.broke = false;
-    af_sim_watch_world(sim, node);
-    if (af_script_check_invariants(af_sim_upgrade_judge(sim), &name, &message) ||
-        af_script_interrupted()) /* in its middle: that tells nothing */
-        return;
-    sim->stopped = true;
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "violation");
-    af_trace_string(sim->trace, "invariant", name);
-    af_trace_string(sim->trace, "message", message);
-    af_trace_end(sim->trace);
-    af_sim_finding(sim, AF_SIM_INVARIANT, node->id,
-                   "invariant '%s' is broken after a step of %s: %s", name, node->id, message);
-}
-
-bool af_sim_may_step(struct af_sim *sim)
-{
-    return sim->on_step == NULL || sim->on_step(sim->on_step_arg, sim);
-}
-
 static void start_all(struct af_sim *sim)
 {
     size_t count = sim->node_count;
@@ -581,11 +426,6 @@ static void start_all(struct af_sim *sim)
         else if (node->sequential != NULL)
             af_sim_sequential_start(node->sequential);
     }
-}
-
-bool af_sim_is_over(const struct af_sim *sim)
-{
-    return sim->unsettled == 0 && sim->down == 0 && af_bus_mock_in_flight(sim->bus) == 0;
 }
 
 static enum af_sim_outcome run_loop(struct af_sim *sim)
@@ -629,77 +469,6 @@ static enum af_sim_outcome run_loop(struct af_sim *sim)
         sim->steps++;
         af_loop_step(sim->loop);
     }
-}
-
-/* What a party waits for, in words: the events that its state handles, its timer. */
-static void describe_wait(const struct af_flow *flow, const struct af_flow_state *state,
-                          struct af_buf *words)
-{
-    size_t named = 0;
-    for (size_t i = 0; i < flow->event_count; i++) {
-        if (state->events[i] != AF_EVENT_HANDLED)
-            continue;
-        af_buf_printf(words, "%s%s", named++ == 0 ? "" : " or ", flow->events[i].type);
-    }
-    if (named == 0)
-        af_buf_append_string(words,
-                             state->has_after ? "its time" : "nothing: its state handles no event");
-}
-
-/* By --until a party need not be stuck: it is named as still being there. */
-static void name_stuck_party(struct af_sim *sim, struct af_sim_node *node, bool stuck)
-{
-    struct af_buf words = AF_BUF_EMPTY;
-    const struct af_flow_state *state = af_party_state(node->party);
-    struct af_script *script = af_party_spec(node->party)->script;
-    const char *file = af_script_file(script)->name;
-    if (state == NULL)
-        return;
-    describe_wait(af_script_flow(script), state, &words);
-    char place[AF_FLOW_PLACE_BYTES];
-    af_flow_place(file, state->line, place, sizeof place);
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
-    af_trace_string(sim->trace, "party", node->id);
-    af_trace_string(sim->trace, "state", state->name);
-    af_trace_string(sim->trace, "waits_for", af_buf_text(&words));
-    if (state->line.file != NULL)
-        af_trace_string(sim->trace, "file", state->line.file);
-    af_trace_integer(sim->trace, "line", state->line.number);
-    af_trace_end(sim->trace);
-    af_sim_finding(sim, AF_SIM_PARTY_STUCK, node->id,
-                   "%s is %s in state '%s' (%s): waits for %s; %zu deferred", node->id,
-                   stuck ? "stuck" : "still", state->name, place, af_buf_text(&words),
-                   af_party_deferred(node->party));
-    af_buf_release(&words);
-}
-
-static void name_stuck_script(struct af_sim *sim, const struct af_sim_sequential *sequential,
-                              bool stuck)
-{
-    const char *where = af_script_party_where(sequential->run.party);
-    const char *id = sequential->run.node;
-    const char *colon = strrchr(where, ':');
-    const char *call = sequential->run.wait == AF_SEQUENTIAL_SLEEP ? "af.sleep" : "contract_events";
-    af_trace_begin(sim->trace, af_loop_now_ns(sim->loop), "stuck");
-    af_trace_string(sim->trace, "party", id);
-    af_trace_string(sim->trace, "state", NULL);
-    af_trace_string(sim->trace, "waits_for", "an event");
-    af_trace_integer(sim->trace, "line", colon == NULL ? 0 : atoi(colon + 1));
-    af_trace_end(sim->trace);
-    af_sim_finding(sim, AF_SIM_PARTY_STUCK, id, "%s (%s) %s at %s in %s%s", id,
-                   af_script_file(sequential->script)->name,
-                   stuck ? "is stuck: it waits" : "still waits", where, call,
-                   stuck ? ", and no event can come any more" : "");
-}
-
-static void name_stuck(struct af_sim *sim, bool stuck)
-{
-    for (size_t i = 0; i < sim->node_count; i++)
-        if (!sim->nodes[i]->settled && sim->nodes[i]->party != NULL)
-            name_stuck_party(sim, sim->nodes[i], stuck);
-    for (size_t i = 0; i < sim->sequential_count; i++)
-        if (!sim->sequentials[i]->run.ended)
-            name_stuck_script(sim, sim->sequentials[i], stuck);
 }
 
 static void count_parties(struct af_sim *sim, struct af_sim_result *result)
@@ -747,7 +516,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
         if (result->outcome == AF_SIM_UNTIL && sim->options->schedule == NULL)
             af_sim_finding(sim, AF_SIM_NOT_OVER, NULL, "the run has not ended by --until %.9g s",
                            (double)sim->options->until_ns / 1e9);
-        name_stuck(sim, result->outcome == AF_SIM_STUCK);
+        af_sim_name_stuck(sim, result->outcome == AF_SIM_STUCK);
     }
     write_end(sim, result);
     count_parties(sim, result);
@@ -771,7 +540,7 @@ int af_sim_run(struct af_sim *sim, struct af_sim_result *result, struct af_failu
 
 void af_sim_result_release(struct af_sim_result *result)
 {
-    release_findings(result->findings, result->finding_count);
+    af_sim_findings_free(result->findings, result->finding_count);
 }
 
 /* ---- Looking at it. ---- */

@@ -4,11 +4,7 @@
  * What an operator's node would refuse before it does anything (another flow, a version that did
  * not move, a role that is gone) is refused before the run. An event that changed is not: what that
  * does to contracts on their way is what a designer wants to see.
- *
- * Invariants are those of the first version until a party runs the second, and its from then on.
- * They are shown all parties as the second version has them: one that is not there yet, or has
- * ended before, as its migration would leave it now. One that cannot be brought there has nothing
- * checked, until it changes. */
+ */
 #include "sim/impl.h"
 
 #include "base/bounds.h"
@@ -82,35 +78,6 @@ int af_sim_upgrade_load(struct af_sim *sim, struct af_failure *why)
     return set_task(sim, script, why);
 }
 
-/* ---- What invariants see. ---- */
-
-struct af_script *af_sim_upgrade_judge(const struct af_sim *sim)
-{
-    return sim->scripts[sim->upgraded > 0 ? 1 : 0];
-}
-
-struct af_script_party *af_sim_upgrade_copy(struct af_sim_node *node, bool *as_it_is)
-{
-    struct af_sim *sim = node->sim;
-    struct af_failure why = AF_FAILURE_INIT;
-    struct af_script *judge = af_sim_upgrade_judge(sim);
-    *as_it_is = judge == af_party_spec(node->party)->script;
-    if (*as_it_is || af_party_state(node->party) == NULL)
-        return NULL;
-    sim->migrates = true;
-    struct af_script_party *copy = af_party_moved_copy(node->party, judge, &why);
-    sim->migrates = false;
-    return copy;
-}
-
-/* The second version has the say from now on. */
-static void show_all(struct af_sim *sim)
-{
-    for (size_t i = 0; i < sim->node_count; i++)
-        if (sim->nodes[i]->party != NULL)
-            af_sim_parties_view(sim, sim->nodes[i]);
-}
-
 /* ---- A party's moment. ---- */
 
 static void refuse(struct af_sim_node *node, const char *why)
@@ -124,6 +91,14 @@ static void refuse(struct af_sim_node *node, const char *why)
     af_trace_end(sim->trace);
     af_sim_finding(sim, AF_SIM_REFUSED, node->id, "the upgrade of %s in state '%s' is refused: %s",
                    node->id, state->name, why);
+}
+
+/* The second version has the say from now on. */
+static void show_all(struct af_sim *sim)
+{
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (sim->nodes[i]->party != NULL)
+            af_sim_show(sim, sim->nodes[i]);
 }
 
 void af_sim_upgrade_node(struct af_sim_node *node)
