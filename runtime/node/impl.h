@@ -1,22 +1,11 @@
 /* impl.h: what the files of a node share.
  *
- *   node.c           its life
- *   flows.c     flows and their workers
- *   parties.c   parties: launched, going on, held, ended
- *   hand.c      an operator's hand on a party: an event from outside, a pause
- *   launch.c    from a request to a party
- *   offers.c    launches that the service tells of
- *   launches.c  the rules of who may launch what
- *   asks.c      launches that wait for an operator
- *   verdict.c   what a check says of their flows
- *   reload.c    from one version of a flow to another, all of its parties or none
- *   watch.c     what changes in the flows folder
- *   status.c    what each party is at, as JSON
- *   logs.c      a log a task
- *   control.c   the socket, and its commands
- *   metrics.c   a page for Prometheus
- *   ui.c        a page for the operator, by a child
- */
+ * Nine of them are one machine, for a flow's process and its parties move each other: flows.c tells
+ * who waits that a flow is loaded, or that its process has died (parties.c, launch.c, reload.c);
+ * those hold flows and drop them; a party that leaves has its hands dropped (hand.c) and the folder
+ * looked at (watch.c), which reloads; a reload takes parties through their trials (trial.c); a
+ * launch may wait for an operator (asks.c) and what a check says (verdict.c), and his word is a
+ * launch. The other files need these, and none of these needs them. */
 #ifndef AF_NODE_IMPL_H
 #define AF_NODE_IMPL_H
 
@@ -234,6 +223,10 @@ void af_node_left_free(struct af_node_left *left); /* zeroed: nothing is left */
 void af_node_party_run(struct af_node_party *party);
 void af_node_party_break(struct af_node_party *party, const struct af_failure *why);
 
+/* The type of a JSON text; "object, 12 bytes": of what a party that is done has come to. */
+const char *af_node_type_of(const char *json);
+void af_node_party_result(const struct af_node_party *party, struct af_buf *out);
+
 /* Has it go on where it is held or broken; -1 with *why filled: it is not. */
 int af_node_party_retry(struct af_node_party *party, struct af_failure *why);
 int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
@@ -389,8 +382,6 @@ void af_node_status(struct af_node *node, const char *task, bool data,
 
 /* What it keeps, as an answer: secrets are shown as veil.h does. */
 void af_node_party_data(const struct af_node_party *party, struct af_buf *out);
-/* "object, 12 bytes": of a party that is done. */
-void af_node_party_result(const struct af_node_party *party, struct af_buf *out);
 
 /* What a party is at, in a word or two. */
 const char *af_node_party_word(const struct af_node_party *party);
@@ -413,7 +404,9 @@ char *af_node_log_path(const struct af_node *node, const char *task);
 
 /* ---- control.c ---- */
 int af_node_control_open(struct af_node *node, struct af_failure *why);
-void af_node_control_close(struct af_node *node);
+
+/* ---- socket.c ---- */
+void af_node_socket_close(struct af_node *node);
 
 /* Answers a request, once: an object that has "ok"; or what went wrong. */
 void af_node_answer(struct af_node_connection *connection, const char *json, size_t len);

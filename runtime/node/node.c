@@ -205,7 +205,7 @@ static int open_all(struct af_node *node, struct af_failure *why)
 static void release(struct af_node *node)
 {
     af_timer_cancel(node->drain);
-    af_node_control_close(node);
+    af_node_socket_close(node);
     af_http_server_free(node->metrics);
     af_node_watch_free(node);
     af_node_reload_free(node);

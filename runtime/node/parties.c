@@ -12,6 +12,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *af_node_type_of(const char *json)
+{
+    switch (json[0]) {
+    case '{':
+        return "object";
+    case '[':
+        return "list";
+    case '"':
+        return "string";
+    case 't':
+    case 'f':
+        return "boolean";
+    case 'n':
+        return "null";
+    default:
+        return "number";
+    }
+}
+
+void af_node_party_result(const struct af_node_party *party, struct af_buf *out)
+{
+    af_buf_printf(out, "%s, %zu bytes", af_node_type_of(party->kept.result),
+                  strlen(party->kept.result));
+}
+
 static void again(void *arg);
 static void again_soon(void *arg);
 static void halt_later(void *arg);

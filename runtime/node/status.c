@@ -86,30 +86,6 @@ static void describe_resting(const struct af_node_party *party, struct af_buf *o
     af_json_add_integer(out, "progress", party->kept.progress);
 }
 
-static const char *type_of(const char *json)
-{
-    switch (json[0]) {
-    case '{':
-        return "object";
-    case '[':
-        return "list";
-    case '"':
-        return "string";
-    case 't':
-    case 'f':
-        return "boolean";
-    case 'n':
-        return "null";
-    default:
-        return "number";
-    }
-}
-
-void af_node_party_result(const struct af_node_party *party, struct af_buf *out)
-{
-    af_buf_printf(out, "%s, %zu bytes", type_of(party->kept.result), strlen(party->kept.result));
-}
-
 void af_node_party_data(const struct af_node_party *party, struct af_buf *out)
 {
     const struct af_party *of = party->run == NULL ? NULL : af_party_run_party(party->run);
@@ -135,7 +111,7 @@ void af_node_party_data(const struct af_node_party *party, struct af_buf *out)
 static void describe_result(const char *result, bool data, struct af_buf *out)
 {
     af_json_begin(out, "result", '{');
-    af_json_add_text(out, "type", type_of(result));
+    af_json_add_text(out, "type", af_node_type_of(result));
     af_json_add_integer(out, "bytes", (int64_t)strlen(result));
     if (data) {
         af_json_name(out, "value");
