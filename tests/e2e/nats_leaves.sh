@@ -9,7 +9,7 @@ source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
 source "$ROOT/tests/lib/nats.sh"
 source "$ROOT/tests/lib/nats_cluster.sh"
-need_nats "leaf nodes carry what nodes send"
+need_nats
 rounds=${AF_TEST_LONG:+30}
 rounds=${rounds:-8}
 run "$AFRUN" "$ROOT/flows/fed_avg.lua" --mock --parties participant=2 --arg rounds=$rounds --trace mock.jsonl
