@@ -55,6 +55,7 @@ run "$AFRUN" ctl launch fed_avg --state a.state --task t --role aggregator --pee
 [ "$status" -eq 0 ] || not_ok "the node takes the launch" "$(cat "$OUT" "$ERR")"
 start_party b flows/fed_avg.lua --role participant --node b --task t --bus "tls://127.0.0.1:${ports[0]},127.0.0.1:${ports[1]}?replicas=3" \
     --config b.auth --json --peers "$peers" --arg rounds=$rounds --arg linger=0.1
+until_true came_to 0 || not_ok "the task springs up" "$(cat node-a.err b.err)" # the sidecar makes none
 start_serve --bus "tls://127.0.0.1:${ports[3]}?domain=afrun&replicas=3" --node c --config c.auth --state c.db --hold 1s ||
     not_ok "a sidecar at a leaf node starts" "$(cat serve.err)"
 PYTHONPATH=$ROOT/tests/lib python3 "$ROOT/tests/lib/fed_avg_peer.py" "$URL" t c participant 2 vector >c.out 2>c.err </dev/null &

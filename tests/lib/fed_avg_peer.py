@@ -30,6 +30,7 @@ class Peer:
     def __init__(self, url, task, node, form):
         self.client, self.node, self.form = PlainClient(url, task), node, form
         self.waiting = []  # events that nobody has asked for yet
+        self.received = set()  # sessions: an offer may come again, where its answer took long
 
     def say(self, targets, kind, **fields):
         self.client.push(targets, dict(fields, type=kind))
@@ -45,7 +46,7 @@ class Peer:
             data = self.client.pop()
             if data is None:
                 time.sleep(pause)
-            elif not otherwise(data["message_content"]):
+            elif not self.accept_again(data["message_content"]) and not otherwise(data["message_content"]):
                 self.waiting.append(data["message_content"])
         raise TimeoutError("%s waits in vain; left: %s" % (self.node, self.waiting))
 
@@ -64,10 +65,19 @@ class Peer:
         return accepted, denied
 
     def receive(self, source):
-        event = self.see(lambda event: event["type"] == "apply_sf_sending_data" and event["source"] == source, self.answer)
+        event = self.see(lambda event: event["type"] == "apply_sf_sending_data" and event["source"] == source and
+                         event["session_id"] not in self.received, self.answer)
         content = self.client.download(event["file_url"])
-        self.say([source], "accept_sf_sending_data", session_id=event["session_id"], receiver=self.node)
+        self.received.add(event["session_id"])
+        self.accept_again(event)
         return decode(content, self.form)
+
+    def accept_again(self, event):
+        """Answers an offer whose content is here; false where it is none."""
+        if event["type"] != "apply_sf_sending_data" or event["session_id"] not in self.received:
+            return False
+        self.say([event["source"]], "accept_sf_sending_data", session_id=event["session_id"], receiver=self.node)
+        return True
 
     def answer(self, event):
         return False
@@ -139,9 +149,10 @@ class Participant(Peer):
         self.say(["*"], "checkin", peer_id=self.node, nonce=nonce)
         hello = self.see(lambda event: event["type"] == "checkin_response" and event["nonce"] == nonce, self.answer)
         aggregator = hello["aggregator"]
-        own = [place, place * place, 1 / place]
+        own, this = [place, place * place, 1 / place], 0
         while True:
-            this = self.see(lambda event: event["type"] == "sync_state", self.answer)["round"]
+            last = this
+            this = self.see(lambda event: event["type"] == "sync_state" and event["round"] > last, self.answer)["round"]
             self.say([aggregator], "sync_state_response", round=this, peer_id=self.node)
             if mischief == "gone":
                 raise Finished
