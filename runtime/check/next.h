@@ -62,15 +62,10 @@ const struct af_check_vector *af_check_next_pick(struct af_check_next *next,
 static inline const struct af_check_step *af_check_next_step(struct af_check_next *next,
                                                              uint32_t local, uint32_t input)
 {
-    uint32_t number;
-    if (!af_check_step_known(next->check, local, input, &number)) {
-        if (!next->asks) {
-            next->missed = true;
-            return NULL;
-        }
-        number = af_check_step(next->check, local, input);
-    }
-    return &next->check->steps[number];
+    const struct af_check_step *step = af_check_step_asked(next->check, local, input, next->asks);
+    if (step == NULL)
+        next->missed = true;
+    return step;
 }
 
 /* How many may change besides what the step itself does: each twice for what is left out

@@ -192,6 +192,18 @@ uint32_t af_check_step(struct af_check *check, uint32_t local, uint32_t input)
     return (uint32_t)check->step_count++;
 }
 
+const struct af_check_step *af_check_step_asked(struct af_check *check, uint32_t local,
+                                                uint32_t input, bool asks)
+{
+    uint32_t number;
+    if (!af_check_step_known(check, local, input, &number)) {
+        if (!asks)
+            return NULL;
+        number = af_check_step(check, local, input);
+    }
+    return &check->steps[number];
+}
+
 uint32_t af_check_wait_input(struct af_check *check, int64_t ns)
 {
     for (size_t i = 0; i < check->wait_count; i++)
