@@ -76,7 +76,7 @@ is_short || kills=100 rounds=80
 mkdir flows && cp -r "$flows"/{fed_avg.lua,fed_avg,training} flows/
 for least in 0 $kills; do
     rm -rf run && mkdir run
-    run python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run --rounds $rounds --nats --least "$least" --seed 1
+    run python3 "$ROOT/tests/lib/kill_nodes.py" "$PROGRAM" flows run --rounds $rounds --bus nats --least "$least" --seed 1
     sed 's/ [0-9]*$//' "$OUT" >"results.$least"
     if [ "$status" -eq 0 ] && [ -s "results.$least" ] && cmp -s results.0 "results.$least"; then
         ok "a run with $least kills comes to its results"

@@ -3,9 +3,10 @@
 
 kill_nodes.py AFRUN FLOWS DIR [--participants N] [--rounds N] [--least N] [--seed S]
               [--play NAME --peers ROLE=ID,…;… [--arg NAME=VALUE]… [--allow-run PROGRAM] [--drawn] [--resting]]
-              [--point NAME:COUNT --victim ID] [--no-jail] [--nats]
+              [--point NAME:COUNT --victim ID] [--no-jail] [--bus http|nats|local]
 
-Without --play it is fed_avg of an aggregator and so many participants; with --nats, nats-server is the service.
+Without --play it is fed_avg of an aggregator and so many participants. With --bus nats, nats-server is the service; with
+local there is none, and the nodes share a file.
 
 Prints the parties' results as JSON and how many processes were killed. Exit status 1 with a line on
 standard error if a party does not come to its end, or an effect is missing or there twice.
@@ -61,7 +62,7 @@ def parse():
     own.add_argument("--point")
     own.add_argument("--victim")
     own.add_argument("--allow-run", help="a program that the nodes may run")
-    own.add_argument("--nats", action="store_true")
+    own.add_argument("--bus", choices=("http", "nats", "local"), default="http")
     return own.parse_args()
 
 
@@ -113,7 +114,7 @@ class Process:
 class Node(Process):
     def __init__(self, options, name, role, url, flows=None):
         self.state = os.path.join(options.folder, name)
-        bus = url if url.startswith("nats:") else url + "/node/" + name
+        bus = url + "/node/" + name if url.startswith("http:") else url
         command = [options.afrun, "node", "--node", name, "--bus", bus,
                    "--flows", flows or options.flows, "--state", self.state]
         command += ["--no-jail"] if options.no_jail else []
@@ -159,7 +160,7 @@ class Node(Process):
 
 def kill_somebody(chance, serve, nodes):
     what = chance.random()
-    if what < 0.15:
+    if serve and what < 0.15:
         serve.kill()
     elif what < 0.55:
         chance.choice(nodes).kill()
@@ -175,22 +176,24 @@ def kill_somebody(chance, serve, nodes):
 
 
 def processes(options, flows=None):
-    """The service, a node for each party (flows: its folder by its name), and their peers."""
+    """The service (None: there is none), a node for each party (flows: its folder by its name), and their peers."""
     port = free_port()
-    is_nats = getattr(options, "nats", False)
-    url = "%s://127.0.0.1:%d" % ("nats" if is_nats else "http", port)
+    kind = getattr(options, "bus", "http")
+    store = "local:" + os.path.join(options.folder, "serve.db")
+    url = store if kind == "local" else "%s://127.0.0.1:%d" % (kind, port)
     peers = getattr(options, "peers", None) or "aggregator=a;participant=" + ",".join(
         "p%d" % i for i in range(1, options.participants + 1))
     roles = [(name, role) for role, names in (one.split("=") for one in peers.split(";")) for name in names.split(",")]
-    command = [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus",
-               "local:" + os.path.join(options.folder, "serve.db"), "--open-tasks", "--prefix-nodes"]
-    if is_nats:
+    command = [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus", store, "--open-tasks",
+               "--prefix-nodes"]
+    if kind == "nats":
         config = os.path.join(options.folder, "nats.conf")
         with open(config, "w") as file:
             file.write('max_payload: 16MB\nmax_pending: 128MB\njetstream { store_dir: "%s/js" }\n' % options.folder)
         command = ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-c", config]
-    serve = Process("serve", command, options.folder)
-    serve.url = url
+    serve = None if kind == "local" else Process("serve", command, options.folder)
+    if serve:
+        serve.url = url
     nodes = [Node(options, name, role, url, flows and flows(name)) for name, role in roles]
     return serve, nodes, peers
 
@@ -198,7 +201,9 @@ def processes(options, flows=None):
 def play(options, chance, kills):
     """One run in options.folder, with at most so many kills. Returns the results and the kills."""
     serve, nodes, peers = processes(options)
-    serve.start()
+    services = [serve] if serve else []
+    for service in services:
+        service.start()
     for node in nodes:
         node.start(options.point if node.name == options.victim else None)
     killed = 0
@@ -209,7 +214,7 @@ def play(options, chance, kills):
     while open_ends:
         if time.monotonic() > until:
             fail("not over after %d s: %s" % (PATIENCE_S, [n.party() for n in open_ends]))
-        killed += sum(process.revive() for process in [serve] + nodes)
+        killed += sum(process.revive() for process in services + nodes)
         if killed < kills:
             killed += kill_somebody(chance, serve, nodes)
             time.sleep(chance.random() * 0.05)
@@ -221,7 +226,7 @@ def play(options, chance, kills):
                 open_ends.remove(node)
             elif party and party["status"] in ("failed", "held", "broken"):
                 fail("%s: %s" % (node.name, party))
-    for process in nodes + [serve]:
+    for process in nodes + services:
         process.stop()
     journals.check([(node.name, os.path.join(node.state, "node.db"), None) for node in nodes], fail)
     return {node.name: node.result() for node in nodes}, [killed]
