@@ -170,6 +170,7 @@ static void test_only_multipart_with_a_boundary_is_read(void **state)
 {
     (void)state;
     struct af_multipart multipart;
+#define BOUNDARY_OF_71 "12345678901234567890123456789012345678901234567890123456789012345678901"
     static const char *const types[] = {
         "application/json",
         "multipart/form-data",
@@ -177,8 +178,7 @@ static void test_only_multipart_with_a_boundary_is_read(void **state)
         "multipart/form-data; boundary=",
         "multipart/form-data; boundary=\"a",
         "multipart/form-data; boundary=\"a\x01\"",
-        "multipart/form-data; boundary="
-        "12345678901234567890123456789012345678901234567890123456789012345678901",
+        ("multipart/form-data; boundary=" BOUNDARY_OF_71),
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         assert_false(af_multipart_init(&multipart, types[i], "files", write_sink, NULL));
