@@ -39,8 +39,10 @@ node
 for i in $(seq $parties); do ctl launch many --task "t$i" --role counter --peers 'counter=i;source=s' >/dev/null || not_ok "t$i is launched"; done
 gone_s() { ! kill -0 ${party_pids[s]} 2>/dev/null; }
 gone() { ! kill -0 ${party_pids[i]} 2>/dev/null; }
-tick() { ctl send t1 tick '{}' >/dev/null 2>&1 && ticks=$((ticks + 1)); } # it is kept then
-ticks=0
+ticks=0 unsure=0
+tick() { # it is kept then; or, where the node was killed before it could say so, perhaps
+    if ctl send t1 tick '{}' >/dev/null 2>&1; then ticks=$((ticks + 1)); else unsure=$((unsure + 1)); fi
+}
 tick
 
 # The next version is reloaded; one that moves all the time is tried again.
@@ -95,7 +97,10 @@ count_of() { ctl data "$1" --json | jq '.data.count'; }
 has_all() { [ "$(count_of t2)" = 200 ]; }
 until_true has_all && ok "200 messages while $reloads versions of $parties parties are taken: each counts once" ||
     not_ok "200 messages while $reloads versions are taken" "$(ctl data t2)"
-if [ "$(count_of t1)" = $ticks ]; then ok "what was taken before a kill is there, once"; else not_ok "what was taken before a kill is there" "$ticks: $(ctl data t1)"; fi
+count=$(count_of t1)
+if [ "$count" -ge $ticks ] && [ "$count" -le $((ticks + unsure)) ]; then ok "what was taken before a kill is there, once"; else
+    not_ok "what was taken before a kill is there" "$ticks, and perhaps $unsure more: $(ctl data t1)"
+fi
 if [ "$(ctl trace t2 | grep -c '"kind":"reload"')" -ge $reloads ]; then ok "its journal has each version"; else not_ok "its journal has each version" "$(ctl trace t2 | tail -n 3)"; fi
 kill_party i TERM
 stop_all
