@@ -111,7 +111,7 @@ void af_node_reload_refuse(const struct af_node_move *move, const char *text)
     refuse(move->reload, &why);
 }
 
-/* ---- What is told. ---- */
+/* ---- What is told, while what is left is freed. ---- */
 
 static void append_move(const struct af_node_move *move, struct af_buf *out)
 {
@@ -131,6 +131,48 @@ static void append_move(const struct af_node_move *move, struct af_buf *out)
         af_veil_data(veil, move->result.data, move->result.data_len, out);
     }
     af_buf_append_char(out, '}');
+}
+
+static void end_one(struct af_node_move *move)
+{
+    struct af_node_reload *reload = move->reload;
+    af_kill_point("reload-over");
+    append_move(move, &reload->answer);
+    if (!reload->how.dry_run)
+        af_node_log(reload->node, move->party->task, "goes on with version %lld of %s (was %lld)",
+                    (long long)af_worker_flow(reload->flow->worker)->version, reload->file,
+                    (long long)move->version);
+    af_node_move_release(move);
+    af_node_left_free(&move->left);
+}
+
+/* Some at a time: the others have their turn in between. */
+static void free_some(void *arg)
+{
+    struct af_node_reload *reload = arg;
+    struct af_loop *loop = reload->node->loop;
+    int64_t until_ns = af_loop_machine_ns(loop) + slice_ns;
+    while (reload->at < reload->count && af_loop_machine_ns(loop) < until_ns)
+        end_one(&reload->moves[reload->at++]);
+    if (reload->at < reload->count) {
+        af_loop_post(loop, free_some, reload);
+        return;
+    }
+    af_buf_append_string(&reload->answer, "]}");
+    tell(reload, af_buf_text(&reload->answer), NULL);
+}
+
+/* Once all have gone over, or were tried. */
+static void begin_answer(struct af_node_reload *reload)
+{
+    struct af_buf *out = &reload->answer;
+    af_buf_append_string(out, "{\"ok\":true");
+    af_json_add_text(out, "file", reload->file);
+    af_buf_printf(out, ",\"version\":%lld,\"dry_run\":%s,\"parties\":[",
+                  (long long)af_worker_flow(reload->flow->worker)->version,
+                  reload->how.dry_run ? "true" : "false");
+    reload->at = 0;
+    af_loop_post(reload->node->loop, free_some, reload);
 }
 
 /* ---- The swap. ---- */
@@ -203,53 +245,9 @@ static void swap(struct af_node_reload *reload)
     } else {
         reload->phase = AF_RELOAD_OVER;
         go_on(reload, began_ns);
-        reload->at = 0;
-        af_loop_post(reload->node->loop, free_some, reload);
+        begin_answer(reload);
     }
     free(swaps);
-}
-
-/* ---- What is left, and what is told. ---- */
-
-static void begin_answer(struct af_node_reload *reload)
-{
-    struct af_buf *out = &reload->answer;
-    af_buf_append_string(out, "{\"ok\":true");
-    af_json_add_text(out, "file", reload->file);
-    af_buf_printf(out, ",\"version\":%lld,\"dry_run\":%s,\"parties\":[",
-                  (long long)af_worker_flow(reload->flow->worker)->version,
-                  reload->how.dry_run ? "true" : "false");
-}
-
-static void end_one(struct af_node_move *move)
-{
-    struct af_node_reload *reload = move->reload;
-    af_kill_point("reload-over");
-    append_move(move, &reload->answer);
-    if (!reload->how.dry_run)
-        af_node_log(reload->node, move->party->task, "goes on with version %lld of %s (was %lld)",
-                    (long long)af_worker_flow(reload->flow->worker)->version, reload->file,
-                    (long long)move->version);
-    af_node_move_release(move);
-    af_node_left_free(&move->left);
-}
-
-/* Some at a time: the others have their turn in between. */
-static void free_some(void *arg)
-{
-    struct af_node_reload *reload = arg;
-    struct af_loop *loop = reload->node->loop;
-    int64_t until_ns = af_loop_machine_ns(loop) + slice_ns;
-    if (reload->at == 0)
-        begin_answer(reload);
-    while (reload->at < reload->count && af_loop_machine_ns(loop) < until_ns)
-        end_one(&reload->moves[reload->at++]);
-    if (reload->at < reload->count) {
-        af_loop_post(loop, free_some, reload);
-        return;
-    }
-    af_buf_append_string(&reload->answer, "]}");
-    tell(reload, af_buf_text(&reload->answer), NULL);
 }
 
 static void finish(struct af_node_reload *reload)
@@ -263,8 +261,7 @@ static void finish(struct af_node_reload *reload)
         if (reload->moves[i].paused_ns > 0 && reload->moves[i].party->run != NULL)
             af_party_run_pause(reload->moves[i].party->run, false);
     reload->phase = AF_RELOAD_OVER;
-    reload->at = 0;
-    af_loop_post(reload->node->loop, free_some, reload);
+    begin_answer(reload);
 }
 
 /* ---- Pausing. ---- */
