@@ -25,7 +25,8 @@ struct af_node_hand { /* what is to be answered */
     /* of an event: */
     char *type;
     struct af_buf content;
-    struct af_script *script; /* for looking at it; or NULL */
+    struct af_node_flow *flow; /* for looking at it; or NULL: its party may go over meanwhile */
+    struct af_script *script;
     struct af_script_party *copy;
 };
 
@@ -41,6 +42,7 @@ static void hand_free(struct af_node_hand *hand)
         af_script_party_free(hand->copy);
     if (hand->script != NULL)
         af_script_free(hand->script);
+    af_node_flow_drop(hand->flow);
     af_buf_release(&hand->content);
     free(hand->type);
     free(hand);
@@ -249,7 +251,9 @@ static int look_at(struct af_node_hand *hand, int event, struct af_failure *why)
     size_t len;
     const char *data = af_script_party_data(self, &len);
     uint32_t member, role;
-    hand->script = af_node_party_script(party, party->flow, &member, &role, why);
+    hand->flow = party->flow;
+    hand->flow->parties++;
+    hand->script = af_node_party_script(party, hand->flow, &member, &role, why);
     if (hand->script == NULL)
         return -1;
     af_script_set_owner(hand->script, af_migration_call, NULL);
