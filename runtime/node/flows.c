@@ -401,6 +401,13 @@ static bool is_wanted(const struct af_node_flow *flow, const char *file, const c
                         : !flow->kept && flow->why.kind == AF_FAILURE_NONE;
 }
 
+struct af_node_flow *af_node_flow_share(struct af_node_flow *flow)
+{
+    if (flow != NULL)
+        flow->parties++;
+    return flow;
+}
+
 static struct af_node_flow *hold(struct af_node *node, const char *file, const char *hash,
                                  struct af_failure *why)
 {
@@ -415,9 +422,7 @@ static struct af_node_flow *hold(struct af_node *node, const char *file, const c
         if (flow != NULL && hash != NULL)
             snprintf(flow->hash, sizeof flow->hash, "%s", hash);
     }
-    if (flow != NULL)
-        flow->parties++;
-    return flow;
+    return af_node_flow_share(flow);
 }
 
 struct af_node_flow *af_node_flow_hold(struct af_node *node, const char *name,

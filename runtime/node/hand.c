@@ -251,8 +251,7 @@ static int look_at(struct af_node_hand *hand, int event, struct af_failure *why)
     size_t len;
     const char *data = af_script_party_data(self, &len);
     uint32_t member, role;
-    hand->flow = party->flow;
-    hand->flow->parties++;
+    hand->flow = af_node_flow_share(party->flow);
     hand->script = af_node_party_script(party, hand->flow, &member, &role, why);
     if (hand->script == NULL)
         return -1;

@@ -177,6 +177,9 @@ void af_node_flow_signer(const struct af_node_flow *flow, char number[AF_TRUST_N
 
 /* Keeps its code in the store. */
 struct af_store_code af_node_flow_code(const struct af_node_flow *flow);
+
+/* One more needs it, until af_node_flow_drop(); both take NULL for none. */
+struct af_node_flow *af_node_flow_share(struct af_node_flow *flow);
 void af_node_flow_drop(struct af_node_flow *flow);
 void af_node_flows_free(struct af_node *node);
 

@@ -444,8 +444,7 @@ struct af_node_left af_node_party_put_over(struct af_node_party *party, struct a
     af_worker_pass_names(party->script, to->script);
     af_script_set_owner(to->script, af_party_run_call, party);
     left.party = af_party_run_put_over(party->run, over);
-    flow->parties++;
-    party->flow = flow;
+    party->flow = af_node_flow_share(flow);
     party->script = to->script;
     party->member = to->member;
     party->role = to->role;

@@ -204,8 +204,7 @@ static void go_over(struct af_node_move *move)
     }
     move->result.state = af_arena_string(&reload->arena, result->state);
     af_node_move_release(move); /* its copy goes before the script starts */
-    reload->flow->parties++;
-    af_node_party_move(party, reload->flow, script, move->member, move->role);
+    af_node_party_move(party, af_node_flow_share(reload->flow), script, move->member, move->role);
 }
 
 static void go_on(struct af_node_reload *reload, int64_t began_ns)

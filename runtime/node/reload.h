@@ -30,7 +30,8 @@ struct af_node_move { /* of one party */
     bool is_new;                      /* it has not started: only its code changes */
     bool alone;                       /* it needs a script of its own */
     const struct af_node_party *with; /* whose script it had */
-    struct af_script *back;           /* of what it runs, to go back */
+    struct af_node_flow *runs;        /* held: it may be stopped meanwhile; or NULL */
+    struct af_script *back;           /* of that, to go back */
     struct af_migration_deferred *deferred;
     struct af_reload *try;
     struct af_reload_result result; /* its texts are of `try` */

@@ -33,6 +33,8 @@ void af_node_move_release(struct af_node_move *move)
             af_script_free(*scripts[i]);
         *scripts[i] = NULL;
     }
+    af_node_flow_drop(move->runs);
+    move->runs = NULL;
 }
 
 void af_node_trials_free(struct af_node_reload *reload)
@@ -265,11 +267,10 @@ static int find_back(struct af_node_move *move)
 {
     struct af_failure why = AF_FAILURE_INIT;
     uint32_t member, role;
-    const struct af_node_flow *runs = move->party->flow;
     if (!move->reload->how.back)
         return 0;
-    if (runs != NULL && runs->loaded)
-        move->back = af_node_party_script(move->party, runs, &member, &role, &why);
+    if (move->runs != NULL && move->runs->loaded)
+        move->back = af_node_party_script(move->party, move->runs, &member, &role, &why);
     if (move->back == NULL)
         return -1;
     af_script_set_owner(move->back, af_migration_call, NULL);
@@ -279,7 +280,7 @@ static int find_back(struct af_node_move *move)
 static void migrate(struct af_node_move *move, const struct af_node_trial *trial)
 {
     struct af_node *node = move->reload->node;
-    const struct af_node_flow *runs = move->party->flow;
+    const struct af_node_flow *runs = move->runs;
     const struct af_party *of = move->of == NULL ? NULL : af_party_run_party(move->of);
     struct af_reload_spec spec = {.script = trial->script,
                                   .back = move->back,
@@ -308,6 +309,7 @@ static void try_one(struct af_node_move *move)
     char text[AF_FAILURE_TEXT_MAX + 300];
     af_kill_point(move->reload->phase == AF_RELOAD_TRYING ? "reload-try" : "reload-again");
     af_node_move_release(move); /* of a first try */
+    move->runs = af_node_flow_share(move->party->flow);
     move->staged = false;
     move->script =
         af_node_party_script(move->party, move->reload->flow, &move->member, &move->role, &why);

@@ -8,14 +8,12 @@
 #include "bus/config.h"
 #include "loop/loop.h"
 #include "base/log.h"
-#include "base/mem.h"
 
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int64_t af_nats_now_ns(const struct af_nats_bus *bus)
 {
@@ -228,8 +226,8 @@ bool af_nats_send(struct af_nats_port *port, const struct af_nats_send *send, co
         va_start(args, what);
         vsnprintf(name, sizeof name, what, args);
         va_end(args);
-        snprintf(reply, sizeof reply, "%s.%c.%d.%s", bus->inbox, af_nats_way(name), port->number,
-                 name);
+        snprintf(reply, sizeof reply, "%s.%c.%d.%s", bus->inbox, af_nats_inbox_part(name),
+                 port->number, name);
     }
     if (bus->connection == NULL || send->len > INT32_MAX ||
         af_natsMsg_Create(&message, subject, what == NULL ? NULL : reply, send->body,

@@ -25,6 +25,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* All that comes to a part of our inbox: see af_nats_inbox_part(). */
+enum { INBOX_BYTES = sizeof((struct af_nats_bus *)NULL)->inbox + 4 };
+static void print_inbox(const struct af_nats_bus *bus, char part, char subject[INBOX_BYTES])
+{
+    snprintf(subject, INBOX_BYTES, "%s.%c.>", bus->inbox, part);
+}
+
 /* ---- Ports. ---- */
 
 static void wake(const struct af_nats_port *port)
@@ -215,10 +222,10 @@ static bool is_of(const char *text, const char *subject)
 
 bool af_nats_is_refused(struct af_nats_bus *bus, const char *subject, struct af_nats_reply *reply)
 {
-    char answers[sizeof bus->inbox + 4], pulled[sizeof answers];
+    char answers[INBOX_BYTES], pulled[INBOX_BYTES];
     bool found = false;
-    snprintf(answers, sizeof answers, "%s.a.>", bus->inbox);
-    snprintf(pulled, sizeof pulled, "%s.n.>", bus->inbox);
+    print_inbox(bus, AF_NATS_ANSWERS, answers);
+    print_inbox(bus, AF_NATS_PULLED, pulled);
     pthread_mutex_lock(&bus->lock);
     for (size_t i = 0; i < AF_NATS_REFUSALS_MAX && i < bus->refusal_count && !found; i++) {
         const char *text = bus->refusals[i];
@@ -431,22 +438,23 @@ void af_nats_set_ears(struct af_nats_bus *bus, struct af_nats_options *options)
         af_natsOptions_SetEventLoop(options, bus->ears, attach, want_read, want_write, detach);
 }
 
+static int subscribe(struct af_nats_bus *bus, char part, bool by_thread,
+                     struct af_nats_subscription **to)
+{
+    char subject[INBOX_BYTES];
+    print_inbox(bus, part, subject);
+    int status = by_thread
+                     ? af_natsConnection_Subscribe(to, bus->connection, subject, came, bus->ears)
+                     : af_natsConnection_SubscribeSync(to, bus->connection, subject);
+    if (status == 0)
+        af_natsSubscription_SetPendingLimits(*to, -1, AF_NATS_PENDING_BYTES_MAX);
+    return status;
+}
+
 int af_nats_hear(struct af_nats_bus *bus)
 {
-    char subject[sizeof bus->inbox + 8];
-    snprintf(subject, sizeof subject, "%s.a.>", bus->inbox);
-    int status =
-        af_natsConnection_Subscribe(&bus->answers, bus->connection, subject, came, bus->ears);
-    if (status != 0)
-        return status;
-    af_natsSubscription_SetPendingLimits(bus->answers, -1, AF_NATS_PENDING_BYTES_MAX);
-    snprintf(subject, sizeof subject, "%s.n.>", bus->inbox);
-    status = bus->secure ? af_natsConnection_Subscribe(&bus->pulled, bus->connection, subject, came,
-                                                       bus->ears)
-                         : af_natsConnection_SubscribeSync(&bus->pulled, bus->connection, subject);
-    if (status == 0)
-        af_natsSubscription_SetPendingLimits(bus->pulled, -1, AF_NATS_PENDING_BYTES_MAX);
-    return status;
+    int status = subscribe(bus, AF_NATS_ANSWERS, true, &bus->answers);
+    return status == 0 ? subscribe(bus, AF_NATS_PULLED, bus->secure, &bus->pulled) : status;
 }
 
 bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject)

@@ -95,10 +95,11 @@ int af_nats_hear(struct af_nats_bus *bus);
 /* Hears when something comes into the queue; false: whoever waits looks now and then. */
 bool af_nats_listen(struct af_nats_bus *bus, struct af_nats_queue *queue, const char *subject);
 
-/* What stands behind our inbox for an answer by this name: 'n', what is pulled, or 'a'. */
-static inline char af_nats_way(const char *name)
+/* What stands behind our inbox, in front of the port's number, for an answer by this name. */
+enum { AF_NATS_ANSWERS = 'a', AF_NATS_PULLED = 'n' };
+static inline char af_nats_inbox_part(const char *name)
 {
-    return name[0] == 'n' ? 'n' : 'a';
+    return name[0] == AF_NATS_PULLED ? AF_NATS_PULLED : AF_NATS_ANSWERS;
 }
 
 /* What stands behind our inbox and the port's number in a message's subject; NULL: it is none of
