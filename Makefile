@@ -88,7 +88,9 @@ HOT := $(foreach name,cow deliver event json type_plain,bindings/lua_$(name)) \
        $(foreach name,base/arena base/buf base/mem base/pointer_set base/pool base/rng json/escape json/keys \
          json/read json/write party/commit party/take sim/bus_mock trace/contract \
          trace/trace $(addprefix check/,next seen step table vector),runtime/$(name))
-$(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJ)): FLAGS += -Oz
+# Oz alone still has copies of functions for their arguments, of loops' heads, and of structures in registers: a hundredth.
+SMALL := -Oz $(addprefix -fno-,ipa-cp ipa-sra move-loop-invariants tree-loop-im ivopts tree-ch tree-sra)
+$(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJ)): FLAGS += $(SMALL)
 endif
 ifneq (,$(filter release linked train fast,$(MODE)))
 $(BUILD)/bindings/lua_vector.o: FLAGS += -O3# loops over numbers work on several at once
