@@ -21,6 +21,7 @@
 #include "script/calls.h"
 #include "script/mock.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -390,6 +391,7 @@ static void give(struct af_check *check, struct af_party *party, uint32_t input,
         af_party_go_on(party);
         break;
     default: {
+        assert(kind == AF_CHECK_RELOAD); /* all else is no call */
         struct af_failure why = AF_FAILURE_INIT;
         uint32_t member = af_party_spec(party)->member;
         if (af_party_move(party, check->scripts[1], check->roles[1][member], &why) != 0) {

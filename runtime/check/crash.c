@@ -75,8 +75,7 @@ bool af_check_crash_keeps(struct af_check_next *next, enum af_schedule_kind kind
         const struct af_check_step *done = af_check_next_step(next, local, AF_CHECK_STAYS);
         if (done == NULL)
             return false;
-        next->changed[next->changed_count++] = (struct af_check_was){member, local};
-        made->locals[member] = done->next;
+        af_check_next_change(next, member, done->next);
     }
     return true;
 }

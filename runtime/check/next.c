@@ -23,6 +23,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ void af_check_next_init(struct af_check_next *next, struct af_check *check)
     af_check_vector_init(check, &next->same);
     af_check_vector_init(check, &next->scratch[0]);
     af_check_vector_init(check, &next->scratch[1]);
-    next->changed = af_mem_zero(4 * (size_t)check->members, sizeof *next->changed);
+    next->changed = af_mem_zero(af_check_next_changes(next), sizeof *next->changed);
 }
 
 void af_check_next_release(struct af_check_next *next)
@@ -60,14 +61,13 @@ static void tell_violation(const struct af_check_next *next, const struct af_che
 /* Notes at a member of the state that is made that something was left out. */
 static void note_left(struct af_check_next *next, uint32_t member, uint32_t late)
 {
-    uint32_t *local = &next->made.locals[member];
-    if ((next->check->locals[*local].late & late) != 0)
+    uint32_t local = next->made.locals[member];
+    if ((next->check->locals[local].late & late) != 0)
         return;
-    const struct af_check_step *done = af_check_next_step(next, *local, AF_CHECK_LEFT | late);
+    const struct af_check_step *done = af_check_next_step(next, local, AF_CHECK_LEFT | late);
     if (done == NULL)
         return;
-    next->changed[next->changed_count++] = (struct af_check_was){member, *local};
-    *local = done->next;
+    af_check_next_change(next, member, done->next);
 }
 
 static void turn_back(struct af_check_next *next)
@@ -244,8 +244,10 @@ static void make(struct af_check_next *next, const struct change *change)
         ended = (now->over && !before->over) || (now->still && !before->still);
         made->locals[change->member] = change->local;
     }
-    if (change->budget >= 0)
+    if (change->budget >= 0) {
+        assert(made->budget[change->budget] > 0); /* no run has more faults than it may */
         made->budget[change->budget]--;
+    }
     made->count = 0;
     size_t i = 0;
     for (size_t k = 0; k < sends && !next->missed; k++) {
@@ -383,8 +385,7 @@ static bool misses(struct af_check_next *next)
         const struct af_check_step *done = af_check_next_step(next, local, AF_CHECK_MISSES);
         if (done == NULL)
             return false;
-        next->changed[next->changed_count++] = (struct af_check_was){i, local};
-        next->made.locals[i] = done->next;
+        af_check_next_change(next, i, done->next);
     }
     return true;
 }

@@ -68,6 +68,22 @@ static inline const struct af_check_step *af_check_next_step(struct af_check_nex
     return step;
 }
 
+/* How many may change besides what the step itself does: each twice for what is left out
+ * (AF_CHECK_SENT, AF_CHECK_TO_GET), once for an instant that it misses, and once as it stays away.
+ */
+static inline size_t af_check_next_changes(const struct af_check_next *next)
+{
+    return 4 * (size_t)next->check->members;
+}
+
+/* A member becomes another in the state that is made, until that was looked at. */
+static inline void af_check_next_change(struct af_check_next *next, uint32_t member, uint32_t local)
+{
+    assert(next->changed_count < af_check_next_changes(next));
+    next->changed[next->changed_count++] = (struct af_check_was){member, next->made.locals[member]};
+    next->made.locals[member] = local;
+}
+
 /* All starts together: gives the first state to child(), unless a start raises. */
 void af_check_first(struct af_check_next *next);
 

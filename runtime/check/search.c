@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,7 @@ static size_t begin_level(struct af_check *check)
 {
     struct af_check_search *search = check->search;
     size_t first = level_end(search);
+    assert(first <= search->order_count); /* levels follow each other */
     af_mem_reserve(&search->levels, &search->level_cap, search->level_count + 1,
                    sizeof *search->levels);
     search->levels[search->level_count].first = first;

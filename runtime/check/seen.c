@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,7 @@ static uint64_t write_record(struct af_check_pages *pages, struct shard *shard, 
            room = ((size_t)1 << SEGMENT_BITS) - (shard->end & ((1u << SEGMENT_BITS) - 1));
     if (shard->segment_count == 0 || room < size ||
         (shard->end >> SEGMENT_BITS) >= shard->segment_count) {
+        assert(shard->segment_count < SEGMENTS_MAX); /* beyond it an address has no bits */
         shard->end = (uint64_t)shard->segment_count << SEGMENT_BITS;
         shard->segments[shard->segment_count++] = af_check_pages_take(pages, 1);
     }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,7 @@ size_t af_check_pack(const struct af_check *check, const struct af_check_vector 
         at = put_number(at, contract - before);
         before = fifo ? 0 : contract; /* they do not rise there */
     }
+    assert((size_t)(at - out) + 8 <= af_check_pack_room(check, vector));
     memset(at, 0, 8);
     return (size_t)(at - out);
 }

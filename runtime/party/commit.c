@@ -33,6 +33,7 @@ void af_party_drop_as_late(struct af_party *party, struct af_contract *contract_
 
 static void end(struct af_party *party, enum af_party_status status)
 {
+    assert(!party->busy); /* nothing is answered after the end */
     party->status = status;
     free(party->held);
     party->held = NULL;
@@ -224,6 +225,7 @@ void af_party_dead_letter(struct af_party *party, const struct af_contract *cont
 
 void af_party_go_down(struct af_party *party)
 {
+    assert(!party->down && !party->busy); /* what was under way was withdrawn, or is committed */
     party->down = true;
     party->counts.crashes++;
 }
@@ -327,6 +329,7 @@ void af_party_delivered(void *arg, struct af_script_party *script, const struct 
     (void)script;
     struct af_party *party = arg;
     bool start = party->status == AF_PARTY_NEW;
+    assert(party->busy); /* it was not withdrawn */
     party->busy = false;
     tell_logs(party, effects);
     if (effects->outcome == AF_OUTCOME_RAISED && effects->traceback != NULL)

@@ -45,6 +45,7 @@ static bool tells_of_sender(const struct af_contract *contract)
 
 void af_party_deliver(struct af_party *party, struct af_input *input)
 {
+    assert(!party->busy && !party->down); /* a party is at one input at a time */
     party->busy = true;
     party->step.was = af_party_state(party);
     input->now_ns = party->spec.fixed ? 0 : af_loop_wall_ns(party->spec.loop);
@@ -139,6 +140,7 @@ static void take(struct af_party *party, struct af_contract *contract, bool was_
     if (is_forged(party, contract))
         return;
     int event = af_flow_find_event(party->flow, contract->type, contract->type_len);
+    assert(party->taken.contract == NULL && party->taken.deadline == NULL);
     party->taken = (struct af_party_taken){AF_STEP_OTHER, contract, was_deferred, at, NULL};
     switch (disposition(party, event)) {
     case AF_EVENT_HANDLED:

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "trace/trace.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ void af_party_queue_push_front(struct af_party *party, struct af_contract *contr
 
 struct af_contract *af_party_queue_take(struct af_party *party)
 {
+    assert(party->queue_count > 0);
     struct af_contract *contract = party->queue[party->queue_first];
     party->queue_first = (party->queue_first + 1) % party->queue_cap;
     party->queue_count--;
@@ -61,6 +63,7 @@ void af_party_deferred_insert(struct af_party *party, size_t at, struct af_contr
 struct af_contract *af_party_deferred_remove(struct af_party *party, size_t at)
 {
     struct af_contract *contract = party->deferred[at];
+    assert(at < party->deferred_count && contract->content_len <= party->deferred_bytes);
     memmove(party->deferred + at, party->deferred + at + 1,
             (party->deferred_count - at - 1) * sizeof(struct af_contract *));
     party->deferred_count--;

@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "trace/veil.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,7 @@ static void announce(void *arg)
 {
     struct af_run_step *step = arg;
     struct af_party_run *run = step->run;
+    assert(run->first == step && step->seq > run->announced); /* in the order of the journal */
     run->first = step->next;
     if (run->first == NULL)
         run->last = &run->first;

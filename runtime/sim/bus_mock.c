@@ -234,6 +234,7 @@ static void arrive(void *arg)
     }
     struct af_contract *contract = delivery->contract;
     uint32_t to = delivery->to;
+    assert(bus->in_flight > 0);
     delivery_free(delivery);
     bus->in_flight--;
     bus->owner.arrive(bus->owner.arg, to, contract);

@@ -1,6 +1,8 @@
 /* judge.c: after each step: who has ended or rests, what is judged, whether the run is over. */
 #include "sim/impl.h"
 
+#include <assert.h>
+
 void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
 {
     bool settled;
@@ -20,6 +22,7 @@ void af_sim_stepped(struct af_sim *sim, struct af_sim_node *node)
         sim->changed_at = sim->steps;
     sim->unsettled += (size_t)node->settled - (size_t)settled;
     sim->down += (size_t)down - (size_t)node->down;
+    assert(sim->unsettled <= sim->node_count && sim->down <= sim->node_count);
     node->settled = settled;
     node->down = down;
     if (node->party == NULL || !af_sim_watches(sim))

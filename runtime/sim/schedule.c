@@ -10,6 +10,7 @@
 #include "base/bounds.h"
 #include "trace/schedule.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- Before the run. ---- */
@@ -276,6 +277,7 @@ static step_fn *const step_fns[] = {
     [AF_SCHEDULE_RELOAD] = reload,
     [AF_SCHEDULE_RECALL] = recall,
 };
+static_assert(sizeof step_fns / sizeof *step_fns == AF_SCHEDULE_RECALL + 1, "each kind is done");
 
 /* ---- The run. ---- */
 

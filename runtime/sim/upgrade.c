@@ -13,6 +13,7 @@
 #include "party/move.h"
 #include "party/reload.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ void af_sim_upgrade_node(struct af_sim_node *node)
     struct af_failure why = AF_FAILURE_INIT;
     const struct af_flow *flow = af_script_flow(sim->scripts[1]);
     const char *role = sim->flow->roles[af_party_spec(node->party)->role].name;
+    assert(!sim->migrates && af_party_spec(node->party)->script == sim->scripts[0]);
     node->upgrades = false;
     sim->migrates = true;
     int result =

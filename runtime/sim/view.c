@@ -9,6 +9,8 @@
 #include "party/move.h"
 #include "trace/veil.h"
 
+#include <assert.h>
+
 struct af_hash af_sim_veil(const struct af_sim *sim)
 {
     return af_veil_key(af_party_seed(sim->options->seed, ""));
@@ -55,6 +57,7 @@ void af_sim_show(struct af_sim *sim, struct af_sim_node *node)
     bool unseen = copy == NULL && !as_it_is;
     const struct af_script_party *shown = copy == NULL ? af_party_script(party) : copy;
     sim->unseen += (size_t)unseen - (size_t)node->unseen;
+    assert(sim->unseen <= sim->node_count);
     node->unseen = unseen;
     if (unseen)
         return;

@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,7 @@ static struct af_store_pending *pending_new(enum af_store_job kind, void (*done)
 
 static void put(struct af_store *store, struct af_store_pending *pending)
 {
+    assert(store->group != NULL); /* one that is only read takes nothing */
     af_group_hold(store->group);
     af_group_write(store->group, &pending->job);
 }
