@@ -155,7 +155,7 @@ static void send_again(void *arg, const struct af_store_entry *entry)
         if (ok)
             af_run_send(resume->run, send->post, entry->seq);
     }
-    resume->damaged = resume->damaged || !ok;
+    resume->damaged = resume->damaged || !ok || af_json_next(&reader) != AF_JSON_END;
     af_json_reader_release(&reader);
     af_arena_release(&arena);
     free(send);

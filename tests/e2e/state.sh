@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `afrun run --state`: a party that is killed anywhere goes on, and each effect happens once.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 52 153
+plan 57 158
 source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/fed_avg.lua
 sync=$ROOT/flows/sync_state.lua
@@ -109,10 +109,18 @@ for bytes in 1 100 4096 9000 20000; do
         not_ok "a state file cut to $bytes bytes is refused" "$(explain "exit status $status" afrun)"
     fi
 done
-for timers in '[[1]]' '[[null,1]]' '[[null,-1,5]]' '[' '{}' '[]x'; do
+for kept in 'timers=[[1]]' 'timers=[[null,1]]' 'timers=[[null,-1,5]]' 'timers=[' 'timers={}' 'timers=[]x' \
+    'sends=[{}]' 'sends=[1]' 'sends=[' 'sends={}' 'sends=[]x'; do
     cp i.db bad.db && python3 -c '
 import sqlite3, sys
-db = sqlite3.connect("bad.db"); db.execute("UPDATE party SET timers = ?", sys.argv[1:]); db.commit()' "$timers"
+db = sqlite3.connect("bad.db")
+column, value = sys.argv[1].split("=", 1)
+if column == "timers":
+    db.execute("UPDATE party SET timers = ?", [value])
+else: # none of them is known to have gone out
+    db.execute("UPDATE journal SET sends = ?", [value])
+    db.execute("UPDATE party SET sent = 0")
+db.commit()' "$kept"
     expect_error "damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
 done
 start_party i "$sync" --bus local:b3.db --task t --node i --role initiator --peers "$peers" \
