@@ -178,6 +178,7 @@ static bool move_timers(struct af_reload *reload, const struct af_migration_resu
         if (ok && (name != NULL || keeps_after))
             write_timer(&reload->timers, name, name_len, numbers[0], numbers[1]);
     }
+    ok = ok && af_json_next(&reader) == AF_JSON_END;
     if (reload->spec.old == NULL && !has_after)
         keeps_after = false;
     result->keeps_after = keeps_after;

@@ -632,6 +632,7 @@ static void read_targets(struct af_local_op *op, struct af_bus_item *item, const
         if (ok)
             targets[count++] = af_arena_copy(&op->arena, reader.string, reader.string_len);
     }
+    ok = ok && af_json_next(&reader) == AF_JSON_END;
     af_json_reader_release(&reader);
     item->targets = targets;
     item->target_count = ok ? count : 0;

@@ -1023,6 +1023,7 @@ static void test_a_contract_that_is_not_as_it_should_be_is_set_aside(void **stat
         "UPDATE contents SET targets = '[1]'" OF_FIRST,
         "UPDATE contents SET targets = '[]'" OF_FIRST,
         "UPDATE contents SET targets = '[\"a'" OF_FIRST,
+        "UPDATE contents SET targets = '[\"b\"]x'" OF_FIRST,
         "UPDATE contents SET targets = '[\"a\\u0000b\"]'" OF_FIRST,
         "UPDATE contracts SET title = NULL" FIRST,
         "UPDATE contracts SET title = 'a' || char(0)" FIRST,
