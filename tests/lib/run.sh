@@ -7,7 +7,7 @@
 #
 #     AF_TEST_LONG=1       full counts, and the program's tests against the sanitize build as well
 #     AF_TEST_JOBS=N       files at a time (2)
-#     AF_TEST_TIMEOUT_S=N  the time of one file (300, long: 3600)
+#     AF_TEST_TIMEOUT_S=N  the time of one file (600, long: 3600)
 set -uo pipefail
 shopt -s nullglob
 cd "$(dirname "$0")/../.." || exit 2

@@ -20,7 +20,7 @@ start_us=${EPOCHREALTIME/./}
 {
     CMOCKA_MESSAGE_OUTPUT=TAP LUA_PATH="scripts/?.lua;scripts/?/init.lua;tests/lib/?.lua;;" \
         AFRUN="$PWD/build/$mode/afrun" TMPDIR="$output.tmp" \
-        timeout -k 10 "${AF_TEST_TIMEOUT_S:-300}" "${command[@]}" </dev/null >"$output" 2>&1
+        timeout -k 10 "${AF_TEST_TIMEOUT_S:-600}" "${command[@]}" </dev/null >"$output" 2>&1
 } 2>/dev/null # bash's own word on a crash; the status tells
 status=$?
 ms=$(((${EPOCHREALTIME/./} - start_us) / 1000))
@@ -32,7 +32,7 @@ ran=$((passed + failed + skipped))
 planned=$(awk -F '[.]+' '/^1[.][.][0-9]+$/ { n += $2 } END { print n + 0 }' "$output")
 why=
 if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-    why="not over after ${AF_TEST_TIMEOUT_S:-300} s"
+    why="not over after ${AF_TEST_TIMEOUT_S:-600} s"
 elif [ $((passed + failed)) -eq 0 ]; then
     why="ran no case"
 elif [ $ran -ne "$planned" ]; then
