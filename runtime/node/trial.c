@@ -206,11 +206,13 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
     struct af_node_move *move = arg;
     if (move->reload->tells)
         return;
-    if (why != NULL && (has_moved(move) || af_node_reload_has_ended(move->party))) {
+    if (af_node_reload_has_ended(move->party) || (why != NULL && has_moved(move))) {
         /* of what it is no more: it comes again, or not at all */
         go_to_next(move);
         return;
     }
+    if (move->party->run != move->of)
+        move->of = NULL; /* it was freed meanwhile, and the party goes over from the store */
     if (why != NULL) {
         af_node_reload_refuse(move, why);
         return;
