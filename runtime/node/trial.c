@@ -284,6 +284,7 @@ static void migrate(struct af_node_move *move, const struct af_node_trial *trial
     struct af_node *node = move->reload->node;
     const struct af_node_flow *runs = move->runs;
     const struct af_party *of = move->of == NULL ? NULL : af_party_run_party(move->of);
+    const char *role = af_arena_string(&move->reload->arena, move->party->about.role);
     struct af_reload_spec spec = {.script = trial->script,
                                   .back = move->back,
                                   .back_member = move->member,
@@ -291,7 +292,7 @@ static void migrate(struct af_node_move *move, const struct af_node_trial *trial
                                   .store = of == NULL ? node->store : NULL,
                                   .deferred = move->deferred,
                                   .deferred_count = of == NULL ? 0 : af_party_deferred(of),
-                                  .role = move->party->about.role,
+                                  .role = role,
                                   .version = move->version,
                                   .old = runs != NULL && runs->loaded ? af_worker_flow(runs->worker)
                                                                       : NULL,
