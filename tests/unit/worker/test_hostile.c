@@ -460,8 +460,20 @@ static void say_call_after_done(void)
 
 static void say_calls_for_ever(void)
 {
-    for (uint64_t i = 1;; i++)
-        say_call(i, "upload", "{}");
+    for (;;)
+        say_call(0, "log", "{}");
+}
+
+static void say_calls_at_once(void)
+{
+    say_call(1, "upload", "{}");
+    say_call(2, "upload", "{}");
+}
+
+static void say_call_and_done(void)
+{
+    say_call(1, "upload", "{}");
+    say_well(0);
 }
 
 static void say_done_twice(void)
@@ -686,6 +698,8 @@ static const struct {
     {.break_rule = say_call_without_json, .told = "a call's request is no JSON"},
     {.break_rule = say_call_without_number, .told = "a call has a wrong number"},
     {.break_rule = say_calls_for_ever, .told = "more than 100,000 calls"},
+    {.break_rule = say_calls_at_once, .told = "it calls while it waits for an answer"},
+    {.break_rule = say_call_and_done, .told = "it ends while it waits for an answer"},
     {.break_rule = say_done_and_more, .told = "effects are malformed"},
     {.break_rule = say_done_in_part, .told = "malformed"},
     {.break_rule = say_done_of_many, .told = "malformed"},
