@@ -239,7 +239,8 @@ bool af_bus_owns(const char *bus_url, const char *url);
 struct af_bus *af_bus_open(const char *url, struct af_loop *loop,
                            const struct af_bus_options *options, struct af_failure *why);
 
-/* Closes it. What waits is completed as CANCELLED, from within; what was confirmed stays. */
+/* Closes it. What waits is completed as CANCELLED, from within, and in a party's own process all
+ * that was not told yet: who asked may be gone. What was confirmed stays. */
 void af_bus_close(struct af_bus *bus);
 
 /* Keeps the posts, all or none of them, durably before it is confirmed; a post whose (task, sender,

@@ -103,6 +103,8 @@ static void completed(void *arg, struct af_group_job *job)
         op->after(op);
         return;
     }
+    if (bus->closing && bus->store.is_party)
+        af_local_refuse(op, AF_BUS_CANCELLED, "the bus is closed");
     if (op->done != NULL)
         op->done(op->arg, &op->result);
     af_group_release(bus->group);

@@ -65,6 +65,8 @@ static void completed(void *arg, struct af_group_job *job)
 {
     struct af_nats_bus *bus = arg;
     struct af_nats_op *op = (struct af_nats_op *)job;
+    if (bus->is_party && atomic_load(&bus->closing))
+        af_nats_refuse(op, AF_BUS_CANCELLED, "the bus is closed");
     if (op->done != NULL)
         op->done(op->arg, &op->result);
     af_group_release(bus->group);
