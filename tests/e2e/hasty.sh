@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../lib/e2e.sh"
 plan 3
 rounds=150
-is_short || rounds=${AF_TEST_COUNT:-3000}
+[ -z "${AF_TEST_LONG:-}" ] || rounds=${AF_TEST_COUNT:-1500} # in the sanitize build, too
 for bus in local http nats; do
     if [ $bus = nats ] && ! command -v nats-server >/dev/null; then
         skip 1 "there is no nats-server"

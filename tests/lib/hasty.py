@@ -121,6 +121,7 @@ class Node:
         self.flows = os.path.join(self.folder, "flows")
         self.socket = os.path.join(self.folder, "state", "control.sock")
         self.version = 0
+        self.words = {} # what parties were at
         self.process = None
         self.tasks, self.ended, self.task_count = [], [], 0
         for _ in range(TASKS):
@@ -322,26 +323,40 @@ class Node:
             self.act()
         os.kill(pid, signal.SIGCONT)
 
+    def look_around(self):
+        told = self.ask({"cmd": "status"})
+        if told is None:
+            fail("it does not tell its status")
+        self.words = {party["task"]: party["status"] for party in told["parties"]}
+        self.words.update((asked["task"], "asked") for asked in told["asked"] if asked["task"] not in self.words)
+
+    def pick(self, words):
+        """A task whose party was at one of these when it was last looked, mostly; "": one that had none."""
+        known = self.tasks + self.ended
+        fit = [task for task in known if self.words.get(task, "") in words]
+        return self.chance.choice(fit if fit and self.chance.random() < 0.8 else known)
+
     def act(self):
-        task = self.chance.choice(self.tasks + self.ended)
         role = self.chance.choice(["left", "left", "right"])
         number = self.chance.choice([1, 1, 2, 2, 3, 3, 4, 4, 4, 5])
         one_of, coin = self.chance.choice, lambda of: self.chance.random() < of
+        runs = ("waiting", "slow", "resting", "held", "paused", "lost contact")
         rows = [
-            (5, lambda: self.order(cmd="launch", flow="busy", task=task, role=role, peers=[PEERS[role]])),
-            (2, lambda: self.order(cmd="launch", flow="busy", task=task)),
-            (3, lambda: self.order(cmd="approve", task=task, refuse=coin(0.3))),
-            (10, lambda: self.order(cmd="send", task=task, event="tick", fields=json.dumps({"number": number}))),
-            (3, lambda: self.order(cmd="pause", task=task)),
-            (5, lambda: self.order(cmd="resume", task=task)),
+            (5, lambda: self.order(cmd="launch", flow="busy", task=self.pick([""]), role=role, peers=[PEERS[role]])),
+            (2, lambda: self.order(cmd="launch", flow="busy", task=self.pick([""]))),
+            (3, lambda: self.order(cmd="approve", task=self.pick(["asked"]), refuse=coin(0.3))),
+            (10, lambda: self.order(cmd="send", task=self.pick(runs), event="tick", fields=json.dumps({"number": number}))),
+            (3, lambda: self.order(cmd="pause", task=self.pick(runs))),
+            (5, lambda: self.order(cmd="resume", task=self.pick(["paused"]))),
             (6, lambda: self.order(cmd="reload", flow="busy", wait=one_of([0, 1, 10]), dry_run=coin(0.2), restart_waiting=coin(0.4))),
             (2, lambda: self.order(cmd="rollback", flow="busy", wait=one_of([0, 1]))),
-            (3, lambda: self.order(cmd="stop", task=task)),
-            (4, lambda: self.order(cmd="forget", task=task)),
-            (4, lambda: self.order(cmd="retry", task=task)),
-            (1, lambda: self.order(cmd="again", task=task)),
-            (2, lambda: self.order(cmd=one_of(["data", "trace", "log"]), task=task)),
-            (1, lambda: self.order(cmd=one_of(["status", "support", "latencies"]))),
+            (3, lambda: self.order(cmd="stop", task=self.pick(runs))),
+            (4, lambda: self.order(cmd="forget", task=self.pick(["done", "failed", "broken"]))),
+            (4, lambda: self.order(cmd="retry", task=self.pick(["held", "broken"]))),
+            (1, lambda: self.order(cmd="again", task=self.pick(runs))),
+            (2, lambda: self.order(cmd=one_of(["data", "trace", "log"]), task=self.pick(runs))),
+            (8, self.look_around),
+            (1, lambda: self.order(cmd=one_of(["support", "latencies"]))),
             (4, self.put),
             (1, lambda: self.process.send_signal(signal.SIGHUP)),
             (3, self.strike),
@@ -366,9 +381,8 @@ def main():
     node.start()
     for number in range(options.rounds):
         node.act()
-        if number % 50 == 49 and node.ask({"cmd": "status"}) is None:
-            fail("it does not tell its status")
         if number % 100 == 99:
+            node.look_around()
             node.end()
             node.start()
     node.end()
