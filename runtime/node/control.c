@@ -240,27 +240,23 @@ static void again(struct af_node_connection *connection, const struct af_request
     af_bus_revive(connection->node->bus, &which, revived, connection);
 }
 
-struct retry {
-    struct af_node_connection *connection;
-    char *task;
-    bool was_broken;
-};
-
 static void mended(void *arg, const char *json, const struct af_failure *reload_why)
 {
-    struct retry *retry = arg;
+    struct af_node_connection *connection = arg;
     struct af_failure why = AF_FAILURE_INIT;
-    struct af_node_party *party = af_node_party_find(retry->connection->node, retry->task);
+    struct af_node_party *party = af_node_party_find(connection->node, connection->task);
     (void)json;
     if (reload_why != NULL)
-        af_node_answer_failure(retry->connection, reload_why);
-    else if (retry->was_broken)
-        answer_outcome(retry->connection, 0, NULL); /* it goes on already */
+        af_node_answer_failure(connection, reload_why);
     else
-        answer_outcome(retry->connection, party == NULL ? -1 : af_node_party_retry(party, &why),
-                       &why);
-    free(retry->task);
-    free(retry);
+        answer_outcome(connection, party == NULL ? -1 : af_node_party_retry(party, &why), &why);
+}
+
+/* One that was broken goes on already. */
+static void brought_back(void *arg, const char *json, const struct af_failure *why)
+{
+    (void)json;
+    answer_outcome(arg, why == NULL ? 0 : -1, why);
 }
 
 /* A flow that was mended is taken first, so that the handler is not the same again. */
@@ -276,12 +272,8 @@ static void retry(struct af_node_connection *connection, const struct af_request
         (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
          !af_node_flow_is_current(party->flow) &&
          !af_node_watch_is_left(connection->node, party->about.file))) {
-        struct retry *retry = af_mem_zero(1, sizeof *retry);
-        retry->connection = connection;
-        retry->task = af_mem_string(party->task);
-        retry->was_broken = broken;
         af_node_reload(connection->node, party->about.file, &how,
-                       (struct af_node_reloader){mended, retry});
+                       (struct af_node_reloader){broken ? brought_back : mended, connection});
         return;
     }
     answer_outcome(connection, af_node_party_retry(party, &why), &why);
