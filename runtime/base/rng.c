@@ -145,15 +145,24 @@ int af_rng_chance(struct af_rng *rng, double p)
 
 /* ---- UUIDs. ---- */
 
-static char digit(struct af_hash hash, int i)
+/* Writes the eight digits at once: each half-byte becomes a byte of a word. */
+static void put_hex(char *text, uint64_t value)
 {
-    return "0123456789abcdef"[(i < 16 ? hash.a : hash.b) >> (60 - 4 * (i % 16)) & 15];
+    value = (value | value << 16) & UINT64_C(0x0000FFFF0000FFFF);
+    value = (value | value << 8) & UINT64_C(0x00FF00FF00FF00FF);
+    value = (value | value << 4) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    uint64_t letters = (value + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    value += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+    value = __builtin_bswap64(little_endian(value)); /* the highest comes first */
+    memcpy(text, &value, 8);
 }
 
 void af_hash_hex(struct af_hash hash, char text[AF_HASH_HEX_BYTES])
 {
-    for (int i = 0; i < 32; i++)
-        text[i] = digit(hash, i);
+    put_hex(text, hash.a >> 32);
+    put_hex(text + 8, hash.a & UINT32_MAX);
+    put_hex(text + 16, hash.b >> 32);
+    put_hex(text + 24, hash.b & UINT32_MAX);
     text[32] = '\0';
 }
 
@@ -161,13 +170,14 @@ void af_uuid_format(struct af_hash hash, char text[AF_UUID_TEXT_BYTES])
 {
     hash.a = (hash.a & ~UINT64_C(0xF000)) | 0x4000;               /* version 4 */
     hash.b = (hash.b & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63; /* variant 1 */
-    char *to = text;
-    for (int i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            *to++ = '-';
-        *to++ = digit(hash, i);
-    }
-    *to = '\0';
+    char digits[AF_HASH_HEX_BYTES];
+    af_hash_hex(hash, digits);
+    memcpy(text, digits, 8);
+    memcpy(text + 9, digits + 8, 4);
+    memcpy(text + 14, digits + 12, 4);
+    memcpy(text + 19, digits + 16, 4);
+    memcpy(text + 24, digits + 20, 13); /* with the 0 byte */
+    text[8] = text[13] = text[18] = text[23] = '-';
 }
 
 int af_uuid_parse(const char *text, struct af_hash *hash)
