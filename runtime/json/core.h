@@ -40,6 +40,17 @@ static inline size_t af_json_utf8_len(const char *at, const char *end)
     return high >= 0x10000 >> 12 && high <= 0x10FFFF >> 12 ? 4 : 0;
 }
 
+#ifdef __SSE2__
+/* Of sixteen bytes, a bit for each that is special. */
+static inline unsigned af_json_special_bits(__m128i bytes)
+{
+    __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* above 0x7F: negative */
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), others));
+}
+#endif
+
 /* The first byte from `at` on that is special, or the end. */
 static inline const char *af_json_find_special(const char *at, const char *end)
 {
@@ -47,14 +58,9 @@ static inline const char *af_json_find_special(const char *at, const char *end)
     const char *start = at;
     while (at < end && end - start >= 16) {
         at = end - at >= 16 ? at : end - 16; /* the last bytes with some that were looked at */
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-        __m128i backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-        __m128i others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* above 0x7F: negative */
-        __m128i special = _mm_or_si128(_mm_or_si128(quotes, backslashes), others);
-        int found = _mm_movemask_epi8(special);
+        unsigned found = af_json_special_bits(_mm_loadu_si128((const __m128i *)(const void *)at));
         if (found != 0)
-            return at + __builtin_ctz((unsigned)found);
+            return at + __builtin_ctz(found);
         at += 16;
     }
 #endif

@@ -64,6 +64,28 @@ static bool append_escaped(struct af_buf *buf, const char *text, const char *end
     return true;
 }
 
+/* Whether all of a text stands for itself. A short one, as most are, is its first bytes and its
+ * last ones, which meet or overlap. */
+static bool is_plain(const char *text, size_t len)
+{
+#ifdef __SSE2__
+    if (len >= 4 && len < 16) {
+        uint64_t words[2];
+        uint32_t halves[2];
+        if (len >= 8) {
+            memcpy(&words[0], text, 8);
+            memcpy(&words[1], text + len - 8, 8);
+        } else {
+            memcpy(&halves[0], text, 4);
+            memcpy(&halves[1], text + len - 4, 4);
+            words[0] = words[1] = halves[0] | (uint64_t)halves[1] << 32;
+        }
+        return af_json_special_bits(_mm_set_epi64x((int64_t)words[1], (int64_t)words[0])) == 0;
+    }
+#endif
+    return af_json_plain_end(text, text + len) == text + len;
+}
+
 bool af_json_write_string(struct af_buf *buf, const char *text, size_t len)
 {
     size_t len_before = buf->len;
@@ -71,7 +93,7 @@ bool af_json_write_string(struct af_buf *buf, const char *text, size_t len)
         af_buf_append(buf, "\"\"", 2);
         return true;
     }
-    if (af_json_plain_end(text, text + len) != text + len) {
+    if (!is_plain(text, len)) {
         bool is_utf8 = append_escaped(buf, text, text + len);
         if (!is_utf8)
             buf->len = len_before;

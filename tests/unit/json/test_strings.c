@@ -66,6 +66,37 @@ static void test_every_byte_at_every_place(void **state)
     }
 }
 
+/* The same, written: only what must be escaped is, wherever it stands. */
+static void test_every_byte_is_written_at_every_place(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 35; len++) {
+        for (size_t place = 0; place < len; place++) {
+            for (int byte = 0; byte < 256; byte++) {
+                char escape[8] = {(char)byte, '\0'}, expected[64];
+                const char *at = byte == 0 ? NULL : strchr("\"\\\b\f\n\r\t", byte);
+                if (at != NULL)
+                    snprintf(escape, sizeof escape, "\\%c", "\"\\bfnrt"[at - "\"\\\b\f\n\r\t"]);
+                else if (byte < 0x20)
+                    snprintf(escape, sizeof escape, "\\u%04x", (unsigned)byte);
+                char *text = af_mem_alloc(len); /* so that a look beyond it is seen */
+                memset(text, 'a', len);
+                memset(expected, 'a', sizeof expected);
+                text[place] = (char)byte;
+                size_t size = (size_t)snprintf(expected + 1 + place, 8, "%s", escape);
+                expected[1 + place + size] = 'a';
+                expected[0] = expected[len + size] = '"';
+                struct af_buf out = AF_BUF_EMPTY;
+                assert_int_equal(af_json_write_string(&out, text, len), byte < 0x80);
+                assert_int_equal(out.len, byte < 0x80 ? len + size + 1 : 0);
+                assert_memory_equal(out.data, expected, out.len);
+                af_buf_release(&out);
+                free(text);
+            }
+        }
+    }
+}
+
 /* The UTF-8 of a code point, by the table of RFC 3629. */
 static size_t encode(uint32_t code, char bytes[4])
 {
@@ -212,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_byte_at_every_place),
+        cmocka_unit_test(test_every_byte_is_written_at_every_place),
         cmocka_unit_test(test_every_byte_behind_a_backslash),
         cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_every_sequence_of_bytes),
