@@ -15,8 +15,11 @@ struct af_trace {
     void *arg;
     bool with_data;
     struct af_hash veil;
+    bool hides;                     /* one of them declares secrets: */
     const struct af_flow *flows[2]; /* a run has two at most */
     struct af_buf line;
+    size_t time_len; /* of the line's beginning, which a record of the same time has, too; or 0 */
+    int64_t time_ns;
 };
 
 struct af_trace *af_trace_new(af_trace_line_fn *fn, void *arg, bool with_data)
@@ -41,38 +44,61 @@ bool af_trace_with_data(const struct af_trace *trace)
     return trace != NULL && trace->with_data;
 }
 
-static void name_field(struct af_trace *trace, const char *name)
+/* Begins a field, with room for more bytes behind its name; returns where they go, or NULL. */
+static char *name_field(struct af_trace *trace, const char *name, size_t more)
 {
     size_t len = strlen(name);
     struct af_buf *line = &trace->line;
-    if (!af_buf_reserve(line, len + 4))
-        return;
+    if (!af_buf_reserve(line, len + 4 + more))
+        return NULL;
+    char *to = line->data + line->len;
     if (line->len > 1)
-        line->data[line->len++] = ',';
-    line->data[line->len++] = '"';
-    memcpy(line->data + line->len, name, len);
-    line->len += len;
-    line->data[line->len++] = '"';
-    line->data[line->len++] = ':';
+        *to++ = ',';
+    *to++ = '"';
+    memcpy(to, name, len);
+    to += len;
+    *to++ = '"';
+    *to++ = ':';
+    line->len = (size_t)(to - line->data);
+    return to;
+}
+
+/* A field whose text has nothing to escape. */
+static void plain_field(struct af_trace *trace, const char *name, const char *text, size_t len)
+{
+    char *to = name_field(trace, name, len + 2);
+    if (to == NULL)
+        return;
+    to[0] = '"';
+    memcpy(to + 1, text, len);
+    to[len + 1] = '"';
+    trace->line.len += len + 2;
 }
 
 void af_trace_begin(struct af_trace *trace, int64_t now_ns, const char *kind)
 {
     if (trace == NULL)
         return;
-    af_buf_clear(&trace->line);
-    af_buf_append_char(&trace->line, '{');
-    if (kind == NULL)
-        return;
-    af_trace_integer(trace, "t", now_ns);
-    af_trace_string(trace, "kind", kind);
+    if (kind == NULL || trace->time_len == 0 || trace->time_ns != now_ns) {
+        af_buf_clear(&trace->line);
+        af_buf_append_char(&trace->line, '{');
+        trace->time_len = 0;
+        if (kind == NULL)
+            return;
+        af_trace_integer(trace, "t", now_ns);
+        trace->time_ns = now_ns;
+        trace->time_len = trace->line.len;
+    }
+    trace->line.len = trace->time_len;
+    trace->line.full = false;
+    plain_field(trace, "kind", kind, strlen(kind));
 }
 
 void af_trace_text(struct af_trace *trace, const char *name, const char *text, size_t len)
 {
     if (trace == NULL)
         return;
-    name_field(trace, name);
+    name_field(trace, name, 0);
     if (text == NULL)
         af_buf_append_string(&trace->line, "null");
     else if (!af_json_write_string(&trace->line, text, len))
@@ -88,7 +114,7 @@ void af_trace_integer(struct af_trace *trace, const char *name, int64_t value)
 {
     if (trace == NULL)
         return;
-    name_field(trace, name);
+    name_field(trace, name, 0);
     af_json_write_integer(&trace->line, value);
 }
 
@@ -101,7 +127,7 @@ void af_trace_json(struct af_trace *trace, const char *name, const char *json, s
 {
     if (trace == NULL)
         return;
-    name_field(trace, name);
+    name_field(trace, name, 0);
     af_buf_append(&trace->line, json, len);
 }
 
@@ -111,7 +137,7 @@ void af_trace_uuid(struct af_trace *trace, const char *name, struct af_hash uuid
     if (trace == NULL)
         return;
     af_uuid_format(uuid, text);
-    af_trace_text(trace, name, text, AF_UUID_TEXT_BYTES - 1);
+    plain_field(trace, name, text, AF_UUID_TEXT_BYTES - 1);
 }
 
 void af_trace_veil(struct af_trace *trace, struct af_hash key, const struct af_flow *flow)
@@ -120,6 +146,7 @@ void af_trace_veil(struct af_trace *trace, struct af_hash key, const struct af_f
         return;
     trace->veil = key;
     trace->flows[trace->flows[0] == NULL ? 0 : 1] = flow;
+    trace->hides = trace->hides || af_veil_in_flow(flow);
 }
 
 void af_trace_content(struct af_trace *trace, const struct af_contract *contract)
@@ -127,13 +154,13 @@ void af_trace_content(struct af_trace *trace, const struct af_contract *contract
     if (trace == NULL)
         return;
     const char *fields = NULL;
-    for (size_t i = 0; i < 2 && !af_veil_in_fields(fields); i++) {
+    for (size_t i = 0; trace->hides && i < 2 && !af_veil_in_fields(fields); i++) {
         const struct af_flow *flow = trace->flows[i];
         int event =
             flow == NULL ? -1 : af_flow_find_event(flow, contract->type, contract->type_len);
         fields = event < 0 ? NULL : flow->events[event].fields;
     }
-    name_field(trace, "content");
+    name_field(trace, "content", 0);
     af_veil_event(trace->veil, fields, contract->content, contract->content_len, &trace->line);
 }
 
@@ -143,9 +170,9 @@ void af_trace_data(struct af_trace *trace, const char *data, size_t len)
     if (trace == NULL)
         return;
     af_hash_hex(af_veil_hash(trace->veil, data, len), text);
-    af_trace_text(trace, "data_hash", text, sizeof text - 1);
+    plain_field(trace, "data_hash", text, sizeof text - 1);
     if (trace->with_data) {
-        name_field(trace, "data");
+        name_field(trace, "data", 0);
         af_veil_data(trace->veil, data, len, &trace->line);
     }
 }
