@@ -27,8 +27,11 @@ struct place {
 
 struct af_trace_file {
     struct place place;
-    FILE *out;
+    int fd, code;        /* code: errno of the write that failed, or 0 */
+    struct af_buf lines; /* not written yet */
 };
+
+enum { PIECE_BYTES = 1 << 18 }; /* at a time */
 
 static struct place known; /* the last one: a broker ends what has been begun, and nothing else */
 
@@ -134,11 +137,9 @@ struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *
     int fd = af_broker_is_there() ? ask_to_begin(path, &file->place, why)
              : is_output(path)    ? take_output()
                                   : begin(path, &file->place, why);
-    file->out = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (file->out != NULL) {
-        setvbuf(file->out, NULL, _IOFBF, 1 << 18);
+    file->fd = fd;
+    if (fd >= 0)
         return file;
-    }
     fail(path, errno, why);
     forget(&file->place);
     free(file);
@@ -148,13 +149,17 @@ struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *
 void af_trace_file_line(void *arg, const char *line, size_t len)
 {
     struct af_trace_file *file = arg;
-    fwrite(line, 1, len, file->out); /* a failure is kept by the stream, and asked at the end */
-    putc('\n', file->out);
+    if (file->lines.len + len >= PIECE_BYTES)
+        af_trace_file_flush(file);
+    af_buf_append(&file->lines, line, len);
+    af_buf_append_char(&file->lines, '\n');
 }
 
 void af_trace_file_flush(struct af_trace_file *file)
 {
-    fflush(file->out); /* as above */
+    if (file->code == 0 && !af_io_write_all(file->fd, file->lines.data, file->lines.len))
+        file->code = errno == 0 ? EIO : errno; /* is told at the end */
+    af_buf_clear(&file->lines);
 }
 
 /* Gives what was written its name, or removes it. Returns -1 with *why filled. */
@@ -188,13 +193,14 @@ int af_trace_serve_end(const void *reach, const struct af_broker_question *quest
 int af_trace_file_finish(struct af_trace_file *file, bool keep, struct af_failure *why)
 {
     int result = 0;
-    errno = 0;
-    bool failed = fflush(file->out) != 0 || ferror(file->out);
-    failed = fclose(file->out) != 0 || failed;
-    if (keep && failed)
-        result = fail(file->place.path, errno, why);
-    if (end(&file->place, keep && !failed, why) != 0)
+    af_trace_file_flush(file);
+    if (close(file->fd) != 0 && file->code == 0)
+        file->code = errno;
+    if (keep && file->code != 0)
+        result = fail(file->place.path, file->code, why);
+    if (end(&file->place, keep && file->code == 0, why) != 0)
         result = -1;
+    af_buf_release(&file->lines);
     forget(&file->place);
     free(file);
     return result;
