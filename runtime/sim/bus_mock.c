@@ -31,7 +31,7 @@ struct cut {
 /* One that stays in flight until its owner moves it. */
 struct kept {
     struct af_contract *contract;
-    uint32_t to;
+    uint32_t from, to;
 };
 
 /* The time of the last arrival on a link, for --fifo: open addressing, key 0 is free. */
@@ -57,7 +57,8 @@ struct af_bus_mock {
     size_t link_count, link_cap;
     bool keeps;
     struct kept *kept;
-    size_t kept_cap; /* their count is in_flight */
+    size_t kept_cap;       /* their count is in_flight */
+    struct af_buf targets; /* of the contract that is traced: a list */
 };
 
 struct af_bus_mock *af_bus_mock_new(struct af_loop *loop, struct af_faults *faults,
@@ -90,6 +91,7 @@ void af_bus_mock_free(struct af_bus_mock *bus)
     free(bus->blocks);
     free(bus->cuts);
     free(bus->links);
+    af_buf_release(&bus->targets);
     free(bus);
 }
 
@@ -233,11 +235,11 @@ static void arrive(void *arg)
             link->held--;
     }
     struct af_contract *contract = delivery->contract;
-    uint32_t to = delivery->to;
+    uint32_t from = delivery->from, to = delivery->to;
     assert(bus->in_flight > 0);
     delivery_free(delivery);
     bus->in_flight--;
-    bus->owner.arrive(bus->owner.arg, to, contract);
+    bus->owner.arrive(bus->owner.arg, from, to, contract);
 }
 
 static void schedule(struct af_bus_mock *bus, uint32_t from, uint32_t to,
@@ -311,14 +313,15 @@ static void note_drop(struct af_bus_mock *bus, uint32_t to, struct af_contract *
                       bus->owner.name(bus->owner.arg, to), contract, why);
 }
 
-static void keep_one(struct af_bus_mock *bus, uint32_t to, struct af_contract *contract)
+static void keep_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
+                     struct af_contract *contract)
 {
     if (bus->owner.lost(bus->owner.arg, to)) {
         note_drop(bus, to, contract, "lost");
         return;
     }
     af_mem_reserve(&bus->kept, &bus->kept_cap, bus->in_flight + 1, sizeof *bus->kept);
-    bus->kept[bus->in_flight++] = (struct kept){af_contract_hold(contract), to};
+    bus->kept[bus->in_flight++] = (struct kept){af_contract_hold(contract), from, to};
 }
 
 static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
@@ -327,7 +330,7 @@ static void send_one(struct af_bus_mock *bus, uint32_t from, uint32_t to,
     const struct af_fault_options *options = bus->faults->options;
     bus->counts.messages++;
     if (bus->keeps) {
-        keep_one(bus, to, contract);
+        keep_one(bus, from, to, contract);
         return;
     }
     int64_t delay_ns = latency_ns(bus, &bus->faults->latency, from,
@@ -349,20 +352,20 @@ static void note_send(struct af_bus_mock *bus, uint32_t from, const struct af_co
                       const uint32_t *targets, size_t target_count)
 {
     struct af_trace *trace = bus->trace;
-    struct af_buf list = AF_BUF_EMPTY;
-    af_buf_append_char(&list, '[');
+    struct af_buf *list = &bus->targets;
+    af_buf_clear(list);
+    af_buf_append_char(list, '[');
     for (size_t i = 0; i < target_count; i++)
-        af_json_item(&list, bus->owner.name(bus->owner.arg, targets[i]));
-    af_buf_append_char(&list, ']');
+        af_json_item(list, bus->owner.name(bus->owner.arg, targets[i]));
+    af_buf_append_char(list, ']');
     af_trace_begin(trace, af_loop_now_ns(bus->loop), "send");
     af_trace_string(trace, "party", bus->owner.name(bus->owner.arg, from));
-    af_trace_json(trace, "to", list.data, list.len);
+    af_trace_json(trace, "to", list->data, list->len);
     af_trace_text(trace, "type", contract->type, contract->type_len);
     af_trace_uuid(trace, "uuid", contract->uuid);
     af_trace_integer(trace, "bytes", (int64_t)contract->content_len);
     af_trace_content(trace, contract);
     af_trace_end(trace);
-    af_buf_release(&list);
 }
 
 void af_bus_mock_publish(struct af_bus_mock *bus, uint32_t from, struct af_contract *contract_take,
@@ -401,7 +404,7 @@ static struct kept take_kept(struct af_bus_mock *bus, size_t i)
 void af_bus_mock_deliver(struct af_bus_mock *bus, size_t i)
 {
     struct kept kept = take_kept(bus, i);
-    bus->owner.arrive(bus->owner.arg, kept.to, kept.contract);
+    bus->owner.arrive(bus->owner.arg, kept.from, kept.to, kept.contract);
 }
 
 void af_bus_mock_drop(struct af_bus_mock *bus, size_t i, const char *why)
@@ -415,7 +418,8 @@ void af_bus_mock_repeat(struct af_bus_mock *bus, size_t i, struct af_hash uuid)
 {
     assert(bus->keeps && i < bus->in_flight);
     struct kept kept = bus->kept[i]; /* what arrives may send */
-    bus->owner.arrive(bus->owner.arg, kept.to, copy_of(bus, kept.to, kept.contract, uuid));
+    bus->owner.arrive(bus->owner.arg, kept.from, kept.to,
+                      copy_of(bus, kept.to, kept.contract, uuid));
 }
 
 size_t af_bus_mock_in_flight(const struct af_bus_mock *bus)

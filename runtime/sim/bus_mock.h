@@ -18,8 +18,8 @@ struct af_trace;
 struct af_bus_mock_owner {
     void *arg;
 
-    /* A contract has reached a node; the reference is the owner's from here on. */
-    void (*arrive)(void *arg, uint32_t node, struct af_contract *contract_take);
+    /* A contract has come from one node to another; the reference is the owner's from here on. */
+    void (*arrive)(void *arg, uint32_t from, uint32_t to, struct af_contract *contract_take);
 
     /* A node's ID, for traces. Borrowed. */
     const char *(*name)(void *arg, uint32_t node);

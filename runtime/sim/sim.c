@@ -255,15 +255,13 @@ static bool node_lost(void *arg, uint32_t node)
     return party != NULL && af_party_status(party) == AF_PARTY_LOST;
 }
 
-static void node_arrive(void *arg, uint32_t number, struct af_contract *contract_take)
+static void node_arrive(void *arg, uint32_t from, uint32_t number,
+                        struct af_contract *contract_take)
 {
     struct af_sim *sim = arg;
     struct af_sim_node *node = sim->nodes[number];
-    if (sim->node_count <= AF_SIM_HEARD_MAX) {
-        const struct af_sim_node *from = af_sim_find_node(sim, contract_take->from);
-        if (from != NULL)
-            sim->heard[number * AF_SIM_HEARD_MAX + from->number] = true;
-    }
+    if (sim->node_count <= AF_SIM_HEARD_MAX)
+        sim->heard[number * AF_SIM_HEARD_MAX + from] = true;
     if (node->party != NULL)
         af_party_receive(node->party, contract_take);
     else

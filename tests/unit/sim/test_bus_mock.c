@@ -39,7 +39,14 @@ struct net {
     size_t dropped, copied; /* as the owner was told */
 };
 
-static void arrive(void *arg, uint32_t node, struct af_contract *contract)
+static const char *name(void *arg, uint32_t node)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    (void)arg;
+    return names[node];
+}
+
+static void arrive(void *arg, uint32_t from, uint32_t node, struct af_contract *contract)
 {
     struct net *net = arg;
     assert_true(net->arrival_count < ARRIVALS_MAX);
@@ -49,14 +56,8 @@ static void arrive(void *arg, uint32_t node, struct af_contract *contract)
     arrival->uuid = contract->uuid;
     arrival->key = contract->key;
     assert_int_equal(sscanf(contract->content, "{\"n\":%d}", &arrival->number), 1);
+    assert_string_equal(contract->from, name(net, from));
     af_contract_drop(contract);
-}
-
-static const char *name(void *arg, uint32_t node)
-{
-    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    (void)arg;
-    return names[node];
 }
 
 static bool lost(void *arg, uint32_t node)
