@@ -111,14 +111,21 @@ bool af_json_write_string(struct af_buf *buf, const char *text, size_t len)
 
 /* ---- Numbers. ---- */
 
-/* Writes the digits of value before `end`; returns the first. */
+/* Writes the digits of value before `end`, two at a time; returns the first. */
 static char *put_digits(char *end, uint64_t value)
 {
-    do {
-        *--end = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    return end;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    char *first = end;
+    for (; value >= 10; value /= 100) {
+        first -= 2;
+        memcpy(first, pairs + value % 100 * 2, 2);
+    }
+    if (value > 0 || first == end)
+        *--first = (char)('0' + value);
+    return first;
 }
 
 void af_json_write_integer(struct af_buf *buf, int64_t value)
