@@ -84,7 +84,7 @@ build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] r
 	@$(MAKE) MODE=train all && find build/train -name '*.gcda' -delete && $< build/train/afrun && touch $@
 ifneq (,$(filter release linked,$(MODE)))
 # What each message or each state of a check passes is fast. All else runs once a run, or waits for a disk or a peer: it is small.
-HOT := $(foreach name,cow deliver event json type_plain,bindings/lua_$(name)) \
+HOT := $(foreach name,cow deliver event json type_plain vm,bindings/lua_$(name)) \
        $(foreach name,base/arena base/buf base/mem base/pointer_set base/pool base/rng json/escape json/keys \
          json/read json/write party/commit party/take sim/bus_mock trace/contract \
          trace/trace $(addprefix check/,next seen step table vector),runtime/$(name))
