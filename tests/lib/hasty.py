@@ -40,9 +40,9 @@ local function work(loops)
   for i = 1, loops do n = n + i end
 end
 work(%(load)d)
-function Tick.contract_to_event(content)
+function Tick.contract_to_event(contract)
   work(%(look)d)
-  return Tick {}
+  return Tick { number = contract.number }
 end
 local function migrate(old)
   work(%(migrate)d)
@@ -79,7 +79,7 @@ return af.flow {
         giving = {
           defer = { Tick },
           enter = function(party)
-            af.download(party:upload_file(("%(version)d"):rep(100000)))
+            af.download(party:upload_file(af.content(("%(version)d"):rep(100000))))
             return go_on(party)
           end,
         },
@@ -283,11 +283,11 @@ class Node:
         if not workers:
             return
         pid = self.chance.choice(workers)
+        if self.chance.random() < 0.4:
+            self.stand_still(pid)
+            return
         try:
-            if self.chance.random() < 0.6:
-                os.kill(pid, signal.SIGKILL)
-            else:
-                self.stand_still(pid)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
@@ -318,10 +318,21 @@ class Node:
             self.stand_still(self.service.process.pid)
 
     def stand_still(self, pid):
-        os.kill(pid, signal.SIGSTOP)
-        for _ in range(self.chance.randrange(4)):
-            self.act()
-        os.kill(pid, signal.SIGCONT)
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            for _ in range(self.chance.randrange(4)):
+                self.act()
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass # it has ended, or somebody has killed it meanwhile
+
+    def begin(self):
+        """Starts it, with a party of each task."""
+        self.start()
+        self.look_around()
+        for task in self.tasks:
+            if task not in self.words:
+                self.order(cmd="launch", flow="busy", task=task, role="left", peers=[PEERS["left"]])
 
     def look_around(self):
         told = self.ask({"cmd": "status"})
@@ -378,13 +389,13 @@ def main():
     options = parser.parse_args()
     chance = random.Random(options.seed)
     node = Node(options, chance)
-    node.start()
+    node.begin()
     for number in range(options.rounds):
         node.act()
         if number % 100 == 99:
             node.look_around()
             node.end()
-            node.start()
+            node.begin()
     node.end()
     if node.service:
         node.service.stop()
