@@ -80,6 +80,7 @@ struct af_node_party {
     struct af_node_flow *flow; /* NULL: it needs none any more */
     struct af_script *script;
     struct af_party_run *run;
+    uint64_t run_number; /* of that one, among those that it has had */
     uint32_t role, member;
     char holder[AF_RUN_HOLDER_BYTES];
     char code[65], hash[65];     /* of what it went over to: kept.code, about.hash */

@@ -298,6 +298,7 @@ void af_node_party_run(struct af_node_party *party)
                                      .store = node->store,
                                      .kept = &party->kept};
     party->run = af_party_run_new(&spec, &why);
+    party->run_number++;
     if (party->run == NULL) {
         af_node_party_break(party, &why);
         return;

@@ -185,7 +185,7 @@ static void go_over(struct af_node_move *move)
     struct af_script *script = move->script;
     const struct af_reload_result *result = &move->result;
     move->script = NULL; /* the party's from here on */
-    if (move->fresh != NULL && party->run == move->of &&
+    if (move->fresh != NULL && af_node_move_runs(move) &&
         !af_party_waits(af_party_run_party(party->run))) {
         struct af_party_moved to = {.script = script,
                                     .party = move->fresh,
@@ -235,7 +235,7 @@ static void swap(struct af_node_reload *reload)
         struct af_node_move *move = &reload->moves[i];
         if (move->staged)
             continue;
-        if (move->of != NULL && move->party->run == move->of)
+        if (af_node_move_runs(move))
             move->kept.seq = af_party_run_seq(move->of);
         swaps[count++] = af_node_trial_swap(move);
     }

@@ -24,8 +24,9 @@ struct af_node_move { /* of one party */
     int64_t version; /* before */
 
     /* Of its trial: */
-    struct af_store_party kept;       /* what was tried, … */
-    const struct af_party_run *of;    /* … of what runs of it; NULL: as it stood in the store */
+    struct af_store_party kept;    /* what was tried, … */
+    const struct af_party_run *of; /* … of what runs of it; NULL: as it stood in the store */
+    uint64_t of_number;
     bool tried, tried_last;           /* last: while those that moved pause */
     bool is_new;                      /* it has not started: only its code changes */
     bool alone;                       /* it needs a script of its own */
@@ -84,6 +85,9 @@ void af_node_trials(struct af_node_reload *reload);
 
 /* Whether what was tried last is not the party as it is now. */
 bool af_node_trial_needed(const struct af_node_move *move);
+
+/* Whether what was tried runs still: not another one, at the same address maybe. */
+bool af_node_move_runs(const struct af_node_move *move);
 
 /* What the store is to make of a party; its texts are the move's, or live in the arena. */
 struct af_store_swap af_node_trial_swap(struct af_node_move *move);

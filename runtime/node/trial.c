@@ -81,6 +81,12 @@ static struct af_node_trial *find_trial(struct af_node_move *move, struct af_fai
 
 /* ---- Which. ---- */
 
+bool af_node_move_runs(const struct af_node_move *move)
+{
+    return move->of != NULL && move->party->run == move->of &&
+           move->party->run_number == move->of_number;
+}
+
 /* Whether it may be another than its trial was of. One that is broken does not run; whether it has
  * in between is not known. */
 static bool has_moved(const struct af_node_move *move)
@@ -88,9 +94,10 @@ static bool has_moved(const struct af_node_move *move)
     const struct af_party_run *run = move->party->run;
     if (run == NULL)
         return move->reload->phase > AF_RELOAD_TRYING && !move->tried_last;
-    if (move->of != NULL && move->tried_last && run == move->of)
+    if (move->tried_last && af_node_move_runs(move))
         return false; /* it pauses since then: nothing but its operator's hand was laid on it */
-    return af_party_run_seq(run) != move->kept.seq || (move->fresh != NULL && run != move->of);
+    return af_party_run_seq(run) != move->kept.seq ||
+           (move->fresh != NULL && !af_node_move_runs(move));
 }
 
 bool af_node_trial_needed(const struct af_node_move *move)
@@ -211,7 +218,7 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
         go_to_next(move);
         return;
     }
-    if (move->party->run != move->of)
+    if (!af_node_move_runs(move))
         move->of = NULL; /* it was freed meanwhile, and the party goes over from the store */
     if (why != NULL) {
         af_node_reload_refuse(move, why);
@@ -258,6 +265,7 @@ static int take_snapshot(struct af_node_move *move, struct af_failure *why)
     if (party->phase == AF_NODE_RUNNING &&
         af_party_run_snapshot(party->run, &move->reload->arena, &move->kept)) {
         move->of = party->run;
+        move->of_number = party->run_number;
         list_deferred(move);
         return 0;
     }
