@@ -55,8 +55,7 @@ static char *name_field(struct af_trace *trace, const char *name, size_t more)
     if (line->len > 1)
         *to++ = ',';
     *to++ = '"';
-    memcpy(to, name, len);
-    to += len;
+    to = mempcpy(to, name, len);
     *to++ = '"';
     *to++ = ':';
     line->len = (size_t)(to - line->data);
