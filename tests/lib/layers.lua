@@ -125,23 +125,27 @@ local function check_symbols(may, build)
   for _, header in ipairs(for_bindings) do declared = declared .. read(header) end
   local defined, defined_by, needed = {}, {}, {}
   local find = ("find %s/runtime %s/bindings -name '*.o' | LC_ALL=C sort"):format(build, build)
+  local objects = {}
   for object in lines_of(find) do
-    local path = object:sub(#build + 2)
     -- An object may be left of a file that is gone.
-    local source = io.open((path:gsub("%.o$", ".c")))
-    for line in lines_of(source and "nm -g " .. object or "true") do
-      local kind, name = line:match "(%u) (%S+)$"
-      if kind == "U" then
-        needed[#needed + 1] = { path = path, name = name }
-      elseif kind then
-        defined[name] = folder_of(path)
-        defined_by[name] = path
-        if not name:find "^af_" and name ~= "main" then
-          print(("%s: exports %s, which does not begin with af_"):format(path, name))
-        end
+    local source = io.open((object:sub(#build + 2):gsub("%.o$", ".c")))
+    if source then
+      source:close()
+      objects[#objects + 1] = object
+    end
+  end
+  for line in lines_of("nm -g -A " .. table.concat(objects, " ")) do
+    local object, kind, name = line:match "^([^:]+):.*(%u) (%S+)$"
+    local path = object and object:sub(#build + 2)
+    if kind == "U" then
+      needed[#needed + 1] = { path = path, name = name }
+    elseif kind then
+      defined[name] = folder_of(path)
+      defined_by[name] = path
+      if not name:find "^af_" and name ~= "main" then
+        print(("%s: exports %s, which does not begin with af_"):format(path, name))
       end
     end
-    if source then source:close() end
   end
   for _, need in ipairs(needed) do
     local from, folder = defined[need.name], folder_of(need.path)
