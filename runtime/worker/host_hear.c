@@ -96,10 +96,11 @@ static const char *hear_call(struct af_worker *worker, struct af_wire_in *in)
         return what;
     if (++party->calls_count > AF_WORKER_CALLS_MAX)
         return "it makes more than 100,000 calls in one step";
-    if (call.id != 0 && party->call != 0)
-        return "it calls while it waits for an answer";
-    if (call.id != 0)
+    if (call.id != 0) {
+        if (party->call != 0)
+            return "it calls while it waits for an answer";
         party->call = call.id;
+    }
     if (party->script->call != NULL)
         party->script->call(party->script->owner, party, &call);
     return NULL;
@@ -153,8 +154,8 @@ static const char *hear_done(struct af_worker *worker, struct af_wire_in *in)
         af_job_free(af_worker_take_first(worker));
         return NULL;
     }
-    if (party->call !=
-        0) /* whoever does what was asked for would answer a party that has gone on */
+    /* Whoever does what was asked for would answer a party that has gone on. */
+    if (party->call != 0)
         return "it ends while it waits for an answer";
     struct af_wire_expected expected = {worker->flow, party->role, party->script->member_count,
                                         party->state, party->kind};
