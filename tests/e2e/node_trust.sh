@@ -12,8 +12,7 @@ key=$(tail -n 1 author.pub)
 mkdir flows
 
 node() { # node ARGUMENT…
-    start_party i node --node i --bus local:bus.db --flows flows --state i.state "$@"
-    wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+    start_node i "$@"
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 launch() { # launch FLOW TASK

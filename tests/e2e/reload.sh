@@ -56,8 +56,7 @@ LUA
     "$AFRUN" give.lua --bus "${bus:-local:bus.db}" --task "$task" --node s -q >/dev/null || not_ok "events are given" ""
 }
 node() {
-    start_party i node --node i --bus local:bus.db --flows flows --state i.state --hang 60s "$@"
-    wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
+    start_node i --hang 60s "$@"
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 says_status() { ctl status --json 2>/dev/null | grep -qF "$1"; }

@@ -30,8 +30,7 @@ LUA
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 node() { # node [KILL-POINT]
-    AFRUN_KILL_AT=${1:-} start_party i node --node i --bus local:bus.db --flows flows --state i.state --hang 60s --no-watch
-    wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
+    AFRUN_KILL_AT=${1:-} start_node i --hang 60s --no-watch
 }
 versions() { ctl status --json | jq -c '[.parties[].version] | group_by(.) | map([.[0], length])'; }
 put 1

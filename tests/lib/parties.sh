@@ -1,6 +1,7 @@
 # parties.sh: parties for real, each a process of its own; sourced after e2e.sh.
 #
 #     start_party NAME ARGUMENT…     afrun ARGUMENT… in the background; output in NAME.out, NAME.err
+#     start_node NAME ARGUMENT…      afrun node NAME over local:bus.db, flows in flows/, state in NAME.state; until it is there
 #     wait_party NAME                waits for its end, at most PATIENCE seconds; status in $status
 #     wait_line FILE TEXT            until a line with TEXT is there
 #     stop_all                       what is left is killed
@@ -15,6 +16,13 @@ start_party() {
     : >"$name.err"
     "$AFRUN" "$@" >"$name.out" 2>"$name.err" </dev/null &
     party_pids[$name]=$!
+}
+
+start_node() {
+    local name=$1
+    shift
+    start_party "$name" node --node "$name" --bus local:bus.db --flows flows --state "$name.state" "$@"
+    wait_line "$name.out" "afrun node: node $name" || not_ok "node $name starts" "$(cat "$name.err")"
 }
 
 # until_true COMMAND…: waits until it succeeds, at most PATIENCE seconds.

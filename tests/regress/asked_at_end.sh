@@ -37,8 +37,7 @@ for number in (signal.SIGTERM, signal.SIGINT):
 os.kill(pid, signal.SIGCONT)
 PY
 asked() { # asked NAME REQUEST
-    start_party i node --node i --bus local:bus.db --flows flows --state i.state --no-watch
-    wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+    start_node i --no-watch
     [ -n "${launched:-}" ] || for role in quick held lasting; do
         ctl launch short --task $role --role $role --peers "$role=i" >/dev/null || not_ok "$role is launched" "$(cat i.err)"
     done

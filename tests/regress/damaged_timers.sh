@@ -14,8 +14,7 @@ LUA
     mv flows/.new flows/slow.lua
 }
 start() {
-    start_party i node --node i --bus local:bus.db --flows flows --state i.state --no-watch
-    wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+    start_node i --no-watch
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1

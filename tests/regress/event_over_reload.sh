@@ -26,8 +26,7 @@ LUA
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1 20000000
-start_party i node --node i --bus local:bus.db --flows flows --state i.state --no-watch
-wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+start_node i --no-watch
 ctl launch slow --task t --role counter --peers 'counter=i;source=s' >/dev/null || not_ok "the party is launched" "$(cat i.err)"
 put 2 1
 ctl send t tick '{}' >tick.out 2>&1 &

@@ -28,8 +28,7 @@ LUA
 }
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 begin() {
-    start_party i node --node i --bus local:bus.db --flows flows --state i.state --no-watch
-    wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+    start_node i --no-watch
 }
 is() { [ "$(ctl status --json | jq -r '.parties[0].status')" = "$1" ]; }
 put 1 0

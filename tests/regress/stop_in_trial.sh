@@ -24,8 +24,7 @@ LUA
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put up 1 0 0
 put down 1 0 0
-start_party i node --node i --bus local:bus.db --flows flows --state i.state --no-watch
-wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
+start_node i --no-watch
 node_pid=$(pgrep -n -f "node --node i --bus local:bus.db --flows flows")
 workers() { pgrep -c -P "$node_pid"; }
 for flow in up down; do
