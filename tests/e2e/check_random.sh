@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 plan 3
 count=5000 seeds=1000 states=20000
-is_short && count=200 seeds=10 states=4000
+is_short && count=300 seeds=10 states=4000
 [[ $AFRUN == *sanitize* ]] && count=40 seeds=10 states=4000
 run python3 "$ROOT/tests/lib/check_random.py" "$AFRUN" 0 "$count" "$seeds" "$states"
 if [ "$status" -eq 0 ]; then ok "$count settings: $(cat "$OUT")"; else not_ok "$count settings" "$(explain "they differ")"; fi

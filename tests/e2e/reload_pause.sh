@@ -25,15 +25,16 @@ return af.flow {
 }
 LUA
 }
+loops=6000000
+[[ $AFRUN == *sanitize* ]] && loops=20000000 # there an event takes longer, a loop does not
 migrate='migrate = function(old)
     local n = 0
-    for i = 1, 6000000 do n = n + i end
+    for i = 1, '$loops' do n = n + i end
     return { state = old.state, data = old.data }
   end,'
 ctl() { "$AFRUN" ctl "$@" --state i.state; }
 version 1 "" >flows/slow.lua
-start_party i node --node i --bus local:bus.db --flows flows --state i.state --hang 60s --no-watch
-wait_line i.out "afrun node: node i" || not_ok "node i starts" "$(cat i.err)"
+start_node i --hang 60s --no-watch
 for i in $(seq $parties); do ctl launch slow --task "t$i" --role counter --peers 'counter=i' >/dev/null || not_ok "t$i is launched"; done
 
 version 2 "$migrate" >flows/.new && mv flows/.new flows/slow.lua
@@ -52,7 +53,7 @@ tick
 ctl send t$parties stop '{}' >/dev/null
 is_done() { ctl status t$parties --json --data >status.json && [ "$(jq -r '.parties[0].status' status.json)" = "done" ]; }
 until_true is_done || not_ok "it ends" "$(cat status.json)"
-if jq -e --argjson ticks $ticks '.parties[0].result.value | .one + .two == $ticks and .one > 1 and .two > 0' status.json >/dev/null; then
+if jq -e --argjson ticks $ticks '.parties[0].result.value | .one + .two == $ticks and .one > 4 and .two > 0' status.json >/dev/null; then
     ok "what was taken meanwhile is there, and counts once"
 else
     not_ok "what was taken meanwhile is there, and counts once" "$ticks: $(cat status.json)"
