@@ -20,12 +20,11 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 
 import kill_nodes
-from kill_nodes import Process, fail, free_port
+from kill_nodes import bus_of, fail, service_of
 
 PATIENCE_S = 120
 OPEN_MAX = 12 # orders that wait for their answers
@@ -98,22 +97,6 @@ def own_file(path, text):
         file.write(text)
 
 
-def service(options):
-    """What is behind the bus, and its URL for node i."""
-    folder, port = options.folder, free_port()
-    if options.bus == "local":
-        return None, "local:" + os.path.join(folder, "bus.db")
-    if options.bus == "nats":
-        config = os.path.join(folder, "nats.conf")
-        own_file(config, 'jetstream { store_dir: "%s/js" }\n' % folder)
-        return Process("nats", ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-c", config], folder), "nats://127.0.0.1:%d" % port
-    admin = os.path.join(folder, "admin")
-    own_file(admin, TOKEN + "\n")
-    command = [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus", "local:" + os.path.join(folder, "serve.db"),
-               "--open-tasks", "--prefix-nodes", "--admin-token", admin]
-    return Process("serve", command, folder), "http://127.0.0.1:%d" % port
-
-
 class Node:
     def __init__(self, options, chance):
         self.options, self.chance = options, chance
@@ -130,7 +113,9 @@ class Node:
         self.done = self.refused = self.starts = 0
         os.mkdir(self.flows)
         own_file(os.path.join(self.folder, "launches"), "ask busy from operator task *0,*3,*6\n")
-        self.service, self.url = service(options)
+        admin = os.path.join(self.folder, "admin")
+        own_file(admin, TOKEN + "\n")
+        self.service, self.url = service_of(options.bus, options, "--admin-token", admin)
         if self.service:
             self.service.start()
         self.put()
@@ -138,8 +123,7 @@ class Node:
     # ---- Its life. ----
 
     def start(self):
-        bus = self.url + "/node/i" * (self.options.bus == "http")
-        words = [self.options.afrun, "node", "--node", "i", "--bus", bus, "--flows", self.flows, "--state",
+        words = [self.options.afrun, "node", "--node", "i", "--bus", bus_of(self.url, "i"), "--flows", self.flows, "--state",
                  os.path.join(self.folder, "state"), "--allow-run", "sleep", "--hang", "5s", "--launches", os.path.join(self.folder, "launches")]
         with open(os.path.join(self.folder, "err"), "ab") as errors:
             self.process = subprocess.Popen(words + ["--no-jail"] * self.options.no_jail, stdout=subprocess.DEVNULL,

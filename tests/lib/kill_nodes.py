@@ -111,11 +111,30 @@ class Process:
         self.process.wait(20)
 
 
+def service_of(kind, options, *words):
+    """What is behind a bus of this kind (None: nothing is; words: afrun serve's options besides), and its URL."""
+    port, store = free_port(), "local:" + os.path.join(options.folder, "serve.db")
+    if kind == "local":
+        return None, store
+    command = [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus", store, "--open-tasks",
+               "--prefix-nodes", *words]
+    if kind == "nats":
+        config = os.path.join(options.folder, "nats.conf")
+        with open(config, "w") as file:
+            file.write('max_payload: 16MB\nmax_pending: 128MB\njetstream { store_dir: "%s/js" }\n' % options.folder)
+        command = ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-c", config]
+    return Process("serve", command, options.folder), "%s://127.0.0.1:%d" % (kind, port)
+
+
+def bus_of(url, name):
+    """The service at this URL as a node's bus."""
+    return url + "/node/" + name if url.startswith("http:") else url
+
+
 class Node(Process):
     def __init__(self, options, name, role, url, flows=None):
         self.state = os.path.join(options.folder, name)
-        bus = url + "/node/" + name if url.startswith("http:") else url
-        command = [options.afrun, "node", "--node", name, "--bus", bus,
+        command = [options.afrun, "node", "--node", name, "--bus", bus_of(url, name),
                    "--flows", flows or options.flows, "--state", self.state]
         command += ["--no-jail"] if options.no_jail else []
         command += ["--allow-run", options.allow_run] if getattr(options, "allow_run", None) else []
@@ -177,21 +196,10 @@ def kill_somebody(chance, serve, nodes):
 
 def processes(options, flows=None):
     """The service (None: there is none), a node for each party (flows: its folder by its name), and their peers."""
-    port = free_port()
-    kind = getattr(options, "bus", "http")
-    store = "local:" + os.path.join(options.folder, "serve.db")
-    url = store if kind == "local" else "%s://127.0.0.1:%d" % (kind, port)
+    serve, url = service_of(getattr(options, "bus", "http"), options)
     peers = getattr(options, "peers", None) or "aggregator=a;participant=" + ",".join(
         "p%d" % i for i in range(1, options.participants + 1))
     roles = [(name, role) for role, names in (one.split("=") for one in peers.split(";")) for name in names.split(",")]
-    command = [options.afrun, "serve", "--listen", "127.0.0.1:%d" % port, "--bus", store, "--open-tasks",
-               "--prefix-nodes"]
-    if kind == "nats":
-        config = os.path.join(options.folder, "nats.conf")
-        with open(config, "w") as file:
-            file.write('max_payload: 16MB\nmax_pending: 128MB\njetstream { store_dir: "%s/js" }\n' % options.folder)
-        command = ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-c", config]
-    serve = None if kind == "local" else Process("serve", command, options.folder)
     if serve:
         serve.url = url
     nodes = [Node(options, name, role, url, flows and flows(name)) for name, role in roles]
