@@ -29,7 +29,7 @@ ends() { # ends FLOW CENTRE OTHER LOST ENDS
 }
 silent='the initiator is silent'
 ends psi initiator collaborator collaborator \
-    "initiator: done|no data from .* in time|'collaborator-.' (did not answer in time|has not taken the result); collaborator: done|$silent"
+    "initiator: done|no data from .* in time|('collaborator-.' (did not answer in time|has not taken the result)(\W )?)+; collaborator: done|$silent"
 ends psi initiator collaborator initiator "initiator: done; collaborator: done|$silent"
 ends psi_rsa initiator collaborator collaborator \
     "initiator: done|no data from .* in time|'collaborator-.' did not answer in time|no public key has come from 'collaborator-.'; collaborator: done|$silent"
@@ -39,7 +39,7 @@ ends secure_aggregation server client server "server: done; client: done|the ser
 ends hetero_round host collaborator collaborator \
     "host: done|not all collaborators have checked in|the round was reset too often.*; collaborator: done|the host (has given the task up|is silent|does not answer)"
 ends hetero_round host collaborator host "host: done; collaborator: done|the host (is silent|does not answer)"
-ends fed_stats analyst site site "analyst: done; site: done|rests"
+ends fed_stats analyst site site "analyst: done; site: done|rests|the analyst is silent"
 ends fed_stats analyst site analyst "analyst: done; site: done|rests"
 ends hist_boost aggregator party party "aggregator: done; party: done"
 ends hist_boost aggregator party aggregator "aggregator: done; party: done|the aggregator is silent"
