@@ -422,10 +422,19 @@ static const struct af_script_driver driver = {
     .withdraw = af_lua_withdraw,
 };
 
+static struct af_vm *ready; /* for the next script, or NULL */
+
+void af_script_ready(void)
+{
+    struct af_failure ignored = AF_FAILURE_INIT;
+    ready = af_vm_new(af_globals_open, &ignored);
+}
+
 struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
                                       struct af_failure *why)
 {
-    struct af_vm *vm = af_vm_new(af_globals_open, why);
+    struct af_vm *vm = ready != NULL ? ready : af_vm_new(af_globals_open, why);
+    ready = NULL;
     if (vm == NULL)
         return NULL;
     struct af_script *script = af_mem_zero(1, sizeof *script);

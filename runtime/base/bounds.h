@@ -226,7 +226,7 @@
 #define AF_STUDIO_CHECK_NS (24 * 3600 * AF_S_NS) /* … but a check, which says how far it is */
 #define AF_STUDIO_BODY_BYTES_MAX (256u << 20)    /* of a trace that is shown */
 #define AF_STUDIO_ANSWER_BYTES_MAX (256u << 20)  /* of what is shown of it */
-#define AF_STUDIO_READY_NS (20 * AF_MS_NS)       /* from an answer to the next processes */
+#define AF_STUDIO_READY_NS (50 * AF_MS_NS)       /* from an answer to the next processes */
 #define AF_STUDIO_POLL_NS (25 * AF_S_NS)         /* that a page waits to hear of a save */
 #define AF_SERVE_TOKENS_MAX 100000               /* lines of a tokens file */
 #define AF_SERVE_TOKENS_BYTES_MAX (64u << 20)    /* the file */

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -150,6 +151,19 @@ static void do_apart(int socket, int all, const struct af_broker_service *servic
     _exit(0);
 }
 
+/* Who reads the asker's standard output is to see its end when the asker ends. */
+static void leave_output(const struct af_broker_service *services)
+{
+    bool looks = false;
+    for (int op = 0; op < AF_BROKER_OPS; op++)
+        looks = looks || services[op].output;
+    int nothing = looks ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nothing < 0)
+        return;
+    dup2(nothing, STDOUT_FILENO);
+    close(nothing);
+}
+
 static _Noreturn void serve(int all, const struct af_broker_service *services)
 {
     char byte;
@@ -157,6 +171,7 @@ static _Noreturn void serve(int all, const struct af_broker_service *services)
     signal(SIGINT, SIG_IGN); /* Ctrl-C is for who asks */
     signal(SIGTERM, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* nobody asks what became of those apart */
+    leave_output(services);
     while (receive_fd(all, &one, &byte, 1)) {
         struct question_head head;
         const struct af_broker_service *service = NULL;
@@ -192,6 +207,11 @@ int af_broker_begin(const struct af_broker_service *services, struct af_failure 
     }
     broker = ends[0];
     return 0;
+}
+
+int af_broker_socket(void)
+{
+    return broker;
 }
 
 bool af_broker_is_given_up(void)

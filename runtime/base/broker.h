@@ -52,7 +52,8 @@ typedef int af_broker_fn(const void *arg, const struct af_broker_question *quest
 struct af_broker_service { /* zeroed: there is no such operation */
     af_broker_fn *fn;
     const void *arg;
-    bool apart; /* it takes its time: in a process of its own, which the next need not wait for */
+    bool apart;  /* it takes its time: in a process of its own, which the next need not wait for */
+    bool output; /* it asks where standard output goes: else the broker has none */
 };
 
 /* Forks the broker; services (AF_BROKER_OPS of them) are copied, what they point to lives on. One
@@ -61,6 +62,9 @@ int af_broker_begin(const struct af_broker_service *services, struct af_failure 
 
 /* Whether there is one to ask. */
 bool af_broker_is_there(void);
+
+/* The descriptor by which it is asked, or -1. */
+int af_broker_socket(void);
 
 /* Asks, and waits for the answer, which the caller releases; answer->bytes is appended to. stopped
  * (or NULL) is looked at ten times a second: once it is true the answer is waited for no longer.

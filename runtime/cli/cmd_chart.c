@@ -6,6 +6,7 @@
 #include "cli/jailed.h"
 #include "cli/look.h"
 #include "cli/paths.h"
+#include "cli/ready.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "http/pages.h"
@@ -115,8 +116,10 @@ static int draw(struct chart_options *options, const char *path, struct af_failu
     char *drawing = NULL;
     bool waits = strcmp(path, "-") == 0; /* for its input: what can be done before is */
     int result = waits ? af_jailed(&jail, why) : 0;
-    if (waits && result == 0)
+    if (waits && result == 0) {
         af_tool_chart_ready();
+        af_ready_warm();
+    }
     if (result == 0 && af_trace_memory_read(&trace, path, why) == 0 &&
         (waits || af_jailed(&jail, why) == 0))
         drawing = af_tool_chart(&trace, &options->chart, why);

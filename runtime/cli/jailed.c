@@ -13,6 +13,7 @@
 #include "worker/jail.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum wish { AS_FAR_AS_IT_GOES, OFF, REQUIRED };
 
@@ -69,6 +70,24 @@ void af_jailed_tell_grants(const struct af_grants *grants)
         af_log(AF_LOG_DEBUG, "jail: programs that --allow-run grants run outside of it");
 }
 
+static const char *early; /* the flow for which it was begun ahead, or NULL */
+
+static bool is_early(const struct af_jailed_spec *spec)
+{
+    const struct af_grants *grants = spec->grants;
+    return spec->flow_count == 1 && strcmp(spec->flows[0], early) == 0 && !spec->any_lua &&
+           spec->output == NULL && spec->check == NULL &&
+           (grants == NULL || (grants->program_count == 0 && grants->files.read_count == 0 &&
+                               grants->files.write_count == 0));
+}
+
+int af_jailed_begin_early(const char *flow, struct af_failure *why)
+{
+    int result = af_jailed_begin(&(struct af_jailed_spec){.flows = &flow, .flow_count = 1}, why);
+    early = result == 0 ? flow : NULL;
+    return result;
+}
+
 int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
 {
     static struct af_code_reach code; /* for the broker, to its end */
@@ -76,6 +95,10 @@ int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
     static const struct af_grants none;
     if (wish == OFF)
         return 0;
+    if (early != NULL)
+        return is_early(spec) ? 0
+                              : af_failure_set(why, AF_FAILURE_USAGE, "jail",
+                                               "it was begun for '%s' alone", early);
     if (read_input(spec, why) != 0)
         return -1;
     const struct af_grants *grants = spec->grants != NULL ? spec->grants : &none;
@@ -83,15 +106,17 @@ int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why)
     code.paths = with_library(spec, &code.count);
     trace.path = spec->output;
     const struct af_broker_service services[AF_BROKER_OPS] = {
-        [AF_BROKER_CODE] = {af_code_serve, &code, false},
-        [AF_BROKER_BUNDLE] = {af_bundle_serve, &code, false},
-        [AF_BROKER_FILE_READ] = {af_file_serve_read, &grants->files, false},
-        [AF_BROKER_FILE_WRITE] = {af_file_serve_write, &grants->files, false},
-        [AF_BROKER_FILE_TARGET] = {af_file_serve_target, &grants->files, false},
-        [AF_BROKER_PROGRAM] = {af_script_serve_run, grants, true},
-        [AF_BROKER_CHECK] = {spec->check, NULL, true},
-        [AF_BROKER_TRACE_PLACE] = {af_trace_serve_place, &trace, false},
-        [AF_BROKER_TRACE_END] = {af_trace_serve_end, &trace, false},
+        [AF_BROKER_CODE] = {.fn = af_code_serve, .arg = &code},
+        [AF_BROKER_BUNDLE] = {.fn = af_bundle_serve, .arg = &code},
+        [AF_BROKER_FILE_READ] = {.fn = af_file_serve_read, .arg = &grants->files},
+        [AF_BROKER_FILE_WRITE] = {.fn = af_file_serve_write, .arg = &grants->files},
+        [AF_BROKER_FILE_TARGET] = {.fn = af_file_serve_target, .arg = &grants->files},
+        [AF_BROKER_PROGRAM] = {.fn = af_script_serve_run, .arg = grants, .apart = true},
+        [AF_BROKER_CHECK] = {.fn = spec->check, .arg = NULL, .apart = true},
+        [AF_BROKER_TRACE_PLACE] = {.fn = af_trace_serve_place,
+                                   .arg = &trace,
+                                   .output = spec->output != NULL},
+        [AF_BROKER_TRACE_END] = {.fn = af_trace_serve_end, .arg = &trace},
     };
     int result = af_broker_begin(services, why);
     free((void *)code.paths);

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "cli/answer.h"
 #include "cli/paths.h"
+#include "cli/ready.h"
 #include "cli/reference.h"
 #include "code/bundle.h"
 #include "json/json.h"
@@ -240,28 +241,15 @@ static int dispatch(int argc, char **argv, struct af_failure *why)
     return af_cmd_run.run(argc - 1, argv + 1, why);
 }
 
-/* The words of `ready`, which has none: from standard input, once they are there, each ended by a
- * zero, the last one empty. They are borrowed for good. */
-static int read_words(int room, char **words)
-{
-    int count = 1;
-    words[0] = "afrun";
-    setvbuf(stdin, NULL, _IONBF, 0); /* what follows them is the command's */
-    for (size_t size = 0; count < room; count++, size = 0) {
-        words[count] = NULL;
-        if (getdelim(&words[count], &size, '\0', stdin) <= 1)
-            break;
-    }
-    return count;
-}
-
 /* What was printed is written here at the latest: whoever reads it must not take a part for all. */
 static int finish_output(int status)
 {
     struct af_failure why = AF_FAILURE_INIT;
     errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        af_ready_leave();
         return status;
+    }
     af_failure_set(&why, AF_FAILURE_TRANSPORT, "standard output", "cannot be written%s%s",
                    errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
     af_paths_write_failure(&why);
@@ -298,11 +286,11 @@ int main(int argc, char **argv)
     signal(SIGTERM, end_at_once);
     char *words[READY_WORDS_MAX];
     if (argc > 1 && strcmp(argv[1], "ready") == 0) { /* for the studio, in no list */
-        argc = read_words(READY_WORDS_MAX, words);
+        argc = af_ready_words(argc - 2, argv + 2, READY_WORDS_MAX, words, &why);
         argv = words;
     }
-    bool json = af_answer_wanted(argc, argv); /* now: parsing moves the words */
-    int status = dispatch(argc, argv, &why);
+    bool json = argc >= 0 && af_answer_wanted(argc, argv); /* now: parsing moves the words */
+    int status = argc < 0 ? -1 : dispatch(argc, argv, &why);
     if (status < 0) {
         af_paths_write_failure(&why);
         if (json)

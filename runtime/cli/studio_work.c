@@ -13,12 +13,19 @@
 
 enum { WORDS_MAX = 96 };
 
-enum { ANY, DRAWS, READY };
+enum { ANY, RUNS, DRAWS, READY };
+
+/* One that has answered, and has not ended yet. */
+struct leaving {
+    struct leaving *next, **at;
+    struct af_process *process;
+};
 
 struct af_studio_ready {
     struct af_loop *loop;
     const struct af_studio_options *options;
     struct af_process *waiting[READY]; /* NULL: there is none */
+    struct leaving *leaving;
     struct af_timer *soon;
 };
 
@@ -143,12 +150,14 @@ static void make_ready(void *arg)
     ready->soon = NULL;
     for (int i = 0; i < READY; i++) {
         struct words words = {.count = 0};
-        if (i == ANY)
-            add(&words, "ready");
-        else
+        add(&words, "ready");
+        if (i == DRAWS) {
+            add(&words, "--");
             add_command(&words, AF_STUDIO_TRACE);
-        if (i == DRAWS)
             add_jail(&words, ready->options);
+        }
+        if (i == RUNS && !ready->options->no_jail)
+            add(&words, ready->options->flow);
         struct af_process_spec spec = plain;
         spec.args = words.items;
         spec.arg_count = words.count;
@@ -170,12 +179,42 @@ struct af_studio_ready *af_studio_ready_new(struct af_loop *loop,
     return ready;
 }
 
+static void forget_leaving(struct leaving *one)
+{
+    *one->at = one->next;
+    if (one->next != NULL)
+        one->next->at = one->at;
+    free(one);
+}
+
+static void on_left(void *arg, const struct af_process_result *result)
+{
+    (void)result;
+    forget_leaving(arg);
+}
+
+/* Waits for the end of one that nobody else waits for. */
+static void let_leave(struct af_studio_ready *ready, struct af_process *process)
+{
+    struct leaving *one = af_mem_zero(1, sizeof *one);
+    *one = (struct leaving){.next = ready->leaving, .at = &ready->leaving, .process = process};
+    if (one->next != NULL)
+        one->next->at = &one->next;
+    ready->leaving = one;
+    af_process_pass(process, on_left, one);
+}
+
 void af_studio_ready_free(struct af_studio_ready *ready)
 {
     if (ready == NULL)
         return;
     for (int i = 0; i < READY; i++)
         af_process_cancel(ready->waiting[i]);
+    for (struct leaving *one = ready->leaving, *next; one != NULL; one = next) {
+        next = one->next;
+        af_process_cancel(one->process);
+        free(one);
+    }
     af_timer_cancel(ready->soon);
     free(ready);
 }
@@ -221,6 +260,14 @@ static size_t find_answer(const char *text, size_t len, const char **line)
 
 static void on_done(void *arg, const struct af_process_result *result);
 
+/* It has written its answer; it is the answer's own word whether it is whole. */
+static void on_closed(void *arg, const struct af_process_result *result)
+{
+    struct af_studio_work *work = arg;
+    let_leave(work->ready, work->process);
+    on_done(work, result);
+}
+
 /* Each line of a check's progress, once. */
 static void on_heard(void *arg, const char *errors, size_t len)
 {
@@ -240,7 +287,9 @@ static int start(struct af_studio_work *work, enum af_studio_kind kind, const st
 {
     bool is_long = work->asked.kind == AF_STUDIO_RUNS || work->asked.kind == AF_STUDIO_CHECK;
     bool draws = kind == AF_STUDIO_TRACE;
-    struct af_process **waiting = &work->ready->waiting[draws ? DRAWS : ANY];
+    struct af_process **waiting = &work->ready->waiting[draws                   ? DRAWS
+                                                        : kind == AF_STUDIO_RUN ? RUNS
+                                                                                : ANY];
     struct af_process_spec spec = plain;
     if (!is_long && *waiting != NULL) {
         struct af_buf all = AF_BUF_EMPTY;
@@ -252,6 +301,8 @@ static int start(struct af_studio_work *work, enum af_studio_kind kind, const st
         work->process = *waiting;
         *waiting = NULL;
         af_process_give(work->process, all.data, all.len, on_done, work);
+        if (!kinds[kind].is_plain)
+            af_process_on_closed(work->process, on_closed);
         af_buf_release(&all);
         return 0;
     }

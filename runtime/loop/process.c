@@ -42,7 +42,7 @@ struct af_process {
     bool waits; /* for its input */
     struct af_timer *timer;
     void (*heard)(void *arg, const char *errors, size_t len);
-    af_process_done_fn *done;
+    af_process_done_fn *done, *closed; /* closed may be NULL */
     void *arg;
 };
 
@@ -134,6 +134,30 @@ static enum reading read_stream(struct stream *stream, bool once)
     return READ_ALL;
 }
 
+static struct af_process_result written(const struct af_process *process)
+{
+    return (struct af_process_result){
+        .output = af_buf_text(&process->output.bytes),
+        .output_len = process->output.bytes.len,
+        .errors = af_buf_text(&process->errors.bytes),
+        .errors_len = process->errors.bytes.len,
+    };
+}
+
+/* Its output is over; what it has to say about that it has said before. */
+static void close_output(struct af_process *process)
+{
+    drop(process, &process->output.fd);
+    if (process->closed == NULL)
+        return;
+    if (process->errors.fd >= 0 && read_stream(&process->errors, false) == READ_TOO_MUCH) {
+        too_much(process);
+        return;
+    }
+    struct af_process_result result = written(process);
+    process->closed(process->arg, &result);
+}
+
 static void on_written(void *arg)
 {
     struct stream *stream = arg;
@@ -141,6 +165,8 @@ static void on_written(void *arg)
     enum reading reading = read_stream(stream, true);
     if (reading == READ_TOO_MUCH)
         too_much(process);
+    else if (reading == READ_END && stream == &process->output)
+        close_output(process);
     else if (reading == READ_END)
         drop(process, &stream->fd);
     else if (stream == &process->errors && process->heard != NULL)
@@ -196,14 +222,9 @@ static void on_end(void *arg)
                  strerror(errno));
         failure = text;
     }
-    struct af_process_result result = {
-        .failure = failure,
-        .status = status,
-        .output = af_buf_text(&process->output.bytes),
-        .output_len = process->output.bytes.len,
-        .errors = af_buf_text(&process->errors.bytes),
-        .errors_len = process->errors.bytes.len,
-    };
+    struct af_process_result result = written(process);
+    result.failure = failure;
+    result.status = status;
     process->done(process->arg, &result);
     free_process(process);
 }
@@ -274,6 +295,18 @@ void af_process_give(struct af_process *process, const void *input, size_t len,
         close(process->child.input);
         process->child.input = -1;
     }
+}
+
+void af_process_on_closed(struct af_process *process, af_process_done_fn *closed)
+{
+    process->closed = closed;
+}
+
+void af_process_pass(struct af_process *process, af_process_done_fn *done, void *arg)
+{
+    process->closed = NULL;
+    process->done = done;
+    process->arg = arg;
 }
 
 void af_process_cancel(struct af_process *process)

@@ -63,6 +63,15 @@ struct af_process *af_process_start(struct af_loop *loop, const struct af_proces
 void af_process_give(struct af_process *process, const void *input, size_t len,
                      af_process_done_fn *done, void *arg);
 
+/* Has a process tell, as well, when it has closed its output, what it has written until then (its
+ * status is told as 0): for an answer that says itself whether it is whole, as the end of a process
+ * takes a while. Its end is told all the same. */
+void af_process_on_closed(struct af_process *process, af_process_done_fn *closed);
+
+/* From here on another is told of its end, and nobody that it has closed its output. Of one that
+ * has closed it, within what that calls too. */
+void af_process_pass(struct af_process *process, af_process_done_fn *done, void *arg);
+
 /* Kills it and forgets it: done is not called. Only before done was called; NULL is allowed. */
 void af_process_cancel(struct af_process *process);
 

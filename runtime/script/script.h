@@ -112,6 +112,9 @@ struct af_script_source {
     void *arg; /* borrowed, as the source is copied */
 };
 
+/* Makes, ahead of time, the state that the next file is loaded into. */
+void af_script_ready(void);
+
 /* The same from elsewhere than the file system; source NULL: from there. */
 struct af_script *af_script_load_from(const char *path, const struct af_script_source *source,
                                       struct af_failure *why);

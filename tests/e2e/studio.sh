@@ -212,7 +212,7 @@ mv flow.lua.kept flow.lua
 
 start_studio
 cat >ready.py <<'PY'
-"""From the first answer on two stand ready; what they answer is what others do, and one that is killed is not missed."""
+"""From the first answer on three stand ready; what they answer is what others do, and one that is killed is not missed."""
 import http.client, json, os, re, signal, sys, time, urllib.parse
 link, studio = urllib.parse.urlsplit(sys.argv[1]), sys.argv[2]
 connection = http.client.HTTPConnection(link.hostname, link.port, timeout=60)
@@ -224,11 +224,15 @@ def ask(path, body=b""):
     connection.request("POST", path, body, {"Cookie": cookie, "Origin": "http://" + link.netloc})
     return re.sub(r'"elapsed_ms":[\d.]+', '"elapsed_ms":0', connection.getresponse().read().decode())
 def children(): return open(f"/proc/{studio}/task/{studio}/children").read().split()
-def ready():
+def words_of(child):
+    try: return open(f"/proc/{child}/cmdline").read()
+    except OSError: return "" # one that has answered, and ends
+ALL = ["afrun\0ready\0", "afrun\0ready\0--\0chart\0-\0--json\0--data\0", "afrun\0ready\0flow.lua\0"]
+def ready(kept=()): # and those that were before are not all of them
     end = time.monotonic() + 60
     while True:
-        words = [open(f"/proc/{child}/cmdline").read() for child in children()]
-        if sorted(words) == ["afrun\0chart\0-\0--json\0--data\0", "afrun\0ready\0"]: return children()
+        words = {child: words_of(child) for child in children()}
+        if sorted(words.values()) == ALL and set(words) != set(kept): return list(words)
         assert time.monotonic() < end, words
         time.sleep(0.01)
 asks = [("/api/run?seed=3&drop=0.2", b""), ("/api/explore?drop=1", b"[]"), ("/api/steps?drop=1", b"[]"), ("/api/states", b"")]
@@ -238,11 +242,19 @@ assert all(json.loads(text)["format"] == 1 for text in first)
 for one, before in zip(asks, first):
     kept = ready()
     assert ask(*one) == before, one
-    assert set(ready()) != set(kept)
+    ready(kept)
 for pid in ready(): os.kill(int(pid), signal.SIGKILL)
 while children(): time.sleep(0.01)
 assert ask(*asks[0]) == first[0]
-ready()
+kept, text = ready(), open("flow.lua").read()
+open("flow.lua", "w").write("error 'another one'") # what stands ready runs what is saved
+assert "another one" in ask(*asks[0])
+kept = ready(kept)
+os.unlink("flow.lua")
+assert "No such file" in ask(*asks[0])
+open("flow.lua", "w").write(text)
+ready(kept)
+assert ask(*asks[0]) == first[0]
 PY
 check "processes stand ready, and are not missed" /usr/bin/python3 ready.py "$link" $studio
 stop_studio INT

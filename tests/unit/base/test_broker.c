@@ -59,10 +59,10 @@ static int wait_for_end(const void *arg, const struct af_broker_question *questi
 static void begin(void)
 {
     static const struct af_broker_service services[AF_BROKER_OPS] = {
-        [TWICE] = {twice, ">", false},
-        [FAIL] = {refuse, NULL, false},
-        [HAND] = {hand, NULL, false},
-        [WAIT] = {wait_for_end, NULL, true},
+        [TWICE] = {.fn = twice, .arg = ">"},
+        [FAIL] = {.fn = refuse, .arg = NULL},
+        [HAND] = {.fn = hand, .arg = NULL},
+        [WAIT] = {.fn = wait_for_end, .arg = NULL, .apart = true},
     };
     struct af_failure why = AF_FAILURE_INIT;
     assert_false(af_broker_is_there());

@@ -306,6 +306,73 @@ static void test_one_that_waits_is_given_its_input_later(void **state)
     af_loop_free(loop);
 }
 
+struct closing {
+    struct af_process *process;
+    struct got got, end;
+    bool passes;
+};
+
+static void on_closed(void *arg, const struct af_process_result *result)
+{
+    struct closing *closing = arg;
+    keep(&closing->got, result);
+    if (closing->passes)
+        af_process_pass(closing->process, keep, &closing->end);
+}
+
+static void on_over(void *arg, const struct af_process_result *result)
+{
+    struct closing *closing = arg;
+    keep(&closing->end, result);
+}
+
+static void test_one_that_has_closed_its_output_tells_it_before_its_end(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *const args[2] = {"-c", "echo wrong >&2; echo whole; exec >&-; sleep 0.2; exit 3"};
+    struct af_process_spec spec = shell(args);
+    struct af_loop *loop = af_loop_ev_new(&why);
+    for (int passes = 0; passes < 2; passes++) {
+        struct closing closing = {.passes = passes == 1};
+        closing.process = af_process_start(loop, &spec, on_over, &closing, &why);
+        assert_non_null(closing.process);
+        af_process_on_closed(closing.process, on_closed);
+        while (closing.got.count == 0)
+            af_loop_step(loop);
+        assert_int_equal(closing.end.count, 0);
+        assert_string_equal(closing.got.output, "whole\n");
+        assert_string_equal(closing.got.errors, "wrong\n");
+        af_loop_run(loop);
+        assert_int_equal(closing.got.count, 1);
+        assert_int_equal(closing.end.count, 1);
+        assert_int_equal(closing.end.status, 3);
+        assert_string_equal(closing.end.output, "whole\n");
+        forget(&closing.got);
+        forget(&closing.end);
+    }
+    af_loop_free(loop);
+}
+
+static void test_one_that_has_closed_its_output_can_be_cancelled(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *const args[2] = {"-c", "exec >&-; sleep 1000"};
+    struct af_process_spec spec = shell(args);
+    struct af_loop *loop = af_loop_ev_new(&why);
+    struct closing closing = {.passes = true};
+    closing.process = af_process_start(loop, &spec, on_over, &closing, &why);
+    af_process_on_closed(closing.process, on_closed);
+    while (closing.got.count == 0)
+        af_loop_step(loop);
+    af_process_cancel(closing.process);
+    af_loop_run(loop);
+    assert_int_equal(closing.end.count, 0);
+    forget(&closing.got);
+    af_loop_free(loop);
+}
+
 static int looks;
 
 static bool at_the_second_look(void)
@@ -348,6 +415,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_cancelled_one_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_that_waits_is_given_its_input_later, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_has_closed_its_output_tells_it_before_its_end,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_has_closed_its_output_can_be_cancelled,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_has_no_loop_waits, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

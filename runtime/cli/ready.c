@@ -1,0 +1,88 @@
+/* ready.c: see ready.h. */
+#include "cli/ready.h"
+
+#include "base/broker.h"
+#include "base/buf.h"
+#include "base/failure.h"
+#include "base/mem.h"
+#include "cli/jailed.h"
+#include "code/code.h"
+#include "script/script.h"
+
+#include <assert.h>
+#include <malloc.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    WARM_BYTES = 2 << 20, /* about what a small run takes */
+    OPEN_MOST = 32,       /* descriptors: more than such a process opens */
+    LEAVE_MS = 10         /* to give memory back takes a processor: first who reads us has it */
+};
+
+static bool is_ready;
+
+void af_ready_warm(void)
+{
+    if (!is_ready)
+        return;
+    mallopt(M_MMAP_THRESHOLD, 2 * WARM_BYTES);
+    mallopt(M_TRIM_THRESHOLD, 2 * WARM_BYTES);
+    char *bytes = af_mem_zero(1, WARM_BYTES);
+    for (volatile char *at = bytes; at < bytes + WARM_BYTES; at += 4096)
+        *at = 1;
+    free(bytes);
+}
+
+/* What a run of the flow begins with; the broker has done it once then. */
+static int begin_flow(const char *flow, struct af_failure *why)
+{
+    struct af_buf text = AF_BUF_EMPTY;
+    if (af_jailed_begin_early(flow, why) != 0)
+        return -1;
+    af_script_ready();
+    af_code_read_path(flow, flow, &text, NULL); /* a run tells what is wrong with it */
+    af_buf_release(&text);
+    return 0;
+}
+
+static int read_words(int room, char **words)
+{
+    int count = 1;
+    setvbuf(stdin, NULL, _IONBF, 0); /* what follows them is the command's */
+    for (size_t size = 0; count < room; count++, size = 0) {
+        words[count] = NULL;
+        if (getdelim(&words[count], &size, '\0', stdin) <= 1)
+            break;
+    }
+    return count;
+}
+
+int af_ready_words(int argc, char **argv, int room, char **words, struct af_failure *why)
+{
+    bool is_known = argc > 0 && strcmp(argv[0], "--") == 0;
+    is_ready = true;
+    words[0] = "afrun";
+    if (argc > 0 && !is_known && begin_flow(argv[0], why) != 0)
+        return -1;
+    if (!is_known) {
+        af_ready_warm();
+        return read_words(room, words);
+    }
+    assert(argc < room);
+    memcpy(words + 1, argv + 1, (size_t)(argc - 1) * sizeof *words);
+    return argc;
+}
+
+void af_ready_leave(void)
+{
+    if (!is_ready || af_mem_is_watched()) /* which tells of leaks at the end */
+        return;
+    for (int fd = STDOUT_FILENO; fd < OPEN_MOST; fd++) /* the jail has no close_range() */
+        if (fd != af_broker_socket())
+            close(fd);
+    poll(NULL, 0, LEAVE_MS);
+}
