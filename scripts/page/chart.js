@@ -131,15 +131,21 @@ export function sequence(box, names, into, name = "row") {
       svg("title", {}, one.text));
   }
 
+  // The line of each party that is there yet, those that are alike as one path.
+  function drawLives(picture, one, i, space) {
+    const lives = { "": "", " down": "" };
+    for (const [id, n] of place) {
+      const status = held(id, i)?.status;
+      if (one.party === id || !["done", "failed", "lost"].includes(status)) lives[status === "down" ? " down" : ""] += `M${x(n)} ${-space}V${HIGH}`;
+    }
+    for (const [how, d] of Object.entries(lives)) if (d) picture.append(svg("path", { class: "life" + how, d }));
+  }
+
   function drawRow(i, space) {
     const one = run.rows[i];
     const node = el("div", { class: "l-" + one.level + (loop && i > loop[0] && i < loop[1] ? " in-loop" : ""), "aria-label": seconds(one.t) + " s " + sentence(one) });
     const picture = svg("svg", { width: wide, height: HIGH, "aria-hidden": "true" });
-    for (const [id, n] of place) {
-      const status = held(id, i)?.status;
-      const life = status === "down" ? "down" : ["done", "failed", "lost"].includes(status) && one.party !== id ? "gone" : "";
-      picture.append(svg("line", { class: "life " + life, x1: x(n), x2: x(n), y1: -space, y2: HIGH }));
-    }
+    drawLives(picture, one, i, space);
     if (one.from && one.party) drawArrow(picture, one);
     else if (one.party && one.text !== undefined) drawNote(picture, one);
     else if (one.text !== undefined) picture.append(svg("text", { x: TIME + 8, y: 18 }, cut("── " + one.text, Math.floor(wide / 6.2))));

@@ -54,12 +54,15 @@ export function show(answer, picture) {
 export function weigh(counts, standing) {
   for (const [key, { group }] of boxes) {
     const count = counts.get(key) || 0, rect = group.querySelector(".box");
+    const weight = (standing.has(key) ? "● ×" : "×") + count;
+    if (group.dataset.weight === weight) continue;
+    group.dataset.weight = weight;
     group.querySelector(".weight")?.remove();
     group.classList.toggle("seen", count > 0);
     if (!count) continue;
     const right = Number(rect.getAttribute("x")) + Number(rect.getAttribute("width")) - 8;
     group.append(svg("text", { class: "weight", x: right, y: Number(rect.getAttribute("y")) - 5 },
-      svg("title", {}, w("entered {} times", count)), (standing.has(key) ? "● ×" : "×") + count));
+      svg("title", {}, w("entered {} times", count)), weight));
   }
 }
 

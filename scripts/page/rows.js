@@ -9,12 +9,15 @@
 // told of the row that is chosen, open(i) of Enter and of a double click.
 //
 // Where the box stands and how much it shows are known from what it told last: asking it makes it lay out the whole page.
-const PRINTED_MOST = 5000;
+import { later } from "./draw.js";
+
+const PRINTED_MOST = 5000, AROUND = 5;
 
 export function rows(box, into, { high = 24, make, text = () => "", moved = () => {}, open = () => {}, name = into.id }) {
   let count = 0, shown = null, chosen = -1, drawn = new Map(), waits = false, warms = 0, tops = null;
   let words = [], said = null, starts = null; // of each row; then of all in one text, and where each begins
   let room = 0, y = 0; // how much is in sight of the rows, and what is above that
+  let isNew = false; // what is drawn was not seen yet: those around it wait for that
   box.setAttribute("role", "listbox");
   into.setAttribute("role", "presentation");
   into.classList.add("rows");
@@ -64,16 +67,27 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
     return node;
   }
 
-  function draw(isPrinted) {
-    const from = isPrinted ? 0 : Math.max(0, under(y) - 4);
-    const to = Math.min(kept(), isPrinted ? PRINTED_MOST : under(y + room) + 6), now = new Map();
+  // The rows from one to before another are elements, and no others.
+  function keep(from, to) {
+    const now = new Map();
     for (let k = from; k < to; k++) now.set(k, drawn.get(k) || element(k));
-    const came = now.size !== drawn.size || [...now.keys()].some((k) => !drawn.has(k));
+    for (const [k, node] of drawn) if (!now.has(k)) node.remove();
     drawn = now;
-    for (const [k, node] of now) node.setAttribute("aria-selected", row(k) === chosen);
-    if (came) into.replaceChildren(...now.values());
+    let here = into.firstChild;
+    for (const [k, node] of now) {
+      node.setAttribute("aria-selected", row(k) === chosen);
+      if (node === here) here = here.nextSibling;
+      else into.insertBefore(node, here);
+    }
+  }
+
+  // What is in sight, and some rows around it, which are next.
+  function draw(isPrinted) {
+    const around = isNew ? 0 : AROUND;
+    if (isPrinted) keep(0, Math.min(kept(), PRINTED_MOST));
+    else keep(Math.max(0, under(y) - around), Math.min(kept(), under(y + room) + around + 1));
     const id = name + "-" + chosen;
-    if ([...now.keys()].some((k) => row(k) === chosen)) box.setAttribute("aria-activedescendant", id);
+    if ([...drawn.keys()].some((k) => row(k) === chosen)) box.setAttribute("aria-activedescendant", id);
     else box.removeAttribute("aria-activedescendant");
   }
 
@@ -82,7 +96,9 @@ export function rows(box, into, { high = 24, make, text = () => "", moved = () =
     into.replaceChildren();
     into.style.height = total() + "px";
     y = Math.max(0, Math.min(y, total() - room));
+    isNew = true;
     draw();
+    later(name, () => { isNew = false; draw(); });
   }
 
   // So many other rows, which filter() draws.

@@ -1,19 +1,23 @@
 // The run that is shown: its chart, what is searched in it, the cursor.
 import { sequence } from "./chart.js";
-import { $, el } from "./draw.js";
+import { $, el, later } from "./draw.js";
 import { showParties } from "./party.js";
 import { look } from "./views.js";
 import { w } from "./words.js";
 
 export const chart = sequence($("chart"), $("names"), $("rows"));
-let drawnRun = null, whenFiltered = () => {};
+let drawnRun = null, isNew = false, whenFiltered = () => {};
 
 // moved(i) hears of the cursor, filtered() of what rows are wanted.
 export function startRun(moved, filtered = () => {}) {
   whenFiltered = filtered;
   chart.whenMoved((i) => {
-    showParties(chart, drawnRun.parties, i, drawnRun.rows.length);
-    moved(i);
+    const tell = () => {
+      showParties(chart, drawnRun.parties, i, drawnRun.rows.length);
+      moved(i);
+    };
+    if (isNew) later("moved", tell); // the picture comes first
+    else tell();
   });
 }
 
@@ -33,7 +37,9 @@ export function drawRun(run, row) {
   $("fold").parentElement.hidden = !run.rows.some((one) => (one.states || []).some((entry) => entry.state.includes(".")));
   filter();
   $("fail").hidden = chart.failure() < 0;
+  isNew = true;
   chart.select(Math.min(row, run.rows.length - 1));
+  isNew = false;
 }
 
 export function filter() {

@@ -11,6 +11,7 @@ import { goTo, look, viewed, views } from "./views.js";
 import { translate, w } from "./words.js";
 
 const SEEDS = 1000;
+const SLOW_MS = 100; // what takes longer says that it is under way
 const form = $("form"), bounds = $("bounds"), strip = $("strip");
 const beside = sequence($("beside"), $("beside-names"), $("beside-rows"), "beside-row");
 let answer = null, outcomes = new Map(), at = 1, sampled = null, wantedRow = null, wantedPath = null, about = {};
@@ -89,12 +90,14 @@ async function rerun() {
   const asked = ask("run", knobs());
   explore.leave();
   wrong("");
-  verdict("", w("running …"));
+  const slow = setTimeout(() => verdict("", w("running …")), SLOW_MS);
   let told;
   try {
     told = await asked;
   } catch (error) {
     return stopped(error);
+  } finally {
+    clearTimeout(slow);
   }
   mark();
   if (!told.chart || told.chart.kind === "error") {

@@ -83,7 +83,7 @@ class Browser:
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def focus(self):
-        return self.driver.switch_to.active_element.get_attribute("id")
+        return self.js("document.activeElement.id")
 
     def text(self, name):
         return self.js("document.getElementById(arguments[0])?.textContent ?? ''", name)
