@@ -27,7 +27,7 @@ function sentence(one) {
 
 export function sequence(box, names, into, name = "row") {
   let run = null, place = new Map(), onMove = () => {}, onOpen = () => {};
-  let lane = 120, wide = 0, room = 0, history = new Map(), folds = false, loop = null, scale = 0;
+  let lane = 120, wide = 0, room = 0, history = new Map(), folds = false, loop = null, scale = 0, named = "";
 
   const list = rows(box, into, { high: HIGH, name, make: drawRow, text: (i) => sentence(run.rows[i]),
     moved: (i) => onMove(i), open: (i) => onOpen(i) });
@@ -62,9 +62,11 @@ export function sequence(box, names, into, name = "row") {
   }
 
   function measure() {
-    const count = Math.max(1, run.parties.length);
+    const count = Math.max(1, run.parties.length), ids = JSON.stringify(run.parties);
     room ||= box.clientWidth; // which makes the page be laid out
     lane = Math.max(92, Math.min(220, (room - TIME - 8) / count));
+    if (ids === named && wide === TIME + lane * count) return;
+    named = ids;
     wide = TIME + lane * count;
     into.style.width = names.style.width = wide + "px";
     names.replaceChildren(...run.parties.map((party, i) => {

@@ -25,14 +25,14 @@ export function squeeze(text, most) {
   return text.length > most ? text.slice(0, most - tail - 1) + "…" + text.slice(-tail) : text;
 }
 
-// Does it once what is drawn now was seen; of what has one name, the last.
+// Does it once what is drawn now was seen, and nothing is more urgent; of what has one name, the last.
 const waiting = new Map();
 export function later(name, fn) {
   if (!waiting.has(name))
-    requestAnimationFrame(() => setTimeout(() => {
+    requestAnimationFrame(() => requestIdleCallback(() => {
       const last = waiting.get(name);
       waiting.delete(name);
       last();
-    }));
+    }, { timeout: 100 }));
   waiting.set(name, fn);
 }

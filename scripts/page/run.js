@@ -11,13 +11,13 @@ let drawnRun = null, isNew = false, whenFiltered = () => {};
 // moved(i) hears of the cursor, filtered() of what rows are wanted.
 export function startRun(moved, filtered = () => {}) {
   whenFiltered = filtered;
+  const tell = (i) => {
+    showParties(chart, drawnRun.parties, i, drawnRun.rows.length);
+    moved(i);
+  };
   chart.whenMoved((i) => {
-    const tell = () => {
-      showParties(chart, drawnRun.parties, i, drawnRun.rows.length);
-      moved(i);
-    };
-    if (isNew) later("moved", tell); // the picture comes first
-    else tell();
+    if (isNew) later("moved", () => tell(chart.current())); // the picture comes first
+    else tell(i);
   });
 }
 
@@ -47,7 +47,8 @@ export function filter() {
   const wanted = { text: $("search").value, party: $("party").value, type: $("type").value, fold: $("fold").checked, time: $("time").checked };
   const all = drawnRun.rows.length, kept = chart.filter(wanted);
   whenFiltered(wanted);
-  $("count").textContent = kept === all ? w("{} rows", all) : w("{} of {} rows", kept, all);
+  const count = kept === all ? w("{} rows", all) : w("{} of {} rows", kept, all);
+  if ($("count").textContent !== count) $("count").textContent = count;
 }
 
 function toFailure() {

@@ -27,10 +27,11 @@ function wrong(error) {
   if (error?.line) flow.line(error.file, error.line);
 }
 
+// Field by field: to make the form's data lays the page out.
 function knobs(without) {
   const given = {};
-  for (const [name, value] of new FormData(form))
-    if (value.trim() !== "" && name !== without) given[name] = value;
+  for (const { name, value } of form.elements)
+    if (name && value.trim() !== "" && name !== without) given[name] = value;
   return given;
 }
 
@@ -99,7 +100,7 @@ async function rerun() {
   } finally {
     clearTimeout(slow);
   }
-  mark();
+  later("mark", mark);
   if (!told.chart || told.chart.kind === "error") {
     $("fail").hidden = true;
     return wrong((told.chart || told.run || told).error);
