@@ -29,36 +29,30 @@ struct masking {
     size_t count;
 };
 
-/* Makes size bytes of out of as many of v, which may be out. */
+/* Makes size bytes of out of as many of v, which may be out; stream has room for as many. */
 static void mask_block(const struct mask *mask, uint64_t block, const void *v, char *out,
-                       size_t size)
+                       unsigned char *stream, size_t size)
 {
     static const unsigned char nonce[crypto_stream_chacha20_NONCEBYTES];
-    unsigned char stream[MASK_BLOCK];
     memset(stream, 0, size);
     crypto_stream_chacha20_xor_ic(stream, stream, size, nonce, block, mask->key);
-    for (size_t i = 0; i < size; i += 8) {
-        uint64_t word, added;
-        memcpy(&word, (const char *)v + i, sizeof word);
-        memcpy(&added, stream + i, sizeof added);
-        word = mask->subtract ? word - added : word + added;
-        memcpy(out + i, &word, sizeof word);
-    }
-    sodium_memzero(stream, size);
+    af_vector_add_words(out, v, stream, size / 8, mask->subtract);
 }
 
 /* Bytes from to to - 1; from is a multiple of MASK_BLOCK. */
 static void mask_some(void *arg, size_t from, size_t to)
 {
     const struct masking *masking = arg;
+    unsigned char stream[MASK_BLOCK];
     for (size_t start = from; start < to; start += MASK_BLOCK) {
         size_t size = to - start < MASK_BLOCK ? to - start : MASK_BLOCK;
         const void *v = masking->v + start;
         for (size_t i = 0; i < masking->count; i++, v = masking->out + start)
-            mask_block(&masking->masks[i], start / 64, v, masking->out + start, size);
+            mask_block(&masking->masks[i], start / 64, v, masking->out + start, stream, size);
         if (masking->count == 0)
             memcpy(masking->out + start, v, size);
     }
+    sodium_memzero(stream, sizeof stream);
 }
 
 /* What the table at index says of subtract. */

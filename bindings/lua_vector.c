@@ -225,6 +225,17 @@ uint64_t af_vector_combine_words(lua_State *L, enum af_vector_kind kind, enum af
     return (uint64_t)out;
 }
 
+void af_vector_add_words(void *out, const void *v, const void *added, size_t count, bool subtract)
+{
+    for (size_t i = 0; i < 8 * count; i += 8) {
+        uint64_t word, other;
+        memcpy(&word, (const char *)v + i, sizeof word);
+        memcpy(&other, (const char *)added + i, sizeof other);
+        word = subtract ? word - other : word + other;
+        memcpy((char *)out + i, &word, sizeof word);
+    }
+}
+
 static int two_vectors(lua_State *L, enum af_vector_op op)
 {
     enum af_vector_kind kind = af_vector_kind(L, 3);

@@ -78,6 +78,9 @@ enum af_vector_op { AF_VECTOR_ADD, AF_VECTOR_SUB, AF_VECTOR_SCALE };
 uint64_t af_vector_combine_words(lua_State *L, enum af_vector_kind kind, enum af_vector_op op,
                                  uint64_t a, uint64_t b, size_t i);
 
+/* Adds so many u64s to as many others, or subtracts them; out may be v. Nothing need be aligned. */
+void af_vector_add_words(void *out, const void *v, const void *added, size_t count, bool subtract);
+
 /* ---- Arguments and results. All raise. ---- */
 
 enum af_vector_kind af_vector_kind(lua_State *L, int index);
