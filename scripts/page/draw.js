@@ -27,9 +27,10 @@ export function squeeze(text, most) {
 
 // Does it once what is drawn now was seen, and nothing is more urgent; of what has one name, the last.
 const waiting = new Map();
+const whenIdle = window.requestIdleCallback ?? ((fn) => setTimeout(fn, 10)); // Safari has none
 export function later(name, fn) {
   if (!waiting.has(name))
-    requestAnimationFrame(() => requestIdleCallback(() => {
+    requestAnimationFrame(() => whenIdle(() => {
       const last = waiting.get(name);
       waiting.delete(name);
       last();
