@@ -72,19 +72,18 @@ void af_jailed_tell_grants(const struct af_grants *grants)
 
 static const char *early; /* the flow for which it was begun ahead, or NULL */
 
+/* Its broker has what was granted then; a grant of folders behind it changes nothing. */
 static bool is_early(const struct af_jailed_spec *spec)
 {
-    const struct af_grants *grants = spec->grants;
     return spec->flow_count == 1 && strcmp(spec->flows[0], early) == 0 && !spec->any_lua &&
            spec->output == NULL && spec->check == NULL &&
-           (grants == NULL || (grants->program_count == 0 && grants->files.read_count == 0 &&
-                               grants->files.write_count == 0));
+           (spec->grants == NULL || spec->grants->program_count == 0);
 }
 
-int af_jailed_begin_early(const char *flow, struct af_failure *why)
+int af_jailed_begin_early(const struct af_jailed_spec *spec, struct af_failure *why)
 {
-    int result = af_jailed_begin(&(struct af_jailed_spec){.flows = &flow, .flow_count = 1}, why);
-    early = result == 0 ? flow : NULL;
+    int result = af_jailed_begin(spec, why);
+    early = result == 0 ? spec->flows[0] : NULL;
     return result;
 }
 

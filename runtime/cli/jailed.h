@@ -28,9 +28,9 @@ struct af_jailed_spec {
 /* All that is pointed to lives on. Returns -1 with *why filled. */
 int af_jailed_begin(const struct af_jailed_spec *spec, struct af_failure *why);
 
-/* Begins ahead of the command: for one that is to run this flow, and grants nothing. The
- * af_jailed_begin() that follows has nothing left to do; it fails if it is for another one. */
-int af_jailed_begin_early(const char *flow, struct af_failure *why);
+/* Begins ahead of the command, for one flow. The af_jailed_begin() that follows has nothing left to
+ * do; it fails if it is for another flow, or for what this one did not name. */
+int af_jailed_begin_early(const struct af_jailed_spec *spec, struct af_failure *why);
 
 /* jobs: processes that it may interrupt. Returns -1 with *why filled where --require-jail is given
  * and the system has less than the whole. */

@@ -6,6 +6,7 @@
 #include "base/failure.h"
 #include "base/mem.h"
 #include "cli/jailed.h"
+#include "cli/run_options.h"
 #include "code/code.h"
 #include "script/script.h"
 
@@ -38,10 +39,17 @@ void af_ready_warm(void)
 }
 
 /* What a run of the flow begins with; the broker has done it once then. */
-static int begin_flow(const char *flow, struct af_failure *why)
+static int begin_flow(char *flow, struct af_failure *why)
 {
+    static struct af_run_options
+        options; /* of such a run: what it may do is the broker's to know */
     struct af_buf text = AF_BUF_EMPTY;
-    if (af_jailed_begin_early(flow, why) != 0)
+    struct af_jailed_spec jail;
+    af_run_options_init(&options);
+    if (af_run_options_finish(&options, &flow, 1, why) != 0)
+        return -1;
+    af_run_options_jail(&options, &jail);
+    if (af_jailed_begin_early(&jail, why) != 0)
         return -1;
     af_script_ready();
     af_code_read_path(flow, flow, &text, NULL); /* a run tells what is wrong with it */
@@ -63,8 +71,8 @@ static int read_words(int room, char **words)
 
 int af_ready_words(int argc, char **argv, int room, char **words, struct af_failure *why)
 {
-    bool is_known = argc > 0 && strcmp(argv[0], "--") == 0;
-    is_ready = true;
+    bool is_known = argc > 0 && strcmp(argv[0], "-") == 0;
+    is_ready = argc > 0;
     words[0] = "afrun";
     if (argc > 0 && !is_known && begin_flow(argv[0], why) != 0)
         return -1;

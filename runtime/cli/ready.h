@@ -1,9 +1,11 @@
 /* ready.h: `afrun ready`, for the studio: a process that has begun before it is needed; in no list.
  *
  *     ready                  waits for its command
- *     ready FLOW             the same: a simulated run of this flow, which is granted nothing
- *     ready -- COMMAND…      knows its command, which waits for its input
- */
+ *     ready FLOW             the same: a simulated run of this flow, without options that grant
+ *     ready - COMMAND…       knows its command, which waits for its input
+ *
+ * The last two have memory at hand, and are done with once they have written their answer. Others
+ * are not: what is fast for a small run is slow for the tables of a check. */
 #ifndef AF_READY_H
 #define AF_READY_H
 
@@ -21,8 +23,8 @@ int af_ready_words(int argc, char **argv, int room, char **words, struct af_fail
  * as a page that is touched first costs more than what is done with it. */
 void af_ready_warm(void);
 
-/* Of such a process, all of which is written: says so to who reads it, who need not wait for its
- * end. */
+/* Of such a process, all of whose answer is written: says so to who reads it, who need not wait for
+ * its end. */
 void af_ready_leave(void);
 
 #endif

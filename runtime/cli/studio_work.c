@@ -152,7 +152,7 @@ static void make_ready(void *arg)
         struct words words = {.count = 0};
         add(&words, "ready");
         if (i == DRAWS) {
-            add(&words, "--");
+            add(&words, "-");
             add_command(&words, AF_STUDIO_TRACE);
             add_jail(&words, ready->options);
         }
@@ -242,12 +242,14 @@ static void fail(struct af_studio_work *work, const char *text)
     tell(work, NULL, &why);
 }
 
-/* The answer of --json: the last line that is one. Its length, or 0. */
+/* The answer of --json: the last line that is one, and whole. Its length, or 0. */
 static size_t find_answer(const char *text, size_t len, const char **line)
 {
     static const char head[] = "{\"format\":";
+    while (len > 0 && text[len - 1] != '\n')
+        len--;
     while (len > 0) {
-        size_t end = text[len - 1] == '\n' ? len - 1 : len, start = end;
+        size_t end = len - 1, start = end;
         while (start > 0 && text[start - 1] != '\n')
             start--;
         *line = text + start;
@@ -301,7 +303,7 @@ static int start(struct af_studio_work *work, enum af_studio_kind kind, const st
         work->process = *waiting;
         *waiting = NULL;
         af_process_give(work->process, all.data, all.len, on_done, work);
-        if (!kinds[kind].is_plain)
+        if (waiting != &work->ready->waiting[ANY])
             af_process_on_closed(work->process, on_closed);
         af_buf_release(&all);
         return 0;

@@ -227,7 +227,7 @@ def children(): return open(f"/proc/{studio}/task/{studio}/children").read().spl
 def words_of(child):
     try: return open(f"/proc/{child}/cmdline").read()
     except OSError: return "" # one that has answered, and ends
-ALL = ["afrun\0ready\0", "afrun\0ready\0--\0chart\0-\0--json\0--data\0", "afrun\0ready\0flow.lua\0"]
+ALL = ["afrun\0ready\0", "afrun\0ready\0-\0chart\0-\0--json\0--data\0", "afrun\0ready\0flow.lua\0"]
 def ready(kept=()): # and those that were before are not all of them
     end = time.monotonic() + 60
     while True:
@@ -252,9 +252,19 @@ assert "another one" in ask(*asks[0])
 kept = ready(kept)
 os.unlink("flow.lua")
 assert "No such file" in ask(*asks[0])
+kept = ready(kept)
+open("data.txt", "w").write("what is read")
+open("flow.lua", "w").write("""local af = require "af"
+return af.flow { name = "reads", mock = { one = 1 }, roles = { one = { start = "here", states = { here = { enter = function()
+  local _, what = pcall(af.download, "file://data.txt")
+  return af.done(tostring(what))
+end } } } } }""")
+for _ in range(2): # it may do what any run may
+    assert "what is read" in ask("/api/run")
+    kept = ready(kept)
 open("flow.lua", "w").write(text)
-ready(kept)
 assert ask(*asks[0]) == first[0]
+ready(kept)
 PY
 check "processes stand ready, and are not missed" /usr/bin/python3 ready.py "$link" $studio
 stop_studio INT
