@@ -36,12 +36,13 @@ enum { PIECE_BYTES = 1 << 18 }; /* at a time */
 static struct place known; /* the last one: a broker ends what has been begun, and nothing else */
 
 static int output_fd = -1; /* standard output, once a trace has taken it */
+static char *output_name;  /* by which it did: /dev/stdout is something else from then on */
 
 /* Standard output by any name: a dash, /dev/stdout, the file that it goes to. */
 static bool is_output(const char *path)
 {
     struct stat info, output;
-    return strcmp(path, "-") == 0 ||
+    return strcmp(path, "-") == 0 || (output_name != NULL && strcmp(path, output_name) == 0) ||
            (stat(path, &info) == 0 &&
             fstat(output_fd >= 0 ? output_fd : STDOUT_FILENO, &output) == 0 &&
             info.st_dev == output.st_dev && info.st_ino == output.st_ino);
@@ -49,10 +50,11 @@ static bool is_output(const char *path)
 
 /* A trace has standard output to itself, so that another program can read it: all that is printed
  * from here on goes to standard error. */
-static int take_output(void)
+static int take_output(const char *path)
 {
     if (output_fd < 0) {
         fflush(stdout); /* what was printed before comes before */
+        output_name = af_mem_string(path);
         output_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
         if (output_fd >= 0)
             dup2(STDERR_FILENO, STDOUT_FILENO);
@@ -109,7 +111,7 @@ static int ask_to_begin(const char *path, struct place *place, struct af_failure
     if (answer.bytes.len > 0)
         place->temporary = af_mem_string(af_buf_text(&answer.bytes));
     af_buf_release(&answer.bytes);
-    return result != 0 ? -1 : answer.fd >= 0 ? answer.fd : take_output();
+    return result != 0 ? -1 : answer.fd >= 0 ? answer.fd : take_output(path);
 }
 
 int af_trace_serve_place(const void *reach, const struct af_broker_question *question,
@@ -134,9 +136,9 @@ struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *
 {
     struct af_trace_file *file = af_mem_zero(1, sizeof *file);
     file->place.path = af_mem_string(path);
-    int fd = strcmp(path, "-") == 0 ? take_output()
+    int fd = strcmp(path, "-") == 0 ? take_output(path)
              : af_broker_is_there() ? ask_to_begin(path, &file->place, why)
-             : is_output(path)      ? take_output()
+             : is_output(path)      ? take_output(path)
                                     : begin(path, &file->place, why);
     file->fd = fd;
     if (fd >= 0)

@@ -2,7 +2,7 @@
 # A trace that is written to standard output, where that is a file, is in that file; a link is
 # written through, not replaced (/dev/stdout once became a file for whoever was allowed to).
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 6
+plan 9
 flow=$ROOT/flows/sync_state.lua
 
 ln -s target.jsonl link.jsonl
@@ -32,3 +32,9 @@ if grep -q '"kind":"done"' dash.jsonl && [ ! -e ./- ]; then
 else
     not_ok "a dash is standard output" "$(ls -l)"
 fi
+
+# A check looks whether it can write before it searches, and writes behind its jail.
+for name in own_stdout - dash.jsonl; do
+    "$AFRUN" check "$flow" --explore '[]' --trace "$name" >dash.jsonl 2>told
+    if [ "$(head -c 9 dash.jsonl)" = '{"trace":' ]; then ok "so it is of a check: $name"; else not_ok "so it is of a check: $name" "$(ls -l; cat told)"; fi
+done
