@@ -37,6 +37,10 @@ export function drawRun(run, row) {
   $("fold").parentElement.hidden = !run.rows.some((one) => (one.states || []).some((entry) => entry.state.includes(".")));
   filter();
   $("fail").hidden = chart.failure() < 0;
+  if (!run.rows.length) { // nor is there a row at which parties hold anything
+    $("parties").replaceChildren();
+    $("moment").textContent = "";
+  }
   isNew = true;
   chart.select(Math.min(row, run.rows.length - 1));
   isNew = false;

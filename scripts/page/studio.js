@@ -271,7 +271,7 @@ async function take(file) {
     const told = await ask("trace", {}, file, "run");
     if (told.kind !== "chart") return wrong(told.error);
     look("run");
-    verdict(["ok", "until"].includes(told.outcome) ? "" : "bad", file.name + " · " + w(told.outcome) + (told.message ? " · " + told.message : ""));
+    verdict([null, "ok", "until"].includes(told.outcome) ? "" : "bad", file.name + " · " + w(told.outcome ?? "no end") + (told.message ? " · " + told.message : ""));
     draw({ chart: told }, 0);
     const header = JSON.parse((await file.slice(0, 1 << 20).text()).split("\n", 1)[0]);
     if (header.schedule && header.flow === $("flow").textContent) walk(header.schedule);

@@ -323,6 +323,10 @@ def shows_a_trace():
     driver.find_element("id", "trace").send_keys(os.path.abspath("run.jsonl"))
     until(lambda: text("verdict").startswith("run.jsonl · ok"))
     assert "path" not in fragment() and "asked = 1" in text("parties")
+    with open("run.jsonl", encoding="utf-8") as run, open("cut.jsonl", "w", encoding="utf-8") as cut:
+        cut.write(run.readline())
+    drop_file("cut.jsonl")
+    until(lambda: text("verdict") == "cut.jsonl · no end" and text("count") == "0 rows" and text("parties") == "")
     drop_file(flow)
     until(lambda: text("wrong") != "" and text("verdict").startswith("✗"))
     put("seed", "1")
