@@ -144,8 +144,8 @@ local function bench_fed_avg(times, participants, numbers, program)
   local name = ("fed_avg, %d x %s doubles"):format(participants, lib.grouped(numbers))
   lib.tell(name, "%9.0f MB/s  files %.0f MB/s  ratio %.2f  (target 0.50)", further / 1e6,
     floor / 1e6, further / floor)
-  lib.tell("fed_avg, one round, with 21 starts", "%9.0f MB/s  files %.0f MB/s  ratio %.2f",
-    round / 1e6, floor / 1e6, round / floor)
+  lib.tell(("fed_avg, one round, with %d starts"):format(participants + 1),
+    "%9.0f MB/s  files %.0f MB/s  ratio %.2f", round / 1e6, floor / 1e6, round / floor)
   lib.tell("fed_avg, memory", "%9.1f MB  the aggregator", peak / 1e6)
 end
 

@@ -29,7 +29,7 @@ ends() { # ends FLOW CENTRE OTHER LOST ENDS
 }
 silent='the initiator is silent'
 ends psi initiator collaborator collaborator \
-    "initiator: done|no data from .* in time|('collaborator-.' (did not answer in time|has not taken the result)(\W )?)+; collaborator: done|$silent"
+    "initiator: done|no data from .* in time|((^|\x3b )'collaborator-.' (did not answer in time|has not taken the result))+; collaborator: done|$silent"
 ends psi initiator collaborator initiator "initiator: done; collaborator: done|$silent"
 ends psi_rsa initiator collaborator collaborator \
     "initiator: done|no data from .* in time|'collaborator-.' did not answer in time|no public key has come from 'collaborator-.'; collaborator: done|$silent"

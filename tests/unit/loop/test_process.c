@@ -326,21 +326,27 @@ static void on_over(void *arg, const struct af_process_result *result)
     keep(&closing->end, result);
 }
 
+static void run_until_closed(struct af_loop *loop, const char *text, struct closing *closing)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    const char *const args[2] = {"-c", text};
+    struct af_process_spec spec = shell(args);
+    closing->process = af_process_start(loop, &spec, on_over, closing, &why);
+    assert_non_null(closing->process);
+    af_process_on_closed(closing->process, on_closed);
+    while (closing->got.count == 0)
+        af_loop_step(loop);
+    assert_int_equal(closing->end.count, 0);
+}
+
 static void test_one_that_has_closed_its_output_tells_it_before_its_end(void **state)
 {
     (void)state;
     struct af_failure why = AF_FAILURE_INIT;
-    const char *const args[2] = {"-c", "echo wrong >&2; echo whole; exec >&-; sleep 0.2; exit 3"};
-    struct af_process_spec spec = shell(args);
     struct af_loop *loop = af_loop_ev_new(&why);
     for (int passes = 0; passes < 2; passes++) {
         struct closing closing = {.passes = passes == 1};
-        closing.process = af_process_start(loop, &spec, on_over, &closing, &why);
-        assert_non_null(closing.process);
-        af_process_on_closed(closing.process, on_closed);
-        while (closing.got.count == 0)
-            af_loop_step(loop);
-        assert_int_equal(closing.end.count, 0);
+        run_until_closed(loop, "echo wrong >&2; echo whole; exec >&-; sleep 0.2; exit 3", &closing);
         assert_string_equal(closing.got.output, "whole\n");
         assert_string_equal(closing.got.errors, "wrong\n");
         af_loop_run(loop);
@@ -358,14 +364,9 @@ static void test_one_that_has_closed_its_output_can_be_cancelled(void **state)
 {
     (void)state;
     struct af_failure why = AF_FAILURE_INIT;
-    const char *const args[2] = {"-c", "exec >&-; sleep 1000"};
-    struct af_process_spec spec = shell(args);
     struct af_loop *loop = af_loop_ev_new(&why);
     struct closing closing = {.passes = true};
-    closing.process = af_process_start(loop, &spec, on_over, &closing, &why);
-    af_process_on_closed(closing.process, on_closed);
-    while (closing.got.count == 0)
-        af_loop_step(loop);
+    run_until_closed(loop, "exec >&-; sleep 1000", &closing);
     af_process_cancel(closing.process);
     af_loop_run(loop);
     assert_int_equal(closing.end.count, 0);
