@@ -38,11 +38,11 @@ void af_ready_warm(void)
     free(bytes);
 }
 
-/* What a run of the flow begins with; the broker has done it once then. */
+/* What a run of the flow begins with; the broker, which knows what such a run may do, has done it
+ * once then. */
 static int begin_flow(char *flow, struct af_failure *why)
 {
-    static struct af_run_options
-        options; /* of such a run: what it may do is the broker's to know */
+    static struct af_run_options options;
     struct af_buf text = AF_BUF_EMPTY;
     struct af_jailed_spec jail;
     af_run_options_init(&options);
@@ -54,6 +54,7 @@ static int begin_flow(char *flow, struct af_failure *why)
     af_script_ready();
     af_code_read_path(flow, flow, &text, NULL); /* a run tells what is wrong with it */
     af_buf_release(&text);
+    af_ready_warm();
     return 0;
 }
 
@@ -76,10 +77,8 @@ int af_ready_words(int argc, char **argv, int room, char **words, struct af_fail
     words[0] = "afrun";
     if (argc > 0 && !is_known && begin_flow(argv[0], why) != 0)
         return -1;
-    if (!is_known) {
-        af_ready_warm();
+    if (!is_known)
         return read_words(room, words);
-    }
     assert(argc < room);
     memcpy(words + 1, argv + 1, (size_t)(argc - 1) * sizeof *words);
     return argc;

@@ -136,9 +136,8 @@ struct af_trace_file *af_trace_file_create(const char *path, struct af_failure *
 {
     struct af_trace_file *file = af_mem_zero(1, sizeof *file);
     file->place.path = af_mem_string(path);
-    int fd = strcmp(path, "-") == 0 ? take_output(path)
+    int fd = is_output(path)        ? take_output(path)
              : af_broker_is_there() ? ask_to_begin(path, &file->place, why)
-             : is_output(path)      ? take_output(path)
                                     : begin(path, &file->place, why);
     file->fd = fd;
     if (fd >= 0)
