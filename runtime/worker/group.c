@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,14 +177,24 @@ static void name_of(int pid, char *folder, size_t size)
     snprintf(folder, size, "%s/%s%d", group.base, prefix, pid);
 }
 
-/* Removes those without a process, also of a node that was killed: for a moment after its last one
- * has ended the kernel keeps a group. Whether none is left. */
+/* Whether `name` is of a group whose process has ended. One that lives may be another node's, which
+ * has made the group and is about to put its process there. */
+static bool is_over(const char *name)
+{
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return false;
+    long pid = strtol(name + strlen(prefix), NULL, 10);
+    return pid > 0 && pid <= INT_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Removes the groups of processes that have ended, also those of a node that was killed: for a
+ * moment after its last process has ended the kernel keeps a group. Whether none is left. */
 static bool sweep(void)
 {
     bool empty = true;
     DIR *base = opendir(group.base);
     for (struct dirent *entry; base != NULL && (entry = readdir(base)) != NULL;)
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+        if (is_over(entry->d_name))
             empty = unlinkat(dirfd(base), entry->d_name, AT_REMOVEDIR) == 0 && empty;
     if (base != NULL)
         closedir(base);

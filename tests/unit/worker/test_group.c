@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[200];
@@ -63,6 +64,15 @@ static int end(void **state)
     af_worker_group_close();
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command);
+}
+
+static pid_t ended_process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return pid;
 }
 
 static void test_where_they_are(void **state)
@@ -150,10 +160,15 @@ static void test_what_is_read_in_version_1(void **state)
     write_file("afrun-worker-5/memory.oom_control",
                "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
     assert_true(af_worker_group_end(5));
-    make("afrun-worker-6"); /* of a node that was killed */
+    char dead[40], alive[40];
+    snprintf(dead, sizeof dead, "afrun-worker-%d", (int)ended_process());
+    snprintf(alive, sizeof alive, "afrun-worker-%d", (int)getpid());
+    make(dead);  /* of a node that was killed */
+    make(alive); /* of another node, which is about to put its worker there */
     make("others");
     assert_false(af_worker_group_put(9, 1 << 20));
-    assert_int_equal(access(path_of("afrun-worker-6"), F_OK), -1);
+    assert_int_equal(access(path_of(dead), F_OK), -1);
+    assert_int_equal(access(path_of(alive), F_OK), 0);
     assert_int_equal(access(path_of("others"), F_OK), 0);
     af_worker_group_close();
     assert_false(af_worker_group_begin_at("/no/such/folder", 1, why, sizeof why));
