@@ -213,8 +213,10 @@ bool af_worker_group_put(int pid, int64_t bytes)
     bool fine = write_number(folder, limit_file[group.version], bytes);
     write_number(folder, swap_file[group.version], group.version == 2 ? 0 : bytes);
     fine = fine && write_number(folder, "cgroup.procs", pid);
+    int code = errno;
     if (!fine)
         rmdir(folder);
+    errno = code;
     return fine;
 }
 

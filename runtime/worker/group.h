@@ -23,8 +23,8 @@ bool af_worker_group_find(const char *text, bool unified, char *base, size_t siz
 /* Whether that has begun well. */
 bool af_worker_group_is_there(void);
 
-/* Puts a process into a group of its own that may take so many bytes; false: it stays where it is.
- */
+/* Puts a process into a group of its own that may take so many bytes; false: it stays where it is,
+ * errno says why. */
 bool af_worker_group_put(int pid, int64_t bytes);
 
 /* Removes the group of a process that has ended. Whether the kernel has killed it for memory. */

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -61,6 +62,21 @@ static int give_up(const struct af_worker *worker, int code, struct af_failure *
                           "its worker cannot be started: %s", strerror(code));
 }
 
+/* A process that cannot have its cgroup has its other limits, and its owner is told. */
+static void bound_memory(const struct af_worker *worker, pid_t pid)
+{
+    char text[200];
+    if (worker->spec.memory_bytes <= 0 || !af_worker_group_is_there() ||
+        af_worker_group_put(pid, worker->spec.memory_bytes) || worker->spec.log == NULL)
+        return;
+    snprintf(text, sizeof text,
+             "its worker has no cgroup (%s): it has %lld MiB of addresses instead of %lld MiB of "
+             "memory",
+             strerror(errno), (long long)(AF_WORKER_ADDRESS_BYTES >> 20),
+             (long long)(worker->spec.memory_bytes >> 20));
+    worker->spec.log(worker->spec.arg, text);
+}
+
 int af_worker_spawn(struct af_worker *worker, struct af_failure *why)
 {
     int pair[2] = {-1, -1};
@@ -86,8 +102,7 @@ int af_worker_spawn(struct af_worker *worker, struct af_failure *why)
         goto fail;
     close(null);
     close(pair[1]);
-    if (worker->spec.memory_bytes > 0)
-        af_worker_group_put(pid, worker->spec.memory_bytes);
+    bound_memory(worker, pid);
     worker->pid = pid;
     af_wire_link_init(&worker->link, pair[0]);
     return 0;

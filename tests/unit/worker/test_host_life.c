@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "lib/worker.h"
+#include "worker/group.h"
 
 #define DO(what, more) "{\"type\":\"do\",\"what\":\"" what "\"" more "}"
 
@@ -206,6 +207,7 @@ struct alone {
     struct test_worker test;
     unsigned lacks, judged, given;
     bool refuses;
+    int64_t memory_bytes;
 };
 
 static int judge(void *arg, unsigned lacks, struct af_failure *why)
@@ -242,6 +244,7 @@ static void start_alone(struct alone *alone, bool is_alone)
                                   .program = program(),
                                   .source = &source,
                                   .alone = is_alone,
+                                  .memory_bytes = alone->memory_bytes,
                                   .arg = alone,
                                   .jailed = judge,
                                   .loaded = on_loaded,
@@ -298,6 +301,23 @@ static void test_one_whose_jail_will_not_do_is_given_nothing(void **state)
     assert_int_equal(many.test.why.kind, AF_FAILURE_USAGE);
     assert_non_null(strstr(many.test.why.why, "is no flow"));
     stop(&many.test);
+}
+
+/* As where a machine has as many cgroups as it may. */
+static void test_one_that_gets_no_cgroup_says_so(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_host_life.XXXXXX", why[400];
+    struct alone alone = {.refuses = true, .memory_bytes = 48 << 20};
+    assert_non_null(mkdtemp(folder)); /* it has no file of a limit */
+    assert_true(af_worker_group_begin_at(folder, 1, why, sizeof why));
+    start_alone(&alone, false);
+    assert_string_equal(alone.test.log,
+                        "its worker has no cgroup (No such file or directory): it has 8192 MiB of "
+                        "addresses instead of 48 MiB of memory\n");
+    stop(&alone.test);
+    af_worker_group_close();
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void test_arguments_are_checked_by_the_flow(void **state)
@@ -660,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_a_program_that_is_no_worker_is_told),
         cmocka_unit_test(test_one_that_is_alone_may_be_a_script),
         cmocka_unit_test(test_one_whose_jail_will_not_do_is_given_nothing),
+        cmocka_unit_test(test_one_that_gets_no_cgroup_says_so),
         cmocka_unit_test(test_arguments_are_checked_by_the_flow),
         cmocka_unit_test(test_tasks_of_one_worker_share_nothing),
         cmocka_unit_test(test_one_that_waits_keeps_nobody_else),
