@@ -12,6 +12,7 @@ import { translate, w } from "./words.js";
 
 const SEEDS = 1000;
 const SLOW_MS = 100; // what takes longer says that it is under way
+const REST_MS = 800; // behind the last knob
 const form = $("form"), bounds = $("bounds"), strip = $("strip");
 const beside = sequence($("beside"), $("beside-names"), $("beside-rows"), "beside-row");
 let answer = null, outcomes = new Map(), at = 1, sampled = null, wantedRow = null, wantedPath = null, about = {};
@@ -201,7 +202,8 @@ async function sample(force) {
   mark();
 }
 
-// One run is waited for: a thousand that are under way give place to it.
+// One run is waited for: a thousand that are under way give place to it, and begin once a person turns no more. To end them costs that
+// run its connection, and a processor that was at them.
 let soon = 0;
 function again(force, saved) {
   cancel("runs");
@@ -210,7 +212,7 @@ function again(force, saved) {
   else if (saved && explore.isOn()) explore.refresh().catch(stopped);
   else if (!saved || !isTrace) rerun();
   clearTimeout(soon);
-  soon = setTimeout(() => sample(force), 400);
+  soon = setTimeout(() => sample(force), REST_MS);
 }
 
 function turn(seed) {

@@ -6,7 +6,7 @@
 # Exit status 1 if a case failed, or if nothing ran.
 #
 #     AF_TEST_LONG=1       full counts, and the program's tests against the sanitize build as well
-#     AF_TEST_JOBS=N       files at a time (2)
+#     AF_TEST_JOBS=N       files at a time (one more than there are processors: most wait half of their time)
 #     AF_TEST_TIMEOUT_S=N  the time of one file (600, long: 3600)
 set -uo pipefail
 shopt -s nullglob
@@ -37,7 +37,7 @@ list_jobs() {
 }
 
 [ $# -gt 0 ] || set -- tests/unit/*/test_*.c tests/unit/*/*/test_*.c tests/lua/*_test.lua tests/e2e/*.sh tests/regress/*.sh
-list_jobs "$@" | xargs -r -P "${AF_TEST_JOBS:-2}" -L 1 tests/lib/run_one.sh "$results"
+list_jobs "$@" | xargs -r -P "${AF_TEST_JOBS:-$(($(nproc) + 1))}" -L 1 tests/lib/run_one.sh "$results"
 
 passed=0 failed=0 skipped=0
 for result in "$results"/*.counts; do
