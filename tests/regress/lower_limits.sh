@@ -9,6 +9,10 @@ return af.flow { name = "one", roles = { a = { start = "on", states = { on = {
 LUA
 limited() { (ulimit "$1" "$2" && shift 2 && exec "$@"); }
 for limit in "-v 6000000" "-f 20000" "-n 40"; do
+    if [[ $limit == -v* && $mode == sanitize ]]; then
+        skip 1 "a build for the sanitizers asks for more addresses than any limit"
+        continue
+    fi
     # shellcheck disable=SC2086 # the option and its value
     expect_output "one: n done" limited $limit "$AFRUN" one.lua --bus "local:bus${limit%% *}.db" --node n --task t \
         --role a --peers a=n
