@@ -1,6 +1,7 @@
 /* mem.c: see mem.h. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,12 @@ void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes)
 void *af_mem_large_pages(size_t count)
 {
     return large(count > SIZE_MAX / LARGE_PAGE_BYTES ? SIZE_MAX : count * LARGE_PAGE_BYTES);
+}
+
+void af_mem_hold(size_t size_bytes)
+{
+    mallopt(M_MMAP_THRESHOLD, (int)size_bytes);
+    mallopt(M_TRIM_THRESHOLD, (int)size_bytes);
 }
 
 bool af_mem_is_watched(void)

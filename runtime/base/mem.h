@@ -29,6 +29,11 @@ void af_mem_reserve(void *items, size_t *cap, size_t need, size_t size_bytes);
  * pages, so that who goes everywhere in them waits less. */
 void *af_mem_large_pages(size_t count);
 
+/* Lets the process hold so many bytes that were given back, for who takes them next, and take blocks
+ * of up to as many from there: to ask the system for memory again and again, as a service does
+ * batch by batch, costs each thread more than what is done with it. Once, before all else. */
+void af_mem_hold(size_t size_bytes);
+
 /* Whether what is left at the process's end must be given back first, because somebody looks for
  * what is not: in a sanitize build. Else the system takes it, in much less time. */
 bool af_mem_is_watched(void);

@@ -8,6 +8,7 @@
 #include "base/failure.h"
 #include "worker/jail.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "node/node.h"
 
 #include <stdbool.h>
@@ -150,6 +151,7 @@ static int run(int argc, char **argv, struct af_failure *why)
     command.node.config = &config;
     if (why->kind == AF_FAILURE_NONE)
         af_grants_add_hosts(&command.node.grants, config.files_hosts, why);
+    af_mem_hold(AF_MEM_HELD_BYTES);
     if (why->kind == AF_FAILURE_NONE && check(&command, why) == 0)
         af_node_run(&command.node, why);
     af_config_release(&config);

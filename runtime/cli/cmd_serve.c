@@ -313,6 +313,7 @@ static int serve(struct serve_command *command, struct af_failure *why)
 {
     struct af_bus *bus = NULL;
     int result = -1;
+    af_mem_hold(AF_MEM_HELD_BYTES);
     command->signals = af_loop_signals(); /* a terminal that goes takes no service with it */
     command->loop = af_loop_ev_new(why);
     if (command->loop == NULL)

@@ -11,7 +11,6 @@
 #include "script/script.h"
 
 #include <assert.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +29,7 @@ void af_ready_warm(void)
 {
     if (!is_ready)
         return;
-    mallopt(M_MMAP_THRESHOLD, 2 * WARM_BYTES);
-    mallopt(M_TRIM_THRESHOLD, 2 * WARM_BYTES);
+    af_mem_hold((size_t)2 * WARM_BYTES);
     char *bytes = af_mem_zero(1, WARM_BYTES);
     for (volatile char *at = bytes; at < bytes + WARM_BYTES; at += 4096)
         *at = 1;
