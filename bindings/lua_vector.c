@@ -306,22 +306,22 @@ static int l_axpy(lua_State *L)
     enum af_vector_kind kind = af_vector_kind(L, 4);
     uint64_t word = 0;
     double factor = check_factor(L, 1, kind, &word);
-    struct af_vector a = af_vector_numbers(L, 2, kind), b = af_vector_numbers(L, 3, kind);
+    struct af_vector v[2] = {af_vector_vector(L, 2, kind), af_vector_vector(L, 3, kind)};
     luaL_Buffer buffer;
-    same_length(L, &a, &b);
-    void *out = af_vector_result_bytes(L, &buffer, kind, a.count);
-    for (size_t i = 0; i < a.count; i++) {
+    same_length(L, &v[0], &v[1]);
+    void *out = af_vector_result_bytes(L, &buffer, kind, v[0].count);
+    for (size_t i = 0; i < v[0].count; i++) {
         if (af_vector_is_float(kind)) {
-            af_vector_put(out, kind, i, af_vector_get(&a, i) * factor + af_vector_get(&b, i));
+            af_vector_put(out, kind, i, af_vector_get(&v[0], i) * factor + af_vector_get(&v[1], i));
         } else {
-            uint64_t scaled =
-                af_vector_combine_words(L, kind, AF_VECTOR_SCALE, af_vector_word(&a, i), word, i);
-            af_vector_put_word(
-                out, kind, i,
-                af_vector_combine_words(L, kind, AF_VECTOR_ADD, scaled, af_vector_word(&b, i), i));
+            uint64_t scaled = af_vector_combine_words(L, kind, AF_VECTOR_SCALE,
+                                                      af_vector_word(&v[0], i), word, i);
+            af_vector_put_word(out, kind, i,
+                               af_vector_combine_words(L, kind, AF_VECTOR_ADD, scaled,
+                                                       af_vector_word(&v[1], i), i));
         }
     }
-    return af_vector_push_result(L, &buffer, kind, out, a.count);
+    return af_vector_push_result_of(L, &buffer, kind, out, v[0].count, v, 2);
 }
 
 int af_vector_push_finite(lua_State *L, double value, const char *name)
