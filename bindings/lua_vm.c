@@ -30,6 +30,8 @@ const char af_key_loaded = 0;
  * run of a hundred thousand), waits until memory is ten times what it was. */
 enum { PAUSE_PERCENT = 1000, LATER_PAUSE_PERCENT = 200 };
 
+enum { WARM_BYTES = 512 << 10 }; /* the first state, with a small flow */
+
 static volatile sig_atomic_t interrupted;
 static lua_State *volatile executing; /* the thread that last began to run, for af_vm_abandon() */
 static const char *volatile executing_who;
@@ -608,6 +610,10 @@ static int panic(lua_State *L)
 
 struct af_vm *af_vm_new(void (*open)(lua_State *L), struct af_failure *why)
 {
+    static bool is_warm;
+    if (!is_warm)
+        af_mem_warm(WARM_BYTES);
+    is_warm = true;
     struct af_vm *vm = af_mem_zero(1, sizeof *vm);
     vm->open = open;
     vm->limit_bytes = SIZE_MAX;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static void *checked(void *memory, size_t size_bytes)
 {
@@ -86,6 +87,18 @@ void af_mem_hold(size_t size_bytes)
 {
     mallopt(M_MMAP_THRESHOLD, (int)size_bytes);
     mallopt(M_TRIM_THRESHOLD, (int)size_bytes);
+}
+
+void af_mem_warm(size_t size_bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    af_mem_hold(2 * size_bytes);
+    char *block = af_mem_alloc(size_bytes);
+    uintptr_t begin = ((uintptr_t)block + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)block + size_bytes) / page * page;
+    if (end > begin)
+        madvise(block + (begin - (uintptr_t)block), end - begin, MADV_POPULATE_WRITE); /* a wish */
+    free(block);
 }
 
 bool af_mem_is_watched(void)

@@ -34,6 +34,10 @@ void *af_mem_large_pages(size_t count);
  * batch by batch, costs each thread more than what is done with it. Once, before all else. */
 void af_mem_hold(size_t size_bytes);
 
+/* Gets so many bytes from the system at once, for who is about to take as many in small blocks: one
+ * page after the other costs a fault each. What is held is held as above, twice as much. */
+void af_mem_warm(size_t size_bytes);
+
 /* Whether what is left at the process's end must be given back first, because somebody looks for
  * what is not: in a sanitize build. Else the system takes it, in much less time. */
 bool af_mem_is_watched(void);

@@ -29,11 +29,7 @@ void af_ready_warm(void)
 {
     if (!is_ready)
         return;
-    af_mem_hold((size_t)2 * WARM_BYTES);
-    char *bytes = af_mem_zero(1, WARM_BYTES);
-    for (volatile char *at = bytes; at < bytes + WARM_BYTES; at += 4096)
-        *at = 1;
-    free(bytes);
+    af_mem_warm(WARM_BYTES);
 }
 
 /* What a run of the flow begins with; the broker, which knows what such a run may do, has done it
