@@ -1,7 +1,8 @@
 /* journal.c: see journal.h. */
 #include "run/journal.h"
 
-#include "json/json.h"
+#include "base/arena.h"
+#include "json/rows.h"
 #include "trace/contract.h"
 
 #include <string.h>
@@ -15,6 +16,32 @@ const char *af_run_step_kind(enum af_step_kind kind)
         [AF_STEP_RETRY] = "retry",       [AF_STEP_HAND] = "hand",
     };
     return names[kind];
+}
+
+void af_run_write_facts(const struct af_facts *facts, struct af_buf *out)
+{
+#define ADD(name, kept)                                                                            \
+    if (facts->name > 0) {                                                                         \
+        if (out->len == 0)                                                                         \
+            af_json_open(out, '{');                                                                \
+        af_json_add_integer(out, #kept, facts->name);                                              \
+    }
+    AF_FACTS(ADD)
+    if (out->len > 0)
+        af_buf_append_char(out, '}');
+}
+
+struct af_facts af_run_read_facts(const char *text)
+{
+#define ROW(name, kept) {#kept, AF_JSON_ROW_INTEGER, offsetof(struct af_facts, name), NULL},
+    static const struct af_json_row rows[] = {AF_FACTS(ROW){0}};
+    static const struct af_facts none;
+    struct af_facts facts = none;
+    struct af_arena arena = {0};
+    bool ok = text != NULL &&
+              af_json_read_object((struct af_json_span){text, strlen(text)}, rows, &arena, &facts);
+    af_arena_release(&arena);
+    return ok ? facts : none;
 }
 
 void af_run_write_send(struct af_script *script, const struct af_contract *contract,

@@ -1,6 +1,7 @@
 /* resume.c: from what was kept back to a party that goes on. What the store holds was written
  * by us, but a disk may give anything: all of it is read as strictly as what comes from outside. */
 #include "run/impl.h"
+#include "run/journal.h"
 
 #include "base/bounds.h"
 #include "trace/contract.h"
@@ -75,7 +76,8 @@ static void take_deferred(void *arg, const struct af_store_entry *entry)
                                          .type = entry->type,
                                          .content = entry->content,
                                          .content_len = entry->content_len,
-                                         .time_ns = entry->time_ns};
+                                         .time_ns = entry->time_ns,
+                                         .facts = af_run_read_facts(entry->name)};
     af_mem_reserve(&resume->deferred, &resume->deferred_cap, resume->deferred_count + 1,
                    sizeof *resume->deferred);
     resume->deferred[resume->deferred_count++] = af_run_contract(resume->run, incoming);

@@ -396,6 +396,7 @@ static void keep(struct af_party_run *run, const struct af_party_step *step, con
                                          step->kind == AF_STEP_DEFER || step->kind == AF_STEP_HAND,
                                      .was_deferred = step->was_deferred};
     struct af_buf timers = AF_BUF_EMPTY, sends = AF_BUF_EMPTY, answers = AF_BUF_EMPTY;
+    struct af_buf facts = AF_BUF_EMPTY;
     fill_party(run, &record.now);
     if (step->effects != NULL && step->effects->data_changed) {
         run->data_hash = af_veil_hash(run->veil, record.now.data, record.now.data_len);
@@ -408,6 +409,10 @@ static void keep(struct af_party_run *run, const struct af_party_step *step, con
     record.entry.state = record.now.state;
     if (step->contract != NULL)
         record.contract_time_ns = step->contract->time_ns;
+    if (step->contract != NULL && record.defers)
+        af_run_write_facts(&step->contract->facts, &facts);
+    if (facts.len > 0)
+        record.entry.name = af_buf_text(&facts);
     write_sends(run, ours, &sends);
     if (!af_party_waits(run->party)) { /* else of a handler under way, over what it was given */
         write_timers(run->party, &timers);
@@ -429,6 +434,7 @@ static void keep(struct af_party_run *run, const struct af_party_step *step, con
     af_buf_release(&answers);
     af_buf_release(&timers);
     af_buf_release(&sends);
+    af_buf_release(&facts);
 }
 
 /* A step is complete: it is kept, and announced then. */

@@ -572,9 +572,14 @@ static void read_entries(struct af_store *store, int64_t party, int64_t after, i
 static void read_deferred(struct af_store *store, int64_t party,
                           const struct af_store_loader *loader)
 {
+    /* what is told of it stands in the entry by which it was deferred, as long as that is kept */
     struct af_db_statement *row =
-        af_db_use(store->db, "SELECT key, uuid, sender, type, time, content FROM deferred "
-                             "WHERE party = ? ORDER BY id");
+        af_db_use(store->db,
+                  "WITH told AS MATERIALIZED (SELECT key, name FROM journal WHERE "
+                  "EXISTS (SELECT 1 FROM deferred WHERE party = ?1) AND " AF_STORE_OF_PARTY(
+                      "?1") " AND kind = 'defer' AND name IS NOT NULL GROUP BY key) "
+                            "SELECT d.key, uuid, sender, type, time, content, name FROM deferred d "
+                            "LEFT JOIN told ON told.key = d.key WHERE party = ?1 ORDER BY id");
     af_db_integer(row, party);
     while (af_db_row(row)) {
         struct af_store_entry entry = {.key = column_hash(row, 0),
@@ -582,6 +587,7 @@ static void read_deferred(struct af_store *store, int64_t party,
                                        .sender = column_utf8(row, 2),
                                        .type = column_utf8(row, 3),
                                        .time_ns = column_count(row, 4),
+                                       .name = column_utf8(row, 6),
                                        .whole = true};
         if (af_store_is_sealed(row, 5))
             entry.content =

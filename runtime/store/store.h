@@ -168,7 +168,8 @@ struct af_store_entry {
     const char *sender, *type; /* of a contract, or NULL */
     const char *content;       /* or NULL: it had none, or is too old */
     size_t content_len;
-    const char *name;    /* of a deadline; of a reload "1 to 2"; or NULL */
+    const char *name;    /* of a deadline; of a reload "1 to 2"; of a contract that is deferred what
+                            is told of it beside its content (run/journal.h); or NULL */
     const char *state;   /* the state after it, or NULL */
     struct af_hash data; /* hash of the data after it */
     const char *sends; /* JSON: [{"to":[…],"uuid":…,"title":…,"time":…,"content":{…}}…] or NULL */
@@ -179,8 +180,8 @@ struct af_store_entry {
 typedef void af_store_entry_fn(void *arg, const struct af_store_entry *entry);
 
 /* What a party needs to go on: its deferred contracts in order (as entries: sender, type, uuid,
- * content, and the time at which they were sent), the keys of what it has dealt with, the bytes
- * that it keeps beside its data (kept NULL: not wanted), and the entries whose sends are not
+ * content, name, and the time at which they were sent), the keys of what it has dealt with, the
+ * bytes that it keeps beside its data (kept NULL: not wanted), and the entries whose sends are not
  * confirmed. */
 struct af_store_loader {
     void *arg;

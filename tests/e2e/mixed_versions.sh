@@ -2,7 +2,7 @@
 # Some nodes run a flow's old version, some its new one: what a receiver's version cannot read is
 # dead-lettered with both versions named, over each bus; a bus that is older than this is brought on.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 19
+plan 24
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
@@ -54,6 +54,48 @@ never_says "and nothing where there is none" flow_version "$(ask b pop '{"task_i
 says "a version that is none is refused" '"code":400' \
     "$(ask a push '{"task_id":"t","node_id_list":["b"],"message_title":"task_inside","message_content":{"type":"x"},"message_time":1,"channel":"federated","flow_version":"new"}')"
 stop_serve
+
+# What was deferred knows its sender's version still when its party comes back.
+cat >put_off.lua <<'LUA'
+local af = require "af"
+local Say = af.event("say", { number = af.integer })
+local End = af.event("end", {})
+local function teller(event)
+  return { start = "telling", states = { telling = { enter = function(party)
+    party:send(party:nodes("hearer"), event)
+    return af.done()
+  end } } }
+end
+return af.flow {
+  name = "put_off", version = 1,
+  roles = {
+    speaker = teller(Say { number = 1 }),
+    ender = teller(End {}),
+    hearer = { start = "hearing", states = {
+      hearing = { defer = { Say }, [End] = "over" },
+      over = { after = { 0.2, function() return af.done() end }, [End] = function() end },
+    } },
+  },
+}
+LUA
+sed 's/version = 1/version = 2/' put_off.lua >put_off_2.lua
+cast='speaker=s;ender=e;hearer=h'
+hearer() { start_party h put_off.lua --bus local:put.db --task put --node h --role hearer --peers "$cast" --state put_h.db; }
+is_taken() { # by all to whom it was sent
+    python3 -c 'import sqlite3, sys
+sys.exit(sqlite3.connect("put.db").execute("SELECT count(*) FROM deliveries").fetchone()[0])' 2>/dev/null
+}
+hearer
+start_party s put_off_2.lua --bus local:put.db --task put --node s --role speaker --peers "$cast"
+expect_ended s 0 "what will be deferred is sent"
+if until_true is_taken; then ok "it is deferred"; else not_ok "it is deferred" "$(cat h.err)"; fi
+kill_party h
+hearer
+start_party e put_off.lua --bus local:put.db --task put --node e --role ender --peers "$cast"
+expect_ended e 0 "its state changes after a kill"
+expect_ended h 1 "it comes to its end"
+expect_in h.err "event 'say' from s: not expected in state 'over'; sent by version 2 of the flow, read by version 1" \
+    "what was deferred before the kill is told of with both versions"
 
 # A store that was made before there were versions.
 gunzip -c "$ROOT/tests/data/stores/messages-1.db.gz" >old.db

@@ -191,8 +191,9 @@ static void found_deferred(void *arg, const struct af_store_entry *entry)
 {
     struct found *found = arg;
     found->deferred++;
-    af_buf_printf(&found->text, "deferred %.*s from %s at %lld; ", (int)entry->content_len,
-                  entry->content, entry->sender, (long long)entry->time_ns);
+    af_buf_printf(&found->text, "deferred %.*s from %s at %lld%s%s; ", (int)entry->content_len,
+                  entry->content, entry->sender, (long long)entry->time_ns,
+                  entry->name == NULL ? "" : " with ", entry->name == NULL ? "" : entry->name);
 }
 
 static void found_seen(void *arg, struct af_hash key)
@@ -310,6 +311,7 @@ static void test_a_party_goes_on_with_what_it_needs_in_order(void **state)
         struct af_store_record record = step(world, seq, 1, content, strlen(content));
         record.entry.kind = "defer";
         record.defers = true;
+        record.entry.name = seq == 3 ? "{\"version\":2}" : NULL;
         record.contract_time_ns = 100 - seq;
         put_and_wait(world, &record);
     }
@@ -319,10 +321,11 @@ static void test_a_party_goes_on_with_what_it_needs_in_order(void **state)
     put_and_wait(world, &taken);
     reopen(world);
     load(world, &found);
-    assert_string_equal(af_buf_text(&found.text),
-                        "deferred {1} from a at 99; deferred {3} from a at 97; "
-                        "deferred {4} from a at 96; seen 1; seen 2; seen 3; seen 4; seen 2; "
-                        "unsent 2; unsent 3; unsent 4; unsent 5; ");
+    assert_string_equal(
+        af_buf_text(&found.text),
+        "deferred {1} from a at 99; deferred {3} from a at 97 with {\"version\":2}; "
+        "deferred {4} from a at 96; seen 1; seen 2; seen 3; seen 4; seen 2; "
+        "unsent 2; unsent 3; unsent 4; unsent 5; ");
     release(&found);
     struct af_store_record end = step(world, 6, 6, NULL, 0);
     end.now.status = 2; /* nothing is deferred any more */
