@@ -96,7 +96,8 @@ struct af_node_party {
     struct af_timer *again;      /* of BROKEN by what passes: when it is tried again */
     bool asks_members;           /* once they are checked, as it names no peers */
     struct af_node_hand *hands;  /* what its operator waits for */
-    bool reloads;                /* is among those of the reload under way */
+    bool reloads;                /* is among those of the reload under way … */
+    bool stands;                 /* … and stopped for its last trial: as it is then it goes over */
     bool leaves, left;           /* of a node that ends: gives back what it has; has done so */
 };
 

@@ -299,6 +299,7 @@ void af_node_party_run(struct af_node_party *party)
                                      .kept = &party->kept};
     party->run = af_party_run_new(&spec, &why);
     party->run_number++;
+    party->stands = false; /* the one that did is gone */
     if (party->run == NULL) {
         af_node_party_break(party, &why);
         return;

@@ -50,6 +50,27 @@ static struct af_node_party *first_of(const struct af_node *node, const char *fi
     return at;
 }
 
+/* ---- Stopping them. ---- */
+
+static void pause_one(struct af_node_move *move)
+{
+    struct af_node_party *party = move->party;
+    if (party->phase != AF_NODE_RUNNING)
+        return;
+    af_party_run_pause(party->run, true);
+    if (move->paused_ns == 0)
+        move->paused_ns = af_loop_machine_ns(party->node->loop);
+}
+
+/* It goes on, in whichever version. */
+static void let_go(struct af_node_move *move)
+{
+    struct af_node_party *party = move->party;
+    party->stands = false;
+    if (move->paused_ns > 0 && party->run != NULL)
+        af_party_run_pause(party->run, false);
+}
+
 /* ---- Its end. ---- */
 
 static void free_some(void *arg);
@@ -63,7 +84,7 @@ static void dispose(void *arg)
     for (size_t i = 0; i < reload->count; i++) {
         af_node_move_release(&reload->moves[i]);
         af_node_left_free(&reload->moves[i].left);
-        reload->moves[i].party->reloads = false;
+        reload->moves[i].party->reloads = reload->moves[i].party->stands = false;
     }
     af_node_trials_free(reload);
     af_node_flow_drop(reload->flow);
@@ -96,8 +117,7 @@ static void refuse(struct af_node_reload *reload, const struct af_failure *why)
     if (reload->tells)
         return;
     for (size_t i = 0; i < reload->count; i++)
-        if (reload->moves[i].paused_ns > 0 && reload->moves[i].party->run != NULL)
-            af_party_run_pause(reload->moves[i].party->run, false);
+        let_go(&reload->moves[i]);
     tell(reload, NULL, why);
 }
 
@@ -199,9 +219,10 @@ static void go_over(struct af_node_move *move)
         struct af_party_run_over over = {&to, move->data_hash, move->data_hides,
                                          reload->flow_hides};
         move->left = af_node_party_put_over(party, reload->flow, &over);
-        af_party_run_pause(party->run, false);
+        let_go(move);
         return;
     }
+    party->stands = false;
     move->result.state = af_arena_string(&reload->arena, result->state);
     af_node_move_release(move); /* its copy goes before the script starts */
     af_node_party_move(party, af_node_flow_share(reload->flow), script, move->member, move->role);
@@ -257,8 +278,7 @@ static void finish(struct af_node_reload *reload)
         return;
     }
     for (size_t i = 0; i < reload->count; i++)
-        if (reload->moves[i].paused_ns > 0 && reload->moves[i].party->run != NULL)
-            af_party_run_pause(reload->moves[i].party->run, false);
+        let_go(&reload->moves[i]);
     reload->phase = AF_RELOAD_OVER;
     begin_answer(reload);
 }
@@ -267,16 +287,6 @@ static void finish(struct af_node_reload *reload)
 
 static void pause_all(void *arg);
 static void look(void *arg);
-
-static void pause_one(struct af_node_move *move)
-{
-    struct af_node_party *party = move->party;
-    if (party->phase != AF_NODE_RUNNING)
-        return;
-    af_party_run_pause(party->run, true);
-    if (move->paused_ns == 0)
-        move->paused_ns = af_loop_machine_ns(party->node->loop);
-}
 
 static bool is_quiet(const struct af_node_move *move)
 {
@@ -296,7 +306,7 @@ static void drop_ended(struct af_node_reload *reload)
     for (size_t i = 0; i < reload->count; i++)
         if (af_node_reload_has_ended(reload->moves[i].party)) {
             af_node_move_release(&reload->moves[i]);
-            reload->moves[i].party->reloads = false;
+            reload->moves[i].party->reloads = reload->moves[i].party->stands = false;
         } else {
             reload->moves[kept++] = reload->moves[i];
         }
@@ -322,6 +332,7 @@ static bool stop_moved(struct af_node_reload *reload)
     for (size_t i = 0; i < reload->count; i++)
         if (af_node_trial_needed(&reload->moves[i])) {
             pause_one(&reload->moves[i]);
+            reload->moves[i].party->stands = reload->moves[i].party->phase == AF_NODE_RUNNING;
             any = true;
         }
     return any;

@@ -95,7 +95,7 @@ static bool has_moved(const struct af_node_move *move)
     if (run == NULL)
         return move->reload->phase > AF_RELOAD_TRYING && !move->tried_last;
     if (move->tried_last && af_node_move_runs(move))
-        return false; /* it pauses since then: nothing but its operator's hand was laid on it */
+        return false; /* it stands since then: at most its operator has had it pause, or go on */
     return af_party_run_seq(run) != move->kept.seq ||
            (move->fresh != NULL && !af_node_move_runs(move));
 }
@@ -105,9 +105,18 @@ bool af_node_trial_needed(const struct af_node_move *move)
     return !af_node_reload_has_ended(move->party) && (!move->tried || has_moved(move));
 }
 
+/* Whether it can be tried: for the last time only what stands, or does not run. One that moves
+ * while others are tried so is stopped before the next round. */
+static bool may_try(const struct af_node_move *move)
+{
+    return move->reload->phase < AF_RELOAD_MIGRATING || move->party->stands ||
+           move->party->phase != AF_NODE_RUNNING;
+}
+
 static void try_next(struct af_node_reload *reload)
 {
-    while (reload->at < reload->count && !af_node_trial_needed(&reload->moves[reload->at]))
+    while (reload->at < reload->count && (!may_try(&reload->moves[reload->at]) ||
+                                          !af_node_trial_needed(&reload->moves[reload->at])))
         reload->at++;
     if (reload->at < reload->count)
         try_one(&reload->moves[reload->at]);
