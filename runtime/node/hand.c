@@ -2,7 +2,9 @@
  * once it is on the disk.
  *
  * An event is looked at by a copy of the party's script first, as nothing that is refused may stand
- * in its journal; then it is given to the party as any that is received. */
+ * in its journal; then it is given to the party as any that is received. It is the version that
+ * will read it that looks: a party that goes over meanwhile has it looked at again, and one that
+ * stands for that is given nothing before. */
 #include "node/impl.h"
 
 #include "base/bounds.h"
@@ -23,14 +25,29 @@ struct af_node_hand { /* what is to be answered */
     int64_t number;
     const char *word; /* for the answer: what becomes of it */
     /* of an event: */
-    char *type;
+    char *type, *json;
+    int64_t version; /* of the flow when it was asked */
     struct af_buf content;
-    struct af_node_flow *flow; /* for looking at it; or NULL: its party may go over meanwhile */
+    struct af_node_flow *flow; /* for looking at it: its party may go over meanwhile */
     struct af_script *script;
-    struct af_script_party *copy;
+    struct af_script_party *copy; /* or NULL: it waits for its party to go on */
 };
 
 /* ---- Answers. ---- */
+
+/* It is looked at no more. */
+static void look_away(struct af_node_hand *hand)
+{
+    if (hand->copy != NULL)
+        af_script_party_free(hand->copy);
+    if (hand->script != NULL)
+        af_script_free(hand->script);
+    af_node_flow_drop(hand->flow);
+    hand->copy = NULL;
+    hand->script = NULL;
+    hand->flow = NULL;
+    af_buf_clear(&hand->content);
+}
 
 static void hand_free(struct af_node_hand *hand)
 {
@@ -38,13 +55,10 @@ static void hand_free(struct af_node_hand *hand)
     while (*at != hand)
         at = &(*at)->next;
     *at = hand->next;
-    if (hand->copy != NULL)
-        af_script_party_free(hand->copy);
-    if (hand->script != NULL)
-        af_script_free(hand->script);
-    af_node_flow_drop(hand->flow);
+    look_away(hand);
     af_buf_release(&hand->content);
     free(hand->type);
+    free(hand->json);
     free(hand);
 }
 
@@ -68,9 +82,12 @@ static void refuse(struct af_node_hand *hand, const struct af_failure *why)
     hand_free(hand);
 }
 
+static void look_again(void *arg);
+
 void af_node_hands_drop(struct af_node_party *party)
 {
     struct af_failure why = AF_FAILURE_INIT;
+    af_loop_unpost(party->node->loop, look_again, party);
     af_failure_set(&why, AF_FAILURE_FLOW, party->task,
                    "was stopped, or brought to another version, before it had taken that; ask "
                    "again");
@@ -216,19 +233,39 @@ static int write_content(const struct af_flow_event *event, const char *json, st
     return 0;
 }
 
+/* As refuse(), by a version that may be another than the one that was asked. */
+static void refuse_event(struct af_node_hand *hand, const struct af_failure *why)
+{
+    struct af_failure told = AF_FAILURE_INIT;
+    long long asked = hand->version, now = hand->party->about.version;
+    if (asked == now)
+        refuse(hand, why);
+    else if (af_failure_set(&told, why->kind, why->what,
+                            "%.800s (the party went over from version %lld of the flow to %lld "
+                            "meanwhile)",
+                            why->why, asked, now) != 0)
+        refuse(hand, &told);
+}
+
+static void look(struct af_node_hand *hand);
+
 static void looked_at(void *arg, struct af_script_party *copy, const struct af_effects *effects)
 {
     struct af_node_hand *hand = arg;
     struct af_failure why = AF_FAILURE_INIT;
     int event;
     (void)copy;
+    if (hand->flow != hand->party->flow || hand->party->stands) {
+        look(hand);
+        return;
+    }
     if (effects->outcome != AF_OUTCOME_NONE) {
         af_failure_set(
             &why, effects->outcome == AF_OUTCOME_INVALID ? AF_FAILURE_USAGE : AF_FAILURE_FLOW,
             hand->type, "%s", effects->text == NULL ? "it cannot be looked at" : effects->text);
-        refuse(hand, &why);
+        refuse_event(hand, &why);
     } else if (check_wanted(hand->party, hand->type, &event, &why) != 0) {
-        refuse(hand, &why);
+        refuse_event(hand, &why);
     } else {
         static const char *const words[] = {[AF_EVENT_HANDLED] = "given",
                                             [AF_EVENT_DEFERRED] = "deferred",
@@ -264,18 +301,54 @@ static int look_at(struct af_node_hand *hand, int event, struct af_failure *why)
     return 0;
 }
 
+/* Looks at it from the beginning, as soon as its party does not stand. */
+static void look(struct af_node_hand *hand)
+{
+    struct af_node_party *party = hand->party;
+    struct af_failure why = AF_FAILURE_INIT;
+    int event = -1;
+    look_away(hand);
+    if (party->stands)
+        return;
+    if (check_wanted(party, hand->type, &event, &why) != 0 ||
+        write_content(&af_script_flow(party->script)->events[event], hand->json, &hand->content,
+                      &why) != 0 ||
+        look_at(hand, event, &why) != 0)
+        refuse_event(hand, &why);
+}
+
+/* The first that waits for its party to go on, or NULL. */
+static struct af_node_hand *first_waiting(const struct af_node_party *party)
+{
+    struct af_node_hand *first = NULL;
+    for (struct af_node_hand *at = party->hands; at != NULL; at = at->next)
+        if (at->type != NULL && at->copy == NULL)
+            first = at; /* the newest stands first in the list */
+    return first;
+}
+
+static void look_again(void *arg)
+{
+    struct af_node_party *party = arg;
+    struct af_node_hand *hand;
+    while (!party->stands && (hand = first_waiting(party)) != NULL)
+        look(hand);
+}
+
+void af_node_hands_go_on(struct af_node_party *party)
+{
+    if (first_waiting(party) != NULL)
+        af_loop_post(party->node->loop, look_again, party);
+}
+
 void af_node_hand_send(struct af_node_party *party, struct af_node_connection *connection,
                        const char *type, const char *json)
 {
-    struct af_failure why = AF_FAILURE_INIT;
     struct af_node_hand *hand = hand_new(party, connection, NULL);
-    int event = -1;
     hand->type = af_mem_string(type);
-    if (check_wanted(party, type, &event, &why) != 0 ||
-        write_content(&af_script_flow(party->script)->events[event], json, &hand->content, &why) !=
-            0 ||
-        look_at(hand, event, &why) != 0)
-        refuse(hand, &why);
+    hand->json = af_mem_string(json);
+    hand->version = party->about.version;
+    look(hand);
 }
 
 /* ---- A pause. ---- */

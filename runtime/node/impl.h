@@ -97,8 +97,8 @@ struct af_node_party {
     bool asks_members;           /* once they are checked, as it names no peers */
     struct af_node_hand *hands;  /* what its operator waits for */
     bool reloads;                /* is among those of the reload under way … */
-    bool stands;                 /* … and stopped for its last trial: as it is then it goes over */
-    bool leaves, left;           /* of a node that ends: gives back what it has; has done so */
+    bool stands;       /* … and stopped for its last trial: as it is then it goes over */
+    bool leaves, left; /* of a node that ends: gives back what it has; has done so */
 };
 
 struct af_node {
@@ -252,6 +252,9 @@ void af_node_hand_send(struct af_node_party *party, struct af_node_connection *c
 /* Has it take nothing until it goes on. */
 void af_node_hand_pause(struct af_node_party *party, struct af_node_connection *connection,
                         bool pauses);
+
+/* It stands no more: events that waited for that are looked at. */
+void af_node_hands_go_on(struct af_node_party *party);
 
 /* For its run's owner. */
 void af_node_hand_kept(void *arg, int64_t number);

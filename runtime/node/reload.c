@@ -69,6 +69,7 @@ static void let_go(struct af_node_move *move)
     party->stands = false;
     if (move->paused_ns > 0 && party->run != NULL)
         af_party_run_pause(party->run, false);
+    af_node_hands_go_on(party);
 }
 
 /* ---- Its end. ---- */
@@ -307,6 +308,7 @@ static void drop_ended(struct af_node_reload *reload)
         if (af_node_reload_has_ended(reload->moves[i].party)) {
             af_node_move_release(&reload->moves[i]);
             reload->moves[i].party->reloads = reload->moves[i].party->stands = false;
+            af_node_hands_go_on(reload->moves[i].party); /* which are told that it has ended */
         } else {
             reload->moves[kept++] = reload->moves[i];
         }
