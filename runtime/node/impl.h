@@ -359,6 +359,7 @@ struct af_node_reloader {
 void af_node_reload(struct af_node *node, const char *file, const struct af_node_reload_how *how,
                     struct af_node_reloader reloader);
 void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *why);
+void af_node_reload_end(struct af_node *node); /* which ends: refuses what has not gone over */
 void af_node_reload_free(struct af_node *node);
 
 /* ---- watch.c ---- */

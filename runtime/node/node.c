@@ -127,6 +127,7 @@ static void begin_to_end(struct af_node *node)
     af_log(AF_LOG_INFO, "node: ending; its parties are kept");
     node->stopping = true;
     node->stop_by_ns = af_loop_now_ns(node->loop) + AF_NODE_DRAIN_NS;
+    af_node_reload_end(node);
     for (struct af_node_party *at = node->parties; at != NULL; at = at->next)
         if (at->run != NULL)
             af_party_run_pause(at->run, true);

@@ -309,6 +309,8 @@ void af_node_party_run(struct af_node_party *party)
         af_log(AF_LOG_INFO, "task '%s' goes on", party->task);
     free(party->why);
     party->why = NULL;
+    if (node->stopping) /* as all that run already */
+        af_party_run_pause(party->run, true);
     af_party_run_begin(party->run);
     af_node_watch_look(node); /* the file may have changed since it was loaded */
 }

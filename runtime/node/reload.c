@@ -62,19 +62,32 @@ static void pause_one(struct af_node_move *move)
         move->paused_ns = af_loop_machine_ns(party->node->loop);
 }
 
-/* It goes on, in whichever version. */
+/* It goes on, in whichever version, unless its node ends. */
 static void let_go(struct af_node_move *move)
 {
     struct af_node_party *party = move->party;
     party->stands = false;
     if (move->paused_ns > 0 && party->run != NULL)
-        af_party_run_pause(party->run, false);
+        af_party_run_pause(party->run, party->node->stopping);
     af_node_hands_go_on(party);
 }
 
 /* ---- Its end. ---- */
 
+static void begin(void *arg);
+static void pause_all(void *arg);
+static void look(void *arg);
 static void free_some(void *arg);
+
+/* What it was to do next is not done. */
+static void stop_short(struct af_node_reload *reload)
+{
+    af_loop_fn *const posted[] = {begin, pause_all, look, free_some};
+    af_timer_cancel(reload->timer);
+    reload->timer = NULL;
+    for (size_t i = 0; i < sizeof posted / sizeof posted[0]; i++)
+        af_loop_unpost(reload->node->loop, posted[i], reload);
+}
 
 static void dispose(void *arg)
 {
@@ -102,10 +115,10 @@ static void dispose(void *arg)
 
 static void tell(struct af_node_reload *reload, const char *json, const struct af_failure *why)
 {
-    af_timer_cancel(reload->timer);
-    reload->timer = NULL;
+    stop_short(reload);
     reload->tells = true;
-    if (!reload->how.dry_run && !reload->how.back && first_of(reload->node, reload->file) != NULL)
+    if (!reload->how.dry_run && !reload->how.back && !reload->node->stopping &&
+        first_of(reload->node, reload->file) != NULL)
         af_node_watch_note(reload->node, reload->file,
                            reload->flow == NULL ? NULL : &reload->flow->code, reload->busy, why);
     for (size_t i = 0; i < reload->reloader_count; i++)
@@ -285,9 +298,6 @@ static void finish(struct af_node_reload *reload)
 }
 
 /* ---- Pausing. ---- */
-
-static void pause_all(void *arg);
-static void look(void *arg);
 
 static bool is_quiet(const struct af_node_move *move)
 {
@@ -509,6 +519,21 @@ static struct af_node_flow *hold_before(struct af_node_reload *reload, struct af
     return af_node_flow_hold_kept(reload->node, reload->file, hash, why);
 }
 
+static void refuse_at_end(struct af_failure *why, const char *file)
+{
+    af_failure_set(why, AF_FAILURE_FLOW, file,
+                   "the node is ending, and takes no other version; it looks when it starts");
+}
+
+void af_node_reload_end(struct af_node *node)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    if (node->reload == NULL || node->reload->phase == AF_RELOAD_OVER)
+        return;
+    refuse_at_end(&why, node->reload->file);
+    refuse(node->reload, &why);
+}
+
 static void add_reloader(struct af_node_reload *reload, struct af_node_reloader reloader)
 {
     af_mem_reserve(&reload->reloaders, &reload->reloader_cap, reload->reloader_count + 1,
@@ -524,6 +549,11 @@ void af_node_reload(struct af_node *node, const char *file, const struct af_node
     if (reload != NULL && !reload->tells && !how->dry_run && !reload->how.dry_run && !how->back &&
         !reload->how.back && strcmp(reload->file, file) == 0) {
         add_reloader(reload, reloader); /* what it wants is under way */
+        return;
+    }
+    if (node->stopping) {
+        refuse_at_end(&why, file);
+        reloader.done(reloader.arg, NULL, &why);
         return;
     }
     if (reload != NULL) {
@@ -551,9 +581,7 @@ void af_node_reload_free(struct af_node *node)
     struct af_node_reload *reload = node->reload;
     if (reload == NULL)
         return;
-    af_timer_cancel(reload->timer);
-    af_loop_fn *const posted[] = {begin, pause_all, look, free_some, dispose};
-    for (size_t i = 0; i < sizeof posted / sizeof posted[0]; i++)
-        af_loop_unpost(node->loop, posted[i], reload);
+    stop_short(reload);
+    af_loop_unpost(node->loop, dispose, reload);
     dispose(reload);
 }

@@ -203,8 +203,8 @@ static void look(void *arg)
     bool waits = false;
     node->watch->timer = NULL;
     node->watch->first_ns = 0;
-    if (node->reload != NULL)
-        return; /* its end looks again */
+    if (node->reload != NULL || node->stopping)
+        return; /* its end looks again; the next start does */
     for (struct refusal *at = node->watch->refusals, *next; at != NULL; at = next) {
         waits = waits || at->busy != NULL;
         next = at->next; /* the file is again what is run: nothing is wrong any more */
