@@ -131,10 +131,12 @@ static void trouble(void *arg, const char *why)
     }
 }
 
+/* Unless it goes on by then: it may have been tried again in the same turn of the loop. */
 static void halt_later(void *arg)
 {
     struct af_node_party *party = arg;
-    halt(party);
+    if (party->phase == AF_NODE_BROKEN || party->phase == AF_NODE_ENDED)
+        halt(party);
 }
 
 void af_node_party_break(struct af_node_party *party, const struct af_failure *why)
@@ -493,10 +495,12 @@ static void again_now(void *arg)
     again(party);
 }
 
-/* What it is broken by may have passed then. */
+/* What it is broken by may have passed then; unless it goes on already, as above. */
 static void again_soon(void *arg)
 {
     struct af_node_party *party = arg;
+    if (party->phase != AF_NODE_BROKEN)
+        return;
     halt(party);
     party->again = af_timer_start(party->node->loop, AF_NODE_AGAIN_NS, again_now, party);
 }
