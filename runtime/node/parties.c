@@ -406,6 +406,7 @@ static void take_row(void *arg, const struct af_store_party *row)
 {
     struct af_node_party *party = arg;
     struct af_arena fresh = {0};
+    party->from = party->approved = NULL; /* of its launch, which is over */
     party->task = af_arena_string(&fresh, row->task);
     party->kept = af_store_party_copy(&fresh, row);
     af_arena_release(&party->arena);
