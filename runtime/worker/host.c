@@ -410,12 +410,19 @@ const char *af_worker_loaded(struct af_worker *worker, struct af_wire_in *in)
         fail_to_load(worker, &why);
         return NULL;
     }
+    /* what is refused leaves no trace: the next process would have to say the same */
+    struct af_flow *flow = NULL;
+    bool is_script = false;
     af_buf_append(&worker->told, begin, len);
-    if ((what = af_wire_read_flow(in, &worker->arena, &worker->file, &worker->flow,
-                                  &worker->is_script)) != NULL)
+    what = af_wire_read_flow(in, &worker->arena, &worker->file, &flow, &is_script);
+    if (what == NULL && is_script && !worker->spec.alone)
+        what = "it loads what is no flow";
+    if (what != NULL) {
+        af_buf_clear(&worker->told);
         return what;
-    if (worker->is_script && !worker->spec.alone)
-        return "it loads what is no flow";
+    }
+    worker->flow = flow;
+    worker->is_script = is_script;
     worker->state = AF_WORKER_READY;
     worker->spec.loaded(worker->spec.arg, worker, NULL);
     return NULL;

@@ -631,6 +631,29 @@ static void load_an_odd_hash(void)
     load_flow();
 }
 
+/* A sequential script, which a node does not run; more: with something behind it. */
+static void load_script(bool more)
+{
+    struct af_failure why = AF_FAILURE_INIT;
+    af_wire_put_hello(&body, 0);
+    say(AF_WIRE_HELLO);
+    af_wire_put_failure(&body, &why);
+    af_wire_put_flow(&body, &file, NULL);
+    if (more)
+        af_wire_put_u8(&body, 1);
+    say(AF_WIRE_LOADED);
+}
+
+static void load_what_is_no_flow(void)
+{
+    load_script(false);
+}
+
+static void load_an_odd_script(void)
+{
+    load_script(true);
+}
+
 static void load_a_failure_that_is_none(void)
 {
     struct af_failure why = {.kind = (enum af_failure_kind)77};
@@ -720,6 +743,8 @@ static const struct {
     {.load = load_an_odd_disposition, .told = "the flow is malformed"},
     {.load = load_an_initiator_that_is_none, .told = "the flow is malformed"},
     {.load = load_an_odd_hash, .told = "the flow's file is malformed"},
+    {.load = load_what_is_no_flow, .told = "it loads what is no flow"},
+    {.load = load_an_odd_script, .told = "the script is malformed"},
     {.load = load_a_failure_that_is_none, .told = "a failure is malformed"},
 };
 
