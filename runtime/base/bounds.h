@@ -14,7 +14,7 @@
 #define AF_JSON_BYTES_MAX (16u << 20) /* a text that is read: the platform passes 8 MiB */
 #define AF_BUF_BYTES_MAX (512u << 20) /* any buffer: far beyond what one message may be */
 
-#define AF_MEM_HELD_BYTES (2u << 20)  /* given back, that a service or node holds for later */
+#define AF_MEM_HELD_BYTES (2u << 20) /* given back, that a service or node holds for later */
 
 /* Scripts. */
 #define AF_SCRIPT_INSTRUCTIONS_MAX INT64_C(100000000) /* VM instructions a delivery: about 1 s */
