@@ -85,6 +85,10 @@ void *af_mem_large_pages(size_t count)
 
 void af_mem_hold(size_t size_bytes)
 {
+    static size_t held_bytes;
+    if (size_bytes <= held_bytes)
+        return;
+    held_bytes = size_bytes;
     mallopt(M_MMAP_THRESHOLD, (int)size_bytes);
     mallopt(M_TRIM_THRESHOLD, (int)size_bytes);
 }

@@ -31,7 +31,8 @@ void *af_mem_large_pages(size_t count);
 
 /* Lets the process hold so many bytes that were given back, for who takes them next, and take
  * blocks of up to as many from there: to ask the system for memory again and again, as a service
- * does batch by batch, costs each thread more than what is done with it. Once, before all else. */
+ * does batch by batch, costs each thread more than what is done with it. The most that was asked
+ * for is held; one thread. */
 void af_mem_hold(size_t size_bytes);
 
 /* Gets so many bytes from the system at once, for who is about to take as many in small blocks: one
