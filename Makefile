@@ -20,10 +20,10 @@ FLAGS_release  := -fno-asynchronous-unwind-tables $(or $(CFLAGS),$(HARDENED)) $(
 LINK_release   := -Wl,--no-eh-frame-hdr $(or $(LDFLAGS),$(HARDENED_LINK)) $(PACKED_$(MACHINE))
 # linked: as a whole. fast: so, and it has learned from a build that counts which paths are hot; the rest is small. What is
 # counted differs with the seeds of Lua's tables, and two packages must be equal: they are linked.
-FLAGS_linked   := $(FLAGS_release) -flto=auto -flto-partition=one
+FLAGS_linked   := $(FLAGS_release) -DAF_SHIPPED -flto=auto -flto-partition=one
 LINK_linked    := $(LINK_release)
 LEARNED_linked  = -frandom-seed=$*
-FLAGS_train    := $(FLAGS_release) -fprofile-generate -fprofile-update=atomic
+FLAGS_train    := $(FLAGS_release) -DAF_SHIPPED -fprofile-generate -fprofile-update=atomic
 LINK_train     := $(LINK_release)
 FLAGS_fast     := $(FLAGS_linked)
 LINK_fast      := $(LINK_release)
