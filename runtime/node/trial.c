@@ -87,13 +87,16 @@ bool af_node_move_runs(const struct af_node_move *move)
            move->party->run_number == move->of_number;
 }
 
-/* Whether it may be another than its trial was of. One that is broken does not run; whether it has
- * in between is not known. */
+/* Whether it may be another than its trial was of. One that is broken does not run; it may have in
+ * between, unless it was tried for the last time as it stood in the store, and did not run since.
+ */
 static bool has_moved(const struct af_node_move *move)
 {
     const struct af_party_run *run = move->party->run;
     if (run == NULL)
-        return move->reload->phase > AF_RELOAD_TRYING && !move->tried_last;
+        return move->reload->phase > AF_RELOAD_TRYING &&
+               (!move->tried_last || move->of != NULL ||
+                move->of_number != move->party->run_number);
     if (move->tried_last && af_node_move_runs(move))
         return false; /* it stands since then: at most its operator has had it pause, or go on */
     return af_party_run_seq(run) != move->kept.seq ||
@@ -130,10 +133,10 @@ void af_node_trials(struct af_node_reload *reload)
     try_next(reload);
 }
 
-static void go_to_next(struct af_node_move *move)
+static void go_to_next(struct af_node_move *move, bool tried)
 {
-    move->tried = true;
-    move->tried_last = move->reload->phase > AF_RELOAD_TRYING;
+    move->tried = tried;
+    move->tried_last = tried && move->reload->phase > AF_RELOAD_TRYING;
     move->reload->at++;
     try_next(move->reload);
 }
@@ -214,7 +217,7 @@ static void take_result(struct af_node_move *move)
         af_node_reload_refuse(move, text);
         return;
     }
-    go_to_next(move);
+    go_to_next(move, true);
 }
 
 static void tried(void *arg, const struct af_reload_result *result, const char *why)
@@ -222,9 +225,11 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
     struct af_node_move *move = arg;
     if (move->reload->tells)
         return;
-    if (af_node_reload_has_ended(move->party) || (why != NULL && has_moved(move))) {
+    /* then its operator may have had it pause, or go on, but it is what it was */
+    bool stands = move->party->stands && af_node_move_runs(move);
+    if (af_node_reload_has_ended(move->party) || (why != NULL && !stands && has_moved(move))) {
         /* of what it is no more: it comes again, or not at all */
-        go_to_next(move);
+        go_to_next(move, false);
         return;
     }
     if (!af_node_move_runs(move))
@@ -271,10 +276,10 @@ static int take_snapshot(struct af_node_move *move, struct af_failure *why)
 {
     struct af_node_party *party = move->party;
     move->of = NULL;
+    move->of_number = party->run_number;
     if (party->phase == AF_NODE_RUNNING &&
         af_party_run_snapshot(party->run, &move->reload->arena, &move->kept)) {
         move->of = party->run;
-        move->of_number = party->run_number;
         list_deferred(move);
         return 0;
     }
