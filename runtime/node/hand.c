@@ -24,6 +24,7 @@ struct af_node_hand { /* what is to be answered */
     struct af_node_connection *connection;
     int64_t number;
     const char *word; /* for the answer: what becomes of it */
+    bool put;         /* it is on its way to the disk */
     /* of an event: */
     char *type, *json;
     int64_t version; /* of the flow when it was asked */
@@ -84,24 +85,11 @@ static void refuse(struct af_node_hand *hand, const struct af_failure *why)
 
 static void look_again(void *arg);
 
-void af_node_hands_drop(struct af_node_party *party)
+/* It is on the disk. */
+static void kept(struct af_node_hand *hand)
 {
-    struct af_failure why = AF_FAILURE_INIT;
-    af_loop_unpost(party->node->loop, look_again, party);
-    af_failure_set(&why, AF_FAILURE_FLOW, party->task,
-                   "was stopped, or brought to another version, before it had taken that; ask "
-                   "again");
-    while (party->hands != NULL)
-        refuse(party->hands, &why);
-}
-
-void af_node_hand_kept(void *arg, int64_t number)
-{
-    struct af_node_party *party = arg;
-    struct af_node_hand *hand = party->hands;
+    struct af_node_party *party = hand->party;
     struct af_buf out = AF_BUF_EMPTY;
-    while (hand->number != number)
-        hand = hand->next;
     af_node_log(party->node, party->task, "%s%s by its operator",
                 hand->type == NULL ? "" : hand->type,
                 hand->type == NULL ? hand->word : " was given");
@@ -114,6 +102,47 @@ void af_node_hand_kept(void *arg, int64_t number)
     af_node_answer(hand->connection, af_buf_text(&out), out.len);
     af_buf_release(&out);
     hand_free(hand);
+}
+
+void af_node_hand_kept(void *arg, int64_t number)
+{
+    struct af_node_party *party = arg;
+    struct af_node_hand *hand = party->hands;
+    while (hand->number != number)
+        hand = hand->next;
+    kept(hand);
+}
+
+/* What is on its way to the disk is not called back: it is waited for, unless nobody asks any more.
+ */
+static bool is_kept(const struct af_node_party *party)
+{
+    const struct af_node_hand *hand = party->hands;
+    while (hand != NULL && !hand->put)
+        hand = hand->next;
+    return hand != NULL && party->node->control != NULL && af_store_flush(party->node->store);
+}
+
+void af_node_hands_drop(struct af_node_party *party)
+{
+    struct af_failure why = AF_FAILURE_INIT, late = AF_FAILURE_INIT;
+    bool all_kept = is_kept(party);
+    af_loop_unpost(party->node->loop, look_again, party);
+    af_failure_set(&why, AF_FAILURE_FLOW, party->task,
+                   "was stopped, or brought to another version, before it had taken that; ask "
+                   "again");
+    af_failure_set(&late, AF_FAILURE_TRANSPORT, party->task,
+                   "was stopped before that was on the disk, which cannot be written now; it will "
+                   "be there as soon as it can, so look at it (afrun ctl trace) before you ask "
+                   "again");
+    while (party->hands != NULL) {
+        if (!party->hands->put)
+            refuse(party->hands, &why);
+        else if (all_kept)
+            kept(party->hands);
+        else
+            refuse(party->hands, &late);
+    }
 }
 
 /* ---- Who may be touched. ---- */
@@ -271,6 +300,7 @@ static void looked_at(void *arg, struct af_script_party *copy, const struct af_e
                                             [AF_EVENT_DEFERRED] = "deferred",
                                             [AF_EVENT_IGNORED] = "ignored"};
         hand->word = words[af_party_state(af_party_run_party(hand->party->run))->events[event]];
+        hand->put = true;
         af_party_run_hand_in(hand->party->run, hand->type, hand->content.data, hand->content.len,
                              hand->number);
     }
@@ -365,5 +395,6 @@ void af_node_hand_pause(struct af_node_party *party, struct af_node_connection *
         return;
     }
     struct af_node_hand *hand = hand_new(party, connection, pauses ? "paused" : "resumed");
+    hand->put = true;
     af_party_run_suspend(party->run, pauses, hand->number);
 }

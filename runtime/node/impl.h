@@ -259,7 +259,7 @@ void af_node_hands_go_on(struct af_node_party *party);
 /* For its run's owner. */
 void af_node_hand_kept(void *arg, int64_t number);
 
-/* Its run ends: what was not kept is refused. */
+/* Its run ends: what is not on its way to the disk is refused. */
 void af_node_hands_drop(struct af_node_party *party);
 
 /* ---- launch.c ---- */

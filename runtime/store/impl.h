@@ -68,9 +68,6 @@ enum { AF_STORE_PARTY_MAX = (1 << 22) - 1 };
 /* Fills *why with what the file has failed by; it is worth trying again. Returns -1. */
 int af_store_fail(const struct af_store *store, struct af_failure *why);
 
-/* Waits until nothing is on its way to the disk; false: it cannot be written now. */
-bool af_store_flush(struct af_store *store);
-
 /* A hash as 16 bytes in the same order on every machine. */
 void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
 
