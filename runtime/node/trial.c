@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void try_one(struct af_node_move *move);
+static bool try_one(struct af_node_move *move);
 
 /* ---- Scripts. ---- */
 
@@ -118,13 +118,13 @@ static bool may_try(const struct af_node_move *move)
 
 static void try_next(struct af_node_reload *reload)
 {
-    while (reload->at < reload->count && (!may_try(&reload->moves[reload->at]) ||
-                                          !af_node_trial_needed(&reload->moves[reload->at])))
+    while (reload->at < reload->count) {
+        struct af_node_move *move = &reload->moves[reload->at];
+        if (may_try(move) && af_node_trial_needed(move) && !try_one(move))
+            return; /* it goes on once that is over; or is refused */
         reload->at++;
-    if (reload->at < reload->count)
-        try_one(&reload->moves[reload->at]);
-    else
-        af_node_reload_tried(reload);
+    }
+    af_node_reload_tried(reload);
 }
 
 void af_node_trials(struct af_node_reload *reload)
@@ -133,12 +133,16 @@ void af_node_trials(struct af_node_reload *reload)
     try_next(reload);
 }
 
-static void go_to_next(struct af_node_move *move, bool tried)
+static void note(struct af_node_move *move, bool tried)
 {
     move->tried = tried;
     move->tried_last = tried && move->reload->phase > AF_RELOAD_TRYING;
-    move->reload->at++;
-    try_next(move->reload);
+}
+
+static void go_to_next(struct af_node_reload *reload)
+{
+    reload->at++;
+    try_next(reload);
 }
 
 /* ---- What came of it. ---- */
@@ -201,7 +205,8 @@ static int make_fresh(struct af_node_move *move, struct af_failure *why)
                                                          move->result.data_len, why);
 }
 
-static void take_result(struct af_node_move *move)
+/* Whether it was taken; else the reload is refused. */
+static bool take_result(struct af_node_move *move)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_node_reload *reload = move->reload;
@@ -215,9 +220,10 @@ static void take_result(struct af_node_move *move)
         char text[AF_FAILURE_TEXT_MAX + 300];
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
         af_node_reload_refuse(move, text);
-        return;
+        return false;
     }
-    go_to_next(move, true);
+    note(move, true);
+    return true;
 }
 
 static void tried(void *arg, const struct af_reload_result *result, const char *why)
@@ -229,7 +235,8 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
     bool stands = move->party->stands && af_node_move_runs(move);
     if (af_node_reload_has_ended(move->party) || (why != NULL && !stands && has_moved(move))) {
         /* of what it is no more: it comes again, or not at all */
-        go_to_next(move, false);
+        note(move, false);
+        go_to_next(move->reload);
         return;
     }
     if (!af_node_move_runs(move))
@@ -245,7 +252,8 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
         return;
     }
     move->result = *result;
-    take_result(move);
+    if (take_result(move))
+        go_to_next(move->reload);
 }
 
 /* ---- A trial. ---- */
@@ -327,7 +335,8 @@ static void migrate(struct af_node_move *move, const struct af_node_trial *trial
     move->try = af_reload_begin(&spec);
 }
 
-static void try_one(struct af_node_move *move)
+/* Whether it is over at once, and well. */
+static bool try_one(struct af_node_move *move)
 {
     struct af_failure why = AF_FAILURE_INIT;
     struct af_node_trial *trial = NULL;
@@ -342,16 +351,17 @@ static void try_one(struct af_node_move *move)
         take_snapshot(move, &why) != 0) {
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
         af_node_reload_refuse(move, text);
-        return;
+        return false;
     }
     move->is_new = move->kept.state == NULL;
     if (move->is_new) {
         move->result = (struct af_reload_result){
             .data = move->kept.data, .data_len = move->kept.data_len, .timers = move->kept.timers};
-        take_result(move);
-    } else if (find_back(move) != 0) {
-        af_node_reload_refuse(move, "the version that it runs is not there");
-    } else {
-        migrate(move, trial);
+        return take_result(move);
     }
+    if (find_back(move) != 0)
+        af_node_reload_refuse(move, "the version that it runs is not there");
+    else
+        migrate(move, trial);
+    return false;
 }
