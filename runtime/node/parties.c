@@ -300,12 +300,12 @@ void af_node_party_run(struct af_node_party *party)
                                      .store = node->store,
                                      .kept = &party->kept};
     party->run = af_party_run_new(&spec, &why);
-    party->run_number++;
     party->stands = false; /* the one that did is gone */
     if (party->run == NULL) {
         af_node_party_break(party, &why);
         return;
     }
+    party->run_number++;
     party->phase = AF_NODE_RUNNING;
     if (party->why != NULL)
         af_log(AF_LOG_INFO, "task '%s' goes on", party->task);
