@@ -13,7 +13,7 @@ from browser import Browser, run, speaks_chinese
 
 link, folder = sys.argv[1:3]
 address = link.split("/?")[0]
-browser = Browser()
+browser = Browser(patience=60)
 driver, js, until, press, text = browser.driver, browser.js, browser.until, browser.press, browser.text
 
 

@@ -17,7 +17,7 @@ from browser import Browser, run, speaks_chinese
 
 url, token, folder = sys.argv[1:4]
 page = url + "/ui/"
-browser = Browser()
+browser = Browser(patience=60)
 driver, js, until, press, text = browser.driver, browser.js, browser.until, browser.press, browser.text
 EVIL = "<script>window.hurt=1</script>"
 
