@@ -279,7 +279,9 @@ static void list_deferred(struct af_node_move *move)
     }
 }
 
-/* The party as its last step left it: where it runs, and no handler is under way, from memory. */
+/* The party as its last step left it: where it runs, and no handler is under way, from memory; else
+ * from the store, for the last time with what is on its way there, as of one that has just broken.
+ */
 static int take_snapshot(struct af_node_move *move, struct af_failure *why)
 {
     struct af_node_party *party = move->party;
@@ -291,6 +293,9 @@ static int take_snapshot(struct af_node_move *move, struct af_failure *why)
         list_deferred(move);
         return 0;
     }
+    if (move->reload->phase > AF_RELOAD_TRYING && !af_store_flush(party->node->store))
+        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
+                              "cannot be written now, as the log says");
     return af_store_read(party->node->store, party->kept.id, take_row, move, why);
 }
 
