@@ -108,8 +108,8 @@ def in_peace():
 PEACE = 1 if ONLY == "disk" else in_peace()
 
 
-def during(name, attack):
-    """The attack is a generator: it makes a step at each call, and says at its end what it got."""
+def under(attack):
+    """The members, of some seconds of an attack."""
     with Members() as members:
         ends, steps = time.monotonic() + SECONDS, 0
         with contextlib.ExitStack() as open_ones:
@@ -119,9 +119,21 @@ def during(name, attack):
                     time.sleep(max(0, ends - time.monotonic()))
                 steps += 1
             work.close()
-    median = statistics.median(members.times)
-    case(not members.wrong and members.next > 0, f"{name}: members lose nothing", members.wrong[:3])
-    peace = PEACE if median < max(0.05, 5 * PEACE) else max(PEACE, in_peace()) # the machine may have become slower
+    return members
+
+
+def during(name, attack):
+    """The attack is a generator: it makes a step at each call, and says at its end what it got. Where the members were slow it is
+    made again, as the machine may have been at other work."""
+    wrong, peace = [], PEACE
+    for _ in range(3):
+        members = under(attack)
+        wrong += members.wrong if members.next > 0 else members.wrong + ["nothing was pushed"]
+        median = statistics.median(members.times)
+        if wrong or median < max(0.05, 5 * peace):
+            break
+        peace = max(PEACE, in_peace())
+    case(not wrong, f"{name}: members lose nothing", wrong[:3])
     case(median < max(0.05, 5 * peace), f"{name}: members are served in 50 ms", f"{median * 1e3:.1f} ms, {peace * 1e3:.1f} in peace")
 
 
