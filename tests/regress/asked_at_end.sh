@@ -44,7 +44,7 @@ asked() { # asked NAME REQUEST
     launched=1
     is_ready() { [ "$(ctl status --json | jq -c '[.parties[].status]')" = '["done","held","resting"]' ]; }
     until_true is_ready || not_ok "the parties are ready" "$(ctl status)"
-    run python3 ask.py "$(pgrep -n -f "node --node i --bus local:bus.db --flows flows")" "$2"
+    run python3 ask.py "${party_pids[i]}" "$2"
     expect_ended i 0 "$1"
 }
 asked "dead letters are handed out again" '{"cmd":"again","task":"quick"}'

@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 plan 14
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
-loops=20000000
+loops=40000000 # of the 50,000,000 that a step may take
 # put VERSION LOOKS MIGRATES WORD [FIELD]: how many loops it takes to look at an event, to migrate; what it says of a wrong one
 put() {
     cat >flows/.new <<LUA
@@ -42,10 +42,15 @@ ctl launch slow --task t --role counter --peers 'counter=i;source=s' >/dev/null 
 
 # One that the old version looks at still when the party has gone over.
 put 2 0 0 "too small for it"
+read -r worker _ <"/proc/${party_pids[i]}/task/${party_pids[i]}/children"
+read_ticks() { read -r -a ticks <"/proc/$worker/stat"; } # of a processor's time that it has had
+read_ticks
+idle=${ticks[13]} by=$((SECONDS + 60))
 sent=()
 for fields in '{"n":1}' '{"n":2,"note":"x"}' '{"n":2}'; do
     ctl send t tick "$fields" >"tick$((${#sent[@]} + 1)).out" 2>&1 &
     sent+=($!)
+    while [ "${ticks[13]}" -le $((idle + 1)) ] && [ $SECONDS -lt $by ]; do read_ticks; done # the first is looked at
 done
 check "the next version is taken" ctl reload slow
 ends=

@@ -25,7 +25,7 @@ ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put up 1 0 0
 put down 1 0 0
 start_node i --no-watch
-node_pid=$(pgrep -n -f "node --node i --bus local:bus.db --flows flows")
+node_pid=${party_pids[i]}
 workers() { # how many, in $count; without a process, as a trial is short
     local pids
     read -r -a pids <"/proc/$node_pid/task/$node_pid/children"
