@@ -120,7 +120,8 @@ static bool is_kept(const struct af_node_party *party)
     const struct af_node_hand *hand = party->hands;
     while (hand != NULL && !hand->put)
         hand = hand->next;
-    return hand != NULL && party->node->control != NULL && af_store_flush(party->node->store);
+    return hand != NULL && party->node->control != NULL &&
+           af_store_flush(party->node->store, NULL) == 0;
 }
 
 void af_node_hands_drop(struct af_node_party *party)
@@ -267,13 +268,12 @@ static void refuse_event(struct af_node_hand *hand, const struct af_failure *why
 {
     struct af_failure told = AF_FAILURE_INIT;
     long long asked = hand->version, now = hand->party->about.version;
-    if (asked == now)
-        refuse(hand, why);
-    else if (af_failure_set(&told, why->kind, why->what,
-                            "%.800s (the party went over from version %lld of the flow to %lld "
-                            "meanwhile)",
-                            why->why, asked, now) != 0)
-        refuse(hand, &told);
+    if (asked != now)
+        af_failure_set(&told, why->kind, why->what,
+                       "%.800s (the party went over from version %lld of the flow to %lld "
+                       "meanwhile)",
+                       why->why, asked, now);
+    refuse(hand, asked == now ? why : &told);
 }
 
 static void look(struct af_node_hand *hand);

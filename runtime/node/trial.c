@@ -293,9 +293,8 @@ static int take_snapshot(struct af_node_move *move, struct af_failure *why)
         list_deferred(move);
         return 0;
     }
-    if (move->reload->phase > AF_RELOAD_TRYING && !af_store_flush(party->node->store))
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
-                              "cannot be written now, as the log says");
+    if (move->reload->phase > AF_RELOAD_TRYING && af_store_flush(party->node->store, why) != 0)
+        return -1;
     return af_store_read(party->node->store, party->kept.id, take_row, move, why);
 }
 

@@ -96,9 +96,8 @@ void af_store_bring_all(struct af_store *store)
 int af_store_swap(struct af_store *store, const struct af_store_code *code,
                   const struct af_store_swap *swaps, size_t count, struct af_failure *why)
 {
-    if (!af_store_flush(store))
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
-                              "cannot be written now, as the log says");
+    if (af_store_flush(store, why) != 0)
+        return -1;
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     int result = 0;

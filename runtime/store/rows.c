@@ -364,9 +364,8 @@ int af_store_remove(struct af_store *store, int64_t party, struct af_failure *wh
                                       "DELETE FROM deferred WHERE party = ?",
                                       "DELETE FROM kept WHERE party = ?",
                                       "DELETE FROM party WHERE id = ?"};
-    if (!af_store_flush(store))
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
-                              "cannot be written now, as the log says");
+    if (af_store_flush(store, why) != 0)
+        return -1;
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     if (ok)
@@ -639,7 +638,7 @@ int af_store_load(struct af_store *store, const struct af_store_party *party,
 int af_store_journal(struct af_store *store, int64_t party, int64_t after, int64_t max,
                      af_store_entry_fn *each, void *arg, struct af_failure *why)
 {
-    af_store_flush(store); /* what cannot be written now is not told either */
+    af_store_flush(store, NULL); /* what cannot be written now is not told either */
     pthread_mutex_lock(&store->db_lock);
     bool ok = af_db_begin(store->db);
     int result = 0;

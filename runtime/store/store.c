@@ -145,10 +145,10 @@ static void write_batch(void *arg, struct af_group_job *batch, struct af_group_j
     over->first = batch; /* told to nobody, where it was not written: we are closing */
 }
 
-bool af_store_flush(struct af_store *store)
+int af_store_flush(struct af_store *store, struct af_failure *why)
 {
     if (store->group == NULL)
-        return true; /* nothing waits to be written */
+        return 0; /* nothing waits to be written */
     static const struct timespec piece = {0, 100 * 1000};
     bool idle = false, trouble = false;
     while (!idle && !trouble) {
@@ -159,7 +159,10 @@ bool af_store_flush(struct af_store *store)
         if (!idle && !trouble)
             nanosleep(&piece, NULL);
     }
-    return idle;
+    if (!idle && why != NULL)
+        af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
+                       "cannot be written now, as the log says");
+    return idle ? 0 : -1;
 }
 
 /* ---- Records on their way to the disk. ---- */
@@ -272,9 +275,8 @@ void af_store_times(struct af_store *store, struct af_histogram *times)
 
 int af_store_copy(struct af_store *store, const char *path, struct af_failure *why)
 {
-    if (!af_store_flush(store))
-        return af_failure_set(why, AF_FAILURE_TRANSPORT, "state",
-                              "cannot be written now, as the log says");
+    if (af_store_flush(store, why) != 0)
+        return -1;
     pthread_mutex_lock(&store->db_lock);
     int result = af_db_copy(store->db, path, why);
     pthread_mutex_unlock(&store->db_lock);

@@ -230,7 +230,8 @@ void af_store_put(struct af_store *store, const struct af_store_record *record,
 /* Forgets to call done for what was put with this arg. */
 void af_store_forget(struct af_store *store, const void *arg);
 
-/* Waits until nothing is on its way to the disk; false: it cannot be written now. */
-bool af_store_flush(struct af_store *store);
+/* Waits until nothing is on its way to the disk. Returns -1 with *why filled (NULL: not asked for)
+ * where it cannot be written now. */
+int af_store_flush(struct af_store *store, struct af_failure *why);
 
 #endif
