@@ -95,14 +95,10 @@ void af_mem_hold(size_t size_bytes)
 
 void af_mem_warm(size_t size_bytes)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     af_mem_hold(2 * size_bytes);
-    char *block = af_mem_alloc(size_bytes);
-    uintptr_t begin = ((uintptr_t)block + page - 1) / page * page;
-    uintptr_t end = ((uintptr_t)block + size_bytes) / page * page;
-    if (end > begin)
-        madvise(block + (begin - (uintptr_t)block), end - begin, MADV_POPULATE_WRITE); /* a wish */
-    free(block);
+    void *pages = checked(aligned_alloc((size_t)sysconf(_SC_PAGESIZE), size_bytes), size_bytes);
+    madvise(pages, size_bytes, MADV_POPULATE_WRITE); /* a wish */
+    free(pages);
 }
 
 bool af_mem_is_watched(void)

@@ -35,8 +35,9 @@ void *af_mem_large_pages(size_t count);
  * for is held; one thread. */
 void af_mem_hold(size_t size_bytes);
 
-/* Gets so many bytes from the system at once, for who is about to take as many in small blocks: one
- * page after the other costs a fault each. What is held is held as above, twice as much. */
+/* Gets so many bytes, whole pages, from the system at once, for who is about to take as many in
+ * small blocks: one page after the other costs a fault each. What is held is held as above, twice
+ * as much. */
 void af_mem_warm(size_t size_bytes);
 
 /* Whether what is left at the process's end must be given back first, because somebody looks for
