@@ -181,7 +181,6 @@ node() { # node OPTION…
     start_party i node --node i --bus local:bus.db --flows "${folder:-flows}" --state i.state "$@"
     wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 launch() { ctl launch trio --task "$1" --role waiter --peers waiter=i; }
 says_status() { ctl status --json 2>/dev/null | grep -qF "$1"; }
 status_has() { # status_has TEXT NAME

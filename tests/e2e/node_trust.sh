@@ -14,7 +14,6 @@ mkdir flows
 node() { # node ARGUMENT…
     start_node i "$@"
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 launch() { # launch FLOW TASK
     ctl launch "$1" --task "$2" --role waiter --peers waiter=i
 }

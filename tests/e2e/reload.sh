@@ -39,7 +39,7 @@ return af.flow {
 LUA
 }
 put() { # put TEXT: as an editor saves
-    printf '%s\n' "$1" >flows/.new && mv flows/.new flows/counter.lua
+    printf '%s\n' "$1" | put_flow counter
 }
 give() { # give TASK N…: node s adds them, by a script; $bus: where
     local task=$1 numbers
@@ -58,7 +58,6 @@ LUA
 node() {
     start_node i --hang 60s "$@"
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 says_status() { ctl status --json 2>/dev/null | grep -qF "$1"; }
 status_has() {
     if until_true says_status "$1"; then ok "$2"; else not_ok "$2" "$(ctl status 2>&1; tail -n 3 i.err)"; fi
@@ -174,7 +173,7 @@ expect_output '"result":{"total":6,"version":2}' ctl trace t
 
 # ---- Back without a migrate_back: the data as they are. ----
 tally() { # tally VERSION HANDLER [MORE-STATES [MIGRATIONS]]: as an editor saves
-    cat >flows/.new <<LUA
+    put_flow tally <<LUA
 local af = require "af"
 local Add = af.event("add", { n = af.integer })
 local Mark = af.event("mark", { n = af.integer })
@@ -188,7 +187,6 @@ return af.flow {
   } } },
 }
 LUA
-    mv flows/.new flows/tally.lua
 }
 adds='party.data.sum = party.data.sum + event.n'
 tally 1 "$adds

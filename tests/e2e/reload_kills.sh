@@ -8,7 +8,7 @@ parties=100 # more than are brought over in one transaction
 is_short || parties=400
 mkdir flows
 put() { # put VERSION
-    cat >flows/.new <<LUA
+    put_flow many <<LUA
 local af = require "af"
 local Tick = af.event("tick", {})
 return af.flow {
@@ -26,9 +26,7 @@ return af.flow {
   },
 }
 LUA
-    mv flows/.new flows/many.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 node() { # node [KILL-POINT]
     AFRUN_KILL_AT=${1:-} start_node i --hang 60s --no-watch
 }

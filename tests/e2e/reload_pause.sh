@@ -32,12 +32,11 @@ migrate='migrate = function(old)
     for i = 1, '$loops' do n = n + i end
     return { state = old.state, data = old.data }
   end,'
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 version 1 "" >flows/slow.lua
 start_node i --hang 60s --no-watch
 for i in $(seq $parties); do ctl launch slow --task "t$i" --role counter --peers 'counter=i' >/dev/null || not_ok "t$i is launched"; done
 
-version 2 "$migrate" >flows/.new && mv flows/.new flows/slow.lua
+version 2 "$migrate" | put_flow slow
 begin=$(date +%s%N)
 (ctl reload slow --json >answer.json 2>reload.err; echo $? >reload.status) &
 reload=$!
@@ -61,7 +60,7 @@ fi
 
 # Held parties get a mend of the same version. That some of them are stopped while it is tried is nothing to the others.
 mended() { # mended HANDLER MIGRATE
-    cat >flows/.new <<LUA
+    put_flow stuck <<LUA
 local af = require "af"
 local Tick = af.event("tick", {})
 return af.flow {
@@ -72,7 +71,6 @@ return af.flow {
   } } } },
 }
 LUA
-    mv flows/.new flows/stuck.lua
 }
 mended 'error "it is stuck"' ""
 for i in $(seq $parties); do

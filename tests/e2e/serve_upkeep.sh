@@ -97,7 +97,6 @@ return af.flow { name = "short", roles = {
 LUA
 start_party node node --node i --bus local:bus.db --flows flows --state i.state
 wait_line node.out "afrun node: node i" || not_ok "the node starts" "$(cat node.err)"
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 ctl launch short --task ends --role one --peers 'one=i;two=j' >/dev/null
 ctl launch short --task stays --role two --peers 'one=j;two=i' >/dev/null
 has_ended() { ctl status ends | grep -q done; }

@@ -55,7 +55,6 @@ node() {
     start_party node node --node i --bus local:bus.db --flows flows --state i.state
     wait_line node.out "afrun node: node i" || not_ok "the node starts" "$(cat node.err)"
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 tick() { "$AFRUN" flows/count.lua --bus local:bus.db --task t --node "$1" --role source --peers "counter=i;source=$1" -q >/dev/null; }
 node
 ctl launch count --task t --role counter --peers 'counter=i;source=x,y,z' >/dev/null

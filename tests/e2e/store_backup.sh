@@ -83,7 +83,6 @@ node() {
     start_party node node --node i --bus local:bus.db --flows flows --state i.state --no-watch
     wait_line node.out "afrun node: node i" || not_ok "the node starts" "$(cat node.err)"
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 give() { "$AFRUN" flows/sum.lua --role source --node "s$1" --task t --bus local:bus.db --peers "$peers" --arg "n=$1" -q; }
 left() { python3 -c '
 import sqlite3

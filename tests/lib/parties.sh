@@ -2,6 +2,8 @@
 #
 #     start_party NAME ARGUMENT…     afrun ARGUMENT… in the background; output in NAME.out, NAME.err
 #     start_node NAME ARGUMENT…      afrun node NAME over local:bus.db, flows in flows/, state in NAME.state; until it is there
+#     put_flow FLOW                  what is read becomes flows/FLOW.lua, whole at once, as nodes watch the folder
+#     ctl WORD…                      afrun ctl WORD… of a node `i` in i.state
 #     wait_party NAME                waits for its end, at most PATIENCE seconds; status in $status
 #     wait_line FILE TEXT            until a line with TEXT is there
 #     stop_all                       what is left is killed
@@ -23,6 +25,14 @@ start_node() {
     shift
     start_party "$name" node --node "$name" --bus local:bus.db --flows flows --state "$name.state" "$@"
     wait_line "$name.out" "afrun node: node $name" || not_ok "node $name starts" "$(cat "$name.err")"
+}
+
+put_flow() {
+    cat >flows/.new && mv flows/.new "flows/$1.lua"
+}
+
+ctl() {
+    "$AFRUN" ctl "$@" --state i.state
 }
 
 # until_true COMMAND…: waits until it succeeds, at most PATIENCE seconds.

@@ -15,7 +15,6 @@ return af.flow {
   },
 }
 LUA
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 cat >ask.py <<'PY'
 import os, signal, socket, sys, time
 

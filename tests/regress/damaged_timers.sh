@@ -4,19 +4,17 @@ plan 10
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 return af.flow {
   name = "slow", version = $1,
   roles = { counter = { start = "counting", states = { counting = { after = { 3600, function() end } } } } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
 start() {
     start_node i --no-watch
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1
 start
 check "a party is launched" ctl launch slow --task t --role counter --peers counter=i

@@ -7,7 +7,7 @@ mkdir flows
 loops=40000000 # of the 50,000,000 that a step may take
 # put VERSION LOOKS MIGRATES WORD [FIELD]: how many loops it takes to look at an event, to migrate; what it says of a wrong one
 put() {
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 local Tick = af.event("tick", { n = af.integer, ${5:-} })
 local function work(loops)
@@ -29,9 +29,7 @@ return af.flow {
   }, source = { start = "giving", states = { giving = {} } } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 letters() { ctl status t --json | jq '.parties[0].dead_letters'; }
 has_none() { [ "$(letters)" = 0 ]; }
 has() { [ "$(ctl data t --json | jq .data.count)" = "$1" ]; }

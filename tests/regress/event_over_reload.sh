@@ -5,7 +5,7 @@ plan 4
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION STEPS: so many to look at an event
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 local Tick = af.event("tick", {})
 function Tick.contract_to_event()
@@ -22,9 +22,7 @@ return af.flow {
   }, source = { start = "giving", states = { giving = {} } } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1 20000000
 start_node i --no-watch
 ctl launch slow --task t --role counter --peers 'counter=i;source=s' >/dev/null || not_ok "the party is launched" "$(cat i.err)"

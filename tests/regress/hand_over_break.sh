@@ -17,7 +17,6 @@ return af.flow {
   }, source = { start = "giving", states = { giving = {} } } },
 }
 LUA
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 start_party i node --node i --bus "$URL/node/i" --flows flows --state i.state --no-watch
 wait_line i.out "afrun node: node i" || not_ok "the node starts" "$(cat i.err)"
 check "a party is launched" ctl launch slow --task t --role counter --peers 'counter=i;source=s'

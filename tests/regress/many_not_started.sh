@@ -5,7 +5,7 @@ plan 4
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION BODY: of what begins
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 return af.flow {
   name = "slow", version = $1,
@@ -16,9 +16,7 @@ return af.flow {
   } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1 'error "planned"'
 kilobytes=512 parties=200
 ( # so that fewer do

@@ -5,7 +5,7 @@ plan 11
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION LOOPS FAULT: of a migration
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 return af.flow {
   name = "slow", version = $1,
@@ -22,9 +22,7 @@ return af.flow {
   } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1 0
 start_node i --no-watch --hang 60s
 check "a party is launched" ctl launch slow --task t --role counter --peers counter=i

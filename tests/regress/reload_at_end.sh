@@ -4,7 +4,7 @@ plan 7
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION LOOPS: of a migration
-    cat >flows/.new <<LUA
+    put_flow ticks <<LUA
 local af = require "af"
 return af.flow {
   name = "ticks", version = $1,
@@ -20,7 +20,6 @@ return af.flow {
   } },
 }
 LUA
-    mv flows/.new flows/ticks.lua
 }
 # Handlers that are at work, one after the other, keep the node from its end, for 3 s at most.
 cat >flows/busy.lua <<'LUA'
@@ -35,7 +34,6 @@ return af.flow {
   end } } } },
 }
 LUA
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1 0
 start_node i --no-watch --hang 60s
 check "a party that ticks is launched" ctl launch ticks --task t --role counter --peers counter=i

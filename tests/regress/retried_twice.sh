@@ -18,7 +18,6 @@ return af.flow {
   }, source = { start = "resting", states = { resting = { may_end = true, [Hello] = function() end } } } },
 }
 LUA
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 is() { [ "$(ctl status --json | jq -r '.parties[0].status')" = "$1" ]; }
 start_node i --no-watch
 ctl launch quiet --task t --role counter --peers 'counter=i;source=s' >/dev/null || not_ok "the party is launched" "$(cat i.err)"

@@ -5,7 +5,7 @@ plan 6
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION LOOPS: of a migration
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 local Hello = af.event("hello", {})
 local function migrate(old)
@@ -24,9 +24,7 @@ return af.flow {
   }, source = { start = "resting", states = { resting = { may_end = true, [Hello] = function() end } } } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 begin() {
     start_node i --no-watch
 }

@@ -5,7 +5,7 @@ plan 14
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put VERSION LOOPS: of a migration
-    cat >flows/.new <<LUA
+    put_flow slow <<LUA
 local af = require "af"
 local Tick = af.event("tick", {})
 return af.flow {
@@ -22,9 +22,7 @@ return af.flow {
   } },
 }
 LUA
-    mv flows/.new flows/slow.lua
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put 1 0
 start_node i --no-watch --hang 60s
 for task in a b; do check "$task is launched" ctl launch slow --task $task --role counter --peers counter=i; done

@@ -5,7 +5,7 @@ plan 11
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 put() { # put FLOW VERSION MIGRATE MIGRATE_BACK: how many loops each
-    cat >flows/.new <<LUA
+    put_flow "$1" <<LUA
 local af = require "af"
 local function after(loops)
   return function(old)
@@ -19,9 +19,7 @@ return af.flow {
   roles = { counter = { start = "counting", states = { counting = { after = { 3600, function() end } } } } },
 }
 LUA
-    mv flows/.new "flows/$1.lua"
 }
-ctl() { "$AFRUN" ctl "$@" --state i.state; }
 put up 1 0 0
 put down 1 0 0
 start_node i --no-watch
