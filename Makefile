@@ -68,19 +68,24 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libafrun.a
 	$(LINK)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -fsanitize=fuzzer -ljansson
-# Lua that checks its callers; or the packaged one, without what only unwinds, as our own code is.
+# Lua of our own making where it is to check its callers, or to be fast; or the packaged one, without what only unwinds.
+PACKAGED_LUA := $(shell $(CC) -print-file-name=liblua5.4.a)
 ifneq (,$(filter sanitize fuzz,$(MODE)))
-$(BUILD)/liblua.a: tests/lib/checked_lua.sh $(shell $(CC) -print-file-name=liblua5.4.a)
-	$(Q)mkdir -p $(@D) && $< $@
+$(BUILD)/liblua.a: scripts/tool/lua.sh $(PACKAGED_LUA)
+	$(Q)mkdir -p $(@D) && CC=gcc $< $@ "a Lua that checks its callers" -O2 -g -fPIC -DLUA_USE_APICHECK
+else ifneq (,$(filter train fast,$(MODE)))
+$(BUILD)/liblua.a: scripts/tool/lua.sh $(PACKAGED_LUA) $(TRAINED_$(MODE))
+	$(Q)mkdir -p $(@D) && CC="$(CC)" AR=$(AR) SMALL=-Oz $< $@ "a Lua that has learned (a fifth of the speed of simulations)" \
+	  $(FLAGS_$(MODE)) $(if $(TRAINED_$(MODE)),-fprofile-use -dumpdir build/train/lua/)
 else
-$(BUILD)/liblua.a: $(shell $(CC) -print-file-name=liblua5.4.a)
+$(BUILD)/liblua.a: $(PACKAGED_LUA)
 	$(Q)mkdir -p $(@D) && $(CROSS_$(MODE):%=%-)objcopy -R .eh_frame $< $@
 endif
 $(BUILD)/libafrun.a: $(filter-out %/main.o,$(OBJ))
 	$(Q)rm -f $@ && $(AR) qcs $@ $^
 $(BUILD)/%.o: %.c Makefile $(TRAINED_$(MODE))
 	$(Q)mkdir -p $(@D) && echo "  CC $@" && $(CC) $(FLAGS) $(LEARNED_$(MODE)) -MMD -MP -c -o $@ $<
-build/train/trained: tests/bench/train.sh Makefile $(wildcard runtime/*/*.[ch] runtime/*/*/*.[ch] bindings/*.[ch] scripts/af/*.lua)
+build/train/trained: tests/bench/train.sh scripts/tool/lua.sh Makefile $(wildcard runtime/*/*.[ch] runtime/*/*/*.[ch] bindings/*.[ch] scripts/af/*.lua)
 	@$(MAKE) MODE=train all && find build/train -name '*.gcda' -delete && $< build/train/afrun && touch $@
 ifneq (,$(filter release linked,$(MODE)))
 # What each message or each state of a check passes is fast. All else runs once a run, or waits for a disk or a peer: it is small.

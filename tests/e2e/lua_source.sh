@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Lua of the sanitize build ends the process where C calls it wrongly; without its source, the
+# Lua from its source: in the sanitize build it ends the process where C calls it wrongly; without the source, the
 # packaged one is taken, and the reason is told.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
 plan 4
@@ -29,5 +29,5 @@ printf '#!/bin/sh\necho 5.4.0-0\n' >bin/dpkg-query
 printf '#!/bin/sh\necho "E: no source here" >&2\nexit 100\n' | tee bin/apt-get >bin/dpkg-source
 chmod +x bin/*
 expect_error "skipped: a Lua that checks its callers: E: no source here" 0 env PATH="$TMP/bin:$PATH" \
-    HOME="$TMP/home" XDG_CACHE_HOME= "$ROOT/tests/lib/checked_lua.sh" there.a
+    HOME="$TMP/home" XDG_CACHE_HOME= "$ROOT/scripts/tool/lua.sh" there.a "a Lua that checks its callers"
 check "and takes the packaged one" cmp there.a "$packaged"
