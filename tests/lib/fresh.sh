@@ -5,7 +5,7 @@
 # is a build for it made on bookworm, run by qemu. On each, `make demo` is run by a user who may not
 # install anything (it must say what to ask for), by root, and again by the user; --test adds `make
 # test` by both. Traces of all builds must be equal, byte for byte, and so must the model of a training. The Debian package is built
-# twice, installed, tried and removed.
+# twice, installed, tried and removed. What `make install` builds, which learns first, is built, and does the same.
 #
 # The folders stay in $AF_FRESH (~/.cache/afrun-fresh), so that the next run is short. Needs root,
 # and debootstrap; where a machine cannot be made, it is skipped and the reason is told.
@@ -134,6 +134,9 @@ try_release() {
     same_traces "$1" "$1" build/release/afrun
     same_model "$1" "$1" build/release/afrun
     try_package "$1"
+    inside "$1" builder "make MODE=fast all"
+    verdict "$1: what make install builds" $?
+    same_traces "$1: MODE=fast" "$1" build/fast/afrun
     [ -n "$with_test" ] || return
     for who in root builder; do
         inside "$1" root "make clean && chown -R $who: ."
