@@ -113,6 +113,14 @@ const char *af_node_ask_flow(const struct af_node_ask *ask)
     return ask->flow;
 }
 
+const struct af_request *af_node_ask_request(const struct af_node_ask *ask, const char **from,
+                                             const char **hash)
+{
+    *from = ask->from;
+    *hash = ask->hash;
+    return &ask->fields;
+}
+
 /* ---- The verdict. ---- */
 
 static void judge_next(struct af_node *node);
@@ -375,12 +383,6 @@ int af_node_ask(struct af_node_party *party, struct af_failure *why)
 }
 
 /* ---- What an operator does. ---- */
-
-void af_node_ask_approve(struct af_node *node, struct af_node_ask *ask, struct af_node_asker asker)
-{
-    const struct af_node_launcher launcher = {.asker = asker, .from = ask->from, .hash = ask->hash};
-    af_node_launch(node, &launcher, &ask->fields);
-}
 
 int af_node_ask_refuse(struct af_node *node, struct af_node_ask *ask, struct af_failure *why)
 {

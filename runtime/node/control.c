@@ -207,7 +207,8 @@ static void approve(struct af_node_connection *connection, const struct af_reque
     if (refuses)
         answer_outcome(connection, af_node_ask_refuse(connection->node, ask, &why), &why);
     else
-        af_node_ask_approve(connection->node, ask, (struct af_node_asker){approved, connection});
+        af_node_launch_approved(connection->node, ask,
+                                (struct af_node_asker){approved, connection});
 }
 
 static void revived(void *arg, const struct af_bus_result *result)
@@ -271,7 +272,7 @@ static void retry(struct af_node_connection *connection, const struct af_request
     if (broken ||
         (party->phase == AF_NODE_RUNNING && af_party_held(af_party_run_party(party->run)) != NULL &&
          !af_node_flow_is_current(party->flow) &&
-         !af_node_watch_is_left(connection->node, party->about.file))) {
+         !af_node_refusal_is_left(connection->node, party->about.file))) {
         af_node_reload(connection->node, party->about.file, &how,
                        (struct af_node_reloader){broken ? brought_back : mended, connection});
         return;

@@ -244,12 +244,7 @@ static void loaded(void *arg, struct af_worker *worker, const struct af_failure 
         flow->why = *why;
         af_log(AF_LOG_WARNING, "%s: %s", why->what, why->why);
     }
-    for (struct af_node_party *at = node->parties, *next; at != NULL; at = next) {
-        next = at->next;
-        if (at->flow == flow && at->phase == AF_NODE_LOADING)
-            af_node_party_loaded(at, why);
-    }
-    af_node_reload_loaded(flow, why);
+    node->flow_came(flow, why);
 }
 
 static void died(void *arg, struct af_worker *worker, const char *text)

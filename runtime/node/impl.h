@@ -114,9 +114,14 @@ struct af_node {
     struct af_node_asks *asks;
     struct af_node_reload *reload; /* the one under way, or NULL */
     struct af_node_watch *watch;
+    struct af_node_refusal *refusals;
     struct af_http_server *metrics; /* NULL: not asked for */
     struct af_node_ui *ui;          /* the same */
     struct af_audit *audit;         /* the same */
+    /* node.c's: a flow is loaded, or cannot be; the parties of a flow may run another than stands
+     * there */
+    void (*flow_came)(struct af_node_flow *flow, const struct af_failure *why);
+    void (*look)(struct af_node *node);
     int signals;
     bool stopping;
     int64_t stop_by_ns;            /* that drains until then, at most */
@@ -185,12 +190,19 @@ struct af_node_flow *af_node_flow_share(struct af_node_flow *flow);
 void af_node_flow_drop(struct af_node_flow *flow);
 void af_node_flows_free(struct af_node *node);
 
+/* ---- member.c ---- */
+
+/* A script of a flow for a party's task; NULL with *why filled: the party does not fit it. */
+struct af_script *af_node_party_script(const struct af_node_party *party,
+                                       const struct af_node_flow *flow, uint32_t *member,
+                                       uint32_t *role, struct af_failure *why);
+
 /* ---- parties.c ---- */
 struct af_node_party *af_node_party_new(struct af_node *node, const char *task);
 struct af_node_party *af_node_party_find(struct af_node *node, const char *task);
 void af_node_party_free(struct af_node_party *party); /* and takes it out of the list */
 
-/* Its flow is loaded, or cannot be. */
+/* The flow of one that is in the store is loaded, or cannot be. */
 void af_node_party_loaded(struct af_node_party *party, const struct af_failure *why);
 
 /* Goes on with what the store holds; called once, at the start. */
@@ -202,11 +214,6 @@ bool af_node_start_again(int tries, struct af_failure *why);
 
 /* Makes the script of a party whose flow is loaded, for its task. */
 int af_node_party_prepare(struct af_node_party *party, struct af_failure *why);
-
-/* A script of a flow for a party's task; NULL with *why filled: the party does not fit it. */
-struct af_script *af_node_party_script(const struct af_node_party *party,
-                                       const struct af_node_flow *flow, uint32_t *member,
-                                       uint32_t *role, struct af_failure *why);
 
 /* Ends what runs of a party, and has it go on from the store with a flow, which it holds from here
  * on, and a script of af_node_party_script(). */
@@ -239,6 +246,7 @@ int af_node_party_stop(struct af_node_party *party, struct af_failure *why);
 /* Whether it goes to its end by itself: it was told to, or its last step is kept, and the others
  * are told. */
 bool af_node_party_is_ending(const struct af_node_party *party);
+bool af_node_party_has_ended(const struct af_node_party *party); /* … or has come to it */
 
 /* Forgets one that has ended or is broken, with its journal and log; it is freed. */
 int af_node_party_forget(struct af_node_party *party, struct af_failure *why);
@@ -263,12 +271,18 @@ void af_node_hand_kept(void *arg, int64_t number);
 void af_node_hands_drop(struct af_node_party *party);
 
 /* ---- launch.c ---- */
+struct af_node_ask;
 
 /* Launches a party, where the rules let it; all is copied. Of the request's fields "role" and
  * "peers" may be absent: as the bus lists the task's nodes. */
 void af_node_launch(struct af_node *node, const struct af_node_launcher *launcher,
                     const struct af_request *request);
 void af_node_launch_loaded(struct af_node_party *party, const struct af_failure *why);
+
+/* Launches what waited and is approved, if its flow's files are those that were shown; else it
+ * waits again. */
+void af_node_launch_approved(struct af_node *node, const struct af_node_ask *ask,
+                             struct af_node_asker asker);
 
 /* ---- launches.c ---- */
 int af_node_launches_begin(struct af_node *node, struct af_failure *why);
@@ -283,8 +297,6 @@ enum af_node_answer af_node_launches_say(const struct af_node_party *party, stru
 
 /* ---- asks.c ---- */
 
-struct af_node_ask;
-
 /* Goes on with what the store holds, once parties are there. */
 int af_node_asks_begin(struct af_node *node, struct af_failure *why);
 void af_node_asks_free(struct af_node *node); /* once what it asked of the bus has ended */
@@ -298,11 +310,12 @@ int af_node_ask(struct af_node_party *party, struct af_failure *why);
 struct af_node_ask *af_node_ask_find(const struct af_node *node, const char *task);
 const char *af_node_ask_flow(const struct af_node_ask *ask);
 
+/* What it was launched with: who it is from (NULL: the operator) and its files' hash; borrowed. */
+const struct af_request *af_node_ask_request(const struct af_node_ask *ask, const char **from,
+                                             const char **hash);
+
 /* Says that none waits of that task, and which do. */
 void af_node_asks_near(const struct af_node *node, const char *task, struct af_failure *why);
-
-/* Launches it if its flow's files are those that were shown; else it waits again. */
-void af_node_ask_approve(struct af_node *node, struct af_node_ask *ask, struct af_node_asker asker);
 
 /* Removes it. -1 with *why filled: nothing has changed. */
 int af_node_ask_refuse(struct af_node *node, struct af_node_ask *ask, struct af_failure *why);
@@ -362,26 +375,37 @@ void af_node_reload_loaded(struct af_node_flow *flow, const struct af_failure *w
 void af_node_reload_end(struct af_node *node); /* which ends: refuses what has not gone over */
 void af_node_reload_free(struct af_node *node);
 
+/* ---- refusals.c ---- */
+
+/* A reload was refused, or (why NULL) made: for status, and so that it is not tried again before
+ * the file changes. code: what was refused; busy: the party whose handler was why, so that it is
+ * tried again once that has ended; both may be NULL. */
+void af_node_refusal_note(struct af_node *node, const char *file, const struct af_code *code,
+                          const struct af_node_party *busy, const struct af_failure *why);
+
+/* The same for a version that ran and from which the operator went back; and whether it stands in
+ * the folder still. */
+void af_node_refusal_leave(struct af_node *node, const char *file, const struct af_code *code,
+                           int64_t version);
+bool af_node_refusal_is_left(const struct af_node *node, const char *file);
+
+/* What was refused and stands so still: a list as JSON. */
+void af_node_refusals_list(const struct af_node *node, struct af_buf *out);
+
+/* Forgets those whose file is again what is run; whether some are by a handler that was busy. */
+bool af_node_refusals_forget_mended(struct af_node *node);
+
+/* Whether what was refused of a file stands there still, and so does what refused it; whether it
+ * stands there and a handler's being busy refused it. */
+bool af_node_refusal_stands(const struct af_node *node, const char *file);
+bool af_node_refusal_is_by_handler(const struct af_node *node, const char *file);
+void af_node_refusals_free(struct af_node *node);
+
 /* ---- watch.c ---- */
 int af_node_watch_begin(struct af_node *node, struct af_failure *why);
 void af_node_watch_free(struct af_node *node);
 void af_node_watch_look(struct af_node *node); /* now */
 void af_node_watch_ask(struct af_node *node);  /* now, and even where nobody watches */
-
-/* A reload was refused, or (why NULL) made: for status, and so that it is not tried again before
- * the file changes. code: what was refused; busy: the party whose handler was why, so that it is
- * tried again once that has ended; both may be NULL. */
-void af_node_watch_note(struct af_node *node, const char *file, const struct af_code *code,
-                        const struct af_node_party *busy, const struct af_failure *why);
-
-/* The same for a version that ran and from which the operator went back; and whether it stands in
- * the folder still. */
-void af_node_watch_leave(struct af_node *node, const char *file, const struct af_code *code,
-                         int64_t version);
-bool af_node_watch_is_left(const struct af_node *node, const char *file);
-
-/* What was refused and stands so still: a list as JSON. */
-void af_node_watch_refused(const struct af_node *node, struct af_buf *out);
 
 /* ---- status.c ---- */
 

@@ -344,3 +344,11 @@ void af_node_launch(struct af_node *node, const struct af_node_launcher *launche
     else if (party->flow->why.kind != AF_FAILURE_NONE)
         fail(party, &party->flow->why);
 }
+
+void af_node_launch_approved(struct af_node *node, const struct af_node_ask *ask,
+                             struct af_node_asker asker)
+{
+    struct af_node_launcher launcher = {.asker = asker};
+    const struct af_request *request = af_node_ask_request(ask, &launcher.from, &launcher.hash);
+    af_node_launch(node, &launcher, request);
+}

@@ -172,6 +172,21 @@ static void begin_groups(const struct af_node_options *options)
                why, (long long)(AF_WORKER_ADDRESS_BYTES >> 20), AF_WORKER_DESCRIPTORS);
 }
 
+/* Goes on with who waited for a flow: launches, parties that the store holds, a reload. */
+static void flow_came(struct af_node_flow *flow, const struct af_failure *why)
+{
+    for (struct af_node_party *at = flow->node->parties, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->flow != flow || at->phase != AF_NODE_LOADING)
+            continue;
+        if (at->kept.id == 0)
+            af_node_launch_loaded(at, why);
+        else
+            af_node_party_loaded(at, why);
+    }
+    af_node_reload_loaded(flow, why);
+}
+
 static int open_all(struct af_node *node, struct af_failure *why)
 {
     const struct af_node_options *options = node->options;
@@ -179,6 +194,8 @@ static int open_all(struct af_node *node, struct af_failure *why)
     if (prepare(options, why) != 0)
         return -1;
     begin_groups(options);
+    node->flow_came = flow_came;
+    node->look = af_node_watch_look;
     node->loop = af_loop_ev_new(why);
     if (node->loop == NULL || take_signals(node, why) != 0 || open_store(node, why) != 0)
         return -1;

@@ -35,17 +35,11 @@ static const int64_t slice_ns = AF_MS_NS; /* of work between which the others ha
 
 /* ---- Parties. ---- */
 
-bool af_node_reload_has_ended(const struct af_node_party *party)
-{
-    return af_node_party_is_ending(party) || party->phase == AF_NODE_ENDED ||
-           party->phase == AF_NODE_DROPPED;
-}
-
 static struct af_node_party *first_of(const struct af_node *node, const char *file)
 {
     struct af_node_party *at = node->parties;
     while (at != NULL && (at->kept.id <= 0 || at->about.file == NULL ||
-                          af_node_reload_has_ended(at) || strcmp(at->about.file, file) != 0))
+                          af_node_party_has_ended(at) || strcmp(at->about.file, file) != 0))
         at = at->next;
     return at;
 }
@@ -110,7 +104,7 @@ static void dispose(void *arg)
     free(reload);
     node->reload = NULL;
     if (!node->stopping)
-        af_node_watch_look(node); /* it may have changed meanwhile */
+        node->look(node); /* it may have changed meanwhile */
 }
 
 static void tell(struct af_node_reload *reload, const char *json, const struct af_failure *why)
@@ -119,8 +113,8 @@ static void tell(struct af_node_reload *reload, const char *json, const struct a
     reload->tells = true;
     if (!reload->how.dry_run && !reload->how.back && !reload->node->stopping &&
         first_of(reload->node, reload->file) != NULL)
-        af_node_watch_note(reload->node, reload->file,
-                           reload->flow == NULL ? NULL : &reload->flow->code, reload->busy, why);
+        af_node_refusal_note(reload->node, reload->file,
+                             reload->flow == NULL ? NULL : &reload->flow->code, reload->busy, why);
     for (size_t i = 0; i < reload->reloader_count; i++)
         reload->reloaders[i].done(reload->reloaders[i].arg, json, why);
     af_loop_post(reload->node->loop, dispose, reload); /* we may stand in a call of its worker */
@@ -135,7 +129,7 @@ static void refuse(struct af_node_reload *reload, const struct af_failure *why)
     tell(reload, NULL, why);
 }
 
-void af_node_reload_refuse(const struct af_node_move *move, const char *text)
+static void refuse_move(const struct af_node_move *move, const char *text)
 {
     struct af_failure why = AF_FAILURE_INIT;
     char what[300];
@@ -246,8 +240,8 @@ static void go_on(struct af_node_reload *reload, int64_t began_ns)
 {
     struct af_node *node = reload->node;
     if (reload->how.back && reload->count > 0 && reload->moves[0].party->flow != NULL)
-        af_node_watch_leave(node, reload->file, &reload->moves[0].party->flow->code,
-                            reload->moves[0].version);
+        af_node_refusal_leave(node, reload->file, &reload->moves[0].party->flow->code,
+                              reload->moves[0].version);
     for (size_t i = 0; i < reload->count; i++) {
         struct af_node_move *move = &reload->moves[i];
         go_over(move);
@@ -315,7 +309,7 @@ static void drop_ended(struct af_node_reload *reload)
 {
     size_t kept = 0;
     for (size_t i = 0; i < reload->count; i++)
-        if (af_node_reload_has_ended(reload->moves[i].party)) {
+        if (af_node_party_has_ended(reload->moves[i].party)) {
             af_node_move_release(&reload->moves[i]);
             reload->moves[i].party->reloads = reload->moves[i].party->stands = false;
             af_node_hands_go_on(reload->moves[i].party); /* which are told that it has ended */
@@ -365,7 +359,7 @@ static void refuse_busy(struct af_node_reload *reload, const struct af_node_move
         af_party_run_describe(busy->party->run, &text);
     af_buf_append_string(&text, "; give it more time (--wait), or run the handler again from its "
                                 "event in the new version (--restart-waiting)");
-    af_node_reload_refuse(busy, af_buf_text(&text));
+    refuse_move(busy, af_buf_text(&text));
     af_buf_release(&text);
 }
 
@@ -390,7 +384,7 @@ static void look(void *arg)
 }
 
 /* All that needed it have had their trial. */
-void af_node_reload_tried(struct af_node_reload *reload)
+static void tried(struct af_node_reload *reload)
 {
     size_t again = 0;
     if (reload->phase == AF_RELOAD_MIGRATING) {
@@ -409,7 +403,7 @@ void af_node_reload_tried(struct af_node_reload *reload)
 
 static bool concerns(const struct af_node_reload *reload, const struct af_node_party *party)
 {
-    return party->kept.id > 0 && party->about.file != NULL && !af_node_reload_has_ended(party) &&
+    return party->kept.id > 0 && party->about.file != NULL && !af_node_party_has_ended(party) &&
            strcmp(party->about.file, reload->file) == 0 &&
            strcmp(party->kept.code, reload->flow->hash) != 0;
 }
@@ -566,6 +560,8 @@ void af_node_reload(struct af_node *node, const char *file, const struct af_node
     reload->node = node;
     reload->file = af_mem_string(file);
     reload->how = *how;
+    reload->tried = tried;
+    reload->refuse = refuse_move;
     add_reloader(reload, reloader);
     reload->flow = how->back ? hold_before(reload, &why) : af_node_flow_hold(node, file, &why);
     if (reload->flow == NULL)

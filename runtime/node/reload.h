@@ -75,12 +75,15 @@ struct af_node_reload {
     struct af_timer *timer;
     const struct af_node_party *busy; /* whose handler refused it, or NULL */
     struct af_buf answer;
+    /* reload.c's, for trial.c: all have been tried; one is refused, and with it all */
+    void (*tried)(struct af_node_reload *reload);
+    void (*refuse)(const struct af_node_move *move, const char *text);
     bool tells; /* what became of it is told already */
 };
 
 /* ---- trial.c ---- */
 
-/* Tries all that need it, one after the other; then af_node_reload_tried(). */
+/* Tries all that need it, one after the other; then reload->tried(). */
 void af_node_trials(struct af_node_reload *reload);
 
 /* Whether what was tried last is not the party as it is now. */
@@ -94,13 +97,5 @@ struct af_store_swap af_node_trial_swap(struct af_node_move *move);
 
 void af_node_move_release(struct af_node_move *move);
 void af_node_trials_free(struct af_node_reload *reload);
-
-/* ---- reload.c ---- */
-void af_node_reload_tried(struct af_node_reload *reload);
-
-/* As a failure of one party: "task 't' (participant, state 'x'): why". */
-void af_node_reload_refuse(const struct af_node_move *move, const char *text);
-
-bool af_node_reload_has_ended(const struct af_node_party *party);
 
 #endif

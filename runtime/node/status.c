@@ -215,6 +215,6 @@ void af_node_status(struct af_node *node, const char *task, bool data,
     af_buf_append_string(out, ",\"refused\":");
     af_node_offers_refused(node, out);
     af_buf_append_string(out, ",\"not_taken\":");
-    af_node_watch_refused(node, out);
+    af_node_refusals_list(node, out);
     af_buf_append_char(out, '}');
 }

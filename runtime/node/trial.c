@@ -105,7 +105,7 @@ static bool has_moved(const struct af_node_move *move)
 
 bool af_node_trial_needed(const struct af_node_move *move)
 {
-    return !af_node_reload_has_ended(move->party) && (!move->tried || has_moved(move));
+    return !af_node_party_has_ended(move->party) && (!move->tried || has_moved(move));
 }
 
 /* Whether it can be tried: for the last time only what stands, or does not run. One that moves
@@ -124,7 +124,7 @@ static void try_next(struct af_node_reload *reload)
             return; /* it goes on once that is over; or is refused */
         reload->at++;
     }
-    af_node_reload_tried(reload);
+    reload->tried(reload);
 }
 
 void af_node_trials(struct af_node_reload *reload)
@@ -219,7 +219,7 @@ static bool take_result(struct af_node_move *move)
          (reload->phase == AF_RELOAD_TRYING && stage(move, &why) != 0))) {
         char text[AF_FAILURE_TEXT_MAX + 300];
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
-        af_node_reload_refuse(move, text);
+        move->reload->refuse(move, text);
         return false;
     }
     note(move, true);
@@ -233,7 +233,7 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
         return;
     /* then its operator may have had it pause, or go on, but it is what it was */
     bool stands = move->party->stands && af_node_move_runs(move);
-    if (af_node_reload_has_ended(move->party) || (why != NULL && !stands && has_moved(move))) {
+    if (af_node_party_has_ended(move->party) || (why != NULL && !stands && has_moved(move))) {
         /* of what it is no more: it comes again, or not at all */
         note(move, false);
         go_to_next(move->reload);
@@ -242,7 +242,7 @@ static void tried(void *arg, const struct af_reload_result *result, const char *
     if (!af_node_move_runs(move))
         move->of = NULL; /* it was freed meanwhile, and the party goes over from the store */
     if (why != NULL) {
-        af_node_reload_refuse(move, why);
+        move->reload->refuse(move, why);
         return;
     }
     if (result->begins && move->with != move->party) {
@@ -354,7 +354,7 @@ static bool try_one(struct af_node_move *move)
     if (move->script == NULL || (trial = find_trial(move, &why)) == NULL ||
         take_snapshot(move, &why) != 0) {
         snprintf(text, sizeof text, "%s: %s", why.what, why.why);
-        af_node_reload_refuse(move, text);
+        move->reload->refuse(move, text);
         return false;
     }
     move->is_new = move->kept.state == NULL;
@@ -364,7 +364,7 @@ static bool try_one(struct af_node_move *move)
         return take_result(move);
     }
     if (find_back(move) != 0)
-        af_node_reload_refuse(move, "the version that it runs is not there");
+        move->reload->refuse(move, "the version that it runs is not there");
     else
         migrate(move, trial);
     return false;
