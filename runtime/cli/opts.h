@@ -158,7 +158,7 @@ int af_opts_chart_columns(FILE *out);
 void af_opts_help(FILE *out, const struct af_opts_command *command, int columns);
 void af_opts_help_commands(FILE *out, const struct af_opts_command *commands, int columns);
 
-/* A text of help in the language of LC_ALL, LC_MESSAGES or LANG: Chinese (opts_zh.c), or as it
+/* A text of help in the language of LC_ALL, LC_MESSAGES or LANG: Chinese (reference.c), or as it
  * is. */
 bool af_opts_speak_chinese(void);
 const char *af_opts_say(const char *english);

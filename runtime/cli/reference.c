@@ -7,6 +7,7 @@
 #include "cli/opts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -26,6 +27,17 @@ static const char *reference(void)
 static const char *after_text(const char *text)
 {
     return text + strlen(text) + 1;
+}
+
+bool af_opts_speak_chinese(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && value[0] != '\0')
+            return strncmp(value, "zh", 2) == 0;
+    }
+    return false;
 }
 
 static const char *text_of(const char *name)
@@ -51,6 +63,12 @@ const char *af_reference_chinese(const char *help)
         if (strcmp(text, key) == 0)
             return after_text(text);
     return NULL;
+}
+
+const char *af_opts_say(const char *english)
+{
+    const char *chinese = af_opts_speak_chinese() ? af_reference_chinese(english) : NULL;
+    return chinese == NULL ? english : chinese;
 }
 
 /* Equal but for what divides their parts: "party.send" is "party:send". */

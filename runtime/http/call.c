@@ -88,17 +88,6 @@ static void tell(void *arg)
     free_call(call);
 }
 
-void af_http_call_tell_progress(void *arg)
-{
-    struct af_http_call *call = arg;
-    call->progress_timer = NULL;
-    if (call->post)
-        call->progress(call->progress_arg, af_http_source_sent(&call->source),
-                       call->source.middle_bytes);
-    else
-        call->progress(call->progress_arg, call->sink.bytes, call->sink.total_bytes);
-}
-
 /* The end is told soon, after the last progress. */
 static void settle(struct af_http_call *call, enum af_http_end end)
 {

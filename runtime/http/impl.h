@@ -129,12 +129,12 @@ struct af_http_call {
 /* Libcurl is done with the call's handle, which is out of the multi again. */
 void af_http_call_over(struct af_http_call *call, CURLcode code);
 
-/* Tells how far a file is (a timer's function). */
-void af_http_call_tell_progress(void *call);
-
 /* ---- setup.c ---- */
 
 /* Prepares call->easy for an attempt that ends in left_ns at the latest. */
 void af_http_call_set_up(struct af_http_call *call, int64_t left_ns);
+
+/* Tells how far a file is (a timer's function). */
+void af_http_call_tell_progress(void *call);
 
 #endif

@@ -15,6 +15,17 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     return af_http_sink_header(&call->sink, line, size * count) ? size * count : 0;
 }
 
+void af_http_call_tell_progress(void *arg)
+{
+    struct af_http_call *call = arg;
+    call->progress_timer = NULL;
+    if (call->post)
+        call->progress(call->progress_arg, af_http_source_sent(&call->source),
+                       call->source.middle_bytes);
+    else
+        call->progress(call->progress_arg, call->sink.bytes, call->sink.total_bytes);
+}
+
 static void progress_soon(struct af_http_call *call)
 {
     if (call->progress != NULL && call->progress_timer == NULL)

@@ -82,7 +82,11 @@ struct af_party_run {
     int progress;
 };
 
-/* ---- run.c ---- */
+/* ---- contract.c ---- */
+
+/* The name of a node as contracts borrow it: that of a member, who has been heard of now; or NULL.
+ */
+const char *af_run_member_name(struct af_party_run *run, const char *id);
 
 /* A contract that came, or had come: of its parts but for the task, and by its sender's ID. */
 struct af_contract_parts;

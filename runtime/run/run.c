@@ -52,30 +52,6 @@ static bool ready(void *arg, const struct af_party *party)
 
 /* ---- What comes. ---- */
 
-/* The name of a node as contracts borrow it: that of a member, who has been heard of now. */
-static const char *member_name(struct af_party_run *run, const char *id)
-{
-    size_t count;
-    const struct af_script_member *members = af_script_members(run->spec.script, &count);
-    for (size_t i = 0; i < count && id != NULL; i++) {
-        if (strcmp(members[i].id, id) != 0)
-            continue;
-        run->heard[i] = true;
-        return members[i].id;
-    }
-    return NULL;
-}
-
-struct af_contract *af_run_contract(struct af_party_run *run, struct af_contract_parts parts)
-{
-    parts.task = run->spec.task;
-    parts.channel = "federated";
-    parts.title = "task_inside";
-    parts.from = member_name(run, parts.from);
-    parts.type_len = strlen(parts.type);
-    return af_contract_new(&parts);
-}
-
 static void not_delivered(struct af_party_run *run, struct af_link *link,
                           const struct af_bus_item *item, const char *why)
 {
@@ -99,7 +75,7 @@ static void came(void *arg, struct af_link *link, const struct af_bus_item *item
         why = item->wrong;
     else if (!af_bus_item_type(item, &type))
         why = "its content is no JSON object";
-    else if (item->sender != NULL && member_name(run, item->sender) == NULL)
+    else if (item->sender != NULL && af_run_member_name(run, item->sender) == NULL)
         why = "its sender was no node of the task when this party began";
     if (why != NULL) {
         not_delivered(run, link, item, why);

@@ -135,7 +135,7 @@ static struct af_wire_in reader(const struct af_buf *body)
     return (struct af_wire_in){text, text + body->len, false};
 }
 
-int af_worker_ask_file(const char *path, struct af_buf *out, struct af_failure *why)
+static int ask_file(const char *path, struct af_buf *out, struct af_failure *why)
 {
     struct af_buf body = AF_BUF_EMPTY;
     uint8_t type;
@@ -281,7 +281,8 @@ static void do_answer(struct af_buf *body)
 
 /* ---- Files, tasks, parties. ---- */
 
-static const struct af_script_source source = {af_worker_read_file, NULL};
+static struct af_worker_asks asks = {ask_file};
+static const struct af_script_source source = {af_worker_read_file, &asks};
 
 static void do_load(struct af_buf *body)
 {

@@ -14,11 +14,14 @@ int af_worker_main(int argc, char **argv);
 
 /* ---- child_files.c ---- */
 
-/* Asks the node for a file of the flow, which is kept; for struct af_script_source. */
-int af_worker_read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why);
+/* Asks the node for the bytes of a file, waiting for them. 0, or -1 with *why filled. */
+struct af_worker_asks {
+    int (*file)(const char *path, struct af_buf *out, struct af_failure *why);
+};
 
-/* Asks the node for bytes of a file, waiting for them: child.c. 0, or -1 with *why filled. */
-int af_worker_ask_file(const char *path, struct af_buf *out, struct af_failure *why);
+/* A file of the flow, which is kept; for struct af_script_source: arg is a struct af_worker_asks.
+ */
+int af_worker_read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why);
 
 /* ---- child_probe.c ---- */
 

@@ -21,7 +21,7 @@ static size_t file_count;
 
 int af_worker_read_file(void *arg, const char *path, struct af_buf *out, struct af_failure *why)
 {
-    (void)arg;
+    const struct af_worker_asks *asks = arg;
     if (strncmp(path, "./", 2) == 0)
         path += 2; /* the flow's folder is the node's affair */
     for (size_t i = 0; i < file_count; i++) {
@@ -33,7 +33,7 @@ int af_worker_read_file(void *arg, const char *path, struct af_buf *out, struct 
     struct af_buf bytes = AF_BUF_EMPTY;
     if (file_count == AF_WORKER_FILES_MAX)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is one file too many");
-    if (af_worker_ask_file(path, &bytes, why) != 0) {
+    if (asks->file(path, &bytes, why) != 0) {
         af_buf_release(&bytes);
         return -1;
     }

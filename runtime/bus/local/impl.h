@@ -176,8 +176,22 @@ void af_local_keep_note(struct af_local_store *store, int64_t task, const struct
 /* Notes what a contract tells the task manager: files and completion, by its title. */
 void af_local_note_told(struct af_local_store *store, int64_t task, const struct af_bus_post *post);
 
-/* store.c: a node that joins is given the broadcasts that were before it. */
+/* ---- queues.c ---- */
+
+/* The queue of a node, made if need be. */
+int64_t af_local_make_queue(struct af_local_store *store, int64_t task, const char *node,
+                            const char *channel);
+
+/* Returns false if it is there already. */
+bool af_local_put_into(struct af_local_store *store, int64_t queue, int64_t contract);
+
+/* Notes that something waits in it now; some more than once. */
+void af_local_touch(struct af_local_store *store, int64_t queue);
+
+/* A node that joins is given the broadcasts that were before it. */
 void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const char *node);
+
+/* ---- refuse.c ---- */
 
 /* Fails an operation. */
 void af_local_refuse(struct af_local_op *op, enum af_bus_code code, const char *format, ...)

@@ -89,82 +89,6 @@ const struct af_db_format af_local_format = {
         "node TEXT, number INTEGER NOT NULL, text TEXT, url TEXT, made INTEGER NOT NULL) STRICT;"
         "CREATE INDEX notes_by_task ON notes (task, kind);"};
 
-void af_local_refuse(struct af_local_op *op, enum af_bus_code code, const char *format, ...)
-{
-    char why[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
-    va_end(args);
-    op->result.code = code;
-    op->result.why = af_arena_string(&op->arena, why);
-}
-
-/* ---- Queues. ---- */
-
-/* One whose id is none of ours, so that what waits in it cannot be told: it goes, for a new one. */
-static void set_queue_aside(struct af_local_store *store, int64_t task, const char *node,
-                            const char *channel)
-{
-    struct af_db_statement *remove =
-        af_db_use(store->db, "DELETE FROM queues WHERE task = ? AND node = ? AND channel = ?");
-    af_db_run(af_db_text(af_db_text(af_db_integer(remove, task), node), channel));
-    atomic_fetch_add(&store->set_aside, 1);
-    af_log(AF_LOG_WARNING, "%s: a queue of node '%s' is set aside: its id is none of ours",
-           store->path, node);
-}
-
-static int64_t find_queue(struct af_local_store *store, int64_t task, const char *node,
-                          const char *channel)
-{
-    struct af_db_statement *find =
-        af_db_use(store->db, "SELECT id FROM queues WHERE task = ? AND node = ? AND channel = ?");
-    int64_t id = -1;
-    if (af_db_row(af_db_text(af_db_text(af_db_integer(find, task), node), channel)))
-        id = af_db_column_integer(find, 0) > 0 ? af_db_column_integer(find, 0) : 0;
-    af_db_reset(find);
-    if (id != 0)
-        return id;
-    set_queue_aside(store, task, node, channel);
-    return -1;
-}
-
-static int64_t make_queue(struct af_local_store *store, int64_t task, const char *node,
-                          const char *channel)
-{
-    int64_t id = find_queue(store, task, node, channel);
-    if (id >= 0)
-        return id;
-    struct af_db_statement *insert =
-        af_db_use(store->db, "INSERT INTO queues (task, node, channel) VALUES (?, ?, ?)");
-    af_db_run(af_db_text(af_db_text(af_db_integer(insert, task), node), channel));
-    return af_db_last_id(store->db);
-}
-
-/* Some more than once. */
-static void touch(struct af_local_store *store, int64_t queue)
-{
-    if (store->touched_count > 0 && store->touched[store->touched_count - 1] == queue)
-        return;
-    af_mem_reserve(&store->touched, &store->touched_cap, store->touched_count + 1,
-                   sizeof *store->touched);
-    store->touched[store->touched_count++] = queue;
-}
-
-/* Returns false if it is there already. */
-static bool put_into(struct af_local_store *store, int64_t queue, int64_t contract)
-{
-    struct af_db_statement *insert =
-        af_db_use(store->db, "INSERT OR IGNORE INTO deliveries (queue, contract) VALUES (?, ?)");
-    if (af_db_run(af_db_integer(af_db_integer(insert, queue), contract)) == 0)
-        return false;
-    struct af_db_statement *count =
-        af_db_use(store->db, "UPDATE queues SET length = length + 1 WHERE id = ?");
-    af_db_run(af_db_integer(count, queue));
-    touch(store, queue);
-    return true;
-}
-
 /* ---- Publishing. ---- */
 
 static int64_t key_of(const char *uuid)
@@ -225,7 +149,7 @@ static int64_t queue_with_room(struct af_local_store *store, struct af_local_op 
     int64_t length = found ? af_db_column_integer(find, 1) : 0;
     af_db_reset(find);
     if (!found)
-        return make_queue(store, task, node, channel);
+        return af_local_make_queue(store, task, node, channel);
     if (length_of(store, id, length) < store->queue_max)
         return id;
     af_local_refuse(op, AF_BUS_FULL,
@@ -323,7 +247,7 @@ static bool publish_to_all(struct af_local_store *store, struct af_local_op *op,
     int64_t contract = insert_contract(store, task, post, (int64_t)count);
     af_local_note_told(store, task, post);
     for (size_t i = 0; i < count; i++)
-        put_into(store, queues[i], contract);
+        af_local_put_into(store, queues[i], contract);
     return true;
 }
 
@@ -350,7 +274,8 @@ static bool publish_one(struct af_local_store *store, struct af_local_op *op,
     int64_t contract = insert_contract(store, task.id, post, 0), pending = 0;
     af_local_note_told(store, task.id, post);
     for (size_t i = 0; i < post->target_count; i++)
-        pending += put_into(store, queues[i], contract); /* a target named twice counts once */
+        pending +=
+            af_local_put_into(store, queues[i], contract); /* a target named twice counts once */
     if (pending != 1) { /* 0 in the row stands for one: most have one target */
         struct af_db_statement *note =
             af_db_use(store->db, "UPDATE contracts SET pending = ? WHERE id = ?");
@@ -390,23 +315,6 @@ void af_local_publish(struct af_local_store *store, struct af_local_op *op)
     store->published += op->count;
     op->result.uuids = uuids;
     op->result.count = op->count;
-}
-
-void af_local_give_broadcasts(struct af_local_store *store, int64_t task, const char *node)
-{
-    struct af_db_statement *list = af_db_use(
-        store->db, "SELECT id, channel FROM contracts WHERE task = ? AND broadcast = 1 ORDER BY "
-                   "id");
-    af_db_integer(list, task);
-    while (af_db_row(list)) {
-        int64_t contract = af_db_column_integer(list, 0);
-        const char *channel = af_db_column_text(list, 1);
-        if (channel != NULL && put_into(store, make_queue(store, task, node, channel), contract)) {
-            struct af_db_statement *note =
-                af_db_use(store->db, "UPDATE contracts SET pending = pending + 1 WHERE id = ?");
-            af_db_run(af_db_integer(note, contract));
-        }
-    }
 }
 
 /* ---- Acknowledging. ---- */
@@ -586,7 +494,7 @@ static void release(struct af_local_store *store, int64_t queue, const char *hol
 {
     const struct lease none = {.mark = lease->mark};
     write_lease(store, queue, holder, &none);
-    touch(store, queue);
+    af_local_touch(store, queue);
 }
 
 /* Whether the holder may go on: what it keeps may be an older copy than what it had, for it has
@@ -816,7 +724,7 @@ static bool find_queue_of(struct af_local_store *store, struct af_local_op *op)
     if (!af_local_task(store, op, take->task, &task) ||
         !af_local_need_member(store, op, &task, take->task, take->node))
         return false;
-    op->queue = make_queue(store, task.id, take->node, take->channel);
+    op->queue = af_local_make_queue(store, task.id, take->node, take->channel);
     return true;
 }
 
@@ -918,7 +826,7 @@ void af_local_revive(struct af_local_store *store, struct af_local_op *op)
     af_db_reset(list);
     for (size_t i = 0; i < count; i++) {
         unbury(store, op->queue, contracts[i]);
-        put_into(store, op->queue, contracts[i]);
+        af_local_put_into(store, op->queue, contracts[i]);
     }
     if (count > 0) {
         struct af_db_statement *back =
