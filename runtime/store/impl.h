@@ -65,19 +65,23 @@ extern const struct af_db_format af_store_format;
 #define AF_STORE_PARTIES "(1 << 22)"
 enum { AF_STORE_PARTY_MAX = (1 << 22) - 1 };
 
-/* Fills *why with what the file has failed by; it is worth trying again. Returns -1. */
-int af_store_fail(const struct af_store *store, struct af_failure *why);
-
-/* A hash as 16 bytes in the same order on every machine. */
-void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
-
 /* Forgets code that no party runs any more, within a transaction. */
 void af_store_forget_code(struct af_store *store);
 
 /* Keeps the files of a flow, within a transaction. */
 void af_store_write_code(struct af_store *store, const struct af_store_code *code);
 
-/* ---- moves.c; all but the last within a transaction. ---- */
+/* ---- jobs.c ---- */
+
+/* Fills *why with what the file has failed by; it is worth trying again. Returns -1. */
+int af_store_fail(const struct af_store *store, struct af_failure *why);
+
+void af_store_pending_free(struct af_store_pending *pending);
+
+/* Has the thread bring parties over to what they were swapped to, some at a time. */
+void af_store_bring_later(struct af_store *store);
+
+/* ---- moves.c; all within a transaction. ---- */
 void af_store_write_move(struct af_store *store, const struct af_store_swap *swap);
 
 /* Before anything of the party is read or written: its row is as it was swapped. */
@@ -87,10 +91,10 @@ void af_store_bring(struct af_store *store, int64_t party);
 void af_store_bring_some(struct af_store *store);
 void af_store_bring_all(struct af_store *store);
 
-/* Has the thread do so, some at a time. */
-void af_store_bring_later(struct af_store *store);
-
 /* ---- seal.c; all within a transaction. ---- */
+
+/* A hash as 16 bytes in the same order on every machine. */
+void af_store_pack(struct af_hash hash, unsigned char bytes[16]);
 
 /* Has the key, makes it if nothing is sealed yet; before anything is. Returns -1 with *why filled.
  */

@@ -71,14 +71,6 @@ const struct af_db_format af_store_format = {
 
 /* ---- Hashes. ---- */
 
-void af_store_pack(struct af_hash hash, unsigned char bytes[16])
-{
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(hash.a >> (56 - 8 * i));
-        bytes[8 + i] = (unsigned char)(hash.b >> (56 - 8 * i));
-    }
-}
-
 static struct af_hash hash_of(const char *text, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)text;

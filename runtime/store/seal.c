@@ -177,6 +177,14 @@ void *af_store_unseal(const struct af_store *store, const void *place, size_t pl
     return NULL;
 }
 
+void af_store_pack(struct af_hash hash, unsigned char bytes[16])
+{
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(hash.a >> (56 - 8 * i));
+        bytes[8 + i] = (unsigned char)(hash.b >> (56 - 8 * i));
+    }
+}
+
 /* ---- Columns. ---- */
 
 struct place {
