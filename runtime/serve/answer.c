@@ -23,7 +23,7 @@ void af_serve_send_text(struct serve_call *call, int status, const char *content
                         struct af_buf *text_take)
 {
     if (call->events != NULL)
-        af_serve_events_take(call, text_take);
+        call->takes(call, text_take);
     else
         af_exchange_answer(call->exchange, status, content_type, text_take);
 }

@@ -267,7 +267,7 @@ int af_serve_callers_reload(struct af_serve *serve, struct af_failure *why)
     }
     for (size_t i = 0; i < callers->secrets.count; i++)
         if (find_token(callers, &read, callers->secrets.tokens[i].is->digest) == NULL)
-            af_serve_lost(serve, callers->secrets.tokens[i].is);
+            serve->lost(serve, callers->secrets.tokens[i].is);
     release_secrets(&callers->secrets);
     callers->secrets = read;
     end_sessions(callers);
@@ -324,7 +324,7 @@ bool af_serve_pass_new(const struct serve_call *call, const char *token, char pa
     return true;
 }
 
-bool af_serve_knows_pass(const struct serve_call *call, const char *pass)
+static bool knows_pass(const struct serve_call *call, const char *pass)
 {
     const struct serve_callers *callers = call->serve->callers;
     char own[SERVE_PASS_TEXT];
@@ -333,6 +333,15 @@ bool af_serve_knows_pass(const struct serve_call *call, const char *pass)
         return false;
     write_pass(callers, until_s, own);
     return strlen(pass) == strlen(own) && sodium_memcmp(pass, own, strlen(own)) == 0;
+}
+
+/* Whether it comes from a page of ours whose user is the admin. */
+static bool is_page(const struct serve_call *call)
+{
+    char *pass = af_serve_cookie(call);
+    bool knows = pass != NULL && knows_pass(call, pass);
+    free(pass);
+    return knows;
 }
 
 bool af_serve_knows_password(struct serve_call *call, const char *node, const char *password)
@@ -534,7 +543,7 @@ static bool identify_by_token(struct serve_call *call)
         return call->node != NULL || refuse_guess(call, "the login is not known, or has run out");
     }
     if (token == NULL) {
-        call->is_admin = call->endpoint->access == SERVE_VIEWER && af_serve_ui_knows(call);
+        call->is_admin = call->endpoint->access == SERVE_VIEWER && is_page(call);
         return true;
     }
     call->is_admin = is_admin(call->serve->callers, token);
@@ -591,7 +600,7 @@ bool af_serve_may_view(const struct serve_call *call)
 {
     const char *token = bearer_of(call);
     return is_open_to(call) ||
-           (token == NULL ? af_serve_ui_knows(call) : is_admin(call->serve->callers, token));
+           (token == NULL ? is_page(call) : is_admin(call->serve->callers, token));
 }
 
 static bool may(struct serve_call *call)

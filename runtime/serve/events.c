@@ -102,7 +102,7 @@ static void ask_from(struct serve_call *call, int step)
         tell(call);
 }
 
-void af_serve_events_take(struct serve_call *call, struct af_buf *text_take)
+static void take_text(struct serve_call *call, struct af_buf *text_take)
 {
     struct serve_events *events = call->events;
     int step = events->step;
@@ -162,6 +162,7 @@ void af_serve_ui_events(struct serve_call *call)
     call->has_waited = true;
     af_serve_count(call, 0);
     struct serve_events *events = call->events = af_mem_zero(1, sizeof *events);
+    call->takes = take_text;
     memcpy(events->address, address, strnlen(address, sizeof events->address - 1));
     af_serve_list_add(&serve->streams, call);
     serve->used[AF_SERVE_STREAMS]++;

@@ -12,6 +12,7 @@
 #include "serve/tokens.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #define SERVE_BASE "/fed-service/api/v2"
 #define SERVE_BASS "/alpha-med/fed-bass"
@@ -78,7 +79,10 @@ struct af_serve {
     struct af_bus *bus;
     struct af_serve_options options;
     struct af_http_server *http;
+    const struct serve_endpoint *endpoints; /* all that is served; its last has no name */
     struct serve_callers *callers;
+    const struct serve_nodes *nodes; /* those that they are */
+    void (*lost)(struct af_serve *serve, const struct af_serve_token *token); /* revoke.c's */
     struct serve_reading reading;
     struct serve_counts counts;
     struct serve_call *parked;  /* polls that wait */
@@ -127,7 +131,8 @@ struct serve_call {
     /* Of a page that looks at a task. */
     bool has_row;                /* it was told contracts of the task's, … */
     uint64_t row;                /* … from which on it was told nothing */
-    struct serve_events *events; /* of its stream, or NULL */
+    struct serve_events *events; /* of its stream, or NULL; what it is answered goes there: */
+    void (*takes)(struct serve_call *call, struct af_buf *text_take);
     /* Of one that is held. */
     struct af_timer *hold; /* NULL: it is not */
     void (*then)(struct serve_call *call);
@@ -138,6 +143,14 @@ struct serve_call {
     const struct af_bus_take *unwritten; /* what the bus wants to know the fate of, or NULL */
     int fd;                              /* a file that must stay open, or -1 */
 };
+
+/* ---- What was answered: counts.c. ---- */
+
+/* The codes that are told apart; the last, -1: any other. */
+extern const int af_serve_codes[SERVE_CODES];
+
+/* A call is answered with a code, and audited. */
+void af_serve_count(struct serve_call *call, int code);
 
 /* ---- Answers: answer.c. ---- */
 
@@ -151,6 +164,12 @@ void af_serve_send_bass(struct serve_call *call, const char *key, const char *va
 void af_serve_send_text(struct serve_call *call, int status, const char *content_type,
                         struct af_buf *text_take);
 
+/* Whether it came to the task manager, whose answers are other ones. */
+static inline bool af_serve_is_bass(const struct serve_call *call)
+{
+    return strcmp(call->path, SERVE_BASS) == 0;
+}
+
 /* An error of the platform's kind (HTTP 200), or with a status of HTTP's own. */
 void af_serve_error(struct serve_call *call, int status, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -159,7 +178,6 @@ void af_serve_malformed(struct serve_call *call);
 /* What the bus said no to. */
 void af_serve_bus_error(struct serve_call *call, const struct af_bus_result *result);
 
-void af_serve_count(struct serve_call *call, int code);
 /* How many were counted. */
 uint64_t af_serve_requests(const struct af_serve *serve);
 
@@ -169,8 +187,8 @@ void *af_serve_read_body(struct serve_call *call, const struct serve_field *rows
 
 /* ---- The audit log: audit.c. ---- */
 
-/* Whether what the call asks for may be done: it can be logged, or need not be. Else answers. */
-bool af_serve_audit_is_ready(struct serve_call *call);
+/* Whether what the call asks for may be done: it can be logged, or need not be. */
+bool af_serve_audit_is_ready(const struct serve_call *call);
 /* A call is answered with a code. */
 void af_serve_audit(struct serve_call *call, int code);
 /* Writes refusals that have been counted long enough, or all. */
@@ -228,10 +246,6 @@ void af_serve_address_ask(struct serve_call *call, const char *node, af_bus_done
 enum { SERVE_PASS_TEXT = 96 };
 bool af_serve_pass_new(const struct serve_call *call, const char *token,
                        char pass[SERVE_PASS_TEXT]);
-bool af_serve_knows_pass(const struct serve_call *call, const char *pass);
-
-/* Ends the waits of those whose token is gone. */
-void af_serve_end_polls(struct af_serve *serve);
 
 /* ---- Tokens that are revoked, of fronts: revoke.c. ---- */
 
@@ -244,10 +258,16 @@ void af_serve_look_revoked(struct af_serve *serve);
 bool af_serve_awaits_revoked(struct serve_call *call, void (*then)(struct serve_call *call));
 void af_serve_revoking_free(struct af_serve *serve);
 
+/* ---- What a browser has: cookie.c. ---- */
+
+void af_serve_cookie_name(const struct af_serve *serve, char name[32]);
+
+/* The pass that came with the call, for the caller to free; or NULL. */
+char *af_serve_cookie(const struct serve_call *call);
+
 /* ---- Pages: ui.c. ---- */
 
-/* Whether the call has the admin's cookie; whether a page of ours is where it comes from. */
-bool af_serve_ui_knows(const struct serve_call *call);
+/* Whether a page of ours is where it comes from. */
 bool af_serve_ui_is_own_origin(const struct serve_call *call, const char *origin);
 
 /* ---- Contracts as they pass: sight.c. ---- */
@@ -261,8 +281,6 @@ bool af_serve_sees_more(struct serve_call *call);
 
 /* ---- What pages are told without asking: events.c. ---- */
 
-/* An answer of one of the endpoints that the stream's call is run through. */
-void af_serve_events_take(struct serve_call *call, struct af_buf *text_take);
 /* Ends it, if the call is one. Its peer may still be told what it was to be told. */
 void af_serve_events_end(struct serve_call *call);
 void af_serve_events_free(struct serve_call *call);
@@ -323,6 +341,9 @@ void af_serve_again(struct serve_call *call);       /* of the node's own … */
 void af_serve_admin_again(struct serve_call *call); /* … of any node's */
 void af_serve_unpark(struct serve_call *call);
 
+/* Ends the waits of those whose token is gone. */
+void af_serve_end_polls(struct af_serve *serve);
+
 void af_serve_nodelist(struct serve_call *call);
 void af_serve_node_detail(struct serve_call *call);
 void af_serve_progress(struct serve_call *call);
@@ -353,7 +374,6 @@ char *af_serve_bundle_key(struct serve_call *call, const char *key);
 /* Opens one of the caller's by its key; -1: it has none such. */
 int af_serve_open_bundle(const struct serve_call *call, const char *key);
 void af_serve_admit_bundle(struct serve_call *call);
-bool af_serve_is_bass(const struct serve_call *call);
 
 void af_serve_create_task(struct serve_call *call);
 void af_serve_list_tasks(struct serve_call *call);
@@ -372,6 +392,5 @@ void af_serve_health(struct serve_call *call);
 void af_serve_ready(struct serve_call *call);
 void af_serve_metrics(struct serve_call *call);
 void af_serve_status(struct serve_call *call);
-extern const struct serve_endpoint af_serve_endpoints[];
 
 #endif

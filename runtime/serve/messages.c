@@ -299,3 +299,10 @@ void af_serve_admin_again(struct serve_call *call)
 {
     revive(call, read_pop(call, af_serve_read_admin_again), call->serve->is_sidecar);
 }
+
+void af_serve_end_polls(struct af_serve *serve)
+{
+    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
+        if (!af_serve_token_stands(serve->callers, call->token))
+            af_bus_cancel(serve->bus, call->ticket);
+}

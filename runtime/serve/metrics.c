@@ -12,24 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int codes[SERVE_CODES] = {0, 400, 401, 403, 404, 405, 413, 503, 507, -1};
-
-void af_serve_count(struct serve_call *call, int code)
-{
-    size_t row = SERVE_ENDPOINTS_MAX, column = 0;
-    if (call->events != NULL)
-        return; /* it was, when it began */
-    if (call->endpoint != NULL)
-        row = (size_t)(call->endpoint - af_serve_endpoints);
-    while (codes[column] != code && codes[column] != -1)
-        column++;
-    call->serve->counts.requests[row][column]++;
-    af_serve_audit(call, code);
-    if (!call->has_waited)
-        af_histogram_note(&call->serve->counts.times[row],
-                          af_loop_now_ns(call->serve->loop) - call->began_ns);
-}
-
 uint64_t af_serve_requests(const struct af_serve *serve)
 {
     const uint64_t *counts = &serve->counts.requests[0][0];
@@ -39,32 +21,32 @@ uint64_t af_serve_requests(const struct af_serve *serve)
     return sum;
 }
 
-static void append_requests(struct af_buf *out, const struct serve_counts *counts)
+static void append_requests(struct af_buf *out, const struct af_serve *serve)
 {
     af_metrics_head(out, "requests_total", "counter",
                     "Requests, by endpoint and by the code of the answer.");
     for (size_t row = 0; row <= SERVE_ENDPOINTS_MAX; row++)
         for (size_t column = 0; column < SERVE_CODES; column++)
-            if (counts->requests[row][column] > 0)
+            if (serve->counts.requests[row][column] > 0)
                 af_buf_printf(out,
                               "afrun_requests_total{method=\"%s\",path=\"%s\",code=\"%d\"} %" PRIu64
                               "\n",
-                              row == SERVE_ENDPOINTS_MAX ? "" : af_serve_endpoints[row].method,
-                              row == SERVE_ENDPOINTS_MAX ? "other" : af_serve_endpoints[row].name,
-                              codes[column], counts->requests[row][column]);
+                              row == SERVE_ENDPOINTS_MAX ? "" : serve->endpoints[row].method,
+                              row == SERVE_ENDPOINTS_MAX ? "other" : serve->endpoints[row].name,
+                              af_serve_codes[column], serve->counts.requests[row][column]);
 }
 
-static void append_times(struct af_buf *out, const struct serve_counts *counts)
+static void append_times(struct af_buf *out, const struct af_serve *serve)
 {
     static const char name[] = "request_duration_seconds";
     static const struct af_histogram none;
     char label[64];
     af_metrics_head(out, name, "histogram",
                     "Time from a request's head to its answer; polls that waited are left out.");
-    for (size_t row = 0; af_serve_endpoints[row].name != NULL; row++) {
-        snprintf(label, sizeof label, "path=\"%s\"", af_serve_endpoints[row].name);
-        if (memcmp(&counts->times[row], &none, sizeof none) != 0)
-            af_metrics_histogram(out, name, label, &counts->times[row]);
+    for (size_t row = 0; serve->endpoints[row].name != NULL; row++) {
+        snprintf(label, sizeof label, "path=\"%s\"", serve->endpoints[row].name);
+        if (memcmp(&serve->counts.times[row], &none, sizeof none) != 0)
+            af_metrics_histogram(out, name, label, &serve->counts.times[row]);
     }
 }
 
@@ -161,8 +143,8 @@ static void measured(void *arg, const struct af_bus_result *result)
     struct af_histogram commits;
     struct af_buf out = AF_BUF_EMPTY;
     af_serve_count(call, 0);
-    append_requests(&out, counts);
-    append_times(&out, counts);
+    append_requests(&out, call->serve);
+    append_times(&out, call->serve);
     if (af_bus_commits(serve->bus, &commits))
         af_metrics_commits(&out, &commits, NULL);
     af_metrics_number(&out, "contracts_pushed_total", "counter",

@@ -81,7 +81,7 @@ static int64_t used_by(const struct af_serve *serve, const struct serve_node *no
 /* How much the node uses that uses most. */
 static int64_t most_used(const struct af_serve *serve, enum af_serve_quota which)
 {
-    const struct serve_nodes *nodes = af_serve_nodes_of(serve->callers);
+    const struct serve_nodes *nodes = serve->nodes;
     int64_t most = used_by(serve, &nodes->others, which);
     for (size_t i = 0; i < nodes->count; i++)
         if (used_by(serve, nodes->items[i], which) > most)
@@ -91,7 +91,7 @@ static int64_t most_used(const struct af_serve *serve, enum af_serve_quota which
 
 void af_serve_append_quotas(struct af_buf *out, const struct af_serve *serve)
 {
-    const struct serve_nodes *nodes = af_serve_nodes_of(serve->callers);
+    const struct serve_nodes *nodes = serve->nodes;
     af_buf_append_string(out, ",\"quotas\":{");
     for (unsigned i = 0; i < AF_SERVE_QUOTAS; i++) {
         const struct af_serve_quota_row *row = &af_serve_quotas[i];

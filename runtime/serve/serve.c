@@ -25,7 +25,7 @@
 #define NONE SERVE_BODY_NONE
 #define PART SERVE_BODY_PART
 
-const struct serve_endpoint af_serve_endpoints[] = {
+static const struct serve_endpoint endpoints[] = {
     {"pop", "POST", API "/message/pop", NULL, SERVE_NODE, JSON, af_serve_pop, NULL, false},
     {"push", "POST", API "/message/push", NULL, SERVE_NODE, JSON, af_serve_push, NULL, false},
     {"ack", "POST", API "/message/ack", NULL, SERVE_NODE, JSON, af_serve_ack, NULL, false},
@@ -86,7 +86,7 @@ const struct serve_endpoint af_serve_endpoints[] = {
     {0},
 };
 
-_Static_assert(sizeof af_serve_endpoints / sizeof af_serve_endpoints[0] <= SERVE_ENDPOINTS_MAX,
+_Static_assert(sizeof endpoints / sizeof endpoints[0] <= SERVE_ENDPOINTS_MAX,
                "counts have a row for each endpoint");
 
 /* ---- Which endpoint. ---- */
@@ -104,7 +104,7 @@ static const struct serve_endpoint *find_endpoint(struct serve_call *call, bool 
     const char *method = af_exchange_method(call->exchange);
     const char *cmb = NULL;
     *is_known = false;
-    for (const struct serve_endpoint *row = af_serve_endpoints; row->name != NULL; row++) {
+    for (const struct serve_endpoint *row = endpoints; row->name != NULL; row++) {
         if (!is_path(row, call->path))
             continue;
         if (row->cmb != NULL && cmb == NULL)
@@ -117,11 +117,6 @@ static const struct serve_endpoint *find_endpoint(struct serve_call *call, bool 
             return row; /* to a HEAD the library answers without the body */
     }
     return NULL;
-}
-
-bool af_serve_is_bass(const struct serve_call *call)
-{
-    return strcmp(call->path, SERVE_BASS) == 0;
 }
 
 /* /node/<id>/rest: who calls, and what. Returns false if it was answered. */
@@ -196,10 +191,18 @@ static void take_body(struct serve_call *call)
                               call->share == NULL ? NULL : &call->share->used[AF_SERVE_BODIES]);
 }
 
+static bool is_logged(struct serve_call *call)
+{
+    if (af_serve_audit_is_ready(call))
+        return true;
+    af_serve_error(call, 503, 503, "this must be logged, and the log cannot be written: try later");
+    return false;
+}
+
 /* Who calls, and may they? Then the body is taken. */
 static bool enter(struct serve_call *call)
 {
-    if (!af_serve_identify(call) || !has_connection(call) || !af_serve_audit_is_ready(call))
+    if (!af_serve_identify(call) || !has_connection(call) || !is_logged(call))
         return false;
     int64_t wait_ns = call->share == NULL ? 0 : af_serve_request_ns(call);
     if (wait_ns > 0)
@@ -344,13 +347,6 @@ static int open_shared_disk(struct af_serve *serve, struct af_failure *why)
 
 /* ---- Tokens and certificates that change. ---- */
 
-void af_serve_end_polls(struct af_serve *serve)
-{
-    for (struct serve_call *call = serve->parked; call != NULL; call = call->next)
-        if (!af_serve_token_stands(serve->callers, call->token))
-            af_bus_cancel(serve->bus, call->ticket);
-}
-
 static void reload_tokens(struct af_serve *serve)
 {
     struct af_failure why = AF_FAILURE_INIT;
@@ -401,9 +397,12 @@ static int start(struct af_serve *serve, struct af_failure *why)
 {
     if (check_options(serve, why) != 0 || open_shared_disk(serve, why) != 0)
         return -1;
+    serve->endpoints = endpoints;
+    serve->lost = af_serve_lost;
     serve->callers = af_serve_callers_new(&serve->options, why);
     if (serve->callers == NULL)
         return -1;
+    serve->nodes = af_serve_nodes_of(serve->callers);
     if (serve->options.audit != NULL &&
         (serve->audit = af_audit_open(serve->options.audit, why)) == NULL)
         return -1;

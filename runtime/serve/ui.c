@@ -20,31 +20,6 @@
 
 /* ---- Who looks. ---- */
 
-static void name_cookie(const struct af_serve *serve, char name[32])
-{
-    /* A browser has the cookies of all ports of a machine together. */
-    snprintf(name, 32, "afrun_ui_%s", strrchr(af_http_server_url(serve->http), ':') + 1);
-}
-
-bool af_serve_ui_knows(const struct serve_call *call)
-{
-    const char *at = af_exchange_header(call->exchange, "Cookie");
-    char name[32];
-    name_cookie(call->serve, name);
-    size_t name_len = strlen(name);
-    while (at != NULL && *at != '\0') {
-        size_t len = strcspn(at, ";");
-        if (len > name_len && strncmp(at, name, name_len) == 0 && at[name_len] == '=') {
-            char *text = strndup(at + name_len + 1, len - name_len - 1);
-            bool knows = af_serve_knows_pass(call, text);
-            free(text);
-            return knows;
-        }
-        at += len + strspn(at + len, "; ");
-    }
-    return false;
-}
-
 bool af_serve_ui_is_own_origin(const struct serve_call *call, const char *origin)
 {
     struct af_buf own = AF_BUF_EMPTY;
@@ -58,7 +33,7 @@ static void set_cookie(struct serve_call *call, const char *value, int seconds)
 {
     struct af_buf cookie = AF_BUF_EMPTY, base = AF_BUF_EMPTY;
     char name[32];
-    name_cookie(call->serve, name);
+    af_serve_cookie_name(call->serve, name);
     af_serve_append_base(&base, call);
     af_buf_printf(&cookie, "%s=%s; Path=%s; Max-Age=%d; HttpOnly; SameSite=Strict%s", name, value,
                   SERVE_UI, seconds,
