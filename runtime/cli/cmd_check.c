@@ -8,6 +8,7 @@
 #include "script/grants.h"
 #include "cli/answer.h"
 #include "cli/explore.h"
+#include "cli/schedule.h"
 #include "cli/interrupt.h"
 #include "cli/jailed.h"
 #include "cli/paths.h"
@@ -108,7 +109,7 @@ static int set_explore(void *target, const char *value, struct af_failure *why)
     struct check_options *options = target;
     options->explore = true;
     af_schedule_release(&options->explored);
-    return af_explore_read(&options->explored, value, why);
+    return af_schedule_option(&options->explored, value, why);
 }
 
 static const struct af_opt opts[] = {

@@ -1,7 +1,6 @@
 /* ctl.c: see ctl.h. */
 #include "cli/ctl.h"
 
-#include "base/bounds.h"
 #include "base/buf.h"
 #include "cli/ctl_reload.h"
 #include "cli/ctl_status.h"
@@ -18,130 +17,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { FOLLOW_EVERY_US = 300000 };
 
-/* ---- One question. ---- */
-
-int af_ctl_socket(const struct af_ctl *ctl, struct sockaddr_un *address, struct af_failure *why)
-{
-    const char *environment = getenv("AFRUN_CONTROL");
-    int len;
-    address->sun_family = AF_UNIX;
-    if (ctl->control != NULL)
-        len = snprintf(address->sun_path, sizeof address->sun_path, "%s", ctl->control);
-    else if (ctl->state != NULL)
-        len = snprintf(address->sun_path, sizeof address->sun_path, "%s/control.sock", ctl->state);
-    else if (environment != NULL && environment[0] != '\0')
-        len = snprintf(address->sun_path, sizeof address->sun_path, "%s", environment);
-    else
-        return af_failure_set(why, AF_FAILURE_USAGE, "ctl",
-                              "which node? name its socket by --control SOCKET, its state folder "
-                              "by --state DIR, or set AFRUN_CONTROL");
-    return len < (int)sizeof address->sun_path
-               ? 0
-               : af_failure_set(why, AF_FAILURE_USAGE, "--control", "is too long for a socket");
-}
-
-static int check_whole(struct af_buf *answer, const char *what, struct af_failure *why)
-{
-    if (answer->len > 0 && !answer->full && answer->data[answer->len - 1] == '\n') {
-        answer->data[--answer->len] = '\0';
-        return 0;
-    }
-    return af_failure_set(why, AF_FAILURE_TRANSPORT, what, "the node ended before it had answered");
-}
-
-/* Sends one line and reads the answer, whole. */
-static int ask(const struct af_ctl *ctl, const struct af_buf *question, struct af_buf *answer,
-               struct af_failure *why)
-{
-    struct sockaddr_un address = {0};
-    char piece[65536];
-    ssize_t some = -1;
-    if (af_ctl_socket(ctl, &address, why) != 0)
-        return -1;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        af_failure_set(why, AF_FAILURE_TRANSPORT, address.sun_path, "no node answers there: %s",
-                       strerror(errno));
-    } else if (af_io_write_all(fd, question->data, question->len)) {
-        while ((some = read(fd, piece, sizeof piece)) > 0 || (some < 0 && errno == EINTR))
-            if (some > 0)
-                af_buf_append(answer, piece, (size_t)some);
-    }
-    if (fd >= 0)
-        close(fd);
-    return why->kind != AF_FAILURE_NONE ? -1 : check_whole(answer, address.sun_path, why);
-}
-
-/* What a node says is an error is the command's. */
-static int check_answer(const struct af_buf *answer, struct af_failure *why)
-{
-    struct af_request fields;
-    static const enum af_failure_kind kinds[] = {AF_FAILURE_FLOW, AF_FAILURE_FLOW, AF_FAILURE_USAGE,
-                                                 AF_FAILURE_TRANSPORT};
-    int64_t status = 3;
-    int result = -1;
-    if (!af_request_read(&fields, answer->data, answer->len)) {
-        af_failure_set(why, AF_FAILURE_TRANSPORT, "ctl", "the node's answer is no JSON object");
-    } else if (af_request_bool(&fields, "ok")) {
-        result = 0;
-    } else {
-        const char *what = af_request_string(&fields, "what");
-        const char *text = af_request_string(&fields, "why");
-        af_request_integer(&fields, "exit", &status);
-        af_failure_set(why, kinds[status < 0 || status > 3 ? 3 : status],
-                       what == NULL ? "node" : what, "%s", text == NULL ? "it failed" : text);
-    }
-    af_request_release(&fields);
-    return result;
-}
-
-/* Asks for a command about a task; the answer is one that is well. */
-static int ask_about(const struct af_ctl *ctl, const char *command, const char *task, int64_t from,
-                     struct af_buf *answer, struct af_failure *why)
-{
-    struct af_buf question = AF_BUF_EMPTY;
-    af_buf_printf(&question, "{\"cmd\":\"%s\"", command);
-    af_json_add_text(&question, "task", task);
-    af_json_add_bool(&question, "data", ctl->data);
-    af_json_add_bool(&question, "refuse", ctl->refuse);
-    af_json_add_integer(&question, "from", from);
-    af_buf_append_string(&question, "}\n");
-    int result = ask(ctl, &question, answer, why);
-    af_buf_release(&question);
-    return result != 0 ? result : check_answer(answer, why);
-}
-
-int af_ctl_check(struct af_buf *answer, struct af_failure *why)
-{
-    return check_whole(answer, "ctl", why) == 0 ? check_answer(answer, why) : -1;
-}
-
-/* Without the last brace. */
-static void begin_answer(struct af_buf *out, const char *kind, const struct af_buf *answer)
-{
-    af_answer_begin(out, kind);
-    af_buf_append_char(out, ',');
-    af_buf_append(out, answer->data + 1, answer->len - 2);
-}
-
-void af_ctl_answer(struct af_buf *out, const char *kind, const struct af_buf *answer)
-{
-    begin_answer(out, kind, answer);
-    af_buf_append_char(out, '}');
-}
-
 static void print_answer(const char *kind, const struct af_buf *answer)
 {
     struct af_buf out = AF_BUF_EMPTY;
-    begin_answer(&out, kind, answer);
+    af_ctl_begin_answer(&out, kind, answer);
     af_answer_print(&out);
 }
 
@@ -173,9 +57,9 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
     for (size_t i = 0; i < ctl->args.count; i++)
         af_json_item_pair(&question, ctl->args.items[i].name, ctl->args.items[i].value);
     af_buf_append_string(&question, "]}\n");
-    int result = ask(ctl, &question, &answer, why);
+    int result = af_ctl_ask(ctl, &question, &answer, why);
     if (result == 0)
-        result = check_answer(&answer, why);
+        result = af_ctl_check_answer(&answer, why);
     if (result == 0 && ctl->json)
         print_answer("ctl-launch", &answer);
     else if (result == 0)
@@ -191,7 +75,7 @@ static int launch(const struct af_ctl *ctl, const char *flow, struct af_failure 
 static int status(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
     struct af_buf answer = AF_BUF_EMPTY;
-    int result = ask_about(ctl, "status", task, 0, &answer, why);
+    int result = af_ctl_ask_about(ctl, "status", task, 0, &answer, why);
     if (result == 0 && ctl->json)
         print_answer("ctl-status", &answer);
     else if (result == 0)
@@ -203,7 +87,7 @@ static int status(const struct af_ctl *ctl, const char *task, struct af_failure 
 static int data(const struct af_ctl *ctl, const char *task, struct af_failure *why)
 {
     struct af_buf answer = AF_BUF_EMPTY;
-    int result = ask_about(ctl, "data", task, 0, &answer, why);
+    int result = af_ctl_ask_about(ctl, "data", task, 0, &answer, why);
     if (result == 0 && ctl->json) {
         print_answer("ctl-data", &answer);
     } else if (result == 0) {
@@ -238,7 +122,7 @@ static int order(const struct af_ctl *ctl, const char *command, const char *word
     struct af_buf answer = AF_BUF_EMPTY;
     char kind[32];
     snprintf(kind, sizeof kind, "ctl-%s", command);
-    int result = ask_about(ctl, command, task, 0, &answer, why);
+    int result = af_ctl_ask_about(ctl, command, task, 0, &answer, why);
     if (result == 0 && ctl->json)
         print_answer(kind, &answer);
     else if (result == 0)
@@ -261,9 +145,9 @@ static int send_event(const struct af_ctl *ctl, const char *task, struct af_fail
     af_json_add_text(&question, "event", ctl->event);
     af_json_add_text(&question, "fields", ctl->fields);
     af_buf_append_string(&question, "}\n");
-    int result = ask(ctl, &question, &answer, why);
+    int result = af_ctl_ask(ctl, &question, &answer, why);
     if (result == 0)
-        result = check_answer(&answer, why);
+        result = af_ctl_check_answer(&answer, why);
     if (result == 0 && ctl->json) {
         print_answer("ctl-send", &answer);
     } else if (result == 0 && af_request_read(&fields, answer.data, answer.len)) {
@@ -286,7 +170,7 @@ static int print_log(const struct af_ctl *ctl, const char *task, struct af_failu
     do {
         struct af_buf answer = AF_BUF_EMPTY;
         struct af_request fields;
-        result = ask_about(ctl, "log", task, from, &answer, why);
+        result = af_ctl_ask_about(ctl, "log", task, from, &answer, why);
         if (result == 0 && af_request_read(&fields, answer.data, answer.len)) {
             const char *text = af_request_string(&fields, "text");
             af_request_integer(&fields, "next", &next);
@@ -349,10 +233,10 @@ static int ask_trace(const struct af_ctl *ctl, const char *task, struct trace_pl
     af_json_add_text(&question, "task", task);
     af_buf_printf(&question, ",\"from\":%lld,\"at\":%lld,\"follow\":%s}\n", (long long)place->seq,
                   (long long)place->t_ns, ctl->follow ? "true" : "false");
-    int result = ask(ctl, &question, answer, why);
+    int result = af_ctl_ask(ctl, &question, answer, why);
     af_buf_release(&question);
     if (result == 0)
-        result = check_answer(answer, why);
+        result = af_ctl_check_answer(answer, why);
     if (result != 0)
         return result;
     place->is_over = !af_request_read(&fields, answer->data, answer->len) ||
@@ -385,7 +269,7 @@ static int trace(const struct af_ctl *ctl, const char *task, struct af_failure *
 {
     struct af_buf answer = AF_BUF_EMPTY;
     struct trace_place place = {.seq = -1};
-    int result = ctl->json ? ask_about(ctl, "trace", task, 0, &answer, why)
+    int result = ctl->json ? af_ctl_ask_about(ctl, "trace", task, 0, &answer, why)
                            : ask_trace(ctl, task, &place, &answer, why);
     if (result == 0 && ctl->json) {
         print_answer("ctl-trace", &answer);
@@ -412,9 +296,9 @@ static int move_flow(const struct af_ctl *ctl, const char *command, const char *
     af_buf_printf(&question, ",\"dry_run\":%s,\"restart_waiting\":%s,\"wait\":%.3f}\n",
                   ctl->dry_run ? "true" : "false", ctl->restart_waiting ? "true" : "false",
                   (double)ctl->wait_ns / 1e9);
-    int result = ask(ctl, &question, &answer, why);
+    int result = af_ctl_ask(ctl, &question, &answer, why);
     if (result == 0)
-        result = check_answer(&answer, why);
+        result = af_ctl_check_answer(&answer, why);
     if (result == 0 && ctl->json)
         print_answer(kind, &answer);
     else if (result == 0)
@@ -480,9 +364,9 @@ static int backup(const struct af_ctl *ctl, const char *file, struct af_failure 
     af_buf_append_string(&question, "{\"cmd\":\"backup\"");
     af_json_add_text(&question, "file", af_buf_text(&path));
     af_buf_append_string(&question, "}\n");
-    int result = ask(ctl, &question, &answer, why);
+    int result = af_ctl_ask(ctl, &question, &answer, why);
     if (result == 0)
-        result = check_answer(&answer, why);
+        result = af_ctl_check_answer(&answer, why);
     if (result == 0 && ctl->json)
         print_answer("ctl-backup", &answer);
     else if (result == 0)
@@ -499,7 +383,7 @@ static int write_file(const struct af_ctl *ctl, const char *command, const char 
 {
     struct af_buf answer = AF_BUF_EMPTY;
     char kind[32];
-    int result = ask_about(ctl, command, NULL, 0, &answer, why);
+    int result = af_ctl_ask_about(ctl, command, NULL, 0, &answer, why);
     int fd = result != 0 ? -1 : open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (result == 0 && (fd < 0 || !af_io_write_all(fd, answer.data, answer.len)))
         result = af_failure_set(why, AF_FAILURE_TRANSPORT, file, "cannot be written: %s",

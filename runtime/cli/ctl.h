@@ -30,11 +30,24 @@ struct sockaddr_un;
 /* Where the node's socket is. Returns -1 with *why filled. */
 int af_ctl_socket(const struct af_ctl *ctl, struct sockaddr_un *address, struct af_failure *why);
 
+/* Sends one line and reads the answer, whole. Returns -1 with *why filled. */
+int af_ctl_ask(const struct af_ctl *ctl, const struct af_buf *question, struct af_buf *answer,
+               struct af_failure *why);
+
+/* Asks for a command about a task; the answer is one that is well. */
+int af_ctl_ask_about(const struct af_ctl *ctl, const char *command, const char *task, int64_t from,
+                     struct af_buf *answer, struct af_failure *why);
+
+/* What a node says is an error is the command's: -1 with *why filled. */
+int af_ctl_check_answer(const struct af_buf *answer, struct af_failure *why);
+
 /* Takes the newline off a node's answer. Returns -1 with *why filled: it is not whole, no JSON, or
  * says what went wrong. */
 int af_ctl_check(struct af_buf *answer, struct af_failure *why);
 
-/* An answer that is well, an object, as the command's --json has it. */
+/* An answer that is well, an object, as the command's --json has it; begin: without its last brace.
+ */
+void af_ctl_begin_answer(struct af_buf *out, const char *kind, const struct af_buf *answer);
 void af_ctl_answer(struct af_buf *out, const char *kind, const struct af_buf *answer);
 
 /* Runs the command that the words name. Returns the exit status, or -1 with *why filled. */

@@ -6,10 +6,6 @@
 
 struct af_failure;
 
-/* The setter of an option that is a schedule: a JSON list of words, or a file with one or with a
- * trace whose header has one ("-": standard input), into an af_schedule. */
-int af_explore_read(void *schedule, const char *value, struct af_failure *why);
-
 /* Prints the answer; the run goes to trace_path, with the parties' data, unless that is NULL.
  * Returns 0, or -1 with *why filled. */
 int af_explore(const struct af_check_options *options, const struct af_schedule *run,

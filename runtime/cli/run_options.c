@@ -4,7 +4,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/failure.h"
-#include "cli/explore.h"
+#include "cli/schedule.h"
 #include "base/io.h"
 #include "json/json.h"
 #include "base/mem.h"
@@ -231,7 +231,7 @@ static int set_schedule(void *target, const char *value, struct af_failure *why)
     struct af_run_options *options = target;
     options->sim.schedule = &options->schedule;
     af_schedule_release(&options->schedule);
-    return af_explore_read(&options->schedule, value, why);
+    return af_schedule_option(&options->schedule, value, why);
 }
 
 /* Takes the groups of 'a,b|c' apart. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/opts.h"
+#include "json/json.h"
 #include "script/tool.h"
 #include "trace/trace.h"
 #include "trace/file.h"
@@ -254,6 +255,39 @@ void af_tell_found(struct af_tell_check *tell, const struct af_check_violation *
     fflush(stdout);
 }
 
+static void add_needs(struct af_buf *out, const struct af_tell_needs *needs)
+{
+    af_json_open(out, '[');
+    for (size_t i = 0; i < needs->count; i++) {
+        const struct af_tell_need *need = &needs->items[i];
+        af_json_open(out, '{');
+        af_json_add_text(out, "text", need->text);
+        af_json_name(out, "steps");
+        af_buf_printf(out, need->step_count == 1 ? "[%zu]" : "[%zu,%zu]", need->steps[0],
+                      need->steps[1]);
+        af_json_add_bool(out, "believed", need->believed);
+        af_buf_append_char(out, '}');
+    }
+    af_buf_append_char(out, ']');
+}
+
+/* check: what it needs is looked for, too; or NULL. */
+static void end_violation(struct af_tell_steps *steps, const struct af_check_options *check)
+{
+    struct af_tell_needs needs = {0};
+    if (!steps->ended) /* it could not be run again */
+        af_buf_append_string(steps->out, "],\"waiting\":[],\"at_end\":[]");
+    af_json_name(steps->out, "needs");
+    if (check == NULL) {
+        af_buf_append_string(steps->out, "null");
+    } else {
+        af_tell_needs(check, steps->violation, &needs);
+        add_needs(steps->out, &needs);
+        af_tell_needs_release(&needs);
+    }
+    af_buf_append_char(steps->out, '}');
+}
+
 int af_tell_check(struct af_tell_check *tell, const struct af_check_result *result,
                   struct af_failure *why)
 {
@@ -274,7 +308,7 @@ int af_tell_check(struct af_tell_check *tell, const struct af_check_result *resu
             draw(tell, &result->violations[i], traced, tell->json ? &steps : NULL, why) != 0)
             drawn = false; /* what was found is told all the same */
         if (tell->json)
-            af_tell_violation_end(&steps, i < AF_CHECK_NEEDS_MAX ? tell->check : NULL);
+            end_violation(&steps, i < AF_CHECK_NEEDS_MAX ? tell->check : NULL);
     }
     int status = !drawn                                       ? af_failure_exit_status(why)
                  : result->violation_count > 0                ? 1

@@ -118,38 +118,6 @@ void af_tell_steps_end(struct af_tell_steps *steps, const struct af_sim *sim)
     add_at_end(out, sim);
 }
 
-static void add_needs(struct af_buf *out, const struct af_tell_needs *needs)
-{
-    af_json_open(out, '[');
-    for (size_t i = 0; i < needs->count; i++) {
-        const struct af_tell_need *need = &needs->items[i];
-        af_json_open(out, '{');
-        af_json_add_text(out, "text", need->text);
-        af_json_name(out, "steps");
-        af_buf_printf(out, need->step_count == 1 ? "[%zu]" : "[%zu,%zu]", need->steps[0],
-                      need->steps[1]);
-        af_json_add_bool(out, "believed", need->believed);
-        af_buf_append_char(out, '}');
-    }
-    af_buf_append_char(out, ']');
-}
-
-void af_tell_violation_end(struct af_tell_steps *steps, const struct af_check_options *check)
-{
-    struct af_tell_needs needs = {0};
-    if (!steps->ended) /* it could not be run again */
-        af_buf_append_string(steps->out, "],\"waiting\":[],\"at_end\":[]");
-    af_json_name(steps->out, "needs");
-    if (check == NULL) {
-        af_buf_append_string(steps->out, "null");
-    } else {
-        af_tell_needs(check, steps->violation, &needs);
-        add_needs(steps->out, &needs);
-        af_tell_needs_release(&needs);
-    }
-    af_buf_append_char(steps->out, '}');
-}
-
 /* ---- Several sizes. ---- */
 
 void af_tell_checks_json(const struct af_tell_check *tell, const char *role, int status,

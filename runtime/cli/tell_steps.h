@@ -22,9 +22,6 @@ void af_tell_violation_begin(struct af_tell_steps *steps);
 bool af_tell_step(void *steps, struct af_sim *sim);
 void af_tell_steps_end(struct af_tell_steps *steps, const struct af_sim *sim);
 
-/* check: what it needs is looked for, too; or NULL. */
-void af_tell_violation_end(struct af_tell_steps *steps, const struct af_check_options *check);
-
 /* Prints the whole answer, or adds it to the table; violations: what the above have written. */
 void af_tell_check_json(const struct af_tell_check *tell, const struct af_check_result *result,
                         const struct af_buf *violations, int status, const struct af_failure *why);
