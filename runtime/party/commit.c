@@ -1,5 +1,5 @@
 /* commit.c: what a transaction changes, once its handler has returned; how a party is
- * held over one that failed, and how it ends. */
+ * held over one that failed, and how it ends. With take.c it is one machine. */
 #include "party/impl.h"
 
 #include "base/bounds.h"

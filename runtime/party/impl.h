@@ -1,6 +1,7 @@
 /* impl.h: what the files of a party share.
  *
- *   party.c          its life, and looking at it
+ *   party.c    its life, and looking at it
+ *   step.c     what a step is, and who is told
  *   wait.c     what it has not taken yet: its queue, its timers
  *   take.c     which input it takes next, and what becomes of it
  *   commit.c   what a transaction changes, how a party is held, and how it ends
@@ -12,6 +13,7 @@
 #ifndef AF_PARTY_IMPL_H
 #define AF_PARTY_IMPL_H
 
+#include "loop/loop.h"
 #include "trace/contract.h"
 #include "party/party.h"
 
@@ -82,8 +84,12 @@ struct af_party {
     struct af_party_counts counts;
 };
 
-/* ---- party.c ---- */
-int64_t af_party_now(const struct af_party *party);
+static inline int64_t af_party_now(const struct af_party *party)
+{
+    return af_loop_now_ns(party->spec.loop);
+}
+
+/* ---- step.c ---- */
 
 /* Tells the owner of a step; contract (or NULL) is what the input was, still the caller's. */
 void af_party_stepped(struct af_party *party, enum af_step_kind kind,

@@ -11,28 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t af_party_now(const struct af_party *party)
-{
-    return af_loop_now_ns(party->spec.loop);
-}
-
-void af_party_stepped(struct af_party *party, enum af_step_kind kind,
-                      const struct af_contract *contract)
-{
-    party->step.kind = kind;
-    party->step.contract = contract;
-    af_party_kept_step(party);
-    party->spec.owner->stepped(party->spec.owner->arg, party);
-    af_party_kept_told(party);
-}
-
-void af_party_settle(struct af_party *party, const struct af_contract *contract)
-{
-    const struct af_party_owner *owner = party->spec.owner;
-    if (contract != NULL && owner->settled != NULL)
-        owner->settled(owner->arg, party, contract);
-}
-
 /* ---- Life. ---- */
 
 struct af_hash af_party_seed(uint64_t run_seed, const char *id)
@@ -51,21 +29,6 @@ struct af_party *af_party_new(const struct af_party_spec *spec, struct af_failur
         return NULL;
     }
     return party;
-}
-
-void af_party_drop_pending(struct af_party *party)
-{
-    af_party_cancel_timers(party);
-    while (party->queue_count > 0)
-        af_contract_drop(af_party_queue_take(party));
-    for (size_t i = 0; i < party->deferred_count; i++)
-        af_contract_drop(party->deferred[i]);
-    party->deferred_count = party->deferred_bytes = 0;
-    for (size_t i = 0; i < party->outbox_count; i++) {
-        af_contract_drop(party->outbox[i].contract);
-        free(party->outbox[i].targets);
-    }
-    party->outbox_count = 0;
 }
 
 /* Gives up all that it holds but its instance. */
@@ -106,15 +69,6 @@ void af_party_rewind(struct af_party *party)
     party->down = party->look_at_deferred = false;
     party->fired = 0;
     party->counts = (struct af_party_counts){0};
-}
-
-void af_party_start(struct af_party *party)
-{
-    assert(party->status == AF_PARTY_NEW);
-    struct af_input input = {AF_INPUT_START, 0, {0, 0}, NULL, 0, NULL, 0, NULL};
-    party->fate = AF_FATE_NONE;
-    party->taken = (struct af_party_taken){AF_STEP_START, NULL, false, 0, NULL};
-    af_party_deliver(party, &input);
 }
 
 int af_party_restart(struct af_party *party, struct af_failure *why)
@@ -191,14 +145,6 @@ bool af_party_rests(const struct af_party *party)
     return party->status == AF_PARTY_ACTIVE && !party->busy && !party->down &&
            party->queue_count == 0 && party->held == NULL && state != NULL && state->may_end &&
            af_party_recalls(party) == NULL;
-}
-
-const struct af_flow_state *af_party_state(const struct af_party *party)
-{
-    int state = af_script_party_state(party->script);
-    if (state < 0 || party->flow == NULL)
-        return NULL;
-    return &party->flow->roles[party->spec.role].states[state];
 }
 
 const char *af_party_result(const struct af_party *party)

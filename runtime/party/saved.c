@@ -110,14 +110,6 @@ void af_party_heard(struct af_party *party)
 
 /* ---- Going on after a pause. ---- */
 
-void af_party_go_on(struct af_party *party)
-{
-    if (party->status == AF_PARTY_NEW && af_party_is_free(party))
-        af_party_start(party);
-    else
-        af_party_pump(party);
-}
-
 void af_party_retry(struct af_party *party)
 {
     if (party->held == NULL)

@@ -1,4 +1,6 @@
-/* take.c: which input a party takes next, and what becomes of it. */
+/* take.c: which input a party takes next, and what becomes of it. With commit.c it is one machine:
+ * the script is called here, its answer is told there, and what comes of that takes the next input.
+ */
 #include "party/impl.h"
 
 #include "base/bounds.h"
@@ -349,4 +351,23 @@ void af_party_pause(struct af_party *party, bool pauses)
     party->pauses = pauses;
     if (!pauses)
         af_party_go_on(party);
+}
+
+/* ---- Going on. ---- */
+
+void af_party_start(struct af_party *party)
+{
+    assert(party->status == AF_PARTY_NEW);
+    struct af_input input = {AF_INPUT_START, 0, {0, 0}, NULL, 0, NULL, 0, NULL};
+    party->fate = AF_FATE_NONE;
+    party->taken = (struct af_party_taken){AF_STEP_START, NULL, false, 0, NULL};
+    af_party_deliver(party, &input);
+}
+
+void af_party_go_on(struct af_party *party)
+{
+    if (party->status == AF_PARTY_NEW && af_party_is_free(party))
+        af_party_start(party);
+    else
+        af_party_pump(party);
 }

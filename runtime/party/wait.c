@@ -212,3 +212,18 @@ int64_t af_party_next_timer_ns(const struct af_party *party, const char **name)
         return -1;
     return due_ns > now_ns ? due_ns - now_ns : 0;
 }
+
+void af_party_drop_pending(struct af_party *party)
+{
+    af_party_cancel_timers(party);
+    while (party->queue_count > 0)
+        af_contract_drop(af_party_queue_take(party));
+    for (size_t i = 0; i < party->deferred_count; i++)
+        af_contract_drop(party->deferred[i]);
+    party->deferred_count = party->deferred_bytes = 0;
+    for (size_t i = 0; i < party->outbox_count; i++) {
+        af_contract_drop(party->outbox[i].contract);
+        free(party->outbox[i].targets);
+    }
+    party->outbox_count = 0;
+}
