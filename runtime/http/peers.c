@@ -138,10 +138,3 @@ void af_http_peers_dismiss(struct af_http_server *server)
     while (server->lists[PEERS_IDLE].first != NULL)
         shut_down(server, server->lists[PEERS_IDLE].first);
 }
-
-void af_http_peers_ask_again(struct af_http_server *server)
-{
-    for (int list = 0; list < PEERS_LISTS; list++)
-        for (struct http_peer *peer = server->lists[list].first; peer != NULL; peer = peer->next)
-            peer->is_checked = false;
-}

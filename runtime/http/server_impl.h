@@ -63,8 +63,6 @@ void af_http_peer_gone(struct http_peer *peer);
 /* Closes connections that have had their time. */
 void af_http_peers_sweep(struct af_http_server *server);
 void af_http_peers_dismiss(struct af_http_server *server);
-/* Who they are is looked at again with their next request. */
-void af_http_peers_ask_again(struct af_http_server *server);
 
 /* ---- TLS: tls.c, tls_peer.c. ---- */
 

@@ -268,6 +268,14 @@ bool af_http_server_tls_changed(const struct af_http_server *server)
     return false;
 }
 
+/* Who they are is looked at again with their next request. */
+static void ask_peers_again(struct af_http_server *server)
+{
+    for (int list = 0; list < PEERS_LISTS; list++)
+        for (struct http_peer *peer = server->lists[list].first; peer != NULL; peer = peer->next)
+            peer->is_checked = false;
+}
+
 int af_http_server_tls_reload(struct af_http_server *server, struct af_failure *why)
 {
     struct http_tls *tls = server->tls;
@@ -295,7 +303,7 @@ int af_http_server_tls_reload(struct af_http_server *server, struct af_failure *
     identity->older = tls->identity;
     tls->identity = identity;
     forget_old(tls);
-    af_http_peers_ask_again(server);
+    ask_peers_again(server);
     return 0;
 }
 
