@@ -31,17 +31,16 @@ void af_run_write_facts(const struct af_facts *facts, struct af_buf *out)
         af_buf_append_char(out, '}');
 }
 
-struct af_facts af_run_read_facts(const char *text)
+bool af_run_read_facts(const char *text, struct af_facts *facts)
 {
 #define ROW(name, kept) {#kept, AF_JSON_ROW_INTEGER, offsetof(struct af_facts, name), NULL},
     static const struct af_json_row rows[] = {AF_FACTS(ROW){0}};
-    static const struct af_facts none;
-    struct af_facts facts = none;
     struct af_arena arena = {0};
-    bool ok = text != NULL &&
-              af_json_read_object((struct af_json_span){text, strlen(text)}, rows, &arena, &facts);
+    *facts = (struct af_facts){0};
+    bool ok = text == NULL ||
+              af_json_read_object((struct af_json_span){text, strlen(text)}, rows, &arena, facts);
     af_arena_release(&arena);
-    return ok ? facts : none;
+    return ok;
 }
 
 void af_run_write_send(struct af_script *script, const struct af_contract *contract,

@@ -15,9 +15,10 @@ struct af_facts;
 const char *af_run_step_kind(enum af_step_kind kind);
 
 /* What is told of a contract beside its content, as the name of the entry by which it is deferred:
- * {"version"}. Nothing is written where nothing is told; what is no such text tells nothing. */
+ * {"version"}. Nothing is written where nothing is told, which reads NULL; false: it is no such
+ * text. */
 void af_run_write_facts(const struct af_facts *facts, struct af_buf *out);
-struct af_facts af_run_read_facts(const char *text);
+bool af_run_read_facts(const char *text, struct af_facts *facts);
 
 /* Appends what it sends to members of the script's task to a JSON list, whose end is the caller's:
  * {"to":[…], "uuid", "title", "type", "time", "version", "content"}. */

@@ -67,7 +67,8 @@ static void read_timers(struct resume *resume, const char *json)
 static void take_deferred(void *arg, const struct af_store_entry *entry)
 {
     struct resume *resume = arg;
-    if (entry->type == NULL || entry->content == NULL) {
+    struct af_facts facts;
+    if (entry->type == NULL || entry->content == NULL || !af_run_read_facts(entry->name, &facts)) {
         resume->damaged = true;
         return;
     }
@@ -77,7 +78,7 @@ static void take_deferred(void *arg, const struct af_store_entry *entry)
                                          .content = entry->content,
                                          .content_len = entry->content_len,
                                          .time_ns = entry->time_ns,
-                                         .facts = af_run_read_facts(entry->name)};
+                                         .facts = facts};
     af_mem_reserve(&resume->deferred, &resume->deferred_cap, resume->deferred_count + 1,
                    sizeof *resume->deferred);
     resume->deferred[resume->deferred_count++] = af_run_contract(resume->run, incoming);

@@ -2,7 +2,7 @@
 # Some nodes run a flow's old version, some its new one: what a receiver's version cannot read is
 # dead-lettered with both versions named, over each bus; a bus that is older than this is brought on.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 24
+plan 25
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
@@ -90,6 +90,10 @@ start_party s put_off_2.lua --bus local:put.db --task put --node s --role speake
 expect_ended s 0 "what will be deferred is sent"
 if until_true is_taken; then ok "it is deferred"; else not_ok "it is deferred" "$(cat h.err)"; fi
 kill_party h
+for file in put_h.db*; do cp "$file" "bad${file#put_h}"; done
+python3 -c 'import sqlite3
+db = sqlite3.connect("bad.db"); db.execute("UPDATE journal SET name = ? WHERE kind = ?", ["{\"version\":", "defer"]); db.commit()'
+expect_error "damaged" 3 timeout 30 "$AFRUN" put_off.lua --bus local:put.db --task put --node h --role hearer --peers "$cast" --state bad.db
 hearer
 start_party e put_off.lua --bus local:put.db --task put --node e --role ender --peers "$cast"
 expect_ended e 0 "its state changes after a kill"
