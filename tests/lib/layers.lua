@@ -5,8 +5,9 @@
 -- base; `*` is all of them. An object may need what an object of such a folder defines, or of a
 -- folder that one of those may include.
 --
--- Within bindings/ the rows of its README.md are layers: an object may need what an object of its
--- own row, or of one above, defines.
+-- Within a folder of runtime/ files do not need each other, but those of a machine (below), whose
+-- README.md says what it is. Within bindings/ the rows of its README.md are layers: an object may
+-- need what an object of its own row, or of one above, defines.
 
 -- Which header includes what from outside of the table, and which symbols may be defined above.
 local exceptions = {
@@ -16,6 +17,17 @@ local exceptions = {
   },
   -- The program is put together in one place.
   ["cli/main.c"] = { bindings = true },
+}
+-- Files that are one machine, each of which may need each: by folder.
+local machines = {
+  ["bus/http"] = "bass bus queue task",
+  ["bus/local"] = "bus files",
+  ["bus/nats"] = "ask bus cluster files front hear hold keep publish queue status tasks",
+  ["bus/sidecar"] = "bus outbox pops store",
+  http = "body exchange peers server",
+  live = "flow live party reload scripts state wait",
+  party = "commit take wait",
+  worker = "host host_files host_hear host_queue",
 }
 -- What these headers declare, bindings/ may define.
 local for_bindings = {
@@ -120,6 +132,46 @@ local function check_rows(needed, defined_by)
   end
 end
 
+-- The files that can be come by from one, of its folder, by what they need.
+local function come_by(needs, path, met)
+  for other in pairs(needs[path] or {}) do
+    if not met[other] then
+      met[other] = true
+      come_by(needs, other, met)
+    end
+  end
+  return met
+end
+
+local function check_circles(needed, defined_by)
+  local needs, circles, seen = {}, {}, {}
+  for _, need in ipairs(needed) do
+    local by, folder = defined_by[need.name], folder_of(need.path)
+    if by and by ~= need.path and folder ~= "bindings" and folder_of(by) == folder then
+      needs[need.path] = needs[need.path] or {}
+      needs[need.path][by] = true
+    end
+  end
+  for path in pairs(needs) do
+    local names = {}
+    for other in pairs(come_by(needs, path, {})) do
+      if come_by(needs, other, {})[path] then names[#names + 1] = other:match "([^/]+)%.o$" end
+    end
+    table.sort(names)
+    circles[folder_of(path) .. ": " .. table.concat(names, " ")] = #names > 0 or nil
+  end
+  for folder, names in pairs(machines) do
+    local circle = folder .. ": " .. names
+    if not circles[circle] then seen[#seen + 1] = circle .. ": are no circle any more" end
+    circles[circle] = nil
+  end
+  for circle in pairs(circles) do
+    seen[#seen + 1] = circle .. ": need each other, and are no machine"
+  end
+  table.sort(seen)
+  for _, line in ipairs(seen) do print("runtime/" .. line) end
+end
+
 local function check_symbols(may, build)
   local declared = ""
   for _, header in ipairs(for_bindings) do declared = declared .. read(header) end
@@ -158,6 +210,7 @@ local function check_symbols(may, build)
     end
   end
   check_rows(needed, defined_by)
+  check_circles(needed, defined_by)
 end
 
 local what, build = arg[1], arg[2]

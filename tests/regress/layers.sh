@@ -2,7 +2,7 @@
 # The rule of who may know whom must notice: an include, and a call, that go upward are planted in a
 # copy of the sources and of the objects.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 6
+plan 8
 
 (cd "$ROOT" && tar -cf - runtime bindings tests/lib/layers.lua) | tar -xf - -C "$TMP"
 mkdir -p build/release
@@ -35,3 +35,13 @@ expect_output "runtime/json/planted.c: json needs af_serve_free, which serve def
 echo 'int planted_name;' >planted.c
 gcc -c -o build/release/runtime/json/planted.o planted.c
 expect_output "exports planted_name, which does not begin with af_" layers symbols build/release
+
+# Two files that need each other, and a machine that is none any more.
+for pair in "one other" "other one"; do
+    set -- $pair
+    printf 'void af_base_%s_planted(void);\nvoid af_base_%s_planted(void);\nvoid af_base_%s_planted(void) { af_base_%s_planted(); }\n' "$2" "$1" "$1" "$2" >planted.c
+    gcc -c -o "build/release/runtime/base/$1_planted.o" planted.c && cp planted.c "runtime/base/$1_planted.c"
+done
+expect_output "runtime/base: one_planted other_planted: need each other, and are no machine" layers symbols build/release
+sed -i 's/party = "commit take wait"/party = "commit take"/' tests/lib/layers.lua
+expect_output "runtime/party: commit take: are no circle any more" layers symbols build/release
