@@ -31,9 +31,12 @@ TRAINED_fast   := build/train/trained
 LEARNED_fast    = -fprofile-use -dumpdir build/train/$(*D)/ -MF $(@:.o=.d)
 FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CC_fuzz        := clang
+CC_coverage    := clang
 CC_arm64       := $(CROSS_arm64)-gcc
 FLAGS_fuzz     := $(FLAGS_sanitize) -fsanitize=fuzzer-no-link -w # lint warns
-FLAGS_coverage := -O1 -g --coverage -fprofile-update=atomic -DAF_COVERAGE
+# Counters are in a file that each process shares as it runs: those that are killed count, and workers, which may write none.
+FLAGS_coverage := -O1 -g -fprofile-instr-generate=$(CURDIR)/build/coverage/counts/%m%c.profraw -fcoverage-mapping \
+                  -mllvm -runtime-counter-relocation -w
 FLAGS_arm64    := $(FLAGS_release)
 LINK_arm64     := $(LINK_release)
 CC     := $(or $(CC_$(MODE)),gcc)
@@ -141,7 +144,7 @@ fuzz: ## look for crashes, FUZZ_SECONDS for each fuzzer (FUZZ=json: that one)
 run-fuzzers: $(FUZZERS)
 	@tests/lib/fuzz.sh $(FUZZ_SECONDS) $^
 mutants: ## plant MUTANTS mistakes, one at a time, and see each found by a test (SEED=2: others)
-	@tests/lib/deps.sh build test
+	@tests/lib/deps.sh build test coverage
 	@tests/lib/mutants.py --count $(or $(MUTANTS),200) --seed $(or $(SEED),1)
 lint: ## formatting, static analysis, and who may include whom
 	@tests/lib/deps.sh build test lint

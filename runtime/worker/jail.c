@@ -32,12 +32,6 @@
 #define HAS_FILTER true
 #endif
 
-#ifdef AF_COVERAGE /* which is written at the end */
-#define HAS_ENGINE false
-#else
-#define HAS_ENGINE HAS_FILTER
-#endif
-
 bool af_jail_has_filter(void)
 {
     return HAS_FILTER;
@@ -297,9 +291,9 @@ unsigned af_jail_enter_engine(const pid_t *jobs, size_t job_count)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return AF_JAIL_LACKS_ALL;
     drop_capabilities(&ignored); /* who has none loses none */
-    if (!HAS_ENGINE || fence_files(job_count > 0) != 0)
+    if (!HAS_FILTER || fence_files(job_count > 0) != 0)
         lacks |= AF_JAIL_LACKS_LANDLOCK;
-    if (!HAS_ENGINE || filter_calls(&engine, &ignored) != 0)
+    if (!HAS_FILTER || filter_calls(&engine, &ignored) != 0)
         lacks |= AF_JAIL_LACKS_FILTER;
     return lacks;
 }

@@ -2,18 +2,20 @@
 # Which lines the tests run: coverage.sh [FILE…], after `make MODE=coverage all units`; without files
 # all tests. A table by folder; line by line in build/coverage/html.
 #
-# A process that is killed tells nothing, nor does a worker, which may write no file: what only they
-# run counts as not run.
+# Counters are in a file that all processes share, so what is killed counts, and so does a worker.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-all=build/coverage/all.info ours=build/coverage/lines.info
-find build/coverage -name '*.gcda' -delete
+merged=build/coverage/merged ours=build/coverage/lines.info
+rm -rf build/coverage/counts
 AF_TEST_MODES=coverage tests/lib/run.sh "$@"
 status=$?
+programs=(build/coverage/afrun)
+while read -r unit; do programs+=(--object "$unit"); done < <(find build/coverage/tests/unit -type f -executable | sort)
 {
-    lcov -q --capture --directory build/coverage --output-file $all &&
-        lcov -q --extract $all "$PWD/runtime/*" "$PWD/bindings/*" --output-file $ours &&
-        genhtml -q --prefix "$PWD" --output-directory build/coverage/html $ours
+    llvm-profdata merge -sparse build/coverage/counts/*.profraw -o $merged &&
+        llvm-cov export --format=lcov --instr-profile=$merged "${programs[@]}" "$PWD"/{runtime,bindings} >$ours &&
+        llvm-cov show --format=html --instr-profile=$merged "${programs[@]}" --output-dir=build/coverage/html \
+            "$PWD"/{runtime,bindings}
 } >build/coverage/log 2>&1 || { cat build/coverage/log && exit 1; }
 
 # A file's lines that there are (LF) and that were run (LH), added up.

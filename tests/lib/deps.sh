@@ -14,7 +14,7 @@ declare -A packages=(
     [lint]="clang-format clang-tidy lua-check"
     [deb]="build-essential debhelper dpkg-dev lintian"
     [fresh]="debootstrap"
-    [coverage]="lcov"
+    [coverage]="clang clang-runtime llvm"
     [bench]="python3 spin chromium chromium-driver python3-selenium"
 )
 
