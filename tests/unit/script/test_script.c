@@ -100,7 +100,7 @@ static void test_what_is_no_text_is_not_loaded(void **state)
 static void test_a_file_that_is_too_large_is_not_loaded(void **state)
 {
     (void)state;
-    struct af_failure why;
+    struct af_failure why = AF_FAILURE_INIT;
     af_script_free(load("return 1"));
     assert_int_equal(truncate(path, (off_t)AF_SCRIPT_FILE_BYTES_MAX + 1), 0);
     assert_null(af_script_load(path, &why));
