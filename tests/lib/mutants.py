@@ -5,9 +5,16 @@ must make a test of its folder fail.
     mutants.py [--count N] [--seed N] [--jobs N] [--folder F]… [--list]
 
 The mistakes are a fixed sample over all folders, by the seed. Each is built in a copy of the
-checkout and meets the tests of its folder (TESTS below), quick ones first, until one fails. What
-does not compile is drawn anew. Survivors are listed with their place and the line as it was and as
-it is. Exit status 0 if at least 85 of 100 were killed.
+checkout and meets the tests of its folder (TESTS below) that run its line, quick ones first, until
+one fails; one that no test runs survives at once. What all pass is tried by the unit tests of the
+sanitize build, too, and by the test that looks for lost memory, as make test does. A test must fail
+twice, since one that waits may fail by itself.
+
+Which lines a test runs, and how long it takes, is seen once, without a mistake, and kept in
+build/mutants/seen until the checkout or the test is another; what fails there is left out, and told.
+
+What does not compile, or makes no other program, is drawn anew. Survivors are listed with their
+place and the line as it was and as it is. Exit status 0 if at least 85 of 100 were killed.
 
 The idea, and its words, are mutation analysis: DeMillo, Lipton and Sayward, "Hints on test data
 selection", 1978."""
@@ -15,42 +22,67 @@ selection", 1978."""
 import argparse
 import concurrent.futures
 import hashlib
+import itertools
+import json
 import os
 import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
-# What make test would run for a folder, beside the unit tests that stand in tests/unit/FOLDER.
+# What make test would run for a folder, of tests/e2e and tests/regress, beside LEAKS and the unit
+# tests that stand in tests/unit/FOLDER.
 TESTS = {
-    "base": ["e2e/state", "e2e/sync_state", "e2e/determinism"],
-    "json": ["e2e/sync_state", "e2e/serve_hostile"],
-    "loop": ["e2e/sync_state", "e2e/process", "e2e/live_local"],
-    "http": ["e2e/live_serve", "e2e/serve_hostile", "e2e/serve_tls", "e2e/serve_slow"],
-    "code": ["e2e/reload", "e2e/node_trust"],
-    "script": ["e2e/live_calls", "e2e/process", "e2e/sync_state", "e2e/args"],
-    "trace": ["e2e/replay", "e2e/schedule", "e2e/sync_state"],
-    "worker": ["e2e/node", "e2e/node_faults", "e2e/attacks"],
-    "bus": ["e2e/live_local", "e2e/live_serve"],
-    "bus/local": ["e2e/live_local", "e2e/serve_isolation", "e2e/serve_restart", "e2e/faults_service"],
-    "bus/sidecar": ["e2e/sidecar", "e2e/sidecar_kills", "e2e/sidecar_files"],
-    "bus/http": ["e2e/live_serve", "e2e/platform", "e2e/faults_connection"],
-    "store": ["e2e/state", "e2e/node", "e2e/reload"],
-    "party": ["e2e/sync_state", "e2e/determinism", "e2e/state", "e2e/upgrade", "e2e/reload"],
-    "run": ["e2e/state", "e2e/live_local", "e2e/live_calls", "e2e/node"],
-    "sim": ["e2e/sync_state", "e2e/notebook", "e2e/schedule", "e2e/upgrade", "e2e/determinism"],
-    "check": ["e2e/check", "e2e/protocols", "e2e/check_counts"],
-    "live": ["e2e/live_local", "e2e/state", "e2e/notebook", "e2e/reload"],
-    "node": ["e2e/node", "e2e/node_launch", "e2e/reload", "e2e/node_faults"],
-    "serve": ["e2e/serve_wire", "e2e/serve_admin", "e2e/serve_isolation", "e2e/platform", "e2e/live_plain"],
-    "cli": ["e2e/args", "e2e/failed_run", "e2e/replay", "e2e/check", "e2e/interrupt", "e2e/node"],
-    "bindings": ["e2e/library", "e2e/bad_input", "e2e/sync_state", "e2e/attacks", "e2e/upgrade"],
+    "audit": "audit_node audit nats_revoke launches",
+    "base": "state sync_state determinism log names metrics failed_run store_another store_backup descriptors "
+            "dead_letters",
+    "json": "sync_state serve_hostile json lists poison state replay first_fault",
+    "loop": "sync_state process live_local waits interrupt signals",
+    "http": "live_serve serve_hostile serve_tls serve_slow serve_framing serve_events platform serve_names "
+            "serve_shares serve_tls_reload descriptors",
+    "code": "reload node_trust bundle watch module_lines",
+    "script": "live_calls process sync_state args data_channel reach single_node notebook work waits large_data "
+              "dot_for_colon over_time platform",
+    "trace": "replay schedule sync_state stepping secrets journal_replay dead_letters",
+    "worker": "node node_faults attacks step_limits node_memory lower_limits descriptors_on_their_way",
+    "bus": "live_local live_serve nats platform sidecar dead_letters nats_node latency_model command_lines",
+    "bus/local": "live_local serve_isolation serve_restart faults_service dead_letters serve_upkeep serve_admin "
+                 "plain_contents store_versions",
+    "bus/nats": "nats nats_node nats_config nats_fronts nats_revoke move",
+    "bus/sidecar": "sidecar sidecar_kills sidecar_files",
+    "bus/http": "live_serve platform faults_connection dead_letters live_calls",
+    "store": "state node reload keep store_older store_versions damaged_timers",
+    "party": "sync_state determinism state upgrade reload hand keep waits parts mixed_versions step_limits",
+    "run": "state live_local live_calls node journal_replay data_channel reach",
+    "sim": "sync_state notebook schedule upgrade determinism bugs failed_run idle_faults latency_model work ways "
+           "over_time single_node step_limits",
+    "check": "check protocols check_counts check_told check_reductions check_explore bugs over_time invariant_reads "
+             "waits work data_channel",
+    "live": "live_local state notebook reload hand keep journal_replay mixed_versions store_older event_over_reload "
+            "hand_over_break",
+    "node": "node node_launch reload node_faults hand launches audit_node node_ui node_trust nats_node retried_twice "
+            "retry_in_trial stop_in_trial reload_at_end asked_at_end keep",
+    "serve": "serve_wire serve_admin serve_isolation platform live_plain serve_events serve_quotas serve_names "
+             "serve_shares serve_upkeep serve_guesses serve_hostile metrics token audit dead_letters launches "
+             "nats_fronts",
+    "cli": "args failed_run replay check interrupt node command_lines names manual chart_states chart_page new bundle "
+           "token audit_node nats_config move tests watch ways stepping schedule studio check_told reference output "
+           "signals log lint bugs store_backup live_local node_ui hand launches json metrics",
+    "bindings": "library bad_input sync_state attacks upgrade vectors secrets step_limits first_fault parts lists "
+                "over_time waits keep counted_calls dkg psi tests check_told lua_faults wild_arguments "
+                "hidden_progress invariant_reads shared_instance deep_nesting no_line stepping large_tables",
 }
+LEAKS = "tests/e2e/leaks.sh" # of all folders
+COUNTS = "build/coverage/counts"
+TOGETHER_S = 240 # what the tests that a mistake meets may take without it; slower ones are left out
 
 # Each: what is looked for in a line without comments and strings, and what stands there instead.
 MISTAKES = [
@@ -112,99 +144,201 @@ def draw(seed, folders):
     return found
 
 
+def tests_of(folder):
+    units = [path for up in (folder, *filter(None, [folder.rpartition("/")[0]]))
+             for path in sorted((TOP / "tests/unit" / up).glob("test_*.c"))]
+    others = [next(TOP.glob(f"tests/[er]*/{name}.sh")) for name in TESTS[folder].split()]
+    return [str(path.relative_to(TOP)) for path in units + others] + [LEAKS]
+
+
+def builds_of(file):
+    """In which a test is run, and what is to be made for it."""
+    target = file.removesuffix(".c") if file.endswith(".c") else "afrun"
+    return {mode: f"build/{mode}/{target}" for mode in ("coverage", "sanitize")
+            if mode == "coverage" or file.endswith(".c") or file == LEAKS}
+
+
 class Copy:
-    """A copy of the checkout, built once; mistakes come and go in it."""
+    """A copy of the checkout, built once so that it counts (make coverage); mistakes come and go in it."""
 
     def __init__(self, at):
         self.at = at
-        at.mkdir(parents=True, exist_ok=True)
         names = subprocess.run(["git", "ls-files", "-zco", "--exclude-standard"], cwd=TOP, check=True,
                                capture_output=True).stdout.decode().split("\0")
-        for name in filter(None, names):
+        all_but_tests = hashlib.sha256()
+        for name in sorted(filter(lambda name: name and (TOP / name).is_file(), names)):
             (at / name).parent.mkdir(parents=True, exist_ok=True)
-            if not (at / name).exists() or (at / name).read_bytes() != (TOP / name).read_bytes():
+            content = (TOP / name).read_bytes()
+            if not (at / name).exists() or (at / name).read_bytes() != content:
                 shutil.copy2(TOP / name, at / name)
-        self.make("all", "units")
+                os.utime(at / name)
+            if not re.match(r"tests/(unit|e2e|regress|lua|README)|.*\.md$|tests/lib/mutants.py", name):
+                all_but_tests.update(f"{name} {len(content)} ".encode() + content)
+        self.digest = all_but_tests.digest()
+        if not self.make("coverage", "all", "units"):
+            sys.exit(f"mutants: the checkout cannot be built: make MODE=coverage in {at}")
 
-    def make(self, *targets):
-        return subprocess.run(["make", "-s", "JOBS=1", "MODE=release", *targets], cwd=self.at,
+    def make(self, mode, *targets):
+        return subprocess.run(["make", "-s", "JOBS=1", f"MODE={mode}", "CFLAGS=-O2", *targets], cwd=self.at,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
-    def test(self, file):
-        environment = {**os.environ, "AF_TEST_TIMEOUT_S": "100", "AF_TEST_JOBS": "1"}
-        environment.pop("AF_TEST_LONG", None)
-        modes = {**environment, "AF_TEST_MODES": "release"}
-        return subprocess.run(["tests/lib/run.sh", file], cwd=self.at, env=modes,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    def passes(self, file, limit_s, mode="coverage", to_its_end=False):
+        """Whether a test passes in time; it is ended at the first case that does not."""
+        shutil.rmtree(self.at / COUNTS, ignore_errors=True) # of another program, which this one would complain of
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+            environment = {**os.environ, "AFRUN": str(self.at / "build" / mode / "afrun"), "TMPDIR": scratch,
+                           "CMOCKA_MESSAGE_OUTPUT": "TAP", "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+                           "LUA_PATH": "scripts/?.lua;scripts/?/init.lua;tests/lib/?.lua;;"}
+            environment.pop("AF_TEST_LONG", None)
+            command = [builds_of(file)[mode]] if file.endswith(".c") else ["bash", file]
+            test = subprocess.Popen(command, cwd=self.at, env=environment, stdin=subprocess.DEVNULL, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+                                    start_new_session=True)
+            timer = threading.Timer(limit_s, self.end, [test])
+            timer.start()
+            failed = False
+            for line in test.stdout:
+                failed = failed or line.startswith("not ok") and "# SKIP" not in line
+                if failed and not to_its_end:
+                    break
+            timer.cancel()
+            self.end(test)
+            test.stdout.close()
+            return not failed and test.wait() == 0
 
-    def try_mistake(self, path, number, new):
-        """None: it does not compile; else the test that fails by it, or "" where all pass."""
-        name = path.relative_to(TOP)
-        target, folder = self.at / name, folder_of(path)
+    def end(self, test):
+        """Ends a test, with all that its programs have left running."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(test.pid, number)
+                test.wait(1)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(process / "exe").startswith(f"{self.at}/"):
+                    os.kill(int(process.name), signal.SIGKILL)
+            except OSError:
+                pass
+
+    def look_at(self, file):
+        """What a test does where nothing is wrong: {"passes", "seconds", "lines": {a source: those that it runs}}."""
+        key = hashlib.sha256(self.digest + (self.at / file).read_bytes()).hexdigest()[:24]
+        kept = TOP / "build" / "mutants" / "seen" / f"{file.replace('/', '.')}.{key}"
+        if kept.exists():
+            return json.loads(kept.read_text())
+        begun = time.monotonic()
+        seen = {"passes": self.passes(file, 600, to_its_end=True), "seconds": time.monotonic() - begun, "lines": {}}
+        seen["passes"] = seen["passes"] or self.passes(file, 600)
+        merged = self.at / "build/coverage/merged"
+        subprocess.run(["llvm-profdata", "merge", "-sparse", *(self.at / COUNTS).glob("*"), "-o", merged], check=True)
+        counted = ["build/coverage/afrun", "--object", builds_of(file)["coverage"]]
+        told = subprocess.run(["llvm-cov", "export", "--format=lcov", f"--instr-profile={merged}", *counted],
+                              cwd=self.at, check=True, capture_output=True, text=True).stdout
+        for line in told.split("\n"):
+            if line.startswith("SF:"):
+                lines = seen["lines"].setdefault(os.path.relpath(line[3:], self.at), {})
+            elif line.startswith("DA:"):
+                number, count = line[3:].split(",")
+                lines[number] = count != "0"
+        for mode, target in list(builds_of(file).items())[1:]:
+            seen["passes"] = seen["passes"] and self.make(mode, target) and self.passes(file, 600, mode)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(seen))
+        return seen
+
+    def try_mistake(self, path, number, new, seen):
+        """None: it makes no other program; else whether a test fails by it, and which, or why none does."""
+        name = str(path.relative_to(TOP))
+        target, folder, object = self.at / name, folder_of(path), f"build/release/{name.removesuffix('.c')}.o"
+        # A line without code of its own (of a table, a macro) is run by whoever runs its file.
+        runs = [file for file in tests_of(folder) if seen[file]["passes"] and
+                seen[file]["lines"].get(name, {}).get(str(number + 1), any(seen[file]["lines"].get(name, {}).values()))]
+        runs.sort(key=lambda file: seen[file]["seconds"])
+        together = itertools.accumulate(seen[file]["seconds"] for file in runs)
+        tries = [("coverage", file) for file, seconds in zip(runs, together) if file != LEAKS and seconds < TOGETHER_S]
+        tries += [("sanitize", file) for file in runs if "sanitize" in builds_of(file)]
         text = target.read_text()
         lines = text.split("\n")
         lines[number] = new
         target.write_text("\n".join(lines))
         try:
-            units = sorted((self.at / "tests/unit" / folder).glob("test_*.c"))
-            built = [f"build/release/{unit.relative_to(self.at).with_suffix('')}" for unit in units]
-            if not self.make("all", *built):
+            if not self.make("coverage", "all"):
                 return None
-            files = [str(unit.relative_to(self.at)) for unit in units]
-            files += [f"tests/{test}.sh" for test in TESTS[folder]]
-            return next((file for file in files if not self.test(file)), "")
+            for mode, file in tries:
+                limit_s = 10 + seen[file]["seconds"] * (3 if mode == "coverage" else 10)
+                if self.make(mode, builds_of(file)[mode]) and not any(
+                        self.passes(file, limit_s, mode) for _ in range(2)):
+                    return True, f"{file} ({mode})".removesuffix(" (coverage)")
+            self.make("release", object)
+            machine_code = (self.at / object).read_bytes()
         finally:
             target.write_text(text)
+        self.make("release", object)
+        same = machine_code == (self.at / object).read_bytes()
+        return None if same else (False, f"{len(runs)} tests run it" if runs else "no test runs it")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=3, help="one more than there are processors: tests wait")
     parser.add_argument("--folder", action="append", choices=sorted(TESTS))
     parser.add_argument("--list", action="store_true", help="only list the mistakes")
     options = parser.parse_args()
 
-    queue = iter(draw(options.seed, options.folder or TESTS))
-    lock, killed, survivors, left = threading.Lock(), {}, [], [options.count]
+    mistakes = draw(options.seed, options.folder or TESTS)
+    if options.list:
+        for path, line, new in mistakes[:options.count]:
+            print(f"{path.relative_to(TOP)}:{line + 1}  {new.strip()}")
+        return 0
+    lock, queue, done = threading.Lock(), iter(mistakes), []
+    left = [options.count]
+    files = sorted({file for folder in options.folder or TESTS for file in tests_of(folder)})
+    copies, seen, unseen = [], {}, list(files)
 
-    def work(number):
-        copy = None if options.list else Copy(TOP / "build" / "mutants" / str(number))
+    def prepare(number):
+        copy = Copy(TOP / "build" / "mutants" / str(number))
+        copies.append(copy)
+        while unseen:
+            file = unseen.pop()
+            seen[file] = copy.look_at(file)
+            if not seen[file]["passes"]:
+                print(f"left out, as it fails without a mistake: {file}", flush=True)
+
+    def work(copy):
         while True:
             with lock:
-                if left[0] == 0:
-                    return
-                left[0] -= 1
-                path, line, new = next(queue, (None, 0, ""))
+                path, line, new = next(queue, (None, 0, "")) if left[0] > 0 else (None, 0, "")
                 if path is None:
                     return
-            place = f"{path.relative_to(TOP)}:{line + 1}"
-            old = path.read_text().split("\n")[line].strip()
-            killer = "-" if options.list else copy.try_mistake(path, line, new)
+                left[0] -= 1
+            verdict = copy.try_mistake(path, line, new, seen)
             with lock:
-                if killer is None:
+                if verdict is None:
                     left[0] += 1
                     continue
-                folder = folder_of(path)
-                done = killed.setdefault(folder, [0, 0])
-                done[killer != ""] += 1
-                if killer == "":
-                    survivors.append((place, old, new.strip()))
-                total = sum(map(sum, killed.values()))
-                print(f"{total:4}  {'survives' if killer == '' else 'killed  '}  {place}  {killer}", flush=True)
+                killed, why = verdict
+                place, old = f"{path.relative_to(TOP)}:{line + 1}", path.read_text().split("\n")[line].strip()
+                done.append((folder_of(path), killed, place, f"{why}\n  - {old}\n  + {new.strip()}"))
+                print(f"{len(done):4}  {'killed  ' if killed else 'survives'}  {place}  {why}", flush=True)
 
+    begun = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(work, range(options.jobs)))
-    if options.list:
-        return 0
+        list(pool.map(prepare, range(options.jobs)))
+        print(f"{len(files)} tests were looked at, {(time.monotonic() - begun) / 60:.0f} min", flush=True)
+        list(pool.map(work, copies))
     print("\nfolder        killed  of")
-    for folder, (alive, dead) in sorted(killed.items()):
-        print(f"{folder:12}  {dead:6}  {alive + dead:2}")
-    for place, old, new in sorted(survivors):
-        print(f"\nsurvives: {place}\n  - {old}\n  + {new}")
-    dead, total = sum(d for _, d in killed.values()), sum(map(sum, killed.values()))
-    print(f"\nseed {options.seed}: {dead} of {total} mistakes were found, {100 * dead / max(total, 1):.0f} %")
+    for folder in sorted({folder for folder, *_ in done}):
+        of_folder = [killed for name, killed, *_ in done if name == folder]
+        print(f"{folder:12}  {sum(of_folder):6}  {len(of_folder):2}")
+    for _, killed, place, what in sorted(done):
+        if not killed:
+            print(f"\nsurvives: {place}  {what}")
+    dead, total = sum(killed for _, killed, *_ in done), len(done)
+    print(f"\nseed {options.seed}: {dead} of {total} mistakes were found, {100 * dead / max(total, 1):.0f} %, "
+          f"{(time.monotonic() - begun) / 60:.0f} min")
     return 0 if dead >= 0.85 * total else 1
 
 
