@@ -434,6 +434,27 @@ static void a_damaged_file_is_refused_where_it_is_opened(void **state)
     assert_non_null(strstr(why.why, "put back a copy of it"));
 }
 
+/* All that is read of it is as it should be. */
+static void a_page_that_nothing_knows_is_damage_as_well(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    af_db_close(world->db);
+    assert_int_equal(sqlite3_close(world->other), SQLITE_OK);
+    world->db = NULL;
+    world->other = NULL;
+    FILE *file = fopen(world->path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long pages = ftell(file) / 4096 + 1;
+    assert_int_equal(ftruncate(fileno(file), pages * 4096), 0);
+    assert_int_equal(fseek(file, 31, SEEK_SET), 0); /* how many there are, at its end */
+    fputc((int)pages, file);
+    fclose(file);
+    assert_null(af_db_open(world->path, &format, &why));
+    assert_non_null(strstr(why.why, "never used"));
+}
+
 static void damage_of_a_large_file_is_found_while_it_is_used(void **state)
 {
     struct world *world = *state;
@@ -495,6 +516,7 @@ int main(void)
         CASE(what_is_no_file_is_no_store),
         CASE(a_log_without_its_file_is_left_as_it_is),
         CASE(a_damaged_file_is_refused_where_it_is_opened),
+        CASE(a_page_that_nothing_knows_is_damage_as_well),
         CASE(damage_of_a_large_file_is_found_while_it_is_used),
         CASE(a_file_for_which_there_is_no_memory_for_a_moment_is_opened),
     };

@@ -130,7 +130,7 @@ static uint64_t take(struct af_bus *bus, const struct af_bus_take *take, af_bus_
     if (answer != ANSWER) {
         call->result = (struct af_bus_result){0};
         fail_call(call, answer);
-    } else if (call->result.count == 0) {
+    } else if (call->result.count == 0 && take->wait_ns > 0) {
         assert_null(toy->parked); /* one at a time */
         toy->parked = call;
         return ++toy->ticket;
@@ -190,7 +190,7 @@ struct world {
     struct af_link *link;
     struct af_buf came, troubles;
     bool ack_at_once, go_on;
-    size_t sent_all, refusals;
+    size_t sent_all, refusals, heard, came_before; /* what had come when it was heard */
     bool left;
 };
 
@@ -225,6 +225,14 @@ static void sent_all(void *arg, struct af_link *link)
     world->sent_all++;
 }
 
+static void heard(void *arg, struct af_link *link)
+{
+    struct world *world = arg;
+    (void)link;
+    world->heard++;
+    world->came_before = world->came.len;
+}
+
 static void has_left(void *arg)
 {
     ((struct world *)arg)->left = true;
@@ -247,7 +255,8 @@ static int set_up(void **state)
                                           .came = came,
                                           .trouble = trouble,
                                           .refused = refused,
-                                          .sent_all = sent_all}};
+                                          .sent_all = sent_all,
+                                          .heard = heard}};
     world->link = af_link_new(&spec);
     *state = world;
     return 0;
@@ -376,6 +385,20 @@ static void test_what_comes_is_given_and_acknowledged(void **state)
     assert_string_equal(af_buf_text(&world->came), "1 2 3 ");
     assert_int_equal(world->toy.queued, 0);
     assert_int_equal(af_link_in_hand(world->link), 0);
+}
+
+static void test_when_all_that_was_there_has_come_is_told_once(void **state)
+{
+    struct world *world = *state;
+    for (int64_t id = 1; id <= 2 * AF_BUS_WINDOW; id++) /* more than one answer's */
+        arrive(&world->toy, id);
+    af_link_listen(world->link);
+    run(world);
+    assert_int_equal(world->heard, 1);
+    assert_int_equal(world->came_before, world->came.len);
+    arrive(&world->toy, 1000);
+    run(world);
+    assert_int_equal(world->heard, 1);
 }
 
 static void test_a_lost_answer_to_a_take_loses_nothing_and_repeats_nothing(void **state)
@@ -515,6 +538,7 @@ int main(void)
         CASE(test_retries_wait_longer_and_longer_but_not_for_ever),
         CASE(test_a_refused_push_stops_the_link_or_is_forgotten),
         CASE(test_what_comes_is_given_and_acknowledged),
+        CASE(test_when_all_that_was_there_has_come_is_told_once),
         CASE(test_a_lost_answer_to_a_take_loses_nothing_and_repeats_nothing),
         CASE(test_a_number_that_a_store_gives_again_after_a_loss_of_power_is_another_contract),
         CASE(test_no_more_than_the_window_is_in_hand),

@@ -399,9 +399,32 @@ static void test_who_has_no_loop_waits(void **state)
     assert_int_equal(got.count, 0);
 }
 
+static void test_output_whose_place_is_gone_is_told(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    struct af_failure why = AF_FAILURE_INIT;
+    char folder[] = "/tmp/test_process_XXXXXX", text[100], path[100];
+    assert_non_null(mkdtemp(folder));
+    snprintf(text, sizeof text, "echo said; rm -r %s", folder);
+    snprintf(path, sizeof path, "%s/said", folder);
+    const char *const args[2] = {"-c", text};
+    struct af_process_spec spec = shell(args);
+    spec.output_path = path;
+    struct af_loop *loop = af_loop_ev_new(&why);
+    assert_non_null(af_process_start(loop, &spec, keep, &got, &why));
+    af_loop_run(loop);
+    assert_int_equal(got.count, 1);
+    assert_non_null(got.failure);
+    assert_non_null(strstr(got.failure, "its output cannot be written"));
+    forget(&got);
+    af_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_output_whose_place_is_gone_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_output_errors_and_status_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_reads_what_it_is_given_or_nothing, set_up,
                                         tear_down),

@@ -938,10 +938,33 @@ static void test_a_swap_that_was_cut_short_is_whole_at_the_next_start(void **sta
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void expect_result(struct world *world, const char *sql, const char *expected)
+{
+    struct found found = {0};
+    af_store_close(world->store);
+    change(world, sql);
+    open_store(world);
+    read_parties(world, &found);
+    if (expected == NULL)
+        assert_null(found.party.result);
+    else
+        assert_string_equal(found.party.result, expected);
+    release(&found);
+}
+
+static void test_a_result_that_is_no_json_is_none(void **state)
+{
+    struct world *world = *state;
+    expect_result(world, "UPDATE party SET result = '{\"n\":1}'", "{\"n\":1}");
+    expect_result(world, "UPDATE party SET result = '{\"n\":'", NULL);
+    expect_result(world, "UPDATE party SET result = '{\"n\":1} 2'", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_party_comes_back_as_it_was_kept),
+        CASE(test_a_result_that_is_no_json_is_none),
         CASE(test_data_and_timers_stay_where_a_record_has_none),
         CASE(test_a_party_goes_on_with_what_it_needs_in_order),
         CASE(test_journals_of_parties_do_not_mix_and_go_with_them),

@@ -479,6 +479,21 @@ static void test_false_sizes_count_for_no_more_than_is_there(void **state)
     assert_int_equal(push(world, "T", "4"), AF_BUS_OK);
 }
 
+static void test_what_names_no_task_stays_and_holds_nothing_up(void **state)
+{
+    struct world *world = *state;
+    keep_three(world);
+    in_file(world, "UPDATE contracts SET task = '' WHERE id = 2");
+    open_sidecar(world, ANSWERS);
+    wait_outbox(world, 0, 0);
+    expect_came(world, "1 3");
+    close_sidecar(world);
+    in_file(world, "UPDATE contracts SET task = 'T'"); /* somebody has mended it */
+    open_sidecar(world, ANSWERS);
+    wait_outbox(world, 0, 0);
+    expect_came(world, "1 3 2");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -497,6 +512,7 @@ int main(void)
         TEST(test_too_large_a_content),
         TEST(test_a_cut_uuid),
         TEST(test_false_sizes_count_for_no_more_than_is_there),
+        TEST(test_what_names_no_task_stays_and_holds_nothing_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
