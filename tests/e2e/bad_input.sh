@@ -2,7 +2,7 @@
 # (2: the file is wrong, 1: what a handler does is) and what it must say. It says it in one line,
 # with the file, and the line that is marked HERE if there is one.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 36
+plan 37
 bad=$ROOT/tests/data/bad
 
 # refused FILE STATUS TEXT [LINE]

@@ -2,7 +2,7 @@
 # A flow with its modules as one thing: `afrun bundle` makes and signs it, commands take it in place of a
 # flow, a node takes it whole, in whichever layout it stands there, and says by name why it does not.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 112
+plan 114
 source "$ROOT/tests/lib/parties.sh"
 
 minisign -G -W -p author.pub -s author.key >/dev/null
@@ -42,6 +42,10 @@ check "the same files and options give the same bytes" cmp first.afb trio.afb
 expect_output "sub/late.lua" tar tf trio.afb
 check "a signature" bundle -o signed --sign author.key --json
 check "minisign knows it" minisign -q -V -p author.pub -m signed/manifest.json
+cp train train.sh
+check "a program's name may have a dot" bundle -o dot.afb --with train.sh --allow-run train.sh --sign author.key
+modes=$(tar tvf dot.afb | awk '{ print $1, $NF }')
+[ "$(grep -c '^-rwx' <<<"$modes")" = 1 ] && grep -qx -e '-rwxr-xr-x train.sh' <<<"$modes" && ok "and it alone can be run" || not_ok "and it alone can be run" "$modes"
 check "a bundle is made anew, and signed" "$AFRUN" bundle first.afb -o again.afb --sign author.key
 expect_output '"run":["train"]' tar xOf again.afb manifest.json
 expect_error "is there already, is no bundle, and is left alone" 2 bundle -o src

@@ -1,6 +1,6 @@
 # The library `af` as flows and scripts see it: each file of tests/data/api checks itself.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 22
+plan 25
 api=$ROOT/tests/data/api
 
 expect_output "2 parties done, 0 failed" "$AFRUN" "$api/events.lua" --mock
@@ -38,3 +38,23 @@ expect_error "broken.lua:3: expectation of mine broken: oh" 1 \
     env AFRUN_SCRIPTS="$TMP/scripts" "$AFRUN" broken.lua --mock
 expect_error "broken.lua:3: expectation broken: oh" 1 "$AFRUN" broken.lua --mock
 expect_error "broken.lua:3: in" 1 "$AFRUN" broken.lua --mock -v
+
+# pairs goes by kinds of keys, and by order within each.
+cat >keys.lua <<'END'
+local af = require "af"
+return af.flow { name = "keys", roles = { a = { start = "s", states = { s = { enter = function()
+  local seen = {}
+  for key in pairs { [true] = 1, b = 1, [2] = 1, [false] = 1, [1.5] = 1, a = 1, [1] = 1 } do seen[#seen + 1] = tostring(key) end
+  return af.done(table.concat(seen, " "))
+end } } } } }
+END
+expect_output '"result":"1 1.5 2 a b false true"' "$AFRUN" keys.lua --mock --json
+
+# A module is named by words and dots: no name leads out of the flow's folder.
+mkdir inside && echo 'return { said = "outside" }' >words.lua
+echo 'return require("af").done(require("../words").said)' >inside/out.lua
+expect_error "module '../words' is neither beside out.lua" 2 "$AFRUN" inside/out.lua --mock
+
+# A line is told once, whatever the file is called.
+printf 'local af = require "af"\nreturn = af\n' >plain
+expect_error "afrun: plain:2: unexpected symbol" 2 "$AFRUN" run plain --mock

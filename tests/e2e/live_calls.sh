@@ -2,7 +2,7 @@
 # The contractor's interfaces for real, over the service: files, progress, the task manager, the
 # automl channel, downloads from other hosts, programs.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 50
+plan 52
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 secret tokens "token-of-a-0123 a
@@ -115,6 +115,33 @@ says "nor is the other way to grant it left out" "name it as files_hosts in the 
 run "$AFRUN" fetch.lua --mock --shared shared.db --allow-net 127.0.0.1
 says "one that is granted is fetched" "true	ok" "$(cat "$OUT")"
 says "… without our secrets" "401" "$(cat "$OUT")"
+cat >slow.py <<'PY'
+import http.server, time
+class Slow(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(0.6)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.path)))
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+python3 slow.py >slow.port 2>/dev/null &
+slow=$!
+until_true grep -q . slow.port
+cat >slow.lua <<LUA
+local af = require "af"
+af.mock_context({ id = "x", nodes = { "x" } }, function()
+  print(pcall(af.download, "http://127.0.0.1:$(cat slow.port)/late", { timeout = 0.2 }))
+  for _ = 1, 3 do print(af.download("http://127.0.0.1:$(cat slow.port)/soon", { timeout = 20 })) end
+end)
+LUA
+run "$AFRUN" slow.lua --mock --shared shared.db --allow-net 127.0.0.1
+says "one that is slow is waited for so long" "not done in time" "$(cat "$OUT")"
+says "and what it says then is no answer to the next call" "/soon,/soon,/soon" "$(grep ^/ "$OUT" | paste -sd,)"
+kill $slow
 
 # A service that keeps its files at another host: a receiver says why it refuses, and takes them once that host is named.
 mkdir elsewhere

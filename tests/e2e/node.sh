@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `afrun node` and `afrun ctl`: parties are launched, looked at, held, tried again, stopped, kept.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 76
+plan 80
 source "$ROOT/tests/lib/parties.sh"
 peers='initiator=i;participant=p'
 mkdir flows
@@ -51,6 +51,23 @@ check "its journal is a trace" ctl i trace t1 -o t1.jsonl
 expect_output "sync_resp" "$AFRUN" chart t1.jsonl
 modes=$(stat -c %a i.state i.state/node.db i.state/control.sock i.state/logs/t1.log | xargs)
 if [ "$modes" = "700 600 600 600" ]; then ok "what a node keeps is its owner's alone"; else not_ok "what a node keeps is its owner's alone" "$modes"; fi
+
+# ---- A log is put aside when it has its size, and read in pieces, which cut neither a line nor a character. ----
+cat >flows/talks.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "talks", roles = { a = { start = "s", states = { s = { enter = function(party)
+  for i = 1, 70 do party:log("%d %s", i, ("é"):rep(10000)) end
+  return af.done(1)
+end } } } } }
+LUA
+node l --log-size 1
+check "a party that says much is launched" ctl l launch talks --task t1 --role a --peers a=l
+status_is l t1 done
+cat l.state/logs/t1.log.1 l.state/logs/t1.log >said
+if [ "$(grep -c ' é*$' said)" = 70 ] && [ "$(stat -c %s l.state/logs/t1.log.1)" -lt 1100000 ]; then ok "its log is in two files"; else not_ok "its log is in two files" "$(ls -l l.state/logs)"; fi
+run ctl l log t1
+cmp -s "$OUT" l.state/logs/t1.log && ok "and the newer one is told as it is" || not_ok "and the newer one is told as it is" "$(ls -l "$OUT" l.state/logs)"
+kill_party l TERM
 
 # ---- A trace is followed until the party ends. ----
 check "a party is launched" ctl i launch sync_state --task t9 --role initiator --peers "$peers"

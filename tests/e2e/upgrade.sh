@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # --upgrade: a rolling upgrade tried in the simulator, under faults, before it is done.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 61
+plan 62
 flows=$ROOT/flows/upgrade
 one=$flows/count_1.lua two=$flows/count_2.lua
 count=${AF_TEST_COUNT:-200}
@@ -9,6 +9,22 @@ is_short || count=1000
 faults=(--drop 0.05 --duplicate 0.05 --crash keeper:0.05 --crash counter:0.05)
 
 expect_output "4 parties done" "$AFRUN" "$one" --mock --upgrade "$two"
+
+# What the older version had deferred is the newer one's at once, whether anything else comes or not.
+for version in 1 2; do
+    cat >waits_$version.lua <<LUA
+local af = require "af"
+local Word = af.event("word", {})
+return af.flow { name = "waits", version = $version, mock = { giver = 1, taker = 1 }, roles = {
+  giver = { start = "giving", states = { giving = { enter = function(party)
+    party:send(party:nodes("taker"), Word {})
+    return af.done()
+  end } } },
+  taker = { start = "waiting", states = { waiting = $([ $version = 1 ] && echo '{ defer = { Word } }' || echo '{ [Word] = function() return af.done() end }') } },
+} }
+LUA
+done
+expect_output "2 parties done, 0 failed, 1 upgraded" "$AFRUN" waits_1.lua --mock --upgrade waits_2.lua@1s
 expect_output "5 parties done" "$AFRUN" "$two" --mock
 expect_output "$count runs, 0 failed" "$AFRUN" "$one" --mock --upgrade "$two" "${faults[@]}" --runs "$count"
 expect_output "$count runs, 0 failed" "$AFRUN" "$one" --mock --upgrade "$two@20ms" "${faults[@]}" --runs "$count"
