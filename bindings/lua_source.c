@@ -20,7 +20,7 @@ int af_script_fail(struct af_failure *why, enum af_failure_kind kind, const char
     const char *line = its_own ? text + len - 4 : strstr(text, ".lua:");
     const char *end = line == NULL ? NULL : strstr(line + 5, ": ");
     if (end == NULL || (size_t)(end - text) >= sizeof what ||
-        memchr(text, ' ', (size_t)(end - text)))
+        (!its_own && memchr(text, ' ', (size_t)(end - text)) != NULL))
         return af_failure_set(why, kind, name, "%s", text);
     snprintf(what, sizeof what, "%.*s", (int)(end - text), text);
     return af_failure_set(why, kind, what, "%s", end + 2);

@@ -320,6 +320,17 @@ static bool has_position(const char *text)
     return colon != NULL && colon[5] >= '0' && colon[5] <= '9' && strchr(text, ' ') > colon;
 }
 
+/* Whether a text begins with the file that a place ("flow:2: ") names, whatever that is called. */
+static bool is_at(const char *text, const char *place)
+{
+    const char *line = strstr(place, ": ");
+    while (line != NULL && line > place && line[-1] >= '0' && line[-1] <= '9')
+        line--;
+    size_t len = line == NULL ? 0 : (size_t)(line - place);
+    return len > 0 && line[-1] == ':' && strncmp(text, place, len) == 0 && text[len] >= '0' &&
+           text[len] <= '9';
+}
+
 /* A message that names a line of the library without it: the script's own line says more. */
 static const char *without_library_place(const char *text)
 {
@@ -352,6 +363,10 @@ const char *af_vm_error_text_at(lua_State *L, lua_State *where, const char *plac
     if (where != NULL && (plain != text || !has_position(text)) &&
         (af_vm_push_where(L, where) ||
          (place != NULL && lua_pushfstring(L, "%s: ", place) != NULL))) {
+        if (is_at(plain, lua_tostring(L, -1))) {
+            lua_pop(L, 1);
+            return text;
+        }
         lua_pushstring(L, plain);
         lua_remove(L, -3);
         lua_concat(L, 2);

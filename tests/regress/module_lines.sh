@@ -1,6 +1,6 @@
 # A line in a module that the flow requires is told with the module's name, not with the flow's.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 9
+plan 10
 cat >parts.lua <<'LUA'
 local af = require "af"
 local parts = { Ping = af.event("ping", {}), Pong = af.event("pong", {}) }
@@ -35,3 +35,10 @@ sed 's/"ping", {}/"ping", { n = af.integer }/' parts.lua >new/parts.lua
 sed 's/name = "parts"/&, version = 2/' main.lua >new/main.lua
 expect_error "parts.lua:2: event 'ping': field 'n' is new and required" 1 \
     "$AFRUN" main.lua --mock --upgrade new/main.lua
+
+# A file may have any name; its place is told once.
+printf 'local af = require "af"\nlocal function f() error "on purpose" end\nf()\n' >"my flow.txt"
+run "$AFRUN" "my flow.txt" --mock
+if [ "$(cat "$ERR")" = "afrun: my flow.txt:2: on purpose" ]; then ok "a file of another name tells its place once"; else
+    not_ok "a file of another name tells its place once" "$(cat "$ERR")"
+fi
