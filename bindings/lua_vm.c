@@ -365,7 +365,7 @@ const char *af_vm_error_text_at(lua_State *L, lua_State *where, const char *plac
          (place != NULL && lua_pushfstring(L, "%s: ", place) != NULL))) {
         if (is_at(plain, lua_tostring(L, -1))) {
             lua_pop(L, 1);
-            return text;
+            lua_pushliteral(L, "");
         }
         lua_pushstring(L, plain);
         lua_remove(L, -3);

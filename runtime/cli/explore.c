@@ -7,8 +7,6 @@
 #include "json/json.h"
 #include "trace/file.h"
 
-#include <string.h>
-
 /* ---- The answer. ---- */
 
 static void add_choice(void *arg, const struct af_check_choice *choice)

@@ -25,7 +25,6 @@
 #include "trace/veil.h"
 #include "worker/host.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

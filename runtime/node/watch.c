@@ -2,7 +2,6 @@
 #include "node/impl.h"
 
 #include "base/bounds.h"
-#include "json/json.h"
 #include "base/log.h"
 #include "loop/loop.h"
 #include "base/mem.h"

@@ -10,11 +10,8 @@
 #include "base/bounds.h"
 #include "base/io.h"
 #include "http/pages.h"
-#include "loop/loop.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -8,7 +8,6 @@
 #include "loop/loop.h"
 #include "base/mem.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>

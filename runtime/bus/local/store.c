@@ -22,8 +22,6 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
-#include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
