@@ -2,7 +2,7 @@
 """Whether the tests can fail: small mistakes are planted in the C sources, one at a time, and each
 must make a test of its folder fail.
 
-    mutants.py [--count N] [--seed N] [--jobs N] [--folder F]… [--list]
+    mutants.py [--count N] [--seed N] [--jobs N] [--folder F]… [--place FILE:LINE]… [--list]
 
 The mistakes are a fixed sample over all folders, by the seed. Each is built in a copy of the
 checkout and meets the tests of its folder (TESTS below) that run its line, quick ones first, until
@@ -20,13 +20,13 @@ The idea, and its words, are mutation analysis: DeMillo, Lipton and Sayward, "Hi
 selection", 1978."""
 
 import argparse
+import collections
 import concurrent.futures
 import hashlib
 import itertools
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
@@ -133,15 +133,18 @@ def folder_of(path):
 
 
 def draw(seed, folders):
-    """All mistakes in an order that the seed draws, the folders by turns as their sizes go."""
-    rng = random.Random(hashlib.sha256(str(seed).encode()).digest())
-    files = sorted(TOP.glob("runtime/**/*.c")) + sorted(TOP.glob("bindings/*.c"))
-    found = []
-    for path in files:
-        if folder_of(path) in folders and path.name != "child_probe.c":
-            found += [(path, number, new) for number, new in places(path)]
-    rng.shuffle(found)
-    return found
+    """All mistakes in an order that the seed draws: each by its own text, so that the sample stays as it is
+    where another line changes."""
+    found, same = [], collections.Counter()
+    for path in sorted(TOP.glob("runtime/**/*.c")) + sorted(TOP.glob("bindings/*.c")):
+        if folder_of(path) not in folders or path.name == "child_probe.c":
+            continue
+        lines = path.read_text().split("\n")
+        for number, new in places(path):
+            what = f"{seed} {path.relative_to(TOP)} {lines[number].strip()} {new.strip()}"
+            same[what] += 1
+            found.append((hashlib.sha256(f"{what} {same[what]}".encode()).digest(), path, number, new))
+    return [mistake for _, *mistake in sorted(found)]
 
 
 def tests_of(folder):
@@ -285,10 +288,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=3, help="one more than there are processors: tests wait")
     parser.add_argument("--folder", action="append", choices=sorted(TESTS))
+    parser.add_argument("--place", action="append", default=[], help="only mistakes of this line, as a run told it")
     parser.add_argument("--list", action="store_true", help="only list the mistakes")
     options = parser.parse_args()
 
     mistakes = draw(options.seed, options.folder or TESTS)
+    if options.place:
+        mistakes = [(path, line, new) for path, line, new in mistakes
+                    if f"{path.relative_to(TOP)}:{line + 1}" in options.place]
+        options.folder = sorted({folder_of(path) for path, *_ in mistakes})
     if options.list:
         for path, line, new in mistakes[:options.count]:
             print(f"{path.relative_to(TOP)}:{line + 1}  {new.strip()}")
