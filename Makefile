@@ -109,7 +109,7 @@ export PACK = pack() { zopfli -c "$$1" 2>/dev/null || gzip -9nc "$$1"; }; pack
 $(BUILD)/embedded.o $(BUILD)/reference.o $(BUILD)/pages.o: %.o: %.c
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 $(BUILD)/embedded.c: scripts/tool/embed.lua $(SCRIPTS) Makefile
-	$(Q)mkdir -p $(@D) && lua5.4 $< scripts $@ $(SCRIPTS)
+	$(Q)mkdir -p $(@D) && $(if $(filter linked,$(MODE)),PACK_ALL=1) lua5.4 $< scripts $@ $(SCRIPTS)
 $(BUILD)/pages.c: scripts/tool/embed_page.lua $(PAGES) Makefile
 	$(Q)mkdir -p $(@D) && lua5.4 $< $@ $(PAGES)
 $(BUILD)/reference.c: $(wildcard scripts/tool/reference*.lua scripts/af/_meta/*.lua) Makefile

@@ -7,7 +7,7 @@
 enum { AF_EMBEDDED_GROUPS = 2 }; /* the library, the rest */
 
 struct af_embedded_group {
-    const unsigned char *bytes; /* its scripts one after another, packed (base/packed.h) */
+    const unsigned char *bytes; /* its scripts one after another; packed (base/packed.h), or not */
     size_t len;
 };
 

@@ -407,12 +407,15 @@ static const struct af_embedded *find_embedded(const char *name)
     return NULL;
 }
 
-/* A script; its group is unpacked when first asked for, on whatever thread, and kept to the end. */
+/* A script; a packed group is unpacked when first asked for, on whatever thread, and kept to the
+ * end. */
 static const char *unpack(const struct af_embedded *script)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static char *kept[AF_EMBEDDED_GROUPS];
     const struct af_embedded_group *group = &af_embedded_groups[script->group];
+    if (!af_packed_is(group->bytes, group->len))
+        return (const char *)group->bytes + script->start;
     pthread_mutex_lock(&lock);
     size_t len;
     if (kept[script->group] == NULL)

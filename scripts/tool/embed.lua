@@ -2,8 +2,9 @@
 ---
 --- Run by make. The library (af.…), which every start needs, is bytecode, which loads several
 --- times faster than source. The rest (tool.…, and of the library what is seldom asked for) is
---- source without its comments, which is packed to two thirds of its bytecode. Either group is
---- packed as a whole, by the command in PACK.
+--- source without its comments, which is packed to two thirds of its bytecode. The rest is packed
+--- as a whole, by the command in PACK; so is the library where PACK_ALL is set, for a program that
+--- is to be small: to unpack it is a sixth of what a short run takes.
 
 local root, out_name = arg[1], arg[2]
 local out = assert(io.open(out_name, "wb"))
@@ -102,7 +103,8 @@ for number, group in ipairs(groups) do
     rows[#rows + 1] = ('    {"%s", %d, %d, %d},\n')
       :format(script.name, number - 1, script.start, #script.bytes)
   end
-  local packed = pack(table.concat(all))
+  local packed = table.concat(all)
+  if number == 2 or os.getenv("PACK_ALL") then packed = pack(packed) end
   out:write(("static const unsigned char group_%d[] = {"):format(number))
   for k = 1, #packed do
     out:write((k % 24 == 1) and "\n    " or "", packed:byte(k), ",")
