@@ -46,7 +46,7 @@ FLAGS  := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wno-format
           $(if $(DEV)$(CI),-Werror) -ffp-contract=off -pthread -iquote runtime -iquote bindings -iquote tests $(FLAGS_$(MODE)) \
           $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null))
 LUA    := $(if $(filter coverage,$(MODE)),,$(BUILD)/liblua.a)
-LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lsqlite3 -lseccomp -lz -lm -ldl
+LIBS   := -l:liblua5.4-cjson.a $(or $(LUA),-l:liblua5.4.a) -lev -lsodium -lseccomp -lz -lm -ldl
 LINK    = $(Q)echo "  LD $@"; $(CC) $(FLAGS) $(LINK_$(MODE)) -o $@ $^ $(LIBS)
 
 OBJ     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*/*.c runtime/*/*/*.c bindings/*.c) embedded.c reference.c pages.c)
@@ -65,10 +65,10 @@ units: $(UNITS)
 $(BUILD)/afrun: $(BUILD)/runtime/cli/main.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libafrun.a $(LUA)
-	$(LINK) -lcmocka -ljansson
+	$(LINK) -lcmocka -ljansson -lsqlite3
 benches: $(BENCHES)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libafrun.a
-	$(LINK)
+	$(LINK) -lsqlite3
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libafrun.a $(LUA)
 	$(LINK) -fsanitize=fuzzer -ljansson
 # Lua of our own making where it is to check its callers, or to be fast; or the packaged one, without what only unwinds.

@@ -7,12 +7,12 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sqlite.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static void note(struct af_db *db, int code)
     db->passes = busy || kind == SQLITE_NOMEM;
     db->trouble = kind == SQLITE_FULL ? AF_DB_DISK_FULL
                   : busy              ? AF_DB_BUSY
-                  : kind == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC
+                  : kind == SQLITE_IOERR && af_sqlite3_system_errno(db->handle) == ENOSPC
                       ? AF_DB_DISK_FULL
                       : AF_DB_BROKEN;
     const char *name = name_of(db);
@@ -87,8 +87,8 @@ static void note(struct af_db *db, int code)
         break;
     default:
         snprintf(db->why, sizeof db->why, "'%s': %s", name,
-                 sqlite3_extended_errcode(db->handle) == code ? sqlite3_errmsg(db->handle)
-                                                              : sqlite3_errstr(code));
+                 af_sqlite3_extended_errcode(db->handle) == code ? af_sqlite3_errmsg(db->handle)
+                                                                 : af_sqlite3_errstr(code));
         break;
     }
 }
@@ -98,7 +98,7 @@ static void note(struct af_db *db, int code)
  * at once, and alone. */
 static bool is_lost(struct af_db *db)
 {
-    if (db->open && db->trouble == AF_DB_FINE && sqlite3_get_autocommit(db->handle) != 0)
+    if (db->open && db->trouble == AF_DB_FINE && af_sqlite3_get_autocommit(db->handle) != 0)
         note(db, SQLITE_ABORT_ROLLBACK);
     return db->open && db->trouble != AF_DB_FINE;
 }
@@ -161,10 +161,10 @@ static int64_t pragma(struct af_db *db, const char *sql)
     int64_t value = -1;
     if (is_lost(db))
         return value;
-    int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
-        value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
+    int code = af_sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK && (code = af_sqlite3_step(statement)) == SQLITE_ROW)
+        value = af_sqlite3_column_int64(statement, 0);
+    af_sqlite3_finalize(statement);
     note(db, code);
     return value;
 }
@@ -173,7 +173,7 @@ static bool execute(struct af_db *db, const char *sql)
 {
     if (is_lost(db))
         return false;
-    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    int code = af_sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     note(db, code);
     return code == SQLITE_OK;
 }
@@ -233,10 +233,10 @@ static int check_format(struct af_db *db, const struct af_db_format *format, str
 static int look_once(sqlite3 *handle, char *why, size_t why_size)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(handle, "PRAGMA quick_check(1000)", -1, &statement, NULL);
+    int code = af_sqlite3_prepare_v2(handle, "PRAGMA quick_check(1000)", -1, &statement, NULL);
     why[0] = '\0';
-    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(statement, 0);
+    while (code == SQLITE_OK && (code = af_sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *text = (const char *)af_sqlite3_column_text(statement, 0);
         const char *line = text == NULL ? NULL : strchr(text, '\n'); /* behind its headline */
         text = line == NULL ? text : line + 1;
         code = text == NULL                                                    ? SQLITE_NOMEM
@@ -248,8 +248,8 @@ static int look_once(sqlite3 *handle, char *why, size_t why_size)
     if (code == SQLITE_DONE)
         code = SQLITE_OK;
     else if (why[0] == '\0')
-        snprintf(why, why_size, "%s", sqlite3_errmsg(handle));
-    sqlite3_finalize(statement);
+        snprintf(why, why_size, "%s", af_sqlite3_errmsg(handle));
+    af_sqlite3_finalize(statement);
     return code & 0xff;
 }
 
@@ -285,12 +285,12 @@ static void begin_check(struct af_db *db)
 {
     struct checker *checker = &db->checker;
     checker->path = db->path;
-    if (sqlite3_open_v2(db->path, &checker->handle,
-                        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                        NULL) == SQLITE_OK &&
+    if (af_sqlite3_open_v2(db->path, &checker->handle,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                           NULL) == SQLITE_OK &&
         pthread_create(&checker->thread, NULL, check_all, checker) == 0)
         return;
-    sqlite3_close(checker->handle);
+    af_sqlite3_close(checker->handle);
     checker->handle = NULL;
 }
 
@@ -298,9 +298,9 @@ static void end_check(struct checker *checker)
 {
     if (checker->handle == NULL)
         return;
-    sqlite3_interrupt(checker->handle);
+    af_sqlite3_interrupt(checker->handle);
     pthread_join(checker->thread, NULL);
-    sqlite3_close(checker->handle);
+    af_sqlite3_close(checker->handle);
     checker->handle = NULL;
 }
 
@@ -335,16 +335,16 @@ static int open_file(struct af_db *db, const struct af_db_format *format, struct
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path,
                               "cannot be used as a store: it has %lld bytes, fewer than any",
                               (long long)size);
-    int code =
-        sqlite3_open_v2(db->path, &db->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    int code = af_sqlite3_open_v2(
+        db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+        NULL);
     note(db, code);
     if (code != SQLITE_OK)
         return af_failure_set(why, AF_FAILURE_TRANSPORT, db->path, "cannot be opened: %s",
-                              db->handle == NULL ? sqlite3_errstr(code)
-                                                 : sqlite3_errmsg(db->handle));
-    sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, format->exclusive ? 200 : 10000);
+                              db->handle == NULL ? af_sqlite3_errstr(code)
+                                                 : af_sqlite3_errmsg(db->handle));
+    af_sqlite3_extended_result_codes(db->handle, 1);
+    af_sqlite3_busy_timeout(db->handle, format->exclusive ? 200 : 10000);
     if (format->exclusive)
         execute(db, "PRAGMA locking_mode = EXCLUSIVE");
     execute(db,
@@ -381,11 +381,11 @@ static void forget(struct af_db *db)
 {
     end_check(&db->checker);
     for (size_t i = 0; i < db->count; i++) {
-        sqlite3_finalize(db->statements[i]->handle);
+        af_sqlite3_finalize(db->statements[i]->handle);
         free(db->statements[i]);
     }
     free(db->statements);
-    sqlite3_close(db->handle);
+    af_sqlite3_close(db->handle);
     *db = (struct af_db){.path = db->path, .log_path = db->log_path};
 }
 
@@ -399,6 +399,8 @@ static void release(struct af_db *db)
 struct af_db *af_db_open(const char *path, const struct af_db_format *format,
                          struct af_failure *why)
 {
+    if (af_sqlite_need(why) != 0)
+        return NULL;
     struct af_db *db = af_mem_zero(1, sizeof *db);
     char *folder = NULL;
     const char *slash = strrchr(path, '/');
@@ -468,8 +470,8 @@ struct af_db_statement *af_db_use(struct af_db *db, const char *sql)
         db->statements[db->count++] = statement;
     }
     if (statement->handle == NULL) /* also where it could not be compiled the last time */
-        note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                    &statement->handle, NULL));
+        note(db, af_sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                       &statement->handle, NULL));
     statement->bound = 0;
     return statement;
 }
@@ -483,31 +485,31 @@ static struct af_db_statement *bound(struct af_db_statement *statement, int code
 
 struct af_db_statement *af_db_text(struct af_db_statement *statement, const char *text)
 {
-    return bound(statement,
-                 sqlite3_bind_text(statement->handle, ++statement->bound, text, -1, SQLITE_STATIC));
+    return bound(statement, af_sqlite3_bind_text(statement->handle, ++statement->bound, text, -1,
+                                                 SQLITE_STATIC));
 }
 
 struct af_db_statement *af_db_bytes(struct af_db_statement *statement, const void *bytes,
                                     size_t len)
 {
-    return bound(statement, sqlite3_bind_blob64(statement->handle, ++statement->bound, bytes, len,
-                                                SQLITE_STATIC));
+    return bound(statement, af_sqlite3_bind_blob64(statement->handle, ++statement->bound, bytes,
+                                                   len, SQLITE_STATIC));
 }
 
 struct af_db_statement *af_db_integer(struct af_db_statement *statement, int64_t value)
 {
-    return bound(statement, sqlite3_bind_int64(statement->handle, ++statement->bound, value));
+    return bound(statement, af_sqlite3_bind_int64(statement->handle, ++statement->bound, value));
 }
 
 static bool step(struct af_db_statement *statement)
 {
     if (statement->handle == NULL) /* it could not be compiled */
         return false;
-    int code = sqlite3_step(statement->handle);
+    int code = af_sqlite3_step(statement->handle);
     if (code == SQLITE_ROW)
         return true;
     note(statement->db, code);
-    sqlite3_reset(statement->handle);
+    af_sqlite3_reset(statement->handle);
     return false;
 }
 
@@ -515,13 +517,13 @@ bool af_db_row(struct af_db_statement *statement)
 {
     if (statement->db->open && !is_lost(statement->db))
         return step(statement);
-    sqlite3_reset(statement->handle);
+    af_sqlite3_reset(statement->handle);
     return false;
 }
 
 void af_db_reset(struct af_db_statement *statement)
 {
-    sqlite3_reset(statement->handle);
+    af_sqlite3_reset(statement->handle);
 }
 
 int64_t af_db_run(struct af_db_statement *statement)
@@ -529,17 +531,17 @@ int64_t af_db_run(struct af_db_statement *statement)
     const struct af_db *db = statement->db;
     bool row = af_db_row(statement);
     assert(!row);
-    return db->open && db->trouble == AF_DB_FINE ? sqlite3_changes64(db->handle) : 0;
+    return db->open && db->trouble == AF_DB_FINE ? af_sqlite3_changes64(db->handle) : 0;
 }
 
 bool af_db_column_is_null(struct af_db_statement *statement, int column)
 {
-    return sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+    return af_sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
 }
 
 int64_t af_db_column_integer(struct af_db_statement *statement, int column)
 {
-    return sqlite3_column_int64(statement->handle, column);
+    return af_sqlite3_column_int64(statement->handle, column);
 }
 
 /* A value that is there and is given as NULL: there was no memory for it. */
@@ -551,19 +553,19 @@ static void see_given(struct af_db_statement *statement, const void *given, bool
 
 const char *af_db_column_text(struct af_db_statement *statement, int column)
 {
-    if (sqlite3_column_type(statement->handle, column) != SQLITE_TEXT)
+    if (af_sqlite3_column_type(statement->handle, column) != SQLITE_TEXT)
         return NULL;
-    const char *text = (const char *)sqlite3_column_text(statement->handle, column);
+    const char *text = (const char *)af_sqlite3_column_text(statement->handle, column);
     see_given(statement, text, true);
     bool is_cut =
-        text != NULL && strlen(text) != (size_t)sqlite3_column_bytes(statement->handle, column);
+        text != NULL && strlen(text) != (size_t)af_sqlite3_column_bytes(statement->handle, column);
     return is_cut ? NULL : text;
 }
 
 const char *af_db_column_bytes(struct af_db_statement *statement, int column, size_t *len)
 {
-    const char *bytes = sqlite3_column_blob(statement->handle, column);
-    *len = (size_t)sqlite3_column_bytes(statement->handle, column);
+    const char *bytes = af_sqlite3_column_blob(statement->handle, column);
+    *len = (size_t)af_sqlite3_column_bytes(statement->handle, column);
     see_given(statement, bytes, *len > 0);
     if (bytes == NULL)
         *len = 0;
@@ -572,7 +574,7 @@ const char *af_db_column_bytes(struct af_db_statement *statement, int column, si
 
 int64_t af_db_last_id(const struct af_db *db)
 {
-    return sqlite3_last_insert_rowid(db->handle);
+    return af_sqlite3_last_insert_rowid(db->handle);
 }
 
 /* ---- Transactions. ---- */
@@ -580,11 +582,11 @@ int64_t af_db_last_id(const struct af_db *db)
 bool af_db_begin(struct af_db *db)
 {
     assert(!db->open);
-    if (sqlite3_get_autocommit(db->handle) == 0) /* the last one could not be rolled back */
+    if (af_sqlite3_get_autocommit(db->handle) == 0) /* the last one could not be rolled back */
         step(af_db_use(db, "ROLLBACK"));
     db->trouble = AF_DB_FINE;
     db->why[0] = '\0';
-    db->changes = sqlite3_total_changes64(db->handle);
+    db->changes = af_sqlite3_total_changes64(db->handle);
     step(af_db_use(db, "BEGIN IMMEDIATE"));
     db->open = db->trouble == AF_DB_FINE;
     return db->open;
@@ -614,14 +616,14 @@ bool af_db_commit(struct af_db *db)
 
 void af_db_roll_back(struct af_db *db)
 {
-    if (sqlite3_get_autocommit(db->handle) == 0)
+    if (af_sqlite3_get_autocommit(db->handle) == 0)
         step(af_db_use(db, "ROLLBACK"));
     db->open = false;
 }
 
 bool af_db_has_changed(const struct af_db *db)
 {
-    return sqlite3_total_changes64(db->handle) != db->changes;
+    return af_sqlite3_total_changes64(db->handle) != db->changes;
 }
 
 void af_db_mark(struct af_db *db)
@@ -646,23 +648,23 @@ void af_db_undo(struct af_db *db)
 static int copy_pages(sqlite3 *from, const char *to, const char *name, struct af_failure *why)
 {
     sqlite3 *copy = NULL;
-    int code = sqlite3_open_v2(
+    int code = af_sqlite3_open_v2(
         to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     sqlite3_backup *backup =
-        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", from, "main") : NULL;
+        code == SQLITE_OK ? af_sqlite3_backup_init(copy, "main", from, "main") : NULL;
     if (backup != NULL) {
-        while ((code = sqlite3_backup_step(backup, -1)) == SQLITE_BUSY || code == SQLITE_LOCKED)
+        while ((code = af_sqlite3_backup_step(backup, -1)) == SQLITE_BUSY || code == SQLITE_LOCKED)
             usleep(OPEN_AGAIN_MS * 1000);
-        sqlite3_backup_finish(backup);
+        af_sqlite3_backup_finish(backup);
         if (code == SQLITE_DONE) /* one file, without a log beside it */
-            code = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+            code = af_sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     } else if (code == SQLITE_OK) {
-        code = sqlite3_errcode(copy);
+        code = af_sqlite3_errcode(copy);
     }
     if (code != SQLITE_OK)
         af_failure_set(why, AF_FAILURE_TRANSPORT, name, "cannot be written: %s",
-                       sqlite3_errmsg(copy));
-    sqlite3_close(copy);
+                       af_sqlite3_errmsg(copy));
+    af_sqlite3_close(copy);
     return code == SQLITE_OK ? 0 : -1;
 }
 
@@ -670,10 +672,10 @@ int64_t af_db_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
     int64_t value = -1;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
+    if (af_sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        af_sqlite3_step(statement) == SQLITE_ROW)
+        value = af_sqlite3_column_int64(statement, 0);
+    af_sqlite3_finalize(statement);
     return value;
 }
 
@@ -681,10 +683,10 @@ bool af_db_is_alone(sqlite3 *db)
 {
     sqlite3_stmt *mode = NULL;
     bool alone =
-        sqlite3_prepare_v2(db, "PRAGMA journal_mode = DELETE", -1, &mode, NULL) == SQLITE_OK &&
-        sqlite3_step(mode) == SQLITE_ROW && sqlite3_column_text(mode, 0) != NULL &&
-        strcmp((const char *)sqlite3_column_text(mode, 0), "delete") == 0;
-    sqlite3_finalize(mode);
+        af_sqlite3_prepare_v2(db, "PRAGMA journal_mode = DELETE", -1, &mode, NULL) == SQLITE_OK &&
+        af_sqlite3_step(mode) == SQLITE_ROW && af_sqlite3_column_text(mode, 0) != NULL &&
+        strcmp((const char *)af_sqlite3_column_text(mode, 0), "delete") == 0;
+    af_sqlite3_finalize(mode);
     return alone;
 }
 

@@ -38,7 +38,7 @@ void af_db_log_begin(struct af_db_log *log, sqlite3 *handle)
 {
     sqlite3_file *file = NULL;
     if (log->written == NULL ||
-        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK ||
+        af_sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK ||
         file == NULL || file->pMethods == NULL)
         return;
     if (file->pMethods != &log->methods) {

@@ -4,7 +4,8 @@
 #ifndef AF_DB_LOG_H
 #define AF_DB_LOG_H
 
-#include <sqlite3.h>
+#include "base/sqlite.h"
+
 #include <stdbool.h>
 
 struct af_db_log {              /* zeroed; it must outlive the connection, and stay where it is */

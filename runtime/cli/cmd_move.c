@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/sqlite.h"
 #include "bus/bus.h"
 #include "bus/config.h"
 #include "bus/file_url.h"
@@ -22,7 +23,6 @@
 #include "json/rows.h"
 #include "loop/loop.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -494,10 +494,10 @@ static bool is_ours(const char *path)
 {
     enum { MESSAGES = 0x61666c62 }; /* "aflb", as in bus/local */
     sqlite3 *db = NULL;
-    int64_t mark = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
+    int64_t mark = af_sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
                        ? af_db_number(db, "PRAGMA application_id")
                        : -1;
-    sqlite3_close(db);
+    af_sqlite3_close(db);
     return mark < 0 || mark == MESSAGES;
 }
 
@@ -506,11 +506,14 @@ static int see_alone(const char *path, struct af_failure *why)
 {
     sqlite3 *db = NULL;
     bool is_there = access(path, R_OK | W_OK) == 0;
+    if (af_sqlite_need(why) != 0)
+        return -1;
     if (is_there && !is_ours(path))
         return 0; /* the bus says so, and leaves it as it is */
-    bool alone = is_there && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+    bool alone = is_there &&
+                 af_sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
                  af_db_is_alone(db);
-    sqlite3_close(db);
+    af_sqlite3_close(db);
     if (!is_there)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no store that can be read");
     if (!alone)

@@ -8,12 +8,12 @@
 #include "base/failure.h"
 #include "base/kill_point.h"
 #include "base/log.h"
+#include "base/sqlite.h"
 #include "cli/answer.h"
 #include "json/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,18 +42,18 @@ static bool rows_of(sqlite3 *db, const char *sql, void (*each)(void *arg, sqlite
                     void *arg)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    int code = af_sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    while (code == SQLITE_OK && (code = af_sqlite3_step(statement)) == SQLITE_ROW) {
         each(arg, statement);
         code = SQLITE_OK;
     }
-    sqlite3_finalize(statement);
+    af_sqlite3_finalize(statement);
     return code == SQLITE_DONE;
 }
 
 static const char *text(sqlite3_stmt *row, int column)
 {
-    const char *value = (const char *)sqlite3_column_text(row, column);
+    const char *value = (const char *)af_sqlite3_column_text(row, column);
     return value == NULL ? "" : value;
 }
 
@@ -74,7 +74,8 @@ static void note_wrong(void *arg, sqlite3_stmt *row)
 
 static void look_end(struct look *look)
 {
-    sqlite3_close(look->db);
+    if (look->db != NULL) /* else SQLite may not have been needed */
+        af_sqlite3_close(look->db);
     af_buf_release(&look->wrong);
 }
 
@@ -88,11 +89,13 @@ static int look_at(struct look *look, const char *path, bool to_write, struct af
         return af_failure_set(why, AF_FAILURE_USAGE, path, "cannot be read: %s", strerror(errno));
     if (!S_ISREG(info.st_mode)) /* to open a pipe would wait */
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no file");
-    int code = sqlite3_open_v2(path, &look->db,
-                               to_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL);
-    sqlite3_busy_timeout(look->db, 200);
+    if (af_sqlite_need(why) != 0)
+        return -1;
+    int code = af_sqlite3_open_v2(path, &look->db,
+                                  to_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL);
+    af_sqlite3_busy_timeout(look->db, 200);
     int64_t id = code == SQLITE_OK ? af_db_number(look->db, "PRAGMA application_id") : -1;
-    code = sqlite3_errcode(look->db) & 0xff;
+    code = af_sqlite3_errcode(look->db) & 0xff;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !is_ours; i++) {
         look->kind = &kinds[i];
         is_ours = look->kind->application_id == id;
@@ -102,13 +105,13 @@ static int look_at(struct look *look, const char *path, bool to_write, struct af
                               "is in use by a running process; ask that for a copy, or stop it");
     if (code == SQLITE_CORRUPT)
         return af_failure_set(why, AF_FAILURE_FLOW, path, "is damaged: %s",
-                              sqlite3_errmsg(look->db));
+                              af_sqlite3_errmsg(look->db));
     if (!is_ours)
         return af_failure_set(why, AF_FAILURE_USAGE, path, "is no store of this program%s%s",
-                              id < 0 ? ": " : "", id < 0 ? sqlite3_errmsg(look->db) : "");
+                              id < 0 ? ": " : "", id < 0 ? af_sqlite3_errmsg(look->db) : "");
     look->version = af_db_number(look->db, "PRAGMA user_version");
     if (!rows_of(look->db, "PRAGMA integrity_check(20)", note_wrong, look))
-        af_buf_printf(&look->wrong, "%s\n", sqlite3_errmsg(look->db));
+        af_buf_printf(&look->wrong, "%s\n", af_sqlite3_errmsg(look->db));
     return 0;
 }
 
@@ -211,13 +214,13 @@ static void view_steps(sqlite3 *db, const char *schema)
         "m WHERE m.party = p.id AND m.seq = p.seq AND 0 IN (SELECT party FROM %s.moves)) AS seq "
         "FROM %s.party p";
     char *has =
-        sqlite3_mprintf("SELECT count(*) FROM %s.sqlite_schema WHERE name = 'moves'", schema);
+        af_sqlite3_mprintf("SELECT count(*) FROM %s.sqlite_schema WHERE name = 'moves'", schema);
     bool has_moves = af_db_number(db, has) > 0; /* files of before version 7 do not */
-    char *view = has_moves ? sqlite3_mprintf(moved, schema, schema, schema, schema)
-                           : sqlite3_mprintf(plain, schema, schema);
-    sqlite3_exec(db, view, NULL, NULL, NULL);
-    sqlite3_free(view);
-    sqlite3_free(has);
+    char *view = has_moves ? af_sqlite3_mprintf(moved, schema, schema, schema, schema)
+                           : af_sqlite3_mprintf(plain, schema, schema);
+    af_sqlite3_exec(db, view, NULL, NULL, NULL);
+    af_sqlite3_free(view);
+    af_sqlite3_free(has);
 }
 
 /* Tells what was confirmed since the copy was made; returns what the copy is then, NULL: as new. */
@@ -238,9 +241,9 @@ static const char *goes_back(const struct look *now, const char *copy)
         "FROM (SELECT max(age) AS age FROM main.starts) n, (SELECT ifnull(max(age), 0) AS age FROM "
         "copy.starts) o WHERE n.age > o.age";
     size_t count = 0;
-    char *attach = sqlite3_mprintf("ATTACH %Q AS copy", copy);
-    sqlite3_exec(now->db, attach, NULL, NULL, NULL);
-    sqlite3_free(attach);
+    char *attach = af_sqlite3_mprintf("ATTACH %Q AS copy", copy);
+    af_sqlite3_exec(now->db, attach, NULL, NULL, NULL);
+    af_sqlite3_free(attach);
     view_steps(now->db, "main");
     view_steps(now->db, "copy");
     bool is_parties = now->kind->application_id == kinds[1].application_id;

@@ -3,6 +3,7 @@
 
 #include "base/failure.h"
 #include "base/near.h"
+#include "base/sqlite.h"
 #include "base/version.h"
 #include "cli/answer.h"
 #include "cli/paths.h"
@@ -19,7 +20,6 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <sodium.h>
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,7 +110,7 @@ static void print_version_json(const struct scmp_version *seccomp)
     af_answer_begin(&out, "version");
     af_json_add_text(&out, "version", AF_VERSION);
     af_json_add_text(&out, "lua", af_tool_lua_version() + strlen("Lua "));
-    af_json_add_text(&out, "sqlite", sqlite3_libversion());
+    af_json_add_text(&out, "sqlite", af_sqlite3_libversion());
     af_json_add_text(&out, "libsodium", sodium_version_string());
     af_json_add_text(&out, "libev", libev);
     af_json_add_text(&out, "libseccomp", libseccomp);
@@ -120,6 +120,8 @@ static void print_version_json(const struct scmp_version *seccomp)
 static int print_version(int count, char **words, struct af_failure *why)
 {
     const struct scmp_version *seccomp = seccomp_version();
+    if (af_sqlite_need(why) != 0)
+        return -1;
     if (count == 1 && strcmp(words[0], "--json") == 0) {
         print_version_json(seccomp);
         return 0;
@@ -128,8 +130,8 @@ static int print_version(int count, char **words, struct af_failure *why)
         return af_failure_set(why, AF_FAILURE_USAGE, words[0],
                               "is one word too many for --version");
     printf("afrun " AF_VERSION "\n%s, SQLite %s, libsodium %s, libev %d.%d, libseccomp %u.%u.%u\n",
-           af_tool_lua_version(), sqlite3_libversion(), sodium_version_string(), ev_version_major(),
-           ev_version_minor(), seccomp->major, seccomp->minor, seccomp->micro);
+           af_tool_lua_version(), af_sqlite3_libversion(), sodium_version_string(),
+           ev_version_major(), ev_version_minor(), seccomp->major, seccomp->minor, seccomp->micro);
     return 0;
 }
 

@@ -1,22 +1,19 @@
-/* libraries.h: libcurl, libmicrohttpd and GnuTLS, loaded when they are first needed.
- *
- * With the thirty libraries that they bring along they take the dynamic loader three times as long
- * as all the rest of a short simulation, which never speaks HTTP. So the program is not linked with
- * them: each function of theirs that the room calls is a pointer here, af_ before its name, of the
- * type that the library's own header declares. Whoever calls the first one of a library asks
- * af_http_need_client() or af_http_need_server() before; until then the pointers are NULL.
+/* libraries.h: libcurl, libmicrohttpd and GnuTLS, loaded when they are first needed
+ * (base/library.h): with the thirty libraries that they bring along they take the dynamic loader
+ * three times as long as all the rest of a short simulation, which never speaks HTTP. Whoever calls
+ * the first function of one asks af_http_need_client() or af_http_need_server() before.
  *
  * libcurl's headers check the arguments of curl_easy_setopt() by macros of that name, which do not
  * see these calls: a number is written as the type that the option takes (1L, (curl_off_t)1). */
 #ifndef AF_HTTP_LIBRARIES_H
 #define AF_HTTP_LIBRARIES_H
 
+#include "base/library.h"
+
 #include <curl/curl.h>
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <microhttpd.h>
-
-struct af_failure;
 
 /* clang-format off */
 #define AF_CURL_FUNCTIONS(X) \
@@ -47,10 +44,9 @@ struct af_failure;
     X(gnutls_x509_crt_get_dn_by_oid)
 
 /* clang-format on */
-#define AF_HTTP_DECLARE(name) extern __typeof__(name) *af_##name;
-AF_CURL_FUNCTIONS(AF_HTTP_DECLARE)
-AF_MHD_FUNCTIONS(AF_HTTP_DECLARE)
-AF_GNUTLS_FUNCTIONS(AF_HTTP_DECLARE)
+AF_CURL_FUNCTIONS(AF_LIBRARY_DECLARE)
+AF_MHD_FUNCTIONS(AF_LIBRARY_DECLARE)
+AF_GNUTLS_FUNCTIONS(AF_LIBRARY_DECLARE)
 
 /* Before anything of libcurl's, and before anything of libmicrohttpd's or GnuTLS's, is called.
  * Returns 0, or -1 with *why (may be NULL) filled: the library is not there. On any thread. */

@@ -10,7 +10,7 @@ if [[ $AFRUN == *sanitize* ]]; then # a sanitizer has the program's memory in it
     skip_rest "a sanitizer takes no other malloc"
     exit
 fi
-check "what refuses memory is built" "${CC:-gcc}" -O1 -shared -fPIC -o no_memory.so "$ROOT/tests/lib/no_memory.c" -ldl
+check "what refuses memory is built" "${CC:-gcc}" -O1 -shared -fPIC -o no_memory.so "$ROOT/tests/lib/no_memory.c" -Wl,--no-as-needed -lsqlite3 -ldl
 real=$AFRUN
 export WITHOUT_MEMORY='' WITHOUT_MEMORY_AT='' KILL_BEHIND=''
 printf '#!/bin/sh\nLD_PRELOAD=%q exec %q "$@"\n' "$PWD/no_memory.so" "$real" >starved

@@ -3,7 +3,7 @@
 #     faults WHAT MOST OPTION…    a sample of so many places; with long tests all of them
 
 [[ $PROGRAM != *sanitize* ]] || export ASAN_OPTIONS=verify_asan_link_order=0:allocator_may_return_null=1
-check "the shim is built" "${CC:-gcc}" -O1 -shared -fPIC -o faults.so "$ROOT/tests/lib/faults.c" -ldl -pthread
+check "the shim is built" "${CC:-gcc}" -O1 -shared -fPIC -o faults.so "$ROOT/tests/lib/faults.c" -lsqlite3 -ldl -pthread
 fault_runs=0
 faults() {
     local what=$1 most=$2

@@ -296,8 +296,10 @@ static bool is_loopback(const char *host)
 static int check_url(const char *url, struct af_http_url *origin, struct af_failure *why)
 {
     struct af_failure wrong = AF_FAILURE_INIT;
-    if (af_http_url_read(url, origin, &wrong) != 0)
-        return af_failure_set(why, AF_FAILURE_USAGE, wrong.what, "%s", wrong.why);
+    if (af_http_url_read(url, origin, &wrong) != 0) {
+        enum af_failure_kind kind = wrong.kind == AF_FAILURE_FLOW ? AF_FAILURE_USAGE : wrong.kind;
+        return af_failure_set(why, kind, wrong.what, "%s", wrong.why);
+    }
     if (strpbrk(url, "?#") != NULL)
         return af_failure_set(why, AF_FAILURE_USAGE, "--bus",
                               "is the service's address, without a query");

@@ -1,4 +1,4 @@
-/* library.h: libnats, loaded when a NATS bus is first opened, as runtime/http does with libcurl.
+/* library.h: libnats, loaded when a NATS bus is first opened (base/library.h).
  *
  * What we call of it is so little, and its types are so opaque, that it is declared here: so the
  * program is built without its headers, and runs with any version 3 that is installed. */
