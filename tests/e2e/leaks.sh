@@ -2,7 +2,7 @@
 # No memory is lost: the sanitize build, once through what each command does. (make test-long has it do what all tests do.)
 [[ ${AFRUN:-} == */coverage/* ]] || AFRUN=$(cd "$(dirname "$0")/../.." && pwd)/build/sanitize/afrun
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 70
+plan 71
 [ -x "$PROGRAM" ] || { skip_rest "there is no sanitize build" && exit; }
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
@@ -18,6 +18,9 @@ does 0 sync_state.lua --mock --runs 20 --drop 0.1 --json
 does 0 sync_state.lua --mock -v --partition 'initiator|participant@1s..3s' --latency 1ms..1s
 does 1 protocols/paxos.lua --mock --arg quorum=1 --drop 0.1 --runs 100
 does 0 upgrade/count_1.lua --mock --upgrade upgrade/count_2.lua --trace upgraded.jsonl
+echo 'return require "af".flow { name = "wrong", mock = { a = 2 },
+  roles = { a = { start = "s", states = { s = { enter = function() error "as asked" end } } } } }' >wrong.lua
+does 1 wrong.lua --mock
 does 0 model_exchange.lua --mock
 does 0 psi.lua --mock
 does 0 secure_aggregation.lua --mock

@@ -2,7 +2,7 @@
 # keeps in a module that a handler loads, or in a list of an event, is never another's; nor is what it
 # would keep among the globals, by whatever way, or the number of an object.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 8
+plan 10
 echo 'return { n = 0 }' >counter.lua
 cat >event.lua <<'LUA'
 local af = require "af"
@@ -54,3 +54,22 @@ for way in event module number global; do
     expect_output "3 parties done" "$AFRUN" $way.lua --mock --trace $way.jsonl
     expect_output "3" grep -c '"result":1}' $way.jsonl
 done
+
+# A step that is stopped for what it takes leaves nothing of that to the next one.
+cat >stopped.lua <<'LUA'
+local af = require "af"
+local function work(n)
+  local sum = 0
+  for i = 1, n do sum = sum + i end
+  return sum
+end
+return af.flow { name = "stopped", mock = { a = 3 }, roles = { a = { start = "on", states = { on = {
+  enter = function(party)
+    if party.id == "a-1" then while true do end end
+    if party.id == "a-2" then work(10000) return { ("x"):rep(1 << 27) } end
+    return af.done(work(300000))
+  end } } } } }
+LUA
+"$AFRUN" stopped.lua --mock >stopped.out 2>stopped.err
+expect_output "1 party done, 2 failed" cat stopped.out
+expect_output "stopped.lua:10: used more than 64 MiB of memory in one step" cat stopped.err
