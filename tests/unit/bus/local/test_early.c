@@ -32,8 +32,9 @@ static struct {
     bool is_slow;  /* waits begin, and do not end … */
     int passes;    /* … but for so many */
     int error;     /* how they end, 0: well */
+    bool is_full;  /* nothing can be written */
     int64_t begun; /* so many */
-} disk = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0, 0};
+} disk = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0, false, 0};
 
 static int wait_for_disk(int fd)
 {
@@ -58,6 +59,28 @@ int fdatasync(int fd)
 int fsync(int fd)
 {
     return wait_for_disk(fd);
+}
+
+/* As SQLite calls it, or as its name is with offsets of 64 bits. */
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at)
+{
+    pthread_mutex_lock(&disk.lock);
+    bool is_full = disk.is_full;
+    pthread_mutex_unlock(&disk.lock);
+    errno = ENOSPC;
+    return is_full ? -1 : (ssize_t)syscall(SYS_pwrite64, fd, bytes, len, at);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    return pwrite64(fd, bytes, len, at);
+}
+
+static void fill_disk(bool is_full)
+{
+    pthread_mutex_lock(&disk.lock);
+    disk.is_full = is_full;
+    pthread_mutex_unlock(&disk.lock);
 }
 
 static void set_disk(bool is_slow, int error)
@@ -505,6 +528,25 @@ static void a_full_disk_is_no_no_to_what_was_handed_out(void **state)
     fail_when_handed_out(*state, ENOSPC);
 }
 
+static void a_full_disk_is_a_no_to_what_was_not(void **state)
+{
+    static const char *const targets[] = {"b"}, *const others[] = {"c"};
+    struct world *world = *state;
+    struct answer *taken = answer_of(world), *pushed = answer_of(world),
+                  *refused = answer_of(world);
+    take(world, "b", LEASE_NS, true, taken);
+    settle(world);
+    make_slow(world, targets, 1, pushed);
+    wait_for(world, taken); /* while the disk is waited for */
+    set_disk(false, 0);
+    wait_for(world, pushed);
+    fill_disk(true);
+    push_as(world, "v", others, 1, refused);
+    wait_for(world, refused);
+    fill_disk(false);
+    assert_int_equal(refused->code, AF_BUS_FULL);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -524,6 +566,7 @@ int main(void)
         CASE(what_is_acknowledged_before_the_disk_has_answered_is_done),
         CASE(what_was_handed_out_and_not_kept_comes_again),
         CASE(a_full_disk_is_no_no_to_what_was_handed_out),
+        CASE(a_full_disk_is_a_no_to_what_was_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
