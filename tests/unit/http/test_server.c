@@ -305,6 +305,38 @@ static void test_a_body_is_answered(void **state)
     play(*state, ask_simple);
 }
 
+static void ask_ranges(struct world *world)
+{
+    static const struct {
+        const char *headers, *status, *end;
+    } rows[] = {
+        {"Range: bytes=3-\r\n", "206", "\r\n\r\na file"},
+        {"Range: bytes=8-\r\n", "206", "\r\n\r\ne"},
+        {"Range: bytes=0-\r\n", "200", "\r\n\r\nof a file"},
+        {"Range: bytes=9-\r\n", "200", "\r\n\r\nof a file"},
+        {"Range: bytes=3-4\r\n", "200", "\r\n\r\nof a file"},
+        {"Range: bytes=-3\r\n", "200", "\r\n\r\nof a file"},
+        {"Range: lines=3-\r\n", "200", "\r\n\r\nof a file"},
+        {"Range: bytes=000000000000000000000003-\r\n", "200", "\r\n\r\nof a file"},
+        {"Range: bytes=3-\r\nIf-Range: \"a\"\r\n", "200", "\r\n\r\nof a file"},
+    };
+    int fd = dial(world);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char request[300];
+        snprintf(request, sizeof request, "GET /file HTTP/1.1\r\nHost: x\r\n%s\r\n",
+                 rows[i].headers);
+        expect(fd, request, rows[i].status, rows[i].end);
+    }
+    say(fd, "GET /file HTTP/1.1\r\nHost: x\r\nRange: bytes=3-\r\n\r\n");
+    assert_non_null(strstr(hear(fd), "Content-Range: bytes 3-8/9\r\n"));
+    close(fd);
+}
+
+static void test_a_file_is_sent_from_a_byte_on(void **state)
+{
+    play(*state, ask_ranges);
+}
+
 static void ask_pieces(struct world *world)
 {
     static const char request[] = POST("/echo?q=a%20b", "5") "\r\nhello";
@@ -626,6 +658,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(test_a_body_is_answered),
+        CASE(test_a_file_is_sent_from_a_byte_on),
         CASE(test_a_request_may_come_in_pieces),
         CASE(test_an_answer_may_come_later),
         CASE(test_an_answer_may_grow),
