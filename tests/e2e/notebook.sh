@@ -1,6 +1,6 @@
 # flows/notebook: the tutorial's two scripts, and its two mistakes, each named by its line.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 17
+plan 18
 notebook=$ROOT/flows/notebook
 mistakes=$ROOT/tests/data/notebook_mistakes
 initiator=d54a3af2-83e2-4da6-bc8d-2dc03634612c
@@ -65,3 +65,13 @@ expect_error "$initiator (initiator.lua) is stuck: it waits at $mistakes/initiat
 expect_error "initiator.lua:$second_loop in contract_events" 1 \
     "$AFRUN" "$mistakes/initiator.lua" "$notebook/collaborator.lua" --mock
 same_lines "it has printed its last line before" < <(initiator_lines)
+
+# What a script asks for in vain takes no time away.
+cat >asks.lua <<'LUA'
+local af = require "af"
+local contractor, begun = af.TaskMessageContractor("t"), af.now()
+af.sleep(5)
+print(pcall(function() contractor:upload_file("/no/such/file") end))
+print("after", af.now() - begun)
+LUA
+expect_output "after	5.0" "$AFRUN" asks.lua --mock
