@@ -64,6 +64,7 @@ local edits = {
   seldom(function(data) data.twice = { data.list } end),
   seldom(function(data) data.twice = nil end),
   seldom(function(data) data.map, data.list = copy(data.map), {} end),
+  function(data) data.numbers.word = math.random(2) == 1 and "one" or "two" end,
   function(data) data.map.deep = nil end,
   function(data) data.map['an "odd" key'] = nil end,
 }
@@ -74,7 +75,8 @@ return af.flow {
   mock = { editor = 1 },
   roles = { editor = {
     data = function()
-      local data = { map = {}, list = {}, turn = 0 }
+      local data = { map = {}, list = {}, numbers = { word = "one" }, turn = 0 }
+      for i = 1, 100 do data.numbers["n" .. i] = i end
       for _ = 1, 150 do put(data) end
       for i = 1, 90 do data.list[i] = value() end
       return data
