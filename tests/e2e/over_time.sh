@@ -1,6 +1,6 @@
 # What is watched over time: monitors, `eventually` and `leads_to`, simulated, checked and replayed.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 74
+plan 75
 source "$ROOT/tests/lib/counterexample.sh"
 data=$ROOT/tests/data/over_time
 
@@ -163,6 +163,10 @@ LUA
 sed 's/version = 1/version = 2/; s/and { count = seen.count + 1 }/and (seen.count < 1 and { count = seen.count + 1 })/; s/or nil end/or (step.kind ~= "send" and nil) end/' version.lua >version_2.lua
 expect_output "no violation" "$AFRUN" check version.lua
 expect_violation "version_2.lua:6: monitor 'sends' is broken" "$AFRUN" check version.lua --upgrade version_2.lua
+# What has held before need not hold again.
+sed '/monitors = /,/or nil end } },*$/d; s/eventually = { /&begun = function(world) return world.parties["a-1"].state == "s" end, /' version.lua >begun.lua
+sed 's/version = 1/version = 2/' begun.lua >begun_2.lua
+expect_output "no violation" "$AFRUN" check begun.lua --upgrade begun_2.lua
 
 # ---- Hostile ones. ----
 
