@@ -214,6 +214,20 @@ static void expect_acked(struct world *world, const char *node, const char *uuid
     forget(&answer);
 }
 
+static int64_t count_rows(struct world *world, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *count = NULL;
+    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &count, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    int64_t rows = sqlite3_column_int64(count, 0);
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+    return rows;
+}
+
 /* ---- Contracts. ---- */
 
 static void test_contracts_come_in_the_order_in_which_they_were_taken(void **state)
@@ -587,6 +601,34 @@ static void test_a_waiting_take_keeps_its_leases(void **state)
     wait_for(world, &answer);
     assert_int_equal(answer.count, 0);
     forget(&answer);
+}
+
+static void test_a_lease_is_changed_by_its_holder_alone(void **state)
+{
+    static const char until[] = "SELECT max(until) FROM queues";
+    struct world *world = *state;
+    struct answer answer = {0};
+    const char *uuid = "of nobody";
+    struct af_bus_take first = take_of("b", 20000, 0, 10), other = take_of("b", 60000, 60000, 10);
+    other.holder = "another process";
+    push(world, "a", "b", "u1", "{\"1\":0}");
+    expect_taken(world, &first, "{\"1\":0}");
+    int64_t ends_ns = count_rows(world, until);
+    uint64_t ticket = af_bus_take(world->bus, &other, note, &answer);
+    af_bus_cancel(world->bus, ticket);
+    wait_for(world, &answer);
+    forget(&answer);
+    assert_int_equal(count_rows(world, until), ends_ns);
+    other.acks = first.acks = &uuid;
+    other.ack_count = first.ack_count = 1;
+    af_bus_ack(world->bus, &other, note, &answer);
+    wait_for(world, &answer);
+    forget(&answer);
+    assert_int_equal(count_rows(world, until), ends_ns);
+    af_bus_ack(world->bus, &first, note, &answer);
+    wait_for(world, &answer);
+    forget(&answer);
+    assert_true(count_rows(world, until) > ends_ns);
 }
 
 /* ---- Waiting. ---- */
@@ -1117,20 +1159,6 @@ static void test_a_full_queue_is_an_error_to_who_pushes(void **state)
     push(world, "a", "b", "after", "{}"); /* there is room again */
 }
 
-static int64_t count_rows(struct world *world, const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *count = NULL;
-    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 10000);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &count, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
-    int64_t rows = sqlite3_column_int64(count, 0);
-    sqlite3_finalize(count);
-    sqlite3_close(db);
-    return rows;
-}
-
 static void test_what_is_settled_and_old_is_forgotten_as_fast_as_more_comes(void **state)
 {
     struct world *world = *state;
@@ -1256,6 +1284,7 @@ int main(void)
         CASE(test_who_waits_for_another_holder_is_told),
         CASE(test_leases_of_a_party_end_with_its_process),
         CASE(test_a_waiting_take_keeps_its_leases),
+        CASE(test_a_lease_is_changed_by_its_holder_alone),
         CASE(test_takes_that_wait_do_not_wake_each_other),
         CASE(test_a_take_that_waits_is_given_what_comes),
         CASE(test_a_push_by_another_process_wakes_at_once),
