@@ -2,7 +2,7 @@
 # A flow with its modules as one thing: `afrun bundle` makes and signs it, commands take it in place of a
 # flow, a node takes it whole, in whichever layout it stands there, and says by name why it does not.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 114
+plan 116
 source "$ROOT/tests/lib/parties.sh"
 
 minisign -G -W -p author.pub -s author.key >/dev/null
@@ -84,6 +84,17 @@ check "a key with a password" python3 password.py secret minisign -G -p locked.p
 check "its password is asked for" python3 password.py secret "$PROGRAM" bundle src/trio.lua -o locked --sign locked.key
 check "and is the right one" minisign -q -V -p locked.pub -m locked/manifest.json
 expect_error "has a password, and there is no terminal" 2 setsid "$AFRUN" bundle src/trio.lua -o x --sign locked.key
+for field in 38 46; do # operations, and memory: 8 bytes each
+    python3 - $field >costly.key <<'PY'
+import base64, sys
+at = int(sys.argv[1])
+head, key = open("locked.key").read().splitlines()
+key = bytearray(base64.b64decode(key))
+key[at:at + 8] = (1 << 33).to_bytes(8, "little")
+print(head, base64.b64encode(key).decode(), sep="\n")
+PY
+    expect_error "costly.key: its password would take too much memory or time" 2 setsid "$AFRUN" bundle src/trio.lua -o x --sign costly.key
+done
 
 # ---- In place of a flow. ----
 for what in signed trio.afb; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Help, manual pages and completions: all from the rows of the options, so none lacks one.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 296
+plan 298
 export MANWIDTH=100 MANPAGER=cat
 
 "$AFRUN" --man list >pages
@@ -89,6 +89,8 @@ for key in monitors eventually leads_to invariants may_end after; do
     expect_output "  $key?: " "$AFRUN" help $key
 done
 expect_output "flow (afrun help flow)" "$AFRUN" help monitors
+expect_output '.TH AFRUN\-CTL\-STATUS 1 "' "$AFRUN" --man ctl status
+expect_output 'afrun\-ctl\-status \- what each party is at' "$AFRUN" --man ctl status
 expect_error "did you mean 'run'?" 2 "$AFRUN" help rn
 expect_error "did you mean 'ctl status'?" 2 "$AFRUN" --man ctl statsu
 expect_error "y: is one word too many for help" 2 "$AFRUN" help ctl status y

@@ -2,7 +2,7 @@
 # `afrun nats config`: three servers started from what it writes are a cluster, and let each node send and
 # hear as itself alone, whatever it tries.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 28
+plan 29
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
@@ -13,6 +13,7 @@ expect_output "made: made; put the certificates there, cd made, then nats-server
 expect_output "made with 2000 nodes" sh -c '"$AFRUN" nats config many --nodes "$(seq -s, 2000)" >/dev/null && echo made with 2000 nodes'
 expect_output "usage: afrun nats config FOLDER" "$AFRUN" help nats config
 expect_error "there is no command 'nats FOLDER'" 2 "$AFRUN" help nats FOLDER
+expect_error "there is no command 'nats confix'" 2 "$AFRUN" help nats confix
 expect_output '"files":["nodes.conf","server-1.conf","server-2.conf"]' "$AFRUN" nats config two --nodes i --servers a:1,[::1]:2 --json
 expect_output "-rw-------" ls -l two/server-1.conf
 expect_error "made: is there already, and is left alone" 2 "$AFRUN" nats config made --nodes i

@@ -155,7 +155,7 @@ def tests_of(folder):
 
 
 def builds_of(file):
-    """In which a test is run, and what is to be made for it."""
+    """In which a test is run, and what of it is to be made, beside the program, which some units run, too."""
     target = file.removesuffix(".c") if file.endswith(".c") else "afrun"
     return {mode: f"build/{mode}/{target}" for mode in ("coverage", "sanitize")
             if mode == "coverage" or file.endswith(".c") or file == LEAKS}
@@ -182,6 +182,7 @@ class Copy:
             sys.exit(f"mutants: the checkout cannot be built: make MODE=coverage in {at}")
 
     def make(self, mode, *targets):
+        targets = [*targets] if mode == "release" else [f"build/{mode}/afrun", *targets]
         return subprocess.run(["make", "-s", "JOBS=1", f"MODE={mode}", "CFLAGS=-O2", *targets], cwd=self.at,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
