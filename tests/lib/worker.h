@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "script/script.h"
 #include "worker/host.h"
+#include "lib/descriptors.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ struct test_worker {
     char death[AF_FAILURE_TEXT_MAX]; /* the last */
     char log[4096];
     bool late;
-    unsigned descriptors; /* that were open before */
+    int descriptors; /* that were open before */
 };
 
 /* What a delivery came to, copied. */
@@ -110,17 +110,6 @@ static inline void use_data(const char *name)
     above("/build/", root, sizeof root);
     snprintf(command, sizeof command, "cp '%s/tests/data/worker/%s' '%s'", root, name, test_path);
     assert_int_equal(system(command), 0);
-}
-
-static inline unsigned count_descriptors(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
 }
 
 static inline void on_loaded(void *arg, struct af_worker *worker, const struct af_failure *why)

@@ -15,6 +15,7 @@
 #include "base/sha256.h"
 #include "bus/bus.h"
 #include "loop/loop.h"
+#include "lib/descriptors.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -218,6 +219,17 @@ static bool is_served(const struct world *world)
     return world->kind == HTTP || world->kind == FRONT;
 }
 
+/* A library that was loaded, and what stands for all buses, has its own from the first case on. */
+static void see_that_none_is_left_open(const struct world *world)
+{
+    static int most[KINDS];
+    int count = count_descriptors();
+    if (most[world->kind] == 0)
+        most[world->kind] = count;
+    if (count > most[world->kind])
+        fail_msg("%d descriptors are open, %d were before", count, most[world->kind]);
+}
+
 static int tear_down(void **state)
 {
     struct world *world = *state;
@@ -225,6 +237,7 @@ static int tear_down(void **state)
         af_bus_close(world->buses[i].bus);
     assert_int_equal(af_loop_next_ns(world->loop), -1); /* no timer and no post is left */
     af_loop_free(world->loop);
+    see_that_none_is_left_open(world);
     free(world);
     return 0;
 }

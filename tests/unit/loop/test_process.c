@@ -4,8 +4,8 @@
 #include "base/failure.h"
 #include "loop/loop.h"
 #include "loop/process.h"
+#include "lib/descriptors.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -83,30 +83,20 @@ static void run(struct got *got, const char *text)
     run_with(got, text, NULL, 0, 0);
 }
 
-static int open_fds(void)
-{
-    int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
 static int fds_before;
 
 static int set_up(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    fds_before = open_fds();
+    fds_before = count_descriptors();
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return open_fds() == fds_before ? 0 : -1;
+    return count_descriptors() == fds_before ? 0 : -1;
 }
 
 static void test_output_errors_and_status_come_back(void **state)

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/failure.h"
 #include "script/file_access.h"
+#include "lib/descriptors.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 static char folder[256];
+static int descriptors; /* that were open before */
 
 static void put(const char *path, const char *text)
 {
@@ -32,6 +34,7 @@ static int set_up(void **state)
 {
     const char *base = getenv("TMPDIR");
     (void)state;
+    descriptors = count_descriptors();
     snprintf(folder, sizeof folder, "%s/test_file_access.XXXXXX", base == NULL ? "/tmp" : base);
     if (mkdtemp(folder) == NULL || chdir(folder) != 0)
         return -1;
@@ -50,7 +53,7 @@ static int tear_down(void **state)
 {
     char command[300];
     (void)state;
-    if (chdir("/") != 0)
+    if (chdir("/") != 0 || count_descriptors() != descriptors)
         return -1;
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
