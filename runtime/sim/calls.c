@@ -116,8 +116,8 @@ static void run_program(struct af_sim *sim, const struct af_asked *asked)
     af_script_ran_release(&over);
     const char *program = af_request_string(&asked->request, "program");
     if (sim->flow != NULL && program != NULL && strcmp(why.what, program) == 0)
-        strncat(why.why, ", or have the flow answer for it: mock_programs",
-                sizeof why.why - strlen(why.why) - 1);
+        snprintf(why.why + strlen(why.why), sizeof why.why - strlen(why.why),
+                 ", or have the flow answer for it: mock_programs");
     if (why.kind != AF_FAILURE_NONE)
         give(sim, asked, (struct af_answer){0}, "af.process.run", &why);
 }

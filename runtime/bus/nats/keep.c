@@ -172,7 +172,7 @@ bool af_nats_read(struct af_nats_port *port, struct af_nats_reply *reply, struct
     if (ok) {
         struct af_nats_message *message = reply->message;
         bool own = af_nats_header(message, "Nats-Stream-Source")[0] == '\0';
-        kept->sequence = atoll(af_nats_last_header(message, "Nats-Sequence", &own));
+        kept->sequence = strtoll(af_nats_last_header(message, "Nats-Sequence", &own), NULL, 10);
         kept->subject = af_arena_string(arena, af_nats_last_header(message, "Nats-Subject", &own));
         af_nats_last_header(message, "Nats-Stream", &own);
         kept->item = af_arena_string(arena, own ? af_nats_header(message, "Af") : "");
