@@ -2,10 +2,11 @@
 # No memory is lost: the sanitize build, once through what each command does. (make test-long has it do what all tests do.)
 [[ ${AFRUN:-} == */coverage/* ]] || AFRUN=$(cd "$(dirname "$0")/../.." && pwd)/build/sanitize/afrun
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 71
+plan 75
 [ -x "$PROGRAM" ] || { skip_rest "there is no sanitize build" && exit; }
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
+source "$ROOT/tests/lib/certificates.sh"
 flows=$ROOT/flows
 does() { # does STATUS WORD…: afrun WORD… ends so; where memory is lost, the status is another
     expect_status "$1" "$AFRUN" "${@:2}"
@@ -117,6 +118,17 @@ done
 stop_serve
 [ "$status" -eq 0 ] && ok "nor has the service" || not_ok "nor has the service" "$status $(tail -n 40 serve.err)"
 does 0 audit verify audit.log
+authority ca
+for name in one two; do certificate ca $name "/CN=$name" subjectAltName=IP:127.0.0.1; done
+does 2 serve --listen 127.0.0.1:0 --bus local:tls.db --tls-cert one.pem --tls-key two.key --client-ca ca.pem
+cp one.pem server.pem && cp one.key server.key
+start_serve --bus local:tls.db --tls-cert server.pem --tls-key server.key --client-ca ca.pem || not_ok "TLS is spoken" "$(cat serve.err)"
+shows() { openssl s_client -connect "${URL#https://}" -CAfile ca.pem </dev/null 2>&1 | grep -q "subject=.*$1"; }
+shows one && ok "a certificate is shown" || not_ok "a certificate is shown" "$(cat serve.err)"
+cp two.key server.key && cp two.pem server.pem
+until_true shows two && ok "and the next one" || not_ok "and the next one" "$(cat serve.err)"
+stop_serve
+[ "$status" -eq 0 ] && ok "neither is lost" || not_ok "neither is lost" "$status $(tail -n 40 serve.err)"
 does 0 store check serve.db
 for name in i p; do
     role=$([ $name = i ] && echo initiator || echo participant)

@@ -108,6 +108,10 @@ local function check_masks()
 end
 
 local function check_drawn()
+  for _, sigma in ipairs { 0, -1, 65537, 0 / 0 } do
+    af.expect(not pcall(v.discrete_gaussian, 1, sigma), sigma)
+  end
+  af.expect(#v.discrete_gaussian(1, 65536) == 8)
   local n = 20000
   for name, spread in pairs { gaussian = 2, laplace = 2 * math.sqrt(2) } do
     local drawn = v[name](n, 2)

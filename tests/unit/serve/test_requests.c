@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -113,6 +114,19 @@ static void test_all_that_is_wrong_is_said_with_its_place(void **state)
     assert_false(af_serve_read_push(&world->reading, &world->push, NULL, 0));
 }
 
+static void test_a_text_may_be_as_long_as_is_said(void **state)
+{
+    struct world *world = *state;
+    char name[AF_BUS_ID_BYTES_MAX + 2], body[1000];
+    for (int more = 0; more < 2; more++) {
+        memset(name, 'n', sizeof name);
+        name[AF_BUS_ID_BYTES_MAX + more] = '\0';
+        snprintf(body, sizeof body, "{\"task_id\":\"%s\",\"channel\":\"c\"," MESSAGE "}", name);
+        assert_int_equal(read_push(world, body), more == 0);
+    }
+    expect_errors(world, "\"task_id: expected 1 to 256 bytes, got 257\"");
+}
+
 static void test_errors_never_repeat_what_was_sent(void **state)
 {
     struct world *world = *state;
@@ -189,6 +203,7 @@ int main(void)
         CASE(test_messages_take_what_they_lack_from_the_request),
         CASE(test_a_content_may_speak_of_messages),
         CASE(test_all_that_is_wrong_is_said_with_its_place),
+        CASE(test_a_text_may_be_as_long_as_is_said),
         CASE(test_errors_never_repeat_what_was_sent),
         CASE(test_errors_are_not_without_end),
         CASE(test_a_pop_has_the_platforms_fields_or_ours),

@@ -270,6 +270,20 @@ static void test_it_can_compute_and_use_what_it_has(void **state)
     assert_int_equal(end.status, 0);
 }
 
+static int64_t give_up(void)
+{
+    abort();
+}
+
+static void test_it_can_end_itself_as_a_bug_does(void **state)
+{
+    (void)state;
+    struct end end = run_in(true, give_up);
+    assert_false(end.told);
+    assert_true(WIFSIGNALED(end.status));
+    assert_int_equal(WTERMSIG(end.status), SIGABRT);
+}
+
 static void *mark(void *arg)
 {
     *(int *)arg = 42;
@@ -592,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_each_wall_stands_without_the_other),
         cmocka_unit_test(test_outside_it_succeeds),
         cmocka_unit_test(test_it_can_compute_and_use_what_it_has),
+        cmocka_unit_test(test_it_can_end_itself_as_a_bug_does),
         cmocka_unit_test(test_capabilities_are_given_up),
         cmocka_unit_test(test_limits_hold_in_every_build),
         cmocka_unit_test(test_a_process_whose_parent_is_another_does_not_enter),
