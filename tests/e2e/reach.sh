@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Which files a script reaches: those below what was granted, by names that harm nobody. The same in mock and for real.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 4
+plan 6
 
 mkdir -p in/deep out secret flow
 echo plain >in/plain
@@ -66,3 +66,20 @@ grants=(--allow-read "$PWD/in" --allow-read "$PWD/out" --allow-write "$PWD/out" 
 in_folder() { (cd elsewhere && "$@"); }
 same "in mock" in_folder "$AFRUN" ../flow/reach.lua --mock "${grants[@]}"
 same "for real" in_folder "$AFRUN" ../flow/reach.lua --bus local:bus.db --task t --node n --role a --peers a=n "${grants[@]}"
+
+# Where what the run itself keeps and reads stands among what was granted.
+cat >flow/own.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "own", args = { at = af.string }, mock = { a = 1 },
+  roles = { a = { start = "s", states = { s = { enter = function(party)
+    local refused = {}
+    for i, name in ipairs { "kept.db", "kept.db-wal", "bus.db", "config" } do
+      local ok, why = pcall(af.download, "file://" .. party.args.at .. "/" .. name)
+      refused[i] = not ok and why:find("is what the run itself keeps or reads", 1, true) and name or nil
+    end
+    return af.done(table.concat(refused, " "))
+  end } } } } }
+LUA
+(umask 077 && echo '# nothing' >out/config)
+expect_output '"kept.db kept.db-wal bus.db config"' "$AFRUN" flow/own.lua --task own --node n --role a --peers a=n --json \
+    --bus "local:$PWD/out/bus.db" --state out/kept.db --config out/config --allow-read "$PWD/out" --arg "at=$PWD/out"
