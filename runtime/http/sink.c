@@ -160,8 +160,8 @@ static int64_t header_number(const struct af_http_sink *sink, const char *name, 
     struct af_http_answer answer = {.headers = af_buf_text(&sink->headers)};
     size_t len, before_len = strlen(before);
     const char *value = af_http_answer_header(&answer, name, 0, &len);
-    if (value == NULL || len <= before_len || len > before_len + 40 ||
-        strncasecmp(value, before, before_len) != 0 || !isdigit((unsigned char)value[before_len]))
+    if (value == NULL || len > before_len + 40 || strncasecmp(value, before, before_len) != 0 ||
+        !isdigit((unsigned char)value[before_len]))
         return -1;
     return strtoll(value + before_len, NULL, 10);
 }

@@ -78,7 +78,8 @@ TESTS = {
            "signals log lint bugs store_backup live_local node_ui hand launches json metrics reload",
     "bindings": "library bad_input sync_state attacks upgrade vectors secrets step_limits first_fault parts lists "
                 "over_time waits keep counted_calls dkg psi tests check_told lua_faults wild_arguments "
-                "hidden_progress invariant_reads shared_instance deep_nesting no_line stepping large_tables",
+                "hidden_progress invariant_reads shared_instance deep_nesting no_line stepping large_tables "
+                "mistakes",
 }
 LEAKS = "tests/e2e/leaks.sh" # of all folders
 COUNTS = "build/coverage/counts"

@@ -88,7 +88,10 @@ local function check_refused()
   refused("for floats, not for u64", v.norm, v.pack({ 1 }, "u64"), "u64")
   refused("invalid option 'f16'", v.pack, { 1 }, "f16")
   refused("leaves nothing", v.trimmed_mean, { v.pack { 1 }, v.pack { 2 } }, 1)
-  refused("at most the vectors less 3", v.krum, { v.pack { 1 }, v.pack { 2 } }, 0)
+  local three = { v.pack { 1 }, v.pack { 2 }, v.pack { 4 } }
+  is(list((v.krum(three, 0))), "1.0")
+  refused("at most the vectors less 3", v.krum, three, 1)
+  refused("at most the vectors less 3", v.krum, three, -1)
 end
 
 local function check_masks()

@@ -87,6 +87,19 @@ static void test_what_cannot_be_read_is_told(void **state)
     af_buf_release(&out);
 }
 
+static void test_a_file_that_is_synced_is_closed_again(void **state)
+{
+    (void)state;
+    int free_before = dup(0);
+    close(free_before);
+    assert_true(af_io_sync("/"));
+    assert_false(af_io_sync("/nowhere"));
+    assert_int_equal(errno, ENOENT);
+    int free_after = dup(0);
+    close(free_after);
+    assert_int_equal(free_after, free_before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +107,7 @@ int main(void)
         cmocka_unit_test(test_a_byte_too_many_is_told),
         cmocka_unit_test(test_pieces_of_a_pipe_are_put_together),
         cmocka_unit_test(test_what_cannot_be_read_is_told),
+        cmocka_unit_test(test_a_file_that_is_synced_is_closed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

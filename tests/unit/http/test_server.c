@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -653,6 +654,49 @@ static void test_an_address_is_loopback_or_not(void **state)
     }
 }
 
+/* A copy of tests/data/tls/server.key: others may not read it. */
+static void copy_key(const char *to)
+{
+    char text[1000];
+    int from = open("tests/data/tls/server.key", O_RDONLY);
+    int fd = open(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    ssize_t len = read(from, text, sizeof text);
+    assert_true(len > 0 && fd >= 0);
+    assert_int_equal(write(fd, text, (size_t)len), len);
+    close(from);
+    close(fd);
+}
+
+static void test_a_certificate_is_read_again_or_stays(void **state)
+{
+    (void)state;
+    struct af_failure why = AF_FAILURE_INIT;
+    char folder[] = "/tmp/test_http_XXXXXX", key[60];
+    assert_non_null(mkdtemp(folder));
+    snprintf(key, sizeof key, "%s/server.key", folder);
+    copy_key(key);
+    struct af_loop *loop = af_loop_ev_new(&why);
+    struct af_http_server_options options = {.listen = "127.0.0.1:0",
+                                             .certificate = "tests/data/tls/server.pem",
+                                             .key = key,
+                                             .client_ca = "tests/data/tls/ca.pem"};
+    struct af_http_server *server = af_http_server_new(loop, &options, &why);
+    if (server == NULL)
+        fail_msg("%s: %s", why.what, why.why);
+    assert_int_equal(strncmp(af_http_server_url(server), "https://", 8), 0);
+    assert_false(af_http_server_tls_changed(server));
+    assert_int_equal(af_http_server_tls_reload(server, &why), 0);
+    assert_int_equal(chmod(key, 0644), 0);
+    assert_int_equal(af_http_server_tls_reload(server, &why), -1);
+    assert_non_null(strstr(why.why, "others may read"));
+    assert_int_equal(chmod(key, 0600), 0);
+    assert_int_equal(af_http_server_tls_reload(server, &why), 0);
+    af_http_server_free(server);
+    af_loop_free(loop);
+    assert_int_equal(unlink(key), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -672,6 +716,7 @@ int main(void)
                                         set_up_small, tear_down),
         CASE(test_it_ends_when_all_is_answered),
         cmocka_unit_test(test_an_address_is_loopback_or_not),
+        cmocka_unit_test(test_a_certificate_is_read_again_or_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,26 @@ static void test_what_is_no_program_is_not_granted(void **state)
     af_grants_release(&grants);
 }
 
+static void test_what_is_wished_for_is_looked_up_among_its_own_kind(void **state)
+{
+    (void)state;
+    struct af_grants grants = {0};
+    grant_host(&grants, "a.example:80");
+    assert_int_equal(af_grants_add_program(&grants, "sh", NULL), 0);
+    assert_int_equal(af_file_access_grant(&grants.files, false, "/usr", NULL), 0);
+    assert_int_equal(af_file_access_grant(&grants.files, true, "/tmp", NULL), 0);
+    assert_true(af_grants_has(&grants, "net", "a.example:80"));
+    assert_false(af_grants_has(&grants, "net", "a.example:81"));
+    assert_false(af_grants_has(&grants, "net", "sh"));
+    assert_true(af_grants_has(&grants, "run", "sh"));
+    assert_false(af_grants_has(&grants, "run", "a.example:80"));
+    assert_true(af_grants_has(&grants, "read", "/usr/bin"));
+    assert_false(af_grants_has(&grants, "read", "/tmp"));
+    assert_true(af_grants_has(&grants, "write", "/tmp"));
+    assert_false(af_grants_has(&grants, "write", "/usr/bin"));
+    af_grants_release(&grants);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_an_origin_is_scheme_host_and_port),
         cmocka_unit_test(test_a_program_is_run_by_the_name_or_path_that_was_granted),
         cmocka_unit_test(test_what_is_no_program_is_not_granted),
+        cmocka_unit_test(test_what_is_wished_for_is_looked_up_among_its_own_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

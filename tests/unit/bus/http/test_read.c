@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define TASK "b2f615fb-f2e7-4aa0-b5fb-a4fd68c6f38a"
@@ -793,6 +794,23 @@ static void test_several_go_in_one_push_to_a_service_of_ours(void **state)
     assert_int_equal(answered(world)->code, AF_BUS_UNREACHABLE);
 }
 
+/* Of a service that knows it, none is done twice. */
+static void test_a_call_that_has_an_id_tells_it_in_a_header(void **state)
+{
+    struct world *world = *state;
+    struct af_bus_note note = {.kind = AF_BUS_NOTE_PROGRESS, .task = TASK, .channel = "federated"};
+    struct af_bus_file file = {.task = TASK, .bytes = "x", .bytes_len = 1, .call_id = "call-1"};
+    world->bus->driver->put_file(world->bus, &file, keep, &world->got);
+    assert_int_equal(answered(world)->code, AF_BUS_OK);
+    json_t *came = last_request();
+    assert_string_equal(text_of(json_object_get(came, "headers"), "idempotency-key"), "call-1");
+    json_decref(came);
+    assert_int_equal(tell(world, &note)->code, AF_BUS_OK);
+    came = last_request();
+    assert_null(json_object_get(json_object_get(came, "headers"), "idempotency-key"));
+    json_decref(came);
+}
+
 /* ---- The task manager. ---- */
 
 static void expect_bass(const char *name, size_t from_last)
@@ -881,6 +899,47 @@ static void test_what_is_no_address_is_not_opened(void **state)
     af_loop_free(loop);
 }
 
+/* Whether it is warned of when a bus with a token is opened. */
+static bool is_warned_of(const char *url)
+{
+    char told[1000] = "";
+    int file = memfd_create("stderr", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    struct af_loop *loop = af_loop_sim_new();
+    struct af_config config = {.token = "s3cret-token"};
+    struct af_bus_options options = {.node = "node-a", .config = &config};
+    af_log_set_level(AF_LOG_WARNING);
+    dup2(file, STDERR_FILENO);
+    struct af_bus *bus = af_bus_http.open(url, loop, &options, NULL);
+    fflush(stderr);
+    dup2(before, STDERR_FILENO);
+    af_log_set_level(AF_LOG_ERROR);
+    assert_non_null(bus);
+    bus->driver->close(bus);
+    af_loop_run(loop);
+    af_loop_free(loop);
+    assert_true(pread(file, told, sizeof told - 1, 0) >= 0);
+    close(before);
+    close(file);
+    assert_null(strstr(told, "s3cret"));
+    return strstr(told, "is sent to") != NULL;
+}
+
+static void test_a_token_that_leaves_the_machine_without_encryption_is_warned_of(void **state)
+{
+    (void)state;
+    static const char *const near[] = {"http://localhost:9", "http://127.0.0.1:9",
+                                       "http://127.1.2.3:9", "http://[::1]:9",
+                                       "https://hub.example"};
+    static const char *const far[] = {"http://hub.example", "http://192.0.2.127:9",
+                                      "http://[2001:db8::1]:9"};
+    for (size_t i = 0; i < sizeof near / sizeof near[0]; i++)
+        if (is_warned_of(near[i]))
+            fail_msg("%s is warned of", near[i]);
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++)
+        if (!is_warned_of(far[i]))
+            fail_msg("%s is not warned of", far[i]);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -905,9 +964,11 @@ int main(void)
         WITH_WORLD(test_what_a_platform_hands_out_is_not_lost_by_a_cancel),
         WITH_WORLD(test_a_service_of_ours_is_given_our_fields),
         WITH_WORLD(test_several_go_in_one_push_to_a_service_of_ours),
+        WITH_WORLD(test_a_call_that_has_an_id_tells_it_in_a_header),
         WITH_WORLD(test_the_task_manager_is_told_after_a_login),
         WITH_WORLD(test_a_login_that_has_run_out_is_renewed_once),
         cmocka_unit_test(test_what_is_no_address_is_not_opened),
+        cmocka_unit_test(test_a_token_that_leaves_the_machine_without_encryption_is_warned_of),
     };
     return cmocka_run_group_tests(tests, start_service, stop_service);
 }
