@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The audit log of a node: who asked it for what, what the service launched, what changed in the flows folder.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 26
+plan 28
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
@@ -38,6 +38,8 @@ check "it is looked at" ctl status T
 check "its log is read" ctl log T
 check "its journal is read" ctl trace T
 entry "a journal that is given out" '"what":"trace","task":"T","outcome":0,'
+check "a copy of all that it keeps is made" ctl backup copy.db
+entry "a backup" "\"who\":\"$me\",\"from\":null,\"what\":\"backup\",\"task\":null,.*\"outcome\":0,"
 flow 2
 entry "a flow that was taken since it had changed" '"who":"watch","from":null,"what":"reload","task":null,"flow":"rest.lua","outcome":0,'
 echo 'return 1' >flows/rest.lua

@@ -1,6 +1,6 @@
 # What is watched over time: monitors, `eventually` and `leads_to`, simulated, checked and replayed.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 75
+plan 78
 source "$ROOT/tests/lib/counterexample.sh"
 data=$ROOT/tests/data/over_time
 
@@ -167,6 +167,37 @@ expect_violation "version_2.lua:6: monitor 'sends' is broken" "$AFRUN" check ver
 sed '/monitors = /,/or nil end } },*$/d; s/eventually = { /&begun = function(world) return world.parties["a-1"].state == "s" end, /' version.lua >begun.lua
 sed 's/version = 1/version = 2/' begun.lua >begun_2.lua
 expect_output "no violation" "$AFRUN" check begun.lua --upgrade begun_2.lua
+
+cat >three.lua <<'LUA'
+local af = require "af"
+local function counts(by) return { start = { sum = 0 }, step = function(seen, step)
+  return step.kind == "state" and { sum = seen.sum + by } or nil end } end
+return af.flow { name = "three", version = 1, mock = { a = 1 }, roles = { a = { start = "s", states = {
+    s = { after = { 2, "t" } }, t = { after = { 2, function() return af.done() end } } } } },
+  monitors = { first = counts(1), second = counts(10), third = counts(100) } }
+LUA
+sed 's/version = 1/version = 2/; s/second = counts(10), //' three.lua >three_2.lua
+"$AFRUN" three.lua --mock --upgrade three_2.lua@1s --trace three.jsonl >/dev/null 2>&1
+jq -r 'select(.kind == "monitor") | "\(.monitor) \(.seen.sum)"' three.jsonl >seen
+expect_same "each goes on from its own, where another is gone" seen <<'EOF'
+first 1
+second 10
+third 100
+first 2
+third 200
+EOF
+
+# ---- Beside sequential roles, of which nothing is seen. ----
+
+cat >beside.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "beside", mock = { a = 1, b = 1, c = 1 },
+  roles = { a = function() af.sleep(1) end, b = { start = "s", states = { s = { enter = function() return af.done() end } } },
+    c = function() af.sleep(1) end },
+  monitors = { steps = { start = { b = 0 }, step = function(seen, step) return { b = seen.b + (step.role == "b" and 1 or 1000) } end } } }
+LUA
+expect_output "3 parties done, 0 failed" "$AFRUN" beside.lua --mock --trace beside.jsonl
+expect_output '"b":3' grep '"kind":"monitor"' beside.jsonl
 
 # ---- Hostile ones. ----
 

@@ -2,7 +2,7 @@
 # Hot reload: by ctl, by a changed file, by SIGHUP; what is refused and why; going back; a crash right
 # after; handlers that wait; a plain `afrun run --state`.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 128
+plan 129
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 
@@ -276,6 +276,9 @@ own
 bus=local:own.db give t 5
 printf '%s\n' "${one/name = /name = = }" >own/.new && mv own/.new own/counter.lua
 wait_line o.err "is not taken: own/counter.lua:5" && ok "a changed file that is wrong is told of" || not_ok "a changed file that is wrong is told of" "$(cat o.err)"
+printf '%s\n' "${two/    source = /    spring = }" >own/.new && mv own/.new own/counter.lua
+wait_line o.err "is not taken: counter: has no role 'source', which node 's' has in the task" &&
+    ok "one without the role of another node is told of" || not_ok "one without the role of another node is told of" "$(cat o.err)"
 printf '%s\n' "$two" >own/.new && mv own/.new own/counter.lua
 wait_line o.err "goes on with version 2" && ok "a changed file is taken" || not_ok "a changed file is taken" "$(cat o.err)"
 kill_party o

@@ -2,7 +2,7 @@
 # Certificates that change while the service runs: its own, those of the clients' authority, and which of them are revoked; what is
 # spoken; and by which name of a certificate a client is known.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 29
+plan 30
 source "$ROOT/tests/lib/serve.sh"
 source "$ROOT/tests/lib/certificates.sh"
 source "$ROOT/tests/lib/parties.sh"
@@ -106,6 +106,8 @@ if until_true answers a '"code":401'; then ok "who is revoked is known no more";
 timeout 20 sh -c 'echo go >asks'
 wait $keeper
 says "nor on a connection from before" '"code":401' "$(tail -n 1 kept)"
+PATIENCE=20
+until_true is_gone $waiter && ok "a poll that waits is over at once" || not_ok "a poll that waits is over at once" "$(cat waited)"
 wait $waiter
 never_says "nor does its poll go on waiting" '"content"' "$(cat waited)"
 says "others are, as before" '"code":0' "$(as named)"

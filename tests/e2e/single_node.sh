@@ -1,6 +1,6 @@
 # One script in a mock context of three nodes: it hears what it tells all, at once, in virtual time.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 10
+plan 12
 
 echo weights >model.bin
 echo '{"auc":0.9}' >report.json
@@ -67,3 +67,18 @@ local af = require "af"
 af.TaskMessageContractor("task-1"):notify_task_completion(true)
 END
 expect_error "alone.lua:2: " 1 "$AFRUN" alone.lua
+
+# A context that names no nodes has none, which is told to who asks for them, and to nobody else.
+cat >bare.lua <<'END'
+local af = require "af"
+af.mock_context({ id = "node-a" }, function()
+  print("mock " .. tostring(af.is_mock_mode()) .. " " .. af.mock_node_id())
+  print(#af.TaskMessageContractor("task-1"):query_nodes() .. " nodes")
+end)
+END
+expect_output "0 nodes" "$AFRUN" bare.lua
+if [ "$(cat "$ERR")" = "afrun: warning: node-a: query_nodes: the mock context names no nodes" ]; then
+    ok "it is warned of, once"
+else
+    not_ok "it is warned of, once" "$(cat "$ERR")"
+fi

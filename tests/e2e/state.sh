@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `afrun run --state`: a party that is killed anywhere goes on, and each effect happens once.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 57 158
+plan 63 164
 source "$ROOT/tests/lib/parties.sh"
 flow=$ROOT/flows/fed_avg.lua
 sync=$ROOT/flows/sync_state.lua
@@ -122,6 +122,17 @@ else: # none of them is known to have gone out
     db.execute("UPDATE party SET sent = 0")
 db.commit()' "$kept"
     expect_error "damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
+done
+for kept in 'members={}' 'members=[]' 'members={"i":1}' 'args={"n":1}' 'hash=null' 'role=1'; do
+    cp i.db bad.db && python3 -c '
+import json, sqlite3, sys
+db = sqlite3.connect("bad.db")
+key, value = sys.argv[1].split("=", 1)
+about = json.loads(db.execute("SELECT about FROM party").fetchone()[0])
+about[key] = json.loads(value)
+db.execute("UPDATE party SET about = ?", [json.dumps(about)])
+db.commit()' "$kept"
+    expect_error "what is kept of a party's flow is damaged" 3 "$AFRUN" "$sync" "${again[@]}" bad.db
 done
 start_party i "$sync" --bus local:b3.db --task t --node i --role initiator --peers "$peers" \
     --state busy.db

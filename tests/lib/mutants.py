@@ -61,7 +61,7 @@ TESTS = {
     "bus/http": "live_serve platform faults_connection dead_letters live_calls",
     "store": "state node reload keep store_older store_versions damaged_timers",
     "party": "sync_state determinism state upgrade reload hand keep waits parts mixed_versions step_limits",
-    "run": "state live_local live_calls node journal_replay data_channel reach",
+    "run": "state live_local live_calls node journal_replay data_channel reach dead_letters",
     "sim": "sync_state notebook schedule upgrade determinism bugs failed_run idle_faults latency_model work ways "
            "over_time single_node step_limits",
     "check": "check protocols check_counts check_told check_reductions check_explore bugs over_time invariant_reads "
@@ -69,10 +69,10 @@ TESTS = {
     "live": "live_local state notebook reload hand keep journal_replay mixed_versions store_older event_over_reload "
             "hand_over_break",
     "node": "node node_launch reload node_faults hand launches audit_node node_ui node_trust nats_node retried_twice "
-            "retry_in_trial stop_in_trial reload_at_end asked_at_end keep",
+            "retry_in_trial stop_in_trial reload_at_end asked_at_end keep serve_upkeep",
     "serve": "serve_wire serve_admin serve_isolation platform live_plain serve_events serve_quotas serve_names "
-             "serve_shares serve_upkeep serve_guesses serve_hostile metrics token audit dead_letters launches "
-             "nats_fronts",
+             "serve_shares serve_upkeep serve_guesses serve_hostile serve_tls_reload metrics token audit "
+             "dead_letters launches nats_fronts",
     "cli": "args failed_run replay check interrupt node command_lines names manual chart_states chart_page new bundle "
            "token audit_node nats_config move tests watch ways stepping schedule studio check_told reference output "
            "signals log lint bugs store_backup live_local node_ui hand launches json metrics reload",

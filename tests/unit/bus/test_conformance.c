@@ -1302,24 +1302,30 @@ static void test_a_service_that_dies_loses_nothing_that_was_confirmed(void **sta
 
 /* ---- Of nats: alone. ---- */
 
-/* Tells the server these lines of its protocol, and waits until it has read them; the connection.
- */
-static int tell_server(const char *lines)
+/* Tells the server these lines of its protocol, and reads what it says until that ends so; the
+ * connection. */
+static int talk_to_server(const char *lines, char *heard, size_t size, const char *end)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)ports[NATS])};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    char heard[8192];
     size_t len = 0;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(write(fd, lines, strlen(lines)), strlen(lines));
     do {
-        ssize_t got = read(fd, heard + len, sizeof heard - 1 - len);
+        ssize_t got = read(fd, heard + len, size - 1 - len);
         assert_true(got > 0);
         len += (size_t)got;
         heard[len] = '\0';
-    } while (strstr(heard, "PONG") == NULL);
+    } while (strstr(heard, end) == NULL);
     return fd;
+}
+
+/* … and waits until it has read them. */
+static int tell_server(const char *lines)
+{
+    char heard[8192];
+    return talk_to_server(lines, heard, sizeof heard, "PONG");
 }
 
 /* Another takes it from the node's own consumer, as one whose server has lost it would never hand
@@ -1343,6 +1349,34 @@ static void test_what_a_consumer_keeps_back_comes_all_the_same(void **state)
     expect_taken(world, &take, "");
     expect_taken(world, &take, "{\"2\":0}{\"3\":0}");
     close(fd);
+}
+
+static bool has_stream(const char *name)
+{
+    static char heard[1 << 17];
+    int fd = talk_to_server("CONNECT {}\r\nSUB names 1\r\nPUB $JS.API.STREAM.NAMES names 0\r\n\r\n",
+                            heard, sizeof heard, "]}\r\n");
+    close(fd);
+    return strstr(heard, name) != NULL;
+}
+
+static void test_streams_of_a_task_go_when_it_ends(void **state)
+{
+    struct world *world = *state;
+    need(world, true);
+    snprintf(world->task, sizeof world->task, "is-over"); /* a token */
+    push(world, "a", "b", "u1", "{}");
+    struct answer passing = put_text(world, "a", "passing", false);
+    struct answer durable = put_text(world, "a", "durable", true);
+    assert_int_equal(passing.code, AF_BUS_OK);
+    assert_int_equal(durable.code, AF_BUS_OK);
+    forget(&passing);
+    forget(&durable);
+    assert_true(has_stream("\"AF+is-over+federated\""));
+    assert_true(has_stream("\"AFF+is-over\""));
+    expect(end_task(world), AF_BUS_OK, "");
+    assert_false(has_stream("+is-over"));
+    assert_true(has_stream("\"AFK\""));
 }
 
 #define OF(kind, name)                                                                             \
@@ -1391,6 +1425,7 @@ int main(void)
         CASE(test_a_durable_file_outlives_its_task_elsewhere),
         CASE(test_a_service_that_dies_loses_nothing_that_was_confirmed),
         OF(nats, test_what_a_consumer_keeps_back_comes_all_the_same),
+        OF(nats, test_streams_of_a_task_go_when_it_ends),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
