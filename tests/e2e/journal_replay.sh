@@ -3,7 +3,7 @@
 # process, gives the same states, data and sends. Flows made by chance over `local:` and a service; and what is told where
 # a journal goes otherwise, or cannot be played.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 20
+plan 22
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
@@ -62,6 +62,18 @@ end } } } } }
 LUA
 check "a flow that asks for the time runs" "$AFRUN" times.lua --role a --node a --task t --bus local:times.db --peers a=a --state t.state
 expect_error "its data (it asks for the time at times.lua:3, which was another)" 1 "$AFRUN" replay t.state
+
+cat >calls.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "calls", roles = { a = { start = "s", states = { s = { enter = function(party)
+  local url = party:upload_file(af.content("bytes"))
+  local well, why = pcall(af.download, url, { sha256 = ("0"):rep(64) })
+  party.data.refused = not well and tostring(why)
+  return af.done { url, party:upload_file(af.content("more")) }
+end } } } } }
+LUA
+expect_output "a done" "$AFRUN" calls.lua --role a --node a --task t --bus local:calls.db --peers a=a --state c.state
+expect_output "a of calls: 1 steps replayed, all the same" "$AFRUN" replay c.state
 
 # ---- A journal as a trace has no contents, and says what has. ----
 mkdir flows && cp real.lua flows

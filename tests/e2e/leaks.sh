@@ -2,7 +2,7 @@
 # No memory is lost: the sanitize build, once through what each command does. (make test-long has it do what all tests do.)
 [[ ${AFRUN:-} == */coverage/* ]] || AFRUN=$(cd "$(dirname "$0")/../.." && pwd)/build/sanitize/afrun
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 75
+plan 76
 [ -x "$PROGRAM" ] || { skip_rest "there is no sanitize build" && exit; }
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
@@ -35,6 +35,8 @@ does 1 check protocols/paxos.lua --arg quorum=1 --first --trace found.jsonl
 does 0 check protocols/alternating_bit.lua --drop 1 --json
 does 0 check sync_state.lua --explore '[]'
 does 0 test sync_state_test.lua --coverage --json
+printf '%s\n' 'local t = require "af.test"' 'for i = 1, 8 do t.test("case " .. i, function() end) end' >eight_test.lua
+does 0 test eight_test.lua --junit report.xml # as many as there is room for at first
 does 0 lint sync_state.lua psi.lua
 does 0 chart run.jsonl
 does 0 chart run.jsonl --svg
