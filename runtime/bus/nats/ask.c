@@ -23,7 +23,7 @@ int64_t af_nats_now_ns(const struct af_nats_bus *bus)
 /* From 50 ms, doubled, up to 3 s; a half of it by chance, so that not all come in one moment. */
 static int64_t pause_ms(struct af_nats_connection *connection, int attempts, void *arg)
 {
-    int64_t most = attempts > 6 ? 3000 : INT64_C(50) << (attempts < 0 ? 0 : attempts);
+    int64_t most = attempts > 5 ? 3000 : INT64_C(50) << (attempts < 0 ? 0 : attempts);
     (void)connection;
     (void)arg;
     return most / 2 + (int64_t)randombytes_uniform((uint32_t)(most / 2 + 1));
