@@ -2,7 +2,7 @@
 """Whether the tests can fail: small mistakes are planted in the C sources, one at a time, and each
 must make a test of its folder fail.
 
-    mutants.py [--count N] [--seed N] [--jobs N] [--folder F]… [--place FILE:LINE]… [--list]
+    mutants.py [--count N] [--seed N] [--jobs N] [--folder F]… [--again FILE] [--list]
 
 The mistakes are a fixed sample over all folders, by the seed. Each is built in a copy of the
 checkout and meets the tests of its folder (TESTS below) that run its line, quick ones first, until
@@ -295,14 +295,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=3, help="one more than there are processors: tests wait")
     parser.add_argument("--folder", action="append", choices=sorted(TESTS))
-    parser.add_argument("--place", action="append", default=[], help="only mistakes of this line, as a run told it")
+    parser.add_argument("--again", metavar="FILE", help="only what survived in the run that printed FILE")
     parser.add_argument("--list", action="store_true", help="only list the mistakes")
     options = parser.parse_args()
 
     mistakes = draw(options.seed, options.folder or TESTS)
-    if options.place:
-        mistakes = [(path, line, new) for path, line, new in mistakes
-                    if f"{path.relative_to(TOP)}:{line + 1}" in options.place]
+    if options.again:
+        survived = set(re.findall(r"^survives: (\S+):\d+ .*\n  - (.*)\n  \+ (.*)$", open(options.again).read(), re.M))
+        mistakes = [(path, line, new) for path, line, new in mistakes if (
+            str(path.relative_to(TOP)), path.read_text().split("\n")[line].strip(), new.strip()) in survived]
         options.folder = sorted({folder_of(path) for path, *_ in mistakes})
     if options.list:
         for path, line, new in mistakes[:options.count]:

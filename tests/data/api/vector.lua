@@ -111,7 +111,7 @@ local function check_masks()
 end
 
 local function check_drawn()
-  for _, sigma in ipairs { 0, -1, 65537, 0 / 0 } do
+  for _, sigma in ipairs { 65537, 0 / 0, 0, -1 } do
     af.expect(not pcall(v.discrete_gaussian, 1, sigma), sigma)
   end
   af.expect(#v.discrete_gaussian(1, 65536) == 8)
