@@ -2,7 +2,7 @@
 # A flow with its modules as one thing: `afrun bundle` makes and signs it, commands take it in place of a
 # flow, a node takes it whole, in whichever layout it stands there, and says by name why it does not.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 116
+plan 117
 source "$ROOT/tests/lib/parties.sh"
 
 minisign -G -W -p author.pub -s author.key >/dev/null
@@ -35,6 +35,7 @@ make() { # make VERSION WHERE [OPTION…]
 source_of 1
 printf '#!/bin/sh\necho trained\n' >train
 expect_output "trio.afb: version 1 of trio, 4 files, not signed" bundle --with train --allow-run train
+[ ! -s "$ERR" ] && ok "it misses nothing: the library is in the program" || not_ok "it misses nothing: the library is in the program" "$(cat "$ERR")"
 cp trio.afb first.afb
 touch src/words.lua
 check "again" bundle --with train --allow-run train

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # No descriptor is left (ulimit -n): that is told once, nobody spins over it, and all goes on when there is one again.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 7
+plan 8
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
@@ -69,6 +69,13 @@ let_go
 AFRUN=$real
 goes_on() { "$AFRUN" ctl status --state i.state >/dev/null 2>&1; }
 until_true goes_on && ok "it goes on" || not_ok "it goes on" "$(cat node.err)"
-says "it was told once" 1 "$(grep -c 'nobody can be answered' node.err)"
+told() { grep -c 'nobody can be answered' node.err; }
+says "it was told once" 1 "$(told)"
+AFRUN=$PWD/few
+hold "$PWD/i.state/control.sock"
+told_again() { [ "$(told)" -gt 1 ]; }
+until_true told_again && ok "… each time that it is so" || not_ok "… each time that it is so" "$(cat node.err)"
+let_go
+AFRUN=$real
 kill_party node TERM
 stop_all

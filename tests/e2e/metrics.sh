@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a service tells Prometheus, and whoever asks whether it is up.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 58
+plan 59
 source "$ROOT/tests/lib/serve.sh"
 
 start_serve --open-tasks --prefix-nodes --bus local:bus.db || not_ok "the service starts" "$(cat serve.err)"
@@ -73,6 +73,7 @@ fi
 expect_output "ok" curl -sSf "$URL/healthz"
 expect_output "200" curl -sS -I -o head -w '%{http_code}' "$URL/healthz"
 expect_output "ready" curl -sSf "$URL/readyz"
+check "and nothing else" [ "$(cat "$OUT")" = ready ]
 stop_serve
 [ "$status" -eq 0 ] && ok "it ends well" || not_ok "it ends well" "$status"
 

@@ -161,7 +161,8 @@ fails watching "a_test.lua:2: 'watch' is no option of a test" 't.check("counter.
 fails outside_calls 'a test asks for nothing outside' 'local af = require "af"' 't.test("x", function() af.download("file:///etc/passwd") end)'
 
 # Each file has a state of its own, and the flow's modules are those beside the flow.
-mkdir -p two/sub
+mkdir -p two/sub two/.kept
+echo 'error "nobody looks into a hidden folder"' >two/.kept/c_test.lua
 echo 'x = 1' >two/a_test.lua
 cat >>two/a_test.lua <<'END'
 local t = require "af.test"

@@ -147,6 +147,12 @@ local function check_shares()
       af.expect(s.combine({ some[1], "x" }, 2) == nil, "of another form")
     end
   end
+  local hidden, ways = {}, 0 -- by a byte that is drawn each time
+  for _ = 1, 100 do
+    local one = s.split("x", { shares = 2, threshold = 2 })[1]
+    if not hidden[one] then hidden[one], ways = true, ways + 1 end
+  end
+  af.expect(ways > 60, ways .. " ways")
   -- f(x) = 0x53 + 0xca x: the field of AES, in which these two are inverse
   local shares = { "\1" .. string.char(0x53 ~ 0xca), "\2" .. string.char(0x53 ~ 0x8f) }
   af.expect(s.combine(shares, 2) == "\x53")

@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { TWICE, FAIL, HAND, WAIT, LACKING };
+enum { TWICE, FAIL, HAND, WAIT, SIGNAL, LACKING };
 
 static int twice(const void *arg, const struct af_broker_question *question,
                  struct af_broker_answer *answer, struct af_failure *why)
@@ -56,6 +56,13 @@ static int wait_for_end(const void *arg, const struct af_broker_question *questi
     return write((int)question->number, "e", 1) == 1 ? 0 : -1;
 }
 
+static int get_signal(const void *arg, const struct af_broker_question *question,
+                      struct af_broker_answer *answer, struct af_failure *why)
+{
+    (void)arg, (void)answer, (void)why;
+    return raise((int)question->number);
+}
+
 static void begin(void)
 {
     static const struct af_broker_service services[AF_BROKER_OPS] = {
@@ -63,6 +70,7 @@ static void begin(void)
         [FAIL] = {.fn = refuse, .arg = NULL},
         [HAND] = {.fn = hand, .arg = NULL},
         [WAIT] = {.fn = wait_for_end, .arg = NULL, .apart = true},
+        [SIGNAL] = {.fn = get_signal, .arg = NULL},
     };
     struct af_failure why = AF_FAILURE_INIT;
     assert_false(af_broker_is_there());
@@ -125,6 +133,35 @@ static void test_a_question_is_answered(void **state)
 {
     (void)state;
     apart(answers);
+}
+
+/* Who asks is ended by them, and may have something to ask still. */
+static void outlives(void)
+{
+    struct af_broker_answer answer;
+    struct af_failure why;
+    must(ask(SIGNAL, &(struct af_broker_question){"", SIGINT, NULL, 0}, &answer, &why) == 0);
+    must(ask(SIGNAL, &(struct af_broker_question){"", SIGTERM, NULL, 0}, &answer, &why) == 0);
+    must(ask(TWICE, &(struct af_broker_question){"", 0, "", 0}, &answer, &why) == 0);
+}
+
+static void test_it_outlives_what_is_to_end_its_asker(void **state)
+{
+    (void)state;
+    apart(outlives);
+}
+
+/* Descriptor 0 is one as any other. */
+static void test_it_answers_where_there_is_no_standard_input(void **state)
+{
+    (void)state;
+    int input = dup(STDIN_FILENO);
+    close(STDIN_FILENO);
+    apart(answers);
+    if (input >= 0) {
+        dup2(input, STDIN_FILENO);
+        close(input);
+    }
 }
 
 static void large(void)
@@ -250,6 +287,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_question_is_answered),
+        cmocka_unit_test(test_it_outlives_what_is_to_end_its_asker),
+        cmocka_unit_test(test_it_answers_where_there_is_no_standard_input),
         cmocka_unit_test(test_large_ones_are_whole),
         cmocka_unit_test(test_a_descriptor_comes_with_an_answer),
         cmocka_unit_test(test_threads_and_children_ask_at_once),

@@ -498,12 +498,15 @@ static void test_a_deadline_is_replaced_by_its_name_and_ignored_where_it_is_not_
     receive(kept, "go");
     pass(kept, 2 * AF_S_NS);
     assert_string_equal(kept->said, "late soon ");
+    pass(kept, 2500 * AF_MS_NS);
+    receive(kept, "note 1"); /* nothing is left of what was ignored */
+    assert_string_equal(kept->said, "late soon 1(b) ");
     pass(kept, 100 * AF_S_NS);
-    assert_string_equal(kept->said, "late soon after ");
+    assert_string_equal(kept->said, "late soon 1(b) after ");
     receive_of(kept, "arm", "{\"type\":\"arm\",\"name\":\"soon\",\"seconds\":1}", "b", 900);
     receive_of(kept, "arm", "{\"type\":\"arm\",\"name\":\"soon\"}", "b", 901); /* nil cancels */
     pass(kept, 100 * AF_S_NS);
-    assert_string_equal(kept->said, "late soon after ");
+    assert_string_equal(kept->said, "late soon 1(b) after ");
 }
 
 static void test_a_party_rests_where_it_may_end(void **state)
