@@ -1,6 +1,6 @@
 # `afrun check`: its answers, its bounds, what it refuses; counterexamples run again.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 152
+plan 153
 source "$ROOT/tests/lib/counterexample.sh"
 bugs=$ROOT/tests/data/bugs data=$ROOT/tests/data/check
 
@@ -153,6 +153,8 @@ return af.flow { name = "counter", mock = { clock = 1 }, roles = { clock = {
   } } } } }
 LUA
 expect_output "data.ticks of clock grows with the depth" "$AFRUN" check counter.lua --states 500
+sed 's/ticks = 0/ticks = ""/; s/party.data.ticks + 1/party.data.ticks .. "x"/' counter.lua >text.lua
+expect_output "data.ticks of clock grows with the depth: it has reached 499 so far" "$AFRUN" check text.lua --states 500
 expect_output "not exhaustive (more than 8 copies of 'query' from participant-1 to initiator-1 are deferred: the start sends it, sync_state.lua:65): no violation so far" \
     "$AFRUN" check "$ROOT/flows/sync_state.lua" --lose 1
 expect_output "the list of deferred events of initiator grows" "$AFRUN" check "$ROOT/flows/sync_state.lua" --lose 1

@@ -1,6 +1,6 @@
 # flows/notebook: the tutorial's two scripts, and its two mistakes, each named by its line.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 18
+plan 19
 notebook=$ROOT/flows/notebook
 mistakes=$ROOT/tests/data/notebook_mistakes
 initiator=d54a3af2-83e2-4da6-bc8d-2dc03634612c
@@ -75,3 +75,16 @@ print(pcall(function() contractor:upload_file("/no/such/file") end))
 print("after", af.now() - begun)
 LUA
 expect_output "after	5.0" "$AFRUN" asks.lua --mock
+
+# A content that is none of its event's is told, and counts.
+cat >odd.lua <<'LUA'
+local af = require "af"
+local Odd = af.event("odd", { n = af.integer })
+function Odd.event_to_contract(event) return { type = "odd", n = tostring(event.n) .. "?" } end
+return af.flow { name = "odd", mock = { reader = 1, writer = 1 }, roles = {
+  reader = function(party) for _ in party.contractor:contract_events { timeout = 5 } do error "it is read" end end,
+  writer = { start = "writes", states = { writes = { may_end = true,
+    enter = function(party) party:send("reader-1", Odd { n = 1 }) end } } },
+} }
+LUA
+expect_output "1 party done, 0 failed, 1 resting; 1 messages, 0 dropped, 1 unexpected" "$AFRUN" odd.lua --mock

@@ -66,10 +66,10 @@ TESTS = {
            "over_time single_node step_limits",
     "check": "check protocols check_counts check_told check_reductions check_explore bugs over_time invariant_reads "
              "waits work data_channel",
-    "live": "live_local state notebook reload hand keep journal_replay mixed_versions store_older event_over_reload "
-            "hand_over_break",
+    "live": "live_local live_calls state notebook reload hand keep journal_replay mixed_versions store_older "
+            "event_over_reload hand_over_break",
     "node": "node node_launch reload node_faults hand launches audit_node node_ui node_trust nats_node retried_twice "
-            "retry_in_trial stop_in_trial reload_at_end asked_at_end keep serve_upkeep",
+            "retry_in_trial stop_in_trial reload_at_end asked_at_end keep serve_upkeep descriptors",
     "serve": "serve_wire serve_admin serve_isolation platform live_plain serve_events serve_quotas serve_names "
              "serve_shares serve_upkeep serve_guesses serve_hostile serve_tls_reload metrics token audit "
              "dead_letters launches nats_fronts",
@@ -77,7 +77,7 @@ TESTS = {
            "token audit_node nats_config move tests watch ways stepping schedule studio check_told reference output "
            "signals log lint bugs journal_replay store_backup live_local node_ui hand launches json metrics reload",
     "bindings": "library bad_input sync_state attacks upgrade vectors secrets step_limits first_fault parts lists "
-                "over_time waits keep counted_calls dkg psi tests check_told lua_faults wild_arguments "
+                "over_time waits keep module_lines counted_calls dkg psi tests check_told lua_faults wild_arguments "
                 "hidden_progress invariant_reads shared_instance deep_nesting no_line stepping large_tables "
                 "mistakes",
 }

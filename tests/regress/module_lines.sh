@@ -1,6 +1,6 @@
 # A line in a module that the flow requires is told with the module's name, not with the flow's.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 10
+plan 11
 cat >parts.lua <<'LUA'
 local af = require "af"
 local parts = { Ping = af.event("ping", {}), Pong = af.event("pong", {}) }
@@ -26,6 +26,15 @@ done
 expect_output '"a: event '"'ping'"' in state '"'waiting'"'","line":6,"file":"parts.lua",' \
     bash -c '"$0" check main.lua --json || true' "$AFRUN"
 expect_error "a-1 is stuck in state 'waiting' (parts.lua:6)" 1 "$AFRUN" main.lua --mock
+# What a module keeps for itself is no party's.
+printf 'local counting = { count = 0 }\n\nfunction counting.up() counting.count = 1 end\nreturn counting\n' >counting.lua
+cat >keeps.lua <<'LUA'
+local af = require "af"
+local counting = require "counting"
+return af.flow { name = "keeps", mock = { a = 1 }, roles = { a = { start = "s", states = { s = {
+  enter = function() counting.up() return af.done() end } } } } }
+LUA
+expect_error "a-1: counting.lua:3: a handler changes the table 'counting'" 1 "$AFRUN" keeps.lua --mock
 # The flow's own lines are a state's before those of modules.
 sed 's/waiting = parts.waiting/waiting = { [parts.Ping] = parts.waiting[parts.Ping], [parts.Pong] = function() end }/' main.lua >own.lua
 expect_error "a-1 is stuck in state 'waiting' (own.lua:4)" 1 "$AFRUN" own.lua --mock

@@ -495,6 +495,55 @@ static void a_file_for_which_there_is_no_memory_for_a_moment_is_opened(void **st
     assert_goes_on(world, 3);
 }
 
+/* ---- Room that is given back. ---- */
+
+static void execute(sqlite3 *handle, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* More pages than one step gives back. */
+static void leave_pages(sqlite3 *handle)
+{
+    execute(handle, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 400) "
+                    "INSERT INTO words SELECT zeroblob(3900) FROM n; DELETE FROM words");
+}
+
+static bool shrinks(const struct world *world)
+{
+    assert_true(af_db_begin(world->db));
+    bool more = af_db_shrink(world->db);
+    assert_true(af_db_commit(world->db));
+    return more;
+}
+
+static void free_pages_are_given_back_some_at_a_time_but_for_a_few(void **state)
+{
+    struct world *world = *state;
+    int steps = 1;
+    leave_pages(world->other);
+    while (shrinks(world))
+        steps++;
+    assert_in_range(steps, 2, 20);
+    assert_false(shrinks(world));
+}
+
+static void an_older_file_keeps_its_free_pages(void **state)
+{
+    struct world *world = *state;
+    struct af_failure why = AF_FAILURE_INIT;
+    af_db_close(world->db);
+    assert_int_equal(sqlite3_close(world->other), SQLITE_OK);
+    unlink(world->path);
+    assert_int_equal(sqlite3_open(world->path, &world->other), SQLITE_OK);
+    execute(world->other, "PRAGMA application_id = 0x61667465; PRAGMA user_version = 1; "
+                          "PRAGMA journal_mode = WAL; CREATE TABLE words (word)");
+    leave_pages(world->other);
+    world->db = af_db_open(world->path, &format, &why);
+    assert_non_null(world->db);
+    assert_false(shrinks(world));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -519,6 +568,8 @@ int main(void)
         CASE(a_page_that_nothing_knows_is_damage_as_well),
         CASE(damage_of_a_large_file_is_found_while_it_is_used),
         CASE(a_file_for_which_there_is_no_memory_for_a_moment_is_opened),
+        CASE(free_pages_are_given_back_some_at_a_time_but_for_a_few),
+        CASE(an_older_file_keeps_its_free_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
