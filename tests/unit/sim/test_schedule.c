@@ -458,6 +458,18 @@ static void test_a_step_that_cannot_be_done_says_why(void **state)
     }
 }
 
+static void test_nothing_is_done_behind_a_step_that_cannot_be(void **state)
+{
+    (void)state;
+    struct ran ran;
+    const struct row rows[] = {CRASH("nobody"), CRASH("server-1")};
+    ran_init(&ran, rows, COUNT(rows));
+    go(&ran);
+    found(&ran, AF_SIM_FAILED, "step 1 of the schedule cannot be done: crash of nobody");
+    assert_int_equal(times(&ran, "\"kind\":\"crash\""), 0);
+    ran_release(&ran);
+}
+
 static void test_who_watches_may_stop_it(void **state)
 {
     (void)state;
@@ -573,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_what_is_found_on_the_way_fails_the_run_at_its_end),
         cmocka_unit_test(test_a_run_that_has_ended_is_fine),
         cmocka_unit_test(test_a_step_that_cannot_be_done_says_why),
+        cmocka_unit_test(test_nothing_is_done_behind_a_step_that_cannot_be),
         cmocka_unit_test(test_who_watches_may_stop_it),
         cmocka_unit_test(test_a_schedule_is_for_flows_and_draws_no_faults),
         cmocka_unit_test(test_its_trace_is_replayed_the_same),

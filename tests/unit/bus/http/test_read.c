@@ -302,6 +302,27 @@ static void test_pops_are_those_of_the_samples(void **state)
     free(answer);
 }
 
+/* Until it is known whose service it is. */
+static void test_a_first_take_has_what_our_service_knows(void **state)
+{
+    struct af_bus_take wanted = a_take();
+    wanted.lease_ns = 15 * AF_S_NS;
+    wanted.holder = "h";
+    wanted.mark = 3;
+    wanted.begins = wanted.early = true;
+    wanted.age = "5.x";
+    take(*state, &wanted);
+    json_t *came = last_request(), *body = json_loads(text_of(came, "body_text"), 0, NULL);
+    assert_true(json_number_value(json_object_get(body, "lease_seconds")) == 15);
+    assert_string_equal(text_of(body, "holder"), "h");
+    assert_int_equal(json_integer_value(json_object_get(body, "mark")), 3);
+    assert_true(json_is_true(json_object_get(body, "begins")));
+    assert_true(json_is_true(json_object_get(body, "early")));
+    assert_string_equal(text_of(body, "age"), "5.x");
+    json_decref(body);
+    json_decref(came);
+}
+
 static void test_other_calls_are_those_of_the_samples(void **state)
 {
     struct world *world = *state;
@@ -947,6 +968,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORLD(test_pushes_are_those_of_the_samples),
         WITH_WORLD(test_pops_are_those_of_the_samples),
+        WITH_WORLD(test_a_first_take_has_what_our_service_knows),
         WITH_WORLD(test_other_calls_are_those_of_the_samples),
         WITH_WORLD(test_uploads_are_those_of_the_samples_and_come_back),
         WITH_WORLD(test_the_token_goes_to_the_service_alone),
