@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `afrun node` and `afrun ctl`: parties are launched, looked at, held, tried again, stopped, kept.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 80
+plan 83
 source "$ROOT/tests/lib/parties.sh"
 peers='initiator=i;participant=p'
 mkdir flows
@@ -105,6 +105,9 @@ LUA
 expect_error "is a plain function" 2 "${launch[@]}" plain --task x --role r --peers r=i
 expect_error "this node runs no party of such a task" 2 ctl i status x
 expect_error "is not held" 1 ctl i retry t1
+for flow in "" "$(printf 'x%.0s' {1..257})"; do
+    expect_error "flow: is missing, or too long" 2 ctl i launch "$flow" --task none --role initiator --peers "$peers"
+done
 expect_error "does not run" 1 ctl i stop t1
 expect_error "no node answers there" 3 ctl nobody status
 expect_error "commands are launch" 2 ctl i dance
@@ -162,6 +165,7 @@ status_is i h held
 expect_output "counter.lua:13: a planted bug" ctl i status h
 expect_output "until its flow is mended and it is tried again" ctl i status h
 expect_output "held:" ctl i log h
+expect_in i.err "task 'h' is held: " "and so says the node"
 status_is p h done
 kill_party i TERM
 [ "$status" -eq 0 ] && ok "a node that is told to end does" || not_ok "a node that is told to end does" "$status $(cat i.err)"
