@@ -34,6 +34,9 @@ struct af_library {
 #define AF_LIBRARY_DEFINE(name) __typeof__(name) *af_##name;
 #define AF_LIBRARY_ENTRY(name) {#name, &af_##name},
 
+/* The fields of a library that an array of its functions fills. */
+#define AF_LIBRARY_LIST(array) .functions = (array), .count = sizeof(array) / sizeof(array)[0]
+
 /* Loads it, if it is not; on any thread. A function that something else has been loaded with before
  * is taken from there, as if the library was linked. Returns 0, or -1 with *why (may be NULL)
  * filled: it is not there, which does not change until the process ends. */

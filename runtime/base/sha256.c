@@ -23,10 +23,8 @@ FUNCTIONS(DEFINE)
 #define ENTRY(name) {#name, &own_##name},
 
 static const struct af_library_function functions[] = {FUNCTIONS(ENTRY)};
-static struct af_library gnutls = {.files = {"libgnutls.so.30"},
-                                   .package = "libgnutls30",
-                                   .functions = functions,
-                                   .count = sizeof functions / sizeof functions[0]};
+static struct af_library gnutls = {
+    .files = {"libgnutls.so.30"}, .package = "libgnutls30", AF_LIBRARY_LIST(functions)};
 
 struct af_sha256 *af_sha256_new(void)
 {

@@ -10,8 +10,6 @@ static const struct af_library_function mhd_functions[] = {AF_MHD_FUNCTIONS(AF_L
 static const struct af_library_function gnutls_functions[] = {
     AF_GNUTLS_FUNCTIONS(AF_LIBRARY_ENTRY)};
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
 static void begin_curl(void)
 {
     af_curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -19,17 +17,12 @@ static void begin_curl(void)
 
 static struct af_library curl = {.files = {"libcurl.so.4"},
                                  .package = "libcurl4",
-                                 .functions = curl_functions,
-                                 .count = COUNT(curl_functions),
+                                 AF_LIBRARY_LIST(curl_functions),
                                  .loaded = begin_curl};
-static struct af_library mhd = {.files = {"libmicrohttpd.so.12"},
-                                .package = "libmicrohttpd12",
-                                .functions = mhd_functions,
-                                .count = COUNT(mhd_functions)};
-static struct af_library gnutls = {.files = {"libgnutls.so.30"},
-                                   .package = "libgnutls30",
-                                   .functions = gnutls_functions,
-                                   .count = COUNT(gnutls_functions)};
+static struct af_library mhd = {
+    .files = {"libmicrohttpd.so.12"}, .package = "libmicrohttpd12", AF_LIBRARY_LIST(mhd_functions)};
+static struct af_library gnutls = {
+    .files = {"libgnutls.so.30"}, .package = "libgnutls30", AF_LIBRARY_LIST(gnutls_functions)};
 
 int af_http_need_client(struct af_failure *why)
 {

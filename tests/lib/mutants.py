@@ -143,9 +143,10 @@ def draw(seed, folders):
             continue
         lines = path.read_text().split("\n")
         for number, new in places(path):
-            what = f"{seed} {path.relative_to(TOP)} {lines[number].strip()} {new.strip()}"
+            old = lines[number].strip()
+            what = f"{seed} {path.relative_to(TOP)} {old} {new.strip()}"
             same[what] += 1
-            found.append((hashlib.sha256(f"{what} {same[what]}".encode()).digest(), path, number, new))
+            found.append((hashlib.sha256(f"{what} {same[what]}".encode()).digest(), path, number, old, new))
     return [mistake for _, *mistake in sorted(found)]
 
 
@@ -302,11 +303,11 @@ def main():
     mistakes = draw(options.seed, options.folder or TESTS)
     if options.again:
         survived = set(re.findall(r"^survives: (\S+):\d+ .*\n  - (.*)\n  \+ (.*)$", open(options.again).read(), re.M))
-        mistakes = [(path, line, new) for path, line, new in mistakes if (
-            str(path.relative_to(TOP)), path.read_text().split("\n")[line].strip(), new.strip()) in survived]
+        mistakes = [mistake for mistake in mistakes
+                    if (str(mistake[0].relative_to(TOP)), mistake[2], mistake[3].strip()) in survived]
         options.folder = sorted({folder_of(path) for path, *_ in mistakes})
     if options.list:
-        for path, line, new in mistakes[:options.count]:
+        for path, line, _, new in mistakes[:options.count]:
             print(f"{path.relative_to(TOP)}:{line + 1}  {new.strip()}")
         return 0
     lock, queue, done = threading.Lock(), iter(mistakes), []
@@ -326,7 +327,7 @@ def main():
     def work(copy):
         while True:
             with lock:
-                path, line, new = next(queue, (None, 0, "")) if left[0] > 0 else (None, 0, "")
+                path, line, old, new = next(queue, (None,) * 4) if left[0] > 0 else (None,) * 4
                 if path is None:
                     return
                 left[0] -= 1
@@ -336,7 +337,7 @@ def main():
                     left[0] += 1
                     continue
                 killed, why = verdict
-                place, old = f"{path.relative_to(TOP)}:{line + 1}", path.read_text().split("\n")[line].strip()
+                place = f"{path.relative_to(TOP)}:{line + 1}"
                 done.append((folder_of(path), killed, place, f"{why}\n  - {old}\n  + {new.strip()}"))
                 print(f"{len(done):4}  {'killed  ' if killed else 'survives'}  {place}  {why}", flush=True)
 

@@ -15,7 +15,6 @@ int af_nats_need_library(struct af_failure *why)
                                      .files = {"libnats.so.3.4", "libnats.so.3.10",
                                                "libnats.so.3.9", "libnats.so.3.8", "libnats.so"},
                                      .package = "libnats3.4",
-                                     .functions = functions,
-                                     .count = sizeof functions / sizeof functions[0]};
+                                     AF_LIBRARY_LIST(functions)};
     return af_library_need(&nats, why);
 }

@@ -26,8 +26,7 @@ static void test_loads_once(void **state)
     static const struct af_library_function functions[] = {{"zlibVersion", &version}};
     struct af_library library = {.files = {"libnone.so.1", "libz.so.1"},
                                  .package = "zlib1g",
-                                 .functions = functions,
-                                 .count = 1,
+                                 AF_LIBRARY_LIST(functions),
                                  .loaded = loaded};
     struct af_failure why = AF_FAILURE_INIT;
     (void)state;
@@ -58,9 +57,9 @@ static void test_tells_what_is_not_there(void **state)
 {
     static const struct af_library_function functions[] = {{"af_none", &missing}};
     struct af_library library = {
-        .files = {"libnone.so.1"}, .package = "libnone1", .functions = functions, .count = 1};
+        .files = {"libnone.so.1"}, .package = "libnone1", AF_LIBRARY_LIST(functions)};
     struct af_library older = {
-        .files = {"libz.so.1"}, .package = "libnone1", .functions = functions, .count = 1};
+        .files = {"libz.so.1"}, .package = "libnone1", AF_LIBRARY_LIST(functions)};
     (void)state;
     refused(&library, "libnone.so.1: cannot open shared object file");
     refused(&older, "undefined symbol: af_none");
