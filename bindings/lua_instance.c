@@ -48,7 +48,7 @@ void af_instance_free(struct af_script_party *party)
     luaL_unref(L, LUA_REGISTRYINDEX, party->numbers_ref);
     free(party->cells);
     free(party->data);
-    af_parts_free(party->parts);
+    af_parts_free(L, party->parts);
     free(party);
 }
 

@@ -251,43 +251,98 @@ static const char *kind_of_key(lua_State *L)
     return lua_type(L, -2) == LUA_TNUMBER ? "fraction" : luaL_typename(L, -2);
 }
 
-/* Tries the members of the table at index one by one, in the order of their keys. Returns false
- * with the first fault told, if there is one. */
-static bool try_members(struct writer *w, int index, struct frame *frame)
+/* Notes the members of the table at index, in the order of their keys. Returns false, with none
+ * noted, where there are more than `most`, or *odd tells the kind of a key that cannot be kept. */
+static bool list_members(struct writer *w, int index, size_t most, const char **odd)
 {
     lua_State *L = w->L;
-    size_t first = member_count, last;
-    const char *odd = NULL;
-    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+    size_t first = member_count;
+    int top = lua_gettop(L);
+    *odd = NULL;
+    for (lua_pushnil(L); lua_next(L, index) != 0 && member_count - first <= most; lua_pop(L, 1)) {
         struct member member;
         if (!note_member(w, &member)) {
             const char *kind = kind_of_key(L);
-            odd = odd == NULL || strcmp(kind, odd) < 0 ? kind : odd;
+            *odd = *odd == NULL || strcmp(kind, *odd) < 0 ? kind : *odd;
             continue;
         }
+        member.place = member_count - first;
         af_mem_reserve(&members, &member_cap, member_count + 1, sizeof *members);
         members[member_count++] = member;
     }
-    if (odd != NULL)
-        return refuse_key(w, frame->parent, odd);
-    last = member_count;
-    qsort(members + first, last - first, sizeof *members, compare_members);
-    for (size_t i = first; i < last; i++) {
+    lua_settop(L, top);
+    if (*odd != NULL || member_count - first > most) {
+        member_count = first;
+        return false;
+    }
+    qsort(members + first, member_count - first, sizeof *members, compare_members);
+    return true;
+}
+
+/* Writes the key that the frame then has, but of a list, and the value on the top. */
+static bool write_member(struct writer *w, struct frame *frame, const struct member *member)
+{
+    frame->key = member->key;
+    frame->key_len = member->key_len;
+    frame->i = member->i;
+    if (member->key != NULL) {
+        if (!af_json_write_string(w->out, member->key, member->key_len))
+            return refuse(w, frame->parent, "a key that is not valid UTF-8 cannot be kept");
+        af_buf_append_char(w->out, ':');
+    }
+    return write_value(w, lua_gettop(w->L), frame);
+}
+
+/* Writes the members of the table at index that are noted, from `first` on. */
+static bool write_listed(struct writer *w, int index, struct frame *frame, size_t first)
+{
+    lua_State *L = w->L;
+    for (size_t i = first, last = member_count; i < last; i++) {
+        if (i > first)
+            af_buf_append_char(w->out, ',');
         struct member member = members[i];
-        frame->key = member.key;
-        frame->key_len = member.key_len;
-        frame->i = member.i;
+        members[i].start = w->out->len;
         if (member.key == NULL) {
             lua_rawgeti(L, index, member.i);
         } else {
             lua_pushlstring(L, member.key, member.key_len);
             lua_rawget(L, index);
         }
-        if (!write_value(w, lua_gettop(L), frame))
+        if (!write_member(w, frame, &member))
             return false;
+        members[i].end = w->out->len;
         lua_pop(L, 1);
     }
-    member_count = first;
+    return true;
+}
+
+/* Writes and notes the members of the table at index as Lua has them; *ordered: by their keys. */
+static bool write_walked(struct writer *w, int index, struct frame *frame, bool *ordered)
+{
+    lua_State *L = w->L;
+    size_t first = member_count;
+    struct member previous = {NULL, 0, 0, 0, 0, 0, 0};
+    *ordered = true;
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        struct member member;
+        if (member_count > first)
+            af_buf_append_char(w->out, ',');
+        if (!note_member(w, &member))
+            return refuse_key(w, frame->parent, kind_of_key(L));
+        if (member.key != NULL && previous.key != NULL)
+            *ordered = *ordered && compare_members(&previous, &member) < 0;
+        else if (member.key == NULL)
+            *ordered = *ordered && member.i == (lua_Integer)(member_count - first) + 1;
+        if (!write_member(w, frame, &member))
+            return false;
+        lua_pop(L, 1);
+        member.end = w->out->len;
+        member.place = member_count - first;
+        previous = member;
+        af_mem_reserve(&members, &member_cap, member_count + 1, sizeof *members);
+        members[member_count++] = member;
+    }
     return true;
 }
 
@@ -320,69 +375,50 @@ static void keep_part(struct writer *w, int index, size_t first, bool is_list)
     af_parts_keep(*w->parts, w->L, index, text, at - 1, parts, count, is_list);
 }
 
-/* Writes the members of the table at index. */
+/* Whether the members are no list, though their keys are integers. */
+static bool has_gap(size_t first)
+{
+    lua_Integer max = 0, min = 1;
+    for (size_t i = first; i < member_count; i++) {
+        max = members[i].i > max ? members[i].i : max;
+        min = members[i].i < min ? members[i].i : min;
+    }
+    return min < 1 || max != (lua_Integer)(member_count - first);
+}
+
+/* Writes the members of the table at index: in the order of their keys where the first fault is
+ * looked for, and in data of which a table is large, which to put in order afterwards takes long.
+ */
 static bool write_members(struct writer *w, int index, struct frame *frame, bool *is_list)
 {
-    lua_State *L = w->L;
-    size_t first = member_count;
+    size_t first = member_count, integers = 0;
+    const char *odd = NULL;
+    bool ordered = true;
     if (w->parts != NULL && !w->in_order &&
-        af_parts_write(*w->parts, L, index, w->out, write_part, w, is_list))
+        af_parts_write(*w->parts, w->L, index, w->out, write_part, w, is_list))
         return true;
-    bool texts = false, integers = false, ordered = true;
-    struct member previous = {NULL, 0, 0, 0, 0, 0, 0};
-    if (w->in_order && !try_members(w, index, frame))
+    bool large = w->parts != NULL && *w->parts != NULL && frame->parent == NULL;
+    bool listed =
+        (w->in_order || large) && list_members(w, index, w->in_order ? SIZE_MAX - 1 : FEW, &odd);
+    if (odd != NULL)
+        return refuse_key(w, frame->parent, odd);
+    if (!(listed ? write_listed(w, index, frame, first) : write_walked(w, index, frame, &ordered)))
         return false;
-    lua_pushnil(L);
-    while (lua_next(L, index) != 0) {
-        struct member member;
-        if (member_count > first)
-            af_buf_append_char(w->out, ',');
-        if (!note_member(w, &member))
-            return refuse_key(w, frame->parent, kind_of_key(L));
-        frame->key = member.key;
-        frame->key_len = member.key_len;
-        frame->i = member.i;
-        if (member.key != NULL) {
-            texts = true;
-            if (!af_json_write_string(w->out, member.key, member.key_len))
-                return refuse(w, frame->parent, "a key that is not valid UTF-8 cannot be kept");
-            af_buf_append_char(w->out, ':');
-        } else {
-            integers = true;
-        }
-        if (member.key != NULL && previous.key != NULL)
-            ordered = ordered && compare_members(&previous, &member) < 0;
-        else if (member.key == NULL)
-            ordered = ordered && member.i == (lua_Integer)(member_count - first) + 1;
-        if (!write_value(w, lua_gettop(L), frame))
-            return false;
-        lua_pop(L, 1);
-        member.end = w->out->len;
-        member.place = member_count - first;
-        previous = member;
-        af_mem_reserve(&members, &member_cap, member_count + 1, sizeof *members);
-        members[member_count++] = member;
-    }
-    if (texts && integers)
+    for (size_t i = first; i < member_count; i++)
+        integers += members[i].key == NULL;
+    if (integers > 0 && integers < member_count - first)
         return refuse(
             w, frame->parent,
             "a table with both list items and named fields cannot be kept; use two tables");
-    if (!ordered) {
-        if (integers) { /* the hash part of a table has them in any order */
-            lua_Integer max = 0, min = 1;
-            for (size_t i = first; i < member_count; i++) {
-                max = members[i].i > max ? members[i].i : max;
-                min = members[i].i < min ? members[i].i : min;
-            }
-            if (min < 1 || max != (lua_Integer)(member_count - first))
-                return refuse_sparse(w, first, frame->parent);
-        }
+    /* the hash part of a table has them in any order */
+    if (integers > 0 && (listed || !ordered) && has_gap(first))
+        return refuse_sparse(w, first, frame->parent);
+    if (!ordered)
         sort_members(w, first);
-    }
     if (w->parts != NULL)
-        keep_part(w, index, first, integers);
+        keep_part(w, index, first, integers > 0);
     member_count = first;
-    *is_list = integers;
+    *is_list = integers > 0;
     return true;
 }
 
@@ -555,7 +591,7 @@ bool af_lua_json_write_data(lua_State *L, int index, struct af_parts **parts, st
                        .parts = parts};
     af_parts_begin(*parts);
     bool ok = write_all(&w, index, error);
-    af_parts_end(parts);
+    af_parts_end(L, parts);
     *rebuild = w.rebuild;
     return ok;
 }

@@ -10,21 +10,24 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <lauxlib.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    MEMBERS_MIN = 64, /* a table with fewer is as quickly written */
-    TABLES_MAX = 16,  /* of a party */
-    CHANGES_MAX = 16, /* of a table: with more it is written as a whole … */
-    MISSES_MAX = 8,   /* … and after so many of these in a row not looked at any more */
-    NEW = UINT32_MAX, /* the start of what does not stand in the text yet */
+    MEMBERS_MIN = 64,    /* a table with fewer is as quickly written */
+    TABLES_MAX = 16,     /* of a party */
+    CHANGES_MAX = 16,    /* of a table: with more it is written as a whole … */
+    MISSES_MAX = 8,      /* … and after so many of these in a row not looked at any more */
+    NAMES_MAX = 1 << 16, /* of a table: it takes 24 bytes and more to hold one */
+    NEW = UINT32_MAX,    /* the start of what does not stand in the text yet */
 };
 
 enum kind { KIND_FALSE, KIND_TRUE, KIND_NULL, KIND_INTEGER, KIND_NUMBER, KIND_TEXT, KIND_WRITTEN };
 
 struct entry {
+    const void *name;    /* the key, a string that is held; NULL: it is compared by its bytes */
     int64_t value;       /* an integer, or the bits of another number */
     uint32_t start, len; /* of its text, from the key on */
     uint32_t key;        /* the length of the key, a string; in a list the key */
@@ -37,7 +40,10 @@ struct part {
     bool unfit;          /* it has tables in it, or changes as a whole */
     unsigned missed;     /* so often in a row */
     bool known, is_list; /* known: all below is there */
+    int names_ref;       /* a table that holds keys, so that no other comes to stand in the
+                            place of one; LUA_NOREF: there is none */
     uint32_t count, placed;
+    uint32_t gone; /* since all keys were held */
     size_t cap, start_cap;
     struct entry *entries; /* so many as `count`, in Lua's order */
     uint32_t *starts;      /* so many as `placed`, in the order of the text */
@@ -62,8 +68,9 @@ struct change {
 
 /* ---- Which tables. ---- */
 
-static void forget(struct part *part)
+static void forget(lua_State *L, struct part *part)
 {
+    luaL_unref(L, LUA_REGISTRYINDEX, part->names_ref);
     free(part->entries);
     free(part->starts);
     af_buf_release(&part->text);
@@ -71,6 +78,7 @@ static void forget(struct part *part)
                           .round = part->round,
                           .unfit = part->unfit,
                           .missed = part->missed,
+                          .names_ref = LUA_NOREF,
                           .text = AF_BUF_EMPTY};
 }
 
@@ -80,7 +88,7 @@ void af_parts_begin(struct af_parts *parts)
         parts->round++;
 }
 
-void af_parts_end(struct af_parts **parts_at)
+void af_parts_end(lua_State *L, struct af_parts **parts_at)
 {
     struct af_parts *parts = *parts_at;
     if (parts == NULL)
@@ -90,7 +98,7 @@ void af_parts_end(struct af_parts **parts_at)
             i++;
             continue;
         }
-        forget(&parts->parts[i]);
+        forget(L, &parts->parts[i]);
         parts->parts[i] = parts->parts[--parts->count];
     }
     if (parts->count == 0) {
@@ -99,10 +107,10 @@ void af_parts_end(struct af_parts **parts_at)
     }
 }
 
-void af_parts_free(struct af_parts *parts)
+void af_parts_free(lua_State *L, struct af_parts *parts)
 {
     for (size_t i = 0; parts != NULL && i < parts->count; i++)
-        forget(&parts->parts[i]);
+        forget(L, &parts->parts[i]);
     free(parts);
 }
 
@@ -128,8 +136,8 @@ bool af_parts_wants(struct af_parts **parts_at, const void *table, size_t count)
     if (parts == NULL)
         parts = *parts_at = af_mem_zero(1, sizeof *parts);
     if (parts->count < TABLES_MAX)
-        parts->parts[parts->count++] =
-            (struct part){.table = table, .round = parts->round, .text = AF_BUF_EMPTY};
+        parts->parts[parts->count++] = (struct part){
+            .table = table, .round = parts->round, .names_ref = LUA_NOREF, .text = AF_BUF_EMPTY};
     return false;
 }
 
@@ -178,9 +186,25 @@ static bool describe(lua_State *L, struct entry *entry, const char *text, size_t
     }
 }
 
+/* Holds the key below the top, a string. Returns what it is known by as long as it is held, NULL if
+ * it is not. Raises. */
+static const void *hold_name(lua_State *L, const struct part *part)
+{
+    if (part->names_ref == LUA_NOREF || part->count >= NAMES_MAX)
+        return NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, part->names_ref);
+    lua_pushvalue(L, -3);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    return lua_topointer(L, -2);
+}
+
 static bool has_key(lua_State *L, const struct part *part, const struct entry *entry)
 {
     size_t len;
+    if (entry->name != NULL && entry->name == lua_topointer(L, -2))
+        return true;
     if (part->is_list)
         return lua_isinteger(L, -2) && lua_tointeger(L, -2) == (lua_Integer)entry->key;
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -289,6 +313,7 @@ static bool look_at_new(struct look *look, uint32_t at)
         if (len > AF_PARTY_DATA_BYTES_MAX || !is_plain(change->key, len))
             return false;
         change->entry.key = (uint32_t)len;
+        change->entry.name = hold_name(L, look->part);
     }
     change->entry.start = NEW;
     return write_value(look, change);
@@ -474,6 +499,7 @@ static bool apply(struct look *look)
         if (change->what == GONE) {
             memmove(at, at + 1, (behind - 1) * sizeof *at);
             part->count--;
+            part->gone++;
         } else if (change->what == ADDED) {
             memmove(at + 1, at, behind * sizeof *at);
             *at = change->entry;
@@ -488,6 +514,8 @@ bool af_parts_write(struct af_parts *parts, lua_State *L, int index, struct af_b
                     af_parts_value_fn *value, void *arg, bool *is_list)
 {
     struct part *part = find(parts, lua_topointer(L, index));
+    if (part != NULL && part->gone > part->count)
+        forget(L, part); /* most of the keys that it holds are none of the table's any more */
     if (part == NULL || !part->known)
         return false;
     struct look look = {.L = L, .part = part, .out = out, .value = value, .arg = arg, .count = 0};
@@ -499,7 +527,7 @@ bool af_parts_write(struct af_parts *parts, lua_State *L, int index, struct af_b
     out->len = start;
     if (!done) {
         part->unfit = ++part->missed == MISSES_MAX;
-        forget(part);
+        forget(L, part);
         return false;
     }
     part->missed = 0;
@@ -533,6 +561,8 @@ static bool describe_all(struct part *part, lua_State *L, int index)
         if (part->is_list)
             entry->key = (uint32_t)lua_tointeger(L, -2);
         fit = part->is_list || key_is_plain(L, text, entry);
+        if (fit && !part->is_list)
+            entry->name = hold_name(L, part);
         size_t from = value_at(part, entry) - entry->start;
         fit = fit && describe(L, entry, text + from, entry->len - from);
     }
@@ -544,7 +574,7 @@ void af_parts_keep(struct af_parts *parts, lua_State *L, int index, const char *
                    const struct af_parts_member *members, size_t count, bool is_list)
 {
     struct part *part = find(parts, lua_topointer(L, index));
-    forget(part);
+    forget(L, part);
     part->is_list = is_list;
     part->count = part->placed = (uint32_t)count;
     af_mem_reserve(&part->entries, &part->cap, count, sizeof *part->entries);
@@ -557,8 +587,13 @@ void af_parts_keep(struct af_parts *parts, lua_State *L, int index, const char *
                            .len = (uint32_t)(members[i].end - members[i].start),
                            .key = (uint32_t)members[i].key_len};
     }
-    part->known = len <= AF_PARTY_DATA_BYTES_MAX && describe_all(part, L, lua_absindex(L, index));
+    index = lua_absindex(L, index);
+    if (!is_list && count < NAMES_MAX) {
+        lua_createtable(L, 0, (int)count);
+        part->names_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    part->known = len <= AF_PARTY_DATA_BYTES_MAX && describe_all(part, L, index);
     part->unfit = !part->known;
     if (part->unfit)
-        forget(part);
+        forget(L, part);
 }
