@@ -77,7 +77,10 @@ static int open_store(struct af_node *node, struct af_failure *why)
                                        .trouble = store_trouble,
                                        .arg = node};
     af_buf_printf(&path, "%s/node.db", node->options->state);
-    node->store = af_store_open(af_buf_text(&path), node->loop, &options, why);
+    int tries = 0;
+    do
+        node->store = af_store_open(af_buf_text(&path), node->loop, &options, why);
+    while (node->store == NULL && why->passing && af_node_start_again(tries++, why));
     af_buf_release(&path);
     return node->store == NULL ? -1 : 0;
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Faults of disk and memory beneath SQLite, each at the N-th call, in what the program does for real.
 
-faults.py hub|node|party|resume|open|rows|images|early AFRUN SHIM DIR [--of disk|memory|full] [--ever] [--first N] [--step N]
-          [--most N] [--seed S]
+faults.py hub|node|party|resume|open|rows|images|early AFRUN SHIM DIR [--of disk|memory|full] [--ever]
+          [--first N] [--last N] [--step N] [--most N] [--seed S]
 
 hub     `serve`: contracts of two tasks, acknowledged, with a broadcast, a file and an end
 node    `node`: parties are launched, count what comes, and are reloaded
@@ -35,6 +35,7 @@ import sys
 import threading
 import time
 
+ALL = 1 << 30
 PATIENCE_S = 60
 ROUNDS = 4 # of places that are tried, until enough of them were met
 STARTED = []
@@ -298,7 +299,7 @@ def take_steps(options, faults, step):
     before = faults.count()
     step(1)
     length = faults.count() - before
-    every, places = list(range(options.first, length + 1, options.step)), []
+    every, places = list(range(options.first, min(options.last, length) + 1, options.step)), []
     hits = disturbed = 0
     for round_number in range(ROUNDS): # one step makes fewer calls than another, the more so beside other work
         some = every
@@ -617,7 +618,7 @@ def run_resume(options):
     look_into_node(os.path.join(options.folder, "state", "node.db"))
     look_into_node(os.path.join(options.folder, "p.state"))
     hub.stop()
-    if options.of == "memory" and options.most > 10:
+    if options.of == "memory" and options.most > 10 and options.last == ALL:
         for process in (node, party):
             with open(process.err) as log:
                 must("tried again every second" in log.read(), process.name, "never told that it waits for memory")
@@ -1131,8 +1132,9 @@ def main():
     parser.add_argument("--of", choices=sorted(KINDS), default="disk")
     parser.add_argument("--ever", action="store_true")
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--last", type=int, default=ALL)
     parser.add_argument("--step", type=int, default=1)
-    parser.add_argument("--most", type=int, default=1 << 30)
+    parser.add_argument("--most", type=int, default=ALL)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.afrun, options.shim = os.path.abspath(options.afrun), os.path.abspath(options.shim)
