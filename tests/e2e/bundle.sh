@@ -12,7 +12,7 @@ mkdir src src/sub flows
 source_of() { # source_of VERSION: the flow "trio", of three modules, one of them required by a handler alone
     cat >src/trio.lua <<LUA
 local af = require "af"
-local words = require "words"
+local words = require "words" -- what handlers require 'stands in no "text"
 local Go = af.event("go", { word = af.string })
 return af.flow {
   name = "trio", version = $1, mock = { waiter = 1 },
