@@ -2,7 +2,7 @@
 # No memory is lost: the sanitize build, once through what each command does. (make test-long has it do what all tests do.)
 [[ ${AFRUN:-} == */coverage/* ]] || AFRUN=$(cd "$(dirname "$0")/../.." && pwd)/build/sanitize/afrun
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 76
+plan 77
 [ -x "$PROGRAM" ] || { skip_rest "there is no sanitize build" && exit; }
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
@@ -22,6 +22,29 @@ does 0 upgrade/count_1.lua --mock --upgrade upgrade/count_2.lua --trace upgraded
 echo 'return require "af".flow { name = "wrong", mock = { a = 2 },
   roles = { a = { start = "s", states = { s = { enter = function() error "as asked" end } } } } }' >wrong.lua
 does 1 wrong.lua --mock
+cat >large.lua <<'LUA'
+local af = require "af"
+local Turn = af.event("turn", {})
+local function key(n) return ("%04d"):format(n) end
+return af.flow { name = "large", mock = { a = 1 }, roles = { a = {
+  data = function()
+    local data = { map = {}, list = {}, turn = 0 }
+    for i = 1, 100 do data.map[key(i)], data.list[i] = i, i end
+    return data
+  end,
+  start = "s", states = { s = {
+    enter = function(party) party:send(party.id, Turn {}) end,
+    [Turn] = function(party)
+      local data = party.data
+      data.turn = data.turn + 1
+      data.map[key(100 + data.turn)], data.list[100 + data.turn] = true, data.turn
+      if data.turn > 300 then data.map[key(data.turn)] = nil end
+      if data.turn == 500 then return af.done() end
+      party:send(party.id, Turn {})
+    end,
+  } } } } }
+LUA
+does 0 large.lua --mock
 does 0 model_exchange.lua --mock
 does 0 psi.lua --mock
 does 0 secure_aggregation.lua --mock

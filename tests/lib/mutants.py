@@ -52,7 +52,7 @@ TESTS = {
     "script": "live_calls process sync_state args data_channel reach single_node notebook work waits large_data "
               "dot_for_colon over_time platform",
     "trace": "replay schedule sync_state stepping secrets journal_replay dead_letters",
-    "worker": "node node_faults attacks step_limits node_memory lower_limits descriptors_on_their_way",
+    "worker": "node node_faults attacks step_limits node_memory lower_limits descriptors_on_their_way bundle",
     "bus": "live_local live_serve nats platform sidecar dead_letters nats_node latency_model command_lines",
     "bus/local": "live_local serve_isolation serve_restart faults_service dead_letters serve_upkeep serve_admin "
                  "plain_contents store_versions",

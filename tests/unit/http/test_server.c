@@ -419,7 +419,9 @@ static void ask_growing(struct world *world)
 
 static void test_an_answer_may_grow(void **state)
 {
-    play(*state, ask_growing);
+    struct world *world = *state;
+    play(world, ask_growing);
+    assert_int_equal(af_http_server_answer_bytes(world->server), 0); /* they are not held */
 }
 
 static void leave_growing(struct world *world)
