@@ -2,7 +2,7 @@
 # What C does for a script counts as instructions: a step that spends its time inside one call ends at its line, in
 # mock, in a check and for real, and so does a text that was received.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 18
+plan 27
 
 # stopped NAME LINE: the handler's line 4 is told as one that runs without an end.
 stopped() {
@@ -22,6 +22,15 @@ stopped gmatch 'for _ in ("x"):rep(2000):gmatch(("x-"):rep(20) .. "y") do end'
 stopped caught 'while true do pcall(string.match, ("x"):rep(1000), (".-"):rep(20) .. "y") end'
 stopped move 'table.move({}, 1, math.maxinteger - 1, 2)'
 stopped lying 'table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 1)'
+
+# Vectors count by their numbers.
+for call in 'histogram(z, { 0, 1 })' 'median { z, z, z }' 'distances { z, z }' 'krum({ z, z, z, z, z }, 1)' 'mean { z, z }' 'clip(z, 1)' \
+    'axpy(2, z, z)' 'slice(z, 1, 200000)' 'quantise(z, { bits = 20, clip = 1 })'; do
+    printf '%s\n' 'local v = require("af").vector' 'local z = v.zeros(200000)' \
+        'return require "af".flow { name = "vectors", mock = { a = 1 }, roles = { a = { start = "s", states = { s = { enter = function()' \
+        "while true do v.$call end end } } } } }" >vectors.lua
+    expect_error "vectors.lua:4: ran for more than 100,000,000 instructions without an end" 1 timeout 60 "$AFRUN" vectors.lua --mock
+done
 
 # Texts of others: what cannot be matched in the time of a step is refused, and the party goes on.
 cat >received.lua <<'LUA'
