@@ -1,10 +1,11 @@
 # Traces: whole or not there, validated when read, replayed, drawn.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 49
+plan 50
 cp "$ROOT/flows/sync_state.lua" .
 
 check "a trace is written" "$AFRUN" sync_state.lua --mock -q --drop 0.1 --seed 4 --trace run.jsonl
 expect_output "all the same" "$AFRUN" replay run.jsonl
+if ! grep -q "has changed" "$ERR"; then ok "no file has changed"; else not_ok "no file has changed" "$(cat "$ERR")"; fi
 if [ "$(stat -c %a run.jsonl)" = 600 ]; then ok "it is for its owner only"; else not_ok "it is for its owner only"; fi
 if ! grep -qE '/(tmp|work|home)|"pid"' run.jsonl; then ok "it holds no paths"; else not_ok "it holds no paths"; fi
 expect_error "no/such/folder.jsonl: cannot be written" 3 "$AFRUN" sync_state.lua --mock --trace no/such/folder.jsonl

@@ -75,7 +75,7 @@ TESTS = {
              "dead_letters launches nats_fronts",
     "cli": "args failed_run replay check interrupt node command_lines names manual chart_states chart_page new bundle "
            "token audit_node nats_config move tests watch ways stepping schedule studio check_told reference output "
-           "signals log lint bugs journal_replay store_backup live_local node_ui hand launches json metrics reload",
+           "signals log lint bugs journal_replay store_backup live_local node_ui hand launches json metrics reload reach",
     "bindings": "library bad_input sync_state attacks upgrade vectors secrets step_limits first_fault parts lists "
                 "over_time waits keep module_lines counted_calls dkg psi tests check_told lua_faults wild_arguments "
                 "hidden_progress invariant_reads shared_instance deep_nesting no_line stepping large_tables "
