@@ -2,7 +2,7 @@
 # tests/data/trace_schedule.jsonl is one of tests/data/bugs/lost_ack.lua, in which the
 # acknowledgement is lost.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/e2e.sh"
-plan 34
+plan 35
 cp "$ROOT/tests/data/bugs/lost_ack.lua" "$ROOT/flows/sync_state.lua" .
 cp "$ROOT/tests/data/trace_schedule.jsonl" run.jsonl
 
@@ -32,6 +32,9 @@ with() {
 }
 with '["crash","nobody"]'
 expect_error "step 1 of the schedule cannot be done: crash of nobody: the run has no such party" 1 "$AFRUN" replay bad.jsonl
+with '["crash","nobody","crash","nobody"]'
+"$AFRUN" replay bad.jsonl >told 2>&1
+[ "$(grep -c "cannot be done" told)" = 1 ] && ok "the first such step is the last" || not_ok "the first such step is the last" "$(cat told)"
 with '["crash","sender-1","crash","sender-1"]'
 expect_error "the run now goes otherwise" 1 "$AFRUN" replay bad.jsonl
 with '[]'

@@ -65,7 +65,7 @@ TESTS = {
     "sim": "sync_state notebook schedule upgrade determinism bugs failed_run idle_faults latency_model work ways "
            "over_time single_node step_limits",
     "check": "check protocols check_counts check_told check_reductions check_explore bugs over_time invariant_reads "
-             "waits work data_channel",
+             "waits work data_channel parts",
     "live": "live_local live_calls state notebook reload hand keep journal_replay mixed_versions store_older "
             "event_over_reload hand_over_break",
     "node": "node node_launch reload node_faults hand launches audit_node node_ui node_trust nats_node retried_twice "
