@@ -163,7 +163,7 @@ MAN    := share/man/man1
 MAN3   := share/man/man3
 install: all ## install the program (MODE=fast), its manual, completions and units below PREFIX (DESTDIR, for packages)
 	install -D $(BUILD)/afrun $(DESTDIR)$(PREFIX)/bin/afrun
-	install -d $(sort $(dir $(EACH_RUN:%=$(DESTDIR)$(PREFIX)/%)))
+	install -d $(sort $(dir $(SHARED:%=$(DESTDIR)$(PREFIX)/%)))
 	$(BUILD)/afrun --completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/afrun
 	$(BUILD)/afrun --completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_afrun
 	$(BUILD)/afrun --completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/afrun.fish
@@ -180,9 +180,9 @@ install: all ## install the program (MODE=fast), its manual, completions and uni
 	cp scripts/af/REFERENCE.md scripts/af/REFERENCE.zh-CN.md $(DESTDIR)$(PREFIX)/share/doc/afrun/
 	install -d $(DESTDIR)$(PREFIX)/$(MAN3)
 	lua5.4 scripts/tool/reference.lua man $(DESTDIR)$(PREFIX)/$(MAN3)
-	chmod 644 $(EACH_RUN:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun*.1 $(DESTDIR)$(PREFIX)/$(MAN3)/af*.3afrun
+	chmod 644 $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun*.1 $(DESTDIR)$(PREFIX)/$(MAN3)/af*.3afrun
 uninstall: ## remove what make install has put there; what nodes keep stays
-	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(EACH_RUN:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun.1 \
+	rm -f $(DESTDIR)$(PREFIX)/bin/afrun $(SHARED:%=$(DESTDIR)$(PREFIX)/%) $(DESTDIR)$(PREFIX)/$(MAN)/afrun.1 \
 	  $(DESTDIR)$(PREFIX)/$(MAN)/afrun-*.1 $(DESTDIR)$(PREFIX)/$(MAN3)/af.3afrun $(DESTDIR)$(PREFIX)/$(MAN3)/af.*.3afrun
 	-rmdir $(DESTDIR)$(PREFIX)/share/doc/afrun $(DESTDIR)$(PREFIX)/share/afrun/lua $(DESTDIR)$(PREFIX)/share/afrun/schema $(DESTDIR)$(PREFIX)/share/afrun
 deb: ## build the Debian package, into build/deb
