@@ -7,6 +7,7 @@ source "$ROOT/tests/lib/serve.sh"
 
 contracts=10000000 keep=168h
 is_short && contracts=${AF_TEST_COUNT:-20000} keep=1s
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=8 # what is freed counts for a while, or the memory grows
 start_serve --bus local:hub.db --prefix-nodes --open-tasks --keep-contracts $keep || not_ok "the service starts" "$(cat serve.err)"
 cat >traffic.py <<'PY'
 # Pushes and acknowledges contracts, and looks at the hub ten times meanwhile.
