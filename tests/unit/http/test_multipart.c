@@ -38,9 +38,10 @@ static struct outcome read_body(const char *body, size_t len, const char *wanted
     struct af_multipart multipart;
     struct outcome outcome = {NULL, 0, true, false, NULL};
     assert_true(af_multipart_init(&multipart, TYPE, wanted, write_sink, &sink));
-    for (size_t at = 0; at < len && outcome.ok; at += piece)
+    for (size_t at = 0; at < len && outcome.ok; at += piece) {
         outcome.ok = af_multipart_read(&multipart, body + at, len - at < piece ? len - at : piece);
-    assert_int_equal(outcome.ok, multipart.error == NULL);
+        assert_int_equal(outcome.ok, multipart.error == NULL); /* it is told at once */
+    }
     outcome.complete = multipart.complete;
     outcome.name = multipart.file_name == NULL ? NULL : strdup(multipart.file_name);
     outcome.len = sink.bytes.len;
