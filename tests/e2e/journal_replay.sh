@@ -3,7 +3,7 @@
 # process, gives the same states, data and sends. Flows made by chance over `local:` and a service; and what is told where
 # a journal goes otherwise, or cannot be played.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 22
+plan 24
 source "$ROOT/tests/lib/parties.sh"
 source "$ROOT/tests/lib/serve.sh"
 
@@ -74,6 +74,21 @@ end } } } } }
 LUA
 expect_output "a done" "$AFRUN" calls.lua --role a --node a --task t --bus local:calls.db --peers a=a --state c.state
 expect_output "a of calls: 1 steps replayed, all the same" "$AFRUN" replay c.state
+
+# ---- What cannot be played, and why. ----
+cat >big.lua <<'LUA'
+local af = require "af"
+return af.flow { name = "big", roles = { a = { start = "s", states = { s = { enter = function(party)
+  return af.done(#af.download(party:upload_file(af.content(("x"):rep(100000)))))
+end } } } } }
+LUA
+"$AFRUN" big.lua --role a --node a --task t --bus local:big.db --peers a=a --state big.state >/dev/null 2>&1
+expect_output "0 steps replayed, all the same; not all can be: what its call 'download' was answered is kept by its hash alone" \
+    "$AFRUN" replay big.state
+cp a.state back.state
+/usr/bin/python3 -c 'import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("UPDATE journal SET time = time + 3600000000000 WHERE seq = (SELECT min(seq) FROM journal)")' back.state
+expect_output "not all can be: at step 2 the clock was set back" "$AFRUN" replay back.state
 
 # ---- A journal as a trace has no contents, and says what has. ----
 mkdir flows && cp real.lua flows
