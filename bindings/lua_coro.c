@@ -129,7 +129,7 @@ static void describe_error(struct af_delivery *delivery)
 {
     struct af_vm *vm = delivery->party->script->vm;
     clear_texts(delivery);
-    af_vm_end(vm);
+    af_vm_end(vm, LUA_OK);
     lua_pushcfunction(vm->L, l_describe_error);
     lua_pushlightuserdata(vm->L, delivery->coro.thread);
     lua_pushlightuserdata(vm->L, delivery);
@@ -164,9 +164,7 @@ enum af_coro_state af_coro_resume(struct af_delivery *delivery, int nargs)
     coro->state = AF_CORO_RUNS; /* an owner that answers from within finds it so */
     af_vm_go_on(vm);
     int status = lua_resume(coro->thread, NULL, nargs, &nresults);
-    af_vm_end(vm);
-    if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
-        vm->capped = AF_CAP_MEMORY;
+    af_vm_end(vm, status);
     if (status == LUA_YIELD && (delivery->waiting_call != 0 || coro->gated)) {
         lua_pop(coro->thread, nresults);
         delivery->instructions_left = vm->instructions_left;

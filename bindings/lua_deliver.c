@@ -53,7 +53,7 @@ static void finish(struct af_delivery *delivery)
     struct af_script_party *party = delivery->party;
     af_script_done_fn *done = delivery->done;
     void *arg = delivery->arg;
-    af_vm_end(party->script->vm);
+    af_vm_end(party->script->vm, LUA_OK);
     party->delivery = NULL; /* the owner may deliver the next from within done */
     done(arg, party, &delivery->effects);
     struct af_delivery *next = party->delivery;
@@ -65,7 +65,7 @@ static void finish(struct af_delivery *delivery)
 static void raised(struct af_delivery *delivery)
 {
     lua_State *L = delivery->party->script->vm->L;
-    af_vm_end(delivery->party->script->vm);
+    af_vm_end(delivery->party->script->vm, LUA_OK);
     if (!af_script_is_sequential(delivery->party)) {
         lua_pushcfunction(L, l_roll_back);
         lua_pushlightuserdata(L, delivery->party);
@@ -170,7 +170,7 @@ static void commit(struct af_delivery *delivery)
     lua_pushlightuserdata(L, delivery);
     af_vm_go_on(party->script->vm);
     int status = lua_pcall(L, 1, 0, 0);
-    af_vm_end(party->script->vm);
+    af_vm_end(party->script->vm, status);
     if (status != LUA_OK) {
         add_place(delivery, text, sizeof text, af_vm_error_text(L, NULL));
         lua_pop(L, 1);
@@ -539,12 +539,10 @@ static bool push_event(struct af_delivery *delivery)
     lua_pushlightuserdata(thread, delivery);
     af_vm_go_on(vm);
     int status = lua_pcall(thread, 1, 2, 0);
-    af_vm_end(vm);
+    af_vm_end(vm, status);
     vm->running = outer;
     if (status == LUA_OK && !lua_isnil(thread, -2))
         return true;
-    if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
-        vm->capped = AF_CAP_MEMORY;
     const char *why = af_vm_error_text(thread, NULL);
     if (vm->capped != AF_CAP_NONE) {
         raise_text(delivery, why);
@@ -698,7 +696,7 @@ void af_lua_deliver(struct af_script_party *party, const struct af_input *input,
     af_effects_clear(&delivery->effects, false);
     af_vm_deliver(party->script->vm);
     af_vm_begin(party->script->vm);
-    af_vm_end(party->script->vm); /* until the script runs */
+    af_vm_end(party->script->vm, LUA_OK); /* until the script runs */
     delivery->input = *input;
     delivery->done = done;
     delivery->arg = arg;

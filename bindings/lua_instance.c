@@ -278,7 +278,7 @@ struct af_script_party *af_lua_party_new(struct af_script *script, uint32_t memb
     lua_pushcfunction(L, l_make);
     lua_pushlightuserdata(L, party);
     int status = lua_pcall(L, 1, 0, 0);
-    af_vm_end(script->vm);
+    af_vm_end(script->vm, status);
     if (status != LUA_OK) {
         af_script_fail(why, AF_FAILURE_USAGE, script->name, af_vm_error_text(L, NULL));
         lua_pop(L, 1);

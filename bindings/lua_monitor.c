@@ -109,7 +109,7 @@ static struct af_script_party *new_instance(struct af_script *script, bool keeps
     lua_pushlightuserdata(L, instance);
     lua_pushboolean(L, keeps_starts);
     int status = lua_pcall(L, 2, 0, 0);
-    af_vm_end(script->vm);
+    af_vm_end(script->vm, status);
     if (status == LUA_OK)
         return instance;
     *broken = (struct af_script_broken){.watched = 0};
@@ -417,12 +417,13 @@ static void call(void *arg, lua_Hook hook)
     lua_pushcfunction(L, watch->call);
     lua_pushlightuserdata(L, watch);
     watch->fine = false;
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    int status = lua_pcall(L, 1, 0, 0);
+    lua_sethook(L, NULL, 0, 0);
+    af_vm_end(vm, status);
+    if (status != LUA_OK) {
         tell(watch, af_vm_error_text(L, NULL));
         lua_pop(L, 1);
     }
-    lua_sethook(L, NULL, 0, 0);
-    af_vm_end(vm);
     vm->running = outer;
     vm->step = outer_step;
 }

@@ -246,11 +246,12 @@ char *af_script_outline(struct af_script *script, struct af_failure *why)
     af_vm_begin(script->vm);
     lua_pushcfunction(L, l_outline);
     lua_pushlightuserdata(L, script);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    int status = lua_pcall(L, 1, 1, 0);
+    af_vm_end(script->vm, status);
+    if (status == LUA_OK)
         outline = af_mem_string(lua_tostring(L, -1));
     else
         af_failure_set(why, AF_FAILURE_USAGE, script->file.name, "%s", af_vm_error_text(L, NULL));
-    af_vm_end(script->vm);
     lua_pop(L, 1);
     return outline;
 }

@@ -281,7 +281,7 @@ static int run_first(struct af_script *script, const struct af_buf *source, stru
     delivery->stage = 0;
     af_vm_begin(script->vm);
     enum af_coro_state state = af_coro_resume(delivery, 0);
-    af_vm_end(script->vm);
+    af_vm_end(script->vm, LUA_OK); /* a coroutine knows by itself */
     script->vm->notes_lines = false;
     af_vm_hook(delivery->coro.thread);
     if (state == AF_CORO_RAISED) {

@@ -200,9 +200,11 @@ void af_vm_go_on(struct af_vm *vm)
     vm->limit_bytes = vm->step_limit_bytes;
 }
 
-void af_vm_end(struct af_vm *vm)
+void af_vm_end(struct af_vm *vm, int status)
 {
     vm->limit_bytes = SIZE_MAX;
+    if (status == LUA_ERRMEM && vm->capped == AF_CAP_NONE)
+        vm->capped = AF_CAP_MEMORY;
 }
 
 void af_vm_deliver(struct af_vm *vm)

@@ -85,10 +85,11 @@ static inline struct af_vm *af_vm_of(lua_State *L)
 }
 
 /* Between these a script runs under its caps: begin is a new step, go_on the same one. What the
- * host does outside, which nothing protects from an error, always has memory. */
+ * host does outside, which nothing protects from an error, always has memory. How the call ended
+ * tells whether it has reached its limit; LUA_OK where none did. */
 void af_vm_begin(struct af_vm *vm);
 void af_vm_go_on(struct af_vm *vm);
-void af_vm_end(struct af_vm *vm);
+void af_vm_end(struct af_vm *vm, int status);
 
 /* From the first delivery on most of what is made is garbage soon: tells the collector so. */
 void af_vm_deliver(struct af_vm *vm);

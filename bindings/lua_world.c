@@ -463,7 +463,7 @@ bool af_script_check_invariants(struct af_script *script, const char **name, con
     lua_pushlightuserdata(L, script);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
     lua_sethook(L, NULL, 0, 0);
-    af_vm_end(vm);
+    af_vm_end(vm, status);
     vm->running = NULL;
     bool holds = status == LUA_OK && lua_gettop(L) == top;
     if (!holds) {

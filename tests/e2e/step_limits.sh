@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What one step may come to is the same, in the same words, in mock, in a check, for real and at a node.
 source "$(dirname "$0")/../lib/e2e.sh"
-plan 63
+plan 67
 source "$ROOT/tests/lib/parties.sh"
 mkdir flows
 
@@ -65,6 +65,8 @@ refused stray 'party:send(party.id, Stray {})' \
     "stray.lua:6: event 'stray' is none of the flow's: no state has a row for it"
 refused empty_name 'party:deadline("", 9)' "empty_name.lua:6: a deadline's name is a text of 1 to"
 refused odd_name 'party:deadline("a\nb", 9)' "odd_name.lua:6: a deadline's name is a text of 1 to"
+refused shared 'local one, all = {}, {} for i = 1, 1000 do one[i] = 1 end for i = 1, 5000 do all[i] = one end party.data.all = all do return end' \
+    "shared.lua:5: used more than 64 MiB of memory in one step" # where each has its own, as is kept
 
 # What was refused is not there: a handler that catches it goes on with what it had.
 flow caught 'local e = Known { text = large }
