@@ -15,14 +15,14 @@ import http.client, json, os, sqlite3, sys, time
 host, port = sys.argv[1].split("//")[1].split(":")
 total, pid, short = int(sys.argv[2]), sys.argv[3], sys.argv[4] == "1s"
 connection = http.client.HTTPConnection(host, int(port), timeout=60)
-def call(node, what, **body):
+def call(node, what, task="t", **body):
     connection.request("POST", "/node/%s/fed-service/api/v2/message/%s" % (node, what),
-                       json.dumps(dict(body, task_id="t", channel="federated")), {"Content-Type": "application/json"})
+                       json.dumps(dict(body, task_id=task, channel="federated")), {"Content-Type": "application/json"})
     answer = json.loads(connection.getresponse().read())
     assert answer["code"] == 0, answer
     return answer["data"]
-def message(k):
-    return {"message_title": "t", "message_time": 1, "message_uuid": "u%d" % k, "node_id_list": ["*"] if k % 100 == 0 else ["b"],
+def message(k, to=None):
+    return {"message_title": "t", "message_time": 1, "message_uuid": "u%s" % k, "node_id_list": to or (["*"] if k % 100 == 0 else ["b"]),
             "message_content": {"type": "x", "pad": "x" * 200}}
 waits = {"a": [], "b": []} # to be acknowledged
 def take(node):
@@ -37,6 +37,8 @@ def look(done):
     bytes = sum(os.path.getsize(name) for name in ("hub.db", "hub.db-wal"))
     print("%8d contracts: %7d rows, %6.1f MiB of file, %5.1f MiB of memory" % (done, rows, bytes / 2**20, kib / 1024), flush=True)
     return rows, bytes, kib
+for k in range(12): # what nobody takes is older than all else, and more than is looked at in one go
+    call("a", "push", task="left", messages=[message("%d-%d" % (k, i), ["idle"]) for i in range(500)])
 take("a"), take("b") # they are nodes of the task
 looks, each = [], 500
 for k in range(0, total, each):

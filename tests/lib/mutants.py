@@ -55,7 +55,7 @@ TESTS = {
     "worker": "node node_faults attacks step_limits node_memory lower_limits descriptors_on_their_way bundle",
     "bus": "live_local live_serve nats platform sidecar dead_letters nats_node latency_model command_lines",
     "bus/local": "live_local serve_isolation serve_restart faults_service dead_letters serve_upkeep serve_admin "
-                 "plain_contents store_versions",
+                 "plain_contents store_versions hub_size",
     "bus/nats": "nats nats_node nats_config nats_fronts nats_revoke move",
     "bus/sidecar": "sidecar sidecar_kills sidecar_files",
     "bus/http": "live_serve platform faults_connection dead_letters live_calls",
