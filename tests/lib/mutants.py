@@ -150,6 +150,15 @@ def draw(seed, folders):
     return [mistake for _, *mistake in sorted(found)]
 
 
+def among(mistakes, told):
+    """Those that survived in a run: of the same text in a file, the one whose line is the nearest."""
+    found = []
+    for name, number, old, new in re.findall(r"^survives: (\S+):(\d+) .*\n  - (.*)\n  \+ (.*)$", told, re.M):
+        same = [mistake for mistake in mistakes if (str(mistake[0].relative_to(TOP)), mistake[2], mistake[3].strip()) == (name, old, new)]
+        found += sorted(same, key=lambda mistake: abs(mistake[1] + 1 - int(number)))[:1]
+    return found
+
+
 def tests_of(folder):
     units = [path for up in (folder, *filter(None, [folder.rpartition("/")[0]]))
              for path in sorted((TOP / "tests/unit" / up).glob("test_*.c"))]
@@ -302,9 +311,7 @@ def main():
 
     mistakes = draw(options.seed, options.folder or TESTS)
     if options.again:
-        survived = set(re.findall(r"^survives: (\S+):\d+ .*\n  - (.*)\n  \+ (.*)$", open(options.again).read(), re.M))
-        mistakes = [mistake for mistake in mistakes
-                    if (str(mistake[0].relative_to(TOP)), mistake[2], mistake[3].strip()) in survived]
+        mistakes = among(mistakes, open(options.again).read())
         options.folder = sorted({folder_of(path) for path, *_ in mistakes})
     if options.list:
         for path, line, _, new in mistakes[:options.count]:
