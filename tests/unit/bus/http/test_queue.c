@@ -7,6 +7,15 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+static void release(struct af_bus_http *bus)
+{
+    for (size_t i = 0; i < bus->poll_count; i++) {
+        free(bus->polls[i].task);
+        free(bus->polls[i].channel);
+    }
+    free(bus->polls);
+}
+
 static void test_each_queue_has_pauses_of_its_own(void **state)
 {
     (void)state;
@@ -20,11 +29,7 @@ static void test_each_queue_has_pauses_of_its_own(void **state)
     for (size_t i = 0; i < COUNT; i++)
         assert_ptr_equal(af_bus_http_poll(&bus, queues[i][0], queues[i][1]), &bus.polls[i]);
     assert_int_equal(bus.poll_count, COUNT);
-    for (size_t i = 0; i < COUNT; i++) {
-        free(bus.polls[i].task);
-        free(bus.polls[i].channel);
-    }
-    free(bus.polls);
+    release(&bus);
 }
 
 static void test_a_task_is_of_automl_if_all_its_queues_are(void **state)
@@ -39,11 +44,7 @@ static void test_a_task_is_of_automl_if_all_its_queues_are(void **state)
     assert_false(af_bus_http_is_automl(&bus, "mixed"));
     assert_false(af_bus_http_is_automl(&bus, "plain"));
     assert_false(af_bus_http_is_automl(&bus, "unknown"));
-    for (size_t i = 0; i < bus.poll_count; i++) {
-        free(bus.polls[i].task);
-        free(bus.polls[i].channel);
-    }
-    free(bus.polls);
+    release(&bus);
 }
 
 int main(void)
